@@ -1,0 +1,119 @@
+//! Passwords, before and after hashing.
+
+use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
+
+/// A password as somebody typed it, in Unicode's NFKC form: the same text however the keyboard composed it.
+///
+/// It may break every rule of [`NewPassword`]: at sign-in it is only compared.
+#[derive(Clone)]
+pub struct Password(String);
+crate::redacted!(Password);
+
+impl Password {
+    /// Takes over what was typed.
+    #[must_use]
+    pub fn new(typed: &str) -> Self {
+        Self(typed.nfkc().collect())
+    }
+
+    /// The text to hash or compare.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a password cannot be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum InvalidPassword {
+    /// Fewer than [`NewPassword::MIN_UNITS`].
+    #[error("password too short")]
+    TooShort,
+    /// More than [`NewPassword::MAX_BYTES`]: bcrypt would ignore the rest.
+    #[error("password too long")]
+    TooLong,
+    /// A NUL: bcrypt repeats its key at one, so that other passwords would match too.
+    #[error("password must not contain a NUL character")]
+    Nul,
+}
+
+/// A password that may be set.
+#[derive(Debug, Clone)]
+pub struct NewPassword(Password);
+
+impl NewPassword {
+    /// The shortest password, in UTF-16 code units of what was typed (what JavaScript calls its length).
+    pub const MIN_UNITS: usize = 8;
+    /// The longest password, in UTF-8 bytes of the NFKC form: what bcrypt takes in.
+    pub const MAX_BYTES: usize = 72;
+
+    /// # Errors
+    /// [`InvalidPassword`] names the rule that is broken.
+    pub fn parse(typed: &str) -> Result<Self, InvalidPassword> {
+        let password = Password::new(typed);
+        if password.0.contains('\0') {
+            Err(InvalidPassword::Nul)
+        } else if typed.encode_utf16().count() < Self::MIN_UNITS {
+            Err(InvalidPassword::TooShort)
+        } else if password.0.len() > Self::MAX_BYTES {
+            Err(InvalidPassword::TooLong)
+        } else {
+            Ok(Self(password))
+        }
+    }
+
+    /// The password as any other.
+    #[must_use]
+    pub fn password(&self) -> &Password {
+        &self.0
+    }
+}
+
+/// The stored form of a password, as the hasher that wrote it spells it. Not a password, still not for a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+crate::redacted!(PasswordHash);
+
+impl PasswordHash {
+    /// Takes over a stored form.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The stored form as text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_is_counted_in_utf16_units_at_the_lower_end_and_in_bytes_at_the_upper() {
+        assert_eq!(NewPassword::parse("1234567").unwrap_err(), InvalidPassword::TooShort);
+        assert!(NewPassword::parse("12345678").is_ok());
+        assert!(NewPassword::parse("🔑🔑🔑🔑").is_ok());
+        assert!(NewPassword::parse(&"x".repeat(72)).is_ok());
+        assert_eq!(NewPassword::parse(&"x".repeat(73)).unwrap_err(), InvalidPassword::TooLong);
+        assert!(NewPassword::parse(&"é".repeat(36)).is_ok());
+        assert_eq!(NewPassword::parse(&"é".repeat(37)).unwrap_err(), InvalidPassword::TooLong);
+        assert_eq!(NewPassword::parse("12345678\0").unwrap_err(), InvalidPassword::Nul);
+    }
+
+    #[test]
+    fn compositions_of_the_same_text_are_the_same_password() {
+        assert_eq!(Password::new("cafe\u{301}-\u{fb01}rst").expose(), Password::new("café-first").expose());
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        let shown =
+            format!("{:?} {:?}", NewPassword::parse("hunter2hunter2").unwrap(), PasswordHash::new("$2b$".into()));
+        assert_eq!(shown, "NewPassword(Password(…)) PasswordHash(…)");
+    }
+}

@@ -1,0 +1,29 @@
+//! What the domain needs from the outside, as traits. Their docs are contracts: what an adapter MUST do is
+//! asserted, sentence by sentence, by the suites in `testing/contract`.
+
+mod auth;
+mod clock;
+mod identity;
+mod ids;
+mod passwords;
+mod store;
+mod tasks;
+
+pub use auth::{AuthError, AuthPort, Claims, IssueError, TokenIssuer};
+pub use clock::Clock;
+pub use identity::{Credential, IdentityRepo, RegisterError, Registration};
+pub use ids::IdGenerator;
+pub use passwords::{HashError, PasswordHasher};
+pub use store::{StoreError, StoreProbe};
+pub use tasks::{InsertError, TaskRepo};
+
+#[cfg(any(test, feature = "testing"))]
+pub use {
+    auth::{MockAuthPort, MockTokenIssuer},
+    clock::MockClock,
+    identity::MockIdentityRepo,
+    ids::MockIdGenerator,
+    passwords::MockPasswordHasher,
+    store::MockStoreProbe,
+    tasks::MockTaskRepo,
+};

@@ -1,0 +1,34 @@
+//! Password hashing.
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::Cause;
+use crate::password::{NewPassword, Password, PasswordHash};
+
+/// Why nothing was hashed.
+#[derive(Debug, Error)]
+pub enum HashError {
+    /// Too many wait already; the caller should come back in a second or so.
+    #[error("too many passwords are waiting to be hashed")]
+    Busy,
+    /// The hasher is broken.
+    #[error("hashing failed")]
+    Failed(#[source] Cause),
+}
+
+/// Hashes passwords and compares them with hashes. Both take a large part of a second by intent, so an adapter
+/// MUST do them off the threads that serve requests, and bound how many wait.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait PasswordHasher: Send + Sync {
+    /// The form to store; another one each time.
+    async fn hash(&self, password: NewPassword) -> Result<PasswordHash, HashError>;
+
+    /// Whether `password` is the one that `stored` was made of.
+    ///
+    /// MUST answer `false`, after the same work as for a wrong password, when there is no hash, when the stored
+    /// text is no hash it knows, and for a password that could not have been set: the time must not tell who
+    /// has an account.
+    async fn verify(&self, password: Password, stored: Option<PasswordHash>) -> Result<bool, HashError>;
+}

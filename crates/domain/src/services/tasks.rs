@@ -1,0 +1,168 @@
+//! The use cases of tasks.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::access::Owner;
+use crate::ports::{Clock, InsertError, StoreError, TaskRepo};
+use crate::task::{NewTask, Task, TaskId, TaskPatch, TaskQuery};
+
+/// Why a use case on an existing task failed.
+#[derive(Debug, Error)]
+pub enum TaskError {
+    /// The owner has no such task.
+    #[error("no such task")]
+    NotFound,
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Lists, adds, shows, changes, completes and deletes the tasks of an [`Owner`].
+pub struct TaskService {
+    repo: Arc<dyn TaskRepo>,
+    clock: Arc<dyn Clock>,
+}
+
+impl TaskService {
+    /// A service over these ports.
+    #[must_use]
+    pub fn new(repo: Arc<dyn TaskRepo>, clock: Arc<dyn Clock>) -> Self {
+        Self { repo, clock }
+    }
+
+    /// The owner's tasks.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the store.
+    pub async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
+        self.repo.list(owner, query).await
+    }
+
+    /// Adds a task for the owner.
+    ///
+    /// # Errors
+    /// [`InsertError`] when the owner does not exist or the store fails.
+    pub async fn add(&self, owner: &Owner, task: NewTask) -> Result<Task, InsertError> {
+        self.repo.insert(owner, task, self.clock.now()).await
+    }
+
+    /// One task of the owner's.
+    ///
+    /// # Errors
+    /// [`TaskError`] when there is none or the store fails.
+    pub async fn get(&self, owner: &Owner, id: TaskId) -> Result<Task, TaskError> {
+        self.repo.find(owner, id).await?.ok_or(TaskError::NotFound)
+    }
+
+    /// Changes what the patch names; with an empty patch the task stays as it is, `updated_at` included.
+    ///
+    /// # Errors
+    /// [`TaskError`] when there is no such task or the store fails.
+    pub async fn update(&self, owner: &Owner, id: TaskId, patch: TaskPatch) -> Result<Task, TaskError> {
+        if patch.is_empty() {
+            return self.get(owner, id).await;
+        }
+        self.repo.update(owner, id, patch, self.clock.now()).await?.ok_or(TaskError::NotFound)
+    }
+
+    /// Sets whether the task is done, or turns it round when `completed` is not given.
+    ///
+    /// # Errors
+    /// [`TaskError`] when there is no such task or the store fails.
+    pub async fn complete(&self, owner: &Owner, id: TaskId, completed: Option<bool>) -> Result<Task, TaskError> {
+        let now = self.clock.now();
+        let task = match completed {
+            Some(_) => self.repo.update(owner, id, TaskPatch { completed, ..TaskPatch::default() }, now).await?,
+            None => self.repo.toggle(owner, id, now).await?,
+        };
+        task.ok_or(TaskError::NotFound)
+    }
+
+    /// Deletes a task.
+    ///
+    /// # Errors
+    /// [`TaskError`] when there is no such task (any more) or the store fails.
+    pub async fn remove(&self, owner: &Owner, id: TaskId) -> Result<(), TaskError> {
+        if self.repo.remove(owner, id).await? { Ok(()) } else { Err(TaskError::NotFound) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::MockTaskRepo;
+    use crate::task::Title;
+    use crate::testing::fixtures::{clock_at, moment, new_task, owner, task};
+
+    const ID: i64 = 7;
+
+    fn service(repo: MockTaskRepo) -> TaskService {
+        TaskService::new(Arc::new(repo), Arc::new(clock_at(moment())))
+    }
+
+    #[tokio::test]
+    async fn a_task_is_added_for_the_owner_at_the_time_of_the_clock() {
+        let mut repo = MockTaskRepo::new();
+        repo.expect_insert()
+            .withf(|owner, new, now| owner.id().as_str() == "alice" && *new == new_task() && *now == moment())
+            .return_once(|_, _, _| Ok(task("alice", ID)));
+        assert_eq!(service(repo).add(&owner("alice").await, new_task()).await.unwrap(), task("alice", ID));
+    }
+
+    #[tokio::test]
+    async fn what_the_store_does_not_have_is_not_found() {
+        let owner = owner("alice").await;
+        let id = TaskId::new(ID);
+        let patch = TaskPatch { title: Some(Title::parse("new").unwrap()), ..TaskPatch::default() };
+        let mut repo = MockTaskRepo::new();
+        repo.expect_find().returning(|_, _| Ok(None));
+        repo.expect_update().returning(|_, _, _, _| Ok(None));
+        repo.expect_toggle().returning(|_, _, _| Ok(None));
+        repo.expect_remove().returning(|_, _| Ok(false));
+        let service = service(repo);
+
+        assert!(matches!(service.get(&owner, id).await, Err(TaskError::NotFound)));
+        assert!(matches!(service.update(&owner, id, patch).await, Err(TaskError::NotFound)));
+        assert!(matches!(service.update(&owner, id, TaskPatch::default()).await, Err(TaskError::NotFound)));
+        assert!(matches!(service.complete(&owner, id, None).await, Err(TaskError::NotFound)));
+        assert!(matches!(service.complete(&owner, id, Some(true)).await, Err(TaskError::NotFound)));
+        assert!(matches!(service.remove(&owner, id).await, Err(TaskError::NotFound)));
+    }
+
+    #[tokio::test]
+    async fn an_empty_patch_writes_nothing() {
+        let mut repo = MockTaskRepo::new();
+        repo.expect_find().return_once(|_, _| Ok(Some(task("alice", ID))));
+        let same = service(repo).update(&owner("alice").await, TaskId::new(ID), TaskPatch::default()).await;
+        assert_eq!(same.unwrap(), task("alice", ID));
+    }
+
+    #[tokio::test]
+    async fn completing_sets_when_told_what_and_toggles_otherwise() {
+        let mut repo = MockTaskRepo::new();
+        repo.expect_update()
+            .withf(|_, _, patch, _| *patch == TaskPatch { completed: Some(false), ..TaskPatch::default() })
+            .return_once(|_, _, _, _| Ok(Some(task("alice", ID))));
+        repo.expect_toggle().return_once(|_, _, _| Ok(Some(task("alice", ID))));
+        let service = service(repo);
+        let owner = owner("alice").await;
+        assert!(service.complete(&owner, TaskId::new(ID), Some(false)).await.is_ok());
+        assert!(service.complete(&owner, TaskId::new(ID), None).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_list_is_what_the_store_answers_to_the_query() {
+        let query = TaskQuery::default();
+        let mut repo = MockTaskRepo::new();
+        repo.expect_list()
+            .withf(move |owner, asked| owner.id().as_str() == "alice" && *asked == query)
+            .return_once(|_, _| Ok(vec![task("alice", ID)]));
+        repo.expect_remove().withf(|_, id| *id == TaskId::new(ID)).return_once(|_, _| Ok(true));
+        let service = service(repo);
+        let owner = owner("alice").await;
+        assert_eq!(service.list(&owner, &query).await.unwrap(), [task("alice", ID)]);
+        assert!(service.remove(&owner, TaskId::new(ID)).await.is_ok());
+    }
+}

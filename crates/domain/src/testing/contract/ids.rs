@@ -1,0 +1,32 @@
+//! The contract of [`IdGenerator`].
+#![expect(clippy::unused_async, reason = "a suite is a set of async functions")]
+
+use std::collections::HashSet;
+
+use crate::ports::IdGenerator;
+
+/// The tests of an [`IdGenerator`]; see [`contract`](crate::testing::contract).
+#[macro_export]
+macro_rules! id_generator_contract {
+    ($subject:expr) => {
+        $crate::contract_tests!(ids, $subject, [ids_are_32_letters_and_digits, ids_do_not_repeat]);
+    };
+}
+
+/// All 62 characters occur, and no others.
+pub async fn ids_are_32_letters_and_digits(ids: &dyn IdGenerator) {
+    let mut seen = HashSet::new();
+    for _ in 0..1000 {
+        let id = ids.generate().into_string();
+        assert_eq!(id.len(), 32);
+        assert!(id.chars().all(|c| c.is_ascii_alphanumeric()), "{id}");
+        seen.extend(id.chars());
+    }
+    assert_eq!(seen.len(), 62);
+}
+
+/// Ten thousand are ten thousand different ones.
+pub async fn ids_do_not_repeat(ids: &dyn IdGenerator) {
+    let drawn: HashSet<_> = (0..10_000).map(|_| ids.generate().into_string()).collect();
+    assert_eq!(drawn.len(), 10_000);
+}

@@ -1,0 +1,96 @@
+//! The contract of [`PasswordHasher`]. What it cannot assert, that every refusal costs the same, is a matter of
+//! measurement.
+
+use crate::password::{NewPassword, Password, PasswordHash};
+use crate::ports::PasswordHasher;
+
+/// The tests of a [`PasswordHasher`]; see [`contract`](crate::testing::contract).
+#[macro_export]
+macro_rules! password_hasher_contract {
+    ($subject:expr) => {
+        $crate::contract_tests!(
+            passwords,
+            $subject,
+            [
+                a_password_matches_its_own_hash_only,
+                every_byte_of_a_password_counts,
+                a_nul_matches_nothing,
+                compositions_of_a_password_match,
+                two_hashes_of_a_password_differ,
+                no_hash_and_broken_hashes_match_nothing,
+            ]
+        );
+    };
+}
+
+async fn hash(hasher: &dyn PasswordHasher, password: &str) -> PasswordHash {
+    hasher.hash(NewPassword::parse(password).unwrap()).await.unwrap()
+}
+
+async fn matches(hasher: &dyn PasswordHasher, password: &str, stored: &PasswordHash) -> bool {
+    hasher.verify(Password::new(password), Some(stored.clone())).await.unwrap()
+}
+
+/// And the hash does not show the password.
+pub async fn a_password_matches_its_own_hash_only(hasher: &dyn PasswordHasher) {
+    let stored = hash(hasher, "correct horse").await;
+    assert!(!stored.expose().contains("correct"));
+    assert!(matches(hasher, "correct horse", &stored).await);
+    for wrong in ["", "correct hors", "correct horse ", " correct horse", "Correct horse", "correct\u{a0}horsé"] {
+        assert!(!matches(hasher, wrong, &stored).await, "{wrong:?}");
+    }
+}
+
+/// Nothing is cut off, neither of the stored password nor of the one compared.
+pub async fn every_byte_of_a_password_counts(hasher: &dyn PasswordHasher) {
+    let longest = "x".repeat(72);
+    let stored = hash(hasher, &longest).await;
+    assert!(matches(hasher, &longest, &stored).await);
+    for wrong in ["x".repeat(71), "x".repeat(73), format!("{}y", "x".repeat(71)), "x".repeat(144)] {
+        assert!(!matches(hasher, &wrong, &stored).await, "{} bytes", wrong.len());
+    }
+}
+
+/// bcrypt repeats its key: without care the hash of P matches P NUL P.
+pub async fn a_nul_matches_nothing(hasher: &dyn PasswordHasher) {
+    let stored = hash(hasher, "password").await;
+    for wrong in ["password\0", "password\0password", "password\0password\0password", "\0", "\0password"] {
+        assert!(!matches(hasher, wrong, &stored).await, "{wrong:?}");
+    }
+}
+
+/// However the keyboard composed it.
+pub async fn compositions_of_a_password_match(hasher: &dyn PasswordHasher) {
+    let stored = hash(hasher, "café-\u{fb01}rst-Ⅳ").await;
+    for same in ["cafe\u{301}-\u{fb01}rst-Ⅳ", "café-first-IV"] {
+        assert!(matches(hasher, same, &stored).await, "{same:?}");
+    }
+    assert!(!matches(hasher, "cafe-first-IV", &stored).await);
+}
+
+/// Each has a salt of its own.
+pub async fn two_hashes_of_a_password_differ(hasher: &dyn PasswordHasher) {
+    let (one, other) = (hash(hasher, "correct horse").await, hash(hasher, "correct horse").await);
+    assert!(one != other);
+    assert!(matches(hasher, "correct horse", &one).await && matches(hasher, "correct horse", &other).await);
+}
+
+/// Refused, not failed, and never a panic.
+pub async fn no_hash_and_broken_hashes_match_nothing(hasher: &dyn PasswordHasher) {
+    assert!(!hasher.verify(Password::new("correct horse"), None).await.unwrap());
+    for broken in [
+        "",
+        "correct horse",
+        "$2b$",
+        "$2b$04$",
+        "$2b$04$tooshort",
+        "$9z$04$abcdefghijklmnopqrstuvabcdefghijklmnopqrstuvwxyzabcde",
+        "$2b$99$abcdefghijklmnopqrstuvabcdefghijklmnopqrstuvwxyzabcde",
+        "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2g",
+        "éééééééééééééééééééééééééééééé",
+        "$2b$04$éééééééééééééééééééééééééé",
+        "\0",
+    ] {
+        assert!(!matches(hasher, "correct horse", &PasswordHash::new(broken.into())).await, "{broken:?}");
+    }
+}

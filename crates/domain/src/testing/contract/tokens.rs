@@ -1,0 +1,84 @@
+//! The contract of [`TokenIssuer`] and [`AuthPort`] together: what the one issues the other verifies.
+
+use crate::ports::{AuthError, AuthPort, TokenIssuer};
+use crate::testing::fixtures::{user, user_id};
+use crate::user::User;
+
+/// Both sides of one configuration.
+pub struct Tokens<I, V> {
+    /// The side that signs.
+    pub issuer: I,
+    /// The side that verifies.
+    pub auth: V,
+}
+
+/// The tests of a [`TokenIssuer`] with its [`AuthPort`]; see [`contract`](crate::testing::contract).
+/// The subject dereferences to [`Tokens`].
+#[macro_export]
+macro_rules! tokens_contract {
+    ($subject:expr) => {
+        $crate::contract_tests!(
+            tokens,
+            $subject,
+            [an_issued_token_names_its_user, a_changed_token_is_rejected, what_is_no_token_is_rejected]
+        );
+    };
+}
+
+/// Whatever text the id is.
+pub async fn an_issued_token_names_its_user<I: TokenIssuer, V: AuthPort>(tokens: &Tokens<I, V>) {
+    for id in ["ann", "ljJS4iTtdrTKYBTXzNu0skdZbvGQyqlR", "42", "Ü漢🙂 \" \\"] {
+        let subject = User { id: user_id(id), ..user("ann") };
+        let token = tokens.issuer.issue(&subject).await.unwrap();
+        assert_eq!(tokens.auth.verify(token.expose()).await.unwrap().subject, subject.id);
+    }
+}
+
+/// Wherever it is changed. The last digit of a segment may hold unused bits, so each is changed to one far away.
+pub async fn a_changed_token_is_rejected<I: TokenIssuer, V: AuthPort>(tokens: &Tokens<I, V>) {
+    let token = tokens.issuer.issue(&user("ann")).await.unwrap();
+    let token = token.expose();
+    for (position, digit) in token.char_indices() {
+        let other = if digit == 'x' { "Q" } else { "x" };
+        let changed = format!("{}{other}{}", &token[..position], &token[position + 1..]);
+        assert!(
+            matches!(tokens.auth.verify(&changed).await, Err(AuthError::Rejected(_))),
+            "accepted with digit {position} changed"
+        );
+    }
+}
+
+/// And never a panic.
+pub async fn what_is_no_token_is_rejected<I: TokenIssuer, V: AuthPort>(tokens: &Tokens<I, V>) {
+    let token = tokens.issuer.issue(&user("ann")).await.unwrap();
+    let token = token.expose();
+    let (unsigned, signature) = token.rsplit_once('.').unwrap();
+    for wrong in [
+        String::new(),
+        ".".into(),
+        "..".into(),
+        "...".into(),
+        "token".into(),
+        "{}.{}.{}".into(),
+        unsigned.into(),
+        format!("{unsigned}."),
+        format!(".{unsigned}.{signature}"),
+        format!("{token}."),
+        format!("{token}.{signature}"),
+        format!("{token}="),
+        format!("{token} "),
+        format!(" {token}"),
+        format!("{token}\n"),
+        format!("{token}\0"),
+        token.replace('.', ".."),
+        token.to_uppercase(),
+        "x".repeat(1 << 20),
+        ".".repeat(50_000),
+    ] {
+        assert!(
+            matches!(tokens.auth.verify(&wrong).await, Err(AuthError::Rejected(_))),
+            "accepted {:?}",
+            wrong.chars().take(40).collect::<String>()
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! One builder per type, each with values other than the defaults. They panic where a test is written wrongly.
+#![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "for tests only")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::access::{Authenticator, Owner, Principal};
+use crate::id::RandomId;
+use crate::password::PasswordHash;
+use crate::ports::{Claims, MockAuthPort, MockClock, MockIdGenerator, Registration};
+use crate::session::{Client, Session, SessionToken};
+use crate::task::{Description, NewTask, Task, TaskId, Title};
+use crate::time::Timestamp;
+use crate::user::{Email, User, UserId, UserName};
+
+/// 2026-11-21T01:45:03Z.
+#[must_use]
+pub fn moment() -> Timestamp {
+    Timestamp::from_unix_seconds(1_795_225_503).unwrap()
+}
+
+/// A clock that stands still.
+#[must_use]
+pub fn clock_at(moment: Timestamp) -> MockClock {
+    let mut clock = MockClock::new();
+    clock.expect_now().return_const(moment);
+    clock
+}
+
+/// Ids that never repeat: a count, in the digits that ids have.
+#[must_use]
+pub fn counting_ids() -> MockIdGenerator {
+    let count = AtomicUsize::new(1);
+    let mut ids = MockIdGenerator::new();
+    ids.expect_generate().returning(move || {
+        let mut rest = count.fetch_add(1, Ordering::Relaxed);
+        RandomId::draw(|bound| {
+            let digit = rest % bound;
+            rest /= bound;
+            digit
+        })
+    });
+    ids
+}
+
+/// A user id.
+#[must_use]
+pub fn user_id(text: &str) -> UserId {
+    UserId::parse(text).unwrap()
+}
+
+/// A caller, authenticated like everyone: through an [`Authenticator`], over a port that says yes.
+pub async fn principal(id: &str) -> Principal {
+    let claims = Claims { subject: user_id(id) };
+    let mut auth = MockAuthPort::new();
+    auth.expect_verify().return_once(move |_| Ok(claims));
+    Authenticator::new(Arc::new(auth)).authenticate("token").await.unwrap()
+}
+
+/// The right to this user's data.
+pub async fn owner(id: &str) -> Owner {
+    principal(id).await.owner_of(&user_id(id)).unwrap()
+}
+
+/// What a caller gives to add a task.
+#[must_use]
+pub fn new_task() -> NewTask {
+    NewTask {
+        title: Title::parse("Buy milk 🥛").unwrap(),
+        description: Some(Description::parse(" two litres\n\"oat\", 100% \\ _ ' ; -- ").unwrap()),
+        completed: true,
+    }
+}
+
+/// The task that [`new_task`] becomes.
+#[must_use]
+pub fn task(owner: &str, id: i64) -> Task {
+    let NewTask { title, description, completed } = new_task();
+    Task {
+        id: TaskId::new(id),
+        owner: user_id(owner),
+        title,
+        description,
+        completed,
+        created_at: moment(),
+        updated_at: moment(),
+    }
+}
+
+/// A user with this id, and an address made of it.
+#[must_use]
+pub fn user(id: &str) -> User {
+    User {
+        id: user_id(id),
+        name: UserName::parse(format!("Bøb 漢字 {id}")).unwrap(),
+        email: Email::parse(&format!("{id}@example.test")).unwrap(),
+        email_verified: true,
+        image: Some("https://cdn.example.test/bob.png".into()),
+        created_at: moment(),
+        updated_at: moment().after(Duration::from_millis(1)),
+    }
+}
+
+/// A session of this user, whose token is `token-of-<user>`.
+#[must_use]
+pub fn session(user: &str) -> Session {
+    Session {
+        id: format!("session-of-{user}"),
+        token: SessionToken::new(format!("token-of-{user}")),
+        user_id: user_id(user),
+        expires_at: moment().after(Duration::from_hours(7 * 24)),
+        created_at: moment(),
+        updated_at: moment().after(Duration::from_millis(2)),
+        client: Client { ip_address: "192.0.2.1".into(), user_agent: "fixtures/1.0".into() },
+    }
+}
+
+/// A sign-up of this user.
+#[must_use]
+pub fn registration(id: &str) -> Registration {
+    Registration {
+        user: user(id),
+        account_id: format!("account-of-{id}"),
+        password: PasswordHash::new(format!("$2b$04$hash-of-{id}")),
+        session: session(id),
+    }
+}

@@ -1,0 +1,71 @@
+//! Moments, as every database and every answer of ours holds them.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
+
+/// A moment in UTC, to the millisecond.
+///
+/// The precision is part of the type, so that a value read back from any store equals the one written.
+/// It displays as `YYYY-MM-DDTHH:MM:SS.mmmZ` (RFC 3339), the one form of dates on the wire and in SQLite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(DateTime<Utc>);
+
+impl Timestamp {
+    /// Takes over a moment; what is finer than a millisecond is cut off.
+    #[must_use]
+    pub fn new(moment: DateTime<Utc>) -> Self {
+        Self(moment.trunc_subsecs(3))
+    }
+
+    /// The moment that many seconds after 1970-01-01T00:00:00Z; `None` beyond the calendar.
+    #[must_use]
+    pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
+        DateTime::from_timestamp(seconds, 0).map(Self)
+    }
+
+    /// The moment as chrono knows it.
+    #[must_use]
+    pub fn datetime(self) -> DateTime<Utc> {
+        self.0
+    }
+
+    /// Whole seconds since 1970-01-01T00:00:00Z, rounded down (the `NumericDate` of RFC 7519, section 2).
+    #[must_use]
+    pub fn unix_seconds(self) -> i64 {
+        self.0.timestamp()
+    }
+
+    /// The moment `duration` later; the end of the calendar if that lies beyond it.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        let delta = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+        Self::new(self.0.checked_add_signed(delta).unwrap_or(DateTime::<Utc>::MAX_UTC))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_cut_to_the_millisecond_and_shown_with_three_digits() {
+        let moment = DateTime::from_timestamp(1_795_225_503, 596_999_999).unwrap();
+        assert_eq!(Timestamp::new(moment).to_string(), "2026-11-21T01:45:03.596Z");
+        assert_eq!(Timestamp::from_unix_seconds(0).unwrap().to_string(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn adding_beyond_the_calendar_stops_at_its_end() {
+        let start = Timestamp::from_unix_seconds(0).unwrap();
+        assert_eq!(start.after(Duration::from_mins(15)).unix_seconds(), 900);
+        assert!(start.after(Duration::MAX) > start);
+    }
+}

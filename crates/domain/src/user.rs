@@ -1,0 +1,195 @@
+//! Users and the values they are known by.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::id::RandomId;
+use crate::time::Timestamp;
+
+/// The opaque id of a user: the `sub` of a token, `{user_id}` of a path, the owner of a task.
+///
+/// Any non-empty text without NUL, compared byte for byte. When we make one it has 32 letters and digits;
+/// other issuers use UUIDs or numbers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(String);
+
+impl UserId {
+    /// `None` when the text is empty or holds a NUL, which no database of ours can keep in a text.
+    #[must_use]
+    pub fn parse(text: impl Into<String>) -> Option<Self> {
+        let text = text.into();
+        (!text.is_empty() && !text.contains('\0')).then_some(Self(text))
+    }
+
+    /// The id of a new user.
+    #[must_use]
+    pub fn new(id: RandomId) -> Self {
+        Self(id.into_string())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a text is no e-mail address that we accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not an e-mail address")]
+pub struct InvalidEmail;
+
+/// An e-mail address, lower-cased.
+///
+/// Its `Debug` shows nothing: addresses stay out of logs.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Email(String);
+crate::redacted!(Email);
+
+impl Email {
+    /// The longest address accepted, in bytes (RFC 5321, section 4.5.3.1.3, less the angle brackets).
+    pub const MAX_BYTES: usize = 254;
+
+    /// Parses an address by the syntax Better Auth accepts: ASCII; a local part of letters, digits and
+    /// `_ ' + -` in runs separated by single dots, not ending in `'`; a domain of labels of letters, digits
+    /// and hyphens, none starting with a hyphen, the last of at least two letters.
+    ///
+    /// # Errors
+    /// [`InvalidEmail`] for anything else, and for more than [`Self::MAX_BYTES`].
+    pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
+        let (local, domain) = text.split_once('@').ok_or(InvalidEmail)?;
+        let valid = text.len() <= Self::MAX_BYTES && is_local_part(local) && is_domain(domain);
+        if valid { Ok(Self(text.to_ascii_lowercase())) } else { Err(InvalidEmail) }
+    }
+
+    /// Takes over an address from a store, which may have been filled under other rules.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The address as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_local_part(local: &str) -> bool {
+    let character = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '\'' | '+' | '-');
+    local.split('.').all(|run| !run.is_empty() && run.chars().all(character)) && !local.ends_with('\'')
+}
+
+fn is_domain(domain: &str) -> bool {
+    let Some((labels, last)) = domain.rsplit_once('.') else { return false };
+    let is_label = |label: &str| {
+        label.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    labels.split('.').all(is_label) && last.len() >= 2 && last.chars().all(|c| c.is_ascii_alphabetic())
+}
+
+/// Why a text is no name that we accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum InvalidUserName {
+    /// More than [`UserName::MAX_CHARS`].
+    #[error("at most {} characters", UserName::MAX_CHARS)]
+    TooLong,
+    /// A NUL, which no database of ours can keep in a text.
+    #[error("must not contain a NUL character")]
+    Nul,
+}
+
+/// What a user is called; may be empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserName(String);
+
+impl UserName {
+    /// The longest name accepted, in characters.
+    pub const MAX_CHARS: usize = 100;
+
+    /// # Errors
+    /// [`InvalidUserName`] names the rule that is broken.
+    pub fn parse(text: impl Into<String>) -> Result<Self, InvalidUserName> {
+        let text = text.into();
+        if text.contains('\0') {
+            Err(InvalidUserName::Nul)
+        } else if text.chars().count() > Self::MAX_CHARS {
+            Err(InvalidUserName::TooLong)
+        } else {
+            Ok(Self(text))
+        }
+    }
+
+    /// Takes over a name from a store, which may have been filled under other rules.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A person with an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Who this is, for ever.
+    pub id: UserId,
+    /// What the person is called.
+    pub name: UserName,
+    /// Unique among users, lower-cased.
+    pub email: Email,
+    /// Whether the person has proved to read that address.
+    pub email_verified: bool,
+    /// The address of a picture.
+    pub image: Option<String>,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When the row last changed.
+    pub updated_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_id_is_any_text_but_empty_or_with_nul() {
+        for good in ["u", "ljJS4iTtdrTKYBTXzNu0skdZbvGQyqlR", "42", "Ü漢🙂", " ", "a/b%2f"] {
+            assert_eq!(UserId::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "\0", "a\0b"] {
+            assert_eq!(UserId::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_email_is_lower_cased_bounded_and_never_shown_by_debug() {
+        let email = Email::parse("Ann@Example.TEST").unwrap();
+        assert_eq!(email.as_str(), "ann@example.test");
+        assert_eq!(format!("{email:?}"), "Email(…)");
+
+        let of_length = |bytes: usize| format!("{}@example.test", "a".repeat(bytes - "@example.test".len()));
+        assert!(Email::parse(&of_length(254)).is_ok());
+        assert_eq!(Email::parse(&of_length(255)), Err(InvalidEmail));
+    }
+
+    #[test]
+    fn a_name_counts_characters_not_bytes() {
+        assert!(UserName::parse("").is_ok());
+        assert!(UserName::parse("🙂".repeat(100)).is_ok());
+        assert_eq!(UserName::parse("🙂".repeat(101)), Err(InvalidUserName::TooLong));
+        assert_eq!(UserName::parse("a\0"), Err(InvalidUserName::Nul));
+    }
+}
