@@ -201,10 +201,7 @@ impl AccountService {
 
     fn new_session(&self, user: &User, remember: bool, client: Client) -> Session {
         let now = self.clock.now();
-        let lifetime = match remember {
-            true => self.policy.session_lifetime,
-            false => self.policy.unremembered_session_lifetime,
-        };
+        let lifetime = if remember { self.policy.session_lifetime } else { self.policy.unremembered_session_lifetime };
         Session {
             id: self.ids.generate().into_string(),
             token: SessionToken::new(self.ids.generate().into_string()),

@@ -4,7 +4,7 @@
 //! makes a `#[tokio::test]` of each. The expression it takes is evaluated anew for every test and gives a future
 //! of something that dereferences to the adapter, together with whatever must live as long:
 //!
-//! ```ignore
+//! ```text
 //! mod in_memory {
 //!     taskbridge_domain::task_repo_contract!(async { Box::new(InMemoryTaskRepo::default()) });
 //! }

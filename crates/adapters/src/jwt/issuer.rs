@@ -1,0 +1,80 @@
+//! Issuing tokens, where Taskbridge is the auth server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use taskbridge_domain::ports::{Clock, IssueError, TokenIssuer};
+use taskbridge_domain::secret::SharedSecret;
+use taskbridge_domain::session::Jwt;
+use taskbridge_domain::user::User;
+
+/// What a [`JwtIssuer`] writes into its tokens.
+#[derive(Debug, Clone)]
+pub struct JwtIssuerConfig {
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+    /// From `iat` to `exp`; whole seconds.
+    pub lifetime: Duration,
+}
+
+/// Signs tokens with HS256 by the shared secret. Its claims are those of Better Auth's JWT plugin.
+pub struct JwtIssuer {
+    key: EncodingKey,
+    config: JwtIssuerConfig,
+    clock: Arc<dyn Clock>,
+}
+
+impl JwtIssuer {
+    /// An issuer that signs with this secret.
+    #[must_use]
+    pub fn new(secret: &SharedSecret, config: JwtIssuerConfig, clock: Arc<dyn Clock>) -> Self {
+        Self { key: EncodingKey::from_secret(secret.expose()), config, clock }
+    }
+}
+
+/// The payload in Better Auth's order: `iat`, the public fields of the user, the registered claims.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload<'a> {
+    iat: i64,
+    name: &'a str,
+    email: &'a str,
+    email_verified: bool,
+    image: Option<&'a str>,
+    created_at: String,
+    updated_at: String,
+    id: &'a str,
+    sub: &'a str,
+    exp: i64,
+    iss: &'a str,
+    aud: &'a str,
+}
+
+#[async_trait]
+impl TokenIssuer for JwtIssuer {
+    async fn issue(&self, user: &User) -> Result<Jwt, IssueError> {
+        let User { id, name, email, email_verified, image, created_at, updated_at } = user;
+        let now = self.clock.now();
+        let payload = Payload {
+            iat: now.unix_seconds(),
+            name: name.as_str(),
+            email: email.as_str(),
+            email_verified: *email_verified,
+            image: image.as_deref(),
+            created_at: created_at.to_string(),
+            updated_at: updated_at.to_string(),
+            id: id.as_str(),
+            sub: id.as_str(),
+            exp: now.after(self.config.lifetime).unix_seconds(),
+            iss: &self.config.issuer,
+            aud: &self.config.audience,
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &payload, &self.key)
+            .map(Jwt::new)
+            .map_err(|error| IssueError(Box::new(error)))
+    }
+}

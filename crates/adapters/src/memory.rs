@@ -1,0 +1,87 @@
+//! Tasks in memory: for demonstrations and tests of flows, and the worked example of an adapter.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use taskbridge_domain::ports::{InsertError, StoreError, TaskRepo};
+use taskbridge_domain::task::{NewTask, Task, TaskId, TaskPatch, TaskQuery};
+use taskbridge_domain::{Owner, Timestamp};
+
+/// Keeps tasks until it is dropped. It knows no users, so every owner exists.
+#[derive(Debug, Default)]
+pub struct InMemoryTaskRepo {
+    tasks: Mutex<Tasks>,
+}
+
+#[derive(Debug, Default)]
+struct Tasks {
+    by_id: BTreeMap<TaskId, Task>,
+    last_id: i64,
+}
+
+impl Tasks {
+    /// The one door to an existing task: by its owner.
+    fn owned(&mut self, owner: &Owner, id: TaskId) -> Option<&mut Task> {
+        self.by_id.get_mut(&id).filter(|task| task.owner == *owner.id())
+    }
+
+    fn change(&mut self, owner: &Owner, id: TaskId, now: Timestamp, change: impl FnOnce(&mut Task)) -> Option<Task> {
+        let task = self.owned(owner, id)?;
+        change(task);
+        task.updated_at = now.max(task.updated_at.after(Duration::from_millis(1)));
+        Some(task.clone())
+    }
+}
+
+impl InMemoryTaskRepo {
+    fn lock(&self) -> MutexGuard<'_, Tasks> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl TaskRepo for InMemoryTaskRepo {
+    async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
+        let TaskQuery { limit } = query;
+        let mut list: Vec<_> = self.lock().by_id.values().filter(|task| task.owner == *owner.id()).cloned().collect();
+        list.sort_by_key(|task| std::cmp::Reverse((task.created_at, task.id)));
+        list.truncate(limit.count().into());
+        Ok(list)
+    }
+
+    async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {
+        Ok(self.lock().owned(owner, id).cloned())
+    }
+
+    async fn insert(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, InsertError> {
+        let NewTask { title, description, completed } = task;
+        let mut tasks = self.lock();
+        tasks.last_id += 1;
+        let id = TaskId::new(tasks.last_id);
+        let owner = owner.id().clone();
+        let task = Task { id, owner, title, description, completed, created_at: now, updated_at: now };
+        tasks.by_id.insert(id, task.clone());
+        Ok(task)
+    }
+
+    async fn update(
+        &self,
+        owner: &Owner,
+        id: TaskId,
+        patch: TaskPatch,
+        now: Timestamp,
+    ) -> Result<Option<Task>, StoreError> {
+        Ok(self.lock().change(owner, id, now, |task| patch.apply(task)))
+    }
+
+    async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError> {
+        Ok(self.lock().change(owner, id, now, |task| task.completed = !task.completed))
+    }
+
+    async fn remove(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
+        let mut tasks = self.lock();
+        Ok(tasks.owned(owner, id).is_some() && tasks.by_id.remove(&id).is_some())
+    }
+}

@@ -1,0 +1,79 @@
+//! Better Auth's table `user`.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+use taskbridge_domain::user::{Email, User, UserName};
+use taskbridge_domain::{Timestamp, UserId};
+
+use super::super::error::Inconsistency;
+
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "user")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) email: String,
+    #[sea_orm(column_name = "emailVerified")]
+    pub(crate) email_verified: bool,
+    pub(crate) image: Option<String>,
+    #[sea_orm(column_name = "createdAt")]
+    pub(crate) created_at: DateTimeUtc,
+    #[sea_orm(column_name = "updatedAt")]
+    pub(crate) updated_at: DateTimeUtc,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {
+    #[sea_orm(has_many = "super::account::Entity")]
+    Account,
+}
+
+/// To the account with the user's password, if there is one: of all accounts that refer to the user, the one that
+/// says `credential` and bears the user's own id.
+impl Related<super::account::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Account.def().on_condition(|user, account| {
+            let of_account = |column: super::account::Column| Expr::col((account.clone(), column));
+            Condition::all()
+                .add(of_account(super::account::Column::ProviderId).eq(super::account::CREDENTIAL))
+                .add(of_account(super::account::Column::AccountId).equals((user, Column::Id)))
+        })
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+super::debug_shows_the_id!();
+
+impl TryFrom<Model> for User {
+    type Error = Inconsistency;
+
+    fn try_from(row: Model) -> Result<Self, Inconsistency> {
+        let Model { id, name, email, email_verified, image, created_at, updated_at } = row;
+        Ok(Self {
+            id: UserId::parse(id).ok_or(Inconsistency { table: "user", column: "id" })?,
+            name: UserName::from_stored(name),
+            email: Email::from_stored(email),
+            email_verified,
+            image,
+            created_at: Timestamp::new(created_at),
+            updated_at: Timestamp::new(updated_at),
+        })
+    }
+}
+
+impl From<&User> for Model {
+    fn from(user: &User) -> Self {
+        let User { id, name, email, email_verified, image, created_at, updated_at } = user;
+        Self {
+            id: id.to_string(),
+            name: name.as_str().to_owned(),
+            email: email.as_str().to_owned(),
+            email_verified: *email_verified,
+            image: image.clone(),
+            created_at: created_at.datetime(),
+            updated_at: updated_at.datetime(),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The store of users, accounts and sessions.
+
+use async_trait::async_trait;
+use sea_orm::{
+    ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, SqlErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use taskbridge_domain::password::PasswordHash;
+use taskbridge_domain::ports::{Credential, IdentityRepo, RegisterError, Registration, StoreError};
+use taskbridge_domain::session::{Session, SessionToken};
+use taskbridge_domain::user::{Email, User};
+
+use super::Store;
+use super::connection::Dialect;
+use super::entities::{account, session, user};
+use super::error::store_error;
+
+/// Users and sessions in Better Auth's tables.
+pub struct SeaIdentityRepo(Store);
+
+impl SeaIdentityRepo {
+    /// A repository on this store.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self(store)
+    }
+}
+
+#[async_trait]
+impl IdentityRepo for SeaIdentityRepo {
+    async fn register(&self, registration: &Registration) -> Result<(), RegisterError> {
+        let Registration { user, account_id, password, session } = registration;
+        let account = account::Model {
+            id: account_id.clone(),
+            account_id: user.id.to_string(),
+            provider_id: account::CREDENTIAL.to_owned(),
+            user_id: user.id.to_string(),
+            password: Some(password.expose().to_owned()),
+            created_at: user.created_at.datetime(),
+            updated_at: user.created_at.datetime(),
+        };
+        // SQLite: take the write lock at once, and wait for it, instead of failing half-way.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = Dialect(self.0.0.0.begin_with_options(options).await.map_err(store_error)?);
+        user::Entity::insert(user::Model::from(user).into_active_model())
+            .exec_without_returning(&transaction)
+            .await
+            .map_err(|error| match error.sql_err() {
+                Some(SqlErr::UniqueConstraintViolation(_)) => RegisterError::EmailTaken,
+                _ => RegisterError::Store(store_error(error)),
+            })?;
+        let rest = async {
+            account::Entity::insert(account.into_active_model()).exec_without_returning(&transaction).await?;
+            let session = session::Model::from(session).into_active_model();
+            session::Entity::insert(session).exec_without_returning(&transaction).await?;
+            Ok::<(), DbErr>(())
+        };
+        rest.await.map_err(store_error)?;
+        Ok(transaction.0.commit().await.map_err(store_error)?)
+    }
+
+    async fn credential(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
+        let found = user::Entity::find()
+            .filter(user::Column::Email.eq(email.as_str()))
+            .find_also_related(account::Entity)
+            .one(&self.0.0)
+            .await
+            .map_err(store_error)?;
+        let Some((user, account)) = found else { return Ok(None) };
+        let password = account.and_then(|account| account.password).map(PasswordHash::new);
+        Ok(Some(Credential { user: user.try_into()?, password }))
+    }
+
+    async fn open_session(&self, session: &Session) -> Result<(), StoreError> {
+        session::Entity::insert(session::Model::from(session).into_active_model())
+            .exec_without_returning(&self.0.0)
+            .await
+            .map_err(store_error)?;
+        Ok(())
+    }
+
+    async fn session(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError> {
+        let found = session::Entity::find()
+            .filter(session::Column::Token.eq(token.expose()))
+            .find_also_related(user::Entity)
+            .one(&self.0.0)
+            .await
+            .map_err(store_error)?;
+        // A session without its user is left over from a deletion: it is nobody's.
+        let Some((session, Some(user))) = found else { return Ok(None) };
+        Ok(Some((session.try_into()?, user.try_into()?)))
+    }
+}
