@@ -11,10 +11,18 @@ pub struct Password(String);
 crate::redacted!(Password);
 
 impl Password {
+    /// The longest text that is looked at, in UTF-16 code units: no password of any hasher is longer.
+    pub const MAX_UNITS: usize = 128;
+
     /// Takes over what was typed.
-    #[must_use]
-    pub fn new(typed: &str) -> Self {
-        Self(typed.nfkc().collect())
+    ///
+    /// # Errors
+    /// [`InvalidPassword::TooLong`] beyond [`Self::MAX_UNITS`].
+    pub fn parse(typed: &str) -> Result<Self, InvalidPassword> {
+        if typed.encode_utf16().count() > Self::MAX_UNITS {
+            return Err(InvalidPassword::TooLong);
+        }
+        Ok(Self(typed.nfkc().collect()))
     }
 
     /// The text to hash or compare.
@@ -51,7 +59,7 @@ impl NewPassword {
     /// # Errors
     /// [`InvalidPassword`] names the rule that is broken.
     pub fn parse(typed: &str) -> Result<Self, InvalidPassword> {
-        let password = Password::new(typed);
+        let password = Password::parse(typed)?;
         if password.0.contains('\0') {
             Err(InvalidPassword::Nul)
         } else if typed.encode_utf16().count() < Self::MIN_UNITS {
@@ -102,12 +110,16 @@ mod tests {
         assert_eq!(NewPassword::parse(&"x".repeat(73)).unwrap_err(), InvalidPassword::TooLong);
         assert!(NewPassword::parse(&"é".repeat(36)).is_ok());
         assert_eq!(NewPassword::parse(&"é".repeat(37)).unwrap_err(), InvalidPassword::TooLong);
+        assert!(Password::parse(&"🔑".repeat(64)).is_ok());
+        assert_eq!(Password::parse(&"x".repeat(129)).unwrap_err(), InvalidPassword::TooLong);
         assert_eq!(NewPassword::parse("12345678\0").unwrap_err(), InvalidPassword::Nul);
     }
 
     #[test]
     fn compositions_of_the_same_text_are_the_same_password() {
-        assert_eq!(Password::new("cafe\u{301}-\u{fb01}rst").expose(), Password::new("café-first").expose());
+        let (composed, typed) =
+            (Password::parse("café-first").unwrap(), Password::parse("cafe\u{301}-\u{fb01}rst").unwrap());
+        assert_eq!(composed.expose(), typed.expose());
     }
 
     #[test]

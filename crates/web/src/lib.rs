@@ -1,1 +1,97 @@
-//! x
+//! HTTP over the domain: routes, guards, wire types, error answers.
+//!
+//! This crate knows the domain and actix-web, and no database, no token library, no setting. [`api`] is the one
+//! door: it takes every service, so that mounting the API with a part missing does not compile.
+//!
+//! # Guards are extractors
+//!
+//! A handler that reaches tasks takes a [`guard::PathOwner`]; without it there is no [`Owner`] to hand to the
+//! service, and the handler does not compile:
+//!
+//! ```compile_fail,E0308
+//! use actix_web::{HttpResponse, web};
+//! use taskbridge_domain::{UserId, services::TaskService, task::TaskId};
+//! async fn remove(path: web::Path<(String, i64)>, tasks: web::Data<TaskService>) -> HttpResponse {
+//!     let (user_id, task_id) = path.into_inner();
+//!     let _ = tasks.remove(&UserId::parse(user_id).unwrap(), TaskId::new(task_id)).await;
+//!     HttpResponse::NoContent().finish()
+//! }
+//! ```
+//!
+//! With the guard the same handler is fine:
+//!
+//! ```
+//! use actix_web::{HttpResponse, web};
+//! use taskbridge_domain::{services::TaskService, task::TaskId};
+//! use taskbridge_web::guard::{Guarded, PathOwner};
+//! async fn remove(
+//!     Guarded(PathOwner(owner), path): Guarded<PathOwner, web::Path<(String, i64)>>,
+//!     tasks: web::Data<TaskService>,
+//! ) -> HttpResponse {
+//!     let _ = tasks.remove(&owner, TaskId::new(path.1)).await;
+//!     HttpResponse::NoContent().finish()
+//! }
+//! ```
+//!
+//! # To add an endpoint
+//!
+//! 1. A handler of at most 15 lines (extractors, one service call, a DTO) and its line in `routes()` of the file.
+//!    Whatever it reads of path, query or body stands behind the guard in a [`guard::Guarded`].
+//! 2. Its line in the table of `tests/routes_are_guarded.rs`, and its tests.
+//!
+//! [`Owner`]: taskbridge_domain::Owner
+
+mod access_log;
+mod auth;
+mod body;
+mod dto;
+mod error;
+pub mod guard;
+mod health;
+mod tasks;
+
+use std::sync::Arc;
+
+use actix_web::web::{Data, ServiceConfig};
+use taskbridge_domain::Authenticator;
+use taskbridge_domain::ports::StoreProbe;
+use taskbridge_domain::services::{AccountService, TaskService};
+
+pub use access_log::access_log;
+pub use auth::SessionCookies;
+pub use body::BodyLimit;
+
+/// Everything the API stands on. Cheap to clone: each worker has its own.
+#[derive(Clone)]
+pub struct Services {
+    /// Who is calling.
+    pub authenticator: Arc<Authenticator>,
+    /// What can be done with tasks.
+    pub tasks: Arc<TaskService>,
+    /// Signing up and in.
+    pub accounts: Arc<AccountService>,
+    /// How sessions travel in cookies.
+    pub cookies: Arc<SessionCookies>,
+    /// Whether the store answers.
+    pub store: Arc<dyn StoreProbe>,
+    /// How much of a request body is read.
+    pub body_limit: BodyLimit,
+}
+
+/// Mounts the API.
+pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
+    let Services { authenticator, tasks, accounts, cookies, store, body_limit } = services;
+    move |config| {
+        config
+            .app_data(Data::from(authenticator))
+            .app_data(Data::from(tasks))
+            .app_data(Data::from(accounts))
+            .app_data(Data::from(cookies))
+            .app_data(Data::new(health::Readiness(store)))
+            .app_data(body_limit)
+            .service(auth::routes())
+            .configure(tasks::routes)
+            .configure(health::routes)
+            .default_service(actix_web::web::to(error::no_such_route));
+    }
+}

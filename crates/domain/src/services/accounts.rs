@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::password::{NewPassword, Password};
+use crate::password::{InvalidPassword, NewPassword, Password};
 use crate::ports::{
     Clock, HashError, IdGenerator, IdentityRepo, IssueError, PasswordHasher, RegisterError, Registration, StoreError,
     TokenIssuer,
@@ -31,8 +31,8 @@ pub struct SignUp {
     pub name: UserName,
     /// Their address.
     pub email: Email,
-    /// Their password.
-    pub password: NewPassword,
+    /// Their password, or why it cannot be one; told only once it is known that anybody may sign up.
+    pub password: Result<NewPassword, InvalidPassword>,
     /// The address of a picture.
     pub image: Option<String>,
     /// Whether the session outlives the browser.
@@ -60,6 +60,9 @@ pub enum SignUpError {
     /// The operators have switched it off.
     #[error("sign-up is switched off")]
     Disabled,
+    /// The password cannot be one.
+    #[error(transparent)]
+    Password(#[from] InvalidPassword),
     /// Somebody has this address already.
     #[error("the e-mail address is taken")]
     EmailTaken,
@@ -139,6 +142,7 @@ impl AccountService {
         if !self.policy.sign_up {
             return Err(SignUpError::Disabled);
         }
+        let password = password?;
         // The store decides in the end; asking first spares the hash when the answer is known already.
         if self.identity.credential(&email).await?.is_some() {
             return Err(SignUpError::EmailTaken);
@@ -263,7 +267,7 @@ mod tests {
         SignUp {
             name: UserName::parse("Ann").unwrap(),
             email: Email::parse("Ann@example.test").unwrap(),
-            password: NewPassword::parse("correct horse").unwrap(),
+            password: NewPassword::parse("correct horse"),
             image: None,
             remember,
             client: Client::default(),
@@ -273,7 +277,7 @@ mod tests {
     fn sign_in(email: &str) -> SignIn {
         SignIn {
             email: Email::parse(email).unwrap(),
-            password: Password::new("correct horse"),
+            password: Password::parse("correct horse").unwrap(),
             remember: true,
             client: Client::default(),
         }
@@ -329,8 +333,18 @@ mod tests {
     #[tokio::test]
     async fn sign_up_switched_off_asks_nobody() {
         let policy = AccountPolicy { sign_up: false, ..POLICY };
-        let refused = Ports::new().service(policy).sign_up(sign_up(true)).await;
-        assert!(matches!(refused, Err(SignUpError::Disabled)));
+        for password in ["short", "correct horse"] {
+            let request = SignUp { password: NewPassword::parse(password), ..sign_up(true) };
+            let refused = Ports::new().service(policy).sign_up(request).await;
+            assert!(matches!(refused, Err(SignUpError::Disabled)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_that_cannot_be_one_asks_nobody() {
+        let request = SignUp { password: NewPassword::parse("short"), ..sign_up(true) };
+        let refused = Ports::new().service(POLICY).sign_up(request).await;
+        assert!(matches!(refused, Err(SignUpError::Password(InvalidPassword::TooShort))));
     }
 
     #[tokio::test]

@@ -1,0 +1,415 @@
+//! The settings, typed and checked. All faults are told at once, each with its key and where the value came from;
+//! secrets and URLs with passwords are never shown.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use taskbridge_adapters::bcrypt::BcryptConfig;
+use taskbridge_adapters::sea::StoreConfig;
+use taskbridge_domain::secret::SharedSecret;
+use taskbridge_domain::services::AccountPolicy;
+use thiserror::Error;
+use url::Url;
+
+use crate::layers::{Environment, Layers};
+
+/// Everything an operator decides.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) server: ServerSettings,
+    pub(crate) log: LogSettings,
+    pub(crate) database: StoreConfig,
+    pub(crate) auth: AuthSettings,
+    pub(crate) accounts: AccountPolicy,
+    pub(crate) passwords: BcryptConfig,
+}
+
+/// How requests are served.
+#[derive(Debug)]
+pub(crate) struct ServerSettings {
+    pub(crate) host: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) workers: usize,
+    pub(crate) body_limit: usize,
+    pub(crate) shutdown: Duration,
+}
+
+/// What is logged, and how.
+#[derive(Debug)]
+pub(crate) struct LogSettings {
+    pub(crate) filter: String,
+    pub(crate) format: LogFormat,
+}
+
+/// The form of a line of log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Who issues tokens, and how.
+#[derive(Debug)]
+pub(crate) struct AuthSettings {
+    pub(crate) origin: Origin,
+    pub(crate) secret: SharedSecret,
+    pub(crate) jwt_lifetime: Duration,
+    pub(crate) jwt_leeway: Duration,
+}
+
+/// The origin of the auth server, as browsers see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// As it was given.
+    Given(String),
+    /// `http://localhost:<port>`, with the port that is listened on.
+    Local,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) key: String,
+    pub(crate) origin: String,
+    pub(crate) problem: String,
+}
+
+/// Why there are no settings.
+#[derive(Debug, Error)]
+pub(crate) enum SettingsError {
+    /// A file cannot be read.
+    #[error("configuration: {0}")]
+    Unreadable(#[from] config::ConfigError),
+    /// Values are wrong.
+    #[error("{}", Faults(.0))]
+    Invalid(Vec<Fault>),
+}
+
+struct Faults<'a>(&'a [Fault]);
+
+impl fmt::Display for Faults<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration has {} fault(s):", self.0.len())?;
+        for Fault { key, origin, problem } in self.0 {
+            write!(f, "\n  {key} (from {origin}): {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Settings {
+    /// The settings of this process: from its environment and the folder it was started in.
+    ///
+    /// # Errors
+    /// [`SettingsError`] with every fault there is.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
+    pub(crate) fn load() -> Result<Self, SettingsError> {
+        // Names and values that are no UTF-8 are none of ours.
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::read(Path::new("."), environment.collect())
+    }
+
+    fn read(folder: &Path, environment: Environment) -> Result<Self, SettingsError> {
+        let layers = Layers::read(folder, environment)?;
+        let mut reader = Reader::new(&layers);
+        let settings = reader.settings();
+        match settings {
+            Some(settings) if reader.faults.is_empty() => Ok(settings),
+            _ => Err(SettingsError::Invalid(reader.faults)),
+        }
+    }
+}
+
+/// Takes values out of the layers and gathers what is wrong with them. A value that is wrong is `None`.
+struct Reader<'a> {
+    layers: &'a Layers,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(layers: &'a Layers) -> Self {
+        let unknown = |(key, origin): &(String, String)| Fault {
+            key: key.clone(),
+            origin: origin.clone(),
+            problem: "unknown key; config/default.toml lists all there are".into(),
+        };
+        Self { layers, faults: layers.unknown.iter().map(unknown).collect() }
+    }
+
+    fn settings(&mut self) -> Option<Settings> {
+        // All of them first, so that the faults of all are known, then the `?`.
+        let host = self.parsed("server.host", "must be an IP address to listen on, such as 127.0.0.1 or 0.0.0.0");
+        let port = self.number("server.port", 0..=65535);
+        let workers = self.number("server.workers", 0..=1024);
+        let body_limit = self.number("server.body_limit", 1024..=16 * 1024 * 1024);
+        let shutdown = self.seconds("server.shutdown_seconds", 0..=600);
+        let filter = self.log_filter();
+        let format = self.one_of("log.format", [("text", LogFormat::Text), ("json", LogFormat::Json)]);
+        let url = self.database_url();
+        let max_connections = self.number("database.max_connections", 1..=1000);
+        let acquire_timeout = self.seconds("database.acquire_seconds", 1..=60);
+        let origin = self.origin();
+        let secret = self.secret();
+        let sign_up = self.one_of("auth.sign_up", [("on", true), ("true", true), ("off", false), ("false", false)]);
+        let jwt_lifetime = self.seconds("jwt.lifetime_seconds", 1..=86_400);
+        let jwt_leeway = self.seconds("jwt.leeway_seconds", 0..=300);
+        // Browsers keep no cookie for longer than 400 days (RFC 6265bis, section 5.5).
+        let session_lifetime = self.seconds("session.lifetime_seconds", 1..=400 * 86_400);
+        let unremembered = self.seconds("session.unremembered_lifetime_seconds", 1..=400 * 86_400);
+        let cost = self.number("passwords.bcrypt_cost", 10..=16);
+        let threads = self.number("passwords.threads", 0..=64);
+        let queue = self.number("passwords.queue", 1..=10_000);
+        Some(Settings {
+            server: ServerSettings {
+                host: host?,
+                port: port?,
+                workers: or_cores(workers?),
+                body_limit: body_limit?,
+                shutdown: shutdown?,
+            },
+            log: LogSettings { filter: filter?, format: format? },
+            database: StoreConfig { url: url?, max_connections: max_connections?, acquire_timeout: acquire_timeout? },
+            auth: AuthSettings {
+                origin: origin?,
+                secret: secret?,
+                jwt_lifetime: jwt_lifetime?,
+                jwt_leeway: jwt_leeway?,
+            },
+            accounts: AccountPolicy {
+                sign_up: sign_up?,
+                session_lifetime: session_lifetime?,
+                unremembered_session_lifetime: unremembered?,
+            },
+            passwords: BcryptConfig { cost: cost?, threads: or_cores(threads?), queue: queue? },
+        })
+    }
+
+    fn fault<T>(&mut self, key: &str, problem: impl Into<String>) -> Option<T> {
+        let (_, origin) = self.layers.text(key);
+        self.faults.push(Fault { key: key.into(), origin, problem: problem.into() });
+        None
+    }
+
+    fn text(&self, key: &str) -> String {
+        self.layers.text(key).0
+    }
+
+    fn parsed<T: FromStr>(&mut self, key: &str, problem: &str) -> Option<T> {
+        self.text(key).parse().ok().or_else(|| self.fault(key, problem))
+    }
+
+    fn number<T: TryFrom<u64>>(&mut self, key: &str, range: std::ops::RangeInclusive<u64>) -> Option<T> {
+        let number = self.text(key).parse().ok().filter(|number| range.contains(number));
+        let number = number.and_then(|number| T::try_from(number).ok());
+        number.or_else(|| self.fault(key, format!("must be a number from {} to {}", range.start(), range.end())))
+    }
+
+    fn seconds(&mut self, key: &str, range: std::ops::RangeInclusive<u64>) -> Option<Duration> {
+        self.number(key, range).map(Duration::from_secs)
+    }
+
+    fn one_of<T: Copy, const N: usize>(&mut self, key: &str, choices: [(&str, T); N]) -> Option<T> {
+        let text = self.text(key);
+        let chosen = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+        chosen.or_else(|| {
+            let names = choices.map(|(name, _)| name).join(", ");
+            self.fault(key, format!("must be one of {names}"))
+        })
+    }
+
+    fn log_filter(&mut self) -> Option<String> {
+        let filter = self.text("log.filter");
+        match tracing_subscriber::EnvFilter::try_new(&filter) {
+            Ok(_) => Some(filter),
+            Err(_) => self.fault("log.filter", "must be a level (error, warn, info, debug, trace) or target=level, …"),
+        }
+    }
+
+    fn database_url(&mut self) -> Option<String> {
+        let url = self.text("database.url");
+        if url.starts_with("sqlite:") { Some(url) } else { self.fault("database.url", "must be sqlite://<path>") }
+    }
+
+    fn origin(&mut self) -> Option<Origin> {
+        const MODES: &str = "AUTH_MODE must be server (Taskbridge signs users in)";
+        let (mode, url) = (self.text("auth.mode"), self.text("auth.url"));
+        match mode.as_str() {
+            "server" => {}
+            "" if url.is_empty() => {}
+            "" => return self.fault("auth.mode", format!("BETTER_AUTH_URL is set, so {MODES}")),
+            _ => return self.fault("auth.mode", MODES),
+        }
+        if url.is_empty() {
+            return Some(Origin::Local);
+        }
+        let parsed = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        match parsed {
+            Some(url) => Some(Origin::Given(url.origin().ascii_serialization())),
+            None => self.fault("auth.url", "must be the http or https URL of the auth server, as browsers see it"),
+        }
+    }
+
+    fn secret(&mut self) -> Option<SharedSecret> {
+        const MAKE_ONE: &str = "set BETTER_AUTH_SECRET to a random one, the same as in Better Auth, for example the output of: openssl rand -base64 32";
+        let text = self.text("auth.secret");
+        if text.is_empty() {
+            return self.fault("auth.secret", format!("is missing; {MAKE_ONE}"));
+        }
+        SharedSecret::parse(&text)
+            .map_or_else(|invalid| self.fault("auth.secret", format!("{invalid}; {MAKE_ONE}")), Some)
+    }
+}
+
+/// Zero stands for one thread for each core.
+fn or_cores(threads: usize) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, Into::into);
+    if threads == 0 { cores() } else { threads }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "settings-secret-not-for-production-0123456789";
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, Vec<Fault>> {
+        read_in(Path::new("/nonexistent"), variables)
+    }
+
+    fn read_in(folder: &Path, variables: &[(&str, &str)]) -> Result<Settings, Vec<Fault>> {
+        let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        match Settings::read(folder, environment.collect()) {
+            Ok(settings) => Ok(settings),
+            Err(SettingsError::Invalid(faults)) => Err(faults),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn a_secret_is_all_that_must_be_given() {
+        let settings = read(&[("BETTER_AUTH_SECRET", SECRET)]).unwrap();
+        assert_eq!((settings.server.host.to_string().as_str(), settings.server.port), ("127.0.0.1", 8000));
+        assert_eq!(settings.database.url, "sqlite://./data/taskbridge.db");
+        assert_eq!(settings.auth.origin, Origin::Local);
+        assert_eq!(settings.auth.jwt_lifetime, Duration::from_mins(15));
+        assert_eq!(settings.accounts.session_lifetime, Duration::from_hours(7 * 24));
+        assert_eq!(settings.passwords.cost, 12);
+        assert!(settings.passwords.threads > 0 && settings.server.workers > 0);
+    }
+
+    #[test]
+    fn short_and_long_names_override_the_file_and_an_empty_one_does_not() {
+        let settings = read(&[
+            ("BETTER_AUTH_SECRET", SECRET),
+            ("PORT", "9000"),
+            ("HOST", ""),
+            ("AUTH_SIGN_UP", "off"),
+            ("TASKBRIDGE__LOG__FORMAT", "json"),
+            ("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "10"),
+            ("BETTER_AUTH_URL", "https://App.example.test:443/some/path/"),
+            ("AUTH_MODE", "server"),
+            ("UNRELATED", "x"),
+        ])
+        .unwrap();
+        assert_eq!((settings.server.host.to_string().as_str(), settings.server.port), ("127.0.0.1", 9000));
+        assert!(!settings.accounts.sign_up);
+        assert_eq!(settings.log.format, LogFormat::Json);
+        assert_eq!(settings.passwords.cost, 10);
+        assert_eq!(settings.auth.origin, Origin::Given("https://app.example.test".into()));
+    }
+
+    #[test]
+    fn the_environment_wins_over_dot_env_and_dot_env_over_the_profile() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("config")).unwrap();
+        std::fs::write(
+            folder.path().join("config/staging.toml"),
+            "[server]\nport = 1\nbody_limit = 4096\nworkers = 3\n[log]\nformat = \"json\"\n",
+        )
+        .unwrap();
+        std::fs::write(
+            folder.path().join(".env"),
+            format!("# comment\nTASKBRIDGE_PROFILE=staging\nBETTER_AUTH_SECRET=\"{SECRET}\"\nPORT=2\nTASKBRIDGE__SERVER__WORKERS=4\n"),
+        )
+        .unwrap();
+        let settings = read_in(folder.path(), &[("PORT", "3")]).unwrap();
+        assert_eq!(settings.server.port, 3);
+        assert_eq!(settings.server.workers, 4);
+        assert_eq!(settings.server.body_limit, 4096);
+        assert_eq!(settings.log.format, LogFormat::Json);
+    }
+
+    /// N8, C256, C258: each value that is wrong, with the key that the message names.
+    #[test]
+    fn every_wrong_value_is_named_with_its_source_and_not_shown() {
+        let table = [
+            ("BETTER_AUTH_SECRET", "short-secret-value", "auth.secret"),
+            ("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890", "auth.secret"),
+            ("BETTER_AUTH_SECRET", "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk", "auth.secret"),
+            ("DATABASE_URL", "mysql://root:hunter2@localhost/db", "database.url"),
+            ("PORT", "65536", "server.port"),
+            ("PORT", "-1", "server.port"),
+            ("PORT", "http", "server.port"),
+            ("HOST", "example.test", "server.host"),
+            ("RUST_LOG", "taskbridge=loud", "log.filter"),
+            ("AUTH_MODE", "proxy", "auth.mode"),
+            ("BETTER_AUTH_URL", "https://app.example.test", "auth.mode"),
+            ("AUTH_SIGN_UP", "maybe", "auth.sign_up"),
+            ("TASKBRIDGE__SERVER__WORKERS", "many", "server.workers"),
+            ("TASKBRIDGE__SERVER__BODY_LIMIT", "1", "server.body_limit"),
+            ("TASKBRIDGE__SERVER__SHUTDOWN_SECONDS", "1.5", "server.shutdown_seconds"),
+            ("TASKBRIDGE__LOG__FORMAT", "xml", "log.format"),
+            ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "0", "database.max_connections"),
+            ("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "0", "database.acquire_seconds"),
+            ("TASKBRIDGE__JWT__LIFETIME_SECONDS", "0", "jwt.lifetime_seconds"),
+            ("TASKBRIDGE__JWT__LEEWAY_SECONDS", "301", "jwt.leeway_seconds"),
+            ("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "34560001", "session.lifetime_seconds"),
+            ("TASKBRIDGE__SESSION__UNREMEMBERED_LIFETIME_SECONDS", "0", "session.unremembered_lifetime_seconds"),
+            ("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "9", "passwords.bcrypt_cost"),
+            ("TASKBRIDGE__PASSWORDS__THREADS", "65", "passwords.threads"),
+            ("TASKBRIDGE__PASSWORDS__QUEUE", "0", "passwords.queue"),
+            ("TASKBRIDGE__SERVER__PROT", "8000", "server.prot"),
+            ("TASKBRIDGE__NOWHERE", "x", "nowhere"),
+        ];
+        for (name, value, key) in table {
+            let mut variables = vec![("BETTER_AUTH_SECRET", SECRET)];
+            variables.retain(|(given, _)| *given != name);
+            variables.push((name, value));
+            let faults = read(&variables).unwrap_err();
+            let [Fault { key: found, origin, problem }] = faults.as_slice() else { panic!("{name}: {faults:?}") };
+            assert_eq!(found, key);
+            // With a URL alone it is the mode that is missing.
+            if name != "BETTER_AUTH_URL" {
+                assert_eq!(*origin, format!("{name} in the environment"));
+            }
+            assert!(!problem.contains(value) || value.len() < 3, "{problem}");
+        }
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let faults = read(&[("PORT", "x"), ("HOST", "x"), ("TASKBRIDGE__A__B", "x")]).unwrap_err();
+        let message = SettingsError::Invalid(faults).to_string();
+        for expected in [
+            "4 fault(s)",
+            "server.port (from PORT in the environment)",
+            "server.host (from HOST in the environment)",
+            "a.b (from TASKBRIDGE__A__B in the environment): unknown key",
+            "auth.secret (from config/default.toml): is missing; set BETTER_AUTH_SECRET",
+        ] {
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_broken_dot_env_is_an_error_that_does_not_show_its_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".env"), "hunter2 hunter2\n").unwrap();
+        let error = Settings::read(folder.path(), Environment::new()).unwrap_err().to_string();
+        assert!(error.contains(".env") && !error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,17 @@
+//! Logs, on standard error.
+
+use std::io;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::fmt;
+
+use crate::settings::{LogFormat, LogSettings};
+
+/// Starts logging. Statements and their values are not logged at any level: see the store.
+pub(crate) fn start(settings: &LogSettings) {
+    let builder = fmt().with_env_filter(EnvFilter::new(&settings.filter)).with_writer(io::stderr);
+    match settings.format {
+        LogFormat::Text => builder.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}

@@ -1,0 +1,214 @@
+//! How a session travels: in a signed cookie, or as a bearer token.
+//!
+//! The signature is HMAC-SHA-256 of the value under the shared secret, in standard base64 with padding; a cookie is
+//! `<value>.<signature>`, percent-encoded as JavaScript's `encodeURIComponent` does it.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::COOKIE;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use sha2::Sha256;
+use taskbridge_domain::secret::SharedSecret;
+use taskbridge_domain::session::SessionToken;
+
+/// What `encodeURIComponent` leaves alone, beside letters and digits.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
+/// The number of base64 digits of a signature, the one of padding included.
+const SIGNATURE_DIGITS: usize = 44;
+
+/// Writes and reads Better Auth's session cookies.
+pub struct SessionCookies {
+    secret: SharedSecret,
+    secure: bool,
+    max_age: Duration,
+}
+
+impl SessionCookies {
+    /// Cookies signed with `secret`. `secure` for an auth server on https: the flag, and the prefix `__Secure-`.
+    /// `max_age` is the life of a remembered session.
+    #[must_use]
+    pub fn new(secret: SharedSecret, secure: bool, max_age: Duration) -> Self {
+        Self { secret, secure, max_age }
+    }
+
+    /// The `Set-Cookie` lines for a session that begins. One that is not to be remembered ends with the browser, and
+    /// says so in a cookie of its own.
+    pub(super) fn set(&self, token: &SessionToken, remember: bool) -> Vec<String> {
+        let max_age = remember.then_some(self.max_age);
+        let mut lines = vec![self.line("session_token", &self.cookie_value(token.expose()), max_age)];
+        if !remember {
+            lines.push(self.line("dont_remember", &self.cookie_value("true"), None));
+        }
+        lines
+    }
+
+    /// The `Set-Cookie` lines that remove every cookie of a session.
+    pub(super) fn clear(&self) -> Vec<String> {
+        ["session_token", "session_data", "dont_remember"].map(|name| self.line(name, "", Some(Duration::ZERO))).into()
+    }
+
+    /// The form in which a client without cookies keeps the token.
+    pub(super) fn bearer_form(&self, token: &SessionToken) -> String {
+        self.sign(token.expose())
+    }
+
+    /// The token in the session cookie of a request, if it is well signed. Of two cookies with the name the first
+    /// counts.
+    pub(super) fn read(&self, request: &HttpRequest) -> Option<SessionToken> {
+        let name = self.name("session_token");
+        let headers = request.headers().get_all(COOKIE).filter_map(|header| header.to_str().ok());
+        let mut pairs = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.split_once('='));
+        let (_, value) = pairs.find(|(given, _)| given.trim() == name)?;
+        self.verify(value.trim())
+    }
+
+    /// The token in a bearer credential: `<token>.<signature>`, or the bare token, which has no dot. A JWT is neither.
+    pub(super) fn read_bearer(&self, credential: &str) -> Option<SessionToken> {
+        if credential.contains('.') {
+            self.verify(credential)
+        } else {
+            (!credential.is_empty()).then(|| SessionToken::new(credential.to_owned()))
+        }
+    }
+
+    fn name(&self, cookie: &str) -> String {
+        let prefix = if self.secure { "__Secure-" } else { "" };
+        format!("{prefix}better-auth.{cookie}")
+    }
+
+    fn line(&self, cookie: &str, value: &str, max_age: Option<Duration>) -> String {
+        let name = self.name(cookie);
+        let max_age = max_age.map(|age| format!(" Max-Age={};", age.as_secs())).unwrap_or_default();
+        let secure = if self.secure { " Secure;" } else { "" };
+        format!("{name}={value};{max_age} Path=/; HttpOnly;{secure} SameSite=Lax")
+    }
+
+    fn cookie_value(&self, value: &str) -> String {
+        utf8_percent_encode(&self.sign(value), ENCODED).to_string()
+    }
+
+    fn sign(&self, value: &str) -> String {
+        let signature = STANDARD.encode(self.mac(value).finalize().into_bytes());
+        format!("{value}.{signature}")
+    }
+
+    /// The value of `<value>.<signature>`, percent-encoded or not, in quotes or not.
+    fn verify(&self, signed: &str) -> Option<SessionToken> {
+        let decoded = percent_decode_str(signed).decode_utf8().ok()?;
+        let bare = decoded.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&decoded);
+        let (value, signature) = bare.rsplit_once('.')?;
+        if value.is_empty() || signature.len() != SIGNATURE_DIGITS {
+            return None;
+        }
+        let signature = STANDARD.decode(signature).ok()?;
+        // In constant time.
+        self.mac(value).verify_slice(&signature).ok()?;
+        Some(SessionToken::new(value.to_owned()))
+    }
+
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    fn mac(&self, value: &str) -> Hmac<Sha256> {
+        Hmac::new_from_slice(self.secret.expose()).expect("a key of any length").chain_update(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use serde_json::Value;
+
+    use super::*;
+
+    const VECTORS: &str = include_str!("../../../../tests/vectors/cookies.json");
+    const WEEK: Duration = Duration::from_hours(7 * 24);
+
+    fn cookies(secret: &Value, secure: bool) -> Option<SessionCookies> {
+        SharedSecret::parse(secret.as_str()?).ok().map(|secret| SessionCookies::new(secret, secure, WEEK))
+    }
+
+    fn read(cookies: &SessionCookies, header: &str) -> Option<String> {
+        let request = TestRequest::default().insert_header((COOKIE, header)).to_http_request();
+        cookies.read(&request).map(|token| token.expose().to_owned())
+    }
+
+    #[test]
+    fn cookies_are_those_of_better_auth_to_the_letter() {
+        let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+        let mut compared = 0;
+        for case in vectors["cases"].as_array().unwrap() {
+            let secure = case["baseURL"].as_str().unwrap().starts_with("https://");
+            // One vector's secret is a hundred times the same letter, which we refuse.
+            let Some(cookies) = cookies(&case["secret"], secure) else { continue };
+            let token = SessionToken::new(case["token"].as_str().unwrap().into());
+            let lines = cookies.set(&token, case["rememberMe"].as_bool().unwrap());
+            assert_eq!(serde_json::json!(lines), case["setCookie"]);
+            assert_eq!(cookies.bearer_form(&token), case["setAuthTokenHeader"].as_str().unwrap());
+            let header = case["requestCookieHeader"].as_str().unwrap();
+            assert_eq!(read(&cookies, header).as_deref(), case["token"].as_str());
+            let bearer = cookies.read_bearer(case["setAuthTokenHeader"].as_str().unwrap()).unwrap();
+            assert_eq!(Some(bearer.expose()), case["token"].as_str());
+            compared += 1;
+        }
+        assert_eq!(compared, 6);
+    }
+
+    #[test]
+    fn badly_signed_cookies_are_none() {
+        let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+        let cookies = cookies(&vectors["invalid"]["secret"], false).unwrap();
+        let cases = vectors["invalid"]["cases"].as_array().unwrap();
+        assert_eq!(cases.len(), 8);
+        for case in cases {
+            let value = case["cookieValue"].as_str().unwrap();
+            assert_eq!(read(&cookies, &format!("better-auth.session_token={value}")), None, "{}", case["why"]);
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others_by_its_exact_name() {
+        let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+        let case = &vectors["cases"][0];
+        let cookies = cookies(&case["secret"], false).unwrap();
+        let good = case["requestCookieHeader"].as_str().unwrap();
+        let raw = format!("better-auth.session_token={}", case["setAuthTokenHeader"].as_str().unwrap());
+        let quoted = format!("better-auth.session_token=\"{}\"", case["setAuthTokenHeader"].as_str().unwrap());
+        for header in [format!("a=b; {good}; c"), format!("{good};x=y"), raw, quoted] {
+            assert_eq!(read(&cookies, &header).as_deref(), case["token"].as_str(), "{header}");
+        }
+        for header in [
+            format!("better-auth.session_token=forged; {good}"),
+            format!("x{good}"),
+            format!("__Secure-{good}"),
+            good.to_uppercase(),
+            "better-auth.session_token".into(),
+            "better-auth.session_token=".into(),
+            "better-auth.session_token=%".into(),
+            "better-auth.session_token=%ff.%ff".into(),
+        ] {
+            assert_eq!(read(&cookies, &header), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_jwt_is_no_session_token() {
+        let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+        let cookies = cookies(&vectors["cases"][0]["secret"], false).unwrap();
+        assert!(cookies.read_bearer("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyLTEifQ.c2lnbmF0dXJl").is_none());
+        assert!(cookies.read_bearer("").is_none());
+        assert_eq!(cookies.read_bearer("bare").unwrap().expose(), "bare");
+    }
+}

@@ -1,0 +1,142 @@
+//! Bodies below `/api/auth`, checked the way Better Auth checks them: field by field in the order of the schema, all
+//! problems in one message.
+
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{FromRequest, HttpRequest};
+use serde_json::{Map, Value};
+
+use super::error::AuthApiError;
+use crate::body::{media_type, read};
+
+/// The text of a problem that Better Auth does not know: it lets a NUL through to the database.
+pub(super) const NUL: &str = "Invalid input: must not contain a NUL character";
+
+/// The body as JSON; `None` when there is none. As under Node, one without a media type counts as none.
+///
+/// Errors: 413, 415, 400.
+pub(super) struct AuthBody(pub(super) Option<Value>);
+
+impl FromRequest for AuthBody {
+    type Error = AuthApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, AuthApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let body = read(&request, &mut payload).await?;
+            let Some(media_type) = media_type(&request) else { return Ok(Self(None)) };
+            if body.is_empty() {
+                return Ok(Self(None));
+            }
+            if media_type != "application/json" {
+                let sent = request.headers().get(CONTENT_TYPE).and_then(|sent| sent.to_str().ok());
+                return Err(AuthApiError::MediaType(sent.unwrap_or_default().to_owned()));
+            }
+            let value = serde_json::from_slice(&body).map_err(|_position| AuthApiError::InvalidJson)?;
+            Ok(Self(Some(value)))
+        })
+    }
+}
+
+/// The fields of an object, and the problems found in them so far.
+pub(super) struct Schema {
+    fields: Map<String, Value>,
+    problems: Vec<String>,
+}
+
+impl Schema {
+    /// `expected` is what the body is called in the messages, one for each part of the schema.
+    pub(super) fn of(AuthBody(body): AuthBody, expected: &[&str]) -> Result<Self, AuthApiError> {
+        match body {
+            Some(Value::Object(fields)) => Ok(Self { fields, problems: Vec::new() }),
+            other => {
+                let received = other.as_ref().map_or("undefined", name_of);
+                let problem = |expected| format!("[body] Invalid input: expected {expected}, received {received}");
+                Err(AuthApiError::Validation(expected.iter().map(problem).collect::<Vec<_>>().join("; ")))
+            }
+        }
+    }
+
+    /// A string that must be there; `None` with the problem noted.
+    pub(super) fn string(&mut self, field: &str) -> Option<String> {
+        if !self.fields.contains_key(field) {
+            self.wrong_type(field, "string", "undefined");
+        }
+        self.optional_string(field)
+    }
+
+    /// A string that may be absent.
+    pub(super) fn optional_string(&mut self, field: &str) -> Option<String> {
+        match self.fields.get(field)? {
+            Value::String(text) => Some(text.clone()),
+            other => {
+                let received = name_of(other);
+                self.wrong_type(field, "string", received);
+                None
+            }
+        }
+    }
+
+    /// A boolean that may be absent.
+    pub(super) fn optional_boolean(&mut self, field: &str) -> Option<bool> {
+        match self.fields.get(field)? {
+            Value::Bool(value) => Some(*value),
+            other => {
+                let received = name_of(other);
+                self.wrong_type(field, "boolean", received);
+                None
+            }
+        }
+    }
+
+    /// A string that must be there and follow a rule of its own.
+    pub(super) fn parsed<T, E>(
+        &mut self,
+        field: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+        text: impl FnOnce(E) -> String,
+    ) -> Option<T> {
+        let given = self.string(field)?;
+        parse(&given).map_err(|error| self.problems.push(problem(field, &text(error)))).ok()
+    }
+
+    /// Notes a problem unless the rule holds.
+    pub(super) fn check(&mut self, field: &str, holds: bool, text: &str) {
+        if !holds {
+            self.problems.push(problem(field, text));
+        }
+    }
+
+    /// Whether no problem was found.
+    pub(super) fn is_met(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// All problems as one error.
+    pub(super) fn into_error(self) -> AuthApiError {
+        AuthApiError::Validation(self.problems.join("; "))
+    }
+
+    fn wrong_type(&mut self, field: &str, expected: &str, received: &str) {
+        self.problems.push(problem(field, &format!("Invalid input: expected {expected}, received {received}")));
+    }
+}
+
+/// One problem of a field.
+pub(super) fn problem(field: &str, text: &str) -> String {
+    format!("[body.{field}] {text}")
+}
+
+fn name_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}

@@ -1,0 +1,121 @@
+//! Request bodies: read up to a limit, told apart by their media type, parsed as one JSON object.
+
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{FromRequest, HttpRequest};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::ApiError;
+
+/// How many bytes of a request body are read at the most.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimit(pub usize);
+
+/// Why there is no body to look at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ReadError {
+    /// More than the limit.
+    TooLarge,
+    /// The client stopped sending, or sent what is no body.
+    Broken,
+}
+
+/// The whole body, if it is within the [`BodyLimit`] of the app. Nothing is decompressed.
+pub(crate) async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, ReadError> {
+    let limit = request.app_data::<BodyLimit>().map_or(0, |limit| limit.0);
+    let declared = request.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|declared: usize| declared > limit) {
+        return Err(ReadError::TooLarge);
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = next_chunk(payload).await {
+        let chunk = chunk.map_err(|_the_client_knows| ReadError::Broken)?;
+        if body.len() + chunk.len() > limit {
+            return Err(ReadError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+async fn next_chunk(payload: &mut Payload) -> Option<Result<Bytes, PayloadError>> {
+    std::future::poll_fn(|context| futures_core::Stream::poll_next(Pin::new(&mut *payload), context)).await
+}
+
+/// The media type of the body in lower case, without its parameters. `None` when none is given.
+pub(crate) fn media_type(request: &HttpRequest) -> Option<String> {
+    let header = request.headers().get(CONTENT_TYPE)?.to_str().unwrap_or_default();
+    Some(header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+/// Whether the body is JSON text as we can read it: `application/json`, in UTF-8, as it is.
+fn is_json(request: &HttpRequest) -> bool {
+    let header = request.headers().get(CONTENT_TYPE).and_then(|header| header.to_str().ok()).unwrap_or_default();
+    let charset_is_utf8 = header.split(';').skip(1).all(|parameter| match parameter.trim().split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            ["utf-8", "utf8"].contains(&value.trim().trim_matches('"').to_ascii_lowercase().as_str())
+        }
+        _ => true,
+    });
+    let encoded = request.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
+    media_type(request).as_deref() == Some("application/json") && charset_is_utf8 && !encoded
+}
+
+/// A body that is one JSON object, as `T`. Unknown fields are ignored; of a field given twice the last counts.
+///
+/// Errors, in this order: 413, 415, 422.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let optional = OptionalJsonBody::from_request(request, payload);
+        Box::pin(async move {
+            let OptionalJsonBody(body) = optional.await?;
+            // An absent body is one without a media type, too.
+            body.map(Self).ok_or(ApiError::invalid(vec!["body"], "missing", "Field required"))
+        })
+    }
+}
+
+/// As [`JsonBody`], or no body at all; then the media type does not matter.
+pub(crate) struct OptionalJsonBody<T>(pub(crate) Option<T>);
+
+impl<T: DeserializeOwned + 'static> FromRequest for OptionalJsonBody<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let body = read(&request, &mut payload).await.map_err(|error| match error {
+                ReadError::TooLarge => ApiError::BodyTooLarge,
+                ReadError::Broken => invalid_json("the body is incomplete"),
+            })?;
+            if body.is_empty() {
+                return Ok(Self(None));
+            }
+            if !is_json(&request) {
+                return Err(ApiError::NotJson);
+            }
+            let value: Value = serde_json::from_slice(&body).map_err(|error| invalid_json(&error.to_string()))?;
+            if !value.is_object() {
+                return Err(ApiError::invalid(vec!["body"], "dict_type", "Input should be a JSON object"));
+            }
+            let parsed = serde_json::from_value(value).map_err(|error| invalid_json(&error.to_string()))?;
+            Ok(Self(Some(parsed)))
+        })
+    }
+}
+
+/// serde's reasons name a line and a column, and nothing of the content.
+fn invalid_json(reason: &str) -> ApiError {
+    ApiError::invalid(vec!["body"], "json_invalid", format!("JSON decode error: {reason}"))
+}

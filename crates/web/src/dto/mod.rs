@@ -1,0 +1,4 @@
+//! Wire types. They map to and from the domain by destructuring in full.
+
+pub(crate) mod input;
+pub(crate) mod task;

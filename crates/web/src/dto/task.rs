@@ -1,0 +1,196 @@
+//! Tasks on the wire.
+//!
+//! `validator` gathers the faults of all fields; each rule is a call into the domain, which is where the rules are.
+
+use serde::{Deserialize, Serialize};
+use taskbridge_domain::task::{Description, Edit, InvalidDescription, InvalidTitle, NewTask, Task, TaskPatch, Title};
+use validator::{Validate, ValidationError, ValidationErrors};
+
+use super::input::Input;
+use crate::error::ApiError;
+
+/// The fields of a body, in the order in which their faults are told.
+const FIELDS: [&str; 3] = ["title", "description", "completed"];
+
+/// A task as callers read it.
+#[derive(Debug, Serialize)]
+pub(crate) struct TaskResponse {
+    id: i64,
+    user_id: String,
+    title: String,
+    description: Option<String>,
+    completed: bool,
+    created_at: String,
+    updated_at: String,
+}
+
+impl From<Task> for TaskResponse {
+    fn from(task: Task) -> Self {
+        let Task { id, owner, title, description, completed, created_at, updated_at } = task;
+        Self {
+            id: id.number(),
+            user_id: owner.to_string(),
+            title: title.as_str().to_owned(),
+            description: description.map(|description| description.as_str().to_owned()),
+            completed,
+            created_at: created_at.to_string(),
+            updated_at: updated_at.to_string(),
+        }
+    }
+}
+
+/// The body of `POST /api/{user_id}/tasks`.
+#[derive(Debug, Deserialize, Validate)]
+pub(crate) struct CreateTask {
+    #[serde(default)]
+    #[validate(custom(function = rules::required_title))]
+    title: Input<String>,
+    #[serde(default)]
+    #[validate(custom(function = rules::description_edit))]
+    description: Input<String>,
+    #[serde(default)]
+    #[validate(custom(function = rules::optional_bool))]
+    completed: Input<bool>,
+}
+
+impl TryFrom<CreateTask> for NewTask {
+    type Error = ApiError;
+
+    fn try_from(request: CreateTask) -> Result<Self, ApiError> {
+        validated(&request)?;
+        let CreateTask { title, description, completed } = request;
+        Ok(Self {
+            title: required_title(&title).map_err(at("title"))?,
+            description: match description_edit(&description).map_err(at("description"))? {
+                Edit::Set(description) => Some(description),
+                Edit::Keep | Edit::Clear => None,
+            },
+            completed: optional_bool(&completed).map_err(at("completed"))?.unwrap_or(false),
+        })
+    }
+}
+
+/// The body of `PUT` and `PATCH /api/{user_id}/tasks/{id}`: what is absent stays as it is.
+#[derive(Debug, Deserialize, Validate)]
+pub(crate) struct UpdateTask {
+    #[serde(default)]
+    #[validate(custom(function = rules::optional_title))]
+    title: Input<String>,
+    #[serde(default)]
+    #[validate(custom(function = rules::description_edit))]
+    description: Input<String>,
+    #[serde(default)]
+    #[validate(custom(function = rules::optional_bool))]
+    completed: Input<bool>,
+}
+
+impl TryFrom<UpdateTask> for TaskPatch {
+    type Error = ApiError;
+
+    fn try_from(request: UpdateTask) -> Result<Self, ApiError> {
+        validated(&request)?;
+        let UpdateTask { title, description, completed } = request;
+        Ok(Self {
+            title: optional_title(&title).map_err(at("title"))?,
+            description: description_edit(&description).map_err(at("description"))?,
+            completed: optional_bool(&completed).map_err(at("completed"))?,
+        })
+    }
+}
+
+/// The body of `PATCH /api/{user_id}/tasks/{id}/complete`: without `completed` the task is turned round.
+#[derive(Debug, Deserialize, Validate)]
+pub(crate) struct CompleteTask {
+    #[serde(default)]
+    #[validate(custom(function = rules::optional_bool))]
+    completed: Input<bool>,
+}
+
+impl TryFrom<CompleteTask> for Option<bool> {
+    type Error = ApiError;
+
+    fn try_from(request: CompleteTask) -> Result<Self, ApiError> {
+        validated(&request)?;
+        let CompleteTask { completed } = request;
+        optional_bool(&completed).map_err(at("completed"))
+    }
+}
+
+fn validated(request: &impl Validate) -> Result<(), ApiError> {
+    request.validate().map_err(|faults| ApiError::invalid_body(&faults, &FIELDS))
+}
+
+/// The parsers below as `validator` wants them: without the value they make.
+mod rules {
+    use super::{Input, ValidationError};
+
+    pub(super) fn required_title(input: &Input<String>) -> Result<(), ValidationError> {
+        super::required_title(input).map(drop)
+    }
+
+    pub(super) fn optional_title(input: &Input<String>) -> Result<(), ValidationError> {
+        super::optional_title(input).map(drop)
+    }
+
+    pub(super) fn description_edit(input: &Input<String>) -> Result<(), ValidationError> {
+        super::description_edit(input).map(drop)
+    }
+
+    pub(super) fn optional_bool(input: &Input<bool>) -> Result<(), ValidationError> {
+        super::optional_bool(input).map(drop)
+    }
+}
+
+fn at(field: &'static str) -> impl FnOnce(ValidationError) -> ApiError {
+    move |fault| {
+        let mut faults = ValidationErrors::new();
+        faults.add(field, fault);
+        ApiError::invalid_body(&faults, &FIELDS)
+    }
+}
+
+fn fault(kind: &'static str, message: impl Into<String>) -> ValidationError {
+    ValidationError::new(kind).with_message(message.into().into())
+}
+
+fn required_title(input: &Input<String>) -> Result<Title, ValidationError> {
+    optional_title(input)?.ok_or_else(|| fault("missing", "Field required"))
+}
+
+fn optional_title(input: &Input<String>) -> Result<Option<Title>, ValidationError> {
+    match input {
+        Input::Absent => Ok(None),
+        Input::Value(text) => Title::parse(text).map(Some).map_err(|invalid| {
+            let kind = match invalid {
+                InvalidTitle::Empty => "string_too_short",
+                InvalidTitle::TooLong => "string_too_long",
+                InvalidTitle::Nul => "string_nul",
+            };
+            fault(kind, invalid.to_string())
+        }),
+        Input::Null | Input::OtherType => Err(fault("string_type", "Input should be a valid string")),
+    }
+}
+
+fn description_edit(input: &Input<String>) -> Result<Edit<Description>, ValidationError> {
+    match input {
+        Input::Absent => Ok(Edit::Keep),
+        Input::Null => Ok(Edit::Clear),
+        Input::Value(text) => Description::parse(text).map(Edit::Set).map_err(|invalid| {
+            let kind = match invalid {
+                InvalidDescription::TooLong => "string_too_long",
+                InvalidDescription::Nul => "string_nul",
+            };
+            fault(kind, invalid.to_string())
+        }),
+        Input::OtherType => Err(fault("string_type", "Input should be a valid string or null")),
+    }
+}
+
+fn optional_bool(input: &Input<bool>) -> Result<Option<bool>, ValidationError> {
+    match input {
+        Input::Absent => Ok(None),
+        Input::Value(value) => Ok(Some(*value)),
+        Input::Null | Input::OtherType => Err(fault("bool_type", "Input should be a valid boolean")),
+    }
+}

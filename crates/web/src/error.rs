@@ -1,0 +1,224 @@
+//! The one mapping from what went wrong to what the caller of the tasks API reads.
+//!
+//! `Display` is the public sentence. Sources stay inside, for [`access_log`](crate::access_log) to write.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use serde::Serialize;
+use taskbridge_domain::ports::{AuthError, InsertError, StoreError};
+use taskbridge_domain::services::TaskError;
+use taskbridge_domain::{AccessError, Cause};
+use thiserror::Error;
+use validator::ValidationErrors;
+
+/// How long a caller should wait before trying again, in seconds.
+pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// What is wrong with the credentials of a request (RFC 6750, section 3).
+#[derive(Debug, Error)]
+pub(crate) enum Challenge {
+    /// There are none: a bare challenge.
+    #[error("no Authorization header")]
+    NoToken,
+    /// They are not good: `error="invalid_token"`.
+    #[error("{0}")]
+    Invalid(#[source] Cause),
+}
+
+/// One fault of a request, in the form FastAPI gives it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct FieldError {
+    /// The way to the place: `["body", "title"]`.
+    pub(crate) loc: Vec<&'static str>,
+    /// What is wrong, in words.
+    pub(crate) msg: String,
+    /// What is wrong, for programs.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+}
+
+/// An error answer of the tasks API, and of every path that nobody serves.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    /// 401. One sentence for every cause.
+    #[error("A valid bearer token is required")]
+    #[expect(private_interfaces, reason = "made by From only")]
+    Unauthenticated(#[source] Challenge),
+    /// 403, before any look-up. The word by which clients know a 401 is not in it.
+    #[error("You may only use your own tasks")]
+    Forbidden,
+    /// 404, the same for what is absent and what is somebody else's.
+    #[error("Task not found")]
+    TaskNotFound,
+    /// 404 for a path that nobody serves.
+    #[error("Not found")]
+    RouteNotFound,
+    /// 405, with the methods the path knows.
+    #[error("Method not allowed")]
+    MethodNotAllowed(&'static str),
+    /// 413.
+    #[error("The request body is too large")]
+    BodyTooLarge,
+    /// 415.
+    #[error("The request body must be application/json")]
+    NotJson,
+    /// 422, with each fault.
+    #[error("{}", summary(.0))]
+    #[expect(private_interfaces, reason = "made by From only")]
+    Invalid(Vec<FieldError>),
+    /// 503: later it may work.
+    #[error("The service is temporarily unavailable, please try again")]
+    Unavailable(#[source] Cause),
+    /// 500: it is our fault.
+    #[error("Internal server error")]
+    Internal(#[source] Cause),
+}
+
+impl ApiError {
+    pub(crate) fn unauthenticated(challenge: Challenge) -> Self {
+        Self::Unauthenticated(challenge)
+    }
+
+    /// One fault.
+    pub(crate) fn invalid(loc: Vec<&'static str>, kind: &str, msg: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError { loc, msg: msg.into(), kind: kind.into() }])
+    }
+
+    /// The faults that `validator` gathered in a body, in the order of its fields.
+    pub(crate) fn invalid_body(errors: &ValidationErrors, fields: &[&'static str]) -> Self {
+        let gathered = errors.field_errors();
+        let in_order = fields.iter().filter_map(|field| Some((field, gathered.get(*field)?)));
+        let faults = in_order.flat_map(|(field, faults)| {
+            faults.iter().map(|fault| FieldError {
+                loc: vec!["body", field],
+                msg: fault.message.as_ref().map_or_else(|| fault.code.to_string(), ToString::to_string),
+                kind: fault.code.to_string(),
+            })
+        });
+        Self::Invalid(faults.collect())
+    }
+
+    /// The stable name of the error, for programs.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated(_) => "UNAUTHORIZED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::TaskNotFound => "TASK_NOT_FOUND",
+            Self::RouteNotFound => "NOT_FOUND",
+            Self::MethodNotAllowed(_) => "METHOD_NOT_ALLOWED",
+            Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::NotJson => "UNSUPPORTED_MEDIA_TYPE",
+            Self::Invalid(_) => "VALIDATION_ERROR",
+            Self::Unavailable(_) => "SERVICE_UNAVAILABLE",
+            Self::Internal(_) => "INTERNAL_SERVER_ERROR",
+        }
+    }
+
+    fn head(&self) -> HttpResponseBuilder {
+        let mut response = HttpResponse::build(self.status_code());
+        match self {
+            Self::Unauthenticated(Challenge::NoToken) => response.insert_header((WWW_AUTHENTICATE, "Bearer")),
+            Self::Unauthenticated(Challenge::Invalid(_)) => {
+                response.insert_header((WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#))
+            }
+            Self::MethodNotAllowed(allowed) => response.insert_header((ALLOW, *allowed)),
+            Self::Unavailable(_) => response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            Self::Forbidden
+            | Self::TaskNotFound
+            | Self::RouteNotFound
+            | Self::BodyTooLarge
+            | Self::NotJson
+            | Self::Invalid(_)
+            | Self::Internal(_) => &mut response,
+        };
+        response
+    }
+}
+
+/// All faults as one sentence.
+fn summary(faults: &[FieldError]) -> String {
+    let one = |fault: &FieldError| match fault.loc.last() {
+        Some(place) => format!("{place}: {}", fault.msg),
+        None => fault.msg.clone(),
+    };
+    faults.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::TaskNotFound | Self::RouteNotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        #[derive(Serialize)]
+        struct Body<D> {
+            detail: D,
+            code: &'static str,
+            message: String,
+        }
+        let (code, message) = (self.code(), self.to_string());
+        match self {
+            Self::Invalid(detail) => self.head().json(Body { detail, code, message }),
+            _ => self.head().json(Body { detail: &message, code, message: message.clone() }),
+        }
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Rejected(cause) => Self::Unauthenticated(Challenge::Invalid(cause)),
+            AuthError::Unavailable(cause) => Self::Unavailable(cause),
+        }
+    }
+}
+
+impl From<AccessError> for ApiError {
+    fn from(_: AccessError) -> Self {
+        Self::Forbidden
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(cause) => Self::Unavailable(cause),
+            StoreError::Corrupt(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<TaskError> for ApiError {
+    fn from(error: TaskError) -> Self {
+        match error {
+            TaskError::NotFound => Self::TaskNotFound,
+            TaskError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<InsertError> for ApiError {
+    fn from(error: InsertError) -> Self {
+        match error {
+            // The token outlives its user: it speaks for nobody any more.
+            InsertError::UnknownOwner => Self::Unauthenticated(Challenge::Invalid(Box::new(error))),
+            InsertError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// The answer for paths that nobody serves.
+pub(crate) async fn no_such_route(_: HttpRequest) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::RouteNotFound)
+}

@@ -1,0 +1,108 @@
+//! Who may: guards as extractors. They hand out the right itself, not a yes.
+
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use taskbridge_domain::{Authenticator, Owner, Principal, UserId};
+
+use crate::error::{ApiError, Challenge};
+
+type Pending<T, E = ApiError> = Pin<Box<dyn Future<Output = Result<T, E>>>>;
+
+/// The caller, whoever it is: the bearer of a valid JWT in the one `Authorization` header (RFC 6750, section 2.1).
+///
+/// Errors: 401 without a valid token; 503 when it cannot be verified now.
+pub struct AuthenticatedUser(pub Principal);
+
+impl FromRequest for AuthenticatedUser {
+    type Error = ApiError;
+    type Future = Pending<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let authenticator = request.app_data::<Data<Authenticator>>().cloned();
+        let token = bearer_token(request).map(str::to_owned);
+        let request = request.clone();
+        Box::pin(async move {
+            let token = token.map_err(ApiError::unauthenticated)?;
+            // Fails closed: an API mounted without an authenticator lets nobody in.
+            let authenticator =
+                authenticator.ok_or_else(|| ApiError::Internal("no authenticator is mounted".into()))?;
+            let principal = authenticator.authenticate(&token).await?;
+            request.extensions_mut().insert(Caller(principal.id().clone()));
+            Ok(Self(principal))
+        })
+    }
+}
+
+/// Left in the request's extensions for the access log.
+pub(crate) struct Caller(pub(crate) UserId);
+
+/// The caller, who is the user that the path names as `{user_id}`.
+///
+/// Errors: those of [`AuthenticatedUser`]; 403 when the path names somebody else.
+pub struct PathOwner(pub Owner);
+
+impl FromRequest for PathOwner {
+    type Error = ApiError;
+    type Future = Pending<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let caller = AuthenticatedUser::from_request(request, payload);
+        let requested = requested_user(request);
+        Box::pin(async move {
+            let AuthenticatedUser(principal) = caller.await?;
+            let requested = requested.ok_or(ApiError::Forbidden)?;
+            Ok(Self(principal.owner_of(&requested)?))
+        })
+    }
+}
+
+/// `T`, extracted only once the guard `G` has passed.
+///
+/// actix polls all arguments of a handler side by side and answers the first error that is ready. Were `T` an argument
+/// of its own, then while the guard waits for a key a stranger would learn what is wrong with their path, query or
+/// body, and the body would be read for nothing.
+pub struct Guarded<G, T>(pub G, pub T);
+
+impl<G: FromRequest + 'static, T: FromRequest + 'static> FromRequest for Guarded<G, T> {
+    type Error = actix_web::Error;
+    type Future = Pending<Self, actix_web::Error>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let guard = G::from_request(request, &mut Payload::None);
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let guard = guard.await.map_err(Into::into)?;
+            let extracted = T::from_request(&request, &mut payload).await.map_err(Into::into)?;
+            Ok(Self(guard, extracted))
+        })
+    }
+}
+
+/// The token of `Authorization: Bearer <token>`; the scheme in any case (RFC 9110, section 11.1).
+pub(crate) fn bearer_token(request: &HttpRequest) -> Result<&str, Challenge> {
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let header = headers.next().ok_or(Challenge::NoToken)?;
+    if headers.next().is_some() {
+        return Err(Challenge::Invalid("several Authorization headers".into()));
+    }
+    let credentials = header.to_str().map_err(|error| Challenge::Invalid(error.into()))?;
+    match credentials.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_start_matches(' ')),
+        _ => Err(Challenge::Invalid("not the Bearer scheme".into())),
+    }
+}
+
+/// The user the path names, percent-decoded in full. `None` when that is no text: then it is nobody's id.
+fn requested_user(request: &HttpRequest) -> Option<UserId> {
+    #[derive(serde::Deserialize)]
+    struct UserPath {
+        user_id: String,
+    }
+    let UserPath { user_id } = request.match_info().load().ok()?;
+    // What is not UTF-8 has become U+FFFD on the way here; no bytes but its own may stand for an id.
+    if user_id.contains(char::REPLACEMENT_CHARACTER) { None } else { UserId::parse(user_id) }
+}
