@@ -26,9 +26,9 @@ const PROFILE: &str = "TASKBRIDGE_PROFILE";
 /// Environment variables by name.
 pub(crate) type Environment = BTreeMap<String, String>;
 
-/// All layers, merged.
+/// All layers, merged: values by dotted key. A value knows its origin.
 pub(crate) struct Layers {
-    merged: Config,
+    values: BTreeMap<String, Value>,
     /// Keys that are in some layer and not in the defaults, with their origin.
     pub(crate) unknown: Vec<(String, String)>,
 }
@@ -49,17 +49,23 @@ impl Layers {
             .add_source(Variables { place: ".env", variables: dot_env })
             .add_source(Variables { place: "the environment", variables: environment })
             .build()?;
-        let known = keys(&defaults)?;
-        let unknown = keys(&merged)?.into_iter().filter(|(key, _)| !known.contains_key(key)).collect();
-        Ok(Self { merged, unknown })
+        let known = flat(&defaults)?;
+        let values = flat(&merged)?;
+        let unknown = values.iter().filter(|(key, _)| !known.contains_key(*key));
+        let unknown = unknown.map(|(key, value)| (key.clone(), origin(value))).collect();
+        Ok(Self { values, unknown })
     }
 
     /// The value of a key as text, and where it came from.
     pub(crate) fn text(&self, key: &str) -> (String, String) {
-        let value = self.merged.get::<Value>(key).ok();
-        let origin = value.as_ref().and_then(Value::origin).unwrap_or("config/default.toml").to_owned();
-        (value.and_then(|value| value.into_string().ok()).unwrap_or_default(), origin)
+        let Some(value) = self.values.get(key) else { return Default::default() };
+        (value.clone().into_string().unwrap_or_default(), origin(value))
     }
+}
+
+/// Only the built-in defaults have no origin.
+fn origin(value: &Value) -> String {
+    value.origin().unwrap_or("config/default.toml").to_owned()
 }
 
 /// Variables that stand for keys; all others are none of ours.
@@ -100,20 +106,19 @@ fn dot_env(path: &Path) -> Result<Environment, ConfigError> {
     lines.collect::<Result<_, _>>().map_err(unreadable)
 }
 
-/// All keys of a configuration as dotted paths, with the origin of their values.
-fn keys(config: &Config) -> Result<BTreeMap<String, String>, ConfigError> {
+/// All values of a configuration by dotted key.
+fn flat(config: &Config) -> Result<BTreeMap<String, Value>, ConfigError> {
     let mut found = BTreeMap::new();
     flatten("", config.collect()?, &mut found);
     Ok(found)
 }
 
-fn flatten(path: &str, table: Map<String, Value>, found: &mut BTreeMap<String, String>) {
+fn flatten(path: &str, table: Map<String, Value>, found: &mut BTreeMap<String, Value>) {
     for (key, value) in table {
         let path = if path.is_empty() { key } else { format!("{path}.{key}") };
-        let origin = value.origin().unwrap_or_default().to_owned();
         match value.kind {
             ValueKind::Table(table) => flatten(&path, table, found),
-            _ => drop(found.insert(path, origin)),
+            _ => drop(found.insert(path, value)),
         }
     }
 }

@@ -28,13 +28,13 @@ pub async fn access_log(
     let route = response.request().match_pattern();
     let route = route.as_deref().unwrap_or("none");
     let status = response.status();
-    let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
+    let microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let caller = response.request().extensions().get::<Caller>().map(|caller| caller.0.to_string());
     let cause = response.response().error().and_then(causes);
     if status.is_server_error() {
-        tracing::error!(%method, route, status = status.as_u16(), milliseconds, user_id = caller, cause, "request");
+        tracing::error!(%method, route, status = status.as_u16(), microseconds, user_id = caller, cause, "request");
     } else {
-        tracing::info!(%method, route, status = status.as_u16(), milliseconds, user_id = caller, cause, "request");
+        tracing::info!(%method, route, status = status.as_u16(), microseconds, user_id = caller, cause, "request");
     }
     Ok(response)
 }

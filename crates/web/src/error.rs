@@ -22,7 +22,7 @@ pub(crate) enum Challenge {
     #[error("no Authorization header")]
     NoToken,
     /// They are not good: `error="invalid_token"`.
-    #[error("{0}")]
+    #[error("invalid token")]
     Invalid(#[source] Cause),
 }
 

@@ -1,0 +1,127 @@
+//! Dependencies point inward. What a crate may know is written down here, and fails when it is broken.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// The normal dependencies of each package of the workspace, by name.
+fn direct_dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = MetadataCommand::new().no_deps().other_options(["--offline".to_owned()]).exec().unwrap();
+    let packages = metadata.packages.into_iter().map(|package| {
+        let normal = package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
+        (package.name.to_string(), normal.map(|dependency| dependency.name.clone()).collect())
+    });
+    packages.collect()
+}
+
+/// Every package that `package` is built with, without tests, and the features of each: lines of `cargo tree`.
+fn tree(package: &str) -> String {
+    let arguments = ["tree", "--offline", "--prefix", "none", "--edges", "normal,features", "--package", package];
+    let tree = Command::new(env!("CARGO")).args(arguments).output().unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    String::from_utf8(tree.stdout).unwrap()
+}
+
+/// The packages that `package` is built with, by name.
+fn all_dependencies(package: &str) -> BTreeSet<String> {
+    tree(package).lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+/// A layer names what it may use: whatever is not listed is forbidden.
+#[test]
+fn each_layer_depends_on_what_it_may_and_on_nothing_else() {
+    let allowed: [(&str, &[&str]); 4] = [
+        (
+            "taskbridge-domain",
+            &["async-trait", "chrono", "futures-util", "mockall", "thiserror", "unicode-normalization"],
+        ),
+        (
+            "taskbridge-web",
+            &[
+                "actix-web",
+                "base64",
+                "futures-core",
+                "hmac",
+                "percent-encoding",
+                "serde",
+                "serde_json",
+                "sha2",
+                "taskbridge-domain",
+                "thiserror",
+                "tracing",
+                "validator",
+            ],
+        ),
+        (
+            "taskbridge-adapters",
+            &[
+                "async-trait",
+                "base64",
+                "bcrypt",
+                "chrono",
+                "jsonwebtoken",
+                "rand",
+                "rustix",
+                "sea-orm",
+                "serde",
+                "serde_json",
+                "taskbridge-domain",
+                "thiserror",
+                "tokio",
+                "tracing",
+            ],
+        ),
+        ("taskbridge-migrations", &["async-trait", "sea-orm-migration"]),
+    ];
+    let dependencies = direct_dependencies();
+    for (package, allowed) in allowed {
+        let forbidden: Vec<_> =
+            dependencies[package].iter().filter(|dependency| !allowed.contains(&dependency.as_str())).collect();
+        assert!(forbidden.is_empty(), "{package} must not depend on {forbidden:?}");
+    }
+}
+
+/// Not even through somebody else.
+#[test]
+fn no_layer_is_built_with_what_belongs_to_another() {
+    let foreign: [(&str, &[&str]); 3] = [
+        (
+            "taskbridge-domain",
+            &["actix-web", "jsonwebtoken", "mockall", "reqwest", "sea-orm", "serde", "serde_json", "sqlx", "tokio"],
+        ),
+        (
+            "taskbridge-web",
+            &["jsonwebtoken", "mockall", "sea-orm", "sqlx", "taskbridge-adapters", "taskbridge-migrations"],
+        ),
+        ("taskbridge-adapters", &["actix-web", "actix-http", "mockall", "taskbridge-migrations", "taskbridge-web"]),
+    ];
+    for (package, foreign) in foreign {
+        let all = all_dependencies(package);
+        assert!(all.contains(package));
+        let found: Vec<_> = foreign.iter().filter(|name| all.contains(**name)).collect();
+        assert!(found.is_empty(), "{package} is built with {found:?}");
+    }
+}
+
+/// Mocks and fixtures are for tests.
+#[test]
+fn the_program_is_built_without_test_doubles() {
+    let tree = tree("taskbridge-server");
+    assert!(tree.contains("taskbridge-domain"));
+    for name in ["mockall", "taskbridge-domain feature \"testing\""] {
+        assert!(!tree.contains(name), "the program is built with {name}");
+    }
+}
+
+/// The server is the only one that knows both sides.
+#[test]
+fn only_the_server_knows_web_and_adapters() {
+    let both = |dependencies: &BTreeSet<String>| {
+        dependencies.contains("taskbridge-web") && dependencies.contains("taskbridge-adapters")
+    };
+    let dependencies = direct_dependencies();
+    let knowing: Vec<_> = dependencies.iter().filter(|(_, all)| both(all)).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(knowing, ["taskbridge-server"]);
+}

@@ -1,0 +1,11 @@
+//! For the end-to-end tests: the real binary, people who use it, and those who forge.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "for tests only")]
+
+pub mod forge;
+pub mod raw;
+pub mod server;
+pub mod user;
+
+pub use forge::Forge;
+pub use server::Server;
+pub use user::User;
