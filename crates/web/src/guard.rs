@@ -106,3 +106,52 @@ fn requested_user(request: &HttpRequest) -> Option<UserId> {
     // What is not UTF-8 has become U+FFFD on the way here; no bytes but its own may stand for an id.
     if user_id.contains(char::REPLACEMENT_CHARACTER) { None } else { UserId::parse(user_id) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Poll;
+
+    use actix_web::dev::Payload;
+    use actix_web::error::PayloadError;
+    use actix_web::test::TestRequest;
+    use actix_web::web::Bytes;
+    use taskbridge_domain::ports::MockAuthPort;
+
+    use super::*;
+
+    /// A body that remembers whether anybody asked for it.
+    struct Watched(Arc<AtomicBool>);
+
+    impl futures_core::Stream for Watched {
+        type Item = Result<Bytes, PayloadError>;
+
+        fn poll_next(self: Pin<&mut Self>, _: &mut std::task::Context<'_>) -> Poll<Option<Self::Item>> {
+            self.0.store(true, Ordering::SeqCst);
+            Poll::Ready(None)
+        }
+    }
+
+    #[actix_web::test]
+    async fn the_body_of_a_stranger_is_not_even_asked_for() {
+        let mut auth = MockAuthPort::new();
+        auth.expect_verify().return_once(|_| Err(taskbridge_domain::ports::AuthError::Rejected("forged".into())));
+        let request = TestRequest::default()
+            .app_data(Data::new(Authenticator::new(Arc::new(auth))))
+            .insert_header((AUTHORIZATION, "Bearer forged"))
+            .to_http_request();
+        let asked = Arc::new(AtomicBool::new(false));
+        let mut payload = Payload::Stream { payload: Box::pin(Watched(Arc::clone(&asked))) };
+        let refused = Guarded::<AuthenticatedUser, Bytes>::from_request(&request, &mut payload).await;
+        assert!(refused.is_err());
+        assert!(!asked.load(Ordering::SeqCst));
+    }
+
+    #[actix_web::test]
+    async fn an_api_without_an_authenticator_lets_nobody_in() {
+        let request = TestRequest::default().insert_header((AUTHORIZATION, "Bearer x")).to_http_request();
+        let refused = AuthenticatedUser::from_request(&request, &mut Payload::None).await;
+        assert!(matches!(refused, Err(ApiError::Internal(_))));
+    }
+}

@@ -1,0 +1,24 @@
+//! Alive and ready are two questions.
+
+use taskbridge_domain::ports::StoreError;
+
+use crate::support::{Ports, anonymous};
+
+#[actix_web::test]
+async fn alive_asks_nobody() {
+    let answer = Ports::new().answer(anonymous("GET", "/health/live")).await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, r#"{"status":"ok"}"#));
+}
+
+#[actix_web::test]
+async fn ready_asks_the_store() {
+    let mut ports = Ports::new();
+    ports.store.expect_probe().return_once(|| Ok(()));
+    assert_eq!(ports.answer(anonymous("GET", "/health/ready")).await.status, 200);
+
+    let mut ports = Ports::new();
+    ports.store.expect_probe().return_once(|| Err(StoreError::Unavailable("secret detail".into())));
+    let answer = ports.answer(anonymous("GET", "/health/ready")).await;
+    assert_eq!(answer.verdict(), (503, "SERVICE_UNAVAILABLE".into()));
+    assert!(!answer.body.contains("secret detail"));
+}

@@ -1,0 +1,8 @@
+//! The HTTP layer on mocked ports: no database, network, file or environment. The tree is that of the URLs.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod auth;
+mod health;
+mod routes_are_guarded;
+mod support;
+mod tasks;

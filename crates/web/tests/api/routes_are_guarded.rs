@@ -1,0 +1,163 @@
+//! Every route of the tasks, with no token, a bad one, somebody else's and the owner's. (N1, N2, N11, O1, O5)
+
+use actix_web::test::TestRequest;
+use taskbridge_domain::ports::MockTaskRepo;
+use taskbridge_domain::testing::fixtures::task;
+
+use crate::support::{Ports, TestAuth, anonymous};
+
+/// Method, path below `/api/{user_id}/tasks`, body, and the status of the owner's request.
+const ROUTES: [(&str, &str, &str, u16); 10] = [
+    ("GET", "", "", 200),
+    ("GET", "/", "", 200),
+    ("POST", "", r#"{"title":"x"}"#, 201),
+    ("GET", "/7", "", 200),
+    ("GET", "/7/", "", 200),
+    ("PUT", "/7", r#"{"title":"x"}"#, 200),
+    ("PATCH", "/7", r#"{"title":"x"}"#, 200),
+    ("PATCH", "/7/complete", "", 200),
+    ("POST", "/7/complete", "", 200),
+    ("DELETE", "/7", "", 204),
+];
+
+fn request(method: &str, path: &str, body: &str, token: Option<&str>) -> TestRequest {
+    let request = anonymous(method, path).insert_header(("content-type", "application/json"));
+    let request = request.set_payload(body.to_owned());
+    match token {
+        Some(token) => request.insert_header(("authorization", format!("Bearer {token}"))),
+        None => request,
+    }
+}
+
+/// A store that has alice's task 7.
+fn alices_store() -> MockTaskRepo {
+    let mut repo = MockTaskRepo::new();
+    repo.expect_list().returning(|_, _| Ok(vec![task("alice", 7)]));
+    repo.expect_find().returning(|_, _| Ok(Some(task("alice", 7))));
+    repo.expect_insert().returning(|_, _, _| Ok(task("alice", 7)));
+    repo.expect_update().returning(|_, _, _, _| Ok(Some(task("alice", 7))));
+    repo.expect_toggle().returning(|_, _, _| Ok(Some(task("alice", 7))));
+    repo.expect_remove().returning(|_, _| Ok(true));
+    repo
+}
+
+#[actix_web::test]
+async fn without_a_good_token_every_route_is_401_and_the_store_is_not_asked() {
+    for (method, path, body, _) in ROUTES {
+        let path = format!("/api/alice/tasks{path}");
+        for (token, challenge) in [(None, "Bearer"), (Some("forged"), r#"Bearer error="invalid_token""#)] {
+            let answer = Ports::new().answer(request(method, &path, body, token)).await;
+            assert_eq!(answer.verdict(), (401, "UNAUTHORIZED".into()), "{method} {path} with {token:?}");
+            assert_eq!(answer.header("www-authenticate"), Some(challenge));
+            assert!(answer.json()["detail"].as_str().unwrap().contains("token"));
+            assert!(!answer.body.contains("secret detail"));
+        }
+    }
+}
+
+#[actix_web::test]
+async fn on_another_users_path_every_route_is_403_and_the_store_is_not_asked() {
+    for (method, path, body, _) in ROUTES {
+        let path = format!("/api/alice/tasks{path}");
+        let answer = Ports::new().answer(request(method, &path, body, Some("bob-token"))).await;
+        assert_eq!(answer.verdict(), (403, "FORBIDDEN".into()), "{method} {path}");
+        assert!(!answer.body.contains("token"), "{}", answer.body);
+    }
+}
+
+#[actix_web::test]
+async fn the_owner_passes() {
+    for (method, path, body, status) in ROUTES {
+        let path = format!("/api/alice/tasks{path}");
+        let answer = Ports::with_tasks(alices_store()).answer(request(method, &path, body, Some("alice-token"))).await;
+        assert_eq!(answer.status.as_u16(), status, "{method} {path}: {}", answer.body);
+    }
+}
+
+/// O5: path, query and body are behind the guard, also while verification waits.
+#[actix_web::test]
+async fn a_stranger_learns_nothing_of_path_query_and_body() {
+    let hostile = [
+        ("GET", "/api/alice/tasks?limit=junk", ""),
+        ("GET", "/api/alice/tasks/junk", ""),
+        ("GET", "/api/%ff/tasks", ""),
+        ("POST", "/api/alice/tasks", "{"),
+        ("POST", "/api/alice/tasks", r#"{"title":""}"#),
+        ("PUT", "/api/alice/tasks/junk", "{"),
+        ("PATCH", "/api/alice/tasks/7", "[]"),
+        ("PATCH", "/api/alice/tasks/7/complete", "{"),
+        ("DELETE", "/api/alice/tasks/99999999999999999999", ""),
+    ];
+    let huge = "x".repeat(100_000);
+    let hostile = hostile.into_iter().chain([("POST", "/api/alice/tasks", huge.as_str())]);
+    for (method, path, body) in hostile {
+        for (token, expected) in [(None, 401), (Some("forged"), 401), (Some("bob-token"), 403)] {
+            for delay in [0, 3] {
+                let ports = Ports { auth: TestAuth { delay }, ..Ports::new() };
+                let answer = ports.answer(request(method, path, body, token)).await;
+                assert_eq!(answer.status.as_u16(), expected, "{method} {path} with {token:?} after {delay} polls");
+            }
+        }
+    }
+}
+
+/// One answer for every stranger: nothing in it depends on what was sent.
+#[actix_web::test]
+async fn all_refusals_read_the_same() {
+    let mut bodies = Vec::new();
+    for (method, path, body, _) in ROUTES {
+        let path = format!("/api/alice/tasks{path}");
+        bodies.push(Ports::new().answer(request(method, &path, body, Some("forged"))).await.body);
+    }
+    bodies.dedup();
+    assert_eq!(bodies.len(), 1);
+}
+
+/// The keys cannot be had: that is nobody's fault, and nobody's data.
+#[actix_web::test]
+async fn a_token_that_cannot_be_verified_now_is_503() {
+    for (method, path, body, _) in ROUTES {
+        let path = format!("/api/keyless/tasks{path}");
+        let answer = Ports::new().answer(request(method, &path, body, Some("keyless-token"))).await;
+        assert_eq!(answer.verdict(), (503, "SERVICE_UNAVAILABLE".into()));
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert!(!answer.body.contains("secret detail"));
+    }
+}
+
+/// N11: what is not a route has no handler, and reaches nothing.
+#[actix_web::test]
+async fn twins_of_the_routes_are_not_served() {
+    for path in [
+        "/api/tasks",
+        "/tasks",
+        "/api/public/tasks/7/complete/x",
+        "/api/v1/alice/tasks",
+        "/API/alice/tasks",
+        "/api/alice/Tasks",
+        "/api//tasks",
+        "/api/alice//tasks",
+        "/api/alice/tasks//7",
+        "/api/alice/tasks.json",
+        "/",
+    ] {
+        let answer = Ports::new().answer(request("GET", path, "", Some("alice-token"))).await;
+        assert_eq!(answer.verdict(), (404, "NOT_FOUND".into()), "{path}");
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
+}
+
+#[actix_web::test]
+async fn other_methods_are_405_with_the_methods_there_are() {
+    for (path, allowed) in [
+        ("/api/alice/tasks", "GET, POST"),
+        ("/api/alice/tasks/7", "GET, PUT, PATCH, DELETE"),
+        ("/api/alice/tasks/7/complete", "PATCH, POST"),
+    ] {
+        for method in ["TRACE", "PROPFIND", "FOO", "get", "CONNECT"] {
+            let answer = Ports::new().answer(request(method, path, "", Some("alice-token"))).await;
+            assert_eq!(answer.verdict(), (405, "METHOD_NOT_ALLOWED".into()), "{method} {path}");
+            assert_eq!(answer.header("allow"), Some(allowed));
+        }
+    }
+}

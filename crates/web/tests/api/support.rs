@@ -1,0 +1,152 @@
+//! The API over mocks. A mock without an expectation is the strongest assertion: it panics when it is asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::to_bytes;
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::{App, HttpResponse};
+use async_trait::async_trait;
+use serde_json::Value;
+use taskbridge_domain::Authenticator;
+use taskbridge_domain::ports::{
+    AuthError, AuthPort, Claims, MockIdentityRepo, MockPasswordHasher, MockStoreProbe, MockTaskRepo, MockTokenIssuer,
+};
+use taskbridge_domain::secret::SharedSecret;
+use taskbridge_domain::services::{AccountPolicy, AccountService, TaskService};
+use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, moment, user_id};
+use taskbridge_web::{BodyLimit, Services, SessionCookies, api};
+
+pub(crate) const BODY_LIMIT: usize = 4096;
+
+/// A token is good if it is `<user>-token`; verification may take a while.
+pub(crate) struct TestAuth {
+    /// How often the verification is polled before it has an answer.
+    pub(crate) delay: usize,
+}
+
+#[async_trait]
+impl AuthPort for TestAuth {
+    async fn verify(&self, token: &str) -> Result<Claims, AuthError> {
+        for _ in 0..self.delay {
+            tokio::task::yield_now().await;
+        }
+        match token.strip_suffix("-token") {
+            Some("keyless") => Err(AuthError::Unavailable("the issuer is down: secret detail".into())),
+            Some(user) => Ok(Claims { subject: user_id(user) }),
+            None => Err(AuthError::Rejected("signature: secret detail".into())),
+        }
+    }
+}
+
+/// The ports behind the API.
+pub(crate) struct Ports {
+    pub(crate) auth: TestAuth,
+    pub(crate) tasks: MockTaskRepo,
+    pub(crate) identity: MockIdentityRepo,
+    pub(crate) hasher: MockPasswordHasher,
+    pub(crate) issuer: MockTokenIssuer,
+    pub(crate) store: MockStoreProbe,
+}
+
+impl Ports {
+    pub(crate) fn new() -> Self {
+        Self {
+            auth: TestAuth { delay: 0 },
+            tasks: MockTaskRepo::new(),
+            identity: MockIdentityRepo::new(),
+            hasher: MockPasswordHasher::new(),
+            issuer: MockTokenIssuer::new(),
+            store: MockStoreProbe::new(),
+        }
+    }
+
+    /// Only tasks are expected to be asked for.
+    pub(crate) fn with_tasks(tasks: MockTaskRepo) -> Self {
+        Self { tasks, ..Self::new() }
+    }
+
+    fn services(self) -> Services {
+        let Self { auth, tasks, identity, hasher, issuer, store } = self;
+        let clock = || Arc::new(clock_at(moment()));
+        let week = Duration::from_hours(7 * 24);
+        let policy = AccountPolicy {
+            sign_up: true,
+            session_lifetime: week,
+            unremembered_session_lifetime: Duration::from_hours(24),
+        };
+        let accounts = AccountService::new(
+            Arc::new(identity),
+            Arc::new(hasher),
+            Arc::new(issuer),
+            Arc::new(counting_ids()),
+            clock(),
+            policy,
+        );
+        Services {
+            authenticator: Arc::new(Authenticator::new(Arc::new(auth))),
+            tasks: Arc::new(TaskService::new(Arc::new(tasks), clock())),
+            accounts: Arc::new(accounts),
+            cookies: Arc::new(SessionCookies::new(secret(), false, week)),
+            store: Arc::new(store),
+            body_limit: BodyLimit(BODY_LIMIT),
+        }
+    }
+
+    /// The answer to one request.
+    pub(crate) async fn answer(self, request: TestRequest) -> Answer {
+        let app = init_service(App::new().configure(api(self.services()))).await;
+        let response: HttpResponse = call_service(&app, request.to_request()).await.into_parts().1;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = to_bytes(response.into_body()).await.unwrap();
+        Answer { status, headers, body: String::from_utf8(body.into()).unwrap() }
+    }
+}
+
+pub(crate) fn secret() -> SharedSecret {
+    SharedSecret::parse("vectors-secret-not-for-production-0123456789abcdef").unwrap()
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        self.headers.get_all(name).map(|value| value.to_str().unwrap()).collect()
+    }
+
+    /// The status, and the stable code of an error.
+    pub(crate) fn verdict(&self) -> (u16, String) {
+        (self.status.as_u16(), self.json()["code"].as_str().unwrap_or_default().to_owned())
+    }
+}
+
+/// A request of alice's.
+pub(crate) fn alice(method: &str, path: &str) -> TestRequest {
+    anonymous(method, path).insert_header(("authorization", "Bearer alice-token"))
+}
+
+/// A request without credentials.
+pub(crate) fn anonymous(method: &str, path: &str) -> TestRequest {
+    TestRequest::with_uri(path).method(method.parse().unwrap())
+}
+
+/// A request of alice's with a JSON body.
+pub(crate) fn alice_sends(method: &str, path: &str, body: impl Into<String>) -> TestRequest {
+    alice(method, path).insert_header(("content-type", "application/json")).set_payload(body.into())
+}
