@@ -142,7 +142,9 @@ mod tests {
             .insert_header((AUTHORIZATION, "Bearer forged"))
             .to_http_request();
         let asked = Arc::new(AtomicBool::new(false));
-        let mut payload = Payload::Stream { payload: Box::pin(Watched(Arc::clone(&asked))) };
+        let body: Pin<Box<dyn futures_core::Stream<Item = Result<Bytes, PayloadError>>>> =
+            Box::pin(Watched(Arc::clone(&asked)));
+        let mut payload = Payload::Stream { payload: body };
         let refused = Guarded::<AuthenticatedUser, Bytes>::from_request(&request, &mut payload).await;
         assert!(refused.is_err());
         assert!(!asked.load(Ordering::SeqCst));
