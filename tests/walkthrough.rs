@@ -1,1 +1,76 @@
-//! x
+//! The walk-through of the README gives what it says: its commands, run by a shell against the real binary.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::process::Command;
+
+use support::Server;
+
+const README: &str = include_str!("../README.md");
+
+/// The fenced blocks of the section "Try it": each language with its text.
+fn blocks() -> Vec<(String, String)> {
+    let (_, section) = README.split_once("## Try it").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let fences: Vec<_> = section.split("```").collect();
+    fences
+        .chunks_exact(2)
+        .map(|prose_and_block| {
+            let (language, text) = prose_and_block[1].split_once('\n').unwrap();
+            (language.to_owned(), text.to_owned())
+        })
+        .collect()
+}
+
+/// Replaces what differs from run to run: dates, and the 32 letters and digits of ids and session tokens.
+fn without_ids_and_dates(text: &str) -> String {
+    let word = |c: char| c.is_ascii_alphanumeric() || "-:.".contains(c);
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(word) {
+        let end = rest[start..].find(|c| !word(c)).map_or(rest.len(), |length| start + length);
+        let found = &rest[start..end];
+        result.push_str(&rest[..start]);
+        result.push_str(match found {
+            _ if found.len() == 32 && found.chars().all(|c| c.is_ascii_alphanumeric()) => "<id>",
+            _ if found.len() == 24 && found.ends_with('Z') && found.contains("T") => "<date>",
+            _ => found,
+        });
+        rest = &rest[end..];
+    }
+    result + rest
+}
+
+#[test]
+fn the_readmes_commands_give_the_readmes_output() {
+    let server = Server::start();
+    let blocks = blocks();
+    assert!(blocks.len() >= 10 && blocks.len() % 2 == 0, "commands and output take turns");
+    let boundary = "=====";
+    let mut script = String::new();
+    let mut expected = String::new();
+    for pair in blocks.chunks_exact(2) {
+        let [(sh, commands), (text, output)] = pair else { continue };
+        assert_eq!((sh.as_str(), text.as_str()), ("sh", "text"));
+        script.push_str(commands);
+        script.push_str(&format!("echo; echo {boundary}\n"));
+        expected.push_str(&format!("{}\n{boundary}\n", output.trim_end()));
+    }
+    let script = script.replace("http://localhost:8000", &server.base);
+    let run = Command::new("sh").args(["-eu", "-c", &script]).current_dir(server.folder()).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let output = String::from_utf8(run.stdout).unwrap().replace("\n\n", "\n");
+    assert_eq!(without_ids_and_dates(&output), without_ids_and_dates(&expected));
+}
+
+/// `make run` shows the same commands, for the port it serves on.
+#[test]
+fn make_run_shows_the_readmes_commands() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/walkthrough.sh");
+    let shown = Command::new("sh").args([script, "9000"]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    let commands: Vec<_> = blocks().into_iter().filter(|(language, _)| language == "sh").collect();
+    assert!(!commands.is_empty());
+    for (_, block) in commands {
+        assert!(shown.contains(&block.replace("localhost:8000", "localhost:9000")), "{block}");
+    }
+}
