@@ -32,7 +32,7 @@ fn without_ids_and_dates(text: &str) -> String {
         result.push_str(&rest[..start]);
         result.push_str(match found {
             _ if found.len() == 32 && found.chars().all(|c| c.is_ascii_alphanumeric()) => "<id>",
-            _ if found.len() == 24 && found.ends_with('Z') && found.contains("T") => "<date>",
+            _ if found.len() == 24 && found.ends_with('Z') && found.contains('T') => "<date>",
             _ => found,
         });
         rest = &rest[end..];
@@ -44,7 +44,7 @@ fn without_ids_and_dates(text: &str) -> String {
 fn the_readmes_commands_give_the_readmes_output() {
     let server = Server::start();
     let blocks = blocks();
-    assert!(blocks.len() >= 10 && blocks.len() % 2 == 0, "commands and output take turns");
+    assert!(blocks.len() >= 10 && blocks.len().is_multiple_of(2), "commands and output take turns");
     let boundary = "=====";
     let mut script = String::new();
     let mut expected = String::new();
