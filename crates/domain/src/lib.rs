@@ -78,3 +78,28 @@ macro_rules! redacted {
     };
 }
 pub(crate) use redacted;
+
+/// A text that is a secret: taken over as it is, shown by [`redacted`] only.
+macro_rules! secret_text {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq)]
+        pub struct $name(String);
+        crate::redacted!($name);
+
+        impl $name {
+            /// Takes over a text.
+            #[must_use]
+            pub fn new(text: String) -> Self {
+                Self(text)
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn expose(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+pub(crate) use secret_text;

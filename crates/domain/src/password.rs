@@ -78,23 +78,9 @@ impl NewPassword {
     }
 }
 
-/// The stored form of a password, as the hasher that wrote it spells it. Not a password, still not for a log.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PasswordHash(String);
-crate::redacted!(PasswordHash);
-
-impl PasswordHash {
-    /// Takes over a stored form.
-    #[must_use]
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The stored form as text.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
+crate::secret_text! {
+    /// The stored form of a password, as the hasher that wrote it spells it. Not a password, still not for a log.
+    PasswordHash
 }
 
 #[cfg(test)]

@@ -3,42 +3,14 @@
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// The secret that names a session: what its cookie carries, signed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SessionToken(String);
-crate::redacted!(SessionToken);
-
-impl SessionToken {
-    /// Takes over a token.
-    #[must_use]
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The token as text.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
+crate::secret_text! {
+    /// The secret that names a session: what its cookie carries, signed.
+    SessionToken
 }
 
-/// A signed JSON Web Token (RFC 7519) in its compact form.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Jwt(String);
-crate::redacted!(Jwt);
-
-impl Jwt {
-    /// Takes over a compact serialisation.
-    #[must_use]
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The compact serialisation.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
+crate::secret_text! {
+    /// A signed JSON Web Token (RFC 7519) in its compact form.
+    Jwt
 }
 
 /// From where a session was opened, as far as known.
