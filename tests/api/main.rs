@@ -1,5 +1,9 @@
 //! The API, end to end through the real binary.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod body_attacks;
+mod isolation_attacks;
 mod lifecycle;
 mod logs;
+mod token_attacks;
+mod transport_attacks;

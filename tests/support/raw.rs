@@ -30,6 +30,23 @@ impl Answer {
     }
 }
 
+/// What does not differ between two answers given at different times: the head, its lines in order, without `Date`,
+/// and the body.
+#[must_use]
+pub fn timeless(answer: &Answer) -> (Vec<&str>, &str) {
+    let is_date = |line: &str| line.split_once(':').is_some_and(|(name, _)| name.eq_ignore_ascii_case("date"));
+    let mut head: Vec<_> = answer.head.lines().filter(|line| !is_date(line)).collect();
+    head.sort_unstable();
+    (head, &answer.body)
+}
+
+/// Sends a request with this token; more as in [`request`].
+pub async fn send_as(server: &Server, token: &str, request_line: &str, headers: &[&str], body: &[u8]) -> Answer {
+    let authorization = format!("Authorization: Bearer {token}");
+    let headers: Vec<_> = headers.iter().copied().chain([authorization.as_str()]).collect();
+    send(server, &request(request_line, &headers, body)).await
+}
+
 /// Sends these bytes on a connection of their own and reads until the server closes it.
 pub async fn send(server: &Server, bytes: &[u8]) -> Answer {
     let exchange = async {

@@ -35,6 +35,8 @@ impl AuthPort for TestAuth {
         }
         match token.strip_suffix("-token") {
             Some("keyless") => Err(AuthError::Unavailable("the issuer is down: secret detail".into())),
+            // No header can hold the character itself.
+            Some("lossy") => Ok(Claims { subject: user_id("\u{fffd}") }),
             Some(user) => Ok(Claims { subject: user_id(user) }),
             None => Err(AuthError::Rejected("signature: secret detail".into())),
         }

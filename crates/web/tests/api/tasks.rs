@@ -398,6 +398,9 @@ async fn the_path_is_decoded_once() {
         let answer = ports().answer(alice("GET", &format!("/api/{segment}/tasks"))).await;
         assert_eq!(answer.verdict(), (403, "FORBIDDEN".into()), "{segment}");
     }
+    // Bytes that are no text do not stand for the character that replaces them.
+    let request = alice("GET", "/api/%ff/tasks").insert_header(("authorization", "Bearer lossy-token"));
+    assert_eq!(ports().answer(request).await.status, 403);
 }
 
 /// N1, N2, C086 to C090: which header is a bearer credential.
