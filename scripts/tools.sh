@@ -1,31 +1,66 @@
 # shellcheck shell=sh
 # Sourced. `need PROGRAM PACKAGE` makes sure that PROGRAM can be called: it is there already, or comes from the
-# system's package PACKAGE. As root that is installed; as anybody else it is unpacked into target/tools, which goes on
-# PATH. Fails, saying why, when there is no way.
+# system's package PACKAGE. As root that is installed, without starting its services; as anybody else it is unpacked
+# into target/tools, and found there the next time. PATH and LD_LIBRARY_PATH are extended as needed. Fails, saying why,
+# when there is no way. The only variables it sets are those two and tools*.
+
+tools="${CARGO_TARGET_DIR:-$PWD/target}/tools"
+case "$tools" in /*) ;; *) tools="$PWD/$tools" ;; esac
 
 need() {
+    look_everywhere
     if command -v "$1" > /dev/null; then return 0; fi
     if ! command -v apt-get > /dev/null; then
         echo "tools: $1 is missing; install it and try again" >&2
         return 1
     fi
     if [ "$(id -u)" = 0 ]; then
-        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" > /dev/null
+        install_quietly "$2"
     else
         unpack "$2"
     fi || { echo "tools: package $2 cannot be had" >&2; return 1; }
+    look_everywhere
     command -v "$1" > /dev/null || { echo "tools: package $2 has no $1" >&2; return 1; }
 }
 
-unpack() {
-    tools="${CARGO_TARGET_DIR:-$PWD/target}/tools"
-    mkdir -p "$tools/lists/partial" "$tools/cache/archives/partial"
-    set -- "$1" -qq -y -o "Dir::State::Lists=$tools/lists" -o "Dir::Cache=$tools/cache" -o Debug::NoLocking=true
-    package="$1"
-    shift
-    apt-get "$@" update &&
-        apt-get "$@" --no-install-recommends --download-only install "$package" > /dev/null || return 1
-    for archive in "$tools"/cache/archives/*.deb; do dpkg -x "$archive" "$tools/root" || return 1; done
-    export PATH="$tools/root/usr/bin:$PATH"
-    export LD_LIBRARY_PATH="$tools/root/usr/lib/$(uname -m)-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+look_everywhere() {
+    look_below ""
+    if [ "$(id -u)" = 0 ] || [ ! -d "$tools/root" ]; then return 0; fi
+    look_below "$tools/root"
+    for tools_entry in "$tools"/root/lib/*-linux-gnu* "$tools"/root/usr/lib/*-linux-gnu*; do
+        case ":${LD_LIBRARY_PATH:-}:" in *":$tools_entry:"*) continue ;; esac
+        if [ ! -d "$tools_entry" ]; then continue; fi
+        export LD_LIBRARY_PATH="$tools_entry${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+    done
 }
+
+# The newest PostgreSQL comes first, and before the wrappers in usr/bin.
+look_below() {
+    tools_found=
+    for tools_entry in "$1/usr/bin" "$1/usr/sbin" "$1"/usr/lib/postgresql/*/bin; do
+        case ":$PATH:" in *":$tools_entry:"*) continue ;; esac
+        if [ -d "$tools_entry" ]; then tools_found=":$tools_entry$tools_found"; fi
+    done
+    export PATH="$PATH$tools_found"
+}
+
+install_quietly() (
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap 'rm "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod +x "$policy"
+    fi
+    apt-get update -qq &&
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" > /dev/null
+)
+
+unpack() (
+    package="$1"
+    mkdir -p "$tools/lists/partial" "$tools/cache/archives/partial"
+    set -- -qq -y -o "Dir::State::Lists=$tools/lists" -o "Dir::Cache=$tools/cache" -o Debug::NoLocking=true
+    apt-get "$@" update &&
+        apt-get "$@" --no-install-recommends --download-only install "$package" > /dev/null || exit 1
+    for archive in "$tools"/cache/archives/*.deb; do
+        dpkg -x "$archive" "$tools/root" && rm "$archive" || exit 1
+    done
+)

@@ -2,23 +2,19 @@
 
 use sea_orm_migration::prelude::*;
 
-/// `autoincrement` keeps the id of a deleted task from being given again. The index holds exactly the order of
-/// the owner's list.
-const SQLITE_UP: &str = r#"
-create table "tasks" ("id" integer not null primary key autoincrement, "user_id" text not null references "user" ("id") on delete cascade, "title" text not null, "description" text, "completed" integer not null, "created_at" date not null, "updated_at" date not null);
-create index "tasks_user_id_created_at_id_idx" on "tasks" ("user_id", "created_at" desc, "id" desc);
-"#;
+use crate::migrate::Users;
+use crate::tasks;
 
 #[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+pub(crate) struct Migration(pub(crate) Users);
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.get_connection().execute_unprepared(SQLITE_UP).await.map(drop)
+        tasks::make_or_adopt(manager.get_connection(), self.0).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.get_connection().execute_unprepared(r#"drop table "tasks""#).await.map(drop)
+        tasks::drop_empty(manager.get_connection()).await
     }
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::postgres::{fresh_database, fresh_database_behind_pgbouncer};
+
 /// The secret that servers are started with unless a test gives another.
 pub const SECRET: &str = "end-to-end-secret-not-for-production-0123456789";
 
@@ -28,6 +30,7 @@ pub struct Server {
     /// Everything it has written to standard error so far, line by line.
     pub log: Arc<Mutex<Vec<String>>>,
     folder: Arc<TempDir>,
+    variables: Vec<(String, String)>,
     /// Disconnected once standard error is closed, which is when the process ends.
     lines: Mutex<Receiver<Value>>,
 }
@@ -39,29 +42,56 @@ impl Server {
         Self::start_with(&[])
     }
 
-    /// Starts a server with an empty database and more environment variables.
+    /// Starts a server with more environment variables; with an empty database, unless they name one.
     #[must_use]
     pub fn start_with(variables: &[(&str, &str)]) -> Self {
+        let mut variables: Vec<_> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        if !variables.iter().any(|(name, _)| name == "DATABASE_URL") {
+            variables.extend(database().map(|url| ("DATABASE_URL".to_owned(), url)));
+        }
         Self::start_in(Arc::new(tempfile::tempdir().unwrap()), variables)
     }
 
     /// Starts another server in the folder of this one, on its database.
     #[must_use]
     pub fn again(&self) -> Self {
-        Self::start_in(Arc::clone(&self.folder), &[])
+        Self::start_in(Arc::clone(&self.folder), self.variables.clone())
     }
 
-    fn start_in(folder: Arc<TempDir>, variables: &[(&str, &str)]) -> Self {
-        let mut child = command(folder.path(), variables).spawn().unwrap();
-        let log = Arc::default();
+    fn start_in(folder: Arc<TempDir>, variables: Vec<(String, String)>) -> Self {
+        Self::spawn(command(folder.path(), &variables), folder, variables)
+            .unwrap_or_else(|log| panic!("the server did not start: {log}"))
+    }
+
+    /// Starts a server on SQLite that cannot make any file longer than this, as on a disk that is full.
+    #[must_use]
+    pub fn start_with_small_disk(kibibytes: u32) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let mut limited = Command::new("sh");
+        // In blocks of 512 bytes; ignored, the signal becomes an error of the write.
+        limited.args(["-c", "trap '' XFSZ; ulimit -f \"$1\"; exec \"$0\" serve"]);
+        limited.arg(binary()).arg((kibibytes * 2).to_string());
+        let command = with_environment(limited, folder.path(), &[]);
+        Self::spawn(command, folder, Vec::new()).unwrap_or_else(|log| panic!("the server did not start: {log}"))
+    }
+
+    fn spawn(
+        mut command: Command,
+        folder: Arc<TempDir>,
+        variables: Vec<(String, String)>,
+    ) -> Result<Self, String> {
+        let mut child = command.spawn().unwrap();
+        let log: Arc<Mutex<Vec<String>>> = Arc::default();
         let lines = follow(child.stderr.take().unwrap(), Arc::clone(&log));
         let Ok(line) = lines.recv_timeout(PATIENCE) else {
             let _ = child.kill();
-            panic!("the server did not start: {:#?}", log.lock().unwrap());
+            return Err(log.lock().unwrap().join("\n"));
         };
         let text = |field: &str| line["fields"][field].as_str().unwrap().to_owned();
         let (address, origin) = (text("address"), text("origin"));
-        Self { child, base: format!("http://{address}"), address, origin, log, folder, lines: Mutex::new(lines) }
+        let base = format!("http://{address}");
+        Ok(Self { child, base, address, origin, log, folder, variables, lines: Mutex::new(lines) })
     }
 
     /// The URL of a path.
@@ -123,18 +153,35 @@ pub fn refuse_to_start(variables: &[(&str, &str)]) -> (ExitStatus, String) {
     (status, text)
 }
 
-fn command(folder: &Path, variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(binary());
+/// The database that servers are started with unless a test names one: SQLite in their folder (`None`), or what
+/// `TASKBRIDGE_TEST_DATABASE` says.
+#[expect(clippy::disallowed_methods, reason = "which database the tests run on")]
+fn database() -> Option<String> {
+    match std::env::var("TASKBRIDGE_TEST_DATABASE").as_deref() {
+        Err(_) | Ok("sqlite") => None,
+        Ok("postgres") => Some(fresh_database()),
+        Ok("pgbouncer") => Some(fresh_database_behind_pgbouncer()),
+        Ok(other) => panic!("TASKBRIDGE_TEST_DATABASE is {other}; it may be sqlite, postgres or pgbouncer"),
+    }
+}
+
+fn command(folder: &Path, variables: &[(String, String)]) -> Command {
+    let mut serve = Command::new(binary());
+    serve.arg("serve");
+    with_environment(serve, folder, variables)
+}
+
+fn with_environment(mut command: Command, folder: &Path, variables: &[(String, String)]) -> Command {
     command
-        .arg("serve")
         .current_dir(folder)
         .env_clear()
+        .env("PATH", "/usr/bin:/bin")
         .env("BETTER_AUTH_SECRET", SECRET)
         .env("PORT", "0")
         .env("TASKBRIDGE__LOG__FORMAT", "json")
         // The cheapest that is allowed: most tests are not about the price of a sign-in.
         .env("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "10")
-        .envs(variables.iter().copied())
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());

@@ -11,11 +11,10 @@ use taskbridge_adapters::sea::{SeaIdentityRepo, SeaTaskRepo, Store};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::Clock;
 use taskbridge_domain::services::{AccountService, TaskService};
-use taskbridge_migrations::Migrator;
-use taskbridge_migrations::sea_orm_migration::MigratorTrait;
 use taskbridge_web::{BodyLimit, Services, SessionCookies};
 
-use crate::settings::{AuthSettings, Settings};
+use crate::schema;
+use crate::settings::{AuthSettings, DatabaseSettings, Settings};
 
 /// The services, and the store below them, to be closed in the end.
 pub(crate) struct Composition {
@@ -23,12 +22,23 @@ pub(crate) struct Composition {
     pub(crate) store: Store,
 }
 
-/// Opens the store, brings its schema up to date, and builds everything on it. `origin` is that of the auth server.
+/// Opens the store and sees to its schema.
+async fn open_store(settings: &DatabaseSettings) -> anyhow::Result<Store> {
+    let DatabaseSettings { store, migrate } = settings;
+    let store = Store::open(store).await?;
+    if *migrate {
+        schema::up(&store).await?;
+    } else {
+        schema::require_current(&store).await?;
+    }
+    Ok(store)
+}
+
+/// Opens the store, sees to its schema, and builds everything on it. `origin` is that of the auth server.
 pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result<Composition> {
     let Settings { server, log: _, database, auth, accounts, passwords } = settings;
     let AuthSettings { origin: _, secret, jwt_lifetime, jwt_leeway } = auth;
-    let store = Store::open(database).await?;
-    Migrator::up(store.connection(), None).await.context("cannot bring the schema of the database up to date")?;
+    let store = open_store(database).await?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let trusted = TrustedIssuer {

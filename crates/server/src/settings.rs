@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use taskbridge_adapters::bcrypt::BcryptConfig;
-use taskbridge_adapters::sea::StoreConfig;
+use taskbridge_adapters::sea::{DatabaseUrl, StoreConfig};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::AccountPolicy;
 use thiserror::Error;
@@ -21,7 +21,7 @@ use crate::layers::{Environment, Layers};
 pub(crate) struct Settings {
     pub(crate) server: ServerSettings,
     pub(crate) log: LogSettings,
-    pub(crate) database: StoreConfig,
+    pub(crate) database: DatabaseSettings,
     pub(crate) auth: AuthSettings,
     pub(crate) accounts: AccountPolicy,
     pub(crate) passwords: BcryptConfig,
@@ -49,6 +49,14 @@ pub(crate) struct LogSettings {
 pub(crate) enum LogFormat {
     Text,
     Json,
+}
+
+/// Where everything is kept.
+#[derive(Debug)]
+pub(crate) struct DatabaseSettings {
+    pub(crate) store: StoreConfig,
+    /// Whether the schema is brought up to date at start.
+    pub(crate) migrate: bool,
 }
 
 /// Who issues tokens, and how.
@@ -150,11 +158,15 @@ impl<'a> Reader<'a> {
         let filter = self.log_filter();
         let format = self.one_of("log.format", [("text", LogFormat::Text), ("json", LogFormat::Json)]);
         let url = self.database_url();
-        let max_connections = self.number("database.max_connections", 1..=1000);
+        let max_connections = self.number("database.max_connections", 0..=1000);
         let acquire_timeout = self.seconds("database.acquire_seconds", 1..=60);
+        let connect_timeout = self.seconds("database.connect_seconds", 1..=60);
+        let statement_timeout = self.seconds("database.statement_seconds", 1..=600);
+        let start_timeout = self.seconds("database.start_seconds", 0..=600);
+        let migrate = self.switch("database.migrate");
         let origin = self.origin();
         let secret = self.secret();
-        let sign_up = self.one_of("auth.sign_up", [("on", true), ("true", true), ("off", false), ("false", false)]);
+        let sign_up = self.switch("auth.sign_up");
         let jwt_lifetime = self.seconds("jwt.lifetime_seconds", 1..=86_400);
         let jwt_leeway = self.seconds("jwt.leeway_seconds", 0..=300);
         // Browsers keep no cookie for longer than 400 days (RFC 6265bis, section 5.5).
@@ -172,7 +184,17 @@ impl<'a> Reader<'a> {
                 shutdown: shutdown?,
             },
             log: LogSettings { filter: filter?, format: format? },
-            database: StoreConfig { url: url?, max_connections: max_connections?, acquire_timeout: acquire_timeout? },
+            database: DatabaseSettings {
+                store: StoreConfig {
+                    url: url?,
+                    max_connections: or_for_cores(max_connections?),
+                    acquire_timeout: acquire_timeout?,
+                    connect_timeout: connect_timeout?,
+                    statement_timeout: statement_timeout?,
+                    start_timeout: start_timeout?,
+                },
+                migrate: migrate?,
+            },
             auth: AuthSettings {
                 origin: origin?,
                 secret: secret?,
@@ -229,9 +251,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn database_url(&mut self) -> Option<String> {
-        let url = self.text("database.url");
-        if url.starts_with("sqlite:") { Some(url) } else { self.fault("database.url", "must be sqlite://<path>") }
+    fn switch(&mut self, key: &str) -> Option<bool> {
+        self.one_of(key, [("on", true), ("true", true), ("off", false), ("false", false)])
+    }
+
+    fn database_url(&mut self) -> Option<DatabaseUrl> {
+        let pooled = self.one_of("database.pooled", [("auto", None), ("on", Some(true)), ("off", Some(false))]);
+        match self.text("database.url").parse::<DatabaseUrl>() {
+            Ok(url) => Some(pooled?.map_or(url.clone(), |pooled| url.with_pooler(pooled))),
+            Err(invalid) => self.fault("database.url", invalid.to_string()),
+        }
     }
 
     fn origin(&mut self) -> Option<Origin> {
@@ -266,8 +295,16 @@ impl<'a> Reader<'a> {
 
 /// Zero stands for one thread for each core.
 fn or_cores(threads: usize) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, Into::into);
     if threads == 0 { cores() } else { threads }
+}
+
+/// Zero stands for as many connections as the cores keep busy: more of them only wait for each other.
+fn or_for_cores(connections: u32) -> u32 {
+    if connections == 0 { u32::try_from(2 * cores()).unwrap_or(u32::MAX).clamp(4, 32) } else { connections }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, Into::into)
 }
 
 #[cfg(test)]
@@ -293,7 +330,9 @@ mod tests {
     fn a_secret_is_all_that_must_be_given() {
         let settings = read(&[("BETTER_AUTH_SECRET", SECRET)]).unwrap();
         assert_eq!((settings.server.host.to_string().as_str(), settings.server.port), ("127.0.0.1", 8000));
-        assert_eq!(settings.database.url, "sqlite://./data/taskbridge.db");
+        assert_eq!(format!("{:?}", settings.database.store.url), "DatabaseUrl(sqlite)");
+        assert!(settings.database.migrate);
+        assert!((4..=32).contains(&settings.database.store.max_connections));
         assert_eq!(settings.auth.origin, Origin::Local);
         assert_eq!(settings.auth.jwt_lifetime, Duration::from_mins(15));
         assert_eq!(settings.accounts.session_lifetime, Duration::from_hours(7 * 24));
@@ -320,6 +359,22 @@ mod tests {
         assert_eq!(settings.log.format, LogFormat::Json);
         assert_eq!(settings.passwords.cost, 10);
         assert_eq!(settings.auth.origin, Origin::Given("https://app.example.test".into()));
+    }
+
+    /// Q1: by the host, by the URL, or because the operator says so.
+    #[test]
+    fn a_pooler_is_detected_and_can_be_declared() {
+        for (url, setting, pooled) in [
+            ("postgres://u@h/db", "auto", false),
+            ("postgres://u@h-pooler.example.test/db?sslmode=require&channel_binding=require", "auto", true),
+            ("postgres://u@h/db?pgbouncer=true", "", true),
+            ("postgres://u@h/db?pgbouncer=true", "off", false),
+            ("postgres://u@h/db", "on", true),
+        ] {
+            let variables =
+                [("BETTER_AUTH_SECRET", SECRET), ("DATABASE_URL", url), ("TASKBRIDGE__DATABASE__POOLED", setting)];
+            assert_eq!(read(&variables).unwrap().database.store.url.is_pooled(), pooled, "{url} {setting}");
+        }
     }
 
     #[test]
@@ -363,7 +418,13 @@ mod tests {
             ("TASKBRIDGE__SERVER__BODY_LIMIT", "1", "server.body_limit"),
             ("TASKBRIDGE__SERVER__SHUTDOWN_SECONDS", "1.5", "server.shutdown_seconds"),
             ("TASKBRIDGE__LOG__FORMAT", "xml", "log.format"),
-            ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "0", "database.max_connections"),
+            ("DATABASE_URL", "postgres://ann:hunter2@:x/", "database.url"),
+            ("TASKBRIDGE__DATABASE__POOLED", "maybe", "database.pooled"),
+            ("TASKBRIDGE__DATABASE__MIGRATE", "later", "database.migrate"),
+            ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "1001", "database.max_connections"),
+            ("TASKBRIDGE__DATABASE__CONNECT_SECONDS", "0", "database.connect_seconds"),
+            ("TASKBRIDGE__DATABASE__STATEMENT_SECONDS", "0", "database.statement_seconds"),
+            ("TASKBRIDGE__DATABASE__START_SECONDS", "601", "database.start_seconds"),
             ("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "0", "database.acquire_seconds"),
             ("TASKBRIDGE__JWT__LIFETIME_SECONDS", "0", "jwt.lifetime_seconds"),
             ("TASKBRIDGE__JWT__LEEWAY_SECONDS", "301", "jwt.leeway_seconds"),

@@ -1,49 +1,121 @@
-//! Dates on SQLite.
-//!
-//! Better Auth keeps them there as text in exactly `YYYY-MM-DDTHH:MM:SS.mmmZ` and compares them as text, while the
-//! driver would write another form. [`Dialect`] stands between sea-orm and the connection and puts every date of a
-//! statement into that form, so that entities and queries are the same for every database.
+//! What sea-orm's queries run on, whichever database it is.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value};
-use taskbridge_domain::Timestamp;
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    QueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
 
-/// A connection whose statements carry dates the way the database keeps them.
+use super::postgres::{Failure, PgTransaction, Postgres};
+use super::sqlite::with_text_dates;
+
+/// The connections of a store.
 #[derive(Debug, Clone)]
-pub(super) struct Dialect<C>(pub(super) C);
+pub(super) enum Connection {
+    Sqlite(DatabaseConnection),
+    Postgres(Postgres),
+}
 
-impl<C: ConnectionTrait> Dialect<C> {
-    fn translate(&self, mut statement: Statement) -> Statement {
-        if self.0.get_database_backend() == DbBackend::Sqlite {
-            for value in statement.values.iter_mut().flat_map(|values| &mut values.0) {
-                if let Value::ChronoDateTimeUtc(date) = value {
-                    *value = Value::String(date.map(|date| Timestamp::new(date).to_string()));
+impl Connection {
+    /// Begins a transaction that will write.
+    pub(super) async fn begin(&self) -> Result<Transaction, DbErr> {
+        match self {
+            Self::Sqlite(connection) => {
+                // Takes the write lock at once, and waits for it, instead of failing half-way.
+                let options = TransactionOptions {
+                    sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                    ..TransactionOptions::default()
+                };
+                connection.begin_with_options(options).await.map(Transaction::Sqlite)
+            }
+            Self::Postgres(postgres) => postgres.begin().await.map(Transaction::Postgres).map_err(db_err),
+        }
+    }
+
+    /// Asks the database something that costs it nothing.
+    pub(super) async fn ping(&self) -> Result<(), DbErr> {
+        match self {
+            Self::Sqlite(connection) => connection.ping().await,
+            Self::Postgres(postgres) => postgres.ping().await.map_err(db_err),
+        }
+    }
+}
+
+/// Statements that take effect together, or not at all. Dropped without a word it is rolled back.
+#[derive(Debug)]
+pub(super) enum Transaction {
+    Sqlite(DatabaseTransaction),
+    Postgres(PgTransaction),
+}
+
+impl Transaction {
+    /// Makes all of it last.
+    pub(super) async fn commit(self) -> Result<(), DbErr> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit().await.map_err(db_err),
+        }
+    }
+
+    /// Takes all of it back, and keeps the connection.
+    pub(super) async fn roll_back(self) {
+        match self {
+            Self::Sqlite(transaction) => drop(transaction.rollback().await),
+            Self::Postgres(transaction) => transaction.roll_back().await,
+        }
+    }
+}
+
+fn db_err(failure: Failure) -> DbErr {
+    match failure {
+        Failure::NoConnection => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+        Failure::NoAnswer => DbErr::Conn(RuntimeErr::Internal(failure.to_string())),
+        Failure::Driver(error) => DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))),
+    }
+}
+
+/// sea-orm's trait, for both: SQLite with its form of dates, PostgreSQL by our own way to it.
+macro_rules! run_statements {
+    ($connection:ident) => {
+        #[async_trait]
+        impl ConnectionTrait for $connection {
+            fn get_database_backend(&self) -> DbBackend {
+                match self {
+                    Self::Sqlite(_) => DbBackend::Sqlite,
+                    Self::Postgres(_) => DbBackend::Postgres,
+                }
+            }
+
+            async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+                match self {
+                    Self::Sqlite(connection) => connection.execute_raw(with_text_dates(statement)).await,
+                    Self::Postgres(postgres) => postgres.execute(&statement).await.map(Into::into).map_err(db_err),
+                }
+            }
+
+            async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+                let backend = self.get_database_backend();
+                self.execute_raw(Statement::from_string(backend, sql)).await
+            }
+
+            async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+                Ok(self.query_all_raw(statement).await?.into_iter().next())
+            }
+
+            async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+                match self {
+                    Self::Sqlite(connection) => connection.query_all_raw(with_text_dates(statement)).await,
+                    Self::Postgres(postgres) => {
+                        let rows = postgres.rows(&statement).await.map_err(db_err)?;
+                        Ok(rows.into_iter().map(Into::into).collect())
+                    }
                 }
             }
         }
-        statement
-    }
+    };
 }
 
-#[async_trait]
-impl<C: ConnectionTrait + Send> ConnectionTrait for Dialect<C> {
-    fn get_database_backend(&self) -> DbBackend {
-        self.0.get_database_backend()
-    }
-
-    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.0.execute_raw(self.translate(statement)).await
-    }
-
-    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.0.execute_unprepared(sql).await
-    }
-
-    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.0.query_one_raw(self.translate(statement)).await
-    }
-
-    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.0.query_all_raw(self.translate(statement)).await
-    }
-}
+run_statements!(Connection);
+run_statements!(Transaction);

@@ -1,17 +1,13 @@
 //! The store of users, accounts and sessions.
 
 use async_trait::async_trait;
-use sea_orm::{
-    ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, SqlErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, SqlErr};
 use taskbridge_domain::password::PasswordHash;
 use taskbridge_domain::ports::{Credential, IdentityRepo, RegisterError, Registration, StoreError};
 use taskbridge_domain::session::{Session, SessionToken};
 use taskbridge_domain::user::{Email, User};
 
 use super::Store;
-use super::connection::Dialect;
 use super::entities::{account, session, user};
 use super::error::store_error;
 
@@ -39,27 +35,28 @@ impl IdentityRepo for SeaIdentityRepo {
             created_at: user.created_at.datetime(),
             updated_at: user.created_at.datetime(),
         };
-        // SQLite: take the write lock at once, and wait for it, instead of failing half-way.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let transaction = Dialect(self.0.0.0.begin_with_options(options).await.map_err(store_error)?);
-        user::Entity::insert(user::Model::from(user).into_active_model())
-            .exec_without_returning(&transaction)
-            .await
-            .map_err(|error| match error.sql_err() {
-                Some(SqlErr::UniqueConstraintViolation(_)) => RegisterError::EmailTaken,
-                _ => RegisterError::Store(store_error(error)),
+        let transaction = self.0.0.begin().await.map_err(store_error)?;
+        let written = async {
+            let user = user::Model::from(user).into_active_model();
+            user::Entity::insert(user).exec_without_returning(&transaction).await.map_err(|error| {
+                match error.sql_err() {
+                    Some(SqlErr::UniqueConstraintViolation(_)) => RegisterError::EmailTaken,
+                    _ => RegisterError::Store(store_error(error)),
+                }
             })?;
-        let rest = async {
-            account::Entity::insert(account.into_active_model()).exec_without_returning(&transaction).await?;
+            let account = account.into_active_model();
+            account::Entity::insert(account).exec_without_returning(&transaction).await.map_err(store_error)?;
             let session = session::Model::from(session).into_active_model();
-            session::Entity::insert(session).exec_without_returning(&transaction).await?;
-            Ok::<(), DbErr>(())
+            session::Entity::insert(session).exec_without_returning(&transaction).await.map_err(store_error)?;
+            Ok(())
         };
-        rest.await.map_err(store_error)?;
-        Ok(transaction.0.commit().await.map_err(store_error)?)
+        match written.await {
+            Ok(()) => Ok(transaction.commit().await.map_err(store_error)?),
+            Err(error) => {
+                transaction.roll_back().await;
+                Err(error)
+            }
+        }
     }
 
     async fn credential(&self, email: &Email) -> Result<Option<Credential>, StoreError> {

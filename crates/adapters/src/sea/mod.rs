@@ -1,16 +1,20 @@
 //! Users, sessions and tasks in a relational database, through sea-orm.
 //!
-//! - [`store`](self::store) opens the database and owns its connections.
-//! - `connection` is the one place that knows how a database writes dates.
+//! - [`DatabaseUrl`] says which database, [`Store`] opens it and owns its connections.
+//! - `connection` is what sea-orm's queries run on: the same for SQLite and PostgreSQL, `sqlite` and `postgres` below.
 //! - `entities` are the rows, each with its mapping to the model; nothing outside of this module sees one.
 
 mod connection;
 mod entities;
 mod error;
 mod identity_repo;
+mod postgres;
+mod sqlite;
 mod store;
 mod task_repo;
+mod url;
 
 pub use identity_repo::SeaIdentityRepo;
 pub use store::{OpenError, Store, StoreConfig};
 pub use task_repo::SeaTaskRepo;
+pub use url::{DatabaseUrl, InvalidDatabaseUrl};

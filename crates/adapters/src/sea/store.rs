@@ -1,35 +1,40 @@
 //! Opening the database.
 
-use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::sqlx::Error as DriverError;
+use sea_orm::{DatabaseConnection, DbErr};
 use taskbridge_domain::ports::{StoreError, StoreProbe};
 use thiserror::Error;
+use tokio::time::{Instant, sleep};
 
-use super::connection::Dialect;
-use super::error::store_error;
+use super::connection::Connection;
+use super::error::{may_pass, store_error};
+use super::postgres::Postgres;
+use super::sqlite;
+use super::url::{DatabaseUrl, Kind};
 
 /// How to open a [`Store`].
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
-    /// `sqlite://<path>`; the file and its folder are made if missing.
-    pub url: String,
+    /// Which database.
+    pub url: DatabaseUrl,
     /// How many connections are open at the most.
     pub max_connections: u32,
-    /// How long a request waits for a connection, and a writer for another one.
+    /// How long a request waits for a connection; on SQLite also a writer for another one.
     pub acquire_timeout: Duration,
+    /// How long one connection may take to open: longer, because a serverless database has to wake up.
+    pub connect_timeout: Duration,
+    /// How long one statement may take.
+    pub statement_timeout: Duration,
+    /// How long the database is waited for when the store is opened.
+    pub start_timeout: Duration,
 }
 
 /// Why the database could not be opened.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// Not a URL of a database that we know. The URL itself is not shown: it may hold a password.
-    #[error("not a database URL: sqlite://<path> is expected")]
-    Url,
     /// The folder of the file cannot be made.
     #[error("cannot make the folder {folder} of the database: {source}")]
     Folder {
@@ -38,47 +43,72 @@ pub enum OpenError {
         /// The operating system's reason.
         source: std::io::Error,
     },
-    /// The database refuses.
+    /// The database was not there for as long as it was waited for.
+    #[error("the database did not answer within {} seconds: {cause}", waited.as_secs())]
+    Absent {
+        /// How long that was.
+        waited: Duration,
+        /// The last reason.
+        cause: DbErr,
+    },
+    /// The database refuses, and will go on to.
     #[error("cannot open the database: {0}")]
-    Database(#[from] DbErr),
+    Refused(#[source] DbErr),
+}
+
+impl OpenError {
+    pub(super) fn from_driver(error: DriverError) -> Self {
+        Self::Refused(DbErr::Conn(sea_orm::RuntimeErr::SqlxError(error.into())))
+    }
 }
 
 /// An open database; cheap to clone, the connections are shared.
 #[derive(Debug, Clone)]
-pub struct Store(pub(super) Dialect<DatabaseConnection>);
+pub struct Store(pub(super) Connection);
 
 impl Store {
-    /// Opens the database: on SQLite in WAL mode, every commit on disk before it is acknowledged, foreign keys on.
+    /// Opens the database. PostgreSQL is waited for as long as the configuration says.
     ///
     /// # Errors
     /// [`OpenError`] says what is wrong, without the URL.
     pub async fn open(config: &StoreConfig) -> Result<Self, OpenError> {
-        let StoreConfig { url, max_connections, acquire_timeout } = config.clone();
-        if !url.starts_with("sqlite:") {
-            return Err(OpenError::Url);
+        let store = match &config.url.0 {
+            Kind::Sqlite(options) => Self(Connection::Sqlite(sqlite::open(options, config).await?)),
+            Kind::Postgres { options, pooled } => {
+                Self(Connection::Postgres(Postgres::new(options.as_ref().clone(), *pooled, config)))
+            }
+        };
+        store.wait_for_database(config.start_timeout).await?;
+        Ok(store)
+    }
+
+    /// Asks again and again, each time after twice the time, up to two seconds.
+    async fn wait_for_database(&self, limit: Duration) -> Result<(), OpenError> {
+        let deadline = Instant::now() + limit;
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match self.0.ping().await {
+                Ok(()) => return Ok(()),
+                Err(error) if !may_pass(&error) => return Err(OpenError::Refused(error)),
+                Err(cause) if Instant::now() + pause > deadline => {
+                    return Err(OpenError::Absent { waited: limit, cause });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the database does not answer yet");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+            }
         }
-        let file = SqliteConnectOptions::from_str(&url).map_err(|_unsafe_to_show| OpenError::Url)?;
-        make_folder(file.get_filename())?;
-        let mut options = ConnectOptions::new(url);
-        options
-            .max_connections(max_connections)
-            .acquire_timeout(acquire_timeout)
-            .sqlx_logging(false)
-            .map_sqlx_sqlite_opts(move |options| {
-                options
-                    .create_if_missing(true)
-                    .foreign_keys(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Full)
-                    .busy_timeout(acquire_timeout)
-            });
-        Ok(Self(Dialect(Database::connect(options).await?)))
     }
 
     /// The connection, for the migrator.
     #[must_use]
-    pub fn connection(&self) -> &DatabaseConnection {
-        &self.0.0
+    pub fn connection(&self) -> DatabaseConnection {
+        match &self.0 {
+            Connection::Sqlite(connection) => connection.clone(),
+            Connection::Postgres(postgres) => postgres.as_sea_orm(),
+        }
     }
 
     /// Closes all connections, after what they are doing.
@@ -86,21 +116,19 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database does not take its leave in order.
     pub async fn close(&self) -> Result<(), StoreError> {
-        self.0.0.close_by_ref().await.map_err(store_error)
-    }
-}
-
-fn make_folder(file: &Path) -> Result<(), OpenError> {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
-            .map_err(|source| OpenError::Folder { folder: folder.display().to_string(), source }),
-        _ => Ok(()),
+        match &self.0 {
+            Connection::Sqlite(connection) => connection.close_by_ref().await.map_err(store_error),
+            Connection::Postgres(postgres) => {
+                postgres.close().await;
+                Ok(())
+            }
+        }
     }
 }
 
 #[async_trait]
 impl StoreProbe for Store {
     async fn probe(&self) -> Result<(), StoreError> {
-        self.0.0.ping().await.map_err(store_error)
+        self.0.ping().await.map_err(store_error)
     }
 }

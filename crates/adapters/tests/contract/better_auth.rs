@@ -1,0 +1,98 @@
+//! Databases that a real Better Auth made and filled are read right, and what we write has the form that it writes.
+
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::Value;
+use taskbridge_adapters::sea::{SeaIdentityRepo, SeaTaskRepo, Store};
+use taskbridge_domain::ports::{IdentityRepo, TaskRepo};
+use taskbridge_domain::session::SessionToken;
+use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
+use taskbridge_domain::user::Email;
+
+use super::databases::{self, OnDatabase};
+
+const SQLITE: &str = include_str!("../../../../tests/vectors/sqlite.sql");
+const SQLITE_USERS: &str = include_str!("../../../../tests/vectors/sqlite-users.json");
+const POSTGRES: &str = include_str!("../../../../tests/vectors/postgres.sql");
+const POSTGRES_USERS: &str = include_str!("../../../../tests/vectors/postgres-users.json");
+
+/// Each kind of database with its dump, and what is known of the users in it.
+async fn adopted() -> [(OnDatabase<Store>, Value); 2] {
+    [
+        (databases::sqlite_with(SQLITE).await, serde_json::from_str(SQLITE_USERS).unwrap()),
+        (databases::postgres_with(POSTGRES).await, serde_json::from_str(POSTGRES_USERS).unwrap()),
+    ]
+}
+
+#[tokio::test]
+async fn users_and_sessions_of_better_auth_are_read_as_they_are() {
+    for (store, known) in adopted().await {
+        let identity = SeaIdentityRepo::new(store.clone());
+        let users = known["users"].as_array().unwrap();
+        assert_eq!(users.len(), 4);
+        let mut sessions = 0;
+        for user in users {
+            let email = Email::parse(user["email"].as_str().unwrap()).unwrap();
+            let credential = identity.credential(&email).await.unwrap().unwrap();
+            assert_eq!(credential.user.id.as_str(), user["id"]);
+            assert_eq!(credential.password.is_some(), user["password"].is_string(), "{user}");
+            for row in user["sessions"].as_array().unwrap() {
+                let token = SessionToken::new(row["token"].as_str().unwrap().into());
+                let (session, of) = identity.session(&token).await.unwrap().unwrap();
+                assert_eq!(of, credential.user);
+                let is_alive = row["state"].as_str().unwrap().starts_with("alive");
+                assert_eq!(session.expires_at.to_string().starts_with("2099"), is_alive, "{row}");
+                sessions += 1;
+            }
+        }
+        assert_eq!(sessions, 5);
+    }
+}
+
+/// How a value is stored, as text.
+async fn stored(store: &Store, sql: &str) -> String {
+    let connection = store.connection();
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    connection.query_one_raw(statement).await.unwrap().unwrap().try_get("", "stored").unwrap()
+}
+
+#[tokio::test]
+async fn what_we_write_to_sqlite_has_better_auths_form() {
+    let store = databases::sqlite_with(SQLITE).await;
+    SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
+    SeaTaskRepo::new(store.clone()).insert(&owner("ann").await, new_task(), moment()).await.unwrap();
+    for (column, rest, expected) in [
+        (r#""createdAt""#, r#"from "user" where "id" = 'ann'"#, "text 2026-11-21T01:45:03.000Z"),
+        (r#""updatedAt""#, r#"from "user" where "id" = 'ann'"#, "text 2026-11-21T01:45:03.001Z"),
+        (r#""emailVerified""#, r#"from "user" where "id" = 'ann'"#, "integer 1"),
+        (r#""expiresAt""#, r#"from "session" where "userId" = 'ann'"#, "text 2026-11-28T01:45:03.000Z"),
+        (r#""updatedAt""#, r#"from "session" where "userId" = 'ann'"#, "text 2026-11-21T01:45:03.002Z"),
+        (r#""createdAt""#, r#"from "account" where "userId" = 'ann'"#, "text 2026-11-21T01:45:03.000Z"),
+        (r#""providerId""#, r#"from "account" where "accountId" = 'ann'"#, "text credential"),
+        (r#""created_at""#, r#"from "tasks" where "user_id" = 'ann'"#, "text 2026-11-21T01:45:03.000Z"),
+        (r#""completed""#, r#"from "tasks" where "user_id" = 'ann'"#, "integer 1"),
+    ] {
+        let sql = format!("select typeof({column}) || ' ' || {column} as stored {rest}");
+        assert_eq!(stored(&store, &sql).await, expected, "{column} {rest}");
+    }
+}
+
+#[tokio::test]
+async fn what_we_write_to_postgres_has_milliseconds() {
+    let store = databases::postgres_with(POSTGRES).await;
+    SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
+    let sql = r#"select to_char("updatedAt" at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') as stored
+                 from "user" where "id" = 'ann'"#;
+    assert_eq!(stored(&store, sql).await, "2026-11-21 01:45:03.001000");
+}
+
+/// Foreign key and cascade.
+#[tokio::test]
+async fn tasks_go_with_their_user() {
+    for (store, _) in adopted().await {
+        SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
+        let tasks = SeaTaskRepo::new(store.clone());
+        let added = tasks.insert(&owner("ann").await, new_task(), moment()).await.unwrap();
+        store.connection().execute_unprepared(r#"delete from "user" where "id" = 'ann'"#).await.unwrap();
+        assert_eq!(tasks.find(&owner("ann").await, added.id).await.unwrap(), None);
+    }
+}

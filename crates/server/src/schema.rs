@@ -1,0 +1,49 @@
+//! The schema of the database: at start, and by the commands `migrate` and `tasks`.
+
+use anyhow::{Context, bail};
+use taskbridge_adapters::sea::Store;
+use taskbridge_migrations::{Step, Users};
+
+/// Taskbridge is the auth server, so the users are in its database.
+const USERS: Users = Users::Here;
+
+/// Brings the schema up to date; safe when several processes do it at once. What was applied, in order.
+pub(crate) async fn up(store: &Store) -> anyhow::Result<Vec<String>> {
+    let report = taskbridge_migrations::up(&store.connection(), USERS)
+        .await
+        .context("cannot bring the schema of the database up to date")?;
+    for step in &report.applied {
+        tracing::info!(step, "migrated");
+    }
+    if report.tasks_without_owner > 0 {
+        tracing::warn!(
+            count = report.tasks_without_owner,
+            "tasks without an owner are kept and shown to nobody; give them away by: taskbridge tasks assign <user id>"
+        );
+    }
+    Ok(report.applied)
+}
+
+/// Takes back the last `steps` steps. What was taken back, in order.
+pub(crate) async fn down(store: &Store, steps: u32) -> anyhow::Result<Vec<String>> {
+    Ok(taskbridge_migrations::down(&store.connection(), USERS, steps).await?)
+}
+
+/// All steps, and whether each has been applied.
+pub(crate) async fn status(store: &Store) -> anyhow::Result<Vec<Step>> {
+    Ok(taskbridge_migrations::status(&store.connection(), USERS).await?)
+}
+
+/// Fails, saying what to do, unless every step has been applied.
+pub(crate) async fn require_current(store: &Store) -> anyhow::Result<()> {
+    let pending: Vec<_> = status(store).await?.into_iter().filter(|step| !step.applied).map(|step| step.name).collect();
+    if pending.is_empty() {
+        return Ok(());
+    }
+    bail!("the schema of the database is not up to date ({} to come); run: taskbridge migrate up", pending.join(", "))
+}
+
+/// Gives every task without an owner to this user. How many there were.
+pub(crate) async fn assign_tasks(store: &Store, user_id: &str) -> anyhow::Result<u64> {
+    Ok(taskbridge_migrations::assign_tasks(&store.connection(), user_id).await?)
+}

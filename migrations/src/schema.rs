@@ -1,0 +1,190 @@
+//! What is in the database: on PostgreSQL in the current schema, on SQLite in the main file.
+
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
+
+use crate::error::refused;
+
+/// A table that is there.
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) columns: Vec<Column>,
+    /// SQLite: values must have their column's type.
+    pub(crate) is_strict: bool,
+    /// SQLite: an `integer primary key` is the number of the row, and is given by the database.
+    pub(crate) has_row_numbers: bool,
+}
+
+/// A column that is there.
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// As the database names it (on SQLite in lower case), with the collation if texts that differ can be the same to that.
+    pub(crate) data_type: String,
+    pub(crate) is_required: bool,
+    /// Whether the database gives it a value when a statement gives none.
+    pub(crate) has_default: bool,
+    /// Whether no two rows can have the same.
+    pub(crate) is_unique: bool,
+}
+
+/// A foreign key.
+pub(crate) struct Reference {
+    /// The table that it refers to.
+    pub(crate) table: String,
+}
+
+impl Table {
+    pub(crate) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// A column whose name is another way to write this one.
+    pub(crate) fn column_like(&self, name: &str) -> Option<&Column> {
+        let plain = |name: &str| name.replace('_', "").to_lowercase();
+        self.columns.iter().find(|column| plain(&column.name) == plain(name))
+    }
+}
+
+const POSTGRES_KIND: &str = r"
+select c.relkind in ('r', 'p') as is_table, false as is_strict, true as has_row_numbers
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = current_schema() and c.relname = $1 and c.relkind not in ('i', 'I', 'S', 'c', 't')";
+
+const SQLITE_KIND: &str = r#"
+select "type" = 'table' as is_table, "strict" = 1 as is_strict, "wr" = 0 as has_row_numbers
+from pragma_table_list where "schema" = 'main' and "name" = ?"#;
+
+const POSTGRES_COLUMNS: &str = r"
+select a.attname::text as name,
+  format_type(a.atttypid, a.atttypmod) || coalesce(
+    (select ' collate ' || l.collname from pg_collation l where l.oid = a.attcollation and not l.collisdeterministic), ''
+  ) as data_type,
+  a.attnotnull as is_required,
+  a.atthasdef or a.attidentity <> '' as has_default,
+  exists (select from pg_index i where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null
+    and i.indnkeyatts = 1 and i.indkey[0] = a.attnum) as is_unique
+from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = current_schema() and c.relname = $1 and c.relkind in ('r', 'p')
+  and a.attnum > 0 and not a.attisdropped
+order by a.attnum";
+
+const SQLITE_COLUMNS: &str = r#"
+select c."name", lower(c."type") as data_type, c."notnull" = 1 as is_required,
+  c."dflt_value" is not null or c."hidden" in (2, 3) as has_default,
+  (c."pk" = 1 and (select count(*) from pragma_table_xinfo(?1) k where k."pk" > 0) = 1)
+    or exists (select 1 from pragma_index_list(?1) i where i."unique" = 1 and i."partial" = 0
+      and (select group_concat(quote(k."name")) from pragma_index_info(i."name") k) = quote(c."name")) as is_unique
+from pragma_table_xinfo(?1) c where c."hidden" <> 1
+order by c."cid""#;
+
+/// The table of that name, if there is one; anything else of that name is refused.
+pub(crate) async fn table(db: &impl ConnectionTrait, name: &'static str) -> Result<Option<Table>, DbErr> {
+    let (kind, columns) = match db.get_database_backend() {
+        DbBackend::Postgres => (POSTGRES_KIND, POSTGRES_COLUMNS),
+        _ => (SQLITE_KIND, SQLITE_COLUMNS),
+    };
+    let Some(kind) = rows(db, kind, [name]).await?.into_iter().next() else { return Ok(None) };
+    if !kind.try_get::<bool>("", "is_table")? {
+        return Err(refused(name, "there is something of that name that is no table; rename or drop it"));
+    }
+    let columns = rows(db, columns, [name]).await?;
+    Ok(Some(Table {
+        name,
+        columns: columns.iter().map(column).collect::<Result<_, _>>()?,
+        is_strict: kind.try_get("", "is_strict")?,
+        has_row_numbers: kind.try_get("", "has_row_numbers")?,
+    }))
+}
+
+fn column(row: &QueryResult) -> Result<Column, DbErr> {
+    Ok(Column {
+        name: row.try_get("", "name")?,
+        data_type: row.try_get("", "data_type")?,
+        is_required: row.try_get("", "is_required")?,
+        has_default: row.try_get("", "has_default")?,
+        is_unique: row.try_get("", "is_unique")?,
+    })
+}
+
+const POSTGRES_REFERENCES: &str = r#"
+select t.relname::text as "table" from pg_constraint f join pg_class c on c.oid = f.conrelid
+join pg_namespace n on n.oid = c.relnamespace join pg_class t on t.oid = f.confrelid
+join pg_attribute a on a.attrelid = c.oid and f.conkey = array[a.attnum]
+where f.contype = 'f' and n.nspname = current_schema() and c.relname = $1 and a.attname = $2"#;
+
+const SQLITE_REFERENCES: &str = r#"select "table" from pragma_foreign_key_list(?) where lower("from") = ?"#;
+
+/// The foreign keys on that column alone.
+pub(crate) async fn references(db: &impl ConnectionTrait, table: &str, column: &str) -> Result<Vec<Reference>, DbErr> {
+    let sql = match db.get_database_backend() {
+        DbBackend::Postgres => POSTGRES_REFERENCES,
+        _ => SQLITE_REFERENCES,
+    };
+    rows(db, sql, [table, column]).await?.iter().map(|row| Ok(Reference { table: row.try_get("", "table")? })).collect()
+}
+
+/// Whether there is a table `user` that tasks can refer to: one whose id is text.
+pub(crate) async fn has_users(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    let table = table(db, "user").await?;
+    let id = table.as_ref().and_then(|table| table.column("id"));
+    Ok(id.is_some_and(|id| id.is_unique && is_text(db.get_database_backend(), id)))
+}
+
+/// Whether the column holds text, of which no two that differ count as the same.
+pub(crate) fn is_text(backend: DbBackend, column: &Column) -> bool {
+    match backend {
+        DbBackend::Postgres => {
+            let name = column.data_type.as_str();
+            let is_more = name.ends_with("[]") || name.contains(" collate ");
+            (name == "text" || name.starts_with("character")) && !is_more
+        }
+        _ => affinity(&column.data_type) == Affinity::Text,
+    }
+}
+
+/// What SQLite makes of values that are written into a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Affinity {
+    Integer,
+    Text,
+    Blob,
+    Real,
+    Numeric,
+}
+
+/// By SQLite's rules (Datatypes In SQLite, section 3.1), for a type in lower case.
+pub(crate) fn affinity(declared: &str) -> Affinity {
+    let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
+    if has(&["int"]) {
+        Affinity::Integer
+    } else if has(&["char", "clob", "text"]) {
+        Affinity::Text
+    } else if declared.is_empty() || has(&["blob"]) {
+        Affinity::Blob
+    } else if has(&["real", "floa", "doub"]) {
+        Affinity::Real
+    } else {
+        Affinity::Numeric
+    }
+}
+
+/// The rows that a statement gives.
+pub(crate) async fn rows<const N: usize>(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    values: [&str; N],
+) -> Result<Vec<QueryResult>, DbErr> {
+    let values = values.map(Value::from);
+    db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await
+}
+
+/// The number that a statement gives.
+pub(crate) async fn count(db: &impl ConnectionTrait, sql: &str) -> Result<u64, DbErr> {
+    let row = rows(db, sql, []).await?.into_iter().next();
+    let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+    Ok(count.unsigned_abs())
+}
+
+/// Whether a statement gives a row.
+pub(crate) async fn exists(db: &impl ConnectionTrait, sql: &str) -> Result<bool, DbErr> {
+    Ok(!rows(db, sql, []).await?.is_empty())
+}

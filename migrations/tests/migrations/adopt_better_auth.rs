@@ -1,0 +1,206 @@
+//! Better Auth's tables that are there already: adopted when its own migrator made them, refused otherwise.
+
+use taskbridge_migrations::Users;
+
+use crate::databases::{Database, STEPS, postgres, sqlite};
+
+const POSTGRES_DUMP: &str = include_str!("../../../tests/vectors/postgres.sql");
+const POSTGRES: &str = include_str!("../../../tests/vectors/schema-postgres-text-ids.sql");
+const POSTGRES_UUID: &str = include_str!("../../../tests/vectors/schema-postgres-uuid-ids.sql");
+const POSTGRES_SERIAL: &str = include_str!("../../../tests/vectors/schema-postgres-serial-ids.sql");
+const SQLITE_DUMP: &str = include_str!("../../../tests/vectors/sqlite.sql");
+const SQLITE: &str = include_str!("../../../tests/vectors/schema-sqlite-text-ids.sql");
+const SQLITE_SERIAL: &str = include_str!("../../../tests/vectors/schema-sqlite-serial-ids.sql");
+
+/// The tables stay as they are, and tasks come beside them.
+async fn is_adopted(database: &Database) {
+    let before = database.schema().await;
+    assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+    let after = database.schema().await;
+    let ours = |line: &String| line.contains("tasks") || line.contains("seaql_migrations");
+    assert_eq!(after.into_iter().filter(|line| !ours(line)).collect::<Vec<_>>(), before);
+}
+
+async fn rows(database: &Database) -> Vec<String> {
+    let mut counts = Vec::new();
+    for table in ["user", "session", "account", "verification", "jwks", "rateLimit"] {
+        counts.push(database.text(&format!(r#"select cast(count(*) as text) from "{table}""#)).await);
+    }
+    counts
+}
+
+#[tokio::test]
+async fn the_official_dumps_are_adopted() {
+    let database = sqlite().await;
+    // The dump switches foreign keys off, and brings its own transaction.
+    database.run(SQLITE_DUMP).await;
+    let before = rows(&database).await;
+    is_adopted(&database).await;
+    assert_eq!(rows(&database).await, before);
+    assert_eq!(before[0], "4");
+
+    let database = postgres().await;
+    database.run(POSTGRES_DUMP).await;
+    let before = rows(&database).await;
+    is_adopted(&database).await;
+    assert_eq!(rows(&database).await, before);
+    assert_eq!(before[0], "4");
+}
+
+/// What an app may have added or left out, and Better Auth itself would not mind.
+#[tokio::test]
+async fn harmless_differences_are_adopted() {
+    let additions = r#"
+        alter table "user" add column "role" text;
+        alter table "user" add column "banned" boolean not null default false;"#;
+    let database = sqlite().await;
+    database.run(&format!("{SQLITE}; {additions}")).await;
+    is_adopted(&database).await;
+    let database = postgres().await;
+    let narrow = r#"
+        alter table "user" add column "number" bigint generated always as identity not null;
+        alter table "user" alter column "name" type varchar(255);
+        alter table "session" alter column "expiresAt" type timestamptz(3);"#;
+    database.run(&format!("{POSTGRES}; {additions} {narrow}")).await;
+    is_adopted(&database).await;
+}
+
+#[tokio::test]
+async fn tables_and_indices_that_are_missing_are_made() {
+    for (database, official) in [(sqlite().await, SQLITE), (postgres().await, POSTGRES)] {
+        database.run(official).await;
+        let before = database.schema().await;
+        database.run(r#"drop index "session_userId_idx"; drop table "rateLimit"; drop table "jwks""#).await;
+        assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+        let after = database.schema().await;
+        assert!(before.iter().all(|line| after.contains(line)), "{after:?}");
+    }
+}
+
+/// The schema that Drizzle makes of what Better Auth generates.
+const DRIZZLE_POSTGRES: &str = r#"
+create table "user" ("id" text primary key not null, "name" text not null, "email" text not null unique, "email_verified" boolean default false not null, "image" text, "created_at" timestamp default now() not null, "updated_at" timestamp default now() not null);
+create table "session" ("id" text primary key not null, "expires_at" timestamp not null, "token" text not null unique, "created_at" timestamp default now() not null, "updated_at" timestamp not null, "ip_address" text, "user_agent" text, "user_id" text not null references "user"("id") on delete cascade);"#;
+const DRIZZLE_SQLITE: &str = r"
+create table `user` (`id` text primary key not null, `name` text not null, `email` text not null unique, `email_verified` integer default false not null, `image` text, `created_at` integer default (cast(unixepoch('subsecond') * 1000 as integer)) not null, `updated_at` integer not null);";
+/// One table of Prisma's.
+const PRISMA_POSTGRES: &str = r#"
+create table "user" ("id" text not null, "name" text not null, "email" text not null, "emailVerified" boolean not null default false, "image" text, "createdAt" timestamp(3) not null default current_timestamp, "updatedAt" timestamp(3) not null, constraint "user_pkey" primary key ("id"));
+create unique index "user_email_key" on "user"("email");"#;
+const PRISMA_SQLITE: &str = r#"
+create table "user" ("id" text not null primary key, "name" text not null, "email" text not null, "emailVerified" boolean not null default false, "image" text, "createdAt" datetime not null default current_timestamp, "updatedAt" datetime not null);
+create unique index "user_email_key" on "user"("email");
+insert into "user" values ('ann', 'Ann', 'ann@example.test', false, null, 1795225520646, 1795225520646);"#;
+
+const ADVICE: &str = "; AUTH_MODE=server needs the tables as Better Auth's own migrator makes them, AUTH_MODE=bridge works with this database";
+
+async fn is_refused(database: &Database, setup: &str, expected: &str) {
+    database.run(setup).await;
+    assert_eq!(database.refusal(Users::Here).await, format!("{expected}{ADVICE}"));
+    // And bridge mode does work with it.
+    assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [STEPS[1]], "{setup}");
+}
+
+#[tokio::test]
+async fn postgres_tables_of_others_are_refused() {
+    let altered = |change: &str| format!("{POSTGRES}; {change}");
+    let cases = [
+        (
+            DRIZZLE_POSTGRES.to_owned(),
+            r#"table "user", column "emailVerified": missing, there is "email_verified" (Drizzle's way to name it)"#,
+        ),
+        (
+            PRISMA_POSTGRES.to_owned(),
+            r#"table "user", column "createdAt": is timestamp(3) without time zone, not timestamp with time zone"#,
+        ),
+        (POSTGRES_UUID.to_owned(), r#"table "user", column "id": is uuid, not text"#),
+        (POSTGRES_SERIAL.to_owned(), r#"table "user", column "id": is integer, not text"#),
+        (
+            altered(r#"alter table "account" add column "issuer" text not null"#),
+            r#"table "account", column "issuer": must have a value, which only Better Auth 1.7.0 to 1.7.2 gave it; drop it, or allow null"#,
+        ),
+        (
+            altered(r#"alter table "jwks" add column "tenant" text not null"#),
+            r#"table "jwks", column "tenant": must have a value, and is not known to Better Auth; allow null, or give it a default"#,
+        ),
+        (
+            altered(r#"alter table "session" drop column "userId"; alter table "session" add column "user_id" uuid"#),
+            r#"table "session", column "userId": missing, there is "user_id" (Drizzle's way to name it)"#,
+        ),
+        (
+            altered(r#"alter table "session" alter column "token" type uuid using null"#),
+            r#"table "session", column "token": is uuid, not text"#,
+        ),
+        (
+            altered(r#"alter table "verification" alter column "expiresAt" type timestamp"#),
+            r#"table "verification", column "expiresAt": is timestamp without time zone, not timestamp with time zone"#,
+        ),
+        (
+            altered(r#"alter table "user" alter column "emailVerified" type timestamptz using null"#),
+            r#"table "user", column "emailVerified": is timestamp with time zone, not boolean"#,
+        ),
+        (
+            altered(r#"alter table "rateLimit" alter column "lastRequest" type integer"#),
+            r#"table "rateLimit", column "lastRequest": is integer, not bigint"#,
+        ),
+        (altered(r#"alter table "account" drop column "scope""#), r#"table "account", column "scope": missing"#),
+        (
+            altered(r#"alter table "user" drop constraint "user_email_key""#),
+            r#"table "user", column "email": is not unique"#,
+        ),
+        (
+            altered(
+                r#"create collation "loose" (provider = icu, locale = 'und-u-ks-level2', deterministic = false); alter table "user" alter column "name" type text collate "loose""#,
+            ),
+            r#"table "user", column "name": is text collate loose, not text"#,
+        ),
+    ];
+    let database = postgres().await;
+    for (setup, expected) in cases {
+        is_refused(&database, &setup, expected).await;
+        database.clear_postgres().await;
+    }
+}
+
+#[tokio::test]
+async fn sqlite_tables_of_others_are_refused() {
+    let altered = |change: &str| format!("{SQLITE}; {change}");
+    let cases = [
+        (
+            DRIZZLE_SQLITE.to_owned(),
+            r#"table "user", column "emailVerified": missing, there is "email_verified" (Drizzle's way to name it)"#,
+        ),
+        (PRISMA_SQLITE.to_owned(), r#"table "user", column "createdAt": holds dates as numbers, not as text"#),
+        (
+            PRISMA_SQLITE.replace("datetime", "integer"),
+            r#"table "user", column "createdAt": is integer, not date (as text)"#,
+        ),
+        (SQLITE_SERIAL.to_owned(), r#"table "user", column "id": is integer, not text"#),
+        (
+            SQLITE.replace(r#""accountId" text not null,"#, r#""accountId" text not null, "issuer" text not null,"#),
+            r#"table "account", column "issuer": must have a value, which only Better Auth 1.7.0 to 1.7.2 gave it; drop it, or allow null"#,
+        ),
+        (
+            altered(r#"alter table "account" rename column "userId" to "user_id""#),
+            r#"table "account", column "userId": missing, there is "user_id" (Drizzle's way to name it)"#,
+        ),
+        (altered(r#"alter table "jwks" drop column "crv""#), r#"table "jwks", column "crv": missing"#),
+        (
+            SQLITE.replace(r#""token" text not null unique"#, r#""token" text not null"#),
+            r#"table "session", column "token": is not unique"#,
+        ),
+    ];
+    for (setup, expected) in cases {
+        is_refused(&sqlite().await, &setup, expected).await;
+    }
+}
+
+/// A view is no table.
+#[tokio::test]
+async fn what_is_no_table_is_refused() {
+    for database in [sqlite().await, postgres().await] {
+        database.run(r#"create view "session" as select 1 as "id""#).await;
+        let line = database.refusal(Users::Here).await;
+        assert_eq!(line, r#"table "session": there is something of that name that is no table; rename or drop it"#);
+    }
+}

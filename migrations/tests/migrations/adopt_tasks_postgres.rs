@@ -1,0 +1,264 @@
+//! Tables of tasks that other backends made on PostgreSQL.
+
+use taskbridge_migrations::Users;
+
+use crate::databases::{Database, STEPS, postgres};
+
+/// A table as `SQLModel` makes it, with tasks of somebody, of nobody, and without times.
+const SQLMODEL: &str = r"
+create table tasks (id serial not null primary key, user_id varchar, title varchar(100) not null, description varchar(500), completed boolean, created_at timestamp without time zone default now(), updated_at timestamp without time zone, priority varchar(10) default 'low', due_date date);
+create index ix_tasks_user_id on tasks (user_id);
+insert into tasks (user_id, title, description, completed, created_at, updated_at, due_date) values
+  ('ann', 'first', 'x', true, '2025-01-02 03:04:05.123456', '2025-01-02 03:04:06', '2026-01-01'),
+  (null, 'nobody''s', null, null, '2025-01-02 03:04:05', null, null),
+  ('', 'empty', null, false, null, '2025-01-02 03:04:07.9', null),
+  ('gone', 'timeless', null, false, null, null, null);";
+
+const TASKS: &str = "select concat_ws(' ', id, coalesce(user_id, '-'), title, coalesce(description, '-'), completed,
+    to_char(created_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'),
+    to_char(updated_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), priority, coalesce(due_date::text, '-'))
+  from tasks where title <> 'timeless' order by id";
+
+async fn columns(database: &Database) -> Vec<String> {
+    database
+        .texts(
+            "select concat_ws(' ', column_name, data_type, is_nullable, column_default) from information_schema.columns
+             where table_schema = 'public' and table_name = 'tasks' order by ordinal_position",
+        )
+        .await
+}
+
+async fn references(database: &Database) -> Vec<String> {
+    database
+        .texts(
+            "select pg_get_constraintdef(oid) from pg_constraint where conrelid = 'tasks'::regclass and contype = 'f'",
+        )
+        .await
+}
+
+#[tokio::test]
+async fn sqlmodels_tasks_are_adopted_and_none_is_lost() {
+    let database = postgres().await;
+    // The zone of the session is of no account.
+    let name = database.text("select current_database()::text").await;
+    database.run(&format!("alter database {name} set timezone = 'Asia/Tokyo'")).await;
+    database.run(SQLMODEL).await;
+    let report = database.up(Users::Here).await.unwrap();
+    assert_eq!(report.applied, STEPS);
+    assert_eq!(report.tasks_without_owner, 2);
+    assert_eq!(
+        database.texts(TASKS).await,
+        [
+            "1 ann first x t 2025-01-02 03:04:05.123000 2025-01-02 03:04:06.000000 low 2026-01-01",
+            "2 - nobody's - f 2025-01-02 03:04:05.000000 2025-01-02 03:04:05.000000 low -",
+            "3  empty - f 2025-01-02 03:04:07.900000 2025-01-02 03:04:07.900000 low -",
+        ]
+    );
+    let timeless = "select (created_at = updated_at and created_at > now() - interval '1 minute')::text from tasks where title = 'timeless'";
+    assert_eq!(database.text(timeless).await, "true");
+    assert_eq!(
+        columns(&database).await,
+        [
+            "id bigint NO nextval('tasks_id_seq'::regclass)",
+            "user_id character varying YES",
+            "title text NO",
+            "description text YES",
+            "completed boolean NO false",
+            "created_at timestamp with time zone NO date_trunc('milliseconds'::text, now())",
+            "updated_at timestamp with time zone NO date_trunc('milliseconds'::text, now())",
+            "priority character varying YES 'low'::character varying",
+            "due_date date YES",
+        ]
+    );
+    assert_eq!(
+        references(&database).await,
+        [r#"FOREIGN KEY (user_id) REFERENCES "user"(id) ON DELETE CASCADE NOT VALID"#]
+    );
+    database.run("select setval('tasks_id_seq', 4294967296)").await;
+    let insert = "insert into tasks (user_id, title) values (null, 'far') returning id::text";
+    assert_eq!(database.text(insert).await, "4294967297");
+    assert_eq!(database.up(Users::Here).await.unwrap().applied, [""; 0]);
+}
+
+/// What was adopted is adopted again without a change.
+#[tokio::test]
+async fn to_adopt_twice_is_to_adopt_once() {
+    let database = postgres().await;
+    database.run(SQLMODEL).await;
+    database.up(Users::Here).await.unwrap();
+    let once = database.snapshot().await;
+    database.run("delete from seaql_migrations").await;
+    assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+    assert_eq!(database.snapshot().await, once);
+}
+
+/// Our own table needs no change.
+#[tokio::test]
+async fn ours_is_adopted_as_it_is() {
+    let database = postgres().await;
+    database.up(Users::Here).await.unwrap();
+    let once = database.snapshot().await;
+    database.run("delete from seaql_migrations").await;
+    database.up(Users::Here).await.unwrap();
+    assert_eq!(database.snapshot().await, once);
+}
+
+/// Each shape, and what its columns are afterwards.
+#[tokio::test]
+async fn each_shape_is_adopted() {
+    let bare = "create table tasks (id int generated always as identity primary key, user_id text not null, title text not null); insert into tasks (user_id, title) values ('ann', 'x')";
+    let cases = [
+        // Missing columns.
+        (
+            bare.to_owned(),
+            vec![
+                "description text YES",
+                "completed boolean NO false",
+                "created_at timestamp with time zone NO date_trunc('milliseconds'::text, now())",
+                "updated_at timestamp with time zone NO date_trunc('milliseconds'::text, now())",
+            ],
+        ),
+        // A description that must be given, by Drizzle with times of its own precision.
+        (
+            format!(
+                "{bare}; alter table tasks add description text not null default '', add completed boolean not null default false, add created_at timestamp(3) not null default now(), add updated_at timestamptz(6) not null default now()"
+            ),
+            vec![
+                "description text YES ''::text",
+                "completed boolean NO false",
+                "created_at timestamp with time zone NO date_trunc('milliseconds'::text, now())",
+                "updated_at timestamp with time zone NO date_trunc('milliseconds'::text, now())",
+            ],
+        ),
+        // Wide enough, and with zones: all stays.
+        (
+            format!(
+                "{bare}; alter table tasks alter title type varchar(200), add description varchar(1000), add completed boolean not null, add created_at timestamptz not null default '2025-01-01T00:00:00Z', add updated_at timestamptz not null default '2025-01-01T00:00:00Z'"
+            )
+            .replace("add completed boolean not null", "add completed boolean not null default true"),
+            vec![
+                "description character varying YES",
+                "completed boolean NO true",
+                "created_at timestamp with time zone NO '2025-01-01 00:00:00+00'::timestamp with time zone",
+                "updated_at timestamp with time zone NO '2025-01-01 00:00:00+00'::timestamp with time zone",
+            ],
+        ),
+    ];
+    for (setup, expected) in cases {
+        let database = postgres().await;
+        let name = database.text("select current_database()::text").await;
+        database.run(&format!("alter database {name} set timezone = 'UTC'")).await;
+        database.run(&setup).await;
+        let database = database.reopened().await;
+        let report = database.up(Users::Elsewhere).await.unwrap();
+        assert_eq!(report.tasks_without_owner, 0);
+        let columns = columns(&database).await;
+        assert_eq!(columns[0], "id bigint NO", "{setup}");
+        assert_eq!(columns[3..], expected, "{setup}");
+        assert_eq!(database.text("select count(*)::text from tasks where date_trunc('milliseconds', created_at) = created_at and date_trunc('milliseconds', updated_at) = updated_at and completed is not null").await, "1");
+        assert!(references(&database).await.is_empty());
+        let insert = "insert into tasks (user_id, title, description, completed, created_at, updated_at) values ('ann', 'y', null, false, now(), now()) returning id::text";
+        assert_eq!(database.text(insert).await, "2");
+        let sequence = "select data_type::text from pg_sequences where sequencename = 'tasks_id_seq'";
+        assert_eq!(database.text(sequence).await, "bigint");
+    }
+}
+
+/// A trigger of the table's, which keeps `updated_at`, is not set off.
+#[tokio::test]
+async fn triggers_do_not_run() {
+    let database = postgres().await;
+    database.run(SQLMODEL).await;
+    database
+        .run(
+            "create function moddatetime() returns trigger language plpgsql as $$ begin new.updated_at = now(); return new; end $$;
+             create trigger touch before update on tasks for each row execute function moddatetime();",
+        )
+        .await;
+    database.up(Users::Here).await.unwrap();
+    assert!(database.texts(TASKS).await[0].contains("2025-01-02 03:04:06"));
+}
+
+/// Foreign keys that are there stay as they are.
+#[tokio::test]
+async fn a_foreign_key_that_is_there_stays() {
+    let database = postgres().await;
+    database.run(include_str!("../../../tests/vectors/schema-postgres-text-ids.sql")).await;
+    database.run(r#"create table tasks (id serial primary key, user_id varchar not null references "user"(id), title varchar not null)"#).await;
+    database.up(Users::Here).await.unwrap();
+    assert_eq!(references(&database).await, [r#"FOREIGN KEY (user_id) REFERENCES "user"(id)"#]);
+
+    let database = postgres().await;
+    let others = "create table users (id varchar primary key); create table tasks (id serial primary key, user_id varchar not null references users(id), title varchar not null)";
+    database.run(others).await;
+    assert_eq!(
+        database.refusal(Users::Here).await,
+        r#"table "tasks", column "user_id": refers to the table "users", but the users are in "user"; drop that foreign key, or use AUTH_MODE=bridge"#
+    );
+    database.up(Users::Elsewhere).await.unwrap();
+    assert_eq!(references(&database).await, ["FOREIGN KEY (user_id) REFERENCES users(id)"]);
+    // Later, with users here, it is refused as well.
+    assert!(database.refusal(Users::Here).await.contains("refers to the table"));
+}
+
+#[tokio::test]
+async fn what_cannot_serve_is_refused() {
+    let tasks = |columns: &str| format!("create table tasks ({columns}); insert into tasks default values");
+    let cases = [
+        (
+            tasks("id uuid primary key default gen_random_uuid(), user_id text, title text default 'x'"),
+            r#"column "id": is uuid, not an integer; change it, or rename the table, and a new one is made"#,
+        ),
+        (
+            tasks("id serial, user_id text, title text default 'x'"),
+            r#"column "id": is not unique; make it the primary"#,
+        ),
+        (
+            "create table tasks (id bigint primary key, user_id text, title text)".to_owned(),
+            r#"column "id": has no default; make it an identity"#,
+        ),
+        (
+            tasks("id serial primary key, user_id uuid, title text default 'x'"),
+            r#"column "user_id": is uuid, but ids of users are text; run: alter table "tasks" alter column "user_id" type text using "user_id"::text"#,
+        ),
+        (
+            tasks("id serial primary key, user_id integer, title text default 'x'"),
+            r#"column "user_id": is integer, but ids of users are text"#,
+        ),
+        (
+            tasks("id serial primary key, \"userId\" text, title text default 'x'"),
+            r#"column "user_id": missing, there is "userId"; add it"#,
+        ),
+        (tasks("user_id text, title text default 'x'"), r#"column "id": missing; add it"#),
+        (tasks("id serial primary key, user_id text, name text"), r#"column "title": missing; add it"#),
+        (
+            "create table tasks (id serial primary key, user_id text, title text, list_id integer not null)".to_owned(),
+            r#"column "list_id": must have a value, and is not known here; allow null, give it a default, or rename"#,
+        ),
+        (
+            tasks("id serial primary key, user_id text, title text default 'x', completed text"),
+            r#"column "completed": is text, not boolean"#,
+        ),
+        (
+            tasks("id serial primary key, user_id text, title text default 'x', created_at date"),
+            r#"column "created_at": is date, not a timestamp"#,
+        ),
+        (
+            tasks("id serial primary key, user_id text, title text default 'x', description text[]"),
+            r#"column "description": is text[], not text"#,
+        ),
+        (
+            tasks("id serial primary key, user_id text, title text"),
+            r#"column "title": is null in 1 rows; give them a title"#,
+        ),
+    ];
+    let database = postgres().await;
+    for (setup, expected) in cases {
+        database.run(&setup).await;
+        for users in [Users::Here, Users::Elsewhere] {
+            let line = database.refusal(users).await;
+            assert!(line.starts_with("table \"tasks\", ") && line.contains(expected), "{line}");
+        }
+        database.clear_postgres().await;
+    }
+}

@@ -1,0 +1,119 @@
+//! Empty databases.
+
+use taskbridge_migrations::{Report, Step, Users, status};
+
+use crate::databases::{Database, STEPS, postgres, sqlite};
+
+const OFFICIAL_POSTGRES: &str = include_str!("../../../tests/vectors/schema-postgres-text-ids.sql");
+const OFFICIAL_SQLITE: &str = include_str!("../../../tests/vectors/schema-sqlite-text-ids.sql");
+
+/// The schema without what is ours alone.
+async fn of_better_auth(database: &Database) -> Vec<String> {
+    let ours = |line: &String| line.contains("tasks") || line.contains("seaql_migrations");
+    database.schema().await.into_iter().filter(|line| !ours(line)).collect()
+}
+
+async fn is_made_once(database: &Database) {
+    assert_eq!(steps(database, Users::Here).await, [(STEPS[0], false), (STEPS[1], false)]);
+    assert!(database.schema().await.is_empty(), "to ask changes nothing");
+    let first = database.up(Users::Here).await.unwrap();
+    assert_eq!(first, Report { applied: STEPS.map(String::from).to_vec(), tasks_without_owner: 0 });
+    let made = database.snapshot().await;
+    let second = database.up(Users::Here).await.unwrap();
+    assert_eq!(second, Report { applied: Vec::new(), tasks_without_owner: 0 });
+    assert_eq!(database.snapshot().await, made);
+    assert_eq!(steps(database, Users::Here).await, [(STEPS[0], true), (STEPS[1], true)]);
+}
+
+async fn steps(database: &Database, users: Users) -> Vec<(&'static str, bool)> {
+    let known = |step: Step| (*STEPS.iter().find(|name| **name == step.name).unwrap(), step.applied);
+    status(&database.connection, users).await.unwrap().into_iter().map(known).collect()
+}
+
+#[tokio::test]
+async fn sqlite_is_made_once_and_as_better_auth_makes_it() {
+    let database = sqlite().await;
+    is_made_once(&database).await;
+    let official = sqlite().await;
+    official.run(OFFICIAL_SQLITE).await;
+    assert_eq!(of_better_auth(&database).await, official.schema().await);
+    let tasks = database.texts("select sql from sqlite_master where tbl_name = 'tasks' and sql is not null").await;
+    assert!(tasks[0].contains(r#""user_id" text not null references "user" ("id") on delete cascade"#), "{tasks:?}");
+    assert!(tasks[1].contains(r#"("user_id", "created_at" desc, "id" desc)"#), "{tasks:?}");
+}
+
+#[tokio::test]
+async fn postgres_is_made_once_and_as_better_auth_makes_it() {
+    let database = postgres().await;
+    is_made_once(&database).await;
+    let official = postgres().await;
+    official.run(OFFICIAL_POSTGRES).await;
+    assert_eq!(of_better_auth(&database).await, official.schema().await);
+    let tasks: Vec<_> = database.schema().await.into_iter().filter(|line| line.contains("tasks")).collect();
+    assert_eq!(
+        tasks,
+        [
+            "CREATE INDEX tasks_user_id_created_at_id_idx ON public.tasks USING btree (user_id, created_at DESC, id DESC)",
+            "CREATE UNIQUE INDEX tasks_pkey ON public.tasks USING btree (id)",
+            "tasks 1 id bigint NO YES BY DEFAULT",
+            "tasks 2 user_id text NO NO",
+            "tasks 3 title text NO NO",
+            "tasks 4 description text YES NO",
+            "tasks 5 completed boolean NO false NO",
+            "tasks 6 created_at timestamp with time zone NO NO",
+            "tasks 7 updated_at timestamp with time zone NO NO",
+            "tasks tasks_pkey PRIMARY KEY (id)",
+            "tasks tasks_user_id_fkey FOREIGN KEY (user_id) REFERENCES \"user\"(id) ON DELETE CASCADE",
+            "tasks_id_seq bigint 9223372036854775807",
+        ]
+    );
+}
+
+async fn has_tasks_alone(database: &Database) {
+    assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [STEPS[1]]);
+    assert_eq!(steps(database, Users::Elsewhere).await, [(STEPS[1], true)]);
+    let schema = database.schema().await;
+    assert!(!schema.iter().any(|line| line.contains("rateLimit") || line.to_lowercase().contains("references")));
+    database.run("insert into tasks (user_id, title, completed, created_at, updated_at) values ('anybody', 'x', 'false', '2026-11-21T01:45:22.058Z', '2026-11-21T01:45:22.058Z')").await;
+}
+
+#[tokio::test]
+async fn without_users_there_are_tasks_alone() {
+    has_tasks_alone(&sqlite().await).await;
+    has_tasks_alone(&postgres().await).await;
+}
+
+/// An older replica starts on the schema of a newer one.
+#[tokio::test]
+async fn a_step_of_a_newer_version_is_left_alone() {
+    for database in [sqlite().await, postgres().await] {
+        database.up(Users::Here).await.unwrap();
+        database.run("insert into seaql_migrations values ('m20991231_000001_later', 0)").await;
+        assert!(database.up(Users::Here).await.unwrap().applied.is_empty());
+        assert_eq!(steps(&database, Users::Here).await, [(STEPS[0], true), (STEPS[1], true)]);
+        let error = taskbridge_migrations::down(&database.connection, Users::Here, 1).await.unwrap_err();
+        assert!(error.to_string().contains("m20991231_000001_later"), "{error}");
+    }
+}
+
+/// Whoever gave us the connection keeps the statements that were prepared on it.
+#[tokio::test]
+async fn the_callers_prepared_statements_survive() {
+    let database = postgres().await;
+    for _ in 0..4 {
+        assert_eq!(database.text("select 'prepared and kept'").await, "prepared and kept");
+        database.up(Users::Here).await.unwrap();
+    }
+}
+
+/// The same where tables are not in the schema `public`.
+#[tokio::test]
+async fn postgres_makes_them_in_the_current_schema() {
+    let database = postgres().await;
+    let name = database.text("select current_database()::text").await;
+    let setup = "create schema app; create table public.tasks (id uuid); alter database";
+    database.run(&format!("{setup} {name} set search_path = app")).await;
+    let database = database.reopened().await;
+    assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+    assert_eq!(database.text("select count(*)::text from pg_tables where schemaname = 'app'").await, "8");
+}

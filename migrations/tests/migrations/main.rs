@@ -1,0 +1,13 @@
+//! The steps on SQLite and PostgreSQL: on empty databases, on those of Better Auth, on those of other backends.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod adopt_better_auth;
+mod adopt_tasks_postgres;
+mod adopt_tasks_sqlite;
+mod assign;
+mod databases;
+mod down;
+mod fresh;
+mod pooler;
+mod together;
+mod users_moved;

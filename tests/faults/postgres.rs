@@ -1,0 +1,151 @@
+//! PostgreSQL breaks under a running server, and the way to it.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use support::postgres::Cluster;
+use support::proxy::Proxy;
+use support::{Server, User};
+
+use crate::watch::{assert_unavailable, list_status, status, until_list_is};
+
+const OK: StatusCode = StatusCode::OK;
+const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+
+/// Short, so that a test of a database that does not answer is short.
+const QUICK: [(&str, &str); 2] =
+    [("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "1"), ("TASKBRIDGE__DATABASE__STATEMENT_SECONDS", "1")];
+
+fn server_on(url: &str) -> Server {
+    let mut variables = vec![("DATABASE_URL", url)];
+    variables.extend(QUICK);
+    Server::start_with(&variables)
+}
+
+/// Through a proxy, to the database of the cluster.
+fn server_through(cluster: &Cluster) -> (Server, Proxy) {
+    let url = cluster.url();
+    let (start, rest) = url.split_once('@').unwrap();
+    let (address, database) = rest.split_once('/').unwrap();
+    let proxy = Proxy::to(address);
+    (server_on(&format!("{start}@{}/{database}", proxy.address)), proxy)
+}
+
+/// Q3: killed in use, away for a while, and back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_database_is_503_until_it_is_back() {
+    let mut cluster = Cluster::start();
+    let server = server_on(&cluster.url());
+    let ann = User::sign_up(&server, "ann").await;
+    let task = ann.add(json!({ "title": "before" })).await;
+
+    cluster.kill();
+    until_list_is(&ann, UNAVAILABLE).await;
+    // The first that find out may wait for a connection; then nobody does.
+    let mut slowest = Duration::ZERO;
+    for _ in 0..20 {
+        let asked = Instant::now();
+        assert_unavailable(ann.get(&ann.tasks("")).await).await;
+        assert_unavailable(ann.request(Method::POST, &ann.tasks("")).json(&json!({ "title": "x" })).send().await.unwrap())
+            .await;
+        slowest = slowest.max(asked.elapsed() / 2);
+    }
+    assert_eq!(status(&ann, "/health/live").await, OK);
+    assert_eq!(status(&ann, "/health/ready").await, UNAVAILABLE);
+    // Who has no token is told so, whatever the database does.
+    assert_eq!(status(&ann, &ann.tasks("")).await, StatusCode::UNAUTHORIZED);
+
+    cluster.start_again();
+    let recovery = until_list_is(&ann, OK).await;
+    assert_eq!(ann.list().await, json!([task]));
+    assert_eq!(status(&ann, "/health/ready").await, OK);
+    println!("killed database: slowest 503 {slowest:?}, first 200 {recovery:?} after it was back");
+}
+
+/// C244: a restart in good order between two requests is not noticed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_between_two_requests_goes_unseen() {
+    let mut cluster = Cluster::start();
+    let server = server_on(&cluster.url());
+    let ann = User::sign_up(&server, "ann").await;
+    for round in 0..3 {
+        cluster.restart();
+        let asked = Instant::now();
+        assert_eq!(list_status(&ann).await, Some(OK), "round {round}");
+        println!("restart: first 200 after {:?}", asked.elapsed());
+    }
+}
+
+/// C245: connections that were dropped without a word, as a sleeping serverless database or a firewall does it.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_were_cut_silently_are_replaced() {
+    let cluster = Cluster::start();
+    let (server, proxy) = server_through(&cluster);
+    let ann = User::sign_up(&server, "ann").await;
+    // Several, so that there are several to be found dead.
+    futures_util::future::join_all((0..20).map(|_| ann.list())).await;
+    proxy.cut_silently();
+    // A connection in use a moment ago is trusted: one request finds out, and the next ones are fine.
+    let asked = Instant::now();
+    let first = list_status(&ann).await;
+    println!("cut silently: first answer {first:?} after {:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(5));
+    let recovery = until_list_is(&ann, OK).await;
+    assert!(recovery < Duration::from_secs(5), "{recovery:?}");
+    for _ in 0..20 {
+        assert_eq!(list_status(&ann).await, Some(OK));
+    }
+}
+
+/// Connections that are closed under a request: a read is sent once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_were_closed_are_replaced_unseen() {
+    let cluster = Cluster::start();
+    let (server, proxy) = server_through(&cluster);
+    let ann = User::sign_up(&server, "ann").await;
+    for _ in 0..20 {
+        futures_util::future::join_all((0..8).map(|_| ann.list())).await;
+        proxy.cut();
+        assert_eq!(list_status(&ann).await, Some(OK));
+    }
+}
+
+/// C246: everything waits for a lock. Within the time allowed that is 503; live is live; then all is well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_exhausts_the_pool_is_503_and_passes() {
+    let cluster = Cluster::start();
+    let server = server_on(&cluster.url());
+    let ann = User::sign_up(&server, "ann").await;
+    let lock = cluster.lock("tasks");
+    let asked = Instant::now();
+    let requests = (0..40).map(|_| ann.get(&ann.tasks("")));
+    for response in futures_util::future::join_all(requests).await {
+        assert_unavailable(response).await;
+    }
+    let waited = asked.elapsed();
+    assert!(waited < Duration::from_secs(10), "{waited:?}");
+    assert_eq!(status(&ann, "/health/live").await, OK);
+    lock.release();
+    let recovery = until_list_is(&ann, OK).await;
+    println!("lock: 40 requests answered 503 within {waited:?}, first 200 {recovery:?} after its release");
+}
+
+/// C222: clients that hang up in the middle leave nothing behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_hang_up_take_no_connection_with_them() {
+    let cluster = Cluster::start();
+    let server = server_on(&cluster.url());
+    let ann = User::sign_up(&server, "ann").await;
+    let lock = cluster.lock("tasks");
+    for _ in 0..100 {
+        let impatient = ann.request(Method::GET, &ann.tasks("")).timeout(Duration::from_millis(5)).send();
+        assert!(impatient.await.is_err());
+    }
+    lock.release();
+    until_list_is(&ann, OK).await;
+    for number in 0..20 {
+        let task = ann.add(json!({ "title": format!("task {number}") })).await;
+        assert_eq!(ann.get(&ann.tasks(&format!("/{}", task["id"]))).await.json::<Value>().await.unwrap(), task);
+    }
+}

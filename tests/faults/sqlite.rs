@@ -1,0 +1,51 @@
+//! SQLite's disk is full, or read-only.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use support::server::{SECRET, refuse_to_start};
+use support::{Server, User};
+
+use crate::watch::assert_unavailable;
+
+/// C252: writes are 503, reads go on, nothing acknowledged is lost, and it recovers when there is room again.
+#[tokio::test]
+async fn a_full_disk_refuses_writes_and_loses_nothing() {
+    let mut server = Server::start_with_small_disk(512);
+    let ann = User::sign_up(&server, "ann").await;
+    let mut acknowledged = Vec::new();
+    let refused = loop {
+        let task = json!({ "title": format!("task {}", acknowledged.len()), "description": "x".repeat(1000) });
+        let response = ann.request(Method::POST, &ann.tasks("")).json(&task).send().await.unwrap();
+        if response.status() != StatusCode::CREATED {
+            break response;
+        }
+        acknowledged.push(response.json::<Value>().await.unwrap());
+        assert!(acknowledged.len() < 900, "the disk is never full");
+    };
+    assert_unavailable(refused).await;
+    acknowledged.reverse();
+    assert_eq!(ann.get(&ann.tasks("?limit=1000")).await.json::<Value>().await.unwrap(), json!(acknowledged));
+    println!("full disk: {} tasks acknowledged, all there", acknowledged.len());
+
+    server.kill();
+    let server = server.again();
+    let http = reqwest::Client::new();
+    let token = http.get(server.url("/api/auth/token")).header("cookie", &ann.cookie).send().await.unwrap();
+    let token = token.json::<Value>().await.unwrap()["token"].as_str().unwrap().to_owned();
+    let list = http.get(server.url(&ann.tasks("?limit=1000"))).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(list.json::<Value>().await.unwrap(), json!(acknowledged));
+    let added = http.post(server.url(&ann.tasks(""))).bearer_auth(&token).json(&json!({ "title": "room" }));
+    assert_eq!(added.send().await.unwrap().status(), StatusCode::CREATED);
+}
+
+/// C253: a file that cannot be written is an error at the start, not at the first write.
+#[test]
+fn a_read_only_database_is_a_clear_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tasks.db");
+    std::fs::write(&file, []).unwrap();
+    let url = format!("sqlite://{}?mode=ro", file.display());
+    let (status, message) = refuse_to_start(&[("BETTER_AUTH_SECRET", SECRET), ("DATABASE_URL", &url)]);
+    assert_eq!(status.code(), Some(1));
+    assert!(message.contains("readonly"), "{message}");
+}
