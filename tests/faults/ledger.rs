@@ -109,15 +109,16 @@ impl Drill {
                 *times.entry(task["title"].as_str().unwrap()).or_default() += 1;
             }
             assert!(times.values().all(|&times| times == 1), "a write is there twice");
-            let lost: Vec<_> =
-                ledger.acknowledged.iter().filter(|title| !times.contains_key(title.as_str())).collect();
+            let lost: Vec<_> = ledger.acknowledged.iter().filter(|title| !times.contains_key(title.as_str())).collect();
             assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
             assert!(list.len() < 1000, "the list does not show all");
             asked += ledger.asked;
             acknowledged += ledger.acknowledged.len();
             unasked += list.len() - ledger.acknowledged.len();
         }
-        format!("{asked} writes asked for, {acknowledged} acknowledged and all there once, {unasked} there unacknowledged")
+        format!(
+            "{asked} writes asked for, {acknowledged} acknowledged and all there once, {unasked} there unacknowledged"
+        )
     }
 }
 

@@ -47,8 +47,10 @@ async fn a_killed_database_is_503_until_it_is_back() {
     for _ in 0..20 {
         let asked = Instant::now();
         assert_unavailable(ann.get(&ann.tasks("")).await).await;
-        assert_unavailable(ann.request(Method::POST, &ann.tasks("")).json(&json!({ "title": "x" })).send().await.unwrap())
-            .await;
+        assert_unavailable(
+            ann.request(Method::POST, &ann.tasks("")).json(&json!({ "title": "x" })).send().await.unwrap(),
+        )
+        .await;
         slowest = slowest.max(asked.elapsed() / 2);
     }
     assert_eq!(status(&ann, "/health/live").await, OK);

@@ -76,16 +76,13 @@ impl Server {
         Self::spawn(command, folder, Vec::new()).unwrap_or_else(|log| panic!("the server did not start: {log}"))
     }
 
-    fn spawn(
-        mut command: Command,
-        folder: Arc<TempDir>,
-        variables: Vec<(String, String)>,
-    ) -> Result<Self, String> {
+    fn spawn(mut command: Command, folder: Arc<TempDir>, variables: Vec<(String, String)>) -> Result<Self, String> {
         let mut child = command.spawn().unwrap();
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
         let lines = follow(child.stderr.take().unwrap(), Arc::clone(&log));
         let Ok(line) = lines.recv_timeout(PATIENCE) else {
             let _ = child.kill();
+            let _ = child.wait();
             return Err(log.lock().unwrap().join("\n"));
         };
         let text = |field: &str| line["fields"][field].as_str().unwrap().to_owned();
