@@ -64,6 +64,28 @@ pub async fn send(server: &Server, bytes: &[u8]) -> Answer {
     Answer { status, head: head.to_owned(), body: body.to_owned() }
 }
 
+/// Sends these bytes on a connection of their own and reads one answer, as long as its `Content-Length` says: for
+/// requests whose body does not come to its end, on which the server may keep the connection open.
+pub async fn send_unfinished(server: &Server, bytes: &[u8]) -> Answer {
+    let exchange = async {
+        let mut connection = TcpStream::connect(&server.address).await.unwrap();
+        let _ = connection.write_all(bytes).await;
+        let mut received = Vec::new();
+        loop {
+            let text = String::from_utf8_lossy(&received).into_owned();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+            let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+            let answer = Answer { status, head: head.to_owned(), body: body.to_owned() };
+            let length = answer.header("content-length").and_then(|length| length.parse().ok());
+            let is_whole = length.is_some_and(|length: usize| answer.body.len() >= length);
+            if is_whole || connection.read_buf(&mut received).await.unwrap_or_default() == 0 {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, exchange).await.unwrap_or_else(|_| panic!("no answer"))
+}
+
 /// A request with these lines as its head (`Host` and `Connection: close` are added) and this body.
 #[must_use]
 pub fn request(request_line: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
