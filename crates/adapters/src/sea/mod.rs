@@ -1,6 +1,6 @@
 //! Users, sessions and tasks in a relational database, through sea-orm.
 //!
-//! - [`store`](self::store) opens the database and owns its connections.
+//! - [`Store`] opens the database and owns its connections.
 //! - `connection` is the one place that knows how a database writes dates.
 //! - `entities` are the rows, each with its mapping to the model; nothing outside of this module sees one.
 
