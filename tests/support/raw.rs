@@ -22,6 +22,14 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// As far as it has come.
+    fn parse(received: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(received);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+        Self { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
     /// The value of a header, its name in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -58,10 +66,26 @@ pub async fn send(server: &Server, bytes: &[u8]) -> Answer {
         answer
     };
     let answer = tokio::time::timeout(PATIENCE, exchange).await.unwrap_or_else(|_| panic!("no end of the answer"));
-    let text = String::from_utf8_lossy(&answer).into_owned();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
+    Answer::parse(&answer)
+}
+
+/// Sends these bytes on a connection of their own and reads one answer, as long as its `Content-Length` says: for
+/// requests whose body does not come to its end, on which the server may keep the connection open.
+pub async fn send_unfinished(server: &Server, bytes: &[u8]) -> Answer {
+    let exchange = async {
+        let mut connection = TcpStream::connect(&server.address).await.unwrap();
+        let _ = connection.write_all(bytes).await;
+        let mut received = Vec::new();
+        loop {
+            let answer = Answer::parse(&received);
+            let length = answer.header("content-length").and_then(|length| length.parse().ok());
+            let is_whole = length.is_some_and(|length: usize| answer.body.len() >= length);
+            if is_whole || connection.read_buf(&mut received).await.unwrap_or_default() == 0 {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, exchange).await.unwrap_or_else(|_| panic!("no answer"))
 }
 
 /// A request with these lines as its head (`Host` and `Connection: close` are added) and this body.

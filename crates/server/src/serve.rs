@@ -24,7 +24,10 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
 
     let Composition { services, store } = compose(&settings, &origin).await?;
     let server = HttpServer::new(move || {
-        App::new().configure(taskbridge_web::api(services.clone())).wrap(from_fn(taskbridge_web::access_log))
+        App::new()
+            .configure(taskbridge_web::api(services.clone()))
+            .wrap(taskbridge_web::security_headers())
+            .wrap(from_fn(taskbridge_web::access_log))
     })
     .workers(settings.server.workers)
     .shutdown_timeout(settings.server.shutdown.as_secs())

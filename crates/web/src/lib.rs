@@ -52,6 +52,7 @@ mod tasks;
 
 use std::sync::Arc;
 
+use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{Data, ServiceConfig};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::StoreProbe;
@@ -76,6 +77,12 @@ pub struct Services {
     pub store: Arc<dyn StoreProbe>,
     /// How much of a request body is read.
     pub body_limit: BodyLimit,
+}
+
+/// Headers of every answer: browsers take each for what it says it is, and nothing else.
+#[must_use]
+pub fn security_headers() -> DefaultHeaders {
+    DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff"))
 }
 
 /// Mounts the API.

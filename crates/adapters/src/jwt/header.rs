@@ -35,10 +35,12 @@ impl Header {
     }
 }
 
-/// Reads a JSON object; serde alone would also take an array, field by field. A field that is there twice is an error.
+/// Reads a JSON object in UTF-8 (RFC 7519, section 7.2). serde alone would also take an array, field by field, and would
+/// not look into strings that nobody reads. A field that is there twice is an error.
 pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
-    let is_object = json.trim_ascii_start().starts_with(b"{");
-    is_object.then(|| serde_json::from_slice(json).ok()).flatten()
+    let text = std::str::from_utf8(json).ok()?;
+    let is_object = text.trim_ascii_start().starts_with('{');
+    is_object.then(|| serde_json::from_str(text).ok()).flatten()
 }
 
 /// For optional fields: `null` is a value of the wrong type, not an absent field.

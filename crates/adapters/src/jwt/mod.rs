@@ -1,11 +1,11 @@
 //! JSON Web Tokens (RFC 7519): verified against the keys of trusted issuers, and issued.
 //!
 //! A token says which key it was made with; it never chooses how it is verified. The path is
-//! [`header`] → a [`keys::KeySource`], which holds the one algorithm of each key → signature → [`claims`].
+//! the header → a [`KeySource`], which holds the one algorithm of each key → the signature → the claims.
 //!
 //! # To trust another source of keys
 //!
-//! Implement [`keys::KeySource`] and hand it to a [`TrustedIssuer`]; nothing else changes.
+//! Implement [`KeySource`] and hand it to a [`TrustedIssuer`]; nothing else changes.
 
 mod claims;
 mod header;
