@@ -65,15 +65,17 @@ fn each_layer_depends_on_what_it_may_and_on_nothing_else() {
                 "rand",
                 "rustix",
                 "sea-orm",
+                "sea-query-sqlx",
                 "serde",
                 "serde_json",
                 "taskbridge-domain",
                 "thiserror",
                 "tokio",
                 "tracing",
+                "url",
             ],
         ),
-        ("taskbridge-migrations", &["async-trait", "sea-orm-migration"]),
+        ("taskbridge-migrations", &["async-trait", "sea-orm-migration", "thiserror"]),
     ];
     let dependencies = direct_dependencies();
     for (package, allowed) in allowed {

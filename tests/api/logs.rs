@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use support::postgres::DATABASE_PASSWORD;
 use support::server::SECRET;
 use support::user::PASSWORD;
 use support::{Server, User};
@@ -43,6 +44,7 @@ async fn no_secret_is_logged_at_any_level() {
         "$2b$",
         "a private title",
         "a private description",
+        DATABASE_PASSWORD,
     ];
     for secret in secrets {
         let line = log.lines().find(|line| line.contains(secret));

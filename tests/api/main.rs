@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod body_attacks;
+mod commands;
 mod isolation_attacks;
 mod lifecycle;
 mod logs;

@@ -17,7 +17,7 @@ const WRITERS: usize = 8;
 const KILLS: usize = 4;
 /// How many writes must have been acknowledged between two kills.
 const BETWEEN_KILLS: usize = 40;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a writer knows: its user, and the titles that were acknowledged.
 struct Ledger {
@@ -109,8 +109,9 @@ impl Drill {
                 *times.entry(task["title"].as_str().unwrap()).or_default() += 1;
             }
             assert!(times.values().all(|&times| times == 1), "a write is there twice");
-            let lost: Vec<_> = ledger.acknowledged.iter().filter(|title| !times.contains_key(title.as_str())).collect();
-            assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+            let missing: Vec<_> =
+                ledger.acknowledged.iter().filter(|title| !times.contains_key(title.as_str())).collect();
+            assert!(missing.is_empty(), "acknowledged and lost: {missing:?}");
             assert!(list.len() < 1000, "the list does not show all");
             asked += ledger.asked;
             acknowledged += ledger.acknowledged.len();

@@ -1,6 +1,6 @@
 //! What happens when something below breaks: a quick and friendly 503, no acknowledged write lost, recovery by itself.
 //! (Q2 to Q4; attack group M, and the races of K at the first start)
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test may panic, and tells its figures")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod ledger;
 mod postgres;

@@ -43,16 +43,14 @@ async fn a_killed_database_is_503_until_it_is_back() {
     cluster.kill();
     until_list_is(&ann, UNAVAILABLE).await;
     // The first that find out may wait for a connection; then nobody does.
-    let mut slowest = Duration::ZERO;
+    let started = Instant::now();
     for _ in 0..20 {
-        let asked = Instant::now();
         assert_unavailable(ann.get(&ann.tasks("")).await).await;
-        assert_unavailable(
-            ann.request(Method::POST, &ann.tasks("")).json(&json!({ "title": "x" })).send().await.unwrap(),
-        )
-        .await;
-        slowest = slowest.max(asked.elapsed() / 2);
+        let add = ann.request(Method::POST, &ann.tasks("")).json(&json!({ "title": "x" }));
+        assert_unavailable(add.send().await.unwrap()).await;
     }
+    let refused = started.elapsed();
+    assert!(refused < Duration::from_secs(10), "each of 40 requests waited: {refused:?}");
     assert_eq!(status(&ann, "/health/live").await, OK);
     assert_eq!(status(&ann, "/health/ready").await, UNAVAILABLE);
     // Who has no token is told so, whatever the database does.
@@ -62,7 +60,7 @@ async fn a_killed_database_is_503_until_it_is_back() {
     let recovery = until_list_is(&ann, OK).await;
     assert_eq!(ann.list().await, json!([task]));
     assert_eq!(status(&ann, "/health/ready").await, OK);
-    println!("killed database: slowest 503 {slowest:?}, first 200 {recovery:?} after it was back");
+    println!("killed database: 40 requests answered 503 within {refused:?}, first 200 {recovery:?} after it was back");
 }
 
 /// C244: a restart in good order between two requests is not noticed.
@@ -121,7 +119,8 @@ async fn a_lock_that_exhausts_the_pool_is_503_and_passes() {
     let ann = User::sign_up(&server, "ann").await;
     let lock = cluster.lock("tasks");
     let asked = Instant::now();
-    let requests = (0..40).map(|_| ann.get(&ann.tasks("")));
+    let path = ann.tasks("");
+    let requests = (0..40).map(|_| ann.get(&path));
     for response in futures_util::future::join_all(requests).await {
         assert_unavailable(response).await;
     }

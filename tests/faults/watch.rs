@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use support::User;
 
 /// How long anything may take before a test fails, rather than hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The status of the user's list; `None` when there was no answer at all.
 pub(crate) async fn list_status(user: &User) -> Option<StatusCode> {

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+/// The password in every URL: the clusters want none, and it must not be logged.
+pub const DATABASE_PASSWORD: &str = "database-password-for-nobody";
+
 /// How long a cluster may take to start or stop before a test fails, rather than hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -16,14 +19,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[must_use]
 pub fn fresh_database() -> String {
     let cluster = variable("TASKBRIDGE_TEST_POSTGRES");
-    format!("{cluster}/{}", create_database(&cluster))
+    format!("{}/{}", with_password(&cluster), create_database(&cluster))
 }
 
 /// The same, through pgbouncer in transaction mode.
 #[must_use]
 pub fn fresh_database_behind_pgbouncer() -> String {
     let name = create_database(&variable("TASKBRIDGE_TEST_POSTGRES"));
-    format!("{}/{name}?pgbouncer=true", variable("TASKBRIDGE_TEST_PGBOUNCER"))
+    format!("{}/{name}?pgbouncer=true", with_password(&variable("TASKBRIDGE_TEST_PGBOUNCER")))
+}
+
+fn with_password(url: &str) -> String {
+    url.replacen('@', &format!(":{DATABASE_PASSWORD}@"), 1)
 }
 
 fn create_database(cluster: &str) -> String {
@@ -34,6 +41,7 @@ fn create_database(cluster: &str) -> String {
 }
 
 /// What a statement prints, without decoration.
+#[expect(clippy::must_use_candidate, reason = "many statements are run for what they do")]
 pub fn psql(url: &str, sql: &str) -> String {
     let output = program("psql").args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, url]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -150,6 +150,18 @@ pub fn refuse_to_start(variables: &[(&str, &str)]) -> (ExitStatus, String) {
     (status, text)
 }
 
+/// Runs a command other than `serve` in this folder: whether it succeeded, and what it wrote to standard output and
+/// standard error.
+#[must_use]
+pub fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (bool, String) {
+    let mut command = Command::new(binary());
+    command.args(arguments);
+    let output = with_environment(command, folder, &[]).envs(variables.iter().copied()).stdout(Stdio::piped()).output();
+    let output = output.unwrap();
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+    (output.status.success(), text)
+}
+
 /// The database that servers are started with unless a test names one: SQLite in their folder (`None`), or what
 /// `TASKBRIDGE_TEST_DATABASE` says.
 #[expect(clippy::disallowed_methods, reason = "which database the tests run on")]

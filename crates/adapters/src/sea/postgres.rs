@@ -13,7 +13,7 @@
 //! none can be opened, requests are told at once, until one can.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,8 @@ impl Failure {
 struct Health {
     /// When a connection was found dead last: those that are older are presumed dead.
     broke: Mutex<Option<Instant>>,
+    /// How many connections are in use.
+    in_use: AtomicUsize,
     /// Whether no connection can be opened; somebody is trying.
     is_down: AtomicBool,
 }
@@ -212,10 +214,11 @@ impl Postgres {
         // the next request even if this one gives up.
         let opening = tokio::spawn(async move { pool.acquire().await });
         match timeout(self.acquire_timeout, opening).await {
-            Ok(Ok(Ok(connection))) => Ok(Lease { connection: Some(connection), health: Arc::clone(&self.health) }),
+            Ok(Ok(Ok(connection))) => Ok(Lease::of(connection, &self.health)),
             Ok(Ok(Err(error))) if !matches!(error, sqlx::Error::PoolTimedOut) => Err(error.into()),
             _ => {
-                if self.pool.size() == 0 {
+                // Nobody has one: they are not exhausted, they cannot be had.
+                if self.health.in_use.load(Ordering::Relaxed) == 0 {
                     self.wait_for_recovery();
                 }
                 Err(Failure::NoConnection)
@@ -271,6 +274,11 @@ struct Lease {
 }
 
 impl Lease {
+    fn of(connection: PoolConnection<sqlx::Postgres>, health: &Arc<Health>) -> Self {
+        health.in_use.fetch_add(1, Ordering::Relaxed);
+        Self { connection: Some(connection), health: Arc::clone(health) }
+    }
+
     /// Gives the connection back if the result says that it is fine: an error that the database told is one of the
     /// statement, not of the connection. A transaction that is still open then is rolled back first.
     async fn settle<T>(mut self, result: Result<T, Failure>, in_transaction: bool) -> Result<T, Failure> {
@@ -296,6 +304,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        self.health.in_use.fetch_sub(1, Ordering::Relaxed);
         if let Some(connection) = self.connection.take() {
             drop(connection.detach());
         }

@@ -54,6 +54,17 @@ pub(crate) async fn postgres_with(script: &str) -> OnDatabase<Store> {
     OnDatabase { adapter: open(&url).await, folder: None }
 }
 
+/// As in bridge mode: the users are somebody else's, and there is no table of them.
+pub(crate) async fn without_users() -> [OnDatabase<Store>; 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("sqlite://{}", folder.path().join("bridge.db").display());
+    let url = format!("{}/{}", variable("TASKBRIDGE_TEST_POSTGRES"), fresh_database().await);
+    [
+        OnDatabase { adapter: open_for(&file, Users::Elsewhere).await, folder: Some(folder) },
+        OnDatabase { adapter: open_for(&url, Users::Elsewhere).await, folder: None },
+    ]
+}
+
 /// On a connection of its own: scripts change settings.
 async fn run(url: &str, script: &str) {
     let store = Store::open(&config(url)).await.unwrap();
@@ -86,8 +97,12 @@ pub(crate) async fn reopened(first: &BehindPooler) -> Store {
 }
 
 async fn open(url: &str) -> Store {
+    open_for(url, Users::Here).await
+}
+
+async fn open_for(url: &str, users: Users) -> Store {
     let store = Store::open(&config(url)).await.unwrap();
-    taskbridge_migrations::up(&store.connection(), Users::Here).await.unwrap();
+    taskbridge_migrations::up(&store.connection(), users).await.unwrap();
     store
 }
 

@@ -65,6 +65,22 @@ mod identity_behind_pgbouncer {
     taskbridge_domain::identity_repo_contract!(async { databases::pgbouncer().await.map(SeaIdentityRepo::new) });
 }
 
+mod tasks_on_sqlite_without_users {
+    use super::*;
+    taskbridge_domain::task_repo_contract!(async {
+        let [sqlite, _] = databases::without_users().await;
+        sqlite.map(SeaTaskRepo::new)
+    });
+}
+
+mod tasks_on_postgres_without_users {
+    use super::*;
+    taskbridge_domain::task_repo_contract!(async {
+        let [_, postgres] = databases::without_users().await;
+        postgres.map(SeaTaskRepo::new)
+    });
+}
+
 /// What the contract leaves open: these stores keep their users.
 #[tokio::test]
 async fn a_task_for_a_user_who_is_not_there_is_refused() {

@@ -1,0 +1,97 @@
+//! The commands beside `serve`. (Q2)
+
+use reqwest::StatusCode;
+use serde_json::json;
+use support::postgres::{fresh_database, psql};
+use support::server::{refuse_to_start, run};
+use support::{Server, User};
+
+const STEPS: [&str; 2] = ["m20261121_000001_better_auth", "m20261121_000002_tasks"];
+
+fn lines(word: &str) -> String {
+    STEPS.map(|step| format!("{word} {step}\n")).concat()
+}
+
+/// Up, status, down, and up again, on both kinds of database.
+#[test]
+fn the_schema_is_migrated_by_command() {
+    let folder = tempfile::tempdir().unwrap();
+    for url in ["sqlite://commands.db", &fresh_database()] {
+        let database = [("DATABASE_URL", url), ("RUST_LOG", "error")];
+        let migrate = |command: &str| run(folder.path(), &["migrate", command], &database);
+        assert_eq!(migrate("status"), (true, lines("to come")));
+        assert_eq!(migrate("up"), (true, lines("applied")));
+        assert_eq!(migrate("up"), (true, String::new()));
+        assert_eq!(migrate("status"), (true, lines("applied")));
+        assert_eq!(migrate("down"), (true, format!("took back {}\n", STEPS[1])));
+        assert_eq!(migrate("status"), (true, format!("applied {}\nto come {}\n", STEPS[0], STEPS[1])));
+        assert_eq!(migrate("up"), (true, format!("applied {}\n", STEPS[1])));
+    }
+}
+
+/// Operators may want to migrate by themselves; then a schema that is behind stops the start.
+#[test]
+fn a_server_that_must_not_migrate_says_what_to_run() {
+    let url = fresh_database();
+    let (status, message) = refuse_to_start(&[
+        ("BETTER_AUTH_SECRET", support::server::SECRET),
+        ("DATABASE_URL", &url),
+        ("TASKBRIDGE__DATABASE__MIGRATE", "off"),
+    ]);
+    assert_eq!(status.code(), Some(1));
+    assert!(message.contains("run: taskbridge migrate up") && message.contains(STEPS[1]), "{message}");
+    let folder = tempfile::tempdir().unwrap();
+    assert!(run(folder.path(), &["migrate", "up"], &[("DATABASE_URL", &url)]).0);
+    let server = Server::start_with(&[("DATABASE_URL", &url), ("TASKBRIDGE__DATABASE__MIGRATE", "off")]);
+    assert!(server.address.starts_with("127.0.0.1:"));
+}
+
+/// DESIGN 10: the table of an older backend is adopted; what belonged to nobody is shown to nobody, until it is given
+/// away.
+#[tokio::test]
+async fn an_older_backends_tasks_are_adopted_and_given_away() {
+    let url = fresh_database();
+    psql(
+        &url,
+        "create table tasks (id serial primary key, user_id varchar, title varchar(200) not null, \
+         description varchar(500), completed boolean default false, created_at timestamp, updated_at timestamp); \
+         insert into tasks (user_id, title, completed, created_at) values \
+         (null, 'orphan', true, '2025-01-02 03:04:05.123456'), (null, 'another', null, null), ('gone', 'of bob', false, null)",
+    );
+    let server = Server::start_with(&[("DATABASE_URL", &url)]);
+    let warned = |line: &String| line.contains("tasks without an owner") && line.contains("\"count\":2");
+    assert!(server.log.lock().unwrap().iter().any(warned));
+    let ann = User::sign_up(&server, "ann").await;
+    assert_eq!(ann.list().await, json!([]));
+
+    let assign = |user: &str| run(server.folder(), &["tasks", "assign", user], &[("DATABASE_URL", &url)]);
+    let (assigned, message) = assign("nobody-has-this-id");
+    assert!(!assigned, "{message}");
+    let (assigned, message) = assign(&ann.id);
+    assert!(assigned && message.starts_with("2 tasks assigned"), "{message}");
+
+    let orphan = ann.get(&ann.tasks("/1")).await;
+    assert_eq!(orphan.status(), StatusCode::OK);
+    let orphan: serde_json::Value = orphan.json().await.unwrap();
+    assert_eq!((&orphan["title"], &orphan["completed"]), (&json!("orphan"), &json!(true)));
+    assert_eq!(orphan["created_at"], "2025-01-02T03:04:05.123Z");
+    assert_eq!(ann.get(&ann.tasks("/2")).await.status(), StatusCode::OK);
+    assert_eq!(ann.get(&ann.tasks("/3")).await.status(), StatusCode::NOT_FOUND);
+    let added = ann.add(json!({ "title": "x", "description": "y".repeat(1000) })).await;
+    assert_eq!(added["id"], 4);
+}
+
+/// A user table of another tool stops server mode with one line that says what to do.
+#[test]
+fn a_foreign_user_table_is_refused_with_one_line() {
+    let url = fresh_database();
+    psql(
+        &url,
+        "create table \"user\" (id text primary key, name text not null, email text not null unique, \
+         email_verified boolean not null, created_at timestamp not null, updated_at timestamp not null)",
+    );
+    let (status, message) = refuse_to_start(&[("BETTER_AUTH_SECRET", support::server::SECRET), ("DATABASE_URL", &url)]);
+    assert_eq!(status.code(), Some(1));
+    let line = message.lines().find(|line| line.starts_with("taskbridge:")).unwrap();
+    assert!(line.contains("user") && line.contains("emailVerified") && line.contains("AUTH_MODE=bridge"), "{line}");
+}
