@@ -5,8 +5,15 @@
 run:
 	@scripts/run.sh
 
+# With a PostgreSQL and a pgbouncer of its own; what is not there is found or installed. The end-to-end tests run on
+# SQLite with all others, then on PostgreSQL, then through pgbouncer.
 test:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps
-	. scripts/tools.sh && need curl curl && cargo test --locked --workspace
+	npm ci --prefix tests/better-auth --silent
+	. scripts/tools.sh && need curl curl && scripts/with-postgres.sh cargo test --locked --workspace
+	TASKBRIDGE_TEST_DATABASE=postgres scripts/with-postgres.sh $(END_TO_END)
+	TASKBRIDGE_TEST_DATABASE=pgbouncer scripts/with-postgres.sh $(END_TO_END)
+
+END_TO_END = cargo test --locked --package taskbridge-tests --test api --test walkthrough
