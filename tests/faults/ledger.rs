@@ -2,6 +2,7 @@
 //! (Q4, C254)
 
 use std::collections::HashMap;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -134,6 +135,11 @@ async fn acknowledged_writes_survive_kills_on_sqlite() {
         outage = outage.max(drill.until_more_are_acknowledged().await);
     }
     println!("ledger on SQLite, {KILLS} kills: {}; longest outage {outage:?}", drill.settle(writers).await);
+    let file = drill.server.lock().await.folder().join("ledger.db");
+    let check =
+        "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('pragma integrity_check').fetchone())";
+    let checked = Command::new("python3").args(["-c", check]).arg(file).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&checked.stdout), "ok\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

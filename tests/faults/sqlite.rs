@@ -1,5 +1,6 @@
 //! SQLite's disk is full, or read-only.
 
+use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use support::server::{SECRET, refuse_to_start};
@@ -36,6 +37,15 @@ async fn a_full_disk_refuses_writes_and_loses_nothing() {
     assert_eq!(list.json::<Value>().await.unwrap(), json!(acknowledged));
     let added = http.post(server.url(&ann.tasks(""))).bearer_auth(&token).json(&json!({ "title": "room" }));
     assert_eq!(added.send().await.unwrap().status(), StatusCode::CREATED);
+}
+
+/// C221: writers wait for each other; none is turned away.
+#[tokio::test]
+async fn fifty_writers_at_once_all_write() {
+    let server = Server::start_with(&[("DATABASE_URL", "sqlite://writers.db")]);
+    let ann = User::sign_up(&server, "ann").await;
+    let added = join_all((0..50).map(|number| ann.add(json!({ "title": format!("task {number}") })))).await;
+    assert_eq!(ann.list().await.as_array().unwrap().len(), added.len());
 }
 
 /// C253: a file that cannot be written is an error at the start, not at the first write.

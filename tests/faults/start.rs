@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use serde_json::json;
-use support::postgres::{Cluster, fresh_database, fresh_database_behind_pgbouncer};
+use support::postgres::{Cluster, DATABASE_PASSWORD, fresh_database, fresh_database_behind_pgbouncer};
 use support::server::{SECRET, refuse_to_start};
 use support::{Server, User};
 
@@ -20,6 +20,16 @@ fn a_database_that_is_not_there_is_waited_for_and_then_named() {
     assert_eq!(status.code(), Some(1));
     assert!(message.contains("the database did not answer within 1 seconds"), "{message}");
     assert!(!message.contains("hunter2"), "{message}");
+}
+
+/// C250: parameters that the driver does not know are no fault, and are not logged with their values.
+#[tokio::test]
+async fn neons_parameters_are_taken_as_pasted() {
+    let url = format!("{}?sslmode=prefer&channel_binding=require", fresh_database());
+    let server = Server::start_with(&[("DATABASE_URL", &url), ("RUST_LOG", "trace")]);
+    User::sign_up(&server, "ann").await.list().await;
+    let log = server.log.lock().unwrap().join("\n");
+    assert!(log.contains("TRACE") && !log.contains("channel_binding") && !log.contains(DATABASE_PASSWORD));
 }
 
 /// What will not change by waiting is told at once.

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 pub const DATABASE_PASSWORD: &str = "database-password-for-nobody";
 
 /// How long a cluster may take to start or stop before a test fails, rather than hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The URL of an empty database on the shared cluster.
 #[must_use]
