@@ -96,6 +96,14 @@ async fn connections_that_were_cut_silently_are_replaced() {
     for _ in 0..20 {
         assert_eq!(list_status(&ann).await, Some(OK));
     }
+
+    // One that was idle for a second is asked first, so that after a pause nobody finds out at all.
+    proxy.cut_silently();
+    let cut = Instant::now();
+    while cut.elapsed() < Duration::from_millis(1200) {
+        assert_eq!(status(&ann, "/health/live").await, OK);
+    }
+    assert_eq!(list_status(&ann).await, Some(OK));
 }
 
 /// Connections that are closed under a request: a read is sent once more.

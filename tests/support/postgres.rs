@@ -1,83 +1,108 @@
-//! PostgreSQL: databases on the cluster that the tests share, and clusters of a test's own, to be killed.
+//! PostgreSQL: databases of their own on the server that `scripts/with-postgres.sh` starts, and servers to be killed.
 
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// The password in every URL: the clusters want none, and it must not be logged.
-pub const DATABASE_PASSWORD: &str = "database-password-for-nobody";
-
-/// How long a cluster may take to start or stop before a test fails, rather than hangs.
+/// How long a server may take to start or to stop before a test fails, rather than hangs.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The URL of an empty database on the shared cluster.
+/// How often a start is tried: somebody else may have the port.
+const ATTEMPTS: usize = 5;
+
+/// The password in every URL: the servers want none, and it must not be logged.
+pub const DATABASE_PASSWORD: &str = "database-password-for-nobody";
+
+/// What our URLs say about a pooler; `psql` does not know it.
+const POOLED: &str = "?pgbouncer=true";
+
+/// The URL of an empty database on the shared server.
 #[must_use]
 pub fn fresh_database() -> String {
-    let cluster = variable("TASKBRIDGE_TEST_POSTGRES");
-    format!("{}/{}", with_password(&cluster), create_database(&cluster))
+    format!("{}/{}", with_password(&shared("TASKBRIDGE_TEST_POSTGRES")), create_database())
 }
 
 /// The same, through pgbouncer in transaction mode.
 #[must_use]
 pub fn fresh_database_behind_pgbouncer() -> String {
-    let name = create_database(&variable("TASKBRIDGE_TEST_POSTGRES"));
-    format!("{}/{name}?pgbouncer=true", with_password(&variable("TASKBRIDGE_TEST_PGBOUNCER")))
+    format!("{}{POOLED}", with_password(&behind_pgbouncer(&create_database())))
+}
+
+/// The URL, through pgbouncer, of this database; `pgbouncer` is its console.
+#[must_use]
+pub fn behind_pgbouncer(database: &str) -> String {
+    format!("{}/{database}", shared("TASKBRIDGE_TEST_PGBOUNCER"))
 }
 
 fn with_password(url: &str) -> String {
     url.replacen('@', &format!(":{DATABASE_PASSWORD}@"), 1)
 }
 
-fn create_database(cluster: &str) -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    psql(&format!("{cluster}/postgres"), &format!("create database {name}"));
+fn create_database() -> String {
+    let name = format!("test_{:016x}", RandomState::new().hash_one(()));
+    psql(&format!("{}/postgres", shared("TASKBRIDGE_TEST_POSTGRES")), &format!("create database {name}"));
     name
 }
 
 /// What a statement prints, without decoration.
 #[expect(clippy::must_use_candidate, reason = "many statements are run for what they do")]
 pub fn psql(url: &str, sql: &str) -> String {
+    try_psql(url, sql).unwrap()
+}
+
+/// The same, or what went wrong.
+///
+/// # Errors
+/// With what `psql` said when it failed.
+pub fn try_psql(url: &str, sql: &str) -> Result<String, String> {
+    let url = url.strip_suffix(POOLED).unwrap_or(url);
     let output = program("psql").args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, url]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    let text = |bytes| String::from_utf8(bytes).unwrap().trim_end().to_owned();
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
-#[expect(clippy::disallowed_methods, reason = "where the database of the tests is")]
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("set {name}, or run make test"))
-}
-
-/// One of PostgreSQL's programs.
-fn program(name: &str) -> Command {
-    Command::new(Path::new(&variable("TASKBRIDGE_TEST_POSTGRES_BIN")).join(name))
-}
-
-/// A cluster of its own, durable, which can be killed and started again. It goes with the test.
+/// A PostgreSQL with a folder and a port of its own, and every promise of durability; it is killed when this is
+/// dropped.
 pub struct Cluster {
     folder: TempDir,
+    /// The user and the group it runs as, when these tests run as root.
+    user: Option<(u32, u32)>,
     port: u16,
-    postmaster: Child,
+    postmaster: Option<Postmaster>,
+}
+
+/// The first process of a server. The others have its standard error, too.
+struct Postmaster {
+    process: Child,
+    /// One message when it is ready; disconnected once all processes of the server have ended.
+    ready: Receiver<()>,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Cluster {
-    /// Makes a cluster and starts it.
+    /// Starts an empty one.
     #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut initdb = as_server_user(program("initdb"), folder.path());
-        initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
-        let made = initdb.arg("--pgdata").arg(data(folder.path())).output().unwrap();
+        let user = (fs::metadata(folder.path()).unwrap().uid() == 0).then(server_user);
+        if let Some((user, group)) = user {
+            chown(folder.path(), Some(user), Some(group)).unwrap();
+        }
+        let mut cluster = Self { folder, user, port: 0, postmaster: None };
+        let options = ["--pgdata=data", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"];
+        let made = cluster.command("initdb").args(options).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let postmaster = postmaster(folder.path(), port);
-        let cluster = Self { folder, port, postmaster };
-        cluster.wait_until_ready();
+        cluster.launch(any_port);
         cluster
     }
 
@@ -87,25 +112,21 @@ impl Cluster {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// `kill -9` of the postmaster and of all that it started.
+    /// Kills all its processes at once, as a crash does.
     pub fn kill(&mut self) {
-        let group = format!("-{}", self.postmaster.id());
-        assert!(Command::new("kill").args(["-9", "--", &group]).status().unwrap().success());
-        self.postmaster.wait().unwrap();
+        self.postmaster.take().unwrap().kill();
     }
 
-    /// Starts it again after [`Self::kill`], on the same data and port.
+    /// Starts it after it was killed, on the same port.
     pub fn start_again(&mut self) {
-        self.postmaster = postmaster(self.folder.path(), self.port);
-        self.wait_until_ready();
+        assert!(self.postmaster.is_none(), "it is running");
+        let port = self.port;
+        self.launch(|| port);
     }
 
-    /// Stops it in order, which ends all connections, and starts it again.
+    /// Stops it as an operator does, which ends every connection and no transaction halfway, and starts it again.
     pub fn restart(&mut self) {
-        let mut stop = as_server_user(program("pg_ctl"), self.folder.path());
-        stop.args(["stop", "--silent", "--mode=fast", "--pgdata"]).arg(data(self.folder.path()));
-        assert!(stop.status().unwrap().success());
-        self.postmaster.wait().unwrap();
+        self.postmaster.take().unwrap().stop();
         self.start_again();
     }
 
@@ -116,26 +137,45 @@ impl Cluster {
         holder.args(["-XAtq", "-v", "ON_ERROR_STOP=1", &self.url()]).stdin(Stdio::piped()).stdout(Stdio::null());
         let mut holder = holder.spawn().unwrap();
         let sql = format!("begin; lock table {table} in access exclusive mode;\n");
-        std::io::Write::write_all(holder.stdin.as_mut().unwrap(), sql.as_bytes()).unwrap();
+        holder.stdin.as_mut().unwrap().write_all(sql.as_bytes()).unwrap();
         let held = "select count(*) from pg_locks where mode = 'AccessExclusiveLock' and granted";
         wait_until("the lock is held", || psql(&self.url(), held) != "0");
         Lock(holder)
     }
 
-    fn wait_until_ready(&self) {
-        let port = self.port.to_string();
-        wait_until("the cluster answers", || {
-            let asked = program("pg_isready").args(["--quiet", "--host=127.0.0.1", "--port", &port]).status();
-            asked.unwrap().success()
-        });
+    fn launch(&mut self, port: impl Fn() -> u16) {
+        let mut log = Vec::new();
+        for _ in 0..ATTEMPTS {
+            self.port = port();
+            let mut command = self.command("postgres");
+            command.args(["-D", "data", "-k", ".", "-c", "listen_addresses=127.0.0.1", "-p", &self.port.to_string()]);
+            match Postmaster::start(&mut command) {
+                Ok(postmaster) => {
+                    self.postmaster = Some(postmaster);
+                    return;
+                }
+                Err(lines) => log = lines,
+            }
+        }
+        panic!("PostgreSQL did not start: {log:#?}");
+    }
+
+    /// A program in the cluster's folder, which the user it runs as may enter.
+    fn command(&self, name: &str) -> Command {
+        let mut command = program(name);
+        command.current_dir(self.folder.path());
+        if let Some((user, group)) = self.user {
+            command.uid(user).gid(group);
+        }
+        command
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let group = format!("-{}", self.postmaster.id());
-        let _ = Command::new("kill").args(["-9", "--", &group]).stderr(Stdio::null()).status();
-        let _ = self.postmaster.wait();
+        if let Some(postmaster) = self.postmaster.take() {
+            postmaster.kill();
+        }
     }
 }
 
@@ -150,31 +190,52 @@ impl Lock {
     }
 }
 
-fn data(folder: &Path) -> PathBuf {
-    folder.join("data")
-}
-
-/// In a process group of its own, so that all of it can be killed.
-fn postmaster(folder: &Path, port: u16) -> Child {
-    let mut command = as_server_user(program("postgres"), folder);
-    command.arg("-D").arg(data(folder)).arg("-p").arg(port.to_string()).arg("-k").arg(folder);
-    command.args(["-c", "listen_addresses=127.0.0.1"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap()
-}
-
-/// PostgreSQL does not run as root: then it runs as another user, to whom the folder is given.
-fn as_server_user(program: Command, folder: &Path) -> Command {
-    let output = |command: &mut Command| String::from_utf8(command.output().unwrap().stdout).unwrap().trim().to_owned();
-    if output(Command::new("id").arg("-u")) != "0" {
-        return program;
+impl Postmaster {
+    /// Starts it and waits until it accepts connections; what it logged, if it ended instead.
+    fn start(command: &mut Command) -> Result<Self, Vec<String>> {
+        let mut process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let (sender, ready) = channel();
+        let log: Arc<Mutex<Vec<String>>> = Arc::default();
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines {
+                if line.ends_with("database system is ready to accept connections") {
+                    let _ = sender.send(());
+                }
+                kept.lock().unwrap().push(line);
+            }
+        });
+        let postmaster = Self { process, ready, log };
+        match postmaster.ready.recv_timeout(PATIENCE) {
+            Ok(()) => Ok(postmaster),
+            Err(_) => Err(postmaster.kill()),
+        }
     }
-    let user = if output(Command::new("id").args(["-u", "postgres"])).is_empty() { "nobody" } else { "postgres" };
-    let group = output(Command::new("id").args(["-g", user]));
-    assert!(Command::new("chown").arg(user).arg(folder).status().unwrap().success());
-    let mut command = Command::new("setpriv");
-    command.args([&format!("--reuid={user}"), &format!("--regid={group}"), "--clear-groups", "--"]);
-    command.arg(program.get_program()).current_dir(folder);
-    command
+
+    fn kill(self) -> Vec<String> {
+        // While it is stopped it starts no processes and clears up nothing.
+        let postmaster = self.process.id();
+        send_signal("STOP", &[postmaster]);
+        let mut all = children(postmaster);
+        all.push(postmaster);
+        send_signal("KILL", &all);
+        self.wait()
+    }
+
+    fn stop(self) {
+        send_signal("INT", &[self.process.id()]);
+        self.wait();
+    }
+
+    /// Waits until it has ended, with all its processes: what it logged.
+    fn wait(mut self) -> Vec<String> {
+        let ended = self.ready.recv_timeout(PATIENCE);
+        assert_eq!(ended, Err(RecvTimeoutError::Disconnected), "PostgreSQL did not stop");
+        self.process.wait().unwrap();
+        let log = self.log.lock().unwrap();
+        log.clone()
+    }
 }
 
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -183,4 +244,59 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "in vain: until {what}");
         std::thread::yield_now();
     }
+}
+
+/// The shell has a `kill` where there is no such program. A process may be gone already.
+fn send_signal(name: &str, processes: &[u32]) {
+    let processes = processes.iter().map(u32::to_string);
+    Command::new("sh").args(["-c", r#"kill -s "$0" "$@" 2> /dev/null"#, name]).args(processes).status().unwrap();
+}
+
+/// The children of a process. None where there is no `/proc`: PostgreSQL's end by themselves when their parent has.
+fn children(parent: u32) -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    // "<pid> (<name>) <state> <parent> …", where the name may have anything in it.
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
+
+/// A free port below those that the kernel gives to clients: one that is connecting again while the server is down must
+/// not get its port.
+fn any_port() -> u16 {
+    let candidates = std::iter::repeat_with(|| {
+        let given = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        10_000 + given % 20_000
+    });
+    let mut free = candidates.filter(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    free.next().unwrap()
+}
+
+/// PostgreSQL does not run as root: the user and the group it runs as instead.
+fn server_user() -> (u32, u32) {
+    let id = |option, user| {
+        let Output { status, stdout, .. } = Command::new("id").args([option, user]).output().unwrap();
+        status.success().then(|| String::from_utf8(stdout).unwrap().trim().parse().unwrap())
+    };
+    let both = |user| Some((id("-u", user)?, id("-g", user)?));
+    both("postgres").or_else(|| both("nobody")).unwrap()
+}
+
+/// A program of PostgreSQL's.
+fn program(name: &str) -> Command {
+    Command::new(variable("TASKBRIDGE_TEST_POSTGRES_BIN").map_or_else(|| name.into(), |bin| Path::new(&bin).join(name)))
+}
+
+/// Where a server is that the tests share.
+fn shared(name: &str) -> String {
+    variable(name).unwrap_or_else(|| panic!("set {name}, or run make test"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "where the tests' database is")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

@@ -30,7 +30,7 @@ use super::store::StoreConfig;
 
 /// A connection that was idle for longer is asked whether it is alive before it is used.
 const TEST_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
-/// How long it may take to answer that.
+/// How long it may take to answer that at the most; less if a request does not wait that long for a connection.
 const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Idle connections are closed after this: below the five minutes after which a serverless database goes to sleep.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(4);
@@ -69,8 +69,10 @@ impl Failure {
 }
 
 /// What is known of the way to the database.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Health {
+    /// How long an idle connection may take to answer.
+    test_timeout: Duration,
     /// When a connection was found dead last: those that are older are presumed dead.
     broke: Mutex<Option<Instant>>,
     /// How many connections are in use.
@@ -80,6 +82,16 @@ struct Health {
 }
 
 impl Health {
+    fn new(acquire_timeout: Duration) -> Self {
+        Self {
+            // So that there is time left to open another.
+            test_timeout: TEST_TIMEOUT.min(acquire_timeout / 2),
+            broke: Mutex::default(),
+            in_use: AtomicUsize::new(0),
+            is_down: AtomicBool::new(false),
+        }
+    }
+
     fn connection_broke(&self) {
         *self.broke.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
@@ -97,7 +109,7 @@ impl Health {
         if about.idle_for < TEST_WHEN_IDLE_FOR {
             return true;
         }
-        let answers = matches!(timeout(TEST_TIMEOUT, connection.ping()).await, Ok(Ok(())));
+        let answers = matches!(timeout(self.test_timeout, connection.ping()).await, Ok(Ok(())));
         if !answers {
             self.connection_broke();
         }
@@ -126,7 +138,7 @@ impl Postgres {
         } else {
             options.options([("statement_timeout", format!("{}ms", statement_timeout.as_millis()))])
         };
-        let health = Arc::new(Health::default());
+        let health = Arc::new(Health::new(acquire_timeout));
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(connect_timeout)
