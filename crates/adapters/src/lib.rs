@@ -17,7 +17,7 @@
 //! # To add an adapter
 //!
 //! 1. A module that implements the port; [`memory`] is the worked example.
-//! 2. Three lines in `tests/contract.rs`, which run the port's contract suite on it.
+//! 2. Three lines in `tests/contract/main.rs`, which run the port's contract suite on it.
 //! 3. One arm in the server's `compose.rs`.
 
 pub mod bcrypt;

@@ -37,7 +37,7 @@
 //!
 //! 1. A handler of at most 15 lines (extractors, one service call, a DTO) and its line in `routes()` of the file.
 //!    Whatever it reads of path, query or body stands behind the guard in a [`guard::Guarded`].
-//! 2. Its line in the table of `tests/routes_are_guarded.rs`, and its tests.
+//! 2. Its line in the table of `tests/api/routes_are_guarded.rs`, and its tests.
 //!
 //! [`Owner`]: taskbridge_domain::Owner
 
