@@ -5,6 +5,7 @@ mod body_attacks;
 mod commands;
 mod isolation_attacks;
 mod lifecycle;
+mod lists;
 mod logs;
 mod token_attacks;
 mod transport_attacks;

@@ -5,8 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use taskbridge_domain::list::{Cursor, Direction, Position, Start, TaskFilter, TaskOrder, TaskPage, TaskQuery};
 use taskbridge_domain::ports::{InsertError, StoreError, TaskRepo};
-use taskbridge_domain::task::{NewTask, Task, TaskId, TaskPatch, TaskQuery};
+use taskbridge_domain::task::{NewTask, Task, TaskId, TaskPatch};
 use taskbridge_domain::{Owner, Timestamp};
 
 /// Keeps tasks until it is dropped. It knows no users, so every owner exists.
@@ -27,6 +28,11 @@ impl Tasks {
         self.by_id.get_mut(&id).filter(|task| task.owner == *owner.id())
     }
 
+    /// The one way to many: those of the owner that the filter admits.
+    fn admitted(&self, owner: &Owner, filter: &TaskFilter) -> impl Iterator<Item = &Task> {
+        self.by_id.values().filter(|task| task.owner == *owner.id() && filter.admits(task))
+    }
+
     fn change(&mut self, owner: &Owner, id: TaskId, now: Timestamp, change: impl FnOnce(&mut Task)) -> Option<Task> {
         let task = self.owned(owner, id)?;
         change(task);
@@ -43,12 +49,35 @@ impl InMemoryTaskRepo {
 
 #[async_trait]
 impl TaskRepo for InMemoryTaskRepo {
-    async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
-        let TaskQuery { limit } = query;
-        let mut list: Vec<_> = self.lock().by_id.values().filter(|task| task.owner == *owner.id()).cloned().collect();
-        list.sort_by_key(|task| std::cmp::Reverse((task.created_at, task.id)));
-        list.truncate(limit.count().into());
-        Ok(list)
+    async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<TaskPage, StoreError> {
+        let TaskQuery { filter, start, limit } = query;
+        let TaskOrder { key, direction } = query.order();
+        let in_order = |a: &(Position, TaskId), b: &(Position, TaskId)| match direction {
+            Direction::Ascending => a.cmp(b),
+            Direction::Descending => b.cmp(a),
+        };
+        let mut list: Vec<_> = self
+            .lock()
+            .admitted(owner, filter)
+            .map(|task| ((Position::of(task, key), task.id), task.clone()))
+            .collect();
+        list.sort_by(|(a, _), (b, _)| in_order(a, b));
+        let skipped = match start {
+            Start::Offset(_, offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
+            Start::After(Cursor { position, id, direction: _ }) => {
+                let reached = (position.clone(), *id);
+                list.partition_point(|(place, _)| in_order(place, &reached).is_le())
+            }
+        };
+        let mut rest = list.into_iter().skip(skipped);
+        let page: Vec<_> = rest.by_ref().take(limit.count().into()).collect();
+        let last = page.last().filter(|_| rest.next().is_some());
+        let next = last.map(|((position, id), _)| Cursor { position: position.clone(), id: *id, direction });
+        Ok(TaskPage { tasks: page.into_iter().map(|(_, task)| task).collect(), next })
+    }
+
+    async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError> {
+        Ok(self.lock().admitted(owner, filter).count() as u64)
     }
 
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {

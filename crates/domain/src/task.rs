@@ -212,40 +212,6 @@ impl TaskPatch {
     }
 }
 
-/// How many tasks a list holds at the most: 1 to 1,000, 500 unless given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit(u16);
-
-impl Limit {
-    /// The most one list can hold.
-    pub const MAX: u16 = 1000;
-
-    /// `None` outside of 1 to [`Self::MAX`].
-    #[must_use]
-    pub fn new(count: u16) -> Option<Self> {
-        (1..=Self::MAX).contains(&count).then_some(Self(count))
-    }
-
-    /// The number of tasks.
-    #[must_use]
-    pub fn count(self) -> u16 {
-        self.0
-    }
-}
-
-impl Default for Limit {
-    fn default() -> Self {
-        Self(500)
-    }
-}
-
-/// Which of the owner's tasks a list holds: the newest first, ties by id, at most `limit`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TaskQuery {
-    /// The length of the list at the most.
-    pub limit: Limit,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,14 +264,5 @@ mod tests {
         assert!(Description::parse(&"é".repeat(1000)).is_ok());
         assert_eq!(Description::parse(&"é".repeat(1001)), Err(InvalidDescription::TooLong));
         assert_eq!(Description::parse("a\0"), Err(InvalidDescription::Nul));
-    }
-
-    #[test]
-    fn a_limit_is_between_one_and_a_thousand() {
-        assert_eq!(Limit::new(0), None);
-        assert_eq!(Limit::new(1).unwrap().count(), 1);
-        assert_eq!(Limit::new(1000).unwrap().count(), 1000);
-        assert_eq!(Limit::new(1001), None);
-        assert_eq!(Limit::default().count(), 500);
     }
 }

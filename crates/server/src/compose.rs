@@ -36,7 +36,7 @@ async fn open_store(settings: &DatabaseSettings) -> anyhow::Result<Store> {
 
 /// Opens the store, sees to its schema, and builds everything on it. `origin` is that of the auth server.
 pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result<Composition> {
-    let Settings { server, log: _, database, auth, accounts, passwords } = settings;
+    let Settings { server, log: _, database, tasks, auth, accounts, passwords } = settings;
     let AuthSettings { origin: _, secret, jwt_lifetime, jwt_leeway } = auth;
     let store = open_store(database).await?;
 
@@ -63,6 +63,8 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
         cookies: Arc::new(cookies),
         store: Arc::new(store.clone()),
         body_limit: BodyLimit(server.body_limit),
+        tasks_mount: tasks.mount.clone(),
+        compatibility: tasks.compatibility,
     };
     Ok(Composition { services, store })
 }

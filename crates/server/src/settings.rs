@@ -11,6 +11,7 @@ use taskbridge_adapters::bcrypt::BcryptConfig;
 use taskbridge_adapters::sea::{DatabaseUrl, StoreConfig};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::AccountPolicy;
+use taskbridge_web::{Compatibility, TasksMount};
 use thiserror::Error;
 use url::Url;
 
@@ -22,6 +23,7 @@ pub(crate) struct Settings {
     pub(crate) server: ServerSettings,
     pub(crate) log: LogSettings,
     pub(crate) database: DatabaseSettings,
+    pub(crate) tasks: TasksSettings,
     pub(crate) auth: AuthSettings,
     pub(crate) accounts: AccountPolicy,
     pub(crate) passwords: BcryptConfig,
@@ -57,6 +59,13 @@ pub(crate) struct DatabaseSettings {
     pub(crate) store: StoreConfig,
     /// Whether the schema is brought up to date at start.
     pub(crate) migrate: bool,
+}
+
+/// How the tasks API is spoken.
+#[derive(Debug)]
+pub(crate) struct TasksSettings {
+    pub(crate) mount: TasksMount,
+    pub(crate) compatibility: Compatibility,
 }
 
 /// Who issues tokens, and how.
@@ -164,6 +173,11 @@ impl<'a> Reader<'a> {
         let statement_timeout = self.seconds("database.statement_seconds", 1..=600);
         let start_timeout = self.seconds("database.start_seconds", 0..=600);
         let migrate = self.switch("database.migrate");
+        let prefix = self.prefix();
+        let without_user_id = self.switch("tasks.without_user_id");
+        let list_envelope = self.switch("tasks.list_envelope");
+        let is_completed = self.switch("tasks.is_completed");
+        let delete_message = self.switch("tasks.delete_message");
         let origin = self.origin();
         let secret = self.secret();
         let sign_up = self.switch("auth.sign_up");
@@ -194,6 +208,14 @@ impl<'a> Reader<'a> {
                     start_timeout: start_timeout?,
                 },
                 migrate: migrate?,
+            },
+            tasks: TasksSettings {
+                mount: TasksMount { prefix: prefix?, without_user_id: without_user_id? },
+                compatibility: Compatibility {
+                    list_envelope: list_envelope?,
+                    is_completed: is_completed?,
+                    delete_message: delete_message?,
+                },
             },
             auth: AuthSettings {
                 origin: origin?,
@@ -253,6 +275,23 @@ impl<'a> Reader<'a> {
 
     fn switch(&mut self, key: &str) -> Option<bool> {
         self.one_of(key, [("on", true), ("true", true), ("off", false), ("false", false)])
+    }
+
+    /// Nothing, or plain segments; not where the auth routes are.
+    fn prefix(&mut self) -> Option<String> {
+        let prefix = self.text("tasks.prefix");
+        let prefix = prefix.strip_suffix('/').unwrap_or(&prefix);
+        let is_plain = |segment: &str| {
+            let unreserved = |c: char| c.is_ascii_alphanumeric() || "-_~.".contains(c);
+            !segment.is_empty() && segment.chars().all(unreserved) && segment.chars().any(|c| c != '.')
+        };
+        let segments = prefix.strip_prefix('/').map(|segments| segments.split('/').all(is_plain));
+        let is_auth = prefix == "/api/auth" || prefix.starts_with("/api/auth/");
+        if (prefix.is_empty() || segments == Some(true)) && !is_auth {
+            Some(prefix.to_owned())
+        } else {
+            self.fault("tasks.prefix", "must be a path such as /api, of plain segments, and not below /api/auth")
+        }
     }
 
     fn database_url(&mut self) -> Option<DatabaseUrl> {
@@ -426,6 +465,13 @@ mod tests {
             ("TASKBRIDGE__DATABASE__STATEMENT_SECONDS", "0", "database.statement_seconds"),
             ("TASKBRIDGE__DATABASE__START_SECONDS", "601", "database.start_seconds"),
             ("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "0", "database.acquire_seconds"),
+            ("TASKBRIDGE__TASKS__PREFIX", "v2/rest", "tasks.prefix"),
+            ("TASKBRIDGE__TASKS__PREFIX", "/api/{user}", "tasks.prefix"),
+            ("TASKBRIDGE__TASKS__PREFIX", "/api/auth/v1", "tasks.prefix"),
+            ("TASKBRIDGE__TASKS__WITHOUT_USER_ID", "yes", "tasks.without_user_id"),
+            ("TASKBRIDGE__TASKS__LIST_ENVELOPE", "yes", "tasks.list_envelope"),
+            ("TASKBRIDGE__TASKS__IS_COMPLETED", "yes", "tasks.is_completed"),
+            ("TASKBRIDGE__TASKS__DELETE_MESSAGE", "yes", "tasks.delete_message"),
             ("TASKBRIDGE__JWT__LIFETIME_SECONDS", "0", "jwt.lifetime_seconds"),
             ("TASKBRIDGE__JWT__LEEWAY_SECONDS", "301", "jwt.leeway_seconds"),
             ("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "34560001", "session.lifetime_seconds"),

@@ -5,11 +5,12 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use actix_web::web::{Bytes, BytesMut};
+use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::compatibility::Compatibility;
 use crate::error::ApiError;
 
 /// How many bytes of a request body are read at the most.
@@ -106,10 +107,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalJsonBody<T> {
                 return Err(ApiError::NotJson);
             }
             let value: Value = serde_json::from_slice(&body).map_err(|error| invalid_json(&error.to_string()))?;
-            if !value.is_object() {
+            let Value::Object(mut object) = value else {
                 return Err(ApiError::invalid(vec!["body"], "dict_type", "Input should be a JSON object"));
+            };
+            if let Some(compatibility) = request.app_data::<Data<Compatibility>>() {
+                compatibility.translate(&mut object);
             }
-            let parsed = serde_json::from_value(value).map_err(|error| invalid_json(&error.to_string()))?;
+            let parsed =
+                serde_json::from_value(Value::Object(object)).map_err(|error| invalid_json(&error.to_string()))?;
             Ok(Self(Some(parsed)))
         })
     }

@@ -40,7 +40,16 @@ impl FromRequest for AuthenticatedUser {
 /// Left in the request's extensions for the access log.
 pub(crate) struct Caller(pub(crate) UserId);
 
-/// The caller, who is the user that the path names as `{user_id}`.
+/// Where a route has its owner from; part of the data of its resource. Without it, it is the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnerFrom {
+    /// The user that the path names as `{user_id}`, who must be the caller.
+    Path,
+    /// The caller.
+    Token,
+}
+
+/// The caller, who is the user that the path names as `{user_id}`, if it has to name one.
 ///
 /// Errors: those of [`AuthenticatedUser`]; 403 when the path names somebody else.
 pub struct PathOwner(pub Owner);
@@ -51,9 +60,11 @@ impl FromRequest for PathOwner {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let caller = AuthenticatedUser::from_request(request, payload);
+        let by_token = request.app_data() == Some(&OwnerFrom::Token);
         let requested = requested_user(request);
         Box::pin(async move {
             let AuthenticatedUser(principal) = caller.await?;
+            let requested = if by_token { Some(principal.id().clone()) } else { requested };
             let requested = requested.ok_or(ApiError::Forbidden)?;
             Ok(Self(principal.owner_of(&requested)?))
         })

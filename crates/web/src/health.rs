@@ -7,13 +7,16 @@ use actix_web::{HttpResponse, Responder};
 use serde::Serialize;
 use taskbridge_domain::ports::StoreProbe;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, not_allowed};
 
 /// What readiness depends on.
 pub(crate) struct Readiness(pub(crate) Arc<dyn StoreProbe>);
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    config.route("/health/live", web::get().to(live)).route("/health/ready", web::get().to(ready));
+    let resource = |path: &str| web::resource(path).default_service(not_allowed("GET, HEAD"));
+    config
+        .service(resource("/health/live").get(live).head(live))
+        .service(resource("/health/ready").get(ready).head(ready));
 }
 
 #[derive(Serialize)]

@@ -44,6 +44,7 @@
 mod access_log;
 mod auth;
 mod body;
+mod compatibility;
 mod dto;
 mod error;
 pub mod guard;
@@ -61,6 +62,8 @@ use taskbridge_domain::services::{AccountService, TaskService};
 pub use access_log::access_log;
 pub use auth::SessionCookies;
 pub use body::BodyLimit;
+pub use compatibility::Compatibility;
+pub use tasks::TasksMount;
 
 /// Everything the API stands on. Cheap to clone: each worker has its own.
 #[derive(Clone)]
@@ -77,6 +80,10 @@ pub struct Services {
     pub store: Arc<dyn StoreProbe>,
     /// How much of a request body is read.
     pub body_limit: BodyLimit,
+    /// Where the tasks are found.
+    pub tasks_mount: TasksMount,
+    /// What is different for clients of other backends.
+    pub compatibility: Compatibility,
 }
 
 /// Headers of every answer: browsers take each for what it says it is, and nothing else.
@@ -87,7 +94,7 @@ pub fn security_headers() -> DefaultHeaders {
 
 /// Mounts the API.
 pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
-    let Services { authenticator, tasks, accounts, cookies, store, body_limit } = services;
+    let Services { authenticator, tasks, accounts, cookies, store, body_limit, tasks_mount, compatibility } = services;
     move |config| {
         config
             .app_data(Data::from(authenticator))
@@ -96,8 +103,9 @@ pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
             .app_data(Data::from(cookies))
             .app_data(Data::new(health::Readiness(store)))
             .app_data(body_limit)
+            .app_data(Data::new(compatibility))
             .service(auth::routes())
-            .configure(tasks::routes)
+            .configure(|config| tasks_mount.routes(config))
             .configure(health::routes)
             .default_service(actix_web::web::to(error::no_such_route));
     }

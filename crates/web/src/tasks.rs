@@ -1,66 +1,102 @@
-//! `/api/{user_id}/tasks`.
+//! `/api/{user_id}/tasks`, or wherever the tasks are mounted.
 
 use actix_web::dev::Payload;
+use actix_web::http::header::LINK;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use taskbridge_domain::services::TaskService;
-use taskbridge_domain::task::{Limit, NewTask, TaskId, TaskPatch, TaskQuery};
+use serde::Serialize;
+use taskbridge_domain::services::{TaskList, TaskService, Total};
+use taskbridge_domain::task::{NewTask, TaskId, TaskPatch};
 
 use crate::body::{JsonBody, OptionalJsonBody};
-use crate::dto::task::{CompleteTask, CreateTask, TaskResponse, UpdateTask};
-use crate::error::ApiError;
-use crate::guard::{Guarded, PathOwner};
+use crate::compatibility::Compatibility;
+use crate::dto::list::{ListParameters, ListRequest};
+use crate::dto::task::{CompleteTask, CreateTask, TaskListResponse, TaskResponse, UpdateTask};
+use crate::error::{ApiError, not_allowed};
+use crate::guard::{Guarded, OwnerFrom, PathOwner};
+
+/// How many tasks the whole list has, whatever part of it is in the answer.
+const X_TOTAL_COUNT: &str = "X-Total-Count";
+
+/// Where the tasks are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TasksMount {
+    /// What comes before `/{user_id}/tasks`: nothing, or segments that each begin with a slash.
+    pub prefix: String,
+    /// Whether they are at `<prefix>/tasks`, too, where the owner is the caller.
+    pub without_user_id: bool,
+}
+
+impl TasksMount {
+    pub(crate) fn routes(self, config: &mut ServiceConfig) {
+        let Self { prefix, without_user_id } = self;
+        mount(config, &format!("{prefix}/{{user_id}}/tasks"), OwnerFrom::Path);
+        if without_user_id {
+            mount(config, &format!("{prefix}/tasks"), OwnerFrom::Token);
+        }
+    }
+}
 
 /// A trailing slash is served in place: a redirect would lose the body in many clients.
-pub(crate) fn routes(config: &mut ServiceConfig) {
+fn mount(config: &mut ServiceConfig, base: &str, owner: OwnerFrom) {
+    let resource = |path: &str| web::resource([format!("{base}{path}"), format!("{base}{path}/")]).app_data(owner);
     config
+        .service(resource("").get(list).head(list).post(create).default_service(not_allowed("GET, HEAD, POST")))
         .service(
-            web::resource(["/api/{user_id}/tasks", "/api/{user_id}/tasks/"])
-                .get(list)
-                .post(create)
-                .default_service(web::to(|| async { not_allowed("GET, POST") })),
-        )
-        .service(
-            web::resource(["/api/{user_id}/tasks/{task_id}", "/api/{user_id}/tasks/{task_id}/"])
+            resource("/{task_id}")
                 .get(show)
+                .head(show)
                 .put(update)
                 .patch(update)
                 .delete(remove)
-                .default_service(web::to(|| async { not_allowed("GET, PUT, PATCH, DELETE") })),
+                .default_service(not_allowed("GET, HEAD, PUT, PATCH, DELETE")),
         )
         .service(
-            web::resource(["/api/{user_id}/tasks/{task_id}/complete", "/api/{user_id}/tasks/{task_id}/complete/"])
-                .patch(complete)
-                .post(complete)
-                .default_service(web::to(|| async { not_allowed("PATCH, POST") })),
+            resource("/{task_id}/complete").patch(complete).post(complete).default_service(not_allowed("PATCH, POST")),
         );
 }
 
-/// **Access:** the owner. 200 with an array, newest first.
+/// **Access:** the owner. 200 with an array, newest first unless asked for otherwise. `Link` leads to the rest, if there
+/// is more; `X-Total-Count` is there when the list is whole, and always with `?count=true`.
 async fn list(
-    Guarded(PathOwner(owner), ListQuery(query)): Guarded<PathOwner, ListQuery>,
+    Guarded(PathOwner(owner), ListQuery(parameters, request)): Guarded<PathOwner, ListQuery>,
     tasks: Data<TaskService>,
+    compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
-    let list = tasks.list(&owner, &query).await?;
-    Ok(HttpResponse::Ok().json(list.into_iter().map(TaskResponse::from).collect::<Vec<_>>()))
+    let total = if compatibility.list_envelope { Total::Counted } else { request.total };
+    let TaskList { tasks, next, total } = tasks.list(&owner, &request.query, total).await?;
+    let mut response = HttpResponse::Ok();
+    if let Some(next) = next {
+        response.insert_header((LINK, parameters.link_to(&next)));
+    }
+    if let Some(total) = total {
+        response.insert_header((X_TOTAL_COUNT, total.to_string()));
+    }
+    let tasks: Vec<_> = tasks.into_iter().map(|task| TaskResponse::new(task, &compatibility)).collect();
+    Ok(response.json(match total {
+        Some(total) if compatibility.list_envelope => TaskListResponse::Envelope { count: tasks.len(), total, tasks },
+        _ => TaskListResponse::Array(tasks),
+    }))
 }
 
 /// **Access:** the owner. 201 with the task.
 async fn create(
     Guarded(PathOwner(owner), JsonBody(new)): Guarded<PathOwner, JsonBody<CreateTask>>,
     tasks: Data<TaskService>,
+    compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
     let task = tasks.add(&owner, NewTask::try_from(new)?).await?;
-    Ok(HttpResponse::Created().json(TaskResponse::from(task)))
+    Ok(HttpResponse::Created().json(TaskResponse::new(task, &compatibility)))
 }
 
 /// **Access:** the owner. 200 with the task.
 async fn show(
     Guarded(PathOwner(owner), PathTask(id)): Guarded<PathOwner, PathTask>,
     tasks: Data<TaskService>,
+    compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
     let task = tasks.get(&owner, id).await?;
-    Ok(HttpResponse::Ok().json(TaskResponse::from(task)))
+    Ok(HttpResponse::Ok().json(TaskResponse::new(task, &compatibility)))
 }
 
 /// **Access:** the owner. 200 with the task; what the body does not name stays as it is.
@@ -70,9 +106,10 @@ async fn update(
         Guarded<PathTask, JsonBody<UpdateTask>>,
     >,
     tasks: Data<TaskService>,
+    compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
     let task = tasks.update(&owner, id, TaskPatch::try_from(change)?).await?;
-    Ok(HttpResponse::Ok().json(TaskResponse::from(task)))
+    Ok(HttpResponse::Ok().json(TaskResponse::new(task, &compatibility)))
 }
 
 /// **Access:** the owner. 200 with the task; without a body, or without `completed` in it, it is turned round.
@@ -82,23 +119,31 @@ async fn complete(
         Guarded<PathTask, OptionalJsonBody<CompleteTask>>,
     >,
     tasks: Data<TaskService>,
+    compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
     let completed = body.map_or(Ok(None), Option::<bool>::try_from)?;
     let task = tasks.complete(&owner, id, completed).await?;
-    Ok(HttpResponse::Ok().json(TaskResponse::from(task)))
+    Ok(HttpResponse::Ok().json(TaskResponse::new(task, &compatibility)))
 }
 
-/// **Access:** the owner. 204.
+/// **Access:** the owner. 204, or 200 with a message for clients that want one.
 async fn remove(
     Guarded(PathOwner(owner), PathTask(id)): Guarded<PathOwner, PathTask>,
     tasks: Data<TaskService>,
+    compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
     tasks.remove(&owner, id).await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(if compatibility.delete_message {
+        HttpResponse::Ok().json(Message { message: "Task deleted" })
+    } else {
+        HttpResponse::NoContent().finish()
+    })
 }
 
-fn not_allowed(methods: &'static str) -> Result<HttpResponse, ApiError> {
-    Err(ApiError::MethodNotAllowed(methods))
+/// What is told instead of an empty answer.
+#[derive(Serialize)]
+struct Message {
+    message: &'static str,
 }
 
 /// The task that the path names as `{task_id}`. What is no 64-bit integer is 404, as any task that is not there.
@@ -114,22 +159,15 @@ impl FromRequest for PathTask {
     }
 }
 
-/// `?limit=`: a number from 1 to 1,000. Of several the last counts; other parameters are ignored.
-struct ListQuery(TaskQuery);
+/// What the query asks for, and the parameters it was read from.
+struct ListQuery(ListParameters, ListRequest);
 
 impl FromRequest for ListQuery {
     type Error = ApiError;
     type Future = std::future::Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        std::future::ready(list_query(request.query_string()).map(Self))
+        let parameters = ListParameters::parse(request.query_string());
+        std::future::ready(parameters.request().map(|request| Self(parameters, request)))
     }
-}
-
-fn list_query(query: &str) -> Result<TaskQuery, ApiError> {
-    let invalid = || ApiError::invalid(vec!["query", "limit"], "int_range", "must be a number from 1 to 1000");
-    let pairs = web::Query::<Vec<(String, String)>>::from_query(query).map_err(|_malformed| invalid())?;
-    let given = pairs.iter().rfind(|(name, _)| name == "limit");
-    let limit = given.map(|(_, value)| value.parse().ok().and_then(Limit::new).ok_or_else(invalid)).transpose()?;
-    Ok(TaskQuery { limit: limit.unwrap_or_default() })
 }

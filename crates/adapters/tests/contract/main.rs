@@ -4,6 +4,7 @@
 mod better_auth;
 mod databases;
 mod pooler;
+mod precision;
 
 use std::sync::Arc;
 use std::time::Duration;

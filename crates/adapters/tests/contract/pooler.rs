@@ -3,8 +3,9 @@
 
 use futures_util::future::join_all;
 use taskbridge_adapters::sea::{SeaTaskRepo, Store};
+use taskbridge_domain::list::TaskQuery;
 use taskbridge_domain::ports::{IdentityRepo, StoreProbe, TaskRepo};
-use taskbridge_domain::task::{NewTask, TaskPatch, TaskQuery, Title};
+use taskbridge_domain::task::{NewTask, TaskPatch, Title};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 
 use super::{SeaIdentityRepo, databases};
@@ -28,7 +29,7 @@ async fn work(store: &Store, name: &str) {
         expected = repo.update(&owner, expected.id, patch, moment()).await.unwrap().unwrap();
         assert_eq!(expected.title.as_str(), format!("{name} {round}"));
         expected = repo.toggle(&owner, expected.id, moment()).await.unwrap().unwrap();
-        let list = repo.list(&owner, &TaskQuery::default()).await.unwrap();
+        let list = repo.list(&owner, &TaskQuery::default()).await.unwrap().tasks;
         assert_eq!(list, std::slice::from_ref(&expected));
         let (session, user) = identity.session(&given.session.token).await.unwrap().unwrap();
         assert_eq!((&session, &user), (&given.session, &given.user));

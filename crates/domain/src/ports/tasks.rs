@@ -5,7 +5,8 @@ use thiserror::Error;
 
 use super::StoreError;
 use crate::access::Owner;
-use crate::task::{NewTask, Task, TaskId, TaskPatch, TaskQuery};
+use crate::list::{TaskFilter, TaskPage, TaskQuery};
+use crate::task::{NewTask, Task, TaskId, TaskPatch};
 use crate::time::Timestamp;
 
 /// Why a task was not added.
@@ -26,8 +27,12 @@ pub enum InsertError {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait TaskRepo: Send + Sync {
-    /// The owner's tasks, newest first by `created_at`, ties by id, the higher first; at most `query.limit`.
-    async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<Vec<Task>, StoreError>;
+    /// Those of the owner's tasks that the filter admits, in the order of the query, from its start on, at most
+    /// `query.limit`. `next` MUST be the place behind the last of them exactly when there are more.
+    async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<TaskPage, StoreError>;
+
+    /// How many of the owner's tasks the filter admits.
+    async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError>;
 
     /// One task of the owner's.
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError>;

@@ -4,4 +4,4 @@ mod accounts;
 mod tasks;
 
 pub use accounts::{AccountPolicy, AccountService, ActiveSession, SignIn, SignInError, SignUp, SignUpError};
-pub use tasks::{TaskError, TaskService};
+pub use tasks::{TaskError, TaskList, TaskService, Total};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::access::Owner;
+use crate::list::{Cursor, Start, TaskQuery};
 use crate::ports::{Clock, InsertError, StoreError, TaskRepo};
-use crate::task::{NewTask, Task, TaskId, TaskPatch, TaskQuery};
+use crate::task::{NewTask, Task, TaskId, TaskPatch};
 
 /// Why a use case on an existing task failed.
 #[derive(Debug, Error)]
@@ -17,6 +18,27 @@ pub enum TaskError {
     /// See [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Whether the total of a list is worth a count of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Total {
+    /// Only when the list is whole.
+    #[default]
+    IfKnown,
+    /// In any case.
+    Counted,
+}
+
+/// A part of a list, and what is known of the whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskList {
+    /// The tasks, in the order asked for.
+    pub tasks: Vec<Task>,
+    /// Where the rest of the list begins, if there is any.
+    pub next: Option<Cursor>,
+    /// How many tasks the whole list has.
+    pub total: Option<u64>,
 }
 
 /// Lists, adds, shows, changes, completes and deletes the tasks of an [`Owner`].
@@ -32,12 +54,18 @@ impl TaskService {
         Self { repo, clock }
     }
 
-    /// The owner's tasks.
+    /// The owner's tasks. Their total is counted only when it must be and is asked for.
     ///
     /// # Errors
     /// [`StoreError`] of the store.
-    pub async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
-        self.repo.list(owner, query).await
+    pub async fn list(&self, owner: &Owner, query: &TaskQuery, total: Total) -> Result<TaskList, StoreError> {
+        let page = self.repo.list(owner, query).await?;
+        let total = match (&query.start, &page.next, total) {
+            (Start::Offset(_, 0), None, _) => Some(page.tasks.len() as u64),
+            (_, _, Total::Counted) => Some(self.repo.count(owner, &query.filter).await?),
+            (_, _, Total::IfKnown) => None,
+        };
+        Ok(TaskList { tasks: page.tasks, next: page.next, total })
     }
 
     /// Adds a task for the owner.
@@ -92,6 +120,7 @@ impl TaskService {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::list::{Direction, Position, TaskOrder, TaskPage};
     use crate::ports::MockTaskRepo;
     use crate::task::Title;
     use crate::testing::fixtures::{clock_at, moment, new_task, owner, task};
@@ -156,13 +185,39 @@ mod tests {
     async fn the_list_is_what_the_store_answers_to_the_query() {
         let query = TaskQuery::default();
         let mut repo = MockTaskRepo::new();
+        let asked = query.clone();
         repo.expect_list()
-            .withf(move |owner, asked| owner.id().as_str() == "alice" && *asked == query)
-            .return_once(|_, _| Ok(vec![task("alice", ID)]));
+            .withf(move |owner, query| owner.id().as_str() == "alice" && *query == asked)
+            .return_once(|_, _| Ok(TaskPage { tasks: vec![task("alice", ID)], next: None }));
         repo.expect_remove().withf(|_, id| *id == TaskId::new(ID)).return_once(|_, _| Ok(true));
         let service = service(repo);
         let owner = owner("alice").await;
-        assert_eq!(service.list(&owner, &query).await.unwrap(), [task("alice", ID)]);
+        let expected = TaskList { tasks: vec![task("alice", ID)], next: None, total: Some(1) };
+        assert_eq!(service.list(&owner, &query, Total::IfKnown).await.unwrap(), expected);
         assert!(service.remove(&owner, TaskId::new(ID)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_total_is_counted_only_when_it_is_asked_for_and_not_known() {
+        let next =
+            || Cursor { position: Position::Title("a".into()), id: TaskId::new(ID), direction: Direction::Ascending };
+        let first = |offset| Start::Offset(TaskOrder::default(), offset);
+        for (start, next, total, expected) in [
+            (first(0), None, Total::IfKnown, Some(1)),
+            (first(0), None, Total::Counted, Some(1)),
+            (first(0), Some(next()), Total::IfKnown, None),
+            (first(0), Some(next()), Total::Counted, Some(42)),
+            (first(3), None, Total::IfKnown, None),
+            (first(3), None, Total::Counted, Some(42)),
+            (Start::After(next()), None, Total::IfKnown, None),
+            (Start::After(next()), None, Total::Counted, Some(42)),
+        ] {
+            let query = TaskQuery { start, ..TaskQuery::default() };
+            let mut repo = MockTaskRepo::new();
+            repo.expect_list().return_once(|_, _| Ok(TaskPage { tasks: vec![task("alice", ID)], next }));
+            repo.expect_count().times(usize::from(expected == Some(42))).returning(|_, _| Ok(42));
+            let list = service(repo).list(&owner("alice").await, &query, total).await.unwrap();
+            assert_eq!(list.total, expected, "{query:?} {total:?}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use taskbridge_domain::task::{Description, Edit, InvalidDescription, InvalidTitl
 use validator::{Validate, ValidationError, ValidationErrors};
 
 use super::input::Input;
+use crate::compatibility::Compatibility;
 use crate::error::ApiError;
 
 /// The fields of a body, in the order in which their faults are told.
@@ -20,12 +21,15 @@ pub(crate) struct TaskResponse {
     title: String,
     description: Option<String>,
     completed: bool,
+    /// As `completed`, for clients that know it by this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_completed: Option<bool>,
     created_at: String,
     updated_at: String,
 }
 
-impl From<Task> for TaskResponse {
-    fn from(task: Task) -> Self {
+impl TaskResponse {
+    pub(crate) fn new(task: Task, compatibility: &Compatibility) -> Self {
         let Task { id, owner, title, description, completed, created_at, updated_at } = task;
         Self {
             id: id.number(),
@@ -33,10 +37,21 @@ impl From<Task> for TaskResponse {
             title: title.as_str().to_owned(),
             description: description.map(|description| description.as_str().to_owned()),
             completed,
+            is_completed: compatibility.is_completed.then_some(completed),
             created_at: created_at.to_string(),
             updated_at: updated_at.to_string(),
         }
     }
+}
+
+/// A list as callers read it.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum TaskListResponse {
+    /// The tasks alone.
+    Array(Vec<TaskResponse>),
+    /// The tasks, how many there are in the whole list, and how many are here.
+    Envelope { tasks: Vec<TaskResponse>, total: u64, count: usize },
 }
 
 /// The body of `POST /api/{user_id}/tasks`.

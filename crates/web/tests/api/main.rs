@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod auth;
+mod compatibility;
 mod health;
+mod lists;
 mod routes_are_guarded;
 mod support;
 mod tasks;

@@ -4,12 +4,14 @@ use actix_web::test::TestRequest;
 use taskbridge_domain::ports::MockTaskRepo;
 use taskbridge_domain::testing::fixtures::task;
 
-use crate::support::{Ports, TestAuth, anonymous};
+use crate::support::{Ports, TestAuth, anonymous, page};
 
 /// Method, path below `/api/{user_id}/tasks`, body, and the status of the owner's request.
-const ROUTES: [(&str, &str, &str, u16); 10] = [
+const ROUTES: [(&str, &str, &str, u16); 12] = [
     ("GET", "", "", 200),
     ("GET", "/", "", 200),
+    ("HEAD", "", "", 200),
+    ("HEAD", "/7", "", 200),
     ("POST", "", r#"{"title":"x"}"#, 201),
     ("GET", "/7", "", 200),
     ("GET", "/7/", "", 200),
@@ -32,7 +34,7 @@ fn request(method: &str, path: &str, body: &str, token: Option<&str>) -> TestReq
 /// A store that has alice's task 7.
 fn alices_store() -> MockTaskRepo {
     let mut repo = MockTaskRepo::new();
-    repo.expect_list().returning(|_, _| Ok(vec![task("alice", 7)]));
+    repo.expect_list().returning(|_, _| Ok(page(vec![task("alice", 7)])));
     repo.expect_find().returning(|_, _| Ok(Some(task("alice", 7))));
     repo.expect_insert().returning(|_, _, _| Ok(task("alice", 7)));
     repo.expect_update().returning(|_, _, _, _| Ok(Some(task("alice", 7))));
@@ -150,9 +152,11 @@ async fn twins_of_the_routes_are_not_served() {
 #[actix_web::test]
 async fn other_methods_are_405_with_the_methods_there_are() {
     for (path, allowed) in [
-        ("/api/alice/tasks", "GET, POST"),
-        ("/api/alice/tasks/7", "GET, PUT, PATCH, DELETE"),
+        ("/api/alice/tasks", "GET, HEAD, POST"),
+        ("/api/alice/tasks/7", "GET, HEAD, PUT, PATCH, DELETE"),
         ("/api/alice/tasks/7/complete", "PATCH, POST"),
+        ("/health/live", "GET, HEAD"),
+        ("/health/ready", "GET, HEAD"),
     ] {
         for method in ["TRACE", "PROPFIND", "FOO", "get", "CONNECT"] {
             let answer = Ports::new().answer(request(method, path, "", Some("alice-token"))).await;

@@ -11,13 +11,15 @@ use actix_web::{App, HttpResponse};
 use async_trait::async_trait;
 use serde_json::Value;
 use taskbridge_domain::Authenticator;
+use taskbridge_domain::list::TaskPage;
 use taskbridge_domain::ports::{
     AuthError, AuthPort, Claims, MockIdentityRepo, MockPasswordHasher, MockStoreProbe, MockTaskRepo, MockTokenIssuer,
 };
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{AccountPolicy, AccountService, TaskService};
+use taskbridge_domain::task::Task;
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, moment, user_id};
-use taskbridge_web::{BodyLimit, Services, SessionCookies, api};
+use taskbridge_web::{BodyLimit, Compatibility, Services, SessionCookies, TasksMount, api};
 
 pub(crate) const BODY_LIMIT: usize = 4096;
 
@@ -51,6 +53,8 @@ pub(crate) struct Ports {
     pub(crate) hasher: MockPasswordHasher,
     pub(crate) issuer: MockTokenIssuer,
     pub(crate) store: MockStoreProbe,
+    pub(crate) mount: TasksMount,
+    pub(crate) compatibility: Compatibility,
 }
 
 impl Ports {
@@ -62,6 +66,8 @@ impl Ports {
             hasher: MockPasswordHasher::new(),
             issuer: MockTokenIssuer::new(),
             store: MockStoreProbe::new(),
+            mount: TasksMount { prefix: "/api".into(), without_user_id: false },
+            compatibility: Compatibility::default(),
         }
     }
 
@@ -71,7 +77,7 @@ impl Ports {
     }
 
     fn services(self) -> Services {
-        let Self { auth, tasks, identity, hasher, issuer, store } = self;
+        let Self { auth, tasks, identity, hasher, issuer, store, mount, compatibility } = self;
         let clock = || Arc::new(clock_at(moment()));
         let week = Duration::from_hours(7 * 24);
         let policy = AccountPolicy {
@@ -94,6 +100,8 @@ impl Ports {
             cookies: Arc::new(SessionCookies::new(secret(), false, week)),
             store: Arc::new(store),
             body_limit: BodyLimit(BODY_LIMIT),
+            tasks_mount: mount,
+            compatibility,
         }
     }
 
@@ -136,6 +144,11 @@ impl Answer {
     pub(crate) fn verdict(&self) -> (u16, String) {
         (self.status.as_u16(), self.json()["code"].as_str().unwrap_or_default().to_owned())
     }
+}
+
+/// A list that ends here.
+pub(crate) fn page(tasks: Vec<Task>) -> TaskPage {
+    TaskPage { tasks, next: None }
 }
 
 /// A request of alice's.

@@ -5,10 +5,10 @@ use taskbridge_domain::ports::{InsertError, MockTaskRepo, StoreError};
 use taskbridge_domain::task::{Edit, NewTask, TaskId, TaskPatch};
 use taskbridge_domain::testing::fixtures::{new_task, task};
 
-use crate::support::{BODY_LIMIT, Ports, alice, alice_sends};
+use crate::support::{BODY_LIMIT, Ports, alice, alice_sends, page};
 
 /// The fixture's task on the wire.
-fn on_the_wire() -> Value {
+pub(crate) fn on_the_wire() -> Value {
     let NewTask { title, description, completed } = new_task();
     json!({
         "id": 7,
@@ -30,23 +30,6 @@ async fn a_task_has_seven_fields() {
         .return_once(|_, _| Ok(Some(task("alice", 7))));
     let answer = Ports::with_tasks(repo).answer(alice("GET", "/api/alice/tasks/7")).await;
     assert_eq!((answer.status.as_u16(), answer.json()), (200, on_the_wire()));
-}
-
-#[actix_web::test]
-async fn a_list_is_a_plain_array_and_bounded() {
-    for (query, limit) in [("", 500), ("?limit=1", 1), ("?limit=1000", 1000), ("?x=y&limit=2&limit=3", 3)] {
-        let mut repo = MockTaskRepo::new();
-        repo.expect_list()
-            .withf(move |_, query| query.limit.count() == limit)
-            .return_once(|_, _| Ok(vec![task("alice", 7)]));
-        let answer = Ports::with_tasks(repo).answer(alice("GET", &format!("/api/alice/tasks{query}"))).await;
-        assert_eq!((answer.status.as_u16(), answer.json()), (200, json!([on_the_wire()])));
-    }
-    for limit in ["0", "1001", "-1", "", "abc", "1e2", "1.5", "9223372036854775808", "%ff", "NaN", "1%00"] {
-        let answer = Ports::new().answer(alice("GET", &format!("/api/alice/tasks?limit={limit}"))).await;
-        assert_eq!(answer.verdict(), (422, "VALIDATION_ERROR".into()), "{limit}");
-        assert_eq!(answer.json()["detail"][0]["loc"], json!(["query", "limit"]));
-    }
 }
 
 /// P1, O3: what is stored is what the body says and nothing that it must not say.
@@ -352,7 +335,7 @@ async fn a_write_for_a_user_who_is_gone_is_401() {
 async fn the_path_is_decoded_once() {
     let ports = || {
         let mut repo = MockTaskRepo::new();
-        repo.expect_list().returning(|_, _| Ok(Vec::new()));
+        repo.expect_list().returning(|_, _| Ok(page(Vec::new())));
         Ports::with_tasks(repo)
     };
     let own = [
@@ -408,7 +391,7 @@ async fn the_path_is_decoded_once() {
 async fn the_authorization_header_is_read_strictly() {
     for header in ["Bearer alice-token", "bearer alice-token", "BEARER alice-token", "Bearer   alice-token"] {
         let mut repo = MockTaskRepo::new();
-        repo.expect_list().return_once(|_, _| Ok(Vec::new()));
+        repo.expect_list().return_once(|_, _| Ok(page(Vec::new())));
         let request = alice("GET", "/api/alice/tasks").insert_header(("authorization", header));
         assert_eq!(Ports::with_tasks(repo).answer(request).await.status, 200, "{header}");
     }

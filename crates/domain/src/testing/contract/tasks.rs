@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use crate::list::{Cursor, Direction, Limit, Search, SortKey, Start, TaskFilter, TaskOrder, TaskPage, TaskQuery};
 use crate::ports::TaskRepo;
-use crate::task::{Description, Edit, Limit, NewTask, Task, TaskId, TaskPatch, TaskQuery, Title};
+use crate::task::{Description, Edit, NewTask, Task, TaskId, TaskPatch, Title};
 use crate::testing::fixtures::{moment, new_task, owner, user_id};
 use crate::time::Timestamp;
 
@@ -21,7 +22,10 @@ macro_rules! task_repo_contract {
                 hostile_texts_come_back_byte_for_byte,
                 a_new_owner_has_no_tasks,
                 the_list_is_newest_first_with_ties_by_id,
-                the_list_is_bounded,
+                a_list_is_sorted_as_asked_for,
+                a_list_holds_what_the_filter_admits,
+                the_pages_of_a_list_make_the_list,
+                a_cursor_stays_where_it_is,
                 reading_changes_nothing,
                 an_update_changes_what_it_names_and_nothing_else,
                 updated_at_advances_even_if_the_clock_does_not,
@@ -50,6 +54,18 @@ async fn add(repo: &dyn TaskRepo, owner_name: &str, task: NewTask, now: Timestam
     repo.insert(&owner(owner_name).await, task, now).await.unwrap()
 }
 
+async fn page(repo: &dyn TaskRepo, query: &TaskQuery) -> TaskPage {
+    repo.list(&owner("alice").await, query).await.unwrap()
+}
+
+async fn all(repo: &dyn TaskRepo, query: &TaskQuery) -> Vec<Task> {
+    page(repo, query).await.tasks
+}
+
+fn titles(tasks: &[Task]) -> Vec<&str> {
+    tasks.iter().map(|task| task.title.as_str()).collect()
+}
+
 async fn stored(repo: &dyn TaskRepo, task: &Task) -> Option<Task> {
     repo.find(&owner(task.owner.as_str()).await, task.id).await.unwrap()
 }
@@ -72,7 +88,7 @@ pub async fn an_added_task_is_stored_as_given(repo: &dyn TaskRepo) {
         };
         assert_eq!(added, expected);
         assert_eq!(repo.find(&alice, added.id).await.unwrap(), Some(expected.clone()));
-        assert!(repo.list(&alice, &TaskQuery::default()).await.unwrap().contains(&expected));
+        assert!(repo.list(&alice, &TaskQuery::default()).await.unwrap().tasks.contains(&expected));
     }
 }
 
@@ -99,7 +115,7 @@ pub async fn hostile_texts_come_back_byte_for_byte(repo: &dyn TaskRepo) {
 /// Empty is an answer.
 pub async fn a_new_owner_has_no_tasks(repo: &dyn TaskRepo) {
     add(repo, "alice", new_task(), moment()).await;
-    assert_eq!(repo.list(&owner("bob").await, &TaskQuery::default()).await.unwrap(), []);
+    assert_eq!(repo.list(&owner("bob").await, &TaskQuery::default()).await.unwrap().tasks, []);
 }
 
 /// By `created_at`, not by id; of two made in the same millisecond the one with the higher id first.
@@ -107,20 +123,125 @@ pub async fn the_list_is_newest_first_with_ties_by_id(repo: &dyn TaskRepo) {
     for (title, at) in [("second", later(1)), ("oldest", later(0)), ("tie a", later(2)), ("tie b", later(2))] {
         add(repo, "alice", titled(title), at).await;
     }
-    let list = repo.list(&owner("alice").await, &TaskQuery::default()).await.unwrap();
-    let titles: Vec<_> = list.iter().map(|task| task.title.as_str()).collect();
-    assert_eq!(titles, ["tie b", "tie a", "second", "oldest"]);
+    assert_eq!(titles(&all(repo, &TaskQuery::default()).await), ["tie b", "tie a", "second", "oldest"]);
 }
 
-/// The newest `limit` tasks, no more.
-pub async fn the_list_is_bounded(repo: &dyn TaskRepo) {
-    for (title, at) in [("old", later(0)), ("new", later(1)), ("newest", later(2))] {
+/// By each key, from each end; titles by code point, upper case before lower, and no alphabet of any language.
+pub async fn a_list_is_sorted_as_asked_for(repo: &dyn TaskRepo) {
+    for (title, at) in
+        [("b", later(1)), ("a", later(0)), ("B", later(2)), ("ä", later(3)), ("a", later(4)), ("-", later(5))]
+    {
         add(repo, "alice", titled(title), at).await;
     }
-    let query = TaskQuery { limit: Limit::new(2).unwrap() };
-    let list = repo.list(&owner("alice").await, &query).await.unwrap();
-    let titles: Vec<_> = list.iter().map(|task| task.title.as_str()).collect();
-    assert_eq!(titles, ["newest", "new"]);
+    let first = all(repo, &TaskQuery::default()).await.pop().unwrap();
+    repo.toggle(&owner("alice").await, first.id, later(9)).await.unwrap();
+    for (key, ascending) in [
+        (SortKey::CreatedAt, ["a", "b", "B", "ä", "a", "-"]),
+        (SortKey::UpdatedAt, ["b", "B", "ä", "a", "-", "a"]),
+        (SortKey::Title, ["-", "B", "a", "a", "b", "ä"]),
+    ] {
+        let mut ids = Vec::new();
+        for direction in [Direction::Ascending, Direction::Descending] {
+            let start = Start::Offset(TaskOrder { key, direction }, 0);
+            let mut list = all(repo, &TaskQuery { start, ..TaskQuery::default() }).await;
+            if direction == Direction::Descending {
+                list.reverse();
+            }
+            assert_eq!(titles(&list), ascending, "{key:?} {direction:?}");
+            ids.push(list.iter().map(|task| task.id).collect::<Vec<_>>());
+        }
+        assert_eq!(ids[0], ids[1], "ties go by id, in the same direction");
+    }
+}
+
+/// Done, to do, with a text in it: `%`, `_` and `\` stand for themselves, and only A to Z have two cases.
+pub async fn a_list_holds_what_the_filter_admits(repo: &dyn TaskRepo) {
+    let texts =
+        ["Buy MILK", "100% of it", "snake_case", "back\\slash", "ÄRGER ärger", "İstanbul", "'; drop table", "x"];
+    for (index, text) in texts.into_iter().enumerate() {
+        let description = (index % 2 == 0).then(|| Description::parse(&format!("More about {text}")).unwrap());
+        add(repo, "alice", NewTask { description, completed: index % 3 == 0, ..titled(text) }, later(index as u64))
+            .await;
+    }
+    add(repo, "bob", titled("milk of bob"), moment()).await;
+    let everything = all(repo, &TaskQuery::default()).await;
+    let searches = [
+        "",
+        "milk",
+        "MiLk",
+        "%",
+        "_",
+        "\\",
+        "0%",
+        "k%b",
+        "n_e",
+        "ärger",
+        "Ärger",
+        "ÄRGER",
+        "i\u{307}",
+        "'",
+        "more ABOUT x",
+        "nowhere",
+    ];
+    for completed in [None, Some(true), Some(false)] {
+        for search in searches.map(Some).into_iter().chain([None]) {
+            let filter = TaskFilter { completed, search: search.map(|text| Search::parse(text).unwrap()) };
+            let expected: Vec<_> = everything.iter().filter(|task| filter.admits(task)).cloned().collect();
+            let found = all(repo, &TaskQuery { filter: filter.clone(), ..TaskQuery::default() }).await;
+            assert_eq!(found, expected, "{filter:?}");
+            let count = repo.count(&owner("alice").await, &filter).await.unwrap();
+            assert_eq!(count, expected.len() as u64, "{filter:?}");
+        }
+    }
+}
+
+/// Page after page, by cursor and by offset, in every order and with ties: each task once, and an end.
+pub async fn the_pages_of_a_list_make_the_list(repo: &dyn TaskRepo) {
+    for index in 0..11 {
+        add(repo, "alice", titled(["c", "a", "b"][index % 3]), later(index as u64 / 4)).await;
+        add(repo, "bob", titled("b"), later(1)).await;
+    }
+    for key in [SortKey::CreatedAt, SortKey::UpdatedAt, SortKey::Title] {
+        for direction in [Direction::Ascending, Direction::Descending] {
+            let order = TaskOrder { key, direction };
+            let query = |start, limit| TaskQuery { start, limit: Limit::new(limit).unwrap(), ..TaskQuery::default() };
+            let whole = page(repo, &query(Start::Offset(order, 0), 11)).await;
+            assert_eq!((whole.tasks.len(), whole.next), (11, None));
+            for limit in [1, 2, 3, 4, 10] {
+                let mut read = Vec::new();
+                let mut start = Some(Start::Offset(order, 0));
+                while let Some(from) = start.take() {
+                    let by_offset = Start::Offset(order, u32::try_from(read.len()).unwrap());
+                    let TaskPage { tasks, next } = page(repo, &query(from, limit)).await;
+                    assert_eq!(page(repo, &query(by_offset, limit)).await.tasks, tasks);
+                    assert!(tasks.len() == usize::from(limit) || next.is_none());
+                    read.extend(tasks);
+                    start = next.map(Start::After);
+                }
+                assert_eq!(read, whole.tasks, "{order:?} by {limit}");
+            }
+        }
+    }
+    let beyond = TaskQuery { start: Start::Offset(TaskOrder::default(), u32::MAX), ..TaskQuery::default() };
+    assert_eq!(page(repo, &beyond).await, TaskPage { tasks: Vec::new(), next: None });
+}
+
+/// What is added or removed before the cursor, its own task included, moves nothing behind it; a stranger's list is not
+/// opened by it.
+pub async fn a_cursor_stays_where_it_is(repo: &dyn TaskRepo) {
+    for (title, at) in [("oldest", later(0)), ("old", later(1)), ("new", later(2)), ("newest", later(3))] {
+        add(repo, "alice", titled(title), at).await;
+    }
+    let query = TaskQuery { limit: Limit::new(2).unwrap(), ..TaskQuery::default() };
+    let TaskPage { tasks, next } = page(repo, &query).await;
+    assert_eq!(titles(&tasks), ["newest", "new"]);
+    let alice = owner("alice").await;
+    add(repo, "alice", titled("newer still"), later(4)).await;
+    assert!(repo.remove(&alice, tasks[1].id).await.unwrap());
+    let cursor: Cursor = next.unwrap();
+    let rest = TaskQuery { start: Start::After(cursor), ..query };
+    assert_eq!(titles(&page(repo, &rest).await.tasks), ["old", "oldest"]);
+    assert_eq!(repo.list(&owner("bob").await, &rest).await.unwrap(), TaskPage { tasks: Vec::new(), next: None });
 }
 
 /// Two reads give the same.
@@ -129,7 +250,7 @@ pub async fn reading_changes_nothing(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     for _ in 0..2 {
         assert_eq!(stored(repo, &added).await, Some(added.clone()));
-        assert_eq!(repo.list(&alice, &TaskQuery::default()).await.unwrap(), std::slice::from_ref(&added));
+        assert_eq!(repo.list(&alice, &TaskQuery::default()).await.unwrap().tasks, std::slice::from_ref(&added));
     }
 }
 
@@ -203,7 +324,7 @@ pub async fn a_task_is_removed_once(repo: &dyn TaskRepo) {
     assert_eq!(stored(repo, &added).await, None);
     assert_eq!(repo.toggle(&alice, added.id, moment()).await.unwrap(), None);
     assert_eq!(repo.update(&alice, added.id, TaskPatch::default(), moment()).await.unwrap(), None);
-    assert_eq!(repo.list(&alice, &TaskQuery::default()).await.unwrap(), [bystander]);
+    assert_eq!(repo.list(&alice, &TaskQuery::default()).await.unwrap().tasks, [bystander]);
 }
 
 /// Exactly one of ten is told that it removed the task.
@@ -241,7 +362,7 @@ pub async fn a_strangers_read_finds_nothing(repo: &dyn TaskRepo) {
     for stranger in ["bob", "nobody", "Alice", "alice ", "%", "_____"] {
         let stranger = owner(stranger).await;
         assert_eq!(repo.find(&stranger, added.id).await.unwrap(), None);
-        assert_eq!(repo.list(&stranger, &TaskQuery::default()).await.unwrap(), []);
+        assert_eq!(repo.list(&stranger, &TaskQuery::default()).await.unwrap().tasks, []);
     }
 }
 

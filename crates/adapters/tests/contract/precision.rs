@@ -1,0 +1,36 @@
+//! Rows that another program wrote, with finer times than ours.
+
+use sea_orm::ConnectionTrait;
+use taskbridge_adapters::sea::SeaTaskRepo;
+use taskbridge_domain::list::{Direction, Limit, SortKey, Start, TaskOrder, TaskPage, TaskQuery};
+use taskbridge_domain::ports::TaskRepo;
+use taskbridge_domain::testing::fixtures::owner;
+
+use super::databases;
+
+/// Within one millisecond, the later microsecond with the lower id: pages lose none of them and repeat none.
+#[tokio::test]
+async fn pages_tell_microseconds_apart() {
+    let [_, store] = databases::without_users().await;
+    let script = r#"insert into "tasks" ("user_id", "title", "created_at", "updated_at")
+        select 'alice', n, t, t from generate_series(1, 9) n,
+        lateral (select timestamptz '2026-11-21T01:45:03.000Z' + (10 - n) * interval '1 microsecond') times(t)"#;
+    store.connection().execute_unprepared(script).await.unwrap();
+    let repo = SeaTaskRepo::new(store.clone());
+    let alice = owner("alice").await;
+    for key in [SortKey::CreatedAt, SortKey::UpdatedAt] {
+        for (direction, expected) in
+            [(Direction::Descending, [1, 2, 3, 4, 5, 6, 7, 8, 9]), (Direction::Ascending, [9, 8, 7, 6, 5, 4, 3, 2, 1])]
+        {
+            let mut read = Vec::new();
+            let mut start = Some(Start::Offset(TaskOrder { key, direction }, 0));
+            while let Some(from) = start.take() {
+                let query = TaskQuery { start: from, limit: Limit::new(2).unwrap(), ..TaskQuery::default() };
+                let TaskPage { tasks, next } = repo.list(&alice, &query).await.unwrap();
+                read.extend(tasks.into_iter().map(|task| task.id.number()));
+                start = next.map(Start::After);
+            }
+            assert_eq!(read, expected);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Cursors on the wire: opaque to clients, checked when they come back.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use taskbridge_domain::list::{Cursor, Direction, Position, SortKey, StoredTime};
+use taskbridge_domain::task::TaskId;
+
+use super::list::{direction_name, direction_of, key_name, key_of};
+
+/// The longest cursor that is looked at, in characters: a title of 200 characters of 4 bytes, as JSON in base64url.
+const MAX_LENGTH: usize = 2048;
+
+/// What is in a cursor: JSON in base64url.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    sort: String,
+    order: String,
+    at: At,
+    id: i64,
+}
+
+/// The value that the list is sorted by: a title, or microseconds since 1970.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum At {
+    Time(i64),
+    Title(String),
+}
+
+pub(super) fn encode(cursor: &Cursor) -> String {
+    let Cursor { position, id, direction } = cursor;
+    let at = match position {
+        Position::CreatedAt(time) | Position::UpdatedAt(time) => At::Time(time.unix_micros()),
+        Position::Title(title) => At::Title(title.clone()),
+    };
+    let (sort, order) = (key_name(position.key()).to_owned(), direction_name(*direction).to_owned());
+    let wire = Wire { sort, order, at, id: id.number() };
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&wire).unwrap_or_default())
+}
+
+/// `None` for what [`encode`] did not make.
+pub(super) fn decode(text: &str) -> Option<Cursor> {
+    if text.len() > MAX_LENGTH {
+        return None;
+    }
+    let Wire { sort, order, at, id } = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    let position = match (key_of(&sort)?, at) {
+        (SortKey::CreatedAt, At::Time(micros)) => Position::CreatedAt(StoredTime::from_unix_micros(micros)?),
+        (SortKey::UpdatedAt, At::Time(micros)) => Position::UpdatedAt(StoredTime::from_unix_micros(micros)?),
+        (SortKey::Title, At::Title(title)) if !title.contains('\0') => Position::Title(title),
+        _ => return None,
+    };
+    let direction: Direction = direction_of(&order)?;
+    Some(Cursor { position, id: TaskId::new(id), direction })
+}

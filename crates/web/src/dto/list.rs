@@ -1,0 +1,193 @@
+//! The query of a list on the wire, and the headers that go with its answer.
+
+use std::collections::BTreeMap;
+
+use actix_web::web::Query;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use taskbridge_domain::list::{Cursor, Direction, Limit, Search, SortKey, Start, TaskFilter, TaskOrder, TaskQuery};
+use taskbridge_domain::services::Total;
+
+use super::cursor;
+use crate::error::{ApiError, FieldError};
+
+/// The parameters of a list, in the order in which their faults are told. All others are ignored, and of one given
+/// twice the last counts; an empty one is as if it were not given.
+const NAMES: [&str; 9] = ["completed", "status", "q", "sort", "order", "limit", "offset", "cursor", "count"];
+
+/// The parameters that were given.
+pub(crate) struct ListParameters(BTreeMap<&'static str, String>);
+
+/// A list, as it is asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ListRequest {
+    pub(crate) query: TaskQuery,
+    pub(crate) total: Total,
+}
+
+impl ListParameters {
+    /// From the query of a URL. What is no UTF-8 in it becomes U+FFFD.
+    pub(crate) fn parse(query: &str) -> Self {
+        let pairs = Query::<Vec<(String, String)>>::from_query(query).map(Query::into_inner).unwrap_or_default();
+        let known = |name: &str| NAMES.into_iter().find(|known| *known == name);
+        let given: BTreeMap<_, _> =
+            pairs.into_iter().filter_map(|(name, value)| Some((known(&name)?, value))).collect();
+        Self(given.into_iter().filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// 422 with every fault.
+    pub(crate) fn request(&self) -> Result<ListRequest, ApiError> {
+        let mut reader = Reader { given: &self.0, faults: Vec::new() };
+        let request = reader.request();
+        match request {
+            Some(request) if reader.faults.is_empty() => Ok(request),
+            _ => Err(ApiError::Invalid(reader.faults)),
+        }
+    }
+
+    /// The `Link` to the rest of the list (RFC 8288), with the same parameters. It is relative to the URL of the
+    /// request, whatever that is outside of a proxy.
+    pub(crate) fn link_to(&self, next: &Cursor) -> String {
+        let kept = self.0.iter().filter(|(name, _)| !["offset", "cursor"].contains(*name));
+        let mut query = String::from("?");
+        for (name, value) in kept {
+            query.extend([name, "="].into_iter().chain(utf8_percent_encode(value, NON_ALPHANUMERIC)).chain(["&"]));
+        }
+        format!("<{query}cursor={}>; rel=\"next\"", cursor::encode(next))
+    }
+}
+
+/// Takes values out of the parameters and gathers what is wrong with them. A value that is wrong is `None`.
+struct Reader<'a> {
+    given: &'a BTreeMap<&'static str, String>,
+    faults: Vec<FieldError>,
+}
+
+impl Reader<'_> {
+    fn request(&mut self) -> Option<ListRequest> {
+        // All of them first, so that the faults of all are known, then the `?`.
+        let completed = self.completed();
+        let search = self.search();
+        let key = self.optional("sort", "enum", "must be created_at, updated_at or title", key_of);
+        let direction = self.optional("order", "enum", "must be asc or desc", direction_of);
+        let limit = self
+            .optional("limit", "int_range", "must be a number from 1 to 1000", |text| Limit::new(text.parse().ok()?));
+        let offset =
+            self.optional("offset", "int_range", "must be a number from 0 to 4294967295", |text| text.parse().ok());
+        let cursor = self.optional("cursor", "cursor", "is none of ours; take it from the header Link", cursor::decode);
+        let count = self.optional("count", "bool_parsing", BOOLEAN, boolean);
+        let start = self.start(key?, direction?, offset?, cursor?);
+        Some(ListRequest {
+            query: TaskQuery {
+                filter: TaskFilter { completed: completed?, search: search? },
+                start: start?,
+                limit: limit?.unwrap_or_default(),
+            },
+            total: if count? == Some(true) { Total::Counted } else { Total::IfKnown },
+        })
+    }
+
+    fn completed(&mut self) -> Option<Option<bool>> {
+        let completed = self.optional("completed", "bool_parsing", BOOLEAN, boolean);
+        let status = self.optional("status", "enum", "must be all, pending or completed", status_of);
+        match (completed?, status?.flatten()) {
+            (Some(completed), Some(status)) if completed != status => {
+                self.fault("status", "conflict", "contradicts the parameter completed")
+            }
+            (completed, status) => Some(completed.or(status)),
+        }
+    }
+
+    fn search(&mut self) -> Option<Option<Search>> {
+        match self.given.get("q").map(|text| Search::parse(text)).transpose() {
+            Ok(search) => Some(search),
+            Err(invalid) => self.fault("q", "string", &invalid.to_string()),
+        }
+    }
+
+    fn start(
+        &mut self,
+        key: Option<SortKey>,
+        direction: Option<Direction>,
+        offset: Option<u32>,
+        cursor: Option<Cursor>,
+    ) -> Option<Start> {
+        let Some(cursor) = cursor else {
+            let natural = TaskOrder::by(key.unwrap_or_default());
+            let order = TaskOrder { direction: direction.unwrap_or(natural.direction), ..natural };
+            return Some(Start::Offset(order, offset.unwrap_or_default()));
+        };
+        let same_order = key.is_none_or(|key| key == cursor.position.key())
+            && direction.is_none_or(|direction| direction == cursor.direction);
+        if offset.is_some() {
+            self.fault("cursor", "conflict", "cannot be given together with offset")
+        } else if same_order {
+            Some(Start::After(cursor))
+        } else {
+            self.fault("cursor", "conflict", "is of a list in another order")
+        }
+    }
+
+    fn optional<T>(
+        &mut self,
+        name: &'static str,
+        kind: &str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.given.get(name) {
+            None => Some(None),
+            Some(text) => parse(text).map(Some).or_else(|| self.fault(name, kind, expected)),
+        }
+    }
+
+    fn fault<T>(&mut self, name: &'static str, kind: &str, msg: &str) -> Option<T> {
+        self.faults.push(FieldError { loc: vec!["query", name], msg: msg.into(), kind: kind.into() });
+        None
+    }
+}
+
+const BOOLEAN: &str = "must be true or false";
+
+/// As FastAPI reads them, which the clients of this API were written for.
+fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn status_of(text: &str) -> Option<Option<bool>> {
+    match text {
+        "all" => Some(None),
+        "pending" => Some(Some(false)),
+        "completed" => Some(Some(true)),
+        _ => None,
+    }
+}
+
+pub(super) fn key_of(name: &str) -> Option<SortKey> {
+    [SortKey::CreatedAt, SortKey::UpdatedAt, SortKey::Title].into_iter().find(|key| key_name(*key) == name)
+}
+
+pub(super) fn key_name(key: SortKey) -> &'static str {
+    match key {
+        SortKey::CreatedAt => "created_at",
+        SortKey::UpdatedAt => "updated_at",
+        SortKey::Title => "title",
+    }
+}
+
+pub(super) fn direction_of(name: &str) -> Option<Direction> {
+    [Direction::Ascending, Direction::Descending].into_iter().find(|direction| direction_name(*direction) == name)
+}
+
+pub(super) fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Ascending => "asc",
+        Direction::Descending => "desc",
+    }
+}

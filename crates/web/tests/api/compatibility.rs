@@ -1,0 +1,120 @@
+//! The ways of other backends: off unless switched on, each by itself. (P9)
+
+use serde_json::{Value, json};
+use taskbridge_domain::list::{Cursor, Direction, Position, TaskPage};
+use taskbridge_domain::ports::MockTaskRepo;
+use taskbridge_domain::task::{TaskId, TaskPatch};
+use taskbridge_domain::testing::fixtures::task;
+use taskbridge_web::{Compatibility, TasksMount};
+
+use crate::support::{Answer, Ports, alice, alice_sends, anonymous, page};
+use crate::tasks::on_the_wire;
+
+fn ports(repo: MockTaskRepo, compatibility: Compatibility) -> Ports {
+    Ports { compatibility, ..Ports::with_tasks(repo) }
+}
+
+fn with_is_completed(mut task: Value) -> Value {
+    task["is_completed"] = task["completed"].clone();
+    task
+}
+
+#[actix_web::test]
+async fn a_list_may_come_in_an_envelope_with_its_total() {
+    let envelope = Compatibility { list_envelope: true, ..Compatibility::default() };
+    let next = Cursor { position: Position::Title("x".into()), id: TaskId::new(7), direction: Direction::Ascending };
+    for (next, total) in [(None, 1), (Some(next), 42)] {
+        let mut repo = MockTaskRepo::new();
+        repo.expect_list().return_once(|_, _| Ok(TaskPage { tasks: vec![task("alice", 7)], next }));
+        repo.expect_count().returning(|_, _| Ok(42));
+        let answer = ports(repo, envelope).answer(alice("GET", "/api/alice/tasks")).await;
+        assert_eq!(answer.json(), json!({ "tasks": [on_the_wire()], "total": total, "count": 1 }));
+    }
+}
+
+#[actix_web::test]
+async fn is_completed_may_stand_beside_completed() {
+    let on = Compatibility { is_completed: true, ..Compatibility::default() };
+    let mut repo = MockTaskRepo::new();
+    repo.expect_list().return_once(|_, _| Ok(page(vec![task("alice", 7)])));
+    let answer = ports(repo, on).answer(alice("GET", "/api/alice/tasks")).await;
+    assert_eq!(answer.json(), json!([with_is_completed(on_the_wire())]));
+
+    for (compatibility, body, completed) in [
+        (on, r#"{"is_completed":true}"#, Some(true)),
+        (on, r#"{"is_completed":false,"completed":true}"#, Some(true)),
+        (on, r#"{"completed":false}"#, Some(false)),
+        (Compatibility::default(), r#"{"is_completed":true,"title":"x"}"#, None),
+    ] {
+        let mut repo = MockTaskRepo::new();
+        repo.expect_update()
+            .withf(move |_, _, patch: &TaskPatch, _| patch.completed == completed)
+            .return_once(|_, _, _, _| Ok(Some(task("alice", 7))));
+        let answer = ports(repo, compatibility).answer(alice_sends("PUT", "/api/alice/tasks/7", body)).await;
+        assert_eq!(answer.status, 200, "{body}");
+    }
+    let mut repo = MockTaskRepo::new();
+    repo.expect_insert().withf(|_, new, _| new.completed).return_once(|_, _, _| Ok(task("alice", 7)));
+    let body = r#"{"title":"x","is_completed":true}"#;
+    let answer = ports(repo, on).answer(alice_sends("POST", "/api/alice/tasks", body)).await;
+    assert_eq!(answer.json(), with_is_completed(on_the_wire()));
+    let answer = ports(MockTaskRepo::new(), on)
+        .answer(alice_sends("PATCH", "/api/alice/tasks/7/complete", r#"{"is_completed":"yes"}"#))
+        .await;
+    assert_eq!(answer.verdict(), (422, "VALIDATION_ERROR".into()));
+}
+
+#[actix_web::test]
+async fn delete_may_answer_with_a_message() {
+    let mut repo = MockTaskRepo::new();
+    repo.expect_remove().return_once(|_, _| Ok(true));
+    let message = Compatibility { delete_message: true, ..Compatibility::default() };
+    let answer = ports(repo, message).answer(alice("DELETE", "/api/alice/tasks/7")).await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({ "message": "Task deleted" })));
+}
+
+async fn at(prefix: &str, without_user_id: bool, path: &str, token: Option<&str>) -> Answer {
+    let mut repo = MockTaskRepo::new();
+    repo.expect_list().returning(|owner, _| Ok(page(vec![task(owner.id().as_str(), 7)])));
+    repo.expect_toggle().returning(|owner, id, _| Ok(Some(task(owner.id().as_str(), id.number()))));
+    let mount = TasksMount { prefix: prefix.into(), without_user_id };
+    let method = if path.contains("complete") { "PATCH" } else { "GET" };
+    let request = anonymous(method, path);
+    let request = match token {
+        Some(token) => request.insert_header(("authorization", format!("Bearer {token}"))),
+        None => request,
+    };
+    Ports { mount, ..Ports::with_tasks(repo) }.answer(request).await
+}
+
+#[actix_web::test]
+async fn the_tasks_may_be_mounted_anywhere() {
+    for (prefix, path, status) in [
+        ("/api", "/api/alice/tasks", 200),
+        ("/api", "/api/tasks", 404),
+        ("/v2/rest", "/v2/rest/alice/tasks", 200),
+        ("/v2/rest", "/v2/rest/bob/tasks", 403),
+        ("/v2/rest", "/api/alice/tasks", 404),
+        ("", "/alice/tasks", 200),
+        ("", "/alice/tasks/", 200),
+    ] {
+        assert_eq!(at(prefix, false, path, Some("alice-token")).await.status, status, "{prefix} {path}");
+    }
+}
+
+/// O1: without a user in the path the owner is the caller, whoever that is; with one it is as ever.
+#[actix_web::test]
+async fn the_owner_may_come_from_the_token_alone() {
+    for path in ["/api/tasks", "/api/tasks/", "/api/tasks/9/complete"] {
+        for caller in ["alice", "bob"] {
+            let answer = at("/api", true, path, Some(&format!("{caller}-token"))).await;
+            assert_eq!(answer.status, 200, "{path}");
+            assert!(answer.body.contains(&format!(r#""user_id":"{caller}""#)));
+        }
+        for token in [None, Some("forged")] {
+            assert_eq!(at("/api", true, path, token).await.verdict(), (401, "UNAUTHORIZED".into()));
+        }
+    }
+    assert_eq!(at("/api", true, "/api/alice/tasks", Some("bob-token")).await.status, 403);
+    assert_eq!(at("/api", true, "/api/tasks/tasks", Some("bob-token")).await.status, 403);
+}

@@ -1,0 +1,227 @@
+//! Lists: which tasks, in which order, from where on, and what is told of the rest. (P2, C132, C136, C137)
+
+use serde_json::{Value, json};
+use taskbridge_domain::list::{
+    Cursor, Direction, Limit, Position, Search, SortKey, Start, StoredTime, TaskFilter, TaskOrder, TaskPage, TaskQuery,
+};
+use taskbridge_domain::ports::MockTaskRepo;
+use taskbridge_domain::task::TaskId;
+use taskbridge_domain::testing::fixtures::task;
+
+use crate::support::{Answer, Ports, alice, page};
+use crate::tasks::on_the_wire;
+
+/// A store that is asked for exactly this list, and has alice's task 7.
+async fn asked(query: &str, expected: TaskQuery, next: Option<Cursor>) -> Answer {
+    let mut repo = MockTaskRepo::new();
+    let shown = query.to_owned();
+    repo.expect_list()
+        .withf(move |owner, asked| {
+            assert_eq!(*asked, expected, "{shown}");
+            owner.id().as_str() == "alice"
+        })
+        .return_once(|_, _| Ok(TaskPage { tasks: vec![task("alice", 7)], next }));
+    repo.expect_count().returning(|_, _| Ok(42));
+    Ports::with_tasks(repo).answer(alice("GET", &format!("/api/alice/tasks{query}"))).await
+}
+
+fn filtered(completed: Option<bool>, search: Option<&str>) -> TaskQuery {
+    let search = search.map(|text| Search::parse(text).unwrap());
+    TaskQuery { filter: TaskFilter { completed, search }, ..TaskQuery::default() }
+}
+
+fn sorted(key: SortKey, direction: Direction) -> TaskQuery {
+    TaskQuery { start: Start::Offset(TaskOrder { key, direction }, 0), ..TaskQuery::default() }
+}
+
+fn limited(limit: u16) -> TaskQuery {
+    TaskQuery { limit: Limit::new(limit).unwrap(), ..TaskQuery::default() }
+}
+
+fn cursor() -> Cursor {
+    let time = StoredTime::from_unix_micros(1_795_225_503_123_456).unwrap();
+    Cursor { position: Position::CreatedAt(time), id: TaskId::new(7), direction: Direction::Descending }
+}
+
+/// What clients send, their habits included: several spellings of a boolean, empty parameters for none, parameters that
+/// mean nothing here, one given twice.
+#[actix_web::test]
+async fn a_list_is_asked_for_by_its_parameters() {
+    let everything = TaskQuery::default;
+    for (query, expected) in [
+        ("", everything()),
+        ("?", everything()),
+        ("?completed=true", filtered(Some(true), None)),
+        ("?completed=false", filtered(Some(false), None)),
+        ("?completed=True&x=y", filtered(Some(true), None)),
+        ("?completed=0", filtered(Some(false), None)),
+        ("?completed=&status=&q=&sort=&order=&limit=&offset=&cursor=&count=", everything()),
+        ("?status=all", everything()),
+        ("?status=pending", filtered(Some(false), None)),
+        ("?status=completed", filtered(Some(true), None)),
+        ("?status=all&completed=true", filtered(Some(true), None)),
+        ("?status=pending&completed=false", filtered(Some(false), None)),
+        ("?q=milk", filtered(None, Some("milk"))),
+        ("?q=two+words%20here", filtered(None, Some("two words here"))),
+        ("?q=100%25_%5C", filtered(None, Some("100%_\\"))),
+        ("?q=%27%20OR%201%3D1%20--", filtered(None, Some("' OR 1=1 --"))),
+        ("?q=%C3%84%F0%9F%99%82", filtered(None, Some("Ä🙂"))),
+        ("?q=%ff", filtered(None, Some("\u{fffd}"))),
+        ("?sort=created_at", everything()),
+        ("?sort=updated_at", sorted(SortKey::UpdatedAt, Direction::Descending)),
+        ("?sort=title", sorted(SortKey::Title, Direction::Ascending)),
+        ("?sort=title&order=desc", sorted(SortKey::Title, Direction::Descending)),
+        ("?order=asc", sorted(SortKey::CreatedAt, Direction::Ascending)),
+        ("?limit=1", limited(1)),
+        ("?limit=1000", limited(1000)),
+        ("?x=y&limit=2&limit=3&access_token=z", limited(3)),
+        ("?offset=30", TaskQuery { start: Start::Offset(TaskOrder::default(), 30), ..everything() }),
+        ("?_t=1795225503&timestamp=x&page=2&skip=4&user_id=bob", everything()),
+    ] {
+        let answer = asked(query, expected, None).await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (200, json!([on_the_wire()])), "{query}");
+    }
+}
+
+/// C136, C137: each wrong value is named, all at once; nothing is guessed, and the store is not asked.
+#[actix_web::test]
+async fn wrong_parameters_are_422_and_each_is_named() {
+    let nul = "q=a%00b";
+    let long = format!("q={}", "x".repeat(1001));
+    let mut table = vec![(nul, vec!["q"]), (&long, vec!["q"])];
+    for name in ["limit", "offset"] {
+        for value in
+            ["-1", "1e2", "1.5", "9223372036854775808", "abc", "%ff", "NaN", "1%00", "0x1", "+1+", "true", "[]"]
+        {
+            table.push((Box::leak(format!("{name}={value}").into_boxed_str()), vec![name]));
+        }
+    }
+    table.extend([
+        ("limit=0", vec!["limit"]),
+        ("limit=1001", vec!["limit"]),
+        ("offset=4294967296", vec!["offset"]),
+        ("completed=yes", vec!["completed"]),
+        ("completed=null", vec!["completed"]),
+        ("status=done", vec!["status"]),
+        ("status=ALL", vec!["status"]),
+        ("status=completed&completed=false", vec!["status"]),
+        ("sort=id", vec!["sort"]),
+        ("sort=created_at;drop", vec!["sort"]),
+        ("sort=title%20desc", vec!["sort"]),
+        ("order=random", vec!["order"]),
+        ("order=ASC", vec!["order"]),
+        ("count=maybe", vec!["count"]),
+        ("cursor=x", vec!["cursor"]),
+        ("cursor=e30", vec!["cursor"]),
+        ("order=up&limit=0&completed=2&sort=x", vec!["completed", "sort", "order", "limit"]),
+    ]);
+    for (query, names) in table {
+        let answer = Ports::new().answer(alice("GET", &format!("/api/alice/tasks?{query}"))).await;
+        assert_eq!(answer.verdict(), (422, "VALIDATION_ERROR".into()), "{query}");
+        let detail = answer.json()["detail"].clone();
+        let places: Vec<_> = detail.as_array().unwrap().iter().map(|fault| fault["loc"].clone()).collect();
+        assert_eq!(places, names.iter().map(|name| json!(["query", name])).collect::<Vec<_>>(), "{query}");
+        assert!(detail[0]["msg"].is_string() && detail[0]["type"].is_string());
+    }
+}
+
+/// The way to the next page is told when there is one, keeps what was asked for, and leads there.
+#[actix_web::test]
+async fn link_leads_to_the_next_page() {
+    let answer = asked("", TaskQuery::default(), None).await;
+    assert_eq!(answer.header("link"), None);
+    let kept = "?status=pending&q=a%26b%3D%25+%3E%3C%2C&limit=2&token=x";
+    let query = TaskQuery { limit: Limit::new(2).unwrap(), ..filtered(Some(false), Some("a&b=% ><,")) };
+    for next in [
+        cursor(),
+        Cursor { direction: Direction::Ascending, ..cursor() },
+        Cursor { position: Position::UpdatedAt(StoredTime::from_unix_micros(-1).unwrap()), ..cursor() },
+        Cursor { position: Position::Title("\u{1f642}".repeat(200)), id: TaskId::new(i64::MIN), ..cursor() },
+    ] {
+        let answer = asked(kept, query.clone(), Some(next.clone())).await;
+        let link = answer.header("link").unwrap();
+        let target = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap();
+        assert!(target.starts_with('?') && !target.contains("token"), "{target}");
+        let start = Start::After(next.clone());
+        assert_eq!(asked(target, TaskQuery { start, ..query.clone() }, None).await.status, 200);
+    }
+}
+
+/// A cursor is of one list: in another order, or beside an offset, it is refused.
+#[actix_web::test]
+async fn a_cursor_is_of_a_list_in_one_order() {
+    let answer = asked("", TaskQuery::default(), Some(cursor())).await;
+    let link = answer.header("link").unwrap();
+    let (_, cursor_parameter) = link.split_once('?').unwrap();
+    let cursor_parameter = cursor_parameter.split('>').next().unwrap();
+    for (more, status) in [
+        ("", 200),
+        ("&sort=created_at", 200),
+        ("&sort=created_at&order=desc", 200),
+        ("&order=asc", 422),
+        ("&sort=title", 422),
+        ("&offset=0", 422),
+    ] {
+        let mut repo = MockTaskRepo::new();
+        repo.expect_list().returning(|_, _| Ok(page(Vec::new())));
+        let path = format!("/api/alice/tasks?{cursor_parameter}{more}");
+        assert_eq!(Ports::with_tasks(repo).answer(alice("GET", &path)).await.status, status, "{more}");
+    }
+}
+
+/// What a client may make of a cursor: it is looked at as any other input.
+#[actix_web::test]
+async fn a_forged_cursor_is_422() {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    let good = json!({ "sort": "created_at", "order": "desc", "at": 0, "id": 7 });
+    let with = |name: &str, value: Value| {
+        let mut forged = good.clone();
+        forged[name] = value;
+        forged.to_string()
+    };
+    let forged = [
+        String::new(),
+        "null".into(),
+        "[]".into(),
+        "{".into(),
+        "\"".repeat(2000),
+        with("sort", json!("id")),
+        with("order", json!("down")),
+        with("at", json!("0")),
+        with("at", json!(1.5)),
+        with("at", json!(i64::MAX)),
+        with("at", json!(i64::MIN)),
+        with("at", Value::Null),
+        with("id", json!("7")),
+        with("id", json!(u64::MAX)),
+        with("user_id", json!("bob")),
+        json!({ "sort": "title", "order": "asc", "at": "a\0", "id": 7 }).to_string(),
+        json!({ "sort": "title", "order": "asc", "at": 7, "id": 7 }).to_string(),
+    ];
+    let encoded = forged.iter().map(|json| URL_SAFE_NO_PAD.encode(json)).filter(|text| !text.is_empty());
+    let badly_encoded = [format!("{}=", STANDARD.encode(good.to_string())), good.to_string().replace('"', "%22")];
+    for cursor in encoded.chain(badly_encoded) {
+        let answer = Ports::new().answer(alice("GET", &format!("/api/alice/tasks?cursor={cursor}"))).await;
+        assert_eq!(answer.verdict(), (422, "VALIDATION_ERROR".into()), "{cursor}");
+    }
+    let mut repo = MockTaskRepo::new();
+    repo.expect_list().return_once(|_, _| Ok(page(Vec::new())));
+    let path = format!("/api/alice/tasks?cursor={}", URL_SAFE_NO_PAD.encode(good.to_string()));
+    assert_eq!(Ports::with_tasks(repo).answer(alice("GET", &path)).await.status, 200);
+}
+
+/// Known without a count when the first page is the whole list; counted only on demand.
+#[actix_web::test]
+async fn the_total_is_exact_or_absent() {
+    for (query, next, total) in [
+        ("", None, Some("1")),
+        ("?count=true", None, Some("1")),
+        ("", Some(cursor()), None),
+        ("?count=false", Some(cursor()), None),
+        ("?count=true", Some(cursor()), Some("42")),
+    ] {
+        let answer = asked(query, TaskQuery::default(), next).await;
+        assert_eq!(answer.header("x-total-count"), total, "{query}");
+    }
+}
