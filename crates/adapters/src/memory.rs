@@ -56,20 +56,20 @@ impl TaskRepo for InMemoryTaskRepo {
             Direction::Ascending => a.cmp(b),
             Direction::Descending => b.cmp(a),
         };
-        let mut list: Vec<_> = self
+        let mut admitted: Vec<_> = self
             .lock()
             .admitted(owner, filter)
             .map(|task| ((Position::of(task, key), task.id), task.clone()))
             .collect();
-        list.sort_by(|(a, _), (b, _)| in_order(a, b));
+        admitted.sort_by(|(a, _), (b, _)| in_order(a, b));
         let skipped = match start {
             Start::Offset(_, offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
             Start::After(Cursor { position, id, direction: _ }) => {
                 let reached = (position.clone(), *id);
-                list.partition_point(|(place, _)| in_order(place, &reached).is_le())
+                admitted.partition_point(|(place, _)| in_order(place, &reached).is_le())
             }
         };
-        let mut rest = list.into_iter().skip(skipped);
+        let mut rest = admitted.into_iter().skip(skipped);
         let page: Vec<_> = rest.by_ref().take(limit.count().into()).collect();
         let last = page.last().filter(|_| rest.next().is_some());
         let next = last.map(|((position, id), _)| Cursor { position: position.clone(), id: *id, direction });

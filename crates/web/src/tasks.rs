@@ -72,7 +72,7 @@ async fn list(
     if let Some(total) = total {
         response.insert_header((X_TOTAL_COUNT, total.to_string()));
     }
-    let tasks: Vec<_> = tasks.into_iter().map(|task| TaskResponse::new(task, &compatibility)).collect();
+    let tasks: Vec<_> = tasks.into_iter().map(|task| TaskResponse::new(task, **compatibility)).collect();
     Ok(response.json(match total {
         Some(total) if compatibility.list_envelope => TaskListResponse::Envelope { count: tasks.len(), total, tasks },
         _ => TaskListResponse::Array(tasks),
@@ -86,7 +86,7 @@ async fn create(
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
     let task = tasks.add(&owner, NewTask::try_from(new)?).await?;
-    Ok(HttpResponse::Created().json(TaskResponse::new(task, &compatibility)))
+    Ok(HttpResponse::Created().json(TaskResponse::new(task, **compatibility)))
 }
 
 /// **Access:** the owner. 200 with the task.
@@ -96,7 +96,7 @@ async fn show(
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
     let task = tasks.get(&owner, id).await?;
-    Ok(HttpResponse::Ok().json(TaskResponse::new(task, &compatibility)))
+    Ok(HttpResponse::Ok().json(TaskResponse::new(task, **compatibility)))
 }
 
 /// **Access:** the owner. 200 with the task; what the body does not name stays as it is.
@@ -109,7 +109,7 @@ async fn update(
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
     let task = tasks.update(&owner, id, TaskPatch::try_from(change)?).await?;
-    Ok(HttpResponse::Ok().json(TaskResponse::new(task, &compatibility)))
+    Ok(HttpResponse::Ok().json(TaskResponse::new(task, **compatibility)))
 }
 
 /// **Access:** the owner. 200 with the task; without a body, or without `completed` in it, it is turned round.
@@ -123,7 +123,7 @@ async fn complete(
 ) -> Result<HttpResponse, ApiError> {
     let completed = body.map_or(Ok(None), Option::<bool>::try_from)?;
     let task = tasks.complete(&owner, id, completed).await?;
-    Ok(HttpResponse::Ok().json(TaskResponse::new(task, &compatibility)))
+    Ok(HttpResponse::Ok().json(TaskResponse::new(task, **compatibility)))
 }
 
 /// **Access:** the owner. 204, or 200 with a message for clients that want one.

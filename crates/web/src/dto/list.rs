@@ -42,7 +42,7 @@ impl ListParameters {
         let mut reader = Reader { given: &self.0, faults: Vec::new() };
         let request = reader.request();
         match request {
-            Some(request) if reader.faults.is_empty() => Ok(request),
+            Ok(request) if reader.faults.is_empty() => Ok(request),
             _ => Err(ApiError::Invalid(reader.faults)),
         }
     }
@@ -59,14 +59,17 @@ impl ListParameters {
     }
 }
 
-/// Takes values out of the parameters and gathers what is wrong with them. A value that is wrong is `None`.
+/// Takes values out of the parameters and gathers what is wrong with them.
 struct Reader<'a> {
     given: &'a BTreeMap<&'static str, String>,
     faults: Vec<FieldError>,
 }
 
+/// A value is wrong, and the fault is noted.
+struct Noted;
+
 impl Reader<'_> {
-    fn request(&mut self) -> Option<ListRequest> {
+    fn request(&mut self) -> Result<ListRequest, Noted> {
         // All of them first, so that the faults of all are known, then the `?`.
         let completed = self.completed();
         let search = self.search();
@@ -79,7 +82,7 @@ impl Reader<'_> {
         let cursor = self.optional("cursor", "cursor", "is none of ours; take it from the header Link", cursor::decode);
         let count = self.optional("count", "bool_parsing", BOOLEAN, boolean);
         let start = self.start(key?, direction?, offset?, cursor?);
-        Some(ListRequest {
+        Ok(ListRequest {
             query: TaskQuery {
                 filter: TaskFilter { completed: completed?, search: search? },
                 start: start?,
@@ -89,22 +92,20 @@ impl Reader<'_> {
         })
     }
 
-    fn completed(&mut self) -> Option<Option<bool>> {
+    fn completed(&mut self) -> Result<Option<bool>, Noted> {
         let completed = self.optional("completed", "bool_parsing", BOOLEAN, boolean);
         let status = self.optional("status", "enum", "must be all, pending or completed", status_of);
-        match (completed?, status?.flatten()) {
+        match (completed?, status?.and_then(Status::completed)) {
             (Some(completed), Some(status)) if completed != status => {
                 self.fault("status", "conflict", "contradicts the parameter completed")
             }
-            (completed, status) => Some(completed.or(status)),
+            (completed, status) => Ok(completed.or(status)),
         }
     }
 
-    fn search(&mut self) -> Option<Option<Search>> {
-        match self.given.get("q").map(|text| Search::parse(text)).transpose() {
-            Ok(search) => Some(search),
-            Err(invalid) => self.fault("q", "string", &invalid.to_string()),
-        }
+    fn search(&mut self) -> Result<Option<Search>, Noted> {
+        let search = self.given.get("q").map(|text| Search::parse(text)).transpose();
+        search.or_else(|invalid| self.fault("q", "string", &invalid.to_string()))
     }
 
     fn start(
@@ -113,18 +114,18 @@ impl Reader<'_> {
         direction: Option<Direction>,
         offset: Option<u32>,
         cursor: Option<Cursor>,
-    ) -> Option<Start> {
+    ) -> Result<Start, Noted> {
         let Some(cursor) = cursor else {
             let natural = TaskOrder::by(key.unwrap_or_default());
             let order = TaskOrder { direction: direction.unwrap_or(natural.direction), ..natural };
-            return Some(Start::Offset(order, offset.unwrap_or_default()));
+            return Ok(Start::Offset(order, offset.unwrap_or_default()));
         };
         let same_order = key.is_none_or(|key| key == cursor.position.key())
             && direction.is_none_or(|direction| direction == cursor.direction);
         if offset.is_some() {
             self.fault("cursor", "conflict", "cannot be given together with offset")
         } else if same_order {
-            Some(Start::After(cursor))
+            Ok(Start::After(cursor))
         } else {
             self.fault("cursor", "conflict", "is of a list in another order")
         }
@@ -136,16 +137,16 @@ impl Reader<'_> {
         kind: &str,
         expected: &str,
         parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<Option<T>> {
+    ) -> Result<Option<T>, Noted> {
         match self.given.get(name) {
-            None => Some(None),
-            Some(text) => parse(text).map(Some).or_else(|| self.fault(name, kind, expected)),
+            None => Ok(None),
+            Some(text) => parse(text).map_or_else(|| self.fault(name, kind, expected), |value| Ok(Some(value))),
         }
     }
 
-    fn fault<T>(&mut self, name: &'static str, kind: &str, msg: &str) -> Option<T> {
+    fn fault<T>(&mut self, name: &'static str, kind: &str, msg: &str) -> Result<T, Noted> {
         self.faults.push(FieldError { loc: vec!["query", name], msg: msg.into(), kind: kind.into() });
-        None
+        Err(Noted)
     }
 }
 
@@ -160,11 +161,29 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-fn status_of(text: &str) -> Option<Option<bool>> {
+/// The values of the parameter `status`.
+#[derive(Clone, Copy)]
+enum Status {
+    All,
+    Pending,
+    Completed,
+}
+
+impl Status {
+    fn completed(self) -> Option<bool> {
+        match self {
+            Self::All => None,
+            Self::Pending => Some(false),
+            Self::Completed => Some(true),
+        }
+    }
+}
+
+fn status_of(text: &str) -> Option<Status> {
     match text {
-        "all" => Some(None),
-        "pending" => Some(Some(false)),
-        "completed" => Some(Some(true)),
+        "all" => Some(Status::All),
+        "pending" => Some(Status::Pending),
+        "completed" => Some(Status::Completed),
         _ => None,
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct TaskResponse {
 }
 
 impl TaskResponse {
-    pub(crate) fn new(task: Task, compatibility: &Compatibility) -> Self {
+    pub(crate) fn new(task: Task, compatibility: Compatibility) -> Self {
         let Task { id, owner, title, description, completed, created_at, updated_at } = task;
         Self {
             id: id.number(),
