@@ -81,7 +81,12 @@ give_up() {
     exit 1
 }
 
-(serve "$bin/initdb" --pgdata=data --username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync > /dev/null)
+# Sorts and folds case as a language does, as most databases do: nothing may rely on the collation C. PostgreSQL 14 only
+# knows the system's locales, of which one is always there.
+locale="--locale=C --locale-provider=icu --icu-locale=en"
+"$bin/initdb" --help | grep -q -e --icu-locale || locale=--locale=C.UTF-8
+# shellcheck disable=SC2086 # several options
+(serve "$bin/initdb" --pgdata=data --username=postgres --auth=trust --encoding=UTF8 $locale --no-sync > /dev/null)
 # The port may be taken.
 start_postgresql || start_postgresql || start_postgresql || give_up postgresql
 start_pgbouncer || start_pgbouncer || start_pgbouncer || give_up pgbouncer

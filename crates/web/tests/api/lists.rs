@@ -130,6 +130,9 @@ async fn wrong_parameters_are_422_and_each_is_named() {
 async fn link_leads_to_the_next_page() {
     let answer = asked("", TaskQuery::default(), None).await;
     assert_eq!(answer.header("link"), None);
+    let offset = TaskQuery { start: Start::Offset(TaskOrder::default(), 3), ..TaskQuery::default() };
+    let answer = asked("?offset=3", offset, Some(cursor())).await;
+    assert!(answer.header("link").unwrap().starts_with("<?cursor="));
     let kept = "?status=pending&q=a%26b%3D%25+%3E%3C%2C&limit=2&token=x";
     let query = TaskQuery { limit: Limit::new(2).unwrap(), ..filtered(Some(false), Some("a&b=% ><,")) };
     for next in [
