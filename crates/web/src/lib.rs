@@ -35,7 +35,8 @@
 //!
 //! # To add an endpoint
 //!
-//! 1. A handler of at most 15 lines (extractors, one service call, a DTO) and its line in `routes()` of the file.
+//! 1. A handler of at most 15 lines (extractors, one service call, a DTO), its line in `routes()` of the file, and its
+//!    operation for the OpenAPI document (`#[utoipa::path]`, named in the file's `Operations`).
 //!    Whatever it reads of path, query or body stands behind the guard in a [`guard::Guarded`].
 //! 2. Its line in the table of `tests/api/routes_are_guarded.rs`, and its tests.
 //!
@@ -44,10 +45,12 @@
 mod access_log;
 mod auth;
 mod body;
+mod docs;
 mod dto;
 mod error;
 pub mod guard;
 mod health;
+mod openapi;
 mod tasks;
 
 use std::sync::Arc;
@@ -61,6 +64,7 @@ use taskbridge_domain::services::{AccountService, TaskService};
 pub use access_log::access_log;
 pub use auth::SessionCookies;
 pub use body::BodyLimit;
+pub use docs::{Docs, DocsConfig};
 
 /// Everything the API stands on. Cheap to clone: each worker has its own.
 #[derive(Clone)]
@@ -77,6 +81,8 @@ pub struct Services {
     pub store: Arc<dyn StoreProbe>,
     /// How much of a request body is read.
     pub body_limit: BodyLimit,
+    /// What tells people about all this.
+    pub docs: Docs,
 }
 
 /// Headers of every answer: browsers take each for what it says it is, and nothing else.
@@ -87,7 +93,7 @@ pub fn security_headers() -> DefaultHeaders {
 
 /// Mounts the API.
 pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
-    let Services { authenticator, tasks, accounts, cookies, store, body_limit } = services;
+    let Services { authenticator, tasks, accounts, cookies, store, body_limit, docs } = services;
     move |config| {
         config
             .app_data(Data::from(authenticator))
@@ -99,6 +105,7 @@ pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
             .service(auth::routes())
             .configure(tasks::routes)
             .configure(health::routes)
+            .configure(|config| docs.routes(config))
             .default_service(actix_web::web::to(error::no_such_route));
     }
 }

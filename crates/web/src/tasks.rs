@@ -5,11 +5,14 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use taskbridge_domain::services::TaskService;
 use taskbridge_domain::task::{Limit, NewTask, TaskId, TaskPatch, TaskQuery};
+use utoipa::OpenApi;
 
 use crate::body::{JsonBody, OptionalJsonBody};
+use crate::dto::params::{ListParams, TaskPath, TasksPath};
 use crate::dto::task::{CompleteTask, CreateTask, TaskResponse, UpdateTask};
-use crate::error::ApiError;
+use crate::error::{ApiError, not_allowed};
 use crate::guard::{Guarded, PathOwner};
+use crate::openapi::{BodyErrors, NoTask, OwnerErrors, QueryErrors};
 
 /// A trailing slash is served in place: a redirect would lose the body in many clients.
 pub(crate) fn routes(config: &mut ServiceConfig) {
@@ -36,7 +39,18 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         );
 }
 
+#[derive(OpenApi)]
+#[openapi(paths(list, create, show, update, complete, remove))]
+pub(crate) struct Operations;
+
+/// The tasks of a user.
+///
 /// **Access:** the owner. 200 with an array, newest first.
+#[utoipa::path(
+    get, path = "/{user_id}/tasks", operation_id = "list_tasks", tag = "tasks", security(("jwt" = [])),
+    params(TasksPath, ListParams),
+    responses((status = 200, description = "The tasks.", body = Vec<TaskResponse>), OwnerErrors, QueryErrors)
+)]
 async fn list(
     Guarded(PathOwner(owner), ListQuery(query)): Guarded<PathOwner, ListQuery>,
     tasks: Data<TaskService>,
@@ -45,7 +59,14 @@ async fn list(
     Ok(HttpResponse::Ok().json(list.into_iter().map(TaskResponse::from).collect::<Vec<_>>()))
 }
 
+/// Add a task.
+///
 /// **Access:** the owner. 201 with the task.
+#[utoipa::path(
+    post, path = "/{user_id}/tasks", operation_id = "create_task", tag = "tasks", security(("jwt" = [])),
+    params(TasksPath), request_body = CreateTask,
+    responses((status = 201, description = "The new task.", body = TaskResponse), OwnerErrors, BodyErrors)
+)]
 async fn create(
     Guarded(PathOwner(owner), JsonBody(new)): Guarded<PathOwner, JsonBody<CreateTask>>,
     tasks: Data<TaskService>,
@@ -54,7 +75,14 @@ async fn create(
     Ok(HttpResponse::Created().json(TaskResponse::from(task)))
 }
 
+/// One task.
+///
 /// **Access:** the owner. 200 with the task.
+#[utoipa::path(
+    get, path = "/{user_id}/tasks/{task_id}", operation_id = "get_task", tag = "tasks", security(("jwt" = [])),
+    params(TaskPath),
+    responses((status = 200, description = "The task.", body = TaskResponse), OwnerErrors, NoTask)
+)]
 async fn show(
     Guarded(PathOwner(owner), PathTask(id)): Guarded<PathOwner, PathTask>,
     tasks: Data<TaskService>,
@@ -63,7 +91,14 @@ async fn show(
     Ok(HttpResponse::Ok().json(TaskResponse::from(task)))
 }
 
+/// Change a task.
+///
 /// **Access:** the owner. 200 with the task; what the body does not name stays as it is.
+#[utoipa::path(
+    method(put, patch), path = "/{user_id}/tasks/{task_id}", operation_id = "update_task", tag = "tasks",
+    security(("jwt" = [])), params(TaskPath), request_body = UpdateTask,
+    responses((status = 200, description = "The task as it is now.", body = TaskResponse), OwnerErrors, NoTask, BodyErrors)
+)]
 async fn update(
     Guarded(PathOwner(owner), Guarded(PathTask(id), JsonBody(change))): Guarded<
         PathOwner,
@@ -75,7 +110,14 @@ async fn update(
     Ok(HttpResponse::Ok().json(TaskResponse::from(task)))
 }
 
+/// Say whether a task is done.
+///
 /// **Access:** the owner. 200 with the task; without a body, or without `completed` in it, it is turned round.
+#[utoipa::path(
+    method(patch, post), path = "/{user_id}/tasks/{task_id}/complete", operation_id = "complete_task", tag = "tasks",
+    security(("jwt" = [])), params(TaskPath), request_body = Option<CompleteTask>,
+    responses((status = 200, description = "The task as it is now.", body = TaskResponse), OwnerErrors, NoTask, BodyErrors)
+)]
 async fn complete(
     Guarded(PathOwner(owner), Guarded(PathTask(id), OptionalJsonBody(body))): Guarded<
         PathOwner,
@@ -88,17 +130,19 @@ async fn complete(
     Ok(HttpResponse::Ok().json(TaskResponse::from(task)))
 }
 
+/// Remove a task.
+///
 /// **Access:** the owner. 204.
+#[utoipa::path(
+    delete, path = "/{user_id}/tasks/{task_id}", operation_id = "delete_task", tag = "tasks", security(("jwt" = [])),
+    params(TaskPath), responses((status = 204, description = "The task is gone."), OwnerErrors, NoTask)
+)]
 async fn remove(
     Guarded(PathOwner(owner), PathTask(id)): Guarded<PathOwner, PathTask>,
     tasks: Data<TaskService>,
 ) -> Result<HttpResponse, ApiError> {
     tasks.remove(&owner, id).await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-fn not_allowed(methods: &'static str) -> Result<HttpResponse, ApiError> {
-    Err(ApiError::MethodNotAllowed(methods))
 }
 
 /// The task that the path names as `{task_id}`. What is no 64-bit integer is 404, as any task that is not there.

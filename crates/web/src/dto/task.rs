@@ -4,23 +4,35 @@
 
 use serde::{Deserialize, Serialize};
 use taskbridge_domain::task::{Description, Edit, InvalidDescription, InvalidTitle, NewTask, Task, TaskPatch, Title};
+use utoipa::ToSchema;
 use validator::{Validate, ValidationError, ValidationErrors};
 
 use super::input::Input;
+use super::schema;
 use crate::error::ApiError;
 
 /// The fields of a body, in the order in which their faults are told.
 const FIELDS: [&str; 3] = ["title", "description", "completed"];
 
 /// A task as callers read it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Task)]
 pub(crate) struct TaskResponse {
+    #[schema(example = 7)]
     id: i64,
+    /// Whose it is.
+    #[schema(example = "swX896FuLmuQcLSw5BH08q03oNhXmkex")]
     user_id: String,
+    #[schema(example = "Buy milk")]
     title: String,
+    #[schema(required = true, example = "2 litres")]
     description: Option<String>,
     completed: bool,
+    /// UTC.
+    #[schema(format = DateTime, example = "2026-11-21T03:47:14.585Z")]
     created_at: String,
+    /// UTC; later with every change.
+    #[schema(format = DateTime, example = "2026-11-21T03:47:14.585Z")]
     updated_at: String,
 }
 
@@ -40,16 +52,19 @@ impl From<Task> for TaskResponse {
 }
 
 /// The body of `POST /api/{user_id}/tasks`.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(crate) struct CreateTask {
     #[serde(default)]
     #[validate(custom(function = rules::required_title))]
+    #[schema(schema_with = schema::title, required = true)]
     title: Input<String>,
     #[serde(default)]
     #[validate(custom(function = rules::description_edit))]
+    #[schema(schema_with = schema::description)]
     description: Input<String>,
     #[serde(default)]
     #[validate(custom(function = rules::optional_bool))]
+    #[schema(value_type = bool)]
     completed: Input<bool>,
 }
 
@@ -71,16 +86,19 @@ impl TryFrom<CreateTask> for NewTask {
 }
 
 /// The body of `PUT` and `PATCH /api/{user_id}/tasks/{id}`: what is absent stays as it is.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(crate) struct UpdateTask {
     #[serde(default)]
     #[validate(custom(function = rules::optional_title))]
+    #[schema(schema_with = schema::title)]
     title: Input<String>,
     #[serde(default)]
     #[validate(custom(function = rules::description_edit))]
+    #[schema(schema_with = schema::description)]
     description: Input<String>,
     #[serde(default)]
     #[validate(custom(function = rules::optional_bool))]
+    #[schema(value_type = bool)]
     completed: Input<bool>,
 }
 
@@ -99,10 +117,11 @@ impl TryFrom<UpdateTask> for TaskPatch {
 }
 
 /// The body of `PATCH /api/{user_id}/tasks/{id}/complete`: without `completed` the task is turned round.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(crate) struct CompleteTask {
     #[serde(default)]
     #[validate(custom(function = rules::optional_bool))]
+    #[schema(value_type = bool)]
     completed: Input<bool>,
 }
 

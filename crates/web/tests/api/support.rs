@@ -1,12 +1,15 @@
 //! The API over mocks. A mock without an expectation is the strongest assertion: it panics when it is asked.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::body::to_bytes;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
+use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
 use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::web::Data;
 use actix_web::{App, HttpResponse};
 use async_trait::async_trait;
 use serde_json::Value;
@@ -17,7 +20,7 @@ use taskbridge_domain::ports::{
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{AccountPolicy, AccountService, TaskService};
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, moment, user_id};
-use taskbridge_web::{BodyLimit, Services, SessionCookies, api};
+use taskbridge_web::{BodyLimit, Docs, DocsConfig, Services, SessionCookies, api};
 
 pub(crate) const BODY_LIMIT: usize = 4096;
 
@@ -51,6 +54,7 @@ pub(crate) struct Ports {
     pub(crate) hasher: MockPasswordHasher,
     pub(crate) issuer: MockTokenIssuer,
     pub(crate) store: MockStoreProbe,
+    pub(crate) docs: DocsConfig,
 }
 
 impl Ports {
@@ -62,6 +66,7 @@ impl Ports {
             hasher: MockPasswordHasher::new(),
             issuer: MockTokenIssuer::new(),
             store: MockStoreProbe::new(),
+            docs: DocsConfig { openapi: true, page: true },
         }
     }
 
@@ -71,7 +76,7 @@ impl Ports {
     }
 
     fn services(self) -> Services {
-        let Self { auth, tasks, identity, hasher, issuer, store } = self;
+        let Self { auth, tasks, identity, hasher, issuer, store, docs } = self;
         let clock = || Arc::new(clock_at(moment()));
         let week = Duration::from_hours(7 * 24);
         let policy = AccountPolicy {
@@ -87,13 +92,16 @@ impl Ports {
             clock(),
             policy,
         );
+        let cookies = SessionCookies::new(secret(), false, week);
+        let docs = Docs::new(docs, &cookies).unwrap();
         Services {
             authenticator: Arc::new(Authenticator::new(Arc::new(auth))),
             tasks: Arc::new(TaskService::new(Arc::new(tasks), clock())),
             accounts: Arc::new(accounts),
-            cookies: Arc::new(SessionCookies::new(secret(), false, week)),
+            cookies: Arc::new(cookies),
             store: Arc::new(store),
             body_limit: BodyLimit(BODY_LIMIT),
+            docs,
         }
     }
 
@@ -105,6 +113,19 @@ impl Ports {
         let body = to_bytes(response.into_body()).await.unwrap();
         Answer { status, headers, body: String::from_utf8(body.into()).unwrap() }
     }
+}
+
+/// Every route that is mounted: its method, `*` for any, and its pattern.
+pub(crate) async fn mounted_routes() -> BTreeSet<(String, String)> {
+    let app = init_service(App::new().configure(api(Ports::new().services()))).await;
+    let response = call_service(&app, TestRequest::get().to_request()).await;
+    let tree = response.request().app_data::<Data<IntrospectionTree>>().unwrap();
+    let resources = Vec::<IntrospectionReportItem>::from(&tree.root).into_iter();
+    let routes = resources.filter(|item| item.resource_type == "resource").flat_map(|item| {
+        let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };
+        methods.into_iter().map(move |method| (method, item.full_path.clone()))
+    });
+    routes.collect()
 }
 
 pub(crate) fn secret() -> SharedSecret {
