@@ -51,6 +51,8 @@ fn each_layer_depends_on_what_it_may_and_on_nothing_else() {
                 "taskbridge-domain",
                 "thiserror",
                 "tracing",
+                "utoipa",
+                "utoipa-swagger-ui",
                 "validator",
             ],
         ),
@@ -107,12 +109,14 @@ fn no_layer_is_built_with_what_belongs_to_another() {
     }
 }
 
-/// Mocks and fixtures are for tests.
+/// Mocks, fixtures and the list of routes are for tests.
 #[test]
-fn the_program_is_built_without_test_doubles() {
+fn the_program_is_built_without_what_is_for_tests() {
     let tree = tree("taskbridge-server");
     assert!(tree.contains("taskbridge-domain"));
-    for name in ["mockall", "taskbridge-domain feature \"testing\""] {
+    let for_tests =
+        ["mockall", "taskbridge-domain feature \"testing\"", "actix-web feature \"experimental-introspection\""];
+    for name in for_tests {
         assert!(!tree.contains(name), "the program is built with {name}");
     }
 }

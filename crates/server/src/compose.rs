@@ -11,7 +11,7 @@ use taskbridge_adapters::sea::{SeaIdentityRepo, SeaTaskRepo, Store};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::Clock;
 use taskbridge_domain::services::{AccountService, TaskService};
-use taskbridge_web::{BodyLimit, Services, SessionCookies};
+use taskbridge_web::{BodyLimit, Docs, Services, SessionCookies};
 
 use crate::schema;
 use crate::settings::{AuthSettings, DatabaseSettings, Settings};
@@ -36,7 +36,7 @@ async fn open_store(settings: &DatabaseSettings) -> anyhow::Result<Store> {
 
 /// Opens the store, sees to its schema, and builds everything on it. `origin` is that of the auth server.
 pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result<Composition> {
-    let Settings { server, log: _, database, tasks, auth, accounts, passwords } = settings;
+    let Settings { server, log: _, docs, database, tasks, auth, accounts, passwords } = settings;
     let AuthSettings { origin: _, secret, jwt_lifetime, jwt_leeway } = auth;
     let store = open_store(database).await?;
 
@@ -48,6 +48,9 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
     let issued = JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: *jwt_lifetime };
     let hasher = BcryptHasher::new(*passwords).context("cannot start the threads that hash passwords")?;
     let cookies = SessionCookies::new(secret.clone(), origin.starts_with("https://"), accounts.session_lifetime);
+
+    let docs = Docs::new(*docs, &cookies, &tasks.mount, tasks.compatibility)
+        .context("the OpenAPI document cannot be written")?;
 
     let services = Services {
         authenticator: Arc::new(Authenticator::new(Arc::new(JwtVerifier::new(vec![trusted], Arc::clone(&clock))))),
@@ -65,6 +68,7 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
         body_limit: BodyLimit(server.body_limit),
         tasks_mount: tasks.mount.clone(),
         compatibility: tasks.compatibility,
+        docs,
     };
     Ok(Composition { services, store })
 }

@@ -11,7 +11,7 @@ use taskbridge_adapters::bcrypt::BcryptConfig;
 use taskbridge_adapters::sea::{DatabaseUrl, StoreConfig};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::AccountPolicy;
-use taskbridge_web::{Compatibility, TasksMount};
+use taskbridge_web::{Compatibility, DocsConfig, TasksMount};
 use thiserror::Error;
 use url::Url;
 
@@ -22,6 +22,7 @@ use crate::layers::{Environment, Layers};
 pub(crate) struct Settings {
     pub(crate) server: ServerSettings,
     pub(crate) log: LogSettings,
+    pub(crate) docs: DocsConfig,
     pub(crate) database: DatabaseSettings,
     pub(crate) tasks: TasksSettings,
     pub(crate) auth: AuthSettings,
@@ -166,6 +167,8 @@ impl<'a> Reader<'a> {
         let shutdown = self.seconds("server.shutdown_seconds", 0..=600);
         let filter = self.log_filter();
         let format = self.one_of("log.format", [("text", LogFormat::Text), ("json", LogFormat::Json)]);
+        let openapi = self.switch("docs.openapi");
+        let page = self.switch("docs.page");
         let url = self.database_url();
         let max_connections = self.number("database.max_connections", 0..=1000);
         let acquire_timeout = self.seconds("database.acquire_seconds", 1..=60);
@@ -198,6 +201,7 @@ impl<'a> Reader<'a> {
                 shutdown: shutdown?,
             },
             log: LogSettings { filter: filter?, format: format? },
+            docs: DocsConfig { openapi: openapi?, page: page? },
             database: DatabaseSettings {
                 store: StoreConfig {
                     url: url?,
@@ -457,6 +461,8 @@ mod tests {
             ("TASKBRIDGE__SERVER__BODY_LIMIT", "1", "server.body_limit"),
             ("TASKBRIDGE__SERVER__SHUTDOWN_SECONDS", "1.5", "server.shutdown_seconds"),
             ("TASKBRIDGE__LOG__FORMAT", "xml", "log.format"),
+            ("TASKBRIDGE__DOCS__OPENAPI", "maybe", "docs.openapi"),
+            ("TASKBRIDGE__DOCS__PAGE", "maybe", "docs.page"),
             ("DATABASE_URL", "postgres://ann:hunter2@:x/", "database.url"),
             ("TASKBRIDGE__DATABASE__POOLED", "maybe", "database.pooled"),
             ("TASKBRIDGE__DATABASE__MIGRATE", "later", "database.migrate"),

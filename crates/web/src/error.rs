@@ -10,6 +10,7 @@ use taskbridge_domain::ports::{AuthError, InsertError, StoreError};
 use taskbridge_domain::services::TaskError;
 use taskbridge_domain::{AccessError, Cause};
 use thiserror::Error;
+use utoipa::ToSchema;
 use validator::ValidationErrors;
 
 /// How long a caller should wait before trying again, in seconds.
@@ -27,7 +28,7 @@ pub(crate) enum Challenge {
 }
 
 /// One fault of a request, in the form FastAPI gives it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct FieldError {
     /// The way to the place: `["body", "title"]`.
     pub(crate) loc: Vec<&'static str>,
@@ -36,6 +37,30 @@ pub(crate) struct FieldError {
     /// What is wrong, for programs.
     #[serde(rename = "type")]
     pub(crate) kind: String,
+}
+
+/// The body of an error.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct ErrorBody {
+    /// What is wrong, in words.
+    detail: String,
+    /// What is wrong, for programs.
+    code: &'static str,
+    /// The same as `detail`.
+    message: String,
+}
+
+/// The body of an error for what was sent.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ValidationError)]
+pub(crate) struct InvalidBody<'a> {
+    /// Each fault.
+    detail: &'a [FieldError],
+    /// `VALIDATION_ERROR`.
+    code: &'static str,
+    /// All faults as one sentence.
+    message: String,
 }
 
 /// An error answer of the tasks API, and of every path that nobody serves.
@@ -161,16 +186,10 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        #[derive(Serialize)]
-        struct Body<D> {
-            detail: D,
-            code: &'static str,
-            message: String,
-        }
         let (code, message) = (self.code(), self.to_string());
         match self {
-            Self::Invalid(detail) => self.head().json(Body { detail, code, message }),
-            _ => self.head().json(Body { detail: &message, code, message: message.clone() }),
+            Self::Invalid(detail) => self.head().json(InvalidBody { detail, code, message }),
+            _ => self.head().json(ErrorBody { detail: message.clone(), code, message }),
         }
     }
 }

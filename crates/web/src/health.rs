@@ -3,33 +3,57 @@
 use std::sync::Arc;
 
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpResponse, Responder};
+use actix_web::{HttpResponse, Resource, Responder};
 use serde::Serialize;
 use taskbridge_domain::ports::StoreProbe;
+use utoipa::{OpenApi, ToSchema};
 
 use crate::error::{ApiError, not_allowed};
+use crate::openapi::StoreErrors;
 
 /// What readiness depends on.
 pub(crate) struct Readiness(pub(crate) Arc<dyn StoreProbe>);
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    let resource = |path: &str| web::resource(path).default_service(not_allowed("GET, HEAD"));
     config
-        .service(resource("/health/live").get(live).head(live))
-        .service(resource("/health/ready").get(ready).head(ready));
+        .service(endpoint("/health/live").get(live).head(live))
+        .service(endpoint("/health/ready").get(ready).head(ready));
 }
 
-#[derive(Serialize)]
+fn endpoint(path: &str) -> Resource {
+    web::resource(path).default_service(not_allowed("GET, HEAD"))
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(live, ready))]
+pub(crate) struct Operations;
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
 struct Status {
+    /// Always the same.
+    #[schema(example = "ok")]
     status: &'static str,
 }
 
+/// Whether the process answers.
+///
 /// **Access:** everybody. 200 as long as the process answers at all; asks nobody.
+#[utoipa::path(
+    get, path = "/health/live", operation_id = "live", tag = "health",
+    responses((status = 200, description = "The process answers.", body = Status))
+)]
 async fn live() -> impl Responder {
     HttpResponse::Ok().json(Status { status: "ok" })
 }
 
+/// Whether requests make sense.
+///
 /// **Access:** everybody. 200 when the store answers, else 503.
+#[utoipa::path(
+    get, path = "/health/ready", operation_id = "ready", tag = "health",
+    responses((status = 200, description = "The store answers.", body = Status), StoreErrors)
+)]
 async fn ready(readiness: Data<Readiness>) -> Result<HttpResponse, ApiError> {
     readiness.0.probe().await?;
     Ok(HttpResponse::Ok().json(Status { status: "ok" }))

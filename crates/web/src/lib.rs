@@ -35,7 +35,8 @@
 //!
 //! # To add an endpoint
 //!
-//! 1. A handler of at most 15 lines (extractors, one service call, a DTO) and its line in `routes()` of the file.
+//! 1. A handler of at most 15 lines (extractors, one service call, a DTO), its line in `routes()` of the file, and its
+//!    operation for the OpenAPI document (`#[utoipa::path]`, named in the file's `Operations`).
 //!    Whatever it reads of path, query or body stands behind the guard in a [`guard::Guarded`].
 //! 2. Its line in the table of `tests/api/routes_are_guarded.rs`, and its tests.
 //!
@@ -45,10 +46,12 @@ mod access_log;
 mod auth;
 mod body;
 mod compatibility;
+mod docs;
 mod dto;
 mod error;
 pub mod guard;
 mod health;
+mod openapi;
 mod tasks;
 
 use std::sync::Arc;
@@ -63,6 +66,7 @@ pub use access_log::access_log;
 pub use auth::SessionCookies;
 pub use body::BodyLimit;
 pub use compatibility::Compatibility;
+pub use docs::{Docs, DocsConfig};
 pub use tasks::TasksMount;
 
 /// Everything the API stands on. Cheap to clone: each worker has its own.
@@ -84,6 +88,8 @@ pub struct Services {
     pub tasks_mount: TasksMount,
     /// What is different for clients of other backends.
     pub compatibility: Compatibility,
+    /// What tells people about all this.
+    pub docs: Docs,
 }
 
 /// Headers of every answer: browsers take each for what it says it is, and nothing else.
@@ -94,7 +100,8 @@ pub fn security_headers() -> DefaultHeaders {
 
 /// Mounts the API.
 pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
-    let Services { authenticator, tasks, accounts, cookies, store, body_limit, tasks_mount, compatibility } = services;
+    let Services { authenticator, tasks, accounts, cookies, store, body_limit, tasks_mount, compatibility, docs } =
+        services;
     move |config| {
         config
             .app_data(Data::from(authenticator))
@@ -107,6 +114,7 @@ pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
             .service(auth::routes())
             .configure(|config| tasks_mount.routes(config))
             .configure(health::routes)
+            .configure(|config| docs.routes(config))
             .default_service(actix_web::web::to(error::no_such_route));
     }
 }

@@ -5,15 +5,18 @@ use actix_web::http::header::LINK;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use serde::Serialize;
-use taskbridge_domain::services::{TaskList, TaskService, Total};
+use taskbridge_domain::services::{self, TaskService, Total};
 use taskbridge_domain::task::{NewTask, TaskId, TaskPatch};
+use utoipa::{OpenApi, ToSchema};
 
 use crate::body::{JsonBody, OptionalJsonBody};
 use crate::compatibility::Compatibility;
 use crate::dto::list::{ListParameters, ListRequest};
-use crate::dto::task::{CompleteTask, CreateTask, TaskListResponse, TaskResponse, UpdateTask};
+use crate::dto::params::{ListParams, TaskPath, TasksPath};
+use crate::dto::task::{CompleteTask, CreateTask, TaskList, TaskResponse, UpdateTask};
 use crate::error::{ApiError, not_allowed};
 use crate::guard::{Guarded, OwnerFrom, PathOwner};
+use crate::openapi::{BodyErrors, NoTask, OwnerErrors, QueryErrors};
 
 /// How many tasks the whole list has, whatever part of it is in the answer.
 const X_TOTAL_COUNT: &str = "X-Total-Count";
@@ -56,15 +59,32 @@ fn mount(config: &mut ServiceConfig, base: &str, owner: OwnerFrom) {
         );
 }
 
+#[derive(OpenApi)]
+#[openapi(paths(list, create, show, update, complete, remove))]
+pub(crate) struct Operations;
+
+/// The tasks of a user.
+///
 /// **Access:** the owner. 200 with an array, newest first unless asked for otherwise. `Link` leads to the rest, if there
-/// is more; `X-Total-Count` is there when the list is whole, and always with `?count=true`.
+/// is more; `X-Total-Count` is there when the list is whole, and always with `count=true`.
+#[utoipa::path(
+    get, path = "/{user_id}/tasks", operation_id = "list_tasks", tag = "tasks", security(("jwt" = [])),
+    params(TasksPath, ListParams),
+    responses(
+        (status = 200, description = "The tasks.", body = Vec<TaskResponse>, headers(
+            ("Link" = String, description = "Where the rest of the list begins, relative to this URL (RFC 8288)."),
+            ("X-Total-Count" = u64, description = "How many tasks the whole list has, where that is known."),
+        )),
+        OwnerErrors, QueryErrors
+    )
+)]
 async fn list(
     Guarded(PathOwner(owner), ListQuery(parameters, request)): Guarded<PathOwner, ListQuery>,
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
     let total = if compatibility.list_envelope { Total::Counted } else { request.total };
-    let TaskList { tasks, next, total } = tasks.list(&owner, &request.query, total).await?;
+    let services::TaskList { tasks, next, total } = tasks.list(&owner, &request.query, total).await?;
     let mut response = HttpResponse::Ok();
     if let Some(next) = next {
         response.insert_header((LINK, parameters.link_to(&next)));
@@ -73,13 +93,20 @@ async fn list(
         response.insert_header((X_TOTAL_COUNT, total.to_string()));
     }
     let tasks: Vec<_> = tasks.into_iter().map(|task| TaskResponse::new(task, **compatibility)).collect();
-    Ok(response.json(match total {
-        Some(total) if compatibility.list_envelope => TaskListResponse::Envelope { count: tasks.len(), total, tasks },
-        _ => TaskListResponse::Array(tasks),
-    }))
+    Ok(match total {
+        Some(total) if compatibility.list_envelope => response.json(TaskList { count: tasks.len(), total, tasks }),
+        _ => response.json(tasks),
+    })
 }
 
+/// Add a task.
+///
 /// **Access:** the owner. 201 with the task.
+#[utoipa::path(
+    post, path = "/{user_id}/tasks", operation_id = "create_task", tag = "tasks", security(("jwt" = [])),
+    params(TasksPath), request_body = CreateTask,
+    responses((status = 201, description = "The new task.", body = TaskResponse), OwnerErrors, BodyErrors)
+)]
 async fn create(
     Guarded(PathOwner(owner), JsonBody(new)): Guarded<PathOwner, JsonBody<CreateTask>>,
     tasks: Data<TaskService>,
@@ -89,7 +116,14 @@ async fn create(
     Ok(HttpResponse::Created().json(TaskResponse::new(task, **compatibility)))
 }
 
+/// One task.
+///
 /// **Access:** the owner. 200 with the task.
+#[utoipa::path(
+    get, path = "/{user_id}/tasks/{task_id}", operation_id = "get_task", tag = "tasks", security(("jwt" = [])),
+    params(TaskPath),
+    responses((status = 200, description = "The task.", body = TaskResponse), OwnerErrors, NoTask)
+)]
 async fn show(
     Guarded(PathOwner(owner), PathTask(id)): Guarded<PathOwner, PathTask>,
     tasks: Data<TaskService>,
@@ -99,7 +133,14 @@ async fn show(
     Ok(HttpResponse::Ok().json(TaskResponse::new(task, **compatibility)))
 }
 
+/// Change a task.
+///
 /// **Access:** the owner. 200 with the task; what the body does not name stays as it is.
+#[utoipa::path(
+    method(put, patch), path = "/{user_id}/tasks/{task_id}", operation_id = "update_task", tag = "tasks",
+    security(("jwt" = [])), params(TaskPath), request_body = UpdateTask,
+    responses((status = 200, description = "The task as it is now.", body = TaskResponse), OwnerErrors, NoTask, BodyErrors)
+)]
 async fn update(
     Guarded(PathOwner(owner), Guarded(PathTask(id), JsonBody(change))): Guarded<
         PathOwner,
@@ -112,7 +153,14 @@ async fn update(
     Ok(HttpResponse::Ok().json(TaskResponse::new(task, **compatibility)))
 }
 
+/// Say whether a task is done.
+///
 /// **Access:** the owner. 200 with the task; without a body, or without `completed` in it, it is turned round.
+#[utoipa::path(
+    method(patch, post), path = "/{user_id}/tasks/{task_id}/complete", operation_id = "complete_task", tag = "tasks",
+    security(("jwt" = [])), params(TaskPath), request_body = Option<CompleteTask>,
+    responses((status = 200, description = "The task as it is now.", body = TaskResponse), OwnerErrors, NoTask, BodyErrors)
+)]
 async fn complete(
     Guarded(PathOwner(owner), Guarded(PathTask(id), OptionalJsonBody(body))): Guarded<
         PathOwner,
@@ -126,7 +174,13 @@ async fn complete(
     Ok(HttpResponse::Ok().json(TaskResponse::new(task, **compatibility)))
 }
 
+/// Remove a task.
+///
 /// **Access:** the owner. 204, or 200 with a message for clients that want one.
+#[utoipa::path(
+    delete, path = "/{user_id}/tasks/{task_id}", operation_id = "delete_task", tag = "tasks", security(("jwt" = [])),
+    params(TaskPath), responses((status = 204, description = "The task is gone."), OwnerErrors, NoTask)
+)]
 async fn remove(
     Guarded(PathOwner(owner), PathTask(id)): Guarded<PathOwner, PathTask>,
     tasks: Data<TaskService>,
@@ -141,8 +195,8 @@ async fn remove(
 }
 
 /// What is told instead of an empty answer.
-#[derive(Serialize)]
-struct Message {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Message {
     message: &'static str,
 }
 

@@ -69,7 +69,7 @@ impl SessionCookies {
     /// The token in the session cookie of a request, if it is well signed. Of two cookies with the name the first
     /// counts.
     pub(super) fn read(&self, request: &HttpRequest) -> Option<SessionToken> {
-        let name = self.name("session_token");
+        let name = self.session_cookie();
         let headers = request.headers().get_all(COOKIE).filter_map(|header| header.to_str().ok());
         let mut pairs = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.split_once('='));
         let (_, value) = pairs.find(|(given, _)| given.trim() == name)?;
@@ -83,6 +83,11 @@ impl SessionCookies {
         } else {
             (!credential.is_empty()).then(|| SessionToken::new(credential.to_owned()))
         }
+    }
+
+    /// The name of the cookie that is a session.
+    pub(crate) fn session_cookie(&self) -> String {
+        self.name("session_token")
     }
 
     fn name(&self, cookie: &str) -> String {

@@ -9,9 +9,20 @@ use taskbridge_domain::password::InvalidPassword;
 use taskbridge_domain::ports::{HashError, IssueError, StoreError};
 use taskbridge_domain::services::{SignInError, SignUpError};
 use thiserror::Error;
+use utoipa::ToSchema;
 
 use crate::body::ReadError;
 use crate::error::RETRY_AFTER_SECONDS;
+
+/// The body of an error below `/api/auth`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuthError)]
+pub(crate) struct AuthErrorBody {
+    /// What is wrong, in words.
+    message: String,
+    /// What is wrong, for programs.
+    code: &'static str,
+}
 
 /// An error answer below `/api/auth`. `Display` is the public message.
 #[derive(Debug, Error)]
@@ -86,11 +97,6 @@ impl ResponseError for AuthApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        #[derive(Serialize)]
-        struct Body {
-            message: String,
-            code: &'static str,
-        }
         let mut response = HttpResponse::build(self.status_code());
         if let Self::Unauthorized { clear } = self {
             super::wire::set_cookies(&mut response, clear);
@@ -98,7 +104,7 @@ impl ResponseError for AuthApiError {
         if let Self::Unavailable(_) = self {
             response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
         }
-        response.json(Body { message: self.to_string(), code: self.code() })
+        response.json(AuthErrorBody { message: self.to_string(), code: self.code() })
     }
 }
 

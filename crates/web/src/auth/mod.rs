@@ -12,9 +12,10 @@ mod wire;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::{HttpResponse, Resource, web};
+use utoipa::OpenApi;
 
 pub use cookies::SessionCookies;
-pub(crate) use error::AuthApiError;
+pub(crate) use error::{AuthApiError, AuthErrorBody};
 
 pub(crate) fn routes() -> impl HttpServiceFactory {
     web::scope("/api/auth")
@@ -23,6 +24,10 @@ pub(crate) fn routes() -> impl HttpServiceFactory {
         .service(endpoint("/token").get(token::token))
         .default_service(web::to(not_found))
 }
+
+#[derive(OpenApi)]
+#[openapi(paths(sign_up::sign_up, sign_in::sign_in, token::token))]
+pub(crate) struct Operations;
 
 fn endpoint(path: &str) -> Resource {
     web::resource(path).default_service(web::to(not_found))

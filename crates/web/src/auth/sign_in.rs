@@ -1,17 +1,69 @@
 //! `POST /api/auth/sign-in/email`.
 
+use std::collections::BTreeMap;
+
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use taskbridge_domain::password::Password;
 use taskbridge_domain::services::{AccountService, SignIn};
 use taskbridge_domain::user::Email;
+use utoipa::openapi::{RefOr, Response};
+use utoipa::{IntoResponses, ToSchema};
 
 use super::cookies::SessionCookies;
 use super::error::AuthApiError;
 use super::schema::{AuthBody, Schema};
-use super::wire::{client, signed_in};
+use super::wire::{SignedInResponse, client, signed_in};
+use crate::dto::schema;
+use crate::openapi::auth_errors;
 
+/// Who signs in.
+#[derive(ToSchema)]
+#[schema(as = SignIn, rename_all = "camelCase")]
+#[expect(dead_code, reason = "the shape, for the OpenAPI document; `parse` reads it")]
+struct SignInRequest {
+    #[schema(schema_with = schema::email)]
+    email: String,
+    #[schema(schema_with = schema::password)]
+    password: String,
+    /// Whether the session outlives the browser; so it does unless this is `false`.
+    #[schema(required = false)]
+    remember_me: bool,
+}
+
+struct Errors;
+
+impl IntoResponses for Errors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        auth_errors([
+            AuthApiError::Validation("[body.email] Invalid input: expected string, received undefined".into()),
+            AuthApiError::InvalidJson,
+            AuthApiError::InvalidEmail,
+            AuthApiError::PasswordTooLong,
+            AuthApiError::InvalidCredentials,
+            AuthApiError::BodyTooLarge,
+            AuthApiError::MediaType("text/plain".into()),
+        ])
+    }
+}
+
+/// Sign in.
+///
 /// **Access:** everybody who knows a password. 200 with the user, signed in.
+#[utoipa::path(
+    post, path = "/sign-in/email", operation_id = "sign_in", tag = "auth", request_body = SignInRequest,
+    responses(
+        (
+            status = 200, description = "The user, signed in.", body = SignedInResponse,
+            headers(
+                ("set-cookie", description = "The session cookie."),
+                ("set-auth-token", description = "The session token for clients without cookies."),
+                ("set-auth-jwt", description = "A token for the tasks.")
+            )
+        ),
+        Errors
+    )
+)]
 pub(super) async fn sign_in(
     request: HttpRequest,
     body: AuthBody,

@@ -1,17 +1,75 @@
 //! `POST /api/auth/sign-up/email`.
 
+use std::collections::BTreeMap;
+
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use taskbridge_domain::password::NewPassword;
 use taskbridge_domain::services::{AccountService, SignUp};
 use taskbridge_domain::user::{Email, InvalidUserName, UserName};
+use utoipa::openapi::{RefOr, Response};
+use utoipa::{IntoResponses, ToSchema};
 
 use super::cookies::SessionCookies;
 use super::error::AuthApiError;
 use super::schema::{AuthBody, NUL, Schema};
-use super::wire::{client, signed_in};
+use super::wire::{SignedInResponse, client, signed_in};
+use crate::dto::schema;
+use crate::openapi::auth_errors;
 
+/// Who signs up.
+#[derive(ToSchema)]
+#[schema(as = SignUp, rename_all = "camelCase")]
+#[expect(dead_code, reason = "the shape, for the OpenAPI document; `parse` reads it")]
+struct SignUpRequest {
+    #[schema(schema_with = schema::user_name)]
+    name: String,
+    #[schema(schema_with = schema::email)]
+    email: String,
+    #[schema(schema_with = schema::new_password)]
+    password: String,
+    /// The address of a picture.
+    #[schema(schema_with = schema::image, required = false)]
+    image: String,
+    /// Whether the session outlives the browser; so it does unless this is `false`.
+    #[schema(required = false)]
+    remember_me: bool,
+}
+
+struct Errors;
+
+impl IntoResponses for Errors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        auth_errors([
+            AuthApiError::Validation("[body.email] Invalid email address".into()),
+            AuthApiError::InvalidJson,
+            AuthApiError::PasswordTooShort,
+            AuthApiError::PasswordTooLong,
+            AuthApiError::SignUpDisabled,
+            AuthApiError::EmailTaken,
+            AuthApiError::BodyTooLarge,
+            AuthApiError::MediaType("text/plain".into()),
+        ])
+    }
+}
+
+/// Sign up.
+///
 /// **Access:** everybody. 200 with the new user, signed in.
+#[utoipa::path(
+    post, path = "/sign-up/email", operation_id = "sign_up", tag = "auth", request_body = SignUpRequest,
+    responses(
+        (
+            status = 200, description = "The new user, signed in.", body = SignedInResponse,
+            headers(
+                ("set-cookie", description = "The session cookie."),
+                ("set-auth-token", description = "The session token for clients without cookies."),
+                ("set-auth-jwt", description = "A token for the tasks.")
+            )
+        ),
+        Errors
+    )
+)]
 pub(super) async fn sign_up(
     request: HttpRequest,
     body: AuthBody,

@@ -1,20 +1,42 @@
 //! `GET /api/auth/token`.
 
+use std::collections::BTreeMap;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use serde::Serialize;
 use taskbridge_domain::services::AccountService;
+use utoipa::openapi::{RefOr, Response};
+use utoipa::{IntoResponses, ToSchema};
 
 use super::error::AuthApiError;
 use super::session::CurrentSession;
+use crate::openapi::auth_errors;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
 struct TokenResponse<'a> {
+    /// The JWT.
     token: &'a str,
 }
 
+struct Errors;
+
+impl IntoResponses for Errors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        auth_errors([AuthApiError::Unauthorized { clear: Vec::new() }])
+    }
+}
+
+/// A token for the tasks.
+///
 /// **Access:** whoever has a session. 200 with a JWT for its user.
+#[utoipa::path(
+    get, path = "/token", operation_id = "get_token", tag = "auth",
+    security(("session_cookie" = []), ("session_token" = [])),
+    responses((status = 200, description = "The token.", body = TokenResponse), Errors)
+)]
 pub(super) async fn token(
     CurrentSession(session): CurrentSession,
     accounts: Data<AccountService>,

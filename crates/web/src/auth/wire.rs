@@ -6,6 +6,7 @@ use serde::Serialize;
 use taskbridge_domain::services::{AccountService, ActiveSession};
 use taskbridge_domain::session::Client;
 use taskbridge_domain::user::User;
+use utoipa::ToSchema;
 
 use super::cookies::SessionCookies;
 
@@ -13,15 +14,25 @@ use super::cookies::SessionCookies;
 const MAX_USER_AGENT_CHARS: usize = 1024;
 
 /// A user as Better Auth's clients read it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = User)]
 struct UserResponse {
+    #[schema(example = "Ada")]
     name: String,
+    #[schema(example = "ada@example.com")]
     email: String,
     email_verified: bool,
+    /// The address of a picture.
+    #[schema(required = true)]
     image: Option<String>,
+    /// UTC.
+    #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
     created_at: String,
+    /// UTC.
+    #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
     updated_at: String,
+    #[schema(example = "swX896FuLmuQcLSw5BH08q03oNhXmkex")]
     id: String,
 }
 
@@ -41,10 +52,13 @@ impl From<&User> for UserResponse {
 }
 
 /// The answer to a successful sign-up or sign-in; `redirect` is there for the latter alone.
-#[derive(Debug, Serialize)]
-struct SignedInResponse<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SignedIn)]
+pub(super) struct SignedInResponse<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
     redirect: Option<bool>,
+    /// The session token.
     token: &'a str,
     user: UserResponse,
 }

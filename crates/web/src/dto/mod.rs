@@ -3,4 +3,6 @@
 mod cursor;
 pub(crate) mod input;
 pub(crate) mod list;
+pub(crate) mod params;
+pub(crate) mod schema;
 pub(crate) mod task;

@@ -4,9 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 use taskbridge_domain::task::{Description, Edit, InvalidDescription, InvalidTitle, NewTask, Task, TaskPatch, Title};
+use utoipa::ToSchema;
 use validator::{Validate, ValidationError, ValidationErrors};
 
 use super::input::Input;
+use super::schema;
 use crate::compatibility::Compatibility;
 use crate::error::ApiError;
 
@@ -14,17 +16,28 @@ use crate::error::ApiError;
 const FIELDS: [&str; 3] = ["title", "description", "completed"];
 
 /// A task as callers read it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Task)]
 pub(crate) struct TaskResponse {
+    #[schema(example = 7)]
     id: i64,
+    /// Whose it is.
+    #[schema(example = "swX896FuLmuQcLSw5BH08q03oNhXmkex")]
     user_id: String,
+    #[schema(example = "Buy milk")]
     title: String,
+    #[schema(required = true, example = "2 litres")]
     description: Option<String>,
     completed: bool,
     /// As `completed`, for clients that know it by this name.
+    #[schema(ignore)]
     #[serde(skip_serializing_if = "Option::is_none")]
     is_completed: Option<bool>,
+    /// UTC.
+    #[schema(format = DateTime, example = "2026-11-21T03:47:14.585Z")]
     created_at: String,
+    /// UTC; later with every change.
+    #[schema(format = DateTime, example = "2026-11-21T03:47:14.585Z")]
     updated_at: String,
 }
 
@@ -44,27 +57,30 @@ impl TaskResponse {
     }
 }
 
-/// A list as callers read it.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum TaskListResponse {
-    /// The tasks alone.
-    Array(Vec<TaskResponse>),
-    /// The tasks, how many there are in the whole list, and how many are here.
-    Envelope { tasks: Vec<TaskResponse>, total: u64, count: usize },
+/// A list with what is known of the whole, for callers that want it so.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TaskList {
+    pub(crate) tasks: Vec<TaskResponse>,
+    /// How many there are in the whole list.
+    pub(crate) total: u64,
+    /// How many are here.
+    pub(crate) count: usize,
 }
 
 /// The body of `POST /api/{user_id}/tasks`.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(crate) struct CreateTask {
     #[serde(default)]
     #[validate(custom(function = rules::required_title))]
+    #[schema(schema_with = schema::title, required = true)]
     title: Input<String>,
     #[serde(default)]
     #[validate(custom(function = rules::description_edit))]
+    #[schema(schema_with = schema::description)]
     description: Input<String>,
     #[serde(default)]
     #[validate(custom(function = rules::optional_bool))]
+    #[schema(value_type = bool)]
     completed: Input<bool>,
 }
 
@@ -86,16 +102,19 @@ impl TryFrom<CreateTask> for NewTask {
 }
 
 /// The body of `PUT` and `PATCH /api/{user_id}/tasks/{id}`: what is absent stays as it is.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(crate) struct UpdateTask {
     #[serde(default)]
     #[validate(custom(function = rules::optional_title))]
+    #[schema(schema_with = schema::title)]
     title: Input<String>,
     #[serde(default)]
     #[validate(custom(function = rules::description_edit))]
+    #[schema(schema_with = schema::description)]
     description: Input<String>,
     #[serde(default)]
     #[validate(custom(function = rules::optional_bool))]
+    #[schema(value_type = bool)]
     completed: Input<bool>,
 }
 
@@ -114,10 +133,11 @@ impl TryFrom<UpdateTask> for TaskPatch {
 }
 
 /// The body of `PATCH /api/{user_id}/tasks/{id}/complete`: without `completed` the task is turned round.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(crate) struct CompleteTask {
     #[serde(default)]
     #[validate(custom(function = rules::optional_bool))]
+    #[schema(value_type = bool)]
     completed: Input<bool>,
 }
 

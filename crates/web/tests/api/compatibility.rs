@@ -118,3 +118,36 @@ async fn the_owner_may_come_from_the_token_alone() {
     assert_eq!(at("/api", true, "/api/alice/tasks", Some("bob-token")).await.status, 403);
     assert_eq!(at("/api", true, "/api/tasks/tasks", Some("bob-token")).await.status, 403);
 }
+
+/// Q5: the document says the same as the answers.
+#[actix_web::test]
+async fn the_document_knows_the_ways_that_are_switched_on() {
+    let compatibility = Compatibility { list_envelope: true, is_completed: true, delete_message: true };
+    let mount = TasksMount { prefix: "/v2".into(), without_user_id: true };
+    let ports = Ports { mount, compatibility, ..Ports::new() };
+    let document = ports.answer(anonymous("GET", "/openapi.json")).await.json();
+    let paths = document["paths"].as_object().unwrap();
+    let ours: Vec<_> = paths.keys().filter(|path| path.starts_with("/v2")).map(String::as_str).collect();
+    let rest = ["", "/{task_id}", "/{task_id}/complete"];
+    let expected = ["/v2/tasks", "/v2/{user_id}/tasks"].map(|base| rest.map(|rest| format!("{base}{rest}"))).concat();
+    assert_eq!(ours, expected);
+    for base in ["/v2/tasks", "/v2/{user_id}/tasks"] {
+        let (list, one) = (&paths[base], &paths[&format!("{base}/{{task_id}}")]);
+        let schema = |answer: &Value| answer["content"]["application/json"]["schema"]["$ref"].clone();
+        assert_eq!(schema(&list["get"]["responses"]["200"]), "#/components/schemas/TaskList");
+        assert_eq!(schema(&one["delete"]["responses"]["200"]), "#/components/schemas/Message");
+        assert!(one["delete"]["responses"]["204"].is_null());
+        assert_eq!(one["get"]["responses"]["403"].is_null(), base == "/v2/tasks");
+        assert_eq!(one["get"]["parameters"][0]["name"] == "user_id", base != "/v2/tasks");
+    }
+    let ids = |path: &str| document["paths"][path]["get"]["operationId"].clone();
+    assert_eq!((ids("/v2/tasks"), ids("/v2/{user_id}/tasks")), (json!("list_tasks_of_caller"), json!("list_tasks")));
+    for schema in ["Task", "CreateTask", "UpdateTask", "CompleteTask"] {
+        assert_eq!(
+            document["components"]["schemas"][schema]["properties"]["is_completed"]["type"], "boolean",
+            "{schema}"
+        );
+    }
+    let usual = Ports::new().answer(anonymous("GET", "/openapi.json")).await.json().to_string();
+    assert!(!usual.contains("is_completed") && !usual.contains("TaskList") && usual.contains("/api/{user_id}/tasks"));
+}

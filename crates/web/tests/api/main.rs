@@ -5,6 +5,7 @@ mod auth;
 mod compatibility;
 mod health;
 mod lists;
+mod openapi;
 mod routes_are_guarded;
 mod support;
 mod tasks;

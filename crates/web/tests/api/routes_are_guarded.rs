@@ -1,26 +1,74 @@
-//! Every route of the tasks, with no token, a bad one, somebody else's and the owner's. (N1, N2, N11, O1, O5)
+//! Every route that is mounted, and those of the tasks with no token, a bad one, somebody else's and the owner's. (N1, N2,
+//! N11, O1, O5)
+
+use std::collections::BTreeSet;
 
 use actix_web::test::TestRequest;
 use taskbridge_domain::ports::MockTaskRepo;
 use taskbridge_domain::testing::fixtures::task;
 
-use crate::support::{Ports, TestAuth, anonymous, page};
+use crate::support::{Ports, TestAuth, anonymous, mounted_routes, page};
 
 /// Method, path below `/api/{user_id}/tasks`, body, and the status of the owner's request.
-const ROUTES: [(&str, &str, &str, u16); 12] = [
+const ROUTES: [(&str, &str, &str, u16); 10] = [
     ("GET", "", "", 200),
-    ("GET", "/", "", 200),
     ("HEAD", "", "", 200),
     ("HEAD", "/7", "", 200),
     ("POST", "", r#"{"title":"x"}"#, 201),
     ("GET", "/7", "", 200),
-    ("GET", "/7/", "", 200),
     ("PUT", "/7", r#"{"title":"x"}"#, 200),
     ("PATCH", "/7", r#"{"title":"x"}"#, 200),
     ("PATCH", "/7/complete", "", 200),
     ("POST", "/7/complete", "", 200),
     ("DELETE", "/7", "", 204),
 ];
+
+/// Routes that want no token of a user: open to everybody, or to a session (see `auth`).
+const OTHERS: [(&str, &str); 10] = [
+    ("POST", "/api/auth/sign-up/email"),
+    ("POST", "/api/auth/sign-in/email"),
+    ("GET", "/api/auth/token"),
+    ("GET", "/health/live"),
+    ("HEAD", "/health/live"),
+    ("GET", "/health/ready"),
+    ("HEAD", "/health/ready"),
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
+    ("GET", "/docs/{file:[^/]*}"),
+];
+
+/// The table above, each path as it is and with a trailing slash, for `owner`.
+fn routes(owner: &str) -> impl Iterator<Item = (&'static str, String, &'static str, u16)> {
+    ROUTES.into_iter().flat_map(move |(method, path, body, status)| {
+        ["", "/"].map(|slash| (method, format!("/api/{owner}/tasks{path}{slash}"), body, status))
+    })
+}
+
+/// Whoever mounts a route says above who may use it.
+#[actix_web::test]
+async fn every_mounted_route_is_in_the_table_or_open_on_purpose() {
+    let guarded = routes("{user_id}").map(|(method, path, ..)| (method.to_owned(), path.replace('7', "{task_id}")));
+    let others = OTHERS.map(|(method, path)| (method.to_owned(), path.to_owned()));
+    let known: BTreeSet<_> = guarded.chain(others).collect();
+    assert_eq!(known, mounted_routes().await);
+}
+
+/// Nor is there a handler for any other method of their paths, which a list of routes would not show.
+#[actix_web::test]
+async fn methods_that_are_not_mounted_have_no_handler() {
+    let mounted = mounted_routes().await;
+    let paths: BTreeSet<_> = mounted.iter().map(|(_, path)| path.clone()).collect();
+    for path in paths {
+        let url = path.replace("{user_id}", "alice").replace("{task_id}", "7").replace("{file:[^/]*}", "");
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"] {
+            if !mounted.contains(&(method.to_owned(), path.clone())) {
+                let answer = Ports::new().answer(request(method, &url, "{}", Some("alice-token"))).await;
+                let expected = if url.starts_with("/api/auth/") { 404 } else { 405 };
+                assert_eq!(answer.status.as_u16(), expected, "{method} {url}: {}", answer.body);
+            }
+        }
+    }
+}
 
 fn request(method: &str, path: &str, body: &str, token: Option<&str>) -> TestRequest {
     let request = anonymous(method, path).insert_header(("content-type", "application/json"));
@@ -45,8 +93,7 @@ fn alices_store() -> MockTaskRepo {
 
 #[actix_web::test]
 async fn without_a_good_token_every_route_is_401_and_the_store_is_not_asked() {
-    for (method, path, body, _) in ROUTES {
-        let path = format!("/api/alice/tasks{path}");
+    for (method, path, body, _) in routes("alice") {
         for (token, challenge) in [(None, "Bearer"), (Some("forged"), r#"Bearer error="invalid_token""#)] {
             let answer = Ports::new().answer(request(method, &path, body, token)).await;
             assert_eq!(answer.verdict(), (401, "UNAUTHORIZED".into()), "{method} {path} with {token:?}");
@@ -59,8 +106,7 @@ async fn without_a_good_token_every_route_is_401_and_the_store_is_not_asked() {
 
 #[actix_web::test]
 async fn on_another_users_path_every_route_is_403_and_the_store_is_not_asked() {
-    for (method, path, body, _) in ROUTES {
-        let path = format!("/api/alice/tasks{path}");
+    for (method, path, body, _) in routes("alice") {
         let answer = Ports::new().answer(request(method, &path, body, Some("bob-token"))).await;
         assert_eq!(answer.verdict(), (403, "FORBIDDEN".into()), "{method} {path}");
         assert!(!answer.body.contains("token"), "{}", answer.body);
@@ -69,8 +115,7 @@ async fn on_another_users_path_every_route_is_403_and_the_store_is_not_asked() {
 
 #[actix_web::test]
 async fn the_owner_passes() {
-    for (method, path, body, status) in ROUTES {
-        let path = format!("/api/alice/tasks{path}");
+    for (method, path, body, status) in routes("alice") {
         let answer = Ports::with_tasks(alices_store()).answer(request(method, &path, body, Some("alice-token"))).await;
         assert_eq!(answer.status.as_u16(), status, "{method} {path}: {}", answer.body);
     }
@@ -107,8 +152,7 @@ async fn a_stranger_learns_nothing_of_path_query_and_body() {
 #[actix_web::test]
 async fn all_refusals_read_the_same() {
     let mut bodies = Vec::new();
-    for (method, path, body, _) in ROUTES {
-        let path = format!("/api/alice/tasks{path}");
+    for (method, path, body, _) in routes("alice") {
         bodies.push(Ports::new().answer(request(method, &path, body, Some("forged"))).await.body);
     }
     bodies.dedup();
@@ -118,8 +162,7 @@ async fn all_refusals_read_the_same() {
 /// The keys cannot be had: that is nobody's fault, and nobody's data.
 #[actix_web::test]
 async fn a_token_that_cannot_be_verified_now_is_503() {
-    for (method, path, body, _) in ROUTES {
-        let path = format!("/api/keyless/tasks{path}");
+    for (method, path, body, _) in routes("keyless") {
         let answer = Ports::new().answer(request(method, &path, body, Some("keyless-token"))).await;
         assert_eq!(answer.verdict(), (503, "SERVICE_UNAVAILABLE".into()));
         assert_eq!(answer.header("retry-after"), Some("1"));

@@ -1,12 +1,15 @@
 //! The API over mocks. A mock without an expectation is the strongest assertion: it panics when it is asked.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::body::to_bytes;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
+use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
 use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::web::Data;
 use actix_web::{App, HttpResponse};
 use async_trait::async_trait;
 use serde_json::Value;
@@ -19,7 +22,7 @@ use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{AccountPolicy, AccountService, TaskService};
 use taskbridge_domain::task::Task;
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, moment, user_id};
-use taskbridge_web::{BodyLimit, Compatibility, Services, SessionCookies, TasksMount, api};
+use taskbridge_web::{BodyLimit, Compatibility, Docs, DocsConfig, Services, SessionCookies, TasksMount, api};
 
 pub(crate) const BODY_LIMIT: usize = 4096;
 
@@ -55,6 +58,7 @@ pub(crate) struct Ports {
     pub(crate) store: MockStoreProbe,
     pub(crate) mount: TasksMount,
     pub(crate) compatibility: Compatibility,
+    pub(crate) docs: DocsConfig,
 }
 
 impl Ports {
@@ -68,6 +72,7 @@ impl Ports {
             store: MockStoreProbe::new(),
             mount: TasksMount { prefix: "/api".into(), without_user_id: false },
             compatibility: Compatibility::default(),
+            docs: DocsConfig { openapi: true, page: true },
         }
     }
 
@@ -77,7 +82,7 @@ impl Ports {
     }
 
     fn services(self) -> Services {
-        let Self { auth, tasks, identity, hasher, issuer, store, mount, compatibility } = self;
+        let Self { auth, tasks, identity, hasher, issuer, store, mount, compatibility, docs } = self;
         let clock = || Arc::new(clock_at(moment()));
         let week = Duration::from_hours(7 * 24);
         let policy = AccountPolicy {
@@ -93,15 +98,18 @@ impl Ports {
             clock(),
             policy,
         );
+        let cookies = SessionCookies::new(secret(), false, week);
+        let docs = Docs::new(docs, &cookies, &mount, compatibility).unwrap();
         Services {
             authenticator: Arc::new(Authenticator::new(Arc::new(auth))),
             tasks: Arc::new(TaskService::new(Arc::new(tasks), clock())),
             accounts: Arc::new(accounts),
-            cookies: Arc::new(SessionCookies::new(secret(), false, week)),
+            cookies: Arc::new(cookies),
             store: Arc::new(store),
             body_limit: BodyLimit(BODY_LIMIT),
             tasks_mount: mount,
             compatibility,
+            docs,
         }
     }
 
@@ -113,6 +121,19 @@ impl Ports {
         let body = to_bytes(response.into_body()).await.unwrap();
         Answer { status, headers, body: String::from_utf8(body.into()).unwrap() }
     }
+}
+
+/// Every route that is mounted: its method, `*` for any, and its pattern.
+pub(crate) async fn mounted_routes() -> BTreeSet<(String, String)> {
+    let app = init_service(App::new().configure(api(Ports::new().services()))).await;
+    let response = call_service(&app, TestRequest::get().to_request()).await;
+    let tree = response.request().app_data::<Data<IntrospectionTree>>().unwrap();
+    let resources = Vec::<IntrospectionReportItem>::from(&tree.root).into_iter();
+    let routes = resources.filter(|item| item.resource_type == "resource").flat_map(|item| {
+        let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };
+        methods.into_iter().map(move |method| (method, item.full_path.clone()))
+    });
+    routes.collect()
 }
 
 pub(crate) fn secret() -> SharedSecret {

@@ -1,0 +1,91 @@
+//! For people: the OpenAPI document at `/openapi.json`, and at `/docs` a page on which it can be read and tried.
+
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType, LOCATION};
+use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Resource};
+use utoipa_swagger_ui::Config;
+
+use crate::auth::SessionCookies;
+use crate::compatibility::Compatibility;
+use crate::error::{ApiError, not_allowed};
+use crate::openapi;
+use crate::tasks::TasksMount;
+
+/// What is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DocsConfig {
+    /// The document.
+    pub openapi: bool,
+    /// The page; there is none without the document.
+    pub page: bool,
+}
+
+/// The document, and the page that shows it, as far as they are offered. Cheap to clone.
+#[derive(Clone)]
+pub struct Docs {
+    document: Option<Bytes>,
+    page: bool,
+}
+
+impl Docs {
+    /// Writes the document, if one is offered.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn new(
+        config: DocsConfig,
+        cookies: &SessionCookies,
+        mount: &TasksMount,
+        compatibility: Compatibility,
+    ) -> serde_json::Result<Self> {
+        let DocsConfig { openapi, page } = config;
+        let document =
+            openapi.then(|| serde_json::to_vec(&openapi::document(cookies, mount, compatibility))).transpose()?;
+        Ok(Self { document: document.map(Bytes::from), page })
+    }
+
+    pub(crate) fn routes(self, config: &mut ServiceConfig) {
+        let Self { document, page } = self;
+        let Some(document) = document else { return };
+        config.service(endpoint("/openapi.json").app_data(Document(document)).get(serve_document));
+        if page {
+            // Both are relative, so that they hold behind a proxy that adds a prefix.
+            let ui = Config::new(["../openapi.json"]).validator_url("none").try_it_out_enabled(true);
+            config
+                .service(endpoint("/docs").get(to_page))
+                .service(endpoint("/docs/{file:[^/]*}").app_data(Data::new(ui)).get(serve_page));
+        }
+    }
+}
+
+fn endpoint(path: &str) -> Resource {
+    web::resource(path).default_service(not_allowed("GET"))
+}
+
+#[derive(Clone)]
+struct Document(Bytes);
+
+/// **Access:** everybody. 200 with the OpenAPI document.
+async fn serve_document(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let Document(document) = request.app_data().ok_or(ApiError::RouteNotFound)?;
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(document.clone()))
+}
+
+/// **Access:** everybody. The page's files are named relative to the slash.
+async fn to_page() -> HttpResponse {
+    HttpResponse::Found().insert_header((LOCATION, "docs/")).finish()
+}
+
+/// Everything comes from here, and goes back here; Swagger UI has styles in its elements, and pictures in its styles.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// **Access:** everybody. 200 with the page, or a file of it.
+async fn serve_page(request: HttpRequest, config: Data<Config<'static>>) -> Result<HttpResponse, ApiError> {
+    let name = request.match_info().get("file").unwrap_or_default();
+    let file = utoipa_swagger_ui::serve(name, config.into_inner())
+        .map_err(|error| ApiError::Internal(error.to_string().into()))?
+        .ok_or(ApiError::RouteNotFound)?;
+    let mut response = HttpResponse::Ok();
+    Ok(response.content_type(file.content_type).insert_header((CONTENT_SECURITY_POLICY, POLICY)).body(file.bytes))
+}

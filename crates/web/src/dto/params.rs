@@ -1,0 +1,59 @@
+//! What stands in paths and queries, as the OpenAPI document shows it: shapes only, which nobody reads by.
+
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{Required, Schema};
+
+use super::schema;
+
+/// The path of a user's tasks.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "the shape is all that is needed")]
+pub(crate) struct TasksPath {
+    /// The `sub` of the token.
+    #[param(min_length = 1)]
+    user_id: String,
+}
+
+/// The path of a task.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "the shape is all that is needed")]
+pub(crate) struct TaskPath {
+    /// The `sub` of the token.
+    #[param(min_length = 1)]
+    user_id: String,
+    task_id: i64,
+}
+
+/// The query of a list.
+pub(crate) struct ListParams;
+
+impl IntoParams for ListParams {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![
+            query("completed", "Only those that are done, or only those that are not.", schema::boolean()),
+            query("status", "The same in other words.", schema::choice(["all", "pending", "completed"])),
+            query("q", "Only those with this text in title or description; A to Z in either case.", schema::search()),
+            query("sort", "The order; unless given, the newest first.", schema::choice(SORT_KEYS)),
+            query(
+                "order",
+                "From which end; unless given, times from the newest, titles from A.",
+                schema::choice(ORDERS),
+            ),
+            query("limit", "How many tasks at the most.", schema::limit()),
+            query("offset", "How many to leave out from the first on.", schema::offset()),
+            query("cursor", "Where to go on, from the header `Link`; not together with `offset`.", schema::cursor()),
+            query("count", "Whether `X-Total-Count` is wanted at the price of a count.", schema::boolean()),
+        ]
+    }
+}
+
+const SORT_KEYS: [&str; 3] = ["created_at", "updated_at", "title"];
+const ORDERS: [&str; 2] = ["asc", "desc"];
+
+fn query(name: &str, description: &str, schema: Schema) -> Parameter {
+    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).required(Required::False);
+    parameter.description(Some(description)).schema(Some(schema)).build()
+}

@@ -1,0 +1,112 @@
+//! The OpenAPI document and its page. (Q5, C240) That the answers obey the document is seen by `scripts/openapi.sh`.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use taskbridge_web::DocsConfig;
+
+use crate::support::{Answer, Ports, anonymous, mounted_routes};
+
+/// Routes for people, not for programs: they are not in the document.
+const UNDOCUMENTED: [(&str, &str); 3] = [("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/docs/{file:[^/]*}")];
+
+async fn get(path: &str) -> Answer {
+    Ports::new().answer(anonymous("GET", path)).await
+}
+
+async fn document() -> Value {
+    let answer = get("/openapi.json").await;
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    answer.json()
+}
+
+/// Every operation: method, path, and what the document says of it.
+fn operations(document: &Value) -> Vec<(String, &str, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let operations = paths.iter().flat_map(|(path, item)| {
+        item.as_object().unwrap().iter().map(|(method, operation)| (method.to_uppercase(), path.as_str(), operation))
+    });
+    operations.collect()
+}
+
+/// A trailing slash is another name of the same route, and HEAD goes with GET (RFC 9110, section 9.3.2).
+#[actix_web::test]
+async fn the_document_has_every_route_that_is_mounted_and_no_other() {
+    let document = document().await;
+    let documented = operations(&document).into_iter().map(|(method, path, _)| (method, path.to_owned()));
+    let documented: BTreeSet<_> =
+        documented.chain(UNDOCUMENTED.map(|(method, path)| (method.to_owned(), path.to_owned()))).collect();
+    let mounted: BTreeSet<_> = mounted_routes()
+        .await
+        .into_iter()
+        .filter(|(method, _)| method != "HEAD")
+        .map(|(method, path)| (method, path.trim_end_matches('/').into()))
+        .collect();
+    assert_eq!(documented, mounted);
+}
+
+#[actix_web::test]
+async fn every_operation_says_who_may() {
+    let document = document().await;
+    assert_eq!(document["openapi"], "3.1.0");
+    for (method, path, operation) in operations(&document) {
+        assert!(operation["description"].as_str().unwrap().contains("**Access:**"), "{method} {path}");
+        let is_for_owners = path.starts_with("/api/{user_id}");
+        assert_eq!(operation["security"] == serde_json::json!([{ "jwt": [] }]), is_for_owners, "{method} {path}");
+        for status in ["401", "403"].into_iter().filter(|_| is_for_owners) {
+            assert!(operation["responses"][status].is_object(), "{method} {path}: {status}");
+        }
+    }
+    assert_eq!(document["components"]["securitySchemes"]["session_cookie"]["name"], "better-auth.session_token");
+}
+
+/// C240: no token, cookie or password, not even one that nobody has.
+#[actix_web::test]
+async fn no_example_is_a_secret() {
+    let document = document().await;
+    for (schema, field) in [("Token", "token"), ("SignedIn", "token"), ("SignUp", "password"), ("SignIn", "password")] {
+        let shown = &document["components"]["schemas"][schema]["properties"][field];
+        assert_eq!(shown["type"], "string", "{schema}");
+        for key in ["example", "examples", "default", "enum", "const"] {
+            assert!(shown[key].is_null(), "{schema}");
+        }
+    }
+    assert!(!document.to_string().contains("eyJ"));
+}
+
+/// What the page loads, it loads from here.
+#[actix_web::test]
+async fn the_page_is_served_whole_and_loads_nothing_from_elsewhere() {
+    let redirect = get("/docs").await;
+    assert_eq!((redirect.status.as_u16(), redirect.header("location")), (302, Some("docs/")));
+    let page = get("/docs/").await;
+    assert_eq!(page.header("content-type"), Some("text/html"));
+    let named = page.body.split(['"', '\'']).filter(|text| text.contains('.') && !text.contains([' ', '<']));
+    let files: Vec<_> = named.filter(|name| !name.contains(".png")).map(|file| file.trim_start_matches("./")).collect();
+    assert_eq!(files.len(), 5, "{files:?}");
+    for file in files {
+        let answer = get(&format!("/docs/{file}")).await;
+        assert_eq!(answer.status.as_u16(), 200, "{file}");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; ") && !policy.contains("http"), "{policy}");
+    }
+    let start = get("/docs/swagger-initializer.js").await.body;
+    assert!(start.contains(r#""url": "../openapi.json""#) && start.contains(r#""validatorUrl": "none""#), "{start}");
+}
+
+#[actix_web::test]
+async fn what_is_not_offered_is_not_there() {
+    let absent = |path: &'static str, openapi, page| async move {
+        let ports = Ports { docs: DocsConfig { openapi, page }, ..Ports::new() };
+        ports.answer(anonymous("GET", path)).await.verdict()
+    };
+    let not_found = (404, "NOT_FOUND".to_owned());
+    for path in ["/docs", "/docs/", "/docs/swagger-ui.css"] {
+        assert_eq!(absent(path, true, false).await, not_found);
+        assert_eq!(absent(path, false, true).await, not_found);
+    }
+    assert_eq!(absent("/openapi.json", false, true).await, not_found);
+    for path in ["/docs/nothing", "/docs/%ff", "/docs/a/b", "/docs/..%2fopenapi.json"] {
+        assert_eq!(get(path).await.verdict(), not_found, "{path}");
+    }
+}
