@@ -5,6 +5,7 @@
 
 mod compose;
 mod layers;
+mod metrics;
 mod schema;
 mod serve;
 mod settings;

@@ -2,7 +2,7 @@
 //! secrets and URLs with passwords are never shown.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -34,7 +34,11 @@ pub(crate) struct ServerSettings {
     pub(crate) port: u16,
     pub(crate) workers: usize,
     pub(crate) body_limit: usize,
+    /// How long requests are taken after the signal to stop.
+    pub(crate) drain: Duration,
     pub(crate) shutdown: Duration,
+    /// Where metrics are shown, if anywhere.
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 /// What is logged, and how.
@@ -154,7 +158,9 @@ impl<'a> Reader<'a> {
         let port = self.number("server.port", 0..=65535);
         let workers = self.number("server.workers", 0..=1024);
         let body_limit = self.number("server.body_limit", 1024..=16 * 1024 * 1024);
+        let drain = self.seconds("server.drain_seconds", 0..=600);
         let shutdown = self.seconds("server.shutdown_seconds", 0..=600);
+        let metrics = self.address("metrics.address");
         let filter = self.log_filter();
         let format = self.one_of("log.format", [("text", LogFormat::Text), ("json", LogFormat::Json)]);
         let url = self.database_url();
@@ -181,7 +187,9 @@ impl<'a> Reader<'a> {
                 port: port?,
                 workers: or_cores(workers?),
                 body_limit: body_limit?,
+                drain: drain?,
                 shutdown: shutdown?,
+                metrics,
             },
             log: LogSettings { filter: filter?, format: format? },
             database: DatabaseSettings {
@@ -253,6 +261,12 @@ impl<'a> Reader<'a> {
 
     fn switch(&mut self, key: &str) -> Option<bool> {
         self.one_of(key, [("on", true), ("true", true), ("off", false), ("false", false)])
+    }
+
+    /// `None` when the text is empty, and when it is wrong, which then is a fault.
+    fn address(&mut self, key: &str) -> Option<SocketAddr> {
+        let problem = "must be an IP address and a port, such as 127.0.0.1:9464";
+        if self.text(key).is_empty() { None } else { self.parsed(key, problem) }
     }
 
     fn database_url(&mut self) -> Option<DatabaseUrl> {
@@ -417,6 +431,8 @@ mod tests {
             ("TASKBRIDGE__SERVER__WORKERS", "many", "server.workers"),
             ("TASKBRIDGE__SERVER__BODY_LIMIT", "1", "server.body_limit"),
             ("TASKBRIDGE__SERVER__SHUTDOWN_SECONDS", "1.5", "server.shutdown_seconds"),
+            ("TASKBRIDGE__SERVER__DRAIN_SECONDS", "601", "server.drain_seconds"),
+            ("TASKBRIDGE__METRICS__ADDRESS", "9464", "metrics.address"),
             ("TASKBRIDGE__LOG__FORMAT", "xml", "log.format"),
             ("DATABASE_URL", "postgres://ann:hunter2@:x/", "database.url"),
             ("TASKBRIDGE__DATABASE__POOLED", "maybe", "database.pooled"),

@@ -12,6 +12,6 @@ pub(crate) fn start(settings: &LogSettings) {
     let builder = fmt().with_env_filter(EnvFilter::new(&settings.filter)).with_writer(io::stderr);
     match settings.format {
         LogFormat::Text => builder.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init(),
-        LogFormat::Json => builder.json().init(),
+        LogFormat::Json => builder.json().with_span_list(false).init(),
     }
 }

@@ -48,6 +48,8 @@ mod dto;
 mod error;
 pub mod guard;
 mod health;
+mod metrics;
+mod request_id;
 mod tasks;
 
 use std::sync::Arc;
@@ -61,6 +63,8 @@ use taskbridge_domain::services::{AccountService, TaskService};
 pub use access_log::access_log;
 pub use auth::SessionCookies;
 pub use body::BodyLimit;
+pub use health::Stopping;
+pub use metrics::HttpMetrics;
 
 /// Everything the API stands on. Cheap to clone: each worker has its own.
 #[derive(Clone)]
@@ -77,6 +81,10 @@ pub struct Services {
     pub store: Arc<dyn StoreProbe>,
     /// How much of a request body is read.
     pub body_limit: BodyLimit,
+    /// Whether the server is about to stop.
+    pub stopping: Stopping,
+    /// What is measured of requests.
+    pub metrics: Arc<HttpMetrics>,
 }
 
 /// Headers of every answer: browsers take each for what it says it is, and nothing else.
@@ -87,15 +95,16 @@ pub fn security_headers() -> DefaultHeaders {
 
 /// Mounts the API.
 pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
-    let Services { authenticator, tasks, accounts, cookies, store, body_limit } = services;
+    let Services { authenticator, tasks, accounts, cookies, store, body_limit, stopping, metrics } = services;
     move |config| {
         config
             .app_data(Data::from(authenticator))
             .app_data(Data::from(tasks))
             .app_data(Data::from(accounts))
             .app_data(Data::from(cookies))
-            .app_data(Data::new(health::Readiness(store)))
+            .app_data(Data::new(health::Readiness { store, stopping }))
             .app_data(body_limit)
+            .app_data(Data::from(metrics))
             .service(auth::routes())
             .configure(tasks::routes)
             .configure(health::routes)

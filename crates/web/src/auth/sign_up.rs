@@ -5,11 +5,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use taskbridge_domain::password::NewPassword;
 use taskbridge_domain::services::{AccountService, SignUp};
 use taskbridge_domain::user::{Email, InvalidUserName, UserName};
+use tracing::field::display;
 
 use super::cookies::SessionCookies;
 use super::error::AuthApiError;
 use super::schema::{AuthBody, NUL, Schema};
-use super::wire::{client, signed_in};
+use super::wire::{client, peer_ip, signed_in};
 
 /// **Access:** everybody. 200 with the new user, signed in.
 pub(super) async fn sign_up(
@@ -21,6 +22,8 @@ pub(super) async fn sign_up(
     let sign_up = parse(body, &request)?;
     let remember = sign_up.remember;
     let session = accounts.sign_up(sign_up).await?;
+    let client_ip = peer_ip(&request).map(display);
+    tracing::info!(user_id = session.user().id.as_str(), client_ip, "signed up");
     Ok(signed_in(&session, remember, None, &accounts, &cookies).await)
 }
 

@@ -17,7 +17,7 @@ use taskbridge_domain::ports::{
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{AccountPolicy, AccountService, TaskService};
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, moment, user_id};
-use taskbridge_web::{BodyLimit, Services, SessionCookies, api};
+use taskbridge_web::{BodyLimit, Services, SessionCookies, Stopping, api};
 
 pub(crate) const BODY_LIMIT: usize = 4096;
 
@@ -94,6 +94,8 @@ impl Ports {
             cookies: Arc::new(SessionCookies::new(secret(), false, week)),
             store: Arc::new(store),
             body_limit: BodyLimit(BODY_LIMIT),
+            stopping: Stopping::default(),
+            metrics: Arc::default(),
         }
     }
 
