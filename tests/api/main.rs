@@ -3,8 +3,10 @@
 
 mod body_attacks;
 mod commands;
+mod everything;
 mod isolation_attacks;
 mod lifecycle;
 mod logs;
+mod metrics;
 mod token_attacks;
 mod transport_attacks;
