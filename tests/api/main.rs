@@ -8,5 +8,6 @@ mod isolation_attacks;
 mod lifecycle;
 mod logs;
 mod metrics;
+mod request_ids;
 mod token_attacks;
 mod transport_attacks;
