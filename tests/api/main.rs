@@ -3,6 +3,7 @@
 
 mod body_attacks;
 mod commands;
+mod config;
 mod everything;
 mod isolation_attacks;
 mod lifecycle;

@@ -1,8 +1,12 @@
 //! What a server shows of itself to Prometheus.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use crate::server::Server;
+
+/// How long anything may take before a test fails, rather than hangs.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One scrape: the value of each series, by its name and labels, all as they are written.
 #[derive(Debug)]
@@ -21,7 +25,9 @@ impl Scrape {
 
     /// Asks again and again until this holds.
     pub async fn until(server: &Server, holds: impl Fn(&Self) -> bool) -> Self {
+        let started = Instant::now();
         loop {
+            assert!(started.elapsed() < PATIENCE, "it never held");
             let scrape = Self::of(server).await;
             if holds(&scrape) {
                 return scrape;

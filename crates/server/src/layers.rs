@@ -32,6 +32,8 @@ pub(crate) struct Layers {
     known: BTreeMap<String, Value>,
     /// Keys that are in some layer and not in the defaults, with their origin.
     pub(crate) unknown: Vec<(String, String)>,
+    /// Keys whose value is a list, with its origin: none wants one.
+    pub(crate) lists: Vec<(String, String)>,
 }
 
 impl Layers {
@@ -53,9 +55,13 @@ impl Layers {
             .map_err(without_lines)?;
         let known = flat(&defaults)?;
         let values = flat(&merged)?;
-        let unknown = values.iter().filter(|(key, _)| !known.contains_key(*key));
-        let unknown = unknown.map(|(key, value)| (key.clone(), origin(value))).collect();
-        Ok(Self { values, known, unknown })
+        let those = |wanted: &dyn Fn(&str, &Value) -> bool| {
+            let found = values.iter().filter(|(key, value)| wanted(key, value));
+            found.map(|(key, value)| (key.clone(), origin(value))).collect()
+        };
+        let unknown = those(&|key, _| !known.contains_key(key));
+        let lists = those(&|key, value| known.contains_key(key) && matches!(value.kind, ValueKind::Array(_)));
+        Ok(Self { values, known, unknown, lists })
     }
 
     /// All keys there are, in order.

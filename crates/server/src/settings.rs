@@ -171,7 +171,12 @@ impl<'a> Reader<'a> {
                 None => "unknown key; config/default.toml lists all there are".into(),
             },
         };
-        let faults = layers.unknown.iter().map(unknown).collect();
+        let list = |(key, origin): &(String, String)| Fault {
+            key: key.clone(),
+            origin: origin.clone(),
+            problem: "must be one value, not a list".into(),
+        };
+        let faults = layers.unknown.iter().map(unknown).chain(layers.lists.iter().map(list)).collect();
         Self { layers, faults, shown: BTreeMap::new() }
     }
 
@@ -257,6 +262,9 @@ impl<'a> Reader<'a> {
 
     fn fault<T>(&mut self, key: &str, problem: impl Into<String>) -> Option<T> {
         let (_, origin) = self.layers.text(key);
+        if self.faults.iter().any(|fault| fault.key == key) {
+            return None;
+        }
         self.faults.push(Fault { key: key.into(), origin, problem: problem.into() });
         None
     }
