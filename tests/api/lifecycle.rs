@@ -1,5 +1,7 @@
 //! Starting, stopping, and what survives. (N8, Q4; attack group N)
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use support::forge::now;
@@ -10,6 +12,11 @@ use support::server::{SECRET, refuse_to_start};
 use support::{Server, User};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+/// A test fails, rather than hangs.
+async fn within_patience<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_mins(1), future).await.unwrap()
+}
 
 /// N8, C256, C258: without a usable secret there is no server, and the message says what to do.
 #[test]
@@ -86,7 +93,7 @@ async fn a_request_under_way_is_answered_before_it_stops() {
     Scrape::until(&server, |scrape| scrape.count("taskbridge_http_requests_in_flight") == 1).await;
     server.terminate();
     // Nobody else is let in.
-    while TcpStream::connect(&server.address).await.is_ok() {}
+    within_patience(async { while TcpStream::connect(&server.address).await.is_ok() {} }).await;
     slow.write_all(rest.as_bytes()).await.unwrap();
     let mut answer = String::new();
     slow.read_to_string(&mut answer).await.unwrap();
@@ -107,7 +114,7 @@ async fn it_is_not_ready_before_it_stops_and_serves_until_then() {
     let status = async |path: &str| ann.anonymous(Method::GET, path).send().await.unwrap().status();
     assert_eq!(status("/health/ready").await, StatusCode::OK);
     server.terminate();
-    while status("/health/ready").await != StatusCode::SERVICE_UNAVAILABLE {}
+    within_patience(async { while status("/health/ready").await != StatusCode::SERVICE_UNAVAILABLE {} }).await;
     assert_eq!(status("/health/live").await, StatusCode::OK);
 
     // Writers, until there is nobody to write to.
@@ -127,7 +134,7 @@ async fn it_is_not_ready_before_it_stops_and_serves_until_then() {
             }
         }
     };
-    let acknowledged = futures_util::future::join_all((0..4).map(write)).await.concat();
+    let acknowledged = within_patience(futures_util::future::join_all((0..4).map(write))).await.concat();
     assert!(acknowledged.len() >= 25);
     assert_eq!(server.wait().code(), Some(0));
     let server = server.again();
