@@ -45,6 +45,7 @@ fn each_layer_depends_on_what_it_may_and_on_nothing_else() {
                 "futures-core",
                 "hmac",
                 "percent-encoding",
+                "prometheus-client",
                 "serde",
                 "serde_json",
                 "sha2",

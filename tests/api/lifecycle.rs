@@ -1,7 +1,22 @@
-//! Starting, stopping, and what survives. (N8, Q4, C256, C258, C260, C261, C264, C270)
+//! Starting, stopping, and what survives. (N8, Q4; attack group N)
 
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use support::forge::now;
+use support::metrics::Scrape;
+use support::postgres::{fresh_database, psql};
+use support::raw::{request, send};
 use support::server::{SECRET, refuse_to_start};
 use support::{Server, User};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A test fails, rather than hangs.
+async fn within_patience<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_mins(1), future).await.unwrap()
+}
 
 /// N8, C256, C258: without a usable secret there is no server, and the message says what to do.
 #[test]
@@ -49,7 +64,7 @@ fn a_database_that_cannot_be_opened_is_a_clear_error() {
     assert!(message.contains("database"), "{message}");
 }
 
-/// C260, C261: idle connections do not hold it up.
+/// C261: idle connections do not hold it up.
 #[tokio::test]
 async fn it_stops_in_order_when_told_to() {
     let mut server = Server::start();
@@ -58,6 +73,108 @@ async fn it_stops_in_order_when_told_to() {
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
     assert!(server.log.lock().unwrap().last().unwrap().contains("stopped"));
+}
+
+/// C260: a request that is under way is finished, and then its connection.
+#[tokio::test]
+async fn a_request_under_way_is_answered_before_it_stops() {
+    let mut server = Server::start_with(&[("TASKBRIDGE__METRICS__ADDRESS", "127.0.0.1:0")]);
+    let ann = User::sign_up(&server, "ann").await;
+    let body = json!({ "title": "slow" }).to_string();
+    let (half, rest) = body.split_at(5);
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{half}",
+        ann.tasks(""),
+        ann.token,
+        body.len()
+    );
+    let mut slow = TcpStream::connect(&server.address).await.unwrap();
+    slow.write_all(head.as_bytes()).await.unwrap();
+    Scrape::until(&server, |scrape| scrape.count("taskbridge_http_requests_in_flight") == 1).await;
+    server.terminate();
+    // Nobody else is let in.
+    within_patience(async { while TcpStream::connect(&server.address).await.is_ok() {} }).await;
+    slow.write_all(rest.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 ") && answer.contains("\"title\":\"slow\""), "{answer}");
+    assert_eq!(server.wait().code(), Some(0));
+    let server = server.again();
+    let token = support::Forge::of(&server).token(&ann.id);
+    let list = reqwest::Client::new().get(server.url(&ann.tasks(""))).bearer_auth(token).send().await.unwrap();
+    assert_eq!(list.json::<Value>().await.unwrap()[0]["title"], "slow");
+}
+
+/// C262: a balancer is told first, and served until it has heard; a second signal cuts that short. Nothing that was
+/// acknowledged meanwhile is lost.
+#[tokio::test]
+async fn it_is_not_ready_before_it_stops_and_serves_until_then() {
+    let mut server = Server::start_with(&[("TASKBRIDGE__SERVER__DRAIN_SECONDS", "600")]);
+    let ann = User::sign_up(&server, "ann").await;
+    let status = async |path: &str| ann.anonymous(Method::GET, path).send().await.unwrap().status();
+    assert_eq!(status("/health/ready").await, StatusCode::OK);
+    server.terminate();
+    within_patience(async { while status("/health/ready").await != StatusCode::SERVICE_UNAVAILABLE {} }).await;
+    assert_eq!(status("/health/live").await, StatusCode::OK);
+
+    // Writers, until there is nobody to write to.
+    let write = async |writer: usize| {
+        let http = reqwest::Client::new();
+        let mut acknowledged = Vec::new();
+        loop {
+            let title = format!("{writer}: {}", acknowledged.len());
+            let add = http.post(server.url(&ann.tasks(""))).bearer_auth(&ann.token).json(&json!({ "title": title }));
+            match add.send().await {
+                Ok(response) if response.status() == StatusCode::CREATED => acknowledged.push(title),
+                Ok(response) => panic!("{}", response.status()),
+                Err(_gone) => return acknowledged,
+            }
+            if acknowledged.len() == 25 {
+                server.terminate();
+            }
+        }
+    };
+    let acknowledged = within_patience(futures_util::future::join_all((0..4).map(write))).await.concat();
+    assert!(acknowledged.len() >= 25);
+    assert_eq!(server.wait().code(), Some(0));
+    let server = server.again();
+    let token = support::Forge::of(&server).token(&ann.id);
+    let list = reqwest::Client::new().get(server.url(&format!("{}?limit=1000", ann.tasks("")))).bearer_auth(token);
+    let list: Vec<Value> = list.send().await.unwrap().json().await.unwrap();
+    let missing: Vec<_> =
+        acknowledged.iter().filter(|title| !list.iter().any(|task| task["title"] == **title)).collect();
+    assert!(missing.is_empty(), "acknowledged and lost: {missing:?}");
+}
+
+/// C268: the process lives in one time zone, the database in another, and nobody sees it.
+#[tokio::test]
+async fn time_zones_change_no_time() {
+    let url = fresh_database();
+    let name = url.rsplit_once('/').unwrap().1;
+    psql(&url, &format!("alter database {name} set timezone to 'Pacific/Auckland'"));
+    for database in ["sqlite://tasks.db", &url] {
+        let before = now();
+        // 14 hours ahead, in the form that needs no list of zones.
+        let mut server = Server::start_with(&[("DATABASE_URL", database), ("TZ", "<+14>-14")]);
+        let ann = User::sign_up(&server, "ann").await;
+        let added = ann.add(json!({ "title": "x" })).await;
+        assert_eq!(ann.list().await, json!([added]));
+        let log = server.log.lock().unwrap().last().unwrap().clone();
+        let log: Value = serde_json::from_str(&log).unwrap();
+        for time in [&added["created_at"], &added["updated_at"], &log["timestamp"]] {
+            let time = time.as_str().unwrap();
+            let (_, seconds) = time.split_once('T').unwrap();
+            let [hours, minutes] = [0, 3].map(|start| seconds[start..start + 2].parse::<u64>().unwrap());
+            let minutes_of_day = hours * 60 + minutes;
+            let expected = [before / 60 % 1440, now() / 60 % 1440];
+            assert!(time.ends_with('Z') && expected.contains(&minutes_of_day), "{time} {expected:?}");
+        }
+        // Neither a token nor a session is over before its time, or has not begun.
+        server.kill();
+        let server = server.again();
+        let token = reqwest::Client::new().get(server.url("/api/auth/token")).header("cookie", &ann.cookie);
+        assert_eq!(token.send().await.unwrap().status(), StatusCode::OK);
+    }
 }
 
 /// Q4: what was acknowledged is there after a crash, tokens and sessions included.
@@ -73,4 +190,46 @@ async fn acknowledged_writes_survive_a_crash() {
     let token: serde_json::Value = token.json().await.unwrap();
     let list = http.get(server.url(&ann.tasks(""))).bearer_auth(token["token"].as_str().unwrap()).send().await.unwrap();
     assert_eq!(list.json::<serde_json::Value>().await.unwrap(), serde_json::json!([added]));
+}
+
+/// C265: with as many connections open as the system allows, those that are there are served, and others later.
+#[tokio::test]
+async fn the_limit_of_open_files_is_survived() {
+    let server = Server::start_with_few_files(60);
+    let ann = User::sign_up(&server, "ann").await;
+    ann.list().await;
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        idle.push(TcpStream::connect(&server.address).await.unwrap());
+    }
+    // The client has kept its connection from before; another has to wait until some go.
+    let ready = request("GET /health/ready HTTP/1.1", &[], b"");
+    let late = send(&server, &ready);
+    let early = async {
+        assert_eq!(ann.anonymous(Method::GET, "/health/live").send().await.unwrap().status(), StatusCode::OK);
+        drop(idle);
+    };
+    let (late, ()) = futures_util::future::join(late, early).await;
+    assert_eq!(late.status, 200);
+    assert_eq!(ann.list().await, json!([]));
+    User::sign_up(&server, "bob").await.add(json!({ "title": "x" })).await;
+    let log = server.log.lock().unwrap().join("\n");
+    assert!(log.contains("Too many open files"), "the limit was not reached");
+}
+
+/// C266: 64 sign-ins at once take no more memory than a small container has.
+#[tokio::test]
+async fn a_storm_of_sign_ins_stays_small() {
+    let server = Server::start();
+    let ann = User::sign_up(&server, "ann").await;
+    let sign_in = || {
+        let credentials = json!({ "email": ann.email, "password": support::user::PASSWORD });
+        ann.anonymous(Method::POST, "/api/auth/sign-in/email").json(&credentials).send()
+    };
+    let answers = futures_util::future::join_all((0..64).map(|_| sign_in())).await;
+    let statuses: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().status().as_u16()).collect();
+    assert!(statuses.contains(&200) && statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+    let peak = server.peak_memory();
+    println!("64 sign-ins at once: peak memory {} MiB", peak / 1024);
+    assert!(peak < 128 * 1024, "{peak} KiB");
 }

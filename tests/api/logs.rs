@@ -1,55 +1,308 @@
-//! What is logged, and what never is. (Q7, C270, C272)
+//! What is logged and what never is, and what answers never tell. (Q7, P8; attack group O)
+
+use std::collections::BTreeMap;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use support::postgres::DATABASE_PASSWORD;
-use support::server::SECRET;
-use support::user::PASSWORD;
+use support::postgres::{Cluster, fresh_database, psql};
+use support::raw::{Answer, request, send};
+use support::user::{PASSWORD, task_routes};
 use support::{Server, User};
 
-/// A run with everything in it that must not be logged, at the level at which everything is.
+use crate::everything::Everything;
+
+/// So that a session ends while the tests run.
+const SHORT: (&str, &str) = ("TASKBRIDGE__SESSION__UNREMEMBERED_LIFETIME_SECONDS", "1");
+
+/// One line of log.
+struct Line {
+    request_id: Option<String>,
+    message: String,
+    /// As text, by name.
+    fields: BTreeMap<String, String>,
+}
+
+/// The lines of a log in JSON, each with a time.
+fn json_lines(log: &str) -> Vec<Line> {
+    let line = |line: &str| {
+        let mut line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+        assert_time(line["timestamp"].as_str().unwrap());
+        let request_id = line["span"]["request_id"].as_str().map(str::to_owned);
+        let Value::Object(fields) = line["fields"].take() else { panic!("{line}") };
+        let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let fields: BTreeMap<_, _> = fields.into_iter().map(|(name, value)| (name, text(value))).collect();
+        Line { request_id, message: fields["message"].clone(), fields }
+    };
+    log.lines().map(line).collect()
+}
+
+/// The lines of a log for people; each begins with a time, so nobody has broken one in two.
+fn text_lines(log: &str) -> Vec<Line> {
+    let line = |line: &str| {
+        assert!(!line.contains('\u{1b}'), "{line}");
+        let (time, rest) = line.split_once(' ').unwrap();
+        assert_time(time);
+        let id = rest.split_once("request{request_id=\"").map(|(_, rest)| rest.split_once("\"}").unwrap().0.to_owned());
+        let (_, event) = rest.split_once(": ").unwrap();
+        let event = if id.is_some() { event.split_once(": ").unwrap().1 } else { event };
+        let message =
+            event.split_once(' ').filter(|(_, rest)| rest.contains('=')).map_or(event, |(message, _)| message);
+        let pairs = event.split(' ').filter_map(|pair| pair.split_once('='));
+        let fields = pairs.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())).collect();
+        Line { request_id: id, message: message.to_owned(), fields }
+    };
+    log.lines().map(line).collect()
+}
+
+/// C276: RFC 3339, in UTC.
+fn assert_time(text: &str) {
+    let pattern = "dddd-dd-ddTdd:dd:dd.";
+    let (start, fraction) = text.split_at(pattern.len());
+    let fits = start
+        .bytes()
+        .zip(pattern.bytes())
+        .all(|(byte, of)| if of == b'd' { byte.is_ascii_digit() } else { byte == of });
+    let digits = fraction.strip_suffix('Z').unwrap_or_else(|| panic!("{text}"));
+    assert!(fits && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()), "{text}");
+}
+
+fn whole_log(server: &mut Server) -> String {
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+    server.log.lock().unwrap().join("\n")
+}
+
+/// Q7, C270, C272: at the level at which everything is logged, in both forms, whatever is sent. And what must be there
+/// is: each answer has its one line.
 #[tokio::test]
 async fn no_secret_is_logged_at_any_level() {
-    let mut server = Server::start_with(&[("RUST_LOG", "trace")]);
-    let ann = User::sign_up(&server, "ann").await;
-    let wrong = "wrong password 1234";
-    for password in [PASSWORD, wrong] {
-        let sign_in = ann.anonymous(Method::POST, "/api/auth/sign-in/email");
-        sign_in.json(&json!({ "email": ann.email, "password": password })).send().await.unwrap();
+    for (format, lines) in [("text", text_lines as fn(&str) -> Vec<Line>), ("json", json_lines)] {
+        let mut server = Server::start_with(&[("RUST_LOG", "trace"), ("TASKBRIDGE__LOG__FORMAT", format), SHORT]);
+        let run = Everything::run(&server).await;
+        assert!(run.leak("x mail-canary-1@example.test").is_some() && run.leak(PASSWORD).is_none());
+        let log = whole_log(&mut server);
+        assert_eq!(run.leak(&log), None, "{format}");
+        assert!(log.contains("TRACE"), "this is not the whole log");
+
+        let mut by_id: BTreeMap<String, Vec<Line>> = BTreeMap::new();
+        for line in lines(&log).into_iter().filter(|line| line.message == "request") {
+            by_id.entry(line.request_id.clone().unwrap()).or_default().push(line);
+        }
+        assert!(run.answers.len() > 300, "this is not the whole run");
+        let mut with_user = 0;
+        for (asked, answer) in &run.answers {
+            let id = answer.header("x-request-id").unwrap_or_else(|| panic!("{asked}: {answer:?}"));
+            let [line] = by_id[id].as_slice() else { panic!("{asked}: {id}") };
+            assert_eq!(line.fields["status"], answer.status.to_string(), "{asked}");
+            let method = asked.split(' ').next().unwrap();
+            let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].contains(&method);
+            assert_eq!(line.fields["method"], if known { method } else { "other" });
+            line.fields["microseconds"].parse::<u64>().unwrap();
+            if asked.contains("/tasks") && answer.status < 300 && asked.contains(&run.user_id) {
+                assert_eq!(line.fields["route"].split('/').nth(2), Some("{user_id}"), "{asked}");
+                assert_eq!(line.fields["user_id"], run.user_id, "{asked}");
+                with_user += 1;
+            }
+        }
+        assert!(with_user > 10, "{with_user}");
     }
-    let duplicate = ann.anonymous(Method::POST, "/api/auth/sign-up/email");
-    duplicate.json(&json!({ "name": "ann", "email": ann.email, "password": PASSWORD })).send().await.unwrap();
-    ann.anonymous(Method::GET, "/api/auth/token").header("cookie", &ann.cookie).send().await.unwrap();
-    ann.anonymous(Method::GET, "/api/auth/token").bearer_auth(&ann.session).send().await.unwrap();
-    ann.add(json!({ "title": "a private title", "description": "a private description" })).await;
-    ann.list().await;
-    ann.anonymous(Method::GET, &ann.tasks("")).bearer_auth(format!("{}x", ann.token)).send().await.unwrap();
-    ann.get(&format!("/api/somebody/tasks?token={}", ann.token)).await;
+}
+
+/// What would tell somebody how this is built.
+const INTERNALS: [&str; 34] = [
+    "select ",
+    "insert into",
+    "update \"",
+    "delete from",
+    "returning",
+    "sql",
+    "postgres",
+    "database",
+    "relation",
+    "constraint",
+    "column \"",
+    "duplicate key",
+    "table",
+    "\"user\".",
+    "verification",
+    "ratelimit",
+    "jwks",
+    "sea_orm",
+    "seaorm",
+    "sea-orm",
+    "actix",
+    "tokio",
+    "serde",
+    "bcrypt",
+    "jsonwebtoken",
+    "taskbridge",
+    "crates/",
+    ".rs",
+    ".toml",
+    "/home",
+    "/usr",
+    "panic",
+    "backtrace",
+    "thread '",
+];
+
+fn assert_tells_nothing(asked: &str, answer: &Answer) {
+    if answer.status >= 400 {
+        let body = answer.body.to_lowercase();
+        let told: Vec<_> = INTERNALS.iter().filter(|word| body.contains(**word)).collect();
+        assert!(told.is_empty(), "{asked}: {told:?} in {}", answer.body);
+    }
+}
+
+/// C269: of the whole run.
+#[tokio::test]
+async fn no_error_tells_how_this_is_built() {
+    let server = Server::start_with(&[SHORT]);
+    let run = Everything::run(&server).await;
+    let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
+    for (asked, answer) in &run.answers {
+        assert_tells_nothing(asked, answer);
+        *statuses.entry(answer.status).or_default() += 1;
+    }
+    for expected in [200, 201, 204, 400, 401, 403, 404, 405, 413, 415, 422] {
+        assert!(statuses.contains_key(&expected), "{expected}: {statuses:?}");
+    }
+    assert!(statuses.keys().all(|status| *status < 500), "{statuses:?}");
+}
+
+/// C269, C272: a database that refuses, breaks and goes away: 500 or 503 for everybody who needs it, the reason in the
+/// log, and neither of them with a value, an address or a password.
+#[tokio::test(flavor = "multi_thread")]
+async fn database_errors_are_logged_without_values_and_not_told() {
+    let mut cluster = Cluster::start();
+    let url = cluster.url();
+    let mut server = Server::start_with(&[("DATABASE_URL", &url), ("RUST_LOG", "trace")]);
+    let ann = User::sign_up(&server, "ann-canary").await;
+    ann.add(json!({ "title": "before" })).await;
+    let title = "a private title";
+    let ask = async || {
+        let mut answers = Vec::new();
+        let authorization = format!("Authorization: Bearer {}", ann.token);
+        for (method, rest, _) in task_routes("1") {
+            let body = json!({ "title": title, "description": "a private description" }).to_string();
+            let line = format!("{method} {} HTTP/1.1", ann.tasks(&rest));
+            let body = if method == "GET" { "" } else { &body };
+            answers.push(
+                send(&server, &request(&line, &[&authorization, "Content-Type: application/json"], body.as_bytes()))
+                    .await,
+            );
+        }
+        for path in ["/api/auth/sign-in/email", "/api/auth/sign-up/email"] {
+            let body = json!({ "name": "Ann", "email": ann.email, "password": PASSWORD }).to_string();
+            let line = format!("POST {path} HTTP/1.1");
+            answers.push(send(&server, &request(&line, &["Content-Type: application/json"], body.as_bytes())).await);
+        }
+        let cookie = format!("Cookie: {}", ann.cookie);
+        answers.push(send(&server, &request("GET /api/auth/token HTTP/1.1", &[&cookie], b"")).await);
+        for answer in &answers {
+            assert_tells_nothing(&answer.head, answer);
+            assert!(answer.header("x-request-id").is_some());
+        }
+        answers.iter().map(|answer| answer.status).collect::<Vec<_>>()
+    };
+    psql(&url, "alter table tasks add check (title <> 'a private title')");
+    let refused = ask().await;
+    assert!(refused.iter().filter(|status| **status == 500).count() >= 3, "{refused:?}");
+    psql(&url, "alter table tasks rename to gone; alter table \"user\" rename to nobody");
+    let broken = ask().await;
+    assert!(broken.iter().all(|status| *status == 500), "{broken:?}");
+    cluster.kill();
+    let away = ask().await;
+    assert!(away.iter().all(|status| *status == 503), "{away:?}");
+
     server.terminate();
     server.wait();
-
     let log = server.log.lock().unwrap().join("\n");
-    assert!(log.contains("/api/{user_id}/tasks") && log.contains("TRACE"), "this is not the whole log");
-    let cookie = ann.cookie.split_once('=').unwrap().1;
-    let signature = ann.token.rsplit_once('.').unwrap().1;
-    let secrets = [
-        SECRET,
-        PASSWORD,
-        wrong,
-        &ann.token,
-        signature,
-        &ann.session,
-        cookie,
-        &ann.email,
-        "$2b$",
-        "a private title",
-        "a private description",
-        DATABASE_PASSWORD,
-    ];
-    for secret in secrets {
-        let line = log.lines().find(|line| line.contains(secret));
-        assert_eq!(line, None, "logged {secret}");
+    for expected in ["violates check constraint", "does not exist", "TRACE"] {
+        assert!(log.contains(expected), "{expected}");
     }
+    let database = url.rsplit_once('/').unwrap().1;
+    for secret in [title, "a private description", "ann-canary", PASSWORD, &ann.token, &ann.cookie, &url, database] {
+        assert_eq!(log.lines().find(|line| line.contains(secret)), None, "{secret}");
+    }
+}
+
+/// C273: each with its time, from where, and whose; not with an address or a password.
+#[tokio::test]
+async fn sign_ins_are_logged() {
+    let mut server = Server::start();
+    let ann = User::sign_up(&server, "ann").await;
+    let sign_in = async |email: &str, password: &str| {
+        let request = ann.anonymous(Method::POST, "/api/auth/sign-in/email").header("x-request-id", "the-one");
+        request.json(&json!({ "email": email, "password": password })).send().await.unwrap().status()
+    };
+    assert_eq!(sign_in(&ann.email, PASSWORD).await, 200);
+    assert_eq!(sign_in(&ann.email, "wrong password").await, 401);
+    assert_eq!(sign_in("stranger@example.test", "wrong password").await, 401);
+    let log = whole_log(&mut server);
+    let lines = json_lines(&log);
+    let of = |message: &str| {
+        let found = lines.iter().filter(|line| line.message == message);
+        found.map(|line| (line.fields.get("user_id"), line.fields["client_ip"].as_str())).collect::<Vec<_>>()
+    };
+    assert_eq!(of("signed up"), [(Some(&ann.id), "127.0.0.1")]);
+    assert_eq!(of("signed in"), [(Some(&ann.id), "127.0.0.1")]);
+    assert_eq!(of("sign-in refused"), [(Some(&ann.id), "127.0.0.1"), (None, "127.0.0.1")]);
+    // Each beside the line of its request.
+    assert_eq!(lines.iter().filter(|line| line.request_id.as_deref() == Some("the-one")).count(), 6);
+    for secret in [ann.email.as_str(), "stranger", "wrong password", PASSWORD] {
+        assert!(!log.contains(secret), "{secret}");
+    }
+}
+
+/// C274: cut where it is kept; nobody minds it elsewhere.
+#[tokio::test]
+async fn a_header_as_long_as_a_book_is_cut_or_refused() {
+    let url = fresh_database();
+    let mut server = Server::start_with(&[("DATABASE_URL", &url)]);
+    let ann = User::sign_up(&server, "ann").await;
+    let long = "x".repeat(60_000);
+    let sign_in = ann.anonymous(Method::POST, "/api/auth/sign-in/email").header("user-agent", format!("canary {long}"));
+    let signed_in = sign_in.json(&json!({ "email": ann.email, "password": PASSWORD })).send().await.unwrap();
+    assert_eq!(signed_in.status(), 200);
+    let kept = "select length(\"userAgent\") from session where \"userAgent\" like 'canary%'";
+    assert_eq!(psql(&url, kept), "1024");
+    for name in ["user-agent", "x-request-id", "content-type", "cookie", "origin"] {
+        for path in [ann.tasks(""), "/api/auth/sign-in/email".into(), "/health/ready".into()] {
+            let asked = ann.request(Method::POST, &path).header(name, &long).body("{}").send().await.unwrap();
+            assert!(asked.status().as_u16() < 500, "{name} {path}: {}", asked.status());
+        }
+    }
+    let longest = whole_log(&mut server).lines().map(str::len).max();
+    assert!(longest < Some(1000), "{longest:?}");
+}
+
+/// C276: times as RFC 3339 has them, in UTC, and no number but a task's id.
+#[tokio::test]
+async fn answers_hold_times_in_utc_and_no_internal_numbers() {
+    let server = Server::start_with(&[SHORT]);
+    let run = Everything::run(&server).await;
+    let (mut times, mut numbers) = (0, 0);
+    for (asked, answer) in run.answers.iter().filter(|(_, answer)| answer.status < 300) {
+        let mut open: Vec<(String, Value)> =
+            serde_json::from_str(&answer.body).map(|body| (String::new(), body)).into_iter().collect();
+        while let Some((key, value)) = open.pop() {
+            match value {
+                Value::Object(fields) => open.extend(fields),
+                Value::Array(list) => open.extend(list.into_iter().map(|value| (key.clone(), value))),
+                Value::Number(_) => {
+                    assert!(key == "id" && asked.contains("/tasks"), "{key}: {asked}");
+                    numbers += 1;
+                }
+                Value::String(text) if key.ends_with("_at") || key.ends_with("At") => {
+                    assert_time(&text);
+                    times += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(times > 20 && numbers > 10, "{times} {numbers}");
 }
 
 /// One line for each request: what it was, how it ended, whose it was, and for an error why.

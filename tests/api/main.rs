@@ -3,9 +3,13 @@
 
 mod body_attacks;
 mod commands;
+mod config;
+mod everything;
 mod isolation_attacks;
 mod lifecycle;
 mod lists;
 mod logs;
+mod metrics;
+mod request_ids;
 mod token_attacks;
 mod transport_attacks;

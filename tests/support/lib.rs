@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "for tests only")]
 
 pub mod forge;
+pub mod metrics;
 pub mod postgres;
 pub mod proxy;
 pub mod raw;

@@ -38,12 +38,15 @@ impl Answer {
     }
 }
 
-/// What does not differ between two answers given at different times: the head, its lines in order, without `Date`,
-/// and the body.
+/// What does not differ between two answers given at different times: the head, its lines in order, without `Date` and
+/// `X-Request-Id`, and the body.
 #[must_use]
 pub fn timeless(answer: &Answer) -> (Vec<&str>, &str) {
-    let is_date = |line: &str| line.split_once(':').is_some_and(|(name, _)| name.eq_ignore_ascii_case("date"));
-    let mut head: Vec<_> = answer.head.lines().filter(|line| !is_date(line)).collect();
+    let differs = |line: &&str| {
+        let is = |name: &str| ["date", "x-request-id"].iter().any(|differing| name.eq_ignore_ascii_case(differing));
+        line.split_once(':').is_some_and(|(name, _)| is(name))
+    };
+    let mut head: Vec<_> = answer.head.lines().filter(|line| !differs(line)).collect();
     head.sort_unstable();
     (head, &answer.body)
 }

@@ -27,12 +27,14 @@ pub struct Server {
     pub address: String,
     /// Issuer and audience of its tokens.
     pub origin: String,
+    /// Where it shows its metrics, if it does.
+    pub metrics: Option<String>,
     /// Everything it has written to standard error so far, line by line.
     pub log: Arc<Mutex<Vec<String>>>,
     folder: Arc<TempDir>,
     variables: Vec<(String, String)>,
     /// Disconnected once standard error is closed, which is when the process ends.
-    lines: Mutex<Receiver<Value>>,
+    lines: Mutex<Receiver<String>>,
 }
 
 impl Server {
@@ -67,11 +69,21 @@ impl Server {
     /// Starts a server on SQLite that cannot make any file longer than this, as on a disk that is full.
     #[must_use]
     pub fn start_with_small_disk(kibibytes: u32) -> Self {
+        // In blocks of 512 bytes; ignored, the signal becomes an error of the write.
+        Self::start_limited("trap '' XFSZ; ulimit -f \"$1\"", kibibytes * 2)
+    }
+
+    /// Starts a server on SQLite that cannot have more files and connections open than this.
+    #[must_use]
+    pub fn start_with_few_files(files: u32) -> Self {
+        Self::start_limited("ulimit -n \"$1\"", files)
+    }
+
+    /// Starts a server on SQLite once this command of the shell has limited it to `$1`.
+    fn start_limited(limit: &str, to: u32) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let mut limited = Command::new("sh");
-        // In blocks of 512 bytes; ignored, the signal becomes an error of the write.
-        limited.args(["-c", "trap '' XFSZ; ulimit -f \"$1\"; exec \"$0\" serve"]);
-        limited.arg(binary()).arg((kibibytes * 2).to_string());
+        limited.arg("-c").arg(format!("{limit}; exec \"$0\" serve")).arg(binary()).arg(to.to_string());
         let command = with_environment(limited, folder.path(), &[]);
         Self::spawn(command, folder, Vec::new()).unwrap_or_else(|log| panic!("the server did not start: {log}"))
     }
@@ -85,10 +97,9 @@ impl Server {
             let _ = child.wait();
             return Err(log.lock().unwrap().join("\n"));
         };
-        let text = |field: &str| line["fields"][field].as_str().unwrap().to_owned();
-        let (address, origin) = (text("address"), text("origin"));
-        let base = format!("http://{address}");
-        Ok(Self { child, base, address, origin, log, folder, variables, lines: Mutex::new(lines) })
+        let (address, origin) = (field(&line, "address").unwrap(), field(&line, "origin").unwrap());
+        let (base, metrics) = (format!("http://{address}"), field(&line, "metrics"));
+        Ok(Self { child, base, address, origin, metrics, log, folder, variables, lines: Mutex::new(lines) })
     }
 
     /// The URL of a path.
@@ -101,6 +112,14 @@ impl Server {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The most memory it ever had in use, in KiB.
+    #[must_use]
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")).unwrap();
+        peak.trim().parse().unwrap()
     }
 
     /// Asks it to stop, as a process manager does, without waiting for it.
@@ -154,12 +173,19 @@ pub fn refuse_to_start(variables: &[(&str, &str)]) -> (ExitStatus, String) {
 /// standard error.
 #[must_use]
 pub fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (bool, String) {
+    let (code, text) = outcome(folder, arguments, variables);
+    (code == Some(0), text)
+}
+
+/// As [`run`], with the exit code; also for a `serve` that ends by itself.
+#[must_use]
+pub fn outcome(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
     let mut command = Command::new(binary());
     command.args(arguments);
     let output = with_environment(command, folder, &[]).envs(variables.iter().copied()).stdout(Stdio::piped()).output();
     let output = output.unwrap();
     let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
-    (output.status.success(), text)
+    (output.status.code(), text)
 }
 
 /// The database that servers are started with unless a test names one: SQLite in their folder (`None`), or what
@@ -198,18 +224,24 @@ fn with_environment(mut command: Command, folder: &Path, variables: &[(String, S
 }
 
 /// Keeps what the server logs, and sends the line that says it is ready.
-fn follow(stderr: ChildStderr, log: Arc<Mutex<Vec<String>>>) -> Receiver<Value> {
+fn follow(stderr: ChildStderr, log: Arc<Mutex<Vec<String>>>) -> Receiver<String> {
     let (ready, is_ready) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            let parsed: Value = serde_json::from_str(&line).unwrap_or_default();
-            log.lock().unwrap().push(line);
-            if parsed["fields"]["message"] == "ready" {
-                let _ = ready.send(parsed);
+            log.lock().unwrap().push(line.clone());
+            if line.contains(r#""message":"ready""#) || line.contains("taskbridge::serve: ready ") {
+                let _ = ready.send(line);
             }
         }
     });
     is_ready
+}
+
+/// A field of a line of log in either form, up to the next blank or quote.
+fn field(line: &str, name: &str) -> Option<String> {
+    let (text, json) = (format!(" {name}="), format!("\"{name}\":"));
+    let (_, value) = line.split_once(&text).or_else(|| line.split_once(&json))?;
+    value.trim_start_matches('"').split(['"', ' ']).next().map(str::to_owned)
 }
 
 /// The path of the binary, built if it is not up to date.

@@ -1,10 +1,12 @@
 //! Passwords by bcrypt.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use taskbridge_domain::password::{NewPassword, Password, PasswordHash};
 use taskbridge_domain::ports::{HashError, PasswordHasher};
 
-use crate::hashing::HashingThreads;
+use crate::hashing::{HashingLoad, HashingThreads};
 
 /// How a [`BcryptHasher`] works.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +34,12 @@ impl BcryptHasher {
     pub fn new(config: BcryptConfig) -> std::io::Result<Self> {
         let BcryptConfig { cost, threads, queue } = config;
         Ok(Self { threads: HashingThreads::start(threads, queue)?, cost, decoy: decoy(cost) })
+    }
+
+    /// How much there is to do, now and later.
+    #[must_use]
+    pub fn load(&self) -> Arc<HashingLoad> {
+        self.threads.load()
     }
 }
 

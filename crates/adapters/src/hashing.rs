@@ -1,6 +1,7 @@
 //! Threads for work that keeps a core busy for a large part of a second.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -10,10 +11,39 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// How much there is to hash.
+#[derive(Debug, Default)]
+pub struct HashingLoad {
+    waiting: AtomicUsize,
+    busy: AtomicUsize,
+    refused: AtomicU64,
+}
+
+impl HashingLoad {
+    /// How many passwords wait for a thread.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// How many threads are at work.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    /// How many passwords were turned away, since the start, because too many waited.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+}
+
 /// A fixed number of threads of the lowest priority, with a bounded queue before them. They end when this is
 /// dropped.
 pub(crate) struct HashingThreads {
     jobs: SyncSender<Job>,
+    load: Arc<HashingLoad>,
 }
 
 impl HashingThreads {
@@ -21,11 +51,16 @@ impl HashingThreads {
     pub(crate) fn start(threads: usize, queue: usize) -> std::io::Result<Self> {
         let (jobs, waiting) = sync_channel(queue);
         let waiting = Arc::new(Mutex::new(waiting));
+        let load = Arc::new(HashingLoad::default());
         for number in 0..threads {
-            let waiting = Arc::clone(&waiting);
-            thread::Builder::new().name(format!("hashing-{number}")).spawn(move || work(&waiting))?;
+            let (waiting, load) = (Arc::clone(&waiting), Arc::clone(&load));
+            thread::Builder::new().name(format!("hashing-{number}")).spawn(move || work(&waiting, &load))?;
         }
-        Ok(Self { jobs })
+        Ok(Self { jobs, load })
+    }
+
+    pub(crate) fn load(&self) -> Arc<HashingLoad> {
+        Arc::clone(&self.load)
     }
 
     /// The answer of `job`, run by one of the threads.
@@ -41,23 +76,32 @@ impl HashingThreads {
                 let _ = answer.send(job());
             }
         });
-        self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => HashError::Busy,
-            TrySendError::Disconnected(_) => HashError::Failed("no hashing thread is left".into()),
+        // Before it can be taken out.
+        self.load.waiting.fetch_add(1, Ordering::Relaxed);
+        self.jobs.try_send(job).map_err(|error| {
+            self.load.waiting.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(_) => {
+                    self.load.refused.fetch_add(1, Ordering::Relaxed);
+                    HashError::Busy
+                }
+                TrySendError::Disconnected(_) => HashError::Failed("no hashing thread is left".into()),
+            }
         })?;
         answered.await.map_err(|lost| HashError::Failed(Box::new(lost)))
     }
 }
 
-fn work(waiting: &Mutex<Receiver<Job>>) {
+fn work(waiting: &Mutex<Receiver<Job>>, load: &HashingLoad) {
     lower_priority();
     loop {
         let job = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match job {
-            // A job that panics loses its answer, not the thread.
-            Ok(job) => drop(catch_unwind(AssertUnwindSafe(job))),
-            Err(_closed) => return,
-        }
+        let Ok(job) = job else { return };
+        load.waiting.fetch_sub(1, Ordering::Relaxed);
+        load.busy.fetch_add(1, Ordering::Relaxed);
+        // A job that panics loses its answer, not the thread.
+        drop(catch_unwind(AssertUnwindSafe(job)));
+        load.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -98,10 +142,13 @@ mod tests {
         let mut waiting = Box::pin(threads.run(|| "waited"));
         assert!(futures_pending(&mut waiting).await);
         assert!(matches!(threads.run(|| "too many").await, Err(HashError::Busy)));
+        let load = threads.load();
+        assert_eq!((load.waiting(), load.busy(), load.refused()), (1, 1, 1));
         release.send(()).unwrap();
         running.await.unwrap().unwrap();
         assert_eq!(waiting.await.unwrap(), "waited");
-        assert_eq!(threads.run(|| "again").await.unwrap(), "again");
+        assert_eq!((load.waiting(), load.refused()), (0, 1));
+        assert_eq!(threads.run(move || load.busy()).await.unwrap(), 1);
     }
 
     #[tokio::test]

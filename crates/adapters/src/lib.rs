@@ -27,3 +27,5 @@ pub mod ids;
 pub mod jwt;
 pub mod memory;
 pub mod sea;
+
+pub use hashing::HashingLoad;

@@ -24,6 +24,9 @@ pub enum InvalidSecret {
     /// Fewer than [`SharedSecret::MIN_CHARS`].
     #[error("must have at least {} characters", SharedSecret::MIN_CHARS)]
     TooShort,
+    /// White space at an end: the line break of the file it was read from is not part of it on the other side.
+    #[error("must not begin or end with white space, such as the line break of a file")]
+    Blank,
     /// A known example, or one character over and over: everybody can guess it.
     #[error("is a known example; make a random one")]
     KnownExample,
@@ -43,7 +46,9 @@ impl SharedSecret {
     pub fn parse(text: &str) -> Result<Self, InvalidSecret> {
         let lower = text.to_lowercase();
         let first = text.chars().next();
-        if text.chars().count() < Self::MIN_CHARS {
+        if text.trim() != text {
+            Err(InvalidSecret::Blank)
+        } else if text.chars().count() < Self::MIN_CHARS {
             Err(InvalidSecret::TooShort)
         } else if PLACEHOLDERS.iter().any(|word| lower.contains(word)) || text.chars().all(|c| Some(c) == first) {
             Err(InvalidSecret::KnownExample)
@@ -78,6 +83,16 @@ mod tests {
         ] {
             assert_eq!(SharedSecret::parse(known).unwrap_err(), InvalidSecret::KnownExample, "{known}");
         }
+    }
+
+    /// C257: the other side may have trimmed it, and then nothing that one signs would be good for the other.
+    #[test]
+    fn white_space_around_it_is_refused() {
+        let secret = "vectors-secret-not-for-production-0123456789abcdef";
+        for text in [format!("{secret}\n"), format!("{secret}\r\n"), format!("{secret} "), format!(" {secret}")] {
+            assert_eq!(SharedSecret::parse(&text).unwrap_err(), InvalidSecret::Blank, "{text:?}");
+        }
+        assert!(SharedSecret::parse(&secret.replace('-', " ")).is_ok());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use prometheus_client::registry::Registry;
 use taskbridge_adapters::bcrypt::BcryptHasher;
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::ids::SecureIds;
@@ -11,15 +12,16 @@ use taskbridge_adapters::sea::{SeaIdentityRepo, SeaTaskRepo, Store};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::Clock;
 use taskbridge_domain::services::{AccountService, TaskService};
-use taskbridge_web::{BodyLimit, Docs, Services, SessionCookies};
+use taskbridge_web::{BodyLimit, Docs, HttpMetrics, Services, SessionCookies, Stopping};
 
-use crate::schema;
 use crate::settings::{AuthSettings, DatabaseSettings, Settings};
+use crate::{metrics, schema};
 
-/// The services, and the store below them, to be closed in the end.
+/// The services, the store below them, to be closed in the end, and what is measured of all.
 pub(crate) struct Composition {
     pub(crate) services: Services,
     pub(crate) store: Store,
+    pub(crate) registry: Registry,
 }
 
 /// Opens the store and sees to its schema.
@@ -46,7 +48,9 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
         expected: ExpectedClaims { issuer: origin.into(), audience: origin.into(), leeway: *jwt_leeway },
     };
     let issued = JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: *jwt_lifetime };
+    let http_metrics = Arc::new(HttpMetrics::default());
     let hasher = BcryptHasher::new(*passwords).context("cannot start the threads that hash passwords")?;
+    let registry = metrics::registry(clock.now(), &http_metrics, hasher.load(), store.clone());
     let cookies = SessionCookies::new(secret.clone(), origin.starts_with("https://"), accounts.session_lifetime);
 
     let docs = Docs::new(*docs, &cookies, &tasks.mount, tasks.compatibility)
@@ -69,6 +73,8 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
         tasks_mount: tasks.mount.clone(),
         compatibility: tasks.compatibility,
         docs,
+        stopping: Stopping::default(),
+        metrics: http_metrics,
     };
-    Ok(Composition { services, store })
+    Ok(Composition { services, store, registry })
 }

@@ -29,8 +29,11 @@ pub(crate) type Environment = BTreeMap<String, String>;
 /// All layers, merged: values by dotted key. A value knows its origin.
 pub(crate) struct Layers {
     values: BTreeMap<String, Value>,
+    known: BTreeMap<String, Value>,
     /// Keys that are in some layer and not in the defaults, with their origin.
     pub(crate) unknown: Vec<(String, String)>,
+    /// Keys whose value is a list, with its origin: none wants one.
+    pub(crate) lists: Vec<(String, String)>,
 }
 
 impl Layers {
@@ -48,12 +51,22 @@ impl Layers {
         let merged = builder
             .add_source(Variables { place: ".env", variables: dot_env })
             .add_source(Variables { place: "the environment", variables: environment })
-            .build()?;
+            .build()
+            .map_err(without_lines)?;
         let known = flat(&defaults)?;
         let values = flat(&merged)?;
-        let unknown = values.iter().filter(|(key, _)| !known.contains_key(*key));
-        let unknown = unknown.map(|(key, value)| (key.clone(), origin(value))).collect();
-        Ok(Self { values, unknown })
+        let those = |wanted: &dyn Fn(&str, &Value) -> bool| {
+            let found = values.iter().filter(|(key, value)| wanted(key, value));
+            found.map(|(key, value)| (key.clone(), origin(value))).collect()
+        };
+        let unknown = those(&|key, _| !known.contains_key(key));
+        let lists = those(&|key, value| known.contains_key(key) && matches!(value.kind, ValueKind::Array(_)));
+        Ok(Self { values, known, unknown, lists })
+    }
+
+    /// All keys there are, in order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.known.keys().map(String::as_str)
     }
 
     /// The value of a key as text, and where it came from.
@@ -93,6 +106,17 @@ impl Source for Variables {
             Some((key, Value::new(Some(&origin), ValueKind::String(text.clone()))))
         });
         Ok(values.collect())
+    }
+}
+
+/// The parser shows the line that it does not understand, which may hold a secret; only its number is kept.
+fn without_lines(error: ConfigError) -> ConfigError {
+    match error {
+        ConfigError::FileParse { uri, cause } => {
+            let place = cause.to_string().lines().next().unwrap_or_default().to_owned();
+            ConfigError::Message(format!("{}: {place}", uri.unwrap_or_default()))
+        }
+        other => other,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod compose;
 mod layers;
+mod metrics;
 mod schema;
 mod serve;
 mod settings;
@@ -31,12 +32,21 @@ struct Cli {
 enum Command {
     /// Run the server.
     Serve,
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(Config),
     /// Bring the schema of the database up to date, take steps back, or show them.
     #[command(subcommand)]
     Migrate(Migrate),
     /// Look after tasks.
     #[command(subcommand)]
     Tasks(Tasks),
+}
+
+#[derive(Debug, Subcommand)]
+enum Config {
+    /// Show every setting as `serve` would read it, and where it came from, or all that is wrong. Secrets are not shown.
+    Check,
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,11 +84,17 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
-    let settings = Settings::load()?;
+    let (settings, list) = Settings::load()?;
     telemetry::start(&settings.log);
     actix_web::rt::System::new().block_on(async {
         match command {
             Command::Serve => serve::serve(settings).await,
+            Command::Config(Config::Check) => {
+                for setting in list {
+                    say(&setting.to_string());
+                }
+                Ok(())
+            }
             Command::Migrate(command) => migrate(command, &Store::open(&settings.database.store).await?).await,
             Command::Tasks(Tasks::Assign { user_id }) => {
                 let store = Store::open(&settings.database.store).await?;

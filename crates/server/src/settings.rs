@@ -1,8 +1,9 @@
 //! The settings, typed and checked. All faults are told at once, each with its key and where the value came from;
 //! secrets and URLs with passwords are never shown.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -37,7 +38,11 @@ pub(crate) struct ServerSettings {
     pub(crate) port: u16,
     pub(crate) workers: usize,
     pub(crate) body_limit: usize,
+    /// How long requests are taken after the signal to stop.
+    pub(crate) drain: Duration,
     pub(crate) shutdown: Duration,
+    /// Where metrics are shown, if anywhere.
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 /// What is logged, and how.
@@ -87,6 +92,22 @@ pub(crate) enum Origin {
     Local,
 }
 
+/// One key, for whoever asks what is set.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    pub(crate) key: String,
+    /// Never a secret.
+    pub(crate) value: String,
+    pub(crate) origin: String,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, value, origin } = self;
+        write!(f, "{:<48} # {origin}", format!("{key} = {value}"))
+    }
+}
+
 /// One thing that is wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -119,24 +140,24 @@ impl fmt::Display for Faults<'_> {
 }
 
 impl Settings {
-    /// The settings of this process: from its environment and the folder it was started in.
+    /// The settings of this process, from its environment and the folder it was started in, and a list of them.
     ///
     /// # Errors
     /// [`SettingsError`] with every fault there is.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
-    pub(crate) fn load() -> Result<Self, SettingsError> {
+    pub(crate) fn load() -> Result<(Self, Vec<Setting>), SettingsError> {
         // Names and values that are no UTF-8 are none of ours.
         let environment =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Self::read(Path::new("."), environment.collect())
     }
 
-    fn read(folder: &Path, environment: Environment) -> Result<Self, SettingsError> {
+    fn read(folder: &Path, environment: Environment) -> Result<(Self, Vec<Setting>), SettingsError> {
         let layers = Layers::read(folder, environment)?;
         let mut reader = Reader::new(&layers);
         let settings = reader.settings();
         match settings {
-            Some(settings) if reader.faults.is_empty() => Ok(settings),
+            Some(settings) if reader.faults.is_empty() => Ok((settings, reader.list())),
             _ => Err(SettingsError::Invalid(reader.faults)),
         }
     }
@@ -146,6 +167,8 @@ impl Settings {
 struct Reader<'a> {
     layers: &'a Layers,
     faults: Vec<Fault>,
+    /// Values as they may be shown, by key; all others are secret.
+    shown: BTreeMap<String, String>,
 }
 
 impl<'a> Reader<'a> {
@@ -153,9 +176,32 @@ impl<'a> Reader<'a> {
         let unknown = |(key, origin): &(String, String)| Fault {
             key: key.clone(),
             origin: origin.clone(),
-            problem: "unknown key; config/default.toml lists all there are".into(),
+            problem: match nearest(key, layers.keys()) {
+                Some(known) => format!("unknown key; did you mean {known}?"),
+                None => "unknown key; config/default.toml lists all there are".into(),
+            },
         };
-        Self { layers, faults: layers.unknown.iter().map(unknown).collect() }
+        let list = |(key, origin): &(String, String)| Fault {
+            key: key.clone(),
+            origin: origin.clone(),
+            problem: "must be one value, not a list".into(),
+        };
+        let faults = layers.unknown.iter().map(unknown).chain(layers.lists.iter().map(list)).collect();
+        Self { layers, faults, shown: BTreeMap::new() }
+    }
+
+    /// Every key with its value and where it came from.
+    fn list(&self) -> Vec<Setting> {
+        let setting = |key: &str| {
+            let (text, origin) = self.layers.text(key);
+            let value = match self.shown.get(key) {
+                Some(shown) => shown.clone(),
+                None if text.is_empty() => String::new(),
+                None => format!("(set, {} characters)", text.chars().count()),
+            };
+            Setting { key: key.into(), value, origin }
+        };
+        self.layers.keys().map(setting).collect()
     }
 
     fn settings(&mut self) -> Option<Settings> {
@@ -164,7 +210,9 @@ impl<'a> Reader<'a> {
         let port = self.number("server.port", 0..=65535);
         let workers = self.number("server.workers", 0..=1024);
         let body_limit = self.number("server.body_limit", 1024..=16 * 1024 * 1024);
+        let drain = self.seconds("server.drain_seconds", 0..=600);
         let shutdown = self.seconds("server.shutdown_seconds", 0..=600);
+        let metrics = self.address("metrics.address");
         let filter = self.log_filter();
         let format = self.one_of("log.format", [("text", LogFormat::Text), ("json", LogFormat::Json)]);
         let openapi = self.switch("docs.openapi");
@@ -198,7 +246,9 @@ impl<'a> Reader<'a> {
                 port: port?,
                 workers: or_cores(workers?),
                 body_limit: body_limit?,
+                drain: drain?,
                 shutdown: shutdown?,
+                metrics,
             },
             log: LogSettings { filter: filter?, format: format? },
             docs: DocsConfig { openapi: openapi?, page: page? },
@@ -238,20 +288,31 @@ impl<'a> Reader<'a> {
 
     fn fault<T>(&mut self, key: &str, problem: impl Into<String>) -> Option<T> {
         let (_, origin) = self.layers.text(key);
+        if self.faults.iter().any(|fault| fault.key == key) {
+            return None;
+        }
         self.faults.push(Fault { key: key.into(), origin, problem: problem.into() });
         None
     }
 
+    /// A value that may hold a secret.
     fn text(&self, key: &str) -> String {
         self.layers.text(key).0
     }
 
+    /// A value that may be shown.
+    fn plain(&mut self, key: &str) -> String {
+        let text = self.text(key);
+        self.shown.insert(key.into(), text.clone());
+        text
+    }
+
     fn parsed<T: FromStr>(&mut self, key: &str, problem: &str) -> Option<T> {
-        self.text(key).parse().ok().or_else(|| self.fault(key, problem))
+        self.plain(key).parse().ok().or_else(|| self.fault(key, problem))
     }
 
     fn number<T: TryFrom<u64>>(&mut self, key: &str, range: std::ops::RangeInclusive<u64>) -> Option<T> {
-        let number = self.text(key).parse().ok().filter(|number| range.contains(number));
+        let number = self.plain(key).parse().ok().filter(|number| range.contains(number));
         let number = number.and_then(|number| T::try_from(number).ok());
         number.or_else(|| self.fault(key, format!("must be a number from {} to {}", range.start(), range.end())))
     }
@@ -261,7 +322,7 @@ impl<'a> Reader<'a> {
     }
 
     fn one_of<T: Copy, const N: usize>(&mut self, key: &str, choices: [(&str, T); N]) -> Option<T> {
-        let text = self.text(key);
+        let text = self.plain(key);
         let chosen = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
         chosen.or_else(|| {
             let names = choices.map(|(name, _)| name).join(", ");
@@ -270,7 +331,7 @@ impl<'a> Reader<'a> {
     }
 
     fn log_filter(&mut self) -> Option<String> {
-        let filter = self.text("log.filter");
+        let filter = self.plain("log.filter");
         match tracing_subscriber::EnvFilter::try_new(&filter) {
             Ok(_) => Some(filter),
             Err(_) => self.fault("log.filter", "must be a level (error, warn, info, debug, trace) or target=level, …"),
@@ -298,17 +359,27 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// `None` when the text is empty, and when it is wrong, which then is a fault.
+    fn address(&mut self, key: &str) -> Option<SocketAddr> {
+        let problem = "must be an IP address and a port, such as 127.0.0.1:9464";
+        if self.plain(key).is_empty() { None } else { self.parsed(key, problem) }
+    }
+
     fn database_url(&mut self) -> Option<DatabaseUrl> {
         let pooled = self.one_of("database.pooled", [("auto", None), ("on", Some(true)), ("off", Some(false))]);
         match self.text("database.url").parse::<DatabaseUrl>() {
-            Ok(url) => Some(pooled?.map_or(url.clone(), |pooled| url.with_pooler(pooled))),
+            Ok(url) => {
+                let url = pooled?.map_or(url.clone(), |pooled| url.with_pooler(pooled));
+                self.shown.insert("database.url".into(), url.to_string());
+                Some(url)
+            }
             Err(invalid) => self.fault("database.url", invalid.to_string()),
         }
     }
 
     fn origin(&mut self) -> Option<Origin> {
         const MODES: &str = "AUTH_MODE must be server (Taskbridge signs users in)";
-        let (mode, url) = (self.text("auth.mode"), self.text("auth.url"));
+        let (mode, url) = (self.plain("auth.mode"), self.text("auth.url"));
         match mode.as_str() {
             "server" => {}
             "" if url.is_empty() => {}
@@ -320,7 +391,11 @@ impl<'a> Reader<'a> {
         }
         let parsed = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         match parsed {
-            Some(url) => Some(Origin::Given(url.origin().ascii_serialization())),
+            Some(url) => {
+                let origin = url.origin().ascii_serialization();
+                self.shown.insert("auth.url".into(), origin.clone());
+                Some(Origin::Given(origin))
+            }
             None => self.fault("auth.url", "must be the http or https URL of the auth server, as browsers see it"),
         }
     }
@@ -334,6 +409,13 @@ impl<'a> Reader<'a> {
         SharedSecret::parse(&text)
             .map_or_else(|invalid| self.fault("auth.secret", format!("{invalid}; {MAKE_ONE}")), Some)
     }
+}
+
+/// The key that was probably meant.
+fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const CLOSE: f64 = 0.9;
+    let by_likeness = known.map(|known| (strsim::jaro_winkler(key, known), known)).filter(|(like, _)| *like > CLOSE);
+    by_likeness.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, known)| known)
 }
 
 /// Zero stands for one thread for each core.
@@ -363,7 +445,7 @@ mod tests {
     fn read_in(folder: &Path, variables: &[(&str, &str)]) -> Result<Settings, Vec<Fault>> {
         let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         match Settings::read(folder, environment.collect()) {
-            Ok(settings) => Ok(settings),
+            Ok((settings, _)) => Ok(settings),
             Err(SettingsError::Invalid(faults)) => Err(faults),
             Err(error) => panic!("{error}"),
         }
@@ -448,6 +530,7 @@ mod tests {
             ("BETTER_AUTH_SECRET", "short-secret-value", "auth.secret"),
             ("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890", "auth.secret"),
             ("BETTER_AUTH_SECRET", "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk", "auth.secret"),
+            ("BETTER_AUTH_SECRET", "settings-secret-not-for-production-0123456789\n", "auth.secret"),
             ("DATABASE_URL", "mysql://root:hunter2@localhost/db", "database.url"),
             ("PORT", "65536", "server.port"),
             ("PORT", "-1", "server.port"),
@@ -460,6 +543,8 @@ mod tests {
             ("TASKBRIDGE__SERVER__WORKERS", "many", "server.workers"),
             ("TASKBRIDGE__SERVER__BODY_LIMIT", "1", "server.body_limit"),
             ("TASKBRIDGE__SERVER__SHUTDOWN_SECONDS", "1.5", "server.shutdown_seconds"),
+            ("TASKBRIDGE__SERVER__DRAIN_SECONDS", "601", "server.drain_seconds"),
+            ("TASKBRIDGE__METRICS__ADDRESS", "localhost:9465", "metrics.address"),
             ("TASKBRIDGE__LOG__FORMAT", "xml", "log.format"),
             ("TASKBRIDGE__DOCS__OPENAPI", "maybe", "docs.openapi"),
             ("TASKBRIDGE__DOCS__PAGE", "maybe", "docs.page"),
@@ -516,6 +601,17 @@ mod tests {
         ] {
             assert!(message.contains(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn a_broken_profile_is_an_error_that_does_not_show_its_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("config")).unwrap();
+        std::fs::write(folder.path().join("config/staging.toml"), "[auth]\nsecret = hunter2\n").unwrap();
+        let environment = Environment::from([("TASKBRIDGE_PROFILE".into(), "staging".into())]);
+        let error = Settings::read(folder.path(), environment).unwrap_err().to_string();
+        assert!(error.contains("staging.toml") && error.contains("line 2"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 
     #[test]

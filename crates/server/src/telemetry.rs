@@ -7,11 +7,15 @@ use tracing_subscriber::fmt::fmt;
 
 use crate::settings::{LogFormat, LogSettings};
 
+/// Below errors this module repeats the headers that it cannot read.
+const QUIET: &str = "actix_http::h1::decoder=error";
+
 /// Starts logging. Statements and their values are not logged at any level: see the store.
 pub(crate) fn start(settings: &LogSettings) {
-    let builder = fmt().with_env_filter(EnvFilter::new(&settings.filter)).with_writer(io::stderr);
+    let filter = EnvFilter::new(format!("{},{QUIET}", settings.filter));
+    let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
     match settings.format {
         LogFormat::Text => builder.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init(),
-        LogFormat::Json => builder.json().init(),
+        LogFormat::Json => builder.json().with_span_list(false).init(),
     }
 }

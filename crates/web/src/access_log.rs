@@ -1,20 +1,28 @@
 //! One line of log for each request, and the one place where errors are logged.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::Write;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
+use tracing::Instrument;
 
 use crate::auth::AuthApiError;
 use crate::error::ApiError;
 use crate::guard::Caller;
+use crate::metrics::{HttpMetrics, InFlight};
+use crate::request_id::RequestId;
 
 /// Middleware (for `actix_web::middleware::from_fn`) that logs method, route, status, duration, the caller's id, and
 /// for an error its whole chain of causes. The route is the pattern: ids, queries, headers and bodies stay out.
+///
+/// The answer and every line that is logged on the way to it bear the request's id. So it goes outermost.
 ///
 /// # Errors
 /// Those of the service within, unchanged.
@@ -22,21 +30,53 @@ pub async fn access_log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let id = RequestId::of(request.headers());
+    // Of the highest level, so that it is there whenever anything is logged.
+    let span = tracing::error_span!("request", request_id = id.as_str());
+    let mut response = logged(request, next).instrument(span).await?;
+    id.write(response.headers_mut());
+    Ok(response)
+}
+
+async fn logged<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
-    let method = request.method().clone();
+    let in_flight = request.app_data::<Data<HttpMetrics>>().cloned().map(InFlight::begin);
+    let method = method_name(request.method());
     let response = next.call(request).await?;
-    let route = response.request().match_pattern();
-    let route = route.as_deref().unwrap_or("none");
+    let route = response.request().match_pattern().map_or(Cow::Borrowed("none"), Cow::Owned);
     let status = response.status();
-    let microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let caller = response.request().extensions().get::<Caller>().map(|caller| caller.0.to_string());
-    let cause = response.response().error().and_then(causes);
-    if status.is_server_error() {
-        tracing::error!(%method, route, status = status.as_u16(), microseconds, user_id = caller, cause, "request");
-    } else {
-        tracing::info!(%method, route, status = status.as_u16(), microseconds, user_id = caller, cause, "request");
+    let took = started.elapsed();
+    let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    {
+        let route = route.as_ref();
+        let extensions = response.request().extensions();
+        let user_id = extensions.get::<Caller>().map(|caller| caller.0.as_str());
+        let cause = response.response().error().and_then(causes);
+        if status.is_server_error() {
+            tracing::error!(method, route, status = status.as_u16(), microseconds, user_id, cause, "request");
+        } else {
+            tracing::info!(method, route, status = status.as_u16(), microseconds, user_id, cause, "request");
+        }
+    }
+    if let Some(in_flight) = in_flight {
+        in_flight.answered(method, route, status.as_u16(), took);
     }
     Ok(response)
+}
+
+/// One of the methods there are (RFC 9110, section 9, and RFC 5789); a client may make up others, as many and as long
+/// as it likes.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 /// The chain of an error of ours, from its sentence to its root.

@@ -1,6 +1,7 @@
 //! For load balancers: is the process alive, and does it make sense to send it requests?
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Resource, Responder};
@@ -11,8 +12,22 @@ use utoipa::{OpenApi, ToSchema};
 use crate::error::{ApiError, not_allowed};
 use crate::openapi::StoreErrors;
 
+/// Whether the server is about to stop. Cheap to clone: all clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Stopping(Arc<AtomicBool>);
+
+impl Stopping {
+    /// From now on the server is not ready.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// What readiness depends on.
-pub(crate) struct Readiness(pub(crate) Arc<dyn StoreProbe>);
+pub(crate) struct Readiness {
+    pub(crate) store: Arc<dyn StoreProbe>,
+    pub(crate) stopping: Stopping,
+}
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config
@@ -49,12 +64,15 @@ async fn live() -> impl Responder {
 
 /// Whether requests make sense.
 ///
-/// **Access:** everybody. 200 when the store answers, else 503.
+/// **Access:** everybody. 200 when the store answers and the server is not about to stop, else 503.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "ready", tag = "health",
     responses((status = 200, description = "The store answers.", body = Status), StoreErrors)
 )]
 async fn ready(readiness: Data<Readiness>) -> Result<HttpResponse, ApiError> {
-    readiness.0.probe().await?;
+    if readiness.stopping.0.load(Ordering::Relaxed) {
+        return Err(ApiError::Unavailable("the server is about to stop".into()));
+    }
+    readiness.store.probe().await?;
     Ok(HttpResponse::Ok().json(Status { status: "ok" }))
 }

@@ -51,7 +51,9 @@ mod dto;
 mod error;
 pub mod guard;
 mod health;
+mod metrics;
 mod openapi;
+mod request_id;
 mod tasks;
 
 use std::sync::Arc;
@@ -67,6 +69,8 @@ pub use auth::SessionCookies;
 pub use body::BodyLimit;
 pub use compatibility::Compatibility;
 pub use docs::{Docs, DocsConfig};
+pub use health::Stopping;
+pub use metrics::HttpMetrics;
 pub use tasks::TasksMount;
 
 /// Everything the API stands on. Cheap to clone: each worker has its own.
@@ -90,6 +94,10 @@ pub struct Services {
     pub compatibility: Compatibility,
     /// What tells people about all this.
     pub docs: Docs,
+    /// Whether the server is about to stop.
+    pub stopping: Stopping,
+    /// What is measured of requests.
+    pub metrics: Arc<HttpMetrics>,
 }
 
 /// Headers of every answer: browsers take each for what it says it is, and nothing else.
@@ -100,17 +108,29 @@ pub fn security_headers() -> DefaultHeaders {
 
 /// Mounts the API.
 pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
-    let Services { authenticator, tasks, accounts, cookies, store, body_limit, tasks_mount, compatibility, docs } =
-        services;
+    let Services {
+        authenticator,
+        tasks,
+        accounts,
+        cookies,
+        store,
+        body_limit,
+        tasks_mount,
+        compatibility,
+        docs,
+        stopping,
+        metrics,
+    } = services;
     move |config| {
         config
             .app_data(Data::from(authenticator))
             .app_data(Data::from(tasks))
             .app_data(Data::from(accounts))
             .app_data(Data::from(cookies))
-            .app_data(Data::new(health::Readiness(store)))
+            .app_data(Data::new(health::Readiness { store, stopping }))
             .app_data(body_limit)
             .app_data(Data::new(compatibility))
+            .app_data(Data::from(metrics))
             .service(auth::routes())
             .configure(|config| tasks_mount.routes(config))
             .configure(health::routes)

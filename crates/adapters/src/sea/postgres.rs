@@ -212,6 +212,11 @@ impl Postgres {
         lease.settle(result, false).await
     }
 
+    /// How many connections are open, and how many of them are idle.
+    pub(super) fn connections(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
+    }
+
     /// Closes all connections.
     pub(super) async fn close(&self) {
         self.pool.close().await;

@@ -111,6 +111,18 @@ impl Store {
         }
     }
 
+    /// How many connections are open, and how many of them nobody uses now.
+    #[must_use]
+    pub fn connections(&self) -> (u32, usize) {
+        match &self.0 {
+            Connection::Sqlite(connection) => {
+                let pool = connection.get_sqlite_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+            Connection::Postgres(postgres) => postgres.connections(),
+        }
+    }
+
     /// Closes all connections, after what they are doing.
     ///
     /// # Errors

@@ -70,6 +70,20 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// Where it is, for people; without user, password and parameters.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Sqlite(options) => write!(f, "sqlite://{}", options.get_filename().display()),
+            Kind::Postgres { options, pooled } => {
+                let (host, port, database) = (options.get_host(), options.get_port(), options.get_database());
+                let pooled = if *pooled { "pooled" } else { "not pooled" };
+                write!(f, "postgres://{host}:{port}/{}, {pooled}", database.unwrap_or_default())
+            }
+        }
+    }
+}
+
 impl FromStr for DatabaseUrl {
     type Err = InvalidDatabaseUrl;
 
@@ -86,7 +100,8 @@ impl FromStr for DatabaseUrl {
 }
 
 fn postgres(text: &str) -> Option<DatabaseUrl> {
-    let mut url = Url::parse(text).ok()?;
+    // An @ this far behind stands in a password that is not percent-encoded: its second half would be the database.
+    let mut url = Url::parse(text).ok().filter(|url| !url.path().contains('@'))?;
     let parameters: Vec<_> = url.query_pairs().into_owned().collect();
     // Neon names its poolers `<endpoint>-pooler.<region>…`; Prisma's URLs say `pgbouncer=true`.
     let by_host = url.host_str().and_then(|host| host.split('.').next()).is_some_and(|name| name.ends_with("-pooler"));
@@ -140,11 +155,21 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused_and_nothing_is_shown() {
-        for text in ["", "x", "mysql://root:hunter2@localhost/db", "postgres://ann:hunter2@:x/", "localhost:5432"] {
+        for text in [
+            "",
+            "x",
+            "mysql://root:hunter2@localhost/db",
+            "postgres://ann:hunter2@:x/",
+            "postgres://ann:1/hunter2@h/db",
+            "localhost:5432",
+        ] {
             assert!(parse(text).is_none(), "{text}");
         }
         let url = parse("postgres://ann:hunter2@localhost/db").unwrap();
         assert_eq!(format!("{url:?}"), "DatabaseUrl(postgres)");
+        assert_eq!(url.to_string(), "postgres://localhost:5432/db, not pooled");
+        assert_eq!(url.with_pooler(true).to_string(), "postgres://localhost:5432/db, pooled");
+        assert_eq!(parse("sqlite://./data/x.db?mode=rw").unwrap().to_string(), "sqlite://./data/x.db");
         assert!(!InvalidDatabaseUrl.to_string().contains("hunter2"));
     }
 }

@@ -77,9 +77,9 @@ pub enum SignUpError {
 /// Why nobody was signed in.
 #[derive(Debug, Error)]
 pub enum SignInError {
-    /// Address or password is wrong; which one is not told.
+    /// Address or password is wrong; which one is not told. Whose password it is not, for the log.
     #[error("wrong e-mail address or password")]
-    Refused,
+    Refused(Option<UserId>),
     /// See [`HashError`].
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -177,7 +177,10 @@ impl AccountService {
             None => (None, None),
         };
         let matches = self.hasher.verify(password, stored).await?;
-        let user = user.filter(|_| matches).ok_or(SignInError::Refused)?;
+        let user = match user {
+            Some(user) if matches => user,
+            other => return Err(SignInError::Refused(other.map(|user| user.id))),
+        };
         let session = self.new_session(&user, remember, client);
         self.identity.open_session(&session).await?;
         Ok(ActiveSession { session, user })
@@ -359,6 +362,7 @@ mod tests {
         ];
         for (credential, compared) in cases {
             let mut ports = Ports::new();
+            let known = credential.as_ref().map(|credential| credential.user.id.clone());
             ports.identity.expect_credential().return_once(move |_| Ok(credential));
             ports
                 .hasher
@@ -367,7 +371,7 @@ mod tests {
                 .withf(move |_, stored| stored.as_ref().map(PasswordHash::expose) == compared)
                 .return_once(|_, _| Ok(false));
             let refused = ports.service(POLICY).sign_in(sign_in("ann@example.test")).await;
-            assert!(matches!(refused, Err(SignInError::Refused)));
+            assert!(matches!(refused, Err(SignInError::Refused(user_id)) if user_id == known));
         }
     }
 
@@ -376,7 +380,7 @@ mod tests {
         let mut ports = Ports::new();
         ports.identity.expect_credential().return_once(|_| Ok(None));
         ports.hasher.expect_verify().return_once(|_, _| Ok(true));
-        assert!(matches!(ports.service(POLICY).sign_in(sign_in("a@b.co")).await, Err(SignInError::Refused)));
+        assert!(matches!(ports.service(POLICY).sign_in(sign_in("a@b.co")).await, Err(SignInError::Refused(None))));
     }
 
     #[tokio::test]

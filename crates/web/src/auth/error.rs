@@ -166,7 +166,7 @@ impl From<SignUpError> for AuthApiError {
 impl From<SignInError> for AuthApiError {
     fn from(error: SignInError) -> Self {
         match error {
-            SignInError::Refused => Self::InvalidCredentials,
+            SignInError::Refused(_) => Self::InvalidCredentials,
             SignInError::Hash(error) => error.into(),
             SignInError::Store(error) => error.into(),
         }

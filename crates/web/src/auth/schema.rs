@@ -14,6 +14,9 @@ use crate::body::{media_type, read};
 /// The text of a problem that Better Auth does not know: it lets a NUL through to the database.
 pub(super) const NUL: &str = "Invalid input: must not contain a NUL character";
 
+/// How much of a media type the message repeats, in characters: it also stands in the log.
+const MAX_SHOWN_CHARS: usize = 100;
+
 /// The body as JSON; `None` when there is none. As under Node, one without a media type counts as none.
 ///
 /// Errors: 413, 415, 400.
@@ -33,7 +36,8 @@ impl FromRequest for AuthBody {
             }
             if media_type != "application/json" {
                 let sent = request.headers().get(CONTENT_TYPE).and_then(|sent| sent.to_str().ok());
-                return Err(AuthApiError::MediaType(sent.unwrap_or_default().to_owned()));
+                let shown = sent.unwrap_or_default().chars().take(MAX_SHOWN_CHARS).collect();
+                return Err(AuthApiError::MediaType(shown));
             }
             let value = serde_json::from_slice(&body).map_err(|_position| AuthApiError::InvalidJson)?;
             Ok(Self(Some(value)))

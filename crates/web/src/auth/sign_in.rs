@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use taskbridge_domain::password::Password;
-use taskbridge_domain::services::{AccountService, SignIn};
-use taskbridge_domain::user::Email;
+use taskbridge_domain::services::{AccountService, SignIn, SignInError};
+use taskbridge_domain::user::{Email, UserId};
+use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 
 use super::cookies::SessionCookies;
 use super::error::AuthApiError;
 use super::schema::{AuthBody, Schema};
-use super::wire::{SignedInResponse, client, signed_in};
+use super::wire::{SignedInResponse, client, peer_ip, signed_in};
 use crate::dto::schema;
 use crate::openapi::auth_errors;
 
@@ -72,7 +73,13 @@ pub(super) async fn sign_in(
 ) -> Result<HttpResponse, AuthApiError> {
     let sign_in = parse(body, &request)?;
     let remember = sign_in.remember;
-    let session = accounts.sign_in(sign_in).await?;
+    let client_ip = peer_ip(&request).map(display);
+    let session = accounts.sign_in(sign_in).await.inspect_err(|error| {
+        if let SignInError::Refused(user_id) = error {
+            tracing::info!(user_id = user_id.as_ref().map(UserId::as_str), client_ip, "sign-in refused");
+        }
+    })?;
+    tracing::info!(user_id = session.user().id.as_str(), client_ip, "signed in");
     Ok(signed_in(&session, remember, Some(false), &accounts, &cookies).await)
 }
 

@@ -7,13 +7,14 @@ use actix_web::{HttpRequest, HttpResponse};
 use taskbridge_domain::password::NewPassword;
 use taskbridge_domain::services::{AccountService, SignUp};
 use taskbridge_domain::user::{Email, InvalidUserName, UserName};
+use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 
 use super::cookies::SessionCookies;
 use super::error::AuthApiError;
 use super::schema::{AuthBody, NUL, Schema};
-use super::wire::{SignedInResponse, client, signed_in};
+use super::wire::{SignedInResponse, client, peer_ip, signed_in};
 use crate::dto::schema;
 use crate::openapi::auth_errors;
 
@@ -79,6 +80,8 @@ pub(super) async fn sign_up(
     let sign_up = parse(body, &request)?;
     let remember = sign_up.remember;
     let session = accounts.sign_up(sign_up).await?;
+    let client_ip = peer_ip(&request).map(display);
+    tracing::info!(user_id = session.user().id.as_str(), client_ip, "signed up");
     Ok(signed_in(&session, remember, None, &accounts, &cookies).await)
 }
 

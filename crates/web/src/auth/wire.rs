@@ -1,5 +1,7 @@
 //! Answers below `/api/auth`.
 
+use std::net::IpAddr;
+
 use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, SET_COOKIE, USER_AGENT};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
@@ -101,4 +103,9 @@ pub(super) fn client(request: &HttpRequest) -> Client {
     let user_agent = request.headers().get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
     let user_agent = user_agent.unwrap_or_default().chars().take(MAX_USER_AGENT_CHARS).collect();
     Client { ip_address: String::new(), user_agent }
+}
+
+/// Who is at the other end of the connection, for the log: a proxy in front of this server is one, too.
+pub(super) fn peer_ip(request: &HttpRequest) -> Option<IpAddr> {
+    request.peer_addr().map(|peer| peer.ip().to_canonical())
 }

@@ -22,7 +22,7 @@ use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{AccountPolicy, AccountService, TaskService};
 use taskbridge_domain::task::Task;
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, moment, user_id};
-use taskbridge_web::{BodyLimit, Compatibility, Docs, DocsConfig, Services, SessionCookies, TasksMount, api};
+use taskbridge_web::{BodyLimit, Compatibility, Docs, DocsConfig, Services, SessionCookies, Stopping, TasksMount, api};
 
 pub(crate) const BODY_LIMIT: usize = 4096;
 
@@ -110,6 +110,8 @@ impl Ports {
             tasks_mount: mount,
             compatibility,
             docs,
+            stopping: Stopping::default(),
+            metrics: Arc::default(),
         }
     }
 

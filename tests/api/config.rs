@@ -1,0 +1,226 @@
+//! What operators set, see, and get wrong. (N8; C256 to C258)
+
+use std::fs;
+use std::path::Path;
+
+use support::server::{SECRET, outcome, run};
+use tempfile::TempDir;
+
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
+/// Nobody may see it, wherever it stands.
+const CANARY: &str = "hunter2";
+
+/// What both ways to read the configuration say about it: the same.
+fn refusal(folder: &Path, variables: Variables<'_>) -> String {
+    let [checked, served] = [&["config", "check"][..], &["serve"]].map(|command| outcome(folder, command, variables));
+    assert_eq!(checked, served);
+    let (code, message) = checked;
+    assert_eq!(code, Some(1), "{message}");
+    assert!(!message.contains(CANARY) && !message.contains(SECRET), "{message}");
+    message
+}
+
+fn folder_with(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+/// C256, C258: each is named with its key, where it came from, and what is right; never with its value.
+#[test]
+fn a_wrong_configuration_stops_the_start_and_says_what_is_wrong() {
+    let with_line_break = format!("{SECRET}\n");
+    let in_environment = |name: &str| format!("(from {name} in the environment): ");
+    for (name, value, key, problem) in [
+        ("BETTER_AUTH_SECRET", "", "auth.secret", "is missing; set BETTER_AUTH_SECRET"),
+        ("BETTER_AUTH_SECRET", " ", "auth.secret", "white space"),
+        ("BETTER_AUTH_SECRET", "hunter2-", "auth.secret", "at least 32 characters"),
+        ("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890", "auth.secret", "a known example"),
+        ("BETTER_AUTH_SECRET", "please-change-me-hunter2-hunter2-hunter2", "auth.secret", "a known example"),
+        // C257.
+        ("BETTER_AUTH_SECRET", &with_line_break, "auth.secret", "the line break of a file"),
+        ("DATABASE_URL", "mysql://root:hunter2@localhost/db", "database.url", "must be sqlite://<path> or postgres://"),
+        ("DATABASE_URL", "postgres://ann:hunter2@localhost:port/db", "database.url", "must be"),
+        ("DATABASE_URL", "postgres://ann:1/hunter2@localhost/db", "database.url", "must be"),
+        ("DATABASE_URL", "hunter2", "database.url", "must be"),
+        ("PORT", "hunter2", "server.port", "must be a number from 0 to 65535"),
+        ("PORT", "65536", "server.port", "must be a number from 0 to 65535"),
+        ("PORT", "-1", "server.port", "must be a number from 0 to 65535"),
+        ("HOST", "hunter2.example.test", "server.host", "must be an IP address"),
+        ("AUTH_MODE", "hunter2", "auth.mode", "AUTH_MODE must be"),
+        ("AUTH_SIGN_UP", "hunter2", "auth.sign_up", "on, true, off, false"),
+        ("RUST_LOG", "taskbridge=hunter2", "log.filter", "must be a level"),
+        ("TASKBRIDGE__LOG__FORMAT", "hunter2", "log.format", "text, json"),
+        ("TASKBRIDGE__METRICS__ADDRESS", "hunter2:9464", "metrics.address", "must be an IP address and a port"),
+        ("TASKBRIDGE__SERVER__BODY_LIMIT", "64k", "server.body_limit", "must be a number"),
+        ("TASKBRIDGE__SERVER__DRAIN_SECONDS", "1.5", "server.drain_seconds", "must be a number"),
+        ("TASKBRIDGE__DATABASE__POOLED", "hunter2", "database.pooled", "auto, on, off"),
+        ("TASKBRIDGE__JWT__LIFETIME_SECONDS", "0", "jwt.lifetime_seconds", "must be a number from 1"),
+        ("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "31", "passwords.bcrypt_cost", "must be a number from 10 to 16"),
+        ("TASKBRIDGE__PASSWORDS__QUEUE", "18446744073709551616", "passwords.queue", "must be a number"),
+        ("TASKBRIDGE__SERVER__PROT", "hunter2", "server.prot", "unknown key; did you mean server.port?"),
+        ("TASKBRIDGE__JWT__LIFETIME", "9", "jwt.lifetime", "unknown key; did you mean jwt.lifetime_seconds?"),
+        ("TASKBRIDGE__NOWHERE", "hunter2", "nowhere", "unknown key; config/default.toml lists all there are"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let message = refusal(folder.path(), &[(name, value)]);
+        let from = if value.is_empty() { "(from config/default.toml): ".into() } else { in_environment(name) };
+        assert!(message.contains("the configuration has 1 fault(s):"), "{message}");
+        assert!(message.contains(&format!("\n  {key} {from}")), "{name}={value}: {message}");
+        assert!(message.contains(problem), "{name}={value}: {message}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let message = refusal(folder.path(), &[("BETTER_AUTH_URL", "https://app.example.test")]);
+    assert!(
+        message.contains("auth.mode") && message.contains("BETTER_AUTH_URL is set, so AUTH_MODE must be"),
+        "{message}"
+    );
+    let message = refusal(folder.path(), &[("BETTER_AUTH_URL", "ftp://ann:hunter2@x"), ("AUTH_MODE", "server")]);
+    assert!(message.contains("auth.url (from BETTER_AUTH_URL in the environment)"), "{message}");
+}
+
+/// All at once, whichever of the three places each is in.
+#[test]
+fn faults_of_all_sources_are_told_at_once() {
+    let folder = folder_with(&[
+        (".env", "TASKBRIDGE_PROFILE=staging\nAUTH_SIGN_UP=hunter2\nTASKBRIDGE__SESION__LIFETIME_SECONDS=1\n"),
+        (
+            "config/staging.toml",
+            "[server]\nworkers = \"hunter2\"\ntimeout = 1\n[passwords]\nqueue = [0]\n[log]\nfilter = [1]\n",
+        ),
+    ]);
+    let message = refusal(folder.path(), &[("BETTER_AUTH_SECRET", "hunter2"), ("HOST", "hunter2")]);
+    for expected in [
+        "the configuration has 8 fault(s):",
+        "\n  sesion.lifetime_seconds (from TASKBRIDGE__SESION__LIFETIME_SECONDS in .env): unknown key; did you mean session.lifetime_seconds?",
+        "\n  server.timeout (from config/staging.toml): unknown key",
+        "\n  server.workers (from config/staging.toml): must be a number",
+        "\n  passwords.queue (from config/staging.toml): must be one value",
+        "\n  log.filter (from config/staging.toml): must be one value, not a list",
+        "\n  auth.sign_up (from AUTH_SIGN_UP in .env): ",
+        "\n  auth.secret (from BETTER_AUTH_SECRET in the environment): ",
+        "\n  server.host (from HOST in the environment): ",
+    ] {
+        assert!(message.contains(expected), "{expected} in {message}");
+    }
+}
+
+/// Files that cannot be read at all are named, without their lines.
+#[test]
+fn files_that_cannot_be_read_are_named_and_not_shown() {
+    let profile = ("TASKBRIDGE_PROFILE", "staging");
+    for (file, text, expected) in [
+        (".env", "BETTER_AUTH_SECRET=\"hunter2\nPORT=1\n", ".env: not lines of NAME=value"),
+        (".env", "hunter2 hunter2\n", ".env: not lines of NAME=value"),
+        (
+            "config/staging.toml",
+            "[auth]\nsecret = hunter2\n",
+            "config/staging.toml: TOML parse error at line 2, column 10",
+        ),
+        ("config/staging.toml", "secret = \"hunter2", "config/staging.toml: TOML parse error at line 1"),
+        ("config/other.toml", "", "config/staging.toml\" not found"),
+    ] {
+        let folder = folder_with(&[(file, text)]);
+        let variables: Variables<'_> = if file == ".env" { &[] } else { &[profile] };
+        let message = refusal(folder.path(), variables);
+        assert!(message.contains(expected), "{expected} in {message}");
+    }
+}
+
+/// The line about a key.
+fn line<'a>(list: &'a str, key: &str) -> Vec<&'a str> {
+    let line =
+        list.lines().find(|line| line.starts_with(&format!("{key} ="))).unwrap_or_else(|| panic!("{key}: {list}"));
+    let (setting, origin) = line.split_once(" # ").unwrap();
+    vec![setting.split_once('=').unwrap().1.trim(), origin]
+}
+
+/// Every key there is, as `serve` would read it, and where it came from.
+#[test]
+fn config_check_shows_every_setting_and_no_secret() {
+    let folder = folder_with(&[
+        (".env", "TASKBRIDGE_PROFILE=staging\nAUTH_SIGN_UP=off\nHOST=127.0.0.3\n"),
+        ("config/staging.toml", "[server]\nworkers = 3\n[passwords]\nqueue = 7\n"),
+    ]);
+    let secret = "hunter2-é-hunter2-not-for-production-0123456789";
+    let variables = [
+        ("BETTER_AUTH_SECRET", secret),
+        ("DATABASE_URL", "postgresql://ann:hunter2@ep-x-pooler.example.test/tasks?sslmode=require&password=hunter2"),
+        ("BETTER_AUTH_URL", "https://ann:hunter2@app.example.test/path?hunter2#hunter2"),
+        ("AUTH_MODE", "server"),
+        ("HOST", "0.0.0.0"),
+        ("RUST_LOG", ""),
+    ];
+    let (succeeded, list) = run(folder.path(), &["config", "check"], &variables);
+    assert!(succeeded, "{list}");
+    assert!(!list.contains(CANARY), "{list}");
+    for (key, value, origin) in [
+        ("auth.secret", "(set, 47 characters)", "BETTER_AUTH_SECRET in the environment"),
+        ("database.url", "postgres://ep-x-pooler.example.test:5432/tasks, pooled", "DATABASE_URL in the environment"),
+        ("auth.url", "https://app.example.test", "BETTER_AUTH_URL in the environment"),
+        ("auth.sign_up", "off", "AUTH_SIGN_UP in .env"),
+        ("server.host", "0.0.0.0", "HOST in the environment"),
+        ("server.workers", "3", "config/staging.toml"),
+        ("passwords.queue", "7", "config/staging.toml"),
+        ("log.filter", "info", "config/default.toml"),
+        ("metrics.address", "", "config/default.toml"),
+    ] {
+        assert_eq!(line(&list, key), [value, origin]);
+    }
+    // All that the manual lists, and nothing else.
+    let manual = include_str!("../../config/default.toml");
+    let mut section = "";
+    let mut keys = Vec::new();
+    for text in manual.lines().filter(|text| !text.starts_with('#')) {
+        match text.split_once(" = ") {
+            Some((key, _)) => keys.push(format!("{section}.{key}")),
+            None if text.is_empty() => {}
+            None => section = text.trim_matches(['[', ']']),
+        }
+    }
+    keys.sort();
+    let shown: Vec<_> = list.lines().map(|line| line.split_once(" =").unwrap().0.to_owned()).collect();
+    assert_eq!(shown, keys);
+
+    let directly = [("DATABASE_URL", "postgres://ann:hunter2@localhost/tasks"), ("BETTER_AUTH_SECRET", secret)];
+    let (_, list) = run(folder.path(), &["config", "check"], &directly);
+    assert_eq!(line(&list, "database.url")[0], "postgres://localhost:5432/tasks, not pooled");
+    let (_, list) = run(folder.path(), &["config", "check"], &[]);
+    assert_eq!(line(&list, "database.url"), ["sqlite://./data/taskbridge.db", "config/default.toml"]);
+    assert!(!folder.path().join("data").exists(), "nothing is opened");
+}
+
+/// Neither a text for people nor a command that is none shows what is in the environment.
+#[test]
+fn help_and_mistakes_show_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = [
+        ("BETTER_AUTH_SECRET", "hunter2-hunter2-hunter2-hunter2-hunter2"),
+        ("DATABASE_URL", "postgres://ann:hunter2@localhost/tasks"),
+        ("TASKBRIDGE__HUNTER", "hunter2"),
+    ];
+    for (arguments, code) in [
+        (&["--help"][..], 0),
+        (&["-h"], 0),
+        (&["serve", "--help"], 0),
+        (&["config", "check", "--help"], 0),
+        (&["migrate", "--help"], 0),
+        (&["--version"], 0),
+        (&[], 2),
+        (&["serv"], 2),
+        (&["config"], 2),
+        (&["config", "chekc"], 2),
+        (&["serve", "--port"], 2),
+        (&["migrate", "status"], 1),
+        (&["tasks", "assign", "x"], 1),
+    ] {
+        let (exited, text) = outcome(folder.path(), arguments, &secrets);
+        assert_eq!(exited, Some(code), "{arguments:?}: {text}");
+        assert!(!text.is_empty() && !text.contains(CANARY), "{arguments:?}: {text}");
+    }
+}
