@@ -529,6 +529,7 @@ async fn a_limit_is_a_number_from_1_to_1000() {
     let all = site.ann.list().await;
     for (query, count) in [
         ("", 4),
+        ("limit=", 4),
         ("limit=1", 1),
         ("limit=3", 3),
         ("limit=1000", 4),
@@ -547,7 +548,6 @@ async fn a_limit_is_a_number_from_1_to_1000() {
     }
     let beyond = "9".repeat(2000);
     for value in [
-        "",
         "0",
         "-0",
         "-1",
@@ -576,7 +576,6 @@ async fn a_limit_is_a_number_from_1_to_1000() {
         "1;DROP%20TABLE%20tasks",
         "1%20OR%201=1",
         "[]",
-        "2&limit=",
         "2&limit=0",
         &beyond,
     ] {

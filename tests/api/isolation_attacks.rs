@@ -445,19 +445,18 @@ async fn a_trailing_slash_makes_no_difference() {
 async fn other_methods_are_not_allowed_and_change_nothing() {
     let site = Site::open().await;
     let own = format!("/{}", site.anns[0]["id"]);
-    let all = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+    let all = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
     for (rest, allowed) in [
-        (String::new(), "GET, POST"),
-        ("/".into(), "GET, POST"),
-        (own.clone(), "GET, PUT, PATCH, DELETE"),
-        (format!("{own}/"), "GET, PUT, PATCH, DELETE"),
+        (String::new(), "GET, HEAD, POST"),
+        ("/".into(), "GET, HEAD, POST"),
+        (own.clone(), "GET, HEAD, PUT, PATCH, DELETE"),
+        (format!("{own}/"), "GET, HEAD, PUT, PATCH, DELETE"),
         (format!("{own}/complete"), "PATCH, POST"),
     ] {
         let known: Vec<_> = allowed.split(", ").collect();
         let unknown = all.into_iter().filter(|method| !known.contains(method));
-        let strange = [
-            "TRACE", "TRACK", "PROPFIND", "FOO", "get", "Post", "delete", "OPTIONS", "HEAD", "QUERY", "LINK", "SEARCH",
-        ];
+        let strange =
+            ["TRACE", "TRACK", "PROPFIND", "FOO", "get", "Post", "delete", "OPTIONS", "QUERY", "LINK", "SEARCH"];
         for method in unknown.chain(strange) {
             for path in [site.ann.tasks(&rest), site.bob.tasks(&rest)] {
                 let answer = site.ask(method, &path, "").await;
