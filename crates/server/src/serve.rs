@@ -7,7 +7,7 @@ use actix_web::{App, HttpServer};
 use anyhow::Context;
 
 use crate::compose::{Composition, compose};
-use crate::settings::{Origin, Settings};
+use crate::settings::{AuthMode, Origin, ServerMode, Settings};
 
 /// Serves until SIGINT or SIGTERM; then no more connections are taken, requests under way are finished within the
 /// time allowed, and the store is closed.
@@ -17,9 +17,12 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     // the store of the first.
     let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
     let address = listener.local_addr().context("cannot tell the address listened on")?;
-    let origin = match &settings.auth.origin {
-        Origin::Given(origin) => origin.clone(),
-        Origin::Local => format!("http://localhost:{}", address.port()),
+    let (mode, origin) = match &settings.auth.mode {
+        AuthMode::Server(ServerMode { origin: Origin::Given(origin), .. }) => ("server", origin.clone()),
+        AuthMode::Server(ServerMode { origin: Origin::Local, .. }) => {
+            ("server", format!("http://localhost:{}", address.port()))
+        }
+        AuthMode::Bridge(bridge) => ("bridge", bridge.origin.clone()),
     };
 
     let Composition { services, store } = compose(&settings, &origin).await?;
@@ -34,7 +37,7 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     .listen(listener)
     .context("cannot listen")?
     .run();
-    tracing::info!(%address, origin, mode = "server", "ready");
+    tracing::info!(%address, origin, mode, "ready");
     server.await.context("the server failed")?;
     store.close().await.context("the database was not closed in order")?;
     tracing::info!("stopped");

@@ -69,14 +69,21 @@ pub struct Services {
     pub authenticator: Arc<Authenticator>,
     /// What can be done with tasks.
     pub tasks: Arc<TaskService>,
-    /// Signing up and in.
-    pub accounts: Arc<AccountService>,
-    /// How sessions travel in cookies.
-    pub cookies: Arc<SessionCookies>,
+    /// Signing up and in; none when somebody else does that, and then nothing below `/api/auth` is served.
+    pub auth: Option<AuthServer>,
     /// Whether the store answers.
     pub store: Arc<dyn StoreProbe>,
     /// How much of a request body is read.
     pub body_limit: BodyLimit,
+}
+
+/// What the endpoints below `/api/auth` stand on.
+#[derive(Clone)]
+pub struct AuthServer {
+    /// What can be done with accounts.
+    pub accounts: Arc<AccountService>,
+    /// How sessions travel in cookies.
+    pub cookies: Arc<SessionCookies>,
 }
 
 /// Headers of every answer: browsers take each for what it says it is, and nothing else.
@@ -87,16 +94,14 @@ pub fn security_headers() -> DefaultHeaders {
 
 /// Mounts the API.
 pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
-    let Services { authenticator, tasks, accounts, cookies, store, body_limit } = services;
+    let Services { authenticator, tasks, auth, store, body_limit } = services;
     move |config| {
         config
             .app_data(Data::from(authenticator))
             .app_data(Data::from(tasks))
-            .app_data(Data::from(accounts))
-            .app_data(Data::from(cookies))
             .app_data(Data::new(health::Readiness(store)))
             .app_data(body_limit)
-            .service(auth::routes())
+            .configure(auth::routes(auth))
             .configure(tasks::routes)
             .configure(health::routes)
             .default_service(actix_web::web::to(error::no_such_route));

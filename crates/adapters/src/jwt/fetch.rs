@@ -1,7 +1,7 @@
 //! Fetching the keys that an issuer publishes.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -33,15 +33,15 @@ pub struct HttpKeys {
     url: Url,
 }
 
-/// Why the certificate authorities cannot be trusted that a file names.
+/// Why a file names no certificate authorities.
 #[derive(Debug, Error)]
 pub enum AuthoritiesError {
     /// It cannot be read.
-    #[error("cannot read {0}")]
-    Unreadable(PathBuf, #[source] std::io::Error),
+    #[error("cannot be read: {0}")]
+    Unreadable(#[from] std::io::Error),
     /// It holds none.
-    #[error("{0} holds no certificate in PEM")]
-    None(PathBuf),
+    #[error("holds no certificate in PEM")]
+    None,
 }
 
 /// Which certificate authorities are trusted.
@@ -60,7 +60,7 @@ impl Authorities {
     /// # Errors
     /// [`AuthoritiesError`] when there are none in it.
     pub fn in_file(path: &Path) -> Result<Self, AuthoritiesError> {
-        let pem = std::fs::read(path).map_err(|error| AuthoritiesError::Unreadable(path.into(), error))?;
+        let pem = std::fs::read(path)?;
         let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
             .filter_map(|item| match item {
                 Ok(PemItem::Certificate(certificate)) => Some(certificate),
@@ -68,7 +68,7 @@ impl Authorities {
             })
             .collect();
         if certificates.is_empty() {
-            return Err(AuthoritiesError::None(path.into()));
+            return Err(AuthoritiesError::None);
         }
         Ok(Self(RootCerts::new_with_certs(&certificates)))
     }

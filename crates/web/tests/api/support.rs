@@ -17,7 +17,7 @@ use taskbridge_domain::ports::{
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{AccountPolicy, AccountService, TaskService};
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, moment, user_id};
-use taskbridge_web::{BodyLimit, Services, SessionCookies, api};
+use taskbridge_web::{AuthServer, BodyLimit, Services, SessionCookies, api};
 
 pub(crate) const BODY_LIMIT: usize = 4096;
 
@@ -51,6 +51,7 @@ pub(crate) struct Ports {
     pub(crate) hasher: MockPasswordHasher,
     pub(crate) issuer: MockTokenIssuer,
     pub(crate) store: MockStoreProbe,
+    pub(crate) has_auth_server: bool,
 }
 
 impl Ports {
@@ -62,6 +63,7 @@ impl Ports {
             hasher: MockPasswordHasher::new(),
             issuer: MockTokenIssuer::new(),
             store: MockStoreProbe::new(),
+            has_auth_server: true,
         }
     }
 
@@ -71,7 +73,7 @@ impl Ports {
     }
 
     fn services(self) -> Services {
-        let Self { auth, tasks, identity, hasher, issuer, store } = self;
+        let Self { auth, tasks, identity, hasher, issuer, store, has_auth_server } = self;
         let clock = || Arc::new(clock_at(moment()));
         let week = Duration::from_hours(7 * 24);
         let policy = AccountPolicy {
@@ -90,8 +92,10 @@ impl Ports {
         Services {
             authenticator: Arc::new(Authenticator::new(Arc::new(auth))),
             tasks: Arc::new(TaskService::new(Arc::new(tasks), clock())),
-            accounts: Arc::new(accounts),
-            cookies: Arc::new(SessionCookies::new(secret(), false, week)),
+            auth: has_auth_server.then(|| AuthServer {
+                accounts: Arc::new(accounts),
+                cookies: Arc::new(SessionCookies::new(secret(), false, week)),
+            }),
             store: Arc::new(store),
             body_limit: BodyLimit(BODY_LIMIT),
         }
