@@ -121,32 +121,39 @@ impl KeySource for PublishedKeys {
             return Ok(Some(key));
         }
         let is_failing = |known: &Vec<Known>| known.iter().any(|known| known.is_failing);
-        let (caused, patience) = {
-            let known = known.borrow();
-            let each = addresses.iter().zip(known.iter());
-            let caused: Vec<_> = each.map(|(address, known)| address.cause(known, config.cool_down)).collect();
-            (caused, if is_failing(&known) { config.timeout.min(SHORT_PATIENCE) } else { config.timeout })
+        let patience = if is_failing(&known.borrow()) { SHORT_PATIENCE.min(config.timeout) } else { config.timeout };
+        let search = async {
+            loop {
+                let awaited: Vec<_> = {
+                    let known = known.borrow();
+                    let each = addresses.iter().zip(known.iter());
+                    each.map(|(address, known)| address.fetch_to_await(known, config.cool_down)).collect()
+                };
+                let is_over = |known: &Vec<Known>| {
+                    known.iter().zip(&awaited).all(|(known, fetch)| fetch.is_none_or(|fetch| known.finished >= fetch))
+                };
+                let known = known.wait_for(|known| is_over(known) || look(known).is_some()).await?;
+                match look(&known) {
+                    None if awaited.iter().any(Option::is_some) => {}
+                    None if is_failing(&known) => return Err(CannotFetch.into()),
+                    found => return Ok(found),
+                }
+            }
         };
-        let is_over = |known: &Vec<Known>| {
-            known.iter().zip(&caused).all(|(known, caused)| caused.is_none_or(|fetch| known.finished >= fetch))
-        };
-        let over = known.wait_for(|known| is_over(known) || look(known).is_some());
-        let known = timeout(patience, over).await.map_err(|_elapsed| CannotFetch)??;
-        match look(&known) {
-            None if is_failing(&known) => Err(CannotFetch.into()),
-            found => Ok(found),
-        }
+        timeout(patience, search).await.map_err(|_elapsed| CannotFetch)?
     }
 }
 
 impl Address {
-    /// The fetch to wait for, if any: one that was caused by another token and is not over, or else a new one. It is
-    /// never one that had already started: the issuer may have got its new key after that.
-    fn cause(&self, known: &Known, cool_down: Duration) -> Option<u64> {
+    /// What a token of an unknown key has to wait for before anything can be said about it: a fetch that another one
+    /// caused, or one that is under way anyway; a new one only if that did not help, for it may be older than the key.
+    /// `None` while no token may cause any.
+    fn fetch_to_await(&self, known: &Known, cool_down: Duration) -> Option<u64> {
         let mut caused = self.caused.lock().unwrap_or_else(PoisonError::into_inner);
         match *caused {
             Some((_, fetch)) if known.finished < fetch => Some(fetch),
             Some((at, _)) if at.elapsed() < cool_down => None,
+            _ if known.finished < known.started => Some(known.started),
             _ => {
                 let fetch = known.started + 1;
                 *caused = Some((Instant::now(), fetch));
