@@ -2,13 +2,17 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "for tests only")]
 
 pub mod forge;
+pub mod issuer;
 pub mod metrics;
 pub mod postgres;
 pub mod proxy;
 pub mod raw;
 pub mod server;
+pub mod signer;
 pub mod user;
 
 pub use forge::Forge;
+pub use issuer::Issuer;
 pub use server::Server;
+pub use signer::Signer;
 pub use user::User;

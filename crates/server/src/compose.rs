@@ -1,20 +1,27 @@
 //! Settings in, services out. The one place that names adapters.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use prometheus_client::registry::Registry;
+use taskbridge_adapters::HashingLoad;
 use taskbridge_adapters::bcrypt::BcryptHasher;
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::ids::SecureIds;
-use taskbridge_adapters::jwt::{ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, SecretKey, TrustedIssuer};
+use taskbridge_adapters::jwt::{
+    ExpectedClaims, FetchKeys, HttpKeys, JwtIssuer, JwtIssuerConfig, JwtVerifier, PublishedKeys, SecretKey,
+    TrustedIssuer,
+};
 use taskbridge_adapters::sea::{SeaIdentityRepo, SeaTaskRepo, Store};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::Clock;
 use taskbridge_domain::services::{AccountService, TaskService};
-use taskbridge_web::{BodyLimit, Docs, HttpMetrics, Services, SessionCookies, Stopping};
+use taskbridge_migrations::Users;
+use taskbridge_web::{AuthServer, BodyLimit, Docs, HttpMetrics, Services, SessionCookies, Stopping};
+use url::Url;
 
-use crate::settings::{AuthSettings, DatabaseSettings, Settings};
+use crate::settings::{AuthMode, BridgeMode, DatabaseSettings, ServerMode, Settings};
 use crate::{metrics, schema};
 
 /// The services, the store below them, to be closed in the end, and what is measured of all.
@@ -25,49 +32,47 @@ pub(crate) struct Composition {
 }
 
 /// Opens the store and sees to its schema.
-async fn open_store(settings: &DatabaseSettings) -> anyhow::Result<Store> {
+async fn open_store(settings: &DatabaseSettings, users: Users) -> anyhow::Result<Store> {
     let DatabaseSettings { store, migrate } = settings;
     let store = Store::open(store).await?;
     if *migrate {
-        schema::up(&store).await?;
+        schema::up(&store, users).await?;
     } else {
-        schema::require_current(&store).await?;
+        schema::require_current(&store, users).await?;
     }
     Ok(store)
 }
 
 /// Opens the store, sees to its schema, and builds everything on it. `origin` is that of the auth server.
 pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result<Composition> {
-    let Settings { server, log: _, docs, database, tasks, auth, accounts, passwords } = settings;
-    let AuthSettings { origin: _, secret, jwt_lifetime, jwt_leeway } = auth;
-    let store = open_store(database).await?;
-
+    let Settings { server, log: _, docs, database, tasks, auth, accounts: _, passwords: _ } = settings;
+    let store = open_store(database, auth.mode.users()).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let trusted = TrustedIssuer {
-        keys: Arc::new(SecretKey::new(secret)),
-        expected: ExpectedClaims { issuer: origin.into(), audience: origin.into(), leeway: *jwt_leeway },
+    let (trusted, signing_in) = match &auth.mode {
+        AuthMode::Server(mode) => {
+            let trusted = TrustedIssuer {
+                keys: Arc::new(SecretKey::new(&mode.secret)),
+                expected: ExpectedClaims {
+                    issuers: vec![origin.into()],
+                    audiences: vec![origin.into()],
+                    are_required: true,
+                    leeway: auth.jwt_leeway,
+                },
+            };
+            (vec![trusted], Some(sign_in(settings, mode, origin, &store, &clock)?))
+        }
+        AuthMode::Bridge(mode) => (bridged(mode, auth.jwt_leeway), None),
     };
-    let issued = JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: *jwt_lifetime };
+    let (auth_server, hashing) = signing_in.unzip();
     let http_metrics = Arc::new(HttpMetrics::default());
-    let hasher = BcryptHasher::new(*passwords).context("cannot start the threads that hash passwords")?;
-    let registry = metrics::registry(clock.now(), &http_metrics, hasher.load(), store.clone());
-    let cookies = SessionCookies::new(secret.clone(), origin.starts_with("https://"), accounts.session_lifetime);
-
-    let docs = Docs::new(*docs, &cookies, &tasks.mount, tasks.compatibility)
+    let registry = metrics::registry(clock.now(), &http_metrics, hashing, store.clone());
+    let cookies = auth_server.as_ref().map(|auth: &AuthServer| &*auth.cookies);
+    let docs = Docs::new(*docs, cookies, &tasks.mount, tasks.compatibility)
         .context("the OpenAPI document cannot be written")?;
-
     let services = Services {
-        authenticator: Arc::new(Authenticator::new(Arc::new(JwtVerifier::new(vec![trusted], Arc::clone(&clock))))),
-        tasks: Arc::new(TaskService::new(Arc::new(SeaTaskRepo::new(store.clone())), Arc::clone(&clock))),
-        accounts: Arc::new(AccountService::new(
-            Arc::new(SeaIdentityRepo::new(store.clone())),
-            Arc::new(hasher),
-            Arc::new(JwtIssuer::new(secret, issued, Arc::clone(&clock))),
-            Arc::new(SecureIds),
-            clock,
-            *accounts,
-        )),
-        cookies: Arc::new(cookies),
+        authenticator: Arc::new(Authenticator::new(Arc::new(JwtVerifier::new(trusted, Arc::clone(&clock))))),
+        tasks: Arc::new(TaskService::new(Arc::new(SeaTaskRepo::new(store.clone())), clock)),
+        auth: auth_server,
         store: Arc::new(store.clone()),
         body_limit: BodyLimit(server.body_limit),
         tasks_mount: tasks.mount.clone(),
@@ -77,4 +82,46 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
         metrics: http_metrics,
     };
     Ok(Composition { services, store, registry })
+}
+
+/// Whoever signs for the app's Better Auth: with the keys it publishes, and with the secret if there is one.
+fn bridged(mode: &BridgeMode, leeway: Duration) -> Vec<TrustedIssuer> {
+    let BridgeMode { issuers, audiences, .. } = mode;
+    let expected =
+        |are_required| ExpectedClaims { issuers: issuers.clone(), audiences: audiences.clone(), are_required, leeway };
+    let address = |url: &Url| -> Box<dyn FetchKeys> {
+        Box::new(HttpKeys::new(url.clone(), mode.jwks.timeout, &mode.jwks_authorities))
+    };
+    let published = PublishedKeys::start(mode.jwks_urls.iter().map(address).collect(), mode.jwks);
+    let published = TrustedIssuer { keys: Arc::new(published), expected: expected(true) };
+    let secret = mode.secret.as_ref().map(|secret| TrustedIssuer {
+        keys: Arc::new(SecretKey::new(secret)),
+        expected: expected(mode.require_issuer),
+    });
+    secret.into_iter().chain([published]).collect()
+}
+
+/// What signs users in here, and how much it has to hash.
+fn sign_in(
+    settings: &Settings,
+    mode: &ServerMode,
+    origin: &str,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<(AuthServer, Arc<HashingLoad>)> {
+    let Settings { accounts, passwords, .. } = settings;
+    let ServerMode { origin: _, secret, jwt_lifetime } = mode;
+    let issued = JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: *jwt_lifetime };
+    let hasher = BcryptHasher::new(*passwords).context("cannot start the threads that hash passwords")?;
+    let load = hasher.load();
+    let cookies = SessionCookies::new(secret.clone(), origin.starts_with("https://"), accounts.session_lifetime);
+    let accounts = AccountService::new(
+        Arc::new(SeaIdentityRepo::new(store.clone())),
+        Arc::new(hasher),
+        Arc::new(JwtIssuer::new(secret, issued, Arc::clone(clock))),
+        Arc::new(SecureIds),
+        Arc::clone(clock),
+        *accounts,
+    );
+    Ok((AuthServer { accounts: Arc::new(accounts), cookies: Arc::new(cookies) }, load))
 }

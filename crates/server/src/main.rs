@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use taskbridge_adapters::sea::Store;
+use taskbridge_migrations::Users;
 
 use crate::settings::Settings;
 
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<()> {
     let (settings, list) = Settings::load()?;
+    let users = settings.auth.mode.users();
     telemetry::start(&settings.log);
     actix_web::rt::System::new().block_on(async {
         match command {
@@ -95,7 +97,7 @@ fn run(command: Command) -> anyhow::Result<()> {
                 }
                 Ok(())
             }
-            Command::Migrate(command) => migrate(command, &Store::open(&settings.database.store).await?).await,
+            Command::Migrate(command) => migrate(command, &Store::open(&settings.database.store).await?, users).await,
             Command::Tasks(Tasks::Assign { user_id }) => {
                 let store = Store::open(&settings.database.store).await?;
                 let count = schema::assign_tasks(&store, &user_id).await?;
@@ -106,14 +108,14 @@ fn run(command: Command) -> anyhow::Result<()> {
     })
 }
 
-async fn migrate(command: Migrate, store: &Store) -> anyhow::Result<()> {
+async fn migrate(command: Migrate, store: &Store, users: Users) -> anyhow::Result<()> {
     match command {
-        Migrate::Up => schema::up(store).await?.iter().for_each(|step| say(&format!("applied {step}"))),
+        Migrate::Up => schema::up(store, users).await?.iter().for_each(|step| say(&format!("applied {step}"))),
         Migrate::Down { steps } => {
-            schema::down(store, steps).await?.iter().for_each(|step| say(&format!("took back {step}")));
+            schema::down(store, users, steps).await?.iter().for_each(|step| say(&format!("took back {step}")));
         }
         Migrate::Status => {
-            for step in schema::status(store).await? {
+            for step in schema::status(store, users).await? {
                 say(&format!("{} {}", if step.applied { "applied" } else { "to come" }, step.name));
             }
         }

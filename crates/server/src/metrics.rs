@@ -23,8 +23,13 @@ use taskbridge_web::HttpMetrics;
 /// `OpenMetrics` 1.0, the text form that Prometheus reads.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Everything that is measured, of a process that started at that moment.
-pub(crate) fn registry(started: Timestamp, http: &HttpMetrics, hashing: Arc<HashingLoad>, store: Store) -> Registry {
+/// Everything that is measured, of a process that started at that moment; `hashing` if passwords are hashed here.
+pub(crate) fn registry(
+    started: Timestamp,
+    http: &HttpMetrics,
+    hashing: Option<Arc<HashingLoad>>,
+    store: Store,
+) -> Registry {
     let mut registry = Registry::default();
     registry.register_with_unit(
         "process_start_time",
@@ -40,14 +45,13 @@ pub(crate) fn registry(started: Timestamp, http: &HttpMetrics, hashing: Arc<Hash
     let ours = registry.sub_registry_with_prefix("taskbridge");
     ours.register("build", "What is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     http.register(ours);
-    let (waiting, busy) = (Arc::clone(&hashing), Arc::clone(&hashing));
-    ours.register("hashing_waiting", "Passwords that wait to be hashed", Gauge(move || waiting.waiting() as u64));
-    ours.register("hashing_busy", "Threads that hash a password", Gauge(move || busy.busy() as u64));
-    ours.register(
-        "hashing_refused",
-        "Passwords not hashed because too many waited",
-        Counter(move || hashing.refused()),
-    );
+    if let Some(hashing) = hashing {
+        let (waiting, busy) = (Arc::clone(&hashing), Arc::clone(&hashing));
+        ours.register("hashing_waiting", "Passwords that wait to be hashed", Gauge(move || waiting.waiting() as u64));
+        ours.register("hashing_busy", "Threads that hash a password", Gauge(move || busy.busy() as u64));
+        let refused = Counter(move || hashing.refused());
+        ours.register("hashing_refused", "Passwords not hashed because too many waited", refused);
+    }
     let idle = store.clone();
     ours.register("database_connections", "Open connections", Gauge(move || store.connections().0.into()));
     ours.register("database_connections_idle", "Those nobody uses", Gauge(move || idle.connections().1 as u64));

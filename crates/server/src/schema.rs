@@ -4,12 +4,9 @@ use anyhow::{Context, bail};
 use taskbridge_adapters::sea::Store;
 use taskbridge_migrations::{Step, Users};
 
-/// Taskbridge is the auth server, so the users are in its database.
-const USERS: Users = Users::Here;
-
 /// Brings the schema up to date; safe when several processes do it at once. What was applied, in order.
-pub(crate) async fn up(store: &Store) -> anyhow::Result<Vec<String>> {
-    let report = taskbridge_migrations::up(&store.connection(), USERS)
+pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<String>> {
+    let report = taskbridge_migrations::up(&store.connection(), users)
         .await
         .context("cannot bring the schema of the database up to date")?;
     for step in &report.applied {
@@ -25,18 +22,19 @@ pub(crate) async fn up(store: &Store) -> anyhow::Result<Vec<String>> {
 }
 
 /// Takes back the last `steps` steps. What was taken back, in order.
-pub(crate) async fn down(store: &Store, steps: u32) -> anyhow::Result<Vec<String>> {
-    Ok(taskbridge_migrations::down(&store.connection(), USERS, steps).await?)
+pub(crate) async fn down(store: &Store, users: Users, steps: u32) -> anyhow::Result<Vec<String>> {
+    Ok(taskbridge_migrations::down(&store.connection(), users, steps).await?)
 }
 
 /// All steps, and whether each has been applied.
-pub(crate) async fn status(store: &Store) -> anyhow::Result<Vec<Step>> {
-    Ok(taskbridge_migrations::status(&store.connection(), USERS).await?)
+pub(crate) async fn status(store: &Store, users: Users) -> anyhow::Result<Vec<Step>> {
+    Ok(taskbridge_migrations::status(&store.connection(), users).await?)
 }
 
 /// Fails, saying what to do, unless every step has been applied.
-pub(crate) async fn require_current(store: &Store) -> anyhow::Result<()> {
-    let pending: Vec<_> = status(store).await?.into_iter().filter(|step| !step.applied).map(|step| step.name).collect();
+pub(crate) async fn require_current(store: &Store, users: Users) -> anyhow::Result<()> {
+    let pending: Vec<_> =
+        status(store, users).await?.into_iter().filter(|step| !step.applied).map(|step| step.name).collect();
     if pending.is_empty() {
         return Ok(());
     }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::compose::{Composition, compose};
 use crate::metrics;
-use crate::settings::{Origin, Settings};
+use crate::settings::{AuthMode, Origin, ServerMode, Settings};
 
 /// Serves until SIGINT or SIGTERM. Then the server is not ready any more, but goes on for as long as load balancers
 /// need to notice; then no more connections are taken, requests under way are finished within the time allowed, and the
@@ -24,9 +24,12 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     let (listener, address) = listen(SocketAddr::new(settings.server.host, settings.server.port))?;
     let metrics = settings.server.metrics.map(|address| listen(address).context("metrics.address")).transpose()?;
     let metrics_address = metrics.as_ref().map(|(_, address)| tracing::field::display(*address));
-    let origin = match &settings.auth.origin {
-        Origin::Given(origin) => origin.clone(),
-        Origin::Local => format!("http://localhost:{}", address.port()),
+    let (mode, origin) = match &settings.auth.mode {
+        AuthMode::Server(ServerMode { origin: Origin::Given(origin), .. }) => ("server", origin.clone()),
+        AuthMode::Server(ServerMode { origin: Origin::Local, .. }) => {
+            ("server", format!("http://localhost:{}", address.port()))
+        }
+        AuthMode::Bridge(bridge) => ("bridge", bridge.origin.clone()),
     };
 
     let Composition { services, store, registry } = compose(&settings, &origin).await?;
@@ -45,7 +48,7 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     .run();
     let metrics =
         metrics.map(|(listener, _)| metrics::serve(listener, registry)).transpose()?.map(actix_web::rt::spawn);
-    tracing::info!(%address, origin, mode = "server", metrics = metrics_address, "ready");
+    tracing::info!(%address, origin, mode, metrics = metrics_address, "ready");
     server.await.context("the server failed")?;
     if let Some(metrics) = metrics {
         metrics.abort();

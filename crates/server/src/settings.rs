@@ -9,12 +9,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use taskbridge_adapters::bcrypt::BcryptConfig;
+use taskbridge_adapters::jwt::{Authorities, PublishedKeysConfig};
 use taskbridge_adapters::sea::{DatabaseUrl, StoreConfig};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::AccountPolicy;
+use taskbridge_migrations::Users;
 use taskbridge_web::{Compatibility, DocsConfig, TasksMount};
 use thiserror::Error;
-use url::Url;
+use url::{Host, Url};
 
 use crate::layers::{Environment, Layers};
 
@@ -74,13 +76,51 @@ pub(crate) struct TasksSettings {
     pub(crate) compatibility: Compatibility,
 }
 
-/// Who issues tokens, and how.
+/// Who signs users in, and whose tokens are good.
 #[derive(Debug)]
 pub(crate) struct AuthSettings {
+    pub(crate) mode: AuthMode,
+    pub(crate) jwt_leeway: Duration,
+}
+
+/// Who signs users in.
+#[derive(Debug)]
+pub(crate) enum AuthMode {
+    /// Taskbridge.
+    Server(ServerMode),
+    /// The Better Auth of an app.
+    Bridge(BridgeMode),
+}
+
+/// Taskbridge signs users in.
+#[derive(Debug)]
+pub(crate) struct ServerMode {
     pub(crate) origin: Origin,
     pub(crate) secret: SharedSecret,
     pub(crate) jwt_lifetime: Duration,
-    pub(crate) jwt_leeway: Duration,
+}
+
+/// The Better Auth of an app signs users in.
+#[derive(Debug)]
+pub(crate) struct BridgeMode {
+    pub(crate) origin: String,
+    pub(crate) secret: Option<SharedSecret>,
+    pub(crate) jwks_urls: Vec<Url>,
+    pub(crate) jwks_authorities: Authorities,
+    pub(crate) jwks: PublishedKeysConfig,
+    pub(crate) issuers: Vec<String>,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) require_issuer: bool,
+}
+
+impl AuthMode {
+    /// Where the users are.
+    pub(crate) fn users(&self) -> Users {
+        match self {
+            Self::Server(_) => Users::Here,
+            Self::Bridge(_) => Users::Elsewhere,
+        }
+    }
 }
 
 /// The origin of the auth server, as browsers see it.
@@ -229,10 +269,8 @@ impl<'a> Reader<'a> {
         let list_envelope = self.switch("tasks.list_envelope");
         let is_completed = self.switch("tasks.is_completed");
         let delete_message = self.switch("tasks.delete_message");
-        let origin = self.origin();
-        let secret = self.secret();
+        let mode = self.auth_mode();
         let sign_up = self.switch("auth.sign_up");
-        let jwt_lifetime = self.seconds("jwt.lifetime_seconds", 1..=86_400);
         let jwt_leeway = self.seconds("jwt.leeway_seconds", 0..=300);
         // Browsers keep no cookie for longer than 400 days (RFC 6265bis, section 5.5).
         let session_lifetime = self.seconds("session.lifetime_seconds", 1..=400 * 86_400);
@@ -271,12 +309,7 @@ impl<'a> Reader<'a> {
                     delete_message: delete_message?,
                 },
             },
-            auth: AuthSettings {
-                origin: origin?,
-                secret: secret?,
-                jwt_lifetime: jwt_lifetime?,
-                jwt_leeway: jwt_leeway?,
-            },
+            auth: AuthSettings { mode: mode?, jwt_leeway: jwt_leeway? },
             accounts: AccountPolicy {
                 sign_up: sign_up?,
                 session_lifetime: session_lifetime?,
@@ -344,7 +377,7 @@ impl<'a> Reader<'a> {
 
     /// Nothing, or plain segments; not where the auth routes are.
     fn prefix(&mut self) -> Option<String> {
-        let prefix = self.text("tasks.prefix");
+        let prefix = self.plain("tasks.prefix");
         let prefix = prefix.strip_suffix('/').unwrap_or(&prefix);
         let is_plain = |segment: &str| {
             let unreserved = |c: char| c.is_ascii_alphanumeric() || "-_~.".contains(c);
@@ -377,37 +410,153 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn origin(&mut self) -> Option<Origin> {
-        const MODES: &str = "AUTH_MODE must be server (Taskbridge signs users in)";
-        let (mode, url) = (self.plain("auth.mode"), self.text("auth.url"));
-        match mode.as_str() {
-            "server" => {}
-            "" if url.is_empty() => {}
-            "" => return self.fault("auth.mode", format!("BETTER_AUTH_URL is set, so {MODES}")),
+    fn auth_mode(&mut self) -> Option<AuthMode> {
+        const MODES: &str =
+            "AUTH_MODE must be server (Taskbridge signs users in) or bridge (the app's Better Auth does)";
+        let is_bridge = match (self.plain("auth.mode").as_str(), self.text("auth.url").as_str()) {
+            ("bridge", _) => true,
+            ("server", _) | ("", "") => false,
+            ("", _) => return self.fault("auth.mode", format!("BETTER_AUTH_URL is set, so {MODES}")),
             _ => return self.fault("auth.mode", MODES),
-        }
-        if url.is_empty() {
-            return Some(Origin::Local);
-        }
-        let parsed = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        match parsed {
-            Some(url) => {
-                let origin = url.origin().ascii_serialization();
-                self.shown.insert("auth.url".into(), origin.clone());
-                Some(Origin::Given(origin))
+        };
+        // All keys are read in both modes: one that is wrong is told wherever it is.
+        let url = self.auth_url();
+        let secret = self.secret();
+        let jwt_lifetime = self.seconds("jwt.lifetime_seconds", 1..=86_400);
+        let jwks_urls = self.jwks_urls(url.as_ref());
+        let jwks_authorities = self.authorities();
+        let refresh = self.seconds("jwt.jwks_refresh_seconds", 1..=86_400);
+        let cool_down = self.seconds("jwt.jwks_cooldown_seconds", 1..=3600);
+        let timeout = self.seconds("jwt.jwks_timeout_seconds", 1..=60);
+        let require_issuer = self.switch("jwt.require_issuer");
+        let origin = url.map(|url| url.origin().ascii_serialization());
+        if is_bridge {
+            if self.text("auth.url").is_empty() {
+                self.fault::<()>("auth.url", "is missing; AUTH_MODE=bridge needs the BETTER_AUTH_URL of the app");
             }
-            None => self.fault("auth.url", "must be the http or https URL of the auth server, as browsers see it"),
+            let origin = origin?;
+            let or_origin = |texts: Vec<String>| if texts.is_empty() { vec![origin.clone()] } else { texts };
+            return Some(AuthMode::Bridge(BridgeMode {
+                secret,
+                jwks_urls: jwks_urls?,
+                jwks_authorities: jwks_authorities?,
+                jwks: PublishedKeysConfig { refresh: refresh?, cool_down: cool_down?, timeout: timeout? },
+                issuers: or_origin(self.plain_texts("jwt.issuer")),
+                audiences: or_origin(self.plain_texts("jwt.audience")),
+                require_issuer: require_issuer?,
+                origin,
+            }));
         }
+        for key in ["jwt.jwks_url", "jwt.issuer", "jwt.audience"] {
+            if !self.text(key).is_empty() {
+                self.fault::<()>(key, "is for AUTH_MODE=bridge; in server mode Taskbridge's own tokens are accepted");
+            }
+        }
+        if self.text("auth.secret").is_empty() {
+            self.fault::<()>("auth.secret", format!("is missing; {MAKE_A_SECRET}"));
+        }
+        let origin = origin.map_or(Origin::Local, Origin::Given);
+        Some(AuthMode::Server(ServerMode { origin, secret: secret?, jwt_lifetime: jwt_lifetime? }))
     }
 
+    /// The URL of the auth server, if one is given.
+    fn auth_url(&mut self) -> Option<Url> {
+        let text = self.text("auth.url");
+        if text.is_empty() {
+            return None;
+        }
+        let wrong = "must be the http or https URL of the auth server, as browsers see it";
+        let url = web_url(&text).or_else(|| self.fault("auth.url", wrong))?;
+        self.shown.insert("auth.url".into(), url.origin().ascii_serialization());
+        Some(url)
+    }
+
+    /// The addresses of published keys: those that are given, else the one Better Auth has at its URL.
+    fn jwks_urls(&mut self, auth_url: Option<&Url>) -> Option<Vec<Url>> {
+        const KEY: &str = "jwt.jwks_url";
+        let given = self.texts(KEY);
+        let urls: Option<Vec<_>> = match auth_url {
+            Some(url) if given.is_empty() => Some(vec![own_jwks_url(url)]),
+            _ => given.iter().map(|text| web_url(text)).collect(),
+        };
+        let Some(urls) = urls else {
+            return self.fault(KEY, "must be http or https URLs without user and password, with commas between them");
+        };
+        let http_hosts = self.plain_texts("jwt.jwks_http_hosts");
+        let is_safe = |url: &Url| {
+            url.scheme() == "https" || is_loopback(url) || http_hosts.iter().any(|host| url.host_str() == Some(host))
+        };
+        if urls.iter().all(is_safe) {
+            // What stands behind a question mark may be a key to the keys.
+            let shown = given.iter().map(|text| text.split('?').next().unwrap_or_default());
+            self.shown.insert(KEY.into(), shown.collect::<Vec<_>>().join(", "));
+            return Some(urls);
+        }
+        self.fault(
+            if given.is_empty() { "auth.url" } else { KEY },
+            "the address of the keys must be https, unless its host is this computer or one of jwt.jwks_http_hosts",
+        )
+    }
+
+    fn authorities(&mut self) -> Option<Authorities> {
+        let path = self.plain("jwt.jwks_ca_file");
+        if path.is_empty() {
+            return Some(Authorities::of_the_web());
+        }
+        Authorities::in_file(Path::new(&path))
+            .map_or_else(|error| self.fault("jwt.jwks_ca_file", error.to_string()), Some)
+    }
+
+    /// The secret, if one is given.
     fn secret(&mut self) -> Option<SharedSecret> {
-        const MAKE_ONE: &str = "set BETTER_AUTH_SECRET to a random one, the same as in Better Auth, for example the output of: openssl rand -base64 32";
         let text = self.text("auth.secret");
         if text.is_empty() {
-            return self.fault("auth.secret", format!("is missing; {MAKE_ONE}"));
+            return None;
         }
-        SharedSecret::parse(&text)
-            .map_or_else(|invalid| self.fault("auth.secret", format!("{invalid}; {MAKE_ONE}")), Some)
+        let parsed = SharedSecret::parse(&text);
+        parsed.map_or_else(|invalid| self.fault("auth.secret", format!("{invalid}; {MAKE_A_SECRET}")), Some)
+    }
+
+    /// The texts between commas, which may be shown.
+    fn plain_texts(&mut self, key: &str) -> Vec<String> {
+        self.plain(key);
+        self.texts(key)
+    }
+
+    /// The texts between commas.
+    fn texts(&self, key: &str) -> Vec<String> {
+        self.text(key).split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+const MAKE_A_SECRET: &str = "set BETTER_AUTH_SECRET to a random one, the same as in Better Auth, for example the output of: openssl rand -base64 32";
+
+/// An absolute http or https URL that holds no credentials.
+fn web_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
+    (is_web && url.username().is_empty() && url.password().is_none()).then_some(url)
+}
+
+/// Where Better Auth publishes its keys. It takes a path in its URL for the place at which it is mounted.
+fn own_jwks_url(auth_url: &Url) -> Url {
+    let mut url = auth_url.clone();
+    let path = match url.path().trim_end_matches('/') {
+        "" => "/api/auth/jwks".to_owned(),
+        mounted => format!("{mounted}/jwks"),
+    };
+    url.set_path(&path);
+    url.set_query(None);
+    url.set_fragment(None);
+    url
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 
@@ -458,8 +607,8 @@ mod tests {
         assert_eq!(format!("{:?}", settings.database.store.url), "DatabaseUrl(sqlite)");
         assert!(settings.database.migrate);
         assert!((4..=32).contains(&settings.database.store.max_connections));
-        assert_eq!(settings.auth.origin, Origin::Local);
-        assert_eq!(settings.auth.jwt_lifetime, Duration::from_mins(15));
+        let AuthMode::Server(ServerMode { origin, jwt_lifetime, .. }) = settings.auth.mode else { panic!() };
+        assert_eq!((origin, jwt_lifetime), (Origin::Local, Duration::from_mins(15)));
         assert_eq!(settings.accounts.session_lifetime, Duration::from_hours(7 * 24));
         assert_eq!(settings.passwords.cost, 12);
         assert!(settings.passwords.threads > 0 && settings.server.workers > 0);
@@ -483,7 +632,94 @@ mod tests {
         assert!(!settings.accounts.sign_up);
         assert_eq!(settings.log.format, LogFormat::Json);
         assert_eq!(settings.passwords.cost, 10);
-        assert_eq!(settings.auth.origin, Origin::Given("https://app.example.test".into()));
+        let AuthMode::Server(mode) = settings.auth.mode else { panic!() };
+        assert_eq!(mode.origin, Origin::Given("https://app.example.test".into()));
+    }
+
+    fn bridge(variables: &[(&str, &str)]) -> BridgeMode {
+        let variables = [&[("AUTH_MODE", "bridge")], variables].concat();
+        let AuthMode::Bridge(mode) = read(&variables).unwrap().auth.mode else { panic!("it is no bridge") };
+        mode
+    }
+
+    fn texts(urls: &[Url]) -> Vec<&str> {
+        urls.iter().map(Url::as_str).collect()
+    }
+
+    /// N7, DESIGN 4: issuer, audience and the place of the keys follow from the URL.
+    #[test]
+    fn the_url_is_all_that_a_bridge_must_be_given() {
+        let mode = bridge(&[("BETTER_AUTH_URL", "https://App.example.test/")]);
+        assert_eq!(mode.origin, "https://app.example.test");
+        assert_eq!(
+            (mode.issuers.as_slice(), mode.audiences.as_slice()),
+            ([mode.origin.clone()].as_slice(), mode.issuers.as_slice())
+        );
+        assert_eq!(texts(&mode.jwks_urls), ["https://app.example.test/api/auth/jwks"]);
+        assert!(mode.secret.is_none() && !mode.require_issuer);
+        assert_eq!(mode.jwks.refresh, Duration::from_mins(5));
+        assert_eq!(mode.jwks.cool_down, Duration::from_secs(10));
+        assert_eq!(mode.jwks.timeout, Duration::from_secs(5));
+    }
+
+    /// Better Auth takes a path in its URL for the place at which it is mounted.
+    #[test]
+    fn the_keys_are_where_better_auth_is_mounted() {
+        for (url, keys) in [
+            ("http://localhost:3000", "http://localhost:3000/api/auth/jwks"),
+            ("http://localhost:3000//", "http://localhost:3000/api/auth/jwks"),
+            ("https://app.example.test/api/auth", "https://app.example.test/api/auth/jwks"),
+            ("https://app.example.test/base/auth/?x#y", "https://app.example.test/base/auth/jwks"),
+        ] {
+            assert_eq!(texts(&bridge(&[("BETTER_AUTH_URL", url)]).jwks_urls), [keys], "{url}");
+        }
+    }
+
+    #[test]
+    fn a_bridge_can_be_told_more() {
+        let mode = bridge(&[
+            ("BETTER_AUTH_URL", "http://web:3000"),
+            ("BETTER_AUTH_SECRET", SECRET),
+            ("JWKS_URL", "http://web:3000/jwks, https://old.example.test/jwks?key=1"),
+            ("TASKBRIDGE__JWT__JWKS_HTTP_HOSTS", "other,web"),
+            ("TASKBRIDGE__JWT__ISSUER", "https://a.test/, b"),
+            ("TASKBRIDGE__JWT__AUDIENCE", "api"),
+            ("TASKBRIDGE__JWT__REQUIRE_ISSUER", "on"),
+        ]);
+        assert_eq!(texts(&mode.jwks_urls), ["http://web:3000/jwks", "https://old.example.test/jwks?key=1"]);
+        assert_eq!(mode.issuers, ["https://a.test/", "b"]);
+        assert_eq!(mode.audiences, ["api"]);
+        assert!(mode.secret.is_some() && mode.require_issuer);
+    }
+
+    /// C054: whoever is on the way of plain http can sign for everybody.
+    #[test]
+    fn keys_come_over_https_or_from_this_computer() {
+        let fault = |url: &str| match read(&[
+            ("AUTH_MODE", "bridge"),
+            ("BETTER_AUTH_URL", "https://app.test"),
+            ("JWKS_URL", url),
+        ]) {
+            Ok(_) => None,
+            Err(faults) => Some(faults[0].problem.clone()),
+        };
+        for safe in
+            ["https://web/jwks", "http://localhost:1/", "http://a.localhost/", "http://127.9.9.9/", "http://[::1]:1/"]
+        {
+            assert_eq!(fault(safe), None, "{safe}");
+        }
+        for unsafe_url in [
+            "http://web/jwks",
+            "http://localhost.test/",
+            "http://10.0.0.1/",
+            "http://[::2]/",
+            "https://a.test,http://b.test",
+        ] {
+            assert!(fault(unsafe_url).unwrap().contains("jwt.jwks_http_hosts"), "{unsafe_url}");
+        }
+        let own = read(&[("AUTH_MODE", "bridge"), ("BETTER_AUTH_URL", "http://web:3000")]).unwrap_err();
+        assert_eq!(own[0].key, "auth.url");
+        assert!(own[0].problem.contains("https"));
     }
 
     /// Q1: by the host, by the URL, or because the operator says so.
@@ -538,6 +774,19 @@ mod tests {
             ("HOST", "example.test", "server.host"),
             ("RUST_LOG", "taskbridge=loud", "log.filter"),
             ("AUTH_MODE", "proxy", "auth.mode"),
+            ("JWKS_URL", "file:///etc/passwd", "jwt.jwks_url"),
+            ("JWKS_URL", "/api/auth/jwks", "jwt.jwks_url"),
+            ("JWKS_URL", "https://ann:hunter2@app.example.test/jwks", "jwt.jwks_url"),
+            ("JWKS_URL", "https://app.example.test/jwks,ftp://app.example.test/jwks", "jwt.jwks_url"),
+            ("JWKS_URL", "http://169.254.169.254/", "jwt.jwks_url"),
+            ("TASKBRIDGE__JWT__JWKS_CA_FILE", "/nonexistent", "jwt.jwks_ca_file"),
+            ("TASKBRIDGE__JWT__JWKS_REFRESH_SECONDS", "0", "jwt.jwks_refresh_seconds"),
+            ("TASKBRIDGE__JWT__JWKS_COOLDOWN_SECONDS", "0", "jwt.jwks_cooldown_seconds"),
+            ("TASKBRIDGE__JWT__JWKS_TIMEOUT_SECONDS", "61", "jwt.jwks_timeout_seconds"),
+            ("TASKBRIDGE__JWT__REQUIRE_ISSUER", "maybe", "jwt.require_issuer"),
+            // Only for a bridge.
+            ("TASKBRIDGE__JWT__ISSUER", "https://app.example.test", "jwt.issuer"),
+            ("TASKBRIDGE__JWT__AUDIENCE", "https://app.example.test", "jwt.audience"),
             ("BETTER_AUTH_URL", "https://app.example.test", "auth.mode"),
             ("AUTH_SIGN_UP", "maybe", "auth.sign_up"),
             ("TASKBRIDGE__SERVER__WORKERS", "many", "server.workers"),
@@ -575,6 +824,9 @@ mod tests {
         ];
         for (name, value, key) in table {
             let mut variables = vec![("BETTER_AUTH_SECRET", SECRET)];
+            if key.starts_with("jwt.jwks") {
+                variables.extend([("AUTH_MODE", "bridge"), ("BETTER_AUTH_URL", "https://app.example.test")]);
+            }
             variables.retain(|(given, _)| *given != name);
             variables.push((name, value));
             let faults = read(&variables).unwrap_err();
@@ -585,6 +837,42 @@ mod tests {
                 assert_eq!(*origin, format!("{name} in the environment"));
             }
             assert!(!problem.contains(value) || value.len() < 3, "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_mode_needs_what_it_needs() {
+        for (variables, key, problem) in [
+            (
+                &[("BETTER_AUTH_URL", "https://app.example.test"), ("BETTER_AUTH_SECRET", SECRET)][..],
+                "auth.mode",
+                "server (Taskbridge signs users in) or bridge (the app's Better Auth does)",
+            ),
+            (&[("AUTH_MODE", "bridge")], "auth.url", "BETTER_AUTH_URL"),
+            (
+                &[("AUTH_MODE", "bridge"), ("BETTER_AUTH_URL", "app.example.test")],
+                "auth.url",
+                "must be the http or https URL",
+            ),
+            (
+                &[
+                    ("AUTH_MODE", "bridge"),
+                    ("BETTER_AUTH_URL", "https://app.example.test"),
+                    ("BETTER_AUTH_SECRET", "short"),
+                ],
+                "auth.secret",
+                "at least 32",
+            ),
+            (
+                &[("BETTER_AUTH_SECRET", SECRET), ("JWKS_URL", "https://app.example.test/jwks")],
+                "jwt.jwks_url",
+                "AUTH_MODE=bridge",
+            ),
+            (&[("AUTH_MODE", "server")], "auth.secret", "is missing; set BETTER_AUTH_SECRET"),
+        ] {
+            let faults = read(variables).unwrap_err();
+            let [fault] = faults.as_slice() else { panic!("{faults:?}") };
+            assert!(fault.key == key && fault.problem.contains(problem), "{fault:?}");
         }
     }
 

@@ -28,13 +28,13 @@ pub struct Docs {
 }
 
 impl Docs {
-    /// Writes the document, if one is offered.
+    /// Writes the document, if one is offered; without the cookies of an auth server there is none.
     ///
     /// # Errors
     /// When it cannot be written as JSON.
     pub fn new(
         config: DocsConfig,
-        cookies: &SessionCookies,
+        cookies: Option<&SessionCookies>,
         mount: &TasksMount,
         compatibility: Compatibility,
     ) -> serde_json::Result<Self> {

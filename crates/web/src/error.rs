@@ -79,6 +79,9 @@ pub enum ApiError {
     /// 404 for a path that nobody serves.
     #[error("Not found")]
     RouteNotFound,
+    /// 404 for the auth endpoints, where this is no auth server.
+    #[error("Not found: users sign in at the app's own Better Auth, not here")]
+    SignInElsewhere,
     /// 405, with the methods the path knows.
     #[error("Method not allowed")]
     MethodNotAllowed(&'static str),
@@ -130,7 +133,7 @@ impl ApiError {
             Self::Unauthenticated(_) => "UNAUTHORIZED",
             Self::Forbidden => "FORBIDDEN",
             Self::TaskNotFound => "TASK_NOT_FOUND",
-            Self::RouteNotFound => "NOT_FOUND",
+            Self::RouteNotFound | Self::SignInElsewhere => "NOT_FOUND",
             Self::MethodNotAllowed(_) => "METHOD_NOT_ALLOWED",
             Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
             Self::NotJson => "UNSUPPORTED_MEDIA_TYPE",
@@ -152,6 +155,7 @@ impl ApiError {
             Self::Forbidden
             | Self::TaskNotFound
             | Self::RouteNotFound
+            | Self::SignInElsewhere
             | Self::BodyTooLarge
             | Self::NotJson
             | Self::Invalid(_)
@@ -175,7 +179,7 @@ impl ResponseError for ApiError {
         match self {
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::TaskNotFound | Self::RouteNotFound => StatusCode::NOT_FOUND,
+            Self::TaskNotFound | Self::RouteNotFound | Self::SignInElsewhere => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,

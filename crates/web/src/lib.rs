@@ -80,10 +80,8 @@ pub struct Services {
     pub authenticator: Arc<Authenticator>,
     /// What can be done with tasks.
     pub tasks: Arc<TaskService>,
-    /// Signing up and in.
-    pub accounts: Arc<AccountService>,
-    /// How sessions travel in cookies.
-    pub cookies: Arc<SessionCookies>,
+    /// Signing up and in; none when somebody else does that, and then nothing below `/api/auth` is served.
+    pub auth: Option<AuthServer>,
     /// Whether the store answers.
     pub store: Arc<dyn StoreProbe>,
     /// How much of a request body is read.
@@ -100,6 +98,15 @@ pub struct Services {
     pub metrics: Arc<HttpMetrics>,
 }
 
+/// What the endpoints below `/api/auth` stand on.
+#[derive(Clone)]
+pub struct AuthServer {
+    /// What can be done with accounts.
+    pub accounts: Arc<AccountService>,
+    /// How sessions travel in cookies.
+    pub cookies: Arc<SessionCookies>,
+}
+
 /// Headers of every answer: browsers take each for what it says it is, and nothing else.
 #[must_use]
 pub fn security_headers() -> DefaultHeaders {
@@ -108,30 +115,17 @@ pub fn security_headers() -> DefaultHeaders {
 
 /// Mounts the API.
 pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
-    let Services {
-        authenticator,
-        tasks,
-        accounts,
-        cookies,
-        store,
-        body_limit,
-        tasks_mount,
-        compatibility,
-        docs,
-        stopping,
-        metrics,
-    } = services;
+    let Services { authenticator, tasks, auth, store, body_limit, tasks_mount, compatibility, docs, stopping, metrics } =
+        services;
     move |config| {
         config
             .app_data(Data::from(authenticator))
             .app_data(Data::from(tasks))
-            .app_data(Data::from(accounts))
-            .app_data(Data::from(cookies))
             .app_data(Data::new(health::Readiness { store, stopping }))
             .app_data(body_limit)
             .app_data(Data::new(compatibility))
             .app_data(Data::from(metrics))
-            .service(auth::routes())
+            .configure(auth::routes(auth))
             .configure(|config| tasks_mount.routes(config))
             .configure(health::routes)
             .configure(|config| docs.routes(config))

@@ -43,17 +43,17 @@ const JSON: &str = "application/json";
 )]
 struct Frame;
 
-/// The document of all operations there are.
-pub(crate) fn document(cookies: &SessionCookies, mount: &TasksMount, compatibility: Compatibility) -> OpenApi {
+/// The document of all operations there are: those of an auth server if it has cookies.
+pub(crate) fn document(cookies: Option<&SessionCookies>, mount: &TasksMount, compatibility: Compatibility) -> OpenApi {
     let mut tasks = tasks::Operations::openapi();
     compatibility.describe(&mut tasks);
     if mount.without_user_id {
         mount_without_user_id(&mut tasks.paths.paths);
     }
-    let mut document = Frame::openapi()
-        .nest(&mount.prefix, tasks)
-        .nest("/api/auth", auth::Operations::openapi())
-        .merge_from(health::Operations::openapi());
+    let mut document = Frame::openapi().nest(&mount.prefix, tasks).merge_from(health::Operations::openapi());
+    if cookies.is_some() {
+        document = document.nest("/api/auth", auth::Operations::openapi());
+    }
     document.info.license = None;
     for item in document.paths.paths.values_mut() {
         name_apart(item);
@@ -61,9 +61,11 @@ pub(crate) fn document(cookies: &SessionCookies, mount: &TasksMount, compatibili
     }
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("jwt", bearer("A JWT, from `/api/auth/token` or the header `set-auth-jwt`.", "JWT"));
-    components.add_security_scheme("session_token", bearer("The session token of a sign-in.", "opaque"));
-    let cookie = ApiKeyValue::with_description(cookies.session_cookie().as_str(), "The cookie of a sign-in.");
-    components.add_security_scheme("session_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    if let Some(cookies) = cookies {
+        components.add_security_scheme("session_token", bearer("The session token of a sign-in.", "opaque"));
+        let cookie = ApiKeyValue::with_description(cookies.session_cookie().as_str(), "The cookie of a sign-in.");
+        components.add_security_scheme("session_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    }
     document
 }
 

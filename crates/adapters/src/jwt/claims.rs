@@ -6,15 +6,17 @@ use taskbridge_domain::ports::Claims;
 use taskbridge_domain::{Timestamp, UserId};
 
 use super::header::{object, present};
-use super::verifier::Rejection;
+use super::verifier::{Check, Rejection};
 
 /// What the claims of an acceptable token must say.
 #[derive(Debug, Clone)]
 pub struct ExpectedClaims {
-    /// `iss` must be exactly this.
-    pub issuer: String,
-    /// `aud` must be this, or a list that holds it.
-    pub audience: String,
+    /// `iss` must be exactly one of these.
+    pub issuers: Vec<String>,
+    /// `aud` must be one of these, or a list that holds one.
+    pub audiences: Vec<String>,
+    /// Whether a token must have `iss` and `aud` at all.
+    pub are_required: bool,
     /// How far the clocks of issuer and verifier may be apart.
     pub leeway: Duration,
 }
@@ -43,33 +45,43 @@ enum Audience {
 }
 
 impl Audience {
-    fn holds(&self, audience: &str) -> bool {
+    fn as_slice(&self) -> &[String] {
         match self {
-            Self::One(only) => only == audience,
-            Self::Many(all) => all.iter().any(|one| one == audience),
+            Self::One(only) => std::slice::from_ref(only),
+            Self::Many(all) => all,
         }
     }
 }
 
 impl ExpectedClaims {
-    /// Judges a decoded payload segment, whose signature has been verified.
-    pub(super) fn check(&self, json: &[u8], now: Timestamp) -> Result<Claims, Rejection> {
+    /// Judges a decoded payload segment, whose signature has been verified. Each check that is passed is added.
+    pub(super) fn check(&self, json: &[u8], now: Timestamp, passed: &mut Vec<Check>) -> Result<Claims, Rejection> {
         let Payload { sub, exp, nbf, iss, aud } = object(json).ok_or(Rejection::Malformed("claims"))?;
         let leeway = self.leeway.as_secs_f64();
         let now = seconds(now);
+        passed.push(Check::Claims);
         if now >= exp.ok_or(Rejection::Missing("exp"))? + leeway {
             return Err(Rejection::Expired);
         }
+        passed.push(Check::Expiry);
         if nbf.is_some_and(|nbf| now < nbf - leeway) {
             return Err(Rejection::NotYetValid);
         }
-        if iss.ok_or(Rejection::Missing("iss"))? != self.issuer {
-            return Err(Rejection::Issuer);
+        passed.push(Check::NotBefore);
+        match iss {
+            Some(iss) if !self.issuers.contains(&iss) => return Err(Rejection::issuer(&iss, &self.issuers)),
+            None if self.are_required => return Err(Rejection::Missing("iss")),
+            _ => passed.push(Check::Issuer),
         }
-        if !aud.ok_or(Rejection::Missing("aud"))?.holds(&self.audience) {
-            return Err(Rejection::Audience);
+        match aud.as_ref().map(Audience::as_slice) {
+            Some(aud) if !aud.iter().any(|one| self.audiences.contains(one)) => {
+                return Err(Rejection::audience(aud, &self.audiences));
+            }
+            None if self.are_required => return Err(Rejection::Missing("aud")),
+            _ => passed.push(Check::Audience),
         }
         let subject = UserId::parse(sub.ok_or(Rejection::Missing("sub"))?).ok_or(Rejection::Missing("sub"))?;
+        passed.push(Check::Subject);
         Ok(Claims { subject })
     }
 }

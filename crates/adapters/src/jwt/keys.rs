@@ -3,23 +3,52 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use taskbridge_domain::Cause;
 use taskbridge_domain::secret::SharedSecret;
 
 use super::header::Header;
+use super::seen::Seen;
+use super::verifier::CompactToken;
 
 /// A key and the only algorithm it verifies.
 pub struct VerifyingKey {
     pub(super) algorithm: Algorithm,
-    pub(super) name: &'static str,
-    pub(super) key: DecodingKey,
+    key: DecodingKey,
+    /// The tokens whose signatures fitted, where checking one costs more than remembering it.
+    seen: Option<Seen>,
+}
+
+impl VerifyingKey {
+    fn secret(secret: &SharedSecret) -> Self {
+        Self { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret.expose()), seen: None }
+    }
+
+    /// A key that somebody publishes; `None` if nothing can be verified with it.
+    pub(super) fn public(algorithm: Algorithm, key: DecodingKey) -> Option<Self> {
+        // Whether the point is on the curve is only asked when a signature is checked: any well-formed one will do.
+        crypto::verify("AA", b"", &key, algorithm).ok().map(|_| Self { algorithm, key, seen: Some(Seen::default()) })
+    }
+
+    /// Whether the token was signed with the other half of this key.
+    pub(super) fn has_signed(&self, token: &CompactToken<'_>) -> bool {
+        let check =
+            || matches!(crypto::verify(token.signature, token.signed.as_bytes(), &self.key, self.algorithm), Ok(true));
+        match &self.seen {
+            Some(seen) => seen.or_check(token.whole, check),
+            None => check(),
+        }
+    }
 }
 
 /// Finds the key a token was made with, among the keys of one issuer.
 #[async_trait]
 pub trait KeySource: Send + Sync {
-    /// The key that `header` points at; `None` when this source has none of that algorithm and `kid`.
+    /// The names of the algorithms that its keys may have.
+    fn algorithms(&self) -> &'static [&'static str];
+
+    /// The key that `header`, whose algorithm is one of [`algorithms`](Self::algorithms), points at; `None` when this
+    /// source has none of that algorithm and `kid`.
     ///
     /// # Errors
     /// The cause, when it cannot tell now.
@@ -33,14 +62,17 @@ impl SecretKey {
     /// The source that holds this one key.
     #[must_use]
     pub fn new(secret: &SharedSecret) -> Self {
-        let key = DecodingKey::from_secret(secret.expose());
-        Self(Arc::new(VerifyingKey { algorithm: Algorithm::HS256, name: "HS256", key }))
+        Self(Arc::new(VerifyingKey::secret(secret)))
     }
 }
 
 #[async_trait]
 impl KeySource for SecretKey {
-    async fn key(&self, header: &Header) -> Result<Option<Arc<VerifyingKey>>, Cause> {
-        Ok((header.alg == self.0.name).then(|| Arc::clone(&self.0)))
+    fn algorithms(&self) -> &'static [&'static str] {
+        &["HS256"]
+    }
+
+    async fn key(&self, _: &Header) -> Result<Option<Arc<VerifyingKey>>, Cause> {
+        Ok(Some(Arc::clone(&self.0)))
     }
 }

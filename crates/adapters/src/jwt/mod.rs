@@ -3,17 +3,26 @@
 //! A token says which key it was made with; it never chooses how it is verified. The path is
 //! the header → a [`KeySource`], which holds the one algorithm of each key → the signature → the claims.
 //!
+//! Keys are the secret shared with Better Auth ([`SecretKey`]), or those that it publishes ([`PublishedKeys`]).
+//!
 //! # To trust another source of keys
 //!
 //! Implement [`KeySource`] and hand it to a [`TrustedIssuer`]; nothing else changes.
 
+mod algorithms;
 mod claims;
+mod fetch;
 mod header;
 mod issuer;
+mod jwk;
 mod keys;
+mod published;
+mod seen;
 mod verifier;
 
 pub use claims::ExpectedClaims;
+pub use fetch::{Authorities, AuthoritiesError, FetchKeys, HttpKeys};
 pub use issuer::{JwtIssuer, JwtIssuerConfig};
 pub use keys::{KeySource, SecretKey, VerifyingKey};
-pub use verifier::{JwtVerifier, Rejection, TrustedIssuer};
+pub use published::{PublishedKeys, PublishedKeysConfig};
+pub use verifier::{Check, JwtVerifier, Rejection, Trail, TrustedIssuer};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::crypto;
 use taskbridge_domain::ports::{AuthError, AuthPort, Claims, Clock};
 use thiserror::Error;
 
+use super::algorithms::published;
 use super::claims::ExpectedClaims;
 use super::header::Header;
 use super::keys::KeySource;
@@ -17,7 +17,7 @@ use super::keys::KeySource;
 const MAX_TOKEN_BYTES: usize = 8192;
 
 /// Why a token is not good: for the log, never for the caller. It holds nothing of the token but the name of its
-/// algorithm, escaped and cut.
+/// algorithm and, once the signature has been verified, a wrong issuer or audience; escaped and cut.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Rejection {
     /// Not three base64url segments, or a segment is no JSON object of the right types.
@@ -32,9 +32,17 @@ pub enum Rejection {
     /// The cookie in which Better Auth caches a session.
     #[error("is a session-cache cookie, not an API token")]
     SessionCache,
-    /// No trusted issuer has a key of this algorithm and `kid`.
-    #[error("no trusted key for algorithm {0:?}")]
-    NoKey(String),
+    /// No trusted issuer has keys of this algorithm.
+    #[error("algorithm {found:?} is not enabled (enabled: {enabled}){}", remedy(.found))]
+    Algorithm {
+        /// As the token names it.
+        found: String,
+        /// The names of those that are.
+        enabled: String,
+    },
+    /// No trusted issuer has a key of its algorithm and `kid`.
+    #[error("no trusted key of its algorithm and kid")]
+    NoKey,
     /// The signature does not fit.
     #[error("wrong signature")]
     Signature,
@@ -48,11 +56,84 @@ pub enum Rejection {
     #[error("not yet valid")]
     NotYetValid,
     /// `iss` is somebody else.
-    #[error("wrong issuer")]
-    Issuer,
+    #[error("wrong issuer: iss is {found}, jwt.issuer accepts {accepted}")]
+    Issuer {
+        /// What it is.
+        found: String,
+        /// What it may be.
+        accepted: String,
+    },
     /// `aud` is somebody else.
-    #[error("wrong audience")]
+    #[error("wrong audience: aud is {found}, jwt.audience accepts {accepted}")]
+    Audience {
+        /// What it is.
+        found: String,
+        /// What it may be.
+        accepted: String,
+    },
+}
+
+impl Rejection {
+    pub(super) fn issuer(found: &str, accepted: &[String]) -> Self {
+        Self::Issuer { found: quoted(&[found.to_owned()]), accepted: quoted(accepted) }
+    }
+
+    pub(super) fn audience(found: &[String], accepted: &[String]) -> Self {
+        Self::Audience { found: quoted(found), accepted: quoted(accepted) }
+    }
+}
+
+/// Some texts, escaped and cut.
+fn quoted(texts: &[String]) -> String {
+    let cut = |text: &String| format!("{:?}", text.chars().take(200).collect::<String>());
+    let all: Vec<_> = texts.iter().take(10).map(cut).collect();
+    if all.is_empty() { "an empty list".into() } else { all.join(", ") }
+}
+
+/// What to change for tokens of an algorithm that is not enabled to be accepted.
+fn remedy(algorithm: &str) -> &'static str {
+    match algorithm {
+        "HS256" => "; set BETTER_AUTH_SECRET to accept it",
+        "ES512" => "; choose EdDSA, ES256, RS256 or PS256 in Better Auth: jwt({ jwks: { keyPairConfig } })",
+        other if published(other).is_some() => "; set AUTH_MODE=bridge to accept the keys Better Auth publishes",
+        _ => "",
+    }
+}
+
+/// The checks of a token, in the order in which they are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// It has three segments, and not too long ones.
+    Form,
+    /// Its header is one that may be looked at.
+    Header,
+    /// Its algorithm is enabled.
+    Algorithm,
+    /// There is a trusted key of its algorithm and `kid`.
+    Key,
+    /// The signature is by that key.
+    Signature,
+    /// Its claims have the right types.
+    Claims,
+    /// `exp` is to come.
+    Expiry,
+    /// `nbf` is not to come.
+    NotBefore,
+    /// `iss`.
+    Issuer,
+    /// `aud`.
     Audience,
+    /// `sub`.
+    Subject,
+}
+
+/// How a token was judged.
+#[derive(Debug)]
+pub struct Trail {
+    /// The checks it passed, in order.
+    pub passed: Vec<Check>,
+    /// What it says; or what is wrong, with the first check that it did not pass.
+    pub verdict: Result<Claims, AuthError>,
 }
 
 impl From<Rejection> for AuthError {
@@ -81,34 +162,60 @@ impl JwtVerifier {
     pub fn new(issuers: Vec<TrustedIssuer>, clock: Arc<dyn Clock>) -> Self {
         Self { issuers, clock }
     }
+
+    /// Judges a token as [`verify`](AuthPort::verify) does, and tells which checks it passed.
+    pub async fn explain(&self, token: &str) -> Trail {
+        let mut passed = Vec::new();
+        let verdict = self.judge(token, &mut passed).await;
+        Trail { passed, verdict }
+    }
+
+    async fn judge(&self, token: &str, passed: &mut Vec<Check>) -> Result<Claims, AuthError> {
+        let token = CompactToken::parse(token)?;
+        passed.push(Check::Form);
+        let header = Header::parse(&decode(token.header).ok_or(Rejection::Malformed("header"))?)?;
+        passed.push(Check::Header);
+        let has_algorithm = |issuer: &&TrustedIssuer| issuer.keys.algorithms().contains(&header.alg.as_str());
+        let mut issuers = self.issuers.iter().filter(has_algorithm).peekable();
+        if issuers.peek().is_none() {
+            let found = header.alg.chars().take(16).collect();
+            return Err(Rejection::Algorithm { found, enabled: self.algorithms().join(", ") }.into());
+        }
+        passed.push(Check::Algorithm);
+        for issuer in issuers {
+            let Some(key) = issuer.keys.key(&header).await.map_err(AuthError::Unavailable)? else { continue };
+            passed.push(Check::Key);
+            if !key.has_signed(&token) {
+                return Err(Rejection::Signature.into());
+            }
+            passed.push(Check::Signature);
+            let claims = decode(token.claims).ok_or(Rejection::Malformed("claims"))?;
+            return Ok(issuer.expected.check(&claims, self.clock.now(), passed)?);
+        }
+        Err(Rejection::NoKey.into())
+    }
+
+    /// The names of all algorithms that are enabled.
+    fn algorithms(&self) -> Vec<&'static str> {
+        self.issuers.iter().flat_map(|issuer| issuer.keys.algorithms()).copied().collect()
+    }
 }
 
 #[async_trait]
 impl AuthPort for JwtVerifier {
     async fn verify(&self, token: &str) -> Result<Claims, AuthError> {
-        let token = CompactToken::parse(token)?;
-        let header = Header::parse(&decode(token.header).ok_or(Rejection::Malformed("header"))?)?;
-        for issuer in &self.issuers {
-            let Some(key) = issuer.keys.key(&header).await.map_err(AuthError::Unavailable)? else { continue };
-            let signed = crypto::verify(token.signature, token.signed.as_bytes(), &key.key, key.algorithm);
-            if !matches!(signed, Ok(true)) {
-                return Err(Rejection::Signature.into());
-            }
-            let claims = decode(token.claims).ok_or(Rejection::Malformed("claims"))?;
-            return Ok(issuer.expected.check(&claims, self.clock.now())?);
-        }
-        let algorithm = header.alg.chars().take(16).collect();
-        Err(Rejection::NoKey(algorithm).into())
+        self.judge(token, &mut Vec::new()).await
     }
 }
 
 /// The segments of a JWS in compact form (RFC 7515, section 7.1).
-struct CompactToken<'a> {
+pub(super) struct CompactToken<'a> {
+    pub(super) whole: &'a str,
     header: &'a str,
     claims: &'a str,
-    signature: &'a str,
+    pub(super) signature: &'a str,
     /// Header and claims: what the signature covers.
-    signed: &'a str,
+    pub(super) signed: &'a str,
 }
 
 impl<'a> CompactToken<'a> {
@@ -119,7 +226,9 @@ impl<'a> CompactToken<'a> {
         let malformed = Rejection::Malformed("token: three segments are needed");
         let Some((signed, signature)) = token.rsplit_once('.') else { return Err(malformed) };
         match signed.split_once('.') {
-            Some((header, claims)) if !claims.contains('.') => Ok(Self { header, claims, signature, signed }),
+            Some((header, claims)) if !claims.contains('.') => {
+                Ok(Self { whole: token, header, claims, signature, signed })
+            }
             _ => Err(malformed),
         }
     }

@@ -1,5 +1,5 @@
 //! `/api/auth`: Better Auth's wire protocol. Paths match exactly; everything else below is 404 with an empty body,
-//! the wrong method and a trailing slash included.
+//! the wrong method and a trailing slash included. Where users sign in elsewhere, all of it is an ordinary 404.
 
 mod cookies;
 mod error;
@@ -10,19 +10,32 @@ mod sign_up;
 mod token;
 mod wire;
 
-use actix_web::dev::HttpServiceFactory;
-use actix_web::{HttpResponse, Resource, web};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpResponse, Resource};
 use utoipa::OpenApi;
+
+use crate::AuthServer;
+use crate::error::ApiError;
 
 pub use cookies::SessionCookies;
 pub(crate) use error::{AuthApiError, AuthErrorBody};
 
-pub(crate) fn routes() -> impl HttpServiceFactory {
-    web::scope("/api/auth")
-        .service(endpoint("/sign-up/email").post(sign_up::sign_up))
-        .service(endpoint("/sign-in/email").post(sign_in::sign_in))
-        .service(endpoint("/token").get(token::token))
-        .default_service(web::to(not_found))
+pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig) {
+    move |config| {
+        let scope = web::scope("/api/auth");
+        let Some(AuthServer { accounts, cookies }) = auth else {
+            config.service(scope.default_service(web::to(elsewhere)));
+            return;
+        };
+        let scope = scope
+            .app_data(Data::from(accounts))
+            .app_data(Data::from(cookies))
+            .service(endpoint("/sign-up/email").post(sign_up::sign_up))
+            .service(endpoint("/sign-in/email").post(sign_in::sign_in))
+            .service(endpoint("/token").get(token::token))
+            .default_service(web::to(not_found));
+        config.service(scope);
+    }
 }
 
 #[derive(OpenApi)]
@@ -35,4 +48,8 @@ fn endpoint(path: &str) -> Resource {
 
 async fn not_found() -> HttpResponse {
     HttpResponse::NotFound().finish()
+}
+
+async fn elsewhere() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::SignInElsewhere)
 }

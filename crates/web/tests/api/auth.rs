@@ -386,6 +386,21 @@ async fn everything_else_below_the_mount_is_an_empty_404() {
     }
 }
 
+/// In bridge mode: an answer that says where to go instead. Tasks are served all the same.
+#[actix_web::test]
+async fn without_an_auth_server_everything_below_the_mount_is_an_ordinary_404() {
+    for (method, path) in
+        [("POST", SIGN_UP), ("POST", SIGN_IN), ("GET", TOKEN), ("GET", "/api/auth"), ("PUT", "/api/auth/x")]
+    {
+        let ports = Ports { has_auth_server: false, ..Ports::new() };
+        let answer = ports.answer(anonymous(method, path)).await;
+        assert_eq!(answer.verdict(), (404, "NOT_FOUND".into()), "{method} {path}");
+        assert!(answer.json()["detail"].as_str().unwrap().contains("Better Auth"), "{}", answer.body);
+    }
+    let ports = Ports { has_auth_server: false, ..Ports::new() };
+    assert_eq!(ports.answer(anonymous("GET", "/api/ann/tasks")).await.status, 401);
+}
+
 /// The token of one kind is not the token of the other.
 #[actix_web::test]
 async fn a_session_token_is_no_jwt() {

@@ -22,7 +22,9 @@ use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{AccountPolicy, AccountService, TaskService};
 use taskbridge_domain::task::Task;
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, moment, user_id};
-use taskbridge_web::{BodyLimit, Compatibility, Docs, DocsConfig, Services, SessionCookies, Stopping, TasksMount, api};
+use taskbridge_web::{
+    AuthServer, BodyLimit, Compatibility, Docs, DocsConfig, Services, SessionCookies, Stopping, TasksMount, api,
+};
 
 pub(crate) const BODY_LIMIT: usize = 4096;
 
@@ -59,6 +61,7 @@ pub(crate) struct Ports {
     pub(crate) mount: TasksMount,
     pub(crate) compatibility: Compatibility,
     pub(crate) docs: DocsConfig,
+    pub(crate) has_auth_server: bool,
 }
 
 impl Ports {
@@ -73,6 +76,7 @@ impl Ports {
             mount: TasksMount { prefix: "/api".into(), without_user_id: false },
             compatibility: Compatibility::default(),
             docs: DocsConfig { openapi: true, page: true },
+            has_auth_server: true,
         }
     }
 
@@ -82,7 +86,7 @@ impl Ports {
     }
 
     fn services(self) -> Services {
-        let Self { auth, tasks, identity, hasher, issuer, store, mount, compatibility, docs } = self;
+        let Self { auth, tasks, identity, hasher, issuer, store, mount, compatibility, docs, has_auth_server } = self;
         let clock = || Arc::new(clock_at(moment()));
         let week = Duration::from_hours(7 * 24);
         let policy = AccountPolicy {
@@ -99,12 +103,14 @@ impl Ports {
             policy,
         );
         let cookies = SessionCookies::new(secret(), false, week);
-        let docs = Docs::new(docs, &cookies, &mount, compatibility).unwrap();
+        let auth_server =
+            has_auth_server.then(|| AuthServer { accounts: Arc::new(accounts), cookies: Arc::new(cookies) });
+        let cookies = auth_server.as_ref().map(|auth| &*auth.cookies);
+        let docs = Docs::new(docs, cookies, &mount, compatibility).unwrap();
         Services {
             authenticator: Arc::new(Authenticator::new(Arc::new(auth))),
             tasks: Arc::new(TaskService::new(Arc::new(tasks), clock())),
-            accounts: Arc::new(accounts),
-            cookies: Arc::new(cookies),
+            auth: auth_server,
             store: Arc::new(store),
             body_limit: BodyLimit(BODY_LIMIT),
             tasks_mount: mount,

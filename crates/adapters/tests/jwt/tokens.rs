@@ -1,5 +1,4 @@
-//! Which tokens are accepted: real ones, and whatever can be made of them. (N2 to N6, C001 to C077)
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+//! HS256 by the shared secret: real tokens, and whatever can be made of them. (N2 to N7, C001 to C077)
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,20 +7,18 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::{Value, json};
-use taskbridge_adapters::jwt::{
-    ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, Rejection, SecretKey, TrustedIssuer,
-};
+use taskbridge_adapters::jwt::{JwtIssuer, JwtIssuerConfig, JwtVerifier, Rejection, SecretKey, TrustedIssuer};
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::ports::{AuthError, AuthPort, TokenIssuer};
+use taskbridge_domain::ports::TokenIssuer;
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::fixtures::{clock_at, moment, user};
 
-const SECRET: &str = "shared-hs256-secret-not-for-production-0123456789";
-const URL: &str = "https://app.example.test";
-const VECTORS: &str = include_str!("../../../tests/vectors/hs256.json");
+use crate::support::{SECRET, URL, encode, expected, judge};
+
+const VECTORS: &str = include_str!("../../../../tests/vectors/hs256.json");
 
 fn verifier_at(secret: &str, issuer: &str, audience: &str, now: Timestamp) -> JwtVerifier {
-    let expected = ExpectedClaims { issuer: issuer.into(), audience: audience.into(), leeway: Duration::from_secs(30) };
+    let expected = expected(issuer, audience);
     let keys = Arc::new(SecretKey::new(&SharedSecret::parse(secret).unwrap()));
     JwtVerifier::new(vec![TrustedIssuer { keys, expected }], Arc::new(clock_at(now)))
 }
@@ -29,18 +26,6 @@ fn verifier_at(secret: &str, issuer: &str, audience: &str, now: Timestamp) -> Jw
 /// The verdict on a token at [`moment`]: the subject, or why not.
 async fn verdict(token: &str) -> Result<String, Rejection> {
     judge(&verifier_at(SECRET, URL, URL, moment()), token).await
-}
-
-async fn judge(verifier: &JwtVerifier, token: &str) -> Result<String, Rejection> {
-    match verifier.verify(token).await {
-        Ok(claims) => Ok(claims.subject.to_string()),
-        Err(AuthError::Rejected(cause)) => Err(*cause.downcast().unwrap()),
-        Err(error @ AuthError::Unavailable(_)) => panic!("{error:?}"),
-    }
-}
-
-fn encode(segment: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode(segment)
 }
 
 /// A token of these raw segments, signed with HMAC-SHA-256 by `secret`, whatever its header says.
@@ -264,10 +249,13 @@ async fn hostile_payloads_are_refused() {
 /// N4, N7, C061 to C076: each claim absent, of another type, wrong.
 #[tokio::test]
 async fn each_claim_is_checked() {
-    use Rejection::{Audience, Expired, Issuer, Malformed, Missing, NotYetValid};
+    use Rejection::{Expired, Malformed, Missing, NotYetValid};
     let now = moment().unix_seconds();
     let at = |seconds: i64| (now + seconds).to_string();
     let claims = Malformed("claims");
+    let accepted = format!("{URL:?}");
+    let issuer = |found: &str| Rejection::Issuer { found: format!("{found:?}"), accepted: accepted.clone() };
+    let audience = |found: &str| Rejection::Audience { found: found.into(), accepted: accepted.clone() };
     let table = [
         ("exp", None, Missing("exp")),
         ("exp", Some("null".into()), claims.clone()),
@@ -292,19 +280,19 @@ async fn each_claim_is_checked() {
         ("nbf", Some("[0]".into()), claims.clone()),
         ("iss", None, Missing("iss")),
         ("iss", Some("null".into()), claims.clone()),
-        ("iss", Some("\"\"".into()), Issuer),
-        ("iss", Some("\"https://app.example.tes\"".into()), Issuer),
-        ("iss", Some("\"https://app.example.test/\"".into()), Issuer),
-        ("iss", Some("\"https://APP.example.test\"".into()), Issuer),
+        ("iss", Some("\"\"".into()), issuer("")),
+        ("iss", Some("\"https://app.example.tes\"".into()), issuer("https://app.example.tes")),
+        ("iss", Some("\"https://app.example.test/\"".into()), issuer("https://app.example.test/")),
+        ("iss", Some("\"https://APP.example.test\"".into()), issuer("https://APP.example.test")),
         ("iss", Some("1".into()), claims.clone()),
         ("iss", Some("{}".into()), claims.clone()),
         ("iss", Some(format!("[\"{URL}\"]")), claims.clone()),
         ("aud", None, Missing("aud")),
         ("aud", Some("null".into()), claims.clone()),
-        ("aud", Some("[]".into()), Audience),
-        ("aud", Some("\"\"".into()), Audience),
-        ("aud", Some("\"https://app.example\"".into()), Audience),
-        ("aud", Some("[\"https://other.test\"]".into()), Audience),
+        ("aud", Some("[]".into()), audience("an empty list")),
+        ("aud", Some("\"\"".into()), audience("\"\"")),
+        ("aud", Some("\"https://app.example\"".into()), audience("\"https://app.example\"")),
+        ("aud", Some("[\"https://other.test\"]".into()), audience("\"https://other.test\"")),
         ("aud", Some("7".into()), claims.clone()),
         ("aud", Some("{}".into()), claims.clone()),
         ("aud", Some(format!("[[\"{URL}\"]]")), claims.clone()),

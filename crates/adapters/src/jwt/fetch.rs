@@ -1,0 +1,118 @@
+//! Fetching the keys that an issuer publishes.
+
+use std::fmt;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use taskbridge_domain::Cause;
+use thiserror::Error;
+use tokio::sync::oneshot;
+use ureq::Agent;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use url::Url;
+
+/// The longest answer that is read, in bytes: about 1,000 RSA keys.
+const MAX_BYTES: u64 = 512 * 1024;
+
+/// Fetches a key set. It displays as its address, for the log.
+#[async_trait]
+pub trait FetchKeys: fmt::Display + Send + Sync {
+    /// The answer as it came.
+    ///
+    /// # Errors
+    /// Why there is none.
+    async fn fetch(&self) -> Result<Vec<u8>, Cause>;
+}
+
+/// An address for key sets, over HTTP. Whatever the environment says about proxies is not followed.
+#[derive(Debug, Clone)]
+pub struct HttpKeys {
+    agent: Agent,
+    url: Url,
+}
+
+/// Why a file names no certificate authorities.
+#[derive(Debug, Error)]
+pub enum AuthoritiesError {
+    /// It cannot be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(#[from] std::io::Error),
+    /// It holds none.
+    #[error("holds no certificate in PEM")]
+    None,
+}
+
+/// Which certificate authorities are trusted.
+#[derive(Debug, Clone)]
+pub struct Authorities(RootCerts);
+
+impl Authorities {
+    /// Those of the web, as Mozilla lists them.
+    #[must_use]
+    pub fn of_the_web() -> Self {
+        Self(RootCerts::WebPki)
+    }
+
+    /// Those in a PEM file, and no others.
+    ///
+    /// # Errors
+    /// [`AuthoritiesError`] when there are none in it.
+    pub fn in_file(path: &Path) -> Result<Self, AuthoritiesError> {
+        let pem = std::fs::read(path)?;
+        let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
+            .filter_map(|item| match item {
+                Ok(PemItem::Certificate(certificate)) => Some(certificate),
+                _ => None,
+            })
+            .collect();
+        if certificates.is_empty() {
+            return Err(AuthoritiesError::None);
+        }
+        Ok(Self(RootCerts::new_with_certs(&certificates)))
+    }
+}
+
+impl HttpKeys {
+    /// The address `url` (http or https), which must answer in full within `timeout`.
+    #[must_use]
+    pub fn new(url: Url, timeout: Duration, authorities: &Authorities) -> Self {
+        let tls = TlsConfig::builder().root_certs(authorities.0.clone()).build();
+        let config = Agent::config_builder()
+            .timeout_global(Some(timeout))
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .max_idle_connections(0)
+            .proxy(None)
+            .user_agent("taskbridge")
+            .tls_config(tls);
+        Self { agent: config.build().into(), url }
+    }
+
+    fn get(&self) -> Result<Vec<u8>, Cause> {
+        let mut response = self.agent.get(self.url.as_str()).header("accept", "application/json").call()?;
+        if response.status() != 200 {
+            return Err(format!("the answer has status {}, not 200", response.status().as_u16()).into());
+        }
+        Ok(response.body_mut().with_config().limit(MAX_BYTES).read_to_vec()?)
+    }
+}
+
+#[async_trait]
+impl FetchKeys for HttpKeys {
+    async fn fetch(&self) -> Result<Vec<u8>, Cause> {
+        let (sender, receiver) = oneshot::channel();
+        let this = self.clone();
+        // Not one of the runtime's: it would hold up the end of the program.
+        thread::Builder::new().name("fetch-keys".into()).spawn(move || sender.send(this.get()))?;
+        receiver.await?
+    }
+}
+
+/// Without a query, which may hold a secret.
+impl fmt::Display for HttpKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.url.origin().ascii_serialization(), self.url.path())
+    }
+}

@@ -1,0 +1,222 @@
+//! Issuers whose keys and answers a test chooses.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, EncodingKey, crypto};
+use serde_json::{Value, json};
+use taskbridge_adapters::jwt::{
+    ExpectedClaims, FetchKeys, JwtVerifier, PublishedKeys, PublishedKeysConfig, Rejection, SecretKey, TrustedIssuer,
+};
+use taskbridge_domain::Cause;
+use taskbridge_domain::ports::{AuthError, AuthPort, Clock};
+use taskbridge_domain::secret::SharedSecret;
+use taskbridge_domain::testing::fixtures::{clock_at, moment};
+use tokio::sync::Semaphore;
+
+pub(crate) const SECRET: &str = "shared-hs256-secret-not-for-production-0123456789";
+pub(crate) const URL: &str = "https://app.example.test";
+
+pub(crate) const CONFIG: PublishedKeysConfig = PublishedKeysConfig {
+    refresh: Duration::from_mins(5),
+    cool_down: Duration::from_secs(10),
+    timeout: Duration::from_secs(5),
+};
+
+pub(crate) fn encode(segment: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(segment)
+}
+
+/// What every token must say.
+pub(crate) fn expected(issuer: &str, audience: &str) -> ExpectedClaims {
+    ExpectedClaims {
+        issuers: vec![issuer.into()],
+        audiences: vec![audience.into()],
+        are_required: true,
+        leeway: Duration::from_secs(30),
+    }
+}
+
+/// The subject, or why not.
+pub(crate) async fn judge(verifier: &JwtVerifier, token: &str) -> Result<String, Rejection> {
+    match verifier.verify(token).await {
+        Ok(claims) => Ok(claims.subject.to_string()),
+        Err(AuthError::Rejected(cause)) => Err(*cause.downcast().unwrap()),
+        Err(error @ AuthError::Unavailable(_)) => panic!("{error:?}"),
+    }
+}
+
+/// Good claims, at [`moment`].
+pub(crate) fn claims() -> Value {
+    let now = moment().unix_seconds();
+    json!({ "sub": "ann", "iat": now, "exp": now + 900, "iss": URL, "aud": URL })
+}
+
+/// The private half of a key that is published under the name `kid`.
+pub(crate) struct SigningKey {
+    pub(crate) kid: String,
+    pub(crate) algorithm: Algorithm,
+    key: EncodingKey,
+}
+
+impl SigningKey {
+    /// One for each `kid`.
+    pub(crate) fn ed25519(kid: &str) -> Self {
+        // RFC 8410, section 7, before a seed made of the name.
+        let mut der = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
+        der.extend(kid.bytes().cycle().take(32));
+        Self { kid: kid.into(), algorithm: Algorithm::EdDSA, key: EncodingKey::from_ed_der(&der) }
+    }
+
+    pub(crate) fn p256(kid: &str) -> Self {
+        Self { kid: kid.into(), algorithm: Algorithm::ES256, key: EncodingKey::from_ec_der(&stored("p256", 0)) }
+    }
+
+    pub(crate) fn rsa(kid: &str, algorithm: Algorithm) -> Self {
+        Self { kid: kid.into(), algorithm, key: EncodingKey::from_rsa_der(&stored("rsa", 0)) }
+    }
+
+    /// One of each kind.
+    pub(crate) fn all() -> [Self; 4] {
+        [Self::ed25519("ed"), Self::p256("ec"), Self::rsa("rs", Algorithm::RS256), Self::rsa("ps", Algorithm::PS256)]
+    }
+
+    pub(crate) fn name(&self) -> String {
+        format!("{:?}", self.algorithm)
+    }
+
+    /// The public half, as Better Auth publishes it.
+    pub(crate) fn jwk(&self) -> Value {
+        let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&self.key, self.algorithm).unwrap()).unwrap();
+        jwk["kid"] = json!(self.kid);
+        jwk
+    }
+
+    /// The public half, with these members put in, or taken away by null.
+    pub(crate) fn jwk_with(&self, changes: Value) -> Value {
+        let mut jwk = self.jwk();
+        let members = jwk.as_object_mut().unwrap();
+        for (name, value) in changes.as_object().unwrap().clone() {
+            if value.is_null() {
+                members.remove(&name)
+            } else {
+                members.insert(name, value)
+            };
+        }
+        jwk
+    }
+
+    /// A good token.
+    pub(crate) fn token(&self) -> String {
+        self.sign(&json!({ "alg": self.name(), "kid": self.kid }), &claims())
+    }
+
+    /// A token of these segments, by this key and its algorithm whatever the header says.
+    pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
+        self.sign_as(self.algorithm, header, claims)
+    }
+
+    /// The same, but with this algorithm.
+    pub(crate) fn sign_as(&self, algorithm: Algorithm, header: &Value, claims: &Value) -> String {
+        let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
+        let signature = crypto::sign(message.as_bytes(), &self.key, algorithm).unwrap();
+        format!("{message}.{signature}")
+    }
+}
+
+fn stored(kind: &str, index: usize) -> Vec<u8> {
+    let keys: Value = serde_json::from_str(include_str!("../../../../tests/vectors/signing-keys.json")).unwrap();
+    STANDARD.decode(keys[kind][index].as_str().unwrap()).unwrap()
+}
+
+/// A key set in JSON.
+pub(crate) fn set(keys: &[Value]) -> String {
+    json!({ "keys": keys }).to_string()
+}
+
+/// An issuer, or rather the address at which it publishes its keys.
+#[derive(Clone)]
+pub(crate) struct Issuer(Arc<State>);
+
+struct State {
+    answer: Mutex<Option<String>>,
+    fetches: AtomicUsize,
+    /// An answer is given for each.
+    permits: Semaphore,
+}
+
+impl Issuer {
+    /// One that publishes the public halves of these.
+    pub(crate) fn of(keys: &[&SigningKey]) -> Self {
+        let issuer = Self::answering(None);
+        issuer.publish(keys);
+        issuer
+    }
+
+    /// One that gives this answer; none: it cannot be reached.
+    pub(crate) fn answering(answer: Option<&str>) -> Self {
+        let answer = Mutex::new(answer.map(str::to_owned));
+        Self(Arc::new(State { answer, fetches: AtomicUsize::new(0), permits: Semaphore::new(Semaphore::MAX_PERMITS) }))
+    }
+
+    pub(crate) fn publish(&self, keys: &[&SigningKey]) {
+        self.answer(Some(&set(&keys.iter().map(|key| key.jwk()).collect::<Vec<_>>())));
+    }
+
+    pub(crate) fn answer(&self, answer: Option<&str>) {
+        *self.0.answer.lock().unwrap() = answer.map(str::to_owned);
+    }
+
+    /// From now on each answer, made when it was asked for, is held back until [`release`](Self::release).
+    pub(crate) fn hold(&self) {
+        self.0.permits.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    pub(crate) fn release(&self, answers: usize) {
+        self.0.permits.add_permits(answers);
+    }
+
+    /// How often it has been asked.
+    pub(crate) fn fetches(&self) -> usize {
+        self.0.fetches.load(Ordering::SeqCst)
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an issuer of the tests")
+    }
+}
+
+#[async_trait]
+impl FetchKeys for Issuer {
+    async fn fetch(&self) -> Result<Vec<u8>, Cause> {
+        self.0.fetches.fetch_add(1, Ordering::SeqCst);
+        let answer = self.0.answer.lock().unwrap().clone();
+        self.0.permits.acquire().await.unwrap().forget();
+        answer.map(String::into_bytes).ok_or_else(|| "connection refused".into())
+    }
+}
+
+/// A verifier of the tokens of these issuers, at [`moment`].
+pub(crate) fn verifier(issuers: &[&Issuer]) -> JwtVerifier {
+    verifier_with(None, issuers, Arc::new(clock_at(moment())))
+}
+
+/// The same, beside HS256 by this secret, and by this clock.
+pub(crate) fn verifier_with(secret: Option<&str>, issuers: &[&Issuer], clock: Arc<dyn Clock>) -> JwtVerifier {
+    let addresses = issuers.iter().map(|&issuer| -> Box<dyn FetchKeys> { Box::new(issuer.clone()) });
+    let published = PublishedKeys::start(addresses.collect(), CONFIG);
+    let mut trusted = vec![TrustedIssuer { keys: Arc::new(published), expected: expected(URL, URL) }];
+    if let Some(secret) = secret {
+        let keys = Arc::new(SecretKey::new(&SharedSecret::parse(secret).unwrap()));
+        trusted.insert(0, TrustedIssuer { keys, expected: expected(URL, URL) });
+    }
+    JwtVerifier::new(trusted, clock)
+}
