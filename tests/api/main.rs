@@ -5,6 +5,7 @@ mod body_attacks;
 mod commands;
 mod config;
 mod everything;
+mod explain;
 mod isolation_attacks;
 mod lifecycle;
 mod lists;

@@ -21,7 +21,7 @@ use taskbridge_migrations::Users;
 use taskbridge_web::{AuthServer, BodyLimit, Docs, HttpMetrics, Services, SessionCookies, Stopping};
 use url::Url;
 
-use crate::settings::{AuthMode, BridgeMode, DatabaseSettings, ServerMode, Settings};
+use crate::settings::{AuthMode, AuthSettings, BridgeMode, DatabaseSettings, ServerMode, Settings};
 use crate::{metrics, schema};
 
 /// The services, the store below them, to be closed in the end, and what is measured of all.
@@ -48,20 +48,9 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
     let Settings { server, log: _, docs, database, tasks, auth, accounts: _, passwords: _ } = settings;
     let store = open_store(database, auth.mode.users()).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (trusted, signing_in) = match &auth.mode {
-        AuthMode::Server(mode) => {
-            let trusted = TrustedIssuer {
-                keys: Arc::new(SecretKey::new(&mode.secret)),
-                expected: ExpectedClaims {
-                    issuers: vec![origin.into()],
-                    audiences: vec![origin.into()],
-                    are_required: true,
-                    leeway: auth.jwt_leeway,
-                },
-            };
-            (vec![trusted], Some(sign_in(settings, mode, origin, &store, &clock)?))
-        }
-        AuthMode::Bridge(mode) => (bridged(mode, auth.jwt_leeway), None),
+    let signing_in = match &auth.mode {
+        AuthMode::Server(mode) => Some(sign_in(settings, mode, origin, &store, &clock)?),
+        AuthMode::Bridge(_) => None,
     };
     let (auth_server, hashing) = signing_in.unzip();
     let http_metrics = Arc::new(HttpMetrics::default());
@@ -70,7 +59,7 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
     let docs = Docs::new(*docs, cookies, &tasks.mount, tasks.compatibility)
         .context("the OpenAPI document cannot be written")?;
     let services = Services {
-        authenticator: Arc::new(Authenticator::new(Arc::new(JwtVerifier::new(trusted, Arc::clone(&clock))))),
+        authenticator: Arc::new(Authenticator::new(Arc::new(verifier(auth, origin)))),
         tasks: Arc::new(TaskService::new(Arc::new(SeaTaskRepo::new(store.clone())), clock)),
         auth: auth_server,
         store: Arc::new(store.clone()),
@@ -82,6 +71,26 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
         metrics: http_metrics,
     };
     Ok(Composition { services, store, registry })
+}
+
+/// What judges tokens. `origin` is that of the auth server.
+///
+/// Must be called within a tokio runtime, on which published keys are fetched.
+pub(crate) fn verifier(auth: &AuthSettings, origin: &str) -> JwtVerifier {
+    let AuthSettings { mode, jwt_leeway } = auth;
+    let trusted = match mode {
+        AuthMode::Server(ServerMode { secret, .. }) => {
+            let expected = ExpectedClaims {
+                issuers: vec![origin.into()],
+                audiences: vec![origin.into()],
+                are_required: true,
+                leeway: *jwt_leeway,
+            };
+            vec![TrustedIssuer { keys: Arc::new(SecretKey::new(secret)), expected }]
+        }
+        AuthMode::Bridge(mode) => bridged(mode, *jwt_leeway),
+    };
+    JwtVerifier::new(trusted, Arc::new(SystemClock))
 }
 
 /// Whoever signs for the app's Better Auth: with the keys it publishes, and with the secret if there is one.

@@ -1,9 +1,11 @@
 //! The program `taskbridge`: the composition root. Only this crate knows all the others.
 //!
 //! `settings` reads the configuration and nothing else does; `compose` makes adapters and services of it; `serve`
-//! runs the HTTP server until it is told to stop; `schema` is what the other commands do.
+//! runs the HTTP server until it is told to stop; `schema` and `explain` are what the
+//! other commands do.
 
 mod compose;
+mod explain;
 mod layers;
 mod metrics;
 mod schema;
@@ -11,8 +13,11 @@ mod serve;
 mod settings;
 mod telemetry;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::{fs, io};
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use taskbridge_adapters::sea::Store;
 use taskbridge_migrations::Users;
@@ -42,6 +47,22 @@ enum Command {
     /// Look after tasks.
     #[command(subcommand)]
     Tasks(Tasks),
+    /// Look at tokens.
+    #[command(subcommand)]
+    Token(Token),
+}
+
+#[derive(Debug, Subcommand)]
+enum Token {
+    /// Tell what is in a token, whether the server accepts it, and what to change if not; the status is then 1.
+    Explain {
+        /// The token, with or without `Authorization: Bearer` before it. Without it, standard input is read: then it is
+        /// seen in no list of processes.
+        token: Option<String>,
+        /// A file that holds the token.
+        #[arg(long, conflicts_with = "token")]
+        file: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,7 +97,7 @@ enum Tasks {
 fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     match run(command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             fail(&error);
             ExitCode::FAILURE
@@ -84,27 +105,34 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     let (settings, list) = Settings::load()?;
     let users = settings.auth.mode.users();
     telemetry::start(&settings.log);
     actix_web::rt::System::new().block_on(async {
         match command {
-            Command::Serve => serve::serve(settings).await,
-            Command::Config(Config::Check) => {
-                for setting in list {
-                    say(&setting.to_string());
-                }
-                Ok(())
-            }
-            Command::Migrate(command) => migrate(command, &Store::open(&settings.database.store).await?, users).await,
+            Command::Serve => serve::serve(settings).await?,
+            Command::Config(Config::Check) => list.iter().for_each(|setting| say(&setting.to_string())),
+            Command::Migrate(command) => migrate(command, &Store::open(&settings.database.store).await?, users).await?,
             Command::Tasks(Tasks::Assign { user_id }) => {
                 let store = Store::open(&settings.database.store).await?;
                 let count = schema::assign_tasks(&store, &user_id).await?;
                 say(&format!("{count} tasks assigned"));
-                Ok(())
+            }
+            Command::Token(Token::Explain { token, file }) => {
+                let pasted = match (token, file) {
+                    (Some(token), _) => token,
+                    (None, Some(file)) => fs::read_to_string(&file).with_context(|| file.display().to_string())?,
+                    (None, None) => io::read_to_string(io::stdin()).context("standard input")?,
+                };
+                let explanation = explain::explain(explain::token_in(&pasted), &settings).await;
+                say(&explanation.to_string());
+                if !explanation.is_accepted() {
+                    return Ok(ExitCode::FAILURE);
+                }
             }
         }
+        Ok(ExitCode::SUCCESS)
     })
 }
 

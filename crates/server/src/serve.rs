@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::compose::{Composition, compose};
 use crate::metrics;
-use crate::settings::{AuthMode, Origin, ServerMode, Settings};
+use crate::settings::Settings;
 
 /// Serves until SIGINT or SIGTERM. Then the server is not ready any more, but goes on for as long as load balancers
 /// need to notice; then no more connections are taken, requests under way are finished within the time allowed, and the
@@ -24,13 +24,8 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     let (listener, address) = listen(SocketAddr::new(settings.server.host, settings.server.port))?;
     let metrics = settings.server.metrics.map(|address| listen(address).context("metrics.address")).transpose()?;
     let metrics_address = metrics.as_ref().map(|(_, address)| tracing::field::display(*address));
-    let (mode, origin) = match &settings.auth.mode {
-        AuthMode::Server(ServerMode { origin: Origin::Given(origin), .. }) => ("server", origin.clone()),
-        AuthMode::Server(ServerMode { origin: Origin::Local, .. }) => {
-            ("server", format!("http://localhost:{}", address.port()))
-        }
-        AuthMode::Bridge(bridge) => ("bridge", bridge.origin.clone()),
-    };
+    let mode = settings.auth.mode.name();
+    let origin = settings.auth.mode.origin(address.port());
 
     let Composition { services, store, registry } = compose(&settings, &origin).await?;
     let stop = stop_signal(services.stopping.clone(), settings.server.drain).context("cannot wait for signals")?;

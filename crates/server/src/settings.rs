@@ -114,6 +114,23 @@ pub(crate) struct BridgeMode {
 }
 
 impl AuthMode {
+    /// The origin of the auth server, if this is the port that is listened on.
+    pub(crate) fn origin(&self, port: u16) -> String {
+        match self {
+            Self::Server(ServerMode { origin: Origin::Given(origin), .. })
+            | Self::Bridge(BridgeMode { origin, .. }) => origin.clone(),
+            Self::Server(ServerMode { origin: Origin::Local, .. }) => format!("http://localhost:{port}"),
+        }
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Server(_) => "server",
+            Self::Bridge(_) => "bridge",
+        }
+    }
+
     /// Where the users are.
     pub(crate) fn users(&self) -> Users {
         match self {

@@ -110,6 +110,14 @@ impl KeySet {
         self.0.len()
     }
 
+    /// Algorithm and `kid` of each key.
+    pub(super) fn describe(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|PublishedKey { kid, key }| match kid {
+            Some(kid) => format!("{:?}, kid {kid:?}", key.algorithm),
+            None => format!("{:?}, without a kid", key.algorithm),
+        })
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -53,6 +53,9 @@ pub trait KeySource: Send + Sync {
     /// # Errors
     /// The cause, when it cannot tell now.
     async fn key(&self, header: &Header) -> Result<Option<Arc<VerifyingKey>>, Cause>;
+
+    /// The keys it knows at this moment, a line for each, for people who ask why a token is refused.
+    fn describe(&self) -> Vec<String>;
 }
 
 /// HS256 by the secret shared with Better Auth. A `kid` means nothing to it.
@@ -74,5 +77,9 @@ impl KeySource for SecretKey {
 
     async fn key(&self, _: &Header) -> Result<Option<Arc<VerifyingKey>>, Cause> {
         Ok(Some(Arc::clone(&self.0)))
+    }
+
+    fn describe(&self) -> Vec<String> {
+        vec!["HS256 with the secret shared with Better Auth".into()]
     }
 }

@@ -17,6 +17,7 @@ mod issuer;
 mod jwk;
 mod keys;
 mod published;
+mod secrets;
 mod seen;
 mod verifier;
 
@@ -25,4 +26,5 @@ pub use fetch::{Authorities, AuthoritiesError, FetchKeys, HttpKeys};
 pub use issuer::{JwtIssuer, JwtIssuerConfig};
 pub use keys::{KeySource, SecretKey, VerifyingKey};
 pub use published::{PublishedKeys, PublishedKeysConfig};
+pub use secrets::signed_with_a_variant;
 pub use verifier::{Check, JwtVerifier, Rejection, Trail, TrustedIssuer};

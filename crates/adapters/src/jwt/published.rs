@@ -142,6 +142,16 @@ impl KeySource for PublishedKeys {
         };
         timeout(patience, search).await.map_err(|_elapsed| CannotFetch)?
     }
+
+    fn describe(&self) -> Vec<String> {
+        let known = self.shared.known.borrow();
+        let each = self.shared.addresses.iter().zip(known.iter());
+        each.flat_map(|(address, known)| {
+            let keys: Vec<_> = known.keys.describe().map(|key| format!("{key}, from {}", address.source)).collect();
+            if keys.is_empty() { vec![format!("no key from {}", address.source)] } else { keys }
+        })
+        .collect()
+    }
 }
 
 impl Address {

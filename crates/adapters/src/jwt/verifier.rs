@@ -127,10 +127,29 @@ pub enum Check {
     Subject,
 }
 
+impl Check {
+    /// All of them, in order.
+    pub const ALL: [Self; 11] = [
+        Self::Form,
+        Self::Header,
+        Self::Algorithm,
+        Self::Key,
+        Self::Signature,
+        Self::Claims,
+        Self::Expiry,
+        Self::NotBefore,
+        Self::Issuer,
+        Self::Audience,
+        Self::Subject,
+    ];
+}
+
 /// How a token was judged.
 #[derive(Debug)]
 pub struct Trail {
-    /// The checks it passed, in order.
+    /// The keys there were to be tried, a line for each.
+    pub keys: Vec<String>,
+    /// The checks it passed: the first ones of [`Check::ALL`].
     pub passed: Vec<Check>,
     /// What it says; or what is wrong, with the first check that it did not pass.
     pub verdict: Result<Claims, AuthError>,
@@ -167,7 +186,8 @@ impl JwtVerifier {
     pub async fn explain(&self, token: &str) -> Trail {
         let mut passed = Vec::new();
         let verdict = self.judge(token, &mut passed).await;
-        Trail { passed, verdict }
+        let keys = self.issuers.iter().flat_map(|issuer| issuer.keys.describe()).collect();
+        Trail { keys, passed, verdict }
     }
 
     async fn judge(&self, token: &str, passed: &mut Vec<Check>) -> Result<Claims, AuthError> {
