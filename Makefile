@@ -13,6 +13,7 @@ test:
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps
 	npm ci --prefix tests/better-auth --silent
 	. scripts/tools.sh && need curl curl && scripts/with-postgres.sh cargo test --locked --workspace
+	scripts/openapi.sh
 	TASKBRIDGE_TEST_DATABASE=postgres scripts/with-postgres.sh $(END_TO_END)
 	TASKBRIDGE_TEST_DATABASE=pgbouncer scripts/with-postgres.sh $(END_TO_END)
 

@@ -2,7 +2,8 @@
 # Sourced. `need PROGRAM PACKAGE` makes sure that PROGRAM can be called: it is there already, or comes from the
 # system's package PACKAGE. As root that is installed, without starting its services; as anybody else it is unpacked
 # into target/tools, and found there the next time. PATH and LD_LIBRARY_PATH are extended as needed. Fails, saying why,
-# when there is no way. The only variables it sets are those two and tools*.
+# when there is no way. The only variables it sets are those two and tools*. `get PACKAGE` does the same for a package
+# without programs: its files are then below / or $tools/root.
 
 tools="${CARGO_TARGET_DIR:-$PWD/target}/tools"
 case "$tools" in /*) ;; *) tools="$PWD/$tools" ;; esac
@@ -10,17 +11,19 @@ case "$tools" in /*) ;; *) tools="$PWD/$tools" ;; esac
 need() {
     look_everywhere
     if command -v "$1" > /dev/null; then return 0; fi
-    if ! command -v apt-get > /dev/null; then
-        echo "tools: $1 is missing; install it and try again" >&2
-        return 1
-    fi
-    if [ "$(id -u)" = 0 ]; then
-        install_quietly "$2"
-    else
-        unpack "$2"
-    fi || { echo "tools: package $2 cannot be had" >&2; return 1; }
+    get "$2" || { echo "tools: $1 is missing; install it and try again" >&2; return 1; }
     look_everywhere
     command -v "$1" > /dev/null || { echo "tools: package $2 has no $1" >&2; return 1; }
+}
+
+get() {
+    if ! command -v apt-get > /dev/null; then
+        false
+    elif [ "$(id -u)" = 0 ]; then
+        install_quietly "$1"
+    else
+        unpack "$1"
+    fi || { echo "tools: package $1 cannot be had" >&2; return 1; }
 }
 
 look_everywhere() {

@@ -1,0 +1,127 @@
+"""Starts the real server and holds its answers against its OpenAPI document. (Q5, C240, P8)
+
+usage: check.py TASKBRIDGE
+"""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.request
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import openapi_spec_validator
+
+HERE = Path(__file__).resolve().parent
+EMAIL, PASSWORD = "ada@example.test", "correct horse battery"
+
+
+class Server:
+    """`taskbridge serve` on SQLite, on a port and in a folder of its own."""
+
+    def __init__(self, program: str):
+        self.statuses = defaultdict(set)
+        self._folder = tempfile.TemporaryDirectory()
+        self._ready = queue.Queue()
+        environment = {
+            "PATH": os.defpath,
+            "BETTER_AUTH_SECRET": "openapi-secret-not-for-production-0123456789",
+            "PORT": "0",
+            "TASKBRIDGE__LOG__FORMAT": "json",
+            "TASKBRIDGE__PASSWORDS__BCRYPT_COST": "10",
+            # The token is to outlive the run.
+            "TASKBRIDGE__JWT__LIFETIME_SECONDS": "86400",
+        }
+        self._process = subprocess.Popen(
+            [program, "serve"], cwd=self._folder.name, env=environment, stderr=subprocess.PIPE, text=True
+        )
+        self._reader = threading.Thread(target=self._read)
+
+    def _read(self):
+        for line in self._process.stderr:
+            entry = json.loads(line) if line.startswith("{") else {"level": "ERROR", "fields": {"message": line}}
+            fields = entry["fields"]
+            if fields["message"] == "ready":
+                self._ready.put(f"http://{fields['address']}")
+            elif fields["message"] == "request":
+                self.statuses[fields["method"], fields["route"]].add(fields["status"])
+            elif entry["level"] != "INFO":
+                print(fields["message"], file=sys.stderr)
+        self._ready.put(None)
+
+    def __enter__(self):
+        self._reader.start()
+        self.base = self._ready.get()
+        if self.base is None:
+            sys.exit("the server did not start")
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        self._process.wait()
+        self._reader.join()
+        self._folder.cleanup()
+
+    def get_document(self) -> dict:
+        with urllib.request.urlopen(f"{self.base}/openapi.json") as answer:
+            return json.load(answer)
+
+    def sign_up(self) -> dict:
+        """A new user, as the configurations name what is theirs."""
+        body = json.dumps({"name": "Ada", "email": EMAIL, "password": PASSWORD}).encode()
+        request = urllib.request.Request(f"{self.base}/api/auth/sign-up/email", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            return {
+                "USER_ID": json.load(answer)["user"]["id"],
+                "JWT": answer.headers["set-auth-jwt"],
+                "SESSION_COOKIE": answer.headers["Set-Cookie"].split(";")[0].partition("=")[2],
+            }
+
+
+def run(program: str, configuration: str, *arguments: str, meant: Callable[[dict], set]) -> bool:
+    """Runs schemathesis against a server of its own: whether it found nothing, and no operation was tested in vain,
+    without ever answering one of the statuses that are meant for it, if any are."""
+    schemathesis = str(Path(sys.executable).with_name("schemathesis"))
+    command = [schemathesis, "--config-file", str(HERE / configuration), "run"]
+    with tempfile.TemporaryDirectory() as folder, Server(program) as server:
+        document = server.get_document()
+        openapi_spec_validator.validate(document)
+        environment = {**os.environ, **server.sign_up()}
+        command += [f"{server.base}/openapi.json", *arguments]
+        found = subprocess.run(command, cwd=folder, env=environment).returncode != 0
+    operations = [
+        (method.upper(), path, operation) for path, item in document["paths"].items() for method, operation in item.items()
+    ]
+    missed = [
+        f"{method} {path}"
+        for method, path, operation in operations
+        if meant(operation) and not meant(operation) & server.statuses[method, path]
+    ]
+    for operation in missed:
+        print(f"{configuration}: {operation} never answered as it is meant to", file=sys.stderr)
+    return not found and not missed
+
+
+def main() -> bool:
+    program = str(Path(sys.argv[1]).resolve())
+
+    def success(operation: dict) -> set:
+        return {int(status) for status in operation["responses"] if status.startswith("2")}
+
+    def refusal(operation: dict) -> set:
+        return {403} if "tasks" in operation["tags"] else set()
+
+    # Both, whatever the first one finds.
+    return all([
+        run(program, "own.toml", meant=success),
+        run(program, "strangers.toml", "--include-tag", "tasks", meant=refusal),
+    ])
+
+
+if __name__ == "__main__":
+    sys.exit(not main())
