@@ -3,6 +3,7 @@
 
 mod auth;
 mod health;
+mod properties;
 mod routes_are_guarded;
 mod support;
 mod tasks;
