@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
 use hmac::{Hmac, KeyInit, Mac};
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use taskbridge_adapters::jwt::{ExpectedClaims, JwtVerifier, SecretKey, TrustedIssuer};
@@ -32,8 +33,9 @@ pub(crate) fn check(data: &[u8]) {
         assert_eq!(subject(token), None, "forged");
     }
 
-    if let Some(subject) = subject(&signed(GOOD_HEADER, data)) {
-        let claims: Value = serde_json::from_slice(data).unwrap();
+    if let Some(subject) = subject(&signed(GOOD_HEADER, data))
+        && let Some(claims) = json(data)
+    {
         let (now, leeway) = (f64::from(u32::try_from(moment().unix_seconds()).unwrap()), f64::from(LEEWAY));
         assert_eq!(claims["sub"], subject);
         assert!(!subject.is_empty());
@@ -46,11 +48,19 @@ pub(crate) fn check(data: &[u8]) {
     let good = json!({ "sub": "ann", "exp": moment().unix_seconds() + 60, "iss": URL, "aud": URL });
     if let Some(subject) = subject(&signed(data, good.to_string().as_bytes())) {
         assert_eq!(subject, "ann");
-        let header: Value = serde_json::from_slice(data).unwrap();
-        assert_eq!(header["alg"], "HS256");
-        assert!(header.get("crit").is_none());
-        assert_ne!(header["typ"], "better-auth.session-cache+jwt");
+        if let Some(header) = json(data) {
+            assert_eq!(header["alg"], "HS256");
+            assert!(header.get("crit").is_none());
+            assert_ne!(header["typ"], "better-auth.session-cache+jwt");
+        }
     }
+}
+
+/// The JSON that has been accepted. `None` where it holds what only a reader refuses, a lone surrogate or a number
+/// beyond all, in a field that nobody reads.
+fn json(accepted: &[u8]) -> Option<Value> {
+    let _: IgnoredAny = serde_json::from_slice(accepted).unwrap();
+    serde_json::from_slice(accepted).ok()
 }
 
 /// Whose token it is, if it is good.
