@@ -1,5 +1,7 @@
 # run: the server on embedded SQLite, nothing to configure.   test: everything that must hold.
-.PHONY: run test
+# fuzz: a minute of each target, or FUZZ_SECONDS.   deny: licences and layers of all we are built on; advisories: its
+# known holes, which takes the network.
+.PHONY: run test fuzz deny advisories
 .DEFAULT_GOAL := run
 
 run:
@@ -9,12 +11,27 @@ run:
 # SQLite with all others, then on PostgreSQL, then through pgbouncer.
 test:
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets --all-features -- --deny warnings
+	. scripts/tools.sh && need g++ g++ && cargo clippy --locked --workspace --all-targets --all-features -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps
+	$(MAKE) --no-print-directory deny
 	npm ci --prefix tests/better-auth --silent
 	. scripts/tools.sh && need curl curl && scripts/with-postgres.sh cargo test --locked --workspace
 	scripts/openapi.sh
 	TASKBRIDGE_TEST_DATABASE=postgres scripts/with-postgres.sh $(END_TO_END)
 	TASKBRIDGE_TEST_DATABASE=pgbouncer scripts/with-postgres.sh $(END_TO_END)
+	scripts/fuzz.sh 10
 
+fuzz:
+	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)
+
+# Licences, layers and sources of everything in Cargo.lock.
+deny:
+	@. scripts/tools.sh && $(DENY) && cargo-deny --locked check --allow duplicate licenses bans sources
+
+advisories:
+	@. scripts/tools.sh && $(DENY) && { cargo-deny fetch db || \
+		{ echo "advisories: the database of RustSec is out of reach; nothing was checked" >&2; exit 1; }; } && \
+		cargo-deny --locked check --disable-fetch advisories
+
+DENY = need_crate cargo-deny 0.20.2
 END_TO_END = cargo test --locked --package taskbridge-tests --test api --test walkthrough

@@ -1,9 +1,10 @@
 # shellcheck shell=sh
 # Sourced. `need PROGRAM PACKAGE` makes sure that PROGRAM can be called: it is there already, or comes from the
 # system's package PACKAGE. As root that is installed, without starting its services; as anybody else it is unpacked
-# into target/tools, and found there the next time. PATH and LD_LIBRARY_PATH are extended as needed. Fails, saying why,
-# when there is no way. The only variables it sets are those two and tools*. `get PACKAGE` does the same for a package
-# without programs: its files are then below / or $tools/root.
+# into target/tools, and found there the next time. `get PACKAGE` does the same for a package without programs: its files
+# are then below / or $tools/root. `need_crate PROGRAM VERSION` does the same for a program of cargo's. PATH,
+# LD_LIBRARY_PATH and LIBRARY_PATH are extended as needed. Fail, saying why, when there is no way. The only variables they
+# set are those three and tools*.
 
 tools="${CARGO_TARGET_DIR:-$PWD/target}/tools"
 case "$tools" in /*) ;; *) tools="$PWD/$tools" ;; esac
@@ -24,6 +25,15 @@ get() {
     else
         unpack "$1"
     fi || { echo "tools: package $1 cannot be had" >&2; return 1; }
+}
+
+# Compiled without optimisation, which takes a minute, and kept.
+need_crate() {
+    export PATH="$tools/cargo/bin:$PATH"
+    if [ "$("$1" --version 2> /dev/null)" = "$1 $2" ]; then return 0; fi
+    echo "tools: building $1 $2" >&2
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --root "$tools/cargo" "$1@$2" ||
+        { echo "tools: crate $1 $2 cannot be had" >&2; return 1; }
 }
 
 look_everywhere() {

@@ -134,6 +134,8 @@ impl SessionCookies {
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
     use serde_json::Value;
 
     use super::*;
@@ -215,5 +217,49 @@ mod tests {
         assert!(cookies.read_bearer("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyLTEifQ.c2lnbmF0dXJl").is_none());
         assert!(cookies.read_bearer("").is_none());
         assert_eq!(cookies.read_bearer("bare").unwrap().expose(), "bare");
+    }
+
+    /// What a browser sends back for a session with this token.
+    fn sent_back(cookies: &SessionCookies, token: &str) -> String {
+        let line = cookies.set(&SessionToken::new(token.to_owned()), true).remove(0);
+        line.split_once(';').unwrap().0.to_owned()
+    }
+
+    fn secret(text: &str) -> SharedSecret {
+        SharedSecret::parse(text).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_the_token_it_comes_back(token in "(?s).{1,40}", secure: bool, before in "[a-z]{1,3}=[!-:<-~]{0,5}") {
+            let cookies = SessionCookies::new(secret("cookie-secret-not-for-production-0123456789"), secure, WEEK);
+            let cookie = sent_back(&cookies, &token);
+            prop_assert!(cookie.bytes().all(|byte| byte.is_ascii_graphic() && !b"\";,\\".contains(&byte)), "{}", cookie);
+            prop_assert_eq!(read(&cookies, &cookie), Some(token.clone()));
+            prop_assert_eq!(read(&cookies, &format!("{before}; {cookie}")), Some(token));
+
+            let others = SessionCookies::new(secret("another-secret-not-for-production-0123456789"), secure, WEEK);
+            prop_assert_eq!(read(&others, &cookie), None);
+        }
+
+        /// C170, C172: cut, changed or spliced, it is no session, unless it is spelt otherwise only.
+        #[test]
+        fn a_changed_cookie_is_none(token in "[A-Za-z0-9]{32}", from: Index, length in 0..3_usize, put_in in "[ -~]{0,3}") {
+            let cookies = SessionCookies::new(secret("cookie-secret-not-for-production-0123456789"), false, WEEK);
+            let session = SessionToken::new(token.clone());
+            for signed in [cookies.bearer_form(&session), cookies.cookie_value(&token)] {
+                let from = from.index(signed.len());
+                let to = (from + length).min(signed.len());
+                let changed = format!("{}{put_in}{}", &signed[..from], &signed[to..]);
+                let first = changed.split(';').next().unwrap().trim();
+                let is_the_same = percent_decode_str(first).eq(percent_decode_str(&signed));
+                let expected = is_the_same.then(|| token.clone());
+                prop_assert_eq!(read(&cookies, &format!("better-auth.session_token={changed}")), expected);
+                let bearer = cookies.read_bearer(&changed).filter(|_| changed.contains('.'));
+                prop_assert!(bearer.is_none_or(|bearer| bearer.expose() == token));
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ mod compatibility;
 mod health;
 mod lists;
 mod openapi;
+mod properties;
 mod routes_are_guarded;
 mod support;
 mod tasks;

@@ -1,0 +1,97 @@
+//! The real API in this process, as one caller after another sees it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::to_bytes;
+use actix_web::rt::Runtime;
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::{App, HttpResponse};
+use serde_json::Value;
+use taskbridge_domain::Authenticator;
+use taskbridge_domain::password::PasswordHash;
+use taskbridge_domain::ports::{
+    AuthError, Claims, MockAuthPort, MockIdentityRepo, MockPasswordHasher, MockStoreProbe, MockTokenIssuer, TaskRepo,
+};
+use taskbridge_domain::secret::SharedSecret;
+use taskbridge_domain::services::{AccountPolicy, AccountService, TaskService};
+use taskbridge_domain::session::Jwt;
+use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, moment, user_id};
+use taskbridge_web::{
+    AuthServer, BodyLimit, Compatibility, Docs, DocsConfig, Services, SessionCookies, Stopping, TasksMount, api,
+};
+
+/// The callers; their tokens are `caller-0` and `caller-1`.
+pub(crate) const CALLERS: [&str; 2] = ["bob", "b%6Fb/ö ?#"];
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body, which must be JSON; `null` when there is none.
+    pub(crate) fn json(&self) -> Value {
+        if self.body.is_empty() { Value::Null } else { serde_json::from_slice(&self.body).unwrap() }
+    }
+}
+
+/// Sends requests; no answer may blame ourselves. It lives as long as the process: a runtime cannot go with its thread.
+pub(crate) type Api = &'static dyn Fn(TestRequest) -> Answer;
+
+/// The API on this store. Whoever signs up is let in, and forgotten.
+pub(crate) fn api_on(tasks: Arc<dyn TaskRepo>) -> Api {
+    let runtime = Runtime::new().unwrap();
+    let app = runtime.block_on(init_service(App::new().configure(api(services(tasks)))));
+    Box::leak(Box::new(move |request: TestRequest| {
+        runtime.block_on(async {
+            let response: HttpResponse = call_service(&app, request.to_request()).await.into_parts().1;
+            let status = response.status().as_u16();
+            assert!(status < 500, "{status}");
+            Answer { status, body: to_bytes(response.into_body()).await.unwrap().into() }
+        })
+    }))
+}
+
+fn services(tasks: Arc<dyn TaskRepo>) -> Services {
+    let clock = || Arc::new(clock_at(moment()));
+    let mut auth = MockAuthPort::new();
+    auth.expect_verify().returning(|token| {
+        let caller = token.strip_prefix("caller-").and_then(|number| CALLERS.get(number.parse::<usize>().ok()?));
+        let subject = user_id(caller.ok_or_else(|| AuthError::Rejected("forged".into()))?);
+        Ok(Claims { subject })
+    });
+    let mut identity = MockIdentityRepo::new();
+    identity.expect_credential().returning(|_| Ok(None));
+    identity.expect_register().returning(|_| Ok(()));
+    identity.expect_session().returning(|_| Ok(None));
+    let mut hasher = MockPasswordHasher::new();
+    hasher.expect_hash().returning(|_| Ok(PasswordHash::new("hash".into())));
+    hasher.expect_verify().returning(|_, _| Ok(false));
+    let mut issuer = MockTokenIssuer::new();
+    issuer.expect_issue().returning(|_| Ok(Jwt::new("jwt".into())));
+    let mut store = MockStoreProbe::new();
+    store.expect_probe().returning(|| Ok(()));
+    let (week, day) = (Duration::from_hours(7 * 24), Duration::from_hours(24));
+    let policy = AccountPolicy { sign_up: true, session_lifetime: week, unremembered_session_lifetime: day };
+    let (identity, hasher, issuer) = (Arc::new(identity), Arc::new(hasher), Arc::new(issuer));
+    let accounts = AccountService::new(identity, hasher, issuer, Arc::new(counting_ids()), clock(), policy);
+    let secret = SharedSecret::parse("the-secret-of-the-fuzz-targets-0123456789").unwrap();
+    let cookies = SessionCookies::new(secret, false, week);
+    let mount = TasksMount { prefix: "/api".into(), without_user_id: false };
+    let compatibility = Compatibility::default();
+    let docs = Docs::new(DocsConfig { openapi: true, page: true }, Some(&cookies), &mount, compatibility).unwrap();
+    Services {
+        authenticator: Arc::new(Authenticator::new(Arc::new(auth))),
+        tasks: Arc::new(TaskService::new(tasks, clock())),
+        auth: Some(AuthServer { accounts: Arc::new(accounts), cookies: Arc::new(cookies) }),
+        store: Arc::new(store),
+        body_limit: BodyLimit(4096),
+        tasks_mount: mount,
+        compatibility,
+        docs,
+        stopping: Stopping::default(),
+        metrics: Arc::default(),
+    }
+}
