@@ -112,7 +112,12 @@ mod hs256 {
         let secret = SharedSecret::parse("contract-secret-not-for-production-0123456789").unwrap();
         let url = || "http://localhost:8000".to_owned();
         let config = JwtIssuerConfig { issuer: url(), audience: url(), lifetime: Duration::from_mins(15) };
-        let expected = ExpectedClaims { issuer: url(), audience: url(), leeway: Duration::from_secs(30) };
+        let expected = ExpectedClaims {
+            issuers: vec![url()],
+            audiences: vec![url()],
+            are_required: true,
+            leeway: Duration::from_secs(30),
+        };
         let trusted = TrustedIssuer { keys: Arc::new(SecretKey::new(&secret)), expected };
         Box::new(Tokens {
             issuer: JwtIssuer::new(&secret, config, Arc::new(SystemClock)),
