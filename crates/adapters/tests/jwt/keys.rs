@@ -197,6 +197,8 @@ async fn a_key_that_cannot_be_used_hurts_no_other() {
         ed.jwk_with(&json!({ "crv": null })),
         ed.jwk_with(&json!({ "kty": null })),
         ed.jwk_with(&json!({ "kty": "EC" })),
+        ed.jwk_with(&json!({ "kty": "EC", "crv": "P-256" })),
+        ed.jwk_with(&json!({ "kty": "RSA" })),
         ed.jwk_with(&json!({ "alg": "ES256" })),
         ed.jwk_with(&json!({ "alg": "HS256" })),
         ed.jwk_with(&json!({ "alg": "none" })),
