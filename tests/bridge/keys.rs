@@ -9,7 +9,7 @@ use support::{Issuer, Signer};
 
 use crate::site::{ANN, Site};
 
-fn with(signer: &Signer, changes: Value) -> Value {
+fn with(signer: &Signer, changes: &Value) -> Value {
     let mut jwk = signer.jwk();
     let members = jwk.as_object_mut().unwrap();
     for (name, value) in changes.as_object().unwrap().clone() {
@@ -60,13 +60,13 @@ async fn no_key_does_what_it_is_not_for() {
     let issuer = Issuer::of(&[]);
     issuer.answer(Answer::keys(&[
         good.jwk(),
-        with(&ed, json!({ "kid": "for encryption", "use": "enc" })),
-        with(&ed, json!({ "kid": "for signing", "key_ops": ["sign"] })),
-        with(&ed, json!({ "kid": "short", "x": encode([7; 31]) })),
-        with(&ed, json!({ "kid": "long", "x": encode([7; 33]) })),
-        with(&ed, json!({ "kid": "zero", "x": encode([0; 32]) })),
+        with(&ed, &json!({ "kid": "for encryption", "use": "enc" })),
+        with(&ed, &json!({ "kid": "for signing", "key_ops": ["sign"] })),
+        with(&ed, &json!({ "kid": "short", "x": encode([7; 31]) })),
+        with(&ed, &json!({ "kid": "long", "x": encode([7; 33]) })),
+        with(&ed, &json!({ "kid": "zero", "x": encode([0; 32]) })),
         rs.jwk(),
-        with(&nameless, json!({ "alg": null })),
+        with(&nameless, &json!({ "alg": null })),
         ec.jwk(),
         twin.jwk(),
         rival.jwk(),

@@ -1,6 +1,6 @@
 //! The bridge, end to end: the real binary, which trusts an issuer of the tests or a real Better Auth.
 //! (N3 to N7, N12; J rows of attack group A, group B; C241)
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod better_auth;
 mod faults;

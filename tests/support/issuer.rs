@@ -192,9 +192,8 @@ impl State {
         };
         let result = match answer {
             Answer::Response(status, lines, body) => {
-                let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-                let length = body.len();
-                let head = format!("HTTP/1.1 {status} Whatever\r\n{lines}content-length: {length}\r\n\r\n");
+                let head = [&[format!("HTTP/1.1 {status} Whatever")], lines.as_slice()].concat().join("\r\n");
+                let head = format!("{head}\r\ncontent-length: {}\r\n\r\n", body.len());
                 connection.write_all(format!("{head}{body}").as_bytes()).and_then(|()| connection.flush())
             }
             Answer::Large(length) => {

@@ -115,11 +115,11 @@ impl KeySource for PublishedKeys {
             return Ok(None);
         }
         let Shared { config, addresses, known } = &*self.shared;
-        let mut known = known.subscribe();
         let look = |known: &Vec<Known>| find(known.iter().map(|known| &*known.keys), header);
         if let Some(key) = look(&known.borrow()) {
             return Ok(Some(key));
         }
+        let mut known = known.subscribe();
         let is_failing = |known: &Vec<Known>| known.iter().any(|known| known.is_failing);
         let patience = if is_failing(&known.borrow()) { SHORT_PATIENCE.min(config.timeout) } else { config.timeout };
         let search = async {

@@ -75,7 +75,7 @@ async fn ed25519_has_two_names() {
     for published in [json!("EdDSA"), json!("Ed25519"), json!(null)] {
         for named in ["EdDSA", "Ed25519"] {
             let token = key.sign(&json!({ "alg": named, "kid": "a" }), &claims());
-            let jwk = key.jwk_with(json!({ "alg": published }));
+            let jwk = key.jwk_with(&json!({ "alg": published }));
             assert_eq!(verdict(&[jwk], &token).await.as_deref(), Ok("ann"), "{published} {named}");
         }
     }
@@ -91,7 +91,7 @@ async fn a_key_serves_no_other_algorithm() {
         (rs.jwk(), RS256),
         (ps.jwk(), PS256),
         // RFC 7518, section 3.1: RS256 is the recommended one.
-        (rs.jwk_with(json!({ "alg": null })), RS256),
+        (rs.jwk_with(&json!({ "alg": null })), RS256),
     ] {
         for algorithm in [RS256, RS384, RS512, PS256, PS384, PS512] {
             let header = json!({ "alg": format!("{algorithm:?}"), "kid": "r" });
@@ -109,7 +109,7 @@ async fn a_key_serves_no_other_algorithm() {
 #[tokio::test]
 async fn no_public_key_is_a_secret() {
     for key in SigningKey::all() {
-        for jwk in [key.jwk(), key.jwk_with(json!({ "alg": null })), key.jwk_with(json!({ "alg": "HS256" }))] {
+        for jwk in [key.jwk(), key.jwk_with(&json!({ "alg": null })), key.jwk_with(&json!({ "alg": "HS256" }))] {
             let text = |name: &str| jwk[name].as_str().unwrap_or_default().to_owned();
             let raw = |name: &str| base64_decode(&text(name));
             let point = [vec![4], raw("x"), raw("y")].concat();
@@ -178,52 +178,54 @@ async fn a_key_that_cannot_be_used_hurts_no_other() {
         encode(bytes)
     };
     let bad = [
-        ed.jwk_with(json!({ "use": "enc" })),
-        ed.jwk_with(json!({ "use": "" })),
-        ed.jwk_with(json!({ "use": ["sig"] })),
-        ed.jwk_with(json!({ "key_ops": ["sign"] })),
-        ed.jwk_with(json!({ "key_ops": [] })),
-        ed.jwk_with(json!({ "key_ops": "verify" })),
-        ed.jwk_with(json!({ "x": zeros })),
-        ed.jwk_with(json!({ "x": identity })),
-        ed.jwk_with(json!({ "x": cut(&ed, "x") })),
-        ed.jwk_with(json!({ "x": longer(&ed, "x") })),
-        ed.jwk_with(json!({ "x": "" })),
-        ed.jwk_with(json!({ "x": format!("{}=", ed.jwk()["x"].as_str().unwrap()) })),
-        ed.jwk_with(json!({ "x": null })),
-        ed.jwk_with(json!({ "x": 7 })),
-        ed.jwk_with(json!({ "crv": "Ed448" })),
-        ed.jwk_with(json!({ "crv": "X25519" })),
-        ed.jwk_with(json!({ "crv": null })),
-        ed.jwk_with(json!({ "kty": null })),
-        ed.jwk_with(json!({ "kty": "EC" })),
-        ed.jwk_with(json!({ "alg": "ES256" })),
-        ed.jwk_with(json!({ "alg": "HS256" })),
-        ed.jwk_with(json!({ "alg": "none" })),
-        ed.jwk_with(json!({ "alg": "" })),
-        ed.jwk_with(json!({ "alg": ["EdDSA"] })),
-        ed.jwk_with(json!({ "kid": 7 })),
-        ed.jwk_with(json!({ "kid": "k".repeat(257) })),
-        ec.jwk_with(json!({ "x": cut(&ec, "x") })),
-        ec.jwk_with(json!({ "y": longer(&ec, "y") })),
-        ec.jwk_with(json!({ "x": zeros })),
-        ec.jwk_with(json!({ "y": ec.jwk()["x"] })),
-        ec.jwk_with(json!({ "y": null })),
-        ec.jwk_with(json!({ "crv": "P-384", "alg": "ES384" })),
-        ec.jwk_with(json!({ "crv": "P-521", "alg": "ES512" })),
-        ec.jwk_with(json!({ "alg": "ES512" })),
-        rsa.jwk_with(json!({ "n": encode(&bytes(&rsa, "n")[128..]) })),
-        rsa.jwk_with(json!({ "n": encode([[0; 128].as_slice(), &bytes(&rsa, "n")[128..]].concat()) })),
-        rsa.jwk_with(json!({ "n": encode([bytes(&rsa, "n"), bytes(&rsa, "n"), vec![1]].concat()) })),
-        rsa.jwk_with(json!({ "n": even(&rsa, "n") })),
-        rsa.jwk_with(json!({ "n": "" })),
-        rsa.jwk_with(json!({ "n": null })),
-        rsa.jwk_with(json!({ "e": "AQ" })),
-        rsa.jwk_with(json!({ "e": even(&rsa, "e") })),
-        rsa.jwk_with(json!({ "e": "" })),
-        rsa.jwk_with(json!({ "e": "AQAAAAE" })),
-        rsa.jwk_with(json!({ "alg": "RS512" })),
-        rsa.jwk_with(json!({ "alg": "RSA-OAEP-256" })),
+        ed.jwk_with(&json!({ "use": "enc" })),
+        ed.jwk_with(&json!({ "use": "" })),
+        ed.jwk_with(&json!({ "use": ["sig"] })),
+        ed.jwk_with(&json!({ "key_ops": ["sign"] })),
+        ed.jwk_with(&json!({ "key_ops": [] })),
+        ed.jwk_with(&json!({ "key_ops": "verify" })),
+        ed.jwk_with(&json!({ "x": zeros })),
+        ed.jwk_with(&json!({ "x": identity })),
+        ed.jwk_with(&json!({ "x": cut(&ed, "x") })),
+        ed.jwk_with(&json!({ "x": longer(&ed, "x") })),
+        ed.jwk_with(&json!({ "x": "" })),
+        ed.jwk_with(&json!({ "x": format!("{}=", ed.jwk()["x"].as_str().unwrap()) })),
+        ed.jwk_with(&json!({ "x": null })),
+        ed.jwk_with(&json!({ "x": 7 })),
+        ed.jwk_with(&json!({ "crv": "Ed448" })),
+        ed.jwk_with(&json!({ "crv": "X25519" })),
+        ed.jwk_with(&json!({ "crv": null })),
+        ed.jwk_with(&json!({ "kty": null })),
+        ed.jwk_with(&json!({ "kty": "EC" })),
+        ed.jwk_with(&json!({ "kty": "EC", "crv": "P-256" })),
+        ed.jwk_with(&json!({ "kty": "RSA" })),
+        ed.jwk_with(&json!({ "alg": "ES256" })),
+        ed.jwk_with(&json!({ "alg": "HS256" })),
+        ed.jwk_with(&json!({ "alg": "none" })),
+        ed.jwk_with(&json!({ "alg": "" })),
+        ed.jwk_with(&json!({ "alg": ["EdDSA"] })),
+        ed.jwk_with(&json!({ "kid": 7 })),
+        ed.jwk_with(&json!({ "kid": "k".repeat(257) })),
+        ec.jwk_with(&json!({ "x": cut(&ec, "x") })),
+        ec.jwk_with(&json!({ "y": longer(&ec, "y") })),
+        ec.jwk_with(&json!({ "x": zeros })),
+        ec.jwk_with(&json!({ "y": ec.jwk()["x"] })),
+        ec.jwk_with(&json!({ "y": null })),
+        ec.jwk_with(&json!({ "crv": "P-384", "alg": "ES384" })),
+        ec.jwk_with(&json!({ "crv": "P-521", "alg": "ES512" })),
+        ec.jwk_with(&json!({ "alg": "ES512" })),
+        rsa.jwk_with(&json!({ "n": encode(&bytes(&rsa, "n")[128..]) })),
+        rsa.jwk_with(&json!({ "n": encode([[0; 128].as_slice(), &bytes(&rsa, "n")[128..]].concat()) })),
+        rsa.jwk_with(&json!({ "n": encode([bytes(&rsa, "n"), bytes(&rsa, "n"), vec![1]].concat()) })),
+        rsa.jwk_with(&json!({ "n": even(&rsa, "n") })),
+        rsa.jwk_with(&json!({ "n": "" })),
+        rsa.jwk_with(&json!({ "n": null })),
+        rsa.jwk_with(&json!({ "e": "AQ" })),
+        rsa.jwk_with(&json!({ "e": even(&rsa, "e") })),
+        rsa.jwk_with(&json!({ "e": "" })),
+        rsa.jwk_with(&json!({ "e": "AQAAAAE" })),
+        rsa.jwk_with(&json!({ "alg": "RS512" })),
+        rsa.jwk_with(&json!({ "alg": "RSA-OAEP-256" })),
         json!({ "kty": "oct", "k": encode(SECRET), "alg": "HS256", "kid": "bad" }),
         json!({}),
         json!([]),
@@ -255,7 +257,7 @@ async fn what_else_a_key_says_does_not_matter() {
         json!({ "kid": "k".repeat(256) }),
         json!({ "kid": "" }),
     ] {
-        let jwk = key.jwk_with(more);
+        let jwk = key.jwk_with(&more);
         let token = key.sign(&json!({ "alg": "EdDSA", "kid": jwk["kid"] }), &claims());
         assert_eq!(verdict(std::slice::from_ref(&jwk), &token).await.as_deref(), Ok("ann"), "{jwk}");
     }
@@ -265,8 +267,8 @@ async fn what_else_a_key_says_does_not_matter() {
 #[tokio::test]
 async fn a_signature_of_zeros_is_not_accepted() {
     let keys = SigningKey::all();
-    let zeros = keys[0].jwk_with(json!({ "x": encode([0; 32]) }));
-    let identity = keys[0].jwk_with(json!({ "x": encode([[1].as_slice(), &[0; 31]].concat()) }));
+    let zeros = keys[0].jwk_with(&json!({ "x": encode([0; 32]) }));
+    let identity = keys[0].jwk_with(&json!({ "x": encode([[1].as_slice(), &[0; 31]].concat()) }));
     for key in &keys {
         let (unsigned, signature) =
             key.token().rsplit_once('.').map(|(left, right)| (left.to_owned(), right.len())).unwrap();
@@ -293,7 +295,7 @@ async fn two_keys_of_one_kid_are_told_apart_or_refused() {
     assert_eq!(verdict(&jwks, &crossed).await, Err(Rejection::Signature));
 
     let other = SigningKey::ed25519("another seed");
-    let jwks = [ed.jwk(), other.jwk_with(json!({ "kid": "twin" })), ec.jwk()];
+    let jwks = [ed.jwk(), other.jwk_with(&json!({ "kid": "twin" })), ec.jwk()];
     for key in [&ed, &other] {
         let token = key.sign(&json!({ "alg": "EdDSA", "kid": "twin" }), &claims());
         assert_eq!(verdict(&jwks, &token).await, Err(Rejection::NoKey));
@@ -305,7 +307,7 @@ async fn two_keys_of_one_kid_are_told_apart_or_refused() {
 #[tokio::test]
 async fn a_missing_kid_is_accepted_when_exactly_one_key_fits() {
     let (a, b, ec) = (SigningKey::ed25519("a"), SigningKey::ed25519("b"), SigningKey::p256("ec"));
-    let nameless = |key: &SigningKey| key.jwk_with(json!({ "kid": null }));
+    let nameless = |key: &SigningKey| key.jwk_with(&json!({ "kid": null }));
     let without = a.sign(&json!({ "alg": "EdDSA" }), &claims());
     let ok = Ok("ann".to_owned());
     for (jwks, token, expected) in [

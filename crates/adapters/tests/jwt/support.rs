@@ -99,7 +99,7 @@ impl SigningKey {
     }
 
     /// The public half, with these members put in, or taken away by null.
-    pub(crate) fn jwk_with(&self, changes: Value) -> Value {
+    pub(crate) fn jwk_with(&self, changes: &Value) -> Value {
         let mut jwk = self.jwk();
         let members = jwk.as_object_mut().unwrap();
         for (name, value) in changes.as_object().unwrap().clone() {
