@@ -11,7 +11,7 @@ use taskbridge_adapters::sea::{SeaIdentityRepo, SeaTaskRepo, Store};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::Clock;
 use taskbridge_domain::services::{AccountService, TaskService};
-use taskbridge_web::{BodyLimit, Services, SessionCookies};
+use taskbridge_web::{AllowedOrigins, BodyLimit, RequestTimeout, Services, SessionCookies};
 
 use crate::schema;
 use crate::settings::{AuthSettings, DatabaseSettings, Settings};
@@ -37,7 +37,7 @@ async fn open_store(settings: &DatabaseSettings) -> anyhow::Result<Store> {
 /// Opens the store, sees to its schema, and builds everything on it. `origin` is that of the auth server.
 pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result<Composition> {
     let Settings { server, log: _, database, auth, accounts, passwords } = settings;
-    let AuthSettings { origin: _, secret, jwt_lifetime, jwt_leeway } = auth;
+    let AuthSettings { origin: _, trusted_origins, secret, jwt_lifetime, jwt_leeway } = auth;
     let store = open_store(database).await?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -63,6 +63,8 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
         cookies: Arc::new(cookies),
         store: Arc::new(store.clone()),
         body_limit: BodyLimit(server.body_limit),
+        request_timeout: RequestTimeout(server.request_timeout),
+        allowed_origins: AllowedOrigins(trusted_origins.iter().cloned().chain([origin.to_owned()]).collect()),
     };
     Ok(Composition { services, store })
 }

@@ -9,7 +9,7 @@ use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKin
 const DEFAULTS: &str = include_str!("../../../config/default.toml");
 
 /// The short names of the environment, and the keys they stand for.
-const SHORT_NAMES: [(&str, &str); 8] = [
+const SHORT_NAMES: [(&str, &str); 9] = [
     ("HOST", "server.host"),
     ("PORT", "server.port"),
     ("RUST_LOG", "log.filter"),
@@ -18,6 +18,7 @@ const SHORT_NAMES: [(&str, &str); 8] = [
     ("AUTH_SIGN_UP", "auth.sign_up"),
     ("BETTER_AUTH_URL", "auth.url"),
     ("BETTER_AUTH_SECRET", "auth.secret"),
+    ("BETTER_AUTH_TRUSTED_ORIGINS", "auth.trusted_origins"),
 ];
 
 const PREFIX: &str = "TASKBRIDGE__";
@@ -56,10 +57,14 @@ impl Layers {
         Ok(Self { values, unknown })
     }
 
-    /// The value of a key as text, and where it came from.
+    /// The value of a key as text, that of an array with commas between its items, and where it came from.
     pub(crate) fn text(&self, key: &str) -> (String, String) {
         let Some(value) = self.values.get(key) else { return Default::default() };
-        (value.clone().into_string().unwrap_or_default(), origin(value))
+        let text = |value: &Value| value.clone().into_string().unwrap_or_default();
+        match &value.kind {
+            ValueKind::Array(items) => (items.iter().map(text).collect::<Vec<_>>().join(","), origin(value)),
+            _ => (text(value), origin(value)),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! runs the HTTP server until it is told to stop; `schema` is what the other commands do.
 
 mod compose;
+mod connection;
 mod layers;
 mod schema;
 mod serve;

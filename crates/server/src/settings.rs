@@ -34,6 +34,10 @@ pub(crate) struct ServerSettings {
     pub(crate) port: u16,
     pub(crate) workers: usize,
     pub(crate) body_limit: usize,
+    pub(crate) request_timeout: Duration,
+    pub(crate) keep_alive: Duration,
+    /// Of all workers together.
+    pub(crate) max_connections: usize,
     pub(crate) shutdown: Duration,
 }
 
@@ -63,6 +67,8 @@ pub(crate) struct DatabaseSettings {
 #[derive(Debug)]
 pub(crate) struct AuthSettings {
     pub(crate) origin: Origin,
+    /// Other origins whose pages are trusted, as browsers write them.
+    pub(crate) trusted_origins: Vec<String>,
     pub(crate) secret: SharedSecret,
     pub(crate) jwt_lifetime: Duration,
     pub(crate) jwt_leeway: Duration,
@@ -152,8 +158,11 @@ impl<'a> Reader<'a> {
         // All of them first, so that the faults of all are known, then the `?`.
         let host = self.parsed("server.host", "must be an IP address to listen on, such as 127.0.0.1 or 0.0.0.0");
         let port = self.number("server.port", 0..=65535);
-        let workers = self.number("server.workers", 0..=1024);
+        let workers = self.number("server.workers", 0..=512);
         let body_limit = self.number("server.body_limit", 1024..=16 * 1024 * 1024);
+        let request_timeout = self.seconds("server.request_seconds", 1..=600);
+        let keep_alive = self.seconds("server.keep_alive_seconds", 0..=600);
+        let connections = self.number("server.max_connections", 1..=1_000_000);
         let shutdown = self.seconds("server.shutdown_seconds", 0..=600);
         let filter = self.log_filter();
         let format = self.one_of("log.format", [("text", LogFormat::Text), ("json", LogFormat::Json)]);
@@ -165,6 +174,7 @@ impl<'a> Reader<'a> {
         let start_timeout = self.seconds("database.start_seconds", 0..=600);
         let migrate = self.switch("database.migrate");
         let origin = self.origin();
+        let trusted_origins = self.trusted_origins();
         let secret = self.secret();
         let sign_up = self.switch("auth.sign_up");
         let jwt_lifetime = self.seconds("jwt.lifetime_seconds", 1..=86_400);
@@ -181,6 +191,9 @@ impl<'a> Reader<'a> {
                 port: port?,
                 workers: or_cores(workers?),
                 body_limit: body_limit?,
+                request_timeout: request_timeout?,
+                keep_alive: keep_alive?,
+                max_connections: connections?,
                 shutdown: shutdown?,
             },
             log: LogSettings { filter: filter?, format: format? },
@@ -197,6 +210,7 @@ impl<'a> Reader<'a> {
             },
             auth: AuthSettings {
                 origin: origin?,
+                trusted_origins: trusted_origins?,
                 secret: secret?,
                 jwt_lifetime: jwt_lifetime?,
                 jwt_leeway: jwt_leeway?,
@@ -275,11 +289,18 @@ impl<'a> Reader<'a> {
         if url.is_empty() {
             return Some(Origin::Local);
         }
-        let parsed = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        match parsed {
+        match web_url(&url) {
             Some(url) => Some(Origin::Given(url.origin().ascii_serialization())),
             None => self.fault("auth.url", "must be the http or https URL of the auth server, as browsers see it"),
         }
+    }
+
+    fn trusted_origins(&mut self) -> Option<Vec<String>> {
+        const FORM: &str = "must be origins with commas between them, each such as https://app.example.com: http or https, a host, perhaps a port, no path, no wildcard";
+        let text = self.text("auth.trusted_origins");
+        let given = text.split(',').map(str::trim).filter(|given| !given.is_empty());
+        let origins: Option<Vec<_>> = given.map(web_origin).collect();
+        origins.or_else(|| self.fault("auth.trusted_origins", FORM))
     }
 
     fn secret(&mut self) -> Option<SharedSecret> {
@@ -291,6 +312,19 @@ impl<'a> Reader<'a> {
         SharedSecret::parse(&text)
             .map_or_else(|invalid| self.fault("auth.secret", format!("{invalid}; {MAKE_ONE}")), Some)
     }
+}
+
+fn web_url(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// An origin as browsers write it, given as such or with a slash after it.
+fn web_origin(text: &str) -> Option<String> {
+    let (_, host) = text.strip_suffix('/').unwrap_or(text).split_once("://")?;
+    // A URL may have more in it, and its parser takes out what is not seen.
+    let is_bare = !host.contains(|c: char| "/\\?#@*".contains(c) || c.is_whitespace() || c.is_control());
+    let url = web_url(text).filter(|_| is_bare)?;
+    Some(url.origin().ascii_serialization())
 }
 
 /// Zero stands for one thread for each core.
@@ -337,6 +371,8 @@ mod tests {
         assert_eq!(settings.auth.jwt_lifetime, Duration::from_mins(15));
         assert_eq!(settings.accounts.session_lifetime, Duration::from_hours(7 * 24));
         assert_eq!(settings.passwords.cost, 12);
+        assert_eq!(settings.server.request_timeout, Duration::from_secs(30));
+        assert!(settings.auth.trusted_origins.is_empty());
         assert!(settings.passwords.threads > 0 && settings.server.workers > 0);
     }
 
@@ -359,6 +395,65 @@ mod tests {
         assert_eq!(settings.log.format, LogFormat::Json);
         assert_eq!(settings.passwords.cost, 10);
         assert_eq!(settings.auth.origin, Origin::Given("https://app.example.test".into()));
+    }
+
+    /// Q6: each as a browser will write it.
+    #[test]
+    fn trusted_origins_are_read_as_browsers_write_them() {
+        for (text, expected) in [
+            ("", &[][..]),
+            (" , ", &[]),
+            ("https://app.example.test", &["https://app.example.test"]),
+            (
+                "https://App.Example.test/ ,http://localhost:3000",
+                &["https://app.example.test", "http://localhost:3000"],
+            ),
+            ("HTTPS://app.example.test:443,", &["https://app.example.test"]),
+            ("http://[0:0::1]:80,http://127.1:8080", &["http://[::1]", "http://127.0.0.1:8080"]),
+            ("https://bücher.example", &["https://xn--bcher-kva.example"]),
+        ] {
+            let variables = [("BETTER_AUTH_SECRET", SECRET), ("BETTER_AUTH_TRUSTED_ORIGINS", text)];
+            assert_eq!(read(&variables).unwrap().auth.trusted_origins, expected, "{text}");
+        }
+        for text in [
+            "app.example.test",
+            "https:app.example.test",
+            "https:///app.example.test",
+            "https://",
+            "https://app.example.test/path",
+            "https://app.example.test//",
+            "https://app.example.test?query",
+            "https://app.example.test#fragment",
+            "https://user@app.example.test",
+            "https://app.example.test\\@evil.example.test",
+            "https://*.example.test",
+            "https://app-?.example.test",
+            "https://*",
+            "*",
+            "null",
+            "ftp://app.example.test",
+            "file:///app",
+            "https://app.example.test:99999",
+            "https://app.exa\tmple.test",
+            "https://app.example.test https://other.example.test",
+            "https://app.example.test;https://other.example.test",
+            "https://good.example.test,https://bad.example.test/path",
+        ] {
+            let variables = [("BETTER_AUTH_SECRET", SECRET), ("BETTER_AUTH_TRUSTED_ORIGINS", text)];
+            let faults = read(&variables).unwrap_err();
+            assert_eq!(faults[0].key, "auth.trusted_origins", "{text}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_be_an_array_in_a_profile() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("config")).unwrap();
+        let profile = "[auth]\ntrusted_origins = [\"https://a.example.test\", \"https://b.example.test\"]\n";
+        std::fs::write(folder.path().join("config/list.toml"), profile).unwrap();
+        let variables = [("BETTER_AUTH_SECRET", SECRET), ("TASKBRIDGE_PROFILE", "list")];
+        let settings = read_in(folder.path(), &variables).unwrap();
+        assert_eq!(settings.auth.trusted_origins, ["https://a.example.test", "https://b.example.test"]);
     }
 
     /// Q1: by the host, by the URL, or because the operator says so.
@@ -414,8 +509,13 @@ mod tests {
             ("AUTH_MODE", "proxy", "auth.mode"),
             ("BETTER_AUTH_URL", "https://app.example.test", "auth.mode"),
             ("AUTH_SIGN_UP", "maybe", "auth.sign_up"),
+            ("BETTER_AUTH_TRUSTED_ORIGINS", "https://good.example.test, bad.example.test", "auth.trusted_origins"),
             ("TASKBRIDGE__SERVER__WORKERS", "many", "server.workers"),
             ("TASKBRIDGE__SERVER__BODY_LIMIT", "1", "server.body_limit"),
+            ("TASKBRIDGE__SERVER__WORKERS", "513", "server.workers"),
+            ("TASKBRIDGE__SERVER__REQUEST_SECONDS", "0", "server.request_seconds"),
+            ("TASKBRIDGE__SERVER__KEEP_ALIVE_SECONDS", "601", "server.keep_alive_seconds"),
+            ("TASKBRIDGE__SERVER__MAX_CONNECTIONS", "0", "server.max_connections"),
             ("TASKBRIDGE__SERVER__SHUTDOWN_SECONDS", "1.5", "server.shutdown_seconds"),
             ("TASKBRIDGE__LOG__FORMAT", "xml", "log.format"),
             ("DATABASE_URL", "postgres://ann:hunter2@:x/", "database.url"),

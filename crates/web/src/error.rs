@@ -57,6 +57,9 @@ pub enum ApiError {
     /// 405, with the methods the path knows.
     #[error("Method not allowed")]
     MethodNotAllowed(&'static str),
+    /// 408.
+    #[error("The request body did not arrive in time")]
+    BodyLate,
     /// 413.
     #[error("The request body is too large")]
     BodyTooLarge,
@@ -107,6 +110,7 @@ impl ApiError {
             Self::TaskNotFound => "TASK_NOT_FOUND",
             Self::RouteNotFound => "NOT_FOUND",
             Self::MethodNotAllowed(_) => "METHOD_NOT_ALLOWED",
+            Self::BodyLate => "REQUEST_TIMEOUT",
             Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
             Self::NotJson => "UNSUPPORTED_MEDIA_TYPE",
             Self::Invalid(_) => "VALIDATION_ERROR",
@@ -127,6 +131,7 @@ impl ApiError {
             Self::Forbidden
             | Self::TaskNotFound
             | Self::RouteNotFound
+            | Self::BodyLate
             | Self::BodyTooLarge
             | Self::NotJson
             | Self::Invalid(_)
@@ -152,6 +157,7 @@ impl ResponseError for ApiError {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::TaskNotFound | Self::RouteNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,

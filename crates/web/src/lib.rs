@@ -44,15 +44,17 @@
 mod access_log;
 mod auth;
 mod body;
+mod cors;
 mod dto;
 mod error;
+mod exchange;
 pub mod guard;
+mod headers;
 mod health;
 mod tasks;
 
 use std::sync::Arc;
 
-use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{Data, ServiceConfig};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::StoreProbe;
@@ -61,6 +63,9 @@ use taskbridge_domain::services::{AccountService, TaskService};
 pub use access_log::access_log;
 pub use auth::SessionCookies;
 pub use body::BodyLimit;
+pub use cors::{AllowedOrigins, cors};
+pub use exchange::{RequestTimeout, deadline};
+pub use headers::security_headers;
 
 /// Everything the API stands on. Cheap to clone: each worker has its own.
 #[derive(Clone)]
@@ -77,17 +82,16 @@ pub struct Services {
     pub store: Arc<dyn StoreProbe>,
     /// How much of a request body is read.
     pub body_limit: BodyLimit,
-}
-
-/// Headers of every answer: browsers take each for what it says it is, and nothing else.
-#[must_use]
-pub fn security_headers() -> DefaultHeaders {
-    DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff"))
+    /// How long a request may take.
+    pub request_timeout: RequestTimeout,
+    /// Whose pages may use the API.
+    pub allowed_origins: AllowedOrigins,
 }
 
 /// Mounts the API.
 pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
-    let Services { authenticator, tasks, accounts, cookies, store, body_limit } = services;
+    let Services { authenticator, tasks, accounts, cookies, store, body_limit, request_timeout, allowed_origins } =
+        services;
     move |config| {
         config
             .app_data(Data::from(authenticator))
@@ -96,6 +100,8 @@ pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
             .app_data(Data::from(cookies))
             .app_data(Data::new(health::Readiness(store)))
             .app_data(body_limit)
+            .app_data(request_timeout)
+            .app_data(allowed_origins)
             .service(auth::routes())
             .configure(tasks::routes)
             .configure(health::routes)

@@ -16,8 +16,15 @@ use actix_web::{HttpResponse, Resource, web};
 pub use cookies::SessionCookies;
 pub(crate) use error::AuthApiError;
 
+const PATH: &str = "/api/auth";
+
+/// Whether a path is one of these.
+pub(crate) fn serves(path: &str) -> bool {
+    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 pub(crate) fn routes() -> impl HttpServiceFactory {
-    web::scope("/api/auth")
+    web::scope(PATH)
         .service(endpoint("/sign-up/email").post(sign_up::sign_up))
         .service(endpoint("/sign-in/email").post(sign_in::sign_in))
         .service(endpoint("/token").get(token::token))

@@ -17,9 +17,11 @@ use taskbridge_domain::ports::{
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{AccountPolicy, AccountService, TaskService};
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, moment, user_id};
-use taskbridge_web::{BodyLimit, Services, SessionCookies, api};
+use taskbridge_web::{AllowedOrigins, BodyLimit, RequestTimeout, Services, SessionCookies, api};
 
 pub(crate) const BODY_LIMIT: usize = 4096;
+/// Short: that it passes is tested.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// A token is good if it is `<user>-token`; verification may take a while.
 pub(crate) struct TestAuth {
@@ -94,6 +96,8 @@ impl Ports {
             cookies: Arc::new(SessionCookies::new(secret(), false, week)),
             store: Arc::new(store),
             body_limit: BodyLimit(BODY_LIMIT),
+            request_timeout: RequestTimeout(REQUEST_TIMEOUT),
+            allowed_origins: AllowedOrigins(vec!["https://app.example.test".into()]),
         }
     }
 
