@@ -3,6 +3,7 @@
 
 mod body_attacks;
 mod commands;
+mod cors;
 mod isolation_attacks;
 mod lifecycle;
 mod logs;

@@ -1,21 +1,36 @@
-//! One connection of a client, which must not leave us waiting.
+//! One connection of a client, who may be slow, or worse.
 
 use std::io;
+use std::mem::replace;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
+use taskbridge_web::Turn;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A TCP stream that fails when, for too long after something was read from it, nothing could be written to it.
+/// How many bytes are read at once. actix makes requests of all that it is given before it answers the first of them,
+/// and each weighs 6.5 kB; as many as are in a portion wait here, the others outside.
+const PORTION: usize = 2048;
+
+/// A TCP stream with what actix leaves open.
 ///
-/// actix sets no limit to the time in which a client sends the rest of a second head, sends on a body in chunks that
-/// nobody wants any more, or takes its answer. All of these end here. How long a request may take is not decided here:
-/// this is the limit behind that one.
+/// - It fails when for too long nothing could be written to it after something was read: a second head that does not
+///   come to its end, an answer that is not taken. How long a request may take is not decided here; this is the limit
+///   behind that one.
+/// - Nothing is read from it while a request is being answered.
+///
+/// So it holds at most a head (128 KiB), a body (twice `server.body_limit`, while it grows), what is being written of an
+/// answer, and the requests of one portion (0.5 MB, if they are as small as can be).
 pub(crate) struct Connection {
     stream: TcpStream,
+    turn: Turn,
+    /// What was to be written could not be.
+    is_blocked: bool,
+    /// There may be more where the last portion came from.
+    is_more: bool,
     patience: Duration,
     /// Since when nothing has been written, though something was read or is to be written.
     waiting_since: Option<Instant>,
@@ -25,7 +40,20 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { stream, patience, waiting_since: None, timer: None }
+        Self {
+            stream,
+            turn: Turn::default(),
+            is_blocked: false,
+            is_more: false,
+            patience,
+            waiting_since: None,
+            timer: None,
+        }
+    }
+
+    /// Whose turn it is on this connection.
+    pub(crate) fn turn(&self) -> &Turn {
+        &self.turn
     }
 
     /// Fails when the patience is at its end; else sees to it that the task is woken then.
@@ -55,9 +83,21 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.poll_patience(context)?;
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        if buffer.filled().len() > before {
+        ready!(self.turn.poll_theirs(context));
+        if self.is_blocked {
+            return Poll::Pending;
+        }
+        if replace(&mut self.is_more, false) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let size = buffer.remaining().min(PORTION);
+        let mut portion = ReadBuf::new(buffer.initialize_unfilled_to(size));
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut portion))?;
+        let length = portion.filled().len();
+        buffer.advance(length);
+        if length > 0 {
+            self.is_more = length == size;
             self.wait(context)?;
         }
         Poll::Ready(Ok(()))
@@ -67,9 +107,15 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        match written {
-            Poll::Ready(_) => self.waiting_since = None,
-            Poll::Pending => self.wait(context)?,
+        if written.is_pending() {
+            self.is_blocked = true;
+            self.wait(context)?;
+        } else {
+            self.waiting_since = None;
+            if replace(&mut self.is_blocked, false) {
+                // It may be read again.
+                context.waker().wake_by_ref();
+            }
         }
         written
     }

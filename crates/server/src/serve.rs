@@ -40,7 +40,7 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     let app = move || {
         App::new()
             .configure(taskbridge_web::api(services.clone()))
-            .wrap(from_fn(taskbridge_web::deadline))
+            .wrap(from_fn(taskbridge_web::limits))
             .wrap(from_fn(taskbridge_web::cors))
             .wrap(from_fn(taskbridge_web::security_headers))
             .wrap(from_fn(taskbridge_web::access_log))
@@ -63,6 +63,7 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
                     let stop = stop.clone();
                     async move { stop.notified().await }
                 })
+                .on_connect_ext(|connection: &Connection, data| _ = data.insert(connection.turn().clone()))
                 .keep_alive(keep_alive)
                 .client_request_timeout(head)
                 .client_disconnect_timeout(LINGER)

@@ -66,6 +66,9 @@ pub enum ApiError {
     /// 415.
     #[error("The request body must be application/json")]
     NotJson,
+    /// 431.
+    #[error("The request headers are too large")]
+    HeadTooLarge,
     /// 422, with each fault.
     #[error("{}", summary(.0))]
     #[expect(private_interfaces, reason = "made by From only")]
@@ -113,6 +116,7 @@ impl ApiError {
             Self::BodyLate => "REQUEST_TIMEOUT",
             Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
             Self::NotJson => "UNSUPPORTED_MEDIA_TYPE",
+            Self::HeadTooLarge => "REQUEST_HEADER_FIELDS_TOO_LARGE",
             Self::Invalid(_) => "VALIDATION_ERROR",
             Self::Unavailable(_) => "SERVICE_UNAVAILABLE",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",
@@ -134,6 +138,7 @@ impl ApiError {
             | Self::BodyLate
             | Self::BodyTooLarge
             | Self::NotJson
+            | Self::HeadTooLarge
             | Self::Invalid(_)
             | Self::Internal(_) => &mut response,
         };
@@ -160,6 +165,7 @@ impl ResponseError for ApiError {
             Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

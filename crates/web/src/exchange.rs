@@ -1,9 +1,9 @@
-//! One request and its answer: how long it may take, and what becomes of a body that is not read.
+//! One request and its answer: the limits of both, and what becomes of a body that is not read.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -26,35 +26,84 @@ pub struct RequestTimeout(pub Duration);
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline(pub(crate) Instant);
 
-/// Middleware (for `actix_web::middleware::from_fn`) that ends what takes longer than the [`RequestTimeout`] of the
-/// app. A body that is late is answered 408 by whoever reads it; everything else 503, here.
+/// How many bytes the target and the headers of a request may have together. Whoever has more is answered 431, and by
+/// actix, which keeps 128 KiB and 96 headers, without a body.
+const HEAD_LIMIT: usize = 32 * 1024;
+
+/// Middleware (for `actix_web::middleware::from_fn`) that refuses a head that is too large, and ends what takes longer
+/// than the [`RequestTimeout`] of the app. A body that is late is answered 408 by whoever reads it; everything else
+/// 503, here.
 ///
 /// An answer that is given before the whole body has come is the last on its connection: nothing that follows on it
 /// is ever taken for a request, and nobody waits for the rest.
 ///
 /// # Errors
 /// Those of the service within, and 503.
-pub async fn deadline(
+pub async fn limits(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let timeout = request.app_data::<RequestTimeout>().map_or(Duration::ZERO, |timeout| timeout.0);
-    let deadline = Instant::now() + timeout;
-    request.extensions_mut().insert(Deadline(deadline));
-    let body = share_body(&mut request);
     let (method, is_auth) = (request.method().clone(), auth::serves(request.path()));
-    match timeout_at(deadline, next.call(request)).await {
-        Ok(response) => Ok(match body {
-            Some(body) => response?.map_body(|_, answer| Answer { answer: answer.boxed(), _body: body }.boxed()),
-            None => response?.map_into_boxed_body(),
-        }),
-        Err(late) => {
+    let turn = request.conn_data::<Turn>().cloned().unwrap_or_default();
+    let body = share_body(&mut request, &turn);
+    let answer = if head_size(&request) > HEAD_LIMIT {
+        request.error_response(error(is_auth, AuthApiError::HeadTooLarge, ApiError::HeadTooLarge))
+    } else {
+        let timeout = request.app_data::<RequestTimeout>().map_or(Duration::ZERO, |timeout| timeout.0);
+        let deadline = Instant::now() + timeout;
+        request.extensions_mut().insert(Deadline(deadline));
+        turn.set_ours(body.is_none());
+        let outcome = timeout_at(deadline, next.call(request)).await;
+        turn.set_ours(false);
+        let Ok(outcome) = outcome else {
             tracing::error!(%method, seconds = timeout.as_secs(), "a request was not answered in time");
-            Err(if is_auth {
-                AuthApiError::Unavailable(late.into()).into()
-            } else {
-                ApiError::Unavailable(late.into()).into()
-            })
+            let late = || "not answered in time".into();
+            return Err(error(is_auth, AuthApiError::Unavailable(late()), ApiError::Unavailable(late())));
+        };
+        outcome?.map_into_boxed_body()
+    };
+    Ok(match body {
+        Some(body) => answer.map_body(|_, answer| Answer { answer, _body: body }.boxed()),
+        None => answer,
+    })
+}
+
+/// The error in the form of the surface that is asked.
+fn error(is_auth: bool, auth: AuthApiError, api: ApiError) -> Error {
+    if is_auth { auth.into() } else { api.into() }
+}
+
+fn head_size(request: &ServiceRequest) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = request.headers().iter();
+    headers.fold(target, |size, (name, value)| size + name.as_str().len() + value.len())
+}
+
+/// Whose turn it is on a connection. While a request that has come whole is being answered, nothing more is read: of
+/// many requests that are sent at once, all but one wait outside. Otherwise each would be here in full, at once.
+#[derive(Debug, Clone, Default)]
+pub struct Turn(Rc<TurnState>);
+
+#[derive(Debug, Default)]
+struct TurnState {
+    is_ours: Cell<bool>,
+    reader: RefCell<Option<Waker>>,
+}
+
+impl Turn {
+    /// Whether the connection may be read; when not, the task is woken once it may.
+    pub fn poll_theirs(&self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.0.is_ours.get() {
+            return Poll::Ready(());
+        }
+        self.0.reader.replace(Some(context.waker().clone()));
+        Poll::Pending
+    }
+
+    fn set_ours(&self, is_ours: bool) {
+        self.0.is_ours.set(is_ours);
+        if let (false, Some(reader)) = (is_ours, self.0.reader.take()) {
+            reader.wake();
         }
     }
 }
@@ -62,22 +111,29 @@ pub async fn deadline(
 type SharedBody = Rc<RefCell<Payload>>;
 
 /// The body of the request, which from now on reads the same one. `None` when it has none.
-fn share_body(request: &mut ServiceRequest) -> Option<SharedBody> {
+fn share_body(request: &mut ServiceRequest, turn: &Turn) -> Option<SharedBody> {
     let body = match request.take_payload() {
         Payload::None => return None,
         body => Rc::new(RefCell::new(body)),
     };
-    request.set_payload(Payload::Stream { payload: Box::pin(Body(Rc::clone(&body))) });
+    request.set_payload(Payload::Stream { payload: Box::pin(Body { body: Rc::clone(&body), turn: turn.clone() }) });
     Some(body)
 }
 
-struct Body(SharedBody);
+struct Body {
+    body: SharedBody,
+    turn: Turn,
+}
 
 impl Stream for Body {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut *self.0.borrow_mut()).poll_next(context)
+        let next = ready!(Pin::new(&mut *self.body.borrow_mut()).poll_next(context));
+        if next.is_none() {
+            self.turn.set_ours(true);
+        }
+        Poll::Ready(next)
     }
 }
 

@@ -64,7 +64,7 @@ pub use access_log::access_log;
 pub use auth::SessionCookies;
 pub use body::BodyLimit;
 pub use cors::{AllowedOrigins, cors};
-pub use exchange::{RequestTimeout, deadline};
+pub use exchange::{RequestTimeout, Turn, limits};
 pub use headers::security_headers;
 
 /// Everything the API stands on. Cheap to clone: each worker has its own.

@@ -26,6 +26,8 @@ pub(crate) enum AuthApiError {
     MediaType(String),
     #[error("Request body did not arrive in time")]
     BodyLate,
+    #[error("Request headers too large")]
+    HeadTooLarge,
     #[error("Request body too large")]
     BodyTooLarge,
     #[error("Password too short")]
@@ -56,6 +58,7 @@ impl AuthApiError {
             Self::InvalidJson => "BAD_REQUEST",
             Self::MediaType(_) => "UNSUPPORTED_MEDIA_TYPE",
             Self::BodyLate => "REQUEST_TIMEOUT",
+            Self::HeadTooLarge => "REQUEST_HEADER_FIELDS_TOO_LARGE",
             Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
             Self::PasswordTooShort => "PASSWORD_TOO_SHORT",
             Self::PasswordTooLong => "PASSWORD_TOO_LONG",
@@ -81,6 +84,7 @@ impl ResponseError for AuthApiError {
             | Self::SignUpDisabled => StatusCode::BAD_REQUEST,
             Self::InvalidCredentials | Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
             Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::EmailTaken => StatusCode::UNPROCESSABLE_ENTITY,
