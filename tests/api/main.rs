@@ -4,6 +4,7 @@
 mod body_attacks;
 mod commands;
 mod cors;
+mod http_attacks;
 mod isolation_attacks;
 mod lifecycle;
 mod logs;
