@@ -8,5 +8,6 @@ mod http_attacks;
 mod isolation_attacks;
 mod lifecycle;
 mod logs;
+mod slow_clients;
 mod token_attacks;
 mod transport_attacks;

@@ -100,6 +100,16 @@ impl Connection {
         self.stream.try_write(bytes).unwrap_or_default()
     }
 
+    /// Sends these bytes again and again, and reads nothing, until the server closes the connection.
+    pub async fn write_until_closed(&mut self, bytes: &[u8]) {
+        patiently("end of the connection", async { while self.stream.write_all(bytes).await.is_ok() {} }).await;
+    }
+
+    /// Whether something is here to be read.
+    pub fn has_more(&mut self) -> bool {
+        self.stream.try_read_buf(&mut self.received).is_ok()
+    }
+
     /// The next answer, as long as its `Content-Length` says; with status 0 when the server closes without one.
     pub async fn answer(&mut self) -> Answer {
         patiently("answer", async { while self.next().is_none() && self.read().await {} }).await;
