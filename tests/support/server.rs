@@ -59,6 +59,13 @@ impl Server {
         Self::start_in(Arc::clone(&self.folder), self.variables.clone())
     }
 
+    /// Starts another server in the folder of this one, on its database, with more environment variables.
+    #[must_use]
+    pub fn again_with(&self, variables: &[(&str, &str)]) -> Self {
+        let more = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self::start_in(Arc::clone(&self.folder), self.variables.iter().cloned().chain(more).collect())
+    }
+
     fn start_in(folder: Arc<TempDir>, variables: Vec<(String, String)>) -> Self {
         Self::spawn(command(folder.path(), &variables), folder, variables)
             .unwrap_or_else(|log| panic!("the server did not start: {log}"))

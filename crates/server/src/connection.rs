@@ -128,3 +128,105 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(1);
+
+    /// Both ends of a connection.
+    async fn pair(patience: Duration) -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (Connection::new(listener.accept().await.unwrap().0, patience), client)
+    }
+
+    /// What reading gives at once; `None` when it has to wait.
+    async fn read_now(connection: &mut Connection) -> Option<io::Result<Vec<u8>>> {
+        let mut bytes = vec![0; 100_000];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        let poll = poll_fn(|context| Poll::Ready(Pin::new(&mut *connection).poll_read(context, &mut buffer))).await;
+        match poll {
+            Poll::Ready(result) => Some(result.map(|()| buffer.filled().to_vec())),
+            Poll::Pending => None,
+        }
+    }
+
+    #[actix_web::test]
+    async fn it_is_read_in_portions_with_a_pause_after_each() {
+        let (mut connection, mut client) = pair(LONG).await;
+        client.write_all(&[b'x'; PORTION + 1]).await.unwrap();
+        while connection.stream.peek(&mut [0; PORTION + 1]).await.unwrap() <= PORTION {}
+        assert_eq!(read_now(&mut connection).await.unwrap().unwrap().len(), PORTION);
+        assert!(read_now(&mut connection).await.is_none());
+        assert_eq!(read_now(&mut connection).await.unwrap().unwrap().len(), 1);
+        // The pause ends by itself.
+        client.write_all(&[b'x'; 3 * PORTION]).await.unwrap();
+        connection.read_exact(&mut [0; 3 * PORTION]).await.unwrap();
+    }
+
+    #[actix_web::test]
+    async fn it_is_not_read_while_what_was_written_is_not_taken() {
+        let (mut connection, mut client) = pair(LONG).await;
+        client.write_all(b"x").await.unwrap();
+        connection.stream.readable().await.unwrap();
+        let mut written = 0;
+        poll_fn(|context| {
+            while let Poll::Ready(length) = Pin::new(&mut connection).poll_write(context, &vec![b'y'; 100_000])? {
+                written += length;
+            }
+            Poll::Ready(io::Result::Ok(()))
+        })
+        .await
+        .unwrap();
+        assert!(read_now(&mut connection).await.is_none());
+        let taking = client.read_exact(&mut vec![0; written]).await;
+        assert_eq!(taking.unwrap(), written);
+        // Once it can be written it wakes whoever waits for it to be read.
+        let mut is_written = false;
+        let mut byte = [0];
+        let reading = poll_fn(|context| {
+            if !is_written {
+                is_written = Pin::new(&mut connection).poll_write(context, b"y")?.is_ready();
+                return Poll::Pending;
+            }
+            Pin::new(&mut connection).poll_read(context, &mut ReadBuf::new(&mut byte))
+        });
+        tokio::time::timeout(LONG, reading).await.unwrap().unwrap();
+        assert_eq!(byte, *b"x");
+    }
+
+    #[actix_web::test]
+    async fn it_fails_when_too_long_nothing_is_written_after_something_was_read() {
+        let (mut connection, mut client) = pair(Duration::from_millis(10)).await;
+        // Nobody waits for anything before the first byte.
+        assert!(read_now(&mut connection).await.is_none());
+        for _ in 0..3 {
+            client.write_all(b"x").await.unwrap();
+            connection.read_exact(&mut [0]).await.unwrap();
+            connection.write_all(b"y").await.unwrap();
+            client.read_exact(&mut [0]).await.unwrap();
+        }
+        client.write_all(b"x").await.unwrap();
+        connection.read_exact(&mut [0]).await.unwrap();
+        let failed = connection.read_exact(&mut [0]).await;
+        assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[actix_web::test]
+    async fn it_fails_when_too_long_nothing_is_taken() {
+        let (mut connection, _client) = pair(Duration::from_millis(10)).await;
+        let failed = loop {
+            if let Err(failed) = connection.write_all(&vec![b'y'; 100_000]).await {
+                break failed;
+            }
+        };
+        assert_eq!(failed.kind(), io::ErrorKind::TimedOut);
+    }
+}

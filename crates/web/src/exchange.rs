@@ -28,7 +28,7 @@ pub(crate) struct Deadline(pub(crate) Instant);
 
 /// How many bytes the target and the headers of a request may have together. Whoever has more is answered 431, and by
 /// actix, which keeps 128 KiB and 96 headers, without a body.
-const HEAD_LIMIT: usize = 32 * 1024;
+const HEAD_LIMIT: usize = 64 * 1024;
 
 /// Middleware (for `actix_web::middleware::from_fn`) that refuses a head that is too large, and ends what takes longer
 /// than the [`RequestTimeout`] of the app. A body that is late is answered 408 by whoever reads it; everything else

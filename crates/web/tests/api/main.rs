@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod auth;
+mod exchange;
 mod health;
 mod routes_are_guarded;
 mod support;
