@@ -51,6 +51,7 @@ fn each_layer_depends_on_what_it_may_and_on_nothing_else() {
                 "sha2",
                 "taskbridge-domain",
                 "thiserror",
+                "tokio",
                 "tracing",
                 "utoipa",
                 "utoipa-swagger-ui",

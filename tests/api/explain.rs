@@ -10,7 +10,7 @@ use support::server::{SECRET, run};
 const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
 /// Claims with these members instead; `null` takes one away.
-fn with(claims: &Value, members: Value) -> String {
+fn with(claims: &Value, members: &Value) -> String {
     let mut claims = claims.clone();
     for (name, value) in members.as_object().unwrap() {
         if value.is_null() {
@@ -28,7 +28,7 @@ type Wrong = (String, &'static str, &'static str, &'static str);
 fn wrong_tokens(forge: &Forge) -> Vec<Wrong> {
     let claims = forge.claims("ann");
     let good = forge.token("ann");
-    let hs256 = |members: Value| sign(HS256, with(&claims, members), SECRET.as_bytes());
+    let hs256 = |members: Value| sign(HS256, with(&claims, &members), SECRET.as_bytes());
     let header = |header: &str| sign(header, claims.to_string(), SECRET.as_bytes());
     let by = |key: String| sign(HS256, claims.to_string(), key.as_bytes());
     let opaque = "MRJbYmtEqQ2weOLEwerkxTXl8pTFvgyk";
@@ -64,7 +64,7 @@ fn wrong_tokens(forge: &Forge) -> Vec<Wrong> {
         (by("better-auth-secret-12345678901234567890".into()), signature, "wrong signature", "everybody knows"),
         (by("another secret of somebody else altogether".into()), signature, "wrong signature", "another secret"),
         (
-            format!("{}.{}.{}", segments[0], encode(with(&claims, json!({ "sub": "bob" }))), segments[2]),
+            format!("{}.{}.{}", segments[0], encode(with(&claims, &json!({ "sub": "bob" }))), segments[2]),
             signature,
             "wrong signature",
             "changed afterwards",

@@ -4,13 +4,16 @@
 mod body_attacks;
 mod commands;
 mod config;
+mod cors;
 mod everything;
 mod explain;
+mod http_attacks;
 mod isolation_attacks;
 mod lifecycle;
 mod lists;
 mod logs;
 mod metrics;
 mod request_ids;
+mod slow_clients;
 mod token_attacks;
 mod transport_attacks;

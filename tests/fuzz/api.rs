@@ -18,7 +18,8 @@ use taskbridge_domain::services::{AccountPolicy, AccountService, TaskService};
 use taskbridge_domain::session::Jwt;
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, moment, user_id};
 use taskbridge_web::{
-    AuthServer, BodyLimit, Compatibility, Docs, DocsConfig, Services, SessionCookies, Stopping, TasksMount, api,
+    AllowedOrigins, AuthServer, BodyLimit, Compatibility, Docs, DocsConfig, RequestTimeout, Services, SessionCookies,
+    Stopping, TasksMount, api,
 };
 
 /// The callers; their tokens are `caller-0` and `caller-1`.
@@ -88,6 +89,8 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
         auth: Some(AuthServer { accounts: Arc::new(accounts), cookies: Arc::new(cookies) }),
         store: Arc::new(store),
         body_limit: BodyLimit(4096),
+        request_timeout: RequestTimeout(Duration::from_secs(30)),
+        allowed_origins: AllowedOrigins(Vec::new()),
         tasks_mount: mount,
         compatibility,
         docs,

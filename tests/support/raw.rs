@@ -60,35 +60,115 @@ pub async fn send_as(server: &Server, token: &str, request_line: &str, headers: 
 
 /// Sends these bytes on a connection of their own and reads until the server closes it.
 pub async fn send(server: &Server, bytes: &[u8]) -> Answer {
-    let exchange = async {
-        let mut connection = TcpStream::connect(&server.address).await.unwrap();
-        // The server may answer and close before it has read all.
-        let _ = connection.write_all(bytes).await;
-        let mut answer = Vec::new();
-        let _ = connection.read_to_end(&mut answer).await;
-        answer
-    };
-    let answer = tokio::time::timeout(PATIENCE, exchange).await.unwrap_or_else(|_| panic!("no end of the answer"));
-    Answer::parse(&answer)
+    let mut connection = Connection::open(server).await;
+    connection.write(bytes).await;
+    Answer::parse(&connection.rest().await)
 }
 
 /// Sends these bytes on a connection of their own and reads one answer, as long as its `Content-Length` says: for
 /// requests whose body does not come to its end, on which the server may keep the connection open.
 pub async fn send_unfinished(server: &Server, bytes: &[u8]) -> Answer {
-    let exchange = async {
-        let mut connection = TcpStream::connect(&server.address).await.unwrap();
-        let _ = connection.write_all(bytes).await;
-        let mut received = Vec::new();
-        loop {
-            let answer = Answer::parse(&received);
-            let length = answer.header("content-length").and_then(|length| length.parse().ok());
-            let is_whole = length.is_some_and(|length: usize| answer.body.len() >= length);
-            if is_whole || connection.read_buf(&mut received).await.unwrap_or_default() == 0 {
-                return answer;
+    let mut connection = Connection::open(server).await;
+    connection.write(bytes).await;
+    connection.answer().await
+}
+
+/// Sends these bytes on a connection of their own: all answers, until the server closes it.
+pub async fn send_all(server: &Server, bytes: &[u8]) -> Vec<Answer> {
+    let mut connection = Connection::open(server).await;
+    connection.write(bytes).await;
+    connection.answers().await
+}
+
+/// A connection of one's own.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Connection {
+    /// Connects, and sends nothing.
+    pub async fn open(server: &Server) -> Self {
+        Self { stream: TcpStream::connect(&server.address).await.unwrap(), received: Vec::new() }
+    }
+
+    /// Sends these bytes. The server may have answered and closed before it has read them all.
+    pub async fn write(&mut self, bytes: &[u8]) {
+        let _ = patiently("taking of a request", self.stream.write_all(bytes)).await;
+    }
+
+    /// Sends as many of these bytes as are taken at once.
+    pub fn write_at_once(&mut self, bytes: &[u8]) -> usize {
+        self.stream.try_write(bytes).unwrap_or_default()
+    }
+
+    /// Sends these bytes again and again, and reads nothing, until the server closes the connection.
+    pub async fn write_until_closed(&mut self, bytes: &[u8]) {
+        patiently("end of the connection", async { while self.stream.write_all(bytes).await.is_ok() {} }).await;
+    }
+
+    /// Whether something is here to be read.
+    pub fn has_more(&mut self) -> bool {
+        self.stream.try_read_buf(&mut self.received).is_ok()
+    }
+
+    /// The next answer, as long as its `Content-Length` says; with status 0 when the server closes without one.
+    pub async fn answer(&mut self) -> Answer {
+        patiently("answer", async { while self.next().is_none() && self.read().await {} }).await;
+        self.take_next()
+    }
+
+    /// The next answer, while these bytes are sent again and again, ten times a second.
+    pub async fn answer_to_a_trickle(&mut self, bytes: &[u8]) -> Answer {
+        let trickle = async {
+            let mut ticks = tokio::time::interval(Duration::from_millis(100));
+            while self.next().is_none() {
+                tokio::select! {
+                    open = async { self.stream.read_buf(&mut self.received).await.unwrap_or_default() > 0 } => {
+                        if !open { break }
+                    }
+                    _ = ticks.tick() => drop(self.stream.try_write(bytes)),
+                }
             }
-        }
-    };
-    tokio::time::timeout(PATIENCE, exchange).await.unwrap_or_else(|_| panic!("no answer"))
+        };
+        patiently("answer to a trickle", trickle).await;
+        self.take_next()
+    }
+
+    /// All further answers, until the server closes the connection.
+    pub async fn answers(&mut self) -> Vec<Answer> {
+        self.received = self.rest().await;
+        std::iter::from_fn(|| (!self.received.is_empty()).then(|| self.take_next())).collect()
+    }
+
+    /// What else comes until the server closes the connection.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        patiently("end of the connection", async { while self.read().await {} }).await;
+        std::mem::take(&mut self.received)
+    }
+
+    /// Whether there was something to read before the end.
+    async fn read(&mut self) -> bool {
+        self.stream.read_buf(&mut self.received).await.unwrap_or_default() > 0
+    }
+
+    /// Where the next answer ends, if it is here in full.
+    fn next(&self) -> Option<usize> {
+        let head = self.received.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+        let length =
+            Answer::parse(&self.received[..head]).header("content-length").map_or(0, |length| length.parse().unwrap());
+        (self.received.len() >= head + length).then_some(head + length)
+    }
+
+    fn take_next(&mut self) -> Answer {
+        let end = self.next().unwrap_or(self.received.len());
+        Answer::parse(&self.received.drain(..end).collect::<Vec<_>>())
+    }
+}
+
+async fn patiently<T>(what: &str, done: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, done).await.unwrap_or_else(|_| panic!("no {what}"))
 }
 
 /// A request with these lines as its head (`Host` and `Connection: close` are added) and this body.

@@ -61,6 +61,13 @@ impl Server {
         Self::start_in(Arc::clone(&self.folder), self.variables.clone())
     }
 
+    /// Starts another server in the folder of this one, on its database, with more environment variables.
+    #[must_use]
+    pub fn again_with(&self, variables: &[(&str, &str)]) -> Self {
+        let more = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self::start_in(Arc::clone(&self.folder), self.variables.iter().cloned().chain(more).collect())
+    }
+
     fn start_in(folder: Arc<TempDir>, variables: Vec<(String, String)>) -> Self {
         Self::spawn(command(folder.path(), &variables), folder, variables)
             .unwrap_or_else(|log| panic!("the server did not start: {log}"))
@@ -70,21 +77,21 @@ impl Server {
     #[must_use]
     pub fn start_with_small_disk(kibibytes: u32) -> Self {
         // In blocks of 512 bytes; ignored, the signal becomes an error of the write.
-        Self::start_limited("trap '' XFSZ; ulimit -f \"$1\"", kibibytes * 2)
+        Self::start_limited(&format!("trap '' XFSZ; ulimit -f {}", kibibytes * 2), &[])
     }
 
     /// Starts a server on SQLite that cannot have more files and connections open than this.
     #[must_use]
-    pub fn start_with_few_files(files: u32) -> Self {
-        Self::start_limited("ulimit -n \"$1\"", files)
+    pub fn start_with_few_files(count: u32, variables: &[(&str, &str)]) -> Self {
+        Self::start_limited(&format!("ulimit -n {count}"), variables)
     }
 
-    /// Starts a server on SQLite once this command of the shell has limited it to `$1`.
-    fn start_limited(limit: &str, to: u32) -> Self {
+    fn start_limited(limit: &str, variables: &[(&str, &str)]) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let mut limited = Command::new("sh");
-        limited.arg("-c").arg(format!("{limit}; exec \"$0\" serve")).arg(binary()).arg(to.to_string());
-        let command = with_environment(limited, folder.path(), &[]);
+        limited.args(["-c", &format!("{limit}; exec \"$0\" serve")]).arg(binary());
+        let mut command = with_environment(limited, folder.path(), &[]);
+        command.envs(variables.iter().copied());
         Self::spawn(command, folder, Vec::new()).unwrap_or_else(|log| panic!("the server did not start: {log}"))
     }
 
@@ -133,6 +140,22 @@ impl Server {
         let ended = self.lines.lock().unwrap().recv_timeout(PATIENCE);
         assert_eq!(ended, Err(RecvTimeoutError::Disconnected), "the server did not stop");
         self.child.wait().unwrap()
+    }
+
+    /// How much memory it has, in bytes.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        kibibytes.unwrap().parse::<usize>().unwrap() * 1024
+    }
+
+    /// How many files and connections it has open.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
     }
 
     /// Kills it, as a crash does.

@@ -3,6 +3,7 @@
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
+use crate::forge::Forge;
 use crate::server::Server;
 
 /// The password of everybody.
@@ -63,6 +64,12 @@ impl User {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let (id, session) = (text(&body["user"]["id"]), text(&body["token"]));
         Self { id, email, token, session, cookie, base: server.base.clone(), http }
+    }
+
+    /// The same person at another server on the same database.
+    #[must_use]
+    pub fn at(&self, server: &Server) -> Self {
+        Self { token: Forge::of(server).token(&self.id), base: server.base.clone(), ..self.clone() }
     }
 
     /// The path of this user's tasks, followed by `rest`.

@@ -18,7 +18,9 @@ use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::Clock;
 use taskbridge_domain::services::{AccountService, TaskService};
 use taskbridge_migrations::Users;
-use taskbridge_web::{AuthServer, BodyLimit, Docs, HttpMetrics, Services, SessionCookies, Stopping};
+use taskbridge_web::{
+    AllowedOrigins, AuthServer, BodyLimit, Docs, HttpMetrics, RequestTimeout, Services, SessionCookies, Stopping,
+};
 use url::Url;
 
 use crate::settings::{AuthMode, AuthSettings, BridgeMode, DatabaseSettings, ServerMode, Settings};
@@ -64,6 +66,8 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
         auth: auth_server,
         store: Arc::new(store.clone()),
         body_limit: BodyLimit(server.body_limit),
+        request_timeout: RequestTimeout(server.request_timeout),
+        allowed_origins: AllowedOrigins(auth.trusted_origins.iter().cloned().chain([origin.to_owned()]).collect()),
         tasks_mount: tasks.mount.clone(),
         compatibility: tasks.compatibility,
         docs,
@@ -77,7 +81,7 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
 ///
 /// Must be called within a tokio runtime, on which published keys are fetched.
 pub(crate) fn verifier(auth: &AuthSettings, origin: &str) -> JwtVerifier {
-    let AuthSettings { mode, jwt_leeway } = auth;
+    let AuthSettings { mode, trusted_origins: _, jwt_leeway } = auth;
     let trusted = match mode {
         AuthMode::Server(ServerMode { secret, .. }) => {
             let expected = ExpectedClaims {

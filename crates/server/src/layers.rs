@@ -9,7 +9,7 @@ use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKin
 const DEFAULTS: &str = include_str!("../../../config/default.toml");
 
 /// The short names of the environment, and the keys they stand for.
-const SHORT_NAMES: [(&str, &str); 9] = [
+const SHORT_NAMES: [(&str, &str); 10] = [
     ("HOST", "server.host"),
     ("PORT", "server.port"),
     ("RUST_LOG", "log.filter"),
@@ -19,6 +19,7 @@ const SHORT_NAMES: [(&str, &str); 9] = [
     ("BETTER_AUTH_URL", "auth.url"),
     ("BETTER_AUTH_SECRET", "auth.secret"),
     ("JWKS_URL", "jwt.jwks_url"),
+    ("BETTER_AUTH_TRUSTED_ORIGINS", "auth.trusted_origins"),
 ];
 
 const PREFIX: &str = "TASKBRIDGE__";

@@ -5,6 +5,7 @@
 //! other commands do.
 
 mod compose;
+mod connection;
 mod explain;
 mod layers;
 mod metrics;

@@ -40,6 +40,10 @@ pub(crate) struct ServerSettings {
     pub(crate) port: u16,
     pub(crate) workers: usize,
     pub(crate) body_limit: usize,
+    pub(crate) request_timeout: Duration,
+    pub(crate) keep_alive: Duration,
+    /// Of all workers together.
+    pub(crate) max_connections: usize,
     /// How long requests are taken after the signal to stop.
     pub(crate) drain: Duration,
     pub(crate) shutdown: Duration,
@@ -80,6 +84,8 @@ pub(crate) struct TasksSettings {
 #[derive(Debug)]
 pub(crate) struct AuthSettings {
     pub(crate) mode: AuthMode,
+    /// Other origins whose pages are trusted, as browsers write them.
+    pub(crate) trusted_origins: Vec<String>,
     pub(crate) jwt_leeway: Duration,
 }
 
@@ -265,8 +271,11 @@ impl<'a> Reader<'a> {
         // All of them first, so that the faults of all are known, then the `?`.
         let host = self.parsed("server.host", "must be an IP address to listen on, such as 127.0.0.1 or 0.0.0.0");
         let port = self.number("server.port", 0..=65535);
-        let workers = self.number("server.workers", 0..=1024);
+        let workers = self.number("server.workers", 0..=512);
         let body_limit = self.number("server.body_limit", 1024..=16 * 1024 * 1024);
+        let request_timeout = self.seconds("server.request_seconds", 1..=600);
+        let keep_alive = self.seconds("server.keep_alive_seconds", 0..=600);
+        let connections = self.number("server.max_connections", 1..=1_000_000);
         let drain = self.seconds("server.drain_seconds", 0..=600);
         let shutdown = self.seconds("server.shutdown_seconds", 0..=600);
         let metrics = self.address("metrics.address");
@@ -287,6 +296,7 @@ impl<'a> Reader<'a> {
         let is_completed = self.switch("tasks.is_completed");
         let delete_message = self.switch("tasks.delete_message");
         let mode = self.auth_mode();
+        let trusted_origins = self.trusted_origins();
         let sign_up = self.switch("auth.sign_up");
         let jwt_leeway = self.seconds("jwt.leeway_seconds", 0..=300);
         // Browsers keep no cookie for longer than 400 days (RFC 6265bis, section 5.5).
@@ -301,6 +311,9 @@ impl<'a> Reader<'a> {
                 port: port?,
                 workers: or_cores(workers?),
                 body_limit: body_limit?,
+                request_timeout: request_timeout?,
+                keep_alive: keep_alive?,
+                max_connections: connections?,
                 drain: drain?,
                 shutdown: shutdown?,
                 metrics,
@@ -326,7 +339,7 @@ impl<'a> Reader<'a> {
                     delete_message: delete_message?,
                 },
             },
-            auth: AuthSettings { mode: mode?, jwt_leeway: jwt_leeway? },
+            auth: AuthSettings { mode: mode?, trusted_origins: trusted_origins?, jwt_leeway: jwt_leeway? },
             accounts: AccountPolicy {
                 sign_up: sign_up?,
                 session_lifetime: session_lifetime?,
@@ -476,6 +489,14 @@ impl<'a> Reader<'a> {
         Some(AuthMode::Server(ServerMode { origin, secret: secret?, jwt_lifetime: jwt_lifetime? }))
     }
 
+    fn trusted_origins(&mut self) -> Option<Vec<String>> {
+        const FORM: &str = "must be origins with commas between them, each such as https://app.example.com: http or https, a host, perhaps a port, no path, no wildcard";
+        let origins: Option<Vec<_>> = self.texts("auth.trusted_origins").iter().map(|text| web_origin(text)).collect();
+        let Some(origins) = origins else { return self.fault("auth.trusted_origins", FORM) };
+        self.shown.insert("auth.trusted_origins".into(), origins.join(", "));
+        Some(origins)
+    }
+
     /// The URL of the auth server, if one is given.
     fn auth_url(&mut self) -> Option<Url> {
         let text = self.text("auth.url");
@@ -553,6 +574,15 @@ fn web_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
     (is_web && url.username().is_empty() && url.password().is_none()).then_some(url)
+}
+
+/// An origin as browsers write it, given as such or with a slash after it.
+fn web_origin(text: &str) -> Option<String> {
+    let (_, host) = text.strip_suffix('/').unwrap_or(text).split_once("://")?;
+    // A URL may have more in it, and its parser takes out what is not seen.
+    let is_bare = !host.contains(|c: char| "/\\?#@*".contains(c) || c.is_whitespace() || c.is_control());
+    let url = web_url(text).filter(|_| is_bare)?;
+    Some(url.origin().ascii_serialization())
 }
 
 /// Where Better Auth publishes its keys. It takes a path in its URL for the place at which it is mounted.
@@ -806,7 +836,12 @@ mod tests {
             ("TASKBRIDGE__JWT__AUDIENCE", "https://app.example.test", "jwt.audience"),
             ("BETTER_AUTH_URL", "https://app.example.test", "auth.mode"),
             ("AUTH_SIGN_UP", "maybe", "auth.sign_up"),
+            ("BETTER_AUTH_TRUSTED_ORIGINS", "https://good.example.test, bad.example.test", "auth.trusted_origins"),
             ("TASKBRIDGE__SERVER__WORKERS", "many", "server.workers"),
+            ("TASKBRIDGE__SERVER__WORKERS", "513", "server.workers"),
+            ("TASKBRIDGE__SERVER__REQUEST_SECONDS", "0", "server.request_seconds"),
+            ("TASKBRIDGE__SERVER__KEEP_ALIVE_SECONDS", "601", "server.keep_alive_seconds"),
+            ("TASKBRIDGE__SERVER__MAX_CONNECTIONS", "0", "server.max_connections"),
             ("TASKBRIDGE__SERVER__BODY_LIMIT", "1", "server.body_limit"),
             ("TASKBRIDGE__SERVER__SHUTDOWN_SECONDS", "1.5", "server.shutdown_seconds"),
             ("TASKBRIDGE__SERVER__DRAIN_SECONDS", "601", "server.drain_seconds"),
@@ -925,5 +960,53 @@ mod tests {
         std::fs::write(folder.path().join(".env"), "hunter2 hunter2\n").unwrap();
         let error = Settings::read(folder.path(), Environment::new()).unwrap_err().to_string();
         assert!(error.contains(".env") && !error.contains("hunter2"), "{error}");
+    }
+
+    /// Q6: each as a browser will write it.
+    #[test]
+    fn trusted_origins_are_read_as_browsers_write_them() {
+        for (text, expected) in [
+            ("", &[][..]),
+            (" , ", &[]),
+            ("https://app.example.test", &["https://app.example.test"]),
+            (
+                "https://App.Example.test/ ,http://localhost:3000",
+                &["https://app.example.test", "http://localhost:3000"],
+            ),
+            ("HTTPS://app.example.test:443,", &["https://app.example.test"]),
+            ("http://[0:0::1]:80,http://127.1:8080", &["http://[::1]", "http://127.0.0.1:8080"]),
+            ("https://bücher.example", &["https://xn--bcher-kva.example"]),
+        ] {
+            let variables = [("BETTER_AUTH_SECRET", SECRET), ("BETTER_AUTH_TRUSTED_ORIGINS", text)];
+            assert_eq!(read(&variables).unwrap().auth.trusted_origins, expected, "{text}");
+        }
+        for text in [
+            "app.example.test",
+            "https:app.example.test",
+            "https:///app.example.test",
+            "https://",
+            "https://app.example.test/path",
+            "https://app.example.test//",
+            "https://app.example.test?query",
+            "https://app.example.test#fragment",
+            "https://user@app.example.test",
+            "https://app.example.test\\@evil.example.test",
+            "https://*.example.test",
+            "https://app-?.example.test",
+            "https://*",
+            "*",
+            "null",
+            "ftp://app.example.test",
+            "file:///app",
+            "https://app.example.test:99999",
+            "https://app.exa\tmple.test",
+            "https://app.example.test https://other.example.test",
+            "https://app.example.test;https://other.example.test",
+            "https://good.example.test,https://bad.example.test/path",
+        ] {
+            let variables = [("BETTER_AUTH_SECRET", SECRET), ("BETTER_AUTH_TRUSTED_ORIGINS", text)];
+            let faults = read(&variables).unwrap_err();
+            assert_eq!(faults[0].key, "auth.trusted_origins", "{text}: {faults:?}");
+        }
     }
 }

@@ -4,14 +4,16 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, UPGRADE};
 use actix_web::web::{Bytes, BytesMut, Data};
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::timeout_at;
 
 use crate::compatibility::Compatibility;
 use crate::error::ApiError;
+use crate::exchange::Deadline;
 
 /// How many bytes of a request body are read at the most.
 #[derive(Debug, Clone, Copy)]
@@ -22,12 +24,28 @@ pub struct BodyLimit(pub usize);
 pub(crate) enum ReadError {
     /// More than the limit.
     TooLarge,
+    /// Not complete in time.
+    Late,
     /// The client stopped sending, or sent what is no body.
     Broken,
 }
 
-/// The whole body, if it is within the [`BodyLimit`] of the app. Nothing is decompressed.
+/// The whole body, if it is within the [`BodyLimit`] of the app and here before the request's [`Deadline`]. Nothing is
+/// decompressed.
 pub(crate) async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, ReadError> {
+    let deadline = request.extensions().get::<Deadline>().copied();
+    let body = read_within_limit(request, payload);
+    match deadline {
+        Some(Deadline(deadline)) => timeout_at(deadline, body).await.unwrap_or(Err(ReadError::Late)),
+        None => body.await,
+    }
+}
+
+async fn read_within_limit(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, ReadError> {
+    // actix reads on to the end of the connection then, whatever the length says. No proxy before it does.
+    if request.headers().contains_key(UPGRADE) {
+        return Err(ReadError::Broken);
+    }
     let limit = request.app_data::<BodyLimit>().map_or(0, |limit| limit.0);
     let declared = request.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
     if declared.is_some_and(|declared: usize| declared > limit) {
@@ -69,7 +87,7 @@ fn is_json(request: &HttpRequest) -> bool {
 
 /// A body that is one JSON object, as `T`. Unknown fields are ignored; of a field given twice the last counts.
 ///
-/// Errors, in this order: 413, 415, 422.
+/// Errors, in this order: 408, 413, 415, 422.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
@@ -98,6 +116,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalJsonBody<T> {
         Box::pin(async move {
             let body = read(&request, &mut payload).await.map_err(|error| match error {
                 ReadError::TooLarge => ApiError::BodyTooLarge,
+                ReadError::Late => ApiError::BodyLate,
                 ReadError::Broken => invalid_json("the body is incomplete"),
             })?;
             if body.is_empty() {

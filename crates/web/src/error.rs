@@ -85,12 +85,18 @@ pub enum ApiError {
     /// 405, with the methods the path knows.
     #[error("Method not allowed")]
     MethodNotAllowed(&'static str),
+    /// 408.
+    #[error("The request body did not arrive in time")]
+    BodyLate,
     /// 413.
     #[error("The request body is too large")]
     BodyTooLarge,
     /// 415.
     #[error("The request body must be application/json")]
     NotJson,
+    /// 431.
+    #[error("The request headers are too large")]
+    HeadTooLarge,
     /// 422, with each fault.
     #[error("{}", summary(.0))]
     #[expect(private_interfaces, reason = "made by From only")]
@@ -135,8 +141,10 @@ impl ApiError {
             Self::TaskNotFound => "TASK_NOT_FOUND",
             Self::RouteNotFound | Self::SignInElsewhere => "NOT_FOUND",
             Self::MethodNotAllowed(_) => "METHOD_NOT_ALLOWED",
+            Self::BodyLate => "REQUEST_TIMEOUT",
             Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
             Self::NotJson => "UNSUPPORTED_MEDIA_TYPE",
+            Self::HeadTooLarge => "REQUEST_HEADER_FIELDS_TOO_LARGE",
             Self::Invalid(_) => "VALIDATION_ERROR",
             Self::Unavailable(_) => "SERVICE_UNAVAILABLE",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",
@@ -156,8 +164,10 @@ impl ApiError {
             | Self::TaskNotFound
             | Self::RouteNotFound
             | Self::SignInElsewhere
+            | Self::BodyLate
             | Self::BodyTooLarge
             | Self::NotJson
+            | Self::HeadTooLarge
             | Self::Invalid(_)
             | Self::Internal(_) => &mut response,
         };
@@ -181,8 +191,10 @@ impl ResponseError for ApiError {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::TaskNotFound | Self::RouteNotFound | Self::SignInElsewhere => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

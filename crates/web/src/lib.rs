@@ -46,10 +46,13 @@ mod access_log;
 mod auth;
 mod body;
 mod compatibility;
+mod cors;
 mod docs;
 mod dto;
 mod error;
+mod exchange;
 pub mod guard;
+mod headers;
 mod health;
 mod metrics;
 mod openapi;
@@ -58,7 +61,6 @@ mod tasks;
 
 use std::sync::Arc;
 
-use actix_web::middleware::DefaultHeaders;
 use actix_web::web::{Data, ServiceConfig};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::StoreProbe;
@@ -68,7 +70,10 @@ pub use access_log::access_log;
 pub use auth::SessionCookies;
 pub use body::BodyLimit;
 pub use compatibility::Compatibility;
+pub use cors::{AllowedOrigins, cors};
 pub use docs::{Docs, DocsConfig};
+pub use exchange::{RequestTimeout, Turn, limits};
+pub use headers::security_headers;
 pub use health::Stopping;
 pub use metrics::HttpMetrics;
 pub use tasks::TasksMount;
@@ -86,6 +91,10 @@ pub struct Services {
     pub store: Arc<dyn StoreProbe>,
     /// How much of a request body is read.
     pub body_limit: BodyLimit,
+    /// How long a request may take.
+    pub request_timeout: RequestTimeout,
+    /// Whose pages may use the API.
+    pub allowed_origins: AllowedOrigins,
     /// Where the tasks are found.
     pub tasks_mount: TasksMount,
     /// What is different for clients of other backends.
@@ -107,22 +116,30 @@ pub struct AuthServer {
     pub cookies: Arc<SessionCookies>,
 }
 
-/// Headers of every answer: browsers take each for what it says it is, and nothing else.
-#[must_use]
-pub fn security_headers() -> DefaultHeaders {
-    DefaultHeaders::new().add(("X-Content-Type-Options", "nosniff"))
-}
-
 /// Mounts the API.
 pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
-    let Services { authenticator, tasks, auth, store, body_limit, tasks_mount, compatibility, docs, stopping, metrics } =
-        services;
+    let Services {
+        authenticator,
+        tasks,
+        auth,
+        store,
+        body_limit,
+        request_timeout,
+        allowed_origins,
+        tasks_mount,
+        compatibility,
+        docs,
+        stopping,
+        metrics,
+    } = services;
     move |config| {
         config
             .app_data(Data::from(authenticator))
             .app_data(Data::from(tasks))
             .app_data(Data::new(health::Readiness { store, stopping }))
             .app_data(body_limit)
+            .app_data(request_timeout)
+            .app_data(allowed_origins)
             .app_data(Data::new(compatibility))
             .app_data(Data::from(metrics))
             .configure(auth::routes(auth))

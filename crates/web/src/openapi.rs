@@ -32,7 +32,8 @@ const JSON: &str = "application/json";
             Answers come in this order: 401 without a valid token, 403 on another user's path, 404 for an id that is \
             no integer, 413, 415 and 422 for the query and the body, and 404 for a task that is not there, which reads \
             the same as one that is somebody else's. A method that a path does not know is 405 with `Allow`. Below \
-            `/api/auth` it is as in Better Auth: what is not known there, methods included, is 404 without a body."
+            `/api/auth` it is as in Better Auth: what is not known there, methods included, is 404 without a body. A head \
+            with too much in it is 431 everywhere."
     ),
     tags(
         (name = "tasks", description = "What a user has to do."),
@@ -165,7 +166,7 @@ pub(crate) struct BodyErrors;
 
 impl IntoResponses for BodyErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let mut responses = of::<_, ErrorBody>([ApiError::BodyTooLarge, ApiError::NotJson]);
+        let mut responses = of::<_, ErrorBody>([ApiError::BodyLate, ApiError::BodyTooLarge, ApiError::NotJson]);
         let title = ApiError::invalid(vec!["body", "title"], "string_type", "Input should be a valid string");
         responses.extend(of::<_, InvalidBody>([title]));
         responses

@@ -35,6 +35,10 @@ pub(crate) enum AuthApiError {
     /// The media type as it was sent.
     #[error("Content-Type {0:?} is not allowed. Allowed types: application/json")]
     MediaType(String),
+    #[error("Request body did not arrive in time")]
+    BodyLate,
+    #[error("Request headers too large")]
+    HeadTooLarge,
     #[error("Request body too large")]
     BodyTooLarge,
     #[error("Password too short")]
@@ -64,6 +68,8 @@ impl AuthApiError {
             Self::Validation(_) => "VALIDATION_ERROR",
             Self::InvalidJson => "BAD_REQUEST",
             Self::MediaType(_) => "UNSUPPORTED_MEDIA_TYPE",
+            Self::BodyLate => "REQUEST_TIMEOUT",
+            Self::HeadTooLarge => "REQUEST_HEADER_FIELDS_TOO_LARGE",
             Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
             Self::PasswordTooShort => "PASSWORD_TOO_SHORT",
             Self::PasswordTooLong => "PASSWORD_TOO_LONG",
@@ -88,6 +94,8 @@ impl ResponseError for AuthApiError {
             | Self::InvalidEmail
             | Self::SignUpDisabled => StatusCode::BAD_REQUEST,
             Self::InvalidCredentials | Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
+            Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::EmailTaken => StatusCode::UNPROCESSABLE_ENTITY,
@@ -111,6 +119,7 @@ impl ResponseError for AuthApiError {
 impl From<ReadError> for AuthApiError {
     fn from(error: ReadError) -> Self {
         match error {
+            ReadError::Late => Self::BodyLate,
             ReadError::TooLarge => Self::BodyTooLarge,
             ReadError::Broken => Self::InvalidJson,
         }

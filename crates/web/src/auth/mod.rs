@@ -20,9 +20,16 @@ use crate::error::ApiError;
 pub use cookies::SessionCookies;
 pub(crate) use error::{AuthApiError, AuthErrorBody};
 
+const PATH: &str = "/api/auth";
+
+/// Whether a path is one of these.
+pub(crate) fn serves(path: &str) -> bool {
+    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
-        let scope = web::scope("/api/auth");
+        let scope = web::scope(PATH);
         let Some(AuthServer { accounts, cookies }) = auth else {
             config.service(scope.default_service(web::to(elsewhere)));
             return;

@@ -42,6 +42,7 @@ impl IntoResponses for Errors {
             AuthApiError::InvalidEmail,
             AuthApiError::PasswordTooLong,
             AuthApiError::InvalidCredentials,
+            AuthApiError::BodyLate,
             AuthApiError::BodyTooLarge,
             AuthApiError::MediaType("text/plain".into()),
         ])

@@ -48,6 +48,7 @@ impl IntoResponses for Errors {
             AuthApiError::PasswordTooLong,
             AuthApiError::SignUpDisabled,
             AuthApiError::EmailTaken,
+            AuthApiError::BodyLate,
             AuthApiError::BodyTooLarge,
             AuthApiError::MediaType("text/plain".into()),
         ])

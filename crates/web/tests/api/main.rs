@@ -3,6 +3,7 @@
 
 mod auth;
 mod compatibility;
+mod exchange;
 mod health;
 mod lists;
 mod openapi;

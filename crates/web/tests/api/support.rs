@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::body::to_bytes;
+use actix_web::body::{MessageBody, to_bytes};
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
-use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::middleware::from_fn;
+use actix_web::test::{TestRequest, call_service, init_service, try_call_service};
 use actix_web::web::Data;
 use actix_web::{App, HttpResponse};
 use async_trait::async_trait;
@@ -23,10 +24,13 @@ use taskbridge_domain::services::{AccountPolicy, AccountService, TaskService};
 use taskbridge_domain::task::Task;
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, moment, user_id};
 use taskbridge_web::{
-    AuthServer, BodyLimit, Compatibility, Docs, DocsConfig, Services, SessionCookies, Stopping, TasksMount, api,
+    AllowedOrigins, AuthServer, BodyLimit, Compatibility, Docs, DocsConfig, RequestTimeout, Services, SessionCookies,
+    Stopping, TasksMount, api, cors, limits, security_headers,
 };
 
 pub(crate) const BODY_LIMIT: usize = 4096;
+/// Short: that it passes is tested.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// A token is good if it is `<user>-token`; verification may take a while.
 pub(crate) struct TestAuth {
@@ -118,16 +122,26 @@ impl Ports {
             docs,
             stopping: Stopping::default(),
             metrics: Arc::default(),
+            request_timeout: RequestTimeout(REQUEST_TIMEOUT),
+            allowed_origins: AllowedOrigins(vec!["https://app.example.test".into()]),
         }
     }
 
     /// The answer to one request.
     pub(crate) async fn answer(self, request: TestRequest) -> Answer {
         let app = init_service(App::new().configure(api(self.services()))).await;
-        let response: HttpResponse = call_service(&app, request.to_request()).await.into_parts().1;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = to_bytes(response.into_body()).await.unwrap();
-        Answer { status, headers, body: String::from_utf8(body.into()).unwrap() }
+        Answer::of(call_service(&app, request.to_request()).await.into_parts().1).await
+    }
+
+    /// The answer with all that is around the API.
+    pub(crate) async fn framed_answer(self, request: TestRequest) -> Answer {
+        let app = App::new().configure(api(self.services()));
+        let app = app.wrap(from_fn(limits)).wrap(from_fn(cors)).wrap(from_fn(security_headers));
+        let outcome = try_call_service(&init_service(app).await, request.to_request()).await;
+        match outcome {
+            Ok(response) => Answer::of(response.into_parts().1).await,
+            Err(error) => Answer::of(error.error_response()).await,
+        }
     }
 }
 
@@ -157,6 +171,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    async fn of<B: MessageBody>(response: HttpResponse<B>) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = to_bytes(response.into_body()).await.ok().unwrap();
+        Self { status, headers, body: String::from_utf8(body.into()).unwrap() }
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }

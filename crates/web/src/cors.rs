@@ -1,0 +1,78 @@
+//! Cross-origin requests of browsers (Fetch standard, "CORS protocol").
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
+    HeaderMap, HeaderValue, ORIGIN, VARY,
+};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
+
+use crate::headers::with_headers;
+
+/// What pages of other origins may send, and may read of an answer.
+const METHODS: &str = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
+const HEADERS: &str = "authorization, content-type";
+const EXPOSED: &str = "X-Total-Count, Link, set-auth-jwt, set-auth-token, X-Request-Id";
+/// How long browsers may keep the answer to a preflight, in seconds: as long as any of them does.
+const MAX_AGE: &str = "7200";
+
+/// The origins whose pages may use the API, with credentials: each exactly as browsers write it (RFC 6454, section
+/// 6.2), `https://app.example.com`.
+#[derive(Debug, Clone)]
+pub struct AllowedOrigins(pub Vec<String>);
+
+/// Middleware (for `actix_web::middleware::from_fn`) that lets pages of the [`AllowedOrigins`] of the app read its
+/// answers, errors included, and answers their preflights. A request of any other origin is served like one without:
+/// that its page must not read the answer is for the browser to see to.
+///
+/// # Errors
+/// Those of the service within, with the same headers.
+pub async fn cors(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let origin = allowed_origin(&request);
+    let is_preflight =
+        request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    if is_preflight && let Some(origin) = &origin {
+        let mut answer = HttpResponse::NoContent();
+        answer
+            .insert_header((ACCESS_CONTROL_ALLOW_METHODS, METHODS))
+            .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, HEADERS))
+            .insert_header((ACCESS_CONTROL_MAX_AGE, MAX_AGE));
+        let mut answer = request.into_response(answer.finish());
+        allow(origin, answer.headers_mut());
+        return Ok(answer.map_into_right_body());
+    }
+    let outcome = next.call(request).await.map(ServiceResponse::map_into_left_body);
+    with_headers(outcome, move |headers| match &origin {
+        Some(origin) => {
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+            allow(origin, headers);
+        }
+        None => vary(headers),
+    })
+}
+
+/// The origin of the request, if it is one of those allowed.
+fn allowed_origin(request: &ServiceRequest) -> Option<HeaderValue> {
+    let mut given = request.headers().get_all(ORIGIN);
+    let (Some(origin), None) = (given.next(), given.next()) else { return None };
+    let AllowedOrigins(allowed) = request.app_data()?;
+    allowed.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+}
+
+fn allow(origin: &HeaderValue, headers: &mut HeaderMap) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    vary(headers);
+}
+
+/// Whoever keeps an answer must keep it for the one origin.
+fn vary(headers: &mut HeaderMap) {
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+}

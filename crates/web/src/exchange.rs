@@ -1,0 +1,158 @@
+//! One request and its answer: the limits of both, and what becomes of a body that is not read.
+
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::error::PayloadError;
+use actix_web::middleware::Next;
+use actix_web::web::Bytes;
+use actix_web::{Error, HttpMessage};
+use futures_core::Stream;
+use tokio::time::{Instant, timeout_at};
+
+use crate::auth::{self, AuthApiError};
+use crate::error::ApiError;
+
+/// How long a request may take from the end of its head to its answer, its body included.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestTimeout(pub Duration);
+
+/// Left in the request's extensions: when its body must have come and its answer be ready.
+#[derive(Clone, Copy)]
+pub(crate) struct Deadline(pub(crate) Instant);
+
+/// How many bytes the target and the headers of a request may have together. Whoever has more is answered 431, and by
+/// actix, which keeps 128 KiB and 96 headers, without a body.
+const HEAD_LIMIT: usize = 64 * 1024;
+
+/// Middleware (for `actix_web::middleware::from_fn`) that refuses a head that is too large, and ends what takes longer
+/// than the [`RequestTimeout`] of the app. A body that is late is answered 408 by whoever reads it; everything else
+/// 503, here.
+///
+/// An answer that is given before the whole body has come is the last on its connection: nothing that follows on it
+/// is ever taken for a request, and nobody waits for the rest.
+///
+/// # Errors
+/// Those of the service within, and 503.
+pub async fn limits(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let (method, is_auth) = (request.method().clone(), auth::serves(request.path()));
+    let turn = request.conn_data::<Turn>().cloned().unwrap_or_default();
+    let body = share_body(&mut request, &turn);
+    let answer = if head_size(&request) > HEAD_LIMIT {
+        request.error_response(error(is_auth, AuthApiError::HeadTooLarge, ApiError::HeadTooLarge))
+    } else {
+        let timeout = request.app_data::<RequestTimeout>().map_or(Duration::ZERO, |timeout| timeout.0);
+        let deadline = Instant::now() + timeout;
+        request.extensions_mut().insert(Deadline(deadline));
+        turn.set_ours(body.is_none());
+        let outcome = timeout_at(deadline, next.call(request)).await;
+        turn.set_ours(false);
+        let Ok(outcome) = outcome else {
+            tracing::error!(%method, seconds = timeout.as_secs(), "a request was not answered in time");
+            let late = || "not answered in time".into();
+            return Err(error(is_auth, AuthApiError::Unavailable(late()), ApiError::Unavailable(late())));
+        };
+        outcome?.map_into_boxed_body()
+    };
+    Ok(match body {
+        Some(body) => answer.map_body(|_, answer| Answer { answer, _body: body }.boxed()),
+        None => answer,
+    })
+}
+
+/// The error in the form of the surface that is asked.
+fn error(is_auth: bool, auth: AuthApiError, api: ApiError) -> Error {
+    if is_auth { auth.into() } else { api.into() }
+}
+
+fn head_size(request: &ServiceRequest) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = request.headers().iter();
+    headers.fold(target, |size, (name, value)| size + name.as_str().len() + value.len())
+}
+
+/// Whose turn it is on a connection. While a request that has come whole is being answered, nothing more is read: of
+/// many requests that are sent at once, all but one wait outside. Otherwise each would be here in full, at once.
+#[derive(Debug, Clone, Default)]
+pub struct Turn(Rc<TurnState>);
+
+#[derive(Debug, Default)]
+struct TurnState {
+    is_ours: Cell<bool>,
+    reader: RefCell<Option<Waker>>,
+}
+
+impl Turn {
+    /// Whether the connection may be read; when not, the task is woken once it may.
+    pub fn poll_theirs(&self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.0.is_ours.get() {
+            return Poll::Ready(());
+        }
+        self.0.reader.replace(Some(context.waker().clone()));
+        Poll::Pending
+    }
+
+    fn set_ours(&self, is_ours: bool) {
+        self.0.is_ours.set(is_ours);
+        if let (false, Some(reader)) = (is_ours, self.0.reader.take()) {
+            reader.wake();
+        }
+    }
+}
+
+type SharedBody = Rc<RefCell<Payload>>;
+
+/// The body of the request, which from now on reads the same one. `None` when it has none.
+fn share_body(request: &mut ServiceRequest, turn: &Turn) -> Option<SharedBody> {
+    let body = match request.take_payload() {
+        Payload::None => return None,
+        body => Rc::new(RefCell::new(body)),
+    };
+    request.set_payload(Payload::Stream { payload: Box::pin(Body { body: Rc::clone(&body), turn: turn.clone() }) });
+    Some(body)
+}
+
+struct Body {
+    body: SharedBody,
+    turn: Turn,
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = ready!(Pin::new(&mut *self.body.borrow_mut()).poll_next(context));
+        if next.is_none() {
+            self.turn.set_ours(true);
+        }
+        Poll::Ready(next)
+    }
+}
+
+/// The body of an answer, with that of its request. actix closes a connection if, when an answer has been sent, the
+/// request's body still is there and has not come to its end; one that nobody has any more it reads on, without end if
+/// it comes in chunks.
+struct Answer {
+    answer: BoxBody,
+    _body: SharedBody,
+}
+
+impl MessageBody for Answer {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.answer.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.answer).poll_next(context)
+    }
+}

@@ -1,0 +1,49 @@
+//! What holds for every request and answer, by the middlewares around the API. (Q6, C224, C237, C238)
+
+use serde_json::json;
+
+use crate::support::{Answer, Ports, TestAuth, alice, alice_sends, anonymous};
+
+const APP: &str = "https://app.example.test";
+const SIGN_IN: &str = "/api/auth/sign-in/email";
+
+fn assert_framed(answer: &Answer) {
+    assert_eq!(answer.header("access-control-allow-origin"), Some(APP), "{answer:?}");
+    assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+    assert_eq!(answer.header("vary"), Some("Origin"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+}
+
+#[actix_web::test]
+async fn work_that_takes_too_long_is_503() {
+    let ports = Ports { auth: TestAuth { delay: usize::MAX }, ..Ports::new() };
+    let answer = ports.framed_answer(alice("GET", "/api/alice/tasks").insert_header(("origin", APP))).await;
+    assert_eq!(answer.verdict(), (503, "SERVICE_UNAVAILABLE".into()));
+    assert_eq!(answer.json()["detail"], "The service is temporarily unavailable, please try again");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_framed(&answer);
+}
+
+#[actix_web::test]
+async fn a_head_that_is_too_large_is_431_in_the_words_of_the_surface() {
+    for (path, detail) in [("/api/alice/tasks", true), ("/nowhere", true), (SIGN_IN, false), ("/api/auth", false)] {
+        for (header, target) in
+            [("x".repeat(64 * 1024), path.to_owned()), ("x".into(), format!("{path}?{}", "x".repeat(64 * 1024)))]
+        {
+            let request = anonymous("POST", &target).insert_header(("origin", APP)).insert_header(("x", header));
+            let answer = Ports::new().framed_answer(request).await;
+            assert_eq!(answer.verdict(), (431, "REQUEST_HEADER_FIELDS_TOO_LARGE".into()), "{path}");
+            assert_eq!(answer.json().get("detail").is_some(), detail, "{path}");
+            assert_framed(&answer);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn an_answer_within_the_limits_is_what_it_is_without_them() {
+    let body = json!({ "title": "" }).to_string();
+    let plain = Ports::new().answer(alice_sends("POST", "/api/alice/tasks", body.clone())).await;
+    let framed = Ports::new().framed_answer(alice_sends("POST", "/api/alice/tasks", body)).await;
+    assert_eq!((plain.status, plain.body), (framed.status, framed.body));
+}

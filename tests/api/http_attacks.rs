@@ -1,0 +1,539 @@
+//! HTTP as nobody should speak it: framing that two readers read differently, heads that are too large or none at all,
+//! compression bombs; and what every answer has in common. Attack group L; C128, C129, C274, P8, Q7.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use support::raw::{Answer, Connection, request, send, send_all, send_as};
+use support::{Server, User};
+
+const JSON: &str = "Content-Type: application/json";
+const SIGN_IN: &str = "/api/auth/sign-in/email";
+const SIGN_UP: &str = "/api/auth/sign-up/email";
+
+/// The last request on its connection.
+const LAST: &str = "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+/// A server on which Bob attacks; Ann's tasks are what he is after.
+struct Site {
+    server: Server,
+    ann: User,
+    bob: User,
+}
+
+impl Site {
+    async fn open() -> Self {
+        let server = Server::start_with(&[("TASKBRIDGE__SERVER__REQUEST_SECONDS", "2")]);
+        let (ann, bob) = (User::sign_up(&server, "ann").await, User::sign_up(&server, "bob").await);
+        ann.add(json!({ "title": "of ann" })).await;
+        Self { server, ann, bob }
+    }
+
+    /// The head of a request of Bob's without its last line, in which `{framing}` stands for lines about its length.
+    fn post(&self, framing: &str) -> String {
+        format!(
+            "POST {} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{JSON}\r\n{framing}",
+            self.bob.tasks(""),
+            self.bob.token
+        )
+    }
+
+    /// A whole request of Ann's, the last one on its connection: what a proxy sends on for her where it believes that
+    /// Bob's has ended.
+    fn anns(&self) -> String {
+        let head = format!("GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", self.ann.tasks(""));
+        format!("{head}Authorization: Bearer {}\r\n\r\n", self.ann.token)
+    }
+
+    /// The statuses of all answers to these bytes with Ann's request after them.
+    async fn statuses(&self, bytes: &[u8]) -> Vec<u16> {
+        let answers = send_all(&self.server, &[bytes, self.anns().as_bytes()].concat()).await;
+        for answer in &answers[..answers.len().saturating_sub(1)] {
+            assert!(!answer.body.contains("of ann"), "{answers:?}");
+        }
+        answers.iter().map(|answer| answer.status).collect()
+    }
+
+    /// C241: after all that it serves as before, and nothing was stored.
+    async fn assert_well(&self) {
+        assert_eq!(self.ann.list().await.as_array().unwrap().len(), 1);
+        assert_eq!(self.bob.list().await, json!([]));
+    }
+}
+
+/// C228, C229, C230, C232, C236: a head that two readers may read differently is refused, and nothing that follows on
+/// its connection is answered.
+#[tokio::test]
+async fn an_ambiguous_head_is_refused_and_ends_its_connection() {
+    let site = Site::open().await;
+    let body = r#"{"title":"x"}"#;
+    let framings = [
+        "Content-Length: 13\r\nContent-Length: 14",
+        "Content-Length: 13\r\nContent-Length: 13",
+        "Content-Length: 13\r\ncontent-length: 0",
+        "Content-Length: 13, 13",
+        "Content-Length: 13,14",
+        "Content-Length: +13",
+        "Content-Length: -13",
+        "Content-Length: -0",
+        "Content-Length: 0x0d",
+        "Content-Length: 13.0",
+        "Content-Length: 1e1",
+        "Content-Length: 1 3",
+        "Content-Length: 1_3",
+        "Content-Length: 13;",
+        "Content-Length: \"13\"",
+        "Content-Length: thirteen",
+        "Content-Length:",
+        "Content-Length: 18446744073709551616",
+        "Content-Length: 99999999999999999999999999",
+        "Content-Length : 13",
+        "Content-Length\t: 13",
+        " Content-Length: 13",
+        "Content-Length:\r\n 13",
+        "Content-Length: 1\r\n 3",
+        "Content-Length: 13\0",
+        "Content-Length: 13\u{b}",
+        "Content-Length: 13\rX: y",
+        "Content Length: 13",
+        "Content-Length\r\n: 13",
+        ": 13",
+        "Content-Length 13",
+        "Content-Length: 13\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 13",
+        "Transfer-Encoding: chunked\r\nContent-Length: 0",
+        "Content-Length: 13\r\nTransfer-Encoding: identity",
+        "Content-Length: 13\r\nTransfer-Encoding:",
+        "Content-Length: 13\r\nTransfer-Encoding: x",
+        "Transfer-Encoding: identity",
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: chunkedx",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: identity, chunked",
+        "Transfer-Encoding: chunked, chunked",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked, gzip",
+        "Transfer-Encoding: ,chunked",
+        "Transfer-Encoding: chunked,",
+        "Transfer-Encoding: chunked;q=1",
+        "Transfer-Encoding: \"chunked\"",
+        "Transfer-Encoding: chun ked",
+        "Transfer-Encoding: \u{b}chunked",
+        "Transfer-Encoding: chunked\0",
+        "Transfer-Encoding: chunke\u{17f}",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+        "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: x\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding : chunked",
+        "Transfer-Encoding\t: chunked",
+        "Transfer-Encoding:\r\n chunked",
+        "Transfer-Encoding: chunked\r\n ",
+        " Transfer-Encoding: chunked",
+        "X: y\r\n Transfer-Encoding: chunked",
+        "X: y\rTransfer-Encoding: chunked",
+        "X: \0y",
+        "X\0: y",
+        "X\u{7f}: y",
+        "X(y): z",
+        "X y: z",
+        "Host: localhost",
+        "Host: evil.example.test",
+        "host: localhost\r\nHOST: localhost",
+    ];
+    for framing in framings {
+        let statuses = site.statuses(format!("{}\r\n\r\n{body}", site.post(framing)).as_bytes()).await;
+        assert_eq!(statuses, [400], "{framing:?}");
+    }
+    site.assert_well().await;
+}
+
+/// C230, C236: what is no request of HTTP/1.1 or 1.0 with one host.
+#[tokio::test]
+async fn what_is_no_request_is_refused_and_ends_its_connection() {
+    let site = Site::open().await;
+    let tls_hello: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+    for head in [
+        "GET /health/live HTTP/1.1",
+        "GET /health/live HTTP/1.1\r\nX: y",
+        "GET /health/live HTTP/1.1\r\n Host: localhost",
+        "GET /health/live HTTP/1.1\r\nHost : localhost",
+        "GET /health/live HTTP/3.0\r\nHost: localhost",
+        "GET /health/live HTTP/2.0\r\nHost: localhost",
+        "GET /health/live HTTP/1.2\r\nHost: localhost",
+        "GET /health/live HTTP/1.10\r\nHost: localhost",
+        "GET /health/live HTTP/1\r\nHost: localhost",
+        "GET /health/live http/1.1\r\nHost: localhost",
+        "GET /health/live HTTP/1.1 HTTP/1.1\r\nHost: localhost",
+        "GET /health/live HTTP/1.1 \r\nHost: localhost",
+        "GET  /health/live HTTP/1.1\r\nHost: localhost",
+        "GET /health/live\r\nHost: localhost",
+        "GET\r\nHost: localhost",
+        " GET /health/live HTTP/1.1\r\nHost: localhost",
+        "GET\t/health/live\tHTTP/1.1\r\nHost: localhost",
+        "GET /health live HTTP/1.1\r\nHost: localhost",
+        "GET /health/live\0 HTTP/1.1\r\nHost: localhost",
+        "G\0T /health/live HTTP/1.1\r\nHost: localhost",
+        "G(T /health/live HTTP/1.1\r\nHost: localhost",
+        "POST /health/live HTTP/1.0\r\nTransfer-Encoding: chunked",
+        "GET /health/live HTTP/1.0\r\nTransfer-Encoding: chunked",
+        "PRI * HTTP/2.0\r\n\r\nSM",
+        "hello",
+        "\0\0\0\0",
+        "SSH-2.0-OpenSSH_9.6",
+        "*1\r\n$4\r\nPING",
+        "HTTP/1.1 200 OK\r\nHost: localhost",
+    ] {
+        assert_eq!(site.statuses(format!("{head}\r\n\r\n").as_bytes()).await, [400], "{head:?}");
+    }
+    assert_eq!(site.statuses(tls_hello).await, [400]);
+    site.assert_well().await;
+}
+
+/// C229, C232: a body that is no sequence of chunks is answered once, as any broken body, and ends its connection.
+#[tokio::test]
+async fn a_malformed_chunk_is_answered_once_and_ends_its_connection() {
+    let site = Site::open().await;
+    let sign_in = format!("POST {SIGN_IN} HTTP/1.1\r\nHost: localhost\r\n{JSON}\r\nTransfer-Encoding: chunked");
+    for chunks in [
+        "x\r\n",
+        "-1\r\n",
+        "+2\r\n{}\r\n0\r\n\r\n",
+        "0x2\r\n{}\r\n0\r\n\r\n",
+        " 2\r\n{}\r\n0\r\n\r\n",
+        "2 2\r\n{}\r\n0\r\n\r\n",
+        "\r\n{}\r\n0\r\n\r\n",
+        ";a\r\n{}\r\n0\r\n\r\n",
+        "2\n{}\n0\n\n",
+        "2\n{}\r\n0\r\n\r\n",
+        "2\r{}\r\n0\r\n\r\n",
+        "2\r\n{}\n0\r\n\r\n",
+        "2\r\n{}0\r\n\r\n",
+        "2\r\n{}x\r\n0\r\n\r\n",
+        "2;a\n{}\r\n0\r\n\r\n",
+        "2;a=\0\r\n{}\r\n0\r\n\r\n",
+        "2,\r\n{}\r\n0\r\n\r\n",
+        "fffffffffffffffff\r\n{}\r\n0\r\n\r\n",
+        "10000000000000000\r\n{}\r\n0\r\n\r\n",
+        "2\r\n{}\r\n0\n\n",
+        "2\r\n{}\r\n0\r\n\rx",
+    ] {
+        for (head, expected) in [(site.post("Transfer-Encoding: chunked"), 422), (sign_in.clone(), 400)] {
+            let statuses = site.statuses(format!("{head}\r\n\r\n{chunks}").as_bytes()).await;
+            assert_eq!(statuses, [expected], "{chunks:?}");
+        }
+    }
+    site.assert_well().await;
+}
+
+/// C229, C236: what there is only one way to read is read that way, and the request after it is the next one.
+#[tokio::test]
+async fn an_unusual_but_clear_request_is_served_and_so_is_the_next() {
+    let site = Site::open().await;
+    let body = r#"{"title":"x"}"#;
+    let chunks = format!("d\r\n{body}\r\n0\r\n\r\n");
+    for (framing, body) in [
+        ("Content-Length: 13", body),
+        ("content-length:13", body),
+        ("CONTENT-LENGTH: \t 13 \t ", body),
+        ("Content-Length: 0013", body),
+        ("Content_Length: 5\r\nContent-Length: 13", body),
+        ("Transfer_Encoding: chunked\r\nContent-Length: 13", body),
+        ("X-Transfer-Encoding: chunked\r\nContent-Length: 13", body),
+        ("TE: chunked\r\nContent-Length: 13", body),
+        ("Connection: Content-Length\r\nContent-Length: 13", body),
+        ("Transfer-Encoding: chunked", &chunks),
+        ("transfer-encoding:  Chunked ", &chunks),
+        ("Transfer-Encoding: chunked\r\nTrailer: X", "D\r\n{\"title\":\"x\"}\r\n0\r\nX: y\r\n\r\n"),
+        ("Transfer-Encoding: chunked", "000d;a=b;c=\"d\"\r\n{\"title\":\"x\"}\r\n000\r\n\r\n"),
+        (
+            "Transfer-Encoding: chunked",
+            "1\r\n{\r\nc \r\n\"title\":\"x\"}\r\n0;x\r\nAuthorization: x\r\nHost: y\r\n\r\n",
+        ),
+    ] {
+        let bytes = format!("{}\r\n\r\n{body}", site.post(framing));
+        assert_eq!(site.statuses(bytes.as_bytes()).await, [201, 200], "{framing:?} {body:?}");
+    }
+    for (bytes, expected) in [
+        ("\r\nGET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), vec![200, 200]),
+        ("GET /health/live HTTP/1.1\nHost: localhost\n\n".into(), vec![200, 200]),
+        ("GET http://evil.example.test/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), vec![200, 200]),
+        ("GET /health/live HTTP/1.1\r\nHost: evil.example.test\r\n\r\n".into(), vec![200, 200]),
+        ("GET /health/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\n\r\n".into(), vec![200, 200]),
+        ("GET * HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), vec![404, 200]),
+        ("GET /health/live HTTP/1.0\r\nConnection: keep-alive\r\n\r\n".into(), vec![200, 200]),
+    ] {
+        assert_eq!(site.statuses(bytes.as_bytes()).await, expected, "{bytes:?}");
+    }
+    assert_eq!(site.bob.list().await.as_array().unwrap().len(), 14);
+}
+
+/// C232, C233: the rest of a body that nobody has read is not the next request, however much it looks like one.
+#[tokio::test]
+async fn a_request_in_a_body_that_is_not_read_is_not_answered() {
+    let site = Site::open().await;
+    let anns = site.anns();
+    let length = format!("Content-Length: {}", anns.len());
+    let chunked = format!("{:x}\r\n{anns}\r\n0\r\n\r\n", anns.len());
+    let bearer = format!("Authorization: Bearer {}", site.bob.token);
+    let tasks = site.bob.tasks("");
+    let large = format!("X: {}", "x".repeat(66_000));
+    let cases = [
+        (200, "GET /health/live".to_owned(), vec![]),
+        (200, format!("GET {tasks}"), vec![&*bearer]),
+        (401, format!("POST {tasks}"), vec![]),
+        (401, format!("POST {tasks}"), vec!["Authorization: Bearer x"]),
+        (403, format!("POST {}", site.ann.tasks("")), vec![&*bearer]),
+        (404, format!("PUT {tasks}/x"), vec![&*bearer]),
+        (404, "POST /nowhere".into(), vec![]),
+        (404, "POST /api/auth/nowhere".into(), vec![]),
+        (405, format!("DELETE {tasks}"), vec![&*bearer]),
+        (431, "POST /nowhere".into(), vec![&*large]),
+    ];
+    let attempts = cases.iter().map(async |(status, line, headers)| {
+        for (framing, body) in [(&*length, &*anns), ("Transfer-Encoding: chunked", &*chunked)] {
+            let headers = [&headers[..], &["Host: localhost", framing]].concat().join("\r\n");
+            let bytes = format!("{line} HTTP/1.1\r\n{headers}\r\n\r\n{body}");
+            // Sent at once, which may be in time for the body to be taken and for the request after it to be the next;
+            // and with the body after the answer.
+            let answers = send_all(&site.server, format!("{bytes}{LAST}").as_bytes()).await;
+            let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+            assert!(statuses == [*status] || statuses == [*status, 200], "{line} {framing}: {answers:?}");
+            assert!(!answers.iter().any(|answer| answer.body.contains("of ann")), "{line} {framing}: {answers:?}");
+            let mut connection = Connection::open(&site.server).await;
+            connection.write(bytes.strip_suffix(body).unwrap().as_bytes()).await;
+            let answer = connection.answer().await;
+            assert_eq!((answer.status, answer.header("connection")), (*status, Some("close")), "{line} {framing}");
+            connection.write(body.as_bytes()).await;
+            connection.write(anns.as_bytes()).await;
+            assert_eq!(connection.answers().await, [], "{line} {framing}");
+        }
+    });
+    join_all(attempts).await;
+    // actix takes all that follows for the body then, whatever its length is said to be.
+    let upgrade =
+        format!("{}\r\n\r\n{{}}", site.post("Content-Length: 2\r\nUpgrade: websocket\r\nConnection: upgrade"));
+    assert_eq!(site.statuses(upgrade.as_bytes()).await, [422]);
+    site.assert_well().await;
+}
+
+/// C233: many at once, bodies in pieces, errors between them.
+#[tokio::test]
+async fn requests_on_one_connection_are_answered_in_their_order() {
+    let site = Site::open().await;
+    let mut connection = Connection::open(&site.server).await;
+    let create = |title: &str| {
+        let body = json!({ "title": title }).to_string();
+        format!("{}\r\n\r\n{body}", site.post(&format!("Content-Length: {}", body.len())))
+    };
+    let count = 300;
+    let requests: Vec<_> = (0..count).map(|number| create(&number.to_string())).collect();
+    connection.write(requests.concat().as_bytes()).await;
+    for number in 0..count {
+        let answer = connection.answer().await;
+        assert_eq!((answer.status, answer.header("connection")), (201, None), "{number}");
+        assert_eq!(serde_json::from_str::<Value>(&answer.body).unwrap()["title"], json!(number.to_string()));
+    }
+    // A body in pieces, and errors that do not end the connection.
+    let broken = format!("{}\r\n\r\n{{", site.post("Content-Length: 1"));
+    connection.write(broken.as_bytes()).await;
+    assert_eq!(connection.answer().await.status, 422);
+    for byte in create("in pieces").bytes() {
+        connection.write(&[byte]).await;
+    }
+    assert_eq!(connection.answer().await.status, 201);
+}
+
+/// C226, C274: heads are bounded, and the larger ones never reach anything that stores them.
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+    let site = Site::open().await;
+    let large = |size: usize| format!("X-Large: {}", "x".repeat(size));
+    let many = |count: usize| (0..count).map(|number| format!("X-{number}: y")).collect::<Vec<_>>();
+    let headers = |lines: &[String]| lines.iter().map(String::as_str).collect::<Vec<_>>().join("\r\n");
+    let body = format!(r#"{{"email":"{}","password":"{}"}}"#, site.ann.email, support::user::PASSWORD);
+    let attempt = async |line: &str, headers: &str, body: &str| {
+        send(&site.server, &request(&format!("{line} HTTP/1.1"), &[headers, JSON], body.as_bytes())).await
+    };
+    // Well above what browsers send. Whoever keeps such a value cuts it.
+    assert_eq!(attempt("GET /health/live", &large(60_000), "").await.status, 200);
+    assert_eq!(attempt("GET /health/live", &headers(&many(90)), "").await.status, 200);
+    let user_agent = format!("User-Agent: {}", "\u{e9}".repeat(30_000));
+    assert_eq!(attempt(&format!("POST {SIGN_IN}"), &user_agent, &body).await.status, 200);
+    for (line, body) in [("GET /health/live", ""), ("GET /api/ann/tasks", ""), (&format!("POST {SIGN_IN}"), &*body)] {
+        let is_auth = line.contains("/api/auth");
+        for header in [
+            large(66_000),
+            large(100_000),
+            format!("User-Agent: {}", "x".repeat(66_000)),
+            format!("Authorization: Bearer {}", "x".repeat(66_000)),
+            format!("Cookie: better-auth.session_token={}", "x".repeat(66_000)),
+            headers(&[large(20_000), large(20_000), large(20_000), large(20_000)]),
+        ] {
+            let answer = attempt(line, &header, body).await;
+            assert_eq!(answer.status, 431, "{line} {header:.30}: {answer:?}");
+            let error: Value = serde_json::from_str(&answer.body).unwrap();
+            assert_eq!(error["code"], "REQUEST_HEADER_FIELDS_TOO_LARGE");
+            assert_eq!(error.get("detail").is_none(), is_auth, "{error}");
+        }
+        // These are refused before there is a request.
+        for header in [headers(&many(200)), headers(&many(10_000)), large(200_000), large(1_000_000)] {
+            let answer = attempt(line, &header, body).await;
+            assert!([431, 400, 0].contains(&answer.status), "{line} {header:.30}: {answer:?}");
+        }
+    }
+    for (length, expected) in [(60_000, 404), (65_500, 431), (100_000, 400), (1_000_000, 400)] {
+        let answer = attempt(&format!("GET /{}", "x".repeat(length)), "X: y", "").await;
+        assert!(
+            [expected, 431].contains(&answer.status) || answer.status == 0 && expected == 400,
+            "{length}: {answer:?}"
+        );
+    }
+    site.assert_well().await;
+}
+
+/// C234: whoever asks first is told at once.
+#[tokio::test]
+async fn whoever_asks_before_sending_a_body_that_is_too_large_is_refused() {
+    let site = Site::open().await;
+    let expect = "Content-Length: 10000000000\r\nExpect: 100-continue";
+    let sign_in = format!("POST {SIGN_IN} HTTP/1.1\r\nHost: localhost\r\n{JSON}\r\n{expect}");
+    for head in [site.post(expect), sign_in] {
+        let statuses = site.statuses(format!("{head}\r\n\r\n").as_bytes()).await;
+        assert_eq!(statuses, [100, 413]);
+    }
+    let mut connection = Connection::open(&site.server).await;
+    let polite = format!("{}\r\n\r\n", site.post("Content-Length: 13\r\nExpect: 100-continue"));
+    connection.write(polite.as_bytes()).await;
+    assert_eq!(connection.answer().await.status, 100);
+    connection.write(br#"{"title":"x"}"#).await;
+    assert_eq!(connection.answer().await.status, 201);
+}
+
+/// C128: more than the limit, in chunks that never end, on every route that reads a body: answered, and over.
+#[tokio::test]
+async fn a_body_without_end_is_answered_and_its_connection_closed() {
+    let site = Site::open().await;
+    let sign_in = format!("POST {SIGN_IN} HTTP/1.1\r\nHost: localhost\r\n{JSON}\r\nTransfer-Encoding: chunked");
+    let sign_up = sign_in.replace(SIGN_IN, SIGN_UP);
+    let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
+    for head in [site.post("Transfer-Encoding: chunked"), sign_in, sign_up] {
+        let mut connection = Connection::open(&site.server).await;
+        connection.write(format!("{head}\r\n\r\n").as_bytes()).await;
+        let answer = connection.answer_to_a_trickle(chunk.repeat(4).as_bytes()).await;
+        assert_eq!((answer.status, answer.header("connection")), (413, Some("close")), "{answer:?}");
+        let more = connection.answer_to_a_trickle(chunk.as_bytes()).await;
+        assert_eq!(more.status, 0, "{more:?}");
+    }
+}
+
+/// C129: nothing is inflated: 64 bombs at once are refused, and take no memory.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn compressed_bodies_are_refused_and_not_inflated() {
+    let site = Site::open().await;
+    let bombs: [(&str, &[u8]); 4] = [
+        ("gzip", b"\x1f\x8b\x08\0\0\0\0\0\0\x03"),
+        ("deflate", b"\x78\x01"),
+        ("br", b""),
+        ("gzip, gzip", b"\x1f\x8b\x08\0\0\0\0\0\0\x03"),
+    ];
+    let zeros = deflated_zeros();
+    let before = site.server.memory();
+    let attempts = (0..64).map(|number| {
+        let (encoding, start) = bombs[number % bombs.len()];
+        let body = [start, &zeros].concat();
+        let (server, bob) = (&site.server, &site.bob);
+        async move {
+            let line = format!("POST {} HTTP/1.1", bob.tasks(""));
+            let encoding = format!("Content-Encoding: {encoding}");
+            send_as(server, &bob.token, &line, &[JSON, &encoding], &body).await.status
+        }
+    });
+    let statuses = join_all(attempts).await;
+    assert_eq!(statuses, [415; 64]);
+    let grown = site.server.memory().saturating_sub(before);
+    assert!(grown < 16 << 20, "{grown} bytes more");
+    site.assert_well().await;
+}
+
+/// 9 MB of zeros in 58 kB: one, and then 35,000 times the 258 before (RFC 1951, section 3.2.6).
+fn deflated_zeros() -> Vec<u8> {
+    let bits = format!("110{}{}0000000", "00110000", "1100010100000".repeat(35_000));
+    let bytes = bits.as_bytes().chunks(8);
+    bytes.map(|bits| bits.iter().rev().fold(0, |byte, bit| byte << 1 | (bit - b'0'))).collect()
+}
+
+/// C237, P8: errors are JSON wherever they come from, and say what is allowed.
+#[tokio::test]
+async fn every_error_outside_of_the_auth_server_is_json() {
+    let site = Site::open().await;
+    let bearer = format!("Authorization: Bearer {}", site.bob.token);
+    let tasks = site.bob.tasks("");
+    for (status, line, headers, body, allow) in [
+        (404, "GET /".to_owned(), vec![], "", None),
+        (404, "GET /favicon.ico".into(), vec![], "", None),
+        (404, "POST /nowhere".into(), vec![JSON], "{}", None),
+        (404, "DELETE /health/live".into(), vec![], "", None),
+        (405, format!("DELETE {tasks}"), vec![&*bearer], "", Some("GET, POST")),
+        (405, format!("TRACE {tasks}"), vec![&bearer], "", Some("GET, POST")),
+        (405, format!("POST {tasks}/1"), vec![&bearer, JSON], "{}", Some("GET, PUT, PATCH, DELETE")),
+        (405, format!("GET {tasks}/1/complete"), vec![&bearer], "", Some("PATCH, POST")),
+        (401, format!("GET {tasks}"), vec![], "", None),
+        (403, "GET /api/ann/tasks".into(), vec![&bearer], "", None),
+        (413, format!("POST {tasks}"), vec![&bearer, JSON, "Content-Length: 70000"], "", None),
+        (415, format!("POST {tasks}"), vec![&bearer, "Content-Type: text/plain"], "x", None),
+        (422, format!("POST {tasks}"), vec![&bearer, JSON], "{oops", None),
+        (431, format!("GET {tasks}"), vec![&bearer, &format!("X: {}", "x".repeat(70_000))], "", None),
+    ] {
+        let answer = send(&site.server, &request(&format!("{line} HTTP/1.1"), &headers, body.as_bytes())).await;
+        assert_eq!(answer.status, status, "{line}: {answer:?}");
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{line}");
+        assert_eq!(answer.header("allow"), allow, "{line}");
+        let error: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(error.as_object().unwrap().keys().collect::<Vec<_>>(), ["code", "detail", "message"], "{line}");
+        assert_headers(&answer, &line);
+    }
+}
+
+/// C238: on answers of every kind.
+#[tokio::test]
+async fn every_answer_has_the_security_headers_and_names_no_software() {
+    let site = Site::open().await;
+    let bearer = format!("Authorization: Bearer {}", site.ann.token);
+    let cookie = format!("Cookie: {}", site.ann.cookie);
+    let body = format!(r#"{{"email":"{}","password":"{}"}}"#, site.ann.email, support::user::PASSWORD);
+    for (status, line, headers, body) in [
+        (200, format!("GET {}", site.ann.tasks("")), vec![&*bearer], ""),
+        (200, "GET /health/live".into(), vec![], ""),
+        (200, "GET /health/ready".into(), vec![], ""),
+        (200, "GET /api/auth/token".into(), vec![&cookie], ""),
+        (200, format!("POST {SIGN_IN}"), vec![JSON], &*body),
+        (400, format!("POST {SIGN_IN}"), vec![JSON], "{"),
+        (401, "GET /api/auth/token".into(), vec![], ""),
+        (404, "GET /api/auth/nowhere".into(), vec![], ""),
+        (415, format!("POST {SIGN_IN}"), vec!["Content-Type: text/plain"], "x"),
+        (204, format!("DELETE {}/1", site.ann.tasks("")), vec![&bearer], ""),
+    ] {
+        let answer = send(&site.server, &request(&format!("{line} HTTP/1.1"), &headers, body.as_bytes())).await;
+        assert_eq!(answer.status, status, "{line}: {answer:?}");
+        assert_headers(&answer, &line);
+    }
+}
+
+fn assert_headers(answer: &Answer, name: &str) {
+    for (header, value) in [
+        ("x-content-type-options", Some("nosniff")),
+        ("cache-control", Some("no-store")),
+        ("content-security-policy", Some("default-src 'none'; frame-ancestors 'none'")),
+        ("x-frame-options", Some("DENY")),
+        ("referrer-policy", Some("no-referrer")),
+        ("cross-origin-resource-policy", Some("same-origin")),
+        ("server", None),
+        ("x-powered-by", None),
+        ("via", None),
+    ] {
+        assert_eq!(answer.header(header), value, "{header} of {name}");
+    }
+    let head = answer.head.to_lowercase();
+    assert!(!head.contains("actix") && !head.contains("rust"), "{name}: {head}");
+}
