@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::server::Server;
 
@@ -91,6 +91,13 @@ impl Connection {
     /// Connects, and sends nothing.
     pub async fn open(server: &Server) -> Self {
         Self { stream: TcpStream::connect(&server.address).await.unwrap(), received: Vec::new() }
+    }
+
+    /// Connects as somebody who can take only a few kilobytes at a time.
+    pub async fn open_narrow(server: &Server) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        Self { stream: socket.connect(server.address.parse().unwrap()).await.unwrap(), received: Vec::new() }
     }
 
     /// Sends these bytes. The server may have answered and closed before it has read them all.

@@ -132,11 +132,23 @@ impl AsyncWrite for Connection {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Wake, Waker};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
+
+    #[derive(Default)]
+    struct Flag(AtomicBool);
+
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
 
     const LONG: Duration = Duration::from_mins(1);
 
@@ -188,18 +200,13 @@ mod tests {
         assert!(read_now(&mut connection).await.is_none());
         let taking = client.read_exact(&mut vec![0; written]).await;
         assert_eq!(taking.unwrap(), written);
-        // Once it can be written it wakes whoever waits for it to be read.
-        let mut is_written = false;
-        let mut byte = [0];
-        let reading = poll_fn(|context| {
-            if !is_written {
-                is_written = Pin::new(&mut connection).poll_write(context, b"y")?.is_ready();
-                return Poll::Pending;
-            }
-            Pin::new(&mut connection).poll_read(context, &mut ReadBuf::new(&mut byte))
-        });
-        tokio::time::timeout(LONG, reading).await.unwrap().unwrap();
-        assert_eq!(byte, *b"x");
+        // Once it can be written, whoever waits for it to be read is woken.
+        connection.stream.writable().await.unwrap();
+        let flag = Arc::new(Flag::default());
+        let waker = Waker::from(Arc::clone(&flag));
+        let poll = Pin::new(&mut connection).poll_write(&mut Context::from_waker(&waker), b"y");
+        assert!(poll.is_ready() && flag.0.load(Ordering::SeqCst));
+        assert_eq!(read_now(&mut connection).await.unwrap().unwrap(), b"x");
     }
 
     #[actix_web::test]

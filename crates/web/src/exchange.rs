@@ -156,3 +156,36 @@ impl MessageBody for Answer {
         Pin::new(&mut self.answer).poll_next(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn whoever_waits_for_their_turn_is_woken_once() {
+        let (count, turn) = (Arc::new(Count::default()), Turn::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let mut context = Context::from_waker(&waker);
+        assert!(turn.poll_theirs(&mut context).is_ready());
+        turn.set_ours(true);
+        assert!(turn.poll_theirs(&mut context).is_pending());
+        assert_eq!(count.0.load(Ordering::SeqCst), 0);
+        turn.set_ours(false);
+        turn.set_ours(false);
+        assert_eq!(count.0.load(Ordering::SeqCst), 1);
+        assert!(turn.poll_theirs(&mut context).is_ready());
+    }
+}
