@@ -3,20 +3,21 @@
 use std::future::ready;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::HttpService;
 use actix_http::error::DispatchError;
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
 use actix_web::App;
-use actix_web::dev::{AppConfig, Server, fn_service};
+use actix_web::dev::{AppConfig, Server, ServerHandle, fn_service};
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use taskbridge_web::Stopping;
+use taskbridge_web::{HttpMetrics, Stopping};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::compose::{Composition, compose};
 use crate::connection::Connection;
@@ -41,7 +42,13 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     let origin = settings.auth.mode.origin(address.port());
 
     let Composition { services, store, registry } = compose(&settings, &origin).await?;
-    let stop = stop_signal(services.stopping.clone(), settings.server.drain).context("cannot wait for signals")?;
+    let signals = Signals::new().context("cannot wait for signals")?;
+    let stop = Stop {
+        stopping: services.stopping.clone(),
+        requests: Arc::clone(&services.metrics),
+        drain: settings.server.drain,
+        limit: settings.server.shutdown,
+    };
     let app = move || {
         App::new()
             .configure(taskbridge_web::api(services.clone()))
@@ -60,7 +67,7 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     let server = server
         .workers(settings.server.workers)
         .max_concurrent_connections((max_connections(settings.server.max_connections) / settings.server.workers).max(1))
-        .shutdown_signal(stop)
+        .disable_signals()
         .shutdown_timeout(settings.server.shutdown.as_secs())
         .listen("taskbridge", listener, move || {
             let stopped = stopped.clone();
@@ -84,6 +91,7 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
         })
         .context("cannot listen")?
         .run();
+    actix_web::rt::spawn(stop.after(signals, server.handle()));
     let metrics =
         metrics.map(|(listener, _)| metrics::serve(listener, registry)).transpose()?.map(actix_web::rt::spawn);
     tracing::info!(%address, origin, mode, metrics = metrics_address, "ready");
@@ -103,25 +111,47 @@ fn listen(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-/// Ends when no more connections are to be taken: that long after the signal to stop, or at the second one.
-fn stop_signal(stopping: Stopping, drain: Duration) -> io::Result<impl Future<Output = ()> + Send + 'static> {
-    let mut signals =
-        Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
-    Ok(async move {
-        signals.next().await;
-        tracing::info!(drain_seconds = drain.as_secs(), "stopping");
-        stopping.begin();
-        let _ = timeout(drain, signals.next()).await;
-    })
+/// How the server is stopped.
+struct Stop {
+    stopping: Stopping,
+    requests: Arc<HttpMetrics>,
+    /// How long it goes on, for balancers to notice.
+    drain: Duration,
+    /// How long requests may finish then.
+    limit: Duration,
 }
 
-/// What process managers and people send.
+impl Stop {
+    /// Waits for the signal to stop; a second one cuts the wait for balancers short.
+    async fn after(self, mut signals: Signals, server: ServerHandle) {
+        signals.next().await;
+        tracing::info!(drain_seconds = self.drain.as_secs(), "stopping");
+        self.stopping.begin();
+        let _ = timeout(self.drain, signals.next()).await;
+        server.pause().await;
+        // No thread may end before the last request has: a connection to the database lives on the thread that opened
+        // it, and serves all.
+        let idle = async {
+            while !self.requests.is_idle() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let in_order = timeout(self.limit, idle).await.is_ok();
+        server.stop(in_order).await;
+    }
+}
+
+/// What process managers and people send to have it stopped.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
     async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

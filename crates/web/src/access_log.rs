@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
@@ -16,13 +16,15 @@ use tracing::Instrument;
 use crate::auth::AuthApiError;
 use crate::error::ApiError;
 use crate::guard::Caller;
+use crate::health::Readiness;
 use crate::metrics::{HttpMetrics, InFlight};
 use crate::request_id::RequestId;
 
 /// Middleware (for `actix_web::middleware::from_fn`) that logs method, route, status, duration, the caller's id, and
 /// for an error its whole chain of causes. The route is the pattern: ids, queries, headers and bodies stay out.
 ///
-/// The answer and every line that is logged on the way to it bear the request's id. So it goes outermost.
+/// The answer and every line that is logged on the way to it bear the request's id. So it goes outermost. Once the
+/// server is about to stop, the answer ends its connection.
 ///
 /// # Errors
 /// Those of the service within, unchanged.
@@ -35,6 +37,9 @@ pub async fn access_log(
     let span = tracing::error_span!("request", request_id = id.as_str());
     let mut response = logged(request, next).instrument(span).await?;
     id.write(response.headers_mut());
+    if response.request().app_data::<Data<Readiness>>().is_some_and(|readiness| readiness.stopping.has_begun()) {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     Ok(response)
 }
 

@@ -17,9 +17,14 @@ use crate::openapi::StoreErrors;
 pub struct Stopping(Arc<AtomicBool>);
 
 impl Stopping {
-    /// From now on the server is not ready.
+    /// From now on the server is not ready, and every answer ends its connection.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has begun.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -70,7 +75,7 @@ async fn live() -> impl Responder {
     responses((status = 200, description = "The store answers.", body = Status), StoreErrors)
 )]
 async fn ready(readiness: Data<Readiness>) -> Result<HttpResponse, ApiError> {
-    if readiness.stopping.0.load(Ordering::Relaxed) {
+    if readiness.stopping.has_begun() {
         return Err(ApiError::Unavailable("the server is about to stop".into()));
     }
     readiness.store.probe().await?;

@@ -55,6 +55,12 @@ impl HttpMetrics {
         registry.register_with_unit("http_request_duration", "Time to an answer", Unit::Seconds, durations);
         registry.register("http_requests_in_flight", "Requests not answered yet", self.in_flight.clone());
     }
+
+    /// Whether no request is waiting for its answer.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.in_flight.get() == 0
+    }
 }
 
 /// A request on its way. Dropped without an answer, because its client has gone, it only ceases to be in flight.
