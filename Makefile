@@ -31,7 +31,7 @@ deny:
 advisories:
 	@. scripts/tools.sh && $(DENY) && { cargo-deny fetch db || \
 		{ echo "advisories: the database of RustSec is out of reach; nothing was checked" >&2; exit 1; }; } && \
-		cargo-deny --locked check --disable-fetch advisories
+		cargo-deny --locked check advisories
 
 DENY = need_crate cargo-deny 0.20.2
 END_TO_END = cargo test --locked --package taskbridge-tests --test api --test walkthrough
