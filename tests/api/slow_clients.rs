@@ -163,7 +163,9 @@ async fn work_that_is_not_done_in_time_is_answered_503() {
     server.terminate();
     server.wait();
     let log = server.log.lock().unwrap();
-    assert!(log.iter().any(|line| line.contains("a request was not answered in time")), "{log:#?}");
+    let id = answer.header("x-request-id").unwrap();
+    let line = log.iter().find(|line| line.contains("not answered in time")).unwrap();
+    assert!(line.contains(id) && line.contains(r#""status":503"#) && line.contains(r#""method":"POST""#), "{line}");
 }
 
 /// A connection is kept for the next request as long as is configured, and not at all with 0.

@@ -10,12 +10,13 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, HttpRequest};
 use tracing::Instrument;
 
 use crate::auth::AuthApiError;
 use crate::error::ApiError;
 use crate::guard::Caller;
+use crate::headers::with_headers;
 use crate::health::Readiness;
 use crate::metrics::{HttpMetrics, InFlight};
 use crate::request_id::RequestId;
@@ -27,7 +28,7 @@ use crate::request_id::RequestId;
 /// server is about to stop, the answer ends its connection.
 ///
 /// # Errors
-/// Those of the service within, unchanged.
+/// Those of the service within, which are logged and bear the id as any answer does.
 pub async fn access_log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -35,8 +36,8 @@ pub async fn access_log(
     let id = RequestId::of(request.headers());
     // Of the highest level, so that it is there whenever anything is logged.
     let span = tracing::error_span!("request", request_id = id.as_str());
-    let mut response = logged(request, next).instrument(span).await?;
-    id.write(response.headers_mut());
+    let outcome = logged(request, next).instrument(span).await;
+    let mut response = with_headers(outcome, move |headers| id.write(headers))?;
     if response.request().app_data::<Data<Readiness>>().is_some_and(|readiness| readiness.stopping.has_begun()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
@@ -47,16 +48,20 @@ async fn logged<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Resul
     let started = Instant::now();
     let in_flight = request.app_data::<Data<HttpMetrics>>().cloned().map(InFlight::begin);
     let method = method_name(request.method());
-    let response = next.call(request).await?;
-    let route = response.request().match_pattern().map_or(Cow::Borrowed("none"), Cow::Owned);
-    let status = response.status();
+    let outcome = next.call(request).await;
     let took = started.elapsed();
+    // An error of a middleware has no request any more.
+    let (request, status, error) = match &outcome {
+        Ok(response) => (Some(response.request()), response.status(), response.response().error()),
+        Err(error) => (None, error.as_response_error().status_code(), Some(error)),
+    };
+    let route = request.and_then(HttpRequest::match_pattern).map_or(Cow::Borrowed("none"), Cow::Owned);
     let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     {
         let route = route.as_ref();
-        let extensions = response.request().extensions();
-        let user_id = extensions.get::<Caller>().map(|caller| caller.0.as_str());
-        let cause = response.response().error().and_then(causes);
+        let extensions = request.map(HttpMessage::extensions);
+        let user_id = extensions.as_ref().and_then(|extensions| Some(extensions.get::<Caller>()?.0.as_str()));
+        let cause = error.and_then(causes);
         if status.is_server_error() {
             tracing::error!(method, route, status = status.as_u16(), microseconds, user_id, cause, "request");
         } else {
@@ -66,7 +71,7 @@ async fn logged<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Resul
     if let Some(in_flight) = in_flight {
         in_flight.answered(method, route, status.as_u16(), took);
     }
-    Ok(response)
+    outcome
 }
 
 /// One of the methods there are (RFC 9110, section 9, and RFC 5789); a client may make up others, as many and as long

@@ -43,7 +43,7 @@ pub async fn limits(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let (method, is_auth) = (request.method().clone(), auth::serves(request.path()));
+    let is_auth = auth::serves(request.path());
     let turn = request.conn_data::<Turn>().cloned().unwrap_or_default();
     let body = share_body(&mut request, &turn);
     let answer = if head_size(&request) > HEAD_LIMIT {
@@ -56,7 +56,6 @@ pub async fn limits(
         let outcome = timeout_at(deadline, next.call(request)).await;
         turn.set_ours(false);
         let Ok(outcome) = outcome else {
-            tracing::error!(%method, seconds = timeout.as_secs(), "a request was not answered in time");
             let late = || "not answered in time".into();
             return Err(error(is_auth, AuthApiError::Unavailable(late()), ApiError::Unavailable(late())));
         };

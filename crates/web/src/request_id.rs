@@ -34,8 +34,8 @@ impl RequestId {
     }
 
     /// Puts it into the head of the answer.
-    pub(crate) fn write(self, headers: &mut HeaderMap) {
-        headers.insert(X_REQUEST_ID.clone(), self.0);
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        headers.insert(X_REQUEST_ID.clone(), self.0.clone());
     }
 }
 

@@ -1,5 +1,5 @@
 //! Every route that is mounted, and those of the tasks with no token, a bad one, somebody else's and the owner's. (N1, N2,
-//! N11, O1, O5)
+//! N9, N11, O1, O5)
 
 use std::collections::BTreeSet;
 
