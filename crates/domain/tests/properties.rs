@@ -1,4 +1,5 @@
 //! What holds for whatever is put in. (N5, O1, P1, P3, P6, P10, R1)
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fmt::Debug;
 use std::sync::Arc;
