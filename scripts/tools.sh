@@ -3,8 +3,8 @@
 # system's package PACKAGE. As root that is installed, without starting its services; as anybody else it is unpacked
 # into target/tools, and found there the next time. `get PACKAGE` does the same for a package without programs: its files
 # are then below / or $tools/root. `need_crate PROGRAM VERSION` does the same for a program of cargo's. PATH,
-# LD_LIBRARY_PATH, LIBRARY_PATH and CPLUS_INCLUDE_PATH are extended as needed. Fail, saying why, when there is no way. The
-# only variables they set are those four and tools*.
+# LD_LIBRARY_PATH, LIBRARY_PATH and CPLUS_INCLUDE_PATH are extended and CXX is set as needed. Fail, saying why, when there
+# is no way. The only variables they set are those five and tools*.
 
 tools="${CARGO_TARGET_DIR:-$PWD/target}/tools"
 case "$tools" in /*) ;; *) tools="$PWD/$tools" ;; esac
@@ -45,10 +45,11 @@ look_everywhere() {
         if [ ! -d "$tools_entry" ]; then continue; fi
         export LD_LIBRARY_PATH="$tools_entry${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
     done
-    # An unpacked g++ does not know the headers of the installed gcc, nor the installed linker its library.
+    # An unpacked g++ is not called c++, does not know the headers of the installed gcc, nor the linker its library.
     for tools_entry in "$tools"/root/usr/lib/gcc/*/*; do
         case ":${LIBRARY_PATH:-}:" in *":$tools_entry:"*) continue ;; esac
         if [ ! -d "$tools_entry" ]; then continue; fi
+        export CXX="${CXX:-g++}"
         export LIBRARY_PATH="$tools_entry${LIBRARY_PATH:+:$LIBRARY_PATH}"
         export CPLUS_INCLUDE_PATH="${tools_entry#"$tools/root"}/include${CPLUS_INCLUDE_PATH:+:$CPLUS_INCLUDE_PATH}"
     done
