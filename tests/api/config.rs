@@ -151,7 +151,7 @@ fn config_check_shows_every_setting_and_no_secret() {
     let variables = [
         ("BETTER_AUTH_SECRET", secret),
         ("DATABASE_URL", "postgresql://ann:hunter2@ep-x-pooler.example.test/tasks?sslmode=require&password=hunter2"),
-        ("BETTER_AUTH_URL", "https://ann:hunter2@app.example.test/path?hunter2#hunter2"),
+        ("BETTER_AUTH_URL", "https://app.example.test/path?hunter2#hunter2"),
         ("AUTH_MODE", "server"),
         ("HOST", "0.0.0.0"),
         ("RUST_LOG", ""),
