@@ -17,6 +17,7 @@ use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use taskbridge_web::{HttpMetrics, Stopping};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::compose::{Composition, compose};
@@ -43,11 +44,13 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
 
     let Composition { services, store, registry } = compose(&settings, &origin).await?;
     let signals = Signals::new().context("cannot wait for signals")?;
+    let closing = watch::Sender::new(false);
     let stop = Stop {
         stopping: services.stopping.clone(),
         requests: Arc::clone(&services.metrics),
         drain: settings.server.drain,
         limit: settings.server.shutdown,
+        closing: closing.clone(),
     };
     let app = move || {
         App::new()
@@ -61,20 +64,18 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     let head = HEAD.min(settings.server.request_timeout);
     // What takes longer has been answered, and longer ago than any clock of ours is coarse.
     let patience = head + settings.server.request_timeout + LINGER;
-    let server = Server::build();
-    let stopped = server.graceful_shutdown_signal();
     // As `HttpServer` does it, which takes plain TCP streams only.
-    let server = server
+    let server = Server::build()
         .workers(settings.server.workers)
         .max_concurrent_connections((max_connections(settings.server.max_connections) / settings.server.workers).max(1))
         .disable_signals()
         .shutdown_timeout(settings.server.shutdown.as_secs())
         .listen("taskbridge", listener, move || {
-            let stopped = stopped.clone();
+            let closing = closing.clone();
             let http = HttpService::build()
                 .graceful_shutdown_signal(move || {
-                    let stopped = stopped.clone();
-                    async move { stopped.notified().await }
+                    let mut closing = closing.subscribe();
+                    async move { _ = closing.wait_for(|is_closing| *is_closing).await }
                 })
                 .on_connect_ext(|connection: &Connection, data| _ = data.insert(connection.turn().clone()))
                 .keep_alive(keep_alive)
@@ -119,6 +120,8 @@ struct Stop {
     drain: Duration,
     /// How long requests may finish then.
     limit: Duration,
+    /// Tells connections to end after the request they are at, if any.
+    closing: watch::Sender<bool>,
 }
 
 impl Stop {
@@ -129,6 +132,7 @@ impl Stop {
         self.stopping.begin();
         let _ = timeout(self.drain, signals.next()).await;
         server.pause().await;
+        self.closing.send_replace(true);
         // No thread may end before the last request has: a connection to the database lives on the thread that opened
         // it, and serves all.
         let idle = async {
