@@ -65,7 +65,8 @@ struct Address {
 #[derive(Default)]
 struct Known {
     keys: Arc<KeySet>,
-    /// How many fetches have been started.
+    /// How many fetches have been started. The first one counts from the beginning: a token that is here before it is
+    /// under way has not caused it.
     started: u64,
     /// How many of them are over.
     finished: u64,
@@ -94,7 +95,7 @@ impl PublishedKeys {
             .into_iter()
             .map(|source| Address { source, wanted: Notify::new(), caused: Mutex::default() })
             .collect();
-        let known = watch::Sender::new(addresses.iter().map(|_| Known::default()).collect());
+        let known = watch::Sender::new(addresses.iter().map(|_| Known { started: 1, ..Known::default() }).collect());
         let shared = Arc::new(Shared { config, addresses, known });
         let mut tasks = JoinSet::new();
         for index in 0..shared.addresses.len() {
@@ -181,7 +182,6 @@ impl Shared {
         let address = source.to_string();
         let mut last = (Vec::new(), Arc::default());
         loop {
-            self.known.send_modify(|known| known[index].started += 1);
             let fetched = timeout(patience, source.fetch()).await.unwrap_or_else(|_| Err("it took too long".into()));
             let answer = fetched.and_then(|body| Ok(read(&address, body, &mut last)?));
             let is_failing = answer.is_err();
@@ -191,6 +191,7 @@ impl Shared {
             self.known.send_modify(|known| known[index].learn(answer.ok(), refresh));
             let pause = if is_failing { cool_down.min(refresh) } else { refresh };
             let _ = timeout(pause, wanted.notified()).await;
+            self.known.send_modify(|known| known[index].started += 1);
         }
     }
 }
