@@ -35,13 +35,17 @@ export function Providers({ children }: { children: ReactNode }) {
       {children}
       <Toaster
         position="bottom-center"
-        style={
-          {
-            '--normal-bg': 'var(--card)',
-            '--normal-text': 'var(--foreground)',
-            '--normal-border': 'var(--border)',
-          } as React.CSSProperties
-        }
+        toastOptions={{
+          unstyled: true,
+          classNames: {
+            toast: 'flex w-full items-center gap-3 rounded-xl border bg-card p-4 text-sm shadow-lg sm:w-(--width)',
+            icon: 'text-danger',
+            content: 'grow',
+            title: 'font-medium wrap-anywhere',
+            description: 'text-muted',
+            actionButton: 'shrink-0 rounded-lg bg-subtle px-3 py-1.5 font-medium',
+          },
+        }}
       />
     </QueryClientProvider>
   );

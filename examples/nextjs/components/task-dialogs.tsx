@@ -65,7 +65,7 @@ export function DeleteDialog({ userId, task, focusAfterwards, onDelete, onClose 
     <Dialog
       alert
       title="Delete this task?"
-      description={`“${task.title}” is gone for good then.`}
+      description={`“${task.title}” will be gone for good.`}
       focusAfterwards={focusAfterwards}
       onClose={onClose}
     >

@@ -7,6 +7,7 @@ import { rowId, TaskItem } from '@/components/task-item';
 import { Alert } from '@/components/ui/alert';
 import { Button } from '@/components/ui/button';
 import { explain, type Task } from '@/lib/api';
+import { cn } from '@/lib/cn';
 import { type Filter, useCompleteTask, useTasks } from '@/lib/tasks';
 import { SessionExpired } from '@/lib/token';
 
@@ -87,7 +88,12 @@ export function TaskList({ userId, filter, onShowAll }: Props) {
         </ul>
       )}
       <div className="mt-3 flex min-h-10 items-center justify-between gap-3 px-1">
-        <p ref={count} tabIndex={-1} role="status" className="text-sm text-muted">
+        <p
+          ref={count}
+          tabIndex={-1}
+          role="status"
+          className={cn('text-sm text-muted', tasks.length === 0 && 'sr-only')}
+        >
           {total === 1 ? '1 task' : `${total} tasks`}
         </p>
         {query.hasNextPage && (

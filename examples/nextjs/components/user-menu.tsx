@@ -2,16 +2,30 @@
 
 import { Check, ChevronDown, LogOut, Monitor, Moon, Sun } from 'lucide-react';
 import { DropdownMenu } from 'radix-ui';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { toast } from 'sonner';
-import { signOut } from '@/lib/sign-out';
+import { authClient } from '@/lib/auth-client';
+import { leaveExpired, signOut } from '@/lib/sign-out';
 
 const themes = { system: ['As the system', Monitor], light: ['Light', Sun], dark: ['Dark', Moon] } as const;
 
 const item = 'flex h-10 items-center gap-2.5 rounded-lg px-2.5 text-sm outline-none data-highlighted:bg-subtle';
 
+/** In another tab, the user may have signed out, and somebody else in. Asking for the session also renews its cookie. */
+function useSessionOf(id: string) {
+  const { data, isPending, error } = authClient.useSession();
+  const present = data?.user.id;
+  useEffect(() => {
+    if (isPending || error || present === id) return;
+    if (present) location.reload();
+    else void leaveExpired();
+  }, [isPending, error, present, id]);
+}
+
 /** Who is signed in, how the page looks, and the way out. */
-export function UserMenu({ name, email, theme }: { name: string; email: string; theme: string }) {
+export function UserMenu({ user, theme }: { user: { id: string; name: string; email: string }; theme: string }) {
+  const { id, name, email } = user;
+  useSessionOf(id);
   const [chosen, setChosen] = useState(theme);
 
   function choose(next: string) {
@@ -26,8 +40,8 @@ export function UserMenu({ name, email, theme }: { name: string; email: string; 
   }
 
   return (
-    <DropdownMenu.Root>
-      <DropdownMenu.Trigger className="group flex min-w-0 items-center gap-2.5 rounded-lg p-1.5 text-left text-sm hover:bg-subtle">
+    <DropdownMenu.Root modal={false}>
+      <DropdownMenu.Trigger className="group -mr-1.5 flex min-w-0 items-center gap-2.5 rounded-lg p-1.5 text-left text-sm hover:bg-subtle">
         <span
           aria-hidden
           className="grid size-8 shrink-0 place-items-center rounded-full bg-subtle font-semibold uppercase group-hover:bg-card"

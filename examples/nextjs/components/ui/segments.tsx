@@ -1,37 +1,33 @@
-'use client';
+import { useId } from 'react';
 
-import { ToggleGroup } from 'radix-ui';
-
-/** One of a few. */
-export function Segments<Value extends string>({
-  label,
-  options,
-  value,
-  onChange,
-}: {
+type Props<Value extends string> = {
   label: string;
   options: Record<Value, string>;
   value: Value;
   onChange: (value: Value) => void;
-}) {
+};
+
+/** One of a few: radio buttons in a row. */
+export function Segments<Value extends string>({ label, options, value, onChange }: Props<Value>) {
+  const name = useId();
   return (
-    <ToggleGroup.Root
-      type="single"
-      aria-label={label}
-      value={value}
-      // Pressing the chosen one again would choose none.
-      onValueChange={(next) => next && onChange(next as Value)}
-      className="inline-flex rounded-lg bg-subtle p-1"
-    >
-      {Object.entries<string>(options).map(([option, text]) => (
-        <ToggleGroup.Item
+    <fieldset className="flex rounded-lg bg-subtle p-1">
+      <legend className="sr-only">{label}</legend>
+      {(Object.keys(options) as Value[]).map((option) => (
+        <label
           key={option}
-          value={option}
-          className="h-8 grow rounded-md px-3.5 text-sm font-medium text-muted transition-colors hover:text-foreground data-[state=on]:bg-card data-[state=on]:text-foreground data-[state=on]:shadow-sm"
+          className="relative grid h-8 grow place-items-center rounded-md px-3.5 text-sm font-medium text-muted transition-colors hover:text-foreground has-checked:bg-raised has-checked:text-foreground has-checked:shadow-sm"
         >
-          {text}
-        </ToggleGroup.Item>
+          <input
+            type="radio"
+            name={name}
+            checked={option === value}
+            onChange={() => onChange(option)}
+            className="absolute inset-0 cursor-pointer appearance-none rounded-md"
+          />
+          {options[option]}
+        </label>
       ))}
-    </ToggleGroup.Root>
+    </fieldset>
   );
 }
