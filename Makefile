@@ -1,9 +1,16 @@
 # run: the server on embedded SQLite, nothing to configure.   test: everything that must hold.
-.PHONY: run test
+# demo: the Next.js example with a server behind it.          e2e: the same in a real browser.
+.PHONY: run test demo e2e
 .DEFAULT_GOAL := run
 
 run:
 	@scripts/run.sh
+
+demo:
+	@scripts/demo.sh
+
+e2e:
+	@scripts/e2e.sh
 
 # With a PostgreSQL and a pgbouncer of its own; what is not there is found or installed. The end-to-end tests run on
 # SQLite with all others, then on PostgreSQL, then through pgbouncer.

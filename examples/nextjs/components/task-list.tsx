@@ -57,11 +57,8 @@ export function TaskList({ userId, filter, onShowAll }: Props) {
     <>
       {query.isRefetchError && (
         <div className="mt-4">
-          <Alert tone="danger">
-            <div className="flex flex-wrap items-center justify-between gap-3">
-              {explain(query.error)} You see what was there last.
-              {retry}
-            </div>
+          <Alert tone="danger" action={retry}>
+            {explain(query.error)} You see what was there last.
           </Alert>
         </div>
       )}

@@ -7,7 +7,7 @@ const base =
   'inline-flex shrink-0 items-center justify-center gap-2 rounded-lg text-sm font-medium whitespace-nowrap transition-colors disabled:opacity-60';
 const variants = {
   primary: 'bg-primary text-on-primary hover:bg-primary-hover',
-  secondary: 'border bg-card hover:bg-subtle',
+  secondary: 'border bg-card text-foreground hover:bg-subtle',
   ghost: 'text-muted hover:bg-subtle hover:text-foreground',
   danger: 'bg-danger text-on-primary hover:bg-danger-hover',
 };
