@@ -1,11 +1,18 @@
 # run: the server on embedded SQLite, nothing to configure.   test: everything that must hold.
+# demo: the Next.js example with a server behind it.   e2e: the same in a real browser.
 # fuzz: a minute of each target, or FUZZ_SECONDS.   deny: licences and layers of all we are built on; advisories: its
 # known holes, which takes the network.
-.PHONY: run test fuzz deny advisories
+.PHONY: run test demo e2e fuzz deny advisories
 .DEFAULT_GOAL := run
 
 run:
 	@scripts/run.sh
+
+demo:
+	@scripts/demo.sh
+
+e2e:
+	@scripts/e2e.sh
 
 # With a PostgreSQL and a pgbouncer of its own; what is not there is found or installed. The end-to-end tests run on
 # SQLite with all others, then on PostgreSQL, then through pgbouncer.

@@ -1,0 +1,332 @@
+// @ts-check
+// The app and a Taskbridge of their own, each on its own database, and a browser before them.
+//   TASKBRIDGE    the program
+//   CHROMIUM      /usr/bin/chromium unless given
+//   SCREENSHOTS   the folder to keep pictures in; none unless given
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const require = createRequire(import.meta.url);
+const program = process.env.TASKBRIDGE ?? '';
+assert.ok(program, 'TASKBRIDGE must name the program');
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+/** @typedef {import('playwright-core').Page} Page */
+/** @typedef {import('playwright-core').BrowserContext} BrowserContext */
+/** @typedef {{ method: string, url: string, status: number | undefined, headers: import('node:http').IncomingHttpHeaders }} Seen */
+
+/** What is to be done at the end, the last first. @type {(() => unknown)[]} */
+const ends = [];
+after(async () => {
+  for (const end of ends.reverse()) await end();
+});
+
+/** Asks until the answer is yes: for conditions that nothing tells of. @param {() => unknown} condition @param {string} what */
+export async function eventually(condition, what, seconds = 30) {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail(`in ${seconds} seconds it did not come to pass that ${what}`);
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** A program that is stopped when the tests end, if it was not before. */
+class Program {
+  /** @param {string} command @param {string[]} args @param {Record<string, string>} env @param {string} cwd */
+  constructor(command, args, env, cwd) {
+    this.output = '';
+    this.process = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.exit = once(this.process, 'exit');
+    ends.push(() => this.stop());
+    for (const stream of [this.process.stdout, this.process.stderr]) {
+      stream.on('data', (chunk) => {
+        this.output += chunk;
+      });
+    }
+  }
+
+  /** @param {string} url */
+  async answers(url) {
+    const answered = () => {
+      assert.equal(this.process.exitCode, null, this.output);
+      return fetch(url).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    };
+    await eventually(answered, `${url} answers`, 60);
+  }
+
+  async stop() {
+    this.process.kill('SIGTERM');
+    await this.exit;
+  }
+}
+
+/**
+ * Between the app and Taskbridge: sees what passes, and holds it back when asked to.
+ * @param {number} port where Taskbridge is
+ */
+async function gate(port) {
+  /** @type {Seen[]} */
+  const seen = [];
+  /** @type {Promise<void> | undefined} */
+  let closed;
+  const server = createServer(async (from, to) => {
+    /** @type {Seen} */
+    const entry = { method: from.method ?? '', url: from.url ?? '', status: undefined, headers: from.headers };
+    seen.push(entry);
+    await closed;
+    const { method, url: path, headers } = from;
+    const on = request({ host: '127.0.0.1', port, method, path, headers, agent: false }, (answer) => {
+      entry.status = answer.statusCode;
+      to.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(to);
+    });
+    on.on('error', () => to.destroy());
+    from.pipe(on);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  ends.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return {
+    seen,
+    port: /** @type {import('node:net').AddressInfo} */ (server.address()).port,
+    /** Nothing passes until the function is called that this returns. */
+    hold() {
+      /** @type {() => void} */
+      let open = () => {};
+      closed = new Promise((resolve) => {
+        open = resolve;
+      });
+      return open;
+    },
+  };
+}
+
+/** Starts everything; it ends with the tests of the file. @param {{ jwtLife?: string }} options */
+export async function start({ jwtLife = '15m' } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'taskbridge-e2e-'));
+  ends.push(() => rmSync(folder, { recursive: true }));
+  const [appPort, apiPort] = [await freePort(), await freePort()];
+  const origin = `http://localhost:${appPort}`;
+  const direct = `http://127.0.0.1:${apiPort}`;
+  const between = await gate(apiPort);
+
+  /** @type {Program} */
+  let taskbridge;
+  async function startTaskbridge(env = {}) {
+    taskbridge = new Program(
+      program,
+      ['serve'],
+      {
+        AUTH_MODE: 'bridge',
+        BETTER_AUTH_URL: origin,
+        BETTER_AUTH_SECRET: '',
+        DATABASE_URL: `sqlite://${folder}/tasks.db`,
+        HOST: '127.0.0.1',
+        PORT: String(apiPort),
+        TASKBRIDGE__JWT__LEEWAY_SECONDS: '0',
+        ...env,
+      },
+      folder,
+    );
+    await taskbridge.answers(`${direct}/health/ready`);
+  }
+  await startTaskbridge();
+
+  const secret = randomBytes(32).toString('base64');
+  /** @type {Program} */
+  let app;
+  async function startApp() {
+    app = new Program(
+      process.execPath,
+      ['node_modules/next/dist/bin/next', 'start', '--hostname', 'localhost', '--port', String(appPort)],
+      {
+        BETTER_AUTH_URL: origin,
+        BETTER_AUTH_SECRET: secret,
+        TASKBRIDGE_URL: `http://127.0.0.1:${between.port}`,
+        AUTH_DATABASE: join(folder, 'auth.db'),
+        JWT_LIFE: jwtLife,
+        NEXT_TELEMETRY_DISABLED: '1',
+      },
+      root,
+    );
+    await app.answers(`${origin}/signin`);
+  }
+  await startApp();
+
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+
+  ends.push(() => browser.close());
+  /** @type {string[]} */
+  const complaints = [];
+  ends.push(() => assert.deepEqual(complaints, [], 'errors in the browser, or requests to other hosts'));
+  let addresses = 0;
+
+  /** A browser of somebody's, at an address of its own: sign-ins are counted by address. @param {import('playwright-core').BrowserContextOptions} options */
+  async function visitor(options = {}) {
+    addresses += 1;
+    const context = await browser.newContext({
+      baseURL: origin,
+      locale: 'en-GB',
+      extraHTTPHeaders: { 'X-Forwarded-For': `192.0.2.${addresses}` },
+      ...options,
+    });
+    context.setDefaultTimeout(30_000);
+    context.on('request', (asked) => {
+      if (!/^(data|blob):/.test(asked.url()) && new URL(asked.url()).origin !== origin) complaints.push(asked.url());
+    });
+    context.on('weberror', (fault) => complaints.push(String(fault.error())));
+    context.on('console', (message) => {
+      // A browser says so whenever an answer is an error, wanted or not.
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load')) complaints.push(message.text());
+    });
+    return context;
+  }
+
+  return {
+    origin,
+    /** Taskbridge itself. */
+    direct,
+    gate: between,
+    visitor,
+    startTaskbridge,
+    stopTaskbridge: () => taskbridge.stop(),
+    startApp,
+    stopApp: () => app.stop(),
+  };
+}
+
+let users = 0;
+
+/** @param {string} name */
+export function somebody(name) {
+  users += 1;
+  return {
+    name,
+    email: `${name.split(' ')[0]?.toLowerCase()}.${users}@example.com`,
+    password: `correct horse ${users}`,
+  };
+}
+
+/** @param {Page} page @param {ReturnType<typeof somebody>} user */
+export async function signUp(page, user) {
+  await page.goto('/signup');
+  await page.getByLabel('Name').fill(user.name);
+  await signIn(page, user, 'Sign up');
+}
+
+/** @param {Page} page @param {ReturnType<typeof somebody>} user */
+export async function signIn(page, user, button = 'Sign in') {
+  await page.getByLabel('E-mail').fill(user.email);
+  await page.getByLabel('Password', { exact: true }).fill(user.password);
+  await page.getByRole('button', { name: button }).click();
+  await page.waitForURL('**/dashboard');
+}
+
+/** @param {Page} page */
+export async function signOut(page) {
+  await page.getByRole('banner').getByRole('button').click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await page.waitForURL('**/signin');
+}
+
+/** Adds a task, and waits until the server has it. @param {Page} page @param {string} title */
+export async function add(page, title, description = '', { wait = true } = {}) {
+  const form = page.getByRole('form', { name: 'New task' });
+  await form.getByLabel('Title').fill(title);
+  await form.getByLabel('Description').fill(description);
+  await form.getByRole('button', { name: 'Add task' }).click();
+  if (wait) await row(page, title).and(page.locator('[aria-busy=false]')).waitFor();
+}
+
+/** The row of a task. @param {Page} page @param {string} title */
+export const row = (page, title) =>
+  page.getByRole('list', { name: 'Tasks' }).getByRole('listitem').filter({ hasText: title });
+
+/** @param {Page} page @param {string} title */
+export const box = (page, title) => page.getByRole('checkbox', { name: title, exact: true });
+
+/** The titles that are shown, from top to bottom. @param {Page} page */
+export const titles = (page) => page.getByRole('list', { name: 'Tasks' }).locator('label').allTextContents();
+
+/** Waits until exactly these titles are shown. @param {Page} page @param {string[]} expected */
+export async function shows(page, expected) {
+  await eventually(
+    async () => JSON.stringify(await titles(page)) === JSON.stringify(expected),
+    `the list is ${JSON.stringify(expected)}`,
+  ).catch(async (error) => assert.deepEqual(await titles(page), expected, error.message));
+}
+
+/** The token of whoever is signed in, and the id in it. @param {BrowserContext} context */
+export async function tokenOf(context) {
+  const answer = await context.request.get('/api/auth/token');
+  const { token } = await answer.json();
+  const { sub } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
+  return { token: String(token), sub: String(sub) };
+}
+
+/** What Taskbridge has, asked past the app. @param {string} direct @param {{ token: string, sub: string }} user */
+export async function tasksOf(direct, { token, sub }) {
+  const answer = await fetch(`${direct}/api/${sub}/tasks`, { headers: { Authorization: `Bearer ${token}` } });
+  assert.equal(answer.status, 200);
+  return /** @type {{ id: number, title: string, description: string | null, completed: boolean }[]} */ (
+    await answer.json()
+  );
+}
+
+/** Nothing serious, by axe, and nothing wider than the screen. @param {Page} page @param {string} name */
+export async function look(page, name) {
+  // Colours are judged when they have arrived.
+  await page.evaluate(() =>
+    Promise.all(
+      document
+        .getAnimations()
+        .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity)
+        .map(({ finished }) => finished),
+    ),
+  );
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`) });
+  await page.evaluate(axe);
+  /** @type {import('axe-core').AxeResults} */
+  const { violations } = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })");
+  const faults = violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+  assert.deepEqual(faults, [], `axe on ${name}`);
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  assert.ok(overflow <= 0, `${name} is ${overflow} px wider than the screen`);
+}

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Starts the whole: Taskbridge in bridge mode, and before it the Next.js app, which signs users in. Both on SQLite, in
+# data/demo. Ctrl-C ends it. APP_PORT and API_PORT are 3000 and 8000 unless given.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/tools.sh
+need curl curl
+
+app_port=${APP_PORT:-3000}
+api_port=${API_PORT:-8000}
+program=${CARGO_TARGET_DIR:-$PWD/target}/debug/taskbridge
+data=$PWD/data/demo
+mkdir -p "$data"
+if [ ! -e "$data/secret" ]; then
+    (umask 077 && head -c 32 /dev/urandom | base64 > "$data/secret")
+fi
+export BETTER_AUTH_URL="http://localhost:$app_port" TASKBRIDGE_URL="http://127.0.0.1:$api_port" NEXT_TELEMETRY_DISABLED=1
+
+cargo build --locked --package taskbridge-server
+cd examples/nextjs
+if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then npm ci --loglevel=error; fi
+BETTER_AUTH_SECRET=$(cat "$data/secret") npm run --silent build
+
+# In a folder without the .env of a server in the other mode.
+(cd "$data" && AUTH_MODE=bridge DATABASE_URL="sqlite://$data/tasks.db" HOST=127.0.0.1 PORT="$api_port" \
+    exec "$program" serve > taskbridge.log 2>&1) &
+api=$!
+BETTER_AUTH_SECRET=$(cat "$data/secret") AUTH_DATABASE="$data/auth.db" \
+    node node_modules/next/dist/bin/next start --hostname localhost --port "$app_port" > "$data/app.log" 2>&1 &
+app=$!
+trap 'kill $api $app 2> /dev/null || true; wait' EXIT
+trap 'exit 0' INT TERM
+
+run() { kill -0 $api 2> /dev/null && kill -0 $app 2> /dev/null; }
+answer() { curl -sf -o /dev/null "$TASKBRIDGE_URL/health/ready" && curl -sf -o /dev/null "$BETTER_AUTH_URL/signin"; }
+while run && ! answer; do sleep 0.2; done
+if run; then
+    printf '\nReady: %s\nSign up there; the logs are in %s.\n' "$BETTER_AUTH_URL" "$data"
+fi
+while run; do sleep 1; done
+echo "demo: one of the two has ended:" >&2
+tail -n 5 "$data/taskbridge.log" "$data/app.log" >&2
+exit 1
