@@ -138,7 +138,7 @@ async fn a_request_that_does_not_end_does_not_hold_it_up() {
     Scrape::until(&server, |scrape| scrape.count("taskbridge_http_requests_in_flight") == 1).await;
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
-    assert!(server.log.lock().unwrap().last().unwrap().contains("stopped"));
+    assert!(server.log.lock().unwrap().iter().any(|line| line.contains(r#""message":"stopped""#)));
 }
 
 /// C262: a balancer is told first, and served until it has heard; a second signal cuts that short. Nothing that was
