@@ -341,6 +341,25 @@ async fn requests_on_one_connection_are_answered_in_their_order() {
         connection.write(&[byte]).await;
     }
     assert_eq!(connection.answer().await.status, 201);
+    // Wherever the second one is cut off, the first is answered as if it were alone; so is it when both come in chunks.
+    let second = create("second");
+    let chunked = |title: &str| {
+        let body = format!(r#"{{"title":"{title}"}}"#);
+        format!("{}\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", site.post("Transfer-Encoding: chunked"), body.len())
+    };
+    let in_chunks = chunked("second");
+    for (first, second) in [(create("first"), &second), (create("first"), &in_chunks), (chunked("first"), &in_chunks)] {
+        let head = second.find("\r\n\r\n").unwrap();
+        for cut in (1..second.len()).filter(|cut| cut % 50 == 0 || (head..).contains(cut)) {
+            connection.write(format!("{first}{}", &second[..cut]).as_bytes()).await;
+            let answer = connection.answer().await;
+            assert_eq!((answer.status, answer.header("connection")), (201, None), "{cut}");
+            connection.write(&second.as_bytes()[cut..]).await;
+            let answer = connection.answer().await;
+            assert_eq!((answer.status, answer.header("connection")), (201, None), "{cut}");
+            assert_eq!(serde_json::from_str::<Value>(&answer.body).unwrap()["title"], "second");
+        }
+    }
 }
 
 /// C226, C274: heads are bounded, and the larger ones never reach anything that stores them.

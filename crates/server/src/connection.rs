@@ -11,26 +11,28 @@ use taskbridge_web::Turn;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How many bytes are read at once. actix makes requests of all that it is given before it answers the first of them,
-/// and each weighs 6.5 kB; as many as are in a portion wait here, the others outside.
-const PORTION: usize = 2048;
+/// How many bytes are read at once, at most.
+const PORTION: usize = 16 * 1024;
 
 /// A TCP stream with what actix leaves open.
 ///
 /// - It fails when for too long nothing could be written to it after something was read: a second head that does not
 ///   come to its end, an answer that is not taken. How long a request may take is not decided here; this is the limit
 ///   behind that one.
-/// - Nothing is read from it while a request is being answered.
+/// - It is read one request at a time, and not while one is being answered.
 ///
 /// So it holds at most a head (128 KiB), a body (twice `server.body_limit`, while it grows), what is being written of an
-/// answer, and the requests of one portion (0.5 MB, if they are as small as can be).
+/// answer, and a portion of what came with all that.
 pub(crate) struct Connection {
     stream: TcpStream,
     turn: Turn,
     /// What was to be written could not be.
     is_blocked: bool,
-    /// There may be more where the last portion came from.
-    is_more: bool,
+    /// What was given last may be the end of a request: whose turn it is is known once actix has seen it.
+    is_cut: bool,
+    blank_line: BlankLine,
+    /// What came with the last request and is not part of it.
+    rest: Vec<u8>,
     patience: Duration,
     /// Since when nothing has been written, though something was read or is to be written.
     waiting_since: Option<Instant>,
@@ -44,7 +46,9 @@ impl Connection {
             stream,
             turn: Turn::default(),
             is_blocked: false,
-            is_more: false,
+            is_cut: false,
+            blank_line: BlankLine::default(),
+            rest: Vec::new(),
             patience,
             waiting_since: None,
             timer: None,
@@ -83,23 +87,38 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.poll_patience(context)?;
-        ready!(self.turn.poll_theirs(context));
+        let missing = ready!(self.turn.poll_theirs(context));
         if self.is_blocked {
             return Poll::Pending;
         }
-        if replace(&mut self.is_more, false) {
+        if replace(&mut self.is_cut, false) {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let size = buffer.remaining().min(PORTION);
-        let mut portion = ReadBuf::new(buffer.initialize_unfilled_to(size));
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut portion))?;
-        let length = portion.filled().len();
-        buffer.advance(length);
-        if length > 0 {
-            self.is_more = length == size;
-            self.wait(context)?;
+        let size = buffer.remaining().min(missing.unwrap_or(PORTION)).min(PORTION);
+        let start = buffer.filled().len();
+        if self.rest.is_empty() {
+            let mut portion = ReadBuf::new(buffer.initialize_unfilled_to(size));
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut portion))?;
+            let length = portion.filled().len();
+            buffer.advance(length);
+        } else {
+            let length = size.min(self.rest.len());
+            buffer.put_slice(&self.rest[..length]);
+            self.rest.drain(..length);
         }
+        let given = &buffer.filled()[start..];
+        if given.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        if missing.is_some() {
+            self.turn.read(given.len());
+        } else if let Some(end) = self.blank_line.end_in(given) {
+            self.rest.splice(..0, given[end..].iter().copied());
+            buffer.set_filled(start + end);
+            self.is_cut = true;
+        }
+        self.wait(context)?;
         Poll::Ready(Ok(()))
     }
 }
@@ -126,6 +145,31 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// Finds the empty lines that end the head of a request and a body in chunks (RFC 9112, sections 2.1 and 7.1), whether
+/// lines end with CRLF or LF. There may be others: within a chunk, before a request.
+#[derive(Debug, Default)]
+struct BlankLine {
+    is_line_start: bool,
+}
+
+impl BlankLine {
+    /// The end of the first one in these bytes, which follow those given before.
+    fn end_in(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (index, byte) in bytes.iter().enumerate() {
+            match byte {
+                b'\n' if self.is_line_start => {
+                    self.is_line_start = false;
+                    return Some(index + 1);
+                }
+                b'\n' => self.is_line_start = true,
+                b'\r' => {}
+                _ => self.is_line_start = false,
+            }
+        }
+        None
     }
 }
 
@@ -170,17 +214,43 @@ mod tests {
         }
     }
 
+    /// Waits until all that was sent is here.
+    async fn sent(connection: &Connection, length: usize) {
+        let mut bytes = vec![0; length];
+        while connection.stream.peek(&mut bytes).await.unwrap() < length {}
+    }
+
     #[actix_web::test]
-    async fn it_is_read_in_portions_with_a_pause_after_each() {
+    async fn it_is_read_to_the_next_empty_line_with_a_pause_after_it() {
         let (mut connection, mut client) = pair(LONG).await;
-        client.write_all(&[b'x'; PORTION + 1]).await.unwrap();
-        while connection.stream.peek(&mut [0; PORTION + 1]).await.unwrap() <= PORTION {}
+        let parts: [&[u8]; 5] = [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /\n\n", b"\r\n\n", b"0\r\n\r\n", b"GET"];
+        client.write_all(&parts.concat()).await.unwrap();
+        sent(&connection, parts.concat().len()).await;
+        for (index, part) in parts.iter().enumerate() {
+            assert_eq!(read_now(&mut connection).await.unwrap().unwrap(), *part, "{index}");
+            assert!(read_now(&mut connection).await.is_none(), "{index}");
+        }
+        // Its line may come in pieces; and the pause ends by itself.
+        for piece in [&b" /"[..], b"\r", b"\n", b"\r"] {
+            client.write_all(piece).await.unwrap();
+            connection.read_exact(&mut vec![0; piece.len()]).await.unwrap();
+        }
+        client.write_all(b"\nGET").await.unwrap();
+        sent(&connection, 4).await;
+        assert_eq!(read_now(&mut connection).await.unwrap().unwrap(), b"\n");
+        connection.read_exact(&mut [0; 3]).await.unwrap();
+        assert!(connection.rest.is_empty());
+    }
+
+    #[actix_web::test]
+    async fn it_is_read_in_portions() {
+        let (mut connection, mut client) = pair(LONG).await;
+        let bytes = vec![b'x'; 3 * PORTION];
+        let writing = actix_web::rt::spawn(async move { client.write_all(&bytes).await.map(|()| client) });
+        sent(&connection, PORTION + 1).await;
         assert_eq!(read_now(&mut connection).await.unwrap().unwrap().len(), PORTION);
-        assert!(read_now(&mut connection).await.is_none());
-        assert_eq!(read_now(&mut connection).await.unwrap().unwrap().len(), 1);
-        // The pause ends by itself.
-        client.write_all(&[b'x'; 3 * PORTION]).await.unwrap();
-        connection.read_exact(&mut [0; 3 * PORTION]).await.unwrap();
+        connection.read_exact(&mut vec![0; 2 * PORTION]).await.unwrap();
+        writing.await.unwrap().unwrap();
     }
 
     #[actix_web::test]

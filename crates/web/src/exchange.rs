@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
+use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage};
@@ -52,9 +53,9 @@ pub async fn limits(
         let timeout = request.app_data::<RequestTimeout>().map_or(Duration::ZERO, |timeout| timeout.0);
         let deadline = Instant::now() + timeout;
         request.extensions_mut().insert(Deadline(deadline));
-        turn.set_ours(body.is_none());
+        turn.begin(if body.is_some() { content_length(&request) } else { Some(0) });
         let outcome = timeout_at(deadline, next.call(request)).await;
-        turn.set_ours(false);
+        turn.end();
         let Ok(outcome) = outcome else {
             let late = || "not answered in time".into();
             return Err(error(is_auth, AuthApiError::Unavailable(late()), ApiError::Unavailable(late())));
@@ -78,30 +79,52 @@ fn head_size(request: &ServiceRequest) -> usize {
     headers.fold(target, |size, (name, value)| size + name.as_str().len() + value.len())
 }
 
+/// What `Content-Length` says, which actix has checked; `None` for a body in chunks.
+fn content_length(request: &ServiceRequest) -> Option<usize> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
 /// Whose turn it is on a connection. While a request that has come whole is being answered, nothing more is read: of
-/// many requests that are sent at once, all but one wait outside. Otherwise each would be here in full, at once.
+/// many requests that are sent at once, all but one wait outside. Otherwise each would be here in full, at once; and
+/// actix, when the last of them has not come whole, would end the connection with the answer to the first.
 #[derive(Debug, Clone, Default)]
 pub struct Turn(Rc<TurnState>);
 
 #[derive(Debug, Default)]
 struct TurnState {
-    is_ours: Cell<bool>,
+    /// How many bytes of the body of the request have not come yet: none when it is ours to answer. `None` when that
+    /// cannot be told, because there is no request, or its body comes in chunks.
+    missing: Cell<Option<usize>>,
     reader: RefCell<Option<Waker>>,
 }
 
 impl Turn {
-    /// Whether the connection may be read; when not, the task is woken once it may.
-    pub fn poll_theirs(&self, context: &mut Context<'_>) -> Poll<()> {
-        if !self.0.is_ours.get() {
-            return Poll::Ready(());
+    /// How many bytes may be read, if that is known, to the end of the request. While none may, the task is woken once
+    /// they may.
+    pub fn poll_theirs(&self, context: &mut Context<'_>) -> Poll<Option<usize>> {
+        match self.0.missing.get() {
+            Some(0) => {
+                self.0.reader.replace(Some(context.waker().clone()));
+                Poll::Pending
+            }
+            missing => Poll::Ready(missing),
         }
-        self.0.reader.replace(Some(context.waker().clone()));
-        Poll::Pending
     }
 
-    fn set_ours(&self, is_ours: bool) {
-        self.0.is_ours.set(is_ours);
-        if let (false, Some(reader)) = (is_ours, self.0.reader.take()) {
+    /// That many bytes were read.
+    pub fn read(&self, length: usize) {
+        self.0.missing.set(self.0.missing.get().map(|missing| missing.saturating_sub(length)));
+    }
+
+    /// The head of a request has been read, and its body is as long.
+    fn begin(&self, length: Option<usize>) {
+        self.0.missing.set(length);
+    }
+
+    /// The request has been answered.
+    fn end(&self) {
+        self.0.missing.set(None);
+        if let Some(reader) = self.0.reader.take() {
             reader.wake();
         }
     }
@@ -130,7 +153,7 @@ impl Stream for Body {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = ready!(Pin::new(&mut *self.body.borrow_mut()).poll_next(context));
         if next.is_none() {
-            self.turn.set_ours(true);
+            self.turn.begin(Some(0));
         }
         Poll::Ready(next)
     }
@@ -179,12 +202,15 @@ mod tests {
         let waker = Waker::from(Arc::clone(&count));
         let mut context = Context::from_waker(&waker);
         assert!(turn.poll_theirs(&mut context).is_ready());
-        turn.set_ours(true);
+        turn.begin(Some(3));
+        turn.read(2);
+        assert_eq!(turn.poll_theirs(&mut context), Poll::Ready(Some(1)));
+        turn.read(1);
         assert!(turn.poll_theirs(&mut context).is_pending());
         assert_eq!(count.0.load(Ordering::SeqCst), 0);
-        turn.set_ours(false);
-        turn.set_ours(false);
+        turn.end();
+        turn.end();
         assert_eq!(count.0.load(Ordering::SeqCst), 1);
-        assert!(turn.poll_theirs(&mut context).is_ready());
+        assert_eq!(turn.poll_theirs(&mut context), Poll::Ready(None));
     }
 }
