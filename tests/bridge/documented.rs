@@ -20,7 +20,8 @@ const PAGE: &str = include_str!("../../docs/bridge.md");
 const PACKAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/better-auth");
 
 /// What the page takes for granted, and a way for a test to what is on the server only.
-const OWN: [(&str, &str); 2] = [
+const OWN: [(&str, &str); 3] = [
+    ("package.json", r#"{ "type": "module" }"#),
     (
         "lib/database.ts",
         r#"import { memoryAdapter } from "better-auth/adapters/memory";
@@ -48,15 +49,21 @@ fn files(set_up: &str) -> BTreeMap<String, String> {
     files
 }
 
-/// An app of these files, built and served; it is killed when this is dropped.
+/// An app of these files, built.
 struct App {
-    process: Child,
-    url: String,
+    files: BTreeMap<String, String>,
     folder: TempDir,
 }
 
+/// An app, served; it is killed when this is dropped.
+struct Served<'a> {
+    app: &'a App,
+    process: Child,
+    url: String,
+}
+
 impl App {
-    fn start(files: &BTreeMap<String, String>, variables: &[(&str, &str)]) -> Self {
+    fn build(files: BTreeMap<String, String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let own = OWN.iter().map(|&(name, text)| (name, text));
         for (name, text) in own.chain(files.iter().map(|(name, text)| (name.as_str(), text.as_str()))) {
@@ -64,69 +71,67 @@ impl App {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        fs::write(folder.path().join("package.json"), r#"{ "type": "module" }"#).unwrap();
         symlink(format!("{PACKAGES}/node_modules"), folder.path().join("node_modules")).unwrap();
         let compiler = format!("{PACKAGES}/node_modules/typescript/bin/tsc");
         assert!(Path::new(&compiler).exists(), "run make test, which installs it");
         let built = Command::new("node").arg(compiler).arg("--project").arg(folder.path()).output().unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stdout));
-        Self::serve(folder, &variables_of(files, ".env.local of the app", "", ""), variables)
+        Self { files, folder }
     }
 
-    fn serve(folder: TempDir, documented: &[(String, String)], more: &[(&str, &str)]) -> Self {
-        let mut command = node("app.mjs", &folder);
-        let mut process = command
-            .envs(documented.iter().map(|(name, value)| (name, value)))
-            .envs(more.iter().copied())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+    /// Serves it, with more variables than the page shows.
+    fn serve(&self, more: &[(&str, &str)]) -> Served<'_> {
+        let mut process =
+            self.node("app.mjs", "", "").envs(more.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
         let mut url = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
         assert!(!url.is_empty(), "the app does not start");
-        Self { process, url: url.trim().into(), folder }
+        Served { app: self, process, url: url.trim().into() }
+    }
+
+    /// A script with the environment that the page shows for the app.
+    fn node(&self, script: &str, app: &str, server: &str) -> Command {
+        let mut command = Command::new("node");
+        command.arg(script).current_dir(PACKAGES).env("ROOT", self.folder.path().join("built"));
+        command.envs(self.environment(".env.local of the app", app, server));
+        command
+    }
+
+    /// An environment that the page shows, with these addresses and a secret in the place of the page's.
+    fn environment(&self, name: &str, app: &str, server: &str) -> Vec<(String, String)> {
+        let value = |value: &str| match value {
+            "http://localhost:3000" => app.to_owned(),
+            "http://localhost:8000" => server.to_owned(),
+            text if text.starts_with('<') => SECRET.into(),
+            text => text.into(),
+        };
+        let lines = self.files[name].lines().map(|line| line.split_once('=').unwrap());
+        lines.map(|(name, text)| (name.into(), value(text))).collect()
+    }
+}
+
+impl Served<'_> {
+    /// A server with the environment that the page shows for it, and nothing else.
+    fn taskbridge(&self) -> Server {
+        let variables = self.app.environment(".env of Taskbridge", &self.url, "");
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        // The server of the tests has a secret, unless another is given.
+        Server::start_with(&[&[("BETTER_AUTH_SECRET", "")], variables.as_slice()].concat())
     }
 
     /// What somebody sees who signs up on a page of this app, which calls this server.
     fn visit(&self, server: &Server) -> Value {
-        let mut page = node("page.mjs", &self.folder);
-        page.env("BETTER_AUTH_URL", &self.url).env("NEXT_PUBLIC_TASKBRIDGE_URL", &server.base);
-        let output = page.env("PASSWORD", PASSWORD).output().unwrap();
+        let output = self.app.node("page.mjs", &self.url, &server.base).env("PASSWORD", PASSWORD).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }
 }
 
-impl Drop for App {
+impl Drop for Served<'_> {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn node(script: &str, folder: &TempDir) -> Command {
-    let mut command = Command::new("node");
-    command.arg(script).current_dir(PACKAGES).env("ROOT", folder.path().join("built"));
-    command
-}
-
-/// The variables of an environment that the page shows, with addresses and a secret in the place of the page's.
-fn variables_of(files: &BTreeMap<String, String>, name: &str, app: &str, server: &str) -> Vec<(String, String)> {
-    let value = |value: &str| match value {
-        "http://localhost:3000" => app.to_owned(),
-        "http://localhost:8000" => server.to_owned(),
-        text if text.starts_with('<') => SECRET.into(),
-        text => text.into(),
-    };
-    files[name].lines().map(|line| line.split_once('=').unwrap()).map(|(key, text)| (key.into(), value(text))).collect()
-}
-
-/// A server with the environment that the page shows for it, and nothing else.
-fn taskbridge(files: &BTreeMap<String, String>, app: &App) -> Server {
-    let variables = variables_of(files, ".env of Taskbridge", &app.url, "");
-    let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    // The server of the tests has a secret, unless another is given.
-    Server::start_with(&[&[("BETTER_AUTH_SECRET", "")], variables.as_slice()].concat())
 }
 
 fn segment(token: &str, index: usize) -> Value {
@@ -144,7 +149,7 @@ async fn status(server: &Server, seen: &Value, token: &str) -> u16 {
 }
 
 /// What the page says of both: who may do what, what a token holds, and which tokens are refused.
-async fn is_as_the_page_says(app: &App, server: &Server) -> (Value, String) {
+async fn is_as_the_page_says(app: &Served<'_>, server: &Server) -> (Value, String) {
     let seen = app.visit(server);
     let token = seen["token"].as_str().unwrap().to_owned();
     assert_eq!((&seen["before"], &seen["after"]), (&json!("Sign in first"), &json!("Sign in first")), "{seen}");
@@ -186,8 +191,9 @@ async fn the_jwt_plugin_is_set_up_as_the_page_says() {
     let route = r#"import { serverToken } from "@/lib/server-token";
         export const GET = async ({ headers }: Request) => new Response(await serverToken(headers));"#;
     files.insert("app/test/server-token/route.ts".into(), route.into());
-    let app = App::start(&files, &[]);
-    let server = taskbridge(&files, &app);
+    let app = App::build(files);
+    let app = app.serve(&[]);
+    let server = app.taskbridge();
     let (seen, token) = is_as_the_page_says(&app, &server).await;
     let header = segment(&token, 0);
     assert_eq!((&header["alg"], header["kid"].is_string()), (&json!("EdDSA"), true));
@@ -198,8 +204,9 @@ async fn the_jwt_plugin_is_set_up_as_the_page_says() {
 async fn hs256_with_the_shared_secret_is_set_up_as_the_page_says() {
     let files = files("2. ");
     assert_eq!(files.len(), 8, "{:?}", files.keys());
-    let app = App::start(&files, &[]);
-    let server = taskbridge(&files, &app);
+    let app = App::build(files);
+    let app = app.serve(&[]);
+    let server = app.taskbridge();
     let (seen, token) = is_as_the_page_says(&app, &server).await;
     assert_eq!(segment(&token, 0), json!({ "alg": "HS256" }));
     let claims = segment(&token, 1);
@@ -220,9 +227,10 @@ async fn the_cookie_cache_is_no_token() {
     let auth = files.get_mut("lib/auth.ts").unwrap();
     let cache = "session: { cookieCache: { enabled: true, strategy: process.env.STRATEGY as \"jwt\" } },\n  database,";
     *auth = auth.replace("database,", cache);
+    let app = App::build(files);
     for (strategy, dots) in [("compact", 0), ("jwt", 2), ("jwe", 4)] {
-        let app = App::start(&files, &[("STRATEGY", strategy)]);
-        let server = taskbridge(&files, &app);
+        let app = app.serve(&[("STRATEGY", strategy)]);
+        let server = app.taskbridge();
         let seen = app.visit(&server);
         let cookie = seen["cookies"]["better-auth.session_data"].as_str().unwrap();
         assert_eq!(cookie.matches('.').count(), dots, "{strategy} {cookie}");
