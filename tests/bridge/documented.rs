@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use base64::Engine;
@@ -19,21 +18,9 @@ use tempfile::TempDir;
 const PAGE: &str = include_str!("../../docs/bridge.md");
 const PACKAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/better-auth");
 
-/// What the page takes for granted, and a way for a test to what is on the server only.
-const OWN: [(&str, &str); 3] = [
-    ("package.json", r#"{ "type": "module" }"#),
-    (
-        "lib/database.ts",
-        r#"import { memoryAdapter } from "better-auth/adapters/memory";
-        export const database = memoryAdapter({ user: [], session: [], account: [], verification: [], jwks: [] });"#,
-    ),
-    (
-        "tsconfig.json",
-        r#"{ "compilerOptions": { "target": "es2022", "lib": ["dom", "dom.iterable", "esnext"], "module": "esnext",
-        "moduleResolution": "bundler", "strict": true, "isolatedModules": true, "skipLibCheck": true, "noEmitOnError": true,
-        "types": ["node"], "outDir": "built", "rootDir": ".", "paths": { "@/*": ["./*"] } }, "include": ["**/*.ts"] }"#,
-    ),
-];
+/// What the page takes for granted.
+const DATABASE: &str = r#"import { memoryAdapter } from "better-auth/adapters/memory";
+    export const database = memoryAdapter({ user: [], session: [], account: [], verification: [], jwks: [] });"#;
 
 /// The files of a set-up, by the name in the first line of each: those of its section, and those that both have.
 fn files(set_up: &str) -> BTreeMap<String, String> {
@@ -63,20 +50,26 @@ struct Served<'a> {
 }
 
 impl App {
-    fn build(files: BTreeMap<String, String>) -> Self {
+    fn of(mut files: BTreeMap<String, String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let own = OWN.iter().map(|&(name, text)| (name, text));
-        for (name, text) in own.chain(files.iter().map(|(name, text)| (name.as_str(), text.as_str()))) {
+        files.insert("lib/database.ts".into(), DATABASE.into());
+        for (name, text) in &files {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        symlink(format!("{PACKAGES}/node_modules"), folder.path().join("node_modules")).unwrap();
-        let compiler = format!("{PACKAGES}/node_modules/typescript/bin/tsc");
-        assert!(Path::new(&compiler).exists(), "run make test, which installs it");
-        let built = Command::new("node").arg(compiler).arg("--project").arg(folder.path()).output().unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stdout));
-        Self { files, folder }
+        fs::write(folder.path().join("package.json"), r#"{ "type": "module" }"#).unwrap();
+        let app = Self { files, folder };
+        let built = app.node("build.mjs", "", "").output().unwrap();
+        assert!(
+            built.status.success(),
+            "run make test, which installs all: {}",
+            String::from_utf8_lossy(&built.stderr)
+        );
+        // After that: the packages are no part of the app.
+        let packages = format!("{PACKAGES}/node_modules");
+        symlink(packages, app.folder.path().join("node_modules")).unwrap();
+        app
     }
 
     /// Serves it, with more variables than the page shows.
@@ -92,7 +85,7 @@ impl App {
     /// A script with the environment that the page shows for the app.
     fn node(&self, script: &str, app: &str, server: &str) -> Command {
         let mut command = Command::new("node");
-        command.arg(script).current_dir(PACKAGES).env("ROOT", self.folder.path().join("built"));
+        command.arg(script).current_dir(PACKAGES).env("ROOT", self.folder.path());
         command.envs(self.environment(".env.local of the app", app, server));
         command
     }
@@ -191,7 +184,7 @@ async fn the_jwt_plugin_is_set_up_as_the_page_says() {
     let route = r#"import { serverToken } from "@/lib/server-token";
         export const GET = async ({ headers }: Request) => new Response(await serverToken(headers));"#;
     files.insert("app/test/server-token/route.ts".into(), route.into());
-    let app = App::build(files);
+    let app = App::of(files);
     let app = app.serve(&[]);
     let server = app.taskbridge();
     let (seen, token) = is_as_the_page_says(&app, &server).await;
@@ -204,7 +197,7 @@ async fn the_jwt_plugin_is_set_up_as_the_page_says() {
 async fn hs256_with_the_shared_secret_is_set_up_as_the_page_says() {
     let files = files("2. ");
     assert_eq!(files.len(), 8, "{:?}", files.keys());
-    let app = App::build(files);
+    let app = App::of(files);
     let app = app.serve(&[]);
     let server = app.taskbridge();
     let (seen, token) = is_as_the_page_says(&app, &server).await;
@@ -227,7 +220,7 @@ async fn the_cookie_cache_is_no_token() {
     let auth = files.get_mut("lib/auth.ts").unwrap();
     let cache = "session: { cookieCache: { enabled: true, strategy: process.env.STRATEGY as \"jwt\" } },\n  database,";
     *auth = auth.replace("database,", cache);
-    let app = App::build(files);
+    let app = App::of(files);
     for (strategy, dots) in [("compact", 0), ("jwt", 2), ("jwe", 4)] {
         let app = app.serve(&[("STRATEGY", strategy)]);
         let server = app.taskbridge();
