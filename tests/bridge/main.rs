@@ -4,6 +4,7 @@
 
 mod better_auth;
 mod documented;
+mod explain;
 mod faults;
 mod keys;
 mod settings;
