@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod better_auth;
+mod documented;
+mod explain;
 mod faults;
 mod keys;
 mod settings;

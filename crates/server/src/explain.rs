@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use taskbridge_adapters::clock::SystemClock;
-use taskbridge_adapters::jwt::{Check, Rejection, Trail, signed_with_a_variant};
+use taskbridge_adapters::jwt::{BadStatus, CannotFetch, Check, NotAKeySet, Rejection, Trail, signed_with_a_variant};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{AuthError, Clock};
 
@@ -52,7 +52,7 @@ pub(crate) async fn explain(token: &str, settings: &Settings) -> Explanation {
     let trail = compose::verifier(auth, &auth.mode.origin(server.port)).explain(token).await;
     let now = SystemClock.now();
     let [header, claims] = [0, 1].map(|segment| json(token, segment));
-    let seen = Seen { token, header: header.as_ref(), claims: claims.as_ref(), auth, now };
+    let seen = Seen { token, header: header.as_ref(), claims: claims.as_ref(), keys: &trail.keys, auth, now };
     let advice = trail.verdict.as_ref().err().map_or_else(String::new, |error| seen.advice(error));
     Explanation { header, claims, trail, now, advice, tasks: format!("{}/{{sub}}/tasks", tasks.mount.prefix) }
 }
@@ -166,6 +166,8 @@ struct Seen<'a> {
     token: &'a str,
     header: Option<&'a Map<String, Value>>,
     claims: Option<&'a Map<String, Value>>,
+    /// A line for each key there was.
+    keys: &'a [String],
     auth: &'a AuthSettings,
     now: Timestamp,
 }
@@ -175,7 +177,10 @@ const GET_A_JWT: &str = "get a JWT with authClient.token() (jwtClient) or from /
 impl Seen<'_> {
     /// The one thing to change.
     fn advice(&self, error: &AuthError) -> String {
-        let AuthError::Rejected(cause) = error else { return self.unavailable() };
+        let cause = match error {
+            AuthError::Rejected(cause) => cause,
+            AuthError::Unavailable(cause) => return unavailable(cause.downcast_ref()),
+        };
         match cause.downcast_ref::<Rejection>() {
             Some(Rejection::TooLong) => {
                 "no token of use is that long; look for large data in the JWT plugin's definePayload".into()
@@ -195,25 +200,14 @@ impl Seen<'_> {
             Some(Rejection::NotYetValid) => {
                 "the clocks of issuer and server differ: set them right, or raise jwt.leeway_seconds".into()
             }
-            Some(Rejection::Issuer { .. }) => self.other_url("iss", "jwt.issuer", ".setIssuer(baseURL)"),
-            Some(Rejection::Audience { .. }) => self.other_url("aud", "jwt.audience", ".setAudience(baseURL)"),
+            Some(Rejection::Issuer { accepted, .. }) => {
+                self.other_url("iss", accepted, "jwt.issuer", ".setIssuer(baseURL)")
+            }
+            Some(Rejection::Audience { accepted, .. }) => {
+                self.other_url("aud", accepted, "jwt.audience", ".setAudience(baseURL)")
+            }
             None => "see the log of the server".into(),
         }
-    }
-
-    fn unavailable(&self) -> String {
-        // Without a query, which may hold a secret.
-        let addresses: Vec<_> = match &self.auth.mode {
-            AuthMode::Bridge(BridgeMode { jwks_urls, .. }) => {
-                jwks_urls.iter().map(|url| format!("{}{}", url.origin().ascii_serialization(), url.path())).collect()
-            }
-            AuthMode::Server(_) => Vec::new(),
-        };
-        format!(
-            "the key is not among those known, and {} does not answer as it should: see that it can be reached from here \
-            (JWKS_URL gives another address, as containers need), and ask `taskbridge doctor`",
-            addresses.join(", ")
-        )
     }
 
     /// What was sent with it that is no part of it.
@@ -309,11 +303,33 @@ impl Seen<'_> {
     }
 
     fn no_key(&self) -> String {
-        let kid =
-            self.header.and_then(|header| header.get("kid")).map_or("without a kid".into(), |kid| format!("kid {kid}"));
+        let kid = self.header.and_then(|header| header.get("kid")).and_then(Value::as_str);
+        if self.keys.iter().all(|key| key.starts_with("no key")) {
+            return "the issuer publishes no key that can be used: choose EdDSA, ES256, RS256 or PS256 in the JWT plugin of \
+                the app, and see that JWKS_URL, if it is given, is that app"
+                .into();
+        }
+        let known = kid.and_then(|kid| self.keys.iter().find(|key| key.contains(&format!(", kid {kid:?},"))));
+        if let Some(key) = known {
+            return format!(
+                "the key of that kid is another: {key}. The header of the token was changed, or it was made by hand: send \
+                the one that Better Auth gave out, as it is"
+            );
+        }
+        if let AuthMode::Bridge(BridgeMode { issuers, .. }) = &self.auth.mode
+            && let Some(iss) = self.claims.and_then(|claims| claims.get("iss")).and_then(Value::as_str)
+            && !issuers.iter().any(|issuer| issuer == iss)
+        {
+            return format!(
+                "the token says that it is of {iss:?}, and {} is trusted here: send a token of that app, or set \
+                BETTER_AUTH_URL to the one it came from",
+                issuers.join(", ")
+            );
+        }
+        let kid = kid.map_or_else(|| "without a kid".to_owned(), |kid| format!("of kid {kid:?}"));
         format!(
-            "the issuer publishes no key of {kid}: the token is of another Better Auth (another database or environment), \
-            or its key was withdrawn; see that BETTER_AUTH_URL is the app it came from, and sign in again"
+            "the issuer publishes no key {kid}: the token is of another Better Auth (another database or environment), or \
+            its key was withdrawn; sign in again, and see that JWKS_URL, if it is given, is the app it came from"
         )
     }
 
@@ -377,7 +393,7 @@ impl Seen<'_> {
     }
 
     /// `iss` or `aud` is another URL than the one expected; often it is meant to be the same.
-    fn other_url(&self, claim: &str, setting: &str, sign_with: &str) -> String {
+    fn other_url(&self, claim: &str, accepted: &str, setting: &str, sign_with: &str) -> String {
         let found = self.claims.and_then(|claims| claims.get(claim));
         let texts: Vec<&str> = match found {
             Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
@@ -386,15 +402,54 @@ impl Seen<'_> {
         };
         let hint = match texts.first().copied().unwrap_or_default() {
             text if text.ends_with('/') => " (the slash at its end counts)",
+            text if accepted.contains(&text.replacen("http:", "https:", 1))
+                || accepted.contains(&text.replacen("https:", "http:", 1)) =>
+            {
+                " (http and https are two origins)"
+            }
             text if text.contains("127.0.0.1") || text.contains("localhost") => {
                 " (localhost and 127.0.0.1 are two names, and each port is another)"
             }
-            text if text.starts_with("http:") => " (http and https are two origins)",
             _ => "",
         };
+        let is_published = self.header.and_then(|header| header.get("alg")).is_some_and(|alg| alg != "HS256");
+        if is_published {
+            return format!(
+                "BETTER_AUTH_URL must be the same on both sides{hint}: set it here as it is in the app; if the app's JWT \
+                plugin is given another {claim} on purpose, set {setting} here to that"
+            );
+        }
         format!(
             "BETTER_AUTH_URL must be the same on both sides{hint}: set it here to the baseURL that signed, or in bridge mode \
             accept this one in {setting}; who signs by hand writes {sign_with}"
         )
+    }
+}
+
+/// The one thing to change about the first address that gives no keys.
+fn unavailable(cause: Option<&CannotFetch>) -> String {
+    let Some((address, why)) = cause.and_then(|CannotFetch(addresses)| addresses.first()) else {
+        return "see the log of the server".into();
+    };
+    if why.downcast_ref::<NotAKeySet>().is_some() {
+        return format!(
+            "{address} answers with something else than keys, perhaps a page: let it through in the app's proxy.ts, or set \
+            JWKS_URL to the address of the keys"
+        );
+    }
+    match why.downcast_ref() {
+        Some(BadStatus(300..=399)) => format!("{address} leads elsewhere: set JWKS_URL to where it leads"),
+        Some(BadStatus(404)) => format!(
+            "there are no keys at {address}: put jwt() among the plugins of the app's Better Auth, or set JWKS_URL to where \
+            they are"
+        ),
+        Some(BadStatus(500..)) => format!(
+            "the app fails at {address}: see its log; if the table jwks is missing there, `npx auth@latest migrate` makes it"
+        ),
+        Some(BadStatus(_)) => format!("{address} is not open to everybody: let it through in the app or before it"),
+        None => format!(
+            "nobody answers at {address}: start the app, or set JWKS_URL to where it is reached from here, as containers \
+            need"
+        ),
     }
 }

@@ -33,6 +33,11 @@ pub struct HttpKeys {
     url: Url,
 }
 
+/// An answer that holds no keys, whatever is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the answer has status {0}, not 200")]
+pub struct BadStatus(pub u16);
+
 /// Why a file names no certificate authorities.
 #[derive(Debug, Error)]
 pub enum AuthoritiesError {
@@ -93,7 +98,7 @@ impl HttpKeys {
     fn get(&self) -> Result<Vec<u8>, Cause> {
         let mut response = self.agent.get(self.url.as_str()).header("accept", "application/json").call()?;
         if response.status() != 200 {
-            return Err(format!("the answer has status {}, not 200", response.status().as_u16()).into());
+            return Err(BadStatus(response.status().as_u16()).into());
         }
         Ok(response.body_mut().with_config().limit(MAX_BYTES).read_to_vec()?)
     }

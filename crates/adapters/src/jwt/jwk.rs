@@ -33,9 +33,11 @@ struct PublishedKey {
 
 /// Why an answer is no key set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(super) enum NotAKeySet {
+pub enum NotAKeySet {
+    /// It is something else, such as a page.
     #[error("the answer is no JSON object with an array of keys")]
     Malformed,
+    /// No issuer needs so many.
     #[error("more than {MAX_KEYS} keys")]
     TooMany,
 }

@@ -22,9 +22,10 @@ mod seen;
 mod verifier;
 
 pub use claims::ExpectedClaims;
-pub use fetch::{Authorities, AuthoritiesError, FetchKeys, HttpKeys};
+pub use fetch::{Authorities, AuthoritiesError, BadStatus, FetchKeys, HttpKeys};
 pub use issuer::{JwtIssuer, JwtIssuerConfig};
+pub use jwk::NotAKeySet;
 pub use keys::{KeySource, SecretKey, VerifyingKey};
-pub use published::{PublishedKeys, PublishedKeysConfig};
+pub use published::{CannotFetch, Failure, PublishedKeys, PublishedKeysConfig};
 pub use secrets::signed_with_a_variant;
 pub use verifier::{Check, JwtVerifier, Rejection, Trail, TrustedIssuer};

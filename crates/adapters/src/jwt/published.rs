@@ -1,5 +1,6 @@
 //! Keys that an issuer publishes at an address: fetched ahead of need, and kept while the address does not answer.
 
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -70,8 +71,8 @@ struct Known {
     started: u64,
     /// How many of them are over.
     finished: u64,
-    /// Whether the last one failed.
-    is_failing: bool,
+    /// Why the last one failed, if it did.
+    failure: Option<Failure>,
     /// Since when answers have had no usable key.
     empty_since: Option<Instant>,
 }
@@ -79,10 +80,18 @@ struct Known {
 /// How long a token waits for a fetch after one that failed.
 const SHORT_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Whether a token is good cannot be told: its key is not known, and new ones cannot be had.
+/// Why an address gives no keys: [`BadStatus`](super::BadStatus), [`NotAKeySet`], or that nobody answers.
+pub type Failure = Arc<dyn Error + Send + Sync>;
+
+/// Whether a token is good cannot be told: its key is not known, and these addresses, named without a query, give no new
+/// ones.
 #[derive(Debug, Error)]
-#[error("the key is not known, and the issuer's keys cannot be fetched now")]
-struct CannotFetch;
+#[error("the key is not known, and the issuer's keys cannot be fetched now ({})", listed(.0))]
+pub struct CannotFetch(pub Vec<(String, Failure)>);
+
+fn listed(addresses: &[(String, Failure)]) -> String {
+    addresses.iter().map(|(address, why)| format!("{address}: {why}")).collect::<Vec<_>>().join("; ")
+}
 
 impl PublishedKeys {
     /// The keys at these addresses, which are fetched from now on. All must be of the same directory of users: whatever
@@ -121,7 +130,7 @@ impl KeySource for PublishedKeys {
             return Ok(Some(key));
         }
         let mut known = known.subscribe();
-        let is_failing = |known: &Vec<Known>| known.iter().any(|known| known.is_failing);
+        let is_failing = |known: &Vec<Known>| known.iter().any(|known| known.failure.is_some());
         let patience = if is_failing(&known.borrow()) { SHORT_PATIENCE.min(config.timeout) } else { config.timeout };
         let search = async {
             loop {
@@ -136,12 +145,14 @@ impl KeySource for PublishedKeys {
                 let known = known.wait_for(|known| is_over(known) || look(known).is_some()).await?;
                 match look(&known) {
                     None if awaited.iter().any(Option::is_some) => {}
-                    None if is_failing(&known) => return Err(CannotFetch.into()),
+                    None if is_failing(&known) => return Err(self.shared.cannot_fetch(&known)),
                     found => return Ok(found),
                 }
             }
         };
-        timeout(patience, search).await.map_err(|_elapsed| CannotFetch)?
+        timeout(patience, search)
+            .await
+            .unwrap_or_else(|_elapsed| Err(self.shared.cannot_fetch(&self.shared.known.borrow())))
     }
 
     fn describe(&self) -> Vec<String> {
@@ -149,7 +160,11 @@ impl KeySource for PublishedKeys {
         let each = self.shared.addresses.iter().zip(known.iter());
         each.flat_map(|(address, known)| {
             let keys: Vec<_> = known.keys.describe().map(|key| format!("{key}, from {}", address.source)).collect();
-            if keys.is_empty() { vec![format!("no key from {}", address.source)] } else { keys }
+            match &known.failure {
+                _ if !keys.is_empty() => keys,
+                Some(why) => vec![format!("no key from {}: {why}", address.source)],
+                None => vec![format!("no key from {}", address.source)],
+            }
         })
         .collect()
     }
@@ -176,6 +191,17 @@ impl Address {
 }
 
 impl Shared {
+    /// Which addresses are to blame: those that failed, and those that are being asked.
+    fn cannot_fetch(&self, known: &[Known]) -> Cause {
+        let each = self.addresses.iter().zip(known);
+        let failing = each.filter_map(|(address, known)| {
+            let is_asked = known.finished < known.started;
+            let why = known.failure.clone().or_else(|| is_asked.then(|| Cause::from("it has not answered yet").into()));
+            Some((address.source.to_string(), why?))
+        });
+        CannotFetch(failing.collect()).into()
+    }
+
     async fn keep_fresh(self: Arc<Self>, index: usize) {
         let PublishedKeysConfig { refresh, cool_down, timeout: patience } = self.config;
         let Address { source, wanted, .. } = &self.addresses[index];
@@ -184,12 +210,11 @@ impl Shared {
         loop {
             let fetched = timeout(patience, source.fetch()).await.unwrap_or_else(|_| Err("it took too long".into()));
             let answer = fetched.and_then(|body| Ok(read(&address, body, &mut last)?));
-            let is_failing = answer.is_err();
+            let pause = if answer.is_err() { cool_down.min(refresh) } else { refresh };
             let answer = answer.inspect_err(|error| {
                 tracing::warn!(address, error, "cannot fetch keys; those that are known stay");
             });
-            self.known.send_modify(|known| known[index].learn(answer.ok(), refresh));
-            let pause = if is_failing { cool_down.min(refresh) } else { refresh };
+            self.known.send_modify(|known| known[index].learn(answer, refresh));
             let _ = timeout(pause, wanted.notified()).await;
             self.known.send_modify(|known| known[index].started += 1);
         }
@@ -210,11 +235,17 @@ fn read(address: &str, body: Vec<u8>, last: &mut (Vec<u8>, Arc<KeySet>)) -> Resu
 }
 
 impl Known {
-    /// Takes over an answer, or that there was none.
-    fn learn(&mut self, answer: Option<Arc<KeySet>>, refresh: Duration) {
+    /// Takes over an answer, or why there was none.
+    fn learn(&mut self, answer: Result<Arc<KeySet>, Cause>, refresh: Duration) {
         self.finished += 1;
-        self.is_failing = answer.is_none();
-        let Some(keys) = answer else { return };
+        let keys = match answer {
+            Ok(keys) => keys,
+            Err(why) => {
+                self.failure = Some(why.into());
+                return;
+            }
+        };
+        self.failure = None;
         if !keys.is_empty() {
             self.empty_since = None;
             self.keys = keys;

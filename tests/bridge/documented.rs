@@ -1,0 +1,233 @@
+//! The set-ups of docs/bridge.md: every file as it stands there, with the npm packages that it names. (N3, N6, N12)
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
+use std::process::{Child, Command, Stdio};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use support::Server;
+use support::forge::{encode, sign};
+use support::server::SECRET;
+use support::user::{PASSWORD, REFUSAL};
+use tempfile::TempDir;
+
+const PAGE: &str = include_str!("../../docs/bridge.md");
+const PACKAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/better-auth");
+
+/// What the page takes for granted.
+const DATABASE: &str = r#"import { memoryAdapter } from "better-auth/adapters/memory";
+    export const database = memoryAdapter({ user: [], session: [], account: [], verification: [], jwks: [] });"#;
+
+/// The files of a set-up, by the name in the first line of each: those of its section, and those that both have.
+fn files(set_up: &str) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    for section in PAGE.split("\n## ").filter(|text| text.starts_with(set_up) || text.starts_with("What both have")) {
+        let mut blocks = section.split("```");
+        while let (Some(_), Some(block)) = (blocks.next(), blocks.next()) {
+            let (first, text) = block.split_once('\n').unwrap().1.split_once('\n').unwrap();
+            let name = first.trim_start_matches(['/', '#', ' ']);
+            assert!(files.insert(name.into(), text.into()).is_none(), "{name} is there twice");
+        }
+    }
+    files
+}
+
+/// An app of these files, built.
+struct App {
+    files: BTreeMap<String, String>,
+    folder: TempDir,
+}
+
+/// An app, served; it is killed when this is dropped.
+struct Served<'a> {
+    app: &'a App,
+    process: Child,
+    url: String,
+}
+
+impl App {
+    fn of(mut files: BTreeMap<String, String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        files.insert("lib/database.ts".into(), DATABASE.into());
+        for (name, text) in &files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        fs::write(folder.path().join("package.json"), r#"{ "type": "module" }"#).unwrap();
+        let app = Self { files, folder };
+        let built = app.node("build.mjs", "", "").output().unwrap();
+        assert!(
+            built.status.success(),
+            "run make test, which installs all: {}",
+            String::from_utf8_lossy(&built.stderr)
+        );
+        // After that: the packages are no part of the app.
+        let packages = format!("{PACKAGES}/node_modules");
+        symlink(packages, app.folder.path().join("node_modules")).unwrap();
+        app
+    }
+
+    /// Serves it, with more variables than the page shows.
+    fn serve(&self, more: &[(&str, &str)]) -> Served<'_> {
+        let mut process =
+            self.node("app.mjs", "", "").envs(more.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut url = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        assert!(!url.is_empty(), "the app does not start");
+        Served { app: self, process, url: url.trim().into() }
+    }
+
+    /// A script with the environment that the page shows for the app.
+    fn node(&self, script: &str, app: &str, server: &str) -> Command {
+        let mut command = Command::new("node");
+        command.arg(script).current_dir(PACKAGES).env("ROOT", self.folder.path());
+        command.envs(self.environment(".env.local of the app", app, server));
+        command
+    }
+
+    /// An environment that the page shows, with these addresses and a secret in the place of the page's.
+    fn environment(&self, name: &str, app: &str, server: &str) -> Vec<(String, String)> {
+        let value = |value: &str| match value {
+            "http://localhost:3000" => app.to_owned(),
+            "http://localhost:8000" => server.to_owned(),
+            text if text.starts_with('<') => SECRET.into(),
+            text => text.into(),
+        };
+        let lines = self.files[name].lines().map(|line| line.split_once('=').unwrap());
+        lines.map(|(name, text)| (name.into(), value(text))).collect()
+    }
+}
+
+impl Served<'_> {
+    /// A server with the environment that the page shows for it, and nothing else.
+    fn taskbridge(&self) -> Server {
+        let variables = self.app.environment(".env of Taskbridge", &self.url, "");
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        // The server of the tests has a secret, unless another is given.
+        Server::start_with(&[&[("BETTER_AUTH_SECRET", "")], variables.as_slice()].concat())
+    }
+
+    /// What somebody sees who signs up on a page of this app, which calls this server.
+    fn visit(&self, server: &Server) -> Value {
+        let output = self.app.node("page.mjs", &self.url, &server.base).env("PASSWORD", PASSWORD).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+impl Drop for Served<'_> {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn segment(token: &str, index: usize) -> Value {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(index).unwrap()).unwrap()).unwrap()
+}
+
+async fn status(server: &Server, seen: &Value, token: &str) -> u16 {
+    let tasks = server.url(&format!("/api/{}/tasks", seen["id"].as_str().unwrap()));
+    let response = reqwest::Client::new().get(tasks).bearer_auth(token).send().await.unwrap();
+    let status = response.status().as_u16();
+    if status == 401 {
+        assert_eq!(response.text().await.unwrap(), REFUSAL);
+    }
+    status
+}
+
+/// What the page says of both: who may do what, what a token holds, and which tokens are refused.
+async fn is_as_the_page_says(app: &Served<'_>, server: &Server) -> (Value, String) {
+    let seen = app.visit(server);
+    let token = seen["token"].as_str().unwrap().to_owned();
+    assert_eq!((&seen["before"], &seen["after"]), (&json!("Sign in first"), &json!("Sign in first")), "{seen}");
+    let statuses = ["added", "elsewhere", "renewed", "remembered"].map(|step| seen[step].as_u64().unwrap());
+    assert_eq!(statuses, [201, 403, 200, 200], "{seen}");
+    assert_eq!(seen["tasks"][0]["user_id"], seen["id"]);
+
+    let claims = segment(&token, 1);
+    assert_eq!((&claims["sub"], &claims["iss"], &claims["aud"]), (&seen["id"], &json!(app.url), &json!(app.url)));
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 15 * 60);
+
+    assert_eq!(status(server, &seen, &token).await, 200);
+    let anonymous = reqwest::get(server.url(&format!("/api/{}/tasks", seen["id"].as_str().unwrap()))).await.unwrap();
+    assert_eq!(anonymous.status(), 401);
+    let [header, payload, signature] = token.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let unsigned = encode(r#"{"alg":"none"}"#);
+    let mut others = claims;
+    others["sub"] = json!("somebody-else");
+    let others = encode(others.to_string());
+    for refused in [
+        format!("{header}.{others}.{signature}"),
+        format!("{header}.{payload}."),
+        format!("{unsigned}.{payload}."),
+        format!("{unsigned}.{payload}.{signature}"),
+    ] {
+        assert_eq!(status(server, &seen, &refused).await, 401, "{refused}");
+    }
+    let session = seen["cookies"]["better-auth.session_token"].as_str().unwrap();
+    for refused in [session, &session[..32]] {
+        assert_eq!(status(server, &seen, refused).await, 401);
+    }
+    (seen, token)
+}
+
+#[tokio::test]
+async fn the_jwt_plugin_is_set_up_as_the_page_says() {
+    let mut files = files("1. ");
+    assert_eq!(files.len(), 8, "{:?}", files.keys());
+    let route = r#"import { serverToken } from "@/lib/server-token";
+        export const GET = async ({ headers }: Request) => new Response(await serverToken(headers));"#;
+    files.insert("app/test/server-token/route.ts".into(), route.into());
+    let app = App::of(files);
+    let app = app.serve(&[]);
+    let server = app.taskbridge();
+    let (seen, token) = is_as_the_page_says(&app, &server).await;
+    let header = segment(&token, 0);
+    assert_eq!((&header["alg"], header["kid"].is_string()), (&json!("EdDSA"), true));
+    assert_eq!(status(&server, &seen, seen["onTheServer"].as_str().unwrap()).await, 200);
+}
+
+#[tokio::test]
+async fn hs256_with_the_shared_secret_is_set_up_as_the_page_says() {
+    let files = files("2. ");
+    assert_eq!(files.len(), 8, "{:?}", files.keys());
+    let app = App::of(files);
+    let app = app.serve(&[]);
+    let server = app.taskbridge();
+    let (seen, token) = is_as_the_page_says(&app, &server).await;
+    assert_eq!(segment(&token, 0), json!({ "alg": "HS256" }));
+    let claims = segment(&token, 1);
+    let by = |key: &str, claims: &Value| sign(r#"{"alg":"HS256"}"#, claims.to_string(), key.as_bytes());
+    assert_eq!(status(&server, &seen, &by(SECRET, &claims)).await, 200);
+    assert_eq!(status(&server, &seen, &by("another secret of somebody else altogether", &claims)).await, 401);
+    for missing in ["iss", "aud", "exp", "sub"] {
+        let mut claims = claims.clone();
+        claims.as_object_mut().unwrap().remove(missing);
+        assert_eq!(status(&server, &seen, &by(SECRET, &claims)).await, 401, "{missing}");
+    }
+}
+
+/// In each of its forms, and with the secret that signed it in the hands of the server.
+#[tokio::test]
+async fn the_cookie_cache_is_no_token() {
+    let mut files = files("2. ");
+    let auth = files.get_mut("lib/auth.ts").unwrap();
+    let cache = "session: { cookieCache: { enabled: true, strategy: process.env.STRATEGY as \"jwt\" } },\n  database,";
+    *auth = auth.replace("database,", cache);
+    let app = App::of(files);
+    for (strategy, dots) in [("compact", 0), ("jwt", 2), ("jwe", 4)] {
+        let app = app.serve(&[("STRATEGY", strategy)]);
+        let server = app.taskbridge();
+        let seen = app.visit(&server);
+        let cookie = seen["cookies"]["better-auth.session_data"].as_str().unwrap();
+        assert_eq!(cookie.matches('.').count(), dots, "{strategy} {cookie}");
+        assert_eq!(status(&server, &seen, cookie).await, 401, "{strategy}");
+        assert_eq!(status(&server, &seen, seen["token"].as_str().unwrap()).await, 200);
+    }
+}
