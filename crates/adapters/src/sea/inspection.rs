@@ -87,7 +87,7 @@ pub enum InspectionError {
     /// It did not answer in time.
     #[error("it did not answer within {} seconds", .0.as_secs())]
     NoAnswer(Duration),
-    /// Nobody is there, or the way to it is broken.
+    /// Nobody is there, or somebody else, or the way to it is broken.
     #[error("it cannot be reached: {0}")]
     Unreachable(Cause),
     /// The two ends do not agree on TLS.
@@ -121,6 +121,7 @@ impl From<sqlx::Error> for InspectionError {
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::Io(error) => Self::Unreachable(error.into()),
+            sqlx::Error::Protocol(words) => Self::Unreachable(words.into()),
             sqlx::Error::Tls(error) => Self::Tls(error),
             sqlx::Error::Database(error) => {
                 let cause = error.message().to_owned().into();
