@@ -4,24 +4,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use cargo_metadata::{DependencyKind, MetadataCommand};
+use serde_json::Value;
 
 /// The normal dependencies of each package of the workspace, by name.
 fn direct_dependencies() -> BTreeMap<String, BTreeSet<String>> {
-    let metadata = MetadataCommand::new().no_deps().other_options(["--offline".to_owned()]).exec().unwrap();
-    let packages = metadata.packages.into_iter().map(|package| {
-        let normal = package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
-        (package.name.to_string(), normal.map(|dependency| dependency.name.clone()).collect())
+    let arguments = ["metadata", "--offline", "--no-deps", "--format-version", "1"];
+    let metadata: Value = serde_json::from_slice(&cargo(&arguments)).unwrap();
+    let name = |item: &Value| item["name"].as_str().unwrap().to_owned();
+    let packages = metadata["packages"].as_array().unwrap().iter().map(|package| {
+        let dependencies = package["dependencies"].as_array().unwrap();
+        (name(package), dependencies.iter().filter(|dependency| dependency["kind"].is_null()).map(name).collect())
     });
     packages.collect()
+}
+
+fn cargo(arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(env!("CARGO")).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
 }
 
 /// Every package that `package` is built with, without tests, and the features of each: lines of `cargo tree`.
 fn tree(package: &str) -> String {
     let arguments = ["tree", "--offline", "--prefix", "none", "--edges", "normal,features", "--package", package];
-    let tree = Command::new(env!("CARGO")).args(arguments).output().unwrap();
-    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
-    String::from_utf8(tree.stdout).unwrap()
+    String::from_utf8(cargo(&arguments)).unwrap()
 }
 
 /// The packages that `package` is built with, by name.

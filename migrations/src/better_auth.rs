@@ -5,6 +5,9 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use crate::error::refused_column;
 use crate::schema::{self, Affinity, Column, Table};
 
+/// The step that makes the tables.
+pub(crate) const STEP: &str = "m20261121_000001_better_auth";
+
 /// What a column holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -128,14 +131,7 @@ create index if not exists "verification_identifier_idx" on "verification" ("ide
 
 /// Makes the tables that are missing, after all that are there have been checked.
 pub(crate) async fn make_or_adopt(db: &impl ConnectionTrait) -> Result<(), DbErr> {
-    let mut missing = Vec::new();
-    for model in &MODELS {
-        match schema::table(db, model.name).await? {
-            Some(table) => check(db, model, &table).await?,
-            None => missing.push(model),
-        }
-    }
-    for model in missing {
+    for model in missing(db).await? {
         let statement = match db.get_database_backend() {
             DbBackend::Postgres => model.postgres,
             _ => model.sqlite,
@@ -143,6 +139,23 @@ pub(crate) async fn make_or_adopt(db: &impl ConnectionTrait) -> Result<(), DbErr
         db.execute_unprepared(statement).await?;
     }
     db.execute_unprepared(INDICES).await.map(drop)
+}
+
+/// Refuses the tables that are there if they cannot serve. Nothing is changed.
+pub(crate) async fn check_all(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    missing(db).await.map(drop)
+}
+
+/// What is to be made, if all that is there can serve.
+async fn missing(db: &impl ConnectionTrait) -> Result<Vec<&'static Model>, DbErr> {
+    let mut missing = Vec::new();
+    for model in &MODELS {
+        match schema::table(db, model.name).await? {
+            Some(table) => check(db, model, &table).await?,
+            None => missing.push(model),
+        }
+    }
+    Ok(missing)
 }
 
 fn refused(table: &str, column: &str, why: &str) -> DbErr {

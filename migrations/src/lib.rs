@@ -30,4 +30,4 @@ mod tasks;
 
 pub use assign::assign_tasks;
 pub use error::MigrateError;
-pub use migrate::{Report, Step, Users, down, status, up};
+pub use migrate::{Report, Step, Users, check, down, status, up};

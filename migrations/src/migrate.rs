@@ -5,7 +5,7 @@ use sea_orm_migration::{Migration, MigrationTrait, MigratorTraitSelf};
 
 use crate::error::MigrateError;
 use crate::session::Session;
-use crate::{m20261121_000001_better_auth, m20261121_000002_tasks, schema, tasks};
+use crate::{better_auth, m20261121_000001_better_auth, m20261121_000002_tasks, schema, tasks};
 
 /// Where the users are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,18 @@ pub async fn status(db: &DatabaseConnection, users: Users) -> Result<Vec<Step>, 
     session.end(steps).await
 }
 
+/// All steps in order, if [`up`] would not refuse those that have not been applied. Nothing is changed or locked.
+///
+/// # Errors
+/// [`MigrateError::Refused`] when `up` would refuse a table that is there.
+pub async fn check(db: &DatabaseConnection, users: Users) -> Result<Vec<Step>, MigrateError> {
+    let steps = status(db, users).await?;
+    let session = Session::begin(db).await?;
+    let checked = check_pending(session.transaction(), users, &steps).await;
+    session.end(checked).await?;
+    Ok(steps)
+}
+
 /// The steps for a database with these users.
 struct Steps(Users);
 
@@ -105,6 +117,18 @@ impl MigratorTraitSelf for Steps {
             .into_iter()
             .filter(|step| applied.iter().any(|name| name == step.name()))
             .collect())
+    }
+}
+
+async fn check_pending(transaction: &DatabaseTransaction, users: Users, steps: &[Step]) -> Result<(), DbErr> {
+    let is_pending = |name: &str| steps.iter().any(|step| step.name == name && !step.applied);
+    if is_pending(better_auth::STEP) {
+        better_auth::check_all(transaction).await?;
+    }
+    if is_pending(tasks::STEP) {
+        tasks::check_table(transaction, users).await
+    } else {
+        tasks::check_references(transaction, users).await.map(drop)
     }
 }
 

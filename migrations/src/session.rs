@@ -22,7 +22,11 @@ pub(crate) struct Session {
 impl Session {
     /// A transaction to read in.
     pub(crate) async fn begin(db: &DatabaseConnection) -> Result<Self, DbErr> {
-        Self::begin_with(db, None).await
+        let session = Self::begin_with(db, None).await?;
+        if session.connection.is_some() {
+            session.transaction.execute_unprepared("set transaction read only").await?;
+        }
+        Ok(session)
     }
 
     /// A transaction that nobody else's runs beside; it waits for its turn.

@@ -5,6 +5,7 @@ mod body_attacks;
 mod commands;
 mod config;
 mod cors;
+mod doctor;
 mod everything;
 mod explain;
 mod http_attacks;

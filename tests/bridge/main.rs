@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod better_auth;
+mod doctor;
 mod documented;
 mod explain;
 mod faults;

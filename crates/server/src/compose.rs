@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use prometheus_client::registry::Registry;
 use taskbridge_adapters::HashingLoad;
-use taskbridge_adapters::bcrypt::BcryptHasher;
+use taskbridge_adapters::bcrypt::{BcryptConfig, BcryptHasher};
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
@@ -21,7 +21,6 @@ use taskbridge_migrations::Users;
 use taskbridge_web::{
     AllowedOrigins, AuthServer, BodyLimit, Docs, HttpMetrics, RequestTimeout, Services, SessionCookies, Stopping,
 };
-use url::Url;
 
 use crate::settings::{AuthMode, AuthSettings, BridgeMode, DatabaseSettings, ServerMode, Settings};
 use crate::{metrics, schema};
@@ -102,16 +101,24 @@ fn bridged(mode: &BridgeMode, leeway: Duration) -> Vec<TrustedIssuer> {
     let BridgeMode { issuers, audiences, .. } = mode;
     let expected =
         |are_required| ExpectedClaims { issuers: issuers.clone(), audiences: audiences.clone(), are_required, leeway };
-    let address = |url: &Url| -> Box<dyn FetchKeys> {
-        Box::new(HttpKeys::new(url.clone(), mode.jwks.timeout, &mode.jwks_authorities))
-    };
-    let published = PublishedKeys::start(mode.jwks_urls.iter().map(address).collect(), mode.jwks);
+    let addresses = key_addresses(mode).map(|address| -> Box<dyn FetchKeys> { Box::new(address) });
+    let published = PublishedKeys::start(addresses.collect(), mode.jwks);
     let published = TrustedIssuer { keys: Arc::new(published), expected: expected(true) };
     let secret = mode.secret.as_ref().map(|secret| TrustedIssuer {
         keys: Arc::new(SecretKey::new(secret)),
         expected: expected(mode.require_issuer),
     });
     secret.into_iter().chain([published]).collect()
+}
+
+/// Where the keys of the app's Better Auth are.
+pub(crate) fn key_addresses(mode: &BridgeMode) -> impl Iterator<Item = HttpKeys> {
+    mode.jwks_urls.iter().map(|url| HttpKeys::new(url.clone(), mode.jwks.timeout, &mode.jwks_authorities))
+}
+
+/// What hashes passwords.
+pub(crate) fn hasher(config: BcryptConfig) -> anyhow::Result<BcryptHasher> {
+    BcryptHasher::new(config).context("cannot start the threads that hash passwords")
 }
 
 /// What signs users in here, and how much it has to hash.
@@ -125,7 +132,7 @@ fn sign_in(
     let Settings { accounts, passwords, .. } = settings;
     let ServerMode { origin: _, secret, jwt_lifetime } = mode;
     let issued = JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: *jwt_lifetime };
-    let hasher = BcryptHasher::new(*passwords).context("cannot start the threads that hash passwords")?;
+    let hasher = hasher(*passwords)?;
     let load = hasher.load();
     let cookies = SessionCookies::new(secret.clone(), origin.starts_with("https://"), accounts.session_lifetime);
     let accounts = AccountService::new(

@@ -1,11 +1,11 @@
 //! The program `taskbridge`: the composition root. Only this crate knows all the others.
 //!
 //! `settings` reads the configuration and nothing else does; `compose` makes adapters and services of it; `serve`
-//! runs the HTTP server until it is told to stop; `schema` and `explain` are what the
-//! other commands do.
+//! runs the HTTP server until it is told to stop; `schema`, `explain` and `doctor` are what the other commands do.
 
 mod compose;
 mod connection;
+mod doctor;
 mod explain;
 mod layers;
 mod metrics;
@@ -23,7 +23,7 @@ use clap::{Parser, Subcommand};
 use taskbridge_adapters::sea::Store;
 use taskbridge_migrations::Users;
 
-use crate::settings::Settings;
+use crate::settings::{Draft, Settings};
 
 /// Tasks for the users of Better Auth.
 ///
@@ -51,6 +51,13 @@ enum Command {
     /// Look at tokens.
     #[command(subcommand)]
     Token(Token),
+    /// Look at everything the server needs, change nothing, and tell what to do. The status is 1 if anything fails, 0 if
+    /// there is nothing but warnings.
+    Doctor {
+        /// Print one JSON object, for programs.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -107,6 +114,9 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
+    if let Command::Doctor { json } = command {
+        return Ok(actix_web::rt::System::new().block_on(diagnose(json)));
+    }
     let (settings, list) = Settings::load()?;
     let users = settings.auth.mode.users();
     telemetry::start(&settings.log);
@@ -132,9 +142,17 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                     return Ok(ExitCode::FAILURE);
                 }
             }
+            // Above: it also looks at settings that are wrong.
+            Command::Doctor { .. } => {}
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+async fn diagnose(json: bool) -> ExitCode {
+    let report = doctor::examine(Draft::load()).await;
+    say(&if json { report.json().to_string() } else { report.to_string() });
+    if report.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 async fn migrate(command: Migrate, store: &Store, users: Users) -> anyhow::Result<()> {

@@ -207,23 +207,80 @@ impl Settings {
     ///
     /// # Errors
     /// [`SettingsError`] with every fault there is.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
     pub(crate) fn load() -> Result<(Self, Vec<Setting>), SettingsError> {
-        // Names and values that are no UTF-8 are none of ours.
-        let environment =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Self::read(Path::new("."), environment.collect())
+        Self::read(Path::new("."), environment())
     }
 
     fn read(folder: &Path, environment: Environment) -> Result<(Self, Vec<Setting>), SettingsError> {
-        let layers = Layers::read(folder, environment)?;
-        let mut reader = Reader::new(&layers);
-        let settings = reader.settings();
-        match settings {
-            Some(settings) if reader.faults.is_empty() => Ok((settings, reader.list())),
-            _ => Err(SettingsError::Invalid(reader.faults)),
+        Draft::read(folder, environment)?.finish()
+    }
+}
+
+/// The settings section by section, for whoever wants to know how far they are good. A section with a fault is `None`.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) server: Option<ServerSettings>,
+    pub(crate) log: Option<LogSettings>,
+    pub(crate) docs: Option<DocsConfig>,
+    pub(crate) database: Option<DatabaseSettings>,
+    pub(crate) tasks: Option<TasksSettings>,
+    /// Known before the mode is without fault.
+    pub(crate) users: Option<Users>,
+    pub(crate) mode: Option<AuthMode>,
+    pub(crate) trusted_origins: Option<Vec<String>>,
+    pub(crate) jwt_leeway: Option<Duration>,
+    pub(crate) accounts: Option<AccountPolicy>,
+    pub(crate) passwords: Option<BcryptConfig>,
+    /// Every key.
+    pub(crate) list: Vec<Setting>,
+    /// All that is wrong.
+    pub(crate) faults: Vec<Fault>,
+}
+
+impl Draft {
+    /// The settings of this process.
+    ///
+    /// # Errors
+    /// [`SettingsError::Unreadable`]; faults are no error here.
+    pub(crate) fn load() -> Result<Self, SettingsError> {
+        Self::read(Path::new("."), environment())
+    }
+
+    fn read(folder: &Path, environment: Environment) -> Result<Self, SettingsError> {
+        Ok(Reader::new(&Layers::read(folder, environment)?).draft())
+    }
+
+    fn finish(self) -> Result<(Settings, Vec<Setting>), SettingsError> {
+        let Self { list, faults, .. } = self;
+        let whole = || {
+            Some(Settings {
+                server: self.server?,
+                log: self.log?,
+                docs: self.docs?,
+                database: self.database?,
+                tasks: self.tasks?,
+                auth: AuthSettings {
+                    mode: self.mode?,
+                    trusted_origins: self.trusted_origins?,
+                    jwt_leeway: self.jwt_leeway?,
+                },
+                accounts: self.accounts?,
+                passwords: self.passwords?,
+            })
+        };
+        match whole() {
+            Some(settings) if faults.is_empty() => Ok((settings, list)),
+            _ => Err(SettingsError::Invalid(faults)),
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
+fn environment() -> Environment {
+    // Names and values that are no UTF-8 are none of ours.
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// Takes values out of the layers and gathers what is wrong with them. A value that is wrong is `None`.
@@ -267,8 +324,28 @@ impl<'a> Reader<'a> {
         self.layers.keys().map(setting).collect()
     }
 
-    fn settings(&mut self) -> Option<Settings> {
-        // All of them first, so that the faults of all are known, then the `?`.
+    fn draft(mut self) -> Draft {
+        let is_bridge = self.is_bridge();
+        Draft {
+            server: self.server(),
+            log: self.log(),
+            docs: self.docs(),
+            database: self.database(),
+            tasks: self.tasks(),
+            users: is_bridge.map(|is_bridge| if is_bridge { Users::Elsewhere } else { Users::Here }),
+            mode: self.auth_mode(is_bridge),
+            trusted_origins: self.trusted_origins(),
+            jwt_leeway: self.seconds("jwt.leeway_seconds", 0..=300),
+            accounts: self.accounts(),
+            passwords: self.passwords(),
+            list: self.list(),
+            faults: self.faults,
+        }
+    }
+
+    // In each section all keys first, so that the faults of all are known, then the `?`.
+
+    fn server(&mut self) -> Option<ServerSettings> {
         let host = self.parsed("server.host", "must be an IP address to listen on, such as 127.0.0.1 or 0.0.0.0");
         let port = self.number("server.port", 0..=65535);
         let workers = self.number("server.workers", 0..=512);
@@ -279,10 +356,33 @@ impl<'a> Reader<'a> {
         let drain = self.seconds("server.drain_seconds", 0..=600);
         let shutdown = self.seconds("server.shutdown_seconds", 0..=600);
         let metrics = self.address("metrics.address");
+        Some(ServerSettings {
+            host: host?,
+            port: port?,
+            workers: or_cores(workers?),
+            body_limit: body_limit?,
+            request_timeout: request_timeout?,
+            keep_alive: keep_alive?,
+            max_connections: connections?,
+            drain: drain?,
+            shutdown: shutdown?,
+            metrics,
+        })
+    }
+
+    fn log(&mut self) -> Option<LogSettings> {
         let filter = self.log_filter();
         let format = self.one_of("log.format", [("text", LogFormat::Text), ("json", LogFormat::Json)]);
+        Some(LogSettings { filter: filter?, format: format? })
+    }
+
+    fn docs(&mut self) -> Option<DocsConfig> {
         let openapi = self.switch("docs.openapi");
         let page = self.switch("docs.page");
+        Some(DocsConfig { openapi: openapi?, page: page? })
+    }
+
+    fn database(&mut self) -> Option<DatabaseSettings> {
         let url = self.database_url();
         let max_connections = self.number("database.max_connections", 0..=1000);
         let acquire_timeout = self.seconds("database.acquire_seconds", 1..=60);
@@ -290,63 +390,50 @@ impl<'a> Reader<'a> {
         let statement_timeout = self.seconds("database.statement_seconds", 1..=600);
         let start_timeout = self.seconds("database.start_seconds", 0..=600);
         let migrate = self.switch("database.migrate");
+        let store = StoreConfig {
+            url: url?,
+            max_connections: or_for_cores(max_connections?),
+            acquire_timeout: acquire_timeout?,
+            connect_timeout: connect_timeout?,
+            statement_timeout: statement_timeout?,
+            start_timeout: start_timeout?,
+        };
+        Some(DatabaseSettings { store, migrate: migrate? })
+    }
+
+    fn tasks(&mut self) -> Option<TasksSettings> {
         let prefix = self.prefix();
         let without_user_id = self.switch("tasks.without_user_id");
         let list_envelope = self.switch("tasks.list_envelope");
         let is_completed = self.switch("tasks.is_completed");
         let delete_message = self.switch("tasks.delete_message");
-        let mode = self.auth_mode();
-        let trusted_origins = self.trusted_origins();
+        Some(TasksSettings {
+            mount: TasksMount { prefix: prefix?, without_user_id: without_user_id? },
+            compatibility: Compatibility {
+                list_envelope: list_envelope?,
+                is_completed: is_completed?,
+                delete_message: delete_message?,
+            },
+        })
+    }
+
+    fn accounts(&mut self) -> Option<AccountPolicy> {
         let sign_up = self.switch("auth.sign_up");
-        let jwt_leeway = self.seconds("jwt.leeway_seconds", 0..=300);
         // Browsers keep no cookie for longer than 400 days (RFC 6265bis, section 5.5).
         let session_lifetime = self.seconds("session.lifetime_seconds", 1..=400 * 86_400);
         let unremembered = self.seconds("session.unremembered_lifetime_seconds", 1..=400 * 86_400);
+        Some(AccountPolicy {
+            sign_up: sign_up?,
+            session_lifetime: session_lifetime?,
+            unremembered_session_lifetime: unremembered?,
+        })
+    }
+
+    fn passwords(&mut self) -> Option<BcryptConfig> {
         let cost = self.number("passwords.bcrypt_cost", 10..=16);
         let threads = self.number("passwords.threads", 0..=64);
         let queue = self.number("passwords.queue", 1..=10_000);
-        Some(Settings {
-            server: ServerSettings {
-                host: host?,
-                port: port?,
-                workers: or_cores(workers?),
-                body_limit: body_limit?,
-                request_timeout: request_timeout?,
-                keep_alive: keep_alive?,
-                max_connections: connections?,
-                drain: drain?,
-                shutdown: shutdown?,
-                metrics,
-            },
-            log: LogSettings { filter: filter?, format: format? },
-            docs: DocsConfig { openapi: openapi?, page: page? },
-            database: DatabaseSettings {
-                store: StoreConfig {
-                    url: url?,
-                    max_connections: or_for_cores(max_connections?),
-                    acquire_timeout: acquire_timeout?,
-                    connect_timeout: connect_timeout?,
-                    statement_timeout: statement_timeout?,
-                    start_timeout: start_timeout?,
-                },
-                migrate: migrate?,
-            },
-            tasks: TasksSettings {
-                mount: TasksMount { prefix: prefix?, without_user_id: without_user_id? },
-                compatibility: Compatibility {
-                    list_envelope: list_envelope?,
-                    is_completed: is_completed?,
-                    delete_message: delete_message?,
-                },
-            },
-            auth: AuthSettings { mode: mode?, trusted_origins: trusted_origins?, jwt_leeway: jwt_leeway? },
-            accounts: AccountPolicy {
-                sign_up: sign_up?,
-                session_lifetime: session_lifetime?,
-                unremembered_session_lifetime: unremembered?,
-            },
-            passwords: BcryptConfig { cost: cost?, threads: or_cores(threads?), queue: queue? },
-        })
+        Some(BcryptConfig { cost: cost?, threads: or_cores(threads?), queue: queue? })
     }
 
     fn fault<T>(&mut self, key: &str, problem: impl Into<String>) -> Option<T> {
@@ -440,15 +527,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn auth_mode(&mut self) -> Option<AuthMode> {
+    fn is_bridge(&mut self) -> Option<bool> {
         const MODES: &str =
             "AUTH_MODE must be server (Taskbridge signs users in) or bridge (the app's Better Auth does)";
-        let is_bridge = match (self.plain("auth.mode").as_str(), self.text("auth.url").as_str()) {
-            ("bridge", _) => true,
-            ("server", _) | ("", "") => false,
-            ("", _) => return self.fault("auth.mode", format!("BETTER_AUTH_URL is set, so {MODES}")),
-            _ => return self.fault("auth.mode", MODES),
-        };
+        match (self.plain("auth.mode").as_str(), self.text("auth.url").as_str()) {
+            ("bridge", _) => Some(true),
+            ("server", _) | ("", "") => Some(false),
+            ("", _) => self.fault("auth.mode", format!("BETTER_AUTH_URL is set, so {MODES}")),
+            _ => self.fault("auth.mode", MODES),
+        }
+    }
+
+    fn auth_mode(&mut self, is_bridge: Option<bool>) -> Option<AuthMode> {
+        let is_bridge = is_bridge?;
         // All keys are read in both modes: one that is wrong is told wherever it is.
         let url = self.auth_url();
         let secret = self.secret();
@@ -598,7 +689,8 @@ fn own_jwks_url(auth_url: &Url) -> Url {
     url
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether the host is this computer.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -11,7 +11,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use crate::error::{refused, refused_column};
 use crate::migrate::Users;
-use crate::schema::{self, Table};
+use crate::schema::{self, Reference, Table};
 
 /// The step that makes the table.
 pub(crate) const STEP: &str = "m20261121_000002_tasks";
@@ -35,7 +35,7 @@ pub(crate) async fn make_or_adopt(db: &impl ConnectionTrait, users: Users) -> Re
         db.execute_unprepared(&create).await?;
         return db.execute_unprepared(INDEX).await.map(drop);
     };
-    check(&table)?;
+    check(db, &table).await?;
     if is_postgres {
         postgres::adopt(db, &table).await?;
     } else {
@@ -45,8 +45,25 @@ pub(crate) async fn make_or_adopt(db: &impl ConnectionTrait, users: Users) -> Re
     refer_to_users(db, users).await
 }
 
+/// Refuses the table, if there is one, when it cannot be adopted. Nothing is changed.
+pub(crate) async fn check_table(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
+    if let Some(table) = schema::table(db, "tasks").await? {
+        check(db, &table).await?;
+        check_references(db, users).await?;
+    }
+    Ok(())
+}
+
+async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
+    check_columns(table)?;
+    match db.get_database_backend() {
+        DbBackend::Postgres => postgres::check(db, table).await,
+        _ => sqlite::check(db, table).await,
+    }
+}
+
 /// What is asked of the table whatever the database.
-fn check(table: &Table) -> Result<(), DbErr> {
+fn check_columns(table: &Table) -> Result<(), DbErr> {
     for name in ["id", "user_id", "title"] {
         if table.column(name).is_none() {
             let found =
@@ -66,23 +83,28 @@ fn check(table: &Table) -> Result<(), DbErr> {
 
 /// Tasks go with their user. On SQLite a table that is there cannot be given a foreign key: it stays without.
 pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
-    let references = schema::references(db, "tasks", "user_id").await?;
-    if let Some(other) = references.iter().find(|reference| !reference.table.eq_ignore_ascii_case("user")) {
-        if users == Users::Here {
-            let why = format!(
-                "refers to the table \"{}\", but the users are in \"user\"; drop that foreign key, or use \
-                 AUTH_MODE=bridge",
-                other.table
-            );
-            return Err(refused_column("tasks", "user_id", &why));
-        }
-        return Ok(());
-    }
+    let references = check_references(db, users).await?;
     let can_be_added = db.get_database_backend() == DbBackend::Postgres && references.is_empty();
     if can_be_added && schema::has_users(db).await? {
         db.execute_unprepared(postgres::REFERENCE).await?;
     }
     Ok(())
+}
+
+/// What tasks refer to; refused when that are not the users, and these are here.
+pub(crate) async fn check_references(db: &impl ConnectionTrait, users: Users) -> Result<Vec<Reference>, DbErr> {
+    let references = schema::references(db, "tasks", "user_id").await?;
+    match references.iter().find(|reference| !reference.table.eq_ignore_ascii_case("user")) {
+        Some(other) if users == Users::Here => {
+            let why = format!(
+                "refers to the table \"{}\", but the users are in \"user\"; drop that foreign key, or use \
+                 AUTH_MODE=bridge",
+                other.table
+            );
+            Err(refused_column("tasks", "user_id", &why))
+        }
+        _ => Ok(references),
+    }
 }
 
 /// Drops the table, unless something would be lost.

@@ -22,7 +22,6 @@ pub(super) fn create(reference: &str) -> String {
 
 /// All in one `alter table`, which rewrites the table once and runs no trigger of it.
 pub(super) async fn adopt(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
-    check(db, table).await?;
     let missing = [("description", "text"), ("completed", "boolean"), ("created_at", ZONED), ("updated_at", ZONED)]
         .into_iter()
         .filter(|(name, _)| table.column(name).is_none());
@@ -63,7 +62,7 @@ async fn alter(db: &impl ConnectionTrait, changes: Vec<String>) -> Result<(), Db
     db.execute_unprepared(&format!(r#"alter table "tasks" {}"#, changes.join(", "))).await.map(drop)
 }
 
-async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
+pub(super) async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
     for column in &table.columns {
         let Column { name, data_type, .. } = column;
         let is_text = schema::is_text(DbBackend::Postgres, column);

@@ -16,8 +16,6 @@ pub(super) fn create(reference: &str) -> String {
 const TIMES: [&str; 2] = ["created_at", "updated_at"];
 
 pub(super) async fn adopt(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
-    check(table)?;
-    check_values(db, table).await?;
     let missing = [
         ("description", "text"),
         ("completed", "integer not null default 0"),
@@ -51,7 +49,12 @@ fn date(column: &str) -> String {
     )
 }
 
-fn check(table: &Table) -> Result<(), DbErr> {
+pub(super) async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
+    check_columns(table)?;
+    check_values(db, table).await
+}
+
+fn check_columns(table: &Table) -> Result<(), DbErr> {
     for column in &table.columns {
         let Column { name, data_type, .. } = column;
         let is_text = schema::is_text(DbBackend::Sqlite, column);

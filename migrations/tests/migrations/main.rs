@@ -5,6 +5,7 @@ mod adopt_better_auth;
 mod adopt_tasks_postgres;
 mod adopt_tasks_sqlite;
 mod assign;
+mod check;
 mod databases;
 mod down;
 mod fresh;

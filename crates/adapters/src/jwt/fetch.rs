@@ -6,10 +6,12 @@ use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::DateTime;
 use taskbridge_domain::Cause;
 use thiserror::Error;
 use tokio::sync::oneshot;
 use ureq::Agent;
+use ureq::http::header::{AGE, DATE, HeaderMap, HeaderName};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use url::Url;
 
@@ -95,23 +97,58 @@ impl HttpKeys {
         Self { agent: config.build().into(), url }
     }
 
-    fn get(&self) -> Result<Vec<u8>, Cause> {
-        let mut response = self.agent.get(self.url.as_str()).header("accept", "application/json").call()?;
-        if response.status() != 200 {
-            return Err(BadStatus(response.status().as_u16()).into());
-        }
-        Ok(response.body_mut().with_config().limit(MAX_BYTES).read_to_vec()?)
-    }
-}
-
-#[async_trait]
-impl FetchKeys for HttpKeys {
-    async fn fetch(&self) -> Result<Vec<u8>, Cause> {
+    /// Whatever is answered, with the time at which that was.
+    pub(super) async fn ask(&self) -> Result<Answer, Cause> {
         let (sender, receiver) = oneshot::channel();
         let this = self.clone();
         // Not one of the runtime's: it would hold up the end of the program.
         thread::Builder::new().name("fetch-keys".into()).spawn(move || sender.send(this.get()))?;
         receiver.await?
+    }
+
+    fn get(&self) -> Result<Answer, Cause> {
+        let mut response = self.agent.get(self.url.as_str()).header("accept", "application/json").call()?;
+        let status = response.status().as_u16();
+        let date = date(response.headers());
+        let body = match status {
+            200 => response.body_mut().with_config().limit(MAX_BYTES).read_to_vec()?,
+            _ => Vec::new(),
+        };
+        Ok(Answer { status, date, body })
+    }
+}
+
+/// What an address answers.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// What its clock says, in seconds since 1970.
+    pub(super) date: Option<i64>,
+    /// Empty unless the status is 200.
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body, of which nothing is believed unless the status is 200.
+    pub(super) fn body(self) -> Result<Vec<u8>, Cause> {
+        match self.status {
+            200 => Ok(self.body),
+            status => Err(BadStatus(status).into()),
+        }
+    }
+}
+
+/// The time of the answer (RFC 9110, section 6.6.1), later by as much as a cache has kept it (RFC 9111, section 5.1).
+fn date(headers: &HeaderMap) -> Option<i64> {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok();
+    let date = DateTime::parse_from_rfc2822(text(DATE)?).ok()?.timestamp();
+    let age: u32 = text(AGE).and_then(|age| age.trim().parse().ok()).unwrap_or_default();
+    Some(date + i64::from(age))
+}
+
+#[async_trait]
+impl FetchKeys for HttpKeys {
+    async fn fetch(&self) -> Result<Vec<u8>, Cause> {
+        self.ask().await?.body()
     }
 }
 

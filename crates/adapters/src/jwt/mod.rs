@@ -13,6 +13,7 @@ mod algorithms;
 mod claims;
 mod fetch;
 mod header;
+mod inspection;
 mod issuer;
 mod jwk;
 mod keys;
@@ -23,6 +24,7 @@ mod verifier;
 
 pub use claims::ExpectedClaims;
 pub use fetch::{Authorities, AuthoritiesError, BadStatus, FetchKeys, HttpKeys};
+pub use inspection::{KeyInspection, KeySetInspection};
 pub use issuer::{JwtIssuer, JwtIssuerConfig};
 pub use jwk::NotAKeySet;
 pub use keys::{KeySource, SecretKey, VerifyingKey};

@@ -2,12 +2,14 @@
 //!
 //! - [`DatabaseUrl`] says which database, [`Store`] opens it and owns its connections.
 //! - `connection` is what sea-orm's queries run on: the same for SQLite and PostgreSQL, `sqlite` and `postgres` below.
+//! - `inspection` looks at a database and changes nothing.
 //! - `entities` are the rows, each with its mapping to the model; nothing outside of this module sees one.
 
 mod connection;
 mod entities;
 mod error;
 mod identity_repo;
+mod inspection;
 mod postgres;
 mod sqlite;
 mod store;
@@ -15,6 +17,7 @@ mod task_repo;
 mod url;
 
 pub use identity_repo::SeaIdentityRepo;
+pub use inspection::{ConnectionLimits, Inspection, InspectionError, PostgresFacts, SqliteFacts, inspect};
 pub use store::{OpenError, Store, StoreConfig};
 pub use task_repo::SeaTaskRepo;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};

@@ -117,6 +117,17 @@ impl Health {
     }
 }
 
+/// How a connection is started.
+pub(super) fn start(options: PgConnectOptions, pooled: bool, statement_timeout: Duration) -> PgConnectOptions {
+    let options = options.disable_statement_logging();
+    if pooled {
+        // Poolers refuse start-up parameters that they do not know.
+        options.extra_float_digits(None).statement_cache_capacity(0)
+    } else {
+        options.options([("statement_timeout", format!("{}ms", statement_timeout.as_millis()))])
+    }
+}
+
 /// A pool, and how long things may take.
 #[derive(Debug, Clone)]
 pub(super) struct Postgres {
@@ -131,13 +142,7 @@ impl Postgres {
     /// Connects when a connection is needed first.
     pub(super) fn new(options: PgConnectOptions, pooled: bool, config: &StoreConfig) -> Self {
         let StoreConfig { max_connections, acquire_timeout, connect_timeout, statement_timeout, .. } = *config;
-        let options = options.disable_statement_logging();
-        let options = if pooled {
-            // Poolers refuse start-up parameters that they do not know.
-            options.extra_float_digits(None).statement_cache_capacity(0)
-        } else {
-            options.options([("statement_timeout", format!("{}ms", statement_timeout.as_millis()))])
-        };
+        let options = start(options, pooled, statement_timeout);
         let health = Arc::new(Health::new(acquire_timeout));
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)

@@ -1,6 +1,6 @@
 //! SQLite: opening, and dates.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::{DatabaseConnection, SqlxSqliteConnector, Statement, Value};
@@ -30,6 +30,36 @@ pub(super) async fn open(
         .await
         .map_err(OpenError::from_driver)?;
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+/// Opens a file that is there, to read it.
+pub(super) async fn open_to_read(
+    options: &SqliteConnectOptions,
+    config: &StoreConfig,
+) -> Result<DatabaseConnection, OpenError> {
+    // The last to leave takes its journal along. Where there is none nobody writes; asked for a file that does not change,
+    // SQLite makes no file beside it.
+    let is_in_use = ["-wal", "-journal"].iter().any(|name| beside(options.get_filename(), name).exists());
+    let options = options
+        .clone()
+        .create_if_missing(false)
+        .read_only(true)
+        .immutable(!is_in_use)
+        .busy_timeout(config.acquire_timeout);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(config.acquire_timeout)
+        .connect_with(sea_orm::sqlx::ConnectOptions::disable_statement_logging(options))
+        .await
+        .map_err(OpenError::from_driver)?;
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+/// A file that SQLite keeps beside that of the database.
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 fn make_folder(file: &Path) -> Result<(), OpenError> {

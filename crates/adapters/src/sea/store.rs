@@ -82,6 +82,17 @@ impl Store {
         Ok(store)
     }
 
+    /// The same for somebody who only looks: a file of SQLite must be there, and is not written to.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_to_read(config: &StoreConfig) -> Result<Self, OpenError> {
+        match &config.url.0 {
+            Kind::Sqlite(options) => Ok(Self(Connection::Sqlite(sqlite::open_to_read(options, config).await?))),
+            Kind::Postgres { .. } => Self::open(config).await,
+        }
+    }
+
     /// Asks again and again, each time after twice the time, up to two seconds.
     async fn wait_for_database(&self, limit: Duration) -> Result<(), OpenError> {
         let deadline = Instant::now() + limit;

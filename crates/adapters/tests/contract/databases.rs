@@ -117,6 +117,11 @@ pub(crate) fn config(url: &str) -> StoreConfig {
     }
 }
 
+/// The URL of an empty database on one of the servers of the tests.
+pub(crate) async fn fresh_url(server: &str) -> String {
+    format!("{}/{}", variable(server), fresh_database().await)
+}
+
 /// The name of a database that was made for the caller.
 async fn fresh_database() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -128,6 +133,6 @@ async fn fresh_database() -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "where the databases of the tests are")]
-fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("set {name}, or run make test"))
 }

@@ -3,6 +3,7 @@
 
 mod better_auth;
 mod databases;
+mod inspection;
 mod pooler;
 mod precision;
 

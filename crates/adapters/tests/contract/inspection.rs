@@ -1,0 +1,80 @@
+//! What an operator is told about a database. Nothing is changed by it.
+
+use std::time::Duration;
+
+use sea_orm::ConnectionTrait;
+use taskbridge_adapters::sea::{Inspection, InspectionError, PostgresFacts, Store, inspect};
+
+use super::databases::{config, fresh_url, variable};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+async fn postgres(url: &str) -> PostgresFacts {
+    match inspect(&config(url), LIMIT).await.unwrap() {
+        Inspection::Postgres(facts) => facts,
+        Inspection::Sqlite(facts) => panic!("{facts:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_server_tells_its_limits_and_a_pooler_is_seen() {
+    let direct = fresh_url("TASKBRIDGE_TEST_POSTGRES").await;
+    let facts = postgres(&direct).await;
+    assert!(facts.version_number >= 140_000 && facts.version.starts_with(&(facts.version_number / 10_000).to_string()));
+    assert!(!facts.shares_processes && !facts.is_read_only);
+    // The role of the tests is a superuser, to whom nothing is reserved.
+    assert_eq!((facts.limits.max, facts.limits.reserved), (200, 0));
+
+    let name = direct.rsplit_once('/').unwrap().1;
+    let pooled = format!("{}/{name}", variable("TASKBRIDGE_TEST_PGBOUNCER"));
+    let facts = postgres(&format!("{pooled}?pgbouncer=true")).await;
+    assert!(facts.shares_processes);
+    assert_eq!(facts.limits.max, 200);
+    let undeclared = inspect(&config(&pooled), LIMIT).await.unwrap_err();
+    assert!(matches!(undeclared, InspectionError::UndeclaredPooler(_)), "{undeclared}");
+}
+
+#[tokio::test]
+async fn a_common_role_has_less_and_a_limited_one_less_still() {
+    let url = fresh_url("TASKBRIDGE_TEST_POSTGRES").await;
+    let admin = Store::open(&config(&url)).await.unwrap();
+    let role = format!("common_{}", std::process::id());
+    admin.connection().execute_unprepared(&format!("create role {role} login")).await.unwrap();
+    let theirs = url.replace("postgres@", &format!("{role}@"));
+    let limits = postgres(&theirs).await.limits;
+    assert_eq!(limits.max, 200);
+    assert!(limits.reserved >= 3 && limits.in_use >= 1, "{limits:?}");
+    assert_eq!(limits.usable(), 200 - limits.reserved);
+    admin.connection().execute_unprepared(&format!("alter role {role} connection limit 7")).await.unwrap();
+    assert_eq!(postgres(&theirs).await.limits.max, 7);
+    admin.connection().execute_unprepared(&format!("drop role {role}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_is_told_and_never_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("new/x.db");
+    let config = config(&format!("sqlite://{}", file.display()));
+    let facts = || async {
+        match inspect(&config, LIMIT).await.unwrap() {
+            Inspection::Sqlite(facts) => facts,
+            Inspection::Postgres(facts) => panic!("{facts:?}"),
+        }
+    };
+    let absent = facts().await;
+    assert!(!absent.exists && absent.unwritable.is_none());
+    assert!(Store::open_to_read(&config).await.is_err());
+    assert!(!folder.path().join("new").exists());
+
+    Store::open(&config).await.unwrap().close().await.unwrap();
+    let made = facts().await;
+    assert!(made.exists && made.is_wal);
+    let reader = Store::open_to_read(&config).await.unwrap();
+    let written = reader.connection().execute_unprepared("create table x (y integer)").await;
+    assert!(written.is_err());
+    reader.close().await.unwrap();
+    assert_eq!(std::fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
+
+    std::fs::write(&file, "hunter2").unwrap();
+    assert!(matches!(inspect(&config, LIMIT).await, Err(InspectionError::NotADatabase)));
+}

@@ -1,0 +1,560 @@
+//! `taskbridge doctor`: whether everything that the server needs is as it must be, and what to do where it is not.
+//!
+//! It has the server's own settings and parts, and changes nothing. Whatever it asks must answer within [`LIMIT`].
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use taskbridge_adapters::clock::SystemClock;
+use taskbridge_adapters::jwt::{HttpKeys, KeyInspection};
+use taskbridge_adapters::sea::{
+    ConnectionLimits, Inspection, InspectionError, PostgresFacts, SqliteFacts, Store, StoreConfig, inspect,
+};
+use taskbridge_domain::password::Password;
+use taskbridge_domain::ports::PasswordHasher;
+use taskbridge_migrations::{MigrateError, Step, Users};
+use tokio::time::timeout;
+use url::Url;
+
+use crate::compose;
+use crate::settings::{
+    AuthMode, BridgeMode, DatabaseSettings, Draft, Fault, Origin, ServerMode, SettingsError, is_loopback,
+};
+
+/// How long anything that is asked over a network may take.
+const LIMIT: Duration = Duration::from_secs(5);
+/// The oldest PostgreSQL that is tested.
+const OLDEST_POSTGRES: u32 = 14;
+/// A hash that takes less is guessed too quickly; one that takes more keeps people waiting, and a core busy.
+const HASH: std::ops::RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(1);
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ok,
+    /// The server works, but perhaps not as is meant.
+    Warn,
+    /// The server does not start, or does not work.
+    Fail,
+    /// There was nothing to check, or no way to.
+    Skip,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+            Self::Skip => "skip",
+        }
+    }
+}
+
+/// One line.
+#[derive(Debug)]
+struct Check {
+    name: &'static str,
+    state: State,
+    /// What was found.
+    found: String,
+    /// What to do, where there is something.
+    advice: Option<String>,
+}
+
+fn ok(name: &'static str, found: impl Into<String>) -> Check {
+    Check { name, state: State::Ok, found: line(found), advice: None }
+}
+
+fn skip(name: &'static str, why: impl Into<String>) -> Check {
+    Check { state: State::Skip, ..ok(name, why) }
+}
+
+fn warn(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Check {
+    Check { state: State::Warn, advice: Some(line(advice)), ..ok(name, found) }
+}
+
+fn fail(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Check {
+    Check { state: State::Fail, ..warn(name, found, advice) }
+}
+
+/// Others' messages may have several lines.
+fn line(text: impl Into<String>) -> String {
+    text.into().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// All checks, in an order that never changes.
+#[derive(Debug)]
+pub(crate) struct Report(Vec<Check>);
+
+impl Report {
+    /// Whether the server would not start, or not work.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.0.iter().any(|check| check.state == State::Fail)
+    }
+
+    /// `{"ok", "checks": [{"name", "state", "found", "advice"}]}`; `advice` is null where there is nothing to do.
+    pub(crate) fn json(&self) -> Value {
+        let check = |check: &Check| {
+            let Check { name, state, found, advice } = check;
+            json!({ "name": name, "state": state.name(), "found": found, "advice": advice })
+        };
+        json!({ "ok": !self.has_failed(), "checks": self.0.iter().map(check).collect::<Vec<_>>() })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Check { name, state, found, advice } in &self.0 {
+            write!(f, "{:<4} {name:<10} {found}", state.name())?;
+            if let Some(advice) = advice {
+                write!(f, ". To do: {advice}")?;
+            }
+            writeln!(f)?;
+        }
+        let count = |state| self.0.iter().filter(|check| check.state == state).count();
+        write!(f, "{} failed, {} to think about", count(State::Fail), count(State::Warn))
+    }
+}
+
+/// Looks at everything.
+pub(crate) async fn examine(draft: Result<Draft, SettingsError>) -> Report {
+    let draft = match draft {
+        Ok(draft) => draft,
+        Err(error) => return Report(vec![fail("settings", error.to_string(), "mend the file, then ask again")]),
+    };
+    let (database, keys, hash) = tokio::join!(databases(&draft), keys(&draft), hash(&draft));
+    let found = [vec![settings(&draft), secret(&draft)], database, keys, vec![cors(&draft), proxy(&draft), hash]];
+    let mut checks: Vec<Check> = Vec::new();
+    for check in found.into_iter().flatten() {
+        // A fault says more than what could be found in spite of it.
+        let faults = draft.faults.iter().filter(|fault| name_of(fault) == check.name);
+        let told: Vec<_> = faults.map(|fault| fault_in(check.name, fault)).collect();
+        if told.is_empty() {
+            checks.push(check);
+        } else if !checks.iter().any(|other| other.name == check.name) {
+            checks.extend(told);
+        }
+    }
+    Report(checks)
+}
+
+/// The check that a key belongs to.
+fn name_of(fault: &Fault) -> &'static str {
+    let is_in = |prefix: &str| fault.key.starts_with(prefix);
+    match fault.key.as_str() {
+        "auth.secret" => "secret",
+        "auth.trusted_origins" => "cors",
+        "database.max_connections" => "pool",
+        "database.migrate" => "migrations",
+        "jwt.leeway_seconds" => "clock",
+        _ if is_in("database.") => "database",
+        _ if is_in("jwt.jwks") => "jwks",
+        _ if is_in("passwords.") => "hash",
+        _ => "settings",
+    }
+}
+
+/// Most faults say themselves what to do.
+fn fault_in(name: &'static str, fault: &Fault) -> Check {
+    let Fault { key, origin, problem } = fault;
+    let (problem, advice) = problem.split_once("; ").unwrap_or((problem, "config/default.toml explains the key"));
+    fail(name, format!("{key} (from {origin}): {problem}"), advice)
+}
+
+fn settings(draft: &Draft) -> Check {
+    let given = draft.list.iter().filter(|setting| setting.origin != "config/default.toml").count();
+    let mode = draft.mode.as_ref().map_or("unknown", AuthMode::name);
+    ok("settings", format!("mode {mode}; {given} of {} keys are given, the others are as usual", draft.list.len()))
+}
+
+fn secret(draft: &Draft) -> Check {
+    let secret =
+        draft.list.iter().find(|setting| setting.key == "auth.secret").filter(|secret| !secret.value.is_empty());
+    match secret {
+        Some(secret) => ok("secret", format!("{}, from {}", secret.value.trim_matches(['(', ')']), secret.origin)),
+        None => ok("secret", "none, and none is needed: tokens of the published keys alone are accepted"),
+    }
+}
+
+/// The database, its migrations, and the pool.
+async fn databases(draft: &Draft) -> Vec<Check> {
+    let Some(database) = &draft.database else {
+        return ["database", "migrations", "pool"].map(|name| skip(name, "its settings have a fault")).into();
+    };
+    let DatabaseSettings { store, migrate } = database;
+    let inspection = match inspect(store, LIMIT).await {
+        Ok(inspection) => inspection,
+        Err(error) => {
+            let found = fail("database", format!("{}: {error}", store.url), advice_for(&error));
+            return vec![found, skip("migrations", "the database fails"), skip("pool", "the database fails")];
+        }
+    };
+    let is_there = !matches!(inspection, Inspection::Sqlite(SqliteFacts { exists: false, .. }));
+    let migrations = match draft.users {
+        None => skip("migrations", "the mode is not known"),
+        Some(_) if !is_there => to_come("no step has been applied, for there is no file yet", *migrate),
+        Some(users) => migrations(store, users, *migrate).await,
+    };
+    match inspection {
+        Inspection::Sqlite(facts) => {
+            let pool = format!("{} connections at the most, of which one writes at a time", store.max_connections);
+            vec![sqlite(store, &facts), migrations, ok("pool", pool)]
+        }
+        Inspection::Postgres(facts) => vec![postgres(store, &facts), migrations, pool(store, &facts)],
+    }
+}
+
+fn advice_for(error: &InspectionError) -> &'static str {
+    match error {
+        InspectionError::NoAnswer(_) => {
+            "see that host and port in DATABASE_URL are right, and that no firewall stands between"
+        }
+        InspectionError::Unreachable(_) => {
+            "see that the database runs, and that host and port in DATABASE_URL are those at which it is reached from here"
+        }
+        InspectionError::Tls(_) => "see sslmode and sslrootcert in DATABASE_URL",
+        InspectionError::UndeclaredPooler(_) => {
+            "say so: put pgbouncer=true into DATABASE_URL, or set database.pooled to on"
+        }
+        InspectionError::Credentials(_) => "correct user and password in DATABASE_URL",
+        InspectionError::NoDatabase(_) => "create it, or name another one in DATABASE_URL",
+        InspectionError::Full(_) => "lower database.max_connections of those who use it, or put a pooler before it",
+        InspectionError::Refused(_) => "see the log of the database",
+        InspectionError::Unreadable(_) => "let the user that the server runs as read and write it",
+        InspectionError::NotADatabase => "name another file in DATABASE_URL; this one would be destroyed",
+    }
+}
+
+fn sqlite(store: &StoreConfig, facts: &SqliteFacts) -> Check {
+    let state = match facts {
+        SqliteFacts { exists: false, .. } => "is not there yet; the server makes it",
+        SqliteFacts { is_wal: true, .. } => "is there, in WAL mode",
+        SqliteFacts { .. } => "is there, not in WAL mode; the server changes that",
+    };
+    let found = format!("{} {state}", store.url);
+    match &facts.unwritable {
+        None => ok("database", found),
+        Some(place) => fail(
+            "database",
+            format!("{found}; {} may not be written to", place.display()),
+            "let the user that the server runs as write there: SQLite needs both file and folder",
+        ),
+    }
+}
+
+fn postgres(store: &StoreConfig, facts: &PostgresFacts) -> Check {
+    let PostgresFacts { version, version_number, connected_in, round_trip, is_read_only, shares_processes, .. } = facts;
+    let found = format!(
+        "{}: PostgreSQL {version}, connected in {}, a round trip takes {}",
+        store.url,
+        millis(*connected_in),
+        millis(*round_trip)
+    );
+    if version_number / 10_000 < OLDEST_POSTGRES {
+        let advice = format!("PostgreSQL {OLDEST_POSTGRES} or newer is needed");
+        return fail("database", found, advice);
+    }
+    if *is_read_only {
+        let found = format!("{found}; nothing can be written to it");
+        return fail("database", found, "name the primary in DATABASE_URL, not a standby");
+    }
+    if *shares_processes && !store.url.is_pooled() {
+        let found = format!("{found}; two connections were answered by one process: a pooler stands before it");
+        return fail("database", found, "say so: put pgbouncer=true into DATABASE_URL, or set database.pooled to on");
+    }
+    ok("database", found)
+}
+
+async fn migrations(store: &StoreConfig, users: Users, migrate: bool) -> Check {
+    match timeout(2 * LIMIT, ledger(store, users)).await {
+        Err(_elapsed) => fail("migrations", "it took too long to look at the schema", "see what locks the database"),
+        Ok(Err(error)) => match error.downcast_ref() {
+            Some(MigrateError::Refused(line)) => {
+                let (found, advice) = line.split_once("; ").unwrap_or((line, "change the table"));
+                fail("migrations", format!("a table that is there cannot be adopted: {found}"), advice)
+            }
+            _ => fail("migrations", format!("{error:#}"), "see the log of the database"),
+        },
+        Ok(Ok(steps)) => {
+            let pending: Vec<_> = steps.iter().filter(|step| !step.applied).map(|step| step.name.as_str()).collect();
+            if pending.is_empty() {
+                ok("migrations", format!("all {} steps have been applied", steps.len()))
+            } else {
+                to_come(&format!("{} to come, and nothing in their way", pending.join(", ")), migrate)
+            }
+        }
+    }
+}
+
+async fn ledger(store: &StoreConfig, users: Users) -> anyhow::Result<Vec<Step>> {
+    let config = StoreConfig {
+        max_connections: 1,
+        acquire_timeout: LIMIT,
+        connect_timeout: LIMIT,
+        start_timeout: Duration::ZERO,
+        ..store.clone()
+    };
+    let store = Store::open_to_read(&config).await?;
+    let steps = taskbridge_migrations::check(&store.connection(), users).await;
+    store.close().await?;
+    Ok(steps?)
+}
+
+fn to_come(found: &str, migrate: bool) -> Check {
+    if migrate {
+        warn("migrations", found, "nothing if the server may do it at its start; else run: taskbridge migrate up")
+    } else {
+        fail("migrations", found, "run: taskbridge migrate up (database.migrate is off)")
+    }
+}
+
+fn pool(store: &StoreConfig, facts: &PostgresFacts) -> Check {
+    let (ours, limits) = (store.max_connections, facts.limits);
+    if store.url.is_pooled() || facts.shares_processes {
+        let found = format!(
+            "{ours} connections to the pooler, which has its own limit; the database behind it takes {}",
+            limits.usable()
+        );
+        return ok("pool", found);
+    }
+    let found = against(ours, limits);
+    if ours > limits.usable() {
+        fail("pool", found, "lower database.max_connections, or raise max_connections of the database")
+    } else if ours > limits.free() {
+        let advice =
+            "nothing if those in use are of this server; else lower database.max_connections, or end what holds them";
+        warn("pool", found, advice)
+    } else {
+        ok("pool", found)
+    }
+}
+
+fn against(ours: u32, limits: ConnectionLimits) -> String {
+    let ConnectionLimits { max, reserved, in_use } = limits;
+    let (fit, more) = (limits.usable() / ours.max(1), limits.free() / ours.max(1));
+    format!(
+        "{ours} connections of each replica; the database takes {max}, {reserved} of them reserved, {in_use} in use now: \
+         {fit} replicas fit, {more} beside what is there"
+    )
+}
+
+/// Each address of keys, and its clock.
+async fn keys(draft: &Draft) -> Vec<Check> {
+    match &draft.mode {
+        None => ["jwks", "clock"].map(|name| skip(name, "the mode has a fault")).into(),
+        Some(AuthMode::Server(_)) => vec![
+            ok("jwks", "none is asked: tokens are signed and verified here, with HS256 and the secret"),
+            skip("clock", "no other one counts"),
+        ],
+        Some(AuthMode::Bridge(mode)) => {
+            let mut looks: Vec<_> = compose::key_addresses(mode).map(|address| tokio::spawn(look(address))).collect();
+            let (mut keys, mut clocks) = (Vec::new(), Vec::new());
+            for look in &mut looks {
+                let Ok((address, answer)) = look.await else { continue };
+                clocks.push(clock(&address, answer.as_ref().ok(), draft.jwt_leeway));
+                keys.push(jwks(&address, &answer, mode));
+            }
+            keys.into_iter().chain(clocks).collect()
+        }
+    }
+}
+
+async fn look(address: HttpKeys) -> (String, Result<KeyInspection, String>) {
+    let answer = match timeout(LIMIT, address.inspect(&SystemClock)).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_elapsed) => Err(format!("no answer within {} seconds", LIMIT.as_secs())),
+    };
+    (address.to_string(), answer)
+}
+
+fn jwks(address: &str, answer: &Result<KeyInspection, String>, mode: &BridgeMode) -> Check {
+    const NAME: &str = "jwks";
+    let KeyInspection { status, took, keys, .. } = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            let authority = if address.starts_with("https:") {
+                "; jwt.jwks_ca_file names authorities other than those of the web"
+            } else {
+                ""
+            };
+            let advice = format!(
+                "see that the app runs and that this address is reached from here; JWKS_URL gives another, as containers \
+                 need{authority}"
+            );
+            return fail(NAME, format!("{address}: {error}"), advice);
+        }
+    };
+    let found = format!("{address}: {status} in {}", millis(*took));
+    let keys = match keys {
+        Ok(keys) => keys,
+        Err(error) => {
+            let advice = match status {
+                200 => {
+                    "something else is there: set JWKS_URL to the address of the keys, $BETTER_AUTH_URL/api/auth/jwks unless Better Auth is mounted elsewhere"
+                }
+                300..=399 => "redirects are not followed: set JWKS_URL to where it leads",
+                401 | 403 => "something before it asks who we are: let this path through",
+                404 => "add the plugin jwt() to Better Auth, or set JWKS_URL to where it publishes its keys",
+                _ => "see the log of the app",
+            };
+            return fail(NAME, format!("{found}: {error}"), advice);
+        }
+    };
+    let list = |keys: &[String]| if keys.is_empty() { "none".into() } else { keys.join("; ") };
+    let found = format!("{found}; keys that are used: {}", list(&keys.usable));
+    if keys.usable.is_empty() && keys.unusable.is_empty() {
+        let found = if mode.secret.is_some() { format!("{found} (tokens of the secret are accepted)") } else { found };
+        return warn(NAME, found, "get a first token from /api/auth/token: Better Auth makes its key then");
+    }
+    if keys.unusable.is_empty() {
+        return ok(NAME, found);
+    }
+    let found = format!("{found}; not used: {}", list(&keys.unusable));
+    let advice =
+        "choose EdDSA, ES256, RS256 or PS256 in Better Auth: jwt({ jwks: { keyPairConfig: { alg: \"EdDSA\" } } })";
+    if keys.usable.is_empty() { fail(NAME, found, advice) } else { warn(NAME, found, advice) }
+}
+
+fn clock(address: &str, answer: Option<&KeyInspection>, leeway: Option<Duration>) -> Check {
+    const NAME: &str = "clock";
+    let (Some(answer), Some(leeway)) = (answer, leeway) else { return skip(NAME, format!("{address} tells no time")) };
+    let Some(ahead) = answer.ahead_seconds else { return skip(NAME, format!("{address} tells no time")) };
+    let distance = ahead.unsigned_abs();
+    let found = match ahead {
+        -1..=1 => format!("{address} has the same time"),
+        2.. => format!("{address} is {distance} seconds ahead"),
+        _ => format!("{address} is {distance} seconds behind"),
+    };
+    if distance <= leeway.as_secs().max(1) {
+        ok(NAME, found)
+    } else {
+        let advice = format!("set both clocks right (NTP); jwt.leeway_seconds forgives {}", leeway.as_secs());
+        warn(NAME, format!("{found}, or this computer is wrong"), advice)
+    }
+}
+
+fn cors(draft: &Draft) -> Check {
+    const NAME: &str = "cors";
+    let Some(trusted) = &draft.trusted_origins else { return skip(NAME, "its settings have a fault") };
+    let own = match (&draft.mode, &draft.server) {
+        (Some(mode), Some(server)) => Some(mode.origin(server.port)),
+        _ => None,
+    };
+    let origins: Vec<_> = own.iter().chain(trusted).map(String::as_str).collect();
+    let found = match origins.as_slice() {
+        [] => "no page is trusted beside those of the auth server".into(),
+        origins => format!("pages of {} may call the API", origins.join(", ")),
+    };
+    let open: Vec<_> = origins.iter().filter(|origin| is_open(origin)).copied().collect();
+    let is_alone =
+        trusted.is_empty() && matches!(&draft.mode, Some(AuthMode::Server(ServerMode { origin: Origin::Local, .. })));
+    if !open.is_empty() {
+        let advice = format!("serve {} over https: whoever is on the way can be such a page", open.join(", "));
+        warn(NAME, found, advice)
+    } else if is_alone {
+        let advice = "set BETTER_AUTH_TRUSTED_ORIGINS to the origin of the app, such as http://localhost:3000, if its pages \
+            call the API from the browser";
+        warn(NAME, found, advice)
+    } else {
+        ok(NAME, found)
+    }
+}
+
+/// Whether anybody on the way can put in a page of this origin.
+fn is_open(origin: &str) -> bool {
+    let Ok(url) = Url::parse(origin) else { return false };
+    url.scheme() == "http" && !is_loopback(&url)
+}
+
+fn proxy(draft: &Draft) -> Check {
+    match &draft.server {
+        Some(server) => ok(
+            "proxy",
+            format!(
+                "listens on {}:{}; a client's address is that of its connection, and X-Forwarded-For is not believed",
+                server.host, server.port
+            ),
+        ),
+        None => skip("proxy", "the settings have a fault"),
+    }
+}
+
+/// The time of one hash, measured.
+async fn hash(draft: &Draft) -> Check {
+    const NAME: &str = "hash";
+    let config = match (draft.users, draft.passwords) {
+        (Some(Users::Elsewhere), _) => return skip(NAME, "passwords are the app's"),
+        (_, None) => return skip(NAME, "its settings have a fault"),
+        (_, Some(config)) => config,
+    };
+    let (Ok(hasher), Ok(password)) = (compose::hasher(config), Password::parse("how long does it take")) else {
+        return fail(NAME, "the system gives no threads", "let the server have more threads");
+    };
+    let started = Instant::now();
+    if hasher.verify(password, None).await.is_err() {
+        return fail(NAME, "a password could not be hashed", "see the log");
+    }
+    time_of_hash(started.elapsed(), config.cost)
+}
+
+fn time_of_hash(took: Duration, cost: u32) -> Check {
+    let found = format!("one takes {} (bcrypt, cost {cost})", millis(took));
+    if took < *HASH.start() {
+        warn("hash", found, "raise passwords.bcrypt_cost: each step doubles the time of a guess")
+    } else if took > *HASH.end() {
+        warn("hash", found, "lower passwords.bcrypt_cost: each step halves the time of a sign-in")
+    } else {
+        ok("hash", found)
+    }
+}
+
+fn millis(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_neither_too_quick_nor_too_slow() {
+        for (millis, state) in
+            [(49, State::Warn), (50, State::Ok), (350, State::Ok), (1000, State::Ok), (1001, State::Warn)]
+        {
+            assert_eq!(time_of_hash(Duration::from_millis(millis), 12).state, state, "{millis}");
+        }
+    }
+
+    #[test]
+    fn replicas_are_counted_within_what_the_database_leaves() {
+        let limits = ConnectionLimits { max: 100, reserved: 3, in_use: 40 };
+        let found = against(10, limits);
+        assert!(found.contains("9 replicas fit, 5 beside"), "{found}");
+        assert!(against(0, limits).contains("97 replicas fit"));
+        let full = ConnectionLimits { max: 3, reserved: 3, in_use: 4 };
+        assert_eq!((full.usable(), full.free()), (0, 0));
+    }
+
+    #[test]
+    fn an_origin_is_open_over_plain_http_unless_it_is_here() {
+        for (origin, expected) in [
+            ("https://app.test", false),
+            ("http://app.test", true),
+            ("http://10.0.0.1:3000", true),
+            ("http://localhost:3000", false),
+            ("http://app.localhost", false),
+            ("http://127.0.0.1:3000", false),
+            ("http://[::1]", false),
+            ("http://localhost.test", true),
+        ] {
+            assert_eq!(is_open(origin), expected, "{origin}");
+        }
+    }
+
+    #[test]
+    fn others_messages_become_one_line() {
+        assert_eq!(ok("x", "a\n  b\tc").found, "a b c");
+    }
+}

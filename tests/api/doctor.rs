@@ -1,0 +1,267 @@
+//! `taskbridge doctor`: each thing that is wrong is told by its check alone, and nothing is changed. (N8, Q2)
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::Server;
+use support::postgres::{DATABASE_PASSWORD, behind_pgbouncer, fresh_database, psql};
+use support::server::{SECRET, outcome};
+
+const CHECKS: [&str; 10] =
+    ["settings", "secret", "database", "migrations", "pool", "jwks", "clock", "cors", "proxy", "hash"];
+
+/// Nobody may see it, wherever it stands.
+const CANARY: &str = "hunter2";
+
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
+/// The status, and the report, which shows no secret in either form.
+fn doctor(folder: &Path, variables: Variables<'_>) -> (Option<i32>, Value) {
+    let (code, text) = outcome(folder, &["doctor", "--json"], variables);
+    for secret in [CANARY, SECRET, DATABASE_PASSWORD] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    let report: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    assert_eq!(report["ok"], code == Some(0), "{report}");
+    (code, report)
+}
+
+fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let mut checks = report["checks"].as_array().unwrap().iter();
+    checks.find(|check| check["name"] == name).unwrap_or_else(|| panic!("{name}: {report}"))
+}
+
+fn with_state<'a>(report: &'a Value, state: &str) -> Vec<&'a str> {
+    let checks = report["checks"].as_array().unwrap().iter().filter(|check| check["state"] == state);
+    checks.map(|check| check["name"].as_str().unwrap()).collect()
+}
+
+/// What is found and what to do both have the words.
+fn tells(report: &Value, name: &str, found: &str, advice: &str) {
+    let check = check(report, name);
+    let has = |member: &str, words: &str| check[member].as_str().is_some_and(|text| text.contains(words));
+    assert!(has("found", found) && has("advice", advice), "{found}, {advice}: {check}");
+}
+
+#[test]
+fn a_good_set_up_passes_and_every_check_is_told_on_every_database() {
+    let server = Server::start();
+    let folder = server.folder();
+    let url = fresh_database();
+    let pooled = format!("{}?pgbouncer=true", behind_pgbouncer(url.rsplit_once('/').unwrap().1));
+    let database = [("DATABASE_URL", url.as_str())];
+    assert_eq!(outcome(folder, &["migrate", "up"], &database).0, Some(0));
+    for database in ["", &url, &pooled] {
+        let (code, report) =
+            doctor(folder, &[("DATABASE_URL", database), ("BETTER_AUTH_TRUSTED_ORIGINS", "https://app.test")]);
+        // Under load a hash may take its time.
+        let troubled: Vec<_> = with_state(&report, "warn").into_iter().filter(|name| *name != "hash").collect();
+        if !(database.is_empty() && !folder.join("data/taskbridge.db").exists()) {
+            assert!(troubled.is_empty(), "{report}");
+        }
+        assert_eq!(code, Some(0), "{report}");
+        let names: Vec<_> = report["checks"].as_array().unwrap().iter().map(|check| &check["name"]).collect();
+        assert_eq!(names, CHECKS);
+        for check in report["checks"].as_array().unwrap() {
+            assert_eq!(check["advice"].is_null(), check["state"] == "ok" || check["state"] == "skip", "{check}");
+        }
+    }
+    let (_, report) = doctor(folder, &database);
+    let found = |name: &str| check(&report, name)["found"].as_str().unwrap().to_owned();
+    assert!(found("database").contains("not pooled: PostgreSQL 1"), "{report}");
+    assert!(found("pool").contains("the database takes 200"), "{report}");
+    assert!(found("migrations").contains("all 2 steps"), "{report}");
+}
+
+#[test]
+fn people_get_a_line_for_each_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, text) = outcome(folder.path(), &["doctor"], &[("BETTER_AUTH_SECRET", "")]);
+    assert_eq!(code, Some(1));
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), CHECKS.len() + 1, "{text}");
+    for (line, name) in lines.iter().zip(CHECKS) {
+        assert_eq!(line.split_whitespace().nth(1), Some(name), "{text}");
+    }
+    assert!(lines[1].starts_with("fail secret ") && lines[1].contains(". To do: set BETTER_AUTH_SECRET"), "{text}");
+    assert!(lines.last().unwrap().starts_with("1 failed, "), "{text}");
+    assert_eq!(outcome(folder.path(), &["doctor", "--xml"], &[]).0, Some(2));
+}
+
+/// One that fails, and what is told; nothing else fails.
+#[test]
+fn each_fault_is_told_by_its_check_alone() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refused = format!("postgres://ann:hunter2@{nobody}/tasks");
+    let url = fresh_database();
+    let (cluster, name) = url.rsplit_once('/').unwrap();
+    let absent = format!("{cluster}/there_is_none");
+    let undeclared = behind_pgbouncer(name);
+    let foreign = fresh_database();
+    psql(
+        &foreign,
+        r#"create table "user" (id text primary key, name text not null, email text not null unique, email_verified boolean not null)"#,
+    );
+    let standby = fresh_database();
+    psql(
+        &standby,
+        &format!("alter database {} set default_transaction_read_only = on", standby.rsplit_once('/').unwrap().1),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("notes.db"), "x".repeat(4096)).unwrap();
+    fs::create_dir(folder.path().join("folder.db")).unwrap();
+    let empty = ("DATABASE_URL", url.as_str());
+    let table: [(Variables<'_>, &str, &str, &str); 19] = [
+        (&[("BETTER_AUTH_SECRET", "")], "secret", "is missing", "openssl rand"),
+        (&[("BETTER_AUTH_SECRET", "hunter2")], "secret", "at least 32 characters", "openssl rand"),
+        (&[("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890")], "secret", "a known example", "random"),
+        (&[("PORT", "hunter2")], "settings", "server.port (from PORT in the environment)", "default.toml"),
+        (&[("TASKBRIDGE__SERVER__PROT", "1")], "settings", "unknown key", "did you mean server.port?"),
+        (&[("BETTER_AUTH_URL", "https://app.test")], "settings", "AUTH_MODE must be", "default.toml"),
+        (&[("BETTER_AUTH_TRUSTED_ORIGINS", "*")], "cors", "must be origins", "default.toml"),
+        (&[("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "31")], "hash", "from 10 to 16", "default.toml"),
+        (&[("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "1001")], "pool", "from 0 to 1000", "default.toml"),
+        (&[("DATABASE_URL", "mysql://root:hunter2@localhost/db")], "database", "must be sqlite://", "default.toml"),
+        (&[("DATABASE_URL", "sqlite://notes.db")], "database", "no SQLite database", "another file"),
+        (&[("DATABASE_URL", "sqlite://folder.db")], "database", "cannot be read", "let the user"),
+        (&[("DATABASE_URL", &refused)], "database", "Connection refused", "see that the database runs"),
+        (&[("DATABASE_URL", &absent)], "database", "does not exist", "create it"),
+        (&[("DATABASE_URL", &undeclared)], "database", "what answers is a pooler", "pgbouncer=true"),
+        (&[("DATABASE_URL", &standby)], "database", "nothing can be written", "primary"),
+        (&[empty, ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "300")], "pool", "takes 200", "lower database.max"),
+        (&[empty, ("TASKBRIDGE__DATABASE__MIGRATE", "off")], "migrations", "to come", "run: taskbridge migrate up"),
+        (&[("DATABASE_URL", &foreign)], "migrations", "\"emailVerified\": missing", "AUTH_MODE=bridge works"),
+    ];
+    for (variables, name, found, advice) in table {
+        let (code, report) = doctor(folder.path(), variables);
+        assert_eq!((code, with_state(&report, "fail")), (Some(1), vec![name]), "{variables:?}: {report}");
+        tells(&report, name, found, advice);
+    }
+    for (file, text) in [(".env", "hunter2 hunter2\n"), ("config/staging.toml", "[auth]\nsecret = hunter2\n")] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("config")).unwrap();
+        fs::write(folder.path().join(file), text).unwrap();
+        let (code, report) =
+            doctor(folder.path(), &[("TASKBRIDGE_PROFILE", if file == ".env" { "" } else { "staging" })]);
+        assert_eq!(code, Some(1));
+        tells(&report, "settings", file, "mend the file");
+    }
+}
+
+/// As `config check` does; what can be looked at in spite of them is.
+#[test]
+fn all_faults_are_told_at_once_and_the_rest_is_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = fresh_database();
+    let variables = [
+        ("BETTER_AUTH_SECRET", "hunter2"),
+        ("PORT", "hunter2"),
+        ("HOST", "hunter2"),
+        ("TASKBRIDGE__PASSWORDS__QUEUE", "0"),
+        ("DATABASE_URL", url.as_str()),
+    ];
+    let (code, report) = doctor(folder.path(), &variables);
+    assert_eq!(code, Some(1));
+    assert_eq!(with_state(&report, "fail"), ["settings", "settings", "secret", "hash"], "{report}");
+    assert_eq!(check(&report, "database")["state"], "ok", "{report}");
+    tells(&report, "migrations", "m20261121_000001_better_auth, m20261121_000002_tasks to come", "at its start");
+}
+
+/// The status is that of success: somebody may have meant it.
+#[test]
+fn what_may_be_meant_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = fresh_database();
+    let limited = fresh_database();
+    psql(&limited, &format!("alter database {} connection limit 40", limited.rsplit_once('/').unwrap().1));
+    let taken = "select greatest(1, 198 - (select sum(numbackends) from pg_stat_database)) :: int";
+    let nearly_all = psql(&url, taken);
+    let table: [(Variables<'_>, &str, &str, &str); 5] = [
+        (
+            &[("BETTER_AUTH_TRUSTED_ORIGINS", "http://app.test,https://b.test")],
+            "cors",
+            "http://app.test, https://b.test",
+            "serve http://app.test over https",
+        ),
+        (&[], "cors", "may call the API", "BETTER_AUTH_TRUSTED_ORIGINS"),
+        (&[("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "15")], "hash", "cost 15", "lower passwords.bcrypt_cost"),
+        (&[("DATABASE_URL", &url)], "migrations", "to come", "taskbridge migrate up"),
+        (
+            &[("DATABASE_URL", &url), ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", &nearly_all)],
+            "migrations",
+            "to come",
+            "migrate",
+        ),
+    ];
+    for (variables, name, found, advice) in table {
+        let (code, report) = doctor(folder.path(), variables);
+        assert_eq!((code, &check(&report, name)["state"]), (Some(0), &Value::from("warn")), "{report}");
+        tells(&report, name, found, advice);
+    }
+    let (_, report) = doctor(folder.path(), &[("DATABASE_URL", &limited)]);
+    assert!(check(&report, "pool")["found"].as_str().unwrap().contains("takes 40,"), "{report}");
+}
+
+#[test]
+fn a_database_that_says_nothing_is_not_waited_for() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://ann:hunter2@{}/tasks", silent.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let started = Instant::now();
+    let (_, report) = doctor(folder.path(), &[("DATABASE_URL", &url)]);
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    assert_eq!(with_state(&report, "fail"), ["database"]);
+    tells(&report, "database", "did not answer within 5 seconds", "firewall");
+}
+
+/// All files below a folder, with what is in them.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            all.push((path.display().to_string(), Vec::new()));
+            all.extend(files(&path));
+        } else {
+            all.push((path.display().to_string(), fs::read(&path).unwrap()));
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn nothing_is_made_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = [("DATABASE_URL", "sqlite://new/tasks.db")];
+    assert_eq!(doctor(folder.path(), &sqlite).0, Some(0));
+    assert!(files(folder.path()).is_empty());
+
+    // A server has been here, and has gone in order.
+    let mut server = Server::start_with(&[("DATABASE_URL", "sqlite://old/tasks.db")]);
+    let database = [("DATABASE_URL", "sqlite://old/tasks.db")];
+    let (_, report) = doctor(server.folder(), &database);
+    assert!(check(&report, "migrations")["found"].as_str().unwrap().contains("all 2 steps"), "{report}");
+    server.terminate();
+    server.wait();
+    let before = files(server.folder());
+    assert!(before.iter().any(|(name, bytes)| name.ends_with("tasks.db") && !bytes.is_empty()));
+    let (_, report) = doctor(server.folder(), &database);
+    assert_eq!(check(&report, "migrations")["state"], "ok", "{report}");
+    assert!(check(&report, "database")["found"].as_str().unwrap().contains("in WAL mode"), "{report}");
+    assert_eq!(files(server.folder()), before);
+
+    let url = fresh_database();
+    psql(
+        &url,
+        "create table tasks (id serial primary key, user_id text, title text); insert into tasks (title) values ('x')",
+    );
+    let all = "select string_agg(concat(c.oid, c.relname, c.relkind, c.xmin), ',' order by c.oid) from pg_class c";
+    let before = psql(&url, all);
+    let (_, report) = doctor(folder.path(), &[("DATABASE_URL", &url)]);
+    assert_eq!(check(&report, "migrations")["state"], "warn", "{report}");
+    assert_eq!(psql(&url, all), before);
+}
