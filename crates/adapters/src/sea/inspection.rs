@@ -163,7 +163,8 @@ fn sqlite(path: &Path) -> Result<SqliteFacts, InspectionError> {
         let mut header = Vec::new();
         File::open(path)?.take(100).read_to_end(&mut header)?;
         // Empty is what it is before anything was written to it.
-        if !header.is_empty() && !(header.len() == 100 && header.starts_with(b"SQLite format 3\0")) {
+        let is_database = header.is_empty() || header.len() == 100 && header.starts_with(b"SQLite format 3\0");
+        if !is_database {
             return Err(InspectionError::NotADatabase);
         }
         is_wal = header.get(18) == Some(&2);
