@@ -69,7 +69,7 @@ fn an_issuer_that_does_not_publish_keys_fails_and_is_told_why() {
         (status(401), "fail", "401", "let this path through"),
         (status(500), "fail", "500", "log of the app"),
         (Answer::Nothing, "fail", "/api/auth/jwks: ", "see that the app runs"),
-        (Answer::Silence, "fail", "time", "see that the app runs"),
+        (Answer::Silence, "fail", "no answer within", "see that the app runs"),
         (Answer::Large(1024 * 1024), "fail", "limit", "see that the app runs"),
         (Answer::keys(std::slice::from_ref(&es512)), "fail", "ES512 is not supported", "choose EdDSA"),
         (Answer::keys(&[es512, ed.jwk()]), "warn", r#"0, kid "es512""#, "choose EdDSA"),
