@@ -131,6 +131,18 @@ async fn secret_and_keys_are_apart() {
     }
 }
 
+/// An app without the JWT plugin publishes nothing, so nothing is waited for.
+#[tokio::test]
+async fn where_no_keys_are_published_the_secret_decides_alone() {
+    let ed = Signer::ed25519("ed");
+    let issuer = Issuer::of(&[&ed]);
+    let site = Site::start(&issuer.url, &[("BETTER_AUTH_SECRET", SECRET), ("JWKS_URL", "off")]);
+    let header = json!({ "alg": "HS256" }).to_string();
+    assert_eq!(site.status(&sign(header, claims(&site.url, ANN).to_string(), SECRET.as_bytes())).await, 200);
+    assert_eq!(site.status_of(&ed).await, 401);
+    assert_eq!(issuer.fetches(), 0);
+}
+
 /// C008, C053: an address in a token is visited by nobody.
 #[tokio::test]
 async fn no_address_in_a_token_is_visited() {

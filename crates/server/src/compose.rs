@@ -101,14 +101,16 @@ fn bridged(mode: &BridgeMode, leeway: Duration) -> Vec<TrustedIssuer> {
     let BridgeMode { issuers, audiences, .. } = mode;
     let expected =
         |are_required| ExpectedClaims { issuers: issuers.clone(), audiences: audiences.clone(), are_required, leeway };
-    let addresses = key_addresses(mode).map(|address| -> Box<dyn FetchKeys> { Box::new(address) });
-    let published = PublishedKeys::start(addresses.collect(), mode.jwks);
-    let published = TrustedIssuer { keys: Arc::new(published), expected: expected(true) };
+    let addresses: Vec<_> = key_addresses(mode).map(|address| -> Box<dyn FetchKeys> { Box::new(address) }).collect();
+    let published = (!addresses.is_empty()).then(|| TrustedIssuer {
+        keys: Arc::new(PublishedKeys::start(addresses, mode.jwks)),
+        expected: expected(true),
+    });
     let secret = mode.secret.as_ref().map(|secret| TrustedIssuer {
         keys: Arc::new(SecretKey::new(secret)),
         expected: expected(mode.require_issuer),
     });
-    secret.into_iter().chain([published]).collect()
+    secret.into_iter().chain(published).collect()
 }
 
 /// Where the keys of the app's Better Auth are.

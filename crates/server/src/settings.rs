@@ -601,9 +601,18 @@ impl<'a> Reader<'a> {
     }
 
     /// The addresses of published keys: those that are given, else the one Better Auth has at its URL.
+    /// Where keys are published; nowhere, if tokens are signed with the secret alone.
     fn jwks_urls(&mut self, auth_url: Option<&Url>) -> Option<Vec<Url>> {
         const KEY: &str = "jwt.jwks_url";
         let given = self.texts(KEY);
+        if given == ["off"] {
+            self.shown.insert(KEY.into(), "off".into());
+            return if self.text("auth.secret").is_empty() {
+                self.fault(KEY, "off leaves nothing that could verify a token; set BETTER_AUTH_SECRET, too")
+            } else {
+                Some(Vec::new())
+            };
+        }
         let urls: Option<Vec<_>> = match auth_url {
             Some(url) if given.is_empty() => Some(vec![own_jwks_url(url)]),
             _ => given.iter().map(|text| web_url(text)).collect(),
@@ -829,6 +838,16 @@ mod tests {
         assert_eq!(mode.issuers, ["https://a.test/", "b"]);
         assert_eq!(mode.audiences, ["api"]);
         assert!(mode.secret.is_some() && mode.require_issuer);
+    }
+
+    #[test]
+    fn a_bridge_may_know_the_secret_alone() {
+        let url = ("BETTER_AUTH_URL", "https://app.test");
+        assert!(bridge(&[url, ("JWKS_URL", "off"), ("BETTER_AUTH_SECRET", SECRET)]).jwks_urls.is_empty());
+        for jwks_url in ["off", "off,https://app.test/jwks"] {
+            let faults = read(&[("AUTH_MODE", "bridge"), url, ("JWKS_URL", jwks_url)]).unwrap_err();
+            assert_eq!(faults[0].key, "jwt.jwks_url", "{jwks_url}: {faults:?}");
+        }
     }
 
     /// C054: whoever is on the way of plain http can sign for everybody.
