@@ -93,7 +93,8 @@ async fn tokens_of_a_real_better_auth_are_good_and_its_new_keys_are_followed() {
         let elsewhere = http.get(site.server.url("/api/somebody/tasks")).bearer_auth(&new).send().await.unwrap();
         assert_eq!(elsewhere.status(), StatusCode::FORBIDDEN);
         let (unsigned, signature) = new.rsplit_once('.').unwrap();
-        let forged = http.get(&tasks).bearer_auth(format!("{unsigned}.{}", signature.replace(['A', 'a'], "B"))).send();
+        let first = if signature.starts_with('A') { 'B' } else { 'A' };
+        let forged = http.get(&tasks).bearer_auth(format!("{unsigned}.{first}{}", &signature[1..])).send();
         assert_eq!(forged.await.unwrap().status(), StatusCode::UNAUTHORIZED);
     }
 }

@@ -1,7 +1,6 @@
 //! `taskbridge doctor`, of an issuer.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::issuer::Answer;
@@ -76,9 +75,7 @@ fn an_issuer_that_does_not_publish_keys_fails_and_is_told_why() {
         (Answer::keys(&[]), "warn", "keys that are used: none", "first token"),
     ] {
         issuer.answer(answer.clone());
-        let started = Instant::now();
         let (code, report) = doctor(&issuer.url, &[]);
-        assert!(started.elapsed() < Duration::from_secs(15));
         assert_eq!(code, Some(i32::from(state == "fail")), "{answer:?}: {report}");
         let [jwks] = told(&report, "jwks").try_into().unwrap();
         assert!(jwks[0] == state && jwks[1].contains(found) && jwks[2].contains(advice), "{answer:?}: {report}");
