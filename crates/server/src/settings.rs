@@ -544,7 +544,7 @@ impl<'a> Reader<'a> {
         let url = self.auth_url();
         let secret = self.secret();
         let jwt_lifetime = self.seconds("jwt.lifetime_seconds", 1..=86_400);
-        let jwks_urls = self.jwks_urls(url.as_ref());
+        let jwks_urls = self.jwks_urls(url.as_ref().filter(|_| is_bridge));
         let jwks_authorities = self.authorities();
         let refresh = self.seconds("jwt.jwks_refresh_seconds", 1..=86_400);
         let cool_down = self.seconds("jwt.jwks_cooldown_seconds", 1..=3600);
@@ -838,6 +838,15 @@ mod tests {
         assert_eq!(mode.issuers, ["https://a.test/", "b"]);
         assert_eq!(mode.audiences, ["api"]);
         assert!(mode.secret.is_some() && mode.require_issuer);
+    }
+
+    /// Nobody is asked for keys there.
+    #[test]
+    fn a_server_of_its_own_may_be_anywhere() {
+        for url in ["http://192.168.1.5:3000", "http://app.test", "https://app.test"] {
+            let settings = read(&[("AUTH_MODE", "server"), ("BETTER_AUTH_URL", url), ("BETTER_AUTH_SECRET", SECRET)]);
+            assert_eq!(settings.unwrap().auth.mode.origin(1), url);
+        }
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(crate) const STEPS: [&str; 2] = ["m20261121_000001_better_auth", "m20261121_
 pub(crate) struct Database {
     pub(crate) connection: DatabaseConnection,
     pub(crate) url: String,
+    /// Past the pooler, if there is one: it mixes up the named statements that are run without a transaction.
+    direct: Option<DatabaseConnection>,
     _folder: Option<TempDir>,
 }
 
@@ -24,19 +26,21 @@ pub(crate) struct Database {
 pub(crate) async fn sqlite() -> Database {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    Database { connection: open(&url).await, url, _folder: Some(folder) }
+    Database { connection: open(&url).await, url, direct: None, _folder: Some(folder) }
 }
 
 /// On the cluster of the tests.
 pub(crate) async fn postgres() -> Database {
     let url = format!("{}/{}", variable("TASKBRIDGE_TEST_POSTGRES"), fresh_name().await);
-    Database { connection: open(&url).await, url, _folder: None }
+    Database { connection: open(&url).await, url, direct: None, _folder: None }
 }
 
 /// The same through a pooler in transaction mode, which has fewer connections to the server than we have to it.
 pub(crate) async fn pooled() -> Database {
-    let url = format!("{}/{}", variable("TASKBRIDGE_TEST_PGBOUNCER"), fresh_name().await);
-    Database { connection: open_pooled(&url).await, url, _folder: None }
+    let name = fresh_name().await;
+    let url = format!("{}/{name}", variable("TASKBRIDGE_TEST_PGBOUNCER"));
+    let direct = open(&format!("{}/{name}", variable("TASKBRIDGE_TEST_POSTGRES"))).await;
+    Database { connection: open_pooled(&url).await, url, direct: Some(direct), _folder: None }
 }
 
 /// Connections as the server opens them.
@@ -98,8 +102,9 @@ impl Database {
 
     /// The first column of what a query gives, as text.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
-        let backend = self.connection.get_database_backend();
-        let rows = self.connection.query_all_raw(Statement::from_string(backend, sql)).await.unwrap();
+        let connection = self.direct.as_ref().unwrap_or(&self.connection);
+        let backend = connection.get_database_backend();
+        let rows = connection.query_all_raw(Statement::from_string(backend, sql)).await.unwrap();
         let text = |row: Option<String>| row.unwrap_or_else(|| "null".into());
         rows.iter().map(|row| text(row.try_get_by_index(0).unwrap())).collect()
     }
