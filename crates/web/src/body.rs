@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 
 use crate::compatibility::Compatibility;
 use crate::error::ApiError;
-use crate::exchange::Deadline;
+use crate::exchange::{Deadline, content_length};
 
 /// How many bytes of a request body are read at the most.
 #[derive(Debug, Clone, Copy)]
@@ -47,8 +47,7 @@ async fn read_within_limit(request: &HttpRequest, payload: &mut Payload) -> Resu
         return Err(ReadError::Broken);
     }
     let limit = request.app_data::<BodyLimit>().map_or(0, |limit| limit.0);
-    let declared = request.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|declared: usize| declared > limit) {
+    if content_length(request.headers()).is_some_and(|declared| declared > limit) {
         return Err(ReadError::TooLarge);
     }
     let mut body = BytesMut::new();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage};
@@ -53,7 +53,7 @@ pub async fn limits(
         let timeout = request.app_data::<RequestTimeout>().map_or(Duration::ZERO, |timeout| timeout.0);
         let deadline = Instant::now() + timeout;
         request.extensions_mut().insert(Deadline(deadline));
-        turn.begin(if body.is_some() { content_length(&request) } else { Some(0) });
+        turn.begin(if body.is_some() { content_length(request.headers()) } else { Some(0) });
         let outcome = timeout_at(deadline, next.call(request)).await;
         turn.end();
         let Ok(outcome) = outcome else {
@@ -80,8 +80,8 @@ fn head_size(request: &ServiceRequest) -> usize {
 }
 
 /// What `Content-Length` says, which actix has checked; `None` for a body in chunks.
-fn content_length(request: &ServiceRequest) -> Option<usize> {
-    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// Whose turn it is on a connection. While a request that has come whole is being answered, nothing more is read: of
