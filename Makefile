@@ -15,8 +15,9 @@ e2e:
 	@scripts/e2e.sh
 
 # With a PostgreSQL and a pgbouncer of its own; what is not there is found or installed. The end-to-end tests run on
-# SQLite with all others, then on PostgreSQL, then through pgbouncer.
+# SQLite with all others, then on PostgreSQL, then through pgbouncer. WITHOUT=browser leaves out what takes a browser.
 test:
+	$(if $(filter-out browser,$(WITHOUT)),$(error WITHOUT can name only: browser))
 	cargo fmt --all --check
 	. scripts/tools.sh && need g++ g++ && cargo clippy --locked --workspace --all-targets --all-features -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps
@@ -24,6 +25,11 @@ test:
 	npm ci --prefix tests/better-auth --silent
 	. scripts/tools.sh && need curl curl && scripts/with-postgres.sh cargo test --locked --workspace
 	scripts/openapi.sh
+ifeq ($(WITHOUT),browser)
+	@echo "test: left out, as asked: examples/nextjs in a browser"
+else
+	scripts/e2e.sh
+endif
 	TASKBRIDGE_TEST_DATABASE=postgres scripts/with-postgres.sh $(END_TO_END)
 	TASKBRIDGE_TEST_DATABASE=pgbouncer scripts/with-postgres.sh $(END_TO_END)
 	scripts/fuzz.sh 10
@@ -41,4 +47,4 @@ advisories:
 		cargo-deny --locked check advisories
 
 DENY = need_crate cargo-deny 0.20.2
-END_TO_END = cargo test --locked --package taskbridge-tests --test api --test walkthrough
+END_TO_END = cargo test --locked --workspace --test api --test walkthrough

@@ -253,8 +253,9 @@ test('S4: everything can be done with the keyboard alone', async () => {
 
   await page.getByRole('banner').getByRole('button').focus();
   await keys.press('Enter');
-  await page.getByRole('menu').waitFor();
+  await eventually(async () => (await focused()) === 'As the system', 'the menu has the focus');
   await keys.press('End');
+  await eventually(async () => (await focused()) === 'Sign out', 'the last of the menu has it');
   await keys.press('Enter');
   await page.waitForURL('**/signin');
 });
