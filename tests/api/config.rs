@@ -61,6 +61,7 @@ fn a_wrong_configuration_stops_the_start_and_says_what_is_wrong() {
         ("TASKBRIDGE__SERVER__DRAIN_SECONDS", "1.5", "server.drain_seconds", "must be a number"),
         ("TASKBRIDGE__DATABASE__POOLED", "hunter2", "database.pooled", "auto, on, off"),
         ("TASKBRIDGE__JWT__LIFETIME_SECONDS", "0", "jwt.lifetime_seconds", "must be a number from 1"),
+        ("TASKBRIDGE__PASSWORDS__WRITE", "hunter2", "passwords.write", "must be one of bcrypt, scrypt"),
         ("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "31", "passwords.bcrypt_cost", "must be a number from 10 to 16"),
         ("TASKBRIDGE__PASSWORDS__QUEUE", "18446744073709551616", "passwords.queue", "must be a number"),
         ("TASKBRIDGE__SERVER__PROT", "hunter2", "server.prot", "unknown key; did you mean server.port?"),

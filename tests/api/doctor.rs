@@ -113,14 +113,15 @@ fn each_fault_is_told_by_its_check_alone() {
     fs::write(folder.path().join("notes.db"), "x".repeat(4096)).unwrap();
     fs::create_dir(folder.path().join("folder.db")).unwrap();
     let empty = ("DATABASE_URL", url.as_str());
-    let table: [(Variables<'_>, &str, &str, &str); 19] = [
+    let table: [(Variables<'_>, &str, &str, &str); 20] = [
         (&[("BETTER_AUTH_SECRET", "")], "secret", "is missing", "openssl rand"),
         (&[("BETTER_AUTH_SECRET", "hunter2")], "secret", "at least 32 characters", "openssl rand"),
         (&[("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890")], "secret", "a known example", "random"),
         (&[("PORT", "hunter2")], "settings", "server.port (from PORT in the environment)", "default.toml"),
         (&[("TASKBRIDGE__SERVER__PROT", "1")], "settings", "unknown key", "did you mean server.port?"),
         (&[("BETTER_AUTH_URL", "https://app.test")], "settings", "AUTH_MODE must be", "default.toml"),
-        (&[("BETTER_AUTH_TRUSTED_ORIGINS", "*")], "cors", "must be origins", "default.toml"),
+        (&[("BETTER_AUTH_TRUSTED_ORIGINS", "*")], "cors", "every site there is", "default.toml"),
+        (&[("TRUSTED_PROXIES", "10.0.0.0/33")], "proxy", "addresses or networks", "default.toml"),
         (&[("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "31")], "hash", "from 10 to 16", "default.toml"),
         (&[("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "1001")], "pool", "from 0 to 1000", "default.toml"),
         (&[("DATABASE_URL", "mysql://root:hunter2@localhost/db")], "database", "must be sqlite://", "default.toml"),

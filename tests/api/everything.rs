@@ -144,9 +144,14 @@ impl Run<'_> {
         let session = self.secret(body["token"].as_str().unwrap());
         let token = self.secret(signed_in.header("set-auth-jwt").unwrap());
         self.secret(signed_in.header("set-auth-token").unwrap());
-        let cookie = signed_in.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-        self.secret(cookie.split_once('=').unwrap().1);
-        Credentials { token, session, cookie }
+        let cookies = signed_in.head.lines().filter_map(|line| line.strip_prefix("set-cookie: "));
+        let cookies: Vec<_> = cookies.map(|cookie| cookie.split(';').next().unwrap()).collect();
+        for (_, value) in
+            cookies.iter().filter_map(|cookie| cookie.split_once('=')).filter(|(_, value)| !value.is_empty())
+        {
+            self.secret(value);
+        }
+        Credentials { token, session, cookie: cookies.join("; ") }
     }
 
     async fn sessions(&mut self, of: &Credentials) {

@@ -3,7 +3,7 @@
 import { betterAuth } from "better-auth";
 import { memoryAdapter } from "better-auth/adapters/memory";
 import { toNodeHandler } from "better-auth/node";
-import { jwt } from "better-auth/plugins";
+import { bearer, jwt } from "better-auth/plugins";
 import { createServer } from "node:http";
 
 const tables = { user: [], session: [], account: [], verification: [], jwks: [] };
@@ -23,7 +23,7 @@ server.listen(0, "127.0.0.1", () => {
     baseURL: url,
     secret: process.env.BETTER_AUTH_SECRET,
     emailAndPassword: { enabled: true },
-    plugins: [jwt({ jwks: { keyPairConfig: { alg: process.env.ALG } } })],
+    plugins: [jwt({ jwks: { keyPairConfig: { alg: process.env.ALG } } }), bearer()],
   });
   handle = toNodeHandler(auth);
   console.log(url);

@@ -1,68 +1,12 @@
 //! A real Better Auth, as npm has it, in front of the real binary. (N3, N6, N12)
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
-use support::server::SECRET;
-use support::user::PASSWORD;
+use support::better_auth::BetterAuth;
 
 use crate::site::Site;
-
-/// A Better Auth with its JWT plugin; it is killed when this is dropped.
-struct BetterAuth {
-    process: Child,
-    url: String,
-    http: Client,
-}
-
-impl BetterAuth {
-    fn start(algorithm: &str) -> Self {
-        let mut process = Command::new("node")
-            .arg("issuer.mjs")
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/better-auth"))
-            .envs([("ALG", algorithm), ("BETTER_AUTH_SECRET", SECRET)])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        assert!(!url.is_empty(), "run make test, which installs it");
-        Self { process, url: url.trim().into(), http: Client::new() }
-    }
-
-    /// Signs somebody up: their id and session cookie.
-    async fn sign_up(&self) -> (String, String) {
-        let user = json!({ "name": "Ann", "email": "ann@example.test", "password": PASSWORD });
-        let request = self.http.post(format!("{}/api/auth/sign-up/email", self.url)).header("origin", &self.url);
-        let response = request.json(&user).send().await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK);
-        let cookie = response.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
-        let body: Value = response.json().await.unwrap();
-        (body["user"]["id"].as_str().unwrap().to_owned(), cookie)
-    }
-
-    /// A token for a session.
-    async fn token(&self, cookie: &str) -> String {
-        let response = self.http.get(format!("{}/api/auth/token", self.url)).header("cookie", cookie).send().await;
-        let body: Value = response.unwrap().json().await.unwrap();
-        body["token"].as_str().unwrap().to_owned()
-    }
-
-    async fn retire_keys(&self) {
-        self.http.post(format!("{}/retire-keys", self.url)).send().await.unwrap();
-    }
-}
-
-impl Drop for BetterAuth {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 fn header(token: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap()).unwrap()

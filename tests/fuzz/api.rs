@@ -11,14 +11,15 @@ use serde_json::Value;
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::password::PasswordHash;
 use taskbridge_domain::ports::{
-    AuthError, Claims, MockAuthPort, MockIdentityRepo, MockPasswordHasher, MockStoreProbe, MockTokenIssuer, TaskRepo,
+    AuthError, Claims, MockAuthPort, MockIdentityRepo, MockSessionRepo, MockStoreProbe, MockTokenIssuer, SessionRepo,
+    TaskRepo,
 };
 use taskbridge_domain::secret::SharedSecret;
-use taskbridge_domain::services::{AccountPolicy, AccountService, TaskService};
-use taskbridge_domain::session::Jwt;
-use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, moment, user_id};
+use taskbridge_domain::services::{AccountPolicy, AccountService, SessionService, TaskService};
+use taskbridge_domain::session::{Jwt, SessionPolicy};
+use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, moment, user_id};
 use taskbridge_web::{
-    AllowedOrigins, AuthServer, BodyLimit, Compatibility, Docs, DocsConfig, RequestTimeout, Services, SessionCookies,
+    AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, RequestTimeout, Services, SessionCookies,
     Stopping, TasksMount, api,
 };
 
@@ -66,31 +67,43 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
     let mut identity = MockIdentityRepo::new();
     identity.expect_credential().returning(|_| Ok(None));
     identity.expect_register().returning(|_| Ok(()));
-    identity.expect_session().returning(|_| Ok(None));
-    let mut hasher = MockPasswordHasher::new();
+    let mut sessions = MockSessionRepo::new();
+    sessions.expect_find().returning(|_| Ok(None));
+    sessions.expect_end().returning(|_| Ok(()));
+    let mut hasher = hasher();
     hasher.expect_hash().returning(|_| Ok(PasswordHash::new("hash".into())));
     hasher.expect_verify().returning(|_, _| Ok(false));
     let mut issuer = MockTokenIssuer::new();
     issuer.expect_issue().returning(|_| Ok(Jwt::new("jwt".into())));
     let mut store = MockStoreProbe::new();
     store.expect_probe().returning(|| Ok(()));
-    let (week, day) = (Duration::from_hours(7 * 24), Duration::from_hours(24));
-    let policy = AccountPolicy { sign_up: true, session_lifetime: week, unremembered_session_lifetime: day };
-    let (identity, hasher, issuer) = (Arc::new(identity), Arc::new(hasher), Arc::new(issuer));
-    let accounts = AccountService::new(identity, hasher, issuer, Arc::new(counting_ids()), clock(), policy);
+    let policy = AccountPolicy { sign_up: true, rehash: false, sessions: SessionPolicy::DEFAULT };
+    let (identity, sessions, hasher) = (Arc::new(identity), Arc::new(sessions), Arc::new(hasher));
+    let account_sessions: Arc<dyn SessionRepo> = Arc::clone(&sessions) as _;
+    let accounts =
+        AccountService::new(identity, account_sessions, hasher, None, Arc::new(counting_ids()), clock(), policy);
+    let sessions = SessionService::new(sessions, Arc::new(issuer), clock(), policy.sessions);
+    let cookie_config =
+        CookieConfig { prefix: "better-auth".into(), domain: None, secure: false, max_age: policy.sessions.lifetime };
     let secret = SharedSecret::parse("the-secret-of-the-fuzz-targets-0123456789").unwrap();
-    let cookies = SessionCookies::new(secret, false, week);
+    let cookies = SessionCookies::new(secret, cookie_config);
     let mount = TasksMount { prefix: "/api".into(), without_user_id: false };
     let compatibility = Compatibility::default();
     let docs = Docs::new(DocsConfig { openapi: true, page: true }, Some(&cookies), &mount, compatibility).unwrap();
     Services {
         authenticator: Arc::new(Authenticator::new(Arc::new(auth))),
         tasks: Arc::new(TaskService::new(tasks, clock())),
-        auth: Some(AuthServer { accounts: Arc::new(accounts), cookies: Arc::new(cookies) }),
+        auth: Some(AuthServer {
+            limits: None,
+            accounts: Arc::new(accounts),
+            sessions: Arc::new(sessions),
+            cookies: Arc::new(cookies),
+        }),
         store: Arc::new(store),
         body_limit: BodyLimit(4096),
         request_timeout: RequestTimeout(Duration::from_secs(30)),
-        allowed_origins: AllowedOrigins(Vec::new()),
+        trusted_proxies: Arc::default(),
+        trusted_origins: Arc::default(),
         tasks_mount: mount,
         compatibility,
         docs,

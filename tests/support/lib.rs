@@ -1,6 +1,7 @@
 //! For the end-to-end tests: the real binary, people who use it, and those who forge.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "for tests only")]
 
+pub mod better_auth;
 pub mod forge;
 pub mod issuer;
 pub mod metrics;

@@ -239,6 +239,8 @@ fn with_environment(mut command: Command, folder: &Path, variables: &[(String, S
         .env("TASKBRIDGE__LOG__FORMAT", "json")
         // The cheapest that is allowed: most tests are not about the price of a sign-in.
         .env("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "10")
+        // Nor about how often one may call.
+        .env("RATE_LIMIT", "off")
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -6,8 +6,10 @@
 //! | `TokenIssuer` | [`jwt::JwtIssuer`] |
 //! | `TaskRepo` | [`sea::SeaTaskRepo`], [`memory::InMemoryTaskRepo`] |
 //! | `IdentityRepo` | [`sea::SeaIdentityRepo`] |
+//! | `SessionRepo` | [`sea::SeaSessionRepo`] |
 //! | `StoreProbe` | [`sea::Store`] |
-//! | `PasswordHasher` | [`bcrypt::BcryptHasher`] |
+//! | `RateLimiter` | [`limiter::InMemoryRateLimiter`], [`sea::SeaRateLimiter`] |
+//! | `PasswordHasher` | [`passwords::Hasher`] |
 //! | `Clock` | [`clock::SystemClock`] |
 //! | `IdGenerator` | [`ids::SecureIds`] |
 //!
@@ -20,12 +22,14 @@
 //! 2. Three lines in `tests/contract/main.rs`, which run the port's contract suite on it.
 //! 3. One arm in the server's `compose.rs`.
 
-pub mod bcrypt;
 pub mod clock;
 mod hashing;
+mod hex;
 pub mod ids;
 pub mod jwt;
+pub mod limiter;
 pub mod memory;
+pub mod passwords;
 pub mod sea;
 
 pub use hashing::HashingLoad;

@@ -49,6 +49,7 @@
 
 pub mod access;
 pub mod id;
+pub mod limits;
 pub mod list;
 pub mod password;
 pub mod ports;

@@ -32,16 +32,45 @@ impl Password {
     }
 }
 
+/// How a password is stored. Each form takes in passwords of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HashForm {
+    /// bcrypt's `$2b$…`: at most [`NewPassword::MAX_BYTES`], and no NUL.
+    Bcrypt,
+    /// Better Auth's form of scrypt: whatever is a [`Password`] and does not end in a NUL.
+    Scrypt,
+}
+
+impl HashForm {
+    /// # Errors
+    /// [`InvalidPassword::TooLong`] or [`InvalidPassword::Nul`] where this form would not tell `password` from others.
+    fn check(self, password: &Password) -> Result<(), InvalidPassword> {
+        match self {
+            Self::Bcrypt if password.0.contains('\0') => Err(InvalidPassword::Nul),
+            Self::Bcrypt if password.0.len() > NewPassword::MAX_BYTES => Err(InvalidPassword::TooLong),
+            // HMAC, below scrypt, fills up its key with NULs (RFC 2104, section 2).
+            Self::Scrypt if password.0.ends_with('\0') => Err(InvalidPassword::Nul),
+            Self::Bcrypt | Self::Scrypt => Ok(()),
+        }
+    }
+
+    /// Whether a hash of this form can be that of `password`.
+    #[must_use]
+    pub fn takes_in(self, password: &Password) -> bool {
+        self.check(password).is_ok()
+    }
+}
+
 /// Why a password cannot be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidPassword {
     /// Fewer than [`NewPassword::MIN_UNITS`].
     #[error("password too short")]
     TooShort,
-    /// More than [`NewPassword::MAX_BYTES`]: bcrypt would ignore the rest.
+    /// More than [`Password::MAX_UNITS`]; for bcrypt, which would ignore the rest, than [`NewPassword::MAX_BYTES`].
     #[error("password too long")]
     TooLong,
-    /// A NUL: bcrypt repeats its key at one, so that other passwords would match too.
+    /// A NUL: bcrypt repeats its key at one, scrypt ignores those at the end, so that other passwords would match too.
     #[error("password must not contain a NUL character")]
     Nul,
 }
@@ -53,22 +82,25 @@ pub struct NewPassword(Password);
 impl NewPassword {
     /// The shortest password, in UTF-16 code units of what was typed (what JavaScript calls its length).
     pub const MIN_UNITS: usize = 8;
-    /// The longest password, in UTF-8 bytes of the NFKC form: what bcrypt takes in.
+    /// The longest password for bcrypt, in UTF-8 bytes of the NFKC form: what it takes in.
     pub const MAX_BYTES: usize = 72;
 
+    /// Takes over what was typed, to be stored in this form.
+    ///
     /// # Errors
     /// [`InvalidPassword`] names the rule that is broken.
-    pub fn parse(typed: &str) -> Result<Self, InvalidPassword> {
-        let password = Password::parse(typed)?;
-        if password.0.contains('\0') {
-            Err(InvalidPassword::Nul)
-        } else if typed.encode_utf16().count() < Self::MIN_UNITS {
-            Err(InvalidPassword::TooShort)
-        } else if password.0.len() > Self::MAX_BYTES {
-            Err(InvalidPassword::TooLong)
-        } else {
-            Ok(Self(password))
-        }
+    pub fn parse(typed: &str, form: HashForm) -> Result<Self, InvalidPassword> {
+        let password = Self::set_before(Password::parse(typed)?, form)?;
+        if typed.encode_utf16().count() < Self::MIN_UNITS { Err(InvalidPassword::TooShort) } else { Ok(password) }
+    }
+
+    /// Takes over a password that was set before, under whatever rules, to be stored in this form.
+    ///
+    /// # Errors
+    /// [`InvalidPassword`] when this form does not take it in.
+    pub fn set_before(password: Password, form: HashForm) -> Result<Self, InvalidPassword> {
+        form.check(&password)?;
+        Ok(Self(password))
     }
 
     /// The password as any other.
@@ -88,17 +120,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn length_is_counted_in_utf16_units_at_the_lower_end_and_in_bytes_at_the_upper() {
-        assert_eq!(NewPassword::parse("1234567").unwrap_err(), InvalidPassword::TooShort);
-        assert!(NewPassword::parse("12345678").is_ok());
-        assert!(NewPassword::parse("🔑🔑🔑🔑").is_ok());
-        assert!(NewPassword::parse(&"x".repeat(72)).is_ok());
-        assert_eq!(NewPassword::parse(&"x".repeat(73)).unwrap_err(), InvalidPassword::TooLong);
-        assert!(NewPassword::parse(&"é".repeat(36)).is_ok());
-        assert_eq!(NewPassword::parse(&"é".repeat(37)).unwrap_err(), InvalidPassword::TooLong);
-        assert!(Password::parse(&"🔑".repeat(64)).is_ok());
-        assert_eq!(Password::parse(&"x".repeat(129)).unwrap_err(), InvalidPassword::TooLong);
-        assert_eq!(NewPassword::parse("12345678\0").unwrap_err(), InvalidPassword::Nul);
+    fn length_is_counted_in_utf16_units_at_the_lower_end() {
+        for form in [HashForm::Bcrypt, HashForm::Scrypt] {
+            assert_eq!(NewPassword::parse("1234567", form).unwrap_err(), InvalidPassword::TooShort);
+            assert!(NewPassword::parse("12345678", form).is_ok());
+            assert!(NewPassword::parse("🔑🔑🔑🔑", form).is_ok());
+        }
+    }
+
+    #[test]
+    fn bcrypt_takes_in_72_bytes_without_a_nul() {
+        let parse = |typed: &str| NewPassword::parse(typed, HashForm::Bcrypt).map(drop);
+        assert_eq!(parse(&"x".repeat(72)), Ok(()));
+        assert_eq!(parse(&"x".repeat(73)), Err(InvalidPassword::TooLong));
+        assert_eq!(parse(&"é".repeat(36)), Ok(()));
+        assert_eq!(parse(&"é".repeat(37)), Err(InvalidPassword::TooLong));
+        assert_eq!(parse("12345678\0"), Err(InvalidPassword::Nul));
+    }
+
+    #[test]
+    fn scrypt_takes_in_128_utf16_units() {
+        let parse = |typed: &str| NewPassword::parse(typed, HashForm::Scrypt).map(drop);
+        assert_eq!(parse(&"🔑".repeat(64)), Ok(()));
+        assert_eq!(parse(&"x".repeat(129)), Err(InvalidPassword::TooLong));
+        assert_eq!(parse("1234\u{0}5678"), Ok(()));
+        assert_eq!(parse("12345678\0"), Err(InvalidPassword::Nul));
+    }
+
+    #[test]
+    fn what_was_set_before_need_not_be_long() {
+        let old = |text: &str, form| NewPassword::set_before(Password::parse(text).unwrap(), form).map(drop);
+        assert_eq!(old("short", HashForm::Bcrypt), Ok(()));
+        assert_eq!(old(&"x".repeat(73), HashForm::Bcrypt), Err(InvalidPassword::TooLong));
+        assert_eq!(old(&"x".repeat(73), HashForm::Scrypt), Ok(()));
     }
 
     #[test]
@@ -110,8 +164,11 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing() {
-        let shown =
-            format!("{:?} {:?}", NewPassword::parse("hunter2hunter2").unwrap(), PasswordHash::new("$2b$".into()));
+        let shown = format!(
+            "{:?} {:?}",
+            NewPassword::parse("hunter2hunter2", HashForm::Bcrypt).unwrap(),
+            PasswordHash::new("$2b$".into())
+        );
         assert_eq!(shown, "NewPassword(Password(…)) PasswordHash(…)");
     }
 }

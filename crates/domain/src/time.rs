@@ -25,6 +25,12 @@ impl Timestamp {
         DateTime::from_timestamp(seconds, 0).map(Self)
     }
 
+    /// The moment that many milliseconds after 1970-01-01T00:00:00Z; `None` beyond the calendar.
+    #[must_use]
+    pub fn from_unix_millis(millis: i64) -> Option<Self> {
+        DateTime::from_timestamp_millis(millis).map(Self)
+    }
+
     /// The moment as chrono knows it.
     #[must_use]
     pub fn datetime(self) -> DateTime<Utc> {
@@ -35,6 +41,25 @@ impl Timestamp {
     #[must_use]
     pub fn unix_seconds(self) -> i64 {
         self.0.timestamp()
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn unix_millis(self) -> i64 {
+        self.0.timestamp_millis()
+    }
+
+    /// How long it is since `earlier`; nothing if that is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        (self.0 - earlier.0).to_std().unwrap_or_default()
+    }
+
+    /// The moment `duration` earlier; the beginning of the calendar if that lies before it.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        let delta = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+        Self::new(self.0.checked_sub_signed(delta).unwrap_or(DateTime::<Utc>::MIN_UTC))
     }
 
     /// The moment `duration` later; the end of the calendar if that lies beyond it.
@@ -67,5 +92,12 @@ mod tests {
         let start = Timestamp::from_unix_seconds(0).unwrap();
         assert_eq!(start.after(Duration::from_mins(15)).unix_seconds(), 900);
         assert!(start.after(Duration::MAX) > start);
+    }
+
+    #[test]
+    fn nothing_is_earlier_than_now_by_less_than_nothing() {
+        let start = Timestamp::from_unix_seconds(0).unwrap();
+        let later = start.after(Duration::from_millis(1));
+        assert_eq!((later.since(start), start.since(later)), (Duration::from_millis(1), Duration::ZERO));
     }
 }

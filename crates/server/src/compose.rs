@@ -6,23 +6,26 @@ use std::time::Duration;
 use anyhow::Context;
 use prometheus_client::registry::Registry;
 use taskbridge_adapters::HashingLoad;
-use taskbridge_adapters::bcrypt::{BcryptConfig, BcryptHasher};
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     ExpectedClaims, FetchKeys, HttpKeys, JwtIssuer, JwtIssuerConfig, JwtVerifier, PublishedKeys, SecretKey,
     TrustedIssuer,
 };
-use taskbridge_adapters::sea::{SeaIdentityRepo, SeaTaskRepo, Store};
+use taskbridge_adapters::limiter::InMemoryRateLimiter;
+use taskbridge_adapters::passwords::{Hasher, HasherConfig};
+use taskbridge_adapters::sea::{SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
 use taskbridge_domain::Authenticator;
-use taskbridge_domain::ports::Clock;
-use taskbridge_domain::services::{AccountService, TaskService};
+use taskbridge_domain::ports::{Clock, RateLimiter};
+use taskbridge_domain::services::{AccountService, SessionService, TaskService};
 use taskbridge_migrations::Users;
 use taskbridge_web::{
-    AllowedOrigins, AuthServer, BodyLimit, Docs, HttpMetrics, RequestTimeout, Services, SessionCookies, Stopping,
+    AuthServer, BodyLimit, CookieConfig, Docs, HttpMetrics, RateLimits, RequestTimeout, Services, SessionCookies,
+    Stopping, TrustedOrigins, TrustedProxies,
 };
 
-use crate::settings::{AuthMode, AuthSettings, BridgeMode, DatabaseSettings, ServerMode, Settings};
+use crate::settings::{AuthMode, AuthSettings, BridgeMode, DatabaseSettings, RateLimitStorage, ServerMode, Settings};
+use crate::upkeep::Upkeep;
 use crate::{metrics, schema};
 
 /// The services, the store below them, to be closed in the end, and what is measured of all.
@@ -30,6 +33,8 @@ pub(crate) struct Composition {
     pub(crate) services: Services,
     pub(crate) store: Store,
     pub(crate) registry: Registry,
+    /// What is to be done beside the requests.
+    pub(crate) upkeep: Option<Upkeep>,
 }
 
 /// Opens the store and sees to its schema.
@@ -46,14 +51,17 @@ async fn open_store(settings: &DatabaseSettings, users: Users) -> anyhow::Result
 
 /// Opens the store, sees to its schema, and builds everything on it. `origin` is that of the auth server.
 pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result<Composition> {
-    let Settings { server, log: _, docs, database, tasks, auth, accounts: _, passwords: _ } = settings;
+    let Settings { server, docs, database, tasks, auth, .. } = settings;
     let store = open_store(database, auth.mode.users()).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let signing_in = match &auth.mode {
         AuthMode::Server(mode) => Some(sign_in(settings, mode, origin, &store, &clock)?),
         AuthMode::Bridge(_) => None,
     };
-    let (auth_server, hashing) = signing_in.unzip();
+    let (auth_server, hashing, upkeep) = match signing_in {
+        Some(SigningIn { server, hashing, upkeep }) => (Some(server), Some(hashing), upkeep),
+        None => (None, None, None),
+    };
     let http_metrics = Arc::new(HttpMetrics::default());
     let registry = metrics::registry(clock.now(), &http_metrics, hashing, store.clone());
     let cookies = auth_server.as_ref().map(|auth: &AuthServer| &*auth.cookies);
@@ -66,14 +74,24 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
         store: Arc::new(store.clone()),
         body_limit: BodyLimit(server.body_limit),
         request_timeout: RequestTimeout(server.request_timeout),
-        allowed_origins: AllowedOrigins(auth.trusted_origins.iter().cloned().chain([origin.to_owned()]).collect()),
+        trusted_origins: Arc::new(trusted_origins(auth, origin)?),
+        trusted_proxies: Arc::new(TrustedProxies::new(server.trusted_proxies.clone())),
         tasks_mount: tasks.mount.clone(),
         compatibility: tasks.compatibility,
         docs,
         stopping: Stopping::default(),
         metrics: http_metrics,
     };
-    Ok(Composition { services, store, registry })
+    Ok(Composition { services, store, registry, upkeep })
+}
+
+/// The origin of the auth server, and those that the operators trust beside it.
+fn trusted_origins(auth: &AuthSettings, origin: &str) -> anyhow::Result<TrustedOrigins> {
+    let mut trusted = TrustedOrigins::default();
+    for origin in auth.trusted_origins.iter().map(String::as_str).chain([origin]) {
+        trusted.add(origin).with_context(|| format!("{origin:?} cannot be trusted"))?;
+    }
+    Ok(trusted)
 }
 
 /// What judges tokens. `origin` is that of the auth server.
@@ -119,31 +137,68 @@ pub(crate) fn key_addresses(mode: &BridgeMode) -> impl Iterator<Item = HttpKeys>
 }
 
 /// What hashes passwords.
-pub(crate) fn hasher(config: BcryptConfig) -> anyhow::Result<BcryptHasher> {
-    BcryptHasher::new(config).context("cannot start the threads that hash passwords")
+pub(crate) fn hasher(config: HasherConfig) -> anyhow::Result<Hasher> {
+    Hasher::new(config).context("cannot start the threads that hash passwords")
 }
 
-/// What signs users in here, and how much it has to hash.
+/// What signs users in here.
+struct SigningIn {
+    server: AuthServer,
+    hashing: Arc<HashingLoad>,
+    upkeep: Option<Upkeep>,
+}
+
 fn sign_in(
     settings: &Settings,
     mode: &ServerMode,
     origin: &str,
     store: &Store,
     clock: &Arc<dyn Clock>,
-) -> anyhow::Result<(AuthServer, Arc<HashingLoad>)> {
-    let Settings { accounts, passwords, .. } = settings;
-    let ServerMode { origin: _, secret, jwt_lifetime } = mode;
-    let issued = JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: *jwt_lifetime };
+) -> anyhow::Result<SigningIn> {
+    let Settings { accounts, purge, rate_limit, passwords, .. } = settings;
+    let ServerMode { origin: _, secret, jwt_lifetime, cookies } = mode;
+    let tokens = JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: *jwt_lifetime };
     let hasher = hasher(*passwords)?;
-    let load = hasher.load();
-    let cookies = SessionCookies::new(secret.clone(), origin.starts_with("https://"), accounts.session_lifetime);
+    let hashing = hasher.load();
+    let cookies = CookieConfig {
+        prefix: cookies.prefix.clone(),
+        domain: cookies.domain.clone(),
+        secure: origin.starts_with("https://"),
+        max_age: accounts.sessions.lifetime,
+    };
+    let limiter = rate_limit.is_on.then(|| limiter(rate_limit.storage, store));
+    let limits = limiter.clone().map(|limiter| Arc::new(RateLimits::new(limiter, Arc::clone(clock), rate_limit.limit)));
+    let session_repo = Arc::new(SeaSessionRepo::new(store.clone()));
+    let issuer = Arc::new(JwtIssuer::new(secret, tokens, Arc::clone(clock)));
+    let sessions = SessionService::new(Arc::clone(&session_repo) as _, issuer, Arc::clone(clock), accounts.sessions);
+    let sessions = Arc::new(sessions);
     let accounts = AccountService::new(
         Arc::new(SeaIdentityRepo::new(store.clone())),
+        session_repo,
         Arc::new(hasher),
-        Arc::new(JwtIssuer::new(secret, issued, Arc::clone(clock))),
+        limiter.clone(),
         Arc::new(SecureIds),
         Arc::clone(clock),
         *accounts,
     );
-    Ok((AuthServer { accounts: Arc::new(accounts), cookies: Arc::new(cookies) }, load))
+    let upkeep = (!purge.is_zero()).then(|| Upkeep {
+        every: *purge,
+        sessions: Arc::clone(&sessions),
+        limiter,
+        clock: Arc::clone(clock),
+    });
+    let server = AuthServer {
+        accounts: Arc::new(accounts),
+        sessions,
+        cookies: Arc::new(SessionCookies::new(secret.clone(), cookies)),
+        limits,
+    };
+    Ok(SigningIn { server, hashing, upkeep })
+}
+
+fn limiter(storage: RateLimitStorage, store: &Store) -> Arc<dyn RateLimiter> {
+    match storage {
+        RateLimitStorage::Memory => Arc::new(InMemoryRateLimiter::default()),
+        RateLimitStorage::Database => Arc::new(SeaRateLimiter::new(store.clone())),
+    }
 }

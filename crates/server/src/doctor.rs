@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::jwt::{HttpKeys, KeyInspection};
+use taskbridge_adapters::passwords::HasherConfig;
 use taskbridge_adapters::sea::{
     ConnectionLimits, Inspection, InspectionError, PostgresFacts, SqliteFacts, Store, StoreConfig, inspect,
 };
@@ -19,7 +20,8 @@ use url::Url;
 
 use crate::compose;
 use crate::settings::{
-    AuthMode, BridgeMode, DatabaseSettings, Draft, Fault, Origin, ServerMode, SettingsError, is_loopback,
+    AuthMode, BridgeMode, DatabaseSettings, Draft, Fault, Origin, ServerMode, ServerSettings, SettingsError,
+    is_loopback,
 };
 
 /// How long anything that is asked over a network may take.
@@ -146,6 +148,7 @@ fn name_of(fault: &Fault) -> &'static str {
     match fault.key.as_str() {
         "auth.secret" => "secret",
         "auth.trusted_origins" => "cors",
+        "server.trusted_proxies" => "proxy",
         "database.max_connections" => "pool",
         "database.migrate" => "migrations",
         "jwt.leeway_seconds" => "clock",
@@ -474,13 +477,15 @@ fn is_open(origin: &str) -> bool {
 
 fn proxy(draft: &Draft) -> Check {
     match &draft.server {
-        Some(server) => ok(
-            "proxy",
-            format!(
-                "listens on {}:{}; a client's address is that of its connection, and X-Forwarded-For is not believed",
-                server.host, server.port
-            ),
-        ),
+        Some(ServerSettings { host, port, trusted_proxies, .. }) => {
+            let client = if trusted_proxies.is_empty() {
+                "a client's address is that of its connection, and X-Forwarded-For is not believed".to_owned()
+            } else {
+                let proxies: Vec<_> = trusted_proxies.iter().map(ToString::to_string).collect();
+                format!("X-Forwarded-For is believed from {}", proxies.join(", "))
+            };
+            ok("proxy", format!("listens on {host}:{port}; {client}"))
+        }
         None => skip("proxy", "the settings have a fault"),
     }
 }
@@ -500,11 +505,12 @@ async fn hash(draft: &Draft) -> Check {
     if hasher.verify(password, None).await.is_err() {
         return fail(NAME, "a password could not be hashed", "see the log");
     }
-    time_of_hash(started.elapsed(), config.cost)
+    time_of_refusal(started.elapsed(), config)
 }
 
-fn time_of_hash(took: Duration, cost: u32) -> Check {
-    let found = format!("one takes {} (bcrypt, cost {cost})", millis(took));
+fn time_of_refusal(took: Duration, config: HasherConfig) -> Check {
+    let cost = config.bcrypt_cost;
+    let found = format!("a refused sign-in takes {} (bcrypt, cost {cost}, and scrypt)", millis(took));
     if took < *HASH.start() {
         warn("hash", found, "raise passwords.bcrypt_cost: each step doubles the time of a guess")
     } else if took > *HASH.end() {
@@ -520,14 +526,17 @@ fn millis(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use taskbridge_domain::password::HashForm;
+
     use super::*;
 
     #[test]
     fn a_hash_is_neither_too_quick_nor_too_slow() {
+        let config = HasherConfig { write: HashForm::Bcrypt, bcrypt_cost: 12, threads: 1, queue: 1 };
         for (millis, state) in
             [(49, State::Warn), (50, State::Ok), (350, State::Ok), (1000, State::Ok), (1001, State::Warn)]
         {
-            assert_eq!(time_of_hash(Duration::from_millis(millis), 12).state, state, "{millis}");
+            assert_eq!(time_of_refusal(Duration::from_millis(millis), config).state, state, "{millis}");
         }
     }
 

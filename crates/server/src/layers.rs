@@ -9,7 +9,7 @@ use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKin
 const DEFAULTS: &str = include_str!("../../../config/default.toml");
 
 /// The short names of the environment, and the keys they stand for.
-const SHORT_NAMES: [(&str, &str); 10] = [
+const SHORT_NAMES: [(&str, &str); 12] = [
     ("HOST", "server.host"),
     ("PORT", "server.port"),
     ("RUST_LOG", "log.filter"),
@@ -20,6 +20,8 @@ const SHORT_NAMES: [(&str, &str); 10] = [
     ("BETTER_AUTH_SECRET", "auth.secret"),
     ("JWKS_URL", "jwt.jwks_url"),
     ("BETTER_AUTH_TRUSTED_ORIGINS", "auth.trusted_origins"),
+    ("TRUSTED_PROXIES", "server.trusted_proxies"),
+    ("RATE_LIMIT", "rate_limit.enabled"),
 ];
 
 const PREFIX: &str = "TASKBRIDGE__";

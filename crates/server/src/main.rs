@@ -13,6 +13,7 @@ mod schema;
 mod serve;
 mod settings;
 mod telemetry;
+mod upkeep;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -42,7 +42,7 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     let mode = settings.auth.mode.name();
     let origin = settings.auth.mode.origin(address.port());
 
-    let Composition { services, store, registry } = compose(&settings, &origin).await?;
+    let Composition { services, store, registry, upkeep } = compose(&settings, &origin).await?;
     let signals = Signals::new().context("cannot wait for signals")?;
     let closing = watch::Sender::new(false);
     let stop = Stop {
@@ -95,10 +95,14 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     actix_web::rt::spawn(stop.after(signals, server.handle()));
     let metrics =
         metrics.map(|(listener, _)| metrics::serve(listener, registry)).transpose()?.map(actix_web::rt::spawn);
+    let upkeep = upkeep.map(|upkeep| actix_web::rt::spawn(upkeep.run()));
     tracing::info!(%address, origin, mode, metrics = metrics_address, "ready");
     server.await.context("the server failed")?;
     if let Some(metrics) = metrics {
         metrics.abort();
+    }
+    if let Some(upkeep) = upkeep {
+        upkeep.abort();
     }
     store.close().await.context("the database was not closed in order")?;
     tracing::info!("stopped");

@@ -8,13 +8,17 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use taskbridge_adapters::bcrypt::BcryptConfig;
+use ipnet::IpNet;
 use taskbridge_adapters::jwt::{Authorities, PublishedKeysConfig};
+use taskbridge_adapters::passwords::HasherConfig;
 use taskbridge_adapters::sea::{DatabaseUrl, StoreConfig};
+use taskbridge_domain::limits::RateLimit;
+use taskbridge_domain::password::HashForm;
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::AccountPolicy;
+use taskbridge_domain::session::SessionPolicy;
 use taskbridge_migrations::Users;
-use taskbridge_web::{Compatibility, DocsConfig, TasksMount};
+use taskbridge_web::{Compatibility, DocsConfig, InvalidOrigin, TasksMount, TrustedOrigins};
 use thiserror::Error;
 use url::{Host, Url};
 
@@ -30,7 +34,10 @@ pub(crate) struct Settings {
     pub(crate) tasks: TasksSettings,
     pub(crate) auth: AuthSettings,
     pub(crate) accounts: AccountPolicy,
-    pub(crate) passwords: BcryptConfig,
+    /// How often what is over is removed; never, if this is nothing.
+    pub(crate) purge: Duration,
+    pub(crate) rate_limit: RateLimitSettings,
+    pub(crate) passwords: HasherConfig,
 }
 
 /// How requests are served.
@@ -49,6 +56,24 @@ pub(crate) struct ServerSettings {
     pub(crate) shutdown: Duration,
     /// Where metrics are shown, if anywhere.
     pub(crate) metrics: Option<SocketAddr>,
+    /// Whose word is believed about who is calling.
+    pub(crate) trusted_proxies: Vec<IpNet>,
+}
+
+/// How often the auth endpoints may be called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RateLimitSettings {
+    pub(crate) is_on: bool,
+    /// For all endpoints but those where passwords can be guessed.
+    pub(crate) limit: RateLimit,
+    pub(crate) storage: RateLimitStorage,
+}
+
+/// Where it is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RateLimitStorage {
+    Memory,
+    Database,
 }
 
 /// What is logged, and how.
@@ -104,6 +129,14 @@ pub(crate) struct ServerMode {
     pub(crate) origin: Origin,
     pub(crate) secret: SharedSecret,
     pub(crate) jwt_lifetime: Duration,
+    pub(crate) cookies: CookieSettings,
+}
+
+/// How session cookies are called, and which hosts get them.
+#[derive(Debug)]
+pub(crate) struct CookieSettings {
+    pub(crate) prefix: String,
+    pub(crate) domain: Option<String>,
 }
 
 /// The Better Auth of an app signs users in.
@@ -230,7 +263,9 @@ pub(crate) struct Draft {
     pub(crate) trusted_origins: Option<Vec<String>>,
     pub(crate) jwt_leeway: Option<Duration>,
     pub(crate) accounts: Option<AccountPolicy>,
-    pub(crate) passwords: Option<BcryptConfig>,
+    pub(crate) purge: Option<Duration>,
+    pub(crate) rate_limit: Option<RateLimitSettings>,
+    pub(crate) passwords: Option<HasherConfig>,
     /// Every key.
     pub(crate) list: Vec<Setting>,
     /// All that is wrong.
@@ -265,6 +300,8 @@ impl Draft {
                     jwt_leeway: self.jwt_leeway?,
                 },
                 accounts: self.accounts?,
+                purge: self.purge?,
+                rate_limit: self.rate_limit?,
                 passwords: self.passwords?,
             })
         };
@@ -337,6 +374,8 @@ impl<'a> Reader<'a> {
             trusted_origins: self.trusted_origins(),
             jwt_leeway: self.seconds("jwt.leeway_seconds", 0..=300),
             accounts: self.accounts(),
+            purge: self.seconds("session.purge_seconds", 0..=86_400),
+            rate_limit: self.rate_limit(),
             passwords: self.passwords(),
             list: self.list(),
             faults: self.faults,
@@ -356,6 +395,7 @@ impl<'a> Reader<'a> {
         let drain = self.seconds("server.drain_seconds", 0..=600);
         let shutdown = self.seconds("server.shutdown_seconds", 0..=600);
         let metrics = self.address("metrics.address");
+        let trusted_proxies = self.trusted_proxies();
         Some(ServerSettings {
             host: host?,
             port: port?,
@@ -367,6 +407,7 @@ impl<'a> Reader<'a> {
             drain: drain?,
             shutdown: shutdown?,
             metrics,
+            trusted_proxies: trusted_proxies?,
         })
     }
 
@@ -419,21 +460,52 @@ impl<'a> Reader<'a> {
 
     fn accounts(&mut self) -> Option<AccountPolicy> {
         let sign_up = self.switch("auth.sign_up");
+        let rehash = self.switch("passwords.rehash");
         // Browsers keep no cookie for longer than 400 days (RFC 6265bis, section 5.5).
         let session_lifetime = self.seconds("session.lifetime_seconds", 1..=400 * 86_400);
         let unremembered = self.seconds("session.unremembered_lifetime_seconds", 1..=400 * 86_400);
+        let update_age = self.seconds("session.update_age_seconds", 0..=400 * 86_400);
+        let fresh_age = self.seconds("session.fresh_age_seconds", 0..=400 * 86_400);
         Some(AccountPolicy {
             sign_up: sign_up?,
-            session_lifetime: session_lifetime?,
-            unremembered_session_lifetime: unremembered?,
+            rehash: rehash?,
+            sessions: SessionPolicy {
+                lifetime: session_lifetime?,
+                unremembered_lifetime: unremembered?,
+                update_age: update_age?,
+                fresh_age: fresh_age?,
+            },
         })
     }
 
-    fn passwords(&mut self) -> Option<BcryptConfig> {
-        let cost = self.number("passwords.bcrypt_cost", 10..=16);
+    fn rate_limit(&mut self) -> Option<RateLimitSettings> {
+        let enabled = self.switch("rate_limit.enabled");
+        let window = self.seconds("rate_limit.window_seconds", 1..=600);
+        let max = self.number("rate_limit.max", 1..=1_000_000);
+        let storage = self.one_of(
+            "rate_limit.storage",
+            [("memory", RateLimitStorage::Memory), ("database", RateLimitStorage::Database)],
+        );
+        Some(RateLimitSettings { is_on: enabled?, limit: RateLimit { window: window?, max: max? }, storage: storage? })
+    }
+
+    fn trusted_proxies(&mut self) -> Option<Vec<IpNet>> {
+        const KEY: &str = "server.trusted_proxies";
+        let network = |text: &String| text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok();
+        let networks: Option<Vec<_>> = self.plain_texts(KEY).iter().map(network).collect();
+        match networks {
+            Some(networks) if networks.iter().all(|network| network.prefix_len() > 0) => Some(networks),
+            Some(_) => self.fault(KEY, "would let everybody say who they are"),
+            None => self.fault(KEY, "must be addresses or networks with commas between them, such as 10.0.0.0/8"),
+        }
+    }
+
+    fn passwords(&mut self) -> Option<HasherConfig> {
+        let write = self.one_of("passwords.write", [("bcrypt", HashForm::Bcrypt), ("scrypt", HashForm::Scrypt)]);
+        let bcrypt_cost = self.number("passwords.bcrypt_cost", 10..=16);
         let threads = self.number("passwords.threads", 0..=64);
         let queue = self.number("passwords.queue", 1..=10_000);
-        Some(BcryptConfig { cost: cost?, threads: or_cores(threads?), queue: queue? })
+        Some(HasherConfig { write: write?, bcrypt_cost: bcrypt_cost?, threads: or_cores(threads?), queue: queue? })
     }
 
     fn fault<T>(&mut self, key: &str, problem: impl Into<String>) -> Option<T> {
@@ -550,6 +622,7 @@ impl<'a> Reader<'a> {
         let cool_down = self.seconds("jwt.jwks_cooldown_seconds", 1..=3600);
         let timeout = self.seconds("jwt.jwks_timeout_seconds", 1..=60);
         let require_issuer = self.switch("jwt.require_issuer");
+        let cookies = self.cookies();
         let origin = url.map(|url| url.origin().ascii_serialization());
         if is_bridge {
             if self.text("auth.url").is_empty() {
@@ -577,15 +650,41 @@ impl<'a> Reader<'a> {
             self.fault::<()>("auth.secret", format!("is missing; {MAKE_A_SECRET}"));
         }
         let origin = origin.map_or(Origin::Local, Origin::Given);
-        Some(AuthMode::Server(ServerMode { origin, secret: secret?, jwt_lifetime: jwt_lifetime? }))
+        Some(AuthMode::Server(ServerMode { origin, secret: secret?, jwt_lifetime: jwt_lifetime?, cookies: cookies? }))
     }
 
     fn trusted_origins(&mut self) -> Option<Vec<String>> {
-        const FORM: &str = "must be origins with commas between them, each such as https://app.example.com: http or https, a host, perhaps a port, no path, no wildcard";
-        let origins: Option<Vec<_>> = self.texts("auth.trusted_origins").iter().map(|text| web_origin(text)).collect();
-        let Some(origins) = origins else { return self.fault("auth.trusted_origins", FORM) };
-        self.shown.insert("auth.trusted_origins".into(), origins.join(", "));
+        const KEY: &str = "auth.trusted_origins";
+        const FORM: &str = "must be origins with commas between them, each such as https://app.example.com (http or https, a host, perhaps a port, no path), https://*.example.com or myapp://";
+        let mut origins = Vec::new();
+        for text in self.texts(KEY) {
+            let Some(origin) = trusted_origin(&text) else { return self.fault(KEY, FORM) };
+            if let Err(InvalidOrigin::Everything) = TrustedOrigins::default().add(&origin) {
+                return self.fault(KEY, format!("{origin} would trust every site there is"));
+            }
+            origins.push(origin);
+        }
+        self.shown.insert(KEY.into(), origins.join(", "));
         Some(origins)
+    }
+
+    fn cookies(&mut self) -> Option<CookieSettings> {
+        let prefix = self.plain("session.cookie_prefix");
+        let domain = self.plain("session.cookie_domain");
+        // What a cookie's name may have in it (RFC 6265, section 4.1.1, and RFC 9110, section 5.6.2), less what servers
+        // and browsers disagree on.
+        let is_prefix = !prefix.is_empty() && prefix.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        if !is_prefix {
+            self.fault::<()>("session.cookie_prefix", "must be letters, digits, '-', '_' and '.'");
+        }
+        let is_domain = domain.is_empty()
+            || Url::parse(&format!("https://{domain}"))
+                .is_ok_and(|url| url.domain().is_some_and(|parsed| parsed == domain && parsed.contains('.')));
+        if !is_domain {
+            self.fault::<()>("session.cookie_domain", "must be a domain in lower case, such as example.com");
+        }
+        let domain = Some(domain).filter(|domain| !domain.is_empty());
+        (is_prefix && is_domain).then_some(CookieSettings { prefix, domain })
     }
 
     /// The URL of the auth server, if one is given.
@@ -685,6 +784,18 @@ fn web_origin(text: &str) -> Option<String> {
     Some(url.origin().ascii_serialization())
 }
 
+/// An origin that may be trusted: as browsers write it, or a pattern, or that of an app with a scheme of its own.
+fn trusted_origin(text: &str) -> Option<String> {
+    let is_web = text
+        .split_once("://")
+        .is_some_and(|(scheme, _)| ["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web)));
+    if is_web && !text.contains(['*', '?']) {
+        return web_origin(text);
+    }
+    let taken = TrustedOrigins::default().add(text);
+    (taken != Err(InvalidOrigin::NotAnOrigin)).then(|| text.to_owned())
+}
+
 /// Where Better Auth publishes its keys. It takes a path in its URL for the place at which it is mounted.
 fn own_jwks_url(auth_url: &Url) -> Url {
     let mut url = auth_url.clone();
@@ -731,6 +842,8 @@ fn cores() -> usize {
 
 #[cfg(test)]
 mod tests {
+    use taskbridge_web::RateLimits;
+
     use super::*;
 
     const SECRET: &str = "settings-secret-not-for-production-0123456789";
@@ -757,9 +870,12 @@ mod tests {
         assert!((4..=32).contains(&settings.database.store.max_connections));
         let AuthMode::Server(ServerMode { origin, jwt_lifetime, .. }) = settings.auth.mode else { panic!() };
         assert_eq!((origin, jwt_lifetime), (Origin::Local, Duration::from_mins(15)));
-        assert_eq!(settings.accounts.session_lifetime, Duration::from_hours(7 * 24));
-        assert_eq!(settings.passwords.cost, 12);
+        assert_eq!(settings.accounts.sessions.lifetime, Duration::from_hours(7 * 24));
+        assert_eq!((settings.passwords.write, settings.passwords.bcrypt_cost), (HashForm::Bcrypt, 12));
         assert!(settings.passwords.threads > 0 && settings.server.workers > 0);
+        let RateLimitSettings { is_on, limit, storage } = settings.rate_limit;
+        assert_eq!((is_on, limit, storage), (true, RateLimits::DEFAULT, RateLimitStorage::Memory));
+        assert!(settings.server.trusted_proxies.is_empty() && !settings.accounts.rehash);
     }
 
     #[test]
@@ -770,6 +886,9 @@ mod tests {
             ("HOST", ""),
             ("AUTH_SIGN_UP", "off"),
             ("TASKBRIDGE__LOG__FORMAT", "json"),
+            ("TASKBRIDGE__PASSWORDS__WRITE", "scrypt"),
+            ("RATE_LIMIT", "off"),
+            ("TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1,fd00::/8"),
             ("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "10"),
             ("BETTER_AUTH_URL", "https://App.example.test:443/some/path/"),
             ("AUTH_MODE", "server"),
@@ -779,7 +898,10 @@ mod tests {
         assert_eq!((settings.server.host.to_string().as_str(), settings.server.port), ("127.0.0.1", 9000));
         assert!(!settings.accounts.sign_up);
         assert_eq!(settings.log.format, LogFormat::Json);
-        assert_eq!(settings.passwords.cost, 10);
+        assert_eq!((settings.passwords.write, settings.passwords.bcrypt_cost), (HashForm::Scrypt, 10));
+        assert!(!settings.rate_limit.is_on);
+        let proxies = settings.server.trusted_proxies.iter().map(ToString::to_string);
+        assert_eq!(proxies.collect::<Vec<_>>(), ["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]);
         let AuthMode::Server(mode) = settings.auth.mode else { panic!() };
         assert_eq!(mode.origin, Origin::Given("https://app.example.test".into()));
     }
@@ -988,6 +1110,21 @@ mod tests {
             ("TASKBRIDGE__JWT__LEEWAY_SECONDS", "301", "jwt.leeway_seconds"),
             ("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "34560001", "session.lifetime_seconds"),
             ("TASKBRIDGE__SESSION__UNREMEMBERED_LIFETIME_SECONDS", "0", "session.unremembered_lifetime_seconds"),
+            ("TASKBRIDGE__SESSION__UPDATE_AGE_SECONDS", "a day", "session.update_age_seconds"),
+            ("TASKBRIDGE__SESSION__FRESH_AGE_SECONDS", "-1", "session.fresh_age_seconds"),
+            ("TASKBRIDGE__SESSION__PURGE_SECONDS", "86401", "session.purge_seconds"),
+            ("TASKBRIDGE__SESSION__COOKIE_PREFIX", "my app", "session.cookie_prefix"),
+            ("TASKBRIDGE__SESSION__COOKIE_DOMAIN", "https://example.test", "session.cookie_domain"),
+            ("RATE_LIMIT", "maybe", "rate_limit.enabled"),
+            ("TASKBRIDGE__RATE_LIMIT__MAX", "0", "rate_limit.max"),
+            ("TASKBRIDGE__RATE_LIMIT__WINDOW_SECONDS", "601", "rate_limit.window_seconds"),
+            ("TASKBRIDGE__RATE_LIMIT__STORAGE", "redis", "rate_limit.storage"),
+            ("TRUSTED_PROXIES", "10.0.0.0/33", "server.trusted_proxies"),
+            ("TRUSTED_PROXIES", "proxy.example.test", "server.trusted_proxies"),
+            ("TRUSTED_PROXIES", "10.0.0.1,0.0.0.0/0", "server.trusted_proxies"),
+            ("TRUSTED_PROXIES", "::/0", "server.trusted_proxies"),
+            ("TASKBRIDGE__PASSWORDS__WRITE", "argon2", "passwords.write"),
+            ("TASKBRIDGE__PASSWORDS__REHASH", "maybe", "passwords.rehash"),
             ("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "9", "passwords.bcrypt_cost"),
             ("TASKBRIDGE__PASSWORDS__THREADS", "65", "passwords.threads"),
             ("TASKBRIDGE__PASSWORDS__QUEUE", "0", "passwords.queue"),
@@ -1096,6 +1233,10 @@ mod tests {
             ("HTTPS://app.example.test:443,", &["https://app.example.test"]),
             ("http://[0:0::1]:80,http://127.1:8080", &["http://[::1]", "http://127.0.0.1:8080"]),
             ("https://bücher.example", &["https://xn--bcher-kva.example"]),
+            (
+                "https://*.example.test,preview-?.example.test,myapp://",
+                &["https://*.example.test", "preview-?.example.test", "myapp://"],
+            ),
         ] {
             let variables = [("BETTER_AUTH_SECRET", SECRET), ("BETTER_AUTH_TRUSTED_ORIGINS", text)];
             assert_eq!(read(&variables).unwrap().auth.trusted_origins, expected, "{text}");
@@ -1107,12 +1248,9 @@ mod tests {
             "https://",
             "https://app.example.test/path",
             "https://app.example.test//",
-            "https://app.example.test?query",
             "https://app.example.test#fragment",
             "https://user@app.example.test",
             "https://app.example.test\\@evil.example.test",
-            "https://*.example.test",
-            "https://app-?.example.test",
             "https://*",
             "*",
             "null",

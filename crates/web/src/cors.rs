@@ -9,23 +9,20 @@ use actix_web::http::header::{
     HeaderMap, HeaderValue, ORIGIN, VARY,
 };
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{Error, HttpResponse};
 
 use crate::headers::with_headers;
+use crate::origins::TrustedOrigins;
 
 /// What pages of other origins may send, and may read of an answer.
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
 const HEADERS: &str = "authorization, content-type";
-const EXPOSED: &str = "X-Total-Count, Link, set-auth-jwt, set-auth-token, X-Request-Id";
+const EXPOSED: &str = "X-Total-Count, Link, set-auth-jwt, set-auth-token, X-Request-Id, Retry-After, X-Retry-After";
 /// How long browsers may keep the answer to a preflight, in seconds: as long as any of them does.
 const MAX_AGE: &str = "7200";
 
-/// The origins whose pages may use the API, with credentials: each exactly as browsers write it (RFC 6454, section
-/// 6.2), `https://app.example.com`.
-#[derive(Debug, Clone)]
-pub struct AllowedOrigins(pub Vec<String>);
-
-/// Middleware (for `actix_web::middleware::from_fn`) that lets pages of the [`AllowedOrigins`] of the app read its
+/// Middleware (for `actix_web::middleware::from_fn`) that lets pages of the [`TrustedOrigins`] of the app read its
 /// answers, errors included, and answers their preflights. A request of any other origin is served like one without:
 /// that its page must not read the answer is for the browser to see to.
 ///
@@ -62,8 +59,8 @@ pub async fn cors(
 fn allowed_origin(request: &ServiceRequest) -> Option<HeaderValue> {
     let mut given = request.headers().get_all(ORIGIN);
     let (Some(origin), None) = (given.next(), given.next()) else { return None };
-    let AllowedOrigins(allowed) = request.app_data()?;
-    allowed.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+    let trusted = request.app_data::<Data<TrustedOrigins>>()?;
+    origin.to_str().is_ok_and(|origin| trusted.trust_origin(origin)).then(|| origin.clone())
 }
 
 fn allow(origin: &HeaderValue, headers: &mut HeaderMap) {

@@ -45,6 +45,7 @@
 mod access_log;
 mod auth;
 mod body;
+mod client_address;
 mod compatibility;
 mod cors;
 mod docs;
@@ -56,6 +57,7 @@ mod headers;
 mod health;
 mod metrics;
 mod openapi;
+mod origins;
 mod request_id;
 mod tasks;
 
@@ -64,18 +66,20 @@ use std::sync::Arc;
 use actix_web::web::{Data, ServiceConfig};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::StoreProbe;
-use taskbridge_domain::services::{AccountService, TaskService};
+use taskbridge_domain::services::{AccountService, SessionService, TaskService};
 
 pub use access_log::access_log;
-pub use auth::SessionCookies;
+pub use auth::{CookieConfig, RateLimits, SessionCookies};
 pub use body::BodyLimit;
+pub use client_address::TrustedProxies;
 pub use compatibility::Compatibility;
-pub use cors::{AllowedOrigins, cors};
+pub use cors::cors;
 pub use docs::{Docs, DocsConfig};
 pub use exchange::{RequestTimeout, Turn, limits};
 pub use headers::security_headers;
 pub use health::Stopping;
 pub use metrics::HttpMetrics;
+pub use origins::{InvalidOrigin, TrustedOrigins};
 pub use tasks::TasksMount;
 
 /// Everything the API stands on. Cheap to clone: each worker has its own.
@@ -94,7 +98,9 @@ pub struct Services {
     /// How long a request may take.
     pub request_timeout: RequestTimeout,
     /// Whose pages may use the API.
-    pub allowed_origins: AllowedOrigins,
+    pub trusted_origins: Arc<TrustedOrigins>,
+    /// Whose word is believed about who is calling.
+    pub trusted_proxies: Arc<TrustedProxies>,
     /// Where the tasks are found.
     pub tasks_mount: TasksMount,
     /// What is different for clients of other backends.
@@ -112,8 +118,12 @@ pub struct Services {
 pub struct AuthServer {
     /// What can be done with accounts.
     pub accounts: Arc<AccountService>,
+    /// What a session gives, and how it ends.
+    pub sessions: Arc<SessionService>,
     /// How sessions travel in cookies.
     pub cookies: Arc<SessionCookies>,
+    /// How often all this may be asked for, if that is limited.
+    pub limits: Option<Arc<RateLimits>>,
 }
 
 /// Mounts the API.
@@ -125,7 +135,8 @@ pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
         store,
         body_limit,
         request_timeout,
-        allowed_origins,
+        trusted_origins,
+        trusted_proxies,
         tasks_mount,
         compatibility,
         docs,
@@ -139,7 +150,8 @@ pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
             .app_data(Data::new(health::Readiness { store, stopping }))
             .app_data(body_limit)
             .app_data(request_timeout)
-            .app_data(allowed_origins)
+            .app_data(Data::from(trusted_origins))
+            .app_data(Data::from(trusted_proxies))
             .app_data(Data::new(compatibility))
             .app_data(Data::from(metrics))
             .configure(auth::routes(auth))

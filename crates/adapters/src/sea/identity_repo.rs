@@ -1,17 +1,17 @@
-//! The store of users, accounts and sessions.
+//! The store of users and accounts.
 
 use async_trait::async_trait;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, SqlErr};
 use taskbridge_domain::password::PasswordHash;
 use taskbridge_domain::ports::{Credential, IdentityRepo, RegisterError, Registration, StoreError};
-use taskbridge_domain::session::{Session, SessionToken};
-use taskbridge_domain::user::{Email, User};
+use taskbridge_domain::user::Email;
+use taskbridge_domain::{Timestamp, UserId};
 
 use super::Store;
 use super::entities::{account, session, user};
 use super::error::store_error;
 
-/// Users and sessions in Better Auth's tables.
+/// Users and accounts in Better Auth's tables.
 pub struct SeaIdentityRepo(Store);
 
 impl SeaIdentityRepo {
@@ -71,23 +71,22 @@ impl IdentityRepo for SeaIdentityRepo {
         Ok(Some(Credential { user: user.try_into()?, password }))
     }
 
-    async fn open_session(&self, session: &Session) -> Result<(), StoreError> {
-        session::Entity::insert(session::Model::from(session).into_active_model())
-            .exec_without_returning(&self.0.0)
+    async fn replace_password(
+        &self,
+        user: &UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = account::Entity::update_many()
+            .filter(account::Column::UserId.eq(user.as_str()))
+            .filter(account::Column::ProviderId.eq(account::CREDENTIAL))
+            .filter(account::Column::Password.eq(old.expose()))
+            .col_expr(account::Column::Password, new.expose().into())
+            .col_expr(account::Column::UpdatedAt, now.datetime().into())
+            .exec(&self.0.0)
             .await
             .map_err(store_error)?;
-        Ok(())
-    }
-
-    async fn session(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError> {
-        let found = session::Entity::find()
-            .filter(session::Column::Token.eq(token.expose()))
-            .find_also_related(user::Entity)
-            .one(&self.0.0)
-            .await
-            .map_err(store_error)?;
-        // A session without its user is left over from a deletion: it is nobody's.
-        let Some((session, Some(user))) = found else { return Ok(None) };
-        Ok(Some((session.try_into()?, user.try_into()?)))
+        Ok(done.rows_affected > 0)
     }
 }

@@ -11,6 +11,8 @@ mod error;
 mod identity_repo;
 mod inspection;
 mod postgres;
+mod rate_limiter;
+mod session_repo;
 mod sqlite;
 mod store;
 mod task_repo;
@@ -18,6 +20,8 @@ mod url;
 
 pub use identity_repo::SeaIdentityRepo;
 pub use inspection::{ConnectionLimits, Inspection, InspectionError, PostgresFacts, SqliteFacts, inspect};
+pub use rate_limiter::SeaRateLimiter;
+pub use session_repo::SeaSessionRepo;
 pub use store::{OpenError, Store, StoreConfig};
 pub use task_repo::SeaTaskRepo;
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};

@@ -2,8 +2,8 @@
 
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
-use taskbridge_adapters::sea::{SeaIdentityRepo, SeaTaskRepo, Store};
-use taskbridge_domain::ports::{IdentityRepo, TaskRepo};
+use taskbridge_adapters::sea::{SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store};
+use taskbridge_domain::ports::{IdentityRepo, SessionRepo, TaskRepo};
 use taskbridge_domain::session::SessionToken;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 use taskbridge_domain::user::Email;
@@ -37,7 +37,7 @@ async fn users_and_sessions_of_better_auth_are_read_as_they_are() {
             assert_eq!(credential.password.is_some(), user["password"].is_string(), "{user}");
             for row in user["sessions"].as_array().unwrap() {
                 let token = SessionToken::new(row["token"].as_str().unwrap().into());
-                let (session, of) = identity.session(&token).await.unwrap().unwrap();
+                let (session, of) = SeaSessionRepo::new(store.clone()).find(&token).await.unwrap().unwrap();
                 assert_eq!(of, credential.user);
                 let is_alive = row["state"].as_str().unwrap().starts_with("alive");
                 assert_eq!(session.expires_at.to_string().starts_with("2099"), is_alive, "{row}");

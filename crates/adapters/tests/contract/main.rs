@@ -10,13 +10,15 @@ mod precision;
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskbridge_adapters::bcrypt::{BcryptConfig, BcryptHasher};
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, SecretKey, TrustedIssuer};
+use taskbridge_adapters::limiter::InMemoryRateLimiter;
 use taskbridge_adapters::memory::InMemoryTaskRepo;
-use taskbridge_adapters::sea::{SeaIdentityRepo, SeaTaskRepo, Store};
-use taskbridge_domain::ports::{IdentityRepo, InsertError, TaskRepo};
+use taskbridge_adapters::passwords::{Hasher, HasherConfig};
+use taskbridge_adapters::sea::{SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
+use taskbridge_domain::password::{HashForm, NewPassword, Password};
+use taskbridge_domain::ports::{IdentityRepo, InsertError, PasswordHasher, TaskRepo};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::contract::tokens::Tokens;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
@@ -52,19 +54,38 @@ mod tasks_behind_pgbouncer {
     taskbridge_domain::task_repo_contract!(async { tasks_on(databases::pgbouncer().await).await });
 }
 
+fn identity_and_sessions(store: Store) -> (SeaIdentityRepo, SeaSessionRepo) {
+    (SeaIdentityRepo::new(store.clone()), SeaSessionRepo::new(store))
+}
+
 mod identity_on_sqlite {
     use super::*;
-    taskbridge_domain::identity_repo_contract!(async { databases::sqlite().await.map(SeaIdentityRepo::new) });
+    taskbridge_domain::identity_repo_contract!(async { databases::sqlite().await.map(identity_and_sessions) });
+}
+
+mod sessions_on_sqlite {
+    use super::*;
+    taskbridge_domain::session_repo_contract!(async { databases::sqlite().await.map(identity_and_sessions) });
 }
 
 mod identity_on_postgres {
     use super::*;
-    taskbridge_domain::identity_repo_contract!(async { databases::postgres().await.map(SeaIdentityRepo::new) });
+    taskbridge_domain::identity_repo_contract!(async { databases::postgres().await.map(identity_and_sessions) });
+}
+
+mod sessions_on_postgres {
+    use super::*;
+    taskbridge_domain::session_repo_contract!(async { databases::postgres().await.map(identity_and_sessions) });
 }
 
 mod identity_behind_pgbouncer {
     use super::*;
-    taskbridge_domain::identity_repo_contract!(async { databases::pgbouncer().await.map(SeaIdentityRepo::new) });
+    taskbridge_domain::identity_repo_contract!(async { databases::pgbouncer().await.map(identity_and_sessions) });
+}
+
+mod sessions_behind_pgbouncer {
+    use super::*;
+    taskbridge_domain::session_repo_contract!(async { databases::pgbouncer().await.map(identity_and_sessions) });
 }
 
 mod tasks_on_sqlite_without_users {
@@ -95,11 +116,65 @@ async fn a_task_for_a_user_who_is_not_there_is_refused() {
     }
 }
 
+mod limiter_in_memory {
+    use super::*;
+    taskbridge_domain::rate_limiter_contract!(async { Box::new(InMemoryRateLimiter::default()) });
+}
+
+mod limiter_on_sqlite {
+    use super::*;
+    taskbridge_domain::rate_limiter_contract!(async { databases::sqlite().await.map(SeaRateLimiter::new) });
+}
+
+mod limiter_on_postgres {
+    use super::*;
+    taskbridge_domain::rate_limiter_contract!(async { databases::postgres().await.map(SeaRateLimiter::new) });
+}
+
+mod limiter_behind_pgbouncer {
+    use super::*;
+    taskbridge_domain::rate_limiter_contract!(async { databases::pgbouncer().await.map(SeaRateLimiter::new) });
+}
+
+fn hasher(write: HashForm) -> Hasher {
+    Hasher::new(HasherConfig { write, bcrypt_cost: 4, threads: 2, queue: 8 }).unwrap()
+}
+
 mod bcrypt_hasher {
     use super::*;
-    taskbridge_domain::password_hasher_contract!(async {
-        Box::new(BcryptHasher::new(BcryptConfig { cost: 4, threads: 2, queue: 8 }).unwrap())
-    });
+    taskbridge_domain::password_hasher_contract!(async { Box::new(hasher(HashForm::Bcrypt)) });
+}
+
+mod scrypt_hasher {
+    use super::*;
+    taskbridge_domain::password_hasher_contract!(async { Box::new(hasher(HashForm::Scrypt)) });
+}
+
+/// What one wrote the other verifies: a table may have both.
+#[tokio::test]
+async fn either_hasher_verifies_both_forms() {
+    let hashers = [HashForm::Bcrypt, HashForm::Scrypt].map(hasher);
+    for writer in &hashers {
+        let stored = writer.hash(NewPassword::parse("correct horse", writer.form()).unwrap()).await.unwrap();
+        for verifier in &hashers {
+            let verify = |text: &str| verifier.verify(Password::parse(text).unwrap(), Some(stored.clone()));
+            assert!(verify("correct horse").await.unwrap());
+            assert!(!verify("wrong horse").await.unwrap());
+        }
+    }
+}
+
+/// Nor is what is hashed with less work, or with more.
+#[tokio::test]
+async fn another_form_is_not_current() {
+    let [bcrypt, scrypt] = [HashForm::Bcrypt, HashForm::Scrypt].map(hasher);
+    let harder = Hasher::new(HasherConfig { write: HashForm::Bcrypt, bcrypt_cost: 5, threads: 1, queue: 1 }).unwrap();
+    for (writer, others) in
+        [(&bcrypt, [&scrypt, &harder]), (&scrypt, [&bcrypt, &harder]), (&harder, [&bcrypt, &scrypt])]
+    {
+        let stored = writer.hash(NewPassword::parse("correct horse", writer.form()).unwrap()).await.unwrap();
+        assert!(others.iter().all(|other| !other.is_current(&stored)));
+    }
 }
 
 mod secure_ids {

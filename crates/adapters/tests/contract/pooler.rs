@@ -4,11 +4,11 @@
 use futures_util::future::join_all;
 use taskbridge_adapters::sea::{SeaTaskRepo, Store};
 use taskbridge_domain::list::TaskQuery;
-use taskbridge_domain::ports::{IdentityRepo, StoreProbe, TaskRepo};
+use taskbridge_domain::ports::{IdentityRepo, SessionRepo, StoreProbe, TaskRepo};
 use taskbridge_domain::task::{NewTask, TaskPatch, Title};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 
-use super::{SeaIdentityRepo, databases};
+use super::{SeaIdentityRepo, SeaSessionRepo, databases};
 
 const CLIENTS: usize = 24;
 const ROUNDS: usize = 25;
@@ -16,7 +16,7 @@ const ROUNDS: usize = 25;
 /// One client: its own task, by every kind of statement, again and again.
 async fn work(store: &Store, name: &str) {
     let repo = SeaTaskRepo::new(store.clone());
-    let identity = SeaIdentityRepo::new(store.clone());
+    let (identity, sessions) = (SeaIdentityRepo::new(store.clone()), SeaSessionRepo::new(store.clone()));
     let given = registration(name);
     identity.register(&given).await.unwrap();
     let owner = owner(name).await;
@@ -31,7 +31,7 @@ async fn work(store: &Store, name: &str) {
         expected = repo.toggle(&owner, expected.id, moment()).await.unwrap().unwrap();
         let list = repo.list(&owner, &TaskQuery::default()).await.unwrap().tasks;
         assert_eq!(list, std::slice::from_ref(&expected));
-        let (session, user) = identity.session(&given.session.token).await.unwrap().unwrap();
+        let (session, user) = sessions.find(&given.session.token).await.unwrap().unwrap();
         assert_eq!((&session, &user), (&given.session, &given.user));
         store.probe().await.unwrap();
     }

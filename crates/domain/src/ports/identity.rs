@@ -1,12 +1,13 @@
-//! The store of users, accounts and sessions.
+//! The store of users and accounts.
 
 use async_trait::async_trait;
 use thiserror::Error;
 
 use super::StoreError;
 use crate::password::PasswordHash;
-use crate::session::{Session, SessionToken};
-use crate::user::{Email, User};
+use crate::session::Session;
+use crate::time::Timestamp;
+use crate::user::{Email, User, UserId};
 
 /// Everything that signing up writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub struct Credential {
     pub password: Option<PasswordHash>,
 }
 
-/// Keeps users, their accounts and their sessions, in Better Auth's tables.
+/// Keeps users and their accounts, in Better Auth's tables.
 ///
 /// These methods run before anybody is known, so they take no [`Owner`](crate::Owner); nothing here reaches tasks.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
@@ -54,9 +55,12 @@ pub trait IdentityRepo: Send + Sync {
     /// The user with this address, and the password of the `credential` account that belongs to them.
     async fn credential(&self, email: &Email) -> Result<Option<Credential>, StoreError>;
 
-    /// Adds a session; those the user already has stay.
-    async fn open_session(&self, session: &Session) -> Result<(), StoreError>;
-
-    /// The session with exactly this token, expired or not, and its user.
-    async fn session(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError>;
+    /// Stores another hash for this user, if it is still `old` that is stored; tells whether it was.
+    async fn replace_password(
+        &self,
+        user: &UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 }

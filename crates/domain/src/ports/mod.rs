@@ -5,7 +5,9 @@ mod auth;
 mod clock;
 mod identity;
 mod ids;
+mod limits;
 mod passwords;
+mod sessions;
 mod store;
 mod tasks;
 
@@ -13,7 +15,9 @@ pub use auth::{AuthError, AuthPort, Claims, IssueError, TokenIssuer};
 pub use clock::Clock;
 pub use identity::{Credential, IdentityRepo, RegisterError, Registration};
 pub use ids::IdGenerator;
+pub use limits::RateLimiter;
 pub use passwords::{HashError, PasswordHasher};
+pub use sessions::SessionRepo;
 pub use store::{StoreError, StoreProbe};
 pub use tasks::{InsertError, TaskRepo};
 
@@ -23,7 +27,9 @@ pub use {
     clock::MockClock,
     identity::MockIdentityRepo,
     ids::MockIdGenerator,
+    limits::MockRateLimiter,
     passwords::MockPasswordHasher,
+    sessions::MockSessionRepo,
     store::MockStoreProbe,
     tasks::MockTaskRepo,
 };

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::Cause;
-use crate::password::{NewPassword, Password, PasswordHash};
+use crate::password::{HashForm, NewPassword, Password, PasswordHash};
 
 /// Why nothing was hashed.
 #[derive(Debug, Error)]
@@ -22,13 +22,19 @@ pub enum HashError {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
-    /// The form to store; another one each time.
+    /// The form that [`hash`](Self::hash) gives.
+    fn form(&self) -> HashForm;
+
+    /// Whether [`hash`](Self::hash) would give a hash of this form and strength.
+    fn is_current(&self, stored: &PasswordHash) -> bool;
+
+    /// What to store, in the form that this hasher gives; another one each time.
     async fn hash(&self, password: NewPassword) -> Result<PasswordHash, HashError>;
 
     /// Whether `password` is the one that `stored` was made of.
     ///
     /// MUST answer `false`, after the same work as for a wrong password, when there is no hash, when the stored
-    /// text is no hash it knows, and for a password that could not have been set: the time must not tell who
-    /// has an account.
+    /// text is no hash it knows, and for a password that could not have been set, whichever of the forms is
+    /// stored: the time must not tell who has an account.
     async fn verify(&self, password: Password, stored: Option<PasswordHash>) -> Result<bool, HashError>;
 }

@@ -1,27 +1,33 @@
-//! Signing up, signing in, and what a session gives.
+//! Signing up and signing in.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::password::{InvalidPassword, NewPassword, Password};
+use crate::limits::{Admission, RateLimit};
+use crate::password::{InvalidPassword, NewPassword, Password, PasswordHash};
 use crate::ports::{
-    Clock, HashError, IdGenerator, IdentityRepo, IssueError, PasswordHasher, RegisterError, Registration, StoreError,
-    TokenIssuer,
+    Clock, Credential, HashError, IdGenerator, IdentityRepo, PasswordHasher, RateLimiter, RegisterError, Registration,
+    SessionRepo, StoreError,
 };
-use crate::session::{Client, Jwt, Session, SessionToken};
+use crate::services::ActiveSession;
+use crate::session::{Client, Session, SessionPolicy, SessionToken};
 use crate::user::{Email, User, UserId, UserName};
+
+/// How many wrong passwords of one account are looked at, from wherever they come. It is loose, and there is a way past
+/// it, so that nobody is locked out by a stranger: see [`AccountService::sign_in`].
+pub const WRONG_PASSWORDS: RateLimit = RateLimit { window: Duration::from_mins(10), max: 100 };
 
 /// What operators decide about accounts.
 #[derive(Debug, Clone, Copy)]
 pub struct AccountPolicy {
     /// Whether anybody may sign up.
     pub sign_up: bool,
-    /// The life of a session.
-    pub session_lifetime: Duration,
-    /// The life of a session whose user asked not to be remembered.
-    pub unremembered_session_lifetime: Duration,
+    /// Whether a password that is stored in another form or strength than new ones is stored anew at sign-in.
+    pub rehash: bool,
+    /// How long sessions live.
+    pub sessions: SessionPolicy,
 }
 
 /// What somebody gives to sign up.
@@ -80,6 +86,12 @@ pub enum SignInError {
     /// Address or password is wrong; which one is not told. Whose password it is not, for the log.
     #[error("wrong e-mail address or password")]
     Refused(Option<UserId>),
+    /// Too many were wrong for this address; no password was looked at.
+    #[error("too many wrong passwords for one account")]
+    TooMany {
+        /// How long to wait, in whole seconds.
+        wait_seconds: u64,
+    },
     /// See [`HashError`].
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -88,49 +100,38 @@ pub enum SignInError {
     Store(#[from] StoreError),
 }
 
-/// A session that is alive, and its user. Only [`AccountService`] makes one, from a password or a session token.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ActiveSession {
-    session: Session,
-    user: User,
-}
-
-impl ActiveSession {
-    /// The session.
-    #[must_use]
-    pub fn session(&self) -> &Session {
-        &self.session
-    }
-
-    /// Who is signed in.
-    #[must_use]
-    pub fn user(&self) -> &User {
-        &self.user
-    }
-}
-
-/// Signs people up and in, and knows their sessions.
+/// Signs people up and in.
 pub struct AccountService {
     identity: Arc<dyn IdentityRepo>,
+    sessions: Arc<dyn SessionRepo>,
     hasher: Arc<dyn PasswordHasher>,
-    issuer: Arc<dyn TokenIssuer>,
+    limiter: Option<Arc<dyn RateLimiter>>,
     ids: Arc<dyn IdGenerator>,
     clock: Arc<dyn Clock>,
     policy: AccountPolicy,
 }
 
 impl AccountService {
-    /// A service over these ports, under this policy.
+    /// A service over these ports, under this policy. Without a limiter [`WRONG_PASSWORDS`] is no limit.
     #[must_use]
     pub fn new(
         identity: Arc<dyn IdentityRepo>,
+        sessions: Arc<dyn SessionRepo>,
         hasher: Arc<dyn PasswordHasher>,
-        issuer: Arc<dyn TokenIssuer>,
+        limiter: Option<Arc<dyn RateLimiter>>,
         ids: Arc<dyn IdGenerator>,
         clock: Arc<dyn Clock>,
         policy: AccountPolicy,
     ) -> Self {
-        Self { identity, hasher, issuer, ids, clock, policy }
+        Self { identity, sessions, hasher, limiter, ids, clock, policy }
+    }
+
+    /// What was typed as a new password, for a sign-up or a change.
+    ///
+    /// # Errors
+    /// [`InvalidPassword`] names the rule that is broken.
+    pub fn new_password(&self, typed: &str) -> Result<NewPassword, InvalidPassword> {
+        NewPassword::parse(typed, self.hasher.form())
     }
 
     /// Makes a user with a password, and signs them in.
@@ -159,7 +160,7 @@ impl AccountService {
             session: session.clone(),
         };
         match self.identity.register(&registration).await {
-            Ok(()) => Ok(ActiveSession { session, user }),
+            Ok(()) => Ok(ActiveSession::opened(session, user)),
             Err(RegisterError::EmailTaken) => Err(SignUpError::EmailTaken),
             Err(RegisterError::Store(error)) => Err(error.into()),
         }
@@ -167,48 +168,76 @@ impl AccountService {
 
     /// Opens a session for whoever knows the password.
     ///
+    /// After [`WRONG_PASSWORDS`], known addresses and unknown alike are refused for a while. The user is let through from
+    /// every address where they are signed in already, and no session is touched.
+    ///
     /// # Errors
     /// [`SignInError`]; an unknown address, a user without a password and a wrong password are one
     /// [`SignInError::Refused`], after the same work.
     pub async fn sign_in(&self, request: SignIn) -> Result<ActiveSession, SignInError> {
         let SignIn { email, password, remember, client } = request;
         let (user, stored) = match self.identity.credential(&email).await? {
-            Some(credential) => (Some(credential.user), credential.password),
+            Some(Credential { user, password }) => (Some(user), password),
             None => (None, None),
         };
-        let matches = self.hasher.verify(password, stored).await?;
+        self.admit(&email, user.as_ref(), &client).await?;
+        let matches = self.hasher.verify(password.clone(), stored.clone()).await?;
         let user = match user {
             Some(user) if matches => user,
-            other => return Err(SignInError::Refused(other.map(|user| user.id))),
+            other => {
+                self.count_wrong_password(&email).await?;
+                return Err(SignInError::Refused(other.map(|user| user.id)));
+            }
         };
+        if self.policy.rehash
+            && let Some(stored) = stored
+        {
+            self.rehash(&user, password, &stored).await?;
+        }
         let session = self.new_session(&user, remember, client);
-        self.identity.open_session(&session).await?;
-        Ok(ActiveSession { session, user })
+        self.sessions.open(&session).await?;
+        Ok(ActiveSession::opened(session, user))
     }
 
-    /// The session with this token, if it is alive.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the store.
-    pub async fn session(&self, token: &SessionToken) -> Result<Option<ActiveSession>, StoreError> {
+    /// Whether one more password may be tried for this address.
+    async fn admit(&self, email: &Email, user: Option<&User>, client: &Client) -> Result<(), SignInError> {
+        let Some(limiter) = &self.limiter else { return Ok(()) };
         let now = self.clock.now();
-        let found = self.identity.session(token).await?;
-        Ok(found
-            .filter(|(session, _)| !session.has_expired(now))
-            .map(|(session, user)| ActiveSession { session, user }))
+        let Admission::Refused { wait_seconds } = limiter.peek(&key(email), WRONG_PASSWORDS, now).await? else {
+            return Ok(());
+        };
+        if let Some(user) = user.filter(|_| !client.ip_address.is_empty()) {
+            let sessions = self.sessions.live(&user.id, now, Session::LISTED).await?;
+            if sessions.iter().any(|session| session.client.ip_address == client.ip_address) {
+                return Ok(());
+            }
+        }
+        Err(SignInError::TooMany { wait_seconds })
     }
 
-    /// A token for the user of this session.
-    ///
-    /// # Errors
-    /// [`IssueError`] when no key can sign now.
-    pub async fn token(&self, session: &ActiveSession) -> Result<Jwt, IssueError> {
-        self.issuer.issue(&session.user).await
+    async fn count_wrong_password(&self, email: &Email) -> Result<(), StoreError> {
+        if let Some(limiter) = &self.limiter {
+            limiter.hit(&key(email), WRONG_PASSWORDS, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores a password anew that has just been found right, unless it is stored as it would be now, or would not do
+    /// now. While there is too much to hash it waits for another sign-in.
+    async fn rehash(&self, user: &User, password: Password, stored: &PasswordHash) -> Result<(), StoreError> {
+        if self.hasher.is_current(stored) {
+            return Ok(());
+        }
+        let Ok(password) = NewPassword::set_before(password, self.hasher.form()) else { return Ok(()) };
+        let Ok(hash) = self.hasher.hash(password).await else { return Ok(()) };
+        self.identity.replace_password(&user.id, stored, &hash, self.clock.now()).await?;
+        Ok(())
     }
 
     fn new_session(&self, user: &User, remember: bool, client: Client) -> Session {
         let now = self.clock.now();
-        let lifetime = if remember { self.policy.session_lifetime } else { self.policy.unremembered_session_lifetime };
+        let SessionPolicy { lifetime, unremembered_lifetime, .. } = self.policy.sessions;
+        let lifetime = if remember { lifetime } else { unremembered_lifetime };
         Session {
             id: self.ids.generate().into_string(),
             token: SessionToken::new(self.ids.generate().into_string()),
@@ -221,23 +250,28 @@ impl AccountService {
     }
 }
 
+/// What wrong passwords of an account are counted under.
+fn key(email: &Email) -> String {
+    format!("account|{}", email.as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::password::PasswordHash;
-    use crate::ports::{Credential, MockClock, MockIdGenerator, MockIdentityRepo, MockPasswordHasher, MockTokenIssuer};
+    use crate::password::HashForm;
+    use crate::ports::{
+        MockClock, MockIdGenerator, MockIdentityRepo, MockPasswordHasher, MockRateLimiter, MockSessionRepo,
+    };
     use crate::testing::fixtures::{clock_at, counting_ids, moment, session, user};
 
-    const WEEK: Duration = Duration::from_hours(7 * 24);
-    const DAY: Duration = Duration::from_hours(24);
-    const POLICY: AccountPolicy =
-        AccountPolicy { sign_up: true, session_lifetime: WEEK, unremembered_session_lifetime: DAY };
+    const POLICY: AccountPolicy = AccountPolicy { sign_up: true, rehash: false, sessions: SessionPolicy::DEFAULT };
 
     /// The ports of one test; those without expectations panic when they are asked.
     struct Ports {
         identity: MockIdentityRepo,
+        sessions: MockSessionRepo,
         hasher: MockPasswordHasher,
-        issuer: MockTokenIssuer,
+        limiter: Option<MockRateLimiter>,
         ids: MockIdGenerator,
         clock: MockClock,
     }
@@ -246,19 +280,21 @@ mod tests {
         fn new() -> Self {
             Self {
                 identity: MockIdentityRepo::new(),
+                sessions: MockSessionRepo::new(),
                 hasher: MockPasswordHasher::new(),
-                issuer: MockTokenIssuer::new(),
+                limiter: None,
                 ids: counting_ids(),
                 clock: clock_at(moment()),
             }
         }
 
         fn service(self, policy: AccountPolicy) -> AccountService {
-            let Self { identity, hasher, issuer, ids, clock } = self;
+            let Self { identity, sessions, hasher, limiter, ids, clock } = self;
             AccountService::new(
                 Arc::new(identity),
+                Arc::new(sessions),
                 Arc::new(hasher),
-                Arc::new(issuer),
+                limiter.map(|limiter| Arc::new(limiter) as _),
                 Arc::new(ids),
                 Arc::new(clock),
                 policy,
@@ -270,7 +306,7 @@ mod tests {
         SignUp {
             name: UserName::parse("Ann").unwrap(),
             email: Email::parse("Ann@example.test").unwrap(),
-            password: NewPassword::parse("correct horse"),
+            password: NewPassword::parse("correct horse", HashForm::Bcrypt),
             image: None,
             remember,
             client: Client::default(),
@@ -300,7 +336,7 @@ mod tests {
                     && !user.email_verified
                     && password.expose() == "hashed"
                     && session.user_id == user.id
-                    && session.expires_at == moment().after(WEEK)
+                    && session.expires_at == moment().after(POLICY.sessions.lifetime)
                     && ![user.id.as_str(), session.id.as_str(), session.token.expose()].contains(&account_id.as_str())
                     && session.id != session.token.expose()
             })
@@ -317,7 +353,7 @@ mod tests {
         ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
         ports.identity.expect_register().return_once(|_| Ok(()));
         let active = ports.service(POLICY).sign_up(sign_up(false)).await.unwrap();
-        assert_eq!(active.session().expires_at, moment().after(DAY));
+        assert_eq!(active.session().expires_at, moment().after(POLICY.sessions.unremembered_lifetime));
     }
 
     #[tokio::test]
@@ -337,7 +373,7 @@ mod tests {
     async fn sign_up_switched_off_asks_nobody() {
         let policy = AccountPolicy { sign_up: false, ..POLICY };
         for password in ["short", "correct horse"] {
-            let request = SignUp { password: NewPassword::parse(password), ..sign_up(true) };
+            let request = SignUp { password: NewPassword::parse(password, HashForm::Bcrypt), ..sign_up(true) };
             let refused = Ports::new().service(policy).sign_up(request).await;
             assert!(matches!(refused, Err(SignUpError::Disabled)));
         }
@@ -345,7 +381,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_that_cannot_be_one_asks_nobody() {
-        let request = SignUp { password: NewPassword::parse("short"), ..sign_up(true) };
+        let request = SignUp { password: NewPassword::parse("short", HashForm::Bcrypt), ..sign_up(true) };
         let refused = Ports::new().service(POLICY).sign_up(request).await;
         assert!(matches!(refused, Err(SignUpError::Password(InvalidPassword::TooShort))));
     }
@@ -391,39 +427,153 @@ mod tests {
         });
         ports.hasher.expect_verify().return_once(|_, _| Ok(true));
         ports
-            .identity
-            .expect_open_session()
-            .withf(|session| session.user_id.as_str() == "ann" && session.expires_at == moment().after(WEEK))
+            .sessions
+            .expect_open()
+            .withf(|session| {
+                session.user_id.as_str() == "ann" && session.expires_at == moment().after(POLICY.sessions.lifetime)
+            })
             .return_once(|_| Ok(()));
         let active = ports.service(POLICY).sign_in(sign_in("ann@example.test")).await.unwrap();
         assert_eq!(active.user(), &user("ann"));
     }
 
-    #[tokio::test]
-    async fn an_expired_session_is_none() {
-        for (expires_at, alive) in [(moment(), true), (moment().after(DAY), true)] {
-            let mut ports = Ports::new();
-            let row = Session { expires_at, ..session("ann") };
-            ports.identity.expect_session().return_once(move |_| Ok(Some((row, user("ann")))));
-            let found = ports.service(POLICY).session(&SessionToken::new("token".into())).await.unwrap();
-            assert_eq!(found.is_some(), alive);
-        }
-        let mut ports = Ports::new();
-        ports.clock = clock_at(moment().after(Duration::from_millis(1)));
-        let row = Session { expires_at: moment(), ..session("ann") };
-        ports.identity.expect_session().return_once(move |_| Ok(Some((row, user("ann")))));
-        assert_eq!(ports.service(POLICY).session(&SessionToken::new("token".into())).await.unwrap(), None);
+    fn credential(stored: &str) -> Credential {
+        Credential { user: user("ann"), password: Some(PasswordHash::new(stored.into())) }
+    }
+
+    /// A limiter that has counted up to the limit.
+    fn exhausted() -> MockRateLimiter {
+        let mut limiter = MockRateLimiter::new();
+        limiter
+            .expect_peek()
+            .withf(|key, limit, now| (key, *limit, *now) == ("account|ann@example.test", WRONG_PASSWORDS, moment()))
+            .returning(|_, _, _| Ok(Admission::Refused { wait_seconds: 7 }));
+        limiter
+    }
+
+    fn from(ip_address: &str) -> SignIn {
+        let client = Client { ip_address: ip_address.into(), ..Client::default() };
+        SignIn { client, ..sign_in("Ann@example.test") }
     }
 
     #[tokio::test]
-    async fn a_token_is_issued_for_the_user_of_the_session() {
+    async fn a_wrong_password_is_counted_whether_the_account_is_known_or_not() {
+        for known in [Some(credential("hashed")), None] {
+            let mut ports = Ports::new();
+            ports.identity.expect_credential().return_once(move |_| Ok(known));
+            ports.hasher.expect_verify().return_once(|_, _| Ok(false));
+            let mut limiter = MockRateLimiter::new();
+            limiter.expect_peek().return_once(|_, _, _| Ok(Admission::Allowed));
+            limiter
+                .expect_hit()
+                .times(1)
+                .withf(|key, limit, now| (key, *limit, *now) == ("account|ann@example.test", WRONG_PASSWORDS, moment()))
+                .return_once(|_, _, _| Ok(Admission::Allowed));
+            ports.limiter = Some(limiter);
+            let refused = ports.service(POLICY).sign_in(sign_in("Ann@example.test")).await;
+            assert!(matches!(refused, Err(SignInError::Refused(_))));
+        }
+    }
+
+    /// With no `hit` expected, one would panic.
+    #[tokio::test]
+    async fn the_right_password_is_not_counted() {
         let mut ports = Ports::new();
-        ports
-            .issuer
-            .expect_issue()
-            .withf(|user| user.id.as_str() == "ann")
-            .return_once(|_| Ok(Jwt::new("header.claims.signature".into())));
-        let active = ActiveSession { session: session("ann"), user: user("ann") };
-        assert_eq!(ports.service(POLICY).token(&active).await.unwrap().expose(), "header.claims.signature");
+        ports.identity.expect_credential().return_once(|_| Ok(Some(credential("hashed"))));
+        ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+        ports.sessions.expect_open().return_once(|_| Ok(()));
+        let mut limiter = MockRateLimiter::new();
+        limiter.expect_peek().return_once(|_, _, _| Ok(Admission::Allowed));
+        ports.limiter = Some(limiter);
+        assert!(ports.service(POLICY).sign_in(sign_in("Ann@example.test")).await.is_ok());
+    }
+
+    /// Nothing is hashed, known or not.
+    #[tokio::test]
+    async fn after_too_many_wrong_passwords_strangers_are_refused() {
+        for (known, ip_address) in
+            [(Some(credential("hashed")), "192.0.2.1"), (Some(credential("hashed")), ""), (None, "192.0.2.1")]
+        {
+            let mut ports = Ports::new();
+            ports.identity.expect_credential().return_once(move |_| Ok(known));
+            ports.sessions.expect_live().returning(|_, _, _| {
+                let elsewhere = |ip_address: &str| Client { ip_address: ip_address.into(), ..Client::default() };
+                Ok(vec![
+                    Session { client: elsewhere("192.0.2.2"), ..session("ann") },
+                    Session { client: elsewhere(""), ..session("ann") },
+                ])
+            });
+            ports.limiter = Some(exhausted());
+            let refused = ports.service(POLICY).sign_in(from(ip_address)).await;
+            assert!(matches!(refused, Err(SignInError::TooMany { wait_seconds: 7 })), "{ip_address:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn and_the_user_is_let_through_where_they_are_signed_in() {
+        let mut ports = Ports::new();
+        ports.identity.expect_credential().return_once(|_| Ok(Some(credential("hashed"))));
+        ports.sessions.expect_live().withf(|user, now, _| (user.as_str(), *now) == ("ann", moment())).return_once(
+            |_, _, _| {
+                let client = Client { ip_address: "192.0.2.1".into(), ..Client::default() };
+                Ok(vec![Session { client, ..session("ann") }])
+            },
+        );
+        ports.sessions.expect_open().return_once(|_| Ok(()));
+        ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+        ports.limiter = Some(exhausted());
+        assert!(ports.service(POLICY).sign_in(from("192.0.2.1")).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_password_in_another_form_is_stored_anew_if_that_is_wished() {
+        for (rehash, is_current, stored_anew) in [(true, false, 1), (true, true, 0), (false, false, 0)] {
+            let mut ports = Ports::new();
+            ports.identity.expect_credential().return_once(|_| Ok(Some(credential("old"))));
+            ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+            ports.hasher.expect_is_current().returning(move |_| is_current);
+            ports.hasher.expect_form().return_const(HashForm::Bcrypt);
+            ports.hasher.expect_hash().times(stored_anew).returning(|_| Ok(PasswordHash::new("new".into())));
+            ports
+                .identity
+                .expect_replace_password()
+                .times(stored_anew)
+                .withf(|user, old, new, now| {
+                    (user.as_str(), old.expose(), new.expose(), *now) == ("ann", "old", "new", moment())
+                })
+                .returning(|_, _, _, _| Ok(true));
+            ports.sessions.expect_open().return_once(|_| Ok(()));
+            let policy = AccountPolicy { rehash, ..POLICY };
+            assert!(ports.service(policy).sign_in(sign_in("Ann@example.test")).await.is_ok());
+        }
+    }
+
+    /// It stays as it is, and its user gets in.
+    #[tokio::test]
+    async fn a_busy_hasher_keeps_nobody_out_whose_password_was_right() {
+        let mut ports = Ports::new();
+        ports.identity.expect_credential().return_once(|_| Ok(Some(credential("old"))));
+        ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+        ports.hasher.expect_is_current().return_const(false);
+        ports.hasher.expect_form().return_const(HashForm::Bcrypt);
+        ports.hasher.expect_hash().return_once(|_| Err(HashError::Busy));
+        ports.sessions.expect_open().return_once(|_| Ok(()));
+        let policy = AccountPolicy { rehash: true, ..POLICY };
+        assert!(ports.service(policy).sign_in(sign_in("Ann@example.test")).await.is_ok());
+    }
+
+    /// It stays as it is, and its user gets in.
+    #[tokio::test]
+    async fn a_password_that_the_new_form_cannot_hold_is_not_stored_anew() {
+        let mut ports = Ports::new();
+        ports.identity.expect_credential().return_once(|_| Ok(Some(credential("old"))));
+        ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+        ports.hasher.expect_is_current().return_const(false);
+        ports.hasher.expect_form().return_const(HashForm::Bcrypt);
+        ports.sessions.expect_open().return_once(|_| Ok(()));
+        let password = Password::parse(&"x".repeat(100)).unwrap();
+        let policy = AccountPolicy { rehash: true, ..POLICY };
+        let request = SignIn { password, ..sign_in("Ann@example.test") };
+        assert!(ports.service(policy).sign_in(request).await.is_ok());
     }
 }

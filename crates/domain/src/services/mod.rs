@@ -1,7 +1,11 @@
 //! What Taskbridge does: concrete structs over ports, without traits of their own.
 
 mod accounts;
+mod active_session;
+mod sessions;
 mod tasks;
 
-pub use accounts::{AccountPolicy, AccountService, ActiveSession, SignIn, SignInError, SignUp, SignUpError};
+pub use accounts::{AccountPolicy, AccountService, SignIn, SignInError, SignUp, SignUpError, WRONG_PASSWORDS};
+pub use active_session::ActiveSession;
+pub use sessions::{Renewal, SensitiveError, SessionService};
 pub use tasks::{TaskError, TaskList, TaskService, Total};

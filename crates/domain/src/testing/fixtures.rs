@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::access::{Authenticator, Owner, Principal};
 use crate::id::RandomId;
-use crate::password::PasswordHash;
-use crate::ports::{Claims, MockAuthPort, MockClock, MockIdGenerator, Registration};
+use crate::password::{HashForm, PasswordHash};
+use crate::ports::{Claims, MockAuthPort, MockClock, MockIdGenerator, MockPasswordHasher, Registration};
 use crate::session::{Client, Session, SessionToken};
 use crate::task::{Description, NewTask, Task, TaskId, Title};
 use crate::time::Timestamp;
@@ -42,6 +42,14 @@ pub fn counting_ids() -> MockIdGenerator {
         })
     });
     ids
+}
+
+/// A hasher that writes bcrypt's form, of which nothing is asked yet.
+#[must_use]
+pub fn hasher() -> MockPasswordHasher {
+    let mut hasher = MockPasswordHasher::new();
+    hasher.expect_form().return_const(HashForm::Bcrypt);
+    hasher
 }
 
 /// A user id.

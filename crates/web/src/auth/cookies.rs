@@ -30,25 +30,36 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 /// The number of base64 digits of a signature, the one of padding included.
 const SIGNATURE_DIGITS: usize = 44;
 
+/// How session cookies are called, and where they are sent.
+#[derive(Debug, Clone)]
+pub struct CookieConfig {
+    /// What their names begin with; Better Auth's is `better-auth`.
+    pub prefix: String,
+    /// The domain whose hosts all get them; without it only the host that set them.
+    pub domain: Option<String>,
+    /// For an auth server on https: the flag, and `__Secure-` before the prefix.
+    pub secure: bool,
+    /// The life of a remembered session.
+    pub max_age: Duration,
+}
+
 /// Writes and reads Better Auth's session cookies.
 pub struct SessionCookies {
     secret: SharedSecret,
-    secure: bool,
-    max_age: Duration,
+    config: CookieConfig,
 }
 
 impl SessionCookies {
-    /// Cookies signed with `secret`. `secure` for an auth server on https: the flag, and the prefix `__Secure-`.
-    /// `max_age` is the life of a remembered session.
+    /// Cookies signed with `secret`.
     #[must_use]
-    pub fn new(secret: SharedSecret, secure: bool, max_age: Duration) -> Self {
-        Self { secret, secure, max_age }
+    pub fn new(secret: SharedSecret, config: CookieConfig) -> Self {
+        Self { secret, config }
     }
 
-    /// The `Set-Cookie` lines for a session that begins. One that is not to be remembered ends with the browser, and
-    /// says so in a cookie of its own.
+    /// The `Set-Cookie` lines for a session that begins, or goes on. One that is not to be remembered ends with the
+    /// browser, and says so in a cookie of its own.
     pub(super) fn set(&self, token: &SessionToken, remember: bool) -> Vec<String> {
-        let max_age = remember.then_some(self.max_age);
+        let max_age = remember.then_some(self.config.max_age);
         let mut lines = vec![self.line("session_token", &self.cookie_value(token.expose()), max_age)];
         if !remember {
             lines.push(self.line("dont_remember", &self.cookie_value("true"), None));
@@ -58,7 +69,22 @@ impl SessionCookies {
 
     /// The `Set-Cookie` lines that remove every cookie of a session.
     pub(super) fn clear(&self) -> Vec<String> {
-        ["session_token", "session_data", "dont_remember"].map(|name| self.line(name, "", Some(Duration::ZERO))).into()
+        ["session_token", "session_data", "dont_remember"].map(|cookie| self.removal(cookie)).into()
+    }
+
+    /// The line that removes what is left of Better Auth's cookie cache, if the request carries it.
+    pub(super) fn clear_cache(&self, request: &HttpRequest) -> Option<String> {
+        self.sent(request, "session_data").map(|_| self.removal("session_data"))
+    }
+
+    /// The line that removes the wish not to be remembered, if the request carries it.
+    pub(super) fn clear_dont_remember(&self, request: &HttpRequest) -> Option<String> {
+        self.sent(request, "dont_remember").map(|_| self.removal("dont_remember"))
+    }
+
+    /// Whether the user of this browser asked not to be remembered.
+    pub(super) fn is_unremembered(&self, request: &HttpRequest) -> bool {
+        self.sent(request, "dont_remember").and_then(|value| self.verify(&value)).is_some_and(|value| value == "true")
     }
 
     /// The form in which a client without cookies keeps the token.
@@ -66,23 +92,26 @@ impl SessionCookies {
         self.sign(token.expose())
     }
 
-    /// The token in the session cookie of a request, if it is well signed. Of two cookies with the name the first
-    /// counts.
+    /// The token in the session cookie of a request, if it is well signed.
     pub(super) fn read(&self, request: &HttpRequest) -> Option<SessionToken> {
-        let name = self.session_cookie();
-        let headers = request.headers().get_all(COOKIE).filter_map(|header| header.to_str().ok());
-        let mut pairs = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.split_once('='));
-        let (_, value) = pairs.find(|(given, _)| given.trim() == name)?;
-        self.verify(value.trim())
+        self.sent(request, "session_token").and_then(|value| self.verify(&value)).map(SessionToken::new)
     }
 
     /// The token in a bearer credential: `<token>.<signature>`, or the bare token, which has no dot. A JWT is neither.
     pub(super) fn read_bearer(&self, credential: &str) -> Option<SessionToken> {
         if credential.contains('.') {
-            self.verify(credential)
+            self.verify(credential).map(SessionToken::new)
         } else {
             (!credential.is_empty()).then(|| SessionToken::new(credential.to_owned()))
         }
+    }
+
+    /// What the request has in a cookie, as it came. Of two with the name the first counts.
+    fn sent(&self, request: &HttpRequest, cookie: &str) -> Option<String> {
+        let name = self.name(cookie);
+        let headers = request.headers().get_all(COOKIE).filter_map(|header| header.to_str().ok());
+        let mut pairs = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.split_once('='));
+        pairs.find(|(given, _)| given.trim() == name).map(|(_, value)| value.trim().to_owned())
     }
 
     /// The name of the cookie that is a session.
@@ -91,15 +120,20 @@ impl SessionCookies {
     }
 
     fn name(&self, cookie: &str) -> String {
-        let prefix = if self.secure { "__Secure-" } else { "" };
-        format!("{prefix}better-auth.{cookie}")
+        let secure = if self.config.secure { "__Secure-" } else { "" };
+        format!("{secure}{}.{cookie}", self.config.prefix)
+    }
+
+    fn removal(&self, cookie: &str) -> String {
+        self.line(cookie, "", Some(Duration::ZERO))
     }
 
     fn line(&self, cookie: &str, value: &str, max_age: Option<Duration>) -> String {
         let name = self.name(cookie);
         let max_age = max_age.map(|age| format!(" Max-Age={};", age.as_secs())).unwrap_or_default();
-        let secure = if self.secure { " Secure;" } else { "" };
-        format!("{name}={value};{max_age} Path=/; HttpOnly;{secure} SameSite=Lax")
+        let domain = self.config.domain.as_ref().map(|domain| format!(" Domain={domain};")).unwrap_or_default();
+        let secure = if self.config.secure { " Secure;" } else { "" };
+        format!("{name}={value};{max_age}{domain} Path=/; HttpOnly;{secure} SameSite=Lax")
     }
 
     fn cookie_value(&self, value: &str) -> String {
@@ -112,7 +146,7 @@ impl SessionCookies {
     }
 
     /// The value of `<value>.<signature>`, percent-encoded or not, in quotes or not.
-    fn verify(&self, signed: &str) -> Option<SessionToken> {
+    fn verify(&self, signed: &str) -> Option<String> {
         let decoded = percent_decode_str(signed).decode_utf8().ok()?;
         let bare = decoded.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&decoded);
         let (value, signature) = bare.rsplit_once('.')?;
@@ -122,7 +156,7 @@ impl SessionCookies {
         let signature = STANDARD.decode(signature).ok()?;
         // In constant time.
         self.mac(value).verify_slice(&signature).ok()?;
-        Some(SessionToken::new(value.to_owned()))
+        Some(value.to_owned())
     }
 
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
@@ -144,7 +178,11 @@ mod tests {
     const WEEK: Duration = Duration::from_hours(7 * 24);
 
     fn cookies(secret: &Value, secure: bool) -> Option<SessionCookies> {
-        SharedSecret::parse(secret.as_str()?).ok().map(|secret| SessionCookies::new(secret, secure, WEEK))
+        SharedSecret::parse(secret.as_str()?).ok().map(|secret| SessionCookies::new(secret, config(secure)))
+    }
+
+    fn config(secure: bool) -> CookieConfig {
+        CookieConfig { prefix: "better-auth".into(), domain: None, secure, max_age: WEEK }
     }
 
     fn read(cookies: &SessionCookies, header: &str) -> Option<String> {
@@ -211,6 +249,34 @@ mod tests {
     }
 
     #[test]
+    fn name_and_domain_are_those_that_are_configured() {
+        let secret = secret("cookie-secret-not-for-production-0123456789");
+        let config = CookieConfig { prefix: "my.app".into(), domain: Some("example.com".into()), ..config(true) };
+        let cookies = SessionCookies::new(secret, config);
+        let lines = cookies.set(&SessionToken::new("token".into()), false);
+        let tail = "; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax";
+        for (line, name) in lines.iter().zip(["session_token", "dont_remember"]) {
+            assert!(line.starts_with(&format!("__Secure-my.app.{name}=")) && line.ends_with(tail), "{line}");
+        }
+        assert_eq!(read(&cookies, lines[0].split(';').next().unwrap()).as_deref(), Some("token"));
+        assert!(cookies.clear().iter().all(|line| line.ends_with(&format!("=; Max-Age=0{tail}"))));
+    }
+
+    #[test]
+    fn the_wish_not_to_be_remembered_must_be_signed() {
+        let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+        let cookies = cookies(&vectors["cases"][0]["secret"], false).unwrap();
+        let line = cookies.set(&SessionToken::new("token".into()), false).remove(1);
+        let sent = line.split(';').next().unwrap();
+        let forged = "better-auth.dont_remember=true";
+        let of_another = sent.replace("dont_remember=true", "dont_remember=false");
+        for (header, expected) in [(sent, true), (forged, false), (&*of_another, false), ("", false)] {
+            let request = TestRequest::default().insert_header((COOKIE, header)).to_http_request();
+            assert_eq!(cookies.is_unremembered(&request), expected, "{header}");
+        }
+    }
+
+    #[test]
     fn a_jwt_is_no_session_token() {
         let vectors: Value = serde_json::from_str(VECTORS).unwrap();
         let cookies = cookies(&vectors["cases"][0]["secret"], false).unwrap();
@@ -234,20 +300,20 @@ mod tests {
 
         #[test]
         fn whatever_the_token_it_comes_back(token in "(?s).{1,40}", secure: bool, before in "[a-z]{1,3}=[!-:<-~]{0,5}") {
-            let cookies = SessionCookies::new(secret("cookie-secret-not-for-production-0123456789"), secure, WEEK);
+            let cookies = SessionCookies::new(secret("cookie-secret-not-for-production-0123456789"), config(secure));
             let cookie = sent_back(&cookies, &token);
             prop_assert!(cookie.bytes().all(|byte| byte.is_ascii_graphic() && !b"\";,\\".contains(&byte)), "{}", cookie);
             prop_assert_eq!(read(&cookies, &cookie), Some(token.clone()));
             prop_assert_eq!(read(&cookies, &format!("{before}; {cookie}")), Some(token));
 
-            let others = SessionCookies::new(secret("another-secret-not-for-production-0123456789"), secure, WEEK);
+            let others = SessionCookies::new(secret("another-secret-not-for-production-0123456789"), config(secure));
             prop_assert_eq!(read(&others, &cookie), None);
         }
 
         /// C170, C172: cut, changed or spliced, it is no session, unless it is spelt otherwise only.
         #[test]
         fn a_changed_cookie_is_none(token in "[A-Za-z0-9]{32}", from: Index, length in 0..3_usize, put_in in "[ -~]{0,3}") {
-            let cookies = SessionCookies::new(secret("cookie-secret-not-for-production-0123456789"), false, WEEK);
+            let cookies = SessionCookies::new(secret("cookie-secret-not-for-production-0123456789"), config(false));
             let session = SessionToken::new(token.clone());
             for signed in [cookies.bearer_form(&session), cookies.cookie_value(&token)] {
                 let from = from.index(signed.len());

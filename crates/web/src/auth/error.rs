@@ -7,10 +7,11 @@ use serde::Serialize;
 use taskbridge_domain::Cause;
 use taskbridge_domain::password::InvalidPassword;
 use taskbridge_domain::ports::{HashError, IssueError, StoreError};
-use taskbridge_domain::services::{SignInError, SignUpError};
+use taskbridge_domain::services::{SensitiveError, SignInError, SignUpError};
 use thiserror::Error;
 use utoipa::ToSchema;
 
+use super::origin::Target;
 use crate::body::ReadError;
 use crate::error::RETRY_AFTER_SECONDS;
 
@@ -20,8 +21,10 @@ use crate::error::RETRY_AFTER_SECONDS;
 pub(crate) struct AuthErrorBody {
     /// What is wrong, in words.
     message: String,
-    /// What is wrong, for programs.
-    code: &'static str,
+    /// What is wrong, for programs. Three kinds of error have none, as in Better Auth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    code: Option<&'static str>,
 }
 
 /// An error answer below `/api/auth`. `Display` is the public message.
@@ -32,9 +35,27 @@ pub(crate) enum AuthApiError {
     Validation(String),
     #[error("Invalid JSON in request body")]
     InvalidJson,
-    /// The media type as it was sent.
-    #[error("Content-Type {0:?} is not allowed. Allowed types: application/json")]
-    MediaType(String),
+    /// The media type as it was sent, and those that the route takes.
+    #[error("Content-Type {sent:?} is not allowed. Allowed types: {allowed}")]
+    MediaType { sent: String, allowed: &'static str },
+    #[error("Missing or null Origin")]
+    MissingOrigin,
+    #[error("Invalid origin")]
+    InvalidOrigin,
+    #[error("Cross-site navigation login blocked. This request appears to be a CSRF attack.")]
+    CrossSiteNavigation,
+    #[error("Invalid {}", .0.name)]
+    InvalidTarget(&'static Target),
+    #[error("Invalid {}: expected a string", .0.name)]
+    TargetNotText(&'static Target),
+    #[error("Session is not fresh")]
+    NotFresh,
+    #[error("POST method requires deferSessionRefresh to be enabled in session config")]
+    NotDeferred,
+    #[error("No fields to update")]
+    NothingToUpdate,
+    #[error("Too many requests. Please try again later.")]
+    TooManyRequests { wait_seconds: u64 },
     #[error("Request body did not arrive in time")]
     BodyLate,
     #[error("Request headers too large")]
@@ -63,11 +84,18 @@ pub(crate) enum AuthApiError {
 }
 
 impl AuthApiError {
-    fn code(&self) -> &'static str {
-        match self {
+    fn code(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::TargetNotText(_) | Self::NothingToUpdate | Self::TooManyRequests { .. } => return None,
             Self::Validation(_) => "VALIDATION_ERROR",
             Self::InvalidJson => "BAD_REQUEST",
-            Self::MediaType(_) => "UNSUPPORTED_MEDIA_TYPE",
+            Self::MediaType { .. } => "UNSUPPORTED_MEDIA_TYPE",
+            Self::MissingOrigin => "MISSING_OR_NULL_ORIGIN",
+            Self::InvalidOrigin => "INVALID_ORIGIN",
+            Self::CrossSiteNavigation => "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED",
+            Self::InvalidTarget(target) => target.code,
+            Self::NotFresh => "SESSION_NOT_FRESH",
+            Self::NotDeferred => "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED",
             Self::BodyLate => "REQUEST_TIMEOUT",
             Self::HeadTooLarge => "REQUEST_HEADER_FIELDS_TOO_LARGE",
             Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
@@ -80,7 +108,7 @@ impl AuthApiError {
             Self::Unauthorized { .. } => "UNAUTHORIZED",
             Self::Unavailable(_) => "SERVICE_UNAVAILABLE",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",
-        }
+        })
     }
 }
 
@@ -92,12 +120,21 @@ impl ResponseError for AuthApiError {
             | Self::PasswordTooShort
             | Self::PasswordTooLong
             | Self::InvalidEmail
-            | Self::SignUpDisabled => StatusCode::BAD_REQUEST,
+            | Self::SignUpDisabled
+            | Self::TargetNotText(_)
+            | Self::NothingToUpdate => StatusCode::BAD_REQUEST,
+            Self::MissingOrigin
+            | Self::InvalidOrigin
+            | Self::CrossSiteNavigation
+            | Self::InvalidTarget(_)
+            | Self::NotFresh => StatusCode::FORBIDDEN,
+            Self::NotDeferred => StatusCode::METHOD_NOT_ALLOWED,
             Self::InvalidCredentials | Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
+            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::EmailTaken => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -109,8 +146,12 @@ impl ResponseError for AuthApiError {
         if let Self::Unauthorized { clear } = self {
             super::wire::set_cookies(&mut response, clear);
         }
-        if let Self::Unavailable(_) = self {
-            response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
+        match self {
+            Self::TooManyRequests { wait_seconds } => {
+                response.insert_header(("X-Retry-After", *wait_seconds)).insert_header((RETRY_AFTER, *wait_seconds));
+            }
+            Self::Unavailable(_) => drop(response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS))),
+            _ => {}
         }
         response.json(AuthErrorBody { message: self.to_string(), code: self.code() })
     }
@@ -160,6 +201,15 @@ impl From<IssueError> for AuthApiError {
     }
 }
 
+impl From<SensitiveError> for AuthApiError {
+    fn from(error: SensitiveError) -> Self {
+        match error {
+            SensitiveError::NotFresh => Self::NotFresh,
+            SensitiveError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<SignUpError> for AuthApiError {
     fn from(error: SignUpError) -> Self {
         match error {
@@ -176,6 +226,7 @@ impl From<SignInError> for AuthApiError {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::Refused(_) => Self::InvalidCredentials,
+            SignInError::TooMany { wait_seconds } => Self::TooManyRequests { wait_seconds },
             SignInError::Hash(error) => error.into(),
             SignInError::Store(error) => error.into(),
         }

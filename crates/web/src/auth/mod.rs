@@ -3,22 +3,32 @@
 
 mod cookies;
 mod error;
+mod limits;
+mod origin;
 mod schema;
 mod session;
+mod sessions;
 mod sign_in;
 mod sign_up;
+mod small;
 mod token;
 mod wire;
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpResponse, Resource};
+use actix_web::{Error, HttpResponse, Resource};
 use utoipa::OpenApi;
 
 use crate::AuthServer;
 use crate::error::ApiError;
 
-pub use cookies::SessionCookies;
+use self::limits::rate_limits;
+use self::session::session_headers;
+pub use cookies::{CookieConfig, SessionCookies};
 pub(crate) use error::{AuthApiError, AuthErrorBody};
+pub use limits::RateLimits;
 
 const PATH: &str = "/api/auth";
 
@@ -30,27 +40,67 @@ pub(crate) fn serves(path: &str) -> bool {
 pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         let scope = web::scope(PATH);
-        let Some(AuthServer { accounts, cookies }) = auth else {
+        let Some(AuthServer { accounts, sessions, cookies, limits }) = auth else {
             config.service(scope.default_service(web::to(elsewhere)));
             return;
         };
+        if let Some(limits) = limits {
+            config.app_data(Data::from(limits));
+        }
         let scope = scope
             .app_data(Data::from(accounts))
+            .app_data(Data::from(sessions))
             .app_data(Data::from(cookies))
+            .service(endpoint("/ok").get(small::ok))
+            .service(endpoint("/error").get(small::error))
             .service(endpoint("/sign-up/email").post(sign_up::sign_up))
             .service(endpoint("/sign-in/email").post(sign_in::sign_in))
+            .service(endpoint("/sign-out").post(sessions::sign_out))
+            .service(endpoint("/get-session").get(sessions::get_session).post(sessions::post_session))
+            .service(endpoint("/list-sessions").get(sessions::list_sessions))
+            .service(endpoint("/revoke-session").post(sessions::revoke_session))
+            .service(endpoint("/revoke-sessions").post(sessions::revoke_sessions))
+            .service(endpoint("/revoke-other-sessions").post(sessions::revoke_other_sessions))
+            .service(endpoint("/update-session").post(sessions::update_session))
             .service(endpoint("/token").get(token::token))
-            .default_service(web::to(not_found));
+            .default_service(web::to(not_found))
+            .wrap(from_fn(session_headers))
+            .wrap(from_fn(as_spelled))
+            .wrap(from_fn(rate_limits));
         config.service(scope);
     }
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(sign_up::sign_up, sign_in::sign_in, token::token))]
+#[openapi(paths(
+    small::ok,
+    small::error,
+    sign_up::sign_up,
+    sign_in::sign_in,
+    sessions::sign_out,
+    sessions::get_session,
+    sessions::list_sessions,
+    sessions::revoke_session,
+    sessions::revoke_sessions,
+    sessions::revoke_other_sessions,
+    sessions::update_session,
+    token::token
+))]
 pub(crate) struct Operations;
 
 fn endpoint(path: &str) -> Resource {
     web::resource(path).default_service(web::to(not_found))
+}
+
+/// Middleware (for `actix_web::middleware::from_fn`): a path is compared as it is spelled, where actix decodes it first.
+async fn as_spelled(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if request.path().contains('%') {
+        return Ok(request.into_response(not_found().await.map_into_right_body()));
+    }
+    next.call(request).await.map(ServiceResponse::map_into_left_body)
 }
 
 async fn not_found() -> HttpResponse {

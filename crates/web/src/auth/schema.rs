@@ -9,6 +9,8 @@ use actix_web::{FromRequest, HttpRequest};
 use serde_json::{Map, Value};
 
 use super::error::AuthApiError;
+use super::origin::check_origin;
+use super::session::CurrentSession;
 use crate::body::{media_type, read};
 
 /// The text of a problem that Better Auth does not know: it lets a NUL through to the database.
@@ -17,31 +19,113 @@ pub(super) const NUL: &str = "Invalid input: must not contain a NUL character";
 /// How much of a media type the message repeats, in characters: it also stands in the log.
 const MAX_SHOWN_CHARS: usize = 100;
 
-/// The body as JSON; `None` when there is none. As under Node, one without a media type counts as none.
+/// The body as JSON, of a request that may come from where it comes from; `None` when there is none. As under Node, one
+/// without a media type counts as none.
 ///
-/// Errors: 413, 415, 400.
+/// Errors: 408, 413, 415, 400; 403, or 400 for its callback URLs.
 pub(super) struct AuthBody(pub(super) Option<Value>);
 
 impl FromRequest for AuthBody {
     type Error = AuthApiError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, AuthApiError>>>>;
+    type Future = Pending<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, mut payload) = (request.clone(), payload.take());
+        checked_body(request, payload, "application/json", parse_json)
+    }
+}
+
+/// The same for the routes that take forms, too: all values of those are strings.
+pub(super) struct SignInBody(pub(super) AuthBody);
+
+impl FromRequest for SignInBody {
+    type Error = AuthApiError;
+    type Future = Pending<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = checked_body(
+            request,
+            payload,
+            "application/x-www-form-urlencoded, application/json",
+            |media_type, body| {
+                if media_type != "application/x-www-form-urlencoded" {
+                    return parse_json(media_type, body);
+                }
+                let pairs = url::form_urlencoded::parse(body);
+                let fields = pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
+                Some(Ok(Value::Object(fields.collect())))
+            },
+        );
+        Box::pin(async move { body.await.map(Self) })
+    }
+}
+
+type Pending<T> = Pin<Box<dyn Future<Output = Result<T, AuthApiError>>>>;
+
+/// What a parser makes of a body; `None` if it does not know the media type.
+type Parsed = Option<Result<Value, AuthApiError>>;
+
+/// The body as the parser reads it.
+fn checked_body(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    allowed: &'static str,
+    parse: fn(&str, &[u8]) -> Parsed,
+) -> Pending<AuthBody> {
+    let (request, mut payload) = (request.clone(), payload.take());
+    Box::pin(async move {
+        let body = read(&request, &mut payload).await?;
+        let body = match media_type(&request) {
+            Some(media_type) if !body.is_empty() => {
+                Some(parse(&media_type, &body).ok_or_else(|| unknown_media_type(&request, allowed))??)
+            }
+            _ => None,
+        };
+        check_origin(&request, body.as_ref())?;
+        Ok(AuthBody(body))
+    })
+}
+
+fn parse_json(media_type: &str, body: &[u8]) -> Parsed {
+    (media_type == "application/json")
+        .then(|| serde_json::from_slice(body).map_err(|_position| AuthApiError::InvalidJson))
+}
+
+fn unknown_media_type(request: &HttpRequest, allowed: &'static str) -> AuthApiError {
+    let sent = request.headers().get(CONTENT_TYPE).and_then(|sent| sent.to_str().ok());
+    AuthApiError::MediaType { sent: sent.unwrap_or_default().chars().take(MAX_SHOWN_CHARS).collect(), allowed }
+}
+
+/// What a route reads of its body.
+pub(super) trait AuthRequest: Sized + 'static {
+    /// Takes what it needs.
+    ///
+    /// Errors: 400.
+    fn parse(body: AuthBody) -> Result<Self, AuthApiError>;
+}
+
+/// A body that is as the route wants it, and then the session: whoever sends what is no request is told that first.
+pub(super) struct WithSession<T>(pub(super) T, pub(super) CurrentSession);
+
+impl<T: AuthRequest> FromRequest for WithSession<T> {
+    type Error = AuthApiError;
+    type Future = Pending<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = AuthBody::from_request(request, payload);
+        let request = request.clone();
         Box::pin(async move {
-            let body = read(&request, &mut payload).await?;
-            let Some(media_type) = media_type(&request) else { return Ok(Self(None)) };
-            if body.is_empty() {
-                return Ok(Self(None));
-            }
-            if media_type != "application/json" {
-                let sent = request.headers().get(CONTENT_TYPE).and_then(|sent| sent.to_str().ok());
-                let shown = sent.unwrap_or_default().chars().take(MAX_SHOWN_CHARS).collect();
-                return Err(AuthApiError::MediaType(shown));
-            }
-            let value = serde_json::from_slice(&body).map_err(|_position| AuthApiError::InvalidJson)?;
-            Ok(Self(Some(value)))
+            let body = T::parse(body.await?)?;
+            Ok(Self(body, CurrentSession::of(&request).await?))
         })
+    }
+}
+
+/// No route reads anything of it.
+pub(super) struct Anything;
+
+impl AuthRequest for Anything {
+    fn parse(_: AuthBody) -> Result<Self, AuthApiError> {
+        Ok(Self)
     }
 }
 

@@ -1,43 +1,142 @@
-//! The session of a request below `/api/auth`, as an extractor.
+//! The session of a request below `/api/auth`, as an extractor; and its cookie, when it has been renewed.
 
 use std::pin::Pin;
 
-use actix_web::dev::Payload;
+use actix_web::body::MessageBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{
+    ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, HeaderName, HeaderValue, PRAGMA, SET_COOKIE,
+};
+use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use taskbridge_domain::services::{AccountService, ActiveSession};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
+use taskbridge_domain::services::{ActiveSession, Renewal, SessionService};
 use taskbridge_domain::session::SessionToken;
 
 use super::cookies::SessionCookies;
 use super::error::AuthApiError;
 use crate::guard::{Caller, bearer_token};
 
-/// A session that is alive: by `Authorization: Bearer <session token>`, else by the cookie.
+type Pending<T> = Pin<Box<dyn Future<Output = Result<T, AuthApiError>>>>;
+
+/// What a request says of a session.
+pub(super) enum NamedSession {
+    /// Nothing, or nothing that is well signed.
+    None,
+    /// One that is over, or never was; the lines that clear its cookies.
+    Over(Vec<String>),
+    /// One that is alive.
+    Alive(Box<ActiveSession>),
+}
+
+impl NamedSession {
+    /// By `Authorization: Bearer <session token>`, else by the cookie. Renewed if that is due, unless the user asked not
+    /// to be remembered, or the query says `disableRefresh`.
+    async fn of(request: &HttpRequest) -> Result<Self, AuthApiError> {
+        let (sessions, cookies) = services(request)?;
+        let Some(token) = session_token(request, cookies) else { return Ok(Self::None) };
+        let renewal = if cookies.is_unremembered(request) || is_refresh_disabled(request) {
+            Renewal::Never
+        } else {
+            Renewal::WhenDue
+        };
+        let Some(session) = sessions.resume(&token, renewal).await? else { return Ok(Self::Over(cookies.clear())) };
+        request.extensions_mut().insert(Caller(session.user().id.clone()));
+        if session.was_renewed() {
+            request.extensions_mut().insert(Renewed(token));
+        }
+        Ok(Self::Alive(Box::new(session)))
+    }
+}
+
+impl FromRequest for NamedSession {
+    type Error = AuthApiError;
+    type Future = Pending<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Self::of(&request).await })
+    }
+}
+
+/// A session that is alive.
 ///
 /// Errors: 401 without one. If the request named one, well signed, that is over, the answer clears its cookies.
 pub(super) struct CurrentSession(pub(super) ActiveSession);
 
-impl FromRequest for CurrentSession {
-    type Error = AuthApiError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, AuthApiError>>>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let mounted = |what: &str| AuthApiError::Internal(format!("no {what} are mounted").into());
-            let accounts = request.app_data::<Data<AccountService>>().ok_or_else(|| mounted("accounts"))?;
-            let cookies = request.app_data::<Data<SessionCookies>>().ok_or_else(|| mounted("cookies"))?;
-            let token = named_session(&request, cookies).ok_or(AuthApiError::Unauthorized { clear: Vec::new() })?;
-            let session = accounts.session(&token).await?;
-            let session = session.ok_or_else(|| AuthApiError::Unauthorized { clear: cookies.clear() })?;
-            request.extensions_mut().insert(Caller(session.user().id.clone()));
-            Ok(Self(session))
-        })
+impl CurrentSession {
+    pub(super) async fn of(request: &HttpRequest) -> Result<Self, AuthApiError> {
+        match NamedSession::of(request).await? {
+            NamedSession::Alive(session) => Ok(Self(*session)),
+            NamedSession::None => Err(AuthApiError::Unauthorized { clear: Vec::new() }),
+            NamedSession::Over(clear) => Err(AuthApiError::Unauthorized { clear }),
+        }
     }
 }
 
-/// The session token a request names: a bearer credential that is one wins over the cookie.
-fn named_session(request: &HttpRequest, cookies: &SessionCookies) -> Option<SessionToken> {
+impl FromRequest for CurrentSession {
+    type Error = AuthApiError;
+    type Future = Pending<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Self::of(&request).await })
+    }
+}
+
+/// Left in the request's extensions: the session that was renewed on the way.
+struct Renewed(SessionToken);
+
+/// Middleware (for `actix_web::middleware::from_fn`) for all answers below `/api/auth`: nobody may keep one, and one to
+/// whoever's session was renewed bears its cookie, unless it ends it.
+///
+/// # Errors
+/// Those of the service within.
+pub(super) async fn session_headers(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let mut response = next.call(request).await?;
+    let request = response.request().clone();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    let Some(Renewed(token)) = request.extensions_mut().remove() else { return Ok(response) };
+    let (_, cookies) = services(&request)?;
+    let prefix = format!("{}=", cookies.session_cookie());
+    let is_settled = headers.get_all(SET_COOKIE).any(|line| line.as_bytes().starts_with(prefix.as_bytes()));
+    if !is_settled {
+        for line in cookies.set(&token, true) {
+            headers.append(SET_COOKIE, HeaderValue::from_str(&line).map_err(internal)?);
+        }
+        let bearer = HeaderValue::from_str(&cookies.bearer_form(&token)).map_err(internal)?;
+        headers.insert(HeaderName::from_static("set-auth-token"), bearer);
+        let exposed =
+            if headers.contains_key("set-auth-jwt") { "set-auth-jwt, set-auth-token" } else { "set-auth-token" };
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
+    }
+    Ok(response)
+}
+
+fn internal(error: impl Into<taskbridge_domain::Cause>) -> AuthApiError {
+    AuthApiError::Internal(error.into())
+}
+
+/// The session token that a request names: a bearer credential that is one wins over the cookie.
+pub(super) fn session_token(request: &HttpRequest, cookies: &SessionCookies) -> Option<SessionToken> {
     let bearer = bearer_token(request).ok().and_then(|credential| cookies.read_bearer(credential.trim()));
     bearer.or_else(|| cookies.read(request))
+}
+
+/// Any value will do, `false` included, as in Better Auth.
+fn is_refresh_disabled(request: &HttpRequest) -> bool {
+    let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
+    pairs.any(|(name, value)| name == "disableRefresh" && !value.is_empty())
+}
+
+fn services(request: &HttpRequest) -> Result<(&SessionService, &SessionCookies), AuthApiError> {
+    let mounted = |what: &str| AuthApiError::Internal(format!("no {what} are mounted").into());
+    let sessions = request.app_data::<Data<SessionService>>().ok_or_else(|| mounted("sessions"))?;
+    let cookies = request.app_data::<Data<SessionCookies>>().ok_or_else(|| mounted("cookies"))?;
+    Ok((sessions, cookies))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use taskbridge_domain::password::Password;
-use taskbridge_domain::services::{AccountService, SignIn, SignInError};
+use taskbridge_domain::services::{AccountService, SessionService, SignIn, SignInError};
 use taskbridge_domain::user::{Email, UserId};
 use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
@@ -13,8 +13,10 @@ use utoipa::{IntoResponses, ToSchema};
 
 use super::cookies::SessionCookies;
 use super::error::AuthApiError;
-use super::schema::{AuthBody, Schema};
-use super::wire::{SignedInResponse, client, peer_ip, signed_in};
+use super::origin::{CALLBACK, check_sign_in};
+use super::schema::{AuthBody, Schema, SignInBody};
+use super::wire::{Next, SignedIn, SignedInResponse, client};
+use crate::client_address::ClientAddress;
 use crate::dto::schema;
 use crate::openapi::auth_errors;
 
@@ -30,6 +32,9 @@ struct SignInRequest {
     /// Whether the session outlives the browser; so it does unless this is `false`.
     #[schema(required = false)]
     remember_me: bool,
+    /// Where to send the browser next: a path, or a URL of a trusted origin. It is in the answer.
+    #[schema(rename = "callbackURL", required = false)]
+    callback_url: String,
 }
 
 struct Errors;
@@ -44,7 +49,12 @@ impl IntoResponses for Errors {
             AuthApiError::InvalidCredentials,
             AuthApiError::BodyLate,
             AuthApiError::BodyTooLarge,
-            AuthApiError::MediaType("text/plain".into()),
+            AuthApiError::InvalidTarget(&CALLBACK),
+            AuthApiError::MissingOrigin,
+            AuthApiError::InvalidOrigin,
+            AuthApiError::CrossSiteNavigation,
+            AuthApiError::TooManyRequests { wait_seconds: 10 },
+            AuthApiError::MediaType { sent: "text/plain".into(), allowed: "application/json" },
         ])
     }
 }
@@ -68,33 +78,40 @@ impl IntoResponses for Errors {
 )]
 pub(super) async fn sign_in(
     request: HttpRequest,
-    body: AuthBody,
+    SignInBody(body): SignInBody,
     accounts: Data<AccountService>,
+    sessions: Data<SessionService>,
     cookies: Data<SessionCookies>,
 ) -> Result<HttpResponse, AuthApiError> {
-    let sign_in = parse(body, &request)?;
+    let (sign_in, callback) = parse(body, &request)?;
+    check_sign_in(&request)?;
     let remember = sign_in.remember;
-    let client_ip = peer_ip(&request).map(display);
-    let session = accounts.sign_in(sign_in).await.inspect_err(|error| {
-        if let SignInError::Refused(user_id) = error {
+    let client_ip = ClientAddress::of(&request).0.map(display);
+    let session = accounts.sign_in(sign_in).await.inspect_err(|error| match error {
+        SignInError::Refused(user_id) => {
             tracing::info!(user_id = user_id.as_ref().map(UserId::as_str), client_ip, "sign-in refused");
         }
+        SignInError::TooMany { .. } => {
+            tracing::warn!(client_ip, "sign-in refused: too many wrong passwords for one account");
+        }
+        SignInError::Hash(_) | SignInError::Store(_) => {}
     })?;
     tracing::info!(user_id = session.user().id.as_str(), client_ip, "signed in");
-    Ok(signed_in(&session, remember, Some(false), &accounts, &cookies).await)
+    let answer = SignedIn { session: &session, remember, next: Some(Next(callback)) };
+    Ok(answer.respond(&request, &sessions, &cookies).await)
 }
 
-fn parse(body: AuthBody, request: &HttpRequest) -> Result<SignIn, AuthApiError> {
+fn parse(body: AuthBody, request: &HttpRequest) -> Result<(SignIn, Option<String>), AuthApiError> {
     let mut schema = Schema::of(body, &["object"])?;
     let email = schema.string("email");
     let password = schema.string("password");
-    schema.optional_string("callbackURL");
+    let callback = schema.optional_string("callbackURL").filter(|url| !url.is_empty());
     let remember = schema.optional_boolean("rememberMe").unwrap_or(true);
     match (email, password) {
         (Some(email), Some(password)) if schema.is_met() => {
             let email = Email::parse(&email).map_err(|_not_shown| AuthApiError::InvalidEmail)?;
             let password = Password::parse(&password)?;
-            Ok(SignIn { email, password, remember, client: client(request) })
+            Ok((SignIn { email, password, remember, client: client(request) }, callback))
         }
         _ => Err(schema.into_error()),
     }

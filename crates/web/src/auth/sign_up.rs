@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use taskbridge_domain::password::NewPassword;
-use taskbridge_domain::services::{AccountService, SignUp};
+use taskbridge_domain::services::{AccountService, SessionService, SignUp};
 use taskbridge_domain::user::{Email, InvalidUserName, UserName};
 use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
@@ -13,8 +12,10 @@ use utoipa::{IntoResponses, ToSchema};
 
 use super::cookies::SessionCookies;
 use super::error::AuthApiError;
-use super::schema::{AuthBody, NUL, Schema};
-use super::wire::{SignedInResponse, client, peer_ip, signed_in};
+use super::origin::{CALLBACK, check_sign_in};
+use super::schema::{AuthBody, NUL, Schema, SignInBody};
+use super::wire::{SignedIn, SignedInResponse, client};
+use crate::client_address::ClientAddress;
 use crate::dto::schema;
 use crate::openapi::auth_errors;
 
@@ -50,7 +51,11 @@ impl IntoResponses for Errors {
             AuthApiError::EmailTaken,
             AuthApiError::BodyLate,
             AuthApiError::BodyTooLarge,
-            AuthApiError::MediaType("text/plain".into()),
+            AuthApiError::InvalidTarget(&CALLBACK),
+            AuthApiError::MissingOrigin,
+            AuthApiError::InvalidOrigin,
+            AuthApiError::CrossSiteNavigation,
+            AuthApiError::MediaType { sent: "text/plain".into(), allowed: "application/json" },
         ])
     }
 }
@@ -74,19 +79,22 @@ impl IntoResponses for Errors {
 )]
 pub(super) async fn sign_up(
     request: HttpRequest,
-    body: AuthBody,
+    SignInBody(body): SignInBody,
     accounts: Data<AccountService>,
+    sessions: Data<SessionService>,
     cookies: Data<SessionCookies>,
 ) -> Result<HttpResponse, AuthApiError> {
-    let sign_up = parse(body, &request)?;
+    let sign_up = parse(body, &request, &accounts)?;
+    check_sign_in(&request)?;
     let remember = sign_up.remember;
     let session = accounts.sign_up(sign_up).await?;
-    let client_ip = peer_ip(&request).map(display);
+    let client_ip = ClientAddress::of(&request).0.map(display);
     tracing::info!(user_id = session.user().id.as_str(), client_ip, "signed up");
-    Ok(signed_in(&session, remember, None, &accounts, &cookies).await)
+    let answer = SignedIn { session: &session, remember, next: None };
+    Ok(answer.respond(&request, &sessions, &cookies).await)
 }
 
-fn parse(body: AuthBody, request: &HttpRequest) -> Result<SignUp, AuthApiError> {
+fn parse(body: AuthBody, request: &HttpRequest, accounts: &AccountService) -> Result<SignUp, AuthApiError> {
     let mut schema = Schema::of(body, &["object", "record"])?;
     let name = schema.parsed("name", |text| UserName::parse(text), name_problem);
     let email = schema.parsed("email", Email::parse, |_| "Invalid email address".into());
@@ -97,7 +105,7 @@ fn parse(body: AuthBody, request: &HttpRequest) -> Result<SignUp, AuthApiError> 
     let remember = schema.optional_boolean("rememberMe").unwrap_or(true);
     match (name, email, password) {
         (Some(name), Some(email), Some(password)) if schema.is_met() => {
-            let password = NewPassword::parse(&password);
+            let password = accounts.new_password(&password);
             Ok(SignUp { name, email, password, image, remember, client: client(request) })
         }
         _ => Err(schema.into_error()),

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use serde::Serialize;
-use taskbridge_domain::services::AccountService;
+use taskbridge_domain::services::SessionService;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 
@@ -39,8 +38,8 @@ impl IntoResponses for Errors {
 )]
 pub(super) async fn token(
     CurrentSession(session): CurrentSession,
-    accounts: Data<AccountService>,
+    sessions: Data<SessionService>,
 ) -> Result<HttpResponse, AuthApiError> {
-    let jwt = accounts.token(&session).await?;
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(TokenResponse { token: jwt.expose() }))
+    let jwt = sessions.token(&session).await?;
+    Ok(HttpResponse::Ok().json(TokenResponse { token: jwt.expose() }))
 }

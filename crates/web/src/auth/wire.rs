@@ -1,16 +1,15 @@
 //! Answers below `/api/auth`.
 
-use std::net::IpAddr;
-
-use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, SET_COOKIE, USER_AGENT};
+use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue, LOCATION, SET_COOKIE, USER_AGENT};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
-use taskbridge_domain::services::{AccountService, ActiveSession};
-use taskbridge_domain::session::Client;
+use taskbridge_domain::services::{ActiveSession, SessionService};
+use taskbridge_domain::session::{Client, Jwt, Session, SessionToken};
 use taskbridge_domain::user::User;
 use utoipa::ToSchema;
 
 use super::cookies::SessionCookies;
+use crate::client_address::ClientAddress;
 
 /// How much of a `User-Agent` is kept, in characters.
 const MAX_USER_AGENT_CHARS: usize = 1024;
@@ -19,7 +18,7 @@ const MAX_USER_AGENT_CHARS: usize = 1024;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = User)]
-struct UserResponse {
+pub(super) struct UserResponse {
     #[schema(example = "Ada")]
     name: String,
     #[schema(example = "ada@example.com")]
@@ -53,7 +52,47 @@ impl From<&User> for UserResponse {
     }
 }
 
-/// The answer to a successful sign-up or sign-in; `redirect` is there for the latter alone.
+/// A session as Better Auth's clients read it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Session)]
+pub(super) struct SessionResponse<'a> {
+    /// UTC.
+    #[schema(format = DateTime, example = "2026-11-28T03:46:30.168Z")]
+    expires_at: String,
+    /// The session token: whoever has it is signed in.
+    token: &'a str,
+    /// UTC.
+    #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
+    created_at: String,
+    /// UTC.
+    #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
+    updated_at: String,
+    /// Empty when it is not known.
+    ip_address: &'a str,
+    /// Empty when none was sent.
+    user_agent: &'a str,
+    user_id: &'a str,
+    id: &'a str,
+}
+
+impl<'a> From<&'a Session> for SessionResponse<'a> {
+    fn from(session: &'a Session) -> Self {
+        let Session { id, token, user_id, expires_at, created_at, updated_at, client } = session;
+        Self {
+            expires_at: expires_at.to_string(),
+            token: token.expose(),
+            created_at: created_at.to_string(),
+            updated_at: updated_at.to_string(),
+            ip_address: &client.ip_address,
+            user_agent: &client.user_agent,
+            user_id: user_id.as_str(),
+            id,
+        }
+    }
+}
+
+/// The answer to a successful sign-up or sign-in; `redirect` and `url` are there for the latter alone.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SignedIn)]
 pub(super) struct SignedInResponse<'a> {
@@ -62,34 +101,69 @@ pub(super) struct SignedInResponse<'a> {
     redirect: Option<bool>,
     /// The session token.
     token: &'a str,
+    /// The `callbackURL` of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    url: Option<&'a str>,
     user: UserResponse,
 }
 
-/// 200 with the session token, its cookie, its bearer form in `set-auth-token`, and, other than Better Auth, a JWT in
-/// `set-auth-jwt`, which spares the client a request.
-pub(super) async fn signed_in(
-    session: &ActiveSession,
-    remember: bool,
-    redirect: Option<bool>,
-    accounts: &AccountService,
-    cookies: &SessionCookies,
-) -> HttpResponse {
-    let token = &session.session().token;
-    let mut response = HttpResponse::Ok();
-    set_cookies(&mut response, &cookies.set(token, remember));
-    response.insert_header(("set-auth-token", cookies.bearer_form(token)));
-    match accounts.token(session).await {
-        Ok(jwt) => {
+/// Where a client may be told to go.
+pub(super) struct Next(pub(super) Option<String>);
+
+/// A session that has just been opened.
+pub(super) struct SignedIn<'a> {
+    pub(super) session: &'a ActiveSession,
+    pub(super) remember: bool,
+    pub(super) next: Option<Next>,
+}
+
+impl SignedIn<'_> {
+    /// 200 with the session token, its cookie, its bearer form in `set-auth-token`, and, other than Better Auth, a JWT in
+    /// `set-auth-jwt`, which spares the client a request.
+    pub(super) async fn respond(
+        self,
+        request: &HttpRequest,
+        sessions: &SessionService,
+        cookies: &SessionCookies,
+    ) -> HttpResponse {
+        let Self { session, remember, next } = self;
+        let token = &session.session().token;
+        let mut response = HttpResponse::Ok();
+        issue_session(&mut response, token, remember, cookies);
+        if remember {
+            set_cookies(&mut response, cookies.clear_dont_remember(request).as_slice());
+        }
+        if let Some(jwt) = jwt(session, sessions).await {
             response.insert_header(("set-auth-jwt", jwt.expose()));
             response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "set-auth-jwt, set-auth-token"));
         }
-        // The session is there; the client can ask for a token of its own later.
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "no JWT with the new session");
-            response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "set-auth-token"));
+        let url = next.as_ref().and_then(|Next(url)| url.as_deref());
+        // A header holds less than a URL may.
+        if let Some(Ok(location)) = url.map(HeaderValue::from_str) {
+            response.insert_header((LOCATION, location));
         }
+        let redirect = next.as_ref().map(|Next(url)| url.is_some());
+        response.json(SignedInResponse { redirect, token: token.expose(), url, user: session.user().into() })
     }
-    response.json(SignedInResponse { redirect, token: token.expose(), user: session.user().into() })
+}
+
+/// The JWT for an answer that is good without it, too.
+pub(super) async fn jwt(session: &ActiveSession, sessions: &SessionService) -> Option<Jwt> {
+    let jwt = sessions.token(session).await;
+    jwt.inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "no JWT with the session")).ok()
+}
+
+/// Hands the session out: as a cookie, and for clients without cookies.
+pub(super) fn issue_session(
+    response: &mut HttpResponseBuilder,
+    token: &SessionToken,
+    remember: bool,
+    cookies: &SessionCookies,
+) {
+    set_cookies(response, &cookies.set(token, remember));
+    response.insert_header(("set-auth-token", cookies.bearer_form(token)));
+    response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "set-auth-token"));
 }
 
 pub(super) fn set_cookies(response: &mut HttpResponseBuilder, lines: &[String]) {
@@ -98,14 +172,9 @@ pub(super) fn set_cookies(response: &mut HttpResponseBuilder, lines: &[String]) 
     }
 }
 
-/// From where a request comes, as far as it can be believed: the address is not known.
+/// From where a request comes, as far as it can be believed.
 pub(super) fn client(request: &HttpRequest) -> Client {
     let user_agent = request.headers().get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
     let user_agent = user_agent.unwrap_or_default().chars().take(MAX_USER_AGENT_CHARS).collect();
-    Client { ip_address: String::new(), user_agent }
-}
-
-/// Who is at the other end of the connection, for the log: a proxy in front of this server is one, too.
-pub(super) fn peer_ip(request: &HttpRequest) -> Option<IpAddr> {
-    request.peer_addr().map(|peer| peer.ip().to_canonical())
+    Client { ip_address: ClientAddress::of(request).to_string(), user_agent }
 }

@@ -41,7 +41,7 @@ fn known_user() -> Ports {
     let mut ports = Ports::new();
     ports.identity.expect_credential().return_once(|_| Ok(Some(credential())));
     ports.hasher.expect_verify().return_once(|_, _| Ok(true));
-    ports.identity.expect_open_session().return_once(|_| Ok(()));
+    ports.sessions.expect_open().return_once(|_| Ok(()));
     ports.issuer.expect_issue().return_once(|_| Ok(jwt()));
     ports
 }
@@ -51,8 +51,8 @@ fn known_session(change: impl FnOnce(Session) -> Session) -> Ports {
     let row = change(session("ann"));
     let mut ports = Ports::new();
     ports
-        .identity
-        .expect_session()
+        .sessions
+        .expect_find()
         .withf(|token| token.expose() == "token-of-ann")
         .return_once(move |_| Ok(Some((row, user("ann")))));
     ports
@@ -206,7 +206,7 @@ async fn bodies_that_are_no_json_are_told_as_better_auth_tells_them() {
         assert_eq!(text.verdict(), (415, "UNSUPPORTED_MEDIA_TYPE".into()));
         assert_eq!(
             text.json()["message"],
-            r#"Content-Type "text/plain; charset=utf-8" is not allowed. Allowed types: application/json"#
+            r#"Content-Type "text/plain; charset=utf-8" is not allowed. Allowed types: application/x-www-form-urlencoded, application/json"#
         );
         let untyped = Ports::new().answer(anonymous("POST", path).set_payload("{}")).await;
         assert!(validation(&untyped).contains("received undefined"));
@@ -276,7 +276,7 @@ async fn cookie() -> String {
     let mut ports = Ports::new();
     ports.identity.expect_credential().return_once(|_| Ok(Some(credential())));
     ports.hasher.expect_verify().return_once(|_, _| Ok(true));
-    ports.identity.expect_open_session().return_once(|_| Ok(()));
+    ports.sessions.expect_open().return_once(|_| Ok(()));
     ports.issuer.expect_issue().return_once(|_| Ok(jwt()));
     let answer = ports.answer(post(SIGN_IN, r#"{"email":"ann@example.test","password":"correct horse"}"#)).await;
     answer.all("set-cookie")[0].split(';').next().unwrap().to_owned()
@@ -296,7 +296,7 @@ async fn a_session_gives_a_token_by_cookie_and_by_bearer() {
     ];
     for request in requests {
         let mut ports = Ports::new();
-        ports.identity.expect_session().return_once(|_| Ok(Some((session("ann"), user("ann")))));
+        ports.sessions.expect_find().return_once(|_| Ok(Some((session("ann"), user("ann")))));
         ports.issuer.expect_issue().withf(|user| user.id.as_str() == "ann").return_once(|_| Ok(jwt()));
         let answer = ports.answer(request).await;
         assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, r#"{"token":"header.claims.signature"}"#));
@@ -326,12 +326,13 @@ async fn without_a_session_there_is_no_token() {
 /// A session that is over: 401, and its cookies are cleared.
 #[actix_web::test]
 async fn a_session_that_is_over_is_401_and_its_cookies_go() {
-    let expired = known_session(|row| Session {
+    let mut expired = known_session(|row| Session {
         expires_at: taskbridge_domain::Timestamp::from_unix_seconds(moment().unix_seconds() - 1).unwrap(),
         ..row
     });
+    expired.sessions.expect_end().times(1).return_once(|_| Ok(()));
     let mut unknown = Ports::new();
-    unknown.identity.expect_session().return_once(|_| Ok(None));
+    unknown.sessions.expect_find().return_once(|_| Ok(None));
     for ports in [expired, unknown] {
         let request = anonymous("GET", TOKEN).insert_header(("authorization", "Bearer token-of-ann"));
         let answer = ports.answer(request).await;
@@ -353,7 +354,7 @@ async fn a_sign_in_survives_an_issuer_that_fails() {
     let mut ports = Ports::new();
     ports.identity.expect_credential().return_once(|_| Ok(Some(credential())));
     ports.hasher.expect_verify().return_once(|_, _| Ok(true));
-    ports.identity.expect_open_session().return_once(|_| Ok(()));
+    ports.sessions.expect_open().return_once(|_| Ok(()));
     ports.issuer.expect_issue().return_once(|_| Err(IssueError("secret detail".into())));
     let answer = ports.answer(post(SIGN_IN, r#"{"email":"ann@example.test","password":"correct horse"}"#)).await;
     assert_eq!(answer.status, 200);

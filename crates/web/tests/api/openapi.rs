@@ -8,7 +8,8 @@ use taskbridge_web::DocsConfig;
 use crate::support::{Answer, Ports, anonymous, mounted_routes};
 
 /// Routes for people, not for programs: they are not in the document.
-const UNDOCUMENTED: [(&str, &str); 3] = [("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/docs/{file:[^/]*}")];
+const UNDOCUMENTED: [(&str, &str); 4] =
+    [("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/docs/{file:[^/]*}"), ("POST", "/api/auth/get-session")];
 
 async fn get(path: &str) -> Answer {
     Ports::new().answer(anonymous("GET", path)).await

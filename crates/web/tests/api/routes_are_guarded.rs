@@ -24,9 +24,19 @@ const ROUTES: [(&str, &str, &str, u16); 10] = [
 ];
 
 /// Routes that want no token of a user: open to everybody, or to a session (see `auth`).
-const OTHERS: [(&str, &str); 10] = [
+const OTHERS: [(&str, &str); 20] = [
+    ("GET", "/api/auth/ok"),
+    ("GET", "/api/auth/error"),
     ("POST", "/api/auth/sign-up/email"),
     ("POST", "/api/auth/sign-in/email"),
+    ("POST", "/api/auth/sign-out"),
+    ("GET", "/api/auth/get-session"),
+    ("POST", "/api/auth/get-session"),
+    ("GET", "/api/auth/list-sessions"),
+    ("POST", "/api/auth/revoke-session"),
+    ("POST", "/api/auth/revoke-sessions"),
+    ("POST", "/api/auth/revoke-other-sessions"),
+    ("POST", "/api/auth/update-session"),
     ("GET", "/api/auth/token"),
     ("GET", "/health/live"),
     ("HEAD", "/health/live"),

@@ -17,15 +17,17 @@ use serde_json::Value;
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::list::TaskPage;
 use taskbridge_domain::ports::{
-    AuthError, AuthPort, Claims, MockIdentityRepo, MockPasswordHasher, MockStoreProbe, MockTaskRepo, MockTokenIssuer,
+    AuthError, AuthPort, Claims, MockIdentityRepo, MockPasswordHasher, MockRateLimiter, MockSessionRepo,
+    MockStoreProbe, MockTaskRepo, MockTokenIssuer, RateLimiter, SessionRepo,
 };
 use taskbridge_domain::secret::SharedSecret;
-use taskbridge_domain::services::{AccountPolicy, AccountService, TaskService};
+use taskbridge_domain::services::{AccountPolicy, AccountService, SessionService, TaskService};
+use taskbridge_domain::session::SessionPolicy;
 use taskbridge_domain::task::Task;
-use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, moment, user_id};
+use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, moment, user_id};
 use taskbridge_web::{
-    AllowedOrigins, AuthServer, BodyLimit, Compatibility, Docs, DocsConfig, RequestTimeout, Services, SessionCookies,
-    Stopping, TasksMount, api, cors, limits, security_headers,
+    AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, RateLimits, RequestTimeout, Services,
+    SessionCookies, Stopping, TasksMount, TrustedOrigins, TrustedProxies, api, cors, limits, security_headers,
 };
 
 pub(crate) const BODY_LIMIT: usize = 4096;
@@ -59,6 +61,7 @@ pub(crate) struct Ports {
     pub(crate) auth: TestAuth,
     pub(crate) tasks: MockTaskRepo,
     pub(crate) identity: MockIdentityRepo,
+    pub(crate) sessions: MockSessionRepo,
     pub(crate) hasher: MockPasswordHasher,
     pub(crate) issuer: MockTokenIssuer,
     pub(crate) store: MockStoreProbe,
@@ -66,6 +69,9 @@ pub(crate) struct Ports {
     pub(crate) compatibility: Compatibility,
     pub(crate) docs: DocsConfig,
     pub(crate) has_auth_server: bool,
+    /// With the limiter, limits are on.
+    pub(crate) limiter: Option<MockRateLimiter>,
+    pub(crate) trusted_proxies: TrustedProxies,
 }
 
 impl Ports {
@@ -74,13 +80,16 @@ impl Ports {
             auth: TestAuth { delay: 0 },
             tasks: MockTaskRepo::new(),
             identity: MockIdentityRepo::new(),
-            hasher: MockPasswordHasher::new(),
+            sessions: MockSessionRepo::new(),
+            hasher: hasher(),
             issuer: MockTokenIssuer::new(),
             store: MockStoreProbe::new(),
             mount: TasksMount { prefix: "/api".into(), without_user_id: false },
             compatibility: Compatibility::default(),
             docs: DocsConfig { openapi: true, page: true },
             has_auth_server: true,
+            limiter: None,
+            trusted_proxies: TrustedProxies::default(),
         }
     }
 
@@ -90,25 +99,50 @@ impl Ports {
     }
 
     fn services(self) -> Services {
-        let Self { auth, tasks, identity, hasher, issuer, store, mount, compatibility, docs, has_auth_server } = self;
+        let Self {
+            auth,
+            tasks,
+            identity,
+            sessions,
+            hasher,
+            issuer,
+            store,
+            mount,
+            compatibility,
+            docs,
+            has_auth_server,
+            limiter,
+            trusted_proxies,
+        } = self;
+        let limiter = limiter.map(|limiter| Arc::new(limiter) as Arc<dyn RateLimiter>);
         let clock = || Arc::new(clock_at(moment()));
-        let week = Duration::from_hours(7 * 24);
-        let policy = AccountPolicy {
-            sign_up: true,
-            session_lifetime: week,
-            unremembered_session_lifetime: Duration::from_hours(24),
-        };
+        let policy = AccountPolicy { sign_up: true, rehash: false, sessions: SessionPolicy::DEFAULT };
+        let sessions = Arc::new(sessions);
         let accounts = AccountService::new(
             Arc::new(identity),
+            Arc::clone(&sessions) as Arc<dyn SessionRepo>,
             Arc::new(hasher),
-            Arc::new(issuer),
+            limiter.clone(),
             Arc::new(counting_ids()),
             clock(),
             policy,
         );
-        let cookies = SessionCookies::new(secret(), false, week);
-        let auth_server =
-            has_auth_server.then(|| AuthServer { accounts: Arc::new(accounts), cookies: Arc::new(cookies) });
+        let sessions = SessionService::new(sessions, Arc::new(issuer), clock(), policy.sessions);
+        let cookie_config = CookieConfig {
+            prefix: "better-auth".into(),
+            domain: None,
+            secure: false,
+            max_age: policy.sessions.lifetime,
+        };
+        let cookies = SessionCookies::new(secret(), cookie_config);
+        let auth_server = has_auth_server.then(|| AuthServer {
+            accounts: Arc::new(accounts),
+            sessions: Arc::new(sessions),
+            cookies: Arc::new(cookies),
+            limits: limiter.map(|limiter| Arc::new(RateLimits::new(limiter, clock(), RateLimits::DEFAULT))),
+        });
+        let mut trusted_origins = TrustedOrigins::default();
+        trusted_origins.add("https://app.example.test").unwrap();
         let cookies = auth_server.as_ref().map(|auth| &*auth.cookies);
         let docs = Docs::new(docs, cookies, &mount, compatibility).unwrap();
         Services {
@@ -123,7 +157,8 @@ impl Ports {
             stopping: Stopping::default(),
             metrics: Arc::default(),
             request_timeout: RequestTimeout(REQUEST_TIMEOUT),
-            allowed_origins: AllowedOrigins(vec!["https://app.example.test".into()]),
+            trusted_origins: Arc::new(trusted_origins),
+            trusted_proxies: Arc::new(trusted_proxies),
         }
     }
 

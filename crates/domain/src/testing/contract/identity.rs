@@ -1,14 +1,15 @@
-//! The contract of [`IdentityRepo`]. The store must be empty.
+//! The contract of [`IdentityRepo`], with the [`SessionRepo`] that finds the sessions it opens. The store must be empty.
 
 use futures_util::future::join_all;
 
 use crate::password::PasswordHash;
-use crate::ports::{Credential, IdentityRepo, RegisterError, Registration};
-use crate::session::{Session, SessionToken};
-use crate::testing::fixtures::{registration, session, user};
+use crate::ports::{Credential, IdentityRepo, RegisterError, Registration, SessionRepo};
+use crate::session::Session;
+use crate::testing::fixtures::{moment, registration, session, user};
 use crate::user::{Email, User};
 
-/// The tests of an [`IdentityRepo`]; see [`contract`](crate::testing::contract).
+/// The tests of an [`IdentityRepo`]; see [`contract`](crate::testing::contract). The subject is a pair: the repository of
+/// users, and that of sessions.
 #[macro_export]
 macro_rules! identity_repo_contract {
     ($subject:expr) => {
@@ -21,8 +22,7 @@ macro_rules! identity_repo_contract {
                 registrations_at_the_same_time_succeed_once,
                 a_refused_registration_leaves_nothing,
                 strangers_are_unknown,
-                a_session_is_found_by_its_exact_token,
-                sessions_live_side_by_side,
+                a_password_is_replaced_while_it_is_the_old_one,
             ]
         );
     };
@@ -33,7 +33,7 @@ fn email(text: &str) -> Email {
 }
 
 /// User, password and session survive, field by field.
-pub async fn a_registration_is_stored_as_given(repo: &dyn IdentityRepo) {
+pub async fn a_registration_is_stored_as_given<I: IdentityRepo, S: SessionRepo>((repo, sessions): &(I, S)) {
     let ann = registration("ann");
     let bob = Registration { user: User { image: None, email_verified: false, ..user("bob") }, ..registration("bob") };
     for given in [ann, bob] {
@@ -41,19 +41,19 @@ pub async fn a_registration_is_stored_as_given(repo: &dyn IdentityRepo) {
         let Registration { user, account_id: _, password, session } = given;
         let credential = repo.credential(&user.email).await.unwrap();
         assert_eq!(credential, Some(Credential { user: user.clone(), password: Some(password) }));
-        assert_eq!(repo.session(&session.token).await.unwrap(), Some((session, user)));
+        assert_eq!(sessions.find(&session.token).await.unwrap(), Some((session, user)));
     }
 }
 
 /// The same address again is refused, whatever else differs.
-pub async fn an_address_is_registered_once(repo: &dyn IdentityRepo) {
+pub async fn an_address_is_registered_once<I: IdentityRepo, S: SessionRepo>((repo, _): &(I, S)) {
     repo.register(&registration("ann")).await.unwrap();
     let twin = Registration { user: User { email: user("ann").email, ..user("twin") }, ..registration("twin") };
     assert!(matches!(repo.register(&twin).await, Err(RegisterError::EmailTaken)));
 }
 
 /// Exactly one of ten.
-pub async fn registrations_at_the_same_time_succeed_once(repo: &dyn IdentityRepo) {
+pub async fn registrations_at_the_same_time_succeed_once<I: IdentityRepo, S: SessionRepo>((repo, _): &(I, S)) {
     let twins: Vec<_> = (0..10)
         .map(|number| {
             let given = registration(&format!("twin{number}"));
@@ -72,12 +72,12 @@ pub async fn registrations_at_the_same_time_succeed_once(repo: &dyn IdentityRepo
 }
 
 /// No session, no account and no user remain of a registration that failed, and those that were there stay.
-pub async fn a_refused_registration_leaves_nothing(repo: &dyn IdentityRepo) {
+pub async fn a_refused_registration_leaves_nothing<I: IdentityRepo, S: SessionRepo>((repo, sessions): &(I, S)) {
     let ann = registration("ann");
     repo.register(&ann).await.unwrap();
     let twin = Registration { user: User { email: user("ann").email, ..user("twin") }, ..registration("twin") };
     assert!(repo.register(&twin).await.is_err());
-    assert_eq!(repo.session(&twin.session.token).await.unwrap(), None);
+    assert_eq!(sessions.find(&twin.session.token).await.unwrap(), None);
     assert_eq!(repo.credential(&ann.user.email).await.unwrap().unwrap().password, Some(ann.password));
     // The session's token is taken: the whole registration must fail, not only its last row.
     let thief = Registration {
@@ -86,34 +86,27 @@ pub async fn a_refused_registration_leaves_nothing(repo: &dyn IdentityRepo) {
     };
     assert!(matches!(repo.register(&thief).await, Err(RegisterError::Store(_))));
     assert_eq!(repo.credential(&thief.user.email).await.unwrap(), None);
-    assert_eq!(repo.session(&ann.session.token).await.unwrap(), Some((ann.session, ann.user)));
+    assert_eq!(sessions.find(&ann.session.token).await.unwrap(), Some((ann.session, ann.user)));
 }
 
 /// What was never registered is `None`.
-pub async fn strangers_are_unknown(repo: &dyn IdentityRepo) {
+pub async fn strangers_are_unknown<I: IdentityRepo, S: SessionRepo>((repo, _): &(I, S)) {
     repo.register(&registration("ann")).await.unwrap();
     for unknown in ["an@example.test", "ann@example.tes", "ann_@example.test", "nn@example.test"] {
         assert_eq!(repo.credential(&email(unknown)).await.unwrap(), None, "{unknown}");
     }
 }
 
-/// Not by a prefix, another case, a pattern, the row's id or a token that cannot exist.
-pub async fn a_session_is_found_by_its_exact_token(repo: &dyn IdentityRepo) {
-    repo.register(&registration("ann")).await.unwrap();
-    let long = "x".repeat(4096);
-    for wrong in ["", "token-of-an", "TOKEN-OF-ANN", "token-of-ann ", "%", "session-of-ann", "' OR 1=1 --", &long] {
-        assert_eq!(repo.session(&SessionToken::new(wrong.into())).await.unwrap(), None, "{wrong}");
+/// That user's alone. A change that somebody else has made meanwhile stays.
+pub async fn a_password_is_replaced_while_it_is_the_old_one<I: IdentityRepo, S: SessionRepo>((repo, _): &(I, S)) {
+    for name in ["ann", "bob"] {
+        repo.register(&registration(name)).await.unwrap();
     }
-}
-
-/// A new session ends no other, and belongs to the same user.
-pub async fn sessions_live_side_by_side(repo: &dyn IdentityRepo) {
-    let ann = registration("ann");
-    repo.register(&ann).await.unwrap();
-    let second = Session { id: "second".into(), token: SessionToken::new("second token".into()), ..session("ann") };
-    repo.open_session(&second).await.unwrap();
-    assert_eq!(repo.session(&second.token).await.unwrap(), Some((second, ann.user.clone())));
-    assert_eq!(repo.session(&ann.session.token).await.unwrap(), Some((ann.session, ann.user)));
-    let password = repo.credential(&email("ann@example.test")).await.unwrap().unwrap().password;
-    assert_eq!(password.as_ref().map(PasswordHash::expose), Some("$2b$04$hash-of-ann"));
+    let stored = async |name: &str| repo.credential(&user(name).email).await.unwrap().unwrap().password.unwrap();
+    let (old, new, other) = (stored("ann").await, PasswordHash::new("new".into()), PasswordHash::new("other".into()));
+    assert!(repo.replace_password(&user("ann").id, &old, &new, moment()).await.unwrap());
+    assert_eq!((stored("ann").await, stored("bob").await), (new.clone(), registration("bob").password));
+    assert!(!repo.replace_password(&user("ann").id, &old, &other, moment()).await.unwrap());
+    assert!(!repo.replace_password(&user("nobody").id, &old, &other, moment()).await.unwrap());
+    assert_eq!(stored("ann").await, new);
 }

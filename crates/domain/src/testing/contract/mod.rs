@@ -13,7 +13,9 @@
 
 pub mod identity;
 pub mod ids;
+pub mod limits;
 pub mod passwords;
+pub mod sessions;
 pub mod tasks;
 pub mod tokens;
 

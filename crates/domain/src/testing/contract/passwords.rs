@@ -1,7 +1,7 @@
 //! The contract of [`PasswordHasher`]. What it cannot assert, that every refusal costs the same, is a matter of
 //! measurement.
 
-use crate::password::{NewPassword, Password, PasswordHash};
+use crate::password::{HashForm, NewPassword, Password, PasswordHash};
 use crate::ports::PasswordHasher;
 
 /// The tests of a [`PasswordHasher`]; see [`contract`](crate::testing::contract).
@@ -14,17 +14,19 @@ macro_rules! password_hasher_contract {
             [
                 a_password_matches_its_own_hash_only,
                 every_byte_of_a_password_counts,
+                the_longest_password_of_its_form_counts_in_full,
                 a_nul_matches_nothing,
                 compositions_of_a_password_match,
                 two_hashes_of_a_password_differ,
                 no_hash_and_broken_hashes_match_nothing,
+                only_what_it_would_write_is_current,
             ]
         );
     };
 }
 
 async fn hash(hasher: &dyn PasswordHasher, password: &str) -> PasswordHash {
-    hasher.hash(NewPassword::parse(password).unwrap()).await.unwrap()
+    hasher.hash(NewPassword::parse(password, hasher.form()).unwrap()).await.unwrap()
 }
 
 async fn matches(hasher: &dyn PasswordHasher, password: &str, stored: &PasswordHash) -> bool {
@@ -51,7 +53,19 @@ pub async fn every_byte_of_a_password_counts(hasher: &dyn PasswordHasher) {
     }
 }
 
-/// bcrypt repeats its key: without care the hash of P matches P NUL P.
+/// What can be set is told apart to its last character.
+pub async fn the_longest_password_of_its_form_counts_in_full(hasher: &dyn PasswordHasher) {
+    let chars = match hasher.form() {
+        HashForm::Bcrypt => NewPassword::MAX_BYTES,
+        HashForm::Scrypt => Password::MAX_UNITS,
+    };
+    let longest = "x".repeat(chars);
+    let stored = hash(hasher, &longest).await;
+    assert!(matches(hasher, &longest, &stored).await);
+    assert!(!matches(hasher, &format!("{}y", &longest[1..]), &stored).await);
+}
+
+/// bcrypt repeats its key: without care the hash of P matches P NUL P. So does scrypt's of P match P NUL.
 pub async fn a_nul_matches_nothing(hasher: &dyn PasswordHasher) {
     let stored = hash(hasher, "password").await;
     for wrong in ["password\0", "password\0password", "password\0password\0password", "\0", "\0password"] {
@@ -86,11 +100,23 @@ pub async fn no_hash_and_broken_hashes_match_nothing(hasher: &dyn PasswordHasher
         "$2b$04$tooshort",
         "$9z$04$abcdefghijklmnopqrstuvabcdefghijklmnopqrstuvwxyzabcde",
         "$2b$99$abcdefghijklmnopqrstuvabcdefghijklmnopqrstuvwxyzabcde",
+        ":",
+        "c0ffee:c0ffee",
+        "0123456789abcdef0123456789abcdef:",
         "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2g",
         "éééééééééééééééééééééééééééééé",
         "$2b$04$éééééééééééééééééééééééééé",
         "\0",
     ] {
         assert!(!matches(hasher, "correct horse", &PasswordHash::new(broken.into())).await, "{broken:?}");
+    }
+}
+
+/// What it has just written is; what is no hash is not.
+pub async fn only_what_it_would_write_is_current(hasher: &dyn PasswordHasher) {
+    let written = hasher.hash(NewPassword::parse("correct horse", hasher.form()).unwrap()).await.unwrap();
+    assert!(hasher.is_current(&written));
+    for broken in ["", "x", "$2b$", ":"] {
+        assert!(!hasher.is_current(&PasswordHash::new(broken.into())), "{broken}");
     }
 }

@@ -1,0 +1,92 @@
+//! Rate limits for any number of processes.
+
+use std::borrow::Cow;
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter};
+use sha2::{Digest, Sha256};
+use taskbridge_domain::Timestamp;
+use taskbridge_domain::limits::{Admission, RateLimit, Tally};
+use taskbridge_domain::ports::{IdGenerator, RateLimiter, StoreError};
+
+use super::Store;
+use super::entities::rate_limit::{Column, Entity, Model};
+use super::error::store_error;
+use crate::hex::hex;
+use crate::ids::SecureIds;
+
+/// Counts in Better Auth's table, together with whoever else counts there.
+pub struct SeaRateLimiter(Store);
+
+impl SeaRateLimiter {
+    /// The longest key that stands in the table as it is, in bytes: PostgreSQL's index takes no more than 2,704. Of a
+    /// longer one it is the digest.
+    const MAX_KEY: usize = 255;
+
+    /// A limiter on this store.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self(store)
+    }
+
+    async fn tally(&self, key: &str) -> Result<Option<Tally>, StoreError> {
+        let row = Entity::find().filter(Column::Key.eq(key)).one(&self.0.0).await.map_err(store_error)?;
+        let tally = |row: Model| {
+            let last = Timestamp::from_unix_millis(row.last_request)?;
+            Some(Tally { count: row.count.try_into().unwrap_or(0), last })
+        };
+        Ok(row.and_then(tally))
+    }
+}
+
+#[async_trait]
+impl RateLimiter for SeaRateLimiter {
+    /// By one statement, which writes only when it is allowed: of many at once each sees what the one before has
+    /// counted.
+    async fn hit(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Admission, StoreError> {
+        let key = stored(key);
+        let id = SecureIds.generate().into_string();
+        let row = Model { id, key: key.to_string(), count: 1, last_request: now.unix_millis() };
+        let window = i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX);
+        let is_over = Expr::col((Entity, Column::LastRequest)).lte(now.unix_millis().saturating_sub(window));
+        let counted = Expr::col((Entity, Column::Count));
+        let max = i32::try_from(limit.max).unwrap_or(i32::MAX);
+        let on_conflict = OnConflict::column(Column::Key)
+            .value(Column::Count, Expr::case(is_over.clone(), 1).finally(counted.clone().add(1)))
+            .value(Column::LastRequest, now.unix_millis())
+            .action_and_where(is_over.or(counted.lt(max)))
+            .to_owned();
+        let written = Entity::insert(row.into_active_model())
+            .on_conflict(on_conflict)
+            .exec_without_returning(&self.0.0)
+            .await
+            .map_err(store_error)?;
+        if written > 0 {
+            return Ok(Admission::Allowed);
+        }
+        // Whoever is refused may find it over by now, and is told to come back at once.
+        match limit.admission(self.tally(&key).await?, now) {
+            Admission::Allowed => Ok(Admission::Refused { wait_seconds: 1 }),
+            refused @ Admission::Refused { .. } => Ok(refused),
+        }
+    }
+
+    async fn peek(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Admission, StoreError> {
+        Ok(limit.admission(self.tally(&stored(key)).await?, now))
+    }
+
+    async fn purge(&self, before: Timestamp) -> Result<(), StoreError> {
+        let old = Condition::all().add(Column::LastRequest.lt(before.unix_millis()));
+        Entity::delete_many().filter(old).exec(&self.0.0).await.map_err(store_error)?;
+        Ok(())
+    }
+}
+
+/// What stands in the table.
+fn stored(key: &str) -> Cow<'_, str> {
+    if key.len() <= SeaRateLimiter::MAX_KEY {
+        return key.into();
+    }
+    format!("sha256|{}", hex(&Sha256::digest(key))).into()
+}

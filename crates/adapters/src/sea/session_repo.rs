@@ -1,0 +1,106 @@
+//! The store of sessions.
+
+use async_trait::async_trait;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use taskbridge_domain::ports::{SessionRepo, StoreError};
+use taskbridge_domain::session::{Session, SessionToken};
+use taskbridge_domain::user::User;
+use taskbridge_domain::{Timestamp, UserId};
+
+use super::Store;
+use super::entities::session::{Column, Entity, Model};
+use super::entities::user;
+use super::error::store_error;
+
+/// Sessions in Better Auth's table.
+pub struct SeaSessionRepo(Store);
+
+impl SeaSessionRepo {
+    /// A repository on this store.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self(store)
+    }
+
+    async fn delete(&self, condition: Condition) -> Result<u64, StoreError> {
+        let done = Entity::delete_many().filter(condition).exec(&self.0.0).await.map_err(store_error)?;
+        Ok(done.rows_affected)
+    }
+}
+
+fn named(token: &SessionToken) -> Condition {
+    Condition::all().add(Column::Token.eq(token.expose()))
+}
+
+fn of(user: &UserId) -> Condition {
+    Condition::all().add(Column::UserId.eq(user.as_str()))
+}
+
+#[async_trait]
+impl SessionRepo for SeaSessionRepo {
+    async fn open(&self, session: &Session) -> Result<(), StoreError> {
+        let row = Model::from(session).into_active_model();
+        Entity::insert(row).exec_without_returning(&self.0.0).await.map_err(store_error)?;
+        Ok(())
+    }
+
+    async fn find(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError> {
+        let found = Entity::find()
+            .filter(named(token))
+            .find_also_related(user::Entity)
+            .one(&self.0.0)
+            .await
+            .map_err(store_error)?;
+        // A session without its user is left over from a deletion: it is nobody's.
+        let Some((session, Some(user))) = found else { return Ok(None) };
+        Ok(Some((session.try_into()?, user.try_into()?)))
+    }
+
+    async fn extend(
+        &self,
+        token: &SessionToken,
+        expires_at: Timestamp,
+        updated_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = Entity::update_many()
+            .filter(named(token))
+            .col_expr(Column::ExpiresAt, expires_at.datetime().into())
+            .col_expr(Column::UpdatedAt, updated_at.datetime().into())
+            .exec(&self.0.0)
+            .await
+            .map_err(store_error)?;
+        Ok(done.rows_affected > 0)
+    }
+
+    async fn live(&self, user: &UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {
+        let rows = Entity::find()
+            .filter(of(user).add(Column::ExpiresAt.gte(now.datetime())))
+            .order_by_desc(Column::CreatedAt)
+            .order_by_desc(Column::Id)
+            .limit(u64::from(limit))
+            .all(&self.0.0)
+            .await
+            .map_err(store_error)?;
+        rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
+    }
+
+    async fn end(&self, token: &SessionToken) -> Result<(), StoreError> {
+        self.delete(named(token)).await.map(drop)
+    }
+
+    async fn end_of(&self, user: &UserId, token: &SessionToken) -> Result<(), StoreError> {
+        self.delete(of(user).add(named(token))).await.map(drop)
+    }
+
+    async fn end_all(&self, user: &UserId) -> Result<(), StoreError> {
+        self.delete(of(user)).await.map(drop)
+    }
+
+    async fn end_others(&self, user: &UserId, kept: &SessionToken) -> Result<(), StoreError> {
+        self.delete(of(user).add(Column::Token.ne(kept.expose()))).await.map(drop)
+    }
+
+    async fn purge(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.delete(Condition::all().add(Column::ExpiresAt.lt(now.datetime()))).await
+    }
+}

@@ -1,0 +1,48 @@
+//! The store of sessions.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::session::{Session, SessionToken};
+use crate::time::Timestamp;
+use crate::user::{User, UserId};
+
+/// Keeps the sessions of all users, in Better Auth's table.
+///
+/// What ends or lists sessions takes effect at once: nothing here MUST remember what it read before.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait SessionRepo: Send + Sync {
+    /// Adds a session; those the user already has stay.
+    async fn open(&self, session: &Session) -> Result<(), StoreError>;
+
+    /// The session with exactly this token, expired or not, and its user.
+    async fn find(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError>;
+
+    /// Moves the end of a session, and when it last changed. `false` when there is no such session any more; one that
+    /// was ended meanwhile MUST NOT come back.
+    async fn extend(
+        &self,
+        token: &SessionToken,
+        expires_at: Timestamp,
+        updated_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// The sessions of this user that have not expired at `now`, the latest sign-in first, at most `limit`.
+    async fn live(&self, user: &UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError>;
+
+    /// Ends the session with exactly this token, whosever it is. None is no error.
+    async fn end(&self, token: &SessionToken) -> Result<(), StoreError>;
+
+    /// Ends the session with exactly this token if it is this user's.
+    async fn end_of(&self, user: &UserId, token: &SessionToken) -> Result<(), StoreError>;
+
+    /// Ends all sessions of this user.
+    async fn end_all(&self, user: &UserId) -> Result<(), StoreError>;
+
+    /// Ends all sessions of this user but the one with this token.
+    async fn end_others(&self, user: &UserId, kept: &SessionToken) -> Result<(), StoreError>;
+
+    /// Removes all sessions that have expired at `now`, everybody's, and tells how many there were.
+    async fn purge(&self, now: Timestamp) -> Result<u64, StoreError>;
+}

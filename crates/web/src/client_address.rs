@@ -1,0 +1,181 @@
+//! Who is at the other end: the connection's address, or what proxies of ours say of it.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{HeaderMap, X_FORWARDED_FOR};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use ipnet::IpNet;
+
+/// The proxies whose `X-Forwarded-For` is believed. None, unless operators name them.
+#[derive(Debug, Default)]
+pub struct TrustedProxies {
+    networks: Vec<IpNet>,
+    has_warned: AtomicBool,
+}
+
+impl TrustedProxies {
+    /// The proxies with these addresses.
+    #[must_use]
+    pub fn new(networks: Vec<IpNet>) -> Self {
+        Self { networks, has_warned: AtomicBool::new(false) }
+    }
+
+    fn trust(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&address))
+    }
+
+    /// Each proxy adds at the right whom it has the request from: the client is the first from there who is no proxy of
+    /// ours. What stands further left anybody may have made up.
+    ///
+    /// `None` when the proxies do not say, or not in a way that is an address.
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+        let peer = peer.to_canonical();
+        if !self.trust(peer) {
+            if headers.contains_key(X_FORWARDED_FOR) && !self.has_warned.swap(true, Ordering::Relaxed) {
+                tracing::warn!(%peer, "X-Forwarded-For is not believed: this address is not in TRUSTED_PROXIES");
+            }
+            return Some(peer);
+        }
+        let lines: Option<Vec<_>> = headers.get_all(X_FORWARDED_FOR).map(|line| line.to_str().ok()).collect();
+        let lines = lines?;
+        let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim).filter(|hop| !hop.is_empty());
+        for hop in hops {
+            let address = hop.parse::<IpAddr>().ok()?.to_canonical();
+            if !self.trust(address) {
+                return Some(address);
+            }
+        }
+        None
+    }
+}
+
+/// The address of a client, as far as it is known.
+///
+/// It displays as Better Auth writes it: IPv6 in full, and only the network of it (the first 64 bits), in which a
+/// client may take any address it likes. Nothing when it is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
+
+impl ClientAddress {
+    /// Who sends this.
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        let proxies = request.app_data::<Data<TrustedProxies>>();
+        Self(peer.and_then(|peer| match proxies {
+            Some(proxies) => proxies.client(peer, request.headers()),
+            None => Some(peer.to_canonical()),
+        }))
+    }
+}
+
+impl FromRequest for ClientAddress {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(request)))
+    }
+}
+
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(IpAddr::V4(address)) => write!(f, "{address}"),
+            Some(IpAddr::V6(address)) => {
+                let network = Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).segments();
+                let groups = network.map(|group| format!("{group:04x}"));
+                f.write_str(&groups.join(":"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn proxies(networks: &[&str]) -> TrustedProxies {
+        let network = |text: &&str| text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok();
+        TrustedProxies::new(networks.iter().filter_map(network).collect())
+    }
+
+    fn forwarded(lines: &[&str]) -> HeaderMap {
+        lines.iter().map(|line| (X_FORWARDED_FOR, HeaderValue::from_str(line).unwrap())).collect()
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    /// `tests/vectors/client-ip.json` was recorded from Better Auth, which never looks at the connection: here that is a
+    /// proxy of ours. It cannot be told to look at other headers, at none, or at more of an address.
+    #[test]
+    fn addresses_are_those_of_better_auth() {
+        let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/client-ip.json")).unwrap();
+        let mut checked = 0;
+        for case in vectors["cases"].as_array().unwrap() {
+            let options = case["ipAddress"].as_object().unwrap();
+            let trusted: Vec<_> = match options.get("trustedProxies") {
+                Some(trusted) => trusted.as_array().unwrap().iter().map(|network| network.as_str().unwrap()).collect(),
+                None if options.is_empty() || options.get("ipv6Subnet") == Some(&64.into()) => Vec::new(),
+                None => continue,
+            };
+            let header = case["headers"]["x-forwarded-for"].as_str();
+            // Without proxies it believes a single address, whoever sends it, and here the one that the proxy has added.
+            let expected = match (header, trusted.is_empty() || trusted == ["not-a-cidr"]) {
+                (Some("1.2.3.4, 5.6.7.8"), true) => "5.6.7.8",
+                _ => case["ip"].as_str().unwrap_or_default(),
+            };
+            let peer = "198.51.100.1";
+            let proxies = proxies(&[trusted.as_slice(), &[peer]].concat());
+            let headers = forwarded(header.as_slice());
+            assert_eq!(ClientAddress(proxies.client(ip(peer), &headers)).to_string(), expected, "{case}");
+            checked += 1;
+        }
+        assert_eq!(checked, 28);
+    }
+
+    #[test]
+    fn nobody_is_believed_unless_named() {
+        let proxies = proxies(&["10.0.0.0/8", "fd00::/8"]);
+        let headers = forwarded(&["1.2.3.4"]);
+        for (peer, client) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("11.0.0.1", "11.0.0.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("10.1.2.3", "1.2.3.4"),
+            ("::ffff:10.1.2.3", "1.2.3.4"),
+            ("fd12::1", "1.2.3.4"),
+        ] {
+            assert_eq!(proxies.client(ip(peer), &headers), Some(ip(client)), "{peer}");
+        }
+        assert_eq!(TrustedProxies::default().client(ip("127.0.0.1"), &headers), Some(ip("127.0.0.1")));
+    }
+
+    /// A list may come in several lines (RFC 9110, section 5.3).
+    #[test]
+    fn the_last_line_is_the_nearest() {
+        let proxies = proxies(&["10.0.0.0/8"]);
+        for (lines, client) in [
+            (&["6.6.6.6", "1.2.3.4"][..], Some("1.2.3.4")),
+            (&["6.6.6.6, 1.2.3.4", "10.0.0.2"], Some("1.2.3.4")),
+            (&["1.2.3.4", "bad"], None),
+            (&["1.2.3.4", ""], Some("1.2.3.4")),
+            (&["10.0.0.1", "10.0.0.2"], None),
+            (&[], None),
+        ] {
+            assert_eq!(proxies.client(ip("10.0.0.9"), &forwarded(lines)), client.map(ip), "{lines:?}");
+        }
+    }
+}

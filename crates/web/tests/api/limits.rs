@@ -1,0 +1,128 @@
+//! Rate limits: what is counted under which key, and what comes before everything else. (R11)
+
+use std::net::SocketAddr;
+
+use actix_web::test::TestRequest;
+use taskbridge_domain::limits::Admission;
+use taskbridge_domain::ports::{MockRateLimiter, StoreError};
+use taskbridge_domain::services::WRONG_PASSWORDS;
+use taskbridge_domain::testing::fixtures::moment;
+use taskbridge_web::TrustedProxies;
+
+use crate::support::{Ports, anonymous};
+
+/// Expects to be asked once for this key, and refuses.
+fn refusing(key: &'static str, max: u32) -> MockRateLimiter {
+    let mut limiter = MockRateLimiter::new();
+    limiter
+        .expect_hit()
+        .times(1)
+        .withf(move |asked, limit, now| {
+            assert_eq!((asked, limit.max, limit.window.as_secs(), *now), (key, max, 10, moment()));
+            true
+        })
+        .return_once(|_, _, _| Ok(Admission::Refused { wait_seconds: 7 }));
+    limiter
+}
+
+fn from(peer: &str, method: &str, path: &str) -> TestRequest {
+    anonymous(method, path).peer_addr(SocketAddr::new(peer.parse().unwrap(), 1234))
+}
+
+/// No other port is asked, and nothing is read.
+#[actix_web::test]
+async fn each_address_and_endpoint_is_counted_for_itself() {
+    for (peer, method, path, key, max) in [
+        ("192.0.2.1", "POST", "/api/auth/sign-in/email", "192.0.2.1|/sign-in/email", 3),
+        ("192.0.2.1", "POST", "/api/auth/sign-in/email?x=1", "192.0.2.1|/sign-in/email", 3),
+        ("192.0.2.1", "GET", "/api/auth/sign-in/email", "192.0.2.1|/sign-in/email", 3),
+        ("192.0.2.2", "POST", "/api/auth/sign-up/email", "192.0.2.2|/sign-up/email", 3),
+        ("::ffff:192.0.2.1", "GET", "/api/auth/get-session", "192.0.2.1|/get-session", 100),
+        ("2001:db8::1", "GET", "/api/auth/token", "2001:0db8:0000:0000:0000:0000:0000:0000|/token", 100),
+        ("2001:db8::2:1", "GET", "/api/auth/token", "2001:0db8:0000:0000:0000:0000:0000:0000|/token", 100),
+        // What nobody serves is counted together.
+        ("192.0.2.1", "GET", "/api/auth/made-up/1", "192.0.2.1|*", 100),
+        ("192.0.2.1", "POST", "/api/auth/sign-in/made-up", "192.0.2.1|*", 100),
+        ("192.0.2.1", "POST", "/api/auth/sign-in/email/", "192.0.2.1|*", 100),
+        ("192.0.2.1", "POST", "/api/auth//sign-in/email", "192.0.2.1|*", 100),
+        ("192.0.2.1", "GET", "/api/auth", "192.0.2.1|*", 100),
+    ] {
+        let ports = Ports { limiter: Some(refusing(key, max)), ..Ports::new() };
+        let request = from(peer, method, path).insert_header(("x-forwarded-for", "198.51.100.1"));
+        let answer = ports.framed_answer(request).await;
+        assert_eq!(answer.status.as_u16(), 429, "{path}");
+        assert_eq!(answer.body, r#"{"message":"Too many requests. Please try again later."}"#);
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        assert_eq!((answer.header("x-retry-after"), answer.header("retry-after")), (Some("7"), Some("7")));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+}
+
+/// A path that is spelled otherwise is no way around: it is counted with what nobody serves, and not served.
+#[actix_web::test]
+async fn a_path_in_another_spelling_is_not_served() {
+    for path in ["/api/auth/sign-in/%65mail", "/api/auth/sign%2din/email", "/api/auth/%73ign-in/email"] {
+        let mut limiter = MockRateLimiter::new();
+        limiter.expect_hit().withf(|key, _, _| key == "192.0.2.1|*").return_once(|_, _, _| Ok(Admission::Allowed));
+        let ports = Ports { limiter: Some(limiter), ..Ports::new() };
+        let request = from("192.0.2.1", "POST", path)
+            .insert_header(("content-type", "application/json"))
+            .set_payload(r#"{"email":"ann@example.test","password":"correct horse"}"#);
+        let answer = ports.framed_answer(request).await;
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (404, ""), "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn a_trusted_proxy_tells_who_is_counted() {
+    let proxies = || TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+    for (forwarded, key) in [
+        ("6.6.6.6, 198.51.100.1, 10.0.0.7", "198.51.100.1|/token"),
+        ("198.51.100.1", "198.51.100.1|/token"),
+        ("not an address", "no-trusted-ip|/token"),
+        ("", "no-trusted-ip|/token"),
+    ] {
+        let ports = Ports { limiter: Some(refusing(key, 100)), trusted_proxies: proxies(), ..Ports::new() };
+        let request = from("10.1.1.1", "GET", "/api/auth/token").insert_header(("x-forwarded-for", forwarded));
+        assert_eq!(ports.framed_answer(request).await.status.as_u16(), 429, "{forwarded}");
+    }
+}
+
+/// Tasks have their tokens; who is asked for their health must not be told to wait.
+#[actix_web::test]
+async fn only_what_is_below_api_auth_is_limited() {
+    for path in ["/api/alice/tasks", "/health/live", "/api/authentic", "/openapi.json"] {
+        let ports = Ports { limiter: Some(MockRateLimiter::new()), ..Ports::new() };
+        assert_ne!(ports.answer(anonymous("GET", path)).await.status.as_u16(), 429, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn while_nothing_can_be_counted_nothing_is_served() {
+    let mut limiter = MockRateLimiter::new();
+    limiter.expect_hit().return_once(|_, _, _| Err(StoreError::Unavailable("secret detail".into())));
+    let answer = Ports { limiter: Some(limiter), ..Ports::new() }.framed_answer(anonymous("GET", "/api/auth/ok")).await;
+    assert_eq!(answer.verdict(), (503, "SERVICE_UNAVAILABLE".into()));
+    assert!(!answer.body.contains("secret"));
+}
+
+/// C208, C212: no word of whether there is such an account.
+#[actix_web::test]
+async fn too_many_wrong_passwords_for_one_account_are_one_more_429() {
+    let mut ports = Ports::new();
+    ports.identity.expect_credential().return_once(|_| Ok(None));
+    let mut limiter = MockRateLimiter::new();
+    limiter.expect_hit().return_once(|_, _, _| Ok(Admission::Allowed));
+    limiter
+        .expect_peek()
+        .withf(|key, limit, _| (key, *limit) == ("account|ann@example.test", WRONG_PASSWORDS))
+        .return_once(|_, _, _| Ok(Admission::Refused { wait_seconds: 600 }));
+    ports.limiter = Some(limiter);
+    let request = from("192.0.2.1", "POST", "/api/auth/sign-in/email")
+        .insert_header(("content-type", "application/json"))
+        .set_payload(r#"{"email":"ann@example.test","password":"correct horse"}"#);
+    let answer = ports.answer(request).await;
+    assert_eq!(answer.status.as_u16(), 429);
+    assert_eq!(answer.body, r#"{"message":"Too many requests. Please try again later."}"#);
+    assert_eq!(answer.header("x-retry-after"), Some("600"));
+}

@@ -1,0 +1,279 @@
+//! How often sign-in and its kin may be called, and by whom. (R11; attacks J)
+
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use support::raw::{request, send};
+use support::user::{PASSWORD, User};
+use support::{Forge, Server};
+
+const ON: (&str, &str) = ("RATE_LIMIT", "on");
+/// The tests come from there.
+const BEHIND_A_PROXY: (&str, &str) = ("TRUSTED_PROXIES", "127.0.0.1, ::1");
+const SIGN_IN: &str = "/api/auth/sign-in/email";
+const REFUSAL: &str = r#"{"message":"Too many requests. Please try again later."}"#;
+
+fn sign_in(server: &Server, email: &str, password: &str) -> RequestBuilder {
+    Client::new().post(server.url(SIGN_IN)).json(&json!({ "email": email, "password": password }))
+}
+
+/// A guess that is wrong.
+async fn guess(server: &Server, headers: &[(&str, &str)]) -> u16 {
+    let guess = headers.iter().fold(sign_in(server, "ann@example.test", "wrong password"), |request, (name, value)| {
+        request.header(*name, *value)
+    });
+    guess.send().await.unwrap().status().as_u16()
+}
+
+/// Guesses until the limit is reached.
+async fn exhaust(server: &Server, headers: &[(&str, &str)]) {
+    for _ in 0..3 {
+        assert_eq!(guess(server, headers).await, 401, "{headers:?}");
+    }
+    assert_eq!(guess(server, headers).await, 429, "{headers:?}");
+}
+
+/// C203: it is on unless it is switched off.
+#[tokio::test]
+async fn three_guesses_in_a_row_are_looked_at() {
+    let server = Server::start_with(&[ON]);
+    let ann = User::sign_up(&server, "ann").await;
+    exhaust(&server, &[]).await;
+    // The right password waits, too: that is what a guess would be.
+    let refused = sign_in(&server, &ann.email, PASSWORD).send().await.unwrap();
+    assert_eq!(refused.status(), 429);
+    let others = sign_in(&server, "bob@example.test", PASSWORD).send().await.unwrap();
+    assert_eq!(others.status(), 429, "it is counted by address, not by account");
+    let server = Server::start();
+    for _ in 0..5 {
+        assert_eq!(guess(&server, &[]).await, 401);
+    }
+}
+
+/// C204, C205: whatever a client says of its address, nobody believes it.
+#[tokio::test]
+async fn no_header_is_a_way_around() {
+    let server = Server::start_with(&[ON]);
+    exhaust(&server, &[]).await;
+    for name in ["X-Forwarded-For", "X-Real-IP", "Forwarded", "CF-Connecting-IP", "True-Client-IP", "X-Client-IP"] {
+        for value in ["192.0.2.7", "for=192.0.2.8", "2001:db8::1", "127.0.0.1", ""] {
+            assert_eq!(guess(&server, &[(name, value)]).await, 429, "{name}: {value}");
+        }
+    }
+    let log = server.log.lock().unwrap();
+    let told = log.iter().filter(|line| line.contains("TRUSTED_PROXIES")).count();
+    assert_eq!(told, 1, "operators are told once: {log:#?}");
+}
+
+/// C204: behind a proxy of ours what a client has put before its own address is not believed.
+#[tokio::test]
+async fn behind_a_proxy_each_client_is_counted_for_itself() {
+    let server = Server::start_with(&[ON, BEHIND_A_PROXY]);
+    exhaust(&server, &[("X-Forwarded-For", "192.0.2.1")]).await;
+    for made_up in ["198.51.100.1", "192.0.2.2", "garbage", "::1"] {
+        assert_eq!(guess(&server, &[("X-Forwarded-For", &format!("{made_up}, 192.0.2.1"))]).await, 429, "{made_up}");
+    }
+    exhaust(&server, &[("X-Forwarded-For", "192.0.2.1, 192.0.2.2")]).await;
+}
+
+/// C205: an address of IPv6 is one network, in whatever spelling.
+#[tokio::test]
+async fn an_ipv6_network_is_one_client() {
+    let server = Server::start_with(&[ON, BEHIND_A_PROXY]);
+    exhaust(&server, &[("X-Forwarded-For", "2001:db8:1:2::1")]).await;
+    for same in ["2001:db8:1:2::2", "2001:0DB8:0001:0002::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2:0::1"] {
+        assert_eq!(guess(&server, &[("X-Forwarded-For", same)]).await, 429, "{same}");
+    }
+    exhaust(&server, &[("X-Forwarded-For", "2001:db8:1:3::1")]).await;
+    exhaust(&server, &[("X-Forwarded-For", "192.0.2.1")]).await;
+    assert_eq!(guess(&server, &[("X-Forwarded-For", "::ffff:192.0.2.1")]).await, 429);
+}
+
+/// C206: another spelling of the path is refused with the first, or leads nowhere.
+#[tokio::test]
+async fn no_spelling_of_the_path_is_a_way_around() {
+    let server = Server::start_with(&[ON]);
+    let ann = User::sign_up(&server, "ann").await;
+    exhaust(&server, &[]).await;
+    let body = json!({ "email": ann.email, "password": PASSWORD }).to_string();
+    for (path, status) in [
+        ("/api/auth/sign-in/email", 429),
+        ("/api/auth/sign-in/email?x=1", 429),
+        ("/api/auth/sign-in/email?", 429),
+        ("/api/auth/sign-in/email/", 404),
+        ("/api/auth//sign-in/email", 404),
+        ("/api/auth/sign-in//email", 404),
+        ("//api/auth/sign-in/email", 404),
+        ("/api/auth/./sign-in/email", 404),
+        ("/api/auth/x/../sign-in/email", 404),
+        ("/API/auth/sign-in/email", 404),
+        ("/api/auth/Sign-In/Email", 404),
+        ("/api/auth/sign-in/%65mail", 404),
+        ("/api/%61uth/sign-in/email", 404),
+        ("/api/auth/sign-in%2Femail", 404),
+        ("/api/auth/sign-in/email%20", 404),
+        ("/api/auth/sign-in/email;x=1", 404),
+    ] {
+        let bytes = request(&format!("POST {path} HTTP/1.1"), &["Content-Type: application/json"], body.as_bytes());
+        assert_eq!(send(&server, &bytes).await.status, status, "{path}");
+    }
+}
+
+/// C207: of many at the same time no more are let through.
+#[tokio::test]
+async fn guesses_at_the_same_time_are_counted_one_by_one() {
+    for storage in ["memory", "database"] {
+        let server = Server::start_with(&[ON, ("TASKBRIDGE__RATE_LIMIT__STORAGE", storage)]);
+        let guesses: Vec<_> =
+            (0..20).map(|_| sign_in(&server, "ann@example.test", "wrong password").send()).map(tokio::spawn).collect();
+        let mut looked_at = 0;
+        for guess in guesses {
+            looked_at += u32::from(guess.await.unwrap().unwrap().status() == 401);
+        }
+        assert_eq!(looked_at, 3, "{storage}");
+    }
+}
+
+/// C208: nobody is locked out by a stranger: what is open goes on, and the user gets in from where they are.
+#[tokio::test]
+async fn a_stranger_locks_nobody_out() {
+    let server = Server::start_with(&[ON, BEHIND_A_PROXY]);
+    let from = |request: RequestBuilder, ip: &str| request.header("X-Forwarded-For", ip);
+    let ann = Client::new()
+        .post(server.url("/api/auth/sign-up/email"))
+        .json(&json!({ "name": "Ann", "email": "ann@example.test", "password": PASSWORD }));
+    let ann = from(ann, "198.51.100.1").send().await.unwrap();
+    let jwt = ann.headers()["set-auth-jwt"].to_str().unwrap().to_owned();
+    let body: Value = ann.json().await.unwrap();
+    let (id, session) = (body["user"]["id"].as_str().unwrap(), body["token"].as_str().unwrap());
+
+    // From as many addresses as it takes, a hundred guesses are looked at, and no more.
+    let mut answers = Vec::new();
+    for number in 0..36 {
+        for _ in 0..3 {
+            answers.push(guess(&server, &[("X-Forwarded-For", &format!("203.0.113.{number}"))]).await);
+        }
+    }
+    assert_eq!(answers.iter().filter(|status| **status == 401).count(), 100);
+    assert!(answers[100..].iter().all(|status| *status == 429));
+    let status = async |request: RequestBuilder| request.send().await.unwrap().status().as_u16();
+    let from_elsewhere = from(sign_in(&server, "ann@example.test", PASSWORD), "198.51.100.2");
+    assert_eq!(status(from_elsewhere).await, 429);
+    // An account that is not there is answered in the same way.
+    for number in 0..34 {
+        for _ in 0..3 {
+            let guess = sign_in(&server, "nobody@example.test", "wrong password");
+            let guess = from(guess, &format!("203.0.113.{}", 100 + number));
+            answers.push(status(guess).await);
+        }
+    }
+    assert_eq!(answers.iter().filter(|status| **status == 401).count(), 200);
+
+    let tasks = Client::new().get(server.url(&format!("/api/{id}/tasks"))).bearer_auth(&jwt);
+    assert_eq!(status(tasks).await, 200, "the token goes on");
+    let token = Client::new().get(server.url("/api/auth/token")).bearer_auth(session);
+    assert_eq!(status(from(token, "198.51.100.3")).await, 200, "the session goes on, wherever it is");
+    let from_home = from(sign_in(&server, "ann@example.test", PASSWORD), "198.51.100.1");
+    assert_eq!(status(from_home).await, 200, "and from where she is signed in she gets in");
+}
+
+/// C209.
+#[tokio::test]
+async fn accounts_are_not_made_by_the_hundred() {
+    let server = Server::start_with(&[ON]);
+    let mut made = 0;
+    for number in 0..10 {
+        let body = json!({ "name": "x", "email": format!("x{number}@example.test"), "password": PASSWORD });
+        let answer = Client::new().post(server.url("/api/auth/sign-up/email")).json(&body).send().await.unwrap();
+        made += u32::from(answer.status() == 200);
+    }
+    assert_eq!(made, 3);
+}
+
+/// C210: with the storage `database` two instances count together; with `memory` each for itself.
+#[tokio::test]
+async fn two_servers_count_together_in_the_database() {
+    for (storage, at_the_other) in [("database", 429), ("memory", 401)] {
+        let one = Server::start_with(&[ON, ("TASKBRIDGE__RATE_LIMIT__STORAGE", storage)]);
+        let other = one.again();
+        exhaust(&one, &[]).await;
+        assert_eq!(guess(&other, &[]).await, at_the_other, "{storage}");
+    }
+}
+
+/// C211: what is made up is counted together, so that it takes no memory.
+#[tokio::test]
+async fn paths_that_nobody_serves_are_counted_together() {
+    let server = Server::start_with(&[ON]);
+    let mut statuses = Vec::new();
+    for number in 0..102 {
+        let answer = Client::new().get(server.url(&format!("/api/auth/made-up/{number}"))).send().await.unwrap();
+        statuses.push(answer.status().as_u16());
+    }
+    assert_eq!((&statuses[..100], &statuses[100..]), (&[404; 100][..], &[429, 429][..]));
+    let endpoint = Client::new().get(server.url("/api/auth/ok")).send().await.unwrap();
+    assert_eq!(endpoint.status(), 200);
+}
+
+/// C212: JSON, what a page of ours may read, and nothing about the account.
+#[tokio::test]
+async fn who_is_refused_is_told_how_long_to_wait() {
+    let server = Server::start_with(&[ON, ("BETTER_AUTH_TRUSTED_ORIGINS", "https://app.example.test")]);
+    User::sign_up(&server, "ann").await;
+    exhaust(&server, &[]).await;
+    for email in ["ann@example.test", "nobody@example.test"] {
+        let answer =
+            sign_in(&server, email, PASSWORD).header("Origin", "https://app.example.test").send().await.unwrap();
+        assert_refusal(answer, 1..=10).await;
+    }
+    // Tasks are not limited, nor is what is no part of the auth server.
+    let ann = Forge::of(&server).token("somebody");
+    for _ in 0..5 {
+        let tasks = Client::new().request(Method::GET, server.url("/api/somebody/tasks")).bearer_auth(&ann);
+        assert_eq!(tasks.send().await.unwrap().status(), 200);
+    }
+}
+
+async fn assert_refusal(answer: Response, waits: std::ops::RangeInclusive<u64>) {
+    assert_eq!(answer.status(), 429);
+    let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!(header("content-type"), "application/json");
+    assert_eq!(header("access-control-allow-origin"), "https://app.example.test");
+    assert!(header("access-control-expose-headers").contains("X-Retry-After"));
+    assert!(waits.contains(&header("x-retry-after").parse().unwrap()));
+    assert_eq!(header("x-retry-after"), header("retry-after"));
+    assert_eq!(answer.text().await.unwrap(), REFUSAL);
+}
+
+/// The limit ends by itself. (`window_seconds` is for the other endpoints; it is one here, to be waited for.)
+#[tokio::test]
+async fn after_a_quiet_time_it_begins_anew() {
+    let server = Server::start_with(&[
+        ON,
+        ("TASKBRIDGE__RATE_LIMIT__WINDOW_SECONDS", "1"),
+        ("TASKBRIDGE__RATE_LIMIT__MAX", "2"),
+    ]);
+    let ok = async || Client::new().get(server.url("/api/auth/ok")).send().await.unwrap().status().as_u16();
+    assert_eq!([ok().await, ok().await, ok().await], [200, 200, 429]);
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while ok().await == 429 {
+        assert!(std::time::Instant::now() < patience);
+    }
+}
+
+/// Sessions that are over do not stay in the database, whether anybody asks for them or not.
+#[tokio::test]
+async fn what_is_over_is_removed() {
+    let over = [("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "1"), ("TASKBRIDGE__SESSION__PURGE_SECONDS", "1")];
+    let server =
+        Server::start_with(&[&over[..], &[("TASKBRIDGE__LOG__FORMAT", "json"), ("RUST_LOG", "debug")]].concat());
+    User::sign_up(&server, "ann").await;
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let removed = |line: &String| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["fields"]["message"] == "sessions that were over are removed" && line["fields"]["sessions"] == 1
+    };
+    while !server.log.lock().unwrap().iter().any(removed) {
+        assert!(std::time::Instant::now() < patience);
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,203 @@
+//! 135 requests to a real Better Auth, with its answers: whoever speaks its protocol cannot tell who answers. (R1-R8)
+//!
+//! Ids, tokens, moments and signatures are drawn anew each time; everything else is compared: status, body, the headers
+//! of the protocol, and the cookies with their attributes.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, Response};
+use serde_json::Value;
+use support::Server;
+
+const TRANSCRIPT: &str = include_str!("../vectors/transcript.json");
+
+/// The headers of the protocol; a server may have others.
+const HEADERS: [&str; 6] = ["cache-control", "content-type", "location", "pragma", "set-auth-token", "x-retry-after"];
+
+/// Fields whose values are made on the spot. An address is that of the connection, which Better Auth does not look at.
+const DRAWN: [&str; 7] = ["id", "token", "userId", "createdAt", "updatedAt", "expiresAt", "ipAddress"];
+
+/// What Taskbridge answers otherwise, on purpose; each is in the docs.
+const DIFFERENT: [(&str, &str); 1] = [
+    // Signed with the secret, so there are no keys to publish.
+    ("GET", "/api/auth/jwks"),
+];
+
+/// What is not there yet.
+const TO_COME: [&str; 5] = ["/update-user", "/change-password", "/verify-password", "/delete-user", "/list-accounts"];
+
+/// One server, and what it gave for what is in the transcript.
+struct Replay {
+    server: Server,
+    http: Client,
+    /// Session tokens, by those in the transcript.
+    tokens: BTreeMap<String, String>,
+    /// Signed ones, as cookies and as bearer tokens, by those in the transcript.
+    signed: BTreeMap<String, String>,
+}
+
+impl Replay {
+    fn start(base: &str, more: &[(&str, &str)]) -> Self {
+        let settings = [
+            ("AUTH_MODE", "server"),
+            ("BETTER_AUTH_URL", base),
+            ("BETTER_AUTH_TRUSTED_ORIGINS", "http://localhost:3000"),
+        ];
+        let server = Server::start_with(&[&settings, more].concat());
+        Self { server, http: Client::new(), tokens: BTreeMap::new(), signed: BTreeMap::new() }
+    }
+
+    /// The text with our tokens for theirs.
+    fn translate(&self, text: &str) -> String {
+        let signed = self.signed.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours));
+        self.tokens.iter().fold(signed, |text, (theirs, ours)| text.replace(theirs, ours))
+    }
+
+    async fn send(&self, request: &Value) -> Response {
+        let method: Method = request["method"].as_str().unwrap().parse().unwrap();
+        let mut sent = self.http.request(method, self.server.url(request["path"].as_str().unwrap()));
+        for (name, value) in request["headers"].as_object().unwrap() {
+            match value {
+                Value::String(value) => sent = sent.header(name, self.translate(value)),
+                // The length of the body, which the client counts itself.
+                _ => assert_eq!(name, "content-length"),
+            }
+        }
+        if let Some(body) = request["body"].as_str() {
+            sent = sent.body(self.translate(body));
+        }
+        sent.send().await.unwrap()
+    }
+
+    async fn answer(&self, request: &Value) -> (u16, HeaderMap, Value) {
+        let response = self.send(request).await;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        (status, headers, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// Compares the answer with the one that was recorded, and remembers what was given out. What was recorded after a
+    /// pause is asked for until it is answered so.
+    async fn compare(&mut self, entry: &Value) {
+        let (request, expected) = (&entry["request"], &entry["response"]);
+        let what = format!("{} {} ({})", request["method"], request["path"], entry["title"]);
+        let end = Instant::now() + Duration::from_secs(10);
+        let (status, headers, body) = loop {
+            let (status, headers, body) = self.answer(request).await;
+            let has_come = expected["status"] == status && expected["body"].is_null() == body.is_null();
+            if has_come || !["list-sessions stale", "get-session expired"].contains(&entry["title"].as_str().unwrap()) {
+                break (status, headers, body);
+            }
+            assert!(Instant::now() < end, "{what}");
+        };
+        assert_eq!(expected["status"], status, "{what}: {body}");
+        same_headers(&what, &expected["headers"], &headers);
+        same_shape(&what, &expected["body"], &body);
+        if let (Some(theirs), Some(ours)) = (expected["body"]["token"].as_str(), body["token"].as_str()) {
+            self.tokens.insert(theirs.to_owned(), ours.to_owned());
+        }
+        if let (Some(theirs), Some(ours)) =
+            (expected["headers"]["set-auth-token"].as_str(), headers.get("set-auth-token"))
+        {
+            self.signed.insert(theirs.to_owned(), ours.to_str().unwrap().to_owned());
+        }
+        let (theirs, ours) = (their_cookies(&expected["headers"]), our_cookies(&headers));
+        for (theirs, ours) in theirs.iter().zip(&ours) {
+            let [theirs, ours] = [theirs, ours].map(|line| line.split(';').next().unwrap_or_default().to_owned());
+            if !theirs.ends_with('=') {
+                self.signed.insert(theirs, ours);
+            }
+        }
+    }
+}
+
+fn their_cookies(headers: &Value) -> Vec<String> {
+    let lines = headers["set-cookie"].as_array().into_iter().flatten();
+    lines.map(|line| line.as_str().unwrap().to_owned()).collect()
+}
+
+fn our_cookies(headers: &HeaderMap) -> Vec<String> {
+    headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap().to_owned()).collect()
+}
+
+fn same_headers(what: &str, theirs: &Value, ours: &HeaderMap) {
+    for name in HEADERS {
+        let (theirs, ours) = (theirs[name].as_str(), ours.get(name).map(|value| value.to_str().unwrap()));
+        // We let nobody keep any answer.
+        let is_ours_alone = theirs.is_none() && ["cache-control", "pragma"].contains(&name);
+        let is_same = if name == "set-auth-token" { theirs.is_some() == ours.is_some() } else { theirs == ours };
+        assert!(is_same || is_ours_alone, "{what}: {name}: {theirs:?}, not {ours:?}");
+    }
+    if theirs["set-auth-jwt"].is_string() {
+        let jwt = ours.get("set-auth-jwt").map(|jwt| jwt.to_str().unwrap().split('.').count());
+        assert_eq!(jwt, Some(3), "{what}");
+    }
+    // A value that is drawn ends with the signature; one that is empty, or not, is compared.
+    let masked = |line: String| {
+        let (pair, attributes) = line.split_once(';').unwrap_or((&line, ""));
+        let (name, value) = pair.split_once('=').unwrap_or_default();
+        format!("{name}={};{attributes}", if value.is_empty() { "" } else { "…" })
+    };
+    let [theirs, ours] = [their_cookies(theirs), our_cookies(ours)];
+    let [theirs, ours] = [theirs, ours].map(|lines| lines.into_iter().map(masked).collect::<Vec<_>>());
+    assert_eq!(ours, theirs, "{what}");
+}
+
+/// The same but for what is drawn, of which the kind is the same.
+fn same_shape(what: &str, theirs: &Value, ours: &Value) {
+    match (theirs, ours) {
+        (Value::Object(theirs), Value::Object(ours)) => {
+            assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>(), "{what}");
+            for (name, value) in theirs {
+                match (value, &ours[name]) {
+                    (Value::String(theirs), Value::String(ours)) if DRAWN.contains(&name.as_str()) => {
+                        let is_date = |text: &str| text.len() == 24 && text.ends_with('Z');
+                        assert_eq!(is_date(ours), is_date(theirs), "{what}: {name}");
+                    }
+                    (theirs, ours) => same_shape(&format!("{what}: {name}"), theirs, ours),
+                }
+            }
+        }
+        (Value::Array(theirs), Value::Array(ours)) => {
+            assert_eq!(ours.len(), theirs.len(), "{what}");
+            theirs.iter().zip(ours).for_each(|(theirs, ours)| same_shape(what, theirs, ours));
+        }
+        _ => assert_eq!(ours, theirs, "{what}"),
+    }
+}
+
+/// Replays one profile; how many requests there were.
+async fn replay(profile: &str, base: &str, settings: &[(&str, &str)]) -> usize {
+    let transcript: Value = serde_json::from_str(TRANSCRIPT).unwrap();
+    let mut replay = Replay::start(base, settings);
+    let mut replayed = 0;
+    let entries = transcript["entries"].as_array().unwrap().iter().filter(|entry| entry["profile"] == profile);
+    // What follows a changed password is of those who changed it.
+    let is_changed =
+        |entry: &&Value| entry["request"]["path"] == "/api/auth/change-password" && entry["response"]["status"] == 200;
+    for entry in entries.take_while(|entry| !is_changed(entry)) {
+        let request = &entry["request"];
+        let (method, path) = (request["method"].as_str().unwrap(), request["path"].as_str().unwrap());
+        if !DIFFERENT.contains(&(method, path)) && !TO_COME.iter().any(|route| path.ends_with(route)) {
+            replay.compare(entry).await;
+            replayed += 1;
+        }
+    }
+    replayed
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_answered_in_the_same_way() {
+    assert_eq!(replay("default", "http://app.example.test", &[]).await, 60);
+    assert_eq!(replay("secure", "https://app.example.test", &[]).await, 3);
+    assert_eq!(
+        replay("refresh", "http://app.example.test", &[("TASKBRIDGE__SESSION__UPDATE_AGE_SECONDS", "0")]).await,
+        3
+    );
+    assert_eq!(replay("fresh", "http://app.example.test", &[("TASKBRIDGE__SESSION__FRESH_AGE_SECONDS", "1")]).await, 2);
+    assert_eq!(replay("expire", "http://app.example.test", &[("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "1")]).await, 2);
+    let limited = [("RATE_LIMIT", "on"), ("TRUSTED_PROXIES", "127.0.0.1")];
+    assert_eq!(replay("rate", "http://app.example.test", &limited).await, 4);
+}
