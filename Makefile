@@ -4,6 +4,8 @@
 # known holes, which takes the network.
 .PHONY: run test demo e2e fuzz deny advisories
 .DEFAULT_GOAL := run
+# Most tests wait more than they work: for a connection to be closed, for a time to pass.
+export RUST_TEST_THREADS ?= 6
 
 run:
 	@scripts/run.sh

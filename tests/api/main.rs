@@ -1,6 +1,7 @@
 //! The API, end to end through the real binary.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod account_attacks;
 mod body_attacks;
 mod commands;
 mod config;
@@ -16,6 +17,7 @@ mod lists;
 mod logs;
 mod metrics;
 mod request_ids;
+mod session_attacks;
 mod slow_clients;
 mod token_attacks;
 mod transcript;

@@ -195,7 +195,7 @@ mod tests {
         (same, counts)
     }
 
-    /// Whoever measures the time must not learn whether there is an account, and of which kind.
+    /// C153, C154: whoever measures the time must not learn whether there is an account, and of which kind.
     #[test]
     fn every_refusal_compares_each_form_once() {
         let [bcrypt, scrypt] =

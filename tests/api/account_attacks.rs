@@ -1,0 +1,175 @@
+//! Attack group G: signing up and in. (R1-R3, R5, R6; more of it in `body_attacks`)
+
+use std::process::Command;
+
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
+use support::user::PASSWORD;
+use support::{Server, User};
+
+const SIGN_UP: &str = "/api/auth/sign-up/email";
+const SIGN_IN: &str = "/api/auth/sign-in/email";
+
+async fn post(server: &Server, path: &str, body: &Value) -> Response {
+    Client::new().post(server.url(path)).json(body).send().await.unwrap()
+}
+
+async fn status(server: &Server, path: &str, body: &Value) -> u16 {
+    post(server, path, body).await.status().as_u16()
+}
+
+/// C138, C140: what is no address makes no account, and none that looks like another.
+#[tokio::test]
+async fn what_is_no_address_signs_nobody_up() {
+    let server = Server::start();
+    User::sign_up(&server, "ann").await;
+    let long = format!("{}@example.test", "a".repeat(400));
+    for email in [
+        "",
+        "@",
+        "ann",
+        "ann@",
+        "@example.test",
+        "ann@@example.test",
+        "ann@example@test",
+        "ann @example.test",
+        " ann@example.test",
+        "ann@example.test ",
+        "\"ann\"@example.test",
+        "'ann'@ex",
+        "ann@example",
+        "ann@.test",
+        "ann\r\nBcc: x@example.test",
+        "ann@example.test\n",
+        "ann\0@example.test",
+        "ann@exam\tple.test",
+        "<ann@example.test>",
+        "ann@example..test",
+        ".ann@example.test",
+        "ann.@example.test",
+        "a..nn@example.test",
+        "ann@[127.0.0.1]",
+        &long,
+    ] {
+        let body = json!({ "name": "x", "email": email, "password": PASSWORD });
+        let answer = post(&server, SIGN_UP, &body).await;
+        assert_eq!(answer.status(), 400, "{email:?}");
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer["code"], "VALIDATION_ERROR", "{email:?}");
+    }
+    for email in
+        [json!(1), json!(true), json!(null), json!(["ann@example.test"]), json!({ "address": "ann@example.test" })]
+    {
+        let body = json!({ "name": "x", "email": email, "password": PASSWORD });
+        assert_eq!(status(&server, SIGN_UP, &body).await, 400, "{email}");
+    }
+    assert_eq!(status(&server, SIGN_UP, &json!({ "name": "x", "password": PASSWORD })).await, 400);
+}
+
+/// C142: an address in punycode is itself, not the one that it spells.
+#[tokio::test]
+async fn punycode_is_not_decoded() {
+    let server = Server::start();
+    for email in ["ann@xn--exmple-cua.test", "ann@xn--example-.test", "ann@example.xn--test-", "ann@example.test"] {
+        let body = json!({ "name": "x", "email": email, "password": format!("the password of {email}") });
+        let answer = post(&server, SIGN_UP, &body).await;
+        if answer.status() == 200 {
+            let answer: Value = answer.json().await.unwrap();
+            assert_eq!(answer["user"]["email"], email);
+        } else {
+            assert_eq!(answer.status(), 400, "{email}");
+        }
+    }
+    let own = json!({ "email": "ann@example.test", "password": "the password of ann@example.test" });
+    assert_eq!(status(&server, SIGN_IN, &own).await, 200);
+}
+
+/// C145, C149: a password counts in full, or is none.
+#[tokio::test]
+async fn a_password_that_would_be_cut_off_is_refused() {
+    for (write, longest, too_long) in [("bcrypt", 72, 73), ("scrypt", 128, 129)] {
+        let server = Server::start_with(&[("TASKBRIDGE__PASSWORDS__WRITE", write)]);
+        let person = |length: usize| json!({ "name": "x", "email": format!("p{length}@example.test"), "password": "x".repeat(length) });
+        assert_eq!(status(&server, SIGN_UP, &person(longest)).await, 200, "{write}");
+        let refused: Value = post(&server, SIGN_UP, &person(too_long)).await.json().await.unwrap();
+        assert_eq!(refused["code"], "PASSWORD_TOO_LONG", "{write}");
+        let email = format!("p{longest}@example.test");
+        let with_another_end = json!({ "email": email, "password": format!("{}y", "x".repeat(longest - 1)) });
+        assert_eq!(status(&server, SIGN_IN, &with_another_end).await, 401, "{write}");
+        for nul in ["\0\0\0\0\0\0\0\0", "password\0"] {
+            let body = json!({ "name": "x", "email": "nul@example.test", "password": nul });
+            let refused: Value = post(&server, SIGN_UP, &body).await.json().await.unwrap();
+            assert_eq!(refused["code"], "VALIDATION_ERROR", "{write} {nul:?}");
+        }
+    }
+}
+
+/// C156: as in Better Auth a sign-up tells that an address is taken, whatever the password; C158: and no answer has
+/// anything of a password in it.
+#[tokio::test]
+async fn an_address_that_is_taken_is_told_and_nothing_else() {
+    let server = Server::start();
+    User::sign_up(&server, "ann").await;
+    for password in [PASSWORD, "another password"] {
+        let body = json!({ "name": "x", "email": "ann@example.test", "password": password });
+        let answer = post(&server, SIGN_UP, &body).await;
+        assert_eq!(answer.status(), 422);
+        assert!(answer.headers().get("set-cookie").is_none());
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer["code"], "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
+    }
+    for (path, password) in [(SIGN_UP, "short"), (SIGN_UP, PASSWORD), (SIGN_IN, PASSWORD), (SIGN_IN, "wrong password")]
+    {
+        let body = json!({ "name": "x", "email": "bob@example.test", "password": password });
+        let answer = post(&server, path, &body).await;
+        let headers = format!("{:?}", answer.headers());
+        let text = headers + &answer.text().await.unwrap();
+        for secret in [password, "$2b$", "providerId", "accountId"] {
+            assert!(!text.contains(secret) || secret == "short", "{path}: {text}");
+        }
+    }
+}
+
+/// C164: whatever stands in the place of a hash is a refusal like any other.
+#[tokio::test]
+async fn a_stored_hash_that_is_none_is_a_wrong_password() {
+    let server = Server::start_with(&[("DATABASE_URL", "sqlite://./tasks.db")]);
+    User::sign_up(&server, "ann").await;
+    let sign_in = json!({ "email": "ann@example.test", "password": PASSWORD });
+    let wrong = post(&server, SIGN_IN, &json!({ "email": "ann@example.test", "password": "wrong password" })).await;
+    let expected = wrong.text().await.unwrap();
+    let sixty = "é".repeat(30);
+    let bcrypt = format!("$2b$10${}", "é".repeat(26) + "x");
+    let deep = format!("$2b$31${}", "a".repeat(53));
+    for stored in
+        ["", "x", PASSWORD, &sixty, &bcrypt, "$2b$99$", "$2b$10$", &deep[..30], "a:b", ":", "$argon2id$v=19$m=1$a$b"]
+    {
+        store_hash(&server, stored);
+        let answer = post(&server, SIGN_IN, &sign_in).await;
+        assert_eq!(answer.status(), 401, "{stored:?}");
+        assert_eq!(answer.text().await.unwrap(), expected, "{stored:?}");
+    }
+    assert_eq!(Client::new().get(server.url("/health/ready")).send().await.unwrap().status(), 200);
+}
+
+/// Puts this into every row that has a password.
+fn store_hash(server: &Server, stored: &str) {
+    const STORE: &str = "import sqlite3, sys; db = sqlite3.connect('tasks.db', timeout=30); \
+                         db.execute('update account set password = ?', (sys.argv[1],)); db.commit()";
+    let done = Command::new("python3").args(["-c", STORE, stored]).current_dir(server.folder()).status().unwrap();
+    assert!(done.success());
+}
+
+/// C165: there is no list of bad passwords to keep up; length is the rule, as in Better Auth.
+#[tokio::test]
+async fn length_is_the_one_rule_for_a_password() {
+    let server = Server::start();
+    for (number, (password, expected)) in
+        [("1234567", 400), ("12345678", 200), ("password", 200), ("aaaaaaaa", 200), ("        ", 200)]
+            .iter()
+            .enumerate()
+    {
+        let body = json!({ "name": "x", "email": format!("x{number}@example.test"), "password": password });
+        assert_eq!(status(&server, SIGN_UP, &body).await, *expected, "{password:?}");
+    }
+}

@@ -1,0 +1,244 @@
+//! Attack groups H and I: sessions, their cookies, and pages of other sites. (R4, R7, R8, R14)
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use support::server::SECRET;
+use support::user::PASSWORD;
+use support::{Server, User};
+
+const COOKIE: &str = "better-auth.session_token";
+
+/// A cookie that is signed with the server's own secret.
+fn signed(token: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(token.as_bytes());
+    let signature = STANDARD.encode(mac.finalize().into_bytes());
+    let value: String = url_encoded(&format!("{token}.{signature}"));
+    format!("{COOKIE}={value}")
+}
+
+fn url_encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// Requests below `/api/auth`.
+struct Auth<'a>(&'a Server);
+
+impl Auth<'_> {
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        Client::new().request(method, self.0.url(&format!("/api/auth{path}")))
+    }
+
+    fn get(&self, path: &str, cookie: &str) -> RequestBuilder {
+        self.request(Method::GET, path).header("cookie", cookie)
+    }
+
+    /// As the page of the app sends it.
+    fn post(&self, path: &str, cookie: &str, body: &Value) -> RequestBuilder {
+        self.request(Method::POST, path).header("cookie", cookie).header("origin", &self.0.origin).json(body)
+    }
+
+    async fn sign_in(&self, email: &str) -> Response {
+        let body = json!({ "email": email, "password": PASSWORD });
+        self.request(Method::POST, "/sign-in/email").json(&body).send().await.unwrap()
+    }
+
+    /// The session that a cookie names, or null.
+    async fn session(&self, cookie: &str) -> Value {
+        let answer = self.get("/get-session", cookie).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.json().await.unwrap()
+    }
+
+    /// Whether a cookie still gives a token.
+    async fn is_alive(&self, cookie: &str) -> bool {
+        let token = self.get("/token", cookie).send().await.unwrap().status();
+        assert_eq!(token == 200, !self.session(cookie).await.is_null(), "all routes agree");
+        token == 200
+    }
+}
+
+fn cookie_of(answer: &Response) -> String {
+    answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+}
+
+/// C168, C169: each sign-in has a session of its own, and none that the client has chosen.
+#[tokio::test]
+async fn a_session_cannot_be_chosen() {
+    let server = Server::start();
+    let (ann, auth) = (User::sign_up(&server, "ann").await, Auth(&server));
+    let chosen = signed("chosenByTheAttacker0123456789012");
+    let body = json!({ "email": ann.email, "password": PASSWORD });
+    for planted in [chosen.clone(), ann.cookie.clone(), format!("{COOKIE}=x"), format!("{chosen}; {}", ann.cookie)] {
+        let answer = auth.post("/sign-in/email", &planted, &body).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{planted}");
+        let given = cookie_of(&answer);
+        assert!(!planted.contains(&given), "{planted}");
+        assert!(auth.is_alive(&given).await);
+    }
+    assert!(!auth.is_alive(&chosen).await);
+    assert!(auth.is_alive(&ann.cookie).await, "an earlier session goes on");
+}
+
+/// C173, C174: a good signature makes no session, whatever it stands under.
+#[tokio::test]
+async fn what_is_signed_and_names_no_session_is_none() {
+    let server = Server::start();
+    let (ann, bob, auth) = (User::sign_up(&server, "ann").await, User::sign_up(&server, "bob").await, Auth(&server));
+    let long = "x".repeat(4096);
+    let own = server.folder().to_str().unwrap().to_owned();
+    for token in ["", "unknown", "' or 1=1 --", "%", "_%", "a\0b", &long, &ann.token, &ann.id, &own, "null", "{}"] {
+        let cookie = signed(token);
+        let answer = auth.get("/get-session", &cookie).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{token:?}");
+        assert_eq!(answer.text().await.unwrap(), "null", "{token:?}");
+        assert_eq!(auth.get("/token", &cookie).send().await.unwrap().status(), 401, "{token:?}");
+    }
+    // C174: one credential is not the other.
+    for bearer in [&ann.token, &bob.token] {
+        let token = auth.request(Method::GET, "/token").bearer_auth(bearer).send().await.unwrap();
+        assert_eq!(token.status(), 401);
+    }
+    let tasks = Client::new().get(server.url(&ann.tasks(""))).bearer_auth(&ann.session).send().await.unwrap();
+    assert_eq!(tasks.status(), 401);
+}
+
+/// C176, C177: what was signed out is over everywhere, and signing out never fails.
+#[tokio::test]
+async fn a_sign_out_is_final() {
+    let server = Server::start();
+    let (ann, auth) = (User::sign_up(&server, "ann").await, Auth(&server));
+    let answer = auth.post("/sign-out", &ann.cookie, &json!({})).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let cleared: Vec<_> = answer.headers().get_all("set-cookie").iter().map(|line| line.to_str().unwrap()).collect();
+    assert!(cleared.iter().any(|line| line.starts_with(&format!("{COOKIE}=; Max-Age=0"))), "{cleared:?}");
+    assert!(!auth.is_alive(&ann.cookie).await);
+    for bearer in [ann.session.clone(), ann.cookie.split_once('=').unwrap().1.to_owned()] {
+        let token = auth.request(Method::GET, "/token").bearer_auth(bearer).send().await.unwrap();
+        assert_eq!(token.status(), 401);
+    }
+    let again = auth.sign_in(&ann.email).await;
+    let cookie = cookie_of(&again);
+    let many: Vec<_> = (0..10).map(|_| tokio::spawn(auth.post("/sign-out", &cookie, &json!({})).send())).collect();
+    for answer in many {
+        assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+    }
+    for cookie in ["", &cookie, "x=y", &signed("unknown")] {
+        assert_eq!(auth.post("/sign-out", cookie, &json!({})).send().await.unwrap().status(), 200, "{cookie}");
+    }
+}
+
+/// C180, C181: each user sees and ends their own sessions, at once and everywhere.
+#[tokio::test]
+async fn sessions_are_their_users_alone() {
+    let server = Server::start();
+    let (ann, bob, auth) = (User::sign_up(&server, "ann").await, User::sign_up(&server, "bob").await, Auth(&server));
+    let other = cookie_of(&auth.sign_in(&ann.email).await);
+    let listed = async |cookie: &str| -> Vec<Value> {
+        auth.get("/list-sessions", cookie).send().await.unwrap().json().await.unwrap()
+    };
+    let anns = listed(&ann.cookie).await;
+    assert_eq!(anns.len(), 2);
+    assert!(anns.iter().all(|session| session["userId"] == json!(ann.id)));
+    assert_eq!(listed(&bob.cookie).await.len(), 1);
+    assert_eq!(auth.request(Method::GET, "/list-sessions").send().await.unwrap().status(), 401);
+
+    // Bob knows Ann's token, and may not end her session with his.
+    let theft = auth.post("/revoke-session", &bob.cookie, &json!({ "token": ann.session })).send().await.unwrap();
+    assert_eq!(theft.status(), 200);
+    assert!(auth.is_alive(&ann.cookie).await);
+    assert_eq!(auth.post("/revoke-other-sessions", &bob.cookie, &json!({})).send().await.unwrap().status(), 200);
+    assert!(auth.is_alive(&other).await);
+
+    assert_eq!(auth.post("/revoke-other-sessions", &ann.cookie, &json!({})).send().await.unwrap().status(), 200);
+    assert!(auth.is_alive(&ann.cookie).await && !auth.is_alive(&other).await);
+    let third = cookie_of(&auth.sign_in(&ann.email).await);
+    assert_eq!(auth.post("/revoke-sessions", &ann.cookie, &json!({})).send().await.unwrap().status(), 200);
+    assert!(!auth.is_alive(&ann.cookie).await && !auth.is_alive(&third).await);
+    assert!(auth.is_alive(&bob.cookie).await);
+}
+
+/// C182: what is over is refused, and gone.
+#[tokio::test]
+async fn a_session_that_is_over_is_none() {
+    let server = Server::start_with(&[("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "1")]);
+    let (ann, auth) = (User::sign_up(&server, "ann").await, Auth(&server));
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while auth.get("/get-session?disableRefresh=true", &ann.cookie).send().await.unwrap().text().await.unwrap()
+        != "null"
+    {
+        assert!(std::time::Instant::now() < end);
+    }
+    // A server with longer sessions finds it neither.
+    let longer = server.again_with(&[("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "604800")]);
+    assert!(!Auth(&longer).is_alive(&ann.cookie).await);
+}
+
+/// C184, C185: nobody keeps an answer, and nobody gets a session for nothing.
+#[tokio::test]
+async fn answers_are_kept_by_nobody_and_make_no_session() {
+    let server = Server::start();
+    let (ann, auth) = (User::sign_up(&server, "ann").await, Auth(&server));
+    for (path, cookie) in [
+        ("/get-session", ann.cookie.as_str()),
+        ("/get-session", ""),
+        ("/get-session", "better-auth.session_token=x.y"),
+        ("/token", &ann.cookie),
+        ("/token", ""),
+        ("/list-sessions", &ann.cookie),
+    ] {
+        let answer = auth.get(path, cookie).send().await.unwrap();
+        assert_eq!(answer.headers()["cache-control"], "no-store", "{path}");
+        let given = answer.headers().get_all("set-cookie").iter().map(|line| line.to_str().unwrap().to_owned());
+        for line in given {
+            assert!(line.contains("Max-Age=0"), "{path} {cookie}: {line}");
+        }
+    }
+    assert_eq!(auth.sign_in(&ann.email).await.headers()["cache-control"], "no-store");
+}
+
+/// C187 to C194: what changes something wants a page of ours behind a cookie. (The whole table is in the web crate.)
+#[tokio::test]
+async fn pages_of_other_sites_use_no_session() {
+    let server = Server::start();
+    let (ann, auth) = (User::sign_up(&server, "ann").await, Auth(&server));
+    let (host, port) = server.origin.rsplit_once(':').unwrap();
+    let revoke = || auth.request(Method::POST, "/revoke-sessions").header("cookie", &ann.cookie).json(&json!({}));
+    for origin in [
+        "null".to_owned(),
+        "https://evil.example.test".into(),
+        format!("{}.evil.example.test", server.origin),
+        format!("{host}:{port}0"),
+        format!("{host}:1"),
+        format!("https://{}", server.origin.trim_start_matches("http://")),
+        format!("{}@evil.example.test", server.origin),
+        String::new(),
+    ] {
+        let answer = revoke().header("origin", &origin).send().await.unwrap();
+        assert_eq!(answer.status(), 403, "{origin}");
+        let referred = revoke().header("referer", format!("{origin}/page")).send().await.unwrap();
+        assert_eq!(referred.status(), 403, "{origin}");
+    }
+    assert_eq!(revoke().send().await.unwrap().status(), 403, "C192: neither of the two");
+    let sign_in = json!({ "email": ann.email, "password": PASSWORD });
+    let hostile =
+        auth.request(Method::POST, "/sign-in/email").header("origin", "https://evil.example.test").json(&sign_in);
+    assert_eq!(hostile.send().await.unwrap().status(), 403, "C188: without a cookie, too");
+    let form = auth
+        .request(Method::POST, "/sign-in/email")
+        .header("sec-fetch-site", "cross-site")
+        .header("sec-fetch-mode", "navigate")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("email={}&password={}", url_encoded(&ann.email), url_encoded(PASSWORD)));
+    assert_eq!(form.send().await.unwrap().status(), 403, "C193, C194");
+    let plain =
+        auth.request(Method::POST, "/sign-in/email").header("content-type", "text/plain").body(sign_in.to_string());
+    assert_eq!(plain.send().await.unwrap().status(), 415, "C194");
+    assert!(auth.is_alive(&ann.cookie).await);
+    assert_eq!(revoke().header("origin", &server.origin).send().await.unwrap().status(), 200);
+}
