@@ -40,7 +40,9 @@ look_everywhere() {
     look_below ""
     if [ "$(id -u)" = 0 ] || [ ! -d "$tools/root" ]; then return 0; fi
     look_below "$tools/root"
-    for tools_entry in "$tools"/root/lib/*-linux-gnu* "$tools"/root/usr/lib/*-linux-gnu*; do
+    # libpulse, which Chromium takes, looks for a part of itself in the system's own folder.
+    for tools_entry in "$tools"/root/lib/*-linux-gnu* "$tools"/root/usr/lib/*-linux-gnu* \
+        "$tools"/root/usr/lib/*-linux-gnu*/pulseaudio; do
         case ":${LD_LIBRARY_PATH:-}:" in *":$tools_entry:"*) continue ;; esac
         if [ ! -d "$tools_entry" ]; then continue; fi
         export LD_LIBRARY_PATH="$tools_entry${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
