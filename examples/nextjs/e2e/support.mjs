@@ -316,7 +316,8 @@ export async function look(page, name) {
       document
         .getAnimations()
         .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity)
-        .map(({ finished }) => finished),
+        // One that is cancelled has no end to wait for.
+        .map(({ finished }) => finished.catch(() => undefined)),
     ),
   );
   if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`) });

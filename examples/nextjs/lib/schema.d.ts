@@ -131,8 +131,8 @@ export interface components {
     schemas: {
         /** @description The body of an error below `/api/auth`. */
         AuthError: {
-            /** @description What is wrong, for programs. */
-            code: string;
+            /** @description What is wrong, for programs. Three kinds of error have none, as in Better Auth. */
+            code?: string;
             /** @description What is wrong, in words. */
             message: string;
         };
