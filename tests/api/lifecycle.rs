@@ -86,6 +86,19 @@ async fn it_stops_in_order_when_told_to() {
     assert!(server.log.lock().unwrap().last().unwrap().contains("stopped"));
 }
 
+/// Whoever collects the log may go away: requests are answered all the same, and so is the signal to stop.
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_nothing_up() {
+    let mut server = Server::start_with_its_log_closed();
+    for _ in 0..5 {
+        let answer = reqwest::get(server.url("/health/live")).await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+    server.terminate();
+    within_patience(async { while reqwest::get(server.url("/health/live")).await.is_ok() {} }).await;
+    assert!(server.wait().success());
+}
+
 /// C260: a request that is under way is finished, and then its connection; also when the thread that opened the
 /// connections to the database has nothing to do any more.
 #[tokio::test]

@@ -55,6 +55,14 @@ impl Server {
         Self::start_in(Arc::new(tempfile::tempdir().unwrap()), variables)
     }
 
+    /// Starts a server whose log nobody reads any more once it is ready.
+    #[must_use]
+    pub fn start_with_its_log_closed() -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::spawn(command(folder.path(), &[]), folder, Vec::new(), Log::ClosedWhenReady)
+            .unwrap_or_else(|log| panic!("the server did not start: {log}"))
+    }
+
     /// Starts another server in the folder of this one, on its database.
     #[must_use]
     pub fn again(&self) -> Self {
@@ -69,7 +77,7 @@ impl Server {
     }
 
     fn start_in(folder: Arc<TempDir>, variables: Vec<(String, String)>) -> Self {
-        Self::spawn(command(folder.path(), &variables), folder, variables)
+        Self::spawn(command(folder.path(), &variables), folder, variables, Log::Kept)
             .unwrap_or_else(|log| panic!("the server did not start: {log}"))
     }
 
@@ -92,13 +100,19 @@ impl Server {
         limited.args(["-c", &format!("{limit}; exec \"$0\" serve")]).arg(binary());
         let mut command = with_environment(limited, folder.path(), &[]);
         command.envs(variables.iter().copied());
-        Self::spawn(command, folder, Vec::new()).unwrap_or_else(|log| panic!("the server did not start: {log}"))
+        Self::spawn(command, folder, Vec::new(), Log::Kept)
+            .unwrap_or_else(|log| panic!("the server did not start: {log}"))
     }
 
-    fn spawn(mut command: Command, folder: Arc<TempDir>, variables: Vec<(String, String)>) -> Result<Self, String> {
+    fn spawn(
+        mut command: Command,
+        folder: Arc<TempDir>,
+        variables: Vec<(String, String)>,
+        kept: Log,
+    ) -> Result<Self, String> {
         let mut child = command.spawn().unwrap();
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
-        let lines = follow(child.stderr.take().unwrap(), Arc::clone(&log));
+        let lines = follow(child.stderr.take().unwrap(), Arc::clone(&log), kept);
         let Ok(line) = lines.recv_timeout(PATIENCE) else {
             let _ = child.kill();
             let _ = child.wait();
@@ -181,7 +195,7 @@ pub fn refuse_to_start(variables: &[(&str, &str)]) -> (ExitStatus, String) {
     command.env_remove("BETTER_AUTH_SECRET").envs(variables.iter().copied());
     let mut child = command.spawn().unwrap();
     let log: Arc<Mutex<Vec<String>>> = Arc::default();
-    let ready = follow(child.stderr.take().unwrap(), Arc::clone(&log));
+    let ready = follow(child.stderr.take().unwrap(), Arc::clone(&log), Log::Kept);
     // The sender goes when standard error is closed: then the process is at its end.
     if ready.recv_timeout(PATIENCE).is_ok() {
         let _ = child.kill();
@@ -248,14 +262,24 @@ fn with_environment(mut command: Command, folder: &Path, variables: &[(String, S
     command
 }
 
+/// What becomes of what a server logs.
+#[derive(Clone, Copy)]
+enum Log {
+    Kept,
+    ClosedWhenReady,
+}
+
 /// Keeps what the server logs, and sends the line that says it is ready.
-fn follow(stderr: ChildStderr, log: Arc<Mutex<Vec<String>>>) -> Receiver<String> {
+fn follow(stderr: ChildStderr, log: Arc<Mutex<Vec<String>>>, kept: Log) -> Receiver<String> {
     let (ready, is_ready) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             log.lock().unwrap().push(line.clone());
             if line.contains(r#""message":"ready""#) || line.contains("taskbridge::serve: ready ") {
                 let _ = ready.send(line);
+                if let Log::ClosedWhenReady = kept {
+                    break;
+                }
             }
         }
     });
