@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::Server;
 
 const TRANSCRIPT: &str = include_str!("../vectors/transcript.json");
@@ -27,6 +27,12 @@ const DIFFERENT: [(&str, &str); 1] = [
 
 /// What is not there yet.
 const TO_COME: [&str; 5] = ["/update-user", "/change-password", "/verify-password", "/delete-user", "/list-accounts"];
+
+/// What follows from those.
+const OF_THOSE_TO_COME: [&str; 2] = ["old session is dead", "sign-in after delete"];
+
+/// What they have changed in the recording: a field, its value there, and the one it still has here.
+const UPDATED: [(&str, &str, &str); 1] = [("name", "Ann C", "Ann")];
 
 /// One server, and what it gave for what is in the transcript.
 struct Replay {
@@ -95,6 +101,24 @@ impl Replay {
         assert_eq!(expected["status"], status, "{what}: {body}");
         same_headers(&what, &expected["headers"], &headers);
         same_shape(&what, &expected["body"], &body);
+        self.remember(expected, &headers, &body);
+    }
+
+    /// For a route that is to come and opens a session: a sign-in opens it instead.
+    async fn stand_in(&mut self, entry: &Value) {
+        let sign_in = json!({
+            "method": "POST",
+            "path": "/api/auth/sign-in/email",
+            "headers": { "content-type": "application/json" },
+            "body": r#"{"email":"ann@example.test","password":"transcript-password-1"}"#,
+        });
+        let (status, headers, body) = self.answer(&sign_in).await;
+        assert_eq!(status, 200, "{body}");
+        self.remember(&entry["response"], &headers, &body);
+    }
+
+    /// Which of ours stand for which of theirs.
+    fn remember(&mut self, expected: &Value, headers: &HeaderMap, body: &Value) {
         if let (Some(theirs), Some(ours)) = (expected["body"]["token"].as_str(), body["token"].as_str()) {
             self.tokens.insert(theirs.to_owned(), ours.to_owned());
         }
@@ -103,7 +127,7 @@ impl Replay {
         {
             self.signed.insert(theirs.to_owned(), ours.to_str().unwrap().to_owned());
         }
-        let (theirs, ours) = (their_cookies(&expected["headers"]), our_cookies(&headers));
+        let (theirs, ours) = (their_cookies(&expected["headers"]), our_cookies(headers));
         for (theirs, ours) in theirs.iter().zip(&ours) {
             let [theirs, ours] = [theirs, ours].map(|line| line.split(';').next().unwrap_or_default().to_owned());
             if !theirs.ends_with('=') {
@@ -156,6 +180,8 @@ fn same_shape(what: &str, theirs: &Value, ours: &Value) {
                         let is_date = |text: &str| text.len() == 24 && text.ends_with('Z');
                         assert_eq!(is_date(ours), is_date(theirs), "{what}: {name}");
                     }
+                    (Value::String(theirs), Value::String(ours))
+                        if UPDATED.contains(&(name.as_str(), theirs.as_str(), ours.as_str())) => {}
                     (theirs, ours) => same_shape(&format!("{what}: {name}"), theirs, ours),
                 }
             }
@@ -174,13 +200,15 @@ async fn replay(profile: &str, base: &str, settings: &[(&str, &str)]) -> usize {
     let mut replay = Replay::start(base, settings);
     let mut replayed = 0;
     let entries = transcript["entries"].as_array().unwrap().iter().filter(|entry| entry["profile"] == profile);
-    // What follows a changed password is of those who changed it.
-    let is_changed =
-        |entry: &&Value| entry["request"]["path"] == "/api/auth/change-password" && entry["response"]["status"] == 200;
-    for entry in entries.take_while(|entry| !is_changed(entry)) {
+    for entry in entries {
         let request = &entry["request"];
         let (method, path) = (request["method"].as_str().unwrap(), request["path"].as_str().unwrap());
-        if !DIFFERENT.contains(&(method, path)) && !TO_COME.iter().any(|route| path.ends_with(route)) {
+        if TO_COME.iter().any(|route| path.ends_with(route)) {
+            if entry["response"]["body"]["token"].is_string() {
+                replay.stand_in(entry).await;
+            }
+        } else if !DIFFERENT.contains(&(method, path)) && !OF_THOSE_TO_COME.contains(&entry["title"].as_str().unwrap())
+        {
             replay.compare(entry).await;
             replayed += 1;
         }
@@ -190,7 +218,7 @@ async fn replay(profile: &str, base: &str, settings: &[(&str, &str)]) -> usize {
 
 #[tokio::test]
 async fn what_was_recorded_is_answered_in_the_same_way() {
-    assert_eq!(replay("default", "http://app.example.test", &[]).await, 60);
+    assert_eq!(replay("default", "http://app.example.test", &[]).await, 74);
     assert_eq!(replay("secure", "https://app.example.test", &[]).await, 3);
     assert_eq!(
         replay("refresh", "http://app.example.test", &[("TASKBRIDGE__SESSION__UPDATE_AGE_SECONDS", "0")]).await,
@@ -200,4 +228,13 @@ async fn what_was_recorded_is_answered_in_the_same_way() {
     assert_eq!(replay("expire", "http://app.example.test", &[("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "1")]).await, 2);
     let limited = [("RATE_LIMIT", "on"), ("TRUSTED_PROXIES", "127.0.0.1")];
     assert_eq!(replay("rate", "http://app.example.test", &limited).await, 4);
+}
+
+/// As in Better Auth, when tokens are signed elsewhere than with keys of its own.
+#[tokio::test]
+async fn tokens_that_are_signed_with_the_secret_have_no_keys_to_publish() {
+    let server = Server::start();
+    let answer = Client::new().get(server.url("/api/auth/jwks")).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.headers().get("content-type")), (404, None));
+    assert_eq!(answer.text().await.unwrap(), "");
 }
