@@ -179,7 +179,8 @@ fn unavailable() -> ApiError {
 
 /// What these errors below `/api/auth` answer, beside those that every operation there has.
 pub(crate) fn auth_errors<const N: usize>(own: [AuthApiError; N]) -> BTreeMap<String, RefOr<Response>> {
-    let of_all = [AuthApiError::Unavailable("".into()), AuthApiError::Internal("".into())];
+    let too_many = AuthApiError::TooManyRequests { wait_seconds: 10 };
+    let of_all = [too_many, AuthApiError::Unavailable("".into()), AuthApiError::Internal("".into())];
     of::<_, AuthErrorBody>(own.into_iter().chain(of_all))
 }
 

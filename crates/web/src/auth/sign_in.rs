@@ -53,7 +53,6 @@ impl IntoResponses for Errors {
             AuthApiError::MissingOrigin,
             AuthApiError::InvalidOrigin,
             AuthApiError::CrossSiteNavigation,
-            AuthApiError::TooManyRequests { wait_seconds: 10 },
             AuthApiError::MediaType { sent: "text/plain".into(), allowed: "application/json" },
         ])
     }
