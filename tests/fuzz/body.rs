@@ -63,9 +63,9 @@ pub(crate) fn check(data: &[u8]) {
         assert!(user["name"].as_str().unwrap().chars().count() <= 100);
         assert!(sent["password"].as_str().unwrap().encode_utf16().count() >= 8);
     } else {
-        blamed(&signed_up, &[400, 413, 415]);
+        refused(&signed_up, &[400, 403, 413, 415]);
     }
-    blamed(&answer_to(Method::POST, "/api/auth/sign-in/email"), &[400, 401, 413, 415]);
+    refused(&answer_to(Method::POST, "/api/auth/sign-in/email"), &[400, 401, 403, 413, 415]);
 }
 
 /// A task is within the rules, and has what the body gave, or what it had before.
@@ -95,6 +95,14 @@ fn told(refusal: &Answer) {
         assert_eq!(fault["loc"][0], "body");
         assert!(fault["msg"].is_string() && fault["type"].is_string());
     }
+}
+
+/// A refusal of the auth server is one of these, with a message; a callback URL that is no text has no code.
+fn refused(refusal: &Answer, statuses: &[u16]) {
+    assert!(statuses.contains(&refusal.status), "{}", refusal.status);
+    let json = refusal.json();
+    let has_code = json["code"].is_string() || json["message"].as_str().unwrap().ends_with(": expected a string");
+    assert!(has_code && json["message"].is_string(), "{json}");
 }
 
 /// A refusal is one of these, with a code and a message.

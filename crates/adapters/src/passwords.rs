@@ -30,12 +30,12 @@ pub struct HasherConfig {
 /// Hashes into one form, and compares with both: bcrypt's `$2b$…` (`$2a$`, `$2x$` and `$2y$`, too), and Better Auth's
 /// `<salt>:<key>` by scrypt.
 ///
-/// Every refusal costs one comparison of each form, whatever the reason.
+/// Every refusal costs one comparison of each form, whatever the reason; more only where a bcrypt hash has a higher cost
+/// than new ones get.
 pub struct Hasher {
     threads: HashingThreads,
     write: HashForm,
     bcrypt_cost: u32,
-    decoys: [Stored; 2],
 }
 
 impl Hasher {
@@ -46,7 +46,7 @@ impl Hasher {
     pub fn new(config: HasherConfig) -> std::io::Result<Self> {
         let HasherConfig { write, bcrypt_cost, threads, queue } = config;
         let threads = HashingThreads::start(threads, queue)?;
-        Ok(Self { threads, write, bcrypt_cost, decoys: decoys(bcrypt_cost) })
+        Ok(Self { threads, write, bcrypt_cost })
     }
 
     /// How much there is to do, now and later.
@@ -65,9 +65,7 @@ impl PasswordHasher for Hasher {
     fn is_current(&self, stored: &PasswordHash) -> bool {
         match (self.write, Stored::parse(stored.expose())) {
             (HashForm::Scrypt, Some(Stored::Scrypt { .. })) => true,
-            (HashForm::Bcrypt, Some(Stored::Bcrypt(stored))) => {
-                stored.parse::<bcrypt::HashParts>().is_ok_and(|parts| parts.get_cost() == self.bcrypt_cost)
-            }
+            (HashForm::Bcrypt, Some(Stored::Bcrypt { cost, .. })) => cost == self.bcrypt_cost,
             _ => false,
         }
     }
@@ -79,16 +77,19 @@ impl PasswordHasher for Hasher {
     }
 
     async fn verify(&self, password: Password, stored: Option<PasswordHash>) -> Result<bool, HashError> {
-        let decoys = self.decoys.clone();
+        let cost = self.bcrypt_cost;
         let stored = stored.and_then(|stored| Stored::parse(stored.expose()));
-        self.threads.run(move || matches(&password, stored, &decoys, compare)).await
+        self.threads.run(move || matches(&password, stored.as_ref(), cost, compare)).await
     }
 }
 
 /// A hash of a known form.
 #[derive(Clone)]
 enum Stored {
-    Bcrypt(String),
+    Bcrypt {
+        cost: u32,
+        hash: String,
+    },
     /// 16 bytes of salt and 64 of the key, in lower-case hexadecimal digits.
     Scrypt {
         salt: String,
@@ -104,47 +105,61 @@ impl Stored {
                 Some(Self::Scrypt { salt: salt.into(), key: key.into() })
             }
             Some(_) => None,
-            None => text.parse::<bcrypt::HashParts>().ok().map(|_| Self::Bcrypt(text.into())),
+            None => {
+                let parts: bcrypt::HashParts = text.parse().ok()?;
+                Some(Self::Bcrypt { cost: parts.get_cost(), hash: text.into() })
+            }
         }
     }
 
     fn form(&self) -> HashForm {
         match self {
-            Self::Bcrypt(_) => HashForm::Bcrypt,
+            Self::Bcrypt { .. } => HashForm::Bcrypt,
             Self::Scrypt { .. } => HashForm::Scrypt,
         }
     }
 }
 
-/// Hashes that no password is known for, to spend the time of a comparison on.
-fn decoys(bcrypt_cost: u32) -> [Stored; 2] {
-    let bcrypt = format!("$2b${bcrypt_cost:02}$TaskbridgeDecoySalt...TaskbridgeDecoyHashValue.......");
-    [Stored::Bcrypt(bcrypt), Stored::Scrypt { salt: "0".repeat(32), key: "0".repeat(128) }]
-}
-
-/// Whether `password` is the one `stored` was made of. Where it is not, each form has been compared once.
+/// Whether `password` is the one `stored` was made of. Where it is not, as much has been compared as when nothing is
+/// stored: each form once, bcrypt with this cost.
 ///
 /// `compare` is `None` when it could not, and did no work.
 fn matches(
     password: &Password,
-    stored: Option<Stored>,
-    decoys: &[Stored],
+    stored: Option<&Stored>,
+    bcrypt_cost: u32,
     mut compare: impl FnMut(&str, &Stored) -> Option<bool>,
 ) -> bool {
-    let compared = stored.and_then(|stored| Some((stored.form(), compare(password.expose(), &stored)?)));
+    let compared = stored.and_then(|stored| Some((stored, compare(password.expose(), stored)?)));
     // Neither form tells all that is typed from what was set: those passwords could not have been set.
-    if compared.is_some_and(|(form, same)| same && form.takes_in(password)) {
+    if compared.is_some_and(|(stored, same)| same && stored.form().takes_in(password)) {
         return true;
     }
-    for decoy in decoys.iter().filter(|decoy| compared.is_none_or(|(form, _)| form != decoy.form())) {
-        compare(password.expose(), decoy);
+    let (rest_of_bcrypt, needs_scrypt) = match compared {
+        None => (bcrypt_cost..bcrypt_cost + 1, true),
+        Some((Stored::Scrypt { .. }, _)) => (bcrypt_cost..bcrypt_cost + 1, false),
+        // Each step costs twice as much: all from that one on are together as much as the last.
+        Some((Stored::Bcrypt { cost, .. }, _)) => (*cost..bcrypt_cost, true),
+    };
+    let scrypt = needs_scrypt.then(scrypt_decoy);
+    for decoy in rest_of_bcrypt.map(bcrypt_decoy).chain(scrypt) {
+        compare(password.expose(), &decoy);
     }
     false
 }
 
+/// A hash that no password is known for, to spend the time of a comparison on.
+fn bcrypt_decoy(cost: u32) -> Stored {
+    Stored::Bcrypt { cost, hash: format!("$2b${cost:02}$TaskbridgeDecoySalt...TaskbridgeDecoyHashValue.......") }
+}
+
+fn scrypt_decoy() -> Stored {
+    Stored::Scrypt { salt: "0".repeat(32), key: "0".repeat(128) }
+}
+
 fn compare(password: &str, stored: &Stored) -> Option<bool> {
     match stored {
-        Stored::Bcrypt(stored) => bcrypt::verify(password, stored).ok(),
+        Stored::Bcrypt { hash, .. } => bcrypt::verify(password, hash).ok(),
         Stored::Scrypt { salt, key } => Some(scrypt_key(password, salt).ok()?.as_bytes().ct_eq(key.as_bytes()).into()),
     }
 }
@@ -177,19 +192,24 @@ mod tests {
 
     use super::*;
 
-    const COST: u32 = 4;
+    const COST: u32 = 6;
+    const ROUNDS: u32 = 1 << COST;
 
     fn password(text: &str) -> Password {
         Password::parse(text).unwrap()
     }
 
-    /// How often each form was compared in earnest, and the answer.
+    /// The rounds of bcrypt and the comparisons by scrypt that were done in earnest, and the answer.
     fn count(text: &str, stored: Option<&str>) -> (bool, [u32; 2]) {
         let mut counts = [0, 0];
         let stored = stored.and_then(Stored::parse);
-        let same = matches(&password(text), stored, &decoys(COST), |password, stored| {
+        let same = matches(&password(text), stored.as_ref(), COST, |password, stored| {
             let compared = compare(password, stored);
-            counts[usize::from(stored.form() == HashForm::Scrypt)] += u32::from(compared.is_some());
+            let (form, work) = match stored {
+                Stored::Bcrypt { cost, .. } => (0, 1_u32.checked_shl(*cost).unwrap_or_default()),
+                Stored::Scrypt { .. } => (1, 1),
+            };
+            counts[form] += if compared.is_some() { work } else { 0 };
             compared
         });
         (same, counts)
@@ -197,43 +217,48 @@ mod tests {
 
     /// C153, C154: whoever measures the time must not learn whether there is an account, and of which kind.
     #[test]
-    fn every_refusal_compares_each_form_once() {
+    fn every_refusal_costs_the_same() {
         let [bcrypt, scrypt] =
             [HashForm::Bcrypt, HashForm::Scrypt].map(|form| hash("correct horse", form, COST).unwrap());
         let [nul, scrypt_nul] = [HashForm::Bcrypt, HashForm::Scrypt].map(|form| hash("password", form, COST).unwrap());
         let long = hash(&"x".repeat(72), HashForm::Bcrypt, COST).unwrap();
+        let [cheap, cheaper] = [5, 4].map(|cost| hash("correct horse", HashForm::Bcrypt, cost).unwrap());
         for (what, typed, stored) in [
             ("an unknown user, or none with a password", "correct horse", None),
             ("a wrong password, by bcrypt", "wrong horse", Some(bcrypt.as_str())),
+            ("a wrong password, by bcrypt with half the work", "wrong horse", Some(&cheap)),
+            ("a wrong password, by bcrypt with a quarter", "wrong horse", Some(&cheaper)),
             ("a wrong password, by scrypt", "wrong horse", Some(&scrypt)),
             ("what bcrypt repeats", "password\0password", Some(&nul)),
             ("what scrypt ignores", "password\0", Some(&scrypt_nul)),
             ("what bcrypt cuts off", &"x".repeat(73), Some(&long)),
             ("a hash of no form", "correct horse", Some("$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2g")),
-            ("a hash of a cost that is none", "correct horse", Some(&bcrypt.replacen("$04$", "$99$", 1))),
+            ("a hash of a cost that is none", "correct horse", Some(&bcrypt.replacen("$06$", "$99$", 1))),
             ("a hash that is cut off", "correct horse", Some(&scrypt[..100])),
             ("nothing", "correct horse", Some("")),
         ] {
-            assert_eq!(count(typed, stored), (false, [1, 1]), "{what}");
+            assert_eq!(count(typed, stored), (false, [ROUNDS, 1]), "{what}");
         }
-        assert_eq!(count("correct horse", Some(&bcrypt)), (true, [1, 0]));
+        assert_eq!(count("correct horse", Some(&bcrypt)), (true, [ROUNDS, 0]));
         assert_eq!(count("correct horse", Some(&scrypt)), (true, [0, 1]));
     }
 
     #[test]
     fn the_decoys_cost_what_hashes_of_ours_cost() {
         for cost in [4, 12] {
-            let [Stored::Bcrypt(bcrypt), Stored::Scrypt { .. }] = decoys(cost) else { panic!("one of each") };
-            assert_eq!(bcrypt.parse::<bcrypt::HashParts>().unwrap().get_cost(), cost);
+            let Stored::Bcrypt { hash, .. } = bcrypt_decoy(cost) else { panic!("a decoy of another form") };
+            assert_eq!(hash.parse::<bcrypt::HashParts>().unwrap().get_cost(), cost);
         }
         // Compared in full, not turned away for its form.
-        assert!(decoys(COST).iter().all(|decoy| compare("password", decoy) == Some(false)));
+        for decoy in [bcrypt_decoy(COST), scrypt_decoy()] {
+            assert_eq!(compare("password", &decoy), Some(false));
+        }
     }
 
     #[test]
     fn the_older_prefixes_match() {
         let ours = bcrypt::hash("correct horse", COST).unwrap();
-        assert!(ours.starts_with("$2b$04$"));
+        assert!(ours.starts_with("$2b$06$"));
         for prefix in ["$2a$", "$2y$"] {
             assert!(count("correct horse", Some(&ours.replacen("$2b$", prefix, 1))).0, "{prefix}");
         }

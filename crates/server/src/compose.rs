@@ -166,8 +166,11 @@ fn sign_in(
         secure: origin.starts_with("https://"),
         max_age: accounts.sessions.lifetime,
     };
-    let limiter = rate_limit.is_on.then(|| limiter(rate_limit.storage, store));
-    let limits = limiter.clone().map(|limiter| Arc::new(RateLimits::new(limiter, Arc::clone(clock), rate_limit.limit)));
+    // Not one for both: addresses, which cost nothing, must not push out what guesses have cost.
+    let limiter = || rate_limit.is_on.then(|| limiter(rate_limit.storage, store));
+    let (requests, guesses) = (limiter(), limiter());
+    let limits =
+        requests.clone().map(|limiter| Arc::new(RateLimits::new(limiter, Arc::clone(clock), rate_limit.limit)));
     let session_repo = Arc::new(SeaSessionRepo::new(store.clone()));
     let issuer = Arc::new(JwtIssuer::new(secret, tokens, Arc::clone(clock)));
     let sessions = SessionService::new(Arc::clone(&session_repo) as _, issuer, Arc::clone(clock), accounts.sessions);
@@ -176,7 +179,7 @@ fn sign_in(
         Arc::new(SeaIdentityRepo::new(store.clone())),
         session_repo,
         Arc::new(hasher),
-        limiter.clone(),
+        guesses.clone(),
         Arc::new(SecureIds),
         Arc::clone(clock),
         *accounts,
@@ -184,7 +187,7 @@ fn sign_in(
     let upkeep = (!purge.is_zero()).then(|| Upkeep {
         every: *purge,
         sessions: Arc::clone(&sessions),
-        limiter,
+        limiters: requests.into_iter().chain(guesses).collect(),
         clock: Arc::clone(clock),
     });
     let server = AuthServer {

@@ -623,6 +623,12 @@ impl<'a> Reader<'a> {
         let timeout = self.seconds("jwt.jwks_timeout_seconds", 1..=60);
         let require_issuer = self.switch("jwt.require_issuer");
         let cookies = self.cookies();
+        if let (Some(url), Some(CookieSettings { domain: Some(domain), .. })) = (&url, &cookies) {
+            let is_within = |host: &str| host == domain || host.ends_with(&format!(".{domain}"));
+            if !is_bridge && !url.host_str().is_some_and(is_within) {
+                self.fault::<()>("session.cookie_domain", "must be the host of BETTER_AUTH_URL, or a domain above it");
+            }
+        }
         let origin = url.map(|url| url.origin().ascii_serialization());
         if is_bridge {
             if self.text("auth.url").is_empty() {
@@ -1115,6 +1121,8 @@ mod tests {
             ("TASKBRIDGE__SESSION__PURGE_SECONDS", "86401", "session.purge_seconds"),
             ("TASKBRIDGE__SESSION__COOKIE_PREFIX", "my app", "session.cookie_prefix"),
             ("TASKBRIDGE__SESSION__COOKIE_DOMAIN", "https://example.test", "session.cookie_domain"),
+            ("TASKBRIDGE__SESSION__COOKIE_DOMAIN", "other.test", "session.cookie_domain"),
+            ("TASKBRIDGE__SESSION__COOKIE_DOMAIN", "mple.test", "session.cookie_domain"),
             ("RATE_LIMIT", "maybe", "rate_limit.enabled"),
             ("TASKBRIDGE__RATE_LIMIT__MAX", "0", "rate_limit.max"),
             ("TASKBRIDGE__RATE_LIMIT__WINDOW_SECONDS", "601", "rate_limit.window_seconds"),
@@ -1133,6 +1141,9 @@ mod tests {
         ];
         for (name, value, key) in table {
             let mut variables = vec![("BETTER_AUTH_SECRET", SECRET)];
+            if key == "session.cookie_domain" {
+                variables.extend([("AUTH_MODE", "server"), ("BETTER_AUTH_URL", "https://app.example.test")]);
+            }
             if key.starts_with("jwt.jwks") {
                 variables.extend([("AUTH_MODE", "bridge"), ("BETTER_AUTH_URL", "https://app.example.test")]);
             }

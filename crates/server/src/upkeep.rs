@@ -14,7 +14,7 @@ const COUNTS: Duration = Duration::from_hours(24);
 pub(crate) struct Upkeep {
     pub(crate) every: Duration,
     pub(crate) sessions: Arc<SessionService>,
-    pub(crate) limiter: Option<Arc<dyn RateLimiter>>,
+    pub(crate) limiters: Vec<Arc<dyn RateLimiter>>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -34,7 +34,7 @@ impl Upkeep {
     }
 
     async fn purge(&self) -> Result<u64, StoreError> {
-        if let Some(limiter) = &self.limiter {
+        for limiter in &self.limiters {
             limiter.purge(self.clock.now().before(COUNTS)).await?;
         }
         self.sessions.purge().await

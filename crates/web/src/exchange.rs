@@ -56,11 +56,22 @@ pub async fn limits(
         turn.begin(if body.is_some() { content_length(request.headers()) } else { Some(0) });
         let outcome = timeout_at(deadline, next.call(request)).await;
         turn.end();
-        let Ok(outcome) = outcome else {
+        let outcome = outcome.unwrap_or_else(|_elapsed| {
             let late = || "not answered in time".into();
-            return Err(error(is_auth, AuthApiError::Unavailable(late()), ApiError::Unavailable(late())));
-        };
-        outcome?.map_into_boxed_body()
+            Err(error(is_auth, AuthApiError::Unavailable(late()), ApiError::Unavailable(late())))
+        });
+        match (outcome, &body) {
+            (Ok(answer), _) => answer.map_into_boxed_body(),
+            (Err(error), None) => return Err(error),
+            (Err(mut error), Some(body)) => {
+                // It becomes an answer later.
+                let body = Rc::clone(body);
+                error.add_response_mapper(move |answer| {
+                    answer.map_body(|_, answer| Answer { answer, _body: Rc::clone(&body) }.boxed())
+                });
+                return Err(error);
+            }
+        }
     };
     Ok(match body {
         Some(body) => answer.map_body(|_, answer| Answer { answer, _body: body }.boxed()),

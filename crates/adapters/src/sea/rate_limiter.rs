@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use sha2::{Digest, Sha256};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::limits::{Admission, RateLimit, Tally};
@@ -77,9 +77,20 @@ impl RateLimiter for SeaRateLimiter {
     }
 
     async fn purge(&self, before: Timestamp) -> Result<(), StoreError> {
-        let old = Condition::all().add(Column::LastRequest.lt(before.unix_millis()));
-        Entity::delete_many().filter(old).exec(&self.0.0).await.map_err(store_error)?;
-        Ok(())
+        // In portions: none takes long, or keeps others from writing.
+        const PORTION: u64 = 1000;
+        let old = Query::select()
+            .column(Column::Id)
+            .from(Entity)
+            .and_where(Column::LastRequest.lt(before.unix_millis()))
+            .limit(PORTION)
+            .to_owned();
+        loop {
+            let portion = Entity::delete_many().filter(Column::Id.in_subquery(old.clone())).exec(&self.0.0).await;
+            if portion.map_err(store_error)?.rows_affected < PORTION {
+                return Ok(());
+            }
+        }
     }
 }
 

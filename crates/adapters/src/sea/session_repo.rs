@@ -1,6 +1,7 @@
 //! The store of sessions.
 
 use async_trait::async_trait;
+use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use taskbridge_domain::ports::{SessionRepo, StoreError};
 use taskbridge_domain::session::{Session, SessionToken};
@@ -28,6 +29,11 @@ impl SeaSessionRepo {
     }
 }
 
+/// PostgreSQL keeps no NUL, and takes it for an error: no session is named so.
+fn may_be(token: &SessionToken) -> bool {
+    !token.expose().contains('\0')
+}
+
 fn named(token: &SessionToken) -> Condition {
     Condition::all().add(Column::Token.eq(token.expose()))
 }
@@ -45,6 +51,9 @@ impl SessionRepo for SeaSessionRepo {
     }
 
     async fn find(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError> {
+        if !may_be(token) {
+            return Ok(None);
+        }
         let found = Entity::find()
             .filter(named(token))
             .find_also_related(user::Entity)
@@ -85,11 +94,11 @@ impl SessionRepo for SeaSessionRepo {
     }
 
     async fn end(&self, token: &SessionToken) -> Result<(), StoreError> {
-        self.delete(named(token)).await.map(drop)
+        if may_be(token) { self.delete(named(token)).await.map(drop) } else { Ok(()) }
     }
 
     async fn end_of(&self, user: &UserId, token: &SessionToken) -> Result<(), StoreError> {
-        self.delete(of(user).add(named(token))).await.map(drop)
+        if may_be(token) { self.delete(of(user).add(named(token))).await.map(drop) } else { Ok(()) }
     }
 
     async fn end_all(&self, user: &UserId) -> Result<(), StoreError> {
@@ -101,6 +110,21 @@ impl SessionRepo for SeaSessionRepo {
     }
 
     async fn purge(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.delete(Condition::all().add(Column::ExpiresAt.lt(now.datetime()))).await
+        // In portions: none takes long, or keeps others from writing.
+        const PORTION: u64 = 1000;
+        let over = Query::select()
+            .column(Column::Id)
+            .from(Entity)
+            .and_where(Column::ExpiresAt.lt(now.datetime()))
+            .limit(PORTION)
+            .to_owned();
+        let mut removed = 0;
+        loop {
+            let portion = self.delete(Condition::all().add(Column::Id.in_subquery(over.clone()))).await?;
+            removed += portion;
+            if portion < PORTION {
+                return Ok(removed);
+            }
+        }
     }
 }

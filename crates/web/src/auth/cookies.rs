@@ -109,9 +109,14 @@ impl SessionCookies {
     /// What the request has in a cookie, as it came. Of two with the name the first counts.
     fn sent(&self, request: &HttpRequest, cookie: &str) -> Option<String> {
         let name = self.name(cookie);
-        let headers = request.headers().get_all(COOKIE).filter_map(|header| header.to_str().ok());
-        let mut pairs = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.split_once('='));
-        pairs.find(|(given, _)| given.trim() == name).map(|(_, value)| value.trim().to_owned())
+        // Cookies of others may be in any bytes.
+        let mut pairs =
+            request.headers().get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+        pairs.find_map(|pair| {
+            let equals = pair.iter().position(|byte| *byte == b'=')?;
+            let is_it = pair[..equals].trim_ascii() == name.as_bytes();
+            is_it.then(|| String::from_utf8_lossy(pair[equals + 1..].trim_ascii()).into_owned())
+        })
     }
 
     /// The name of the cookie that is a session.
@@ -167,6 +172,7 @@ impl SessionCookies {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::HeaderValue;
     use actix_web::test::TestRequest;
     use proptest::prelude::*;
     use proptest::sample::Index;
@@ -245,6 +251,17 @@ mod tests {
             "better-auth.session_token=%ff.%ff".into(),
         ] {
             assert_eq!(read(&cookies, &header), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn what_others_have_set_is_passed_over() {
+        let cookies = SessionCookies::new(secret("cookie-secret-not-for-production-0123456789"), config(false));
+        let own = sent_back(&cookies, "token");
+        for header in [format!("city=München; {own}"), format!("{own}; x=é"), format!("novalue; é; =; {own}")] {
+            let header = HeaderValue::from_bytes(header.as_bytes()).unwrap();
+            let request = TestRequest::default().insert_header((COOKIE, header)).to_http_request();
+            assert_eq!(cookies.read(&request).unwrap().expose(), "token");
         }
     }
 

@@ -27,6 +27,7 @@ macro_rules! session_repo_contract {
                 all_sessions_of_one_user_are_ended,
                 all_but_one_are_ended,
                 the_expired_ones_are_purged,
+                a_token_with_a_nul_names_no_session,
             ]
         );
     };
@@ -168,4 +169,18 @@ pub async fn the_expired_ones_are_purged<I: IdentityRepo, S: SessionRepo>(repos:
     assert_eq!(repos.1.purge(moment().after(Duration::from_millis(1))).await.unwrap(), 3);
     assert_eq!(tokens(&repos.1, "ann").await, ["token-of-ann"]);
     assert_eq!(tokens(&repos.1, "bob").await, ["token-of-bob"]);
+}
+
+/// Whatever a store makes of one, it is no error.
+pub async fn a_token_with_a_nul_names_no_session<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
+    open(repos, &[]).await;
+    let sessions = &repos.1;
+    let own = session("ann").token;
+    for token in ["\0", &format!("{}\0", own.expose()), &format!("\0{}", own.expose())] {
+        let token = SessionToken::new(token.to_owned());
+        assert_eq!(sessions.find(&token).await.unwrap(), None);
+        sessions.end(&token).await.unwrap();
+        sessions.end_of(&user("ann").id, &token).await.unwrap();
+    }
+    assert!(sessions.find(&own).await.unwrap().is_some());
 }
