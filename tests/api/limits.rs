@@ -244,6 +244,17 @@ async fn assert_refusal(answer: Response, waits: std::ops::RangeInclusive<u64>) 
     assert_eq!(answer.text().await.unwrap(), REFUSAL);
 }
 
+/// The answer is the last on its connection: nobody waits for a body that is not wanted.
+#[tokio::test]
+async fn who_is_refused_in_the_middle_of_a_body_is_cut_off() {
+    let server = Server::start_with(&[ON]);
+    exhaust(&server, &[]).await;
+    let head = "POST /api/auth/sign-in/email HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+                Transfer-Encoding: chunked\r\n\r\n5\r\n{\"ema\r\n";
+    let answer = send(&server, head.as_bytes()).await;
+    assert_eq!((answer.status, answer.body.as_str()), (429, REFUSAL));
+}
+
 /// The limit ends by itself. (`window_seconds` is for the other endpoints; it is one here, to be waited for.)
 #[tokio::test]
 async fn after_a_quiet_time_it_begins_anew() {
