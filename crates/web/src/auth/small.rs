@@ -1,9 +1,22 @@
 //! `GET /api/auth/ok` and `/error`.
 
+use std::collections::BTreeMap;
+
 use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Response};
+use utoipa::{IntoResponses, ToSchema};
+
+use crate::openapi::auth_errors;
+
+struct Errors;
+
+impl IntoResponses for Errors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        auth_errors([])
+    }
+}
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Ok)]
@@ -17,7 +30,7 @@ struct OkResponse {
 /// **Access:** everybody. 200.
 #[utoipa::path(
     get, path = "/ok", operation_id = "auth_ok", tag = "auth",
-    responses((status = 200, description = "There is.", body = OkResponse))
+    responses((status = 200, description = "There is.", body = OkResponse), Errors)
 )]
 pub(super) async fn ok() -> HttpResponse {
     HttpResponse::Ok().json(OkResponse { ok: true })
@@ -32,7 +45,7 @@ const UNKNOWN: &str = "UNKNOWN";
 #[utoipa::path(
     get, path = "/error", operation_id = "auth_error", tag = "auth",
     params(("error" = Option<String>, Query, description = "The code to show.")),
-    responses((status = 200, description = "A page.", content_type = "text/html", body = String))
+    responses((status = 200, description = "A page.", content_type = "text/html", body = String), Errors)
 )]
 pub(super) async fn error(request: HttpRequest) -> HttpResponse {
     let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
