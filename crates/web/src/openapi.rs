@@ -184,6 +184,15 @@ pub(crate) fn auth_errors<const N: usize>(own: [AuthApiError; N]) -> BTreeMap<St
     of::<_, AuthErrorBody>(own.into_iter().chain(of_all))
 }
 
+/// What every operation below `/api/auth` may answer, and no more.
+pub(crate) struct AuthErrors;
+
+impl IntoResponses for AuthErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        auth_errors([])
+    }
+}
+
 /// What these errors answer, by status, as it really is: bodies and headers are taken from the answers.
 fn of<E: ResponseError, B: ToSchema>(errors: impl IntoIterator<Item = E>) -> BTreeMap<String, RefOr<Response>> {
     let mut responses: BTreeMap<String, Response> = BTreeMap::new();

@@ -17,7 +17,7 @@ use super::error::AuthApiError;
 use super::schema::{Anything, AuthBody, AuthRequest, Schema, WithSession};
 use super::session::{CurrentSession, NamedSession, session_token};
 use super::wire::{SessionResponse, UserResponse, jwt, set_cookies};
-use crate::openapi::auth_errors;
+use crate::openapi::{AuthErrors, auth_errors};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = SessionWithUser)]
@@ -67,7 +67,7 @@ impl IntoResponses for ChangeErrors {
     params(("disableRefresh" = Option<String>, Query, description = "With any value the session is not renewed.")),
     responses(
         (status = 200, description = "The session, or `null`.", body = Option<SessionWithUser>),
-        StoreErrors
+        AuthErrors
     )
 )]
 pub(super) async fn get_session(
@@ -91,14 +91,6 @@ pub(super) async fn get_session(
             }
             response.json(SessionWithUser { session: active.session().into(), user: active.user().into() })
         }
-    }
-}
-
-struct StoreErrors;
-
-impl IntoResponses for StoreErrors {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        auth_errors([])
     }
 }
 

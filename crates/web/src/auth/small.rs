@@ -1,22 +1,11 @@
 //! `GET /api/auth/ok` and `/error`.
 
-use std::collections::BTreeMap;
-
 use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
-use utoipa::openapi::{RefOr, Response};
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::ToSchema;
 
-use crate::openapi::auth_errors;
-
-struct Errors;
-
-impl IntoResponses for Errors {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        auth_errors([])
-    }
-}
+use crate::openapi::AuthErrors;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Ok)]
@@ -30,7 +19,7 @@ struct OkResponse {
 /// **Access:** everybody. 200.
 #[utoipa::path(
     get, path = "/ok", operation_id = "auth_ok", tag = "auth",
-    responses((status = 200, description = "There is.", body = OkResponse), Errors)
+    responses((status = 200, description = "There is.", body = OkResponse), AuthErrors)
 )]
 pub(super) async fn ok() -> HttpResponse {
     HttpResponse::Ok().json(OkResponse { ok: true })
@@ -45,7 +34,7 @@ const UNKNOWN: &str = "UNKNOWN";
 #[utoipa::path(
     get, path = "/error", operation_id = "auth_error", tag = "auth",
     params(("error" = Option<String>, Query, description = "The code to show.")),
-    responses((status = 200, description = "A page.", content_type = "text/html", body = String), Errors)
+    responses((status = 200, description = "A page.", content_type = "text/html", body = String), AuthErrors)
 )]
 pub(super) async fn error(request: HttpRequest) -> HttpResponse {
     let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
