@@ -60,7 +60,7 @@ async fn an_older_backends_tasks_are_adopted_and_given_away() {
     );
     let server = Server::start_with(&[("DATABASE_URL", &url)]);
     let warned = |line: &String| line.contains("tasks without an owner") && line.contains("\"count\":2");
-    assert!(server.log.lock().unwrap().iter().any(warned));
+    assert!(server.log.lines().iter().any(warned));
     let ann = User::sign_up(&server, "ann").await;
     assert_eq!(ann.list().await, json!([]));
 

@@ -20,7 +20,7 @@ async fn within_patience<T>(future: impl Future<Output = T>) -> T {
 
 async fn until_logged(server: &Server, message: &str) {
     let message = format!("\"message\":\"{message}\"");
-    let is_logged = || server.log.lock().unwrap().iter().any(|line| line.contains(&message));
+    let is_logged = || server.log.lines().iter().any(|line| line.contains(&message));
     within_patience(async {
         while !is_logged() {
             tokio::task::yield_now().await;
@@ -83,7 +83,7 @@ async fn it_stops_in_order_when_told_to() {
     ann.list().await;
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
-    assert!(server.log.lock().unwrap().last().unwrap().contains("stopped"));
+    assert!(server.log.lines().last().unwrap().contains("stopped"));
 }
 
 /// Whoever collects the log may go away: requests are answered all the same, and so is the signal to stop.
@@ -151,7 +151,7 @@ async fn a_request_that_does_not_end_does_not_hold_it_up() {
     Scrape::until(&server, |scrape| scrape.count("taskbridge_http_requests_in_flight") == 1).await;
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
-    assert!(server.log.lock().unwrap().iter().any(|line| line.contains(r#""message":"stopped""#)));
+    assert!(server.log.lines().iter().any(|line| line.contains(r#""message":"stopped""#)));
 }
 
 /// C262: a balancer is told first, and served until it has heard; a second signal cuts that short. Nothing that was
@@ -208,7 +208,7 @@ async fn time_zones_change_no_time() {
         let ann = User::sign_up(&server, "ann").await;
         let added = ann.add(json!({ "title": "x" })).await;
         assert_eq!(ann.list().await, json!([added]));
-        let log = server.log.lock().unwrap().last().unwrap().clone();
+        let log = server.log.lines().pop().unwrap();
         let log: Value = serde_json::from_str(&log).unwrap();
         for time in [&added["created_at"], &added["updated_at"], &log["timestamp"]] {
             let time = time.as_str().unwrap();
@@ -262,7 +262,7 @@ async fn the_limit_of_open_files_is_survived() {
     assert_eq!(late.status, 200);
     assert_eq!(ann.list().await, json!([]));
     User::sign_up(&server, "bob").await.add(json!({ "title": "x" })).await;
-    let log = server.log.lock().unwrap().join("\n");
+    let log = server.log.text();
     assert!(log.contains("more than half of the files"), "the limit was not reached");
 }
 

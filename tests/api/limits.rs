@@ -59,7 +59,7 @@ async fn no_header_is_a_way_around() {
             assert_eq!(guess(&server, &[(name, value)]).await, 429, "{name}: {value}");
         }
     }
-    let log = server.log.lock().unwrap();
+    let log = server.log.lines();
     let told = log.iter().filter(|line| line.contains("TRUSTED_PROXIES")).count();
     assert_eq!(told, 1, "operators are told once: {log:#?}");
 }
@@ -283,7 +283,7 @@ async fn what_is_over_is_removed() {
         let line: Value = serde_json::from_str(line).unwrap();
         line["fields"]["message"] == "sessions that were over are removed" && line["fields"]["sessions"] == 1
     };
-    while !server.log.lock().unwrap().iter().any(removed) {
+    while !server.log.lines().iter().any(removed) {
         assert!(std::time::Instant::now() < patience);
         tokio::task::yield_now().await;
     }

@@ -69,7 +69,7 @@ fn assert_time(text: &str) {
 fn whole_log(server: &mut Server) -> String {
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
-    server.log.lock().unwrap().join("\n")
+    server.log.text()
 }
 
 /// Q7, C270, C272: at the level at which everything is logged, in both forms, whatever is sent. And what must be there
@@ -217,7 +217,7 @@ async fn database_errors_are_logged_without_values_and_not_told() {
 
     server.terminate();
     server.wait();
-    let log = server.log.lock().unwrap().join("\n");
+    let log = server.log.text();
     for expected in ["violates check constraint", "does not exist", "TRACE"] {
         assert!(log.contains(expected), "{expected}");
     }
@@ -315,7 +315,7 @@ async fn each_request_is_one_line() {
     server.terminate();
     server.wait();
 
-    let log = server.log.lock().unwrap();
+    let log = server.log.lines();
     let lines = log.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["fields"].clone());
     let requests: Vec<_> = lines.filter(|fields| fields["message"] == "request").collect();
     let [sign_up, absent, refused] = requests.as_slice() else { panic!("{requests:#?}") };

@@ -101,7 +101,7 @@ async fn an_id_that_could_break_a_log_is_replaced() {
     assert_eq!(ids(&send(&server, &request("GET /health/live HTTP/1.1", &two, b"")).await), ["one"]);
     server.terminate();
     server.wait();
-    let log = server.log.lock().unwrap().join("\n");
+    let log = server.log.text();
     assert!(!log.contains("canary") && !log.contains(&too_long) && log.contains(&longest));
 }
 
@@ -119,7 +119,7 @@ async fn every_line_of_a_request_has_its_id() {
         send(&server, &request("POST /api/auth/sign-in/email HTTP/1.1", &headers, credentials.as_bytes())).await;
         server.terminate();
         server.wait();
-        let log = server.log.lock().unwrap().clone();
+        let log = server.log.lines();
         let id = |line: &String| {
             if format == "json" {
                 let line: Value = serde_json::from_str(line).unwrap();

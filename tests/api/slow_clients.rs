@@ -162,7 +162,7 @@ async fn work_that_is_not_done_in_time_is_answered_503() {
     assert_eq!(connection.answer().await.status, 200);
     server.terminate();
     server.wait();
-    let log = server.log.lock().unwrap();
+    let log = server.log.lines();
     let id = answer.header("x-request-id").unwrap();
     let line = log.iter().find(|line| line.contains("not answered in time")).unwrap();
     assert!(line.contains(id) && line.contains(r#""status":503"#) && line.contains(r#""method":"POST""#), "{line}");
@@ -224,7 +224,7 @@ async fn requests_sent_at_once_wait_outside() {
         let mut other = Connection::open(&server).await;
         other.write(HEALTH.as_bytes()).await;
         assert_eq!(other.answer().await.status, 200);
-        let signed_in = server.log.lock().unwrap().iter().filter(|line| line.contains(SIGN_IN)).count();
+        let signed_in = server.log.lines().iter().filter(|line| line.contains(SIGN_IN)).count();
         if taken == 0 && signed_in == held.len() {
             break;
         }
@@ -278,7 +278,7 @@ async fn beyond_the_number_of_connections_that_may_be_open_the_next_one_waits() 
     for connection in &mut waiting {
         assert_eq!(connection.answer().await.status, 200);
     }
-    let log = server.log.lock().unwrap();
+    let log = server.log.lines();
     assert!(log.iter().any(|line| line.contains("server.max_connections is more than half")), "{log:#?}");
     assert!(!log.iter().any(|line| line.contains("ERROR")), "{log:#?}");
 }
@@ -313,7 +313,7 @@ async fn a_server_that_is_told_to_stop_finishes_what_has_begun() {
     assert_eq!((answer.status, answer.header("connection")), (201, Some("close")));
     assert_eq!(slow.answers().await, []);
     assert_eq!(server.wait().code(), Some(0));
-    assert!(server.log.lock().unwrap().last().unwrap().contains("stopped"));
+    assert!(server.log.lines().last().unwrap().contains("stopped"));
     let server = server.again();
     let token = Forge::of(&server).token(&ann.id);
     let list = reqwest::Client::new().get(server.url(&ann.tasks(""))).bearer_auth(token).send().await.unwrap();

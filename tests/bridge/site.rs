@@ -78,6 +78,6 @@ impl Site {
 
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
-        self.server.log.lock().unwrap().join("\n")
+        self.server.log.text()
     }
 }

@@ -28,7 +28,7 @@ async fn neons_parameters_are_taken_as_pasted() {
     let url = format!("{}?sslmode=prefer&channel_binding=require", fresh_database());
     let server = Server::start_with(&[("DATABASE_URL", &url), ("RUST_LOG", "trace")]);
     User::sign_up(&server, "ann").await.list().await;
-    let log = server.log.lock().unwrap().join("\n");
+    let log = server.log.text();
     assert!(log.contains("TRACE") && !log.contains("channel_binding") && !log.contains(DATABASE_PASSWORD));
 }
 

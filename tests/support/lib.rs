@@ -4,6 +4,7 @@
 pub mod better_auth;
 pub mod forge;
 pub mod issuer;
+pub mod log;
 pub mod metrics;
 pub mod postgres;
 pub mod proxy;

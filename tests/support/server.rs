@@ -1,15 +1,15 @@
 //! The real binary, started on a port and in a folder of its own.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::log::{Followed, Log};
 use crate::postgres::{fresh_database, fresh_database_behind_pgbouncer};
 
 /// The secret that servers are started with unless a test gives another.
@@ -29,8 +29,8 @@ pub struct Server {
     pub origin: String,
     /// Where it shows its metrics, if it does.
     pub metrics: Option<String>,
-    /// Everything it has written to standard error so far, line by line.
-    pub log: Arc<Mutex<Vec<String>>>,
+    /// What it has written to standard error.
+    pub log: Arc<Log>,
     folder: Arc<TempDir>,
     variables: Vec<(String, String)>,
     /// Disconnected once standard error is closed, which is when the process ends.
@@ -59,7 +59,7 @@ impl Server {
     #[must_use]
     pub fn start_with_its_log_closed() -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        Self::spawn(command(folder.path(), &[]), folder, Vec::new(), Log::ClosedWhenReady)
+        Self::spawn(command(folder.path(), &[]), folder, Vec::new(), Followed::UntilReady)
             .unwrap_or_else(|log| panic!("the server did not start: {log}"))
     }
 
@@ -77,7 +77,7 @@ impl Server {
     }
 
     fn start_in(folder: Arc<TempDir>, variables: Vec<(String, String)>) -> Self {
-        Self::spawn(command(folder.path(), &variables), folder, variables, Log::Kept)
+        Self::spawn(command(folder.path(), &variables), folder, variables, Followed::ToTheEnd)
             .unwrap_or_else(|log| panic!("the server did not start: {log}"))
     }
 
@@ -100,7 +100,7 @@ impl Server {
         limited.args(["-c", &format!("{limit}; exec \"$0\" serve")]).arg(binary());
         let mut command = with_environment(limited, folder.path(), &[]);
         command.envs(variables.iter().copied());
-        Self::spawn(command, folder, Vec::new(), Log::Kept)
+        Self::spawn(command, folder, Vec::new(), Followed::ToTheEnd)
             .unwrap_or_else(|log| panic!("the server did not start: {log}"))
     }
 
@@ -108,15 +108,14 @@ impl Server {
         mut command: Command,
         folder: Arc<TempDir>,
         variables: Vec<(String, String)>,
-        kept: Log,
+        followed: Followed,
     ) -> Result<Self, String> {
         let mut child = command.spawn().unwrap();
-        let log: Arc<Mutex<Vec<String>>> = Arc::default();
-        let lines = follow(child.stderr.take().unwrap(), Arc::clone(&log), kept);
+        let (log, lines) = Log::follow(child.stderr.take().unwrap(), followed);
         let Ok(line) = lines.recv_timeout(PATIENCE) else {
             let _ = child.kill();
             let _ = child.wait();
-            return Err(log.lock().unwrap().join("\n"));
+            return Err(log.text());
         };
         let (address, origin) = (field(&line, "address").unwrap(), field(&line, "origin").unwrap());
         let (base, metrics) = (format!("http://{address}"), field(&line, "metrics"));
@@ -194,16 +193,14 @@ pub fn refuse_to_start(variables: &[(&str, &str)]) -> (ExitStatus, String) {
     let mut command = command(folder.path(), &[]);
     command.env_remove("BETTER_AUTH_SECRET").envs(variables.iter().copied());
     let mut child = command.spawn().unwrap();
-    let log: Arc<Mutex<Vec<String>>> = Arc::default();
-    let ready = follow(child.stderr.take().unwrap(), Arc::clone(&log), Log::Kept);
+    let (log, ready) = Log::follow(child.stderr.take().unwrap(), Followed::ToTheEnd);
     // The sender goes when standard error is closed: then the process is at its end.
     if ready.recv_timeout(PATIENCE).is_ok() {
         let _ = child.kill();
         panic!("the server started");
     }
     let status = child.wait().unwrap();
-    let text = log.lock().unwrap().join("\n");
-    (status, text)
+    (status, log.text())
 }
 
 /// Runs a command other than `serve` in this folder: whether it succeeded, and what it wrote to standard output and
@@ -260,30 +257,6 @@ fn with_environment(mut command: Command, folder: &Path, variables: &[(String, S
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     command
-}
-
-/// What becomes of what a server logs.
-#[derive(Clone, Copy)]
-enum Log {
-    Kept,
-    ClosedWhenReady,
-}
-
-/// Keeps what the server logs, and sends the line that says it is ready.
-fn follow(stderr: ChildStderr, log: Arc<Mutex<Vec<String>>>, kept: Log) -> Receiver<String> {
-    let (ready, is_ready) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            log.lock().unwrap().push(line.clone());
-            if line.contains(r#""message":"ready""#) || line.contains("taskbridge::serve: ready ") {
-                let _ = ready.send(line);
-                if let Log::ClosedWhenReady = kept {
-                    break;
-                }
-            }
-        }
-    });
-    is_ready
 }
 
 /// A field of a line of log in either form, up to the next blank or quote.
