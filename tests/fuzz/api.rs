@@ -15,7 +15,9 @@ use taskbridge_domain::ports::{
     TaskRepo,
 };
 use taskbridge_domain::secret::SharedSecret;
-use taskbridge_domain::services::{AccountPolicy, AccountService, SessionService, TaskService};
+use taskbridge_domain::services::{
+    AccountPolicy, AccountService, SessionService, TaskService, UserPolicy, UserService,
+};
 use taskbridge_domain::session::{Jwt, SessionPolicy};
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, moment, user_id};
 use taskbridge_web::{
@@ -58,8 +60,8 @@ pub(crate) fn api_on(tasks: Arc<dyn TaskRepo>) -> Api {
 
 fn services(tasks: Arc<dyn TaskRepo>) -> Services {
     let clock = || Arc::new(clock_at(moment()));
-    let mut auth = MockAuthPort::new();
-    auth.expect_verify().returning(|token| {
+    let mut tokens = MockAuthPort::new();
+    tokens.expect_verify().returning(|token| {
         let caller = token.strip_prefix("caller-").and_then(|number| CALLERS.get(number.parse::<usize>().ok()?));
         let subject = user_id(caller.ok_or_else(|| AuthError::Rejected("forged".into()))?);
         Ok(Claims { subject })
@@ -80,6 +82,9 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
     let policy = AccountPolicy { sign_up: true, rehash: false, sessions: SessionPolicy::DEFAULT };
     let (identity, sessions, hasher) = (Arc::new(identity), Arc::new(sessions), Arc::new(hasher));
     let account_sessions: Arc<dyn SessionRepo> = Arc::clone(&sessions) as _;
+    let user_policy = UserPolicy { deletion: true, sessions: policy.sessions };
+    let (users_identity, users_hasher) = (Arc::clone(&identity) as _, Arc::clone(&hasher) as _);
+    let users = UserService::new(users_identity, users_hasher, None, Arc::new(counting_ids()), clock(), user_policy);
     let accounts =
         AccountService::new(identity, account_sessions, hasher, None, Arc::new(counting_ids()), clock(), policy);
     let sessions = SessionService::new(sessions, Arc::new(issuer), clock(), policy.sessions);
@@ -89,16 +94,19 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
     let cookies = SessionCookies::new(secret, cookie_config);
     let mount = TasksMount { prefix: "/api".into(), without_user_id: false };
     let compatibility = Compatibility::default();
-    let docs = Docs::new(DocsConfig { openapi: true, page: true }, Some(&cookies), &mount, compatibility).unwrap();
+    let auth = AuthServer {
+        limits: None,
+        accounts: Arc::new(accounts),
+        users: Arc::new(users),
+        sessions: Arc::new(sessions),
+        keys: None,
+        cookies: Arc::new(cookies),
+    };
+    let docs = Docs::new(DocsConfig { openapi: true, page: true }, Some(&auth), &mount, compatibility).unwrap();
     Services {
-        authenticator: Arc::new(Authenticator::new(Arc::new(auth))),
+        authenticator: Arc::new(Authenticator::new(Arc::new(tokens))),
         tasks: Arc::new(TaskService::new(tasks, clock())),
-        auth: Some(AuthServer {
-            limits: None,
-            accounts: Arc::new(accounts),
-            sessions: Arc::new(sessions),
-            cookies: Arc::new(cookies),
-        }),
+        auth: Some(auth),
         store: Arc::new(store),
         body_limit: BodyLimit(4096),
         request_timeout: RequestTimeout(Duration::from_secs(30)),

@@ -49,6 +49,7 @@
 
 pub mod access;
 pub mod id;
+pub mod key;
 pub mod limits;
 pub mod list;
 pub mod password;

@@ -160,6 +160,47 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
+/// What users may change of themselves. What is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProfileChange {
+    /// Another name.
+    pub name: Option<UserName>,
+    /// Another picture; `Some(None)` takes it away.
+    pub image: Option<Option<String>>,
+}
+
+impl ProfileChange {
+    /// Whether everything stays.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// One of the ways in which a user signs in. What they prove themselves by is not part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The row's id.
+    pub id: String,
+    /// Who knows the user: `credential` for a password here.
+    pub provider_id: String,
+    /// Who the user is there; for a password the user's own id.
+    pub account_id: String,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// What the provider lets the app do; nothing for a password.
+    pub scopes: Vec<String>,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// When the row last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Account {
+    /// How many of a user's are looked at.
+    pub const LISTED: u32 = 100;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

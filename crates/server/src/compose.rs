@@ -9,15 +9,15 @@ use taskbridge_adapters::HashingLoad;
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
-    ExpectedClaims, FetchKeys, HttpKeys, JwtIssuer, JwtIssuerConfig, JwtVerifier, PublishedKeys, SecretKey,
-    TrustedIssuer,
+    ExpectedClaims, FetchKeys, HttpKeys, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyRing, OwnKeys, PublishedKeys,
+    PublishedKeysConfig, SecretKey, SigningKeys, TrustedIssuer,
 };
 use taskbridge_adapters::limiter::InMemoryRateLimiter;
 use taskbridge_adapters::passwords::{Hasher, HasherConfig};
-use taskbridge_adapters::sea::{SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
+use taskbridge_adapters::sea::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
 use taskbridge_domain::Authenticator;
-use taskbridge_domain::ports::{Clock, RateLimiter};
-use taskbridge_domain::services::{AccountService, SessionService, TaskService};
+use taskbridge_domain::ports::{Clock, KeyPublisher, RateLimiter};
+use taskbridge_domain::services::{AccountService, SessionService, TaskService, UserPolicy, UserService};
 use taskbridge_migrations::Users;
 use taskbridge_web::{
     AuthServer, BodyLimit, CookieConfig, Docs, HttpMetrics, RateLimits, RequestTimeout, Services, SessionCookies,
@@ -54,8 +54,9 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
     let Settings { server, docs, database, tasks, auth, .. } = settings;
     let store = open_store(database, auth.mode.users()).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ring = key_ring(&auth.mode, &store);
     let signing_in = match &auth.mode {
-        AuthMode::Server(mode) => Some(sign_in(settings, mode, origin, &store, &clock)?),
+        AuthMode::Server(mode) => Some(sign_in(settings, mode, origin, &store, &clock, ring.clone())?),
         AuthMode::Bridge(_) => None,
     };
     let (auth_server, hashing, upkeep) = match signing_in {
@@ -64,11 +65,10 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
     };
     let http_metrics = Arc::new(HttpMetrics::default());
     let registry = metrics::registry(clock.now(), &http_metrics, hashing, store.clone());
-    let cookies = auth_server.as_ref().map(|auth: &AuthServer| &*auth.cookies);
-    let docs = Docs::new(*docs, cookies, &tasks.mount, tasks.compatibility)
+    let docs = Docs::new(*docs, auth_server.as_ref(), &tasks.mount, tasks.compatibility)
         .context("the OpenAPI document cannot be written")?;
     let services = Services {
-        authenticator: Arc::new(Authenticator::new(Arc::new(verifier(auth, origin)))),
+        authenticator: Arc::new(Authenticator::new(Arc::new(verifier(auth, origin, ring)))),
         tasks: Arc::new(TaskService::new(Arc::new(SeaTaskRepo::new(store.clone())), clock)),
         auth: auth_server,
         store: Arc::new(store.clone()),
@@ -94,20 +94,42 @@ fn trusted_origins(auth: &AuthSettings, origin: &str) -> anyhow::Result<TrustedO
     Ok(trusted)
 }
 
+/// How the keys in our own table are read, once the first tokens are here: a key that somebody else made may be used at
+/// once, one that was withdrawn for a minute.
+const OWN_KEYS: PublishedKeysConfig = PublishedKeysConfig {
+    refresh: Duration::from_mins(1),
+    cool_down: Duration::from_secs(1),
+    timeout: Duration::from_secs(5),
+};
+
+/// The key pairs that tokens are signed with, if they are.
+pub(crate) fn key_ring(mode: &AuthMode, store: &Store) -> Option<Arc<KeyRing>> {
+    let AuthMode::Server(ServerMode { secrets, key_pairs, .. }) = mode else { return None };
+    let repo = Arc::new(SeaKeyRepo::new(store.clone()));
+    let ring = |config| KeyRing::new(repo, Arc::new(SecureIds), Arc::new(SystemClock), secrets.clone(), config);
+    key_pairs.map(ring).map(Arc::new)
+}
+
 /// What judges tokens. `origin` is that of the auth server.
 ///
 /// Must be called within a tokio runtime, on which published keys are fetched.
-pub(crate) fn verifier(auth: &AuthSettings, origin: &str) -> JwtVerifier {
+pub(crate) fn verifier(auth: &AuthSettings, origin: &str, ring: Option<Arc<KeyRing>>) -> JwtVerifier {
     let AuthSettings { mode, trusted_origins: _, jwt_leeway } = auth;
     let trusted = match mode {
-        AuthMode::Server(ServerMode { secret, .. }) => {
+        AuthMode::Server(ServerMode { secrets, .. }) => {
             let expected = ExpectedClaims {
                 issuers: vec![origin.into()],
                 audiences: vec![origin.into()],
                 are_required: true,
                 leeway: *jwt_leeway,
             };
-            vec![TrustedIssuer { keys: Arc::new(SecretKey::new(secret)), expected }]
+            let secret = Arc::new(SecretKey::new(secrets.current()));
+            let secret = TrustedIssuer { keys: secret, expected: expected.clone() };
+            let pairs = ring.map(|ring| TrustedIssuer {
+                keys: Arc::new(PublishedKeys::start(vec![Box::new(OwnKeys(ring))], OWN_KEYS)),
+                expected,
+            });
+            [secret].into_iter().chain(pairs).collect()
         }
         AuthMode::Bridge(mode) => bridged(mode, *jwt_leeway),
     };
@@ -154,11 +176,12 @@ fn sign_in(
     origin: &str,
     store: &Store,
     clock: &Arc<dyn Clock>,
+    ring: Option<Arc<KeyRing>>,
 ) -> anyhow::Result<SigningIn> {
-    let Settings { accounts, purge, rate_limit, passwords, .. } = settings;
-    let ServerMode { origin: _, secret, jwt_lifetime, cookies } = mode;
+    let Settings { accounts, deletion, purge, rate_limit, passwords, .. } = settings;
+    let ServerMode { origin: _, secrets, jwt_lifetime, key_pairs: _, cookies } = mode;
     let tokens = JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: *jwt_lifetime };
-    let hasher = hasher(*passwords)?;
+    let hasher = Arc::new(hasher(*passwords)?);
     let hashing = hasher.load();
     let cookies = CookieConfig {
         prefix: cookies.prefix.clone(),
@@ -172,13 +195,24 @@ fn sign_in(
     let limits =
         requests.clone().map(|limiter| Arc::new(RateLimits::new(limiter, Arc::clone(clock), rate_limit.limit)));
     let session_repo = Arc::new(SeaSessionRepo::new(store.clone()));
-    let issuer = Arc::new(JwtIssuer::new(secret, tokens, Arc::clone(clock)));
+    let keys = ring.clone().map(|ring| ring as Arc<dyn KeyPublisher>);
+    let signing = ring.map_or_else(|| SigningKeys::Secret(secrets.current().clone()), SigningKeys::Pairs);
+    let issuer = Arc::new(JwtIssuer::new(signing, tokens, Arc::clone(clock)));
     let sessions = SessionService::new(Arc::clone(&session_repo) as _, issuer, Arc::clone(clock), accounts.sessions);
     let sessions = Arc::new(sessions);
+    let identity = Arc::new(SeaIdentityRepo::new(store.clone()));
+    let users = UserService::new(
+        Arc::clone(&identity) as _,
+        Arc::clone(&hasher) as _,
+        guesses.clone(),
+        Arc::new(SecureIds),
+        Arc::clone(clock),
+        UserPolicy { deletion: *deletion, sessions: accounts.sessions },
+    );
     let accounts = AccountService::new(
-        Arc::new(SeaIdentityRepo::new(store.clone())),
+        identity,
         session_repo,
-        Arc::new(hasher),
+        hasher,
         guesses.clone(),
         Arc::new(SecureIds),
         Arc::clone(clock),
@@ -192,8 +226,10 @@ fn sign_in(
     });
     let server = AuthServer {
         accounts: Arc::new(accounts),
+        users: Arc::new(users),
         sessions,
-        cookies: Arc::new(SessionCookies::new(secret.clone(), cookies)),
+        keys,
+        cookies: Arc::new(SessionCookies::new(secrets.current().clone(), cookies)),
         limits,
     };
     Ok(SigningIn { server, hashing, upkeep })

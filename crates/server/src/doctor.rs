@@ -5,12 +5,13 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use serde_json::{Value, json};
 use taskbridge_adapters::clock::SystemClock;
-use taskbridge_adapters::jwt::{HttpKeys, KeyInspection};
+use taskbridge_adapters::jwt::{HttpKeys, KeyInspection, KeyUse};
 use taskbridge_adapters::passwords::HasherConfig;
 use taskbridge_adapters::sea::{
-    ConnectionLimits, Inspection, InspectionError, PostgresFacts, SqliteFacts, Store, StoreConfig, inspect,
+    ConnectionLimits, Inspection, InspectionError, OpenError, PostgresFacts, SqliteFacts, Store, StoreConfig, inspect,
 };
 use taskbridge_domain::password::Password;
 use taskbridge_domain::ports::PasswordHasher;
@@ -18,11 +19,11 @@ use taskbridge_migrations::{MigrateError, Step, Users};
 use tokio::time::timeout;
 use url::Url;
 
-use crate::compose;
 use crate::settings::{
     AuthMode, BridgeMode, DatabaseSettings, Draft, Fault, Origin, ServerMode, ServerSettings, SettingsError,
     is_loopback,
 };
+use crate::{compose, keys};
 
 /// How long anything that is asked over a network may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -291,7 +292,8 @@ async fn migrations(store: &StoreConfig, users: Users, migrate: bool) -> Check {
     }
 }
 
-async fn ledger(store: &StoreConfig, users: Users) -> anyhow::Result<Vec<Step>> {
+/// To look at, by one connection.
+async fn opened(store: &StoreConfig) -> Result<Store, OpenError> {
     let config = StoreConfig {
         max_connections: 1,
         acquire_timeout: LIMIT,
@@ -299,7 +301,11 @@ async fn ledger(store: &StoreConfig, users: Users) -> anyhow::Result<Vec<Step>> 
         start_timeout: Duration::ZERO,
         ..store.clone()
     };
-    let store = Store::open_to_read(&config).await?;
+    Store::open_to_read(&config).await
+}
+
+async fn ledger(store: &StoreConfig, users: Users) -> anyhow::Result<Vec<Step>> {
+    let store = opened(store).await?;
     let steps = taskbridge_migrations::check(&store.connection(), users).await;
     store.close().await?;
     Ok(steps?)
@@ -347,10 +353,13 @@ fn against(ours: u32, limits: ConnectionLimits) -> String {
 async fn keys(draft: &Draft) -> Vec<Check> {
     match &draft.mode {
         None => ["jwks", "clock"].map(|name| skip(name, "the mode has a fault")).into(),
-        Some(AuthMode::Server(_)) => vec![
+        Some(AuthMode::Server(ServerMode { key_pairs: None, .. })) => vec![
             ok("jwks", "none is asked: tokens are signed and verified here, with HS256 and the secret"),
             skip("clock", "no other one counts"),
         ],
+        Some(mode @ AuthMode::Server(_)) => {
+            vec![own_keys(mode, draft.database.as_ref()).await, skip("clock", "no other one counts")]
+        }
         Some(AuthMode::Bridge(mode)) if mode.jwks_urls.is_empty() => vec![
             ok("jwks", "none is asked, as JWKS_URL says: tokens of the secret alone are accepted"),
             skip("clock", "no other one is asked"),
@@ -365,6 +374,35 @@ async fn keys(draft: &Draft) -> Vec<Check> {
             }
             keys.into_iter().chain(clocks).collect()
         }
+    }
+}
+
+/// The keys in the database.
+async fn own_keys(mode: &AuthMode, database: Option<&DatabaseSettings>) -> Check {
+    const NAME: &str = "jwks";
+    let Some(database) = database else { return skip(NAME, "the database has a fault") };
+    let keys = async {
+        let store = opened(&database.store).await?;
+        let ring = compose::key_ring(mode, &store).context("there are none")?;
+        let keys = ring.list().await;
+        store.close().await?;
+        anyhow::Ok(keys?)
+    };
+    let keys = match timeout(2 * LIMIT, keys).await {
+        Ok(Ok(keys)) => keys,
+        Ok(Err(error)) => return skip(NAME, line(format!("the table jwks cannot be read: {error:#}"))),
+        Err(_elapsed) => return skip(NAME, "it took too long to read the table jwks"),
+    };
+    let unreadable: Vec<_> = keys.iter().filter(|key| matches!(key.purpose, KeyUse::Unreadable(_))).collect();
+    match keys.iter().find(|key| key.purpose == KeyUse::Signs) {
+        _ if !unreadable.is_empty() => warn(
+            NAME,
+            unreadable.into_iter().map(keys::line).collect::<Vec<_>>().join("; "),
+            "set BETTER_AUTH_SECRETS to all secrets there have been, as in Better Auth; or replace the keys by: taskbridge \
+             keys rotate",
+        ),
+        Some(key) => ok(NAME, format!("in the table jwks; {} signs, with {}", key.id, key.algorithm)),
+        None => ok(NAME, "in the table jwks; the first token makes one that signs"),
     }
 }
 

@@ -9,12 +9,15 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use taskbridge_adapters::clock::SystemClock;
-use taskbridge_adapters::jwt::{BadStatus, CannotFetch, Check, NotAKeySet, Rejection, Trail, signed_with_a_variant};
+use taskbridge_adapters::jwt::{
+    BadStatus, CannotFetch, Check, JwtVerifier, NotAKeySet, Rejection, Trail, signed_with_a_variant,
+};
+use taskbridge_adapters::sea::Store;
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{AuthError, Clock};
 
 use crate::compose;
-use crate::settings::{AuthMode, AuthSettings, BridgeMode, Settings};
+use crate::settings::{AuthMode, AuthSettings, BridgeMode, DatabaseSettings, ServerMode, Settings};
 
 /// Everything there is to say about a token.
 pub(crate) struct Explanation {
@@ -46,10 +49,24 @@ pub(crate) fn token_in(pasted: &str) -> &str {
     text
 }
 
+/// The server's verifier. Where keys are in the database and that cannot be read, it goes without them, as a server that
+/// loses it would.
+async fn verifier(auth: &AuthSettings, database: &DatabaseSettings, port: u16) -> JwtVerifier {
+    let ring = match &auth.mode {
+        AuthMode::Server(ServerMode { key_pairs: Some(_), .. }) => {
+            let store = Store::open_to_read(&database.store).await;
+            let store = store.inspect_err(|error| tracing::warn!(%error, "the keys in the database are not looked at"));
+            store.ok().and_then(|store| compose::key_ring(&auth.mode, &store))
+        }
+        _ => None,
+    };
+    compose::verifier(auth, &auth.mode.origin(port), ring)
+}
+
 /// Asks the server's verifier, and explains what it says.
 pub(crate) async fn explain(token: &str, settings: &Settings) -> Explanation {
-    let Settings { server, tasks, auth, .. } = settings;
-    let trail = compose::verifier(auth, &auth.mode.origin(server.port)).explain(token).await;
+    let Settings { server, tasks, auth, database, .. } = settings;
+    let trail = verifier(auth, database, server.port).await.explain(token).await;
     let now = SystemClock.now();
     let [header, claims] = [0, 1].map(|segment| json(token, segment));
     let seen = Seen { token, header: header.as_ref(), claims: claims.as_ref(), keys: &trail.keys, auth, now };
@@ -295,7 +312,9 @@ impl Seen<'_> {
             "none" | "None" | "NONE" => "it is not signed at all: let Better Auth's JWT plugin make it".into(),
             "HS384" | "HS512" => "sign it with HS256: .setProtectedHeader({ alg: \"HS256\" })".into(),
             "EdDSA" | "Ed25519" | "ES256" | "RS256" | "PS256" if !is_bridge => {
-                "set AUTH_MODE=bridge and BETTER_AUTH_URL to the app whose Better Auth made it".into()
+                "set AUTH_MODE=bridge and BETTER_AUTH_URL to the app whose Better Auth made it; or, if that is on this \
+                database, JWT_ALGORITHM=EdDSA"
+                    .into()
             }
             _ => "choose EdDSA, ES256, RS256 or PS256 in Better Auth: jwt({ jwks: { keyPairConfig: { alg: \"EdDSA\" } } })"
                 .into(),
@@ -338,7 +357,7 @@ impl Seen<'_> {
             return advice.into();
         }
         let secret = match &self.auth.mode {
-            AuthMode::Server(mode) => Some(&mode.secret),
+            AuthMode::Server(mode) => Some(mode.secrets.current()),
             AuthMode::Bridge(mode) => mode.secret.as_ref(),
         };
         let alg = self.header.and_then(|header| header.get("alg")).and_then(Value::as_str);

@@ -9,7 +9,7 @@ use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKin
 const DEFAULTS: &str = include_str!("../../../config/default.toml");
 
 /// The short names of the environment, and the keys they stand for.
-const SHORT_NAMES: [(&str, &str); 12] = [
+const SHORT_NAMES: [(&str, &str); 14] = [
     ("HOST", "server.host"),
     ("PORT", "server.port"),
     ("RUST_LOG", "log.filter"),
@@ -18,6 +18,8 @@ const SHORT_NAMES: [(&str, &str); 12] = [
     ("AUTH_SIGN_UP", "auth.sign_up"),
     ("BETTER_AUTH_URL", "auth.url"),
     ("BETTER_AUTH_SECRET", "auth.secret"),
+    ("BETTER_AUTH_SECRETS", "auth.secrets"),
+    ("JWT_ALGORITHM", "jwt.algorithm"),
     ("JWKS_URL", "jwt.jwks_url"),
     ("BETTER_AUTH_TRUSTED_ORIGINS", "auth.trusted_origins"),
     ("TRUSTED_PROXIES", "server.trusted_proxies"),

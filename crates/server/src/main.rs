@@ -1,12 +1,13 @@
 //! The program `taskbridge`: the composition root. Only this crate knows all the others.
 //!
 //! `settings` reads the configuration and nothing else does; `compose` makes adapters and services of it; `serve`
-//! runs the HTTP server until it is told to stop; `schema`, `explain` and `doctor` are what the other commands do.
+//! runs the HTTP server until it is told to stop; `schema`, `keys`, `explain` and `doctor` are what the other commands do.
 
 mod compose;
 mod connection;
 mod doctor;
 mod explain;
+mod keys;
 mod layers;
 mod metrics;
 mod schema;
@@ -52,6 +53,9 @@ enum Command {
     /// Look at tokens.
     #[command(subcommand)]
     Token(Token),
+    /// Look after the keys that tokens are signed with.
+    #[command(subcommand)]
+    Keys(Keys),
     /// Look at everything the server needs, change nothing, and tell what to do. The status is 1 if anything fails, 0 if
     /// there is nothing but warnings.
     Doctor {
@@ -71,6 +75,19 @@ enum Token {
         /// A file that holds the token.
         #[arg(long, conflicts_with = "token")]
         file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Keys {
+    /// Show all keys, the oldest first, and what each is good for.
+    List,
+    /// Make a new key, which signs from now on. Those that it replaces verify what they have signed.
+    Rotate {
+        /// Withdraw those that it replaces, because somebody else may have one: whoever has one of their tokens needs a new
+        /// one, within a minute.
+        #[arg(long)]
+        withdraw: bool,
     },
 }
 
@@ -130,6 +147,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 let store = Store::open(&settings.database.store).await?;
                 let count = schema::assign_tasks(&store, &user_id).await?;
                 say(&format!("{count} tasks assigned"));
+            }
+            Command::Keys(command) => {
+                keys::run(command, &settings).await?.iter().for_each(|line| say(line));
             }
             Command::Token(Token::Explain { token, file }) => {
                 let pasted = match (token, file) {

@@ -9,12 +9,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use taskbridge_adapters::jwt::{Authorities, PublishedKeysConfig};
+use taskbridge_adapters::jwt::{Authorities, KeyRingConfig, PublishedKeysConfig, SigningAlgorithm};
 use taskbridge_adapters::passwords::HasherConfig;
 use taskbridge_adapters::sea::{DatabaseUrl, StoreConfig};
 use taskbridge_domain::limits::RateLimit;
 use taskbridge_domain::password::HashForm;
-use taskbridge_domain::secret::SharedSecret;
+use taskbridge_domain::secret::{Secrets, SharedSecret};
 use taskbridge_domain::services::AccountPolicy;
 use taskbridge_domain::session::SessionPolicy;
 use taskbridge_migrations::Users;
@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) tasks: TasksSettings,
     pub(crate) auth: AuthSettings,
     pub(crate) accounts: AccountPolicy,
+    /// Whether users may delete themselves.
+    pub(crate) deletion: bool,
     /// How often what is over is removed; never, if this is nothing.
     pub(crate) purge: Duration,
     pub(crate) rate_limit: RateLimitSettings,
@@ -127,8 +129,10 @@ pub(crate) enum AuthMode {
 #[derive(Debug)]
 pub(crate) struct ServerMode {
     pub(crate) origin: Origin,
-    pub(crate) secret: SharedSecret,
+    pub(crate) secrets: Secrets,
     pub(crate) jwt_lifetime: Duration,
+    /// Tokens are signed with the secret if there are none.
+    pub(crate) key_pairs: Option<KeyRingConfig>,
     pub(crate) cookies: CookieSettings,
 }
 
@@ -263,6 +267,7 @@ pub(crate) struct Draft {
     pub(crate) trusted_origins: Option<Vec<String>>,
     pub(crate) jwt_leeway: Option<Duration>,
     pub(crate) accounts: Option<AccountPolicy>,
+    pub(crate) deletion: Option<bool>,
     pub(crate) purge: Option<Duration>,
     pub(crate) rate_limit: Option<RateLimitSettings>,
     pub(crate) passwords: Option<HasherConfig>,
@@ -300,6 +305,7 @@ impl Draft {
                     jwt_leeway: self.jwt_leeway?,
                 },
                 accounts: self.accounts?,
+                deletion: self.deletion?,
                 purge: self.purge?,
                 rate_limit: self.rate_limit?,
                 passwords: self.passwords?,
@@ -374,6 +380,7 @@ impl<'a> Reader<'a> {
             trusted_origins: self.trusted_origins(),
             jwt_leeway: self.seconds("jwt.leeway_seconds", 0..=300),
             accounts: self.accounts(),
+            deletion: self.switch("auth.delete_user"),
             purge: self.seconds("session.purge_seconds", 0..=86_400),
             rate_limit: self.rate_limit(),
             passwords: self.passwords(),
@@ -614,8 +621,11 @@ impl<'a> Reader<'a> {
         let is_bridge = is_bridge?;
         // All keys are read in both modes: one that is wrong is told wherever it is.
         let url = self.auth_url();
-        let secret = self.secret();
+        let secrets = self.secrets();
         let jwt_lifetime = self.seconds("jwt.lifetime_seconds", 1..=86_400);
+        let algorithms = [SigningAlgorithm::EdDsa, SigningAlgorithm::Es256].map(|name| (name.name(), Some(name)));
+        let algorithm = self.one_of("jwt.algorithm", [("HS256", None), algorithms[0], algorithms[1]]);
+        let grace = self.seconds("jwt.key_grace_seconds", 0..=400 * 86_400);
         let jwks_urls = self.jwks_urls(url.as_ref().filter(|_| is_bridge));
         let jwks_authorities = self.authorities();
         let refresh = self.seconds("jwt.jwks_refresh_seconds", 1..=86_400);
@@ -637,7 +647,7 @@ impl<'a> Reader<'a> {
             let origin = origin?;
             let or_origin = |texts: Vec<String>| if texts.is_empty() { vec![origin.clone()] } else { texts };
             return Some(AuthMode::Bridge(BridgeMode {
-                secret,
+                secret: secrets.map(|secrets| secrets.current().clone()),
                 jwks_urls: jwks_urls?,
                 jwks_authorities: jwks_authorities?,
                 jwks: PublishedKeysConfig { refresh: refresh?, cool_down: cool_down?, timeout: timeout? },
@@ -652,11 +662,17 @@ impl<'a> Reader<'a> {
                 self.fault::<()>(key, "is for AUTH_MODE=bridge; in server mode Taskbridge's own tokens are accepted");
             }
         }
-        if self.text("auth.secret").is_empty() {
+        if !self.has_secret() {
             self.fault::<()>("auth.secret", format!("is missing; {MAKE_A_SECRET}"));
         }
-        let origin = origin.map_or(Origin::Local, Origin::Given);
-        Some(AuthMode::Server(ServerMode { origin, secret: secret?, jwt_lifetime: jwt_lifetime?, cookies: cookies? }))
+        let (algorithm, grace) = (algorithm?, grace?);
+        Some(AuthMode::Server(ServerMode {
+            origin: origin.map_or(Origin::Local, Origin::Given),
+            secrets: secrets?,
+            jwt_lifetime: jwt_lifetime?,
+            key_pairs: algorithm.map(|algorithm| KeyRingConfig { algorithm, grace }),
+            cookies: cookies?,
+        }))
     }
 
     fn trusted_origins(&mut self) -> Option<Vec<String>> {
@@ -712,10 +728,10 @@ impl<'a> Reader<'a> {
         let given = self.texts(KEY);
         if given == ["off"] {
             self.shown.insert(KEY.into(), "off".into());
-            return if self.text("auth.secret").is_empty() {
-                self.fault(KEY, "off leaves nothing that could verify a token; set BETTER_AUTH_SECRET, too")
-            } else {
+            return if self.has_secret() {
                 Some(Vec::new())
+            } else {
+                self.fault(KEY, "off leaves nothing that could verify a token; set BETTER_AUTH_SECRET, too")
             };
         }
         let urls: Option<Vec<_>> = match auth_url {
@@ -748,6 +764,22 @@ impl<'a> Reader<'a> {
         }
         Authorities::in_file(Path::new(&path))
             .map_or_else(|error| self.fault("jwt.jwks_ca_file", error.to_string()), Some)
+    }
+
+    fn has_secret(&self) -> bool {
+        ["auth.secret", "auth.secrets"].iter().any(|key| !self.text(key).is_empty())
+    }
+
+    /// The secrets, if any are given.
+    fn secrets(&mut self) -> Option<Secrets> {
+        const KEY: &str = "auth.secrets";
+        let list = self.text(KEY);
+        if list.is_empty() {
+            return self.secret().map(Secrets::one);
+        }
+        let unnumbered = self.text("auth.secret");
+        let unnumbered = (!unnumbered.is_empty()).then(|| SharedSecret::retired(&unnumbered));
+        Secrets::parse(&list, unnumbered).map_or_else(|invalid| self.fault(KEY, invalid.to_string()), Some)
     }
 
     /// The secret, if one is given.
@@ -1158,6 +1190,40 @@ mod tests {
             }
             assert!(!problem.contains(value) || value.len() < 3, "{problem}");
         }
+    }
+
+    #[test]
+    fn wrong_keys_of_tokens_are_named_and_not_shown() {
+        let twice = "2:settings-secret-not-for-production-9876543210,2:older";
+        for (name, value, key) in [
+            ("BETTER_AUTH_SECRETS", "not-versions-but-a-secret-0123456789", "auth.secrets"),
+            ("BETTER_AUTH_SECRETS", "2:short-secret-value", "auth.secrets"),
+            ("BETTER_AUTH_SECRETS", twice, "auth.secrets"),
+            ("TASKBRIDGE__AUTH__DELETE_USER", "maybe", "auth.delete_user"),
+            ("JWT_ALGORITHM", "none", "jwt.algorithm"),
+            ("JWT_ALGORITHM", "RS256", "jwt.algorithm"),
+            ("TASKBRIDGE__JWT__KEY_GRACE_SECONDS", "34560001", "jwt.key_grace_seconds"),
+        ] {
+            let faults = read(&[("BETTER_AUTH_SECRET", SECRET), (name, value)]).unwrap_err();
+            let [Fault { key: found, problem, .. }] = faults.as_slice() else { panic!("{name}: {faults:?}") };
+            assert!(found == key && !problem.contains(value), "{key}: {problem}");
+        }
+    }
+
+    #[test]
+    fn the_first_of_several_secrets_is_in_use() {
+        let list = "2:settings-secret-not-for-production-9876543210, 1:older";
+        let server = [("BETTER_AUTH_SECRETS", list), ("BETTER_AUTH_SECRET", "before"), ("JWT_ALGORITHM", "ES256")];
+        let AuthMode::Server(ServerMode { secrets, key_pairs, .. }) = read(&server).unwrap().auth.mode else {
+            panic!()
+        };
+        assert_eq!(secrets.current().expose(), b"settings-secret-not-for-production-9876543210");
+        let found = [Some(1), None].map(|version| secrets.find(version).map(SharedSecret::expose));
+        assert_eq!(found, [Some(&b"older"[..]), Some(&b"before"[..])]);
+        let KeyRingConfig { algorithm, grace } = key_pairs.unwrap();
+        assert_eq!((algorithm, grace), (SigningAlgorithm::Es256, Duration::from_hours(30 * 24)));
+        let bridge = bridge(&[("BETTER_AUTH_URL", "https://app.example.test"), ("BETTER_AUTH_SECRETS", list)]);
+        assert_eq!(bridge.secret.unwrap().expose(), b"settings-secret-not-for-production-9876543210");
     }
 
     #[test]

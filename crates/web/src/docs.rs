@@ -5,7 +5,7 @@ use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use utoipa_swagger_ui::Config;
 
-use crate::auth::SessionCookies;
+use crate::AuthServer;
 use crate::compatibility::Compatibility;
 use crate::error::{ApiError, not_allowed};
 use crate::openapi;
@@ -28,19 +28,19 @@ pub struct Docs {
 }
 
 impl Docs {
-    /// Writes the document, if one is offered; without the cookies of an auth server there is none.
+    /// Writes the document, if one is offered; without an auth server its operations are not in it.
     ///
     /// # Errors
     /// When it cannot be written as JSON.
     pub fn new(
         config: DocsConfig,
-        cookies: Option<&SessionCookies>,
+        server: Option<&AuthServer>,
         mount: &TasksMount,
         compatibility: Compatibility,
     ) -> serde_json::Result<Self> {
         let DocsConfig { openapi, page } = config;
         let document =
-            openapi.then(|| serde_json::to_vec(&openapi::document(cookies, mount, compatibility))).transpose()?;
+            openapi.then(|| serde_json::to_vec(&openapi::document(server, mount, compatibility))).transpose()?;
         Ok(Self { document: document.map(Bytes::from), page })
     }
 

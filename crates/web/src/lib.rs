@@ -65,8 +65,8 @@ use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
 use taskbridge_domain::Authenticator;
-use taskbridge_domain::ports::StoreProbe;
-use taskbridge_domain::services::{AccountService, SessionService, TaskService};
+use taskbridge_domain::ports::{KeyPublisher, StoreProbe};
+use taskbridge_domain::services::{AccountService, SessionService, TaskService, UserService};
 
 pub use access_log::access_log;
 pub use auth::{CookieConfig, RateLimits, SessionCookies};
@@ -118,8 +118,12 @@ pub struct Services {
 pub struct AuthServer {
     /// What can be done with accounts.
     pub accounts: Arc<AccountService>,
+    /// What users see and change of themselves.
+    pub users: Arc<UserService>,
     /// What a session gives, and how it ends.
     pub sessions: Arc<SessionService>,
+    /// The keys of tokens, if those are signed with keys that can be published.
+    pub keys: Option<Arc<dyn KeyPublisher>>,
     /// How sessions travel in cookies.
     pub cookies: Arc<SessionCookies>,
     /// How often all this may be asked for, if that is limited.

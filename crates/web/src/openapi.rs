@@ -16,7 +16,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::openapi::{Object, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema, Type};
 use utoipa::{IntoResponses, OpenApi as _, ToSchema};
 
-use crate::auth::{self, AuthApiError, AuthErrorBody, SessionCookies};
+use crate::AuthServer;
+use crate::auth::{self, AuthApiError, AuthErrorBody};
 use crate::compatibility::Compatibility;
 use crate::error::{ApiError, Challenge, ErrorBody, InvalidBody};
 use crate::health;
@@ -44,16 +45,16 @@ const JSON: &str = "application/json";
 )]
 struct Frame;
 
-/// The document of all operations there are: those of an auth server if it has cookies.
-pub(crate) fn document(cookies: Option<&SessionCookies>, mount: &TasksMount, compatibility: Compatibility) -> OpenApi {
+/// The document of all operations there are: those of an auth server if there is one.
+pub(crate) fn document(server: Option<&AuthServer>, mount: &TasksMount, compatibility: Compatibility) -> OpenApi {
     let mut tasks = tasks::Operations::openapi();
     compatibility.describe(&mut tasks);
     if mount.without_user_id {
         mount_without_user_id(&mut tasks.paths.paths);
     }
     let mut document = Frame::openapi().nest(&mount.prefix, tasks).merge_from(health::Operations::openapi());
-    if cookies.is_some() {
-        document = document.nest("/api/auth", auth::Operations::openapi());
+    if let Some(server) = server {
+        document = document.nest("/api/auth", auth::operations(server));
     }
     document.info.license = None;
     for item in document.paths.paths.values_mut() {
@@ -62,7 +63,7 @@ pub(crate) fn document(cookies: Option<&SessionCookies>, mount: &TasksMount, com
     }
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("jwt", bearer("A JWT, from `/api/auth/token` or the header `set-auth-jwt`.", "JWT"));
-    if let Some(cookies) = cookies {
+    if let Some(AuthServer { cookies, .. }) = server {
         components.add_security_scheme("session_token", bearer("The session token of a sign-in.", "opaque"));
         let cookie = ApiKeyValue::with_description(cookies.session_cookie().as_str(), "The cookie of a sign-in.");
         components.add_security_scheme("session_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
@@ -178,10 +179,23 @@ fn unavailable() -> ApiError {
 }
 
 /// What these errors below `/api/auth` answer, beside those that every operation there has.
-pub(crate) fn auth_errors<const N: usize>(own: [AuthApiError; N]) -> BTreeMap<String, RefOr<Response>> {
+pub(crate) fn auth_errors(own: impl IntoIterator<Item = AuthApiError>) -> BTreeMap<String, RefOr<Response>> {
     let too_many = AuthApiError::TooManyRequests { wait_seconds: 10 };
     let of_all = [too_many, AuthApiError::Unavailable("".into()), AuthApiError::Internal("".into())];
     of::<_, AuthErrorBody>(own.into_iter().chain(of_all))
+}
+
+/// What these errors below `/api/auth` answer, beside those that every operation there has that changes something.
+pub(crate) fn auth_request_errors<const N: usize>(own: [AuthApiError; N]) -> BTreeMap<String, RefOr<Response>> {
+    let of_bodies = [
+        AuthApiError::InvalidJson,
+        AuthApiError::MissingOrigin,
+        AuthApiError::InvalidOrigin,
+        AuthApiError::BodyLate,
+        AuthApiError::BodyTooLarge,
+        AuthApiError::MediaType { sent: "text/plain".into(), allowed: "application/json" },
+    ];
+    auth_errors(own.into_iter().chain(of_bodies))
 }
 
 /// What every operation below `/api/auth` may answer, and no more.

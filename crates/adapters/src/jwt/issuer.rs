@@ -10,6 +10,8 @@ use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::session::Jwt;
 use taskbridge_domain::user::User;
 
+use super::key_ring::KeyRing;
+
 /// What a [`JwtIssuer`] writes into its tokens.
 #[derive(Debug, Clone)]
 pub struct JwtIssuerConfig {
@@ -21,18 +23,26 @@ pub struct JwtIssuerConfig {
     pub lifetime: Duration,
 }
 
-/// Signs tokens with HS256 by the shared secret. Its claims are those of Better Auth's JWT plugin.
+/// What tokens are signed with.
+pub enum SigningKeys {
+    /// HS256 by the secret shared with Better Auth.
+    Secret(SharedSecret),
+    /// A key pair, the public half of which is published.
+    Pairs(Arc<KeyRing>),
+}
+
+/// Signs tokens. Their claims are those of Better Auth's JWT plugin.
 pub struct JwtIssuer {
-    key: EncodingKey,
+    keys: SigningKeys,
     config: JwtIssuerConfig,
     clock: Arc<dyn Clock>,
 }
 
 impl JwtIssuer {
-    /// An issuer that signs with this secret.
+    /// An issuer that signs with these keys.
     #[must_use]
-    pub fn new(secret: &SharedSecret, config: JwtIssuerConfig, clock: Arc<dyn Clock>) -> Self {
-        Self { key: EncodingKey::from_secret(secret.expose()), config, clock }
+    pub fn new(keys: SigningKeys, config: JwtIssuerConfig, clock: Arc<dyn Clock>) -> Self {
+        Self { keys, config, clock }
     }
 }
 
@@ -73,8 +83,21 @@ impl TokenIssuer for JwtIssuer {
             iss: &self.config.issuer,
             aud: &self.config.audience,
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &payload, &self.key)
-            .map(Jwt::new)
-            .map_err(|error| IssueError(Box::new(error)))
+        let signed = match &self.keys {
+            SigningKeys::Secret(secret) => jsonwebtoken::encode(
+                &Header::new(Algorithm::HS256),
+                &payload,
+                &EncodingKey::from_secret(secret.expose()),
+            ),
+            SigningKeys::Pairs(ring) => {
+                let signer = ring.signer().await.map_err(|error| IssueError(error.into()))?;
+                // As Better Auth has it: alg and kid, and no typ.
+                let mut header = Header::new(ring.algorithm().jws());
+                header.typ = None;
+                header.kid = Some(signer.id.clone());
+                jsonwebtoken::encode(&header, &payload, &signer.key)
+            }
+        };
+        signed.map(Jwt::new).map_err(|error| IssueError(Box::new(error)))
     }
 }

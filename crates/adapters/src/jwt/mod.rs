@@ -3,7 +3,8 @@
 //! A token says which key it was made with; it never chooses how it is verified. The path is
 //! the header → a [`KeySource`], which holds the one algorithm of each key → the signature → the claims.
 //!
-//! Keys are the secret shared with Better Auth ([`SecretKey`]), or those that it publishes ([`PublishedKeys`]).
+//! Keys are the secret shared with Better Auth ([`SecretKey`]), those that it publishes ([`PublishedKeys`]), or those in
+//! its table ([`KeyRing`]), which it shares with Taskbridge.
 //!
 //! # To trust another source of keys
 //!
@@ -16,8 +17,11 @@ mod header;
 mod inspection;
 mod issuer;
 mod jwk;
+mod key_pair;
+mod key_ring;
 mod keys;
 mod published;
+mod sealing;
 mod secrets;
 mod seen;
 mod verifier;
@@ -25,9 +29,12 @@ mod verifier;
 pub use claims::ExpectedClaims;
 pub use fetch::{Authorities, AuthoritiesError, BadStatus, FetchKeys, HttpKeys};
 pub use inspection::{KeyInspection, KeySetInspection};
-pub use issuer::{JwtIssuer, JwtIssuerConfig};
+pub use issuer::{JwtIssuer, JwtIssuerConfig, SigningKeys};
 pub use jwk::NotAKeySet;
+pub use key_pair::SigningAlgorithm;
+pub use key_ring::{KeyInfo, KeyRing, KeyRingConfig, KeyUse, OwnKeys, Replaced};
 pub use keys::{KeySource, SecretKey, VerifyingKey};
 pub use published::{CannotFetch, Failure, PublishedKeys, PublishedKeysConfig};
+pub use sealing::CannotOpen;
 pub use secrets::signed_with_a_variant;
 pub use verifier::{Check, JwtVerifier, Rejection, Trail, TrustedIssuer};

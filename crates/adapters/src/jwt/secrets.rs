@@ -5,6 +5,8 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use taskbridge_domain::secret::SharedSecret;
 
+use crate::hex::from_hex;
+
 /// What people have in place of their secret.
 const EXAMPLES: [&str; 6] = [
     "better-auth-secret-123456789",
@@ -44,11 +46,4 @@ pub fn signed_with_a_variant(token: &str, secret: &SharedSecret) -> Option<&'sta
             decoded.iter().flatten().any(|key| fits(key)).then_some("the bytes that the secret encodes, not its text")
         })
         .or_else(|| EXAMPLES.iter().any(|key| fits(key.as_bytes())).then_some("an example that everybody knows"))
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<_>> =
-        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    let (pairs, rest) = digits.as_ref()?.as_chunks::<2>();
-    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high * 16 + low).collect())
 }

@@ -59,6 +59,15 @@ impl Transaction {
         }
     }
 
+    /// Makes it last if it is `true`, and otherwise takes it back.
+    pub(super) async fn end(self, outcome: Result<bool, DbErr>) -> Result<bool, DbErr> {
+        if let Ok(true) = outcome {
+            return self.commit().await.map(|()| true);
+        }
+        self.roll_back().await;
+        outcome
+    }
+
     /// Takes all of it back, and keeps the connection.
     pub(super) async fn roll_back(self) {
         match self {

@@ -10,6 +10,7 @@ mod entities;
 mod error;
 mod identity_repo;
 mod inspection;
+mod key_repo;
 mod postgres;
 mod rate_limiter;
 mod session_repo;
@@ -20,6 +21,7 @@ mod url;
 
 pub use identity_repo::SeaIdentityRepo;
 pub use inspection::{ConnectionLimits, Inspection, InspectionError, PostgresFacts, SqliteFacts, inspect};
+pub use key_repo::SeaKeyRepo;
 pub use rate_limiter::SeaRateLimiter;
 pub use session_repo::SeaSessionRepo;
 pub use store::{OpenError, Store, StoreConfig};

@@ -4,6 +4,7 @@
 mod better_auth;
 mod databases;
 mod inspection;
+mod key_ring;
 mod pooler;
 mod precision;
 
@@ -12,14 +13,17 @@ use std::time::Duration;
 
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::ids::SecureIds;
-use taskbridge_adapters::jwt::{ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, SecretKey, TrustedIssuer};
+use taskbridge_adapters::jwt::{
+    ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyRing, KeyRingConfig, KeySource, OwnKeys, PublishedKeys,
+    PublishedKeysConfig, SecretKey, SigningAlgorithm, SigningKeys, TrustedIssuer,
+};
 use taskbridge_adapters::limiter::InMemoryRateLimiter;
 use taskbridge_adapters::memory::InMemoryTaskRepo;
 use taskbridge_adapters::passwords::{Hasher, HasherConfig};
-use taskbridge_adapters::sea::{SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
+use taskbridge_adapters::sea::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
 use taskbridge_domain::password::{HashForm, NewPassword, Password};
 use taskbridge_domain::ports::{IdentityRepo, InsertError, PasswordHasher, TaskRepo};
-use taskbridge_domain::secret::SharedSecret;
+use taskbridge_domain::secret::{Secrets, SharedSecret};
 use taskbridge_domain::testing::contract::tokens::Tokens;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 
@@ -58,9 +62,13 @@ fn identity_and_sessions(store: Store) -> (SeaIdentityRepo, SeaSessionRepo) {
     (SeaIdentityRepo::new(store.clone()), SeaSessionRepo::new(store))
 }
 
+fn all_of_a_user(store: Store) -> (SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo) {
+    (SeaIdentityRepo::new(store.clone()), SeaSessionRepo::new(store.clone()), SeaTaskRepo::new(store))
+}
+
 mod identity_on_sqlite {
     use super::*;
-    taskbridge_domain::identity_repo_contract!(async { databases::sqlite().await.map(identity_and_sessions) });
+    taskbridge_domain::identity_repo_contract!(async { databases::sqlite().await.map(all_of_a_user) });
 }
 
 mod sessions_on_sqlite {
@@ -70,7 +78,7 @@ mod sessions_on_sqlite {
 
 mod identity_on_postgres {
     use super::*;
-    taskbridge_domain::identity_repo_contract!(async { databases::postgres().await.map(identity_and_sessions) });
+    taskbridge_domain::identity_repo_contract!(async { databases::postgres().await.map(all_of_a_user) });
 }
 
 mod sessions_on_postgres {
@@ -80,7 +88,7 @@ mod sessions_on_postgres {
 
 mod identity_behind_pgbouncer {
     use super::*;
-    taskbridge_domain::identity_repo_contract!(async { databases::pgbouncer().await.map(identity_and_sessions) });
+    taskbridge_domain::identity_repo_contract!(async { databases::pgbouncer().await.map(all_of_a_user) });
 }
 
 mod sessions_behind_pgbouncer {
@@ -114,6 +122,21 @@ async fn a_task_for_a_user_who_is_not_there_is_refused() {
         // The connection that told so goes on.
         assert!(repo.insert(&owner("alice").await, new_task(), moment()).await.is_ok());
     }
+}
+
+mod keys_on_sqlite {
+    use super::*;
+    taskbridge_domain::key_repo_contract!(async { databases::sqlite().await.map(SeaKeyRepo::new) });
+}
+
+mod keys_on_postgres {
+    use super::*;
+    taskbridge_domain::key_repo_contract!(async { databases::postgres().await.map(SeaKeyRepo::new) });
+}
+
+mod keys_behind_pgbouncer {
+    use super::*;
+    taskbridge_domain::key_repo_contract!(async { databases::pgbouncer().await.map(SeaKeyRepo::new) });
 }
 
 mod limiter_in_memory {
@@ -182,23 +205,58 @@ mod secure_ids {
     taskbridge_domain::id_generator_contract!(async { Box::new(SecureIds) });
 }
 
+const URL: &str = "http://localhost:8000";
+
+/// Both sides of one configuration: what signs, and where the keys are that verify it.
+fn tokens(keys: SigningKeys, source: Arc<dyn KeySource>) -> Tokens<JwtIssuer, JwtVerifier> {
+    let config = JwtIssuerConfig { issuer: URL.into(), audience: URL.into(), lifetime: Duration::from_mins(15) };
+    let expected = ExpectedClaims {
+        issuers: vec![URL.into()],
+        audiences: vec![URL.into()],
+        are_required: true,
+        leeway: Duration::from_secs(30),
+    };
+    Tokens {
+        issuer: JwtIssuer::new(keys, config, Arc::new(SystemClock)),
+        auth: JwtVerifier::new(vec![TrustedIssuer { keys: source, expected }], Arc::new(SystemClock)),
+    }
+}
+
+fn secret() -> SharedSecret {
+    SharedSecret::parse("contract-secret-not-for-production-0123456789").unwrap()
+}
+
+fn signed_with_pairs(store: Store, algorithm: SigningAlgorithm) -> Tokens<JwtIssuer, JwtVerifier> {
+    let repo = Arc::new(SeaKeyRepo::new(store));
+    let config = KeyRingConfig { algorithm, grace: Duration::ZERO };
+    let secrets = Secrets::one(secret());
+    let ring = Arc::new(KeyRing::new(repo, Arc::new(SecureIds), Arc::new(SystemClock), secrets, config));
+    let config = PublishedKeysConfig {
+        refresh: Duration::from_mins(1),
+        cool_down: Duration::from_secs(1),
+        timeout: Duration::from_secs(5),
+    };
+    let published = PublishedKeys::start(vec![Box::new(OwnKeys(Arc::clone(&ring)))], config);
+    tokens(SigningKeys::Pairs(ring), Arc::new(published))
+}
+
 mod hs256 {
     use super::*;
-
     taskbridge_domain::tokens_contract!(async {
-        let secret = SharedSecret::parse("contract-secret-not-for-production-0123456789").unwrap();
-        let url = || "http://localhost:8000".to_owned();
-        let config = JwtIssuerConfig { issuer: url(), audience: url(), lifetime: Duration::from_mins(15) };
-        let expected = ExpectedClaims {
-            issuers: vec![url()],
-            audiences: vec![url()],
-            are_required: true,
-            leeway: Duration::from_secs(30),
-        };
-        let trusted = TrustedIssuer { keys: Arc::new(SecretKey::new(&secret)), expected };
-        Box::new(Tokens {
-            issuer: JwtIssuer::new(&secret, config, Arc::new(SystemClock)),
-            auth: JwtVerifier::new(vec![trusted], Arc::new(SystemClock)),
-        })
+        Box::new(tokens(SigningKeys::Secret(secret()), Arc::new(SecretKey::new(&secret()))))
+    });
+}
+
+mod eddsa {
+    use super::*;
+    taskbridge_domain::tokens_contract!(async {
+        databases::sqlite().await.map(|store| signed_with_pairs(store, SigningAlgorithm::EdDsa))
+    });
+}
+
+mod es256 {
+    use super::*;
+    taskbridge_domain::tokens_contract!(async {
+        databases::sqlite().await.map(|store| signed_with_pairs(store, SigningAlgorithm::Es256))
     });
 }

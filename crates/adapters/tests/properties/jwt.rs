@@ -11,7 +11,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
-use taskbridge_adapters::jwt::{ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, SecretKey, TrustedIssuer};
+use taskbridge_adapters::jwt::{
+    ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, SecretKey, SigningKeys, TrustedIssuer,
+};
 use taskbridge_domain::UserId;
 use taskbridge_domain::ports::{AuthError, AuthPort, TokenIssuer};
 use taskbridge_domain::secret::SharedSecret;
@@ -235,7 +237,7 @@ proptest! {
     fn what_we_issue_we_accept_as_the_same_user(id in ".{1,40}") {
         let Some(id) = UserId::parse(id) else { return Ok(()) };
         let config = JwtIssuerConfig { issuer: URL.into(), audience: URL.into(), lifetime: Duration::from_mins(15) };
-        let issuer = JwtIssuer::new(&secret(), config, Arc::new(clock_at(moment())));
+        let issuer = JwtIssuer::new(SigningKeys::Secret(secret()), config, Arc::new(clock_at(moment())));
         let user = User { id: id.clone(), ..user("ann") };
         let token = issuer.issue(&user).now_or_never().unwrap().unwrap();
         prop_assert_eq!(subject(token.expose()), Some(id.to_string()));

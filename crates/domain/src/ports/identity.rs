@@ -7,7 +7,7 @@ use super::StoreError;
 use crate::password::PasswordHash;
 use crate::session::Session;
 use crate::time::Timestamp;
-use crate::user::{Email, User, UserId};
+use crate::user::{Account, Email, ProfileChange, User, UserId};
 
 /// Everything that signing up writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +42,25 @@ pub struct Credential {
     pub password: Option<PasswordHash>,
 }
 
+/// Another password for somebody who has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordChange {
+    /// Whose.
+    pub user: UserId,
+    /// What is stored so far.
+    pub old: PasswordHash,
+    /// What is to be stored.
+    pub new: PasswordHash,
+    /// When.
+    pub at: Timestamp,
+    /// The one session of the user that there is then; `None` leaves all as they are.
+    pub only_session: Option<Session>,
+}
+
 /// Keeps users and their accounts, in Better Auth's tables.
 ///
-/// These methods run before anybody is known, so they take no [`Owner`](crate::Owner); nothing here reaches tasks.
+/// Nobody is an [`Owner`](crate::Owner) here: tasks are reached by [`remove`](Self::remove) alone, which takes away all
+/// that is a user's.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait IdentityRepo: Send + Sync {
@@ -55,12 +71,20 @@ pub trait IdentityRepo: Send + Sync {
     /// The user with this address, and the password of the `credential` account that belongs to them.
     async fn credential(&self, email: &Email) -> Result<Option<Credential>, StoreError>;
 
-    /// Stores another hash for this user, if it is still `old` that is stored; tells whether it was.
-    async fn replace_password(
-        &self,
-        user: &UserId,
-        old: &PasswordHash,
-        new: &PasswordHash,
-        now: Timestamp,
-    ) -> Result<bool, StoreError>;
+    /// The password of the `credential` account that belongs to this user.
+    async fn password(&self, user: &UserId) -> Result<Option<PasswordHash>, StoreError>;
+
+    /// Makes the change, its sessions included, together or not at all, if it is still `old` that is stored; tells
+    /// whether it was.
+    async fn change_password(&self, change: &PasswordChange) -> Result<bool, StoreError>;
+
+    /// The ways in which this user signs in, the oldest first, at most `limit`.
+    async fn accounts(&self, user: &UserId, limit: u32) -> Result<Vec<Account>, StoreError>;
+
+    /// Changes what `change` names, and when the user last changed. `false` when there is no such user.
+    async fn update(&self, user: &UserId, change: &ProfileChange, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Removes the user and all that is theirs, sessions, accounts and tasks, together or not at all. Nobody is no
+    /// error.
+    async fn remove(&self, user: &UserId) -> Result<(), StoreError>;
 }

@@ -5,6 +5,7 @@ mod auth;
 mod clock;
 mod identity;
 mod ids;
+mod keys;
 mod limits;
 mod passwords;
 mod sessions;
@@ -13,8 +14,9 @@ mod tasks;
 
 pub use auth::{AuthError, AuthPort, Claims, IssueError, TokenIssuer};
 pub use clock::Clock;
-pub use identity::{Credential, IdentityRepo, RegisterError, Registration};
+pub use identity::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration};
 pub use ids::IdGenerator;
+pub use keys::{KeyPublisher, KeyRepo, PublishError};
 pub use limits::RateLimiter;
 pub use passwords::{HashError, PasswordHasher};
 pub use sessions::SessionRepo;
@@ -27,6 +29,7 @@ pub use {
     clock::MockClock,
     identity::MockIdentityRepo,
     ids::MockIdGenerator,
+    keys::{MockKeyPublisher, MockKeyRepo},
     limits::MockRateLimiter,
     passwords::MockPasswordHasher,
     sessions::MockSessionRepo,

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::active_session::{ActiveSession, new_session};
 use crate::limits::{Admission, RateLimit};
 use crate::password::{InvalidPassword, NewPassword, Password, PasswordHash};
 use crate::ports::{
-    Clock, Credential, HashError, IdGenerator, IdentityRepo, PasswordHasher, RateLimiter, RegisterError, Registration,
-    SessionRepo, StoreError,
+    Clock, Credential, HashError, IdGenerator, IdentityRepo, PasswordChange, PasswordHasher, RateLimiter,
+    RegisterError, Registration, SessionRepo, StoreError,
 };
-use crate::services::ActiveSession;
-use crate::session::{Client, Session, SessionPolicy, SessionToken};
+use crate::session::{Client, Session, SessionPolicy};
 use crate::user::{Email, User, UserId, UserName};
 
 /// How many wrong passwords of one account are looked at, from wherever they come. It is loose, and there is a way past
@@ -230,23 +230,21 @@ impl AccountService {
         }
         let Ok(password) = NewPassword::set_before(password, self.hasher.form()) else { return Ok(()) };
         let Ok(hash) = self.hasher.hash(password).await else { return Ok(()) };
-        self.identity.replace_password(&user.id, stored, &hash, self.clock.now()).await?;
+        let change = PasswordChange {
+            user: user.id.clone(),
+            old: stored.clone(),
+            new: hash,
+            at: self.clock.now(),
+            only_session: None,
+        };
+        self.identity.change_password(&change).await?;
         Ok(())
     }
 
     fn new_session(&self, user: &User, remember: bool, client: Client) -> Session {
-        let now = self.clock.now();
         let SessionPolicy { lifetime, unremembered_lifetime, .. } = self.policy.sessions;
         let lifetime = if remember { lifetime } else { unremembered_lifetime };
-        Session {
-            id: self.ids.generate().into_string(),
-            token: SessionToken::new(self.ids.generate().into_string()),
-            user_id: user.id.clone(),
-            expires_at: now.after(lifetime),
-            created_at: now,
-            updated_at: now,
-            client,
-        }
+        new_session(&*self.ids, &user.id, client, self.clock.now(), lifetime)
     }
 }
 
@@ -536,12 +534,13 @@ mod tests {
             ports.hasher.expect_hash().times(stored_anew).returning(|_| Ok(PasswordHash::new("new".into())));
             ports
                 .identity
-                .expect_replace_password()
+                .expect_change_password()
                 .times(stored_anew)
-                .withf(|user, old, new, now| {
-                    (user.as_str(), old.expose(), new.expose(), *now) == ("ann", "old", "new", moment())
+                .withf(|PasswordChange { user, old, new, at, only_session }| {
+                    (user.as_str(), old.expose(), new.expose(), *at) == ("ann", "old", "new", moment())
+                        && only_session.is_none()
                 })
-                .returning(|_, _, _, _| Ok(true));
+                .returning(|_| Ok(true));
             ports.sessions.expect_open().return_once(|_| Ok(()));
             let policy = AccountPolicy { rehash, ..POLICY };
             assert!(ports.service(policy).sign_in(sign_in("Ann@example.test")).await.is_ok());

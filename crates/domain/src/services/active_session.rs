@@ -1,7 +1,11 @@
 //! Who is signed in.
 
-use crate::session::Session;
-use crate::user::User;
+use std::time::Duration;
+
+use crate::ports::IdGenerator;
+use crate::session::{Client, Session, SessionToken};
+use crate::time::Timestamp;
+use crate::user::{User, UserId};
 
 /// A session that is alive, and its user. Only the services make one, from a password or a session token.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,5 +36,24 @@ impl ActiveSession {
     #[must_use]
     pub fn was_renewed(&self) -> bool {
         self.was_renewed
+    }
+}
+
+/// A session that begins now, with a credential that nobody has had before.
+pub(super) fn new_session(
+    ids: &dyn IdGenerator,
+    user: &UserId,
+    client: Client,
+    now: Timestamp,
+    lifetime: Duration,
+) -> Session {
+    Session {
+        id: ids.generate().into_string(),
+        token: SessionToken::new(ids.generate().into_string()),
+        user_id: user.clone(),
+        expires_at: now.after(lifetime),
+        created_at: now,
+        updated_at: now,
+        client,
     }
 }

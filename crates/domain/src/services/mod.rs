@@ -4,8 +4,10 @@ mod accounts;
 mod active_session;
 mod sessions;
 mod tasks;
+mod users;
 
 pub use accounts::{AccountPolicy, AccountService, SignIn, SignInError, SignUp, SignUpError, WRONG_PASSWORDS};
 pub use active_session::ActiveSession;
 pub use sessions::{Renewal, SensitiveError, SessionService};
 pub use tasks::{TaskError, TaskList, TaskService, Total};
+pub use users::{Deletion, DeletionError, PasswordError, PasswordUpdate, UserPolicy, UserService};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::access::{Authenticator, Owner, Principal};
 use crate::id::RandomId;
+use crate::key::{SealedKey, StoredKey};
 use crate::password::{HashForm, PasswordHash};
 use crate::ports::{Claims, MockAuthPort, MockClock, MockIdGenerator, MockPasswordHasher, Registration};
 use crate::session::{Client, Session, SessionToken};
@@ -132,5 +133,19 @@ pub fn registration(id: &str) -> Registration {
         account_id: format!("account-of-{id}"),
         password: PasswordHash::new(format!("$2b$04$hash-of-{id}")),
         session: session(id),
+    }
+}
+
+/// A key pair with this id.
+#[must_use]
+pub fn stored_key(id: &str) -> StoredKey {
+    StoredKey {
+        id: id.into(),
+        public: r#"{"crv":"Ed25519","x":"0mTEOYNmrph_9B8B8P_6uk0kcb-Q1GPi5B99oqCDeMM","kty":"OKP"}"#.into(),
+        private: SealedKey::new(format!("\"sealed-{id}\"")),
+        algorithm: Some("EdDSA".into()),
+        curve: Some("Ed25519".into()),
+        created_at: moment(),
+        expires_at: Some(moment().after(Duration::from_hours(24))),
     }
 }

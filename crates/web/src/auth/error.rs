@@ -1,13 +1,13 @@
 //! The one mapping from what went wrong to what a Better Auth client reads: `{"message", "code"}`.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::RETRY_AFTER;
+use actix_web::http::header::{ContentType, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use taskbridge_domain::Cause;
 use taskbridge_domain::password::InvalidPassword;
-use taskbridge_domain::ports::{HashError, IssueError, StoreError};
-use taskbridge_domain::services::{SensitiveError, SignInError, SignUpError};
+use taskbridge_domain::ports::{HashError, IssueError, PublishError, StoreError};
+use taskbridge_domain::services::{DeletionError, PasswordError, SensitiveError, SignInError, SignUpError};
 use thiserror::Error;
 use utoipa::ToSchema;
 
@@ -62,6 +62,19 @@ pub(crate) enum AuthApiError {
     HeadTooLarge,
     #[error("Request body too large")]
     BodyTooLarge,
+    #[error("Email can not be updated")]
+    EmailFixed,
+    #[error("Invalid password")]
+    InvalidPassword,
+    #[error("Credential account not found")]
+    NoPassword,
+    #[error("Invalid token")]
+    InvalidToken,
+    #[error("Session expired. Re-authenticate to perform this action.")]
+    Stale,
+    /// As for a path that is not known, less the media type: users may not delete themselves.
+    #[error("Not Found")]
+    NotEnabled,
     #[error("Password too short")]
     PasswordTooShort,
     #[error("Password too long")]
@@ -84,9 +97,25 @@ pub(crate) enum AuthApiError {
 }
 
 impl AuthApiError {
+    /// What is wrong with a password in this field.
+    pub(super) fn of_password(invalid: InvalidPassword, field: &str) -> Self {
+        match invalid {
+            InvalidPassword::TooShort => Self::PasswordTooShort,
+            InvalidPassword::TooLong => Self::PasswordTooLong,
+            InvalidPassword::Nul => Self::Validation(super::schema::problem(field, super::schema::NUL)),
+        }
+    }
+
     fn code(&self) -> Option<&'static str> {
         Some(match self {
-            Self::TargetNotText(_) | Self::NothingToUpdate | Self::TooManyRequests { .. } => return None,
+            Self::TargetNotText(_) | Self::NothingToUpdate | Self::TooManyRequests { .. } | Self::NotEnabled => {
+                return None;
+            }
+            Self::EmailFixed => "EMAIL_CAN_NOT_BE_UPDATED",
+            Self::InvalidPassword => "INVALID_PASSWORD",
+            Self::NoPassword => "CREDENTIAL_ACCOUNT_NOT_FOUND",
+            Self::InvalidToken => "INVALID_TOKEN",
+            Self::Stale => "SESSION_EXPIRED",
             Self::Validation(_) => "VALIDATION_ERROR",
             Self::InvalidJson => "BAD_REQUEST",
             Self::MediaType { .. } => "UNSUPPORTED_MEDIA_TYPE",
@@ -122,7 +151,12 @@ impl ResponseError for AuthApiError {
             | Self::InvalidEmail
             | Self::SignUpDisabled
             | Self::TargetNotText(_)
-            | Self::NothingToUpdate => StatusCode::BAD_REQUEST,
+            | Self::NothingToUpdate
+            | Self::EmailFixed
+            | Self::InvalidPassword
+            | Self::NoPassword
+            | Self::Stale => StatusCode::BAD_REQUEST,
+            Self::InvalidToken | Self::NotEnabled => StatusCode::NOT_FOUND,
             Self::MissingOrigin
             | Self::InvalidOrigin
             | Self::CrossSiteNavigation
@@ -151,6 +185,7 @@ impl ResponseError for AuthApiError {
                 response.insert_header(("X-Retry-After", *wait_seconds)).insert_header((RETRY_AFTER, *wait_seconds));
             }
             Self::Unavailable(_) => drop(response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS))),
+            Self::NotEnabled => return response.content_type(ContentType::json()).finish(),
             _ => {}
         }
         response.json(AuthErrorBody { message: self.to_string(), code: self.code() })
@@ -169,11 +204,7 @@ impl From<ReadError> for AuthApiError {
 
 impl From<InvalidPassword> for AuthApiError {
     fn from(invalid: InvalidPassword) -> Self {
-        match invalid {
-            InvalidPassword::TooShort => Self::PasswordTooShort,
-            InvalidPassword::TooLong => Self::PasswordTooLong,
-            InvalidPassword::Nul => Self::Validation(super::schema::problem("password", super::schema::NUL)),
-        }
+        Self::of_password(invalid, "password")
     }
 }
 
@@ -229,6 +260,38 @@ impl From<SignInError> for AuthApiError {
             SignInError::TooMany { wait_seconds } => Self::TooManyRequests { wait_seconds },
             SignInError::Hash(error) => error.into(),
             SignInError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PasswordError> for AuthApiError {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::None => Self::NoPassword,
+            PasswordError::Wrong => Self::InvalidPassword,
+            PasswordError::TooMany { wait_seconds } => Self::TooManyRequests { wait_seconds },
+            PasswordError::Hash(error) => error.into(),
+            PasswordError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeletionError> for AuthApiError {
+    fn from(error: DeletionError) -> Self {
+        match error {
+            DeletionError::Disabled => Self::NotEnabled,
+            DeletionError::Password(error) => error.into(),
+            DeletionError::Token => Self::InvalidToken,
+            DeletionError::NotFresh => Self::Stale,
+        }
+    }
+}
+
+impl From<PublishError> for AuthApiError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Store(error) => error.into(),
+            PublishError::Failed(cause) => Self::Internal(cause),
         }
     }
 }

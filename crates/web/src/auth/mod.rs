@@ -3,6 +3,7 @@
 
 mod cookies;
 mod error;
+mod jwks;
 mod limits;
 mod origin;
 mod schema;
@@ -12,6 +13,7 @@ mod sign_in;
 mod sign_up;
 mod small;
 mod token;
+mod users;
 mod wire;
 
 use actix_web::body::MessageBody;
@@ -40,15 +42,20 @@ pub(crate) fn serves(path: &str) -> bool {
 pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         let scope = web::scope(PATH);
-        let Some(AuthServer { accounts, sessions, cookies, limits }) = auth else {
+        let Some(AuthServer { accounts, users, sessions, keys, cookies, limits }) = auth else {
             config.service(scope.default_service(web::to(elsewhere)));
             return;
         };
         if let Some(limits) = limits {
             config.app_data(Data::from(limits));
         }
+        let scope = match keys {
+            Some(keys) => scope.app_data(Data::from(keys)).service(endpoint("/jwks").get(jwks::jwks)),
+            None => scope,
+        };
         let scope = scope
             .app_data(Data::from(accounts))
+            .app_data(Data::from(users))
             .app_data(Data::from(sessions))
             .app_data(Data::from(cookies))
             .service(endpoint("/ok").get(small::ok))
@@ -62,6 +69,11 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
             .service(endpoint("/revoke-sessions").post(sessions::revoke_sessions))
             .service(endpoint("/revoke-other-sessions").post(sessions::revoke_other_sessions))
             .service(endpoint("/update-session").post(sessions::update_session))
+            .service(endpoint("/update-user").post(users::update_user))
+            .service(endpoint("/change-password").post(users::change_password))
+            .service(endpoint("/verify-password").post(users::verify_password))
+            .service(endpoint("/delete-user").post(users::delete_user))
+            .service(endpoint("/list-accounts").get(users::list_accounts))
             .service(endpoint("/token").get(token::token))
             .default_service(web::to(not_found))
             .wrap(from_fn(session_headers))
@@ -84,9 +96,35 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
     sessions::revoke_sessions,
     sessions::revoke_other_sessions,
     sessions::update_session,
+    users::update_user,
+    users::change_password,
+    users::verify_password,
+    users::list_accounts,
     token::token
 ))]
-pub(crate) struct Operations;
+struct Operations;
+
+/// Where users may delete themselves.
+#[derive(OpenApi)]
+#[openapi(paths(users::delete_user))]
+struct DeletionOperations;
+
+/// Where tokens are signed with keys that can be published.
+#[derive(OpenApi)]
+#[openapi(paths(jwks::jwks))]
+struct KeyOperations;
+
+/// The operations that this server has.
+pub(crate) fn operations(server: &AuthServer) -> utoipa::openapi::OpenApi {
+    let mut operations = Operations::openapi();
+    if server.users.allows_deletion() {
+        operations.merge(DeletionOperations::openapi());
+    }
+    if server.keys.is_some() {
+        operations.merge(KeyOperations::openapi());
+    }
+    operations
+}
 
 fn endpoint(path: &str) -> Resource {
     web::resource(path).default_service(web::to(not_found))

@@ -7,6 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest};
 use serde_json::{Map, Value};
+use taskbridge_domain::user::{InvalidUserName, UserName};
 
 use super::error::AuthApiError;
 use super::origin::check_origin;
@@ -168,6 +169,26 @@ impl Schema {
         }
     }
 
+    /// A string or `null`; `None` also with the problem noted.
+    pub(super) fn nullable_string(&mut self, field: &str) -> Option<String> {
+        if let Some(Value::Null) = self.fields.get(field) { None } else { self.optional_string(field) }
+    }
+
+    /// Whether the field is there.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.fields.contains_key(field)
+    }
+
+    /// Whether the field is there with what JavaScript takes for true.
+    pub(super) fn is_truthy(&self, field: &str) -> bool {
+        match self.fields.get(field) {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(Value::String(text)) => !text.is_empty(),
+            Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+            Some(_) => true,
+        }
+    }
+
     /// A boolean that may be absent.
     pub(super) fn optional_boolean(&mut self, field: &str) -> Option<bool> {
         match self.fields.get(field)? {
@@ -216,6 +237,15 @@ impl Schema {
 /// One problem of a field.
 pub(super) fn problem(field: &str, text: &str) -> String {
     format!("[body.{field}] {text}")
+}
+
+pub(super) fn name_problem(invalid: InvalidUserName) -> String {
+    match invalid {
+        InvalidUserName::TooLong => {
+            format!("Too big: expected string to have <={} characters", UserName::MAX_CHARS)
+        }
+        InvalidUserName::Nul => NUL.into(),
+    }
 }
 
 fn name_of(value: &Value) -> &'static str {

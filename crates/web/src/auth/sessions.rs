@@ -16,21 +16,14 @@ use super::cookies::SessionCookies;
 use super::error::AuthApiError;
 use super::schema::{Anything, AuthBody, AuthRequest, Schema, WithSession};
 use super::session::{CurrentSession, NamedSession, session_token};
-use super::wire::{SessionResponse, UserResponse, jwt, set_cookies};
-use crate::openapi::{AuthErrors, auth_errors};
+use super::wire::{SessionResponse, Status, UserResponse, jwt, set_cookies};
+use crate::openapi::{AuthErrors, auth_errors, auth_request_errors};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = SessionWithUser)]
 struct SessionWithUser<'a> {
     session: SessionResponse<'a>,
     user: UserResponse,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = Done)]
-struct Status {
-    /// Always `true`.
-    status: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -45,15 +38,9 @@ struct ChangeErrors;
 
 impl IntoResponses for ChangeErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        auth_errors([
+        auth_request_errors([
             AuthApiError::Unauthorized { clear: Vec::new() },
             AuthApiError::Validation("[body.token] Invalid input: expected string, received undefined".into()),
-            AuthApiError::InvalidJson,
-            AuthApiError::MissingOrigin,
-            AuthApiError::InvalidOrigin,
-            AuthApiError::BodyLate,
-            AuthApiError::BodyTooLarge,
-            AuthApiError::MediaType { sent: "text/plain".into(), allowed: "application/json" },
         ])
     }
 }
@@ -161,7 +148,7 @@ pub(super) async fn revoke_session(
     if token == active.session().token {
         set_cookies(&mut response, &cookies.clear());
     }
-    Ok(response.json(Status { status: true }))
+    Ok(response.json(Status::DONE))
 }
 
 /// End all sessions of the user.
@@ -180,7 +167,7 @@ pub(super) async fn revoke_sessions(
     sessions.revoke_all(&active).await?;
     let mut response = HttpResponse::Ok();
     set_cookies(&mut response, &cookies.clear());
-    Ok(response.json(Status { status: true }))
+    Ok(response.json(Status::DONE))
 }
 
 /// End all other sessions of the user.
@@ -196,7 +183,7 @@ pub(super) async fn revoke_other_sessions(
     sessions: Data<SessionService>,
 ) -> Result<HttpResponse, AuthApiError> {
     sessions.revoke_others(&active).await?;
-    Ok(HttpResponse::Ok().json(Status { status: true }))
+    Ok(HttpResponse::Ok().json(Status::DONE))
 }
 
 /// Fields that an app adds to its sessions; Taskbridge knows none.
@@ -212,16 +199,7 @@ struct UpdateErrors;
 
 impl IntoResponses for UpdateErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        auth_errors([
-            AuthApiError::Unauthorized { clear: Vec::new() },
-            AuthApiError::NothingToUpdate,
-            AuthApiError::InvalidJson,
-            AuthApiError::MissingOrigin,
-            AuthApiError::InvalidOrigin,
-            AuthApiError::BodyLate,
-            AuthApiError::BodyTooLarge,
-            AuthApiError::MediaType { sent: "text/plain".into(), allowed: "application/json" },
-        ])
+        auth_request_errors([AuthApiError::Unauthorized { clear: Vec::new() }, AuthApiError::NothingToUpdate])
     }
 }
 
@@ -241,15 +219,7 @@ struct SignOutErrors;
 
 impl IntoResponses for SignOutErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        auth_errors([
-            AuthApiError::Validation("[body] Invalid input: expected object, received null".into()),
-            AuthApiError::InvalidJson,
-            AuthApiError::MissingOrigin,
-            AuthApiError::InvalidOrigin,
-            AuthApiError::BodyLate,
-            AuthApiError::BodyTooLarge,
-            AuthApiError::MediaType { sent: "text/plain".into(), allowed: "application/json" },
-        ])
+        auth_request_errors([AuthApiError::Validation("[body] Invalid input: expected object, received null".into())])
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use taskbridge_domain::services::{AccountService, SessionService, SignUp};
-use taskbridge_domain::user::{Email, InvalidUserName, UserName};
+use taskbridge_domain::user::{Email, UserName};
 use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
@@ -13,7 +13,7 @@ use utoipa::{IntoResponses, ToSchema};
 use super::cookies::SessionCookies;
 use super::error::AuthApiError;
 use super::origin::{CALLBACK, check_sign_in};
-use super::schema::{AuthBody, NUL, Schema, SignInBody};
+use super::schema::{AuthBody, NUL, Schema, SignInBody, name_problem};
 use super::wire::{SignedIn, SignedInResponse, client};
 use crate::client_address::ClientAddress;
 use crate::dto::schema;
@@ -116,13 +116,4 @@ const TOO_SMALL: &str = "Too small: expected string to have >=1 characters";
 
 fn not_empty(text: &str) -> Result<String, ()> {
     if text.is_empty() { Err(()) } else { Ok(text.to_owned()) }
-}
-
-fn name_problem(invalid: InvalidUserName) -> String {
-    match invalid {
-        InvalidUserName::TooLong => {
-            format!("Too big: expected string to have <={} characters", UserName::MAX_CHARS)
-        }
-        InvalidUserName::Nul => NUL.into(),
-    }
 }

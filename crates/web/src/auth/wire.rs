@@ -92,6 +92,18 @@ impl<'a> From<&'a Session> for SessionResponse<'a> {
     }
 }
 
+/// The answer to what changes something and has nothing to tell.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Done)]
+pub(super) struct Status {
+    /// Always `true`.
+    status: bool,
+}
+
+impl Status {
+    pub(super) const DONE: Self = Self { status: true };
+}
+
 /// The answer to a successful sign-up or sign-in; `redirect` and `url` are there for the latter alone.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SignedIn)]

@@ -17,11 +17,13 @@ use serde_json::Value;
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::list::TaskPage;
 use taskbridge_domain::ports::{
-    AuthError, AuthPort, Claims, MockIdentityRepo, MockPasswordHasher, MockRateLimiter, MockSessionRepo,
-    MockStoreProbe, MockTaskRepo, MockTokenIssuer, RateLimiter, SessionRepo,
+    AuthError, AuthPort, Claims, MockIdentityRepo, MockKeyPublisher, MockPasswordHasher, MockRateLimiter,
+    MockSessionRepo, MockStoreProbe, MockTaskRepo, MockTokenIssuer, RateLimiter, SessionRepo,
 };
 use taskbridge_domain::secret::SharedSecret;
-use taskbridge_domain::services::{AccountPolicy, AccountService, SessionService, TaskService};
+use taskbridge_domain::services::{
+    AccountPolicy, AccountService, SessionService, TaskService, UserPolicy, UserService,
+};
 use taskbridge_domain::session::SessionPolicy;
 use taskbridge_domain::task::Task;
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, moment, user_id};
@@ -64,6 +66,10 @@ pub(crate) struct Ports {
     pub(crate) sessions: MockSessionRepo,
     pub(crate) hasher: MockPasswordHasher,
     pub(crate) issuer: MockTokenIssuer,
+    /// Without it tokens are signed with the secret.
+    pub(crate) keys: Option<MockKeyPublisher>,
+    /// Whether users may delete themselves.
+    pub(crate) deletion: bool,
     pub(crate) store: MockStoreProbe,
     pub(crate) mount: TasksMount,
     pub(crate) compatibility: Compatibility,
@@ -83,6 +89,8 @@ impl Ports {
             sessions: MockSessionRepo::new(),
             hasher: hasher(),
             issuer: MockTokenIssuer::new(),
+            keys: Some(MockKeyPublisher::new()),
+            deletion: true,
             store: MockStoreProbe::new(),
             mount: TasksMount { prefix: "/api".into(), without_user_id: false },
             compatibility: Compatibility::default(),
@@ -106,6 +114,8 @@ impl Ports {
             sessions,
             hasher,
             issuer,
+            keys,
+            deletion,
             store,
             mount,
             compatibility,
@@ -117,11 +127,19 @@ impl Ports {
         let limiter = limiter.map(|limiter| Arc::new(limiter) as Arc<dyn RateLimiter>);
         let clock = || Arc::new(clock_at(moment()));
         let policy = AccountPolicy { sign_up: true, rehash: false, sessions: SessionPolicy::DEFAULT };
-        let sessions = Arc::new(sessions);
+        let (identity, sessions, hasher) = (Arc::new(identity), Arc::new(sessions), Arc::new(hasher));
+        let users = UserService::new(
+            Arc::clone(&identity) as _,
+            Arc::clone(&hasher) as _,
+            limiter.clone(),
+            Arc::new(counting_ids()),
+            clock(),
+            UserPolicy { deletion, sessions: policy.sessions },
+        );
         let accounts = AccountService::new(
-            Arc::new(identity),
+            identity,
             Arc::clone(&sessions) as Arc<dyn SessionRepo>,
-            Arc::new(hasher),
+            hasher,
             limiter.clone(),
             Arc::new(counting_ids()),
             clock(),
@@ -137,14 +155,15 @@ impl Ports {
         let cookies = SessionCookies::new(secret(), cookie_config);
         let auth_server = has_auth_server.then(|| AuthServer {
             accounts: Arc::new(accounts),
+            users: Arc::new(users),
             sessions: Arc::new(sessions),
+            keys: keys.map(|keys| Arc::new(keys) as _),
             cookies: Arc::new(cookies),
             limits: limiter.map(|limiter| Arc::new(RateLimits::new(limiter, clock(), RateLimits::DEFAULT))),
         });
         let mut trusted_origins = TrustedOrigins::default();
         trusted_origins.add("https://app.example.test").unwrap();
-        let cookies = auth_server.as_ref().map(|auth| &*auth.cookies);
-        let docs = Docs::new(docs, cookies, &mount, compatibility).unwrap();
+        let docs = Docs::new(docs, auth_server.as_ref(), &mount, compatibility).unwrap();
         Services {
             authenticator: Arc::new(Authenticator::new(Arc::new(auth))),
             tasks: Arc::new(TaskService::new(Arc::new(tasks), clock())),

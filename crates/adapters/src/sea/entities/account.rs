@@ -1,7 +1,11 @@
-//! Better Auth's table `account`: one row for each way a user signs in. Ours is the password; the columns of the
-//! other ways are never read or written here.
+//! Better Auth's table `account`: one row for each way a user signs in. Ours is the password; of the
+//! other ways it is read what they are called and what they let the app do, and nothing is written.
 
 use sea_orm::entity::prelude::*;
+use taskbridge_domain::user::Account;
+use taskbridge_domain::{Timestamp, UserId};
+
+use super::super::error::Inconsistency;
 
 /// The `providerId` of the row that holds a password; its `accountId` is the user's id.
 pub(crate) const CREDENTIAL: &str = "credential";
@@ -17,6 +21,8 @@ pub(crate) struct Model {
     pub(crate) provider_id: String,
     #[sea_orm(column_name = "userId")]
     pub(crate) user_id: String,
+    /// Separated by commas; none for a password.
+    pub(crate) scope: Option<String>,
     pub(crate) password: Option<String>,
     #[sea_orm(column_name = "createdAt")]
     pub(crate) created_at: DateTimeUtc,
@@ -39,3 +45,21 @@ impl Related<super::user::Entity> for Entity {
 impl ActiveModelBehavior for ActiveModel {}
 
 super::debug_shows_the_id!();
+
+impl TryFrom<Model> for Account {
+    type Error = Inconsistency;
+
+    fn try_from(row: Model) -> Result<Self, Inconsistency> {
+        let Model { id, account_id, provider_id, user_id, scope, password: _, created_at, updated_at } = row;
+        let scopes = scope.as_deref().unwrap_or_default().split(',').map(str::trim);
+        Ok(Self {
+            id,
+            provider_id,
+            account_id,
+            user_id: UserId::parse(user_id).ok_or(Inconsistency { table: "account", column: "userId" })?,
+            scopes: scopes.filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
+            created_at: Timestamp::new(created_at),
+            updated_at: Timestamp::new(updated_at),
+        })
+    }
+}

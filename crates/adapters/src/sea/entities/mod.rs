@@ -13,6 +13,7 @@ macro_rules! debug_shows_the_id {
 use debug_shows_the_id;
 
 pub(super) mod account;
+pub(super) mod jwks;
 pub(super) mod rate_limit;
 pub(super) mod session;
 pub(super) mod task;

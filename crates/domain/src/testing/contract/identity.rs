@@ -1,15 +1,18 @@
-//! The contract of [`IdentityRepo`], with the [`SessionRepo`] that finds the sessions it opens. The store must be empty.
+//! The contract of [`IdentityRepo`], with the [`SessionRepo`] and the [`TaskRepo`] on the same store, which must be empty.
+
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use crate::list::TaskQuery;
 use crate::password::PasswordHash;
-use crate::ports::{Credential, IdentityRepo, RegisterError, Registration, SessionRepo};
-use crate::session::Session;
-use crate::testing::fixtures::{moment, registration, session, user};
-use crate::user::{Email, User};
+use crate::ports::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration, SessionRepo, TaskRepo};
+use crate::session::{Session, SessionToken};
+use crate::testing::fixtures::{moment, new_task, owner, registration, session, user, user_id};
+use crate::user::{Account, Email, ProfileChange, User, UserName};
 
-/// The tests of an [`IdentityRepo`]; see [`contract`](crate::testing::contract). The subject is a pair: the repository of
-/// users, and that of sessions.
+/// The tests of an [`IdentityRepo`]; see [`contract`](crate::testing::contract). The subject is three: the repository
+/// of users, that of sessions and that of tasks.
 #[macro_export]
 macro_rules! identity_repo_contract {
     ($subject:expr) => {
@@ -22,7 +25,12 @@ macro_rules! identity_repo_contract {
                 registrations_at_the_same_time_succeed_once,
                 a_refused_registration_leaves_nothing,
                 strangers_are_unknown,
-                a_password_is_replaced_while_it_is_the_old_one,
+                a_password_is_changed_while_it_is_the_old_one,
+                a_changed_password_may_end_all_sessions_but_a_new_one,
+                a_password_is_not_changed_without_its_session,
+                a_user_signs_in_with_the_password_they_registered,
+                a_profile_is_changed_as_far_as_it_is_said,
+                what_is_removed_is_gone_and_all_that_is_others_stays,
             ]
         );
     };
@@ -33,7 +41,9 @@ fn email(text: &str) -> Email {
 }
 
 /// User, password and session survive, field by field.
-pub async fn a_registration_is_stored_as_given<I: IdentityRepo, S: SessionRepo>((repo, sessions): &(I, S)) {
+pub async fn a_registration_is_stored_as_given<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+    (repo, sessions, _): &(I, S, T),
+) {
     let ann = registration("ann");
     let bob = Registration { user: User { image: None, email_verified: false, ..user("bob") }, ..registration("bob") };
     for given in [ann, bob] {
@@ -46,14 +56,16 @@ pub async fn a_registration_is_stored_as_given<I: IdentityRepo, S: SessionRepo>(
 }
 
 /// The same address again is refused, whatever else differs.
-pub async fn an_address_is_registered_once<I: IdentityRepo, S: SessionRepo>((repo, _): &(I, S)) {
+pub async fn an_address_is_registered_once<I: IdentityRepo, S: SessionRepo, T: TaskRepo>((repo, ..): &(I, S, T)) {
     repo.register(&registration("ann")).await.unwrap();
     let twin = Registration { user: User { email: user("ann").email, ..user("twin") }, ..registration("twin") };
     assert!(matches!(repo.register(&twin).await, Err(RegisterError::EmailTaken)));
 }
 
 /// Exactly one of ten.
-pub async fn registrations_at_the_same_time_succeed_once<I: IdentityRepo, S: SessionRepo>((repo, _): &(I, S)) {
+pub async fn registrations_at_the_same_time_succeed_once<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+    (repo, ..): &(I, S, T),
+) {
     let twins: Vec<_> = (0..10)
         .map(|number| {
             let given = registration(&format!("twin{number}"));
@@ -72,7 +84,9 @@ pub async fn registrations_at_the_same_time_succeed_once<I: IdentityRepo, S: Ses
 }
 
 /// No session, no account and no user remain of a registration that failed, and those that were there stay.
-pub async fn a_refused_registration_leaves_nothing<I: IdentityRepo, S: SessionRepo>((repo, sessions): &(I, S)) {
+pub async fn a_refused_registration_leaves_nothing<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+    (repo, sessions, _): &(I, S, T),
+) {
     let ann = registration("ann");
     repo.register(&ann).await.unwrap();
     let twin = Registration { user: User { email: user("ann").email, ..user("twin") }, ..registration("twin") };
@@ -90,24 +104,127 @@ pub async fn a_refused_registration_leaves_nothing<I: IdentityRepo, S: SessionRe
 }
 
 /// What was never registered is `None`.
-pub async fn strangers_are_unknown<I: IdentityRepo, S: SessionRepo>((repo, _): &(I, S)) {
+pub async fn strangers_are_unknown<I: IdentityRepo, S: SessionRepo, T: TaskRepo>((repo, ..): &(I, S, T)) {
     repo.register(&registration("ann")).await.unwrap();
     for unknown in ["an@example.test", "ann@example.tes", "ann_@example.test", "nn@example.test"] {
         assert_eq!(repo.credential(&email(unknown)).await.unwrap(), None, "{unknown}");
     }
 }
 
-/// That user's alone. A change that somebody else has made meanwhile stays.
-pub async fn a_password_is_replaced_while_it_is_the_old_one<I: IdentityRepo, S: SessionRepo>((repo, _): &(I, S)) {
+fn change(user: &str, old: &PasswordHash, new: &str) -> PasswordChange {
+    let new = PasswordHash::new(new.into());
+    PasswordChange { user: user_id(user), old: old.clone(), new, at: moment(), only_session: None }
+}
+
+/// That user's alone, and no session ends. A change that somebody else has made meanwhile stays.
+pub async fn a_password_is_changed_while_it_is_the_old_one<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+    (repo, sessions, _): &(I, S, T),
+) {
     let same = registration("ann").password;
     for name in ["ann", "bob"] {
         repo.register(&Registration { password: same.clone(), ..registration(name) }).await.unwrap();
     }
-    let stored = async |name: &str| repo.credential(&user(name).email).await.unwrap().unwrap().password.unwrap();
-    let (old, new, other) = (stored("ann").await, PasswordHash::new("new".into()), PasswordHash::new("other".into()));
-    assert!(repo.replace_password(&user("ann").id, &old, &new, moment()).await.unwrap());
-    assert_eq!((stored("ann").await, stored("bob").await), (new.clone(), same));
-    assert!(!repo.replace_password(&user("ann").id, &old, &other, moment()).await.unwrap());
-    assert!(!repo.replace_password(&user("nobody").id, &old, &other, moment()).await.unwrap());
-    assert_eq!(stored("ann").await, new);
+    let stored = async |name: &str| repo.password(&user_id(name)).await.unwrap().unwrap();
+    assert!(repo.change_password(&change("ann", &same, "new")).await.unwrap());
+    assert_eq!((stored("ann").await.expose(), stored("bob").await), ("new", same.clone()));
+    assert!(!repo.change_password(&change("ann", &same, "other")).await.unwrap());
+    assert!(!repo.change_password(&change("nobody", &same, "other")).await.unwrap());
+    assert_eq!(stored("ann").await.expose(), "new");
+    assert!(sessions.find(&session("ann").token).await.unwrap().is_some());
+}
+
+/// All of that user's, and nobody else's.
+pub async fn a_changed_password_may_end_all_sessions_but_a_new_one<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+    (repo, sessions, _): &(I, S, T),
+) {
+    let ann = registration("ann");
+    repo.register(&ann).await.unwrap();
+    repo.register(&registration("bob")).await.unwrap();
+    let tablet = Session { id: "tablet".into(), token: SessionToken::new("tablet".into()), ..session("ann") };
+    sessions.open(&tablet).await.unwrap();
+    let new = Session { id: "new".into(), token: SessionToken::new("new".into()), ..session("ann") };
+    let only = PasswordChange { only_session: Some(new.clone()), ..change("ann", &ann.password, "new") };
+    assert!(repo.change_password(&only).await.unwrap());
+    assert_eq!(sessions.live(&user_id("ann"), moment(), 10).await.unwrap(), [new]);
+    assert!(sessions.find(&session("bob").token).await.unwrap().is_some());
+}
+
+/// Neither when it was another password, nor when the session cannot be.
+pub async fn a_password_is_not_changed_without_its_session<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+    (repo, sessions, _): &(I, S, T),
+) {
+    let ann = registration("ann");
+    repo.register(&ann).await.unwrap();
+    repo.register(&registration("bob")).await.unwrap();
+    let new = Session { id: "new".into(), token: SessionToken::new("new".into()), ..session("ann") };
+    let late = change("ann", &PasswordHash::new("another".into()), "new");
+    assert!(!repo.change_password(&PasswordChange { only_session: Some(new.clone()), ..late }).await.unwrap());
+    let taken = Session { token: session("bob").token, ..new };
+    let taken = PasswordChange { only_session: Some(taken), ..change("ann", &ann.password, "new") };
+    assert!(repo.change_password(&taken).await.is_err());
+    assert_eq!(repo.password(&user_id("ann")).await.unwrap(), Some(ann.password));
+    assert_eq!(sessions.live(&user_id("ann"), moment(), 10).await.unwrap(), [ann.session]);
+}
+
+/// One account, which says nothing of the password.
+pub async fn a_user_signs_in_with_the_password_they_registered<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+    (repo, ..): &(I, S, T),
+) {
+    repo.register(&registration("ann")).await.unwrap();
+    repo.register(&registration("bob")).await.unwrap();
+    let account = Account {
+        id: "account-of-ann".into(),
+        provider_id: "credential".into(),
+        account_id: "ann".into(),
+        user_id: user_id("ann"),
+        scopes: Vec::new(),
+        created_at: moment(),
+        updated_at: moment(),
+    };
+    assert_eq!(repo.accounts(&user_id("ann"), 10).await.unwrap(), [account]);
+    assert_eq!(repo.accounts(&user_id("ann"), 0).await.unwrap(), []);
+    assert_eq!(repo.accounts(&user_id("nobody"), 10).await.unwrap(), []);
+    assert_eq!(repo.password(&user_id("nobody")).await.unwrap(), None);
+}
+
+/// And only then does it count as a change.
+pub async fn a_profile_is_changed_as_far_as_it_is_said<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+    (repo, ..): &(I, S, T),
+) {
+    repo.register(&registration("ann")).await.unwrap();
+    repo.register(&registration("bob")).await.unwrap();
+    let stored = async |name: &str| repo.credential(&user(name).email).await.unwrap().unwrap().user;
+    let later = moment().after(Duration::from_secs(1));
+    let renamed = ProfileChange { name: Some(UserName::parse("Änn 🦊").unwrap()), image: None };
+    assert!(repo.update(&user_id("ann"), &renamed, later).await.unwrap());
+    let expected = User { name: renamed.name.clone().unwrap(), updated_at: later, ..user("ann") };
+    assert_eq!(stored("ann").await, expected);
+    for image in [None, Some("https://cdn.example.test/other.png".to_owned())] {
+        let change = ProfileChange { name: None, image: Some(image.clone()) };
+        assert!(repo.update(&user_id("ann"), &change, later).await.unwrap());
+        assert_eq!(stored("ann").await, User { image, ..expected.clone() });
+    }
+    assert!(!repo.update(&user_id("nobody"), &renamed, later).await.unwrap());
+    assert_eq!(stored("bob").await, user("bob"));
+}
+
+/// Nobody can be found or come in as them any more; nothing is left to whoever has their id next.
+pub async fn what_is_removed_is_gone_and_all_that_is_others_stays<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+    (repo, sessions, tasks): &(I, S, T),
+) {
+    let everything = TaskQuery::default();
+    let (ann, bob) = (registration("ann"), registration("bob"));
+    for given in [&ann, &bob] {
+        repo.register(given).await.unwrap();
+        tasks.insert(&owner(given.user.id.as_str()).await, new_task(), moment()).await.unwrap();
+    }
+    repo.remove(&user_id("ann")).await.unwrap();
+    assert_eq!(repo.credential(&ann.user.email).await.unwrap(), None);
+    assert_eq!(sessions.find(&ann.session.token).await.unwrap(), None);
+    assert_eq!(repo.accounts(&user_id("ann"), 10).await.unwrap(), []);
+    repo.register(&ann).await.unwrap();
+    assert_eq!(tasks.list(&owner("ann").await, &everything).await.unwrap().tasks, []);
+    assert_eq!(sessions.find(&bob.session.token).await.unwrap(), Some((bob.session, bob.user)));
+    assert_eq!(tasks.list(&owner("bob").await, &everything).await.unwrap().tasks.len(), 1);
+    repo.remove(&user_id("nobody")).await.unwrap();
 }

@@ -13,6 +13,7 @@
 
 pub mod identity;
 pub mod ids;
+pub mod keys;
 pub mod limits;
 pub mod passwords;
 pub mod sessions;

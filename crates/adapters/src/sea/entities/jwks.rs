@@ -1,0 +1,59 @@
+//! Better Auth's table `jwks`.
+
+use sea_orm::entity::prelude::*;
+use taskbridge_domain::Timestamp;
+use taskbridge_domain::key::{SealedKey, StoredKey};
+
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "jwks")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) id: String,
+    #[sea_orm(column_name = "publicKey")]
+    pub(crate) public_key: String,
+    #[sea_orm(column_name = "privateKey")]
+    pub(crate) private_key: String,
+    #[sea_orm(column_name = "createdAt")]
+    pub(crate) created_at: DateTimeUtc,
+    #[sea_orm(column_name = "expiresAt")]
+    pub(crate) expires_at: Option<DateTimeUtc>,
+    pub(crate) alg: Option<String>,
+    pub(crate) crv: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+super::debug_shows_the_id!();
+
+impl From<Model> for StoredKey {
+    fn from(row: Model) -> Self {
+        let Model { id, public_key, private_key, created_at, expires_at, alg, crv } = row;
+        Self {
+            id,
+            public: public_key,
+            private: SealedKey::new(private_key),
+            algorithm: alg,
+            curve: crv,
+            created_at: Timestamp::new(created_at),
+            expires_at: expires_at.map(Timestamp::new),
+        }
+    }
+}
+
+impl From<&StoredKey> for Model {
+    fn from(key: &StoredKey) -> Self {
+        let StoredKey { id, public, private, algorithm, curve, created_at, expires_at } = key;
+        Self {
+            id: id.clone(),
+            public_key: public.clone(),
+            private_key: private.expose().to_owned(),
+            created_at: created_at.datetime(),
+            expires_at: expires_at.map(Timestamp::datetime),
+            alg: algorithm.clone(),
+            crv: curve.clone(),
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Which key signs, and which are published: on a real table, as Better Auth has it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use taskbridge_adapters::ids::SecureIds;
+use taskbridge_adapters::jwt::{
+    CannotOpen, JwtIssuer, JwtIssuerConfig, KeyRing, KeyRingConfig, KeyUse, Replaced, SigningAlgorithm, SigningKeys,
+};
+use taskbridge_adapters::sea::{SeaKeyRepo, Store};
+use taskbridge_domain::Timestamp;
+use taskbridge_domain::key::{SealedKey, StoredKey};
+use taskbridge_domain::ports::{Clock, KeyPublisher, KeyRepo, TokenIssuer};
+use taskbridge_domain::secret::{Secrets, SharedSecret};
+use taskbridge_domain::testing::fixtures::{moment, user};
+
+use crate::databases::{self, OnDatabase};
+
+const GRACE: Duration = Duration::from_hours(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// A clock that a test sets.
+#[derive(Default)]
+struct TestClock(AtomicI64);
+
+impl TestClock {
+    fn move_on(&self, duration: Duration) {
+        self.0.fetch_add(i64::try_from(duration.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_millis(moment().unix_millis() + self.0.load(Ordering::Relaxed)).unwrap()
+    }
+}
+
+/// Programs on one table, at one time.
+struct Table {
+    store: OnDatabase<Store>,
+    clock: Arc<TestClock>,
+}
+
+/// One of them.
+struct Program {
+    ring: Arc<KeyRing>,
+    issuer: JwtIssuer,
+}
+
+fn secret(text: &str) -> Secrets {
+    Secrets::one(SharedSecret::retired(text))
+}
+
+impl Table {
+    async fn on(store: impl Future<Output = OnDatabase<Store>>) -> Self {
+        Self { store: store.await, clock: Arc::default() }
+    }
+
+    fn repo(&self) -> SeaKeyRepo {
+        SeaKeyRepo::new(self.store.clone())
+    }
+
+    fn program(&self, secrets: Secrets, algorithm: SigningAlgorithm) -> Program {
+        let config = KeyRingConfig { algorithm, grace: GRACE };
+        let ring =
+            KeyRing::new(Arc::new(self.repo()), Arc::new(SecureIds), Arc::clone(&self.clock) as _, secrets, config);
+        let ring = Arc::new(ring);
+        let url = || "http://localhost:8000".to_owned();
+        let config = JwtIssuerConfig { issuer: url(), audience: url(), lifetime: Duration::from_mins(15) };
+        let issuer = JwtIssuer::new(SigningKeys::Pairs(Arc::clone(&ring)), config, Arc::clone(&self.clock) as _);
+        Program { ring, issuer }
+    }
+
+    async fn add(&self, key: &StoredKey) {
+        let known: Vec<_> = self.repo().all().await.unwrap().into_iter().map(|key| key.id).collect();
+        assert!(self.repo().add(key, &known).await.unwrap());
+    }
+}
+
+impl Program {
+    /// The header of a new token.
+    async fn header(&self) -> Value {
+        let token = self.issuer.issue(&user("ann")).await.unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.expose().split('.').next().unwrap()).unwrap()).unwrap()
+    }
+
+    /// The key of a new token.
+    async fn kid(&self) -> String {
+        self.header().await["kid"].as_str().unwrap().to_owned()
+    }
+
+    async fn published(&self) -> BTreeSet<String> {
+        self.ring.published().await.unwrap().into_iter().map(|key| key.id).collect()
+    }
+
+    async fn purposes(&self) -> Vec<KeyUse> {
+        self.ring.list().await.unwrap().into_iter().map(|key| key.purpose).collect()
+    }
+}
+
+fn set<const N: usize>(ids: [&str; N]) -> BTreeSet<String> {
+    ids.map(str::to_owned).into()
+}
+
+/// The row of `tests/vectors/jwks-encryption.json` with this name, and its secret.
+fn recorded(name: &str) -> (StoredKey, Secrets) {
+    let vectors: Value = serde_json::from_str(include_str!("../../../../tests/vectors/jwks-encryption.json")).unwrap();
+    let case = vectors["cases"].as_array().unwrap().iter().find(|case| case["name"] == name).unwrap();
+    let text = |name: &str| case["row"][name].as_str().map(str::to_owned);
+    let key = StoredKey {
+        id: text("id").unwrap(),
+        public: text("publicKey").unwrap(),
+        private: SealedKey::new(text("privateKey").unwrap()),
+        algorithm: text("alg"),
+        curve: text("crv"),
+        created_at: moment(),
+        expires_at: None,
+    };
+    (key, secret(case["secret"].as_str().unwrap()))
+}
+
+/// Better Auth's header: the algorithm and the key, and nothing else. The row has all that it writes.
+#[tokio::test]
+async fn the_first_token_makes_a_key_in_better_auths_form() {
+    for (algorithm, name, curve) in
+        [(SigningAlgorithm::EdDsa, "EdDSA", "Ed25519"), (SigningAlgorithm::Es256, "ES256", "P-256")]
+    {
+        let table = Table::on(databases::sqlite()).await;
+        let program = table.program(secret("a-secret"), algorithm);
+        assert_eq!(table.repo().all().await.unwrap(), []);
+        let header = program.header().await;
+        let [key] = <[_; 1]>::try_from(table.repo().all().await.unwrap()).unwrap();
+        assert_eq!(header, json!({ "alg": name, "kid": key.id }));
+        assert_eq!((key.algorithm.as_deref(), key.curve.as_deref(), key.expires_at), (Some(name), Some(curve), None));
+        assert_eq!((key.created_at, key.id.len()), (moment(), 32));
+        assert!(key.private.expose().starts_with('"') && !key.private.expose().contains("\"d\""));
+        let public: Value = serde_json::from_str(&key.public).unwrap();
+        assert!(public["d"].is_null() && public["alg"].is_null() && public["crv"] == curve, "{public}");
+        let [published] = <[_; 1]>::try_from(program.ring.published().await.unwrap()).unwrap();
+        assert_eq!((published.id, published.algorithm.as_str()), (key.id, name));
+    }
+}
+
+/// Also when they are asked for the keys and for tokens at the same time, on every database.
+#[tokio::test]
+async fn programs_that_start_together_make_one_key() {
+    for store in [databases::sqlite().await, databases::postgres().await, databases::pgbouncer().await] {
+        let table = Table::on(async { store }).await;
+        let programs: Vec<_> = (0..8).map(|_| table.program(secret("a-secret"), SigningAlgorithm::EdDsa)).collect();
+        let tokens = join_all(programs.iter().map(Program::kid));
+        let sets = join_all(programs.iter().map(Program::published));
+        let (kids, sets) = tokio::join!(tokens, sets);
+        let kids: BTreeSet<_> = kids.into_iter().collect();
+        assert_eq!((kids.len(), table.repo().all().await.unwrap().len()), (1, 1));
+        assert!(sets.iter().all(|published| *published == kids));
+    }
+}
+
+/// Encrypted or not, with a row that names no algorithm as with one that does.
+#[tokio::test]
+async fn the_keys_of_a_better_auth_sign() {
+    for (name, algorithm, column) in [
+        ("single secret, EdDSA", SigningAlgorithm::EdDsa, Some("EdDSA")),
+        ("single secret, EdDSA", SigningAlgorithm::EdDsa, None),
+        ("single secret, ES256", SigningAlgorithm::Es256, Some("ES256")),
+        ("single secret, ES256", SigningAlgorithm::Es256, None),
+        ("disablePrivateKeyEncryption", SigningAlgorithm::EdDsa, Some("EdDSA")),
+    ] {
+        let table = Table::on(databases::sqlite()).await;
+        let (key, secrets) = recorded(name);
+        table.add(&StoredKey { algorithm: column.map(str::to_owned), ..key.clone() }).await;
+        let program = table.program(secrets, algorithm);
+        assert_eq!(program.header().await, json!({ "alg": algorithm.name(), "kid": key.id }), "{name}");
+        assert_eq!(program.published().await, set([&key.id]));
+    }
+}
+
+/// Whatever signs now, tokens of all are good: RS256 and ES512 are published, too, for those who can verify them.
+#[tokio::test]
+async fn keys_of_other_algorithms_stay_published() {
+    let table = Table::on(databases::sqlite()).await;
+    let mut ids = BTreeSet::new();
+    for name in ["EdDSA", "ES256", "ES512", "RS256", "PS256"] {
+        let (key, _) = recorded(&format!("single secret, {name}"));
+        table.add(&key).await;
+        ids.insert(key.id);
+    }
+    let (eddsa, secrets) = recorded("single secret, EdDSA");
+    let program = table.program(secrets, SigningAlgorithm::EdDsa);
+    assert_eq!(program.kid().await, eddsa.id);
+    assert_eq!(program.published().await, ids);
+    let rotated = program.ring.rotate(Replaced::Withdrawn).await.unwrap();
+    ids.remove(&eddsa.id);
+    ids.insert(rotated);
+    assert_eq!(program.published().await, ids);
+}
+
+/// C060: a secret that was changed costs the tokens signed so far nothing, and new ones are signed with a new key.
+#[tokio::test]
+async fn a_key_that_cannot_be_read_is_replaced_and_stays_published() {
+    let table = Table::on(databases::sqlite()).await;
+    let before = table.program(secret("the-secret-before"), SigningAlgorithm::EdDsa);
+    let old = before.kid().await;
+    table.clock.move_on(MILLISECOND);
+    let after = table.program(secret("the-secret-after"), SigningAlgorithm::EdDsa);
+    assert_eq!(after.purposes().await, [KeyUse::Unreadable(CannotOpen::OtherSecret)]);
+    let new = after.kid().await;
+    assert_ne!(new, old);
+    assert_eq!(after.published().await, set([&old, &new]));
+    assert_eq!(after.purposes().await, [KeyUse::Unreadable(CannotOpen::OtherSecret), KeyUse::Signs]);
+    // The first one goes on: it cannot read the new one.
+    table.clock.move_on(Duration::from_mins(1));
+    assert_eq!(before.kid().await, old);
+}
+
+/// Secrets with versions: what the older one has sealed is opened, and new keys bear the version.
+#[tokio::test]
+async fn a_rotated_secret_reads_the_keys_of_the_one_before() {
+    let table = Table::on(databases::sqlite()).await;
+    let first = table.program(secret("the-first-secret"), SigningAlgorithm::EdDsa);
+    let kid = first.kid().await;
+    let list = "1:the-second-secret-0123456789-abcdefghij";
+    let second = Secrets::parse(list, Some(SharedSecret::retired("the-first-secret"))).unwrap();
+    let second = table.program(second, SigningAlgorithm::EdDsa);
+    assert_eq!(second.kid().await, kid);
+    table.clock.move_on(MILLISECOND);
+    let rotated = second.ring.rotate(Replaced::Published).await.unwrap();
+    let list = format!("2:the-third-secret-0123456789-abcdefghijk,{list}");
+    let third = table.program(Secrets::parse(&list, None).unwrap(), SigningAlgorithm::EdDsa);
+    assert_eq!(third.kid().await, rotated);
+    let keys = table.repo().all().await.unwrap();
+    assert!(keys[1].private.expose().starts_with("\"$ba$1$"), "{keys:?}");
+}
+
+/// The tokens of the old key are good for the grace period, and other programs sign with the new one soon.
+#[tokio::test]
+async fn a_key_that_was_replaced_is_published_for_the_grace_period() {
+    let table = Table::on(databases::sqlite()).await;
+    let [one, other] = ["a-secret"; 2].map(|text| table.program(secret(text), SigningAlgorithm::Es256));
+    let old = one.kid().await;
+    assert_eq!(other.kid().await, old);
+    table.clock.move_on(Duration::from_mins(5));
+    let new = one.ring.rotate(Replaced::Published).await.unwrap();
+    assert_eq!((one.kid().await, one.purposes().await), (new.clone(), vec![KeyUse::Verifies, KeyUse::Signs]));
+    assert_eq!(other.published().await, set([&old, &new]));
+    table.clock.move_on(Duration::from_secs(30));
+    assert_eq!(other.kid().await, new);
+    table.clock.move_on(GRACE.saturating_sub(Duration::from_secs(30) + MILLISECOND));
+    assert_eq!(other.published().await, set([&old, &new]));
+    table.clock.move_on(MILLISECOND);
+    assert_eq!(other.published().await, set([&new]));
+    assert_eq!(other.purposes().await, [KeyUse::None, KeyUse::Signs]);
+}
+
+/// For a key that somebody else may have.
+#[tokio::test]
+async fn a_key_that_was_withdrawn_is_gone_at_once() {
+    let table = Table::on(databases::sqlite()).await;
+    let program = table.program(secret("a-secret"), SigningAlgorithm::EdDsa);
+    let old = program.kid().await;
+    let new = program.ring.rotate(Replaced::Withdrawn).await.unwrap();
+    assert_ne!(new, old);
+    assert_eq!(program.published().await, set([&new]));
+    assert_eq!(program.kid().await, new);
+}
+
+/// Better Auth gives keys an end where it is told to rotate them.
+#[tokio::test]
+async fn a_key_that_has_expired_signs_no_more() {
+    let table = Table::on(databases::sqlite()).await;
+    let (key, secrets) = recorded("single secret, EdDSA");
+    let end = moment().after(Duration::from_secs(10));
+    table.add(&StoredKey { expires_at: Some(end), ..key.clone() }).await;
+    let program = table.program(secrets, SigningAlgorithm::EdDsa);
+    assert_eq!(program.kid().await, key.id);
+    table.clock.move_on(Duration::from_secs(10));
+    let new = program.kid().await;
+    assert_ne!(new, key.id);
+    assert_eq!(program.published().await, set([&key.id, &new]));
+}
+
+/// What is no key is not published, and nothing of a row but what everybody may know.
+#[tokio::test]
+async fn nothing_private_is_ever_published() {
+    let table = Table::on(databases::sqlite()).await;
+    let (key, secrets) = recorded("disablePrivateKeyEncryption");
+    let private = StoredKey { public: key.private.expose().to_owned(), ..key.clone() };
+    table.add(&private).await;
+    table.add(&StoredKey { id: "no-json".into(), public: "{".into(), ..key.clone() }).await;
+    let program = table.program(secrets, SigningAlgorithm::EdDsa);
+    let [published] = <[_; 1]>::try_from(program.ring.published().await.unwrap()).unwrap();
+    let names: Vec<_> = published.members.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!((published.id, names), (key.id, vec!["crv", "kty", "x"]));
+}

@@ -1,0 +1,49 @@
+//! `GET /api/auth/jwks`: the keys of tokens, as a JSON Web Key Set (RFC 7517).
+
+use std::collections::BTreeMap;
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use serde::Serialize;
+use taskbridge_domain::key::PublicKey;
+use taskbridge_domain::ports::KeyPublisher;
+use utoipa::ToSchema;
+
+use super::error::AuthApiError;
+use crate::openapi::AuthErrors;
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = KeySet)]
+struct KeySetResponse {
+    keys: Vec<JsonWebKey>,
+}
+
+/// A public key.
+#[derive(Serialize, ToSchema)]
+struct JsonWebKey {
+    /// The one algorithm it is for.
+    #[schema(example = "EdDSA")]
+    alg: String,
+    /// `kty`, `crv`, `x`, `y`, `n`, `e`: those that a key of its kind has.
+    #[serde(flatten)]
+    members: BTreeMap<String, String>,
+    kid: String,
+}
+
+impl From<PublicKey> for JsonWebKey {
+    fn from(PublicKey { id, algorithm, members }: PublicKey) -> Self {
+        Self { alg: algorithm, members: members.into_iter().collect(), kid: id }
+    }
+}
+
+/// The public keys of the tokens.
+///
+/// **Access:** everybody. 200 with all keys that may still verify one; the first is made when it is asked for.
+#[utoipa::path(
+    get, path = "/jwks", operation_id = "get_keys", tag = "auth",
+    responses((status = 200, description = "The keys.", body = KeySetResponse), AuthErrors)
+)]
+pub(super) async fn jwks(keys: Data<dyn KeyPublisher>) -> Result<HttpResponse, AuthApiError> {
+    let keys = keys.published().await?.into_iter().map(JsonWebKey::from).collect();
+    Ok(HttpResponse::Ok().json(KeySetResponse { keys }))
+}

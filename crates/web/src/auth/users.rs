@@ -1,0 +1,352 @@
+//! What users see and change of themselves: `/update-user`, `/change-password`, `/verify-password`, `/delete-user`,
+//! `/list-accounts`.
+
+use std::collections::BTreeMap;
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use taskbridge_domain::password::Password;
+use taskbridge_domain::services::{Deletion, PasswordUpdate, UserService};
+use taskbridge_domain::user::{Account, ProfileChange, UserName};
+use utoipa::openapi::{RefOr, Response};
+use utoipa::{IntoResponses, ToSchema};
+
+use super::cookies::SessionCookies;
+use super::error::AuthApiError;
+use super::schema::{AuthBody, AuthRequest, NUL, Schema, WithSession, name_problem};
+use super::session::CurrentSession;
+use super::wire::{Status, UserResponse, client, issue_session, set_cookies};
+use crate::dto::schema;
+use crate::openapi::{auth_errors, auth_request_errors};
+
+/// What users may change of themselves; at least one of it.
+#[derive(ToSchema)]
+#[schema(as = UpdateUser)]
+#[expect(dead_code, reason = "the shape, for the OpenAPI document; `parse` reads it")]
+struct UpdateUserRequest {
+    #[schema(schema_with = schema::user_name, required = false)]
+    name: String,
+    /// The address of a picture; `null` takes it away.
+    #[schema(required = false)]
+    image: Option<String>,
+}
+
+pub(super) struct Update(ProfileChange);
+
+impl AuthRequest for Update {
+    fn parse(body: AuthBody) -> Result<Self, AuthApiError> {
+        let mut schema = Schema::of(body, &["record"])?;
+        if schema.is_truthy("email") {
+            return Err(AuthApiError::EmailFixed);
+        }
+        let name =
+            if schema.has("name") { schema.parsed("name", |text| UserName::parse(text), name_problem) } else { None };
+        let image = if schema.has("image") { Some(schema.nullable_string("image")) } else { None };
+        let is_text = image.iter().flatten().all(|image| !image.contains('\0'));
+        schema.check("image", is_text, NUL);
+        let change = ProfileChange { name, image };
+        if !schema.is_met() {
+            return Err(schema.into_error());
+        }
+        if change.is_empty() { Err(AuthApiError::NothingToUpdate) } else { Ok(Self(change)) }
+    }
+}
+
+struct UpdateErrors;
+
+impl IntoResponses for UpdateErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        auth_request_errors([
+            AuthApiError::Unauthorized { clear: Vec::new() },
+            AuthApiError::Validation("[body.name] Invalid input: expected string, received number".into()),
+            AuthApiError::NothingToUpdate,
+            AuthApiError::EmailFixed,
+        ])
+    }
+}
+
+/// Change the user.
+///
+/// **Access:** whoever has a session. 200; the session is given out again.
+#[utoipa::path(
+    post, path = "/update-user", operation_id = "update_user", tag = "auth", request_body = UpdateUserRequest,
+    security(("session_cookie" = []), ("session_token" = [])),
+    responses((status = 200, description = "It is changed.", body = Status), UpdateErrors)
+)]
+pub(super) async fn update_user(
+    request: HttpRequest,
+    WithSession(Update(change), CurrentSession(active)): WithSession<Update>,
+    users: Data<UserService>,
+    cookies: Data<SessionCookies>,
+) -> Result<HttpResponse, AuthApiError> {
+    if !users.update(&active, &change).await? {
+        return Err(AuthApiError::Unauthorized { clear: cookies.clear() });
+    }
+    let mut response = HttpResponse::Ok();
+    issue_session(&mut response, &active.session().token, !cookies.is_unremembered(&request), &cookies);
+    Ok(response.json(Status::DONE))
+}
+
+/// Another password.
+#[derive(ToSchema)]
+#[schema(as = ChangePassword, rename_all = "camelCase")]
+#[expect(dead_code, reason = "the shape, for the OpenAPI document; `parse` reads it")]
+struct ChangePasswordRequest {
+    #[schema(schema_with = schema::new_password)]
+    new_password: String,
+    #[schema(schema_with = schema::password)]
+    current_password: String,
+    /// Whether all sessions of the user end, for a new one.
+    #[schema(required = false)]
+    revoke_other_sessions: bool,
+}
+
+pub(super) struct Change {
+    new: String,
+    current: String,
+    revoke: bool,
+}
+
+impl AuthRequest for Change {
+    fn parse(body: AuthBody) -> Result<Self, AuthApiError> {
+        let mut schema = Schema::of(body, &["object"])?;
+        let (new, current) = (schema.string("newPassword"), schema.string("currentPassword"));
+        let revoke = schema.optional_boolean("revokeOtherSessions").unwrap_or(false);
+        match (new, current) {
+            (Some(new), Some(current)) if schema.is_met() => Ok(Self { new, current, revoke }),
+            _ => Err(schema.into_error()),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = PasswordChanged)]
+struct PasswordChangedResponse<'a> {
+    /// The token of the new session, if the others have ended.
+    #[schema(required = true)]
+    token: Option<&'a str>,
+    user: UserResponse,
+}
+
+struct ChangeErrors;
+
+impl IntoResponses for ChangeErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        auth_request_errors([
+            AuthApiError::Unauthorized { clear: Vec::new() },
+            AuthApiError::Validation("[body.newPassword] Invalid input: expected string, received undefined".into()),
+            AuthApiError::PasswordTooShort,
+            AuthApiError::PasswordTooLong,
+            AuthApiError::NoPassword,
+            AuthApiError::InvalidPassword,
+        ])
+    }
+}
+
+/// Change the password.
+///
+/// **Access:** whoever has a session and knows the password. 200; with `revokeOtherSessions` all sessions end, and there
+/// is a new one.
+#[utoipa::path(
+    post, path = "/change-password", operation_id = "change_password", tag = "auth",
+    request_body = ChangePasswordRequest, security(("session_cookie" = []), ("session_token" = [])),
+    responses((status = 200, description = "It is changed.", body = PasswordChangedResponse), ChangeErrors)
+)]
+pub(super) async fn change_password(
+    request: HttpRequest,
+    WithSession(Change { new, current, revoke }, CurrentSession(active)): WithSession<Change>,
+    users: Data<UserService>,
+    cookies: Data<SessionCookies>,
+) -> Result<HttpResponse, AuthApiError> {
+    let new = users.new_password(&new).map_err(|invalid| AuthApiError::of_password(invalid, "newPassword"))?;
+    let update =
+        PasswordUpdate { new, current: Password::parse(&current)?, revoke_sessions: revoke, client: client(&request) };
+    let session = users.change_password(&active, update).await?;
+    tracing::info!(user_id = active.user().id.as_str(), revoked = revoke, "password changed");
+    let mut response = HttpResponse::Ok();
+    if let Some(session) = &session {
+        issue_session(&mut response, &session.token, !cookies.is_unremembered(&request), &cookies);
+    }
+    let token = session.as_ref().map(|session| session.token.expose());
+    Ok(response.json(PasswordChangedResponse { token, user: active.user().into() }))
+}
+
+/// A password.
+#[derive(ToSchema)]
+#[schema(as = VerifyPassword)]
+#[expect(dead_code, reason = "the shape, for the OpenAPI document; `parse` reads it")]
+struct VerifyPasswordRequest {
+    #[schema(schema_with = schema::password)]
+    password: String,
+}
+
+pub(super) struct Verify(Password);
+
+impl AuthRequest for Verify {
+    fn parse(body: AuthBody) -> Result<Self, AuthApiError> {
+        let mut schema = Schema::of(body, &["object"])?;
+        let Some(password) = schema.string("password") else { return Err(schema.into_error()) };
+        Ok(Self(Password::parse(&password)?))
+    }
+}
+
+struct VerifyErrors;
+
+impl IntoResponses for VerifyErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        auth_request_errors([
+            AuthApiError::Unauthorized { clear: Vec::new() },
+            AuthApiError::Validation("[body.password] Invalid input: expected string, received undefined".into()),
+            AuthApiError::PasswordTooLong,
+            AuthApiError::InvalidPassword,
+        ])
+    }
+}
+
+/// Ask whether this is the password.
+///
+/// **Access:** whoever has a session. 200 if it is.
+#[utoipa::path(
+    post, path = "/verify-password", operation_id = "verify_password", tag = "auth",
+    request_body = VerifyPasswordRequest, security(("session_cookie" = []), ("session_token" = [])),
+    responses((status = 200, description = "It is.", body = Status), VerifyErrors)
+)]
+pub(super) async fn verify_password(
+    WithSession(Verify(password), CurrentSession(active)): WithSession<Verify>,
+    users: Data<UserService>,
+) -> Result<HttpResponse, AuthApiError> {
+    users.verify_password(&active, password).await.map_err(|error| match AuthApiError::from(error) {
+        AuthApiError::NoPassword => AuthApiError::InvalidPassword,
+        other => other,
+    })?;
+    Ok(HttpResponse::Ok().json(Status::DONE))
+}
+
+/// How a user confirms to be deleted.
+#[derive(ToSchema)]
+#[schema(as = DeleteUser)]
+#[expect(dead_code, reason = "the shape, for the OpenAPI document; `parse` reads it")]
+struct DeleteUserRequest {
+    /// Their password; without it they must have signed in not longer than a day ago.
+    #[schema(schema_with = schema::password, required = false)]
+    password: String,
+}
+
+pub(super) struct Delete(Deletion);
+
+impl AuthRequest for Delete {
+    fn parse(body: AuthBody) -> Result<Self, AuthApiError> {
+        let mut schema = Schema::of(body, &["object"])?;
+        schema.optional_string("callbackURL");
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let (password, token) = (given(schema.optional_string("password")), given(schema.optional_string("token")));
+        if !schema.is_met() {
+            return Err(schema.into_error());
+        }
+        Ok(Self(Deletion { password: password.map(|text| Password::parse(&text)).transpose()?, token }))
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = UserDeleted)]
+struct UserDeletedResponse {
+    /// Always `true`.
+    success: bool,
+    message: &'static str,
+}
+
+struct DeleteErrors;
+
+impl IntoResponses for DeleteErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        auth_request_errors([
+            AuthApiError::Unauthorized { clear: Vec::new() },
+            AuthApiError::Validation("[body.password] Invalid input: expected string, received number".into()),
+            AuthApiError::PasswordTooLong,
+            AuthApiError::NoPassword,
+            AuthApiError::InvalidPassword,
+            AuthApiError::Stale,
+            AuthApiError::InvalidToken,
+        ])
+    }
+}
+
+/// Delete the user.
+///
+/// **Access:** whoever has a session and gives their password, or has signed in not longer than a day ago; 404 without a
+/// body unless `auth.delete_user` is on. 200; the user's tasks, sessions and accounts are gone.
+#[utoipa::path(
+    post, path = "/delete-user", operation_id = "delete_user", tag = "auth", request_body = DeleteUserRequest,
+    security(("session_cookie" = []), ("session_token" = [])),
+    responses((status = 200, description = "They are gone.", body = UserDeletedResponse), DeleteErrors)
+)]
+pub(super) async fn delete_user(
+    WithSession(Delete(deletion), CurrentSession(active)): WithSession<Delete>,
+    users: Data<UserService>,
+    cookies: Data<SessionCookies>,
+) -> Result<HttpResponse, AuthApiError> {
+    users.delete(&active, deletion).await?;
+    tracing::info!(user_id = active.user().id.as_str(), "user deleted");
+    let mut response = HttpResponse::Ok();
+    set_cookies(&mut response, &cookies.clear());
+    Ok(response.json(UserDeletedResponse { success: true, message: "User deleted" }))
+}
+
+/// One of the ways in which a user signs in.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Account)]
+struct AccountResponse {
+    id: String,
+    /// `credential` for a password.
+    provider_id: String,
+    account_id: String,
+    user_id: String,
+    /// UTC.
+    #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
+    created_at: String,
+    /// UTC.
+    #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
+    updated_at: String,
+    scopes: Vec<String>,
+}
+
+impl From<Account> for AccountResponse {
+    fn from(account: Account) -> Self {
+        let Account { id, provider_id, account_id, user_id, scopes, created_at, updated_at } = account;
+        Self {
+            id,
+            provider_id,
+            account_id,
+            user_id: user_id.to_string(),
+            created_at: created_at.to_string(),
+            updated_at: updated_at.to_string(),
+            scopes,
+        }
+    }
+}
+
+struct ListErrors;
+
+impl IntoResponses for ListErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        auth_errors([AuthApiError::Unauthorized { clear: Vec::new() }])
+    }
+}
+
+/// The ways in which the user signs in.
+///
+/// **Access:** whoever has a session. 200 with the accounts, at most a hundred.
+#[utoipa::path(
+    get, path = "/list-accounts", operation_id = "list_accounts", tag = "auth",
+    security(("session_cookie" = []), ("session_token" = [])),
+    responses((status = 200, description = "The accounts.", body = [AccountResponse]), ListErrors)
+)]
+pub(super) async fn list_accounts(
+    CurrentSession(active): CurrentSession,
+    users: Data<UserService>,
+) -> Result<HttpResponse, AuthApiError> {
+    let accounts = users.accounts(&active).await?;
+    Ok(HttpResponse::Ok().json(accounts.into_iter().map(AccountResponse::from).collect::<Vec<_>>()))
+}
