@@ -209,3 +209,174 @@ impl UserService {
         Err(PasswordError::Wrong)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::limits::RateLimit;
+    use crate::ports::{MockClock, MockIdGenerator, MockIdentityRepo, MockPasswordHasher, MockRateLimiter};
+    use crate::testing::fixtures::{clock_at, counting_ids, moment, session, user, user_id};
+    use crate::time::Timestamp;
+
+    const POLICY: UserPolicy = UserPolicy { deletion: true, sessions: SessionPolicy::DEFAULT };
+
+    /// The ports of one test; those without expectations panic when they are asked.
+    struct Ports {
+        identity: MockIdentityRepo,
+        hasher: MockPasswordHasher,
+        limiter: Option<MockRateLimiter>,
+        ids: MockIdGenerator,
+        clock: MockClock,
+    }
+
+    impl Ports {
+        fn at(now: Timestamp) -> Self {
+            Self {
+                identity: MockIdentityRepo::new(),
+                hasher: MockPasswordHasher::new(),
+                limiter: None,
+                ids: counting_ids(),
+                clock: clock_at(now),
+            }
+        }
+
+        fn new() -> Self {
+            Self::at(moment())
+        }
+
+        /// Ann has a password, which is asked for once.
+        fn with_password(is_right: bool) -> Self {
+            let mut ports = Self::new();
+            ports
+                .identity
+                .expect_password()
+                .withf(|user| user.as_str() == "ann")
+                .return_once(|_| Ok(Some(PasswordHash::new("stored".into()))));
+            ports
+                .hasher
+                .expect_verify()
+                .withf(|given, stored| {
+                    given.expose() == "given" && stored.as_ref().is_some_and(|stored| stored.expose() == "stored")
+                })
+                .return_once(move |_, _| Ok(is_right));
+            ports
+        }
+
+        fn service(self, policy: UserPolicy) -> UserService {
+            let Self { identity, hasher, limiter, ids, clock } = self;
+            let limiter = limiter.map(|limiter| Arc::new(limiter) as _);
+            UserService::new(Arc::new(identity), Arc::new(hasher), limiter, Arc::new(ids), Arc::new(clock), policy)
+        }
+    }
+
+    fn ann() -> ActiveSession {
+        ActiveSession::opened(session("ann"), user("ann"))
+    }
+
+    fn given() -> Password {
+        Password::parse("given").unwrap()
+    }
+
+    fn update(revoke_sessions: bool) -> PasswordUpdate {
+        let new = NewPassword::parse("new password", crate::password::HashForm::Bcrypt).unwrap();
+        let client = Client { ip_address: "192.0.2.9".into(), user_agent: "elsewhere".into() };
+        PasswordUpdate { current: given(), new, revoke_sessions, client }
+    }
+
+    #[tokio::test]
+    async fn a_new_password_takes_the_place_of_the_one_that_was_right() {
+        for (revoke, changed) in [(false, true), (true, true), (true, false)] {
+            let mut ports = Ports::with_password(true);
+            ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("new".into())));
+            ports
+                .identity
+                .expect_change_password()
+                .withf(move |PasswordChange { user, old, new, at, only_session }| {
+                    (user.as_str(), old.expose(), new.expose(), *at) == ("ann", "stored", "new", moment())
+                        && only_session.is_some() == revoke
+                })
+                .return_once(move |_| Ok(changed));
+            let outcome = ports.service(POLICY).change_password(&ann(), update(revoke)).await;
+            match outcome {
+                Ok(None) => assert!(!revoke && changed),
+                Ok(Some(Session { user_id: owner, created_at, expires_at, client, token, .. })) => {
+                    assert!(revoke && changed && token != session("ann").token);
+                    assert_eq!((owner, created_at), (user_id("ann"), moment()));
+                    assert_eq!(expires_at, moment().after(SessionPolicy::DEFAULT.lifetime));
+                    assert_eq!(client.user_agent, "elsewhere");
+                }
+                Err(PasswordError::Wrong) => assert!(!changed, "somebody else was quicker"),
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Nothing is hashed or stored.
+    #[tokio::test]
+    async fn a_wrong_password_changes_nothing() {
+        let outcome = Ports::with_password(false).service(POLICY).change_password(&ann(), update(true)).await;
+        assert!(matches!(outcome, Err(PasswordError::Wrong)));
+        let mut ports = Ports::new();
+        ports.identity.expect_password().return_once(|_| Ok(None));
+        let outcome = ports.service(POLICY).change_password(&ann(), update(true)).await;
+        assert!(matches!(outcome, Err(PasswordError::None)));
+    }
+
+    fn is_anns(key: &str, limit: RateLimit) -> bool {
+        key == "user|ann" && limit == WRONG_PASSWORDS
+    }
+
+    #[tokio::test]
+    async fn wrong_passwords_are_counted_and_too_many_are_not_looked_at() {
+        let limiter = |admission| {
+            let mut limiter = MockRateLimiter::new();
+            limiter.expect_peek().withf(|key, limit, _| is_anns(key, *limit)).return_once(move |_, _, _| Ok(admission));
+            limiter
+        };
+        for (is_right, counted) in [(true, 0), (false, 1)] {
+            let mut ports = Ports::with_password(is_right);
+            let mut limiter = limiter(Admission::Allowed);
+            let hit = limiter.expect_hit().withf(|key, limit, _| is_anns(key, *limit));
+            hit.times(counted).returning(|_, _, _| Ok(Admission::Allowed));
+            ports.limiter = Some(limiter);
+            assert_eq!(ports.service(POLICY).verify_password(&ann(), given()).await.is_ok(), is_right);
+        }
+        let mut ports = Ports::new();
+        ports.identity.expect_password().return_once(|_| Ok(Some(PasswordHash::new("stored".into()))));
+        ports.limiter = Some(limiter(Admission::Refused { wait_seconds: 7 }));
+        let refused = ports.service(POLICY).verify_password(&ann(), given()).await;
+        assert!(matches!(refused, Err(PasswordError::TooMany { wait_seconds: 7 })));
+    }
+
+    fn expecting_removal(mut ports: Ports) -> Ports {
+        ports.identity.expect_remove().withf(|user| user.as_str() == "ann").times(1).return_once(|_| Ok(()));
+        ports
+    }
+
+    #[tokio::test]
+    async fn a_user_who_confirms_it_is_removed() {
+        let fresh = moment().after(SessionPolicy::DEFAULT.fresh_age.saturating_sub(Duration::from_millis(1)));
+        assert!(expecting_removal(Ports::at(fresh)).service(POLICY).delete(&ann(), Deletion::default()).await.is_ok());
+        let by_password = Deletion { password: Some(given()), token: None };
+        let ports = expecting_removal(Ports::with_password(true));
+        assert!(ports.service(POLICY).delete(&ann(), by_password).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_user_who_does_not_confirm_it_stays() {
+        let stale = moment().after(SessionPolicy::DEFAULT.fresh_age);
+        let outcome = Ports::at(stale).service(POLICY).delete(&ann(), Deletion::default()).await;
+        assert!(matches!(outcome, Err(DeletionError::NotFresh)));
+        let by_password = Deletion { password: Some(given()), token: None };
+        let outcome = Ports::with_password(false).service(POLICY).delete(&ann(), by_password.clone()).await;
+        assert!(matches!(outcome, Err(DeletionError::Password(PasswordError::Wrong))));
+        let by_token = Deletion { password: None, token: Some("made-up".into()) };
+        let outcome = Ports::new().service(POLICY).delete(&ann(), by_token).await;
+        assert!(matches!(outcome, Err(DeletionError::Token)));
+        let policy = UserPolicy { deletion: false, ..POLICY };
+        let outcome = Ports::new().service(policy).delete(&ann(), by_password).await;
+        assert!(matches!(outcome, Err(DeletionError::Disabled)));
+    }
+}

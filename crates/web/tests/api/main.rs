@@ -14,3 +14,4 @@ mod routes_are_guarded;
 mod sessions;
 mod support;
 mod tasks;
+mod users;

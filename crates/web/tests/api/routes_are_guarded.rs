@@ -24,7 +24,7 @@ const ROUTES: [(&str, &str, &str, u16); 10] = [
 ];
 
 /// Routes that want no token of a user: open to everybody, or to a session (see `auth`).
-const OTHERS: [(&str, &str); 20] = [
+const OTHERS: [(&str, &str); 26] = [
     ("GET", "/api/auth/ok"),
     ("GET", "/api/auth/error"),
     ("POST", "/api/auth/sign-up/email"),
@@ -37,6 +37,12 @@ const OTHERS: [(&str, &str); 20] = [
     ("POST", "/api/auth/revoke-sessions"),
     ("POST", "/api/auth/revoke-other-sessions"),
     ("POST", "/api/auth/update-session"),
+    ("POST", "/api/auth/update-user"),
+    ("POST", "/api/auth/change-password"),
+    ("POST", "/api/auth/verify-password"),
+    ("POST", "/api/auth/delete-user"),
+    ("GET", "/api/auth/list-accounts"),
+    ("GET", "/api/auth/jwks"),
     ("GET", "/api/auth/token"),
     ("GET", "/health/live"),
     ("HEAD", "/health/live"),

@@ -1,0 +1,260 @@
+//! Better Auth's wire protocol: what users see and change of themselves, and the keys of tokens. (R5, C160-C162)
+
+use actix_web::test::TestRequest;
+use serde_json::json;
+use taskbridge_domain::key::PublicKey;
+use taskbridge_domain::password::PasswordHash;
+use taskbridge_domain::ports::{MockKeyPublisher, PublishError};
+use taskbridge_domain::testing::fixtures::{moment, session, user, user_id};
+use taskbridge_domain::user::{Account, UserName};
+
+use crate::support::{Answer, Ports, anonymous};
+
+const CHANGES: [&str; 4] = ["/update-user", "/change-password", "/verify-password", "/delete-user"];
+
+/// Ann is signed in.
+fn ports() -> Ports {
+    let mut ports = Ports::new();
+    let find = ports.sessions.expect_find().withf(|token| token.expose() == "token-of-ann");
+    find.return_once(|_| Ok(Some((session("ann"), user("ann")))));
+    ports
+}
+
+/// Ann is signed in, and this is asked of her password.
+fn ports_with_password(stored: Option<&'static str>, is_right: bool) -> Ports {
+    let mut ports = ports();
+    let stored = stored.map(|stored| PasswordHash::new(stored.into()));
+    ports.identity.expect_password().return_once(|_| Ok(stored));
+    ports.hasher.expect_verify().returning(move |_, _| Ok(is_right));
+    ports
+}
+
+fn anns(path: &str, body: &str) -> TestRequest {
+    let request = anonymous("POST", &format!("/api/auth{path}"));
+    let request = request.insert_header(("authorization", "Bearer token-of-ann"));
+    request.insert_header(("content-type", "application/json")).set_payload(body.to_owned())
+}
+
+fn is_error(answer: &Answer, status: u16, code: Option<&str>, message: &str) {
+    assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
+    let expected = match code {
+        Some(code) => json!({ "message": message, "code": code }),
+        None => json!({ "message": message }),
+    };
+    assert_eq!(answer.json(), expected);
+}
+
+/// The request is looked at before the session, as everywhere below `/api/auth`.
+#[actix_web::test]
+async fn nobody_changes_anything_without_a_session() {
+    let good = r#"{"name":"x","newPassword":"new password","currentPassword":"x","password":"x"}"#;
+    for path in CHANGES {
+        let request =
+            anonymous("POST", &format!("/api/auth{path}")).insert_header(("content-type", "application/json"));
+        is_error(&Ports::new().answer(request.set_payload(good)).await, 401, Some("UNAUTHORIZED"), "Unauthorized");
+    }
+    let accounts = Ports::new().answer(anonymous("GET", "/api/auth/list-accounts")).await;
+    is_error(&accounts, 401, Some("UNAUTHORIZED"), "Unauthorized");
+}
+
+#[actix_web::test]
+async fn a_profile_is_changed_and_the_session_given_out_again() {
+    for (body, name, image) in [
+        (r#"{"name":"Änn"}"#, Some("Änn"), None),
+        (r#"{"name":""}"#, Some(""), None),
+        (r#"{"image":"https://cdn.example.test/a.png"}"#, None, Some(Some("https://cdn.example.test/a.png"))),
+        (
+            r#"{"image":null,"name":"x","emailVerified":true,"role":"admin","id":"bob","email":""}"#,
+            Some("x"),
+            Some(None),
+        ),
+    ] {
+        let mut ports = ports();
+        let update = ports.identity.expect_update().times(1).withf(move |user, change, now| {
+            let given = change.name.as_ref().map(UserName::as_str);
+            (user.as_str(), given, change.image.as_ref().map(Option::as_deref), *now) == ("ann", name, image, moment())
+        });
+        update.return_once(|_, _, _| Ok(true));
+        let answer = ports.answer(anns("/update-user", body)).await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({ "status": true })));
+        assert!(answer.header("set-cookie").unwrap().starts_with("better-auth.session_token=token-of-ann."));
+        assert!(answer.header("set-auth-token").unwrap().starts_with("token-of-ann."));
+    }
+}
+
+/// C162.
+#[actix_web::test]
+async fn what_cannot_be_changed_is_refused_or_ignored() {
+    let nothing = (None, "No fields to update".to_owned());
+    let fixed = (Some("EMAIL_CAN_NOT_BE_UPDATED"), "Email can not be updated".to_owned());
+    let invalid = |text: &str| (Some("VALIDATION_ERROR"), text.to_owned());
+    let long = "x".repeat(101);
+    for (body, (code, message)) in [
+        (json!({}), nothing.clone()),
+        (json!({ "foo": 1, "id": "bob", "role": "admin", "emailVerified": true, "createdAt": "x" }), nothing),
+        (json!({ "email": "bob@example.test", "name": "x" }), fixed.clone()),
+        (json!({ "email": 1, "name": 7 }), fixed),
+        (json!([]), invalid("[body] Invalid input: expected record, received array")),
+        (json!({ "name": 7 }), invalid("[body.name] Invalid input: expected string, received number")),
+        (json!({ "name": null }), invalid("[body.name] Invalid input: expected string, received null")),
+        (json!({ "image": {} }), invalid("[body.image] Invalid input: expected string, received object")),
+        (json!({ "image": "a\0b" }), invalid("[body.image] Invalid input: must not contain a NUL character")),
+        (json!({ "name": "a\0b" }), invalid("[body.name] Invalid input: must not contain a NUL character")),
+        (json!({ "name": long }), invalid("[body.name] Too big: expected string to have <=100 characters")),
+    ] {
+        is_error(&Ports::new().answer(anns("/update-user", &body.to_string())).await, 400, code, &message);
+    }
+}
+
+/// A user who was deleted meanwhile.
+#[actix_web::test]
+async fn who_is_there_no_more_has_no_session() {
+    let mut ports = ports();
+    ports.identity.expect_update().return_once(|_, _, _| Ok(false));
+    let answer = ports.answer(anns("/update-user", r#"{"name":"x"}"#)).await;
+    is_error(&answer, 401, Some("UNAUTHORIZED"), "Unauthorized");
+    assert!(answer.header("set-cookie").unwrap().starts_with("better-auth.session_token=; Max-Age=0"));
+}
+
+const CHANGE: &str = r#"{"newPassword":"new password","currentPassword":"the password"}"#;
+const CHANGE_AND_REVOKE: &str =
+    r#"{"newPassword":"new password","currentPassword":"the password","revokeOtherSessions":true}"#;
+
+#[actix_web::test]
+async fn a_password_is_changed_and_sessions_end_if_that_is_wished() {
+    for (body, revoked) in [(CHANGE, false), (CHANGE_AND_REVOKE, true)] {
+        let mut ports = ports_with_password(Some("stored"), true);
+        ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("new".into())));
+        let change = ports.identity.expect_change_password();
+        change.withf(move |change| change.only_session.is_some() == revoked).return_once(|_| Ok(true));
+        let answer = ports.answer(anns("/change-password", body)).await;
+        assert_eq!(answer.status.as_u16(), 200);
+        let told = answer.json();
+        assert_eq!(told["user"]["id"], "ann");
+        let token = told["token"].as_str();
+        assert_eq!(token.is_some(), revoked, "{told}");
+        let cookie = answer.header("set-cookie").map(str::to_owned);
+        let expected = token.map(|token| format!("better-auth.session_token={token}."));
+        assert_eq!(cookie.is_some(), revoked);
+        assert!(cookie.unwrap_or_default().starts_with(&expected.unwrap_or_default()));
+        assert_ne!(token, Some("token-of-ann"));
+    }
+}
+
+/// C160.
+#[actix_web::test]
+async fn a_password_is_not_changed_by_whoever_does_not_know_it() {
+    let wrong = ports_with_password(Some("stored"), false).answer(anns("/change-password", CHANGE)).await;
+    is_error(&wrong, 400, Some("INVALID_PASSWORD"), "Invalid password");
+    let none = ports_with_password(None, false).answer(anns("/change-password", CHANGE)).await;
+    is_error(&none, 400, Some("CREDENTIAL_ACCOUNT_NOT_FOUND"), "Credential account not found");
+    let long = "x".repeat(129);
+    for (new, current, code, message) in [
+        ("short", "x", "PASSWORD_TOO_SHORT", "Password too short"),
+        (&*long, "x", "PASSWORD_TOO_LONG", "Password too long"),
+        ("new password", &*long, "PASSWORD_TOO_LONG", "Password too long"),
+        (
+            "new\0password",
+            "x",
+            "VALIDATION_ERROR",
+            "[body.newPassword] Invalid input: must not contain a NUL character",
+        ),
+    ] {
+        let body = json!({ "newPassword": new, "currentPassword": current }).to_string();
+        is_error(&ports().answer(anns("/change-password", &body)).await, 400, Some(code), message);
+    }
+    let missing = "[body.newPassword] Invalid input: expected string, received undefined; \
+                   [body.currentPassword] Invalid input: expected string, received undefined";
+    let answer = Ports::new().answer(anns("/change-password", "{}")).await;
+    is_error(&answer, 400, Some("VALIDATION_ERROR"), missing);
+}
+
+#[actix_web::test]
+async fn a_password_is_verified() {
+    let body = r#"{"password":"the password"}"#;
+    let right = ports_with_password(Some("stored"), true).answer(anns("/verify-password", body)).await;
+    assert_eq!((right.status.as_u16(), right.json()), (200, json!({ "status": true })));
+    for stored in [Some("stored"), None] {
+        let wrong = ports_with_password(stored, false).answer(anns("/verify-password", body)).await;
+        is_error(&wrong, 400, Some("INVALID_PASSWORD"), "Invalid password");
+    }
+}
+
+#[actix_web::test]
+async fn a_user_who_may_deletes_themselves() {
+    for body in ["{}", r#"{"password":"the password"}"#, r#"{"password":"","token":"","callbackURL":"/bye"}"#] {
+        let mut ports = ports_with_password(Some("stored"), true);
+        ports.identity.expect_remove().withf(|user| user.as_str() == "ann").times(1).return_once(|_| Ok(()));
+        let answer = ports.answer(anns("/delete-user", body)).await;
+        assert_eq!(answer.json(), json!({ "success": true, "message": "User deleted" }), "{body}");
+        assert!(answer.header("set-cookie").unwrap().starts_with("better-auth.session_token=; Max-Age=0"));
+    }
+    let wrong = r#"{"password":"the password"}"#;
+    let wrong = ports_with_password(Some("stored"), false).answer(anns("/delete-user", wrong)).await;
+    is_error(&wrong, 400, Some("INVALID_PASSWORD"), "Invalid password");
+    let token = ports().answer(anns("/delete-user", r#"{"token":"made-up"}"#)).await;
+    is_error(&token, 404, Some("INVALID_TOKEN"), "Invalid token");
+}
+
+/// Off unless it is switched on; nobody learns that it is there without a session.
+#[actix_web::test]
+async fn nobody_is_deleted_where_that_is_switched_off() {
+    let answer = Ports { deletion: false, ..ports() }.answer(anns("/delete-user", "{}")).await;
+    assert_eq!((answer.status.as_u16(), &*answer.body), (404, ""));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let document =
+        Ports { deletion: false, keys: None, ..Ports::new() }.answer(anonymous("GET", "/openapi.json")).await;
+    let paths = &document.json()["paths"];
+    assert!(paths["/api/auth/delete-user"].is_null() && paths["/api/auth/jwks"].is_null());
+}
+
+#[actix_web::test]
+async fn the_accounts_are_listed_without_what_they_prove_themselves_by() {
+    let mut ports = ports();
+    let account = Account {
+        id: "account".into(),
+        provider_id: "github".into(),
+        account_id: "4711".into(),
+        user_id: user_id("ann"),
+        scopes: vec!["read:user".into(), "user:email".into()],
+        created_at: moment(),
+        updated_at: moment(),
+    };
+    ports.identity.expect_accounts().return_once(|_, _| Ok(vec![account]));
+    let request = anonymous("GET", "/api/auth/list-accounts").insert_header(("authorization", "Bearer token-of-ann"));
+    let expected = json!([{
+        "id": "account", "providerId": "github", "accountId": "4711", "userId": "ann",
+        "createdAt": "2026-11-21T01:45:03.000Z", "updatedAt": "2026-11-21T01:45:03.000Z",
+        "scopes": ["read:user", "user:email"],
+    }]);
+    assert_eq!(ports.answer(request).await.json(), expected);
+}
+
+fn ports_with_keys(published: Result<Vec<PublicKey>, PublishError>) -> Ports {
+    let mut keys = MockKeyPublisher::new();
+    keys.expect_published().return_once(|| published);
+    Ports { keys: Some(keys), ..Ports::new() }
+}
+
+#[actix_web::test]
+async fn the_keys_of_tokens_are_published() {
+    let members = [("crv", "Ed25519"), ("kty", "OKP"), ("x", "0mTEOYNmrph_9B8B8P_6uk0kcb-Q1GPi5B99oqCDeMM")];
+    let members = members.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let key = PublicKey { id: "the-kid".into(), algorithm: "EdDSA".into(), members };
+    let answer = ports_with_keys(Ok(vec![key])).answer(anonymous("GET", "/api/auth/jwks")).await;
+    let expected = json!({ "keys": [{
+        "alg": "EdDSA", "crv": "Ed25519", "kty": "OKP", "x": "0mTEOYNmrph_9B8B8P_6uk0kcb-Q1GPi5B99oqCDeMM",
+        "kid": "the-kid",
+    }] });
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, expected));
+    let failed = ports_with_keys(Err(PublishError::Failed("a detail".into())));
+    let failed = failed.answer(anonymous("GET", "/api/auth/jwks")).await;
+    is_error(&failed, 500, Some("INTERNAL_SERVER_ERROR"), "Internal server error");
+}
+
+/// Signed with the secret there are none, as in Better Auth when tokens are signed elsewhere.
+#[actix_web::test]
+async fn without_keys_there_is_nothing_to_publish() {
+    let answer = Ports { keys: None, ..Ports::new() }.answer(anonymous("GET", "/api/auth/jwks")).await;
+    assert_eq!((answer.status.as_u16(), &*answer.body), (404, ""));
+}

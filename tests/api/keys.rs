@@ -1,0 +1,158 @@
+//! Tokens of key pairs in Better Auth's table: signed, published, verified, and replaced in use. (N3, R4; C060)
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use support::forge::Forge;
+use support::server::{SECRET, run};
+use support::{Server, User};
+
+const EDDSA: (&str, &str) = ("JWT_ALGORITHM", "EdDSA");
+const FILE: (&str, &str) = ("DATABASE_URL", "sqlite://./tasks.db");
+
+fn header(token: &str) -> Value {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap()).unwrap()
+}
+
+/// The kids that are published.
+async fn published(server: &Server) -> BTreeSet<String> {
+    let answer = Client::new().get(server.url("/api/auth/jwks")).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    let set: Value = answer.json().await.unwrap();
+    assert!(!set.to_string().contains("\"d\""), "{set}");
+    set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A new token for the session.
+async fn token(user: &User) -> String {
+    let answer = user.anonymous(reqwest::Method::GET, "/api/auth/token").header("cookie", &user.cookie).send().await;
+    let body: Value = answer.unwrap().json().await.unwrap();
+    body["token"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
+}
+
+async fn status(user: &User, token: &str) -> StatusCode {
+    user.anonymous(reqwest::Method::GET, &user.tasks("")).bearer_auth(token).send().await.unwrap().status()
+}
+
+fn kid(token: &str) -> String {
+    header(token)["kid"].as_str().unwrap().to_owned()
+}
+
+/// By each algorithm; the token of the secret stays good beside it, for those that were given out before.
+#[tokio::test]
+async fn tokens_are_signed_with_a_key_that_is_published_and_accepted() {
+    for algorithm in ["EdDSA", "ES256"] {
+        let server = Server::start_with(&[("JWT_ALGORITHM", algorithm)]);
+        let ann = User::sign_up(&server, "ann").await;
+        let given = [ann.token.clone(), token(&ann).await];
+        let kids = published(&server).await;
+        for token in &given {
+            assert_eq!(header(token), json!({ "alg": algorithm, "kid": kids.first() }), "{algorithm}");
+            assert_eq!(status(&ann, token).await, StatusCode::OK);
+        }
+        assert_eq!(kids.len(), 1);
+        assert_eq!(status(&ann, &Forge::of(&server).token(&ann.id)).await, StatusCode::OK);
+        let (unsigned, signature) = given[0].rsplit_once('.').unwrap();
+        let first = if signature.starts_with('A') { 'B' } else { 'A' };
+        assert_eq!(status(&ann, &format!("{unsigned}.{first}{}", &signature[1..])).await, StatusCode::UNAUTHORIZED);
+    }
+}
+
+/// Two servers, one table: the token of one is good at the other, at once, whoever made the key.
+#[tokio::test]
+async fn servers_on_one_database_share_their_keys() {
+    let first = Server::start_with(&[EDDSA, ("AUTH_MODE", "server"), ("BETTER_AUTH_URL", "http://app.example.test")]);
+    let second = first.again();
+    let ann = User::sign_up(&first, "ann").await;
+    let there = ann.at(&second);
+    assert_eq!(status(&there, &ann.token).await, StatusCode::OK);
+    assert_eq!(kid(&token(&there).await), kid(&ann.token));
+    assert_eq!(published(&second).await, published(&first).await);
+}
+
+/// By a command beside the running server: new tokens are of the new key within half a minute, old ones go on.
+#[tokio::test]
+async fn keys_are_replaced_while_the_server_runs() {
+    let server = Server::start_with(&[EDDSA, FILE]);
+    let ann = User::sign_up(&server, "ann").await;
+    let keys = |arguments: &[&str]| {
+        let (done, text) = run(server.folder(), &[&["keys"], arguments].concat(), &[EDDSA, FILE]);
+        assert!(done, "{text}");
+        text
+    };
+    let (old, listed) = (kid(&ann.token), keys(&["list"]));
+    assert!(listed.contains(&format!("{old}  EdDSA  made 20")) && listed.contains("signs"), "{listed}");
+    let made = keys(&["rotate"]);
+    let new = made.strip_prefix("made ").unwrap().split(',').next().unwrap().to_owned();
+    assert_eq!(published(&server).await, [old.clone(), new.clone()].into());
+    assert_eq!(status(&ann, &ann.token).await, StatusCode::OK);
+    let listed = keys(&["list"]);
+    assert!(listed.contains("verifies what it has signed") && !listed.contains(SECRET), "{listed}");
+    // A server that starts now signs with it.
+    let server = server.again();
+    let ann = ann.at(&server);
+    assert_eq!(kid(&token(&ann).await), new);
+    let (accepted, explained) = run(server.folder(), &["token", "explain", &token(&ann).await], &[EDDSA, FILE]);
+    assert!(explained.contains(&format!("EdDSA, kid \"{new}\", from the table jwks")), "{accepted} {explained}");
+    // What was withdrawn is not published any more, and a server that starts then refuses its tokens.
+    let last = token(&ann).await;
+    keys(&["rotate", "--withdraw"]);
+    assert!(!published(&server).await.contains(&new));
+    let server = server.again();
+    let ann = ann.at(&server);
+    assert_eq!(status(&ann, &last).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(&ann, &token(&ann).await).await, StatusCode::OK);
+}
+
+/// C060: with another secret everybody signs in anew, and nothing is a 500; with the versions of it, keys sign on.
+#[tokio::test]
+async fn a_secret_that_was_changed_breaks_nothing() {
+    const NEWER: &str = "a-newer-end-to-end-secret-not-for-production-01";
+    let server =
+        Server::start_with(&[EDDSA, FILE, ("AUTH_MODE", "server"), ("BETTER_AUTH_URL", "http://app.example.test")]);
+    let ann = User::sign_up(&server, "ann").await;
+    let old = kid(&ann.token);
+    let get_session = async |user: &User| {
+        let request = user.anonymous(reqwest::Method::GET, "/api/auth/get-session").header("cookie", &user.cookie);
+        let answer = request.send().await.unwrap();
+        (answer.status(), answer.headers().contains_key("set-auth-jwt"), answer.json::<Value>().await.unwrap())
+    };
+    assert!(matches!(get_session(&ann).await, (StatusCode::OK, true, _)));
+
+    let changed = server.again_with(&[("BETTER_AUTH_SECRET", NEWER)]);
+    let at_changed = ann.at(&changed);
+    assert_eq!(get_session(&at_changed).await, (StatusCode::OK, false, Value::Null));
+    let bob = User::sign_up(&changed, "bob").await;
+    assert_ne!(kid(&bob.token), old);
+    assert!(matches!(get_session(&bob).await, (StatusCode::OK, true, _)));
+    assert_eq!(status(&at_changed, &ann.token).await, StatusCode::OK, "old keys verify what they have signed");
+    assert!(changed.log.text().contains("it was encrypted with another secret"), "{}", changed.log.text());
+    let (_, listed) = run(changed.folder(), &["keys", "list"], &[EDDSA, FILE, ("BETTER_AUTH_SECRET", NEWER)]);
+    assert!(listed.contains("cannot sign: it was encrypted with another secret"), "{listed}");
+}
+
+/// The same with the older secret named: its keys are read.
+#[tokio::test]
+async fn the_keys_of_an_older_secret_sign_on() {
+    let server = Server::start_with(&[EDDSA, FILE]);
+    let ann = User::sign_up(&server, "ann").await;
+    let versions = "1:a-newer-end-to-end-secret-not-for-production-01";
+    let rotated = server.again_with(&[("BETTER_AUTH_SECRETS", versions)]);
+    let bob = User::sign_up(&rotated, "bob").await;
+    assert_eq!(kid(&bob.token), kid(&ann.token));
+    assert_eq!(published(&rotated).await.len(), 1);
+}
+
+/// There is nothing to replace where the secret signs, or somebody else.
+#[test]
+fn without_key_pairs_there_are_no_keys_to_look_after() {
+    let folder = tempfile::tempdir().unwrap();
+    for settings in [&[][..], &[("AUTH_MODE", "bridge"), ("BETTER_AUTH_URL", "https://app.example.test")]] {
+        let (done, text) = run(folder.path(), &["keys", "rotate"], settings);
+        assert!(!done && text.contains("JWT_ALGORITHM=EdDSA or ES256"), "{text}");
+    }
+}
