@@ -27,7 +27,7 @@ class Browser {
   };
 }
 
-const drawn = /^(id|token|userId|ipAddress)$/;
+const drawn = /^(id|token|userId|accountId|ipAddress|kid|x)$/;
 const kind = (value, name) => {
   if (value instanceof Date) return "a date";
   if (Array.isArray(value)) return value.map((item) => kind(item));
@@ -109,6 +109,38 @@ await told("and none is listed", ada.listSessions());
 await told("sign-out", ada.signOut());
 await told("it is well", ada.$fetch("/ok"));
 await told("what is not there", ada.$fetch("/made-up"));
+
+// What users change of themselves.
+const own = new Browser();
+const lin = client(own);
+const his = { ...person, email: "lin@example.com" };
+await told("nobody changes anything", lin.updateUser({ name: "Lin" }));
+await told("sign-up of another", lin.signUp.email(his));
+await told("another name", lin.updateUser({ name: "Lin", image: "https://example.com/lin.png" }));
+await told("it is another name", lin.getSession());
+await told("no change", lin.updateUser({}));
+await told("another address", lin.updateUser({ email: "x@example.com" }));
+await told("the accounts", lin.listAccounts());
+await told("the password", lin.$fetch("/verify-password", { method: "POST", body: { password: his.password } }));
+await told("another one", lin.$fetch("/verify-password", { method: "POST", body: { password: "x" } }));
+const change = { currentPassword: his.password, newPassword: "another horse battery" };
+await told("a change without the password", lin.changePassword({ ...change, currentPassword: "wrong" }));
+await told("a change to a short one", lin.changePassword({ ...change, newPassword: "short" }));
+await told("another password", lin.changePassword(change));
+const elsewhere = client();
+await told("sign-in with the old one", elsewhere.signIn.email(his));
+await told("sign-in with the new one", elsewhere.signIn.email({ ...his, password: change.newPassword }));
+const back = { currentPassword: change.newPassword, newPassword: his.password, revokeOtherSessions: true };
+await told("the old one again, here alone", lin.changePassword(back));
+await told("here", lin.getSession());
+await told("not there", elsewhere.getSession());
+await told("gone, with a wrong password", lin.deleteUser({ password: "wrong" }));
+await told("gone, with a token", lin.deleteUser({ token: "made-up" }));
+await told("gone", lin.deleteUser({ password: his.password }));
+await told("no session any more", lin.getSession());
+await told("no sign-in any more", lin.signIn.email(his));
+const { data: keys } = await told("the keys", lin.jwks());
+if (keys.keys.length !== 1 || keys.keys[0].alg !== "EdDSA") throw new Error(JSON.stringify(keys));
 
 // The store of sessions that React reads. It looks for a browser.
 const events = { addEventListener() {}, removeEventListener() {}, dispatchEvent() {} };

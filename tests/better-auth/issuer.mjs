@@ -23,6 +23,7 @@ server.listen(0, "127.0.0.1", () => {
     baseURL: url,
     secret: process.env.BETTER_AUTH_SECRET,
     emailAndPassword: { enabled: true },
+    user: { deleteUser: { enabled: true } },
     plugins: [jwt({ jwks: { keyPairConfig: { alg: process.env.ALG } } }), bearer()],
   });
   handle = toNodeHandler(auth);
