@@ -255,3 +255,21 @@ fn nothing_is_made_and_nothing_is_written() {
     assert_eq!(check(&report, "migrations")["state"], "warn", "{report}");
     assert_eq!(psql(&url, all), before);
 }
+
+/// Keys in the table: which one signs, and what to do about one that cannot be read.
+#[tokio::test]
+async fn the_keys_in_the_table_are_told() {
+    let server = Server::start_with(&[("JWT_ALGORITHM", "EdDSA"), ("DATABASE_URL", "sqlite://./tasks.db")]);
+    let found = |report: &Value| check(report, "jwks")["found"].as_str().unwrap().to_owned();
+    let settings = [("JWT_ALGORITHM", "EdDSA"), ("DATABASE_URL", "sqlite://./tasks.db")];
+    let (_, report) = doctor(server.folder(), &settings);
+    assert!(found(&report).contains("the first token makes one"), "{report}");
+    support::User::sign_up(&server, "ann").await;
+    let (code, report) = doctor(server.folder(), &settings);
+    assert_eq!(code, Some(0), "{report}");
+    assert!(found(&report).contains("signs, with EdDSA"), "{report}");
+    let other = ("BETTER_AUTH_SECRET", "another-end-to-end-secret-not-for-production-01");
+    let (code, report) = doctor(server.folder(), &[&settings[..], &[other]].concat());
+    assert_eq!((code, &check(&report, "jwks")["state"]), (Some(0), &Value::from("warn")), "{report}");
+    tells(&report, "jwks", "encrypted with another secret", "BETTER_AUTH_SECRETS");
+}

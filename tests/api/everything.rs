@@ -50,6 +50,7 @@ impl Everything {
         }
         let credentials = run.accounts().await;
         run.sessions(&credentials).await;
+        run.changes(&credentials).await;
         run.tasks(&credentials).await;
         run.elsewhere(&credentials).await;
         run.garbage(&credentials).await;
@@ -181,6 +182,37 @@ impl Run<'_> {
             }
             self.ask("DELETE /api/auth/token", &[&header], "").await;
         }
+    }
+
+    /// What users change of themselves, with everything that is theirs alone.
+    async fn changes(&mut self, of: &Credentials) {
+        let cookie = format!("Cookie: {}", of.cookie);
+        let origin = format!("Origin: {}", self.server.origin);
+        let [old, new, wrong] =
+            ["password-canary-1", "password-canary-10", "password-canary-11"].map(|text| self.secret(text));
+        let image = self.secret("https://cdn.example.test/a-private-picture.png");
+        let change = |from: &str, to: &str| json!({ "currentPassword": from, "newPassword": to });
+        for (path, body) in [
+            ("update-user", json!({ "name": self.secret("another private name"), "image": image })),
+            ("update-user", json!({ "name": { self.secret("a name as a key of JSON"): 1 } })),
+            ("update-user", json!({ "email": self.secret("mail-canary-9@example.test") })),
+            ("verify-password", json!({ "password": wrong })),
+            ("verify-password", json!({ "password": [old] })),
+            ("change-password", change(&wrong, &new)),
+            ("change-password", change(&old, "short")),
+            ("change-password", change(&old, &new)),
+            ("change-password", change(&new, &old)),
+            ("delete-user", json!({ "password": wrong, "token": self.secret("deletion-canary-0123456789") })),
+        ] {
+            let body = body.to_string();
+            for headers in [&[JSON, &cookie, &origin][..], &[JSON, &cookie], &[&cookie, &origin]] {
+                self.ask(&format!("POST /api/auth/{path}"), headers, &body).await;
+            }
+        }
+        self.ask("GET /api/auth/list-accounts", &[&cookie], "").await;
+        // The private half of any key.
+        self.secret(r#""d":""#);
+        self.secret(r#"\"d\":\""#);
     }
 
     async fn tasks(&mut self, of: &Credentials) {
