@@ -10,6 +10,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Response};
 use serde_json::Value;
 use support::Server;
+use support::compatibility::{Column, endpoint, is_on_the_page};
 
 const TRANSCRIPT: &str = include_str!("../vectors/transcript.json");
 
@@ -167,31 +168,52 @@ fn same_shape(what: &str, theirs: &Value, ours: &Value) {
     }
 }
 
-/// Replays one profile; how many requests there were.
-async fn replay(profile: &str, base: &str, settings: &[(&str, &str)]) -> usize {
+/// How many requests, by endpoint.
+type Counts = BTreeMap<&'static str, usize>;
+
+fn recorded() -> Vec<Value> {
     let transcript: Value = serde_json::from_str(TRANSCRIPT).unwrap();
+    transcript["entries"].as_array().unwrap().clone()
+}
+
+fn endpoint_of(entry: &Value) -> &'static str {
+    let [method, path] = ["method", "path"].map(|name| entry["request"][name].as_str().unwrap());
+    endpoint(method, path)
+}
+
+/// Replays one profile; how many requests there were.
+async fn replay(profile: &str, base: &str, settings: &[(&str, &str)]) -> Counts {
     let mut replay = Replay::start(base, settings);
-    let mut replayed = 0;
-    let entries = transcript["entries"].as_array().unwrap().iter().filter(|entry| entry["profile"] == profile);
-    for entry in entries {
+    let mut replayed = Counts::new();
+    for entry in recorded().iter().filter(|entry| entry["profile"] == profile) {
         replay.compare(entry).await;
-        replayed += 1;
+        *replayed.entry(endpoint_of(entry)).or_default() += 1;
     }
     replayed
 }
 
 #[tokio::test]
 async fn what_was_recorded_is_answered_in_the_same_way() {
-    assert_eq!(replay("default", "http://app.example.test", &[]).await, 108);
-    assert_eq!(replay("secure", "https://app.example.test", &[]).await, 3);
-    assert_eq!(
-        replay("refresh", "http://app.example.test", &[("TASKBRIDGE__SESSION__UPDATE_AGE_SECONDS", "0")]).await,
-        4
-    );
-    assert_eq!(replay("fresh", "http://app.example.test", &[("TASKBRIDGE__SESSION__FRESH_AGE_SECONDS", "1")]).await, 3);
-    assert_eq!(replay("expire", "http://app.example.test", &[("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "1")]).await, 3);
+    const HTTP: &str = "http://app.example.test";
+    const HTTPS: &str = "https://app.example.test";
     let limited = [("RATE_LIMIT", "on"), ("TRUSTED_PROXIES", "127.0.0.1")];
-    assert_eq!(replay("rate", "http://app.example.test", &limited).await, 4);
+    let mut replayed = Counts::new();
+    for (profile, base, settings, expected) in [
+        ("default", HTTP, &[][..], 108),
+        ("secure", HTTPS, &[], 3),
+        ("refresh", HTTP, &[("TASKBRIDGE__SESSION__UPDATE_AGE_SECONDS", "0")], 4),
+        ("fresh", HTTP, &[("TASKBRIDGE__SESSION__FRESH_AGE_SECONDS", "1")], 3),
+        ("expire", HTTP, &[("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "1")], 3),
+        ("rate", HTTP, &limited, 4),
+    ] {
+        let counts = replay(profile, base, settings).await;
+        assert_eq!(counts.values().sum::<usize>(), expected, "{profile}");
+        counts.into_iter().for_each(|(endpoint, count)| *replayed.entry(endpoint).or_default() += count);
+    }
+    let mut all = Counts::new();
+    recorded().iter().for_each(|entry| *all.entry(endpoint_of(entry)).or_default() += 1);
+    let row = |(endpoint, all)| (endpoint, format!("{} of {all}", replayed.get(endpoint).unwrap_or(&0)));
+    is_on_the_page(Column::Recorded, &all.into_iter().map(row).collect());
 }
 
 /// As in Better Auth, when tokens are signed elsewhere than with keys of its own.

@@ -1,5 +1,5 @@
 // The server of a Next.js app, as far as it is route handlers: what app/**/route.js below the folder ROOT export, at an
-// address of its own, which it prints.
+// address of its own, which it prints, and which is that of the app unless BETTER_AUTH_URL says another.
 import { toNodeHandler } from "better-auth/node";
 import { readdirSync } from "node:fs";
 import { createServer } from "node:http";
@@ -20,7 +20,7 @@ const server = createServer(
 );
 server.listen(0, "127.0.0.1", async () => {
   const url = `http://127.0.0.1:${server.address().port}`;
-  process.env.BETTER_AUTH_URL = url;
+  process.env.BETTER_AUTH_URL ||= url;
   for (const file of readdirSync(new URL("app", root), { recursive: true })) {
     if (!file.endsWith("route.js")) continue;
     const pattern = new RegExp(`^/${dirname(file).replace(/\[\.\.\.\w+\]/, ".+")}$`);

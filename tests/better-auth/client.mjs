@@ -1,11 +1,12 @@
 // The official clients against the auth server at AUTH: prints all that they make of its answers, as JSON, with the kind
-// of what is drawn in its place.
+// of what is drawn in its place, and what they asked for.
 import { createAuthClient } from "better-auth/client";
 import { jwtClient } from "better-auth/client/plugins";
 import { setTimeout } from "node:timers/promises";
 
 const baseURL = process.env.AUTH;
 const report = [];
+const requests = new Set();
 
 /** What a browser does with cookies, for one person. */
 class Browser {
@@ -14,6 +15,7 @@ class Browser {
   fetch = async (input, init) => {
     const request = new Request(input, init);
     request.headers.set("origin", baseURL);
+    requests.add(`${request.method} ${new URL(request.url).pathname}`);
     if (this.cookies.size > 0) {
       request.headers.set("cookie", [...this.cookies].map((cookie) => cookie.join("=")).join("; "));
     }
@@ -167,5 +169,5 @@ await told("in React: sign-in", react.signIn.email({ ...person, email: "grace@ex
 await told("the store, signed in", seen((data) => data?.user.email === "grace@example.com"));
 forget();
 
-console.log(JSON.stringify(report));
+console.log(JSON.stringify({ report, requests: [...requests].sort() }));
 process.exit(0);

@@ -1,39 +1,29 @@
 //! The set-ups of docs/bridge.md: every file as it stands there, with the npm packages that it names. (N3, N6, N12)
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use support::Server;
+use support::better_auth::node;
 use support::forge::{encode, sign};
 use support::server::SECRET;
 use support::user::{PASSWORD, REFUSAL};
+use support::{Server, page};
 use tempfile::TempDir;
 
 const PAGE: &str = include_str!("../../docs/bridge.md");
-const PACKAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/better-auth");
 
 /// What the page takes for granted.
 const DATABASE: &str = r#"import { memoryAdapter } from "better-auth/adapters/memory";
     export const database = memoryAdapter({ user: [], session: [], account: [], verification: [], jwks: [] });"#;
 
-/// The files of a set-up, by the name in the first line of each: those of its section, and those that both have.
+/// The files of a set-up: those of its section, and those that both have.
 fn files(set_up: &str) -> BTreeMap<String, String> {
-    let mut files = BTreeMap::new();
-    for section in PAGE.split("\n## ").filter(|text| text.starts_with(set_up) || text.starts_with("What both have")) {
-        let mut blocks = section.split("```");
-        while let (Some(_), Some(block)) = (blocks.next(), blocks.next()) {
-            let (first, text) = block.split_once('\n').unwrap().1.split_once('\n').unwrap();
-            let name = first.trim_start_matches(['/', '#', ' ']);
-            assert!(files.insert(name.into(), text.into()).is_none(), "{name} is there twice");
-        }
-    }
-    files
+    let is_of_it = |section: &&str| section.starts_with(set_up) || section.starts_with("What both have");
+    page::files(&PAGE.split("\n## ").filter(is_of_it).collect::<String>())
 }
 
 /// An app of these files, built.
@@ -51,25 +41,9 @@ struct Served<'a> {
 
 impl App {
     fn of(mut files: BTreeMap<String, String>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         files.insert("lib/database.ts".into(), DATABASE.into());
-        for (name, text) in &files {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        fs::write(folder.path().join("package.json"), r#"{ "type": "module" }"#).unwrap();
-        let app = Self { files, folder };
-        let built = app.node("build.mjs", "", "").output().unwrap();
-        assert!(
-            built.status.success(),
-            "run make test, which installs all: {}",
-            String::from_utf8_lossy(&built.stderr)
-        );
-        // After that: the packages are no part of the app.
-        let packages = format!("{PACKAGES}/node_modules");
-        symlink(packages, app.folder.path().join("node_modules")).unwrap();
-        app
+        let folder = page::build(&files);
+        Self { files, folder }
     }
 
     /// Serves it, with more variables than the page shows.
@@ -84,8 +58,8 @@ impl App {
 
     /// A script with the environment that the page shows for the app.
     fn node(&self, script: &str, app: &str, server: &str) -> Command {
-        let mut command = Command::new("node");
-        command.arg(script).current_dir(PACKAGES).env("ROOT", self.folder.path());
+        let mut command = node(script);
+        command.env("ROOT", self.folder.path());
         command.envs(self.environment(".env.local of the app", app, server));
         command
     }

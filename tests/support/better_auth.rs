@@ -1,41 +1,66 @@
 //! A real Better Auth, as npm has it.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
+use crate::database::Database;
+use crate::peer::APP;
 use crate::server::SECRET;
 use crate::user::PASSWORD;
 
 /// Where its packages are, and the programs that use them.
 pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/better-auth");
 
-/// A Better Auth with its JWT and bearer plugins, in memory; it is killed when this is dropped.
+/// One of the programs that go on; it is killed when this is dropped.
+#[derive(Debug)]
+pub struct Program {
+    process: Child,
+    /// What it printed when it was ready.
+    pub line: String,
+}
+
+/// A Better Auth with its JWT and bearer plugins.
 #[derive(Debug)]
 pub struct BetterAuth {
-    process: Child,
+    _program: Program,
     /// Where it is.
     pub url: String,
+    /// The tables that it had to make.
+    pub made: Vec<String>,
     http: Client,
 }
 
 impl BetterAuth {
-    /// Starts one that signs tokens by this algorithm.
+    /// Starts one in memory that signs tokens by this algorithm.
     #[must_use]
     pub fn start(algorithm: &str) -> Self {
-        let mut process = Command::new("node")
-            .arg("issuer.mjs")
-            .current_dir(FOLDER)
-            .envs([("ALG", algorithm), ("BETTER_AUTH_SECRET", SECRET)])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        assert!(!url.is_empty(), "run make test, which installs it");
-        Self { process, url: url.trim().into(), http: Client::new() }
+        Self::of(Program::start("issuer.mjs", &[("ALG", algorithm)]))
+    }
+
+    /// Starts one on a database, for [`APP`], with more variables.
+    #[must_use]
+    pub fn on(database: &Database, more: &[(&str, &str)]) -> Self {
+        let variables = [("DATABASE_URL", database.url.as_str()), ("BETTER_AUTH_URL", APP)];
+        let program = Program::start("server.mjs", &[&variables, more].concat());
+        let told: Value = serde_json::from_str(&program.line).unwrap();
+        let made = told["made"].as_array().unwrap().iter().map(|table| table.as_str().unwrap().into()).collect();
+        Self { url: told["url"].as_str().unwrap().into(), made, ..Self::of(program) }
+    }
+
+    /// Starts that of an app whose built files are in this folder, for [`APP`]; its database is `DATABASE_URL`.
+    #[must_use]
+    pub fn of_app(folder: &Path, database: &Database) -> Self {
+        let root = folder.to_str().unwrap();
+        let variables = [("ROOT", root), ("DATABASE_URL", &database.url), ("BETTER_AUTH_URL", APP)];
+        Self::of(Program::start("app.mjs", &variables))
+    }
+
+    fn of(program: Program) -> Self {
+        Self { url: program.line.clone(), made: Vec::new(), http: Client::new(), _program: program }
     }
 
     /// Signs somebody up: their id and session cookie.
@@ -62,18 +87,39 @@ impl BetterAuth {
     }
 }
 
-impl Drop for BetterAuth {
+impl Program {
+    /// Starts it, with the secret of the tests unless another is given.
+    #[must_use]
+    pub fn start(program: &str, variables: &[(&str, &str)]) -> Self {
+        let mut node = node(program);
+        node.env("BETTER_AUTH_SECRET", SECRET).envs(variables.iter().copied()).stdout(Stdio::piped());
+        let mut process = node.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(!line.is_empty(), "run make test, which installs it");
+        Self { process, line: line.trim().into() }
+    }
+}
+
+impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
+/// One of the programs.
+#[must_use]
+pub fn node(program: &str) -> Command {
+    let mut node = Command::new("node");
+    node.arg(program).current_dir(FOLDER);
+    node
+}
+
 /// What one of the programs prints, as JSON.
 #[must_use]
 pub fn run(program: &str, variables: &[(&str, &str)]) -> Value {
-    let mut node = Command::new("node");
-    let output = node.arg(program).current_dir(FOLDER).envs(variables.iter().copied()).output().unwrap();
+    let output = node(program).envs(variables.iter().copied()).output().unwrap();
     assert!(output.status.success(), "run make test, which installs it: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }

@@ -2,10 +2,15 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "for tests only")]
 
 pub mod better_auth;
+pub mod compatibility;
+pub mod database;
 pub mod forge;
 pub mod issuer;
 pub mod log;
 pub mod metrics;
+pub mod page;
+pub mod pair;
+pub mod peer;
 pub mod postgres;
 pub mod proxy;
 pub mod raw;
@@ -13,8 +18,11 @@ pub mod server;
 pub mod signer;
 pub mod user;
 
+pub use database::Database;
 pub use forge::Forge;
 pub use issuer::Issuer;
+pub use pair::Pair;
+pub use peer::Peer;
 pub use server::Server;
 pub use signer::Signer;
 pub use user::User;

@@ -286,9 +286,14 @@ fn server_user() -> (u32, u32) {
     both("postgres").or_else(|| both("nobody")).unwrap()
 }
 
+/// The folder of PostgreSQL's programs, where they are not among all others.
+pub(crate) fn programs() -> Option<String> {
+    variable("TASKBRIDGE_TEST_POSTGRES_BIN")
+}
+
 /// A program of PostgreSQL's.
 fn program(name: &str) -> Command {
-    Command::new(variable("TASKBRIDGE_TEST_POSTGRES_BIN").map_or_else(|| name.into(), |bin| Path::new(&bin).join(name)))
+    Command::new(programs().map_or_else(|| name.into(), |bin| Path::new(&bin).join(name)))
 }
 
 /// Where a server is that the tests share.

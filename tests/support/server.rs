@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::log::{Followed, Log};
-use crate::postgres::{fresh_database, fresh_database_behind_pgbouncer};
+use crate::postgres::{fresh_database, fresh_database_behind_pgbouncer, programs};
 
 /// The secret that servers are started with unless a test gives another.
 pub const SECRET: &str = "end-to-end-secret-not-for-production-0123456789";
@@ -220,6 +220,21 @@ pub fn outcome(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) ->
     let output = output.unwrap();
     let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
     (output.status.code(), text)
+}
+
+/// Runs commands as a page shows them, in this folder and with only these variables; `taskbridge` and the programs of
+/// PostgreSQL are where a shell finds them: whether they succeeded, and what they wrote to standard output and standard
+/// error.
+#[must_use]
+pub fn shell(folder: &Path, commands: &str, variables: &[(&str, &str)]) -> (bool, String) {
+    let ours = binary().parent().unwrap().to_str().unwrap().to_owned();
+    let path =
+        [Some(ours), programs(), Some("/usr/bin:/bin".into())].into_iter().flatten().collect::<Vec<_>>().join(":");
+    let mut shell = Command::new("sh");
+    shell.args(["-euc", commands]).current_dir(folder).env_clear().env("PATH", path);
+    let output = shell.envs(variables.iter().copied()).output().unwrap();
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+    (output.status.success(), text)
 }
 
 /// The database that servers are started with unless a test names one: SQLite in their folder (`None`), or what

@@ -1,0 +1,24 @@
+// What Next.js makes of the rewrites in next.config.js below the folder ROOT: requests to an address of its own, which it
+// prints, are passed on to where they lead, as from a client at 192.0.2.1. Those that lead nowhere are 404.
+import { createServer, request } from "node:http";
+import { pathToFileURL } from "node:url";
+
+const { default: config } = await import(pathToFileURL(`${process.env.ROOT}/next.config.js`).href);
+const { beforeFiles } = await config.rewrites();
+
+const server = createServer((incoming, response) => {
+  for (const { source, destination } of beforeFiles) {
+    const [, rest] = incoming.url.match(new RegExp(`^${source.replace(":path*", "(.*)")}$`)) ?? [];
+    if (rest === undefined) continue;
+    const { method } = incoming;
+    const headers = { ...incoming.headers, "x-forwarded-for": "192.0.2.1" };
+    const passedOn = request(destination.replace(":path*", rest), { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(response);
+    });
+    incoming.pipe(passedOn);
+    return;
+  }
+  response.writeHead(404).end();
+});
+server.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}`));

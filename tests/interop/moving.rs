@@ -1,0 +1,132 @@
+//! docs/moving.md: every command and file as it stands there.
+
+use std::fs;
+
+use serde_json::Value;
+use support::better_auth::{BetterAuth, Program};
+use support::peer::APP;
+use support::server::{SECRET, shell};
+use support::user::PASSWORD;
+use support::{Database, Peer, Server, page};
+
+pub(crate) const PAGE: &str = include_str!("../../docs/moving.md");
+
+/// The environment that the page shows, of an app on this database.
+fn environment(database: &Database) -> Vec<(String, String)> {
+    let value = |name: &str, text: &str| match name {
+        "BETTER_AUTH_URL" => APP.into(),
+        "BETTER_AUTH_SECRET" => SECRET.into(),
+        "DATABASE_URL" => database.url.clone(),
+        _ => text.to_owned(),
+    };
+    let files = page::files(PAGE);
+    let lines = files[".env"].lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.split_once('=').unwrap()).map(|(name, text)| (name.into(), value(name, text))).collect()
+}
+
+/// The command on the page that begins so.
+fn command(start: &str) -> &'static str {
+    let all = page::commands(PAGE, "sh");
+    all.into_iter().find(|command| command.starts_with(start)).unwrap()
+}
+
+#[test]
+fn the_page_shows_nothing_that_is_not_run_here() {
+    let files: Vec<_> = page::files(PAGE).into_keys().collect();
+    assert_eq!(files, [".env", "lib/auth.ts", "lib/password.ts", "next.config.ts"]);
+    let programs = page::commands(PAGE, "sh").into_iter().map(|command| command.split(' ').next().unwrap());
+    assert_eq!(programs.collect::<Vec<_>>(), ["taskbridge", "pg_dump", "cp", "taskbridge", "curl"]);
+    assert_eq!(page::commands(PAGE, "sql").len(), 1);
+    assert_eq!(PAGE.matches("```").count(), 20);
+}
+
+/// Somebody who is signed in at the app notices neither.
+#[tokio::test]
+async fn an_app_moves_to_taskbridge_and_back() {
+    for database in Database::of_each_kind() {
+        let better_auth = BetterAuth::on(&database, &[]);
+        let theirs = Peer::better_auth(&better_auth);
+        let ann = theirs.sign_up("ann").await;
+        let session = theirs.get_session(&ann.cookie).await;
+        look_first(&database, &ann.user["id"]);
+        drop(better_auth);
+        back_up(&database);
+
+        let better_auth = BetterAuth::on(&database, &[]);
+        assert_eq!(command("taskbridge s"), "taskbridge serve\n");
+        let variables = environment(&database);
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        // The servers of the tests do not count requests, unless they are told to.
+        let server = Server::start_with(&[&[("RATE_LIMIT", "")], variables.as_slice()].concat());
+        let url = ("TASKBRIDGE_URL", server.base.as_str());
+        let (found, printed) = shell(server.folder(), command("curl"), &[url, ("COOKIE", &ann.cookie)]);
+        assert!(found, "{printed}");
+        assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), session);
+
+        let app = page::build(&page::files(PAGE));
+        let app = Program::start("rewrite.mjs", &[("ROOT", app.path().to_str().unwrap()), url]);
+        let app = Peer::at("the-app", &app.line);
+        assert_eq!(app.get_session(&ann.cookie).await, session);
+        let tasks = server.url(&format!("/api/{}/tasks", ann.user["id"].as_str().unwrap()));
+        let listed = reqwest::Client::new().get(tasks).bearer_auth(app.jwt(&ann.cookie).await).send().await.unwrap();
+        assert_eq!((listed.status().as_u16(), listed.text().await.unwrap()), (200, "[]".into()));
+        let again = app.sign_in(&ann.user, PASSWORD).await;
+        let bob = app.sign_up("bob").await;
+        assert_eq!(database.number(r#"select count(*) from "rateLimit" where key like '192.0.2.1|/sign-%'"#), 2);
+
+        drop(server);
+        let back = Peer::better_auth(&better_auth);
+        assert_eq!(back.get_session(&ann.cookie).await, session);
+        for session in [&again, &bob] {
+            assert_eq!(back.get_session(&session.cookie).await["user"], session.user);
+            assert_eq!(back.sign_in(&session.user, PASSWORD).await.user, session.user);
+        }
+    }
+}
+
+/// The number of those without a password, and what the doctor finds.
+fn look_first(database: &Database, somebody: &Value) {
+    let sql = page::commands(PAGE, "sql")[0];
+    assert_eq!(database.number(sql), 0);
+    let of_them = format!(r#"from "user" where id = '{}'"#, somebody.as_str().unwrap());
+    database.query(&format!(
+        r#"insert into "user" select 'social', name, 'social@example.test', "emailVerified", image, "createdAt", "updatedAt" {of_them}"#
+    ));
+    assert_eq!(database.number(sql), 1);
+
+    let folder = tempfile::tempdir().unwrap();
+    let lines: Vec<_> = environment(database).iter().map(|(name, value)| format!("{name}='{value}'")).collect();
+    fs::write(folder.path().join(".env"), lines.join("\n")).unwrap();
+    let (passed, report) = shell(folder.path(), command("taskbridge d"), &[]);
+    assert!(passed && report.contains("0 failed"), "{report}");
+    assert!(report.contains("mode server"), "{report}");
+}
+
+/// What is kept has the users.
+fn back_up(database: &Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let start = if database.url.starts_with("sqlite:") { "cp" } else { "pg_dump" };
+    let (succeeded, said) = shell(folder.path(), command(start), &[("DATABASE_URL", &database.url)]);
+    assert!(succeeded, "{said}");
+    let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let kept = fs::read(&files[0]).unwrap();
+    let address = b"ann.of.better-auth@example.test";
+    assert!(kept.windows(address.len()).any(|bytes| bytes == address), "{files:?}");
+}
+
+/// Such as the tables of Drizzle.
+#[test]
+fn the_doctor_finds_what_is_in_the_way() {
+    for database in Database::of_each_kind() {
+        database.load(
+            r#"create table "user" (id text primary key, name text not null, email text not null unique,
+               email_verified boolean not null, created_at timestamp not null, updated_at timestamp not null)"#,
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let variables = environment(&database);
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let (passed, report) = shell(folder.path(), command("taskbridge d"), &variables);
+        assert!(!passed && report.contains(r#"there is "email_verified""#), "{report}");
+        assert!(report.contains("AUTH_MODE=bridge works"), "{report}");
+    }
+}
