@@ -208,10 +208,14 @@ async fn what_was_recorded_is_answered_in_the_same_way() {
     ] {
         let counts = replay(profile, base, settings).await;
         assert_eq!(counts.values().sum::<usize>(), expected, "{profile}");
-        counts.into_iter().for_each(|(endpoint, count)| *replayed.entry(endpoint).or_default() += count);
+        for (endpoint, count) in counts {
+            *replayed.entry(endpoint).or_default() += count;
+        }
     }
     let mut all = Counts::new();
-    recorded().iter().for_each(|entry| *all.entry(endpoint_of(entry)).or_default() += 1);
+    for entry in recorded() {
+        *all.entry(endpoint_of(&entry)).or_default() += 1;
+    }
     let row = |(endpoint, all)| (endpoint, format!("{} of {all}", replayed.get(endpoint).unwrap_or(&0)));
     is_on_the_page(Column::Recorded, &all.into_iter().map(row).collect());
 }
