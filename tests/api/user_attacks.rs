@@ -122,20 +122,26 @@ async fn only_name_and_picture_are_a_users_to_change() {
 /// Whoever came by a session cannot guess the password with it for long.
 #[tokio::test]
 async fn a_session_is_no_way_to_guess_a_password() {
-    let server = Server::start_with(&[("RATE_LIMIT", "on"), ("TASKBRIDGE__RATE_LIMIT__MAX", "1000")]);
+    let server = Server::start_with(&[("RATE_LIMIT", "on"), ("TRUSTED_PROXIES", "127.0.0.1")]);
     let ann = User::sign_up(&server, "ann").await;
-    let wrong = json!({ "password": "wrong password" });
+    // From everywhere.
+    let from = async |number: usize, path: &str, body: &Value| {
+        let request = Client::new().post(server.url(&format!("/api/auth{path}"))).header("cookie", &ann.cookie);
+        let request = request.header("x-forwarded-for", format!("192.0.2.{number}")).header("origin", &server.origin);
+        request.json(body).send().await.unwrap().status().as_u16()
+    };
     for number in 0..100 {
-        let (status, _) = post(&server, "/verify-password", &ann.cookie, &wrong).await;
-        assert_eq!(status, 400, "{number}");
+        assert_eq!(from(number, "/verify-password", &json!({ "password": "wrong password" })).await, 400, "{number}");
     }
     for (path, body) in [
         ("/verify-password", json!({ "password": PASSWORD })),
         ("/change-password", json!({ "currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD })),
     ] {
-        assert_eq!(post(&server, path, &ann.cookie, &body).await.0, 429, "{path}");
+        assert_eq!(from(200, path, &body).await, 429, "{path}");
     }
     assert!(signs_in(&server, &ann.email, PASSWORD).await.is_some(), "and keeps nobody else out");
+    let log = server.log.text();
+    assert!(log.contains("password refused: too many wrong ones") && log.contains(&ann.id), "{log}");
     // As often as one may sign in.
     let server = Server::start_with(&[("RATE_LIMIT", "on")]);
     let ann = User::sign_up(&server, "ann").await;

@@ -74,9 +74,9 @@ impl SharedSecret {
 #[derive(Debug, Clone)]
 pub struct Secrets {
     current: SharedSecret,
-    version: Option<u32>,
+    version: Option<u64>,
     /// By version, the current one among them.
-    versions: Vec<(u32, SharedSecret)>,
+    versions: Vec<(u64, SharedSecret)>,
     /// What has sealed whatever names no version.
     unnumbered: Option<SharedSecret>,
 }
@@ -89,7 +89,7 @@ pub enum InvalidSecrets {
     Form,
     /// Two entries have the same version.
     #[error("has version {0} twice")]
-    Twice(u32),
+    Twice(u64),
     /// The current one cannot be used.
     #[error("the current secret {0}")]
     Current(#[from] InvalidSecret),
@@ -108,7 +108,7 @@ impl Secrets {
     /// # Errors
     /// [`InvalidSecrets`] names the rule that is broken.
     pub fn parse(list: &str, unnumbered: Option<SharedSecret>) -> Result<Self, InvalidSecrets> {
-        let mut versions: Vec<(u32, SharedSecret)> = Vec::new();
+        let mut versions: Vec<(u64, SharedSecret)> = Vec::new();
         for entry in list.split(',') {
             let (version, text) = entry.split_once(':').ok_or(InvalidSecrets::Form)?;
             let version = version.trim().parse().map_err(|_not_shown| InvalidSecrets::Form)?;
@@ -134,13 +134,13 @@ impl Secrets {
 
     /// Its version, if it has one.
     #[must_use]
-    pub fn version(&self) -> Option<u32> {
+    pub fn version(&self) -> Option<u64> {
         self.version
     }
 
     /// The one that has sealed what names this version, or none.
     #[must_use]
-    pub fn find(&self, version: Option<u32>) -> Option<&SharedSecret> {
+    pub fn find(&self, version: Option<u64>) -> Option<&SharedSecret> {
         match version {
             None => self.unnumbered.as_ref(),
             Some(version) => self.versions.iter().find(|(other, _)| *other == version).map(|(_, secret)| secret),

@@ -13,6 +13,9 @@ use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(DateTime::UNIX_EPOCH);
+
     /// Takes over a moment; what is finer than a millisecond is cut off.
     #[must_use]
     pub fn new(moment: DateTime<Utc>) -> Self {

@@ -141,6 +141,56 @@ impl UserName {
     }
 }
 
+/// Why a text is no address of a picture that we accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum InvalidUserImage {
+    /// More than [`UserImage::MAX_CHARS`].
+    #[error("at most {} characters", UserImage::MAX_CHARS)]
+    TooLong,
+    /// A NUL, which no database of ours can keep in a text.
+    #[error("must not contain a NUL character")]
+    Nul,
+}
+
+/// The address of a user's picture. It is part of every token, so it is short: no picture itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserImage(String);
+
+impl UserImage {
+    /// The longest one accepted, in Unicode scalar values.
+    pub const MAX_CHARS: usize = 2048;
+
+    /// # Errors
+    /// [`InvalidUserImage`] names the rule that is broken.
+    pub fn parse(text: &str) -> Result<Self, InvalidUserImage> {
+        if text.chars().count() > Self::MAX_CHARS {
+            Err(InvalidUserImage::TooLong)
+        } else if text.contains('\0') {
+            Err(InvalidUserImage::Nul)
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+
+    /// Takes over one from a store, which may have been filled under other rules.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The address as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The address, for what has no room for more than [`Self::MAX_CHARS`].
+    #[must_use]
+    pub fn if_short(&self) -> Option<&str> {
+        Self::parse(&self.0).is_ok().then_some(&*self.0)
+    }
+}
+
 /// A person with an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
@@ -152,8 +202,8 @@ pub struct User {
     pub email: Email,
     /// Whether the person has proved to read that address.
     pub email_verified: bool,
-    /// The address of a picture.
-    pub image: Option<String>,
+    /// A picture of them.
+    pub image: Option<UserImage>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When the row last changed.
@@ -166,7 +216,7 @@ pub struct ProfileChange {
     /// Another name.
     pub name: Option<UserName>,
     /// Another picture; `Some(None)` takes it away.
-    pub image: Option<Option<String>>,
+    pub image: Option<Option<UserImage>>,
 }
 
 impl ProfileChange {

@@ -9,14 +9,14 @@ use taskbridge_adapters::HashingLoad;
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
-    ExpectedClaims, FetchKeys, HttpKeys, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyRing, OwnKeys, PublishedKeys,
-    PublishedKeysConfig, SecretKey, SigningKeys, TrustedIssuer,
+    ExpectedClaims, FetchKeys, HttpKeys, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyRing, KeyRingConfig, KeySource,
+    PublishedKeys, SecretKey, SigningKeys, TrustedIssuer,
 };
 use taskbridge_adapters::limiter::InMemoryRateLimiter;
 use taskbridge_adapters::passwords::{Hasher, HasherConfig};
 use taskbridge_adapters::sea::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
 use taskbridge_domain::Authenticator;
-use taskbridge_domain::ports::{Clock, KeyPublisher, RateLimiter};
+use taskbridge_domain::ports::{Clock, RateLimiter};
 use taskbridge_domain::services::{AccountService, SessionService, TaskService, UserPolicy, UserService};
 use taskbridge_migrations::Users;
 use taskbridge_web::{
@@ -56,7 +56,10 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ring = key_ring(&auth.mode, &store);
     let signing_in = match &auth.mode {
-        AuthMode::Server(mode) => Some(sign_in(settings, mode, origin, &store, &clock, ring.clone())?),
+        AuthMode::Server(mode) => {
+            let ring = ring.clone().context("there are no keys")?;
+            Some(sign_in(settings, mode, origin, &store, &clock, ring)?)
+        }
         AuthMode::Bridge(_) => None,
     };
     let (auth_server, hashing, upkeep) = match signing_in {
@@ -68,7 +71,7 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
     let docs = Docs::new(*docs, auth_server.as_ref(), &tasks.mount, tasks.compatibility)
         .context("the OpenAPI document cannot be written")?;
     let services = Services {
-        authenticator: Arc::new(Authenticator::new(Arc::new(verifier(auth, origin, ring)))),
+        authenticator: Arc::new(Authenticator::new(Arc::new(verifier(auth, origin, ring.map(|ring| ring as _))))),
         tasks: Arc::new(TaskService::new(Arc::new(SeaTaskRepo::new(store.clone())), clock)),
         auth: auth_server,
         store: Arc::new(store.clone()),
@@ -94,26 +97,18 @@ fn trusted_origins(auth: &AuthSettings, origin: &str) -> anyhow::Result<TrustedO
     Ok(trusted)
 }
 
-/// How the keys in our own table are read, once the first tokens are here: a key that somebody else made may be used at
-/// once, one that was withdrawn for a minute.
-const OWN_KEYS: PublishedKeysConfig = PublishedKeysConfig {
-    refresh: Duration::from_mins(1),
-    cool_down: Duration::from_secs(1),
-    timeout: Duration::from_secs(5),
-};
-
-/// The key pairs that tokens are signed with, if they are.
+/// The keys in Better Auth's table, where users sign in here: all of them verify, and what tokens are signed by, or nothing
+/// if that is the secret, signs.
 pub(crate) fn key_ring(mode: &AuthMode, store: &Store) -> Option<Arc<KeyRing>> {
-    let AuthMode::Server(ServerMode { secrets, key_pairs, .. }) = mode else { return None };
+    let AuthMode::Server(ServerMode { secrets, keys, .. }) = mode else { return None };
     let repo = Arc::new(SeaKeyRepo::new(store.clone()));
-    let ring = |config| KeyRing::new(repo, Arc::new(SecureIds), Arc::new(SystemClock), secrets.clone(), config);
-    key_pairs.map(ring).map(Arc::new)
+    Some(Arc::new(KeyRing::new(repo, Arc::new(SecureIds), Arc::new(SystemClock), secrets.clone(), *keys)))
 }
 
-/// What judges tokens. `origin` is that of the auth server.
+/// What judges tokens. `origin` is that of the auth server, `table` its keys beside the secret.
 ///
 /// Must be called within a tokio runtime, on which published keys are fetched.
-pub(crate) fn verifier(auth: &AuthSettings, origin: &str, ring: Option<Arc<KeyRing>>) -> JwtVerifier {
+pub(crate) fn verifier(auth: &AuthSettings, origin: &str, table: Option<Arc<dyn KeySource>>) -> JwtVerifier {
     let AuthSettings { mode, trusted_origins: _, jwt_leeway } = auth;
     let trusted = match mode {
         AuthMode::Server(ServerMode { secrets, .. }) => {
@@ -125,10 +120,7 @@ pub(crate) fn verifier(auth: &AuthSettings, origin: &str, ring: Option<Arc<KeyRi
             };
             let secret = Arc::new(SecretKey::new(secrets.current()));
             let secret = TrustedIssuer { keys: secret, expected: expected.clone() };
-            let pairs = ring.map(|ring| TrustedIssuer {
-                keys: Arc::new(PublishedKeys::start(vec![Box::new(OwnKeys(ring))], OWN_KEYS)),
-                expected,
-            });
+            let pairs = table.map(|keys| TrustedIssuer { keys, expected });
             [secret].into_iter().chain(pairs).collect()
         }
         AuthMode::Bridge(mode) => bridged(mode, *jwt_leeway),
@@ -176,10 +168,10 @@ fn sign_in(
     origin: &str,
     store: &Store,
     clock: &Arc<dyn Clock>,
-    ring: Option<Arc<KeyRing>>,
+    ring: Arc<KeyRing>,
 ) -> anyhow::Result<SigningIn> {
     let Settings { accounts, deletion, purge, rate_limit, passwords, .. } = settings;
-    let ServerMode { origin: _, secrets, jwt_lifetime, key_pairs: _, cookies } = mode;
+    let ServerMode { origin: _, secrets, jwt_lifetime, keys: KeyRingConfig { algorithm, .. }, cookies } = mode;
     let tokens = JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: *jwt_lifetime };
     let hasher = Arc::new(hasher(*passwords)?);
     let hashing = hasher.load();
@@ -195,8 +187,10 @@ fn sign_in(
     let limits =
         requests.clone().map(|limiter| Arc::new(RateLimits::new(limiter, Arc::clone(clock), rate_limit.limit)));
     let session_repo = Arc::new(SeaSessionRepo::new(store.clone()));
-    let keys = ring.clone().map(|ring| ring as Arc<dyn KeyPublisher>);
-    let signing = ring.map_or_else(|| SigningKeys::Secret(secrets.current().clone()), SigningKeys::Pairs);
+    let signing = match algorithm {
+        Some(_) => SigningKeys::Pairs(Arc::clone(&ring)),
+        None => SigningKeys::Secret(secrets.current().clone()),
+    };
     let issuer = Arc::new(JwtIssuer::new(signing, tokens, Arc::clone(clock)));
     let sessions = SessionService::new(Arc::clone(&session_repo) as _, issuer, Arc::clone(clock), accounts.sessions);
     let sessions = Arc::new(sessions);
@@ -228,7 +222,7 @@ fn sign_in(
         accounts: Arc::new(accounts),
         users: Arc::new(users),
         sessions,
-        keys,
+        keys: ring,
         cookies: Arc::new(SessionCookies::new(secrets.current().clone(), cookies)),
         limits,
     };

@@ -147,7 +147,7 @@ pub(crate) async fn examine(draft: Result<Draft, SettingsError>) -> Report {
 fn name_of(fault: &Fault) -> &'static str {
     let is_in = |prefix: &str| fault.key.starts_with(prefix);
     match fault.key.as_str() {
-        "auth.secret" => "secret",
+        "auth.secret" | "auth.secrets" => "secret",
         "auth.trusted_origins" => "cors",
         "server.trusted_proxies" => "proxy",
         "database.max_connections" => "pool",
@@ -174,11 +174,13 @@ fn settings(draft: &Draft) -> Check {
 }
 
 fn secret(draft: &Draft) -> Check {
-    let secret =
-        draft.list.iter().find(|setting| setting.key == "auth.secret").filter(|secret| !secret.value.is_empty());
-    match secret {
-        Some(secret) => ok("secret", format!("{}, from {}", secret.value.trim_matches(['(', ')']), secret.origin)),
-        None => ok("secret", "none, and none is needed: tokens of the published keys alone are accepted"),
+    let given = |key: &str| draft.list.iter().find(|setting| setting.key == key && !setting.value.is_empty());
+    match (given("auth.secrets"), given("auth.secret")) {
+        (Some(secrets), _) => ok("secret", format!("several, with versions, from {}", secrets.origin)),
+        (None, Some(secret)) => {
+            ok("secret", format!("{}, from {}", secret.value.trim_matches(['(', ')']), secret.origin))
+        }
+        (None, None) => ok("secret", "none, and none is needed: tokens of the published keys alone are accepted"),
     }
 }
 
@@ -293,7 +295,7 @@ async fn migrations(store: &StoreConfig, users: Users, migrate: bool) -> Check {
 }
 
 /// To look at, by one connection.
-async fn opened(store: &StoreConfig) -> Result<Store, OpenError> {
+pub(crate) async fn opened(store: &StoreConfig) -> Result<Store, OpenError> {
     let config = StoreConfig {
         max_connections: 1,
         acquire_timeout: LIMIT,
@@ -353,10 +355,6 @@ fn against(ours: u32, limits: ConnectionLimits) -> String {
 async fn keys(draft: &Draft) -> Vec<Check> {
     match &draft.mode {
         None => ["jwks", "clock"].map(|name| skip(name, "the mode has a fault")).into(),
-        Some(AuthMode::Server(ServerMode { key_pairs: None, .. })) => vec![
-            ok("jwks", "none is asked: tokens are signed and verified here, with HS256 and the secret"),
-            skip("clock", "no other one counts"),
-        ],
         Some(mode @ AuthMode::Server(_)) => {
             vec![own_keys(mode, draft.database.as_ref()).await, skip("clock", "no other one counts")]
         }
@@ -398,10 +396,13 @@ async fn own_keys(mode: &AuthMode, database: Option<&DatabaseSettings>) -> Check
         _ if !unreadable.is_empty() => warn(
             NAME,
             unreadable.into_iter().map(keys::line).collect::<Vec<_>>().join("; "),
-            "set BETTER_AUTH_SECRETS to all secrets there have been, as in Better Auth; or replace the keys by: taskbridge \
-             keys rotate",
+            "set BETTER_AUTH_SECRET or BETTER_AUTH_SECRETS as in the Better Auth that made them; or, if none uses this \
+             database, replace them by: taskbridge keys rotate",
         ),
         Some(key) => ok(NAME, format!("in the table jwks; {} signs, with {}", key.id, key.algorithm)),
+        None if matches!(mode, AuthMode::Server(ServerMode { keys, .. }) if keys.algorithm.is_none()) => {
+            ok(NAME, format!("tokens are signed with the secret; {} keys in the table jwks verify, too", keys.len()))
+        }
         None => ok(NAME, "in the table jwks; the first token makes one that signs"),
     }
 }

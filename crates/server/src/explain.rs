@@ -4,20 +4,21 @@
 //! person who asks; nothing of it lets anybody in.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::jwt::{
-    BadStatus, CannotFetch, Check, JwtVerifier, NotAKeySet, Rejection, Trail, signed_with_a_variant,
+    BadStatus, CannotFetch, Check, JwtVerifier, KeySource, NotAKeySet, Rejection, Trail, Unreadable,
+    signed_with_a_variant,
 };
-use taskbridge_adapters::sea::Store;
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{AuthError, Clock};
 
-use crate::compose;
-use crate::settings::{AuthMode, AuthSettings, BridgeMode, DatabaseSettings, ServerMode, Settings};
+use crate::settings::{AuthMode, AuthSettings, BridgeMode, DatabaseSettings, Settings};
+use crate::{compose, doctor};
 
 /// Everything there is to say about a token.
 pub(crate) struct Explanation {
@@ -49,24 +50,23 @@ pub(crate) fn token_in(pasted: &str) -> &str {
     text
 }
 
-/// The server's verifier. Where keys are in the database and that cannot be read, it goes without them, as a server that
-/// loses it would.
-async fn verifier(auth: &AuthSettings, database: &DatabaseSettings, port: u16) -> JwtVerifier {
-    let ring = match &auth.mode {
-        AuthMode::Server(ServerMode { key_pairs: Some(_), .. }) => {
-            let store = Store::open_to_read(&database.store).await;
-            let store = store.inspect_err(|error| tracing::warn!(%error, "the keys in the database are not looked at"));
-            store.ok().and_then(|store| compose::key_ring(&auth.mode, &store))
-        }
+/// The server's verifier. The database is looked at for tokens that are not signed with the secret alone.
+async fn verifier(token: &str, auth: &AuthSettings, database: &DatabaseSettings, port: u16) -> JwtVerifier {
+    let of_secret = json(token, 0).is_some_and(|header| header.get("alg").is_some_and(|alg| alg == "HS256"));
+    let table: Option<Arc<dyn KeySource>> = match &auth.mode {
+        AuthMode::Server(_) if !of_secret => match doctor::opened(&database.store).await {
+            Ok(store) => compose::key_ring(&auth.mode, &store).map(|ring| ring as _),
+            Err(error) => Some(Arc::new(Unreadable(format!("the table jwks cannot be read: {error}")))),
+        },
         _ => None,
     };
-    compose::verifier(auth, &auth.mode.origin(port), ring)
+    compose::verifier(auth, &auth.mode.origin(port), table)
 }
 
 /// Asks the server's verifier, and explains what it says.
 pub(crate) async fn explain(token: &str, settings: &Settings) -> Explanation {
     let Settings { server, tasks, auth, database, .. } = settings;
-    let trail = verifier(auth, database, server.port).await.explain(token).await;
+    let trail = verifier(token, auth, database, server.port).await.explain(token).await;
     let now = SystemClock.now();
     let [header, claims] = [0, 1].map(|segment| json(token, segment));
     let seen = Seen { token, header: header.as_ref(), claims: claims.as_ref(), keys: &trail.keys, auth, now };

@@ -1,7 +1,7 @@
 //! `taskbridge keys`: the keys that tokens are signed with.
 
 use anyhow::Context;
-use taskbridge_adapters::jwt::{KeyInfo, KeyUse, Replaced};
+use taskbridge_adapters::jwt::{KeyInfo, KeyUse};
 use taskbridge_adapters::sea::Store;
 
 use crate::settings::Settings;
@@ -10,16 +10,15 @@ use crate::{Keys, compose, schema};
 /// Does what was asked, and tells it line by line.
 pub(crate) async fn run(command: Keys, settings: &Settings) -> anyhow::Result<Vec<String>> {
     let store = Store::open(&settings.database.store).await?;
-    let ring = compose::key_ring(&settings.auth.mode, &store).context(
-        "there are no keys: tokens are signed with the secret, or elsewhere; keys are for AUTH_MODE=server with \
-         JWT_ALGORITHM=EdDSA or ES256",
-    )?;
+    let ring = compose::key_ring(&settings.auth.mode, &store)
+        .context("there are no keys here: in bridge mode the app's Better Auth has them")?;
     schema::require_current(&store, settings.auth.mode.users()).await?;
     match command {
         Keys::List => Ok(ring.list().await?.iter().map(line).collect()),
-        Keys::Rotate { withdraw } => {
-            let replaced = if withdraw { Replaced::Withdrawn } else { Replaced::Published };
-            Ok(vec![format!("made {}, which signs from now on", ring.rotate(replaced).await?)])
+        Keys::Rotate => Ok(vec![format!("made {}, which signs within 10 seconds", ring.rotate().await?)]),
+        Keys::Withdraw { kids } => {
+            let count = ring.withdraw(&kids).await?;
+            Ok(vec![format!("{count} withdrawn: within 10 seconds nobody accepts their tokens")])
         }
     }
 }

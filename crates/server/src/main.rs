@@ -82,12 +82,13 @@ enum Token {
 enum Keys {
     /// Show all keys, the oldest first, and what each is good for.
     List,
-    /// Make a new key, which signs from now on. Those that it replaces verify what they have signed.
-    Rotate {
-        /// Withdraw those that it replaces, because somebody else may have one: whoever has one of their tokens needs a new
-        /// one, within a minute.
-        #[arg(long)]
-        withdraw: bool,
+    /// Make a new key, which signs from then on. Those of its algorithm that were there verify what they have signed.
+    Rotate,
+    /// Withdraw keys, because somebody else may have them: their tokens are refused, and the next token is signed with a new
+    /// one.
+    Withdraw {
+        /// Which; all that there are, if none is named.
+        kids: Vec<String>,
     },
 }
 

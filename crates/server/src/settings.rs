@@ -131,8 +131,7 @@ pub(crate) struct ServerMode {
     pub(crate) origin: Origin,
     pub(crate) secrets: Secrets,
     pub(crate) jwt_lifetime: Duration,
-    /// Tokens are signed with the secret if there are none.
-    pub(crate) key_pairs: Option<KeyRingConfig>,
+    pub(crate) keys: KeyRingConfig,
     pub(crate) cookies: CookieSettings,
 }
 
@@ -641,13 +640,20 @@ impl<'a> Reader<'a> {
         }
         let origin = url.map(|url| url.origin().ascii_serialization());
         if is_bridge {
+            if matches!(algorithm, Some(Some(_))) {
+                self.fault::<()>(
+                    "jwt.algorithm",
+                    "is for AUTH_MODE=server; in bridge mode the app's Better Auth signs",
+                );
+            }
             if self.text("auth.url").is_empty() {
                 self.fault::<()>("auth.url", "is missing; AUTH_MODE=bridge needs the BETTER_AUTH_URL of the app");
             }
             let origin = origin?;
             let or_origin = |texts: Vec<String>| if texts.is_empty() { vec![origin.clone()] } else { texts };
             return Some(AuthMode::Bridge(BridgeMode {
-                secret: secrets.map(|secrets| secrets.current().clone()),
+                // What an app signs by hand it signs with this, versions or not.
+                secret: self.secret().or(secrets.map(|secrets| secrets.current().clone())),
                 jwks_urls: jwks_urls?,
                 jwks_authorities: jwks_authorities?,
                 jwks: PublishedKeysConfig { refresh: refresh?, cool_down: cool_down?, timeout: timeout? },
@@ -666,11 +672,14 @@ impl<'a> Reader<'a> {
             self.fault::<()>("auth.secret", format!("is missing; {MAKE_A_SECRET}"));
         }
         let (algorithm, grace) = (algorithm?, grace?);
+        if jwt_lifetime.is_some_and(|lifetime| grace < lifetime + Duration::from_mins(1)) {
+            self.fault::<()>("jwt.key_grace_seconds", "must be longer than jwt.lifetime_seconds, by a minute at least");
+        }
         Some(AuthMode::Server(ServerMode {
             origin: origin.map_or(Origin::Local, Origin::Given),
             secrets: secrets?,
             jwt_lifetime: jwt_lifetime?,
-            key_pairs: algorithm.map(|algorithm| KeyRingConfig { algorithm, grace }),
+            keys: KeyRingConfig { algorithm, grace },
             cookies: cookies?,
         }))
     }
@@ -777,8 +786,9 @@ impl<'a> Reader<'a> {
         if list.is_empty() {
             return self.secret().map(Secrets::one);
         }
-        let unnumbered = self.text("auth.secret");
-        let unnumbered = (!unnumbered.is_empty()).then(|| SharedSecret::retired(&unnumbered));
+        // As in Better Auth, what everybody knows opens nothing.
+        let unnumbered = Some(self.text("auth.secret")).filter(|text| !text.is_empty() && text != KNOWN_TO_ALL);
+        let unnumbered = unnumbered.map(|text| SharedSecret::retired(&text));
         Secrets::parse(&list, unnumbered).map_or_else(|invalid| self.fault(KEY, invalid.to_string()), Some)
     }
 
@@ -803,6 +813,9 @@ impl<'a> Reader<'a> {
         self.text(key).split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
     }
 }
+
+/// Better Auth's default.
+const KNOWN_TO_ALL: &str = "better-auth-secret-12345678901234567890";
 
 const MAKE_A_SECRET: &str = "set BETTER_AUTH_SECRET to a random one, the same as in Better Auth, for example the output of: openssl rand -base64 32";
 
@@ -1214,14 +1227,12 @@ mod tests {
     fn the_first_of_several_secrets_is_in_use() {
         let list = "2:settings-secret-not-for-production-9876543210, 1:older";
         let server = [("BETTER_AUTH_SECRETS", list), ("BETTER_AUTH_SECRET", "before"), ("JWT_ALGORITHM", "ES256")];
-        let AuthMode::Server(ServerMode { secrets, key_pairs, .. }) = read(&server).unwrap().auth.mode else {
-            panic!()
-        };
+        let AuthMode::Server(ServerMode { secrets, keys, .. }) = read(&server).unwrap().auth.mode else { panic!() };
         assert_eq!(secrets.current().expose(), b"settings-secret-not-for-production-9876543210");
         let found = [Some(1), None].map(|version| secrets.find(version).map(SharedSecret::expose));
         assert_eq!(found, [Some(&b"older"[..]), Some(&b"before"[..])]);
-        let KeyRingConfig { algorithm, grace } = key_pairs.unwrap();
-        assert_eq!((algorithm, grace), (SigningAlgorithm::Es256, Duration::from_hours(30 * 24)));
+        let KeyRingConfig { algorithm, grace } = keys;
+        assert_eq!((algorithm, grace), (Some(SigningAlgorithm::Es256), Duration::from_hours(30 * 24)));
         let bridge = bridge(&[("BETTER_AUTH_URL", "https://app.example.test"), ("BETTER_AUTH_SECRETS", list)]);
         assert_eq!(bridge.secret.unwrap().expose(), b"settings-secret-not-for-production-9876543210");
     }

@@ -122,8 +122,8 @@ pub struct AuthServer {
     pub users: Arc<UserService>,
     /// What a session gives, and how it ends.
     pub sessions: Arc<SessionService>,
-    /// The keys of tokens, if those are signed with keys that can be published.
-    pub keys: Option<Arc<dyn KeyPublisher>>,
+    /// The keys of tokens that can be published.
+    pub keys: Arc<dyn KeyPublisher>,
     /// How sessions travel in cookies.
     pub cookies: Arc<SessionCookies>,
     /// How often all this may be asked for, if that is limited.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use taskbridge_domain::ports::{Clock, IssueError, TokenIssuer};
+use taskbridge_domain::ports::{Clock, KeyError, TokenIssuer};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::session::Jwt;
-use taskbridge_domain::user::User;
+use taskbridge_domain::user::{User, UserImage};
 
 use super::key_ring::KeyRing;
 
@@ -66,7 +66,7 @@ struct Payload<'a> {
 
 #[async_trait]
 impl TokenIssuer for JwtIssuer {
-    async fn issue(&self, user: &User) -> Result<Jwt, IssueError> {
+    async fn issue(&self, user: &User) -> Result<Jwt, KeyError> {
         let User { id, name, email, email_verified, image, created_at, updated_at } = user;
         let now = self.clock.now();
         let payload = Payload {
@@ -74,7 +74,8 @@ impl TokenIssuer for JwtIssuer {
             name: name.as_str(),
             email: email.as_str(),
             email_verified: *email_verified,
-            image: image.as_deref(),
+            // A longer one, stored under other rules, would make a token that nobody takes.
+            image: image.as_ref().and_then(UserImage::if_short),
             created_at: created_at.to_string(),
             updated_at: updated_at.to_string(),
             id: id.as_str(),
@@ -90,14 +91,14 @@ impl TokenIssuer for JwtIssuer {
                 &EncodingKey::from_secret(secret.expose()),
             ),
             SigningKeys::Pairs(ring) => {
-                let signer = ring.signer().await.map_err(|error| IssueError(error.into()))?;
+                let (algorithm, signer) = ring.signer().await?;
                 // As Better Auth has it: alg and kid, and no typ.
-                let mut header = Header::new(ring.algorithm().jws());
+                let mut header = Header::new(algorithm.jws());
                 header.typ = None;
                 header.kid = Some(signer.id.clone());
                 jsonwebtoken::encode(&header, &payload, &signer.key)
             }
         };
-        signed.map(Jwt::new).map_err(|error| IssueError(Box::new(error)))
+        signed.map(Jwt::new).map_err(|error| KeyError::Failed(error.into()))
     }
 }

@@ -1,7 +1,6 @@
 //! The key pairs in Better Auth's table: which of them signs, and which are published.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,37 +8,55 @@ use async_trait::async_trait;
 use jsonwebtoken::EncodingKey;
 use serde_json::{Map, Value, json};
 use taskbridge_domain::key::{PublicKey, StoredKey};
-use taskbridge_domain::ports::{Clock, IdGenerator, KeyPublisher, KeyRepo, PublishError, StoreError};
+use taskbridge_domain::ports::{Clock, IdGenerator, KeyError, KeyPublisher, KeyRepo, StoreError};
 use taskbridge_domain::secret::Secrets;
 use taskbridge_domain::{Cause, Timestamp};
 use thiserror::Error;
 
-use super::fetch::FetchKeys;
+use super::algorithms::PUBLISHED;
+use super::header::Header;
+use super::jwk::{KeySet, find};
 use super::key_pair::{KeyPair, SigningAlgorithm, signing_key};
+use super::keys::{KeySource, VerifyingKey};
 use super::sealing::{CannotOpen, open, seal};
 
 /// How a [`KeyRing`] makes and keeps keys.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyRingConfig {
-    /// What is signed by.
-    pub algorithm: SigningAlgorithm,
+    /// What is signed by; nothing is, where tokens are signed with the secret.
+    pub algorithm: Option<SigningAlgorithm>,
     /// How long a key that signs no more is still published.
     pub grace: Duration,
 }
 
 /// Signs with the newest key of its algorithm that has not expired and can be read, and makes one if there is none, in
-/// the form in which Better Auth makes and reads them. Several processes on one table, a Better Auth among them, use the
-/// same key.
+/// the form in which Better Auth makes and reads them. Verifies with all keys that are published. Several processes on one
+/// table, a Better Auth among them, use the same keys.
+///
+/// The table is read when a token is signed or verified and what is known of it is [`REREAD`](Self::REREAD) old, and for a
+/// token of a key that is not known; never because time passes, so that a database that nobody needs may sleep. While it
+/// cannot be read, what is known stays.
 pub struct KeyRing {
     repo: Arc<dyn KeyRepo>,
     ids: Arc<dyn IdGenerator>,
     clock: Arc<dyn Clock>,
     secrets: Secrets,
     config: KeyRingConfig,
-    /// The key that signs, and when it was read.
-    signer: Mutex<Option<(Arc<Signer>, Timestamp)>>,
+    known: Mutex<Option<Arc<Known>>>,
+    /// Held by whoever reads the table: one at a time.
+    reading: tokio::sync::Mutex<()>,
     /// Keys that were complained about.
     told: Mutex<HashSet<String>>,
+}
+
+/// What is known of the table.
+struct Known {
+    read_at: Timestamp,
+    keys: Vec<StoredKey>,
+    signer: Option<Arc<Signer>>,
+    /// The published keys as they are told, and to verify with.
+    document: Vec<u8>,
+    set: Arc<KeySet>,
 }
 
 /// A key that signs.
@@ -47,15 +64,6 @@ pub(super) struct Signer {
     pub(super) id: String,
     pub(super) key: EncodingKey,
     expires_at: Option<Timestamp>,
-}
-
-/// What becomes of the keys that a new one replaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replaced {
-    /// Their tokens are good to the end.
-    Published,
-    /// Nobody verifies anything with them any more.
-    Withdrawn,
 }
 
 /// What a key is good for.
@@ -85,13 +93,36 @@ pub struct KeyInfo {
 }
 
 /// Why there is no key to sign with.
-#[derive(Debug, Error)]
-#[error("a key cannot be made: {0}")]
-struct CannotMake(&'static str);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NoSigner {
+    /// There are keys, none of which can be read. Another one is not made by itself: a Better Auth on the same table could
+    /// not read that, if it is its secret that is the right one, and would sign nobody in any more.
+    #[error(
+        "no key can be read; set BETTER_AUTH_SECRET or BETTER_AUTH_SECRETS, or replace them by: taskbridge keys rotate"
+    )]
+    Unreadable,
+    /// It cannot be encrypted, or read back.
+    #[error("a key cannot be made")]
+    Unmakeable,
+    /// Others make keys all the time.
+    #[error("others make keys all the time")]
+    Crowded,
+    /// Tokens are signed with the secret.
+    #[error("tokens are signed with the secret")]
+    None,
+}
+
+impl From<NoSigner> for KeyError {
+    fn from(why: NoSigner) -> Self {
+        Self::Failed(why.into())
+    }
+}
 
 impl KeyRing {
-    /// How long a key is used before it is asked for again.
-    const REREAD: Duration = Duration::from_secs(30);
+    /// How long what is known of the table is good.
+    pub const REREAD: Duration = Duration::from_secs(10);
+    /// The least time between two looks that tokens of unknown keys cause.
+    pub const COOL_DOWN: Duration = Duration::from_secs(1);
     /// How often it is tried to make a key while others make some.
     const ATTEMPTS: usize = 5;
 
@@ -104,52 +135,78 @@ impl KeyRing {
         secrets: Secrets,
         config: KeyRingConfig,
     ) -> Self {
-        Self { repo, ids, clock, secrets, config, signer: Mutex::default(), told: Mutex::default() }
+        let (known, reading, told) = (Mutex::default(), tokio::sync::Mutex::default(), Mutex::default());
+        Self { repo, ids, clock, secrets, config, known, reading, told }
     }
 
-    /// What its tokens are signed by.
-    pub(super) fn algorithm(&self) -> SigningAlgorithm {
-        self.config.algorithm
+    /// What is known, not older than `age`.
+    async fn known(&self, age: Duration) -> Result<Arc<Known>, StoreError> {
+        let recent = || {
+            let now = self.clock.now();
+            locked(&self.known).clone().filter(|known| now.since(known.read_at) < age && known.read_at <= now)
+        };
+        if let Some(known) = recent() {
+            return Ok(known);
+        }
+        let _reading = self.reading.lock().await;
+        match recent() {
+            Some(known) => Ok(known),
+            None => self.read().await,
+        }
     }
 
-    /// The key to sign with, which is made if there is none.
-    pub(super) async fn signer(&self) -> Result<Arc<Signer>, PublishError> {
+    async fn read(&self) -> Result<Arc<Known>, StoreError> {
         let now = self.clock.now();
-        let known = locked(&self.signer).clone();
-        if let Some((signer, read_at)) = known
-            && now.since(read_at) < Self::REREAD
-            && signer.expires_at.is_none_or(|end| end > now)
-        {
-            return Ok(signer);
-        }
-        let signer = Arc::new(self.find_or_make(now).await?);
-        *locked(&self.signer) = Some((Arc::clone(&signer), now));
-        Ok(signer)
+        let keys = self.repo.all().await?;
+        let document = document(keys.iter().filter(|key| self.is_published(key, now)).filter_map(public_key));
+        let before = locked(&self.known).clone().filter(|known| known.document == document);
+        // The same keys remember what they have verified.
+        let set = before.map_or_else(|| Arc::new(self.key_set(&document)), |known| Arc::clone(&known.set));
+        let signer = self.newest(&keys, now).map(Arc::new);
+        let known = Arc::new(Known { read_at: now, keys, signer, document, set });
+        *locked(&self.known) = Some(Arc::clone(&known));
+        Ok(known)
     }
 
-    async fn find_or_make(&self, now: Timestamp) -> Result<Signer, PublishError> {
-        for _ in 0..Self::ATTEMPTS {
-            let keys = self.repo.all().await?;
-            if let Some(signer) = self.newest(&keys, now) {
-                return Ok(signer);
-            }
-            let (key, signer) = self.make(now).map_err(|error| PublishError::Failed(error.into()))?;
-            if self.repo.add(&key, &ids(&keys)).await? {
-                tracing::info!(kid = key.id, algorithm = key.algorithm, "a key was made");
-                return Ok(signer);
+    fn key_set(&self, document: &[u8]) -> KeySet {
+        let (set, unusable) = KeySet::parse(document).unwrap_or_default();
+        for (key, why) in unusable {
+            if locked(&self.told).insert(key.clone()) {
+                tracing::warn!(key, %why, "a key in the table verifies nothing here");
             }
         }
-        Err(PublishError::Failed(CannotMake("others make them all the time").into()))
+        set
+    }
+
+    /// What is signed by, and the key to sign with, which is made if there is none.
+    pub(super) async fn signer(&self) -> Result<(SigningAlgorithm, Arc<Signer>), KeyError> {
+        let algorithm = self.config.algorithm.ok_or(NoSigner::None)?;
+        for _ in 0..Self::ATTEMPTS {
+            let known = self.known(Self::REREAD).await?;
+            let now = self.clock.now();
+            if let Some(signer) = known.signer.as_ref().filter(|signer| signer.expires_at.is_none_or(|end| end > now)) {
+                return Ok((algorithm, Arc::clone(signer)));
+            }
+            if known.keys.iter().any(|key| key.may_sign(now) && self.is_ours(key)) {
+                return Err(NoSigner::Unreadable.into());
+            }
+            if self.make(algorithm, &known.keys).await?.is_some() {
+                tracing::info!(algorithm = algorithm.name(), "a key was made");
+            }
+            let _reading = self.reading.lock().await;
+            self.read().await?;
+        }
+        Err(NoSigner::Crowded.into())
     }
 
     /// The newest key that can sign.
     fn newest(&self, keys: &[StoredKey], now: Timestamp) -> Option<Signer> {
-        let candidates = keys.iter().rev().filter(|key| key.may_sign(now) && self.is_ours(key));
-        candidates.into_iter().find_map(|key| match self.unlock(key) {
+        let mut candidates = keys.iter().rev().filter(|key| key.may_sign(now) && self.is_ours(key));
+        candidates.find_map(|key| match self.unlock(key) {
             Ok(signer) => Some(signer),
             Err(why) => {
                 if locked(&self.told).insert(key.id.clone()) {
-                    tracing::error!(kid = key.id, %why, "a key cannot sign; another one does");
+                    tracing::error!(kid = key.id, %why, "a key cannot sign");
                 }
                 None
             }
@@ -157,54 +214,61 @@ impl KeyRing {
     }
 
     fn is_ours(&self, key: &StoredKey) -> bool {
-        algorithm(key).as_deref() == Some(self.config.algorithm.name())
+        self.config.algorithm.is_some_and(|ours| algorithm(key).as_deref() == Some(ours.name()))
     }
 
     fn unlock(&self, key: &StoredKey) -> Result<Signer, CannotOpen> {
         let private = open(&key.private, &self.secrets)?;
-        let signing = signing_key(&private, self.config.algorithm).ok_or(CannotOpen::Malformed)?;
+        let signing = self.config.algorithm.and_then(|algorithm| signing_key(&private, algorithm));
+        let signing = signing.ok_or(CannotOpen::Malformed)?;
         Ok(Signer { id: key.id.clone(), key: signing, expires_at: key.expires_at })
     }
 
-    fn make(&self, now: Timestamp) -> Result<(StoredKey, Signer), CannotMake> {
-        let algorithm = self.config.algorithm;
+    /// Makes a key beside those that are known: its id, unless somebody else has made one meanwhile.
+    async fn make(&self, algorithm: SigningAlgorithm, known: &[StoredKey]) -> Result<Option<String>, KeyError> {
         let KeyPair { public, private } = KeyPair::generate(algorithm);
         let key = StoredKey {
             id: self.ids.generate().into_string(),
             public,
-            private: seal(&private, &self.secrets).ok_or(CannotMake("it cannot be encrypted"))?,
+            private: seal(&private, &self.secrets).ok_or(NoSigner::Unmakeable)?,
             algorithm: Some(algorithm.name().into()),
             curve: Some(algorithm.curve().into()),
-            created_at: now,
+            created_at: self.clock.now(),
             expires_at: None,
         };
-        let signer = self.unlock(&key).map_err(|_unlikely| CannotMake("it cannot be read back"))?;
-        Ok((key, signer))
+        self.unlock(&key).map_err(|_unlikely| NoSigner::Unmakeable)?;
+        Ok(self.repo.add(&key, &ids(known)).await?.then_some(key.id))
     }
 
-    /// Makes a new key, which signs from now on, in place of those of its algorithm that there are: its `kid`. Other
-    /// processes sign with it within half a minute.
+    /// Makes a new key, which signs from now on, and lets those of its algorithm expire that there are: its `kid`. Other
+    /// processes sign with it within [`REREAD`](Self::REREAD).
     ///
     /// # Errors
-    /// [`PublishError`]; then no key has been replaced.
-    pub async fn rotate(&self, replaced: Replaced) -> Result<String, PublishError> {
+    /// [`KeyError`]. The new key may have been made all the same, and signs then; those before it have not expired.
+    pub async fn rotate(&self) -> Result<String, KeyError> {
+        let algorithm = self.config.algorithm.ok_or(NoSigner::None)?;
         for _ in 0..Self::ATTEMPTS {
-            let now = self.clock.now();
             let keys = self.repo.all().await?;
-            let (key, signer) = self.make(now).map_err(|error| PublishError::Failed(error.into()))?;
-            if !self.repo.add(&key, &ids(&keys)).await? {
-                continue;
+            if let Some(made) = self.make(algorithm, &keys).await? {
+                let old: Vec<_> = keys.into_iter().filter(|key| self.is_ours(key)).collect();
+                self.repo.expire(&ids(&old), self.clock.now()).await?;
+                return Ok(made);
             }
-            let old: Vec<_> = keys.into_iter().filter(|key| self.is_ours(key)).collect();
-            let end = match replaced {
-                Replaced::Published => now,
-                Replaced::Withdrawn => now.before(self.config.grace),
-            };
-            self.repo.expire(&ids(&old), end).await?;
-            *locked(&self.signer) = Some((Arc::new(signer), now));
-            return Ok(key.id);
         }
-        Err(PublishError::Failed(CannotMake("others make them all the time").into()))
+        Err(NoSigner::Crowded.into())
+    }
+
+    /// Withdraws the keys with these ids, or all: nobody accepts their tokens any more, here within
+    /// [`REREAD`](Self::REREAD). How many of them there are.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the store.
+    pub async fn withdraw(&self, wanted: &[String]) -> Result<usize, StoreError> {
+        let mut withdrawn = ids(&self.repo.all().await?);
+        withdrawn.retain(|id| wanted.is_empty() || wanted.contains(id));
+        // Before any grace period, whoever reckons with whichever.
+        self.repo.expire(&withdrawn, Timestamp::EPOCH).await?;
+        Ok(withdrawn.len())
     }
 
     /// All keys, the oldest first.
@@ -233,9 +297,16 @@ impl KeyRing {
     fn is_published(&self, key: &StoredKey, now: Timestamp) -> bool {
         key.expires_at.is_none_or(|end| end.after(self.config.grace) > now) && public_key(key).is_some()
     }
+}
 
-    /// The keys that are to be published, as they are now.
-    async fn public(&self) -> Result<Vec<PublicKey>, StoreError> {
+#[async_trait]
+impl KeyPublisher for KeyRing {
+    async fn published(&self) -> Result<Vec<PublicKey>, KeyError> {
+        // The first is made; whatever else keeps one from signing, those that are there are published.
+        match self.signer().await {
+            Err(KeyError::Store(error)) => return Err(error.into()),
+            Err(KeyError::Failed(_)) | Ok(_) => {}
+        }
         let now = self.clock.now();
         let keys = self.repo.all().await?;
         Ok(keys.iter().filter(|key| self.is_published(key, now)).filter_map(public_key).collect())
@@ -243,10 +314,35 @@ impl KeyRing {
 }
 
 #[async_trait]
-impl KeyPublisher for KeyRing {
-    async fn published(&self) -> Result<Vec<PublicKey>, PublishError> {
-        self.signer().await?;
-        Ok(self.public().await?)
+impl KeySource for KeyRing {
+    fn algorithms(&self) -> &'static [&'static str] {
+        &PUBLISHED
+    }
+
+    async fn key(&self, header: &Header) -> Result<Option<Arc<VerifyingKey>>, Cause> {
+        let look = |known: &Known| find([&*known.set].into_iter(), header);
+        let known = match self.known(Self::REREAD).await {
+            Ok(known) => known,
+            Err(error) => {
+                let last = locked(&self.known).clone();
+                // While the keys cannot be asked for, a key that is known stays good.
+                return match last.and_then(|known| look(&known)) {
+                    Some(key) => Ok(Some(key)),
+                    None => Err(error.into()),
+                };
+            }
+        };
+        match look(&known) {
+            Some(key) => Ok(Some(key)),
+            None => Ok(look(&*self.known(Self::COOL_DOWN).await?)),
+        }
+    }
+
+    fn describe(&self) -> Vec<String> {
+        let known = locked(&self.known).clone();
+        let keys = known.iter().flat_map(|known| known.set.describe());
+        let keys: Vec<_> = keys.map(|key| format!("{key}, from the table jwks")).collect();
+        if keys.is_empty() { vec!["no key from the table jwks".into()] } else { keys }
     }
 }
 
@@ -282,24 +378,12 @@ fn public_key(key: &StoredKey) -> Option<PublicKey> {
     Some(PublicKey { id: key.id.clone(), algorithm: algorithm(key)?, members })
 }
 
-/// A key ring as a place where keys are published, for [`PublishedKeys`](super::PublishedKeys).
-pub struct OwnKeys(pub Arc<KeyRing>);
-
-impl fmt::Display for OwnKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the table jwks")
-    }
-}
-
-#[async_trait]
-impl FetchKeys for OwnKeys {
-    async fn fetch(&self) -> Result<Vec<u8>, Cause> {
-        let jwk = |PublicKey { id, algorithm, members }| {
-            let members = members.into_iter().map(|(name, value)| (name, Value::String(value)));
-            let own = [("alg".to_owned(), Value::String(algorithm)), ("kid".to_owned(), Value::String(id))];
-            Value::Object(members.chain(own).collect())
-        };
-        let keys: Vec<_> = self.0.public().await?.into_iter().map(jwk).collect();
-        Ok(json!({ "keys": keys }).to_string().into_bytes())
-    }
+/// A key set (RFC 7517, section 5).
+fn document(keys: impl Iterator<Item = PublicKey>) -> Vec<u8> {
+    let jwk = |PublicKey { id, algorithm, members }| {
+        let members = members.into_iter().map(|(name, value)| (name, Value::String(value)));
+        let own = [("alg".to_owned(), Value::String(algorithm)), ("kid".to_owned(), Value::String(id))];
+        Value::Object(members.chain(own).collect())
+    };
+    json!({ "keys": keys.map(jwk).collect::<Vec<_>>() }).to_string().into_bytes()
 }

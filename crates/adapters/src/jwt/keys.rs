@@ -7,6 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use taskbridge_domain::Cause;
 use taskbridge_domain::secret::SharedSecret;
 
+use super::algorithms::PUBLISHED;
 use super::header::Header;
 use super::seen::Seen;
 use super::verifier::CompactToken;
@@ -81,5 +82,23 @@ impl KeySource for SecretKey {
 
     fn describe(&self) -> Vec<String> {
         vec!["HS256 with the secret shared with Better Auth".into()]
+    }
+}
+
+/// Published keys that cannot be read now, and why: whoever has one of their tokens is told that it cannot be judged.
+pub struct Unreadable(pub String);
+
+#[async_trait]
+impl KeySource for Unreadable {
+    fn algorithms(&self) -> &'static [&'static str] {
+        &PUBLISHED
+    }
+
+    async fn key(&self, _: &Header) -> Result<Option<Arc<VerifyingKey>>, Cause> {
+        Err(self.0.clone().into())
+    }
+
+    fn describe(&self) -> Vec<String> {
+        vec![format!("no key: {}", self.0)]
     }
 }

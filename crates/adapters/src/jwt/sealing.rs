@@ -22,7 +22,7 @@ pub enum CannotOpen {
     Malformed,
     /// The secret of its version is not configured.
     #[error("it was encrypted with version {0} of the secret, which BETTER_AUTH_SECRETS does not name")]
-    NoSecret(u32),
+    NoSecret(u64),
     /// There are versions, and no secret from before them.
     #[error("it was encrypted before secrets had versions; set BETTER_AUTH_SECRET to the secret of that time")]
     NoUnnumbered,

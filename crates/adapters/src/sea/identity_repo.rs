@@ -1,13 +1,11 @@
 //! The store of users and accounts.
 
 use async_trait::async_trait;
-use sea_orm::{
-    ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, SqlErr,
-};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, SqlErr};
 use taskbridge_domain::password::PasswordHash;
 use taskbridge_domain::ports::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration, StoreError};
 use taskbridge_domain::session::Session;
-use taskbridge_domain::user::{Account, Email, ProfileChange};
+use taskbridge_domain::user::{Account, Email, ProfileChange, UserImage};
 use taskbridge_domain::{Timestamp, UserId};
 
 use super::Store;
@@ -76,7 +74,7 @@ impl IdentityRepo for SeaIdentityRepo {
     }
 
     async fn password(&self, user: &UserId) -> Result<Option<PasswordHash>, StoreError> {
-        let account = account::Entity::find().filter(with_password(user)).one(&self.0.0).await.map_err(store_error)?;
+        let account = account::Entity::find().filter(account::of(user)).one(&self.0.0).await.map_err(store_error)?;
         Ok(account.and_then(|account| account.password).map(PasswordHash::new))
     }
 
@@ -107,7 +105,7 @@ impl IdentityRepo for SeaIdentityRepo {
             update = update.col_expr(user::Column::Name, name.as_str().into());
         }
         if let Some(image) = image {
-            update = update.col_expr(user::Column::Image, image.clone().into());
+            update = update.col_expr(user::Column::Image, image.as_ref().map(UserImage::as_str).into());
         }
         let done = update.exec(&self.0.0).await.map_err(store_error)?;
         Ok(done.rows_affected > 0)
@@ -120,14 +118,6 @@ impl IdentityRepo for SeaIdentityRepo {
     }
 }
 
-/// The account of this user that holds a password.
-fn with_password(user: &UserId) -> Condition {
-    Condition::all()
-        .add(account::Column::UserId.eq(user.as_str()))
-        .add(account::Column::AccountId.eq(user.as_str()))
-        .add(account::Column::ProviderId.eq(account::CREDENTIAL))
-}
-
 async fn open(session: &Session, transaction: &Transaction) -> Result<(), DbErr> {
     let session = session::Model::from(session).into_active_model();
     session::Entity::insert(session).exec_without_returning(transaction).await.map(drop)
@@ -137,7 +127,7 @@ async fn open(session: &Session, transaction: &Transaction) -> Result<(), DbErr>
 async fn store_password(change: &PasswordChange, transaction: &Transaction) -> Result<bool, DbErr> {
     let PasswordChange { user, old, new, at, only_session } = change;
     let done = account::Entity::update_many()
-        .filter(with_password(user))
+        .filter(account::of(user))
         .filter(account::Column::Password.eq(old.expose()))
         .col_expr(account::Column::Password, new.expose().into())
         .col_expr(account::Column::UpdatedAt, at.datetime().into())
@@ -153,12 +143,13 @@ async fn store_password(change: &PasswordChange, transaction: &Transaction) -> R
     Ok(true)
 }
 
-/// Row by row, for tables that somebody else has made: those need not refer to each other.
+/// Row by row, for tables that somebody else has made: those need not refer to each other. In the order of a change of the
+/// password, which may be under way.
 async fn remove(user: &UserId, transaction: &Transaction) -> Result<bool, DbErr> {
     let user = user.as_str();
     task::Entity::delete_many().filter(task::Column::UserId.eq(user)).exec(transaction).await?;
-    session::Entity::delete_many().filter(session::Column::UserId.eq(user)).exec(transaction).await?;
     account::Entity::delete_many().filter(account::Column::UserId.eq(user)).exec(transaction).await?;
+    session::Entity::delete_many().filter(session::Column::UserId.eq(user)).exec(transaction).await?;
     user::Entity::delete_many().filter(user::Column::Id.eq(user)).exec(transaction).await?;
     Ok(true)
 }

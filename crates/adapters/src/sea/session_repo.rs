@@ -2,13 +2,16 @@
 
 use async_trait::async_trait;
 use sea_orm::sea_query::Query;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use taskbridge_domain::password::PasswordHash;
 use taskbridge_domain::ports::{SessionRepo, StoreError};
 use taskbridge_domain::session::{Session, SessionToken};
 use taskbridge_domain::user::User;
 use taskbridge_domain::{Timestamp, UserId};
 
 use super::Store;
+use super::connection::Transaction;
+use super::entities::account;
 use super::entities::session::{Column, Entity, Model};
 use super::entities::user;
 use super::error::store_error;
@@ -42,12 +45,23 @@ fn of(user: &UserId) -> Condition {
     Condition::all().add(Column::UserId.eq(user.as_str()))
 }
 
+/// The row with the password is held against changes until the end; on SQLite nobody else writes meanwhile.
+async fn open(session: &Session, password: &PasswordHash, transaction: &Transaction) -> Result<bool, DbErr> {
+    let unchanged = account::of(&session.user_id).add(account::Column::Password.eq(password.expose()));
+    let held = account::Entity::find().filter(unchanged).lock_shared().one(transaction).await?;
+    if held.is_some() {
+        let row = Model::from(session).into_active_model();
+        Entity::insert(row).exec_without_returning(transaction).await?;
+    }
+    Ok(held.is_some())
+}
+
 #[async_trait]
 impl SessionRepo for SeaSessionRepo {
-    async fn open(&self, session: &Session) -> Result<(), StoreError> {
-        let row = Model::from(session).into_active_model();
-        Entity::insert(row).exec_without_returning(&self.0.0).await.map_err(store_error)?;
-        Ok(())
+    async fn open(&self, session: &Session, password: &PasswordHash) -> Result<bool, StoreError> {
+        let transaction = self.0.0.begin().await.map_err(store_error)?;
+        let opened = open(session, password, &transaction).await;
+        transaction.end(opened).await.map_err(store_error)
     }
 
     async fn find(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError> {

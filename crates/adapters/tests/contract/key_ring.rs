@@ -11,12 +11,12 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
-    CannotOpen, JwtIssuer, JwtIssuerConfig, KeyRing, KeyRingConfig, KeyUse, Replaced, SigningAlgorithm, SigningKeys,
+    CannotOpen, JwtIssuer, JwtIssuerConfig, KeyRing, KeyRingConfig, KeyUse, NoSigner, SigningAlgorithm, SigningKeys,
 };
 use taskbridge_adapters::sea::{SeaKeyRepo, Store};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::key::{SealedKey, StoredKey};
-use taskbridge_domain::ports::{Clock, KeyPublisher, KeyRepo, TokenIssuer};
+use taskbridge_domain::ports::{Clock, KeyError, KeyPublisher, KeyRepo, TokenIssuer};
 use taskbridge_domain::secret::{Secrets, SharedSecret};
 use taskbridge_domain::testing::fixtures::{moment, user};
 
@@ -67,7 +67,10 @@ impl Table {
     }
 
     fn program(&self, secrets: Secrets, algorithm: SigningAlgorithm) -> Program {
-        let config = KeyRingConfig { algorithm, grace: GRACE };
+        self.program_with(secrets, KeyRingConfig { algorithm: Some(algorithm), grace: GRACE })
+    }
+
+    fn program_with(&self, secrets: Secrets, config: KeyRingConfig) -> Program {
         let ring =
             KeyRing::new(Arc::new(self.repo()), Arc::new(SecureIds), Arc::clone(&self.clock) as _, secrets, config);
         let ring = Arc::new(ring);
@@ -195,28 +198,37 @@ async fn keys_of_other_algorithms_stay_published() {
     let program = table.program(secrets, SigningAlgorithm::EdDsa);
     assert_eq!(program.kid().await, eddsa.id);
     assert_eq!(program.published().await, ids);
-    let rotated = program.ring.rotate(Replaced::Withdrawn).await.unwrap();
+    let rotated = program.ring.rotate().await.unwrap();
+    ids.insert(rotated.clone());
+    assert_eq!(program.published().await, ids);
     ids.remove(&eddsa.id);
-    ids.insert(rotated);
+    assert_eq!(program.ring.withdraw(&[eddsa.id, "nobody".into()]).await.unwrap(), 1);
     assert_eq!(program.published().await, ids);
 }
 
-/// C060: a secret that was changed costs the tokens signed so far nothing, and new ones are signed with a new key.
+/// C060: no key is made by itself that a Better Auth with the right secret could not read, which would take that for its
+/// newest and fail for everybody. What is published stays so.
 #[tokio::test]
-async fn a_key_that_cannot_be_read_is_replaced_and_stays_published() {
+async fn a_key_that_cannot_be_read_is_replaced_only_when_that_is_asked_for() {
     let table = Table::on(databases::sqlite()).await;
-    let before = table.program(secret("the-secret-before"), SigningAlgorithm::EdDsa);
-    let old = before.kid().await;
-    table.clock.move_on(MILLISECOND);
-    let after = table.program(secret("the-secret-after"), SigningAlgorithm::EdDsa);
-    assert_eq!(after.purposes().await, [KeyUse::Unreadable(CannotOpen::OtherSecret)]);
-    let new = after.kid().await;
-    assert_ne!(new, old);
-    assert_eq!(after.published().await, set([&old, &new]));
-    assert_eq!(after.purposes().await, [KeyUse::Unreadable(CannotOpen::OtherSecret), KeyUse::Signs]);
-    // The first one goes on: it cannot read the new one.
-    table.clock.move_on(Duration::from_mins(1));
-    assert_eq!(before.kid().await, old);
+    let right = table.program(secret("the-right-secret"), SigningAlgorithm::EdDsa);
+    let old = right.kid().await;
+    let wrong = table.program(secret("the-wrong-secret"), SigningAlgorithm::EdDsa);
+    for _ in 0..2 {
+        let refused = wrong.issuer.issue(&user("ann")).await.unwrap_err();
+        let KeyError::Failed(why) = refused else { panic!("{refused:?}") };
+        assert_eq!(why.downcast_ref(), Some(&NoSigner::Unreadable));
+        assert_eq!(wrong.published().await, set([&old]));
+        assert_eq!(table.repo().all().await.unwrap().len(), 1);
+        table.clock.move_on(KeyRing::REREAD);
+    }
+    assert_eq!(wrong.purposes().await, [KeyUse::Unreadable(CannotOpen::OtherSecret)]);
+    assert_eq!(right.kid().await, old);
+
+    let new = wrong.ring.rotate().await.unwrap();
+    table.clock.move_on(KeyRing::REREAD);
+    assert_eq!(wrong.kid().await, new);
+    assert_eq!(wrong.published().await, set([&old, &new]));
 }
 
 /// Secrets with versions: what the older one has sealed is opened, and new keys bear the version.
@@ -230,7 +242,7 @@ async fn a_rotated_secret_reads_the_keys_of_the_one_before() {
     let second = table.program(second, SigningAlgorithm::EdDsa);
     assert_eq!(second.kid().await, kid);
     table.clock.move_on(MILLISECOND);
-    let rotated = second.ring.rotate(Replaced::Published).await.unwrap();
+    let rotated = second.ring.rotate().await.unwrap();
     let list = format!("2:the-third-secret-0123456789-abcdefghijk,{list}");
     let third = table.program(Secrets::parse(&list, None).unwrap(), SigningAlgorithm::EdDsa);
     assert_eq!(third.kid().await, rotated);
@@ -246,28 +258,48 @@ async fn a_key_that_was_replaced_is_published_for_the_grace_period() {
     let old = one.kid().await;
     assert_eq!(other.kid().await, old);
     table.clock.move_on(Duration::from_mins(5));
-    let new = one.ring.rotate(Replaced::Published).await.unwrap();
-    assert_eq!((one.kid().await, one.purposes().await), (new.clone(), vec![KeyUse::Verifies, KeyUse::Signs]));
+    let new = one.ring.rotate().await.unwrap();
+    assert_eq!(one.purposes().await, [KeyUse::Verifies, KeyUse::Signs]);
     assert_eq!(other.published().await, set([&old, &new]));
-    table.clock.move_on(Duration::from_secs(30));
-    assert_eq!(other.kid().await, new);
-    table.clock.move_on(GRACE.saturating_sub(Duration::from_secs(30) + MILLISECOND));
+    table.clock.move_on(KeyRing::REREAD);
+    assert_eq!((one.kid().await, other.kid().await), (new.clone(), new.clone()));
+    table.clock.move_on(GRACE.saturating_sub(KeyRing::REREAD + MILLISECOND));
     assert_eq!(other.published().await, set([&old, &new]));
     table.clock.move_on(MILLISECOND);
     assert_eq!(other.published().await, set([&new]));
     assert_eq!(other.purposes().await, [KeyUse::None, KeyUse::Signs]);
 }
 
-/// For a key that somebody else may have.
+/// For keys that somebody else may have: whatever grace period whoever reckons with, and the next token is of a new one.
 #[tokio::test]
-async fn a_key_that_was_withdrawn_is_gone_at_once() {
+async fn keys_that_were_withdrawn_are_gone() {
     let table = Table::on(databases::sqlite()).await;
-    let program = table.program(secret("a-secret"), SigningAlgorithm::EdDsa);
-    let old = program.kid().await;
-    let new = program.ring.rotate(Replaced::Withdrawn).await.unwrap();
+    let one = table.program(secret("a-secret"), SigningAlgorithm::EdDsa);
+    let patient = KeyRingConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: GRACE * 1000 };
+    let other = table.program_with(secret("a-secret"), patient);
+    let old = one.kid().await;
+    assert_eq!(other.kid().await, old);
+    assert_eq!(one.ring.withdraw(&[]).await.unwrap(), 1);
+    table.clock.move_on(KeyRing::REREAD);
+    let new = other.kid().await;
     assert_ne!(new, old);
-    assert_eq!(program.published().await, set([&new]));
-    assert_eq!(program.kid().await, new);
+    assert_eq!((one.published().await, other.published().await), (set([&new]), set([&new])));
+    assert_eq!(one.kid().await, new);
+    assert_eq!(one.purposes().await, [KeyUse::None, KeyUse::Signs]);
+}
+
+/// Where the secret signs, the keys of others verify all the same, and none is made.
+#[tokio::test]
+async fn a_program_that_signs_with_the_secret_makes_no_key() {
+    let table = Table::on(databases::sqlite()).await;
+    let by_secret = table.program_with(secret("a-secret"), KeyRingConfig { algorithm: None, grace: GRACE });
+    assert_eq!(by_secret.published().await, BTreeSet::new());
+    assert!(by_secret.ring.rotate().await.is_err());
+    assert_eq!(table.repo().all().await.unwrap(), []);
+    let other = table.program(secret("a-secret"), SigningAlgorithm::Es256);
+    let kid = other.kid().await;
+    assert_eq!(by_secret.published().await, set([&kid]));
+    assert_eq!(by_secret.purposes().await, [KeyUse::Verifies]);
 }
 
 /// Better Auth gives keys an end where it is told to rotate them.

@@ -14,8 +14,8 @@ use std::time::Duration;
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
-    ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyRing, KeyRingConfig, KeySource, OwnKeys, PublishedKeys,
-    PublishedKeysConfig, SecretKey, SigningAlgorithm, SigningKeys, TrustedIssuer,
+    ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyRing, KeyRingConfig, KeySource, SecretKey,
+    SigningAlgorithm, SigningKeys, TrustedIssuer,
 };
 use taskbridge_adapters::limiter::InMemoryRateLimiter;
 use taskbridge_adapters::memory::InMemoryTaskRepo;
@@ -228,16 +228,10 @@ fn secret() -> SharedSecret {
 
 fn signed_with_pairs(store: Store, algorithm: SigningAlgorithm) -> Tokens<JwtIssuer, JwtVerifier> {
     let repo = Arc::new(SeaKeyRepo::new(store));
-    let config = KeyRingConfig { algorithm, grace: Duration::ZERO };
+    let config = KeyRingConfig { algorithm: Some(algorithm), grace: Duration::ZERO };
     let secrets = Secrets::one(secret());
     let ring = Arc::new(KeyRing::new(repo, Arc::new(SecureIds), Arc::new(SystemClock), secrets, config));
-    let config = PublishedKeysConfig {
-        refresh: Duration::from_mins(1),
-        cool_down: Duration::from_secs(1),
-        timeout: Duration::from_secs(5),
-    };
-    let published = PublishedKeys::start(vec![Box::new(OwnKeys(Arc::clone(&ring)))], config);
-    tokens(SigningKeys::Pairs(ring), Arc::new(published))
+    tokens(SigningKeys::Pairs(Arc::clone(&ring)), ring)
 }
 
 mod hs256 {

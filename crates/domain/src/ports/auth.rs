@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use thiserror::Error;
 
+use super::KeyError;
 use crate::Cause;
 use crate::session::Jwt;
 use crate::user::{User, UserId};
@@ -38,16 +39,11 @@ pub trait AuthPort: Send + Sync {
     async fn verify(&self, token: &str) -> Result<Claims, AuthError>;
 }
 
-/// Why no token can be issued now.
-#[derive(Debug, Error)]
-#[error("token cannot be signed")]
-pub struct IssueError(#[source] pub Cause);
-
 /// Issues the tokens that [`AuthPort`] verifies, where Taskbridge is the auth server.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait TokenIssuer: Send + Sync {
     /// A token for this user, valid from now. The adapter on the other side of the wire MUST accept it, with
     /// the user's id as its subject.
-    async fn issue(&self, user: &User) -> Result<Jwt, IssueError>;
+    async fn issue(&self, user: &User) -> Result<Jwt, KeyError>;
 }

@@ -23,14 +23,14 @@ pub trait KeyRepo: Send + Sync {
     async fn expire(&self, ids: &[String], end: Timestamp) -> Result<(), StoreError>;
 }
 
-/// Why the keys cannot be told.
+/// Why no token can be signed now, or the keys not be told.
 #[derive(Debug, Error)]
-pub enum PublishError {
+pub enum KeyError {
     /// See [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is none, and none can be made.
-    #[error("no key can be made")]
+    /// There is no key that signs, and none can be made.
+    #[error("no key can sign")]
     Failed(#[source] Cause),
 }
 
@@ -38,6 +38,7 @@ pub enum PublishError {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait KeyPublisher: Send + Sync {
-    /// The public keys, never none: the key of any token that has been issued MUST be among them while the token lives.
-    async fn published(&self) -> Result<Vec<PublicKey>, PublishError>;
+    /// The public keys: that of any token that has been issued MUST be among them while the token lives, unless it was
+    /// withdrawn. None where tokens are signed with a secret and there are no others.
+    async fn published(&self) -> Result<Vec<PublicKey>, KeyError>;
 }

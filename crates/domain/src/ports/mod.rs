@@ -12,11 +12,11 @@ mod sessions;
 mod store;
 mod tasks;
 
-pub use auth::{AuthError, AuthPort, Claims, IssueError, TokenIssuer};
+pub use auth::{AuthError, AuthPort, Claims, TokenIssuer};
 pub use clock::Clock;
 pub use identity::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration};
 pub use ids::IdGenerator;
-pub use keys::{KeyPublisher, KeyRepo, PublishError};
+pub use keys::{KeyError, KeyPublisher, KeyRepo};
 pub use limits::RateLimiter;
 pub use passwords::{HashError, PasswordHasher};
 pub use sessions::SessionRepo;

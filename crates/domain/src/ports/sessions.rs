@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::password::PasswordHash;
 use crate::session::{Session, SessionToken};
 use crate::time::Timestamp;
 use crate::user::{User, UserId};
@@ -13,8 +14,10 @@ use crate::user::{User, UserId};
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepo: Send + Sync {
-    /// Adds a session; those the user already has stay.
-    async fn open(&self, session: &Session) -> Result<(), StoreError>;
+    /// Adds a session, if this is still the user's password; tells whether it was. Those the user already has stay. A
+    /// change of the password that ends all sessions MUST NOT leave one behind that was opened by the old one, also at the
+    /// same time.
+    async fn open(&self, session: &Session, password: &PasswordHash) -> Result<bool, StoreError>;
 
     /// The session with exactly this token, expired or not, and its user.
     async fn find(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError>;

@@ -13,7 +13,7 @@ use crate::ports::{
     RegisterError, Registration, SessionRepo, StoreError,
 };
 use crate::session::{Client, Session, SessionPolicy};
-use crate::user::{Email, User, UserId, UserName};
+use crate::user::{Email, User, UserId, UserImage, UserName};
 
 /// How many wrong passwords of one account are looked at, from wherever they come. It is loose, and there is a way past
 /// it, so that nobody is locked out by a stranger: see [`AccountService::sign_in`].
@@ -39,8 +39,8 @@ pub struct SignUp {
     pub email: Email,
     /// Their password, or why it cannot be one; told only once it is known that anybody may sign up.
     pub password: Result<NewPassword, InvalidPassword>,
-    /// The address of a picture.
-    pub image: Option<String>,
+    /// A picture of them.
+    pub image: Option<UserImage>,
     /// Whether the session outlives the browser.
     pub remember: bool,
     /// From where.
@@ -126,7 +126,7 @@ impl AccountService {
         Self { identity, sessions, hasher, limiter, ids, clock, policy }
     }
 
-    /// What was typed as a new password, for a sign-up or a change.
+    /// What was typed as a new password.
     ///
     /// # Errors
     /// [`InvalidPassword`] names the rule that is broken.
@@ -182,21 +182,21 @@ impl AccountService {
         };
         self.admit(&email, user.as_ref(), &client).await?;
         let matches = self.hasher.verify(password.clone(), stored.clone()).await?;
-        let user = match user {
-            Some(user) if matches => user,
-            other => {
+        let (user, stored) = match (user, stored) {
+            (Some(user), Some(stored)) if matches => (user, stored),
+            (user, _) => {
                 self.count_wrong_password(&email).await?;
-                return Err(SignInError::Refused(other.map(|user| user.id)));
+                return Err(SignInError::Refused(user.map(|user| user.id)));
             }
         };
-        if self.policy.rehash
-            && let Some(stored) = stored
-        {
-            self.rehash(&user, password, &stored).await?;
-        }
+        let stored = if self.policy.rehash { self.rehash(&user, password, stored).await? } else { stored };
         let session = self.new_session(&user, remember, client);
-        self.sessions.open(&session).await?;
-        Ok(ActiveSession::opened(session, user))
+        // It took its time: the password may be another one by now, or the user gone.
+        if self.sessions.open(&session, &stored).await? {
+            Ok(ActiveSession::opened(session, user))
+        } else {
+            Err(SignInError::Refused(Some(user.id)))
+        }
     }
 
     /// Whether one more password may be tried for this address.
@@ -223,22 +223,17 @@ impl AccountService {
     }
 
     /// Stores a password anew that has just been found right, unless it is stored as it would be now, or would not do
-    /// now. While there is too much to hash it waits for another sign-in.
-    async fn rehash(&self, user: &User, password: Password, stored: &PasswordHash) -> Result<(), StoreError> {
-        if self.hasher.is_current(stored) {
-            return Ok(());
+    /// now. While there is too much to hash it waits for another sign-in. What is stored then.
+    async fn rehash(&self, user: &User, password: Password, old: PasswordHash) -> Result<PasswordHash, StoreError> {
+        if self.hasher.is_current(&old) {
+            return Ok(old);
         }
-        let Ok(password) = NewPassword::set_before(password, self.hasher.form()) else { return Ok(()) };
-        let Ok(hash) = self.hasher.hash(password).await else { return Ok(()) };
-        let change = PasswordChange {
-            user: user.id.clone(),
-            old: stored.clone(),
-            new: hash,
-            at: self.clock.now(),
-            only_session: None,
-        };
-        self.identity.change_password(&change).await?;
-        Ok(())
+        let Ok(password) = NewPassword::set_before(password, self.hasher.form()) else { return Ok(old) };
+        let Ok(new) = self.hasher.hash(password).await else { return Ok(old) };
+        let user = user.id.clone();
+        let change = PasswordChange { user, old, new, at: self.clock.now(), only_session: None };
+        let changed = self.identity.change_password(&change).await?;
+        Ok(if changed { change.new } else { change.old })
     }
 
     fn new_session(&self, user: &User, remember: bool, client: Client) -> Session {
@@ -427,12 +422,24 @@ mod tests {
         ports
             .sessions
             .expect_open()
-            .withf(|session| {
-                session.user_id.as_str() == "ann" && session.expires_at == moment().after(POLICY.sessions.lifetime)
+            .withf(|session, password| {
+                session.user_id.as_str() == "ann"
+                    && session.expires_at == moment().after(POLICY.sessions.lifetime)
+                    && password.expose() == "hashed"
             })
-            .return_once(|_| Ok(()));
+            .return_once(|_, _| Ok(true));
         let active = ports.service(POLICY).sign_in(sign_in("ann@example.test")).await.unwrap();
         assert_eq!(active.user(), &user("ann"));
+    }
+
+    #[tokio::test]
+    async fn a_password_that_was_changed_while_it_was_looked_at_signs_nobody_in() {
+        let mut ports = Ports::new();
+        ports.identity.expect_credential().return_once(|_| Ok(Some(credential("old"))));
+        ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+        ports.sessions.expect_open().withf(|_, password| password.expose() == "old").return_once(|_, _| Ok(false));
+        let refused = ports.service(POLICY).sign_in(sign_in("ann@example.test")).await;
+        assert!(matches!(refused, Err(SignInError::Refused(Some(user))) if user.as_str() == "ann"));
     }
 
     fn credential(stored: &str) -> Credential {
@@ -479,7 +486,7 @@ mod tests {
         let mut ports = Ports::new();
         ports.identity.expect_credential().return_once(|_| Ok(Some(credential("hashed"))));
         ports.hasher.expect_verify().return_once(|_, _| Ok(true));
-        ports.sessions.expect_open().return_once(|_| Ok(()));
+        ports.sessions.expect_open().return_once(|_, _| Ok(true));
         let mut limiter = MockRateLimiter::new();
         limiter.expect_peek().return_once(|_, _, _| Ok(Admission::Allowed));
         ports.limiter = Some(limiter);
@@ -517,7 +524,7 @@ mod tests {
                 Ok(vec![Session { client, ..session("ann") }])
             },
         );
-        ports.sessions.expect_open().return_once(|_| Ok(()));
+        ports.sessions.expect_open().return_once(|_, _| Ok(true));
         ports.hasher.expect_verify().return_once(|_, _| Ok(true));
         ports.limiter = Some(exhausted());
         assert!(ports.service(POLICY).sign_in(from("192.0.2.1")).await.is_ok());
@@ -541,7 +548,7 @@ mod tests {
                         && only_session.is_none()
                 })
                 .returning(|_| Ok(true));
-            ports.sessions.expect_open().return_once(|_| Ok(()));
+            ports.sessions.expect_open().return_once(|_, _| Ok(true));
             let policy = AccountPolicy { rehash, ..POLICY };
             assert!(ports.service(policy).sign_in(sign_in("Ann@example.test")).await.is_ok());
         }
@@ -556,7 +563,7 @@ mod tests {
         ports.hasher.expect_is_current().return_const(false);
         ports.hasher.expect_form().return_const(HashForm::Bcrypt);
         ports.hasher.expect_hash().return_once(|_| Err(HashError::Busy));
-        ports.sessions.expect_open().return_once(|_| Ok(()));
+        ports.sessions.expect_open().return_once(|_, _| Ok(true));
         let policy = AccountPolicy { rehash: true, ..POLICY };
         assert!(ports.service(policy).sign_in(sign_in("Ann@example.test")).await.is_ok());
     }
@@ -569,7 +576,7 @@ mod tests {
         ports.hasher.expect_verify().return_once(|_, _| Ok(true));
         ports.hasher.expect_is_current().return_const(false);
         ports.hasher.expect_form().return_const(HashForm::Bcrypt);
-        ports.sessions.expect_open().return_once(|_| Ok(()));
+        ports.sessions.expect_open().return_once(|_, _| Ok(true));
         let password = Password::parse(&"x".repeat(100)).unwrap();
         let policy = AccountPolicy { rehash: true, ..POLICY };
         let request = SignIn { password, ..sign_in("Ann@example.test") };

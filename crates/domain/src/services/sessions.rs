@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::ActiveSession;
-use crate::ports::{Clock, IssueError, SessionRepo, StoreError, TokenIssuer};
+use crate::ports::{Clock, KeyError, SessionRepo, StoreError, TokenIssuer};
 use crate::session::{Jwt, Session, SessionPolicy, SessionToken};
 
 /// Whether the use of a session moves its end.
@@ -71,8 +71,8 @@ impl SessionService {
     /// A token for the user of this session.
     ///
     /// # Errors
-    /// [`IssueError`] when no key can sign now.
-    pub async fn token(&self, active: &ActiveSession) -> Result<Jwt, IssueError> {
+    /// [`KeyError`] when no key can sign now.
+    pub async fn token(&self, active: &ActiveSession) -> Result<Jwt, KeyError> {
         self.issuer.issue(&active.user).await
     }
 

@@ -13,7 +13,7 @@ use crate::ports::{Claims, MockAuthPort, MockClock, MockIdGenerator, MockPasswor
 use crate::session::{Client, Session, SessionToken};
 use crate::task::{Description, NewTask, Task, TaskId, Title};
 use crate::time::Timestamp;
-use crate::user::{Email, User, UserId, UserName};
+use crate::user::{Email, User, UserId, UserImage, UserName};
 
 /// 2026-11-21T01:45:03Z.
 #[must_use]
@@ -105,7 +105,7 @@ pub fn user(id: &str) -> User {
         name: UserName::parse(format!("Bøb 漢字 {id}")).unwrap(),
         email: Email::parse(&format!("{id}@example.test")).unwrap(),
         email_verified: true,
-        image: Some("https://cdn.example.test/bob.png".into()),
+        image: Some(UserImage::parse("https://cdn.example.test/bob.png").unwrap()),
         created_at: moment(),
         updated_at: moment().after(Duration::from_millis(1)),
     }

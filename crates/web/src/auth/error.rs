@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use taskbridge_domain::Cause;
 use taskbridge_domain::password::InvalidPassword;
-use taskbridge_domain::ports::{HashError, IssueError, PublishError, StoreError};
+use taskbridge_domain::ports::{HashError, KeyError, StoreError};
 use taskbridge_domain::services::{DeletionError, PasswordError, SensitiveError, SignInError, SignUpError};
 use thiserror::Error;
 use utoipa::ToSchema;
@@ -226,12 +226,6 @@ impl From<HashError> for AuthApiError {
     }
 }
 
-impl From<IssueError> for AuthApiError {
-    fn from(error: IssueError) -> Self {
-        Self::Internal(Box::new(error))
-    }
-}
-
 impl From<SensitiveError> for AuthApiError {
     fn from(error: SensitiveError) -> Self {
         match error {
@@ -287,11 +281,11 @@ impl From<DeletionError> for AuthApiError {
     }
 }
 
-impl From<PublishError> for AuthApiError {
-    fn from(error: PublishError) -> Self {
+impl From<KeyError> for AuthApiError {
+    fn from(error: KeyError) -> Self {
         match error {
-            PublishError::Store(error) => error.into(),
-            PublishError::Failed(cause) => Self::Internal(cause),
+            KeyError::Store(error) => error.into(),
+            KeyError::Failed(cause) => Self::Internal(cause),
         }
     }
 }

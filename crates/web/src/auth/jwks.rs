@@ -38,12 +38,20 @@ impl From<PublicKey> for JsonWebKey {
 
 /// The public keys of the tokens.
 ///
-/// **Access:** everybody. 200 with all keys that may still verify one; the first is made when it is asked for.
+/// **Access:** everybody. 200 with all keys that may still verify one; the first is made when it is asked for. 404 without
+/// a body where tokens are signed with the secret and there are no others.
 #[utoipa::path(
     get, path = "/jwks", operation_id = "get_keys", tag = "auth",
-    responses((status = 200, description = "The keys.", body = KeySetResponse), AuthErrors)
+    responses(
+        (status = 200, description = "The keys.", body = KeySetResponse),
+        (status = 404, description = "There are none."),
+        AuthErrors
+    )
 )]
 pub(super) async fn jwks(keys: Data<dyn KeyPublisher>) -> Result<HttpResponse, AuthApiError> {
-    let keys = keys.published().await?.into_iter().map(JsonWebKey::from).collect();
+    let keys: Vec<_> = keys.published().await?.into_iter().map(JsonWebKey::from).collect();
+    if keys.is_empty() {
+        return Ok(HttpResponse::NotFound().finish());
+    }
     Ok(HttpResponse::Ok().json(KeySetResponse { keys }))
 }

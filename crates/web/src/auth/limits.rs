@@ -15,8 +15,10 @@ use super::PATH;
 use super::error::AuthApiError;
 use crate::client_address::ClientAddress;
 
-/// Where passwords can be guessed, or accounts made: paths that begin like this.
-const SENSITIVE: [&str; 4] = ["/sign-in", "/sign-up", "/change-password", "/change-email"];
+/// Where passwords can be guessed, or accounts made: paths that begin like this. Unlike in Better Auth these are all that
+/// cost a hash.
+const SENSITIVE: [&str; 6] =
+    ["/sign-in", "/sign-up", "/change-password", "/change-email", "/verify-password", "/delete-user"];
 const SENSITIVE_LIMIT: RateLimit = RateLimit { window: Duration::from_secs(10), max: 3 };
 
 /// Counts the requests of each client address to each endpoint.

@@ -49,12 +49,9 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
         if let Some(limits) = limits {
             config.app_data(Data::from(limits));
         }
-        let scope = match keys {
-            Some(keys) => scope.app_data(Data::from(keys)).service(endpoint("/jwks").get(jwks::jwks)),
-            None => scope,
-        };
         let scope = scope
             .app_data(Data::from(accounts))
+            .app_data(Data::from(keys))
             .app_data(Data::from(users))
             .app_data(Data::from(sessions))
             .app_data(Data::from(cookies))
@@ -75,6 +72,7 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
             .service(endpoint("/delete-user").post(users::delete_user))
             .service(endpoint("/list-accounts").get(users::list_accounts))
             .service(endpoint("/token").get(token::token))
+            .service(endpoint("/jwks").get(jwks::jwks))
             .default_service(web::to(not_found))
             .wrap(from_fn(session_headers))
             .wrap(from_fn(as_spelled))
@@ -100,7 +98,8 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
     users::change_password,
     users::verify_password,
     users::list_accounts,
-    token::token
+    token::token,
+    jwks::jwks
 ))]
 struct Operations;
 
@@ -109,19 +108,11 @@ struct Operations;
 #[openapi(paths(users::delete_user))]
 struct DeletionOperations;
 
-/// Where tokens are signed with keys that can be published.
-#[derive(OpenApi)]
-#[openapi(paths(jwks::jwks))]
-struct KeyOperations;
-
 /// The operations that this server has.
 pub(crate) fn operations(server: &AuthServer) -> utoipa::openapi::OpenApi {
     let mut operations = Operations::openapi();
     if server.users.allows_deletion() {
         operations.merge(DeletionOperations::openapi());
-    }
-    if server.keys.is_some() {
-        operations.merge(KeyOperations::openapi());
     }
     operations
 }

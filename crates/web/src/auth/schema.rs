@@ -7,7 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest};
 use serde_json::{Map, Value};
-use taskbridge_domain::user::{InvalidUserName, UserName};
+use taskbridge_domain::user::{InvalidUserImage, InvalidUserName, UserImage, UserName};
 
 use super::error::AuthApiError;
 use super::origin::check_origin;
@@ -169,11 +169,6 @@ impl Schema {
         }
     }
 
-    /// A string or `null`; `None` also with the problem noted.
-    pub(super) fn nullable_string(&mut self, field: &str) -> Option<String> {
-        if let Some(Value::Null) = self.fields.get(field) { None } else { self.optional_string(field) }
-    }
-
     /// Whether the field is there.
     pub(super) fn has(&self, field: &str) -> bool {
         self.fields.contains_key(field)
@@ -212,11 +207,24 @@ impl Schema {
         parse(&given).map_err(|error| self.problems.push(problem(field, &text(error)))).ok()
     }
 
-    /// Notes a problem unless the rule holds.
-    pub(super) fn check(&mut self, field: &str, holds: bool, text: &str) {
-        if !holds {
-            self.problems.push(problem(field, text));
-        }
+    /// The same that may be absent.
+    pub(super) fn optional_parsed<T, E>(
+        &mut self,
+        field: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+        text: impl FnOnce(E) -> String,
+    ) -> Option<T> {
+        if self.has(field) { self.parsed(field, parse, text) } else { None }
+    }
+
+    /// The same that may be `null`.
+    pub(super) fn nullable_parsed<T, E>(
+        &mut self,
+        field: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+        text: impl FnOnce(E) -> String,
+    ) -> Option<T> {
+        if let Some(Value::Null) = self.fields.get(field) { None } else { self.parsed(field, parse, text) }
     }
 
     /// Whether no problem was found.
@@ -237,6 +245,15 @@ impl Schema {
 /// One problem of a field.
 pub(super) fn problem(field: &str, text: &str) -> String {
     format!("[body.{field}] {text}")
+}
+
+pub(super) fn image_problem(invalid: InvalidUserImage) -> String {
+    match invalid {
+        InvalidUserImage::TooLong => {
+            format!("Too big: expected string to have <={} characters", UserImage::MAX_CHARS)
+        }
+        InvalidUserImage::Nul => NUL.into(),
+    }
 }
 
 pub(super) fn name_problem(invalid: InvalidUserName) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use taskbridge_domain::services::{AccountService, SessionService, SignUp};
-use taskbridge_domain::user::{Email, UserName};
+use taskbridge_domain::user::{Email, UserImage, UserName};
 use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
@@ -13,7 +13,7 @@ use utoipa::{IntoResponses, ToSchema};
 use super::cookies::SessionCookies;
 use super::error::AuthApiError;
 use super::origin::{CALLBACK, check_sign_in};
-use super::schema::{AuthBody, NUL, Schema, SignInBody, name_problem};
+use super::schema::{AuthBody, Schema, SignInBody, image_problem, name_problem};
 use super::wire::{SignedIn, SignedInResponse, client};
 use crate::client_address::ClientAddress;
 use crate::dto::schema;
@@ -99,8 +99,7 @@ fn parse(body: AuthBody, request: &HttpRequest, accounts: &AccountService) -> Re
     let name = schema.parsed("name", |text| UserName::parse(text), name_problem);
     let email = schema.parsed("email", Email::parse, |_| "Invalid email address".into());
     let password = schema.parsed("password", not_empty, |()| TOO_SMALL.into());
-    let image = schema.optional_string("image");
-    schema.check("image", image.as_ref().is_none_or(|image| !image.contains('\0')), NUL);
+    let image = schema.optional_parsed("image", UserImage::parse, image_problem);
     schema.optional_string("callbackURL");
     let remember = schema.optional_boolean("rememberMe").unwrap_or(true);
     match (name, email, password) {

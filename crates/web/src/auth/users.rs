@@ -7,16 +7,18 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use taskbridge_domain::password::Password;
-use taskbridge_domain::services::{Deletion, PasswordUpdate, UserService};
-use taskbridge_domain::user::{Account, ProfileChange, UserName};
+use taskbridge_domain::services::{ActiveSession, Deletion, DeletionError, PasswordError, PasswordUpdate, UserService};
+use taskbridge_domain::user::{Account, ProfileChange, UserImage, UserName};
+use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 
 use super::cookies::SessionCookies;
 use super::error::AuthApiError;
-use super::schema::{AuthBody, AuthRequest, NUL, Schema, WithSession, name_problem};
+use super::schema::{AuthBody, AuthRequest, Schema, WithSession, image_problem, name_problem};
 use super::session::CurrentSession;
 use super::wire::{Status, UserResponse, client, issue_session, set_cookies};
+use crate::client_address::ClientAddress;
 use crate::dto::schema;
 use crate::openapi::{auth_errors, auth_request_errors};
 
@@ -27,29 +29,32 @@ use crate::openapi::{auth_errors, auth_request_errors};
 struct UpdateUserRequest {
     #[schema(schema_with = schema::user_name, required = false)]
     name: String,
-    /// The address of a picture; `null` takes it away.
-    #[schema(required = false)]
+    #[schema(schema_with = schema::nullable_image, required = false)]
     image: Option<String>,
 }
 
-pub(super) struct Update(ProfileChange);
+/// An object; what is in it is judged once it is known who asks.
+pub(super) struct Update(Schema);
 
 impl AuthRequest for Update {
     fn parse(body: AuthBody) -> Result<Self, AuthApiError> {
-        let mut schema = Schema::of(body, &["record"])?;
+        Schema::of(body, &["record"]).map(Self)
+    }
+}
+
+impl Update {
+    fn change(self) -> Result<ProfileChange, AuthApiError> {
+        let Self(mut schema) = self;
         if schema.is_truthy("email") {
             return Err(AuthApiError::EmailFixed);
         }
-        let name =
-            if schema.has("name") { schema.parsed("name", |text| UserName::parse(text), name_problem) } else { None };
-        let image = if schema.has("image") { Some(schema.nullable_string("image")) } else { None };
-        let is_text = image.iter().flatten().all(|image| !image.contains('\0'));
-        schema.check("image", is_text, NUL);
-        let change = ProfileChange { name, image };
+        let name = schema.has("name").then(|| schema.parsed("name", |text| UserName::parse(text), name_problem));
+        let image = schema.has("image").then(|| schema.nullable_parsed("image", UserImage::parse, image_problem));
         if !schema.is_met() {
             return Err(schema.into_error());
         }
-        if change.is_empty() { Err(AuthApiError::NothingToUpdate) } else { Ok(Self(change)) }
+        let change = ProfileChange { name: name.flatten(), image };
+        if change.is_empty() { Err(AuthApiError::NothingToUpdate) } else { Ok(change) }
     }
 }
 
@@ -76,11 +81,11 @@ impl IntoResponses for UpdateErrors {
 )]
 pub(super) async fn update_user(
     request: HttpRequest,
-    WithSession(Update(change), CurrentSession(active)): WithSession<Update>,
+    WithSession(update, CurrentSession(active)): WithSession<Update>,
     users: Data<UserService>,
     cookies: Data<SessionCookies>,
 ) -> Result<HttpResponse, AuthApiError> {
-    if !users.update(&active, &change).await? {
+    if !users.update(&active, &update.change()?).await? {
         return Err(AuthApiError::Unauthorized { clear: cookies.clear() });
     }
     let mut response = HttpResponse::Ok();
@@ -162,7 +167,8 @@ pub(super) async fn change_password(
     let new = users.new_password(&new).map_err(|invalid| AuthApiError::of_password(invalid, "newPassword"))?;
     let update =
         PasswordUpdate { new, current: Password::parse(&current)?, revoke_sessions: revoke, client: client(&request) };
-    let session = users.change_password(&active, update).await?;
+    let changed = users.change_password(&active, update).await;
+    let session = changed.inspect_err(|error| log_refusal(&request, &active, error))?;
     tracing::info!(user_id = active.user().id.as_str(), revoked = revoke, "password changed");
     let mut response = HttpResponse::Ok();
     if let Some(session) = &session {
@@ -181,13 +187,13 @@ struct VerifyPasswordRequest {
     password: String,
 }
 
-pub(super) struct Verify(Password);
+pub(super) struct Verify(String);
 
 impl AuthRequest for Verify {
     fn parse(body: AuthBody) -> Result<Self, AuthApiError> {
         let mut schema = Schema::of(body, &["object"])?;
         let Some(password) = schema.string("password") else { return Err(schema.into_error()) };
-        Ok(Self(Password::parse(&password)?))
+        Ok(Self(password))
     }
 }
 
@@ -213,14 +219,28 @@ impl IntoResponses for VerifyErrors {
     responses((status = 200, description = "It is.", body = Status), VerifyErrors)
 )]
 pub(super) async fn verify_password(
+    request: HttpRequest,
     WithSession(Verify(password), CurrentSession(active)): WithSession<Verify>,
     users: Data<UserService>,
 ) -> Result<HttpResponse, AuthApiError> {
-    users.verify_password(&active, password).await.map_err(|error| match AuthApiError::from(error) {
-        AuthApiError::NoPassword => AuthApiError::InvalidPassword,
-        other => other,
+    let verified = users.verify_password(&active, Password::parse(&password)?).await;
+    verified.map_err(|error| {
+        log_refusal(&request, &active, &error);
+        if let PasswordError::None = error { AuthApiError::InvalidPassword } else { error.into() }
     })?;
     Ok(HttpResponse::Ok().json(Status::DONE))
+}
+
+/// As at sign-in: whoever has come by a session may be guessing.
+fn log_refusal(request: &HttpRequest, active: &ActiveSession, error: &PasswordError) {
+    let (user_id, client_ip) = (active.user().id.as_str(), ClientAddress::of(request).0.map(display));
+    match error {
+        PasswordError::Wrong => tracing::info!(user_id, client_ip, "password refused"),
+        PasswordError::TooMany { .. } => {
+            tracing::warn!(user_id, client_ip, "password refused: too many wrong ones for one account");
+        }
+        PasswordError::None | PasswordError::Hash(_) | PasswordError::Store(_) => {}
+    }
 }
 
 /// How a user confirms to be deleted.
@@ -233,7 +253,10 @@ struct DeleteUserRequest {
     password: String,
 }
 
-pub(super) struct Delete(Deletion);
+pub(super) struct Delete {
+    password: Option<String>,
+    token: Option<String>,
+}
 
 impl AuthRequest for Delete {
     fn parse(body: AuthBody) -> Result<Self, AuthApiError> {
@@ -244,7 +267,7 @@ impl AuthRequest for Delete {
         if !schema.is_met() {
             return Err(schema.into_error());
         }
-        Ok(Self(Deletion { password: password.map(|text| Password::parse(&text)).transpose()?, token }))
+        Ok(Self { password, token })
     }
 }
 
@@ -282,11 +305,20 @@ impl IntoResponses for DeleteErrors {
     responses((status = 200, description = "They are gone.", body = UserDeletedResponse), DeleteErrors)
 )]
 pub(super) async fn delete_user(
-    WithSession(Delete(deletion), CurrentSession(active)): WithSession<Delete>,
+    request: HttpRequest,
+    WithSession(Delete { password, token }, CurrentSession(active)): WithSession<Delete>,
     users: Data<UserService>,
     cookies: Data<SessionCookies>,
 ) -> Result<HttpResponse, AuthApiError> {
-    users.delete(&active, deletion).await?;
+    if !users.allows_deletion() {
+        return Err(AuthApiError::NotEnabled);
+    }
+    let deletion = Deletion { password: password.map(|text| Password::parse(&text)).transpose()?, token };
+    users.delete(&active, deletion).await.inspect_err(|error| {
+        if let DeletionError::Password(error) = error {
+            log_refusal(&request, &active, error);
+        }
+    })?;
     tracing::info!(user_id = active.user().id.as_str(), "user deleted");
     let mut response = HttpResponse::Ok();
     set_cookies(&mut response, &cookies.clear());

@@ -44,7 +44,7 @@ impl From<&User> for UserResponse {
             name: name.as_str().to_owned(),
             email: email.as_str().to_owned(),
             email_verified: *email_verified,
-            image: image.clone(),
+            image: image.as_ref().map(|image| image.as_str().to_owned()),
             created_at: created_at.to_string(),
             updated_at: updated_at.to_string(),
             id: id.to_string(),

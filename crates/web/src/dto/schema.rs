@@ -4,7 +4,7 @@
 use taskbridge_domain::list::{Limit, Search};
 use taskbridge_domain::password::{NewPassword, Password};
 use taskbridge_domain::task::{Description, Title};
-use taskbridge_domain::user::{Email, UserName};
+use taskbridge_domain::user::{Email, UserImage, UserName};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{Object, Schema};
 
@@ -64,7 +64,13 @@ pub(crate) fn email() -> Schema {
 }
 
 pub(crate) fn image() -> Schema {
-    text(NO_NUL).description(Some("The address of a picture.")).into()
+    text(NO_NUL).max_length(Some(UserImage::MAX_CHARS)).description(Some("The address of a picture.")).into()
+}
+
+pub(crate) fn nullable_image() -> Schema {
+    let schema = text(NO_NUL).schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+    let schema = schema.max_length(Some(UserImage::MAX_CHARS));
+    schema.description(Some("The address of a picture; `null` takes it away.")).into()
 }
 
 pub(crate) fn password() -> Schema {

@@ -4,7 +4,7 @@ use actix_web::test::TestRequest;
 use serde_json::json;
 use taskbridge_domain::Cause;
 use taskbridge_domain::password::PasswordHash;
-use taskbridge_domain::ports::{Credential, HashError, IssueError, RegisterError, StoreError};
+use taskbridge_domain::ports::{Credential, HashError, KeyError, RegisterError, StoreError};
 use taskbridge_domain::session::{Jwt, Session};
 use taskbridge_domain::testing::fixtures::{moment, session, user};
 
@@ -41,7 +41,7 @@ fn known_user() -> Ports {
     let mut ports = Ports::new();
     ports.identity.expect_credential().return_once(|_| Ok(Some(credential())));
     ports.hasher.expect_verify().return_once(|_, _| Ok(true));
-    ports.sessions.expect_open().return_once(|_| Ok(()));
+    ports.sessions.expect_open().return_once(|_, _| Ok(true));
     ports.issuer.expect_issue().return_once(|_| Ok(jwt()));
     ports
 }
@@ -276,7 +276,7 @@ async fn cookie() -> String {
     let mut ports = Ports::new();
     ports.identity.expect_credential().return_once(|_| Ok(Some(credential())));
     ports.hasher.expect_verify().return_once(|_, _| Ok(true));
-    ports.sessions.expect_open().return_once(|_| Ok(()));
+    ports.sessions.expect_open().return_once(|_, _| Ok(true));
     ports.issuer.expect_issue().return_once(|_| Ok(jwt()));
     let answer = ports.answer(post(SIGN_IN, r#"{"email":"ann@example.test","password":"correct horse"}"#)).await;
     answer.all("set-cookie")[0].split(';').next().unwrap().to_owned()
@@ -354,8 +354,8 @@ async fn a_sign_in_survives_an_issuer_that_fails() {
     let mut ports = Ports::new();
     ports.identity.expect_credential().return_once(|_| Ok(Some(credential())));
     ports.hasher.expect_verify().return_once(|_, _| Ok(true));
-    ports.sessions.expect_open().return_once(|_| Ok(()));
-    ports.issuer.expect_issue().return_once(|_| Err(IssueError("secret detail".into())));
+    ports.sessions.expect_open().return_once(|_, _| Ok(true));
+    ports.issuer.expect_issue().return_once(|_| Err(KeyError::Failed("secret detail".into())));
     let answer = ports.answer(post(SIGN_IN, r#"{"email":"ann@example.test","password":"correct horse"}"#)).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("set-auth-jwt"), None);

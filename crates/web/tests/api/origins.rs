@@ -19,7 +19,7 @@ fn door() -> Ports {
         .expect_credential()
         .returning(|_| Ok(Some(Credential { user: user("ann"), password: Some(PasswordHash::new("hashed".into())) })));
     ports.hasher.expect_verify().returning(|_, _| Ok(true));
-    ports.sessions.expect_open().returning(|_| Ok(()));
+    ports.sessions.expect_open().returning(|_, _| Ok(true));
     ports.issuer.expect_issue().returning(|_| Ok(Jwt::new("jwt".into())));
     ports
 }

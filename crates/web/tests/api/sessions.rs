@@ -86,7 +86,7 @@ async fn nobody_is_null() {
 #[actix_web::test]
 async fn a_session_without_a_jwt_is_a_session() {
     let mut ports = alive();
-    ports.issuer.expect_issue().return_once(|_| Err(taskbridge_domain::ports::IssueError("no key".into())));
+    ports.issuer.expect_issue().return_once(|_| Err(taskbridge_domain::ports::KeyError::Failed("no key".into())));
     let answer = ports.answer(anns("GET", "/get-session")).await;
     assert_eq!((answer.status.as_u16(), answer.header("set-auth-jwt")), (200, None));
 }
@@ -138,7 +138,7 @@ async fn a_session_is_not_renewed_against_anybodys_wish() {
         Ok(Some(taskbridge_domain::ports::Credential { user: user("ann"), password }))
     });
     door.hasher.expect_verify().return_once(|_, _| Ok(true));
-    door.sessions.expect_open().return_once(|_| Ok(()));
+    door.sessions.expect_open().return_once(|_, _| Ok(true));
     let body = r#"{"email":"ann@example.test","password":"correct horse","rememberMe":false}"#;
     let request = anonymous("POST", "/api/auth/sign-in/email").insert_header(("content-type", "application/json"));
     let signed_in = door.answer(request.set_payload(body)).await;

@@ -66,8 +66,7 @@ pub(crate) struct Ports {
     pub(crate) sessions: MockSessionRepo,
     pub(crate) hasher: MockPasswordHasher,
     pub(crate) issuer: MockTokenIssuer,
-    /// Without it tokens are signed with the secret.
-    pub(crate) keys: Option<MockKeyPublisher>,
+    pub(crate) keys: MockKeyPublisher,
     /// Whether users may delete themselves.
     pub(crate) deletion: bool,
     pub(crate) store: MockStoreProbe,
@@ -89,7 +88,7 @@ impl Ports {
             sessions: MockSessionRepo::new(),
             hasher: hasher(),
             issuer: MockTokenIssuer::new(),
-            keys: Some(MockKeyPublisher::new()),
+            keys: MockKeyPublisher::new(),
             deletion: true,
             store: MockStoreProbe::new(),
             mount: TasksMount { prefix: "/api".into(), without_user_id: false },
@@ -157,7 +156,7 @@ impl Ports {
             accounts: Arc::new(accounts),
             users: Arc::new(users),
             sessions: Arc::new(sessions),
-            keys: keys.map(|keys| Arc::new(keys) as _),
+            keys: Arc::new(keys),
             cookies: Arc::new(cookies),
             limits: limiter.map(|limiter| Arc::new(RateLimits::new(limiter, clock(), RateLimits::DEFAULT))),
         });

@@ -4,9 +4,9 @@ use actix_web::test::TestRequest;
 use serde_json::json;
 use taskbridge_domain::key::PublicKey;
 use taskbridge_domain::password::PasswordHash;
-use taskbridge_domain::ports::{MockKeyPublisher, PublishError};
+use taskbridge_domain::ports::{KeyError, MockKeyPublisher, StoreError};
 use taskbridge_domain::testing::fixtures::{moment, session, user, user_id};
-use taskbridge_domain::user::{Account, UserName};
+use taskbridge_domain::user::{Account, UserImage, UserName};
 
 use crate::support::{Answer, Ports, anonymous};
 
@@ -72,7 +72,8 @@ async fn a_profile_is_changed_and_the_session_given_out_again() {
         let mut ports = ports();
         let update = ports.identity.expect_update().times(1).withf(move |user, change, now| {
             let given = change.name.as_ref().map(UserName::as_str);
-            (user.as_str(), given, change.image.as_ref().map(Option::as_deref), *now) == ("ann", name, image, moment())
+            (user.as_str(), given, change.image.as_ref().map(|image| image.as_ref().map(UserImage::as_str)), *now)
+                == ("ann", name, image, moment())
         });
         update.return_once(|_, _, _| Ok(true));
         let answer = ports.answer(anns("/update-user", body)).await;
@@ -88,7 +89,7 @@ async fn what_cannot_be_changed_is_refused_or_ignored() {
     let nothing = (None, "No fields to update".to_owned());
     let fixed = (Some("EMAIL_CAN_NOT_BE_UPDATED"), "Email can not be updated".to_owned());
     let invalid = |text: &str| (Some("VALIDATION_ERROR"), text.to_owned());
-    let long = "x".repeat(101);
+    let (long, picture) = ("x".repeat(101), "x".repeat(2049));
     for (body, (code, message)) in [
         (json!({}), nothing.clone()),
         (json!({ "foo": 1, "id": "bob", "role": "admin", "emailVerified": true, "createdAt": "x" }), nothing),
@@ -100,9 +101,10 @@ async fn what_cannot_be_changed_is_refused_or_ignored() {
         (json!({ "image": {} }), invalid("[body.image] Invalid input: expected string, received object")),
         (json!({ "image": "a\0b" }), invalid("[body.image] Invalid input: must not contain a NUL character")),
         (json!({ "name": "a\0b" }), invalid("[body.name] Invalid input: must not contain a NUL character")),
+        (json!({ "image": picture }), invalid("[body.image] Too big: expected string to have <=2048 characters")),
         (json!({ "name": long }), invalid("[body.name] Too big: expected string to have <=100 characters")),
     ] {
-        is_error(&Ports::new().answer(anns("/update-user", &body.to_string())).await, 400, code, &message);
+        is_error(&ports().answer(anns("/update-user", &body.to_string())).await, 400, code, &message);
     }
 }
 
@@ -202,10 +204,8 @@ async fn nobody_is_deleted_where_that_is_switched_off() {
     let answer = Ports { deletion: false, ..ports() }.answer(anns("/delete-user", "{}")).await;
     assert_eq!((answer.status.as_u16(), &*answer.body), (404, ""));
     assert_eq!(answer.header("content-type"), Some("application/json"));
-    let document =
-        Ports { deletion: false, keys: None, ..Ports::new() }.answer(anonymous("GET", "/openapi.json")).await;
-    let paths = &document.json()["paths"];
-    assert!(paths["/api/auth/delete-user"].is_null() && paths["/api/auth/jwks"].is_null());
+    let document = Ports { deletion: false, ..Ports::new() }.answer(anonymous("GET", "/openapi.json")).await;
+    assert!(document.json()["paths"]["/api/auth/delete-user"].is_null());
 }
 
 #[actix_web::test]
@@ -230,10 +230,10 @@ async fn the_accounts_are_listed_without_what_they_prove_themselves_by() {
     assert_eq!(ports.answer(request).await.json(), expected);
 }
 
-fn ports_with_keys(published: Result<Vec<PublicKey>, PublishError>) -> Ports {
+fn ports_with_keys(published: Result<Vec<PublicKey>, KeyError>) -> Ports {
     let mut keys = MockKeyPublisher::new();
     keys.expect_published().return_once(|| published);
-    Ports { keys: Some(keys), ..Ports::new() }
+    Ports { keys, ..Ports::new() }
 }
 
 #[actix_web::test]
@@ -247,14 +247,16 @@ async fn the_keys_of_tokens_are_published() {
         "kid": "the-kid",
     }] });
     assert_eq!((answer.status.as_u16(), answer.json()), (200, expected));
-    let failed = ports_with_keys(Err(PublishError::Failed("a detail".into())));
+    let failed = ports_with_keys(Err(KeyError::Failed("a detail".into())));
     let failed = failed.answer(anonymous("GET", "/api/auth/jwks")).await;
     is_error(&failed, 500, Some("INTERNAL_SERVER_ERROR"), "Internal server error");
+    let away = ports_with_keys(Err(StoreError::Unavailable("a detail".into()).into()));
+    assert_eq!(away.answer(anonymous("GET", "/api/auth/jwks")).await.status, 503);
 }
 
 /// Signed with the secret there are none, as in Better Auth when tokens are signed elsewhere.
 #[actix_web::test]
 async fn without_keys_there_is_nothing_to_publish() {
-    let answer = Ports { keys: None, ..Ports::new() }.answer(anonymous("GET", "/api/auth/jwks")).await;
+    let answer = ports_with_keys(Ok(Vec::new())).answer(anonymous("GET", "/api/auth/jwks")).await;
     assert_eq!((answer.status.as_u16(), &*answer.body), (404, ""));
 }

@@ -1,6 +1,7 @@
 //! Better Auth's table `account`: one row for each way a user signs in. Ours is the password; of the
 //! other ways it is read what they are called and what they let the app do, and nothing is written.
 
+use sea_orm::Condition;
 use sea_orm::entity::prelude::*;
 use taskbridge_domain::user::Account;
 use taskbridge_domain::{Timestamp, UserId};
@@ -28,6 +29,14 @@ pub(crate) struct Model {
     pub(crate) created_at: DateTimeUtc,
     #[sea_orm(column_name = "updatedAt")]
     pub(crate) updated_at: DateTimeUtc,
+}
+
+/// The account of this user that holds a password.
+pub(crate) fn of(user: &UserId) -> Condition {
+    Condition::all()
+        .add(Column::UserId.eq(user.as_str()))
+        .add(Column::AccountId.eq(user.as_str()))
+        .add(Column::ProviderId.eq(CREDENTIAL))
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
-use taskbridge_domain::user::{Email, User, UserName};
+use taskbridge_domain::user::{Email, User, UserImage, UserName};
 use taskbridge_domain::{Timestamp, UserId};
 
 use super::super::error::Inconsistency;
@@ -56,7 +56,7 @@ impl TryFrom<Model> for User {
             name: UserName::from_stored(name),
             email: Email::from_stored(email),
             email_verified,
-            image,
+            image: image.map(UserImage::from_stored),
             created_at: Timestamp::new(created_at),
             updated_at: Timestamp::new(updated_at),
         })
@@ -71,7 +71,7 @@ impl From<&User> for Model {
             name: name.as_str().to_owned(),
             email: email.as_str().to_owned(),
             email_verified: *email_verified,
-            image: image.clone(),
+            image: image.as_ref().map(|image| image.as_str().to_owned()),
             created_at: created_at.datetime(),
             updated_at: updated_at.datetime(),
         }

@@ -9,7 +9,7 @@ use crate::password::PasswordHash;
 use crate::ports::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration, SessionRepo, TaskRepo};
 use crate::session::{Session, SessionToken};
 use crate::testing::fixtures::{moment, new_task, owner, registration, session, user, user_id};
-use crate::user::{Account, Email, ProfileChange, User, UserName};
+use crate::user::{Account, Email, ProfileChange, User, UserImage, UserName};
 
 /// The tests of an [`IdentityRepo`]; see [`contract`](crate::testing::contract). The subject is three: the repository
 /// of users, that of sessions and that of tasks.
@@ -141,7 +141,7 @@ pub async fn a_changed_password_may_end_all_sessions_but_a_new_one<I: IdentityRe
     repo.register(&ann).await.unwrap();
     repo.register(&registration("bob")).await.unwrap();
     let tablet = Session { id: "tablet".into(), token: SessionToken::new("tablet".into()), ..session("ann") };
-    sessions.open(&tablet).await.unwrap();
+    assert!(sessions.open(&tablet, &ann.password).await.unwrap());
     let new = Session { id: "new".into(), token: SessionToken::new("new".into()), ..session("ann") };
     let only = PasswordChange { only_session: Some(new.clone()), ..change("ann", &ann.password, "new") };
     assert!(repo.change_password(&only).await.unwrap());
@@ -199,7 +199,7 @@ pub async fn a_profile_is_changed_as_far_as_it_is_said<I: IdentityRepo, S: Sessi
     assert!(repo.update(&user_id("ann"), &renamed, later).await.unwrap());
     let expected = User { name: renamed.name.clone().unwrap(), updated_at: later, ..user("ann") };
     assert_eq!(stored("ann").await, expected);
-    for image in [None, Some("https://cdn.example.test/other.png".to_owned())] {
+    for image in [None, Some(UserImage::parse("https://cdn.example.test/other.png").unwrap())] {
         let change = ProfileChange { name: None, image: Some(image.clone()) };
         assert!(repo.update(&user_id("ann"), &change, later).await.unwrap());
         assert_eq!(stored("ann").await, User { image, ..expected.clone() });

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use futures_util::future::{join, join_all};
+
 use crate::password::PasswordHash;
-use crate::ports::{IdentityRepo, SessionRepo};
+use crate::ports::{IdentityRepo, PasswordChange, SessionRepo};
 use crate::session::{Session, SessionToken};
 use crate::testing::fixtures::{moment, registration, session, user};
 use crate::time::Timestamp;
@@ -17,6 +19,8 @@ macro_rules! session_repo_contract {
             sessions,
             $subject,
             [
+                a_session_is_opened_by_the_stored_password_alone,
+                no_session_outlives_a_password_that_ended_all,
                 a_session_is_found_by_its_exact_token,
                 sessions_live_side_by_side,
                 an_extended_session_differs_in_nothing_else,
@@ -47,7 +51,7 @@ async fn open<I: IdentityRepo, S: SessionRepo>((identity, sessions): &(I, S), mo
         identity.register(&registration(user)).await.unwrap();
     }
     for session in more {
-        sessions.open(session).await.unwrap();
+        assert!(sessions.open(session, &registration(session.user_id.as_str()).password).await.unwrap());
     }
 }
 
@@ -57,6 +61,44 @@ async fn tokens(sessions: &impl SessionRepo, id: &str) -> Vec<String> {
     let mut tokens: Vec<_> = live.iter().map(|session| session.token.expose().to_owned()).collect();
     tokens.sort();
     tokens
+}
+
+/// Not by another's, nor for somebody who is not there.
+pub async fn a_session_is_opened_by_the_stored_password_alone<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
+    open(repos, &[]).await;
+    let own = registration("ann").password;
+    for (session, password) in [
+        (another("ann", "x"), registration("bob").password),
+        (another("ann", "x"), PasswordHash::new(String::new())),
+        (another("nobody", "x"), own.clone()),
+    ] {
+        assert!(!repos.1.open(&session, &password).await.unwrap());
+        assert_eq!(repos.1.find(&session.token).await.unwrap(), None);
+    }
+    assert!(repos.1.open(&another("ann", "x"), &own).await.unwrap());
+}
+
+/// Whoever signs in with the old password at the same time is refused, or their session ends.
+pub async fn no_session_outlives_a_password_that_ended_all<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
+    open(repos, &[]).await;
+    let mut old = registration("ann").password;
+    for round in 0..5 {
+        let new = PasswordHash::new(format!("the password of round {round}"));
+        let only = another("ann", &format!("only {round}"));
+        let change = PasswordChange {
+            user: user("ann").id,
+            old: old.clone(),
+            new: new.clone(),
+            at: moment(),
+            only_session: Some(only.clone()),
+        };
+        let thieves: Vec<_> = (0..6).map(|number| another("ann", &format!("{round} {number}"))).collect();
+        let signing_in = join_all(thieves.iter().map(|session| repos.1.open(session, &old)));
+        let (changed, _) = join(repos.0.change_password(&change), signing_in).await;
+        assert!(changed.unwrap());
+        assert_eq!(tokens(&repos.1, "ann").await, [only.token.expose()]);
+        old = new;
+    }
 }
 
 /// Not by a prefix, another case, a pattern, the row's id or a token that cannot exist.
