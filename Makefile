@@ -1,5 +1,6 @@
 # run: the server on embedded SQLite, nothing to configure.   test: everything that must hold.
-# demo: the Next.js example with a server behind it.   e2e: the same in a real browser.
+# demo: the Next.js example with a server behind it, which signs users in with AUTH_SERVER=taskbridge.   e2e: both ways of
+# it in a real browser.
 # fuzz: a minute of each target, or FUZZ_SECONDS.   deny: licences and layers of all we are built on; advisories: its
 # known holes, which takes the network.
 .PHONY: run test demo e2e fuzz deny advisories

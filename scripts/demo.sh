@@ -1,11 +1,16 @@
 #!/bin/sh
-# Starts the whole: Taskbridge in bridge mode, and before it the Next.js app, which signs users in. Both on SQLite, in
-# data/demo. Ctrl-C ends it. APP_PORT and API_PORT are 3000 and 8000 unless given.
+# Starts the whole: Taskbridge, and before it the Next.js app, which signs users in; with AUTH_SERVER=taskbridge Taskbridge
+# does. Both on SQLite, in data/demo. Ctrl-C ends it. APP_PORT and API_PORT are 3000 and 8000 unless given.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/tools.sh
 need curl curl
 
+export AUTH_SERVER="${AUTH_SERVER:-app}"
+case $AUTH_SERVER in
+    app | taskbridge) ;;
+    *) echo "demo: AUTH_SERVER must be app or taskbridge" >&2; exit 1 ;;
+esac
 app_port=${APP_PORT:-3000}
 api_port=${API_PORT:-8000}
 program=${CARGO_TARGET_DIR:-$PWD/target}/debug/taskbridge
@@ -14,19 +19,27 @@ mkdir -p "$data"
 if [ ! -e "$data/secret" ]; then
     (umask 077 && head -c 32 /dev/urandom | base64 > "$data/secret")
 fi
+secret=$(cat "$data/secret")
 export BETTER_AUTH_URL="http://localhost:$app_port" TASKBRIDGE_URL="http://127.0.0.1:$api_port" NEXT_TELEMETRY_DISABLED=1
 
 cargo build --locked --package taskbridge-server
 cd examples/nextjs
 if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then npm ci --loglevel=error; fi
-BETTER_AUTH_SECRET=$(cat "$data/secret") npm run --silent build
+BETTER_AUTH_SECRET=$secret npm run --silent build
 
 # In a folder without the .env of a server in the other mode.
-(cd "$data" && AUTH_MODE=bridge DATABASE_URL="sqlite://$data/tasks.db" HOST=127.0.0.1 PORT="$api_port" \
-    exec "$program" serve > taskbridge.log 2>&1) &
+(
+    cd "$data"
+    export HOST=127.0.0.1 PORT="$api_port" AUTH_MODE=bridge DATABASE_URL="sqlite://$data/tasks.db"
+    if [ "$AUTH_SERVER" = taskbridge ]; then
+        export AUTH_MODE=server DATABASE_URL="sqlite://$data/taskbridge.db" BETTER_AUTH_SECRET="$secret"
+        export TRUSTED_PROXIES=127.0.0.1
+    fi
+    exec "$program" serve > taskbridge.log 2>&1
+) &
 api=$!
-BETTER_AUTH_SECRET=$(cat "$data/secret") AUTH_DATABASE="$data/auth.db" \
-    node node_modules/next/dist/bin/next start --hostname localhost --port "$app_port" > "$data/app.log" 2>&1 &
+if [ "$AUTH_SERVER" = app ]; then export BETTER_AUTH_SECRET="$secret" AUTH_DATABASE="$data/auth.db"; fi
+node node_modules/next/dist/bin/next start --hostname localhost --port "$app_port" > "$data/app.log" 2>&1 &
 app=$!
 trap 'kill $api $app 2> /dev/null || true; wait' EXIT
 trap 'exit 0' INT TERM

@@ -1,6 +1,7 @@
 #!/bin/sh
-# The Next.js app with a Taskbridge behind it, in a real browser: checks, a production build, and all of its tests. The
-# pictures are in target/e2e afterwards.
+# The Next.js app with a Taskbridge behind it, in a real browser: checks, a production build, and with that all of its
+# tests in both ways, first with the users of the app, then with those of Taskbridge. The pictures are in target/e2e
+# afterwards.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/tools.sh

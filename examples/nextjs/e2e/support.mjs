@@ -1,6 +1,7 @@
 // @ts-check
 // The app and a Taskbridge of their own, each on its own database, and a browser before them.
 //   TASKBRIDGE    the program
+//   AUTH_SERVER   who signs users in, app or taskbridge
 //   CHROMIUM      /usr/bin/chromium unless given
 //   SCREENSHOTS   the folder to keep pictures in; none unless given
 import assert from 'node:assert/strict';
@@ -12,6 +13,7 @@ import { createServer, request } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -20,6 +22,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
 const program = process.env.TASKBRIDGE ?? '';
 assert.ok(program, 'TASKBRIDGE must name the program');
+export const authServer = process.env.AUTH_SERVER ?? '';
+assert.match(authServer, /^(app|taskbridge)$/, 'AUTH_SERVER must be app or taskbridge');
+/** Browsers of the tests say their addresses themselves, as a load balancer on this computer would. */
+const proxies = '127.0.0.1';
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 /** @typedef {import('playwright-core').Page} Page */
@@ -29,7 +35,13 @@ const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 /** What is to be done at the end, the last first. @type {(() => unknown)[]} */
 const ends = [];
 after(async () => {
-  for (const end of ends.reverse()) await end();
+  /** @type {unknown[]} */
+  const faults = [];
+  for (const end of ends.reverse())
+    await Promise.resolve()
+      .then(end)
+      .catch((fault) => faults.push(fault));
+  if (faults.length > 0) throw faults[0];
 });
 
 /** Asks until the answer is yes: for conditions that nothing tells of. @param {() => unknown} condition @param {string} what */
@@ -84,7 +96,7 @@ class Program {
 }
 
 /**
- * Between the app and Taskbridge: sees what passes, and holds it back when asked to.
+ * Between the app and Taskbridge: sees what passes, holds calls for tasks back when asked to, or spoils their tokens.
  * @param {number} port where Taskbridge is
  */
 async function gate(port) {
@@ -92,12 +104,16 @@ async function gate(port) {
   const seen = [];
   /** @type {Promise<void> | undefined} */
   let closed;
+  let spoils = false;
   const server = createServer(async (from, to) => {
     /** @type {Seen} */
     const entry = { method: from.method ?? '', url: from.url ?? '', status: undefined, headers: from.headers };
     seen.push(entry);
-    await closed;
     const { method, url: path, headers } = from;
+    if (isForTasks(entry)) {
+      await closed;
+      if (spoils) headers.authorization = 'Bearer spoilt';
+    }
     const on = request({ host: '127.0.0.1', port, method, path, headers, agent: false }, (answer) => {
       entry.status = answer.statusCode;
       to.writeHead(answer.statusCode ?? 502, answer.headers);
@@ -123,17 +139,28 @@ async function gate(port) {
       });
       return open;
     },
+    /** @param {boolean} whether */
+    spoilTokens(whether) {
+      spoils = whether;
+    },
   };
 }
 
-/** Starts everything; it ends with the tests of the file. @param {{ jwtLife?: string }} options */
-export async function start({ jwtLife = '15m' } = {}) {
+/** Everything else that Taskbridge is asked, it is asked as the auth server. @param {{ url: string }} asked */
+export const isForTasks = ({ url }) => !url.startsWith('/api/auth/');
+
+/**
+ * Starts everything; it ends with the tests of the file.
+ * @param {{ jwtLife?: number, settings?: Record<string, string> }} options the life of tokens in seconds, and more settings of Taskbridge
+ */
+export async function start({ jwtLife = 900, settings = {} } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'taskbridge-e2e-'));
   ends.push(() => rmSync(folder, { recursive: true }));
   const [appPort, apiPort] = [await freePort(), await freePort()];
   const origin = `http://localhost:${appPort}`;
   const direct = `http://127.0.0.1:${apiPort}`;
   const between = await gate(apiPort);
+  const secret = randomBytes(32).toString('base64');
 
   /** @type {Program} */
   let taskbridge;
@@ -142,13 +169,20 @@ export async function start({ jwtLife = '15m' } = {}) {
       program,
       ['serve'],
       {
-        AUTH_MODE: 'bridge',
+        ...(authServer === 'app'
+          ? { AUTH_MODE: 'bridge', BETTER_AUTH_SECRET: '' }
+          : {
+              AUTH_MODE: 'server',
+              BETTER_AUTH_SECRET: secret,
+              TRUSTED_PROXIES: proxies,
+              TASKBRIDGE__JWT__LIFETIME_SECONDS: String(jwtLife),
+            }),
         BETTER_AUTH_URL: origin,
-        BETTER_AUTH_SECRET: '',
         DATABASE_URL: `sqlite://${folder}/tasks.db`,
         HOST: '127.0.0.1',
         PORT: String(apiPort),
         TASKBRIDGE__JWT__LEEWAY_SECONDS: '0',
+        ...settings,
         ...env,
       },
       folder,
@@ -157,19 +191,22 @@ export async function start({ jwtLife = '15m' } = {}) {
   }
   await startTaskbridge();
 
-  const secret = randomBytes(32).toString('base64');
   /** @type {Program} */
   let app;
   async function startApp() {
     app = new Program(
       process.execPath,
-      ['node_modules/next/dist/bin/next', 'start', '--hostname', 'localhost', '--port', String(appPort)],
+      ['node_modules/next/dist/bin/next', 'start', '--hostname', '127.0.0.1', '--port', String(appPort)],
       {
-        BETTER_AUTH_URL: origin,
-        BETTER_AUTH_SECRET: secret,
+        AUTH_SERVER: authServer,
         TASKBRIDGE_URL: `http://127.0.0.1:${between.port}`,
-        AUTH_DATABASE: join(folder, 'auth.db'),
-        JWT_LIFE: jwtLife,
+        ...(authServer === 'app' && {
+          BETTER_AUTH_URL: origin,
+          BETTER_AUTH_SECRET: secret,
+          TRUSTED_PROXIES: proxies,
+          AUTH_DATABASE: join(folder, 'auth.db'),
+          JWT_LIFE: `${jwtLife}s`,
+        }),
         NEXT_TELEMETRY_DISABLED: '1',
       },
       root,
@@ -196,8 +233,11 @@ export async function start({ jwtLife = '15m' } = {}) {
   ends.push(() => assert.deepEqual(complaints, [], 'errors in the browser, or requests to other hosts'));
   let addresses = 0;
 
-  /** A browser of somebody's, at an address of its own: sign-ins are counted by address. @param {import('playwright-core').BrowserContextOptions} options */
-  async function visitor(options = {}) {
+  /**
+   * A browser of somebody's, at an address of its own: sign-ins are counted by address.
+   * @param {import('playwright-core').BrowserContextOptions & { expected?: RegExp }} options `expected`: the errors that it may tell
+   */
+  async function visitor({ expected, ...options } = {}) {
     addresses += 1;
     const context = await browser.newContext({
       baseURL: origin,
@@ -209,16 +249,21 @@ export async function start({ jwtLife = '15m' } = {}) {
     context.on('request', (asked) => {
       if (!/^(data|blob):/.test(asked.url()) && new URL(asked.url()).origin !== origin) complaints.push(asked.url());
     });
-    context.on('weberror', (fault) => complaints.push(String(fault.error())));
+    context.on('weberror', (fault) => {
+      if (!expected?.test(String(fault.error()))) complaints.push(String(fault.error()));
+    });
     context.on('console', (message) => {
       // A browser says so whenever an answer is an error, wanted or not.
-      if (message.type() === 'error' && !message.text().startsWith('Failed to load')) complaints.push(message.text());
+      if (message.type() !== 'error' || message.text().startsWith('Failed to load')) return;
+      if (!expected?.test(message.text())) complaints.push(message.text());
     });
     return context;
   }
 
   return {
     origin,
+    /** Of all that is kept. */
+    folder,
     /** Taskbridge itself. */
     direct,
     gate: between,
@@ -299,6 +344,19 @@ export async function tokenOf(context) {
   return { token: String(token), sub: String(sub) };
 }
 
+/**
+ * What the app answers to a client at an address of this computer.
+ * @param {string} origin @param {string} client @param {string} path @param {{ method?: string, headers?: import('node:http').OutgoingHttpHeaders, body?: string }} options
+ */
+export async function ask(origin, client, path, { method = 'GET', headers = {}, body = '' } = {}) {
+  const { port } = new URL(origin);
+  const sent = request({ host: '127.0.0.1', port, localAddress: client, method, path, headers, agent: false }).end(
+    body,
+  );
+  const [answer] = /** @type {[import('node:http').IncomingMessage]} */ (await once(sent, 'response'));
+  return { status: answer.statusCode, headers: answer.headers, body: await text(answer) };
+}
+
 /** What Taskbridge has, asked past the app. @param {string} direct @param {{ token: string, sub: string }} user */
 export async function tasksOf(direct, { token, sub }) {
   const answer = await fetch(`${direct}/api/${sub}/tasks`, { headers: { Authorization: `Bearer ${token}` } });
@@ -320,7 +378,8 @@ export async function look(page, name) {
         .map(({ finished }) => finished.catch(() => undefined)),
     ),
   );
-  if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`) });
+  if (process.env.SCREENSHOTS)
+    await page.screenshot({ path: join(process.env.SCREENSHOTS, authServer, `${name}.png`) });
   await page.evaluate(axe);
   /** @type {import('axe-core').AxeResults} */
   const { violations } = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })");

@@ -19,6 +19,8 @@ async function openDatabase() {
 export const auth = betterAuth({
   database: { dialect: new SqliteDialect({ database: openDatabase }), type: 'sqlite', transaction: true },
   emailAndPassword: { enabled: true },
+  // Sign-ins are counted by the client's address: the last in X-Forwarded-For that is no proxy's.
+  advanced: { ipAddress: { trustedProxies: process.env.TRUSTED_PROXIES?.match(/[^\s,]+/g) ?? [] } },
   // Tokens for Taskbridge: signed with EdDSA, verified there with the public keys at /api/auth/jwks.
   plugins: [jwt({ jwt: { expirationTime: process.env.JWT_LIFE ?? '15m' } })],
 });
