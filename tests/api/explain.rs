@@ -56,7 +56,7 @@ fn wrong_tokens(forge: &Forge) -> Vec<Wrong> {
         (header(r#"{"alg":"HS256","typ":"better-auth.session-cache+jwt"}"#), head, "session-cache", "get a JWT"),
         (header(r#"{"alg":"none"}"#), algorithm, r#""none" is not enabled"#, "not signed at all"),
         (header(r#"{"alg":"HS512"}"#), algorithm, r#""HS512" is not enabled"#, r#"alg: "HS256""#),
-        (header(r#"{"alg":"EdDSA","kid":"x"}"#), algorithm, r#""EdDSA" is not enabled"#, "AUTH_MODE=bridge"),
+        (header(r#"{"alg":"EdDSA","kid":"x"}"#), "a trusted key for it", "no trusted key", "AUTH_MODE=bridge"),
         (header(r#"{"alg":"ES512","kid":"x"}"#), algorithm, r#""ES512" is not enabled"#, "choose EdDSA"),
         (by(format!("{SECRET}\n")), signature, "wrong signature", "line break behind it"),
         (by(format!("\"{SECRET}\"")), signature, "wrong signature", "quotation marks around"),

@@ -306,16 +306,13 @@ impl Seen<'_> {
     }
 
     fn algorithm(&self, found: &str) -> String {
-        let is_bridge = matches!(self.auth.mode, AuthMode::Bridge(_));
         match found {
             "HS256" => "set BETTER_AUTH_SECRET here to the secret it was signed with".into(),
             "none" | "None" | "NONE" => "it is not signed at all: let Better Auth's JWT plugin make it".into(),
-            "HS384" | "HS512" => "sign it with HS256: .setProtectedHeader({ alg: \"HS256\" })".into(),
-            "EdDSA" | "Ed25519" | "ES256" | "RS256" | "PS256" if !is_bridge => {
-                "set AUTH_MODE=bridge and BETTER_AUTH_URL to the app whose Better Auth made it; or, if that is on this \
-                database, JWT_ALGORITHM=EdDSA"
-                    .into()
+            "EdDSA" | "Ed25519" | "ES256" | "RS256" | "PS256" => {
+                "leave JWKS_URL=off away, so that the keys that Better Auth publishes are asked for".into()
             }
+            "HS384" | "HS512" => "sign it with HS256: .setProtectedHeader({ alg: \"HS256\" })".into(),
             _ => "choose EdDSA, ES256, RS256 or PS256 in Better Auth: jwt({ jwks: { keyPairConfig: { alg: \"EdDSA\" } } })"
                 .into(),
         }
@@ -346,6 +343,12 @@ impl Seen<'_> {
             );
         }
         let kid = kid.map_or_else(|| "without a kid".to_owned(), |kid| format!("of kid {kid:?}"));
+        if let AuthMode::Server(_) = self.auth.mode {
+            return format!(
+                "there is no key {kid} in the table jwks of this database: if the Better Auth of an app made it, set \
+                AUTH_MODE=bridge and BETTER_AUTH_URL to that app; if it was withdrawn, sign in again"
+            );
+        }
         format!(
             "the issuer publishes no key {kid}: the token is of another Better Auth (another database or environment), or \
             its key was withdrawn; sign in again, and see that JWKS_URL, if it is given, is the app it came from"

@@ -95,9 +95,7 @@ fn remedy(algorithm: &str) -> &'static str {
     match algorithm {
         "HS256" => "; set BETTER_AUTH_SECRET to accept it",
         "ES512" => "; choose EdDSA, ES256, RS256 or PS256 in Better Auth: jwt({ jwks: { keyPairConfig } })",
-        other if published(other).is_some() => {
-            "; set AUTH_MODE=bridge to accept the keys Better Auth publishes, or JWT_ALGORITHM=EdDSA those in its table"
-        }
+        other if published(other).is_some() => "; leave JWKS_URL=off away to accept the keys Better Auth publishes",
         _ => "",
     }
 }

@@ -30,8 +30,8 @@ pub enum KeyError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// There is no key that signs, and none can be made.
-    #[error("no key can sign")]
-    Failed(#[source] Cause),
+    #[error("no key can sign: {0}")]
+    Failed(Cause),
 }
 
 /// Publishes the keys that verify the tokens of a [`TokenIssuer`](super::TokenIssuer).
