@@ -209,7 +209,7 @@ impl Seen<'_> {
             Some(Rejection::SessionCache) => {
                 format!("this is the cookie in which Better Auth caches a session, not an API token; {GET_A_JWT}")
             }
-            Some(Rejection::Algorithm { found, .. }) => self.algorithm(found),
+            Some(Rejection::Algorithm { found, .. }) => Self::algorithm(found),
             Some(Rejection::NoKey) => self.no_key(),
             Some(Rejection::Signature) => self.signature(),
             Some(Rejection::Missing(claim)) => self.missing(claim),
@@ -305,7 +305,7 @@ impl Seen<'_> {
         }
     }
 
-    fn algorithm(&self, found: &str) -> String {
+    fn algorithm(found: &str) -> String {
         match found {
             "HS256" => "set BETTER_AUTH_SECRET here to the secret it was signed with".into(),
             "none" | "None" | "NONE" => "it is not signed at all: let Better Auth's JWT plugin make it".into(),
