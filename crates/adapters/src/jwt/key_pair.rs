@@ -50,7 +50,7 @@ pub(super) struct KeyPair {
 }
 
 impl KeyPair {
-    /// A new one, out of the operating system's randomness.
+    /// A new one, out of a generator that the operating system seeds.
     pub(super) fn generate(algorithm: SigningAlgorithm) -> Self {
         match algorithm {
             SigningAlgorithm::EdDsa => {

@@ -34,8 +34,8 @@ pub struct KeyRingConfig {
 /// table, a Better Auth among them, use the same keys.
 ///
 /// The table is read when a token is signed or verified and what is known of it is [`REREAD`](Self::REREAD) old, and for a
-/// token of a key that is not known; never because time passes, so that a database that nobody needs may sleep. While it
-/// cannot be read, what is known stays.
+/// token of a key that is not known; never because time passes, so that a database that nobody needs may sleep. One request
+/// reads it; others whose key is known do not wait for that, and while it cannot be read, what is known stays.
 pub struct KeyRing {
     repo: Arc<dyn KeyRepo>,
     ids: Arc<dyn IdGenerator>,
@@ -43,8 +43,8 @@ pub struct KeyRing {
     secrets: Secrets,
     config: KeyRingConfig,
     known: Mutex<Option<Arc<Known>>>,
-    /// Held by whoever reads the table: one at a time.
-    reading: tokio::sync::Mutex<()>,
+    /// Held by whoever reads the table: one at a time. When that last failed.
+    reading: tokio::sync::Mutex<Option<Timestamp>>,
     /// Keys that were complained about.
     told: Mutex<HashSet<String>>,
 }
@@ -123,6 +123,8 @@ impl KeyRing {
     pub const REREAD: Duration = Duration::from_secs(10);
     /// The least time between two looks that tokens of unknown keys cause.
     pub const COOL_DOWN: Duration = Duration::from_secs(1);
+    /// How old what is known may be while it is being read anew.
+    const STALE: Duration = Duration::from_mins(1);
     /// How often it is tried to make a key while others make some.
     const ATTEMPTS: usize = 5;
 
@@ -139,20 +141,38 @@ impl KeyRing {
         Self { repo, ids, clock, secrets, config, known, reading, told }
     }
 
-    /// What is known, not older than `age`.
+    /// What is known, if it is not older than `age`.
+    fn recent(&self, age: Duration) -> Option<Arc<Known>> {
+        let now = self.clock.now();
+        locked(&self.known).clone().filter(|known| known.read_at <= now && now.since(known.read_at) < age)
+    }
+
+    /// What is known, not older than `age`. It is asked for by one at a time, and after a failure not for a while.
     async fn known(&self, age: Duration) -> Result<Arc<Known>, StoreError> {
-        let recent = || {
-            let now = self.clock.now();
-            locked(&self.known).clone().filter(|known| now.since(known.read_at) < age && known.read_at <= now)
-        };
-        if let Some(known) = recent() {
+        if let Some(known) = self.recent(age) {
             return Ok(known);
         }
-        let _reading = self.reading.lock().await;
-        match recent() {
-            Some(known) => Ok(known),
-            None => self.read().await,
+        let mut failed_at = self.reading.lock().await;
+        if let Some(known) = self.recent(age) {
+            return Ok(known);
         }
+        let now = self.clock.now();
+        if failed_at.is_some_and(|failed_at| failed_at <= now && now.since(failed_at) < Self::COOL_DOWN) {
+            return Err(StoreError::Unavailable("the table jwks could not be read a moment ago".into()));
+        }
+        let read = self.read().await;
+        *failed_at = read.is_err().then(|| self.clock.now());
+        read
+    }
+
+    /// What is known: as [`known`](Self::known), but of a while ago where somebody else is reading just now, or nobody can.
+    async fn known_by_now(&self) -> Result<Arc<Known>, StoreError> {
+        let is_being_read = self.reading.try_lock().is_err();
+        if let Some(known) = self.recent(Self::STALE).filter(|_| is_being_read) {
+            return Ok(known);
+        }
+        let known = self.known(Self::REREAD).await;
+        known.or_else(|error| locked(&self.known).clone().ok_or(error))
     }
 
     async fn read(&self) -> Result<Arc<Known>, StoreError> {
@@ -193,6 +213,7 @@ impl KeyRing {
             if self.make(algorithm, &known.keys).await?.is_some() {
                 tracing::info!(algorithm = algorithm.name(), "a key was made");
             }
+            // With the new key, whoever made it.
             let _reading = self.reading.lock().await;
             self.read().await?;
         }
@@ -321,18 +342,7 @@ impl KeySource for KeyRing {
 
     async fn key(&self, header: &Header) -> Result<Option<Arc<VerifyingKey>>, Cause> {
         let look = |known: &Known| find([&*known.set].into_iter(), header);
-        let known = match self.known(Self::REREAD).await {
-            Ok(known) => known,
-            Err(error) => {
-                let last = locked(&self.known).clone();
-                // While the keys cannot be asked for, a key that is known stays good.
-                return match last.and_then(|known| look(&known)) {
-                    Some(key) => Ok(Some(key)),
-                    None => Err(error.into()),
-                };
-            }
-        };
-        match look(&known) {
+        match look(&*self.known_by_now().await?) {
             Some(key) => Ok(Some(key)),
             None => Ok(look(&*self.known(Self::COOL_DOWN).await?)),
         }

@@ -28,6 +28,7 @@ mod verifier;
 
 pub use claims::ExpectedClaims;
 pub use fetch::{Authorities, AuthoritiesError, BadStatus, FetchKeys, HttpKeys};
+pub use header::Header;
 pub use inspection::{KeyInspection, KeySetInspection};
 pub use issuer::{JwtIssuer, JwtIssuerConfig, SigningKeys};
 pub use jwk::NotAKeySet;

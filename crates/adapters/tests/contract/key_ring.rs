@@ -2,21 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
-    CannotOpen, JwtIssuer, JwtIssuerConfig, KeyRing, KeyRingConfig, KeyUse, NoSigner, SigningAlgorithm, SigningKeys,
+    CannotOpen, Header, JwtIssuer, JwtIssuerConfig, KeyRing, KeyRingConfig, KeySource, KeyUse, NoSigner,
+    SigningAlgorithm, SigningKeys,
 };
 use taskbridge_adapters::sea::{SeaKeyRepo, Store};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::key::{SealedKey, StoredKey};
-use taskbridge_domain::ports::{Clock, KeyError, KeyPublisher, KeyRepo, TokenIssuer};
+use taskbridge_domain::ports::{Clock, KeyError, KeyPublisher, KeyRepo, StoreError, TokenIssuer};
 use taskbridge_domain::secret::{Secrets, SharedSecret};
 use taskbridge_domain::testing::fixtures::{moment, user};
 
@@ -329,4 +331,65 @@ async fn nothing_private_is_ever_published() {
     let [published] = <[_; 1]>::try_from(program.ring.published().await.unwrap()).unwrap();
     let names: Vec<_> = published.members.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!((published.id, names), (key.id, vec!["crv", "kty", "x"]));
+}
+
+/// A store that a test takes away.
+struct Breakable {
+    repo: SeaKeyRepo,
+    is_away: AtomicBool,
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl KeyRepo for Breakable {
+    async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.is_away.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("away".into()));
+        }
+        self.repo.all().await
+    }
+
+    async fn add(&self, key: &StoredKey, known: &[String]) -> Result<bool, StoreError> {
+        self.repo.add(key, known).await
+    }
+
+    async fn expire(&self, ids: &[String], end: Timestamp) -> Result<(), StoreError> {
+        self.repo.expire(ids, end).await
+    }
+}
+
+/// Keys that are known verify for as long as it takes; a key that is not known cannot be told, and the store is left alone.
+#[tokio::test]
+async fn a_store_that_is_away_takes_no_token_along() {
+    let table = Table::on(databases::sqlite()).await;
+    let repo = Arc::new(Breakable { repo: table.repo(), is_away: false.into(), asked: 0.into() });
+    let config = KeyRingConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: GRACE };
+    let ring = KeyRing::new(
+        Arc::clone(&repo) as _,
+        Arc::new(SecureIds),
+        Arc::clone(&table.clock) as _,
+        secret("a-secret"),
+        config,
+    );
+    let other = table.program(secret("a-secret"), SigningAlgorithm::EdDsa);
+    let kid = other.kid().await;
+    let header = |kid: &str| -> Header { serde_json::from_value(json!({ "alg": "EdDSA", "kid": kid })).unwrap() };
+    assert!(ring.key(&header(&kid)).await.unwrap().is_some());
+    assert!(ring.key(&header("made-up")).await.unwrap().is_none());
+    let asked = || repo.asked.swap(0, Ordering::Relaxed);
+    assert_eq!(asked(), 1, "not again within a second, for whatever kid");
+
+    repo.is_away.store(true, Ordering::Relaxed);
+    for hours in [0, 1, 100] {
+        table.clock.move_on(Duration::from_hours(hours) + KeyRing::REREAD);
+        for _ in 0..10 {
+            assert!(ring.key(&header(&kid)).await.unwrap().is_some());
+            assert!(ring.key(&header("made-up")).await.is_err());
+        }
+        assert_eq!(asked(), 1);
+    }
+    repo.is_away.store(false, Ordering::Relaxed);
+    table.clock.move_on(KeyRing::COOL_DOWN);
+    assert!(ring.key(&header("made-up")).await.unwrap().is_none());
 }
