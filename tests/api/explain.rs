@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use support::Server;
 use support::forge::{Forge, encode, now, sign};
-use support::server::{SECRET, run};
+use support::server::SECRET;
 
 const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
@@ -93,7 +93,7 @@ fn wrong_tokens(forge: &Forge) -> Vec<Wrong> {
 /// What `token explain` says with the settings of this server, and whether it accepts.
 fn explained(server: &Server, arguments: &[&str]) -> (bool, String) {
     let (_, port) = server.address.rsplit_once(':').unwrap();
-    run(server.folder(), &[&["token", "explain"], arguments].concat(), &[("PORT", port), ("RUST_LOG", "error")])
+    server.run(&[&["token", "explain"], arguments].concat(), &[("PORT", port), ("RUST_LOG", "error")])
 }
 
 async fn status(server: &Server, token: &str) -> u16 {

@@ -134,6 +134,13 @@ impl Server {
         self.folder.path()
     }
 
+    /// Runs another command in its folder, with its settings and more: as [`run`].
+    #[must_use]
+    pub fn run(&self, arguments: &[&str], more: &[(&str, &str)]) -> (bool, String) {
+        let own: Vec<_> = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        run(self.folder(), arguments, &[&own, more].concat())
+    }
+
     /// The most memory it ever had in use, in KiB.
     #[must_use]
     pub fn peak_memory(&self) -> u64 {
