@@ -167,6 +167,9 @@ impl KeyRing {
 
     /// What is known: as [`known`](Self::known), but of a while ago where somebody else is reading just now, or nobody can.
     async fn known_by_now(&self) -> Result<Arc<Known>, StoreError> {
+        if let Some(known) = self.recent(Self::REREAD) {
+            return Ok(known);
+        }
         let is_being_read = self.reading.try_lock().is_err();
         if let Some(known) = self.recent(Self::STALE).filter(|_| is_being_read) {
             return Ok(known);

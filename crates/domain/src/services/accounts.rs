@@ -1,12 +1,11 @@
 //! Signing up and signing in.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use thiserror::Error;
 
 use super::active_session::{ActiveSession, new_session};
-use crate::limits::{Admission, RateLimit};
+use super::wrong_passwords::WrongPasswords;
 use crate::password::{InvalidPassword, NewPassword, Password, PasswordHash};
 use crate::ports::{
     Clock, Credential, HashError, IdGenerator, IdentityRepo, PasswordChange, PasswordHasher, RateLimiter,
@@ -14,10 +13,6 @@ use crate::ports::{
 };
 use crate::session::{Client, Session, SessionPolicy};
 use crate::user::{Email, User, UserId, UserImage, UserName};
-
-/// How many wrong passwords of one account are looked at, from wherever they come. It is loose, and there is a way past
-/// it, so that nobody is locked out by a stranger: see [`AccountService::sign_in`].
-pub const WRONG_PASSWORDS: RateLimit = RateLimit { window: Duration::from_mins(10), max: 100 };
 
 /// What operators decide about accounts.
 #[derive(Debug, Clone, Copy)]
@@ -105,14 +100,15 @@ pub struct AccountService {
     identity: Arc<dyn IdentityRepo>,
     sessions: Arc<dyn SessionRepo>,
     hasher: Arc<dyn PasswordHasher>,
-    limiter: Option<Arc<dyn RateLimiter>>,
+    wrong_passwords: WrongPasswords,
     ids: Arc<dyn IdGenerator>,
     clock: Arc<dyn Clock>,
     policy: AccountPolicy,
 }
 
 impl AccountService {
-    /// A service over these ports, under this policy. Without a limiter [`WRONG_PASSWORDS`] is no limit.
+    /// A service over these ports, under this policy. Without a limiter
+    /// [`WRONG_PASSWORDS`](super::WRONG_PASSWORDS) is no limit.
     #[must_use]
     pub fn new(
         identity: Arc<dyn IdentityRepo>,
@@ -123,7 +119,8 @@ impl AccountService {
         clock: Arc<dyn Clock>,
         policy: AccountPolicy,
     ) -> Self {
-        Self { identity, sessions, hasher, limiter, ids, clock, policy }
+        let wrong_passwords = WrongPasswords::new(limiter, Arc::clone(&clock));
+        Self { identity, sessions, hasher, wrong_passwords, ids, clock, policy }
     }
 
     /// What was typed as a new password.
@@ -168,7 +165,7 @@ impl AccountService {
 
     /// Opens a session for whoever knows the password.
     ///
-    /// After [`WRONG_PASSWORDS`], known addresses and unknown alike are refused for a while. The user is let through from
+    /// After [`WRONG_PASSWORDS`](super::WRONG_PASSWORDS), known addresses and unknown alike are refused for a while. The user is let through from
     /// every address where they are signed in already, and no session is touched.
     ///
     /// # Errors
@@ -185,7 +182,7 @@ impl AccountService {
         let (user, stored) = match (user, stored) {
             (Some(user), Some(stored)) if matches => (user, stored),
             (user, _) => {
-                self.count_wrong_password(&email).await?;
+                self.wrong_passwords.count(&key(&email)).await?;
                 return Err(SignInError::Refused(user.map(|user| user.id)));
             }
         };
@@ -201,25 +198,14 @@ impl AccountService {
 
     /// Whether one more password may be tried for this address.
     async fn admit(&self, email: &Email, user: Option<&User>, client: &Client) -> Result<(), SignInError> {
-        let Some(limiter) = &self.limiter else { return Ok(()) };
-        let now = self.clock.now();
-        let Admission::Refused { wait_seconds } = limiter.peek(&key(email), WRONG_PASSWORDS, now).await? else {
-            return Ok(());
-        };
+        let Some(wait_seconds) = self.wrong_passwords.wait_seconds(&key(email)).await? else { return Ok(()) };
         if let Some(user) = user.filter(|_| !client.ip_address.is_empty()) {
-            let sessions = self.sessions.live(&user.id, now, Session::LISTED).await?;
+            let sessions = self.sessions.live(&user.id, self.clock.now(), Session::LISTED).await?;
             if sessions.iter().any(|session| session.client.ip_address == client.ip_address) {
                 return Ok(());
             }
         }
         Err(SignInError::TooMany { wait_seconds })
-    }
-
-    async fn count_wrong_password(&self, email: &Email) -> Result<(), StoreError> {
-        if let Some(limiter) = &self.limiter {
-            limiter.hit(&key(email), WRONG_PASSWORDS, self.clock.now()).await?;
-        }
-        Ok(())
     }
 
     /// Stores a password anew that has just been found right, unless it is stored as it would be now, or would not do
@@ -251,10 +237,12 @@ fn key(email: &Email) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Admission;
     use crate::password::HashForm;
     use crate::ports::{
         MockClock, MockIdGenerator, MockIdentityRepo, MockPasswordHasher, MockRateLimiter, MockSessionRepo,
     };
+    use crate::services::WRONG_PASSWORDS;
     use crate::testing::fixtures::{clock_at, counting_ids, moment, session, user};
 
     const POLICY: AccountPolicy = AccountPolicy { sign_up: true, rehash: false, sessions: SessionPolicy::DEFAULT };

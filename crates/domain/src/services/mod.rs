@@ -5,9 +5,11 @@ mod active_session;
 mod sessions;
 mod tasks;
 mod users;
+mod wrong_passwords;
 
-pub use accounts::{AccountPolicy, AccountService, SignIn, SignInError, SignUp, SignUpError, WRONG_PASSWORDS};
+pub use accounts::{AccountPolicy, AccountService, SignIn, SignInError, SignUp, SignUpError};
 pub use active_session::ActiveSession;
 pub use sessions::{Renewal, SensitiveError, SessionService};
 pub use tasks::{TaskError, TaskList, TaskService, Total};
 pub use users::{Deletion, DeletionError, PasswordError, PasswordUpdate, UserPolicy, UserService};
+pub use wrong_passwords::WRONG_PASSWORDS;

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::accounts::WRONG_PASSWORDS;
 use super::active_session::{ActiveSession, new_session};
-use crate::limits::Admission;
+use super::wrong_passwords::WrongPasswords;
 use crate::password::{InvalidPassword, NewPassword, Password, PasswordHash};
 use crate::ports::{
     Clock, HashError, IdGenerator, IdentityRepo, PasswordChange, PasswordHasher, RateLimiter, StoreError,
@@ -89,14 +88,15 @@ pub enum DeletionError {
 pub struct UserService {
     identity: Arc<dyn IdentityRepo>,
     hasher: Arc<dyn PasswordHasher>,
-    limiter: Option<Arc<dyn RateLimiter>>,
+    wrong_passwords: WrongPasswords,
     ids: Arc<dyn IdGenerator>,
     clock: Arc<dyn Clock>,
     policy: UserPolicy,
 }
 
 impl UserService {
-    /// A service over these ports, under this policy. Without a limiter [`WRONG_PASSWORDS`] is no limit.
+    /// A service over these ports, under this policy. Without a limiter
+    /// [`WRONG_PASSWORDS`](super::WRONG_PASSWORDS) is no limit.
     #[must_use]
     pub fn new(
         identity: Arc<dyn IdentityRepo>,
@@ -106,7 +106,8 @@ impl UserService {
         clock: Arc<dyn Clock>,
         policy: UserPolicy,
     ) -> Self {
-        Self { identity, hasher, limiter, ids, clock, policy }
+        let wrong_passwords = WrongPasswords::new(limiter, Arc::clone(&clock));
+        Self { identity, hasher, wrong_passwords, ids, clock, policy }
     }
 
     /// Whether users may delete themselves.
@@ -195,17 +196,13 @@ impl UserService {
     async fn confirm(&self, user: &UserId, password: Password) -> Result<PasswordHash, PasswordError> {
         let Some(stored) = self.identity.password(user).await? else { return Err(PasswordError::None) };
         let key = format!("user|{user}");
-        if let Some(limiter) = &self.limiter
-            && let Admission::Refused { wait_seconds } = limiter.peek(&key, WRONG_PASSWORDS, self.clock.now()).await?
-        {
+        if let Some(wait_seconds) = self.wrong_passwords.wait_seconds(&key).await? {
             return Err(PasswordError::TooMany { wait_seconds });
         }
         if self.hasher.verify(password, Some(stored.clone())).await? {
             return Ok(stored);
         }
-        if let Some(limiter) = &self.limiter {
-            limiter.hit(&key, WRONG_PASSWORDS, self.clock.now()).await?;
-        }
+        self.wrong_passwords.count(&key).await?;
         Err(PasswordError::Wrong)
     }
 }
@@ -215,8 +212,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::limits::RateLimit;
+    use crate::limits::{Admission, RateLimit};
     use crate::ports::{MockClock, MockIdGenerator, MockIdentityRepo, MockPasswordHasher, MockRateLimiter};
+    use crate::services::WRONG_PASSWORDS;
     use crate::testing::fixtures::{clock_at, counting_ids, moment, session, user, user_id};
     use crate::time::Timestamp;
 
