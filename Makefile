@@ -3,7 +3,9 @@
 # it in a real browser.
 # fuzz: a minute of each target, or FUZZ_SECONDS.   deny: licences and layers of all we are built on; advisories: its
 # known holes, which takes the network.
-.PHONY: run test demo e2e fuzz deny advisories
+# bench: beside what others build, for half an hour or so; ONLY=W1,W2 and SERVERS=limit,taskbridge for a part of it, DOCS=1 to
+# write docs/performance.md.   microbench: what single operations cost, in a minute.
+.PHONY: run test demo e2e fuzz deny advisories bench microbench
 .DEFAULT_GOAL := run
 # Most tests wait more than they work: for a connection to be closed, for a time to pass.
 export RUST_TEST_THREADS ?= 6
@@ -22,6 +24,8 @@ e2e:
 test:
 	$(if $(filter-out browser,$(WITHOUT)),$(error WITHOUT can name only: browser))
 	cargo fmt --all --check
+	cargo fmt --manifest-path bench/Cargo.toml --all --check
+	. scripts/tools.sh && need python3 python3 && python3 -B -m unittest discover --quiet --start-directory bench/tests
 	. scripts/tools.sh && need g++ g++ && cargo clippy --locked --workspace --all-targets --all-features -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps
 	$(MAKE) --no-print-directory deny
@@ -39,6 +43,12 @@ endif
 
 fuzz:
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)
+
+bench:
+	@bench/bench.sh $(if $(ONLY),--only $(ONLY)) $(if $(SERVERS),--servers $(SERVERS)) $(if $(DOCS),--docs)
+
+microbench:
+	cargo bench --locked --package taskbridge-micro
 
 # Licences, layers and sources of everything in Cargo.lock.
 deny:

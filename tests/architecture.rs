@@ -75,6 +75,7 @@ fn each_layer_depends_on_what_it_may_and_on_nothing_else() {
                 "bcrypt",
                 "chacha20poly1305",
                 "chrono",
+                "deadpool",
                 "ed25519-dalek",
                 "jsonwebtoken",
                 "p256",

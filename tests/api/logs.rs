@@ -27,7 +27,7 @@ fn json_lines(log: &str) -> Vec<Line> {
     let line = |line: &str| {
         let mut line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
         assert_time(line["timestamp"].as_str().unwrap());
-        let request_id = line["span"]["request_id"].as_str().map(str::to_owned);
+        let request_id = line["request_id"].as_str().map(str::to_owned);
         let Value::Object(fields) = line["fields"].take() else { panic!("{line}") };
         let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let fields: BTreeMap<_, _> = fields.into_iter().map(|(name, value)| (name, text(value))).collect();
@@ -42,9 +42,11 @@ fn text_lines(log: &str) -> Vec<Line> {
         assert!(!line.contains('\u{1b}'), "{line}");
         let (time, rest) = line.split_once(' ').unwrap();
         assert_time(time);
-        let id = rest.split_once("request{request_id=\"").map(|(_, rest)| rest.split_once("\"}").unwrap().0.to_owned());
         let (_, event) = rest.split_once(": ").unwrap();
-        let event = if id.is_some() { event.split_once(": ").unwrap().1 } else { event };
+        let (event, id) = match event.rsplit_once(" request_id=") {
+            Some((event, id)) => (event, Some(id.trim_matches('"').to_owned())),
+            None => (event, None),
+        };
         let message =
             event.split_once(' ').filter(|(_, rest)| rest.contains('=')).map_or(event, |(message, _)| message);
         let pairs = event.split(' ').filter_map(|pair| pair.split_once('='));

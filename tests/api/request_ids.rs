@@ -123,9 +123,9 @@ async fn every_line_of_a_request_has_its_id() {
         let id = |line: &String| {
             if format == "json" {
                 let line: Value = serde_json::from_str(line).unwrap();
-                line["span"]["request_id"].as_str().unwrap().to_owned()
+                line["request_id"].as_str().unwrap().to_owned()
             } else {
-                line.split_once("request{request_id=\"").unwrap().1.split_once("\"}: ").unwrap().0.to_owned()
+                line.split_once("request_id=\"").unwrap().1.strip_suffix('"').unwrap().to_owned()
             }
         };
         let ids: Vec<_> = log.iter().filter(|line| line.contains("taskbridge_web")).map(id).collect();

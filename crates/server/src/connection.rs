@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
+use memchr::memchr_iter;
 use taskbridge_web::Turn;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -158,17 +159,17 @@ struct BlankLine {
 impl BlankLine {
     /// The end of the first one in these bytes, which follow those given before.
     fn end_in(&mut self, bytes: &[u8]) -> Option<usize> {
-        for (index, byte) in bytes.iter().enumerate() {
-            match byte {
-                b'\n' if self.is_line_start => {
-                    self.is_line_start = false;
-                    return Some(index + 1);
-                }
-                b'\n' => self.is_line_start = true,
-                b'\r' => {}
-                _ => self.is_line_start = false,
+        let is_blank = |line: &[u8]| line.iter().all(|byte| *byte == b'\r');
+        let mut start = 0;
+        for end in memchr_iter(b'\n', bytes) {
+            if self.is_line_start && is_blank(&bytes[start..end]) {
+                self.is_line_start = false;
+                return Some(end + 1);
             }
+            self.is_line_start = true;
+            start = end + 1;
         }
+        self.is_line_start &= is_blank(&bytes[start..]);
         None
     }
 }

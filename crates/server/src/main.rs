@@ -27,6 +27,9 @@ use taskbridge_migrations::Users;
 
 use crate::settings::{Draft, Settings};
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Tasks for the users of Better Auth.
 ///
 /// Settings come from the environment, .env, a profile and config/default.toml, which explains them.

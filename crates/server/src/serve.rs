@@ -52,7 +52,9 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
         limit: settings.server.shutdown,
         closing: closing.clone(),
     };
+    let serving = store.clone();
     let app = move || {
+        serving.claim_connections();
         App::new()
             .configure(taskbridge_web::api(services.clone()))
             .wrap(from_fn(taskbridge_web::limits))
@@ -138,7 +140,7 @@ impl Stop {
         server.pause().await;
         self.closing.send_replace(true);
         // No thread may end before the last request has: a connection to the database lives on the thread that opened
-        // it, and serves all.
+        // it, and others use it, too, when theirs are busy.
         let idle = async {
             while !self.requests.is_idle() {
                 sleep(Duration::from_millis(5)).await;

@@ -440,6 +440,8 @@ impl<'a> Reader<'a> {
         let store = StoreConfig {
             url: url?,
             max_connections: or_for_cores(max_connections?),
+            // Of a command; the server has more.
+            threads: 1,
             acquire_timeout: acquire_timeout?,
             connect_timeout: connect_timeout?,
             statement_timeout: statement_timeout?,
@@ -884,7 +886,7 @@ fn or_cores(threads: usize) -> usize {
 
 /// Zero stands for as many connections as the cores keep busy: more of them only wait for each other.
 fn or_for_cores(connections: u32) -> u32 {
-    if connections == 0 { u32::try_from(2 * cores()).unwrap_or(u32::MAX).clamp(4, 32) } else { connections }
+    if connections == 0 { u32::try_from(4 * cores()).unwrap_or(u32::MAX).clamp(8, 32) } else { connections }
 }
 
 fn cores() -> usize {
@@ -918,7 +920,7 @@ mod tests {
         assert_eq!((settings.server.host.to_string().as_str(), settings.server.port), ("127.0.0.1", 8000));
         assert_eq!(format!("{:?}", settings.database.store.url), "DatabaseUrl(sqlite)");
         assert!(settings.database.migrate);
-        assert!((4..=32).contains(&settings.database.store.max_connections));
+        assert!((8..=32).contains(&settings.database.store.max_connections));
         let AuthMode::Server(ServerMode { origin, jwt_lifetime, .. }) = settings.auth.mode else { panic!() };
         assert_eq!((origin, jwt_lifetime), (Origin::Local, Duration::from_mins(15)));
         assert_eq!(settings.accounts.sessions.lifetime, Duration::from_hours(7 * 24));

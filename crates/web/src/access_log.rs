@@ -11,12 +11,10 @@ use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest};
-use tracing::Instrument;
 
 use crate::auth::AuthApiError;
 use crate::error::ApiError;
 use crate::guard::Caller;
-use crate::headers::with_headers;
 use crate::health::Readiness;
 use crate::metrics::{HttpMetrics, InFlight};
 use crate::request_id::RequestId;
@@ -24,8 +22,8 @@ use crate::request_id::RequestId;
 /// Middleware (for `actix_web::middleware::from_fn`) that logs method, route, status, duration, the caller's id, and
 /// for an error its whole chain of causes. The route is the pattern: ids, queries, headers and bodies stay out.
 ///
-/// The answer and every line that is logged on the way to it bear the request's id. So it goes outermost. Once the
-/// server is about to stop, the answer ends its connection.
+/// The answer bears the request's id, which is [`request_id`](crate::request_id) to all that is done on the way to it. So
+/// it goes outermost. Once the server is about to stop, the answer ends its connection.
 ///
 /// # Errors
 /// Those of the service within, which are logged and bear the id as any answer does.
@@ -33,11 +31,7 @@ pub async fn access_log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let id = RequestId::of(request.headers());
-    // Of the highest level, so that it is there whenever anything is logged.
-    let span = tracing::error_span!("request", request_id = id.as_str());
-    let outcome = logged(request, next).instrument(span).await;
-    let mut response = with_headers(outcome, move |headers| id.write(headers))?;
+    let mut response = RequestId::of(request.headers()).answer(logged(request, next)).await?;
     if response.request().app_data::<Data<Readiness>>().is_some_and(|readiness| readiness.stopping.has_begun()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
@@ -61,11 +55,11 @@ async fn logged<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Resul
         let route = route.as_ref();
         let extensions = request.map(HttpMessage::extensions);
         let user_id = extensions.as_ref().and_then(|extensions| Some(extensions.get::<Caller>()?.0.as_str()));
-        let cause = error.and_then(causes);
-        if status.is_server_error() {
-            tracing::error!(method, route, status = status.as_u16(), microseconds, user_id, cause, "request");
+        let (status, cause) = (status.as_u16(), || error.and_then(causes));
+        if status >= 500 {
+            tracing::error!(method, route, status, microseconds, user_id, cause = cause(), "request");
         } else {
-            tracing::info!(method, route, status = status.as_u16(), microseconds, user_id, cause, "request");
+            tracing::info!(method, route, status, microseconds, user_id, cause = cause(), "request");
         }
     }
     if let Some(in_flight) = in_flight {

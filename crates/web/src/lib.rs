@@ -80,6 +80,7 @@ pub use headers::security_headers;
 pub use health::Stopping;
 pub use metrics::HttpMetrics;
 pub use origins::{InvalidOrigin, TrustedOrigins};
+pub use request_id::request_id;
 pub use tasks::TasksMount;
 
 /// Everything the API stands on. Cheap to clone: each worker has its own.

@@ -1,12 +1,25 @@
 //! The id by which an answer and the lines of log that belong to it find each other.
 
-use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
 
+use actix_web::Error;
+use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::headers::with_headers;
 
 /// Where callers give theirs, and read it in the answer.
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+tokio::task_local! {
+    static CURRENT: RequestId;
+}
+
+/// The id of the request that is being answered here, for a line of log: 1 to 128 letters, digits, `-`, `.`, `_` and `~`.
+#[must_use]
+pub fn request_id() -> Option<String> {
+    CURRENT.try_with(|id| id.as_str().to_owned()).ok()
+}
 
 /// One request. It may be anything that a caller says, so it is no secret and proves nothing.
 pub(crate) struct RequestId(HeaderValue);
@@ -24,8 +37,9 @@ impl RequestId {
     /// for an id that nobody has to guess.
     fn random() -> Self {
         let random = RandomState::new();
-        let mut digits = String::with_capacity(32);
-        let _ = write!(digits, "{:016x}{:016x}", random.hash_one(0), random.hash_one(1));
+        let number = u128::from(random.hash_one(0)) << 64 | u128::from(random.hash_one(1));
+        let digit = |place: u32| b"0123456789abcdef"[(number >> (4 * place) & 0xf) as usize];
+        let digits: Vec<u8> = (0..32).rev().map(digit).collect();
         Self(HeaderValue::try_from(digits).unwrap_or_else(|_never| HeaderValue::from_static("-")))
     }
 
@@ -33,9 +47,14 @@ impl RequestId {
         self.0.to_str().unwrap_or_default()
     }
 
-    /// Puts it into the head of the answer.
-    pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        headers.insert(X_REQUEST_ID.clone(), self.0.clone());
+    /// Answers the request of this id; [`request_id`] is this one meanwhile, and the answer bears it.
+    pub(crate) async fn answer<B>(
+        self,
+        answering: impl Future<Output = Result<ServiceResponse<B>, Error>>,
+    ) -> Result<ServiceResponse<B>, Error> {
+        let id = self.0.clone();
+        let outcome = CURRENT.scope(self, answering).await;
+        with_headers(outcome, move |headers| drop(headers.insert(X_REQUEST_ID.clone(), id.clone())))
     }
 }
 

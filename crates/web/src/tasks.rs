@@ -92,7 +92,7 @@ async fn list(
     if let Some(total) = total {
         response.insert_header((X_TOTAL_COUNT, total.to_string()));
     }
-    let tasks: Vec<_> = tasks.into_iter().map(|task| TaskResponse::new(task, **compatibility)).collect();
+    let tasks: Vec<_> = tasks.iter().map(|task| TaskResponse::new(task, **compatibility)).collect();
     Ok(match total {
         Some(total) if compatibility.list_envelope => response.json(TaskList { count: tasks.len(), total, tasks }),
         _ => response.json(tasks),
@@ -113,7 +113,7 @@ async fn create(
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
     let task = tasks.add(&owner, NewTask::try_from(new)?).await?;
-    Ok(HttpResponse::Created().json(TaskResponse::new(task, **compatibility)))
+    Ok(HttpResponse::Created().json(TaskResponse::new(&task, **compatibility)))
 }
 
 /// One task.
@@ -130,7 +130,7 @@ async fn show(
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
     let task = tasks.get(&owner, id).await?;
-    Ok(HttpResponse::Ok().json(TaskResponse::new(task, **compatibility)))
+    Ok(HttpResponse::Ok().json(TaskResponse::new(&task, **compatibility)))
 }
 
 /// Change a task.
@@ -150,7 +150,7 @@ async fn update(
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
     let task = tasks.update(&owner, id, TaskPatch::try_from(change)?).await?;
-    Ok(HttpResponse::Ok().json(TaskResponse::new(task, **compatibility)))
+    Ok(HttpResponse::Ok().json(TaskResponse::new(&task, **compatibility)))
 }
 
 /// Say whether a task is done.
@@ -171,7 +171,7 @@ async fn complete(
 ) -> Result<HttpResponse, ApiError> {
     let completed = body.map_or(Ok(None), Option::<bool>::try_from)?;
     let task = tasks.complete(&owner, id, completed).await?;
-    Ok(HttpResponse::Ok().json(TaskResponse::new(task, **compatibility)))
+    Ok(HttpResponse::Ok().json(TaskResponse::new(&task, **compatibility)))
 }
 
 /// Remove a task.

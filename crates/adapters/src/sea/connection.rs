@@ -15,7 +15,7 @@ use super::sqlite::with_text_dates;
 #[derive(Debug, Clone)]
 pub(super) enum Connection {
     Sqlite(DatabaseConnection),
-    Postgres(Postgres),
+    Postgres(Arc<Postgres>),
 }
 
 impl Connection {
@@ -31,6 +31,14 @@ impl Connection {
                 connection.begin_with_options(options).await.map(Transaction::Sqlite)
             }
             Self::Postgres(postgres) => postgres.begin().await.map(Transaction::Postgres).map_err(db_err),
+        }
+    }
+
+    /// Whether the database is there for us, found out without the connections that requests use.
+    pub(super) async fn visit(&self) -> Result<(), DbErr> {
+        match self {
+            Self::Sqlite(connection) => connection.ping().await,
+            Self::Postgres(postgres) => postgres.visit().await.map_err(db_err),
         }
     }
 

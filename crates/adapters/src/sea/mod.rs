@@ -1,7 +1,8 @@
 //! Users, sessions and tasks in a relational database, through sea-orm.
 //!
 //! - [`DatabaseUrl`] says which database, [`Store`] opens it and owns its connections.
-//! - `connection` is what sea-orm's queries run on: the same for SQLite and PostgreSQL, `sqlite` and `postgres` below.
+//! - `connection` is what sea-orm's queries run on: the same for SQLite and PostgreSQL, `sqlite` and `postgres`,
+//!   with its `pool`, below.
 //! - `inspection` looks at a database and changes nothing.
 //! - `entities` are the rows, each with its mapping to the model; nothing outside of this module sees one.
 
@@ -11,6 +12,7 @@ mod error;
 mod identity_repo;
 mod inspection;
 mod key_repo;
+mod pool;
 mod postgres;
 mod rate_limiter;
 mod session_repo;

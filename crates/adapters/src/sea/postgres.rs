@@ -13,12 +13,12 @@
 //! none can be opened, requests are told at once, until one can.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use sea_orm::sqlx::pool::{PoolConnection, PoolConnectionMetadata};
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgQueryResult, PgRow};
+use deadpool::managed::{BuildError, Object};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgQueryResult, PgRow};
 use sea_orm::sqlx::query::Query;
 use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions, Connection, Executor};
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector, Statement, Values};
@@ -26,16 +26,12 @@ use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::timeout;
 
+use super::pool::{Loan, Pool, PoolConfig};
 use super::store::StoreConfig;
 
-/// A connection that was idle for longer is asked whether it is alive before it is used.
-const TEST_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
-/// How long it may take to answer that at the most; less if a request does not wait that long for a connection.
+/// How long a connection may take to say that it is alive, or to roll back; less if a request does not wait that long for
+/// one.
 const TEST_TIMEOUT: Duration = Duration::from_secs(1);
-/// Idle connections are closed after this: below the five minutes after which a serverless database goes to sleep.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(4);
-/// Connections are closed after this, so that a database that has moved is found again.
-const MAX_LIFETIME: Duration = Duration::from_mins(30);
 /// What the client waits for an answer beyond the time-out that the server keeps itself.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -61,59 +57,17 @@ impl Failure {
             Self::NoAnswer => true,
             // The server is shutting down, or has shut this connection down.
             Self::Driver(sqlx::Error::Database(error)) => {
-                error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P"))
+                self.is_outdated() || error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P"))
             }
             Self::Driver(error) => matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_)),
         }
     }
-}
 
-/// What is known of the way to the database.
-#[derive(Debug)]
-struct Health {
-    /// How long an idle connection may take to answer.
-    test_timeout: Duration,
-    /// When a connection was found dead last: those that are older are presumed dead.
-    broke: Mutex<Option<Instant>>,
-    /// How many connections are in use.
-    in_use: AtomicUsize,
-    /// Whether no connection can be opened; somebody is trying.
-    is_down: AtomicBool,
-}
-
-impl Health {
-    fn new(acquire_timeout: Duration) -> Self {
-        Self {
-            // So that there is time left to open another.
-            test_timeout: TEST_TIMEOUT.min(acquire_timeout / 2),
-            broke: Mutex::default(),
-            in_use: AtomicUsize::new(0),
-            is_down: AtomicBool::new(false),
-        }
-    }
-
-    fn connection_broke(&self) {
-        *self.broke.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-
-    fn is_presumed_dead(&self, about: &PoolConnectionMetadata) -> bool {
-        let broke = *self.broke.lock().unwrap_or_else(PoisonError::into_inner);
-        broke.is_some_and(|broke| about.age >= broke.elapsed())
-    }
-
-    /// Whether an idle connection can be used; it is asked, unless that is known.
-    async fn is_alive(&self, connection: &mut PgConnection, about: PoolConnectionMetadata) -> bool {
-        if self.is_presumed_dead(&about) {
-            return false;
-        }
-        if about.idle_for < TEST_WHEN_IDLE_FOR {
-            return true;
-        }
-        let answers = matches!(timeout(self.test_timeout, connection.ping()).await, Ok(Ok(())));
-        if !answers {
-            self.connection_broke();
-        }
-        answers
+    /// Whether a table was altered after the statement had been prepared ("cached plan must not change result type"). It was
+    /// not executed, and never will be on this connection.
+    fn is_outdated(&self) -> bool {
+        let Self::Driver(sqlx::Error::Database(error)) = self else { return false };
+        error.code().is_some_and(|code| code == "0A000")
     }
 }
 
@@ -129,56 +83,86 @@ pub(super) fn start(options: PgConnectOptions, pooled: bool, statement_timeout: 
 }
 
 /// A pool, and how long things may take.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Postgres {
-    pool: PgPool,
-    health: Arc<Health>,
+    pool: Pool,
+    /// How many connections are in use.
+    in_use: AtomicUsize,
+    /// Whether no connection can be opened; somebody is trying.
+    is_down: AtomicBool,
+    options: PgConnectOptions,
     pooled: bool,
+    max_connections: u32,
     acquire_timeout: Duration,
+    connect_timeout: Duration,
     statement_timeout: Duration,
 }
 
 impl Postgres {
     /// Connects when a connection is needed first.
-    pub(super) fn new(options: PgConnectOptions, pooled: bool, config: &StoreConfig) -> Self {
-        let StoreConfig { max_connections, acquire_timeout, connect_timeout, statement_timeout, .. } = *config;
+    pub(super) fn new(options: PgConnectOptions, pooled: bool, config: &StoreConfig) -> Result<Self, BuildError> {
+        let StoreConfig { max_connections, threads, acquire_timeout, connect_timeout, statement_timeout, .. } = *config;
         let options = start(options, pooled, statement_timeout);
-        let health = Arc::new(Health::new(acquire_timeout));
-        let pool = PgPoolOptions::new()
-            .max_connections(max_connections)
-            .acquire_timeout(connect_timeout)
-            .idle_timeout(IDLE_TIMEOUT)
-            .max_lifetime(MAX_LIFETIME)
-            .test_before_acquire(false)
-            .before_acquire({
-                let health = Arc::clone(&health);
-                move |connection, about| {
-                    let health = Arc::clone(&health);
-                    Box::pin(async move { Ok(health.is_alive(connection, about).await) })
-                }
-            })
-            .connect_lazy_with(options);
-        Self { pool, health, pooled, acquire_timeout, statement_timeout }
+        let pool = Pool::new(&PoolConfig {
+            options: options.clone(),
+            max_connections: max_connections as usize,
+            threads,
+            connect_timeout,
+            // So that there is time left to open another.
+            test_timeout: TEST_TIMEOUT.min(acquire_timeout / 2),
+        })?;
+        Ok(Self {
+            pool,
+            in_use: AtomicUsize::new(0),
+            is_down: AtomicBool::new(false),
+            options,
+            pooled,
+            max_connections,
+            acquire_timeout,
+            connect_timeout,
+            statement_timeout,
+        })
     }
 
-    /// The pool as sea-orm knows it, for the migrator.
+    /// Gives this thread a part of the connections of its own.
+    pub(super) fn claim_part(&self) {
+        self.pool.claim_part();
+    }
+
+    /// Connections of sea-orm's own, for the migrator; they are closed with what is given.
     pub(super) fn as_sea_orm(&self) -> DatabaseConnection {
-        SqlxPostgresConnector::from_sqlx_postgres_pool(self.pool.clone())
+        let pool = PgPoolOptions::new()
+            .max_connections(self.max_connections)
+            .acquire_timeout(self.connect_timeout)
+            .connect_lazy_with(self.options.clone());
+        SqlxPostgresConnector::from_sqlx_postgres_pool(pool)
     }
 
-    /// The rows that a statement gives. One that only reads is sent once more when its connection failed.
-    pub(super) async fn rows(&self, statement: &Statement) -> Result<Vec<PgRow>, Failure> {
-        let only_reads = statement.sql.starts_with("SELECT");
+    /// Connects, and leaves. What the pool has is not touched: a connection that is opened here would live on this thread.
+    pub(super) async fn visit(&self) -> Result<(), Failure> {
+        let visit = async { self.options.connect().await?.close().await };
+        match timeout(self.connect_timeout, visit).await {
+            Ok(visited) => Ok(visited?),
+            Err(_elapsed) => Err(Failure::NoConnection),
+        }
+    }
+
+    /// The rows that a statement gives. It is sent once more when its connection failed, if it only reads, or was not
+    /// executed.
+    pub(super) async fn rows(self: &Arc<Self>, statement: &Statement) -> Result<Vec<PgRow>, Failure> {
+        let only_reads = statement.sql.get(..6).is_some_and(|verb| verb.eq_ignore_ascii_case("select"));
         match self.rows_once(statement).await {
             // Not when it took its time: two waits are too long.
-            Err(failure @ Failure::Driver(_)) if only_reads && failure.is_of_the_connection() => {
+            Err(failure @ Failure::Driver(_))
+                if failure.is_outdated() || only_reads && failure.is_of_the_connection() =>
+            {
                 self.rows_once(statement).await
             }
             result => result,
         }
     }
 
-    async fn rows_once(&self, statement: &Statement) -> Result<Vec<PgRow>, Failure> {
+    async fn rows_once(self: &Arc<Self>, statement: &Statement) -> Result<Vec<PgRow>, Failure> {
         let mut lease = self.lease().await?;
         let asked = async {
             self.begin_if(self.pooled, &mut lease).await?;
@@ -191,7 +175,7 @@ impl Postgres {
     }
 
     /// What a statement without rows did.
-    pub(super) async fn execute(&self, statement: &Statement) -> Result<PgQueryResult, Failure> {
+    pub(super) async fn execute(self: &Arc<Self>, statement: &Statement) -> Result<PgQueryResult, Failure> {
         let mut lease = self.lease().await?;
         let asked = async {
             self.begin_if(self.pooled, &mut lease).await?;
@@ -204,14 +188,14 @@ impl Postgres {
     }
 
     /// Begins a transaction; it is rolled back unless it is committed.
-    pub(super) async fn begin(&self) -> Result<PgTransaction, Failure> {
+    pub(super) async fn begin(self: &Arc<Self>) -> Result<PgTransaction, Failure> {
         let mut lease = self.lease().await?;
         self.within_time(self.begin_if(true, &mut lease)).await?;
-        Ok(PgTransaction { lease: AsyncMutex::new(lease), postgres: self.clone() })
+        Ok(PgTransaction(AsyncMutex::new(lease)))
     }
 
     /// Whether the database answers.
-    pub(super) async fn ping(&self) -> Result<(), Failure> {
+    pub(super) async fn ping(self: &Arc<Self>) -> Result<(), Failure> {
         let mut lease = self.lease().await?;
         let result = self.within_time(async { lease.ping().await }).await;
         lease.settle(result, false).await
@@ -219,7 +203,7 @@ impl Postgres {
 
     /// How many connections are open, and how many of them are idle.
     pub(super) fn connections(&self) -> (u32, usize) {
-        (self.pool.size(), self.pool.num_idle())
+        self.pool.connections()
     }
 
     /// Closes all connections.
@@ -227,20 +211,16 @@ impl Postgres {
         self.pool.close().await;
     }
 
-    async fn lease(&self) -> Result<Lease, Failure> {
-        if self.health.is_down.load(Ordering::Relaxed) {
+    async fn lease(self: &Arc<Self>) -> Result<Lease, Failure> {
+        if self.is_down.load(Ordering::Relaxed) {
             return Err(Failure::NoConnection);
         }
-        let pool = self.pool.clone();
-        // In a task of its own: a connection that takes long to open, because the database has to wake up, is there for
-        // the next request even if this one gives up.
-        let opening = tokio::spawn(async move { pool.acquire().await });
-        match timeout(self.acquire_timeout, opening).await {
-            Ok(Ok(Ok(connection))) => Ok(Lease::of(connection, &self.health)),
-            Ok(Ok(Err(error))) if !matches!(error, sqlx::Error::PoolTimedOut) => Err(error.into()),
+        match timeout(self.acquire_timeout, self.pool.get()).await {
+            Ok(Ok(loan)) => Ok(Lease::of(loan, self)),
+            Ok(Err(error)) if !matches!(error, sqlx::Error::PoolTimedOut) => Err(error.into()),
             _ => {
                 // Nobody has one: they are not exhausted, they cannot be had.
-                if self.health.in_use.load(Ordering::Relaxed) == 0 {
+                if self.in_use.load(Ordering::Relaxed) == 0 {
                     self.wait_for_recovery();
                 }
                 Err(Failure::NoConnection)
@@ -249,15 +229,15 @@ impl Postgres {
     }
 
     /// Tries to open a connection until one can be opened; requests are not kept waiting meanwhile.
-    fn wait_for_recovery(&self) {
-        if self.health.is_down.swap(true, Ordering::Relaxed) {
+    fn wait_for_recovery(self: &Arc<Self>) {
+        if self.is_down.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (pool, health) = (self.pool.clone(), Arc::clone(&self.health));
+        let postgres = Arc::clone(self);
         tokio::spawn(async move {
             // Each call tries for as long as a connection may take to open, with pauses of its own.
-            while let Err(sqlx::Error::PoolTimedOut) = pool.acquire().await {}
-            health.is_down.store(false, Ordering::Relaxed);
+            while let Err(sqlx::Error::PoolTimedOut) = postgres.pool.get().await {}
+            postgres.is_down.store(false, Ordering::Relaxed);
         });
     }
 
@@ -291,14 +271,14 @@ fn query(statement: &Statement, named: bool) -> Query<'_, sqlx::Postgres, SqlxVa
 /// A connection that goes back to the pool only in good order; dropped in the middle of something it is closed.
 #[derive(Debug)]
 struct Lease {
-    connection: Option<PoolConnection<sqlx::Postgres>>,
-    health: Arc<Health>,
+    loan: Option<Loan>,
+    postgres: Arc<Postgres>,
 }
 
 impl Lease {
-    fn of(connection: PoolConnection<sqlx::Postgres>, health: &Arc<Health>) -> Self {
-        health.in_use.fetch_add(1, Ordering::Relaxed);
-        Self { connection: Some(connection), health: Arc::clone(health) }
+    fn of(loan: Loan, postgres: &Arc<Postgres>) -> Self {
+        postgres.in_use.fetch_add(1, Ordering::Relaxed);
+        Self { loan: Some(loan), postgres: Arc::clone(postgres) }
     }
 
     /// Gives the connection back if the result says that it is fine: an error that the database told is one of the
@@ -307,13 +287,13 @@ impl Lease {
         let is_fine = match &result {
             Ok(_) => true,
             Err(failure) if failure.is_of_the_connection() => {
-                self.health.connection_broke();
+                self.postgres.pool.connection_broke();
                 false
             }
             Err(_) => !in_transaction || self.roll_back().await,
         };
         if is_fine {
-            drop(self.connection.take());
+            drop(self.loan.take());
         }
         result
     }
@@ -326,9 +306,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.health.in_use.fetch_sub(1, Ordering::Relaxed);
-        if let Some(connection) = self.connection.take() {
-            drop(connection.detach());
+        self.postgres.in_use.fetch_sub(1, Ordering::Relaxed);
+        if let Some(loan) = self.loan.take() {
+            drop(Object::take(loan));
         }
     }
 }
@@ -338,51 +318,50 @@ impl Deref for Lease {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        self.connection.as_ref().expect("a lease has its connection until it ends")
+        self.loan.as_ref().expect("a lease has its connection until it ends")
     }
 }
 
 #[expect(clippy::expect_used, reason = "only settle and drop take the connection, and they end the lease")]
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        self.connection.as_mut().expect("a lease has its connection until it ends")
+        self.loan.as_mut().expect("a lease has its connection until it ends")
     }
 }
 
 /// Statements that take effect together, or not at all: unless it is committed, the transaction is rolled back.
 #[derive(Debug)]
-pub(super) struct PgTransaction {
+pub(super) struct PgTransaction(
     /// Locked, because sea-orm asks through a shared reference.
-    lease: AsyncMutex<Lease>,
-    postgres: Postgres,
-}
+    AsyncMutex<Lease>,
+);
 
 impl PgTransaction {
     /// The rows that a statement gives.
     pub(super) async fn rows(&self, statement: &Statement) -> Result<Vec<PgRow>, Failure> {
-        let mut lease = self.lease.lock().await;
-        let named = !self.postgres.pooled;
-        self.postgres.within_time(async { lease.fetch_all(query(statement, named)).await }).await
+        let mut lease = self.0.lock().await;
+        let postgres = Arc::clone(&lease.postgres);
+        postgres.within_time(async { lease.fetch_all(query(statement, !postgres.pooled)).await }).await
     }
 
     /// What a statement without rows did.
     pub(super) async fn execute(&self, statement: &Statement) -> Result<PgQueryResult, Failure> {
-        let mut lease = self.lease.lock().await;
-        let named = !self.postgres.pooled;
-        self.postgres.within_time(async { lease.execute(query(statement, named)).await }).await
+        let mut lease = self.0.lock().await;
+        let postgres = Arc::clone(&lease.postgres);
+        postgres.within_time(async { lease.execute(query(statement, !postgres.pooled)).await }).await
     }
 
     /// Makes all of it last.
     pub(super) async fn commit(self) -> Result<(), Failure> {
-        let Self { lease, postgres } = self;
-        let mut lease = lease.into_inner();
+        let mut lease = self.0.into_inner();
+        let postgres = Arc::clone(&lease.postgres);
         let result = postgres.within_time(commit_if(true, &mut lease)).await;
         lease.settle(result, true).await
     }
 
     /// Takes all of it back.
     pub(super) async fn roll_back(self) {
-        let mut lease = self.lease.into_inner();
+        let mut lease = self.0.into_inner();
         let rolled_back = lease.roll_back().await;
         let _ = lease.settle(rolled_back.then_some(()).ok_or(Failure::NoAnswer), false).await;
     }

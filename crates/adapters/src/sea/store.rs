@@ -1,5 +1,6 @@
 //! Opening the database.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,6 +23,8 @@ pub struct StoreConfig {
     pub url: DatabaseUrl,
     /// How many connections are open at the most.
     pub max_connections: u32,
+    /// How many threads serve; each [has a part](Store::claim_connections) of them for itself.
+    pub threads: usize,
     /// How long a request waits for a connection; on SQLite also a writer for another one.
     pub acquire_timeout: Duration,
     /// How long one connection may take to open: longer, because a serverless database has to wake up.
@@ -75,7 +78,9 @@ impl Store {
         let store = match &config.url.0 {
             Kind::Sqlite(options) => Self(Connection::Sqlite(sqlite::open(options, config).await?)),
             Kind::Postgres { options, pooled } => {
-                Self(Connection::Postgres(Postgres::new(options.as_ref().clone(), *pooled, config)))
+                let postgres = Postgres::new(options.as_ref().clone(), *pooled, config);
+                let postgres = postgres.map_err(|error| OpenError::Refused(DbErr::Custom(error.to_string())))?;
+                Self(Connection::Postgres(Arc::new(postgres)))
             }
         };
         store.wait_for_database(config.start_timeout).await?;
@@ -98,7 +103,7 @@ impl Store {
         let deadline = Instant::now() + limit;
         let mut pause = Duration::from_millis(50);
         loop {
-            match self.0.ping().await {
+            match self.0.visit().await {
                 Ok(()) => return Ok(()),
                 Err(error) if !may_pass(&error) => return Err(OpenError::Refused(error)),
                 Err(cause) if Instant::now() + pause > deadline => {
@@ -110,6 +115,14 @@ impl Store {
                     pause = (pause * 2).min(Duration::from_secs(2));
                 }
             }
+        }
+    }
+
+    /// Says that this thread is one of those that serve: it is given connections of its own, which live on it. A thread
+    /// that does not say so uses those of others.
+    pub fn claim_connections(&self) {
+        if let Connection::Postgres(postgres) = &self.0 {
+            postgres.claim_part();
         }
     }
 

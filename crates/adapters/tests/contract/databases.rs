@@ -110,6 +110,7 @@ pub(crate) fn config(url: &str) -> StoreConfig {
     StoreConfig {
         url: url.parse().unwrap(),
         max_connections: 4,
+        threads: 1,
         acquire_timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(10),
         statement_timeout: Duration::from_secs(10),

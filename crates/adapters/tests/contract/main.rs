@@ -5,6 +5,7 @@ mod better_auth;
 mod databases;
 mod inspection;
 mod key_ring;
+mod pool;
 mod pooler;
 mod precision;
 

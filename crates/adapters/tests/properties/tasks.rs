@@ -226,6 +226,7 @@ async fn sqlite() -> Arc<dyn TaskRepo> {
     let config = StoreConfig {
         url: "sqlite::memory:".parse().unwrap(),
         max_connections: 1,
+        threads: 1,
         acquire_timeout: limit,
         connect_timeout: limit,
         statement_timeout: limit,

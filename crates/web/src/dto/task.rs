@@ -2,7 +2,8 @@
 //!
 //! `validator` gathers the faults of all fields; each rule is a call into the domain, which is where the rules are.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use taskbridge_domain::Timestamp;
 use taskbridge_domain::task::{Description, Edit, InvalidDescription, InvalidTitle, NewTask, Task, TaskPatch, Title};
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError, ValidationErrors};
@@ -15,52 +16,58 @@ use crate::error::ApiError;
 /// The fields of a body, in the order in which their faults are told.
 const FIELDS: [&str; 3] = ["title", "description", "completed"];
 
-/// A task as callers read it.
+/// A task as callers read it, written from where it stands.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Task)]
-pub(crate) struct TaskResponse {
+pub(crate) struct TaskResponse<'a> {
     #[schema(example = 7)]
     id: i64,
     /// Whose it is.
     #[schema(example = "swX896FuLmuQcLSw5BH08q03oNhXmkex")]
-    user_id: String,
+    user_id: &'a str,
     #[schema(example = "Buy milk")]
-    title: String,
+    title: &'a str,
     #[schema(required = true, example = "2 litres")]
-    description: Option<String>,
+    description: Option<&'a str>,
     completed: bool,
     /// As `completed`, for clients that know it by this name.
     #[schema(ignore)]
     #[serde(skip_serializing_if = "Option::is_none")]
     is_completed: Option<bool>,
     /// UTC.
-    #[schema(format = DateTime, example = "2026-11-21T03:47:14.585Z")]
-    created_at: String,
+    #[serde(serialize_with = "as_text")]
+    #[schema(value_type = String, format = DateTime, example = "2026-11-21T03:47:14.585Z")]
+    created_at: Timestamp,
     /// UTC; later with every change.
-    #[schema(format = DateTime, example = "2026-11-21T03:47:14.585Z")]
-    updated_at: String,
+    #[serde(serialize_with = "as_text")]
+    #[schema(value_type = String, format = DateTime, example = "2026-11-21T03:47:14.585Z")]
+    updated_at: Timestamp,
 }
 
-impl TaskResponse {
-    pub(crate) fn new(task: Task, compatibility: Compatibility) -> Self {
+fn as_text<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(moment)
+}
+
+impl<'a> TaskResponse<'a> {
+    pub(crate) fn new(task: &'a Task, compatibility: Compatibility) -> Self {
         let Task { id, owner, title, description, completed, created_at, updated_at } = task;
         Self {
             id: id.number(),
-            user_id: owner.to_string(),
-            title: title.as_str().to_owned(),
-            description: description.map(|description| description.as_str().to_owned()),
-            completed,
-            is_completed: compatibility.is_completed.then_some(completed),
-            created_at: created_at.to_string(),
-            updated_at: updated_at.to_string(),
+            user_id: owner.as_str(),
+            title: title.as_str(),
+            description: description.as_ref().map(Description::as_str),
+            completed: *completed,
+            is_completed: compatibility.is_completed.then_some(*completed),
+            created_at: *created_at,
+            updated_at: *updated_at,
         }
     }
 }
 
 /// A list with what is known of the whole, for callers that want it so.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct TaskList {
-    pub(crate) tasks: Vec<TaskResponse>,
+pub(crate) struct TaskList<'a> {
+    pub(crate) tasks: Vec<TaskResponse<'a>>,
     /// How many there are in the whole list.
     pub(crate) total: u64,
     /// How many are here.

@@ -1,10 +1,6 @@
 //! Our table `tasks`.
 
 use sea_orm::entity::prelude::*;
-use taskbridge_domain::task::{Description, Task, TaskId, Title};
-use taskbridge_domain::{Timestamp, UserId};
-
-use super::super::error::Inconsistency;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tasks")]
@@ -23,20 +19,3 @@ pub(crate) struct Model {
 pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
-
-impl TryFrom<Model> for Task {
-    type Error = Inconsistency;
-
-    fn try_from(row: Model) -> Result<Self, Inconsistency> {
-        let Model { id, user_id, title, description, completed, created_at, updated_at } = row;
-        Ok(Self {
-            id: TaskId::new(id),
-            owner: UserId::parse(user_id).ok_or(Inconsistency { table: "tasks", column: "user_id" })?,
-            title: Title::from_stored(title),
-            description: description.map(Description::from_stored),
-            completed,
-            created_at: Timestamp::new(created_at),
-            updated_at: Timestamp::new(updated_at),
-        })
-    }
-}

@@ -1,0 +1,9 @@
+#!/bin/sh
+# Builds everything, and measures: see README.md. Whatever is given goes to run.py.
+set -eu
+cd "$(dirname "$0")/.."
+bench/build.sh
+. scripts/tools.sh
+need initdb postgresql
+need python3 python3
+exec python3 -B bench/run.py --built "${CARGO_TARGET_DIR:-$PWD/target}/bench" "$@"

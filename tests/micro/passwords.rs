@@ -1,0 +1,35 @@
+//! A password, hashed and compared, in both forms.
+#![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
+
+use std::time::Duration;
+
+use criterion::{Criterion, SamplingMode};
+use taskbridge_adapters::passwords::{Hasher, HasherConfig};
+use taskbridge_domain::password::{HashForm, NewPassword, Password};
+use taskbridge_domain::ports::PasswordHasher;
+use tokio::runtime::Runtime;
+
+const PASSWORD: &str = "correct horse battery";
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    let runtime = Runtime::new().unwrap();
+    let mut group = criterion.benchmark_group("password");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(4));
+    for (name, write) in [("bcrypt 12", HashForm::Bcrypt), ("scrypt", HashForm::Scrypt)] {
+        let hasher = Hasher::new(HasherConfig { write, bcrypt_cost: 12, threads: 1, queue: 1 }).unwrap();
+        let new = || NewPassword::parse(PASSWORD, write).unwrap();
+        let stored = runtime.block_on(hasher.hash(new())).unwrap();
+        group.bench_function(format!("{name}, hashed"), |bencher| {
+            bencher.iter(|| runtime.block_on(hasher.hash(new())).unwrap());
+        });
+        group.bench_function(format!("{name}, compared"), |bencher| {
+            bencher.iter(|| {
+                let typed = Password::parse(PASSWORD).unwrap();
+                assert!(runtime.block_on(hasher.verify(typed, Some(stored.clone()))).unwrap());
+            });
+        });
+    }
+    group.finish();
+    criterion.final_summary();
+}
