@@ -16,7 +16,7 @@ use crate::error::ApiError;
 /// The fields of a body, in the order in which their faults are told.
 const FIELDS: [&str; 3] = ["title", "description", "completed"];
 
-/// A task as callers read it, written from where it stands.
+/// A task as callers read it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Task)]
 pub(crate) struct TaskResponse<'a> {
