@@ -27,17 +27,4 @@ for peer in fastify better-auth; do
     fi
 done
 
-need python3 python3
-venv=$built/fastapi
-if ! cmp -s bench/peers/fastapi/requirements.txt "$venv/requirements.txt"; then
-    rm -rf "$venv"
-    python3 -m venv --without-pip "$venv"
-    if ! "$venv/bin/python" -m ensurepip > /dev/null 2>&1; then
-        # Debian's Python brings no pip along; it is in a package.
-        get python3-pip-whl
-        wheel=$(find /usr/share/python-wheels "$tools/root" -name 'pip-*.whl' 2> /dev/null | head -n 1)
-        "$venv/bin/python" "$wheel/pip" install --quiet --no-index "$wheel"
-    fi
-    "$venv/bin/python" -m pip install --quiet --requirement bench/peers/fastapi/requirements.txt
-    cp bench/peers/fastapi/requirements.txt "$venv/"
-fi
+need_venv "$built/fastapi" bench/peers/fastapi/requirements.txt

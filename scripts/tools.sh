@@ -2,9 +2,10 @@
 # Sourced. `need PROGRAM PACKAGE` makes sure that PROGRAM can be called: it is there already, or comes from the
 # system's package PACKAGE. As root that is installed, without starting its services; as anybody else it is unpacked
 # into target/tools, and found there the next time. `get PACKAGE` does the same for a package without programs: its files
-# are then below / or $tools/root. `need_crate PROGRAM VERSION` does the same for a program of cargo's. PATH,
-# LD_LIBRARY_PATH, LIBRARY_PATH and CPLUS_INCLUDE_PATH are extended and CXX is set as needed. Fail, saying why, when there
-# is no way. The only variables they set are those five and tools*.
+# are then below / or $tools/root. `need_crate PROGRAM VERSION` does the same for a program of cargo's, and
+# `need_venv FOLDER REQUIREMENTS [OPTION...]` makes a virtual environment of Python with these packages; the options are
+# pip's. PATH, LD_LIBRARY_PATH, LIBRARY_PATH and CPLUS_INCLUDE_PATH are extended and CXX is set as needed. Fail, saying why,
+# when there is no way. The only variables they set are those five and tools*.
 
 tools="${CARGO_TARGET_DIR:-$PWD/target}/tools"
 case "$tools" in /*) ;; *) tools="$PWD/$tools" ;; esac
@@ -35,6 +36,24 @@ need_crate() {
     CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --root "$tools/cargo" "$1@$2" ||
         { echo "tools: crate $1 $2 cannot be had" >&2; return 1; }
 }
+
+# Made anew when the requirements change.
+need_venv() (
+    venv=$1 requirements=$2
+    shift 2
+    need python3 python3 || exit 1
+    if cmp -s "$requirements" "$venv/requirements.txt"; then exit; fi
+    rm -rf "$venv"
+    python3 -m venv --without-pip "$venv" || exit 1
+    if ! "$venv/bin/python" -m ensurepip > /dev/null 2>&1; then
+        # Debian's Python brings no pip along; it is in a package.
+        get python3-pip-whl || exit 1
+        wheel=$(find /usr/share/python-wheels "$tools/root" -name 'pip-*.whl' 2> /dev/null | head -n 1)
+        "$venv/bin/python" "$wheel/pip" install --quiet --no-index "$wheel" || exit 1
+    fi
+    "$venv/bin/python" -m pip install --quiet "$@" --requirement "$requirements" &&
+        cp "$requirements" "$venv/requirements.txt"
+)
 
 look_everywhere() {
     look_below ""
