@@ -13,7 +13,7 @@ use crate::{schema, tasks};
 /// Nothing was changed then.
 pub async fn assign_tasks(db: &DatabaseConnection, user_id: &str) -> Result<u64, MigrateError> {
     let session = Session::begin_exclusive(db).await?;
-    let assigned = assign(session.transaction(), user_id).await;
+    let assigned = assign(session.connection(), user_id).await;
     session.end(assigned).await
 }
 

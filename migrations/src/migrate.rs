@@ -1,6 +1,6 @@
 //! The steps, and how they are run.
 
-use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, Statement};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
 use sea_orm_migration::{Migration, MigrationTrait, MigratorTraitSelf};
 
 use crate::error::MigrateError;
@@ -40,7 +40,7 @@ pub struct Step {
 /// [`MigrateError::Refused`] when a table that is there cannot be adopted. Nothing was changed then.
 pub async fn up(db: &DatabaseConnection, users: Users) -> Result<Report, MigrateError> {
     let session = Session::begin_exclusive(db).await?;
-    let report = run_up(session.transaction(), users).await;
+    let report = run_up(session.connection(), users).await;
     session.end(report).await
 }
 
@@ -52,7 +52,7 @@ pub async fn up(db: &DatabaseConnection, users: Users) -> Result<Report, Migrate
 /// has applied a step that is not known here. Nothing was changed then.
 pub async fn down(db: &DatabaseConnection, users: Users, steps: u32) -> Result<Vec<String>, MigrateError> {
     let session = Session::begin_exclusive(db).await?;
-    let undone = run_down(session.transaction(), users, steps).await;
+    let undone = run_down(session.connection(), users, steps).await;
     session.end(undone).await
 }
 
@@ -62,7 +62,7 @@ pub async fn down(db: &DatabaseConnection, users: Users, steps: u32) -> Result<V
 /// [`MigrateError::Database`] when the database fails.
 pub async fn status(db: &DatabaseConnection, users: Users) -> Result<Vec<Step>, MigrateError> {
     let session = Session::begin(db).await?;
-    let applied = applied(session.transaction()).await;
+    let applied = applied(session.connection()).await;
     let step = |name: String, applied: &[String]| Step { applied: applied.contains(&name), name };
     let steps = applied.map(|applied| Steps(users).names().into_iter().map(|name| step(name, &applied)).collect());
     session.end(steps).await
@@ -75,7 +75,7 @@ pub async fn status(db: &DatabaseConnection, users: Users) -> Result<Vec<Step>, 
 pub async fn check(db: &DatabaseConnection, users: Users) -> Result<Vec<Step>, MigrateError> {
     let steps = status(db, users).await?;
     let session = Session::begin(db).await?;
-    let checked = check_pending(session.transaction(), users, &steps).await;
+    let checked = check_pending(session.connection(), users, &steps).await;
     session.end(checked).await?;
     Ok(steps)
 }
@@ -120,35 +120,35 @@ impl MigratorTraitSelf for Steps {
     }
 }
 
-async fn check_pending(transaction: &DatabaseTransaction, users: Users, steps: &[Step]) -> Result<(), DbErr> {
+async fn check_pending(db: &DatabaseConnection, users: Users, steps: &[Step]) -> Result<(), DbErr> {
     let is_pending = |name: &str| steps.iter().any(|step| step.name == name && !step.applied);
     if is_pending(better_auth::STEP) {
-        better_auth::check_all(transaction).await?;
+        better_auth::check_all(db).await?;
     }
     if is_pending(tasks::STEP) {
-        tasks::check_table(transaction, users).await
+        tasks::check_table(db, users).await
     } else {
-        tasks::check_references(transaction, users).await.map(drop)
+        tasks::check_references(db, users).await.map(drop)
     }
 }
 
-async fn run_up(transaction: &DatabaseTransaction, users: Users) -> Result<Report, DbErr> {
-    let before = applied(transaction).await?;
-    Steps(users).up(transaction, None).await?;
+async fn run_up(db: &DatabaseConnection, users: Users) -> Result<Report, DbErr> {
+    let before = applied(db).await?;
+    Steps(users).up(db, None).await?;
     let applied = Steps(users).names().into_iter().filter(|name| !before.contains(name)).collect();
-    let tasks_without_owner = tasks::count_without_owner(transaction).await?;
+    let tasks_without_owner = tasks::count_without_owner(db).await?;
     Ok(Report { applied, tasks_without_owner })
 }
 
-async fn run_down(transaction: &DatabaseTransaction, users: Users, steps: u32) -> Result<Vec<String>, DbErr> {
-    let before = applied(transaction).await?;
+async fn run_down(db: &DatabaseConnection, users: Users, steps: u32) -> Result<Vec<String>, DbErr> {
+    let before = applied(db).await?;
     let known = Steps(Users::Here).names();
     if let Some(newer) = before.iter().find(|name| !known.contains(name)) {
         let line = format!("step \"{newer}\": a newer Taskbridge has applied it; undo it with that one first");
         return Err(DbErr::Migration(line));
     }
-    Steps(users).down(transaction, Some(steps)).await?;
-    let after = applied(transaction).await?;
+    Steps(users).down(db, Some(steps)).await?;
+    let after = applied(db).await?;
     Ok(before.into_iter().rev().filter(|name| !after.contains(name)).collect())
 }
 

@@ -83,15 +83,15 @@ pub(crate) async fn table(db: &impl ConnectionTrait, name: &'static str) -> Resu
         _ => (SQLITE_KIND, SQLITE_COLUMNS),
     };
     let Some(kind) = rows(db, kind, [name]).await?.into_iter().next() else { return Ok(None) };
-    if !kind.try_get::<bool>("", "is_table")? {
+    if !flag(&kind, "is_table")? {
         return Err(refused(name, "there is something of that name that is no table; rename or drop it"));
     }
     let columns = rows(db, columns, [name]).await?;
     Ok(Some(Table {
         name,
         columns: columns.iter().map(column).collect::<Result<_, _>>()?,
-        is_strict: kind.try_get("", "is_strict")?,
-        has_row_numbers: kind.try_get("", "has_row_numbers")?,
+        is_strict: flag(&kind, "is_strict")?,
+        has_row_numbers: flag(&kind, "has_row_numbers")?,
     }))
 }
 
@@ -99,10 +99,15 @@ fn column(row: &QueryResult) -> Result<Column, DbErr> {
     Ok(Column {
         name: row.try_get("", "name")?,
         data_type: row.try_get("", "data_type")?,
-        is_required: row.try_get("", "is_required")?,
-        has_default: row.try_get("", "has_default")?,
-        is_unique: row.try_get("", "is_unique")?,
+        is_required: flag(row, "is_required")?,
+        has_default: flag(row, "has_default")?,
+        is_unique: flag(row, "is_unique")?,
     })
+}
+
+/// Returns a boolean column. SQLite has integers instead.
+fn flag(row: &QueryResult, name: &str) -> Result<bool, DbErr> {
+    row.try_get("", name).or_else(|_is_integer| Ok(row.try_get::<i64>("", name)? != 0))
 }
 
 const POSTGRES_REFERENCES: &str = r#"
@@ -177,10 +182,10 @@ pub(crate) async fn rows<const N: usize>(
     db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await
 }
 
-/// The number that a statement gives.
+/// Returns the number in the column `count` of a statement's only row.
 pub(crate) async fn count(db: &impl ConnectionTrait, sql: &str) -> Result<u64, DbErr> {
     let row = rows(db, sql, []).await?.into_iter().next();
-    let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+    let count: i64 = row.map(|row| row.try_get("", "count")).transpose()?.unwrap_or_default();
     Ok(count.unsigned_abs())
 }
 

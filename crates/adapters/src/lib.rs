@@ -4,11 +4,11 @@
 //! | --- | --- |
 //! | `AuthPort` | [`jwt::JwtVerifier`] |
 //! | `TokenIssuer` | [`jwt::JwtIssuer`] |
-//! | `TaskRepo` | [`sea::SeaTaskRepo`], [`memory::InMemoryTaskRepo`] |
-//! | `IdentityRepo` | [`sea::SeaIdentityRepo`] |
-//! | `SessionRepo` | [`sea::SeaSessionRepo`] |
-//! | `StoreProbe` | [`sea::Store`] |
-//! | `RateLimiter` | [`limiter::InMemoryRateLimiter`], [`sea::SeaRateLimiter`] |
+//! | `TaskRepo` | [`database::SeaTaskRepo`], [`memory::InMemoryTaskRepo`] |
+//! | `IdentityRepo` | [`database::SeaIdentityRepo`] |
+//! | `SessionRepo` | [`database::SeaSessionRepo`] |
+//! | `StoreProbe` | [`database::Store`] |
+//! | `RateLimiter` | [`limiter::InMemoryRateLimiter`], [`database::SeaRateLimiter`] |
 //! | `PasswordHasher` | [`passwords::Hasher`] |
 //! | `Clock` | [`clock::SystemClock`] |
 //! | `IdGenerator` | [`ids::SecureIds`] |
@@ -23,6 +23,7 @@
 //! 3. One arm in the server's `compose.rs`.
 
 pub mod clock;
+pub mod database;
 mod hashing;
 mod hex;
 pub mod ids;
@@ -30,6 +31,5 @@ pub mod jwt;
 pub mod limiter;
 pub mod memory;
 pub mod passwords;
-pub mod sea;
 
 pub use hashing::HashingLoad;

@@ -7,6 +7,7 @@ use anyhow::Context;
 use prometheus_client::registry::Registry;
 use taskbridge_adapters::HashingLoad;
 use taskbridge_adapters::clock::SystemClock;
+use taskbridge_adapters::database::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     ExpectedClaims, FetchKeys, HttpKeys, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyRing, KeyRingConfig, KeySource,
@@ -14,9 +15,6 @@ use taskbridge_adapters::jwt::{
 };
 use taskbridge_adapters::limiter::InMemoryRateLimiter;
 use taskbridge_adapters::passwords::{Hasher, HasherConfig};
-use taskbridge_adapters::sea::{
-    SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store, StoreConfig,
-};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::{Clock, RateLimiter};
 use taskbridge_domain::services::{AccountService, SessionService, TaskService, UserPolicy, UserService};
@@ -40,9 +38,9 @@ pub(crate) struct Composition {
 }
 
 /// Opens the store and sees to its schema.
-async fn open_store(settings: &DatabaseSettings, threads: usize, users: Users) -> anyhow::Result<Store> {
+async fn open_store(settings: &DatabaseSettings, users: Users) -> anyhow::Result<Store> {
     let DatabaseSettings { store, migrate } = settings;
-    let store = Store::open(&StoreConfig { threads, ..store.clone() }).await?;
+    let store = Store::open(store).await?;
     if *migrate {
         schema::up(&store, users).await?;
     } else {
@@ -54,7 +52,7 @@ async fn open_store(settings: &DatabaseSettings, threads: usize, users: Users) -
 /// Opens the store, sees to its schema, and builds everything on it. `origin` is that of the auth server.
 pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result<Composition> {
     let Settings { server, docs, database, tasks, auth, .. } = settings;
-    let store = open_store(database, server.workers, auth.mode.users()).await?;
+    let store = open_store(database, auth.mode.users()).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ring = key_ring(&auth.mode, &store);
     let signing_in = match &auth.mode {

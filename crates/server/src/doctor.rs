@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde_json::{Value, json};
 use taskbridge_adapters::clock::SystemClock;
+use taskbridge_adapters::database::{
+    ConnectionLimits, Inspection, InspectionError, OpenError, Pooler, PostgresFacts, SqliteFacts, Store, StoreConfig,
+    inspect,
+};
 use taskbridge_adapters::jwt::{HttpKeys, KeyInspection, KeyUse};
 use taskbridge_adapters::passwords::HasherConfig;
-use taskbridge_adapters::sea::{
-    ConnectionLimits, Inspection, InspectionError, OpenError, PostgresFacts, SqliteFacts, Store, StoreConfig, inspect,
-};
 use taskbridge_domain::password::Password;
 use taskbridge_domain::ports::PasswordHasher;
 use taskbridge_migrations::{MigrateError, Step, Users};
@@ -221,9 +222,7 @@ fn advice_for(error: &InspectionError) -> &'static str {
             "see that the database runs, and that host and port in DATABASE_URL are those at which it is reached from here"
         }
         InspectionError::Tls(_) => "see sslmode and sslrootcert in DATABASE_URL",
-        InspectionError::UndeclaredPooler(_) => {
-            "say so: put pgbouncer=true into DATABASE_URL, or set database.pooled to on"
-        }
+        InspectionError::StartupParameter(_) => "remove `options` from DATABASE_URL: a pooler does not accept them",
         InspectionError::Credentials(_) => "correct user and password in DATABASE_URL",
         InspectionError::NoDatabase(_) => "create it, or name another one in DATABASE_URL",
         InspectionError::Full(_) => "lower database.max_connections of those who use it, or put a pooler before it",
@@ -266,9 +265,13 @@ fn postgres(store: &StoreConfig, facts: &PostgresFacts) -> Check {
         let found = format!("{found}; nothing can be written to it");
         return fail("database", found, "name the primary in DATABASE_URL, not a standby");
     }
-    if *shares_processes && !store.url.is_pooled() {
-        let found = format!("{found}; two connections were answered by one process: a pooler stands before it");
-        return fail("database", found, "say so: put pgbouncer=true into DATABASE_URL, or set database.pooled to on");
+    if *shares_processes && store.url.pooler() == Pooler::Absent {
+        let found = format!("{found}; two connections were answered by one process: a pooler is in front of it");
+        return fail(
+            "database",
+            found,
+            "set database.pooled to auto; with off, statements of different clients can mix",
+        );
     }
     ok("database", found)
 }
@@ -308,8 +311,8 @@ pub(crate) async fn opened(store: &StoreConfig) -> Result<Store, OpenError> {
 
 async fn ledger(store: &StoreConfig, users: Users) -> anyhow::Result<Vec<Step>> {
     let store = opened(store).await?;
-    let steps = taskbridge_migrations::check(&store.connection(), users).await;
-    store.close().await?;
+    let steps = taskbridge_migrations::check(&store.dedicated().await?, users).await;
+    store.close().await;
     Ok(steps?)
 }
 
@@ -323,7 +326,7 @@ fn to_come(found: &str, migrate: bool) -> Check {
 
 fn pool(store: &StoreConfig, facts: &PostgresFacts) -> Check {
     let (ours, limits) = (store.max_connections, facts.limits);
-    if store.url.is_pooled() || facts.shares_processes {
+    if store.url.pooler() == Pooler::Present || facts.shares_processes {
         let found = format!(
             "{ours} connections to the pooler, which has its own limit; the database behind it takes {}",
             limits.usable()
@@ -383,7 +386,7 @@ async fn own_keys(mode: &AuthMode, database: Option<&DatabaseSettings>) -> Check
         let store = opened(&database.store).await?;
         let ring = compose::key_ring(mode, &store).context("there are none")?;
         let keys = ring.list().await;
-        store.close().await?;
+        store.close().await;
         anyhow::Ok(keys?)
     };
     let keys = match timeout(2 * LIMIT, keys).await {

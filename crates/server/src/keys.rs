@@ -1,8 +1,8 @@
 //! `taskbridge keys`: the keys that tokens are signed with.
 
 use anyhow::Context;
+use taskbridge_adapters::database::Store;
 use taskbridge_adapters::jwt::{KeyInfo, KeyUse};
-use taskbridge_adapters::sea::Store;
 
 use crate::settings::Settings;
 use crate::{Keys, compose, schema};

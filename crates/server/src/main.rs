@@ -22,7 +22,7 @@ use std::{fs, io};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use taskbridge_adapters::sea::Store;
+use taskbridge_adapters::database::Store;
 use taskbridge_migrations::Users;
 
 use crate::settings::{Draft, Settings};

@@ -1,12 +1,12 @@
 //! The schema of the database: at start, and by the commands `migrate` and `tasks`.
 
 use anyhow::{Context, bail};
-use taskbridge_adapters::sea::Store;
+use taskbridge_adapters::database::Store;
 use taskbridge_migrations::{Step, Users};
 
 /// Brings the schema up to date; safe when several processes do it at once. What was applied, in order.
 pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<String>> {
-    let report = taskbridge_migrations::up(&store.connection(), users)
+    let report = taskbridge_migrations::up(&store.dedicated().await?, users)
         .await
         .context("cannot bring the schema of the database up to date")?;
     for step in &report.applied {
@@ -23,12 +23,12 @@ pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<String
 
 /// Takes back the last `steps` steps. What was taken back, in order.
 pub(crate) async fn down(store: &Store, users: Users, steps: u32) -> anyhow::Result<Vec<String>> {
-    Ok(taskbridge_migrations::down(&store.connection(), users, steps).await?)
+    Ok(taskbridge_migrations::down(&store.dedicated().await?, users, steps).await?)
 }
 
 /// All steps, and whether each has been applied.
 pub(crate) async fn status(store: &Store, users: Users) -> anyhow::Result<Vec<Step>> {
-    Ok(taskbridge_migrations::status(&store.connection(), users).await?)
+    Ok(taskbridge_migrations::status(&store.dedicated().await?, users).await?)
 }
 
 /// Fails, saying what to do, unless every step has been applied.
@@ -43,5 +43,5 @@ pub(crate) async fn require_current(store: &Store, users: Users) -> anyhow::Resu
 
 /// Gives every task without an owner to this user. How many there were.
 pub(crate) async fn assign_tasks(store: &Store, user_id: &str) -> anyhow::Result<u64> {
-    Ok(taskbridge_migrations::assign_tasks(&store.connection(), user_id).await?)
+    Ok(taskbridge_migrations::assign_tasks(&store.dedicated().await?, user_id).await?)
 }

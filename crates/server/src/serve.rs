@@ -52,9 +52,7 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
         limit: settings.server.shutdown,
         closing: closing.clone(),
     };
-    let serving = store.clone();
     let app = move || {
-        serving.claim_connections();
         App::new()
             .configure(taskbridge_web::api(services.clone()))
             .wrap(from_fn(taskbridge_web::limits))
@@ -106,7 +104,7 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     if let Some(upkeep) = upkeep {
         upkeep.abort();
     }
-    store.close().await.context("the database was not closed in order")?;
+    store.close().await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -139,8 +137,8 @@ impl Stop {
         let _ = timeout(self.drain, signals.next()).await;
         server.pause().await;
         self.closing.send_replace(true);
-        // No thread may end before the last request has: a connection to the database lives on the thread that opened
-        // it, and others use it, too, when theirs are busy.
+        // No thread may end before the last request has: the runtime of the thread that opened a connection to the database
+        // reports what arrives on it, and other threads use it, too.
         let idle = async {
             while !self.requests.is_idle() {
                 sleep(Duration::from_millis(5)).await;

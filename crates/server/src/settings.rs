@@ -9,9 +9,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use taskbridge_adapters::database::{DatabaseUrl, Pooler, StoreConfig};
 use taskbridge_adapters::jwt::{Authorities, KeyRingConfig, PublishedKeysConfig, SigningAlgorithm};
 use taskbridge_adapters::passwords::HasherConfig;
-use taskbridge_adapters::sea::{DatabaseUrl, StoreConfig};
 use taskbridge_domain::limits::RateLimit;
 use taskbridge_domain::password::HashForm;
 use taskbridge_domain::secret::{Secrets, SharedSecret};
@@ -440,8 +440,6 @@ impl<'a> Reader<'a> {
         let store = StoreConfig {
             url: url?,
             max_connections: or_for_cores(max_connections?),
-            // Of a command; the server has more.
-            threads: 1,
             acquire_timeout: acquire_timeout?,
             connect_timeout: connect_timeout?,
             statement_timeout: statement_timeout?,
@@ -596,10 +594,11 @@ impl<'a> Reader<'a> {
     }
 
     fn database_url(&mut self) -> Option<DatabaseUrl> {
-        let pooled = self.one_of("database.pooled", [("auto", None), ("on", Some(true)), ("off", Some(false))]);
+        let pooler = self
+            .one_of("database.pooled", [("auto", None), ("on", Some(Pooler::Present)), ("off", Some(Pooler::Absent))]);
         match self.text("database.url").parse::<DatabaseUrl>() {
             Ok(url) => {
-                let url = pooled?.map_or(url.clone(), |pooled| url.with_pooler(pooled));
+                let url = pooler?.map_or(url.clone(), |pooler| url.with_pooler(pooler));
                 self.shown.insert("database.url".into(), url.to_string());
                 Some(url)
             }
@@ -1064,19 +1063,18 @@ mod tests {
         assert!(own[0].problem.contains("https"));
     }
 
-    /// Q1: by the host, by the URL, or because the operator says so.
     #[test]
     fn a_pooler_is_detected_and_can_be_declared() {
-        for (url, setting, pooled) in [
-            ("postgres://u@h/db", "auto", false),
-            ("postgres://u@h-pooler.example.test/db?sslmode=require&channel_binding=require", "auto", true),
-            ("postgres://u@h/db?pgbouncer=true", "", true),
-            ("postgres://u@h/db?pgbouncer=true", "off", false),
-            ("postgres://u@h/db", "on", true),
+        for (url, setting, pooler) in [
+            ("postgres://u@h/db", "auto", Pooler::Detect),
+            ("postgres://u@h-pooler.example.test/db?sslmode=require&channel_binding=require", "auto", Pooler::Detect),
+            ("postgres://u@h/db?pgbouncer=true", "", Pooler::Present),
+            ("postgres://u@h/db?pgbouncer=true", "off", Pooler::Absent),
+            ("postgres://u@h/db", "on", Pooler::Present),
         ] {
             let variables =
                 [("BETTER_AUTH_SECRET", SECRET), ("DATABASE_URL", url), ("TASKBRIDGE__DATABASE__POOLED", setting)];
-            assert_eq!(read(&variables).unwrap().database.store.url.is_pooled(), pooled, "{url} {setting}");
+            assert_eq!(read(&variables).unwrap().database.store.url.pooler(), pooler, "{url} {setting}");
         }
     }
 

@@ -104,6 +104,9 @@ pub enum ApiError {
     /// 503: later it may work.
     #[error("The service is temporarily unavailable, please try again")]
     Unavailable(#[source] Cause),
+    /// 503: a write was sent to the store, and its answer was lost.
+    #[error("It is not known whether the change was saved: check before you repeat it")]
+    OutcomeUnknown(#[source] Cause),
     /// 500: it is our fault.
     #[error("Internal server error")]
     Internal(#[source] Cause),
@@ -147,6 +150,7 @@ impl ApiError {
             Self::HeadTooLarge => "REQUEST_HEADER_FIELDS_TOO_LARGE",
             Self::Invalid(_) => "VALIDATION_ERROR",
             Self::Unavailable(_) => "SERVICE_UNAVAILABLE",
+            Self::OutcomeUnknown(_) => "OUTCOME_UNKNOWN",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",
         }
     }
@@ -159,7 +163,9 @@ impl ApiError {
                 response.insert_header((WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#))
             }
             Self::MethodNotAllowed(allowed) => response.insert_header((ALLOW, *allowed)),
-            Self::Unavailable(_) => response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            Self::Unavailable(_) | Self::OutcomeUnknown(_) => {
+                response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS))
+            }
             Self::Forbidden
             | Self::TaskNotFound
             | Self::RouteNotFound
@@ -196,7 +202,7 @@ impl ResponseError for ApiError {
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::OutcomeUnknown(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -229,6 +235,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(cause) => Self::Unavailable(cause),
+            StoreError::OutcomeUnknown(cause) => Self::OutcomeUnknown(cause),
             StoreError::Corrupt(cause) => Self::Internal(cause),
         }
     }

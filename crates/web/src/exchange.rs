@@ -45,6 +45,7 @@ pub async fn limits(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let is_auth = auth::serves(request.path());
+    let is_safe = request.method().is_safe();
     let turn = request.conn_data::<Turn>().cloned().unwrap_or_default();
     let body = share_body(&mut request, &turn);
     let answer = if head_size(&request) > HEAD_LIMIT {
@@ -58,7 +59,9 @@ pub async fn limits(
         turn.end();
         let outcome = outcome.unwrap_or_else(|_elapsed| {
             let late = || "not answered in time".into();
-            Err(error(is_auth, AuthApiError::Unavailable(late()), ApiError::Unavailable(late())))
+            // A change of tasks may be on its way to the store, or already there.
+            let of_tasks = if is_safe { ApiError::Unavailable(late()) } else { ApiError::OutcomeUnknown(late()) };
+            Err(error(is_auth, AuthApiError::Unavailable(late()), of_tasks))
         });
         match (outcome, &body) {
             (Ok(answer), _) => answer.map_into_boxed_body(),

@@ -130,7 +130,14 @@ impl IntoResponses for OwnerErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let unauthenticated = [Challenge::NoToken, Challenge::Invalid("".into())].map(ApiError::unauthenticated);
         let [none, invalid] = unauthenticated;
-        of::<_, ErrorBody>([none, invalid, ApiError::Forbidden, unavailable(), ApiError::Internal("".into())])
+        of::<_, ErrorBody>([
+            none,
+            invalid,
+            ApiError::Forbidden,
+            unavailable(),
+            ApiError::OutcomeUnknown("".into()),
+            ApiError::Internal("".into()),
+        ])
     }
 }
 
@@ -181,7 +188,12 @@ fn unavailable() -> ApiError {
 /// What these errors below `/api/auth` answer, beside those that every operation there has.
 pub(crate) fn auth_errors(own: impl IntoIterator<Item = AuthApiError>) -> BTreeMap<String, RefOr<Response>> {
     let too_many = AuthApiError::TooManyRequests { wait_seconds: 10 };
-    let of_all = [too_many, AuthApiError::Unavailable("".into()), AuthApiError::Internal("".into())];
+    let of_all = [
+        too_many,
+        AuthApiError::Unavailable("".into()),
+        AuthApiError::OutcomeUnknown("".into()),
+        AuthApiError::Internal("".into()),
+    ];
     of::<_, AuthErrorBody>(own.into_iter().chain(of_all))
 }
 

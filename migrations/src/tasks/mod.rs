@@ -113,7 +113,7 @@ pub(crate) async fn drop_empty(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     if db.get_database_backend() == DbBackend::Postgres {
         db.execute_unprepared(r#"lock table "tasks" in access exclusive mode"#).await?;
     }
-    let count = schema::count(db, r#"select count(*) from "tasks""#).await?;
+    let count = schema::count(db, r#"select count(*) as count from "tasks""#).await?;
     if count > 0 {
         return Err(refused("tasks", &format!("holds {count} tasks; delete them first, or drop the table yourself")));
     }
@@ -125,7 +125,7 @@ pub(crate) async fn drop_empty(db: &impl ConnectionTrait) -> Result<(), DbErr> {
 
 /// How many tasks belong to nobody.
 pub(crate) async fn count_without_owner(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
-    schema::count(db, &format!(r#"select count(*) from "tasks" where {WITHOUT_OWNER}"#)).await
+    schema::count(db, &format!(r#"select count(*) as count from "tasks" where {WITHOUT_OWNER}"#)).await
 }
 
 /// Gives the tasks of nobody to a user; how many there were.

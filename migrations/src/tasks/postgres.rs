@@ -92,7 +92,7 @@ pub(super) async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<()
             return Err(refused_column("tasks", "id", &format!("has no default; make it an identity, {OR_RENAME}")));
         }
     }
-    let untitled = schema::count(db, r#"select count(*) from "tasks" where "title" is null"#).await?;
+    let untitled = schema::count(db, r#"select count(*) as count from "tasks" where "title" is null"#).await?;
     if untitled > 0 {
         return Err(refused_column("tasks", "title", &format!("is null in {untitled} rows; give them a title")));
     }

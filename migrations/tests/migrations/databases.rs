@@ -3,10 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use sea_orm_migration::sea_orm::sqlx::sqlite::SqliteJournalMode;
-use sea_orm_migration::sea_orm::{
-    ConnectOptions, ConnectionTrait, Database as Opener, DatabaseConnection, DbBackend, Statement,
-};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use taskbridge_adapters::database::{Store, StoreConfig};
 use taskbridge_migrations::{MigrateError, Report, Users, up};
 use tempfile::TempDir;
 
@@ -17,8 +15,6 @@ pub(crate) const STEPS: [&str; 2] = ["m20261121_000001_better_auth", "m20261121_
 pub(crate) struct Database {
     pub(crate) connection: DatabaseConnection,
     pub(crate) url: String,
-    /// Past the pooler, if there is one: it mixes up the named statements that are run without a transaction.
-    direct: Option<DatabaseConnection>,
     _folder: Option<TempDir>,
 }
 
@@ -26,47 +22,32 @@ pub(crate) struct Database {
 pub(crate) async fn sqlite() -> Database {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    Database { connection: open(&url).await, url, direct: None, _folder: Some(folder) }
+    Database { connection: open(&url).await, url, _folder: Some(folder) }
 }
 
 /// On the cluster of the tests.
 pub(crate) async fn postgres() -> Database {
     let url = format!("{}/{}", variable("TASKBRIDGE_TEST_POSTGRES"), fresh_name().await);
-    Database { connection: open(&url).await, url, direct: None, _folder: None }
+    Database { connection: open(&url).await, url, _folder: None }
 }
 
 /// The same through a pooler in transaction mode, which has fewer connections to the server than we have to it.
 pub(crate) async fn pooled() -> Database {
-    let name = fresh_name().await;
-    let url = format!("{}/{name}", variable("TASKBRIDGE_TEST_PGBOUNCER"));
-    let direct = open(&format!("{}/{name}", variable("TASKBRIDGE_TEST_POSTGRES"))).await;
-    Database { connection: open_pooled(&url).await, url, direct: Some(direct), _folder: None }
+    let url = format!("{}/{}", variable("TASKBRIDGE_TEST_PGBOUNCER"), fresh_name().await);
+    Database { connection: open(&url).await, url, _folder: None }
 }
 
-/// Connections as the server opens them.
+/// A connection as the server opens it for migrations.
 pub(crate) async fn open(url: &str) -> DatabaseConnection {
-    let mut options = options(url);
-    options.map_sqlx_sqlite_opts(|options| {
-        options
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .busy_timeout(Duration::from_secs(30))
-    });
-    Opener::connect(options).await.unwrap()
-}
-
-/// Connections to a pooler, as the server opens them.
-pub(crate) async fn open_pooled(url: &str) -> DatabaseConnection {
-    let mut options = options(url);
-    options.map_sqlx_postgres_opts(|options| options.extra_float_digits(None).statement_cache_capacity(0));
-    Opener::connect(options).await.unwrap()
-}
-
-fn options(url: &str) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options.max_connections(2).acquire_timeout(Duration::from_secs(30)).sqlx_logging(false);
-    options
+    let config = StoreConfig {
+        url: url.parse().unwrap(),
+        max_connections: 1,
+        acquire_timeout: Duration::from_secs(30),
+        connect_timeout: Duration::from_secs(30),
+        statement_timeout: Duration::from_secs(30),
+        start_timeout: Duration::from_secs(30),
+    };
+    Store::open(&config).await.unwrap().dedicated().await.unwrap()
 }
 
 /// The name of a database that was made for the caller.
@@ -75,7 +56,6 @@ async fn fresh_name() -> String {
     let name = format!("migrations_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let admin = open(&format!("{}/postgres", variable("TASKBRIDGE_TEST_POSTGRES"))).await;
     admin.execute_unprepared(&format!("create database {name}")).await.unwrap();
-    admin.close().await.unwrap();
     name
 }
 
@@ -102,9 +82,8 @@ impl Database {
 
     /// The first column of what a query gives, as text.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
-        let connection = self.direct.as_ref().unwrap_or(&self.connection);
-        let backend = connection.get_database_backend();
-        let rows = connection.query_all_raw(Statement::from_string(backend, sql)).await.unwrap();
+        let backend = self.connection.get_database_backend();
+        let rows = self.connection.query_all_raw(Statement::from_string(backend, sql)).await.unwrap();
         let text = |row: Option<String>| row.unwrap_or_else(|| "null".into());
         rows.iter().map(|row| text(row.try_get_by_index(0).unwrap())).collect()
     }

@@ -96,16 +96,6 @@ async fn a_step_of_a_newer_version_is_left_alone() {
     }
 }
 
-/// Whoever gave us the connection keeps the statements that were prepared on it.
-#[tokio::test]
-async fn the_callers_prepared_statements_survive() {
-    let database = postgres().await;
-    for _ in 0..4 {
-        assert_eq!(database.text("select 'prepared and kept'").await, "prepared and kept");
-        database.up(Users::Here).await.unwrap();
-    }
-}
-
 /// The same where tables are not in the schema `public`.
 #[tokio::test]
 async fn postgres_makes_them_in_the_current_schema() {

@@ -3,7 +3,7 @@
 use sea_orm_migration::sea_orm::DatabaseConnection;
 use taskbridge_migrations::{Users, up};
 
-use crate::databases::{Database, STEPS, open, open_pooled, pooled, postgres, sqlite};
+use crate::databases::{Database, STEPS, open, pooled, postgres, sqlite};
 
 /// All succeed, and each step is applied by one of them.
 async fn all_succeed(connections: Vec<DatabaseConnection>) {
@@ -16,10 +16,10 @@ async fn all_succeed(connections: Vec<DatabaseConnection>) {
     assert_eq!(applied, STEPS);
 }
 
-async fn eight(database: &Database, is_pooled: bool) -> Vec<DatabaseConnection> {
+async fn eight(database: &Database) -> Vec<DatabaseConnection> {
     let mut connections = Vec::new();
     for _ in 0..8 {
-        connections.push(if is_pooled { open_pooled(&database.url).await } else { open(&database.url).await });
+        connections.push(open(&database.url).await);
     }
     connections
 }
@@ -27,17 +27,17 @@ async fn eight(database: &Database, is_pooled: bool) -> Vec<DatabaseConnection> 
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_on_sqlite() {
     let database = sqlite().await;
-    all_succeed(eight(&database, false).await).await;
+    all_succeed(eight(&database).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_on_postgres() {
     let database = postgres().await;
-    all_succeed(eight(&database, false).await).await;
+    all_succeed(eight(&database).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_through_a_pooler() {
     let database = pooled().await;
-    all_succeed(eight(&database, true).await).await;
+    all_succeed(eight(&database).await).await;
 }

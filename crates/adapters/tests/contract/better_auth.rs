@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
-use taskbridge_adapters::sea::{SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store};
+use taskbridge_adapters::database::{SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store};
 use taskbridge_domain::ports::{IdentityRepo, SessionRepo, TaskRepo};
 use taskbridge_domain::session::SessionToken;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
@@ -50,7 +50,7 @@ async fn users_and_sessions_of_better_auth_are_read_as_they_are() {
 
 /// How a value is stored, as text.
 async fn stored(store: &Store, sql: &str) -> String {
-    let connection = store.connection();
+    let connection = store.dedicated().await.unwrap();
     let statement = Statement::from_string(connection.get_database_backend(), sql);
     connection.query_one_raw(statement).await.unwrap().unwrap().try_get("", "stored").unwrap()
 }
@@ -92,7 +92,7 @@ async fn tasks_go_with_their_user() {
         SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
         let tasks = SeaTaskRepo::new(store.clone());
         let added = tasks.insert(&owner("ann").await, new_task(), moment()).await.unwrap();
-        store.connection().execute_unprepared(r#"delete from "user" where "id" = 'ann'"#).await.unwrap();
+        store.dedicated().await.unwrap().execute_unprepared(r#"delete from "user" where "id" = 'ann'"#).await.unwrap();
         assert_eq!(tasks.find(&owner("ann").await, added.id).await.unwrap(), None);
     }
 }

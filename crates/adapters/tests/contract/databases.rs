@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sea_orm::ConnectionTrait;
-use taskbridge_adapters::sea::{Store, StoreConfig};
+use taskbridge_adapters::database::{Store, StoreConfig};
 use taskbridge_migrations::Users;
 use tempfile::TempDir;
 
@@ -68,14 +68,20 @@ pub(crate) async fn without_users() -> [OnDatabase<Store>; 2] {
 /// On a connection of its own: scripts change settings.
 async fn run(url: &str, script: &str) {
     let store = Store::open(&config(url)).await.unwrap();
-    store.connection().execute_unprepared(script).await.unwrap();
-    store.close().await.unwrap();
+    store.dedicated().await.unwrap().execute_unprepared(script).await.unwrap();
+    store.close().await;
 }
 
 /// The same through a pooler in transaction mode, which has fewer connections to the server than we have to it.
 pub(crate) async fn pgbouncer() -> OnDatabase<Store> {
     let url = variable("TASKBRIDGE_TEST_PGBOUNCER");
     OnDatabase { adapter: open(&format!("{url}/{}?pgbouncer=true", fresh_database().await)).await, folder: None }
+}
+
+/// The same, through a pooler that the URL says nothing of.
+pub(crate) async fn undeclared_pgbouncer() -> OnDatabase<Store> {
+    let url = variable("TASKBRIDGE_TEST_PGBOUNCER");
+    OnDatabase { adapter: open(&format!("{url}/{}", fresh_database().await)).await, folder: None }
 }
 
 /// A database behind the pooler, with that many connections to the pooler, and the way to open it again.
@@ -88,7 +94,7 @@ pub(crate) async fn pgbouncer_with(max_connections: u32) -> BehindPooler {
     let url = format!("{}/{}?pgbouncer=true", variable("TASKBRIDGE_TEST_PGBOUNCER"), fresh_database().await);
     let config = StoreConfig { max_connections, ..config(&url) };
     let store = Store::open(&config).await.unwrap();
-    taskbridge_migrations::up(&store.connection(), Users::Here).await.unwrap();
+    taskbridge_migrations::up(&store.dedicated().await.unwrap(), Users::Here).await.unwrap();
     BehindPooler { store, config }
 }
 
@@ -102,7 +108,7 @@ async fn open(url: &str) -> Store {
 
 async fn open_for(url: &str, users: Users) -> Store {
     let store = Store::open(&config(url)).await.unwrap();
-    taskbridge_migrations::up(&store.connection(), users).await.unwrap();
+    taskbridge_migrations::up(&store.dedicated().await.unwrap(), users).await.unwrap();
     store
 }
 
@@ -110,7 +116,6 @@ pub(crate) fn config(url: &str) -> StoreConfig {
     StoreConfig {
         url: url.parse().unwrap(),
         max_connections: 4,
-        threads: 1,
         acquire_timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(10),
         statement_timeout: Duration::from_secs(10),
@@ -128,8 +133,8 @@ async fn fresh_database() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = format!("contract_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let admin = Store::open(&config(&format!("{}/postgres", variable("TASKBRIDGE_TEST_POSTGRES")))).await.unwrap();
-    admin.connection().execute_unprepared(&format!("create database {name}")).await.unwrap();
-    admin.close().await.unwrap();
+    admin.dedicated().await.unwrap().execute_unprepared(&format!("create database {name}")).await.unwrap();
+    admin.close().await;
     name
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sea_orm::ConnectionTrait;
-use taskbridge_adapters::sea::{Inspection, InspectionError, PostgresFacts, Store, inspect};
+use taskbridge_adapters::database::{Inspection, InspectionError, PostgresFacts, Store, inspect};
 
 use super::databases::{config, fresh_url, variable};
 
@@ -30,8 +30,10 @@ async fn a_server_tells_its_limits_and_a_pooler_is_seen() {
     let facts = postgres(&format!("{pooled}?pgbouncer=true")).await;
     assert!(facts.shares_processes);
     assert_eq!(facts.limits.max, 200);
-    let undeclared = inspect(&config(&pooled), LIMIT).await.unwrap_err();
-    assert!(matches!(undeclared, InspectionError::UndeclaredPooler(_)), "{undeclared}");
+    // Declared or not.
+    assert!(postgres(&pooled).await.shares_processes);
+    let with_option = inspect(&config(&format!("{pooled}?options=-cgeqo%3Doff")), LIMIT).await.unwrap_err();
+    assert!(matches!(with_option, InspectionError::StartupParameter(_)), "{with_option}");
 }
 
 #[tokio::test]
@@ -39,15 +41,21 @@ async fn a_common_role_has_less_and_a_limited_one_less_still() {
     let url = fresh_url("TASKBRIDGE_TEST_POSTGRES").await;
     let admin = Store::open(&config(&url)).await.unwrap();
     let role = format!("common_{}", std::process::id());
-    admin.connection().execute_unprepared(&format!("create role {role} login")).await.unwrap();
+    admin.dedicated().await.unwrap().execute_unprepared(&format!("create role {role} login")).await.unwrap();
     let theirs = url.replace("postgres@", &format!("{role}@"));
     let limits = postgres(&theirs).await.limits;
     assert_eq!(limits.max, 200);
     assert!(limits.reserved >= 3 && limits.in_use >= 1, "{limits:?}");
     assert_eq!(limits.usable(), 200 - limits.reserved);
-    admin.connection().execute_unprepared(&format!("alter role {role} connection limit 7")).await.unwrap();
+    admin
+        .dedicated()
+        .await
+        .unwrap()
+        .execute_unprepared(&format!("alter role {role} connection limit 7"))
+        .await
+        .unwrap();
     assert_eq!(postgres(&theirs).await.limits.max, 7);
-    admin.connection().execute_unprepared(&format!("drop role {role}")).await.unwrap();
+    admin.dedicated().await.unwrap().execute_unprepared(&format!("drop role {role}")).await.unwrap();
 }
 
 #[tokio::test]
@@ -66,13 +74,13 @@ async fn a_file_is_told_and_never_made() {
     assert!(Store::open_to_read(&config).await.is_err());
     assert!(!folder.path().join("new").exists());
 
-    Store::open(&config).await.unwrap().close().await.unwrap();
+    Store::open(&config).await.unwrap().close().await;
     let made = facts().await;
     assert!(made.exists && made.is_wal);
     let reader = Store::open_to_read(&config).await.unwrap();
-    let written = reader.connection().execute_unprepared("create table x (y integer)").await;
+    let written = reader.dedicated().await.unwrap().execute_unprepared("create table x (y integer)").await;
     assert!(written.is_err());
-    reader.close().await.unwrap();
+    reader.close().await;
     assert_eq!(std::fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
 
     std::fs::write(&file, "hunter2").unwrap();

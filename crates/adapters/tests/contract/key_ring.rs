@@ -10,12 +10,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use taskbridge_adapters::database::{SeaKeyRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     CannotOpen, Header, JwtIssuer, JwtIssuerConfig, KeyRing, KeyRingConfig, KeySource, KeyUse, NoSigner,
     SigningAlgorithm, SigningKeys,
 };
-use taskbridge_adapters::sea::{SeaKeyRepo, Store};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::key::{SealedKey, StoredKey};
 use taskbridge_domain::ports::{Clock, KeyError, KeyPublisher, KeyRepo, StoreError, TokenIssuer};

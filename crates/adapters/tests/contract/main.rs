@@ -2,17 +2,20 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod better_auth;
+mod column_types;
 mod databases;
 mod inspection;
 mod key_ring;
-mod pool;
+
 mod pooler;
 mod precision;
+mod prepared;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use taskbridge_adapters::clock::SystemClock;
+use taskbridge_adapters::database::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyRing, KeyRingConfig, KeySource, SecretKey,
@@ -21,7 +24,6 @@ use taskbridge_adapters::jwt::{
 use taskbridge_adapters::limiter::InMemoryRateLimiter;
 use taskbridge_adapters::memory::InMemoryTaskRepo;
 use taskbridge_adapters::passwords::{Hasher, HasherConfig};
-use taskbridge_adapters::sea::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
 use taskbridge_domain::password::{HashForm, NewPassword, Password};
 use taskbridge_domain::ports::{IdentityRepo, InsertError, PasswordHasher, TaskRepo};
 use taskbridge_domain::secret::{Secrets, SharedSecret};

@@ -2,7 +2,7 @@
 //! the answer to somebody else's statement. (C248, C249)
 
 use futures_util::future::join_all;
-use taskbridge_adapters::sea::{SeaTaskRepo, Store};
+use taskbridge_adapters::database::{SeaTaskRepo, Store};
 use taskbridge_domain::list::TaskQuery;
 use taskbridge_domain::ports::{IdentityRepo, SessionRepo, StoreProbe, TaskRepo};
 use taskbridge_domain::task::{NewTask, TaskPatch, Title};

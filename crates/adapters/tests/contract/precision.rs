@@ -1,7 +1,7 @@
 //! Rows that another program wrote, with finer times than ours.
 
 use sea_orm::ConnectionTrait;
-use taskbridge_adapters::sea::SeaTaskRepo;
+use taskbridge_adapters::database::SeaTaskRepo;
 use taskbridge_domain::list::{Direction, Limit, SortKey, Start, TaskOrder, TaskPage, TaskQuery};
 use taskbridge_domain::ports::TaskRepo;
 use taskbridge_domain::testing::fixtures::owner;
@@ -15,7 +15,7 @@ async fn pages_tell_microseconds_apart() {
     let script = r#"insert into "tasks" ("user_id", "title", "created_at", "updated_at")
         select 'alice', n, t, t from generate_series(1, 9) n,
         lateral (select timestamptz '2026-11-21T01:45:03.000Z' + (10 - n) * interval '1 microsecond') times(t)"#;
-    store.connection().execute_unprepared(script).await.unwrap();
+    store.dedicated().await.unwrap().execute_unprepared(script).await.unwrap();
     let repo = SeaTaskRepo::new(store.clone());
     let alice = owner("alice").await;
     for key in [SortKey::CreatedAt, SortKey::UpdatedAt] {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use taskbridge_adapters::sea::DatabaseUrl;
+use taskbridge_adapters::database::{DatabaseUrl, Pooler};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config;
@@ -50,7 +50,7 @@ fn said_about(text: &str) -> String {
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(move || writer.clone());
     let answer = tracing::subscriber::with_default(subscriber.finish(), || match text.parse::<DatabaseUrl>() {
-        Ok(url) => format!("{:?} {:?}", url.clone(), url.with_pooler(true)),
+        Ok(url) => format!("{:?} {:?}", url.clone(), url.with_pooler(Pooler::Present)),
         Err(error) => format!("{error} {error:?}"),
     });
     answer + std::str::from_utf8(&log.0.lock().unwrap()).unwrap()

@@ -7,8 +7,8 @@ use std::time::Duration;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use taskbridge_adapters::database::{SeaTaskRepo, Store, StoreConfig};
 use taskbridge_adapters::memory::InMemoryTaskRepo;
-use taskbridge_adapters::sea::{SeaTaskRepo, Store, StoreConfig};
 use taskbridge_domain::list::TaskQuery;
 use taskbridge_domain::ports::{Clock, TaskRepo};
 use taskbridge_domain::services::{TaskError, TaskService, Total};
@@ -226,14 +226,13 @@ async fn sqlite() -> Arc<dyn TaskRepo> {
     let config = StoreConfig {
         url: "sqlite::memory:".parse().unwrap(),
         max_connections: 1,
-        threads: 1,
         acquire_timeout: limit,
         connect_timeout: limit,
         statement_timeout: limit,
         start_timeout: limit,
     };
     let store = Store::open(&config).await.unwrap();
-    taskbridge_migrations::up(&store.connection(), Users::Elsewhere).await.unwrap();
+    taskbridge_migrations::up(&store.dedicated().await.unwrap(), Users::Elsewhere).await.unwrap();
     Arc::new(SeaTaskRepo::new(store))
 }
 

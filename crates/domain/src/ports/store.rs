@@ -11,6 +11,9 @@ pub enum StoreError {
     /// The store cannot be reached or is overloaded; later it may work.
     #[error("store unavailable")]
     Unavailable(#[source] Cause),
+    /// A write was sent to the store and has no answer: it may have taken effect or not.
+    #[error("the outcome of a write is unknown")]
+    OutcomeUnknown(#[source] Cause),
     /// The store holds something that the model cannot.
     #[error("stored data is inconsistent")]
     Corrupt(#[source] Cause),
@@ -20,6 +23,6 @@ pub enum StoreError {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait StoreProbe: Send + Sync {
-    /// Asks the store something that costs it nothing.
+    /// Checks that the store answers and accepts writes.
     async fn probe(&self) -> Result<(), StoreError>;
 }

@@ -92,6 +92,8 @@ pub(crate) enum AuthApiError {
     Unauthorized { clear: Vec<String> },
     #[error("The service is temporarily unavailable, please try again")]
     Unavailable(#[source] Cause),
+    #[error("It is not known whether the change was saved: check before you repeat it")]
+    OutcomeUnknown(#[source] Cause),
     #[error("Internal server error")]
     Internal(#[source] Cause),
 }
@@ -136,6 +138,7 @@ impl AuthApiError {
             Self::InvalidCredentials => "INVALID_EMAIL_OR_PASSWORD",
             Self::Unauthorized { .. } => "UNAUTHORIZED",
             Self::Unavailable(_) => "SERVICE_UNAVAILABLE",
+            Self::OutcomeUnknown(_) => "OUTCOME_UNKNOWN",
             Self::Internal(_) => "INTERNAL_SERVER_ERROR",
         })
     }
@@ -170,7 +173,7 @@ impl ResponseError for AuthApiError {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::EmailTaken => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::OutcomeUnknown(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -184,7 +187,9 @@ impl ResponseError for AuthApiError {
             Self::TooManyRequests { wait_seconds } => {
                 response.insert_header(("X-Retry-After", *wait_seconds)).insert_header((RETRY_AFTER, *wait_seconds));
             }
-            Self::Unavailable(_) => drop(response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS))),
+            Self::Unavailable(_) | Self::OutcomeUnknown(_) => {
+                response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
+            }
             Self::NotEnabled => return response.content_type(ContentType::json()).finish(),
             _ => {}
         }
@@ -212,6 +217,7 @@ impl From<StoreError> for AuthApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(cause) => Self::Unavailable(cause),
+            StoreError::OutcomeUnknown(cause) => Self::OutcomeUnknown(cause),
             StoreError::Corrupt(cause) => Self::Internal(cause),
         }
     }

@@ -5,10 +5,11 @@ use sea_orm::entity::prelude::*;
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "rateLimit")]
 pub(crate) struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
+    #[sea_orm(primary_key, auto_increment = false, select_as = "text")]
     pub(crate) id: String,
+    #[sea_orm(select_as = "text")]
     pub(crate) key: String,
-    pub(crate) count: i32,
+    pub(crate) count: i64,
     /// In milliseconds since 1970.
     #[sea_orm(column_name = "lastRequest")]
     pub(crate) last_request: i64,

@@ -6,7 +6,8 @@ use sea_orm::entity::prelude::*;
 use taskbridge_domain::user::Account;
 use taskbridge_domain::{Timestamp, UserId};
 
-use super::super::error::Inconsistency;
+use super::column_types::Time;
+use crate::database::error::Inconsistency;
 
 /// The `providerId` of the row that holds a password; its `accountId` is the user's id.
 pub(crate) const CREDENTIAL: &str = "credential";
@@ -14,21 +15,23 @@ pub(crate) const CREDENTIAL: &str = "credential";
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "account")]
 pub(crate) struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
+    #[sea_orm(primary_key, auto_increment = false, select_as = "text")]
     pub(crate) id: String,
-    #[sea_orm(column_name = "accountId")]
+    #[sea_orm(column_name = "accountId", select_as = "text")]
     pub(crate) account_id: String,
-    #[sea_orm(column_name = "providerId")]
+    #[sea_orm(column_name = "providerId", select_as = "text")]
     pub(crate) provider_id: String,
-    #[sea_orm(column_name = "userId")]
+    #[sea_orm(column_name = "userId", select_as = "text")]
     pub(crate) user_id: String,
     /// Separated by commas; none for a password.
+    #[sea_orm(select_as = "text")]
     pub(crate) scope: Option<String>,
+    #[sea_orm(select_as = "text")]
     pub(crate) password: Option<String>,
     #[sea_orm(column_name = "createdAt")]
-    pub(crate) created_at: DateTimeUtc,
+    pub(crate) created_at: Time,
     #[sea_orm(column_name = "updatedAt")]
-    pub(crate) updated_at: DateTimeUtc,
+    pub(crate) updated_at: Time,
 }
 
 /// The account of this user that holds a password.
@@ -67,8 +70,8 @@ impl TryFrom<Model> for Account {
             account_id,
             user_id: UserId::parse(user_id).ok_or(Inconsistency { table: "account", column: "userId" })?,
             scopes: scopes.filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
-            created_at: Timestamp::new(created_at),
-            updated_at: Timestamp::new(updated_at),
+            created_at: Timestamp::new(created_at.0),
+            updated_at: Timestamp::new(updated_at.0),
         })
     }
 }

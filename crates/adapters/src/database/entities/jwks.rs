@@ -4,20 +4,24 @@ use sea_orm::entity::prelude::*;
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::key::{SealedKey, StoredKey};
 
+use super::column_types::Time;
+
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "jwks")]
 pub(crate) struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
+    #[sea_orm(primary_key, auto_increment = false, select_as = "text")]
     pub(crate) id: String,
-    #[sea_orm(column_name = "publicKey")]
+    #[sea_orm(column_name = "publicKey", select_as = "text")]
     pub(crate) public_key: String,
-    #[sea_orm(column_name = "privateKey")]
+    #[sea_orm(column_name = "privateKey", select_as = "text")]
     pub(crate) private_key: String,
     #[sea_orm(column_name = "createdAt")]
-    pub(crate) created_at: DateTimeUtc,
+    pub(crate) created_at: Time,
     #[sea_orm(column_name = "expiresAt")]
-    pub(crate) expires_at: Option<DateTimeUtc>,
+    pub(crate) expires_at: Option<Time>,
+    #[sea_orm(select_as = "text")]
     pub(crate) alg: Option<String>,
+    #[sea_orm(select_as = "text")]
     pub(crate) crv: Option<String>,
 }
 
@@ -37,8 +41,8 @@ impl From<Model> for StoredKey {
             private: SealedKey::new(private_key),
             algorithm: alg,
             curve: crv,
-            created_at: Timestamp::new(created_at),
-            expires_at: expires_at.map(Timestamp::new),
+            created_at: Timestamp::new(created_at.0),
+            expires_at: expires_at.map(|time| Timestamp::new(time.0)),
         }
     }
 }
@@ -50,8 +54,8 @@ impl From<&StoredKey> for Model {
             id: id.clone(),
             public_key: public.clone(),
             private_key: private.expose().to_owned(),
-            created_at: created_at.datetime(),
-            expires_at: expires_at.map(Timestamp::datetime),
+            created_at: Time(created_at.datetime()),
+            expires_at: expires_at.map(|time| Time(time.datetime())),
             alg: algorithm.clone(),
             crv: curve.clone(),
         }

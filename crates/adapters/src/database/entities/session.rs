@@ -4,25 +4,27 @@ use sea_orm::entity::prelude::*;
 use taskbridge_domain::session::{Client, Session, SessionToken};
 use taskbridge_domain::{Timestamp, UserId};
 
-use super::super::error::Inconsistency;
+use super::column_types::Time;
+use crate::database::error::Inconsistency;
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "session")]
 pub(crate) struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
+    #[sea_orm(primary_key, auto_increment = false, select_as = "text")]
     pub(crate) id: String,
+    #[sea_orm(select_as = "text")]
     pub(crate) token: String,
-    #[sea_orm(column_name = "userId")]
+    #[sea_orm(column_name = "userId", select_as = "text")]
     pub(crate) user_id: String,
     #[sea_orm(column_name = "expiresAt")]
-    pub(crate) expires_at: DateTimeUtc,
+    pub(crate) expires_at: Time,
     #[sea_orm(column_name = "createdAt")]
-    pub(crate) created_at: DateTimeUtc,
+    pub(crate) created_at: Time,
     #[sea_orm(column_name = "updatedAt")]
-    pub(crate) updated_at: DateTimeUtc,
-    #[sea_orm(column_name = "ipAddress")]
+    pub(crate) updated_at: Time,
+    #[sea_orm(column_name = "ipAddress", select_as = "text")]
     pub(crate) ip_address: Option<String>,
-    #[sea_orm(column_name = "userAgent")]
+    #[sea_orm(column_name = "userAgent", select_as = "text")]
     pub(crate) user_agent: Option<String>,
 }
 
@@ -51,9 +53,9 @@ impl TryFrom<Model> for Session {
             id,
             token: SessionToken::new(token),
             user_id: UserId::parse(user_id).ok_or(Inconsistency { table: "session", column: "userId" })?,
-            expires_at: Timestamp::new(expires_at),
-            created_at: Timestamp::new(created_at),
-            updated_at: Timestamp::new(updated_at),
+            expires_at: Timestamp::new(expires_at.0),
+            created_at: Timestamp::new(created_at.0),
+            updated_at: Timestamp::new(updated_at.0),
             client: Client { ip_address: ip_address.unwrap_or_default(), user_agent: user_agent.unwrap_or_default() },
         })
     }
@@ -67,9 +69,9 @@ impl From<&Session> for Model {
             id: id.clone(),
             token: token.expose().to_owned(),
             user_id: user_id.to_string(),
-            expires_at: expires_at.datetime(),
-            created_at: created_at.datetime(),
-            updated_at: updated_at.datetime(),
+            expires_at: Time(expires_at.datetime()),
+            created_at: Time(created_at.datetime()),
+            updated_at: Time(updated_at.datetime()),
             ip_address: Some(ip_address.clone()),
             user_agent: Some(user_agent.clone()),
         }

@@ -5,22 +5,26 @@ use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use taskbridge_domain::user::{Email, User, UserImage, UserName};
 use taskbridge_domain::{Timestamp, UserId};
 
-use super::super::error::Inconsistency;
+use super::column_types::{Flag, Time};
+use crate::database::error::Inconsistency;
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "user")]
 pub(crate) struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
+    #[sea_orm(primary_key, auto_increment = false, select_as = "text")]
     pub(crate) id: String,
+    #[sea_orm(select_as = "text")]
     pub(crate) name: String,
+    #[sea_orm(select_as = "text")]
     pub(crate) email: String,
     #[sea_orm(column_name = "emailVerified")]
-    pub(crate) email_verified: bool,
+    pub(crate) email_verified: Flag,
+    #[sea_orm(select_as = "text")]
     pub(crate) image: Option<String>,
     #[sea_orm(column_name = "createdAt")]
-    pub(crate) created_at: DateTimeUtc,
+    pub(crate) created_at: Time,
     #[sea_orm(column_name = "updatedAt")]
-    pub(crate) updated_at: DateTimeUtc,
+    pub(crate) updated_at: Time,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
@@ -37,7 +41,8 @@ impl Related<super::account::Entity> for Entity {
             let of_account = |column: super::account::Column| Expr::col((account.clone(), column));
             Condition::all()
                 .add(of_account(super::account::Column::ProviderId).eq(super::account::CREDENTIAL))
-                .add(of_account(super::account::Column::AccountId).equals((user, Column::Id)))
+                // The id may be of another type; the account's is always text.
+                .add(of_account(super::account::Column::AccountId).eq(Expr::col((user, Column::Id)).cast_as("text")))
         })
     }
 }
@@ -55,10 +60,10 @@ impl TryFrom<Model> for User {
             id: UserId::parse(id).ok_or(Inconsistency { table: "user", column: "id" })?,
             name: UserName::from_stored(name),
             email: Email::from_stored(email),
-            email_verified,
+            email_verified: email_verified.0,
             image: image.map(UserImage::from_stored),
-            created_at: Timestamp::new(created_at),
-            updated_at: Timestamp::new(updated_at),
+            created_at: Timestamp::new(created_at.0),
+            updated_at: Timestamp::new(updated_at.0),
         })
     }
 }
@@ -70,10 +75,10 @@ impl From<&User> for Model {
             id: id.to_string(),
             name: name.as_str().to_owned(),
             email: email.as_str().to_owned(),
-            email_verified: *email_verified,
+            email_verified: Flag(*email_verified),
             image: image.as_ref().map(|image| image.as_str().to_owned()),
-            created_at: created_at.datetime(),
-            updated_at: updated_at.datetime(),
+            created_at: Time(created_at.datetime()),
+            updated_at: Time(updated_at.datetime()),
         }
     }
 }

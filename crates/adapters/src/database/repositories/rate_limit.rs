@@ -10,21 +10,20 @@ use taskbridge_domain::Timestamp;
 use taskbridge_domain::limits::{Admission, RateLimit, Tally};
 use taskbridge_domain::ports::{IdGenerator, RateLimiter, StoreError};
 
-use super::Store;
-use super::entities::rate_limit::{Column, Entity, Model};
-use super::error::store_error;
+use crate::database::Store;
+use crate::database::entities::rate_limit::{Column, Entity, Model};
+use crate::database::error::store_error;
 use crate::hex::hex;
 use crate::ids::SecureIds;
 
-/// Counts in Better Auth's table, together with whoever else counts there.
+/// Rate limits in Better Auth's table, shared with all replicas and with a Better Auth on the same database.
 pub struct SeaRateLimiter(Store);
 
 impl SeaRateLimiter {
-    /// The longest key that stands in the table as it is, in bytes: PostgreSQL's index takes no more than 2,704. Of a
-    /// longer one it is the digest.
+    /// Length in bytes above which the digest of a key is stored instead: PostgreSQL's index accepts 2,704 bytes.
     const MAX_KEY: usize = 255;
 
-    /// A limiter on this store.
+    /// Returns a limiter on this store.
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self(store)
@@ -42,8 +41,8 @@ impl SeaRateLimiter {
 
 #[async_trait]
 impl RateLimiter for SeaRateLimiter {
-    /// By one statement, which writes only when it is allowed: of many at once each sees what the one before has
-    /// counted.
+    /// Uses one statement, which writes only if the request is allowed: each of several concurrent requests sees what the
+    /// previous one has counted.
     async fn hit(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Admission, StoreError> {
         let key = stored(key);
         let id = SecureIds.generate().into_string();
@@ -51,7 +50,7 @@ impl RateLimiter for SeaRateLimiter {
         let window = i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX);
         let is_over = Expr::col((Entity, Column::LastRequest)).lte(now.unix_millis().saturating_sub(window));
         let counted = Expr::col((Entity, Column::Count));
-        let max = i32::try_from(limit.max).unwrap_or(i32::MAX);
+        let max = i64::from(limit.max);
         let on_conflict = OnConflict::column(Column::Key)
             .value(Column::Count, Expr::case(is_over.clone(), 1).finally(counted.clone().add(1)))
             .value(Column::LastRequest, now.unix_millis())
@@ -65,7 +64,7 @@ impl RateLimiter for SeaRateLimiter {
         if written > 0 {
             return Ok(Admission::Allowed);
         }
-        // Whoever is refused may find it over by now, and is told to come back at once.
+        // The window may have ended meanwhile: then the client may come back soon.
         match limit.admission(self.tally(&key).await?, now) {
             Admission::Allowed => Ok(Admission::Refused { wait_seconds: 1 }),
             refused @ Admission::Refused { .. } => Ok(refused),
@@ -77,24 +76,24 @@ impl RateLimiter for SeaRateLimiter {
     }
 
     async fn purge(&self, before: Timestamp) -> Result<(), StoreError> {
-        // In portions: none takes long, or keeps others from writing.
-        const PORTION: u64 = 1000;
+        // In batches: none takes long or blocks other writers.
+        const BATCH: u64 = 1000;
         let old = Query::select()
             .column(Column::Id)
             .from(Entity)
             .and_where(Column::LastRequest.lt(before.unix_millis()))
-            .limit(PORTION)
+            .limit(BATCH)
             .to_owned();
         loop {
-            let portion = Entity::delete_many().filter(Column::Id.in_subquery(old.clone())).exec(&self.0.0).await;
-            if portion.map_err(store_error)?.rows_affected < PORTION {
+            let batch = Entity::delete_many().filter(Column::Id.in_subquery(old.clone())).exec(&self.0.0).await;
+            if batch.map_err(store_error)?.rows_affected < BATCH {
                 return Ok(());
             }
         }
     }
 }
 
-/// What stands in the table.
+/// Returns the stored form of a key.
 fn stored(key: &str) -> Cow<'_, str> {
     if key.len() <= SeaRateLimiter::MAX_KEY {
         return key.into();

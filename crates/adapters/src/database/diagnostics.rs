@@ -3,17 +3,15 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::{Access, access};
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
-use sea_orm::sqlx::{self, ConnectOptions, Connection, Row};
 use taskbridge_domain::Cause;
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::postgres;
-use super::store::StoreConfig;
+use super::connect::StoreConfig;
+use super::postgres::{ConnectError, Facts, examine};
 use super::url::Kind;
 
 /// What was found.
@@ -93,9 +91,9 @@ pub enum InspectionError {
     /// The two ends do not agree on TLS.
     #[error("no connection over TLS: {0}")]
     Tls(Cause),
-    /// A pooler in transaction mode, of which nothing has been said, refuses the connection.
-    #[error("what answers is a pooler: {0}")]
-    UndeclaredPooler(Cause),
+    /// A pooler refuses a parameter of the URL.
+    #[error("a pooler refuses a parameter: {0}")]
+    StartupParameter(Cause),
     /// It does not let this user in.
     #[error("it does not let us in: {0}")]
     Credentials(Cause),
@@ -117,24 +115,25 @@ pub enum InspectionError {
 }
 
 /// By the codes of PostgreSQL (appendix A of its manual).
-impl From<sqlx::Error> for InspectionError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<ConnectError> for InspectionError {
+    fn from(error: ConnectError) -> Self {
         match error {
-            sqlx::Error::Io(error) => Self::Unreachable(error.into()),
-            sqlx::Error::Protocol(words) => Self::Unreachable(words.into()),
-            sqlx::Error::Tls(error) => Self::Tls(error),
-            sqlx::Error::Database(error) => {
+            ConnectError::Tls(cause) => Self::Tls(cause),
+            ConnectError::Database(error) => {
                 let cause = error.message().to_owned().into();
-                match error.code().as_deref().unwrap_or_default() {
-                    // We send some where no pooler is declared, and a PostgreSQL knows them.
-                    _ if error.message().contains("unsupported startup parameter") => Self::UndeclaredPooler(cause),
+                match error.code().code() {
+                    _ if error.message().contains("unsupported startup parameter") => Self::StartupParameter(cause),
                     code if code.starts_with("28") => Self::Credentials(cause),
                     "3D000" => Self::NoDatabase(cause),
                     "53300" => Self::Full(cause),
                     _ => Self::Refused(cause),
                 }
             }
-            error => Self::Refused(error.into()),
+            ConnectError::Io(error) => Self::Unreachable(error.into()),
+            error @ (ConnectError::Timeout(_) | ConnectError::ReadOnly | ConnectError::Writable) => {
+                Self::Unreachable(error.into())
+            }
+            ConnectError::Driver(cause) => Self::Refused(cause),
         }
     }
 }
@@ -146,11 +145,29 @@ impl From<sqlx::Error> for InspectionError {
 pub async fn inspect(config: &StoreConfig, limit: Duration) -> Result<Inspection, InspectionError> {
     match &config.url.0 {
         Kind::Sqlite(options) => sqlite(options.get_filename()).map(Inspection::Sqlite),
-        Kind::Postgres { options, pooled } => {
-            let options = postgres::start(options.as_ref().clone(), *pooled, config.statement_timeout);
-            let facts =
-                timeout(limit, postgres(&options)).await.map_err(|_elapsed| InspectionError::NoAnswer(limit))?;
-            Ok(Inspection::Postgres(facts?))
+        Kind::Postgres(url) => {
+            let facts = timeout(limit, examine(url, config.connect_timeout, config.statement_timeout));
+            let facts = facts.await.map_err(|_elapsed| InspectionError::NoAnswer(limit))??;
+            Ok(Inspection::Postgres(facts.into()))
+        }
+    }
+}
+
+impl From<Facts> for PostgresFacts {
+    fn from(facts: Facts) -> Self {
+        Self {
+            version: facts.version,
+            version_number: facts.version_number,
+            connected_in: facts.connected_in,
+            round_trip: facts.round_trip,
+            is_read_only: facts.is_read_only,
+            shares_processes: facts.shares_processes,
+            limits: ConnectionLimits {
+                max: facts.max_connections,
+                reserved: facts.reserved_connections,
+                // One of them is the connection that asked.
+                in_use: facts.connections_in_use.saturating_sub(1),
+            },
         }
     }
 }
@@ -175,69 +192,4 @@ fn sqlite(path: &Path) -> Result<SqliteFacts, InspectionError> {
     let places = file.into_iter().chain([if nearest.as_os_str().is_empty() { Path::new(".") } else { nearest }]);
     let unwritable = places.into_iter().find(|place| access(*place, Access::WRITE_OK).is_err());
     Ok(SqliteFacts { exists, is_wal, unwritable: unwritable.map(Path::to_owned) })
-}
-
-/// All that is asked in one, for a pooler has only one statement at a time from the same process. Numbers of connections are
-/// those of all databases; to be told more takes privileges.
-const FACTS: &str = r"
-select current_setting('server_version') as version,
-  current_setting('server_version_num')::int as version_number,
-  pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool as is_read_only,
-  least(
-    current_setting('max_connections')::int,
-    (select nullif(rolconnlimit, -1) from pg_roles where rolname = current_user),
-    (select nullif(datconnlimit, -1) from pg_database where datname = current_database())
-  ) as max,
-  case when rolsuper then 0 else
-    current_setting('superuser_reserved_connections')::int
-    + coalesce(current_setting('reserved_connections', true)::int, 0)
-  end as reserved,
-  (select coalesce(sum(numbackends), 0)::int from pg_stat_database) as in_use
-from pg_roles where rolname = current_user";
-
-async fn postgres(options: &PgConnectOptions) -> Result<PostgresFacts, sqlx::Error> {
-    let started = Instant::now();
-    let mut connection = options.connect().await?;
-    let connected_in = started.elapsed();
-    let first = process(&mut connection).await?;
-    let started = Instant::now();
-    connection.ping().await?;
-    let round_trip = started.elapsed();
-    let facts = row(&mut connection, FACTS).await?;
-    // While the first is open: two connections have two processes, unless somebody deals them out.
-    let shares_processes = match options.connect().await {
-        Ok(mut other) => {
-            let second = process(&mut other).await?;
-            other.close().await?;
-            first == second
-        }
-        // It may have been the last one.
-        Err(_) => false,
-    };
-    connection.close().await?;
-    let count = |name| facts.try_get::<i32, _>(name).map(i32::unsigned_abs);
-    Ok(PostgresFacts {
-        version: facts.try_get("version")?,
-        version_number: count("version_number")?,
-        connected_in,
-        round_trip,
-        is_read_only: facts.try_get("is_read_only")?,
-        shares_processes,
-        // Our own is one of them.
-        limits: ConnectionLimits {
-            max: count("max")?,
-            reserved: count("reserved")?,
-            in_use: count("in_use")?.saturating_sub(1),
-        },
-    })
-}
-
-/// The server's process that answers.
-async fn process(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
-    row(connection, "select pg_backend_pid() as process").await?.try_get("process")
-}
-
-/// By the simple protocol, which leaves no statement on a connection that may be somebody else's next.
-async fn row(connection: &mut PgConnection, sql: &'static str) -> Result<PgRow, sqlx::Error> {
-    sqlx::raw_sql(sql).fetch_one(connection).await
 }

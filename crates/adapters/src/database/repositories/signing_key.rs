@@ -1,4 +1,4 @@
-//! The store of the keys of tokens.
+//! Signing keys in Better Auth's table.
 
 use async_trait::async_trait;
 use sea_orm::{
@@ -8,33 +8,44 @@ use taskbridge_domain::Timestamp;
 use taskbridge_domain::key::StoredKey;
 use taskbridge_domain::ports::{KeyRepo, StoreError};
 
-use super::Store;
-use super::connection::Transaction;
-use super::entities::jwks::{Column, Entity, Model};
-use super::error::store_error;
+use crate::database::Store;
+use crate::database::entities::jwks::{Column, Entity, Model};
+use crate::database::error::store_error;
+use crate::database::transaction::{Transaction, Work};
 
 /// Keys in Better Auth's table.
 pub struct SeaKeyRepo(Store);
 
 impl SeaKeyRepo {
-    /// A repository on this store.
+    /// Returns a repository on this store.
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self(store)
     }
 }
 
-/// Adds the key unless there is one that is not known. Nobody else adds one meanwhile: SQLite's transaction is the only
-/// one that writes, and PostgreSQL's holds the table against other writers, not against readers.
-async fn add(transaction: &Transaction, key: &StoredKey, known: &[String]) -> Result<bool, DbErr> {
-    if transaction.get_database_backend() == DbBackend::Postgres {
-        transaction.execute_unprepared(r#"lock table "jwks" in share row exclusive mode"#).await?;
+/// A new key, for a table with no other keys than the known ones.
+struct Addition<'a> {
+    key: &'a StoredKey,
+    known: &'a [String],
+}
+
+/// No other key can be added meanwhile: SQLite's transaction is the only one that writes, and PostgreSQL's locks the table
+/// against writers.
+#[async_trait]
+impl Work for Addition<'_> {
+    async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
+        let Self { key, known } = *self;
+        if transaction.get_database_backend() == DbBackend::Postgres {
+            // The builder knows no table locks.
+            transaction.execute_unprepared(r#"lock table "jwks" in share row exclusive mode"#).await?;
+        }
+        if Entity::find().filter(Column::Id.is_not_in(known)).one(transaction).await?.is_some() {
+            return Ok(false);
+        }
+        Entity::insert(Model::from(key).into_active_model()).exec_without_returning(transaction).await?;
+        Ok(true)
     }
-    if Entity::find().filter(Column::Id.is_not_in(known)).one(transaction).await?.is_some() {
-        return Ok(false);
-    }
-    Entity::insert(Model::from(key).into_active_model()).exec_without_returning(transaction).await?;
-    Ok(true)
 }
 
 #[async_trait]
@@ -45,9 +56,7 @@ impl KeyRepo for SeaKeyRepo {
     }
 
     async fn add(&self, key: &StoredKey, known: &[String]) -> Result<bool, StoreError> {
-        let transaction = self.0.0.begin().await.map_err(store_error)?;
-        let added = add(&transaction, key, known).await;
-        transaction.end(added).await.map_err(store_error)
+        self.0.0.transaction(&Addition { key, known }).await.map_err(store_error)
     }
 
     async fn expire(&self, ids: &[String], end: Timestamp) -> Result<(), StoreError> {

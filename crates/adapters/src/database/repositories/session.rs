@@ -1,4 +1,4 @@
-//! The store of sessions.
+//! Sessions in Better Auth's table.
 
 use async_trait::async_trait;
 use sea_orm::sea_query::Query;
@@ -9,18 +9,17 @@ use taskbridge_domain::session::{Session, SessionToken};
 use taskbridge_domain::user::User;
 use taskbridge_domain::{Timestamp, UserId};
 
-use super::Store;
-use super::connection::Transaction;
-use super::entities::account;
-use super::entities::session::{Column, Entity, Model};
-use super::entities::user;
-use super::error::store_error;
+use crate::database::Store;
+use crate::database::entities::session::{Column, Entity, Model};
+use crate::database::entities::{account, user};
+use crate::database::error::store_error;
+use crate::database::transaction::{Transaction, Work};
 
 /// Sessions in Better Auth's table.
 pub struct SeaSessionRepo(Store);
 
 impl SeaSessionRepo {
-    /// A repository on this store.
+    /// Returns a repository on this store.
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self(store)
@@ -32,7 +31,7 @@ impl SeaSessionRepo {
     }
 }
 
-/// PostgreSQL keeps no NUL, and takes it for an error: no session is named so.
+/// Returns `false` for a token with a NUL character: PostgreSQL cannot store one, and reports an error if asked for it.
 fn may_be(token: &SessionToken) -> bool {
     !token.expose().contains('\0')
 }
@@ -45,23 +44,31 @@ fn of(user: &UserId) -> Condition {
     Condition::all().add(Column::UserId.eq(user.as_str()))
 }
 
-/// The row with the password is held against changes until the end; on SQLite nobody else writes meanwhile.
-async fn open(session: &Session, password: &PasswordHash, transaction: &Transaction) -> Result<bool, DbErr> {
-    let unchanged = account::of(&session.user_id).add(account::Column::Password.eq(password.expose()));
-    let held = account::Entity::find().filter(unchanged).lock_shared().one(transaction).await?;
-    if held.is_some() {
-        let row = Model::from(session).into_active_model();
-        Entity::insert(row).exec_without_returning(transaction).await?;
+/// A new session, for a password that must still be the stored one.
+struct Opening<'a> {
+    session: &'a Session,
+    password: &'a PasswordHash,
+}
+
+/// Locks the row with the password until the end of the transaction; on SQLite no other transaction can write anyway.
+#[async_trait]
+impl Work for Opening<'_> {
+    async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
+        let Self { session, password } = self;
+        let unchanged = account::of(&session.user_id).add(account::Column::Password.eq(password.expose()));
+        let held = account::Entity::find().filter(unchanged).lock_shared().one(transaction).await?;
+        if held.is_some() {
+            let row = Model::from(*session).into_active_model();
+            Entity::insert(row).exec_without_returning(transaction).await?;
+        }
+        Ok(held.is_some())
     }
-    Ok(held.is_some())
 }
 
 #[async_trait]
 impl SessionRepo for SeaSessionRepo {
     async fn open(&self, session: &Session, password: &PasswordHash) -> Result<bool, StoreError> {
-        let transaction = self.0.0.begin().await.map_err(store_error)?;
-        let opened = open(session, password, &transaction).await;
-        transaction.end(opened).await.map_err(store_error)
+        self.0.0.transaction(&Opening { session, password }).await.map_err(store_error)
     }
 
     async fn find(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError> {
@@ -74,7 +81,7 @@ impl SessionRepo for SeaSessionRepo {
             .one(&self.0.0)
             .await
             .map_err(store_error)?;
-        // A session without its user is left over from a deletion: it is nobody's.
+        // A session without its user is left over from a deletion.
         let Some((session, Some(user))) = found else { return Ok(None) };
         Ok(Some((session.try_into()?, user.try_into()?)))
     }
@@ -124,19 +131,19 @@ impl SessionRepo for SeaSessionRepo {
     }
 
     async fn purge(&self, now: Timestamp) -> Result<u64, StoreError> {
-        // In portions: none takes long, or keeps others from writing.
-        const PORTION: u64 = 1000;
+        // In batches: none takes long or blocks other writers.
+        const BATCH: u64 = 1000;
         let over = Query::select()
             .column(Column::Id)
             .from(Entity)
             .and_where(Column::ExpiresAt.lt(now.datetime()))
-            .limit(PORTION)
+            .limit(BATCH)
             .to_owned();
         let mut removed = 0;
         loop {
-            let portion = self.delete(Condition::all().add(Column::Id.in_subquery(over.clone()))).await?;
-            removed += portion;
-            if portion < PORTION {
+            let batch = self.delete(Condition::all().add(Column::Id.in_subquery(over.clone()))).await?;
+            removed += batch;
+            if batch < BATCH {
                 return Ok(removed);
             }
         }

@@ -1,6 +1,9 @@
 //! The rows: Better Auth's tables under its names, and ours.
+//!
+//! Text columns are selected as `text`, whatever type the table has given them (`uuid`, `citext`, an enum, an integer id).
+//! A type that is not built in would make tokio-postgres look it up with a named statement.
 
-/// sea-orm wants rows to be `Debug`; those with addresses, tokens and hashes show nothing but their id.
+/// Implements `Debug`, which sea-orm requires, for rows with addresses, tokens or hashes: only the id is shown.
 macro_rules! debug_shows_the_id {
     () => {
         impl std::fmt::Debug for Model {
@@ -13,6 +16,7 @@ macro_rules! debug_shows_the_id {
 use debug_shows_the_id;
 
 pub(super) mod account;
+pub(super) mod column_types;
 pub(super) mod jwks;
 pub(super) mod rate_limit;
 pub(super) mod session;

@@ -1,0 +1,165 @@
+//! Opening the database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sea_orm::DatabaseConnection;
+use taskbridge_domain::Cause;
+use taskbridge_domain::ports::{StoreError, StoreProbe};
+use thiserror::Error;
+use tokio::time::{Instant, sleep};
+
+use super::connection::Connection;
+use super::error::{postgres_may_pass, store_error};
+use super::postgres::{ConnectError, Postgres};
+use super::sqlite::Sqlite;
+use super::url::{DatabaseUrl, Kind};
+
+/// How to open a [`Store`].
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// Which database.
+    pub url: DatabaseUrl,
+    /// How many connections are open at the most.
+    pub max_connections: u32,
+    /// How long a request waits for a connection; on SQLite also a writer for another one.
+    pub acquire_timeout: Duration,
+    /// How long one connection may take to open: longer, because a serverless database has to wake up.
+    pub connect_timeout: Duration,
+    /// How long one statement may take.
+    pub statement_timeout: Duration,
+    /// How long the database is waited for when the store is opened.
+    pub start_timeout: Duration,
+}
+
+/// Why the database could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The folder of the file cannot be made.
+    #[error("cannot make the folder {folder} of the database: {source}")]
+    Folder {
+        /// The folder.
+        folder: String,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// No server could be used within the time for the start.
+    #[error("the database did not answer within {} seconds: {cause}", waited.as_secs())]
+    Absent {
+        /// That time.
+        waited: Duration,
+        /// The last reason.
+        cause: Cause,
+    },
+    /// The database refuses, and waiting does not help.
+    #[error("cannot open the database: {0}")]
+    Refused(#[source] Cause),
+}
+
+impl OpenError {
+    pub(super) fn refused(error: impl Into<Cause>) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// An open database; cheap to clone, the connections are shared.
+#[derive(Debug, Clone)]
+pub struct Store(pub(super) Connection);
+
+impl Store {
+    /// Opens the database. PostgreSQL is waited for as long as the configuration says.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is wrong, without the URL.
+    pub async fn open(config: &StoreConfig) -> Result<Self, OpenError> {
+        let store = match &config.url.0 {
+            Kind::Sqlite(options) => Self(Connection::Sqlite(Sqlite::open(options, config).await?)),
+            Kind::Postgres(url) => {
+                let postgres = Postgres::new(url, config).map_err(OpenError::refused)?;
+                wait_for_server(&postgres, config.start_timeout).await?;
+                Self(Connection::Postgres(Arc::new(postgres)))
+            }
+        };
+        Ok(store)
+    }
+
+    /// Opens the database for reading only: a file of SQLite must exist and is not written to, and PostgreSQL may be
+    /// read-only.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_to_read(config: &StoreConfig) -> Result<Self, OpenError> {
+        match &config.url.0 {
+            Kind::Sqlite(options) => Ok(Self(Connection::Sqlite(Sqlite::open_to_read(options, config).await?))),
+            Kind::Postgres(url) => {
+                let postgres = Postgres::new(url, config).map_err(OpenError::refused)?;
+                Ok(Self(Connection::Postgres(Arc::new(postgres))))
+            }
+        }
+    }
+
+    /// Returns a connection for the migrator. It is a new one, and closed when it is dropped.
+    ///
+    /// # Errors
+    /// [`OpenError::Refused`] when it cannot be opened.
+    pub async fn dedicated(&self) -> Result<DatabaseConnection, OpenError> {
+        match &self.0 {
+            Connection::Sqlite(sqlite) => sqlite.dedicated().await.map_err(OpenError::refused),
+            Connection::Postgres(postgres) => postgres.dedicated().await.map_err(OpenError::refused),
+        }
+    }
+
+    /// Returns the number of open connections, and how many of them are idle.
+    #[must_use]
+    pub fn connections(&self) -> (u32, usize) {
+        match &self.0 {
+            Connection::Sqlite(sqlite) => sqlite.connections(),
+            Connection::Postgres(postgres) => postgres.connections(),
+        }
+    }
+
+    /// Closes all connections. On PostgreSQL, those in use are closed when they are returned.
+    pub async fn close(&self) {
+        match &self.0 {
+            Connection::Sqlite(sqlite) => sqlite.close().await,
+            Connection::Postgres(postgres) => postgres.close().await,
+        }
+    }
+}
+
+/// Connects to a server that accepts writes, again and again, with pauses of up to two seconds.
+async fn wait_for_server(postgres: &Postgres, limit: Duration) -> Result<(), OpenError> {
+    let deadline = Instant::now() + limit;
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match postgres.visit().await {
+            Ok(()) => return Ok(()),
+            Err(error) if !may_pass(&error) => return Err(OpenError::refused(error)),
+            Err(cause) if Instant::now() + pause > deadline => {
+                return Err(OpenError::Absent { waited: limit, cause: cause.into() });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the database cannot be used yet");
+                sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(2));
+            }
+        }
+    }
+}
+
+/// Returns `true` if a server may become usable without anybody changing the settings.
+fn may_pass(error: &ConnectError) -> bool {
+    match error {
+        ConnectError::Io(_) | ConnectError::Timeout(_) | ConnectError::ReadOnly => true,
+        ConnectError::Database(error) => postgres_may_pass(error.code().code()),
+        ConnectError::Tls(_) | ConnectError::Writable | ConnectError::Driver(_) => false,
+    }
+}
+
+#[async_trait]
+impl StoreProbe for Store {
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.0.check().await.map_err(store_error)
+    }
+}

@@ -1,0 +1,61 @@
+//! Our table `tasks`.
+
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::entity::prelude::*;
+use taskbridge_domain::task::{Description, NewTask, Task, TaskId, Title};
+use taskbridge_domain::{Owner, Timestamp, UserId};
+
+use super::column_types::{Flag, Time};
+use crate::database::error::Inconsistency;
+
+#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "tasks")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key)]
+    pub(crate) id: i64,
+    #[sea_orm(select_as = "text")]
+    pub(crate) user_id: String,
+    #[sea_orm(select_as = "text")]
+    pub(crate) title: String,
+    #[sea_orm(select_as = "text")]
+    pub(crate) description: Option<String>,
+    pub(crate) completed: Flag,
+    pub(crate) created_at: Time,
+    pub(crate) updated_at: Time,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TryFrom<Model> for Task {
+    type Error = Inconsistency;
+
+    fn try_from(row: Model) -> Result<Self, Inconsistency> {
+        let Model { id, user_id, title, description, completed, created_at, updated_at } = row;
+        Ok(Self {
+            id: TaskId::new(id),
+            owner: UserId::parse(user_id).ok_or(Inconsistency { table: "tasks", column: "user_id" })?,
+            title: Title::from_stored(title),
+            description: description.map(Description::from_stored),
+            completed: completed.0,
+            created_at: Timestamp::new(created_at.0),
+            updated_at: Timestamp::new(updated_at.0),
+        })
+    }
+}
+
+/// Returns the row of a new task. The database gives it its id.
+pub(crate) fn new_row(owner: &Owner, task: &NewTask, now: Timestamp) -> ActiveModel {
+    let NewTask { title, description, completed } = task;
+    ActiveModel {
+        id: NotSet,
+        user_id: Set(owner.id().to_string()),
+        title: Set(title.as_str().to_owned()),
+        description: Set(description.as_ref().map(|description| description.as_str().to_owned())),
+        completed: Set(Flag(*completed)),
+        created_at: Set(Time(now.datetime())),
+        updated_at: Set(Time(now.datetime())),
+    }
+}

@@ -1,0 +1,102 @@
+//! What a database error means to the domain.
+
+use sea_orm::DbErr;
+use sqlx::error::ErrorKind;
+use taskbridge_domain::Cause;
+use taskbridge_domain::ports::StoreError;
+use tokio_postgres::error::SqlState;
+
+use super::postgres::Failure;
+use super::{postgres, sqlite};
+
+/// A row that the model cannot hold.
+#[derive(Debug, thiserror::Error)]
+#[error("table {table}, column {column}: not a value of the model")]
+pub(crate) struct Inconsistency {
+    pub(crate) table: &'static str,
+    pub(crate) column: &'static str,
+}
+
+impl From<Inconsistency> for StoreError {
+    fn from(inconsistency: Inconsistency) -> Self {
+        Self::Corrupt(Box::new(inconsistency))
+    }
+}
+
+/// Converts an error to the port's: unavailable if it may pass by itself, of unknown outcome, or else inconsistent.
+pub(super) fn store_error(error: DbErr) -> StoreError {
+    let is_unknown = matches!(postgres::failure(&error), Some(Failure::OutcomeUnknown(_)));
+    let may_pass = may_pass(&error);
+    let cause: Cause = match error {
+        // Only the driver's error says what happened.
+        DbErr::TryIntoErr { source, .. } => Box::new(source),
+        error => Box::new(error),
+    };
+    if is_unknown {
+        StoreError::OutcomeUnknown(cause)
+    } else if may_pass {
+        StoreError::Unavailable(cause)
+    } else {
+        StoreError::Corrupt(cause)
+    }
+}
+
+/// Returns `true` if the same statement may succeed later without anybody changing it.
+fn may_pass(error: &DbErr) -> bool {
+    match (postgres::failure(error), sqlite::failure(error)) {
+        (Some(Failure::Database(error)), _) => postgres_may_pass(error.code().code()),
+        (Some(failure), _) => !matches!(failure, Failure::Value(_)),
+        (None, Some(error)) => sqlite_may_pass(error),
+        (None, None) => false,
+    }
+}
+
+/// By PostgreSQL's classes (appendix A of its manual): connection, transaction rollback, insufficient resources, operator
+/// intervention and time limits, system error, lock not available; and a server that is read-only.
+pub(super) fn postgres_may_pass(code: &str) -> bool {
+    ["08", "40", "53", "57", "58", "55P03", "25006"].iter().any(|class| code.starts_with(class))
+}
+
+fn sqlite_may_pass(error: &sqlx::Error) -> bool {
+    match error {
+        // Primary result codes (the low byte): busy, locked, read-only, I/O error, full, cannot open.
+        sqlx::Error::Database(error) => error
+            .code()
+            .and_then(|code| code.parse::<u32>().ok())
+            .is_some_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14)),
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => true,
+        _ => false,
+    }
+}
+
+/// Returns `true` if a transaction with this error certainly had no effect, and may succeed if it is repeated.
+pub(super) fn is_repeatable(error: &DbErr) -> bool {
+    postgres::failure(error).is_some_and(Failure::allows_repetition_of_transaction)
+}
+
+/// The constraint that a write violates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Violation {
+    Unique,
+    ForeignKey,
+}
+
+/// Returns the constraint that the error says is violated.
+pub(super) fn violation(error: &DbErr) -> Option<Violation> {
+    if let Some(failure) = postgres::failure(error) {
+        return match *failure.sql_state()? {
+            SqlState::UNIQUE_VIOLATION => Some(Violation::Unique),
+            SqlState::FOREIGN_KEY_VIOLATION => Some(Violation::ForeignKey),
+            _ => None,
+        };
+    }
+    match sqlite::failure(error)?.as_database_error()?.kind() {
+        ErrorKind::UniqueViolation => Some(Violation::Unique),
+        ErrorKind::ForeignKeyViolation => Some(Violation::ForeignKey),
+        _ => None,
+    }
+}

@@ -1,0 +1,24 @@
+//! Users, sessions and tasks in a relational database, through sea-orm.
+//!
+//! - [`DatabaseUrl`] says which database; [`Store`] opens it and owns its connections.
+//! - `repositories` implement the ports, once for SQLite and PostgreSQL. `entities` are their rows, each with its mapping
+//!   to the model.
+//! - `connection` and `transaction` are what the queries run on. Below them, `sqlite` uses sea-orm's own driver and
+//!   `postgres` tokio-postgres.
+//! - `diagnostics` examines a database and changes nothing.
+
+mod connect;
+mod connection;
+mod diagnostics;
+mod entities;
+mod error;
+mod postgres;
+mod repositories;
+mod sqlite;
+mod transaction;
+mod url;
+
+pub use connect::{OpenError, Store, StoreConfig};
+pub use diagnostics::{ConnectionLimits, Inspection, InspectionError, PostgresFacts, SqliteFacts, inspect};
+pub use repositories::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo};
+pub use url::{DatabaseUrl, InvalidDatabaseUrl, Pooler};

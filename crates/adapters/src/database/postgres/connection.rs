@@ -1,0 +1,156 @@
+//! One connection: a driver that is polled while a reply is waited for, and statements, named or not.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use futures_util::TryStreamExt;
+use sea_orm::{Statement, Value};
+use tokio_postgres::types::Type;
+use tokio_postgres::{CancelToken, Client, Error, Row, RowStream};
+
+use super::connector::Endpoint;
+use super::failure::Failure;
+use super::values::Parameter;
+
+/// Most named statements that a connection keeps. The number of different statements is bounded by the code, but not
+/// the number of elements in their lists.
+const MAX_NAMED: usize = 256;
+
+/// Exchanges the messages of a connection. Ends when the connection does.
+pub(super) type Driver = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+/// A connection to PostgreSQL or to a pooler.
+///
+/// Nothing runs in the background: whoever waits for a reply also polls the driver, in one task. A reply therefore wakes
+/// one task instead of two.
+pub(super) struct Connection {
+    client: Client,
+    driver: Driver,
+    /// The named statements by their text; `None` while they must be unnamed.
+    named: Option<HashMap<String, tokio_postgres::Statement>>,
+    pub(super) endpoint: Arc<Endpoint>,
+    /// Whether the server accepted no writes when the connection was opened.
+    pub(super) is_read_only: bool,
+}
+
+/// The result of a statement.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) rows: Vec<Row>,
+    pub(super) rows_affected: u64,
+}
+
+impl Connection {
+    /// Returns a connection that sends unnamed statements.
+    pub(super) fn new(client: Client, driver: Driver, endpoint: Endpoint) -> Self {
+        Self { client, driver, named: None, endpoint: Arc::new(endpoint), is_read_only: false }
+    }
+
+    /// Prepares and keeps statements from now on. Nothing but PostgreSQL itself may be at the other end: a pooler would
+    /// execute the statement that another client has given the same name.
+    pub(super) fn name_statements(&mut self) {
+        self.named = Some(HashMap::new());
+    }
+
+    /// Returns the same connection with unnamed statements.
+    pub(super) fn unnamed(self) -> Self {
+        Self { named: None, ..self }
+    }
+
+    /// Returns `true` if statements are named, because nothing is between us and PostgreSQL.
+    pub(super) fn is_direct(&self) -> bool {
+        self.named.is_some()
+    }
+
+    /// Asks the server whether it accepts writes.
+    pub(super) async fn is_writable(&mut self) -> Result<bool, Failure> {
+        let rows = self.ask_unnamed("select current_setting('transaction_read_only')").await?;
+        let setting: &str = rows.first().ok_or_else(Failure::closed)?.try_get(0)?;
+        Ok(setting == "off")
+    }
+
+    /// Sends a statement and returns its result. Unnamed, it takes one round trip.
+    pub(super) async fn run(&mut self, statement: &Statement) -> Result<Reply, Failure> {
+        let values: &[Value] = statement.values.as_ref().map_or(&[], |values| &values.0);
+        let Self { client, driver, named, .. } = self;
+        let Some(named) = named else {
+            let parameters = values.iter().map(|value| (Parameter(value), Type::UNKNOWN));
+            let reply = async { reply(client.query_typed_raw(&statement.sql, parameters).await?).await };
+            return drive(driver, reply).await;
+        };
+        if !named.contains_key(&statement.sql) {
+            let prepared = drive(driver, client.prepare(&statement.sql)).await?;
+            if named.len() >= MAX_NAMED {
+                named.clear();
+            }
+            named.insert(statement.sql.clone(), prepared);
+        }
+        let prepared = &named[&statement.sql];
+        let reply = async { reply(client.query_raw(prepared, values.iter().map(Parameter)).await?).await };
+        drive(driver, reply).await
+    }
+
+    /// Returns the rows of an unnamed statement without parameters.
+    pub(super) async fn ask_unnamed(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
+        drive(&mut self.driver, self.client.query_typed(sql, &[])).await
+    }
+
+    /// Executes statements that have no parameters and whose rows are not needed, in one round trip.
+    pub(super) async fn run_script(&mut self, sql: &str) -> Result<(), Failure> {
+        drive(&mut self.driver, self.client.batch_execute(sql)).await
+    }
+
+    /// Returns `true` if the other side has closed the connection. Does not wait.
+    pub(super) fn is_closed(&mut self) -> bool {
+        self.driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    /// Returns the right to cancel the statement that the connection executes.
+    pub(super) fn cancel_token(&self) -> CancelToken {
+        self.client.cancel_token()
+    }
+
+    /// Says goodbye to the server, once all that was sent has been answered.
+    pub(super) async fn close(self) {
+        let Self { client, driver, named, .. } = self;
+        drop((named, client));
+        // How the connection ends does not matter any more.
+        _ = driver.await;
+    }
+}
+
+async fn reply(stream: RowStream) -> Result<Reply, Error> {
+    let mut stream = pin!(stream);
+    let mut rows = Vec::new();
+    while let Some(row) = stream.try_next().await? {
+        rows.push(row);
+    }
+    Ok(Reply { rows, rows_affected: stream.rows_affected().unwrap_or_default() })
+}
+
+/// Polls the driver until `reply` is complete.
+///
+/// `reply` only ever waits for the driver, which is polled right before it. So it needs no waker, and the task is not
+/// woken a second time for each message.
+async fn drive<T>(driver: &mut Driver, reply: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    let mut reply = pin!(reply);
+    // Hands the request to the driver.
+    if let Poll::Ready(result) = reply.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        return Ok(result?);
+    }
+    poll_fn(|context| {
+        let mut quiet = Context::from_waker(Waker::noop());
+        let ended = driver.as_mut().poll(context);
+        match (reply.as_mut().poll(&mut quiet), ended) {
+            (Poll::Ready(result), _) => Poll::Ready(result.map_err(Failure::from)),
+            // Without a driver the reply would never come.
+            (Poll::Pending, Poll::Ready(Err(error))) => Poll::Ready(Err(error.into())),
+            (Poll::Pending, Poll::Ready(Ok(()))) => Poll::Ready(Err(Failure::closed())),
+            (Poll::Pending, Poll::Pending) => Poll::Pending,
+        }
+    })
+    .await
+}

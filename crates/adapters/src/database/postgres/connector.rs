@@ -1,0 +1,269 @@
+//! Opening a connection: hosts and addresses in turn, TLS, and what the server says about itself.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::time::timeout;
+use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{CancelToken, Config, NoTls, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::connection::{Connection, Driver};
+use super::failure::ConnectError;
+use super::tls;
+use crate::database::url::{Pooler, PostgresUrl};
+
+/// The port of a host that names none.
+const DEFAULT_PORT: u16 = 5432;
+/// Hosts that failed are tried after all others for this time.
+const FAILURE_MEMORY: Duration = Duration::from_secs(30);
+/// Shortest time for one address when the time for all is divided among several hosts.
+const MIN_ATTEMPT: Duration = Duration::from_secs(2);
+
+/// Both ends of the connection as the server sees them, and whether it accepts writes.
+const PROBE: &str = "select host(inet_client_addr()), inet_client_port(), host(inet_server_addr()), inet_server_port(), \
+     current_setting('transaction_read_only')";
+
+type TlsConnect = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::TlsConnect;
+
+/// One address of a server.
+#[derive(Debug, Clone)]
+pub(super) enum Address {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+/// Where a connection leads, and the host name for which the certificate must be valid.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoint {
+    address: Address,
+    host_name: String,
+}
+
+/// Opens connections to the servers of a URL.
+pub(super) struct Connector {
+    config: Config,
+    tls: MakeRustlsConnect,
+    pooler: Pooler,
+    /// Time for opening one connection, all hosts together.
+    connect_timeout: Duration,
+    statement_timeout: Duration,
+    /// Whether a named statement was found to be another client's although the proof had succeeded.
+    is_deceived: AtomicBool,
+    /// When each host, by its place in the URL, failed last.
+    failures: Mutex<HashMap<usize, Instant>>,
+}
+
+impl Connector {
+    /// Returns a connector for the servers of `url`.
+    ///
+    /// # Errors
+    /// [`ConnectError::Tls`] when a certificate file cannot be used.
+    pub(super) fn new(
+        url: &PostgresUrl,
+        connect_timeout: Duration,
+        statement_timeout: Duration,
+    ) -> Result<Self, ConnectError> {
+        Ok(Self {
+            config: url.config.clone(),
+            tls: tls::connector(&url.tls).map_err(ConnectError::Tls)?,
+            pooler: url.pooler,
+            connect_timeout,
+            statement_timeout,
+            is_deceived: AtomicBool::new(false),
+            failures: Mutex::default(),
+        })
+    }
+
+    /// Sends only unnamed statements on connections that are opened from now on.
+    pub(super) fn stop_naming_statements(&self) {
+        self.is_deceived.store(true, Ordering::Relaxed);
+    }
+
+    /// Opens a connection to the first server that accepts writes, or, unless the URL demands that, to the first one.
+    pub(super) async fn connect(&self) -> Result<Connection, ConnectError> {
+        let count = self.config.get_hosts().len().max(self.config.get_hostaddrs().len());
+        let share = self.connect_timeout / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+        let limit = self.config.get_connect_timeout().copied().unwrap_or(share.max(MIN_ATTEMPT));
+        let mut error = ConnectError::Io(io::ErrorKind::AddrNotAvailable.into());
+        let mut read_only = None;
+        for host in self.hosts(count) {
+            let endpoints = match timeout(limit, self.endpoints(host)).await {
+                Ok(Ok(endpoints)) => endpoints,
+                Ok(Err(cause)) => {
+                    error = cause.into();
+                    continue;
+                }
+                Err(_elapsed) => {
+                    error = ConnectError::Timeout(limit);
+                    continue;
+                }
+            };
+            for endpoint in endpoints {
+                let attempt = timeout(limit, self.connect_to(endpoint)).await;
+                match attempt.unwrap_or(Err(ConnectError::Timeout(limit))).and_then(|opened| self.accept(opened)) {
+                    Ok(connection) if connection.is_read_only && count > 1 => {
+                        read_only.get_or_insert(connection);
+                    }
+                    Ok(connection) => return Ok(connection),
+                    Err(cause) => error = cause,
+                }
+                self.failures.lock().unwrap_or_else(PoisonError::into_inner).insert(host, Instant::now());
+            }
+        }
+        read_only.ok_or(error)
+    }
+
+    /// Returns the places of all hosts in the URL, those that failed recently last.
+    fn hosts(&self, count: usize) -> Vec<usize> {
+        let mut hosts: Vec<_> = (0..count).collect();
+        if self.config.get_load_balance_hosts() == LoadBalanceHosts::Random {
+            hosts.rotate_left(rand::random_range(0..count.max(1)));
+        }
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.sort_by_key(|host| failures.get(host).is_some_and(|failed| failed.elapsed() < FAILURE_MEMORY));
+        hosts
+    }
+
+    /// Returns the addresses of one host.
+    async fn endpoints(&self, host: usize) -> io::Result<Vec<Endpoint>> {
+        let ports = self.config.get_ports();
+        let port = ports.get(host).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
+        let name = self.config.get_hosts().get(host);
+        let host_name = match name {
+            Some(Host::Tcp(name)) => name.clone(),
+            Some(Host::Unix(_)) => String::new(),
+            None => self.config.get_hostaddrs().get(host).map(ToString::to_string).unwrap_or_default(),
+        };
+        let addresses = match (self.config.get_hostaddrs().get(host), name) {
+            (Some(address), _) => vec![Address::Tcp(SocketAddr::new(*address, port))],
+            (None, Some(Host::Unix(folder))) => vec![Address::Unix(folder.join(format!(".s.PGSQL.{port}")))],
+            (None, _) => lookup_host((host_name.as_str(), port)).await?.map(Address::Tcp).collect(),
+        };
+        Ok(addresses.into_iter().map(|address| Endpoint { address, host_name: host_name.clone() }).collect())
+    }
+
+    async fn connect_to(&self, endpoint: Endpoint) -> Result<Connection, ConnectError> {
+        let (client, driver, ends): (_, Driver, _) = match &endpoint.address {
+            Address::Tcp(address) => {
+                let socket = self.open_socket(*address).await?;
+                let ends = Ends { client: canonical(socket.local_addr()?), server: canonical(socket.peer_addr()?) };
+                let (client, driver) = self.config.connect_raw(socket, self.tls_for(&endpoint)?).await?;
+                (client, Box::pin(driver), Some(ends))
+            }
+            Address::Unix(file) => {
+                // PostgreSQL offers no TLS on a Unix socket.
+                let config = self.config.clone().ssl_mode(SslMode::Disable).clone();
+                let (client, driver) = config.connect_raw(UnixStream::connect(file).await?, NoTls).await?;
+                (client, Box::pin(driver), None)
+            }
+        };
+        let mut connection = Connection::new(client, driver, endpoint);
+        let rows = connection.ask_unnamed(PROBE).await?;
+        let seen = rows.first().map(Seen::read).transpose()?.unwrap_or_default();
+        connection.is_read_only = seen.is_read_only;
+        let is_direct = match self.pooler {
+            Pooler::Present => false,
+            Pooler::Absent => true,
+            Pooler::Detect => ends.is_some() && seen.ends == ends && !self.is_deceived.load(Ordering::Relaxed),
+        };
+        if is_direct {
+            let limit = self.statement_timeout.as_millis();
+            connection.run_script(&format!("set statement_timeout = {limit}")).await?;
+            connection.name_statements();
+        }
+        Ok(connection)
+    }
+
+    /// Checks `target_session_attrs`.
+    fn accept(&self, connection: Connection) -> Result<Connection, ConnectError> {
+        match self.config.get_target_session_attrs() {
+            TargetSessionAttrs::ReadWrite if connection.is_read_only => Err(ConnectError::ReadOnly),
+            TargetSessionAttrs::ReadOnly if !connection.is_read_only => Err(ConnectError::Writable),
+            _ => Ok(connection),
+        }
+    }
+
+    async fn open_socket(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let socket = TcpStream::connect(address).await?;
+        socket.set_nodelay(true)?;
+        if self.config.get_keepalives() {
+            let mut keepalive = TcpKeepalive::new().with_time(self.config.get_keepalives_idle());
+            if let Some(interval) = self.config.get_keepalives_interval() {
+                keepalive = keepalive.with_interval(interval);
+            }
+            if let Some(retries) = self.config.get_keepalives_retries() {
+                keepalive = keepalive.with_retries(retries);
+            }
+            SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
+        }
+        Ok(socket)
+    }
+
+    fn tls_for(&self, endpoint: &Endpoint) -> Result<TlsConnect, ConnectError> {
+        MakeTlsConnect::<TcpStream>::make_tls_connect(&mut self.tls.clone(), &endpoint.host_name)
+            .map_err(|error| ConnectError::Tls(error.into()))
+    }
+
+    /// Asks the server to cancel what the connection with this token is executing.
+    pub(super) async fn cancel(
+        self: Arc<Self>,
+        token: CancelToken,
+        endpoint: Arc<Endpoint>,
+    ) -> Result<(), ConnectError> {
+        let request = async {
+            match &endpoint.address {
+                Address::Tcp(address) => {
+                    let socket = self.open_socket(*address).await?;
+                    token.cancel_query_raw(socket, self.tls_for(&endpoint)?).await?;
+                }
+                Address::Unix(file) => token.cancel_query_raw(UnixStream::connect(file).await?, NoTls).await?,
+            }
+            Ok(())
+        };
+        match timeout(self.connect_timeout, request).await {
+            Ok(requested) => requested,
+            Err(_elapsed) => Err(ConnectError::Timeout(self.connect_timeout)),
+        }
+    }
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// The two ends of a TCP connection. No two connections of a network have the same at one time: when the server sees the
+/// ends that our socket has, nothing is in between.
+#[derive(Debug, PartialEq, Eq)]
+struct Ends {
+    client: SocketAddr,
+    server: SocketAddr,
+}
+
+/// What the server says about a connection.
+#[derive(Debug, Default)]
+struct Seen {
+    ends: Option<Ends>,
+    is_read_only: bool,
+}
+
+impl Seen {
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        let end = |address, port| -> Result<_, tokio_postgres::Error> {
+            let (address, port): (Option<&str>, Option<i32>) = (row.try_get(address)?, row.try_get(port)?);
+            let address = address.and_then(|address| address.parse().ok());
+            let port = port.and_then(|port| u16::try_from(port).ok());
+            Ok(address.zip(port).map(|(address, port)| canonical(SocketAddr::new(address, port))))
+        };
+        let ends = end(0, 1)?.zip(end(2, 3)?).map(|(client, server)| Ends { client, server });
+        Ok(Self { ends, is_read_only: row.try_get::<_, &str>(4)? == "on" })
+    }
+}

@@ -1,0 +1,90 @@
+//! What an operator wants to know of a server.
+
+use std::time::{Duration, Instant};
+
+use tokio_postgres::Row;
+
+use super::connection::Connection;
+use super::connector::Connector;
+use super::failure::{ConnectError, Failure};
+use crate::database::url::PostgresUrl;
+
+/// All in one statement: behind a pooler, the next one may be answered by another process. Numbers of connections are
+/// those of all databases; more is shown to privileged roles only.
+const FACTS: &str = "select current_setting('server_version'), current_setting('server_version_num')::int,
+  pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool,
+  least(
+    current_setting('max_connections')::int,
+    (select nullif(rolconnlimit, -1) from pg_roles where rolname = current_user),
+    (select nullif(datconnlimit, -1) from pg_database where datname = current_database())
+  ),
+  case when rolsuper then 0 else
+    current_setting('superuser_reserved_connections')::int
+    + coalesce(current_setting('reserved_connections', true)::int, 0)
+  end,
+  (select coalesce(sum(numbackends), 0)::int from pg_stat_database)
+from pg_roles where rolname = current_user";
+
+/// A server as one connection sees it.
+#[derive(Debug)]
+pub(in crate::database) struct Facts {
+    pub(in crate::database) version: String,
+    pub(in crate::database) version_number: u32,
+    pub(in crate::database) connected_in: Duration,
+    pub(in crate::database) round_trip: Duration,
+    pub(in crate::database) is_read_only: bool,
+    pub(in crate::database) shares_processes: bool,
+    pub(in crate::database) max_connections: u32,
+    pub(in crate::database) reserved_connections: u32,
+    pub(in crate::database) connections_in_use: u32,
+}
+
+/// Connects and asks. Nothing is changed.
+pub(in crate::database) async fn examine(
+    url: &PostgresUrl,
+    connect_timeout: Duration,
+    statement_timeout: Duration,
+) -> Result<Facts, ConnectError> {
+    let connector = Connector::new(url, connect_timeout, statement_timeout)?;
+    let started = Instant::now();
+    let mut connection = connector.connect().await?;
+    let connected_in = started.elapsed();
+    let first = process(&mut connection).await?;
+    let started = Instant::now();
+    connection.run_script("").await?;
+    let round_trip = started.elapsed();
+    let rows = connection.ask_unnamed(FACTS).await?;
+    let facts = rows.first().ok_or_else(Failure::closed)?;
+    // While the first is open: two connections have two processes, unless a pooler shares one among its clients.
+    let shares_processes = match connector.connect().await {
+        Ok(mut other) => {
+            let second = process(&mut other).await?;
+            other.close().await;
+            first == second
+        }
+        // The first may have been the last that the server accepts.
+        Err(_) => false,
+    };
+    connection.close().await;
+    Ok(Facts {
+        version: facts.try_get(0)?,
+        version_number: count(facts, 1)?,
+        connected_in,
+        round_trip,
+        is_read_only: facts.try_get(2)?,
+        shares_processes,
+        max_connections: count(facts, 3)?,
+        reserved_connections: count(facts, 4)?,
+        connections_in_use: count(facts, 5)?,
+    })
+}
+
+fn count(row: &Row, index: usize) -> Result<u32, tokio_postgres::Error> {
+    row.try_get::<_, i32>(index).map(i32::unsigned_abs)
+}
+
+/// Returns the id of the server's process that answers.
+async fn process(connection: &mut Connection) -> Result<i32, ConnectError> {
+    let rows = connection.ask_unnamed("select pg_backend_pid()").await?;
+    Ok(rows.first().ok_or_else(Failure::closed)?.try_get(0)?)
+}

@@ -1,0 +1,213 @@
+//! What can go wrong between a statement and its result.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::DbErr;
+use taskbridge_domain::Cause;
+use tokio_postgres::error::{DbError, SqlState};
+
+use super::values::ValueError;
+
+/// Why no connection could be opened.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::database) enum ConnectError {
+    /// The server cannot be reached, or the connection broke.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The server did not answer in time.
+    #[error("no answer within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// The two sides do not agree on TLS.
+    #[error("{0}")]
+    Tls(Cause),
+    /// The server or a pooler refused, and said why.
+    #[error("{} (SQLSTATE {})", .0.message(), .0.code().code())]
+    Database(Box<DbError>),
+    /// The server accepts no writes.
+    #[error("the server is read-only")]
+    ReadOnly,
+    /// The server accepts writes, but `target_session_attrs` is `read-only`.
+    #[error("the server is not read-only, as target_session_attrs demands")]
+    Writable,
+    /// The driver refused, for example because a password is missing.
+    #[error("{0}")]
+    Driver(Cause),
+}
+
+impl ConnectError {
+    /// Returns `true` if the same attempt may succeed shortly.
+    pub(super) fn is_transient(&self) -> bool {
+        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, UnexpectedEof};
+        match self {
+            Self::Io(error) => {
+                matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset | UnexpectedEof)
+            }
+            Self::Timeout(_) | Self::ReadOnly => true,
+            // Too many connections; starting, stopping, recovering.
+            Self::Database(error) => {
+                *error.code() == SqlState::TOO_MANY_CONNECTIONS || error.code().code().starts_with("57P")
+            }
+            Self::Tls(_) | Self::Writable | Self::Driver(_) => false,
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for ConnectError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(error) = error.as_db_error() {
+            return Self::Database(Box::new(error.clone()));
+        }
+        if error.is_closed() {
+            return Self::Io(io::ErrorKind::UnexpectedEof.into());
+        }
+        // Of the kind of an error, the driver shows nothing but its text.
+        let is_about_tls = error.to_string().contains("TLS");
+        match error.into_source() {
+            Some(source) if is_about_tls => Self::Tls(source),
+            Some(source) => match source.downcast::<io::Error>() {
+                Ok(error) => Self::Io(*error),
+                Err(source) => Self::Driver(source),
+            },
+            None => Self::Driver("the server sent an unexpected message".into()),
+        }
+    }
+}
+
+impl From<Failure> for ConnectError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Database(error) => Self::Database(error),
+            Failure::Lost(cause) => match cause.downcast::<io::Error>() {
+                Ok(error) => Self::Io(*error),
+                Err(cause) => Self::Driver(cause),
+            },
+            other => Self::Driver(other.into()),
+        }
+    }
+}
+
+/// Why a statement has no result.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::database) enum Failure {
+    /// No connection became free in time.
+    #[error("no database connection became free in time")]
+    NoConnection,
+    /// No connection could be opened.
+    #[error("cannot connect to the database: {0}")]
+    Connect(#[from] ConnectError),
+    /// The connection broke before the statement had a result.
+    #[error("the connection to the database was lost: {0}")]
+    Lost(Cause),
+    /// The statement did not end in time.
+    #[error("the database did not answer in time")]
+    Timeout,
+    /// A write was sent and has no result: it may have been executed or not.
+    #[error("it is not known whether the write took effect: {0}")]
+    OutcomeUnknown(#[source] Box<Failure>),
+    /// The server reported an error. The statement had no effect.
+    #[error("{} (SQLSTATE {})", .0.message(), .0.code().code())]
+    Database(Box<DbError>),
+    /// A value cannot be converted.
+    #[error(transparent)]
+    Value(#[from] ValueError),
+}
+
+impl Failure {
+    /// The failure of a request on a connection that the other side has closed.
+    pub(super) fn closed() -> Self {
+        Self::Lost(io::Error::from(io::ErrorKind::UnexpectedEof).into())
+    }
+
+    /// Returns the SQLSTATE that the server reported.
+    pub(in crate::database) fn sql_state(&self) -> Option<&SqlState> {
+        match self {
+            Self::Database(error) => Some(error.code()),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if the connection must not be used again.
+    pub(super) fn breaks_connection(&self) -> bool {
+        match self {
+            Self::Lost(_) | Self::Timeout | Self::OutcomeUnknown(_) => true,
+            Self::Database(_) => {
+                self.is_read_only() || self.is_statement_mismatch() || self.is_outdated() || self.is_shutdown()
+            }
+            Self::NoConnection | Self::Connect(_) | Self::Value(_) => false,
+        }
+    }
+
+    /// Returns `true` if the server accepts no writes.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.sql_state() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
+    }
+
+    /// Returns `true` if a named statement was missing, had been taken, or had other parameters: a pooler is in between
+    /// after all. The server has not executed it.
+    pub(super) fn is_statement_mismatch(&self) -> bool {
+        let state = self.sql_state();
+        state == Some(&SqlState::INVALID_SQL_STATEMENT_NAME)
+            || state == Some(&SqlState::DUPLICATE_PSTATEMENT)
+            || state == Some(&SqlState::PROTOCOL_VIOLATION)
+    }
+
+    /// Returns `true` if a table was altered after the statement had been prepared ("cached plan must not change result
+    /// type"). The server has not executed it, and never will on this connection.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.sql_state() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
+    }
+
+    /// Returns `true` if the server closes the connection, or cannot accept statements yet.
+    pub(super) fn is_shutdown(&self) -> bool {
+        self.sql_state().is_some_and(|state| state.code().starts_with("57P") || state.code().starts_with("08"))
+    }
+
+    /// Returns `true` if the server rolled the transaction back because of a conflict with another one, so that the same
+    /// transaction may succeed if it is repeated (40001 and 40P01).
+    pub(in crate::database) fn is_conflict(&self) -> bool {
+        let state = self.sql_state();
+        state == Some(&SqlState::T_R_SERIALIZATION_FAILURE) || state == Some(&SqlState::T_R_DEADLOCK_DETECTED)
+    }
+
+    /// Returns the failure of a write that was sent to the server.
+    pub(super) fn of_a_write(self) -> Self {
+        match self {
+            Self::Lost(_) | Self::Timeout => Self::OutcomeUnknown(Box::new(self)),
+            // The session ended while the statement was running, perhaps after its commit.
+            Self::Database(ref error)
+                if matches!(*error.code(), SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN) =>
+            {
+                Self::OutcomeUnknown(Box::new(self))
+            }
+            other => other,
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.as_db_error() {
+            Some(error) => Self::Database(Box::new(error.clone())),
+            None => match error.into_source().map(|source| source.downcast::<ValueError>()) {
+                Some(Ok(error)) => Self::Value(*error),
+                Some(Err(source)) => Self::Lost(source),
+                None => Self::closed(),
+            },
+        }
+    }
+}
+
+/// sea-orm's error type has one variant that carries an error of another type; [`failure`] takes it out again.
+pub(in crate::database) fn db_err(failure: Failure) -> DbErr {
+    DbErr::TryIntoErr { from: "statement", into: "result", source: Arc::new(failure) }
+}
+
+/// Returns the failure that [`db_err`] put into the error.
+pub(in crate::database) fn failure(error: &DbErr) -> Option<&Failure> {
+    match error {
+        DbErr::TryIntoErr { source, .. } => source.downcast_ref(),
+        _ => None,
+    }
+}

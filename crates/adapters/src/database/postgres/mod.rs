@@ -1,0 +1,424 @@
+//! PostgreSQL through tokio-postgres and deadpool: directly, or behind a pooler in transaction mode.
+//!
+//! **Poolers.** Such a pooler gives the server connection to another client as soon as a transaction ends. A named
+//! statement is then missing, or worse: it is another client's statement of the same name, which the server executes with
+//! our values. So statements are unnamed, and sent with their values in one round trip, until [`connector`] has proved of
+//! that very connection that nothing is in between.
+//!
+//! **Time limits.** On a direct connection the server ends a statement itself (`statement_timeout`). A pooler refuses that
+//! setting, so behind one the client does it with a cancel request; there, nothing but the limits of the role and the
+//! database bounds a statement whose client is gone.
+//!
+//! **Failures.** A statement whose client has gone, or that does not end in time, is cancelled, and its connection keeps
+//! its place in the pool until the server has let it go. Reads are repeated once on another connection. Writes are
+//! repeated only when the server certainly did not execute them; otherwise their outcome is reported as unknown.
+
+mod connection;
+mod connector;
+mod dedicated;
+mod diagnosis;
+mod failure;
+mod pool;
+mod tls;
+mod values;
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use deadpool::managed::{Object, PoolError};
+use sea_orm::{DatabaseConnection, QueryResult, Statement};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
+
+use self::connection::{Connection, Reply};
+use self::connector::Connector;
+pub(super) use self::diagnosis::{Facts, examine};
+pub(super) use self::failure::{ConnectError, Failure, db_err, failure};
+use self::pool::{Health, Pool, Pooled};
+pub(super) use self::tls::{TlsConfig, Verification};
+use super::connect::StoreConfig;
+use super::url::PostgresUrl;
+
+/// Time in which an unused connection must say that it is alive; half of what a request waits for one if that is less.
+const TEST_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time beyond the server's own limit after which the client cancels a statement, and time that the server then has.
+const GRACE: Duration = Duration::from_secs(1);
+/// Time after which a connection is given up although the server has not answered a cancel request.
+const GIVE_UP: Duration = Duration::from_secs(5);
+
+/// Whether a statement changes anything when it succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// It reads, or its effect ends with a transaction that is not committed.
+    None,
+    Lasting,
+}
+
+impl Effect {
+    fn of(statement: &Statement) -> Self {
+        let is_read = statement.sql.get(..6).is_some_and(|verb| verb.eq_ignore_ascii_case("select"));
+        if is_read { Self::None } else { Self::Lasting }
+    }
+}
+
+/// A pool of connections to PostgreSQL, and the time limits of their use.
+pub(super) struct Postgres {
+    pool: Pool,
+    connector: Arc<Connector>,
+    health: Arc<Health>,
+    /// Whether no connection can be opened; a task is trying.
+    is_down: AtomicBool,
+    acquire_timeout: Duration,
+    statement_timeout: Duration,
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").finish_non_exhaustive()
+    }
+}
+
+impl Postgres {
+    /// Returns a pool that connects when a connection is needed. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ConnectError::Tls`] when a certificate file cannot be used.
+    pub(super) fn new(url: &PostgresUrl, config: &StoreConfig) -> Result<Self, ConnectError> {
+        let StoreConfig { max_connections, acquire_timeout, connect_timeout, statement_timeout, .. } = *config;
+        let connector = Arc::new(Connector::new(url, connect_timeout, statement_timeout)?);
+        let health = Arc::new(Health::default());
+        let pool = pool::new(
+            Arc::clone(&connector),
+            Arc::clone(&health),
+            max_connections as usize,
+            connect_timeout,
+            // Leaves time to open another one.
+            TEST_TIMEOUT.min(acquire_timeout / 2),
+        )
+        .map_err(|error| ConnectError::Driver(error.into()))?;
+        Ok(Self { pool, connector, health, is_down: AtomicBool::new(false), acquire_timeout, statement_timeout })
+    }
+
+    /// Opens a connection that the pool does not know, for sea-orm's migrator.
+    pub(super) async fn dedicated(&self) -> Result<DatabaseConnection, ConnectError> {
+        Ok(dedicated::connection(self.connector.connect().await?))
+    }
+
+    /// Connects to a server that accepts writes, and leaves.
+    pub(super) async fn visit(&self) -> Result<(), ConnectError> {
+        let connection = self.connector.connect().await?;
+        let is_read_only = connection.is_read_only;
+        connection.close().await;
+        if is_read_only { Err(ConnectError::ReadOnly) } else { Ok(()) }
+    }
+
+    /// Executes a statement and returns its rows.
+    pub(super) async fn query(self: &Arc<Self>, statement: &Statement) -> Result<Vec<QueryResult>, Failure> {
+        read(&self.run(statement).await?)
+    }
+
+    /// Executes a statement and returns the number of rows that it changed.
+    pub(super) async fn execute(self: &Arc<Self>, statement: &Statement) -> Result<u64, Failure> {
+        Ok(self.run(statement).await?.rows_affected)
+    }
+
+    async fn run(self: &Arc<Self>, statement: &Statement) -> Result<Reply, Failure> {
+        let effect = Effect::of(statement);
+        match self.run_once(statement, effect).await {
+            Err(failure) if failure.allows_repetition(effect) => self.run_once(statement, effect).await,
+            result => result,
+        }
+    }
+
+    async fn run_once(self: &Arc<Self>, statement: &Statement, effect: Effect) -> Result<Reply, Failure> {
+        let mut lease = self.lease().await?;
+        lease.exchange(effect, async |connection| connection.run(statement).await).await
+    }
+
+    /// Begins a transaction. It is rolled back unless it is committed.
+    pub(super) async fn begin(self: &Arc<Self>) -> Result<PgTransaction, Failure> {
+        match self.begin_once().await {
+            Err(failure) if failure.allows_repetition(Effect::None) => self.begin_once().await,
+            result => result,
+        }
+    }
+
+    async fn begin_once(self: &Arc<Self>) -> Result<PgTransaction, Failure> {
+        let mut lease = self.lease().await?;
+        lease.is_in_transaction = true;
+        lease.exchange(Effect::None, async |connection| connection.run_script("begin").await).await?;
+        Ok(PgTransaction(Mutex::new(lease)))
+    }
+
+    /// Checks that a server answers and accepts writes.
+    pub(super) async fn check_writable(self: &Arc<Self>) -> Result<(), Failure> {
+        if self.is_writable().await? || self.is_writable().await? { Ok(()) } else { Err(ConnectError::ReadOnly.into()) }
+    }
+
+    /// Returns `false` if the server accepts no writes, and discards the connection then.
+    async fn is_writable(self: &Arc<Self>) -> Result<bool, Failure> {
+        let mut lease = self.lease().await?;
+        let asked = lease.exchange(Effect::None, async |connection| connection.is_writable().await).await;
+        if let Ok(false) = asked {
+            lease.discard(Discard::Older(true));
+        }
+        match asked {
+            Err(failure) if failure.allows_repetition(Effect::None) => {
+                let mut lease = self.lease().await?;
+                lease.exchange(Effect::None, async |connection| connection.is_writable().await).await
+            }
+            result => result,
+        }
+    }
+
+    /// Returns the number of open connections, and how many of them are idle.
+    pub(super) fn connections(&self) -> (u32, usize) {
+        let status = self.pool.status();
+        (u32::try_from(status.size).unwrap_or(u32::MAX), status.available)
+    }
+
+    /// Closes all connections.
+    pub(super) async fn close(&self) {
+        pool::close(&self.pool).await;
+    }
+
+    async fn lease(self: &Arc<Self>) -> Result<Lease, Failure> {
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(Failure::NoConnection);
+        }
+        match timeout(self.acquire_timeout, self.get()).await {
+            Ok(Ok(pooled)) => {
+                return Ok(Lease {
+                    pooled: Some(pooled),
+                    postgres: Arc::clone(self),
+                    is_waiting: false,
+                    is_in_transaction: false,
+                });
+            }
+            Ok(Err(PoolError::Backend(error))) if !error.is_transient() => return Err(error.into()),
+            _ => {}
+        }
+        let status = self.pool.status();
+        // The pool is not exhausted: there is nothing to be had.
+        if status.size <= status.available {
+            self.wait_for_recovery();
+        }
+        Err(Failure::NoConnection)
+    }
+
+    async fn get(&self) -> Result<Pooled, PoolError<ConnectError>> {
+        let status = self.pool.status();
+        if status.available > 0 || status.size >= status.max_size {
+            return self.pool.get().await;
+        }
+        // In a task of its own: a connection that takes long to open, because the database has to wake up, is there for
+        // the next request even if this one gives up.
+        let pool = self.pool.clone();
+        tokio::spawn(async move { pool.get().await }).await.unwrap_or(Err(PoolError::Closed))
+    }
+
+    /// Tries to open a connection until it succeeds. Meanwhile requests are not kept waiting.
+    fn wait_for_recovery(self: &Arc<Self>) {
+        if self.is_down.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let postgres = Arc::clone(self);
+        tokio::spawn(async move {
+            // Each call pauses between its own attempts.
+            while let Err(PoolError::Backend(error)) = postgres.pool.get().await
+                && error.is_transient()
+            {}
+            postgres.is_down.store(false, Ordering::Relaxed);
+        });
+    }
+}
+
+impl Failure {
+    /// Returns `true` if a statement may be sent once more on another connection.
+    fn allows_repetition(&self, effect: Effect) -> bool {
+        // Not after a timeout: two of them are too long.
+        self.excludes_execution() || effect == Effect::None && (matches!(self, Self::Lost(_)) || self.is_shutdown())
+    }
+
+    /// Returns `true` if a transaction that failed like this had no effect, and may be repeated. The failure of a commit
+    /// is one of unknown outcome instead.
+    pub(super) fn allows_repetition_of_transaction(&self) -> bool {
+        self.allows_repetition(Effect::None)
+    }
+
+    /// Returns `true` if the server certainly did not execute the statement, and may do so on another connection.
+    fn excludes_execution(&self) -> bool {
+        self.is_conflict()
+            || self.is_read_only()
+            || self.is_outdated()
+            || self.sql_state().is_some_and(|state| {
+                *state == SqlState::INVALID_SQL_STATEMENT_NAME
+                    || *state == SqlState::DUPLICATE_PSTATEMENT
+                    || *state == SqlState::CANNOT_CONNECT_NOW
+            })
+    }
+}
+
+fn read(reply: &Reply) -> Result<Vec<QueryResult>, Failure> {
+    reply.rows.iter().map(|row| Ok(values::proxy_row(row)?.into())).collect()
+}
+
+/// A connection in use. When it is dropped it returns to the pool, unless it broke or was left in the middle of something.
+struct Lease {
+    /// `None` once the connection has been discarded.
+    pooled: Option<Pooled>,
+    postgres: Arc<Postgres>,
+    /// Whether a reply is outstanding.
+    is_waiting: bool,
+    is_in_transaction: bool,
+}
+
+impl Lease {
+    /// Sends a request and returns its result. A connection that broke is discarded.
+    async fn exchange<T>(
+        &mut self,
+        effect: Effect,
+        request: impl AsyncFnOnce(&mut Connection) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let failure = match self.wait(effect, request).await {
+            Ok(value) => return Ok(value),
+            Err(failure) => failure,
+        };
+        if failure.is_statement_mismatch() {
+            self.postgres.connector.stop_naming_statements();
+        }
+        if failure.breaks_connection() {
+            // A statement that was merely slow says nothing about other connections.
+            let is_slow = matches!(failure, Failure::Timeout) && !self.is_waiting;
+            self.discard(if is_slow { Discard::This } else { Discard::Older(failure.is_read_only()) });
+        }
+        Err(if effect == Effect::Lasting { failure.of_a_write() } else { failure })
+    }
+
+    /// Waits for the result of a request, which is cancelled when it takes too long.
+    async fn wait<T>(
+        &mut self,
+        effect: Effect,
+        request: impl AsyncFnOnce(&mut Connection) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let Self { pooled, postgres, is_waiting, .. } = self;
+        let Some(pooled) = pooled else { return Err(Failure::closed()) };
+        // Where the server has a limit of its own, it comes first.
+        let limit = postgres.statement_timeout + if pooled.is_direct() { GRACE } else { Duration::ZERO };
+        let (token, endpoint) = (pooled.cancel_token(), Arc::clone(&pooled.endpoint));
+        *is_waiting = true;
+        let mut reply = pin!(request(pooled));
+        if let Ok(result) = timeout(limit, &mut reply).await {
+            *is_waiting = false;
+            return result;
+        }
+        let connector = Arc::clone(&postgres.connector);
+        tokio::spawn(connector.cancel(token, endpoint));
+        let Ok(result) = timeout(GRACE, reply).await else { return Err(Failure::Timeout) };
+        *is_waiting = false;
+        // A commit that waits for a standby is not undone by the cancel request: it returns, and the standby may not have it.
+        if effect == Effect::Lasting && result.is_ok() { Err(Failure::Timeout) } else { result }
+    }
+
+    /// Takes the connection from the pool.
+    fn discard(&mut self, scope: Discard) {
+        let Some(pooled) = self.pooled.take() else { return };
+        if let Discard::Older(is_read_only) = scope {
+            self.postgres.health.distrust(Object::metrics(&pooled).age(), is_read_only);
+        }
+        if self.is_waiting || self.is_in_transaction {
+            self.abandon(pooled);
+        } else {
+            drop(Object::take(pooled));
+        }
+    }
+
+    /// Cancels what the connection executes and closes it. It keeps its place in the pool until the server has let it go.
+    fn abandon(&self, mut pooled: Pooled) {
+        let Ok(runtime) = Handle::try_current() else { return drop(Object::take(pooled)) };
+        let (connector, is_waiting) = (Arc::clone(&self.postgres.connector), self.is_waiting);
+        runtime.spawn(async move {
+            let ended = async {
+                if is_waiting {
+                    let (token, endpoint) = (pooled.cancel_token(), Arc::clone(&pooled.endpoint));
+                    _ = connector.cancel(token, endpoint).await;
+                }
+                // Answered after all that was sent before.
+                pooled.run_script("rollback").await
+            };
+            let is_alive = matches!(timeout(GIVE_UP, ended).await, Ok(Ok(())));
+            let connection = Object::take(pooled);
+            if is_alive {
+                _ = timeout(GRACE, connection.close()).await;
+            }
+        });
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.is_waiting || self.is_in_transaction {
+            self.discard(Discard::This);
+        }
+    }
+}
+
+/// Which connections are discarded.
+enum Discard {
+    /// Only this one.
+    This,
+    /// This one and those that are older: they may have the same defect. `true` if it is that the server is read-only.
+    Older(bool),
+}
+
+/// Statements that take effect together or not at all. Unless the transaction is committed, it is rolled back.
+#[derive(Debug)]
+pub(super) struct PgTransaction(
+    /// Locked, because sea-orm asks through a shared reference.
+    Mutex<Lease>,
+);
+
+impl PgTransaction {
+    async fn run(&self, statement: &Statement) -> Result<Reply, Failure> {
+        self.0.lock().await.exchange(Effect::None, async |connection| connection.run(statement).await).await
+    }
+
+    /// Executes a statement and returns its rows.
+    pub(super) async fn query(&self, statement: &Statement) -> Result<Vec<QueryResult>, Failure> {
+        read(&self.run(statement).await?)
+    }
+
+    /// Executes a statement and returns the number of rows that it changed.
+    pub(super) async fn execute(&self, statement: &Statement) -> Result<u64, Failure> {
+        Ok(self.run(statement).await?.rows_affected)
+    }
+
+    /// Commits the transaction.
+    pub(super) async fn commit(self) -> Result<(), Failure> {
+        self.end("commit", Effect::Lasting).await
+    }
+
+    /// Rolls the transaction back.
+    pub(super) async fn roll_back(self) {
+        // If that fails, the connection is closed, which has the same effect.
+        _ = self.end("rollback", Effect::None).await;
+    }
+
+    async fn end(self, command: &str, effect: Effect) -> Result<(), Failure> {
+        let mut lease = self.0.into_inner();
+        let ended = lease.exchange(effect, async |connection| connection.run_script(command).await).await;
+        lease.is_in_transaction = ended.is_err();
+        ended
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").finish_non_exhaustive()
+    }
+}

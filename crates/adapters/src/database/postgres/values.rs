@@ -1,0 +1,140 @@
+//! Conversion between sea-orm's values and PostgreSQL's, by the real type of each column.
+//!
+//! Parameters are sent as text and without a type, so that PostgreSQL chooses the type that the statement needs: the same
+//! statement works on a `text`, `uuid` or `integer` column, and on `timestamp` with and without a time zone.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::{self, Write};
+
+use bytes::BytesMut;
+use chrono::{DateTime, NaiveDateTime, Utc};
+use sea_orm::{ProxyRow, Value};
+use tokio_postgres::Row;
+use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
+
+/// A value that has no counterpart on the other side.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::database) enum ValueError {
+    /// A parameter of a type that no model uses.
+    #[error("a parameter has a type that cannot be sent to PostgreSQL")]
+    Parameter,
+    /// A result column of a type that no model uses.
+    #[error("column \"{column}\" has the type {data_type}, which cannot be read; cast it to text")]
+    Column {
+        /// The name of the column.
+        column: String,
+        /// PostgreSQL's name of its type.
+        data_type: String,
+    },
+    /// A result value that the model cannot hold, such as the time `infinity`.
+    #[error("column \"{column}\" cannot be read: {source}")]
+    Content {
+        /// The name of the column.
+        column: String,
+        /// The driver's reason.
+        source: Box<dyn Error + Sync + Send>,
+    },
+}
+
+/// A statement parameter. Its `Debug` output does not contain the value.
+#[derive(Clone, Copy)]
+pub(super) struct Parameter<'a>(pub(super) &'a Value);
+
+impl fmt::Debug for Parameter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parameter(..)")
+    }
+}
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(&self, _type: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        let written = match self.0 {
+            Value::Bool(value) => value.map(|value| write!(out, "{value}")),
+            Value::Int(value) => value.map(|value| write!(out, "{value}")),
+            Value::BigInt(value) => value.map(|value| write!(out, "{value}")),
+            Value::Unsigned(value) => value.map(|value| write!(out, "{value}")),
+            Value::BigUnsigned(value) => value.map(|value| write!(out, "{value}")),
+            Value::String(value) => value.as_ref().map(|value| {
+                out.extend_from_slice(value.as_bytes());
+                Ok(())
+            }),
+            // A column without a time zone ignores the `Z`, and so holds UTC.
+            Value::ChronoDateTimeUtc(value) => value.map(|value| write!(out, "{}", value.format("%FT%T%.6fZ"))),
+            _ => return Err(ValueError::Parameter.into()),
+        };
+        match written {
+            Some(result) => result.map(|()| IsNull::No).map_err(Into::into),
+            None => Ok(IsNull::Yes),
+        }
+    }
+
+    fn accepts(_type: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, _type: &Type) -> Format {
+        Format::Text
+    }
+
+    to_sql_checked!();
+}
+
+/// Converts a row to sea-orm's form, in which columns are found by name.
+pub(super) fn proxy_row(row: &Row) -> Result<ProxyRow, ValueError> {
+    let mut values = BTreeMap::new();
+    for (index, column) in row.columns().iter().enumerate() {
+        let value = match read(row, index, column.type_()) {
+            Ok(Some(value)) => value,
+            Ok(None) => {
+                let (column, data_type) = (column.name().to_owned(), column.type_().name().to_owned());
+                return Err(ValueError::Column { column, data_type });
+            }
+            Err(error) => {
+                let (column, source) = (column.name().to_owned(), error.into());
+                return Err(ValueError::Content { column, source });
+            }
+        };
+        values.insert(column.name().to_owned(), value);
+    }
+    Ok(ProxyRow::new(values))
+}
+
+/// Reads one column, or returns `None` if no model uses its type. All integers become `i64`, a time without a zone is
+/// UTC, and a UUID becomes text.
+fn read(row: &Row, index: usize, data_type: &Type) -> Result<Option<Value>, tokio_postgres::Error> {
+    Ok(Some(match *data_type {
+        Type::BOOL => Value::Bool(row.try_get(index)?),
+        Type::INT2 => Value::BigInt(row.try_get::<_, Option<i16>>(index)?.map(i64::from)),
+        Type::INT4 => Value::BigInt(row.try_get::<_, Option<i32>>(index)?.map(i64::from)),
+        Type::INT8 => Value::BigInt(row.try_get(index)?),
+        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME => Value::String(row.try_get(index)?),
+        Type::UUID => Value::String(row.try_get::<_, Option<Uuid>>(index)?.map(|uuid| uuid.0)),
+        Type::TIMESTAMPTZ => Value::ChronoDateTimeUtc(row.try_get::<_, Option<DateTime<Utc>>>(index)?),
+        Type::TIMESTAMP => {
+            let time: Option<NaiveDateTime> = row.try_get(index)?;
+            Value::ChronoDateTimeUtc(time.map(|time| time.and_utc()))
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// A UUID in its text form: lower-case hexadecimal digits in groups (RFC 9562, section 4).
+struct Uuid(String);
+
+impl FromSql<'_> for Uuid {
+    fn from_sql(_type: &Type, raw: &[u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        let mut text = String::with_capacity(36);
+        for (index, byte) in raw.iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                text.push('-');
+            }
+            write!(text, "{byte:02x}")?;
+        }
+        Ok(Self(text))
+    }
+
+    fn accepts(data_type: &Type) -> bool {
+        *data_type == Type::UUID
+    }
+}

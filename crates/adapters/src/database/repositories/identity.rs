@@ -1,0 +1,157 @@
+//! Users and accounts in Better Auth's tables.
+
+use async_trait::async_trait;
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use taskbridge_domain::password::PasswordHash;
+use taskbridge_domain::ports::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration, StoreError};
+use taskbridge_domain::session::Session;
+use taskbridge_domain::user::{Account, Email, ProfileChange, UserImage};
+use taskbridge_domain::{Timestamp, UserId};
+
+use crate::database::Store;
+use crate::database::entities::column_types::Time;
+use crate::database::entities::{account, session, task, user};
+use crate::database::error::{Violation, store_error, violation};
+use crate::database::transaction::{Transaction, Work};
+
+/// Users and accounts in Better Auth's tables.
+pub struct SeaIdentityRepo(Store);
+
+impl SeaIdentityRepo {
+    /// Returns a repository on this store.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self(store)
+    }
+}
+
+#[async_trait]
+impl IdentityRepo for SeaIdentityRepo {
+    async fn register(&self, registration: &Registration) -> Result<(), RegisterError> {
+        let is_new = self.0.0.transaction(registration).await.map_err(store_error)?;
+        if is_new { Ok(()) } else { Err(RegisterError::EmailTaken) }
+    }
+
+    async fn credential(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
+        let found = user::Entity::find()
+            .filter(user::Column::Email.eq(email.as_str()))
+            .find_also_related(account::Entity)
+            .one(&self.0.0)
+            .await
+            .map_err(store_error)?;
+        let Some((user, account)) = found else { return Ok(None) };
+        let password = account.and_then(|account| account.password).map(PasswordHash::new);
+        Ok(Some(Credential { user: user.try_into()?, password }))
+    }
+
+    async fn password(&self, user: &UserId) -> Result<Option<PasswordHash>, StoreError> {
+        let account = account::Entity::find().filter(account::of(user)).one(&self.0.0).await.map_err(store_error)?;
+        Ok(account.and_then(|account| account.password).map(PasswordHash::new))
+    }
+
+    async fn change_password(&self, change: &PasswordChange) -> Result<bool, StoreError> {
+        self.0.0.transaction(change).await.map_err(store_error)
+    }
+
+    async fn accounts(&self, user: &UserId, limit: u32) -> Result<Vec<Account>, StoreError> {
+        let rows = account::Entity::find()
+            .filter(account::Column::UserId.eq(user.as_str()))
+            .order_by_asc(account::Column::CreatedAt)
+            .order_by_asc(account::Column::Id)
+            .limit(u64::from(limit))
+            .all(&self.0.0)
+            .await
+            .map_err(store_error)?;
+        rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
+    }
+
+    async fn update(&self, user: &UserId, change: &ProfileChange, now: Timestamp) -> Result<bool, StoreError> {
+        let ProfileChange { name, image } = change;
+        let mut update = user::Entity::update_many()
+            .filter(user::Column::Id.eq(user.as_str()))
+            .col_expr(user::Column::UpdatedAt, now.datetime().into());
+        if let Some(name) = name {
+            update = update.col_expr(user::Column::Name, name.as_str().into());
+        }
+        if let Some(image) = image {
+            update = update.col_expr(user::Column::Image, image.as_ref().map(UserImage::as_str).into());
+        }
+        let done = update.exec(&self.0.0).await.map_err(store_error)?;
+        Ok(done.rows_affected > 0)
+    }
+
+    async fn remove(&self, user: &UserId) -> Result<(), StoreError> {
+        self.0.0.transaction(&Removal(user)).await.map_err(store_error).map(drop)
+    }
+}
+
+async fn open(session: &Session, transaction: &Transaction) -> Result<(), DbErr> {
+    let session = session::Model::from(session).into_active_model();
+    session::Entity::insert(session).exec_without_returning(transaction).await.map(drop)
+}
+
+/// Adds the user, the account with the password, and the first session. Returns `false` if the address is taken.
+#[async_trait]
+impl Work for Registration {
+    async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
+        let Self { user, account_id, password, session } = self;
+        let account = account::Model {
+            id: account_id.clone(),
+            account_id: user.id.to_string(),
+            provider_id: account::CREDENTIAL.to_owned(),
+            user_id: user.id.to_string(),
+            scope: None,
+            password: Some(password.expose().to_owned()),
+            created_at: Time(user.created_at.datetime()),
+            updated_at: Time(user.created_at.datetime()),
+        };
+        let user = user::Model::from(user).into_active_model();
+        match user::Entity::insert(user).exec_without_returning(transaction).await {
+            Err(error) if violation(&error) == Some(Violation::Unique) => return Ok(false),
+            inserted => inserted?,
+        };
+        account::Entity::insert(account.into_active_model()).exec_without_returning(transaction).await?;
+        open(session, transaction).await?;
+        Ok(true)
+    }
+}
+
+/// Stores the new password. Returns `false` if the old one is not the stored one any more.
+#[async_trait]
+impl Work for PasswordChange {
+    async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
+        let Self { user, old, new, at, only_session } = self;
+        let done = account::Entity::update_many()
+            .filter(account::of(user))
+            .filter(account::Column::Password.eq(old.expose()))
+            .col_expr(account::Column::Password, new.expose().into())
+            .col_expr(account::Column::UpdatedAt, at.datetime().into())
+            .exec(transaction)
+            .await?;
+        if done.rows_affected == 0 {
+            return Ok(false);
+        }
+        if let Some(session) = only_session {
+            session::Entity::delete_many().filter(session::Column::UserId.eq(user.as_str())).exec(transaction).await?;
+            open(session, transaction).await?;
+        }
+        Ok(true)
+    }
+}
+
+/// The deletion of a user.
+struct Removal<'a>(&'a UserId);
+
+/// Deletes table by table: adopted tables need not refer to each other. The order is that of a password change, which may
+/// run at the same time.
+#[async_trait]
+impl Work for Removal<'_> {
+    async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
+        let user = self.0.as_str();
+        task::Entity::delete_many().filter(task::Column::UserId.eq(user)).exec(transaction).await?;
+        account::Entity::delete_many().filter(account::Column::UserId.eq(user)).exec(transaction).await?;
+        session::Entity::delete_many().filter(session::Column::UserId.eq(user)).exec(transaction).await?;
+        user::Entity::delete_many().filter(user::Column::Id.eq(user)).exec(transaction).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,13 @@
+//! The ports that store something, implemented with sea-orm's entities and query builder, for either database.
+
+mod identity;
+mod rate_limit;
+mod session;
+mod signing_key;
+mod task;
+
+pub use identity::SeaIdentityRepo;
+pub use rate_limit::SeaRateLimiter;
+pub use session::SeaSessionRepo;
+pub use signing_key::SeaKeyRepo;
+pub use task::SeaTaskRepo;

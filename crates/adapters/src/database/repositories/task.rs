@@ -1,0 +1,253 @@
+//! Tasks in the table `tasks`.
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{Asterisk, Expr, ExprTrait, Func, Query, ReturningClause};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Iterable, Order, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, UpdateMany,
+};
+use taskbridge_domain::list::{
+    Cursor, Direction, Position, SortKey, Start, StoredTime, TaskFilter, TaskOrder, TaskPage, TaskQuery,
+};
+use taskbridge_domain::ports::{InsertError, StoreError, TaskRepo};
+use taskbridge_domain::task::{Edit, NewTask, Task, TaskId, TaskPatch, Title};
+use taskbridge_domain::{Owner, Timestamp};
+
+use crate::database::Store;
+use crate::database::entities::task::{self, Column, Entity, Model};
+use crate::database::error::{Violation, store_error, violation};
+
+/// Tasks in the table `tasks`.
+pub struct SeaTaskRepo(Store);
+
+impl SeaTaskRepo {
+    /// Returns a repository on this store.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self(store)
+    }
+
+    fn backend(&self) -> DbBackend {
+        self.0.0.get_database_backend()
+    }
+
+    /// Executes a change of one task and returns the task, or `None` if the owner has no such task.
+    async fn change(&self, update: UpdateMany<Entity>) -> Result<Option<Task>, StoreError> {
+        let mut update = update.into_query();
+        update.returning(all_columns(self.backend()));
+        let row = self.0.0.query_one(&update).await.map_err(store_error)?;
+        let model = row.map(|row| Model::from_query_result(&row, "")).transpose().map_err(store_error)?;
+        Ok(model.map(Task::try_from).transpose()?)
+    }
+
+    /// Starts the change of one task of this owner.
+    fn update_of(&self, owner: &Owner, id: TaskId, now: Timestamp) -> UpdateMany<Entity> {
+        Entity::update_many()
+            .filter(owned(owner).add(Column::Id.eq(id.number())))
+            .col_expr(Column::UpdatedAt, advanced(self.backend(), now))
+    }
+}
+
+/// Every condition on tasks starts with this one.
+fn owned(owner: &Owner) -> Condition {
+    Condition::all().add(Column::UserId.eq(owner.id().as_str()))
+}
+
+/// Returns the columns of a row that was changed. PostgreSQL names a column that it casts as before; SQLite would not, and
+/// need not cast.
+fn all_columns(backend: DbBackend) -> ReturningClause {
+    Query::returning().exprs(Column::iter().map(|column| match backend {
+        DbBackend::Postgres => column.select_as(Expr::col(column)),
+        _ => Expr::col(column),
+    }))
+}
+
+/// Returns the next `updated_at`: now, or a millisecond more than it was if the clock has not moved since.
+fn advanced(backend: DbBackend, now: Timestamp) -> Expr {
+    let updated_at = Expr::col(Column::UpdatedAt);
+    let (latest, next) = match backend {
+        DbBackend::Sqlite => (
+            Func::cust("max"),
+            Func::cust("strftime")
+                .args([Expr::val("%Y-%m-%dT%H:%M:%fZ"), updated_at, Expr::val("+0.001 seconds")])
+                .into(),
+        ),
+        // The builder knows no intervals.
+        _ => (Func::cust("greatest"), updated_at.add(Expr::cust("interval '1 millisecond'"))),
+    };
+    latest.args([Expr::val(now.datetime()), next]).into()
+}
+
+/// Returns a text column whose letters compare by code point. SQLite's always do.
+fn by_code_point(backend: DbBackend, column: Column) -> Expr {
+    match backend {
+        DbBackend::Sqlite => column.into_expr(),
+        // The builder knows no collations.
+        _ => Expr::cust_with_expr(r#"$1 collate "C""#, column.into_expr()),
+    }
+}
+
+/// Returns what a list is sorted by.
+fn sorted_by(backend: DbBackend, key: SortKey) -> Expr {
+    match key {
+        SortKey::CreatedAt => Column::CreatedAt.into_expr(),
+        SortKey::UpdatedAt => Column::UpdatedAt.into_expr(),
+        SortKey::Title => by_code_point(backend, Column::Title),
+    }
+}
+
+/// Returns the condition on tasks of this owner that pass the filter. Both databases fold the case of A to Z alone: SQLite
+/// always, PostgreSQL in the collation C.
+fn admitted(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> Condition {
+    let TaskFilter { completed, search } = filter;
+    let position = match backend {
+        DbBackend::Sqlite => "instr",
+        _ => "strpos",
+    };
+    let found = |text: &str| {
+        let text_in = |column| {
+            let column = Func::lower(by_code_point(backend, column));
+            Expr::expr(Func::cust(position).args([column.into(), Expr::val(text)])).gt(0)
+        };
+        text_in(Column::Title).or(text_in(Column::Description))
+    };
+    owned(owner)
+        .add_option(completed.map(|completed| Column::Completed.eq(completed)))
+        .add_option(search.as_ref().map(|search| found(search.lowercase())))
+}
+
+/// Returns the condition on tasks behind the cursor: one comparison of rows, which the owner's index answers.
+fn behind(backend: DbBackend, cursor: &Cursor) -> Expr {
+    let Cursor { position, id, direction } = cursor;
+    let row = Expr::tuple([sorted_by(backend, position.key()), Column::Id.into_expr()]);
+    let position = match position {
+        Position::CreatedAt(time) | Position::UpdatedAt(time) => Expr::val(time.datetime()),
+        Position::Title(title) => Expr::val(title.as_str()),
+    };
+    let last = Expr::tuple([position, Expr::val(id.number())]);
+    match direction {
+        Direction::Ascending => row.gt(last),
+        Direction::Descending => row.lt(last),
+    }
+}
+
+/// Returns the place of a row in a list, as precisely as the database has it.
+fn position(row: &Model, key: SortKey) -> Position {
+    match key {
+        SortKey::CreatedAt => Position::CreatedAt(StoredTime::new(row.created_at.0)),
+        SortKey::UpdatedAt => Position::UpdatedAt(StoredTime::new(row.updated_at.0)),
+        SortKey::Title => Position::Title(row.title.clone()),
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    count: i64,
+}
+
+#[async_trait]
+impl TaskRepo for SeaTaskRepo {
+    async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<TaskPage, StoreError> {
+        let backend = self.backend();
+        let TaskQuery { filter, start, limit } = query;
+        let TaskOrder { key, direction } = query.order();
+        let limit = usize::from(limit.count());
+        let order = match direction {
+            Direction::Ascending => Order::Asc,
+            Direction::Descending => Order::Desc,
+        };
+        let mut select = Entity::find()
+            .filter(admitted(backend, owner, filter))
+            .order_by(sorted_by(backend, key), order.clone())
+            .order_by(Column::Id, order)
+            // One more shows whether there is another page.
+            .limit(limit as u64 + 1);
+        select = match start {
+            Start::After(cursor) => select.filter(behind(backend, cursor)),
+            Start::Offset(_, 0) => select,
+            Start::Offset(_, offset) => select.offset(u64::from(*offset)),
+        };
+        let mut rows = select.all(&self.0.0).await.map_err(store_error)?;
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| has_more).map(|last| Cursor {
+            position: position(last, key),
+            id: TaskId::new(last.id),
+            direction,
+        });
+        let tasks = rows.into_iter().map(Task::try_from).collect::<Result<_, _>>()?;
+        Ok(TaskPage { tasks, next })
+    }
+
+    async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError> {
+        let counted = Entity::find()
+            .select_only()
+            .expr_as(Func::count(Expr::col(Asterisk)), "count")
+            .filter(admitted(self.backend(), owner, filter))
+            .into_model::<Count>()
+            .one(&self.0.0)
+            .await
+            .map_err(store_error)?;
+        Ok(counted.map_or(0, |counted| counted.count.unsigned_abs()))
+    }
+
+    async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {
+        let select = Entity::find().filter(owned(owner).add(Column::Id.eq(id.number())));
+        let row = select.one(&self.0.0).await.map_err(store_error)?;
+        Ok(row.map(Task::try_from).transpose()?)
+    }
+
+    async fn insert(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, InsertError> {
+        let row = task::new_row(owner, &task, now);
+        let inserted = Entity::insert(row).exec(&self.0.0).await.map_err(|error| match violation(&error) {
+            Some(Violation::ForeignKey) => InsertError::UnknownOwner,
+            _ => InsertError::Store(store_error(error)),
+        })?;
+        let NewTask { title, description, completed } = task;
+        Ok(Task {
+            id: TaskId::new(inserted.last_insert_id),
+            owner: owner.id().clone(),
+            title,
+            description,
+            completed,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    async fn update(
+        &self,
+        owner: &Owner,
+        id: TaskId,
+        patch: TaskPatch,
+        now: Timestamp,
+    ) -> Result<Option<Task>, StoreError> {
+        let TaskPatch { title, description, completed } = patch;
+        let description = match &description {
+            Edit::Keep => None,
+            Edit::Clear => Some(None),
+            Edit::Set(description) => Some(Some(description.as_str())),
+        };
+        let changes = [
+            title.as_ref().map(|title| (Column::Title, Title::as_str(title).into())),
+            description.map(|description| (Column::Description, description.into())),
+            completed.map(|completed| (Column::Completed, completed.into())),
+        ];
+        let update = self.update_of(owner, id, now);
+        self.change(
+            changes.into_iter().flatten().fold(update, |update, (column, value)| update.col_expr(column, value)),
+        )
+        .await
+    }
+
+    async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError> {
+        self.change(self.update_of(owner, id, now).col_expr(Column::Completed, Expr::col(Column::Completed).not()))
+            .await
+    }
+
+    async fn remove(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
+        let delete = Entity::delete_many().filter(owned(owner).add(Column::Id.eq(id.number())));
+        let deleted = delete.exec(&self.0.0).await.map_err(store_error)?;
+        Ok(deleted.rows_affected > 0)
+    }
+}

@@ -1,0 +1,29 @@
+//! Statements that are prepared on the connections of a store.
+
+use sea_orm::ConnectionTrait;
+use taskbridge_adapters::database::SeaTaskRepo;
+use taskbridge_domain::ports::TaskRepo;
+use taskbridge_domain::testing::fixtures::{moment, new_task, owner};
+
+use super::databases;
+
+/// Another program alters the table under prepared statements: reads and writes are repeated on a new connection.
+#[tokio::test]
+async fn a_table_may_be_altered_while_we_use_it() {
+    let [_, store] = databases::without_users().await;
+    let (repo, alice) = (SeaTaskRepo::new(store.clone()), owner("alice").await);
+    let mut expected = repo.insert(&alice, new_task(), moment()).await.unwrap();
+    // The first one to find out is another each time.
+    for (round, column) in ["varchar(500)", "text", "varchar(400)"].into_iter().enumerate() {
+        repo.insert(&alice, new_task(), moment()).await.unwrap();
+        expected = repo.toggle(&alice, expected.id, moment()).await.unwrap().unwrap();
+        assert_eq!(repo.find(&alice, expected.id).await.unwrap().as_ref(), Some(&expected));
+        let alter = format!(r#"alter table "tasks" alter column "title" type {column}"#);
+        store.dedicated().await.unwrap().execute_unprepared(&alter).await.unwrap();
+        match round {
+            0 => assert_eq!(repo.find(&alice, expected.id).await.unwrap().as_ref(), Some(&expected)),
+            1 => expected = repo.toggle(&alice, expected.id, moment()).await.unwrap().unwrap(),
+            _ => drop(repo.insert(&alice, new_task(), moment()).await.unwrap()),
+        }
+    }
+}
