@@ -25,11 +25,8 @@ fn server_on(url: &str) -> Server {
 
 /// Through a proxy, to the database of the cluster.
 fn server_through(cluster: &Cluster) -> (Server, Proxy) {
-    let url = cluster.url();
-    let (start, rest) = url.split_once('@').unwrap();
-    let (address, database) = rest.split_once('/').unwrap();
-    let proxy = Proxy::to(address);
-    (server_on(&format!("{start}@{}/{database}", proxy.address)), proxy)
+    let (proxy, url) = Proxy::before(&cluster.url());
+    (server_on(&url), proxy)
 }
 
 /// Q3: killed in use, away for a while, and back.

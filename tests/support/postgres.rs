@@ -26,6 +26,10 @@ pub const DATABASE_PASSWORD: &str = "database-password-for-nobody";
 /// What our URLs say about a pooler; `psql` does not know it.
 const POOLED: &str = "?pgbouncer=true";
 
+/// Counts the sessions of everything but `psql`.
+const SESSIONS: &str = "select count(*) from pg_stat_activity \
+                        where backend_type = 'client backend' and application_name <> 'psql'";
+
 /// The URL of an empty database on the shared server.
 #[must_use]
 pub fn fresh_database() -> String {
@@ -42,6 +46,13 @@ pub fn fresh_database_behind_pgbouncer() -> String {
 #[must_use]
 pub fn behind_pgbouncer(database: &str) -> String {
     format!("{}/{database}", shared("TASKBRIDGE_TEST_PGBOUNCER"))
+}
+
+/// Returns the host and port in the URL of a database.
+#[must_use]
+pub fn address_of(url: &str) -> &str {
+    let (_, rest) = url.split_once('@').unwrap();
+    rest.split_once('/').unwrap().0
 }
 
 fn with_password(url: &str) -> String {
@@ -93,14 +104,32 @@ impl Cluster {
     /// Starts an empty one.
     #[must_use]
     pub fn start() -> Self {
+        let options = ["--pgdata=data", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"];
+        Self::start_on("initdb", &options)
+    }
+
+    /// Starts a hot standby that streams from this cluster, and makes replication synchronous: every write that this
+    /// cluster acknowledges from now on survives on the standby.
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        let source = self.url();
+        let options = ["--pgdata=data", "--dbname", &source, "--write-recovery-conf", "--checkpoint=fast"];
+        let standby = Self::start_on("pg_basebackup", &options);
+        let streaming = "select count(*) from pg_stat_replication where state = 'streaming'";
+        wait_until("the standby streams", || psql(&source, streaming) != "0");
+        self.set("synchronous_standby_names", "*");
+        standby
+    }
+
+    /// Starts a server on the data that this program makes in the folder `data`.
+    fn start_on(program: &str, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let user = (fs::metadata(folder.path()).unwrap().uid() == 0).then(server_user);
         if let Some((user, group)) = user {
             chown(folder.path(), Some(user), Some(group)).unwrap();
         }
         let mut cluster = Self { folder, user, port: 0, postmaster: None };
-        let options = ["--pgdata=data", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"];
-        let made = cluster.command("initdb").args(options).output().unwrap();
+        let made = cluster.command(program).args(options).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         cluster.launch(any_port);
         cluster
@@ -109,7 +138,57 @@ impl Cluster {
     /// The URL of its database `postgres`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        format!("postgres://postgres@{}/postgres", self.address())
+    }
+
+    /// Returns its host and port.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Makes a standby accept writes. Returns once it does.
+    pub fn promote(&self) {
+        assert_eq!(psql(&self.url(), "select pg_promote()"), "t");
+    }
+
+    /// Changes a setting in the configuration of the running server. Every session, new or old, sees it with its next
+    /// statement.
+    pub fn set(&self, name: &str, value: &str) {
+        psql(&self.url(), &format!("alter system set {name} = '{value}'"));
+        self.reload();
+        wait_until("the setting is changed", || psql(&self.url(), &format!("show {name}")) == value);
+    }
+
+    /// Removes what [`set`](Self::set) changed: the setting has its default again.
+    pub fn reset(&self, name: &str) {
+        psql(&self.url(), &format!("alter system reset {name}"));
+        self.reload();
+        let is_default = format!("select setting is not distinct from boot_val from pg_settings where name = '{name}'");
+        wait_until("the setting has its default", || psql(&self.url(), &is_default) == "t");
+    }
+
+    fn reload(&self) {
+        assert_eq!(psql(&self.url(), "select pg_reload_conf()"), "t");
+    }
+
+    /// Counts the sessions that meet an SQL condition on `pg_stat_activity`, other than those of `psql`, by which the
+    /// tests themselves look at the server and hold locks.
+    #[must_use]
+    pub fn sessions(&self, condition: &str) -> usize {
+        psql(&self.url(), &format!("{SESSIONS} and {condition}")).parse().unwrap()
+    }
+
+    /// Starts to count the same sessions again and again, as far as they are older than a second: one that was closed may
+    /// take a moment to end while its successor opens.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        let mut counting = program("psql");
+        counting.args(["-XAtq", &self.url()]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut counting = counting.spawn().unwrap();
+        let script = format!("{SESSIONS} and backend_start < now() - interval '1 second' \\watch 0.05\n");
+        counting.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        Census(counting)
     }
 
     /// Kills all its processes at once, as a crash does.
@@ -179,6 +258,21 @@ impl Drop for Cluster {
     }
 }
 
+/// The number of sessions on a server at any time.
+pub struct Census(Child);
+
+impl Census {
+    /// Stops counting, and returns the highest number.
+    #[must_use]
+    pub fn most(self) -> usize {
+        send_signal("INT", &[self.0.id()]);
+        let counted = self.0.wait_with_output().unwrap().stdout;
+        // There is a headline before each number.
+        let counts = String::from_utf8(counted).unwrap();
+        counts.lines().filter_map(|line| line.parse().ok()).max().unwrap()
+    }
+}
+
 /// A table that is locked.
 pub struct Lock(Child);
 
@@ -199,8 +293,11 @@ impl Postmaster {
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
         let kept = Arc::clone(&log);
         std::thread::spawn(move || {
+            let mut is_ready = false;
             for line in lines {
-                if line.ends_with("database system is ready to accept connections") {
+                // A standby says it when it accepts statements that only read, and again when it is promoted.
+                if !is_ready && line.contains("database system is ready to accept") {
+                    is_ready = true;
                     let _ = sender.send(());
                 }
                 kept.lock().unwrap().push(line);

@@ -2,22 +2,35 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+use crate::postgres::address_of;
 
 /// Forwards connections to an address.
 pub struct Proxy {
     /// `127.0.0.1:<port>`.
     pub address: String,
-    connections: Arc<Mutex<Vec<Connection>>>,
+    shared: Arc<Shared>,
+}
+
+/// State that the proxy and the threads of its connections share.
+struct Shared {
+    target: Mutex<String>,
+    connections: Mutex<Vec<Arc<Connection>>>,
+    round_trips: AtomicUsize,
+    /// Bytes in the answer that is swallowed next.
+    swallowed: Mutex<Option<Vec<u8>>>,
 }
 
 struct Connection {
     client: TcpStream,
     server: TcpStream,
     /// What is sent either way goes nowhere from now on.
-    is_dead: Arc<AtomicBool>,
+    is_dead: AtomicBool,
+    /// Whether the client has sent bytes after the server's last ones.
+    is_asked: AtomicBool,
 }
 
 impl Proxy {
@@ -26,48 +39,127 @@ impl Proxy {
     pub fn to(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let connections: Arc<Mutex<Vec<Connection>>> = Arc::default();
-        let (target, opened) = (target.to_owned(), Arc::clone(&connections));
+        let shared = Arc::new(Shared {
+            target: Mutex::new(target.to_owned()),
+            connections: Mutex::default(),
+            round_trips: AtomicUsize::new(0),
+            swallowed: Mutex::default(),
+        });
+        let accepting = Arc::clone(&shared);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let Ok(server) = TcpStream::connect(&target) else { continue };
-                let is_dead = Arc::new(AtomicBool::new(false));
-                forward(&client, &server, &is_dead);
-                forward(&server, &client, &is_dead);
-                opened.lock().unwrap().push(Connection { client, server, is_dead });
+                let target = accepting.target.lock().unwrap().clone();
+                if let Ok(server) = TcpStream::connect(target) {
+                    Connection::open(client, server, &accepting);
+                }
             }
         });
-        Self { address, connections }
+        Self { address, shared }
+    }
+
+    /// Starts a proxy to the server in the URL of a database. Returns it with the URL that leads through it.
+    #[must_use]
+    pub fn before(url: &str) -> (Self, String) {
+        let target = address_of(url);
+        let proxy = Self::to(target);
+        let through = url.replacen(target, &proxy.address, 1);
+        (proxy, through)
+    }
+
+    /// Leads new connections to another host and port. Existing ones stay.
+    pub fn redirect(&self, target: &str) {
+        target.clone_into(&mut self.shared.target.lock().unwrap());
     }
 
     /// Existing connections carry nothing any more, and nobody is told: a firewall that forgot them, a host that is
     /// gone. New ones work.
     pub fn cut_silently(&self) {
-        for connection in self.connections.lock().unwrap().iter() {
+        for connection in self.shared.connections.lock().unwrap().iter() {
             connection.is_dead.store(true, Ordering::SeqCst);
         }
     }
 
     /// Existing connections are closed. New ones work.
     pub fn cut(&self) {
-        for connection in self.connections.lock().unwrap().drain(..) {
-            let _ = connection.client.shutdown(Shutdown::Both);
-            let _ = connection.server.shutdown(Shutdown::Both);
+        for connection in self.shared.connections.lock().unwrap().drain(..) {
+            connection.close();
         }
+    }
+
+    /// Swallows the next answer of the server that contains `text`, and closes its connection: the server has done what
+    /// it was asked, and the client does not learn it.
+    pub fn swallow(&self, text: &str) {
+        *self.shared.swallowed.lock().unwrap() = Some(text.into());
+    }
+
+    /// Returns `true` if [`swallow`](Self::swallow) has had its effect.
+    #[must_use]
+    pub fn has_swallowed(&self) -> bool {
+        self.shared.swallowed.lock().unwrap().is_none()
+    }
+
+    /// Counts how often a client has sent bytes after the last ones of the server, on all connections there have been.
+    #[must_use]
+    pub fn round_trips(&self) -> usize {
+        self.shared.round_trips.load(Ordering::SeqCst)
     }
 }
 
-fn forward(from: &TcpStream, to: &TcpStream, is_dead: &Arc<AtomicBool>) {
-    let (mut from, mut to, is_dead) = (from.try_clone().unwrap(), to.try_clone().unwrap(), Arc::clone(is_dead));
-    thread::spawn(move || {
+impl Connection {
+    fn open(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
+        let connection =
+            Arc::new(Self { client, server, is_dead: AtomicBool::new(false), is_asked: AtomicBool::new(false) });
+        shared.connections.lock().unwrap().push(Arc::clone(&connection));
+        let (questions, of) = (Arc::clone(&connection), Arc::clone(shared));
+        thread::spawn(move || {
+            questions.forward(&questions.client, &questions.server, |_| {
+                if !questions.is_asked.swap(true, Ordering::SeqCst) {
+                    of.round_trips.fetch_add(1, Ordering::SeqCst);
+                }
+                true
+            });
+        });
+        let (answers, of) = (connection, Arc::clone(shared));
+        thread::spawn(move || {
+            answers.forward(&answers.server, &answers.client, |bytes| {
+                answers.is_asked.store(false, Ordering::SeqCst);
+                !of.swallows(bytes)
+            });
+        });
+    }
+
+    /// Copies bytes until there are no more, or `passes` returns `false` for some: then the connection is closed.
+    fn forward(&self, mut from: &TcpStream, mut to: &TcpStream, passes: impl Fn(&[u8]) -> bool) {
         let mut buffer = [0; 16 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            if !is_dead.load(Ordering::SeqCst) && to.write_all(&buffer[..length]).is_err() {
+            if self.is_dead.load(Ordering::SeqCst) {
+                continue;
+            }
+            let bytes = &buffer[..length];
+            if !passes(bytes) {
+                self.close();
+            } else if to.write_all(bytes).is_err() {
                 break;
             }
         }
-        if !is_dead.load(Ordering::SeqCst) {
+        if !self.is_dead.load(Ordering::SeqCst) {
             let _ = to.shutdown(Shutdown::Both);
         }
-    });
+    }
+
+    fn close(&self) {
+        let _ = self.client.shutdown(Shutdown::Both);
+        let _ = self.server.shutdown(Shutdown::Both);
+    }
+}
+
+impl Shared {
+    fn swallows(&self, bytes: &[u8]) -> bool {
+        let mut swallowed = self.swallowed.lock().unwrap();
+        let is_it = swallowed.as_ref().is_some_and(|text| bytes.windows(text.len()).any(|window| window == text));
+        if is_it {
+            *swallowed = None;
+        }
+        is_it
+    }
 }
