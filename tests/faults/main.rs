@@ -2,6 +2,8 @@
 //! (Q2 to Q4; attack group M, and the races of K at the first start)
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod abandoned;
+mod failover;
 mod ledger;
 mod postgres;
 mod sqlite;

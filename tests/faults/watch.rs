@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
 use support::User;
 
 /// How long anything may take before a test fails, rather than hangs.
@@ -15,19 +16,53 @@ pub(crate) async fn list_status(user: &User) -> Option<StatusCode> {
 
 /// Asks for the list until it has this status; how long that took.
 pub(crate) async fn until_list_is(user: &User, status: StatusCode) -> Duration {
+    until("the list has the status", async || list_status(user).await == Some(status)).await
+}
+
+/// Asks `/health/ready` until it has this status. Returns how long that took.
+pub(crate) async fn until_ready_is(user: &User, expected: StatusCode) -> Duration {
+    until("/health/ready has the status", async || status(user, "/health/ready").await == expected).await
+}
+
+/// Sends tasks with this title until an answer has this status. Returns how long that took.
+pub(crate) async fn until_write_is(user: &User, title: &str, status: StatusCode) -> Duration {
+    until("a write has the status", async || write(user, title).await.status() == status).await
+}
+
+/// Checks again and again until the condition holds. Returns how long that took.
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) -> Duration {
     let started = Instant::now();
-    while list_status(user).await != Some(status) {
-        assert!(started.elapsed() < PATIENCE, "the list never became {status}");
+    while !holds().await {
+        assert!(started.elapsed() < PATIENCE, "in vain: until {what}");
         tokio::task::yield_now().await;
     }
     started.elapsed()
 }
 
+/// Sends a task with this title.
+pub(crate) async fn write(user: &User, title: &str) -> Response {
+    user.request(Method::POST, &user.tasks("")).json(&json!({ "title": title })).send().await.unwrap()
+}
+
+/// Returns the titles of the user's tasks, oldest first.
+pub(crate) async fn titles(user: &User) -> Vec<String> {
+    let list: Vec<Value> = user.get(&user.tasks("?order=asc&limit=1000")).await.json().await.unwrap();
+    list.iter().map(|task| task["title"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Checks a 503 to a write that the server may have done or not: the caller has to look before it writes again.
+pub(crate) async fn assert_outcome_unknown(response: Response) {
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.headers().contains_key("retry-after"), "{response:?}");
+    let body: Value = response.json().await.unwrap();
+    assert_eq!(body["code"], "OUTCOME_UNKNOWN", "{body}");
+}
+
 /// A 503 as it should be: quick to say when to come back, friendly, and silent about the reason.
-pub(crate) async fn assert_unavailable(response: reqwest::Response) {
+pub(crate) async fn assert_unavailable(response: Response) {
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers()["retry-after"], "1");
-    let body: serde_json::Value = response.json().await.unwrap();
+    let body: Value = response.json().await.unwrap();
     assert_eq!(body["code"], "SERVICE_UNAVAILABLE");
     assert_eq!(body["detail"], "The service is temporarily unavailable, please try again");
 }
