@@ -5,6 +5,7 @@
 mod abandoned;
 mod failover;
 mod ledger;
+mod pooler;
 mod postgres;
 mod sqlite;
 mod start;
