@@ -221,13 +221,12 @@ impl ProxyDatabaseTrait for Dedicated {
 
     async fn execute(&self, statement: Statement) -> Result<ProxyExecResult, DbErr> {
         let mut connection = self.0.lock().await;
-        let rows_affected = match &statement.values {
-            Some(_) => execute(&mut *connection, &statement).await.map_err(db_err)?,
+        let rows_affected = if statement.values.is_some() {
+            execute(&mut *connection, &statement).await.map_err(db_err)?
+        } else {
             // A script: it may contain several statements.
-            None => {
-                let script = sqlx::raw_sql(AssertSqlSafe(statement.sql.as_str()));
-                script.execute(&mut *connection).await.map_err(db_err)?.rows_affected()
-            }
+            let script = sqlx::raw_sql(AssertSqlSafe(statement.sql.as_str()));
+            script.execute(&mut *connection).await.map_err(db_err)?.rows_affected()
         };
         Ok(ProxyExecResult { rows_affected, ..ProxyExecResult::default() })
     }

@@ -128,7 +128,7 @@ async fn the_repositories_work_on_tables_of_other_types() {
         for key in [SortKey::CreatedAt, SortKey::UpdatedAt] {
             let start = Start::Offset(TaskOrder::by(key), 0);
             let list = tasks.list(&owner, &TaskQuery { start, ..TaskQuery::default() }).await.unwrap();
-            assert_eq!(list.tasks, [toggled.clone()]);
+            assert_eq!(list.tasks, std::slice::from_ref(&toggled));
         }
         assert_eq!(tasks.count(&owner, &TaskQuery::default().filter).await.unwrap(), 1);
         assert!(tasks.remove(&owner, added.id).await.unwrap());

@@ -81,15 +81,17 @@ impl Connection {
             let reply = async { reply(client.query_typed_raw(&statement.sql, parameters).await?).await };
             return drive(driver, reply).await;
         };
-        if !named.contains_key(&statement.sql) {
+        let prepared = if let Some(prepared) = named.get(&statement.sql) {
+            prepared.clone()
+        } else {
             let prepared = drive(driver, client.prepare(&statement.sql)).await?;
             if named.len() >= MAX_NAMED {
                 named.clear();
             }
-            named.insert(statement.sql.clone(), prepared);
-        }
-        let prepared = &named[&statement.sql];
-        let reply = async { reply(client.query_raw(prepared, values.iter().map(Parameter)).await?).await };
+            named.insert(statement.sql.clone(), prepared.clone());
+            prepared
+        };
+        let reply = async { reply(client.query_raw(&prepared, values.iter().map(Parameter)).await?).await };
         drive(driver, reply).await
     }
 

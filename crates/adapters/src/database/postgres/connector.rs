@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
+use taskbridge_domain::Cause;
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::time::timeout;
 use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
@@ -18,6 +19,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connection::{Connection, Driver};
 use super::failure::ConnectError;
+use super::socket::Socket;
 use super::tls;
 use crate::database::url::{Pooler, PostgresUrl};
 
@@ -32,7 +34,7 @@ const MIN_ATTEMPT: Duration = Duration::from_secs(2);
 const PROBE: &str = "select host(inet_client_addr()), inet_client_port(), host(inet_server_addr()), inet_server_port(), \
      current_setting('transaction_read_only')";
 
-type TlsConnect = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::TlsConnect;
+type TlsConnect<S> = <MakeRustlsConnect as MakeTlsConnect<S>>::TlsConnect;
 
 /// One address of a server.
 #[derive(Debug, Clone)]
@@ -156,13 +158,15 @@ impl Connector {
             Address::Tcp(address) => {
                 let socket = self.open_socket(*address).await?;
                 let ends = Ends { client: canonical(socket.local_addr()?), server: canonical(socket.peer_addr()?) };
-                let (client, driver) = self.config.connect_raw(socket, self.tls_for(&endpoint)?).await?;
+                let socket = Socket::new(socket);
+                let (client, driver) = self.config.connect_raw(socket, self.tls_for::<Socket>(&endpoint)?).await?;
                 (client, Box::pin(driver), Some(ends))
             }
             Address::Unix(file) => {
+                let socket = UnixStream::connect(file).await?;
                 // PostgreSQL offers no TLS on a Unix socket.
                 let config = self.config.clone().ssl_mode(SslMode::Disable).clone();
-                let (client, driver) = config.connect_raw(UnixStream::connect(file).await?, NoTls).await?;
+                let (client, driver) = config.connect_raw(socket, NoTls).await?;
                 (client, Box::pin(driver), None)
             }
         };
@@ -208,8 +212,12 @@ impl Connector {
         Ok(socket)
     }
 
-    fn tls_for(&self, endpoint: &Endpoint) -> Result<TlsConnect, ConnectError> {
-        MakeTlsConnect::<TcpStream>::make_tls_connect(&mut self.tls.clone(), &endpoint.host_name)
+    fn tls_for<S>(&self, endpoint: &Endpoint) -> Result<TlsConnect<S>, ConnectError>
+    where
+        MakeRustlsConnect: MakeTlsConnect<S, Error: Into<Cause>>,
+    {
+        let mut tls = self.tls.clone();
+        MakeTlsConnect::<S>::make_tls_connect(&mut tls, &endpoint.host_name)
             .map_err(|error| ConnectError::Tls(error.into()))
     }
 
@@ -223,7 +231,7 @@ impl Connector {
             match &endpoint.address {
                 Address::Tcp(address) => {
                     let socket = self.open_socket(*address).await?;
-                    token.cancel_query_raw(socket, self.tls_for(&endpoint)?).await?;
+                    token.cancel_query_raw(socket, self.tls_for::<TcpStream>(&endpoint)?).await?;
                 }
                 Address::Unix(file) => token.cancel_query_raw(UnixStream::connect(file).await?, NoTls).await?,
             }

@@ -190,9 +190,11 @@ impl From<tokio_postgres::Error> for Failure {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.as_db_error() {
             Some(error) => Self::Database(Box::new(error.clone())),
-            None => match error.into_source().map(|source| source.downcast::<ValueError>()) {
-                Some(Ok(error)) => Self::Value(*error),
-                Some(Err(source)) => Self::Lost(source),
+            None => match error.into_source() {
+                Some(source) => match source.downcast::<ValueError>() {
+                    Ok(error) => Self::Value(*error),
+                    Err(source) => Self::Lost(source),
+                },
                 None => Self::closed(),
             },
         }

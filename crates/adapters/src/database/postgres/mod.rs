@@ -19,6 +19,7 @@ mod dedicated;
 mod diagnosis;
 mod failure;
 mod pool;
+mod socket;
 mod tls;
 mod values;
 
@@ -39,7 +40,7 @@ use self::connection::{Connection, Reply};
 use self::connector::Connector;
 pub(super) use self::diagnosis::{Facts, examine};
 pub(super) use self::failure::{ConnectError, Failure, db_err, failure};
-use self::pool::{Health, Pool, Pooled};
+use self::pool::{Health, Manager, Pool, Pooled};
 pub(super) use self::tls::{TlsConfig, Verification};
 use super::connect::StoreConfig;
 use super::url::PostgresUrl;
@@ -92,15 +93,15 @@ impl Postgres {
         let StoreConfig { max_connections, acquire_timeout, connect_timeout, statement_timeout, .. } = *config;
         let connector = Arc::new(Connector::new(url, connect_timeout, statement_timeout)?);
         let health = Arc::new(Health::default());
-        let pool = pool::new(
-            Arc::clone(&connector),
-            Arc::clone(&health),
-            max_connections as usize,
+        let manager = Manager {
+            connector: Arc::clone(&connector),
+            health: Arc::clone(&health),
             connect_timeout,
             // Leaves time to open another one.
-            TEST_TIMEOUT.min(acquire_timeout / 2),
-        )
-        .map_err(|error| ConnectError::Driver(error.into()))?;
+            test_timeout: TEST_TIMEOUT.min(acquire_timeout / 2),
+        };
+        let pool = Pool::new(&manager, max_connections as usize);
+        let pool = pool.map_err(|error| ConnectError::Driver(error.into()))?;
         Ok(Self { pool, connector, health, is_down: AtomicBool::new(false), acquire_timeout, statement_timeout })
     }
 
@@ -178,48 +179,33 @@ impl Postgres {
 
     /// Returns the number of open connections, and how many of them are idle.
     pub(super) fn connections(&self) -> (u32, usize) {
-        let status = self.pool.status();
-        (u32::try_from(status.size).unwrap_or(u32::MAX), status.available)
+        let (open, idle) = self.pool.connections();
+        (u32::try_from(open).unwrap_or(u32::MAX), idle)
     }
 
     /// Closes all connections.
     pub(super) async fn close(&self) {
-        pool::close(&self.pool).await;
+        self.pool.close().await;
     }
 
     async fn lease(self: &Arc<Self>) -> Result<Lease, Failure> {
         if self.is_down.load(Ordering::Relaxed) {
             return Err(Failure::NoConnection);
         }
-        match timeout(self.acquire_timeout, self.get()).await {
-            Ok(Ok(pooled)) => {
-                return Ok(Lease {
-                    pooled: Some(pooled),
-                    postgres: Arc::clone(self),
-                    is_waiting: false,
-                    is_in_transaction: false,
-                });
-            }
+        if let Some(idle) = self.pool.idle().await {
+            return Ok(Lease::of(idle, self));
+        }
+        match timeout(self.acquire_timeout, self.pool.get()).await {
+            Ok(Ok(pooled)) => return Ok(Lease::of(pooled, self)),
             Ok(Err(PoolError::Backend(error))) if !error.is_transient() => return Err(error.into()),
             _ => {}
         }
-        let status = self.pool.status();
+        let (open, idle) = self.pool.connections();
         // The pool is not exhausted: there is nothing to be had.
-        if status.size <= status.available {
+        if open <= idle {
             self.wait_for_recovery();
         }
         Err(Failure::NoConnection)
-    }
-
-    async fn get(&self) -> Result<Pooled, PoolError<ConnectError>> {
-        let status = self.pool.status();
-        if status.available > 0 || status.size >= status.max_size {
-            return self.pool.get().await;
-        }
-        // In a task of its own: a connection that takes long to open, because the database has to wake up, is there for
-        // the next request even if this one gives up.
-        let pool = self.pool.clone();
-        tokio::spawn(async move { pool.get().await }).await.unwrap_or(Err(PoolError::Closed))
     }
 
     /// Tries to open a connection until it succeeds. Meanwhile requests are not kept waiting.
@@ -279,6 +265,10 @@ struct Lease {
 }
 
 impl Lease {
+    fn of(pooled: Pooled, postgres: &Arc<Postgres>) -> Self {
+        Self { pooled: Some(pooled), postgres: Arc::clone(postgres), is_waiting: false, is_in_transaction: false }
+    }
+
     /// Sends a request and returns its result. A connection that broke is discarded.
     async fn exchange<T>(
         &mut self,
@@ -369,6 +359,7 @@ impl Drop for Lease {
 }
 
 /// Which connections are discarded.
+#[derive(Clone, Copy)]
 enum Discard {
     /// Only this one.
     This,

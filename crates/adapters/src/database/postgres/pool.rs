@@ -1,10 +1,14 @@
-//! What deadpool does not know of its connections: how they are opened, when they are too old, and when to ask whether
-//! they are alive.
+//! The pool, by deadpool, and what that does not know of its connections: how they are opened, when they are too old, and
+//! when to ask whether they are alive.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use deadpool::managed::{self, Metrics, Object, QueueMode, RecycleError, RecycleResult, WeakPool};
+use deadpool::managed::{
+    self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, Status, Timeouts, WeakPool,
+};
 use tokio::time::{sleep, timeout};
 
 use super::connection::Connection;
@@ -26,19 +30,98 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// While no server accepts writes, a connection that was opened a moment ago says nothing new about older ones.
 const MIN_AGE_FOR_DISTRUST: Duration = Duration::from_secs(1);
 
-pub(super) type Pool = managed::Pool<Manager>;
-
 /// A connection that returns to its pool when it is dropped.
 pub(super) type Pooled = Object<Manager>;
 
+/// All connections, in as many pools as there are processors.
+///
+/// Each thread has a pool of its own, and borrows from others while its own connections are in use. Threads so rarely wait
+/// for one another, and each handles the answers to several requests at a time.
+pub(super) struct Pool(Vec<managed::Pool<Manager>>);
+
+thread_local! {
+    /// The number of this thread.
+    static THREAD: usize = {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    };
+}
+
+impl Pool {
+    /// Returns a pool, which opens connections when they are needed. Must be called within a tokio runtime.
+    pub(super) fn new(manager: &Manager, max_connections: usize) -> Result<Self, managed::BuildError> {
+        let count = available_parallelism().map_or(1, usize::from).min(max_connections).max(1);
+        let pools = (0..count).map(|index| {
+            // The first pools have one more, if they cannot all have as many.
+            let size = (max_connections + count - 1 - index) / count;
+            managed::Pool::builder(manager.clone()).max_size(size.max(1)).queue_mode(QueueMode::Lifo).build()
+        });
+        let pools: Vec<_> = pools.collect::<Result<_, _>>()?;
+        for pool in &pools {
+            tokio::spawn(close_unused(pool.weak()));
+        }
+        Ok(Self(pools))
+    }
+
+    /// Returns all pools, that of this thread first.
+    fn pools(&self) -> impl Iterator<Item = &managed::Pool<Manager>> {
+        let (others, own_first) = self.0.split_at(THREAD.with(|number| number % self.0.len()));
+        own_first.iter().chain(others)
+    }
+
+    /// Returns an idle connection, if there is one.
+    pub(super) async fn idle(&self) -> Option<Pooled> {
+        for pool in self.pools().filter(|pool| pool.status().available > 0) {
+            let at_once = Timeouts { wait: Some(Duration::ZERO), ..Timeouts::default() };
+            if let Ok(pooled) = pool.timeout_get(&at_once).await {
+                return Some(pooled);
+            }
+        }
+        None
+    }
+
+    /// Returns a new connection, or the first that this thread's pool gets back.
+    pub(super) async fn get(&self) -> Result<Pooled, PoolError<ConnectError>> {
+        let has_room = |status: Status| status.size < status.max_size;
+        if let Some(pool) = self.pools().find(|pool| has_room(pool.status())) {
+            // In a task of its own: a connection that takes long to open, because the database has to wake up, is there for
+            // the next request even if this one gives up.
+            let pool = pool.clone();
+            return tokio::spawn(async move { pool.get().await }).await.unwrap_or(Err(PoolError::Closed));
+        }
+        match self.pools().next() {
+            Some(own) => own.get().await,
+            None => Err(PoolError::Closed),
+        }
+    }
+
+    /// Returns the number of open connections, and how many of them are idle.
+    pub(super) fn connections(&self) -> (usize, usize) {
+        let statuses = self.0.iter().map(managed::Pool::status);
+        statuses.fold((0, 0), |(open, idle), status| (open + status.size, idle + status.available))
+    }
+
+    /// Closes all connections that are not in use, and the pool.
+    pub(super) async fn close(&self) {
+        for pool in &self.0 {
+            let idle = pool.retain(|_, _| false).removed;
+            pool.close();
+            for connection in idle {
+                _ = timeout(LONGEST_PAUSE, connection.close()).await;
+            }
+        }
+    }
+}
+
 /// Opens connections, and decides whether one can be used again.
+#[derive(Clone)]
 pub(super) struct Manager {
     pub(super) connector: Arc<Connector>,
-    health: Arc<Health>,
+    pub(super) health: Arc<Health>,
     /// Time for opening a connection, repeated attempts included.
-    connect_timeout: Duration,
+    pub(super) connect_timeout: Duration,
     /// Time in which an unused connection must say that it is alive.
-    test_timeout: Duration,
+    pub(super) test_timeout: Duration,
 }
 
 /// When connections were found dead or read-only. Those that are older are discarded.
@@ -62,11 +145,12 @@ impl Health {
 }
 
 impl managed::Manager for Manager {
-    type Type = Connection;
+    /// In a box, because it moves with every use.
+    type Type = Box<Connection>;
     type Error = ConnectError;
 
     /// Opens a connection. Tries again while the database refuses, starts, or is read-only.
-    async fn create(&self) -> Result<Connection, ConnectError> {
+    async fn create(&self) -> Result<Box<Connection>, ConnectError> {
         let deadline = Instant::now() + self.connect_timeout;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -75,12 +159,12 @@ impl managed::Manager for Manager {
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
-                result => return result,
+                result => return result.map(Box::new),
             }
         }
     }
 
-    async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<ConnectError> {
+    async fn recycle(&self, connection: &mut Box<Connection>, metrics: &Metrics) -> RecycleResult<ConnectError> {
         let age = metrics.age();
         if age >= MAX_AGE || self.health.is_distrusted(age) {
             return Err(RecycleError::message("too old"));
@@ -98,20 +182,6 @@ impl managed::Manager for Manager {
     }
 }
 
-/// Returns a pool, which opens connections when they are needed. Must be called within a tokio runtime.
-pub(super) fn new(
-    connector: Arc<Connector>,
-    health: Arc<Health>,
-    max_connections: usize,
-    connect_timeout: Duration,
-    test_timeout: Duration,
-) -> Result<Pool, managed::BuildError> {
-    let manager = Manager { connector, health, connect_timeout, test_timeout };
-    let pool = managed::Pool::builder(manager).max_size(max_connections).queue_mode(QueueMode::Lifo).build()?;
-    tokio::spawn(close_unused(pool.weak()));
-    Ok(pool)
-}
-
 /// Closes connections that are not used, until the pool is gone.
 async fn close_unused(pool: WeakPool<Manager>) {
     loop {
@@ -123,13 +193,5 @@ async fn close_unused(pool: WeakPool<Manager>) {
         for connection in pool.retain(|_, metrics| metrics.last_used() < UNUSED_LIMIT).removed {
             _ = timeout(LONGEST_PAUSE, connection.close()).await;
         }
-    }
-}
-
-/// Closes all connections that are not in use, and the pool.
-pub(super) async fn close(pool: &Pool) {
-    pool.close();
-    for connection in pool.retain(|_, _| false).removed {
-        _ = timeout(LONGEST_PAUSE, connection.close()).await;
     }
 }

@@ -193,8 +193,9 @@ impl TaskRepo for SeaTaskRepo {
 
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {
         let select = Entity::find().filter(owned(owner).add(Column::Id.eq(id.number())));
-        let row = select.one(&self.0.0).await.map_err(store_error)?;
-        Ok(row.map(Task::try_from).transpose()?)
+        // The id is unique: a limit would only be one more parameter.
+        let rows = select.all(&self.0.0).await.map_err(store_error)?;
+        Ok(rows.into_iter().next().map(Task::try_from).transpose()?)
     }
 
     async fn insert(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, InsertError> {
