@@ -49,37 +49,6 @@ async fn until_none_waits(cluster: &Cluster) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn statements_of_clients_that_hang_up_are_cancelled() {
-    let cluster = Cluster::start();
-    let server = patient_server_on(&cluster, &[("TASKBRIDGE__SERVER__REQUEST_SECONDS", "120")]);
-    let ann = User::sign_up(&server, "ann").await;
-    let census = cluster.census();
-    let lock = cluster.lock("tasks");
-
-    let mut longest = Duration::ZERO;
-    for _ in 0..10 {
-        // Clients that hang up once every connection has a statement that waits.
-        let clients: Vec<_> = requests(&ann, 60).map(|request| tokio::spawn(request.send())).collect();
-        until("all connections wait", async || cluster.sessions(WAITS_FOR_LOCK) >= CONNECTIONS).await;
-        clients.iter().for_each(JoinHandle::abort);
-        longest = longest.max(until_none_waits(&cluster).await);
-    }
-
-    // And clients that hang up at any moment.
-    for request in requests(&ann, 60) {
-        drop(request.timeout(Duration::from_millis(5)).send().await);
-    }
-    longest = longest.max(until_none_waits(&cluster).await);
-    let most = census.most();
-    assert!(most <= CONNECTIONS + BESIDE_THE_POOL, "{most} sessions");
-    println!("clients hung up: their statements were cancelled within {longest:?}, {most} sessions");
-
-    lock.release();
-    until_list_is(&ann, OK).await;
-    until_write_is(&ann, "after", CREATED).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn statements_of_requests_that_take_too_long_are_cancelled() {
     let cluster = Cluster::start();
     let server = patient_server_on(&cluster, &[("TASKBRIDGE__SERVER__REQUEST_SECONDS", "1")]);

@@ -319,7 +319,7 @@ impl Lease {
     fn discard(&mut self, scope: Discard) {
         let Some(pooled) = self.pooled.take() else { return };
         if let Discard::Older(is_read_only) = scope {
-            self.postgres.health.distrust(Object::metrics(&pooled).age(), is_read_only);
+            self.postgres.health.distrust(is_read_only);
         }
         if self.is_waiting || self.is_in_transaction {
             self.abandon(pooled);

@@ -27,8 +27,8 @@ const MAX_AGE: Duration = Duration::from_mins(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// While no server accepts writes, a connection that was opened a moment ago says nothing new about older ones.
-const MIN_AGE_FOR_DISTRUST: Duration = Duration::from_secs(1);
+/// While no server accepts writes, each write finds that out anew. Connections for reads are discarded once in this time.
+const READ_ONLY_PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection that returns to its pool when it is dropped.
 pub(super) type Pooled = Object<Manager>;
@@ -131,10 +131,12 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// Discards all connections that were opened before now, because one of this age was found broken or read-only.
-    pub(super) fn distrust(&self, age: Duration, is_read_only: bool) {
-        if !is_read_only || age >= MIN_AGE_FOR_DISTRUST {
-            *self.distrusted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    /// Discards all connections that were opened before now, because one was found broken or read-only.
+    pub(super) fn distrust(&self, is_read_only: bool) {
+        let mut distrusted = self.distrusted.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_just_done = distrusted.is_some_and(|moment| moment.elapsed() < READ_ONLY_PAUSE);
+        if !is_read_only || !was_just_done {
+            *distrusted = Some(Instant::now());
         }
     }
 
@@ -177,7 +179,7 @@ impl managed::Manager for Manager {
         if is_alive {
             return Ok(());
         }
-        self.health.distrust(age, false);
+        self.health.distrust(false);
         Err(RecycleError::message("dead"))
     }
 }
