@@ -207,7 +207,8 @@ fn holds(backend: DbBackend, column: &Column, kind: Kind) -> bool {
         (DbBackend::Postgres, Boolean) => data_type == "boolean",
         (DbBackend::Postgres, Integer) => data_type == "integer",
         (DbBackend::Postgres, BigInteger) => data_type == "bigint",
-        (DbBackend::Postgres, Moment) => data_type.starts_with("timestamp") && data_type.ends_with("with time zone"),
+        // Without a zone it is UTC, as Better Auth's drivers write it.
+        (DbBackend::Postgres, Moment) => data_type.starts_with("timestamp"),
         (_, Boolean | Integer | BigInteger) => {
             matches!(schema::affinity(data_type), Affinity::Integer | Affinity::Numeric)
         }
@@ -221,7 +222,7 @@ fn wanted(backend: DbBackend, kind: Kind) -> &'static str {
         (DbBackend::Postgres, Boolean) => "boolean",
         (_, Boolean | Integer) => "integer",
         (_, BigInteger) => "bigint",
-        (DbBackend::Postgres, Moment) => "timestamp with time zone",
+        (DbBackend::Postgres, Moment) => "a timestamp",
         (_, Moment) => "date (as text)",
     }
 }

@@ -60,7 +60,7 @@ async fn harmless_differences_are_adopted() {
     let narrow = r#"
         alter table "user" add column "number" bigint generated always as identity not null;
         alter table "user" alter column "name" type varchar(255);
-        alter table "session" alter column "expiresAt" type timestamptz(3);"#;
+        alter table "session" alter column "expiresAt" type timestamptz(3), alter column "createdAt" type timestamp;"#;
     database.run(&format!("{POSTGRES}; {additions} {narrow}")).await;
     is_adopted(&database).await;
 }
@@ -101,6 +101,16 @@ async fn is_refused(database: &Database, setup: &str, expected: &str) {
     assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [STEPS[1]], "{setup}");
 }
 
+/// Prisma's times have no zone.
+#[tokio::test]
+async fn times_without_a_zone_are_adopted() {
+    let database = postgres().await;
+    database.run(PRISMA_POSTGRES).await;
+    assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+    let types = r#"select data_type::text from information_schema.columns where table_name = 'user' and column_name = 'createdAt'"#;
+    assert_eq!(database.text(types).await, "timestamp without time zone");
+}
+
 #[tokio::test]
 async fn postgres_tables_of_others_are_refused() {
     let altered = |change: &str| format!("{POSTGRES}; {change}");
@@ -108,10 +118,6 @@ async fn postgres_tables_of_others_are_refused() {
         (
             DRIZZLE_POSTGRES.to_owned(),
             r#"table "user", column "emailVerified": missing, there is "email_verified" (Drizzle's way to name it)"#,
-        ),
-        (
-            PRISMA_POSTGRES.to_owned(),
-            r#"table "user", column "createdAt": is timestamp(3) without time zone, not timestamp with time zone"#,
         ),
         (POSTGRES_UUID.to_owned(), r#"table "user", column "id": is uuid, not text"#),
         (POSTGRES_SERIAL.to_owned(), r#"table "user", column "id": is integer, not text"#),
@@ -132,8 +138,8 @@ async fn postgres_tables_of_others_are_refused() {
             r#"table "session", column "token": is uuid, not text"#,
         ),
         (
-            altered(r#"alter table "verification" alter column "expiresAt" type timestamp"#),
-            r#"table "verification", column "expiresAt": is timestamp without time zone, not timestamp with time zone"#,
+            altered(r#"alter table "verification" alter column "expiresAt" type date"#),
+            r#"table "verification", column "expiresAt": is date, not a timestamp"#,
         ),
         (
             altered(r#"alter table "user" alter column "emailVerified" type timestamptz using null"#),

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, ProxyExecResult, QueryResult, Statement};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, ExecResult, ProxyExecResult, QueryResult, QueryTrait, Select, Statement,
+};
 
+use super::entities::task;
 use super::error::is_repeatable;
 use super::postgres::{self, Postgres};
 use super::sqlite::{self, Sqlite};
@@ -39,6 +42,13 @@ impl Connection {
             Self::Sqlite(sqlite) => sqlite.begin().await.map(Transaction::Sqlite).map_err(sqlite::db_err),
             Self::Postgres(postgres) => postgres.begin().await.map(Transaction::Postgres).map_err(postgres::db_err),
         }
+    }
+
+    /// Returns the tasks that a statement selects.
+    pub(super) async fn tasks(&self, select: Select<task::Entity>) -> Result<Vec<task::Model>, DbErr> {
+        let Self::Postgres(postgres) = self else { return select.all(self).await };
+        let rows = postgres.rows(&select.build(DbBackend::Postgres)).await.map_err(postgres::db_err)?;
+        task::Model::read(&rows).map_err(|error| postgres::db_err(error.into()))
     }
 
     /// Checks that the database answers, and that a server accepts writes.

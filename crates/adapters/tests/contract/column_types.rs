@@ -74,7 +74,7 @@ async fn a_type_that_no_model_has_is_an_error() {
     for (sql, words) in [
         ("select 1.5::float8 as value", "float8"),
         ("select array[1] as value", "int4"),
-        ("select 'infinity'::timestamptz as value", "\"value\" cannot be read"),
+        ("select 'infinity'::timestamptz as value", "cannot be read"),
     ] {
         let error = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap_err();
         assert!(error.to_string().contains(words), "{error}");

@@ -1,12 +1,15 @@
 //! Our table `tasks`.
 
 use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::IdenStatic;
 use sea_orm::entity::prelude::*;
 use taskbridge_domain::task::{Description, NewTask, Task, TaskId, Title};
 use taskbridge_domain::{Owner, Timestamp, UserId};
+use tokio_postgres::Row;
 
 use super::column_types::{Flag, Time};
 use crate::database::error::Inconsistency;
+use crate::database::postgres::{Integer, ValueError};
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tasks")]
@@ -28,6 +31,36 @@ pub(crate) struct Model {
 pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// Reads rows of PostgreSQL.
+    ///
+    /// An exception for the most frequent requests: through sea-orm's form of a row, which copies each value twice and
+    /// each name once, a list of 20 tasks takes a tenth more of the server's CPU time.
+    pub(in crate::database) fn read(rows: &[Row]) -> Result<Vec<Self>, ValueError> {
+        let Some(first) = rows.first() else { return Ok(Vec::new()) };
+        let place = |column: Column| {
+            let name = column.as_str();
+            let place = first.columns().iter().position(|found| found.name() == name);
+            place.ok_or(ValueError::Missing { column: name })
+        };
+        let (id, user_id, title) = (place(Column::Id)?, place(Column::UserId)?, place(Column::Title)?);
+        let (description, completed) = (place(Column::Description)?, place(Column::Completed)?);
+        let (created_at, updated_at) = (place(Column::CreatedAt)?, place(Column::UpdatedAt)?);
+        let read = |row: &Row| {
+            Ok(Self {
+                id: row.try_get::<_, Integer>(id)?.0,
+                user_id: row.try_get(user_id)?,
+                title: row.try_get(title)?,
+                description: row.try_get(description)?,
+                completed: row.try_get(completed)?,
+                created_at: row.try_get(created_at)?,
+                updated_at: row.try_get(updated_at)?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+}
 
 impl TryFrom<Model> for Task {
     type Error = Inconsistency;

@@ -34,6 +34,7 @@ use sea_orm::{DatabaseConnection, QueryResult, Statement};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
 use self::connection::{Connection, Reply};
@@ -42,6 +43,7 @@ pub(super) use self::diagnosis::{Facts, examine};
 pub(super) use self::failure::{ConnectError, Failure, db_err, failure};
 use self::pool::{Health, Manager, Pool, Pooled};
 pub(super) use self::tls::{TlsConfig, Verification};
+pub(super) use self::values::{Integer, ValueError};
 use super::connect::StoreConfig;
 use super::url::PostgresUrl;
 
@@ -121,6 +123,11 @@ impl Postgres {
     /// Executes a statement and returns its rows.
     pub(super) async fn query(self: &Arc<Self>, statement: &Statement) -> Result<Vec<QueryResult>, Failure> {
         read(&self.run(statement).await?)
+    }
+
+    /// Executes a statement and returns its rows as the driver has them.
+    pub(super) async fn rows(self: &Arc<Self>, statement: &Statement) -> Result<Vec<Row>, Failure> {
+        Ok(self.run(statement).await?.rows)
     }
 
     /// Executes a statement and returns the number of rows that it changed.

@@ -11,6 +11,8 @@ use bytes::BytesMut;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use sea_orm::{ProxyRow, Value};
 use tokio_postgres::Row;
+
+use crate::database::entities::column_types::{Flag, Time};
 use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 /// A value that has no counterpart on the other side.
@@ -27,14 +29,24 @@ pub(in crate::database) enum ValueError {
         /// PostgreSQL's name of its type.
         data_type: String,
     },
-    /// A result value that the model cannot hold, such as the time `infinity`.
-    #[error("column \"{column}\" cannot be read: {source}")]
-    Content {
+    /// A column that the statement was to return and did not.
+    #[error("column \"{column}\" is missing")]
+    Missing {
         /// The name of the column.
-        column: String,
-        /// The driver's reason.
-        source: Box<dyn Error + Sync + Send>,
+        column: &'static str,
     },
+    /// A result value that the model cannot hold, such as the time `infinity`.
+    #[error("a value cannot be read: {error}{}", reason(error))]
+    Content {
+        /// The driver's error.
+        #[from]
+        error: tokio_postgres::Error,
+    },
+}
+
+/// Returns the reason of the error, which the driver's own text leaves out.
+fn reason(error: &tokio_postgres::Error) -> String {
+    error.source().map(|reason| format!(": {reason}")).unwrap_or_default()
 }
 
 /// A statement parameter. Its `Debug` output does not contain the value.
@@ -90,10 +102,7 @@ pub(super) fn proxy_row(row: &Row) -> Result<ProxyRow, ValueError> {
                 let (column, data_type) = (column.name().to_owned(), column.type_().name().to_owned());
                 return Err(ValueError::Column { column, data_type });
             }
-            Err(error) => {
-                let (column, source) = (column.name().to_owned(), error.into());
-                return Err(ValueError::Content { column, source });
-            }
+            Err(error) => return Err(error.into()),
         };
         values.insert(column.name().to_owned(), value);
     }
@@ -105,18 +114,56 @@ pub(super) fn proxy_row(row: &Row) -> Result<ProxyRow, ValueError> {
 fn read(row: &Row, index: usize, data_type: &Type) -> Result<Option<Value>, tokio_postgres::Error> {
     Ok(Some(match *data_type {
         Type::BOOL => Value::Bool(row.try_get(index)?),
-        Type::INT2 => Value::BigInt(row.try_get::<_, Option<i16>>(index)?.map(i64::from)),
-        Type::INT4 => Value::BigInt(row.try_get::<_, Option<i32>>(index)?.map(i64::from)),
-        Type::INT8 => Value::BigInt(row.try_get(index)?),
+        Type::INT2 | Type::INT4 | Type::INT8 => {
+            Value::BigInt(row.try_get::<_, Option<Integer>>(index)?.map(|integer| integer.0))
+        }
         Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME => Value::String(row.try_get(index)?),
         Type::UUID => Value::String(row.try_get::<_, Option<Uuid>>(index)?.map(|uuid| uuid.0)),
-        Type::TIMESTAMPTZ => Value::ChronoDateTimeUtc(row.try_get::<_, Option<DateTime<Utc>>>(index)?),
-        Type::TIMESTAMP => {
-            let time: Option<NaiveDateTime> = row.try_get(index)?;
-            Value::ChronoDateTimeUtc(time.map(|time| time.and_utc()))
+        Type::TIMESTAMPTZ | Type::TIMESTAMP => {
+            Value::ChronoDateTimeUtc(row.try_get::<_, Option<Time>>(index)?.map(|time| time.0))
         }
         _ => return Ok(None),
     }))
+}
+
+/// An integer of any size.
+pub(in crate::database) struct Integer(pub(in crate::database) i64);
+
+impl<'a> FromSql<'a> for Integer {
+    fn from_sql(data_type: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(match *data_type {
+            Type::INT2 => i16::from_sql(data_type, raw)?.into(),
+            Type::INT4 => i32::from_sql(data_type, raw)?.into(),
+            _ => i64::from_sql(data_type, raw)?,
+        }))
+    }
+
+    fn accepts(data_type: &Type) -> bool {
+        matches!(*data_type, Type::INT2 | Type::INT4 | Type::INT8)
+    }
+}
+
+impl<'a> FromSql<'a> for Time {
+    fn from_sql(data_type: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(match *data_type {
+            Type::TIMESTAMP => NaiveDateTime::from_sql(data_type, raw)?.and_utc(),
+            _ => DateTime::<Utc>::from_sql(data_type, raw)?,
+        }))
+    }
+
+    fn accepts(data_type: &Type) -> bool {
+        matches!(*data_type, Type::TIMESTAMP | Type::TIMESTAMPTZ)
+    }
+}
+
+impl<'a> FromSql<'a> for Flag {
+    fn from_sql(data_type: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        bool::from_sql(data_type, raw).map(Self)
+    }
+
+    fn accepts(data_type: &Type) -> bool {
+        *data_type == Type::BOOL
+    }
 }
 
 /// A UUID in its text form: lower-case hexadecimal digits in groups (RFC 9562, section 4).

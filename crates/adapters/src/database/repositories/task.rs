@@ -167,7 +167,7 @@ impl TaskRepo for SeaTaskRepo {
             Start::Offset(_, 0) => select,
             Start::Offset(_, offset) => select.offset(u64::from(*offset)),
         };
-        let mut rows = select.all(&self.0.0).await.map_err(store_error)?;
+        let mut rows = self.0.0.tasks(select).await.map_err(store_error)?;
         let has_more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| has_more).map(|last| Cursor {
@@ -194,7 +194,7 @@ impl TaskRepo for SeaTaskRepo {
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {
         let select = Entity::find().filter(owned(owner).add(Column::Id.eq(id.number())));
         // The id is unique: a limit would only be one more parameter.
-        let rows = select.all(&self.0.0).await.map_err(store_error)?;
+        let rows = self.0.0.tasks(select).await.map_err(store_error)?;
         Ok(rows.into_iter().next().map(Task::try_from).transpose()?)
     }
 
