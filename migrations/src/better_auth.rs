@@ -207,7 +207,7 @@ fn holds(backend: DbBackend, column: &Column, kind: Kind) -> bool {
         (DbBackend::Postgres, Boolean) => data_type == "boolean",
         (DbBackend::Postgres, Integer) => data_type == "integer",
         (DbBackend::Postgres, BigInteger) => data_type == "bigint",
-        // Without a zone it is UTC, as Better Auth's drivers write it.
+        // Without a zone it is UTC, as Drizzle, Prisma, and Node.js with TZ=UTC write it.
         (DbBackend::Postgres, Moment) => data_type.starts_with("timestamp"),
         (_, Boolean | Integer | BigInteger) => {
             matches!(schema::affinity(data_type), Affinity::Integer | Affinity::Numeric)

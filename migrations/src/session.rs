@@ -27,10 +27,11 @@ impl<'c> Session<'c> {
     /// Begins a transaction and waits until it is the only one of its kind.
     pub(crate) async fn begin_exclusive(db: &'c DatabaseConnection) -> Result<Self, DbErr> {
         let begin = match db.get_database_backend() {
-            // Waiting for another process and rewriting a large table may take long.
-            DbBackend::Postgres => {
-                format!("begin; set local statement_timeout = 0; select pg_advisory_xact_lock({LOCK})")
-            }
+            // Waiting for another process and rewriting a large table may take long. What that process has done must be seen.
+            DbBackend::Postgres => format!(
+                "begin isolation level read committed; set local statement_timeout = 0; set local lock_timeout = 0; \
+                 select pg_advisory_xact_lock({LOCK})"
+            ),
             _ => "begin immediate".to_owned(),
         };
         db.execute_unprepared(&begin).await?;

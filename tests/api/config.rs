@@ -162,7 +162,11 @@ fn config_check_shows_every_setting_and_no_secret() {
     assert!(!list.contains(CANARY), "{list}");
     for (key, value, origin) in [
         ("auth.secret", "(set, 47 characters)", "BETTER_AUTH_SECRET in the environment"),
-        ("database.url", "postgres://ep-x-pooler.example.test:5432/tasks, pooled", "DATABASE_URL in the environment"),
+        (
+            "database.url",
+            "postgres://ep-x-pooler.example.test:5432/tasks, pooled: auto",
+            "DATABASE_URL in the environment",
+        ),
         ("auth.url", "https://app.example.test", "BETTER_AUTH_URL in the environment"),
         ("auth.sign_up", "off", "AUTH_SIGN_UP in .env"),
         ("server.host", "0.0.0.0", "HOST in the environment"),
@@ -190,7 +194,7 @@ fn config_check_shows_every_setting_and_no_secret() {
 
     let directly = [("DATABASE_URL", "postgres://ann:hunter2@localhost/tasks"), ("BETTER_AUTH_SECRET", secret)];
     let (_, list) = run(folder.path(), &["config", "check"], &directly);
-    assert_eq!(line(&list, "database.url")[0], "postgres://localhost:5432/tasks, not pooled");
+    assert_eq!(line(&list, "database.url")[0], "postgres://localhost:5432/tasks, pooled: auto");
     let (_, list) = run(folder.path(), &["config", "check"], &[]);
     assert_eq!(line(&list, "database.url"), ["sqlite://./data/taskbridge.db", "config/default.toml"]);
     assert!(!folder.path().join("data").exists(), "nothing is opened");

@@ -70,7 +70,7 @@ fn a_good_set_up_passes_and_every_check_is_told_on_every_database() {
     }
     let (_, report) = doctor(folder, &database);
     let found = |name: &str| check(&report, name)["found"].as_str().unwrap().to_owned();
-    assert!(found("database").contains("not pooled: PostgreSQL 1"), "{report}");
+    assert!(found("database").contains("pooled: auto: PostgreSQL 1"), "{report}");
     assert!(found("pool").contains("the database takes 200"), "{report}");
     assert!(found("migrations").contains("all 2 steps"), "{report}");
 }
@@ -129,7 +129,12 @@ fn each_fault_is_told_by_its_check_alone() {
         (&[("DATABASE_URL", "sqlite://folder.db")], "database", "cannot be read", "let the user"),
         (&[("DATABASE_URL", &refused)], "database", "Connection refused", "see that the database runs"),
         (&[("DATABASE_URL", &absent)], "database", "does not exist", "create it"),
-        (&[("DATABASE_URL", &undeclared)], "database", "what answers is a pooler", "pgbouncer=true"),
+        (
+            &[("DATABASE_URL", &undeclared), ("TASKBRIDGE__DATABASE__POOLED", "off")],
+            "database",
+            "a pooler is",
+            "to auto",
+        ),
         (&[("DATABASE_URL", &standby)], "database", "nothing can be written", "primary"),
         (&[empty, ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "300")], "pool", "takes 200", "lower database.max"),
         (&[empty, ("TASKBRIDGE__DATABASE__MIGRATE", "off")], "migrations", "to come", "run: taskbridge migrate up"),

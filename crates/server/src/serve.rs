@@ -137,8 +137,7 @@ impl Stop {
         let _ = timeout(self.drain, signals.next()).await;
         server.pause().await;
         self.closing.send_replace(true);
-        // No thread may end before the last request has: the runtime of the thread that opened a connection to the database
-        // reports what arrives on it, and other threads use it, too.
+        // No thread ends before the last request has: a connection to the database may be registered with its runtime.
         let idle = async {
             while !self.requests.is_idle() {
                 sleep(Duration::from_millis(5)).await;

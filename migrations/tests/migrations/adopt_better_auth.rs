@@ -107,7 +107,7 @@ async fn times_without_a_zone_are_adopted() {
     let database = postgres().await;
     database.run(PRISMA_POSTGRES).await;
     assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
-    let types = r#"select data_type::text from information_schema.columns where table_name = 'user' and column_name = 'createdAt'"#;
+    let types = "select data_type::text from information_schema.columns where table_name = 'user' and column_name = 'createdAt'";
     assert_eq!(database.text(types).await, "timestamp without time zone");
 }
 

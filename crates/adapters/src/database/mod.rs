@@ -3,8 +3,8 @@
 //! - [`DatabaseUrl`] says which database; [`Store`] opens it and owns its connections.
 //! - `repositories` implement the ports, once for SQLite and PostgreSQL. `entities` are their rows, each with its mapping
 //!   to the model.
-//! - `connection` and `transaction` are what the queries run on. Below them, `sqlite` uses sea-orm's own driver and
-//!   `postgres` tokio-postgres.
+//! - `connection` and `transaction` are what the queries run on. Below them, `sqlite` uses sqlx and `postgres`
+//!   tokio-postgres.
 //! - `diagnostics` examines a database and changes nothing.
 
 mod connect;

@@ -8,7 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use sqlx::sqlite::SqliteConnectOptions;
 use thiserror::Error;
 use tokio_postgres::Config;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, SslMode};
 
 use super::postgres::{TlsConfig, Verification};
 
@@ -140,9 +140,10 @@ impl FromStr for DatabaseUrl {
 
 fn postgres(text: &str) -> Option<PostgresUrl> {
     let (servers, query) = text.split_once('?').unwrap_or((text, ""));
-    // An @ this far behind belongs to a password that is not percent-encoded: its second half would be the database.
-    let (_, path) = servers.split_once("//")?.1.split_once('/').unwrap_or_default();
-    if path.contains('@') {
+    // An @ elsewhere belongs to a password that is not percent-encoded: a part of it would be taken for something else.
+    let (authority, path) = servers.split_once("//").map(|(_, rest)| rest.split_once('/').unwrap_or((rest, "")))?;
+    let is_cut = !authority.contains('@') && query.contains('@');
+    if path.contains('@') || authority.matches('@').count() > 1 || is_cut {
         return None;
     }
     let mut tls = TlsConfig::default();
@@ -165,6 +166,8 @@ fn postgres(text: &str) -> Option<PostgresUrl> {
             }
             ("sslmode", "allow") => driver("sslmode", "prefer"),
             ("sslmode", _) => driver("sslmode", &value),
+            // The authorities of the web, and then always for the host.
+            ("sslrootcert", "system") => tls.verification = Verification::Full,
             ("sslrootcert", _) => tls.root_certificates = file(),
             ("sslcert", _) => certificate = file(),
             ("sslkey", _) => key = file(),
@@ -178,6 +181,11 @@ fn postgres(text: &str) -> Option<PostgresUrl> {
     }
     tls.client_certificate = certificate.zip(key);
     let mut config: Config = format!("{servers}?{}", known.join("&")).parse().ok()?;
+    // As in libpq, authorities that are named are also asked.
+    let is_required = config.get_ssl_mode() == SslMode::Require;
+    if is_required && tls.root_certificates.is_some() && tls.verification == Verification::None {
+        tls.verification = Verification::Authority;
+    }
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
         config.host("localhost");
     }
@@ -189,7 +197,7 @@ fn postgres(text: &str) -> Option<PostgresUrl> {
 
 #[cfg(test)]
 mod tests {
-    use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+    use tokio_postgres::config::TargetSessionAttrs;
 
     use super::*;
 
@@ -232,6 +240,15 @@ mod tests {
         assert_eq!(url.tls.root_certificates, Some("/etc/ca.pem".into()));
         assert_eq!(url.tls.client_certificate, Some(("c.pem".into(), "k.pem".into())));
         assert!(parse("postgres://u@h/db?sslmode=sometimes").is_none());
+        for (parameters, verification) in [
+            ("sslmode=require", Verification::None),
+            ("sslmode=require&sslrootcert=ca.pem", Verification::Authority),
+            ("sslmode=verify-ca&sslrootcert=ca.pem", Verification::Authority),
+            ("sslmode=verify-full&sslrootcert=system", Verification::Full),
+        ] {
+            let Kind::Postgres(url) = parse(&format!("postgres://u@h/db?{parameters}")).unwrap().0 else { panic!() };
+            assert_eq!(url.tls.verification, verification, "{parameters}");
+        }
     }
 
     #[test]
@@ -260,6 +277,8 @@ mod tests {
             "postgres:hunter2",
             "postgres://ann:hunter2@:x/",
             "postgres://ann:1/hunter2@h/db",
+            "postgres://ann:1@hunter2@h/db",
+            "postgres://ann:1?hunter2@h/db",
             "localhost:5432",
         ] {
             assert!(parse(text).is_none(), "{text}");

@@ -68,7 +68,7 @@ impl Connection {
     /// Asks the server whether it accepts writes.
     pub(super) async fn is_writable(&mut self) -> Result<bool, Failure> {
         let rows = self.ask_unnamed("select current_setting('transaction_read_only')").await?;
-        let setting: &str = rows.first().ok_or_else(Failure::closed)?.try_get(0)?;
+        let setting: &str = rows.first().ok_or_else(Failure::connection_closed)?.try_get(0)?;
         Ok(setting == "off")
     }
 
@@ -84,7 +84,7 @@ impl Connection {
         let prepared = if let Some(prepared) = named.get(&statement.sql) {
             prepared.clone()
         } else {
-            let prepared = drive(driver, client.prepare(&statement.sql)).await?;
+            let prepared = drive(driver, client.prepare(&statement.sql)).await.map_err(Failure::before_sending)?;
             if named.len() >= MAX_NAMED {
                 named.clear();
             }
@@ -141,7 +141,7 @@ async fn drive<T>(driver: &mut Driver, reply: impl Future<Output = Result<T, Err
     let mut reply = pin!(reply);
     // Hands the request to the driver.
     if let Poll::Ready(result) = reply.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        return Ok(result?);
+        return result.map_err(|error| Failure::from(error).before_sending());
     }
     poll_fn(|context| {
         let mut quiet = Context::from_waker(Waker::noop());
@@ -150,7 +150,7 @@ async fn drive<T>(driver: &mut Driver, reply: impl Future<Output = Result<T, Err
             (Poll::Ready(result), _) => Poll::Ready(result.map_err(Failure::from)),
             // Without a driver the reply would never come.
             (Poll::Pending, Poll::Ready(Err(error))) => Poll::Ready(Err(error.into())),
-            (Poll::Pending, Poll::Ready(Ok(()))) => Poll::Ready(Err(Failure::closed())),
+            (Poll::Pending, Poll::Ready(Ok(()))) => Poll::Ready(Err(Failure::connection_closed())),
             (Poll::Pending, Poll::Pending) => Poll::Pending,
         }
     })

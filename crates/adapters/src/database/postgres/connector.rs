@@ -27,7 +27,7 @@ use crate::database::url::{Pooler, PostgresUrl};
 const DEFAULT_PORT: u16 = 5432;
 /// Hosts that failed are tried after all others for this time.
 const FAILURE_MEMORY: Duration = Duration::from_secs(30);
-/// Shortest time for one address when the time for all is divided among several hosts.
+/// Shortest time for one host or address, however many share the time for all.
 const MIN_ATTEMPT: Duration = Duration::from_secs(2);
 
 /// Both ends of the connection as the server sees them, and whether it accepts writes.
@@ -59,7 +59,7 @@ pub(super) struct Connector {
     connect_timeout: Duration,
     statement_timeout: Duration,
     /// Whether a named statement was found to be another client's although the proof had succeeded.
-    is_deceived: AtomicBool,
+    found_hidden_pooler: AtomicBool,
     /// When each host, by its place in the URL, failed last.
     failures: Mutex<HashMap<usize, Instant>>,
 }
@@ -80,14 +80,14 @@ impl Connector {
             pooler: url.pooler,
             connect_timeout,
             statement_timeout,
-            is_deceived: AtomicBool::new(false),
+            found_hidden_pooler: AtomicBool::new(false),
             failures: Mutex::default(),
         })
     }
 
     /// Sends only unnamed statements on connections that are opened from now on.
     pub(super) fn stop_naming_statements(&self) {
-        self.is_deceived.store(true, Ordering::Relaxed);
+        self.found_hidden_pooler.store(true, Ordering::Relaxed);
     }
 
     /// Opens a connection to the first server that accepts writes, or, unless the URL demands that, to the first one.
@@ -100,26 +100,28 @@ impl Connector {
         for host in self.hosts(count) {
             let endpoints = match timeout(limit, self.endpoints(host)).await {
                 Ok(Ok(endpoints)) => endpoints,
-                Ok(Err(cause)) => {
-                    error = cause.into();
-                    continue;
-                }
-                Err(_elapsed) => {
-                    error = ConnectError::Timeout(limit);
-                    continue;
+                failed => {
+                    error = failed.map_or(ConnectError::Timeout(limit), |failed| match failed {
+                        Ok(_) => ConnectError::Timeout(limit),
+                        Err(error) => error.into(),
+                    });
+                    Vec::new()
                 }
             };
+            // The time of a host is divided among its addresses.
+            let addresses = u32::try_from(endpoints.len()).unwrap_or(u32::MAX).max(1);
+            let limit = (limit / addresses).max(MIN_ATTEMPT.min(limit));
             for endpoint in endpoints {
                 let attempt = timeout(limit, self.connect_to(endpoint)).await;
                 match attempt.unwrap_or(Err(ConnectError::Timeout(limit))).and_then(|opened| self.accept(opened)) {
-                    Ok(connection) if connection.is_read_only && count > 1 => {
+                    Ok(connection) if connection.is_read_only => {
                         read_only.get_or_insert(connection);
                     }
                     Ok(connection) => return Ok(connection),
                     Err(cause) => error = cause,
                 }
-                self.failures.lock().unwrap_or_else(PoisonError::into_inner).insert(host, Instant::now());
             }
+            self.failures.lock().unwrap_or_else(PoisonError::into_inner).insert(host, Instant::now());
         }
         read_only.ok_or(error)
     }
@@ -131,7 +133,7 @@ impl Connector {
             hosts.rotate_left(rand::random_range(0..count.max(1)));
         }
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.sort_by_key(|host| failures.get(host).is_some_and(|failed| failed.elapsed() < FAILURE_MEMORY));
+        hosts.sort_by_cached_key(|host| failures.get(host).is_some_and(|failed| failed.elapsed() < FAILURE_MEMORY));
         hosts
     }
 
@@ -177,7 +179,7 @@ impl Connector {
         let is_direct = match self.pooler {
             Pooler::Present => false,
             Pooler::Absent => true,
-            Pooler::Detect => ends.is_some() && seen.ends == ends && !self.is_deceived.load(Ordering::Relaxed),
+            Pooler::Detect => ends.is_some() && seen.ends == ends && !self.found_hidden_pooler.load(Ordering::Relaxed),
         };
         if is_direct {
             let limit = self.statement_timeout.as_millis();

@@ -54,7 +54,7 @@ pub(in crate::database) async fn examine(
     connection.run_script("").await?;
     let round_trip = started.elapsed();
     let rows = connection.ask_unnamed(FACTS).await?;
-    let facts = rows.first().ok_or_else(Failure::closed)?;
+    let facts = rows.first().ok_or_else(Failure::connection_closed)?;
     // While the first is open: two connections have two processes, unless a pooler shares one among its clients.
     let shares_processes = match connector.connect().await {
         Ok(mut other) => {
@@ -86,5 +86,5 @@ fn count(row: &Row, index: usize) -> Result<u32, tokio_postgres::Error> {
 /// Returns the id of the server's process that answers.
 async fn process(connection: &mut Connection) -> Result<i32, ConnectError> {
     let rows = connection.ask_unnamed("select pg_backend_pid()").await?;
-    Ok(rows.first().ok_or_else(Failure::closed)?.try_get(0)?)
+    Ok(rows.first().ok_or_else(Failure::connection_closed)?.try_get(0)?)
 }

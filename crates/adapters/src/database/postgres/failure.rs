@@ -29,7 +29,7 @@ pub(in crate::database) enum ConnectError {
     #[error("the server is read-only")]
     ReadOnly,
     /// The server accepts writes, but `target_session_attrs` is `read-only`.
-    #[error("the server is not read-only, as target_session_attrs demands")]
+    #[error("target_session_attrs is read-only, but the server accepts writes")]
     Writable,
     /// The driver refused, for example because a password is missing.
     #[error("{0}")]
@@ -39,11 +39,8 @@ pub(in crate::database) enum ConnectError {
 impl ConnectError {
     /// Returns `true` if the same attempt may succeed shortly.
     pub(super) fn is_transient(&self) -> bool {
-        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, UnexpectedEof};
         match self {
-            Self::Io(error) => {
-                matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset | UnexpectedEof)
-            }
+            Self::Io(error) => is_of_the_connection(error),
             Self::Timeout(_) | Self::ReadOnly => true,
             // Too many connections; starting, stopping, recovering.
             Self::Database(error) => {
@@ -52,6 +49,12 @@ impl ConnectError {
             Self::Tls(_) | Self::Writable | Self::Driver(_) => false,
         }
     }
+}
+
+/// Returns `true` if the other side refused or closed the connection.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset | BrokenPipe | UnexpectedEof)
 }
 
 impl From<tokio_postgres::Error> for ConnectError {
@@ -65,9 +68,10 @@ impl From<tokio_postgres::Error> for ConnectError {
         // Of the kind of an error, the driver shows nothing but its text.
         let is_about_tls = error.to_string().contains("TLS");
         match error.into_source() {
-            Some(source) if is_about_tls => Self::Tls(source),
             Some(source) => match source.downcast::<io::Error>() {
-                Ok(error) => Self::Io(*error),
+                Ok(error) if !is_about_tls || is_of_the_connection(&error) => Self::Io(*error),
+                Ok(error) => Self::Tls(error),
+                Err(source) if is_about_tls => Self::Tls(source),
                 Err(source) => Self::Driver(source),
             },
             None => Self::Driver("the server sent an unexpected message".into()),
@@ -79,7 +83,7 @@ impl From<Failure> for ConnectError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Database(error) => Self::Database(error),
-            Failure::Lost(cause) => match cause.downcast::<io::Error>() {
+            Failure::Lost(cause) | Failure::NotSent(cause) => match cause.downcast::<io::Error>() {
                 Ok(error) => Self::Io(*error),
                 Err(cause) => Self::Driver(cause),
             },
@@ -94,9 +98,15 @@ pub(in crate::database) enum Failure {
     /// No connection became free in time.
     #[error("no database connection became free in time")]
     NoConnection,
+    /// No connection can be opened at present.
+    #[error("the database cannot be reached")]
+    Down,
     /// No connection could be opened.
     #[error("cannot connect to the database: {0}")]
     Connect(#[from] ConnectError),
+    /// The connection was already broken: the statement was not sent.
+    #[error("the connection to the database is broken: {0}")]
+    NotSent(Cause),
     /// The connection broke before the statement had a result.
     #[error("the connection to the database was lost: {0}")]
     Lost(Cause),
@@ -104,7 +114,7 @@ pub(in crate::database) enum Failure {
     #[error("the database did not answer in time")]
     Timeout,
     /// A write was sent and has no result: it may have been executed or not.
-    #[error("it is not known whether the write took effect: {0}")]
+    #[error("it is not known whether the write took effect")]
     OutcomeUnknown(#[source] Box<Failure>),
     /// The server reported an error. The statement had no effect.
     #[error("{} (SQLSTATE {})", .0.message(), .0.code().code())]
@@ -116,7 +126,7 @@ pub(in crate::database) enum Failure {
 
 impl Failure {
     /// The failure of a request on a connection that the other side has closed.
-    pub(super) fn closed() -> Self {
+    pub(super) fn connection_closed() -> Self {
         Self::Lost(io::Error::from(io::ErrorKind::UnexpectedEof).into())
     }
 
@@ -131,11 +141,11 @@ impl Failure {
     /// Returns `true` if the connection must not be used again.
     pub(super) fn breaks_connection(&self) -> bool {
         match self {
-            Self::Lost(_) | Self::Timeout | Self::OutcomeUnknown(_) => true,
+            Self::NotSent(_) | Self::Lost(_) | Self::Timeout | Self::OutcomeUnknown(_) => true,
             Self::Database(_) => {
-                self.is_read_only() || self.is_statement_mismatch() || self.is_outdated() || self.is_shutdown()
+                self.is_read_only() || self.is_statement_mismatch() || self.is_stale_plan() || self.is_shutdown()
             }
-            Self::NoConnection | Self::Connect(_) | Self::Value(_) => false,
+            Self::NoConnection | Self::Down | Self::Connect(_) | Self::Value(_) => false,
         }
     }
 
@@ -155,7 +165,7 @@ impl Failure {
 
     /// Returns `true` if a table was altered after the statement had been prepared ("cached plan must not change result
     /// type"). The server has not executed it, and never will on this connection.
-    pub(super) fn is_outdated(&self) -> bool {
+    pub(super) fn is_stale_plan(&self) -> bool {
         self.sql_state() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
     }
 
@@ -171,16 +181,25 @@ impl Failure {
         state == Some(&SqlState::T_R_SERIALIZATION_FAILURE) || state == Some(&SqlState::T_R_DEADLOCK_DETECTED)
     }
 
-    /// Returns the failure of a write that was sent to the server.
+    /// Returns the failure of a write.
     pub(super) fn of_a_write(self) -> Self {
-        match self {
-            Self::Lost(_) | Self::Timeout => Self::OutcomeUnknown(Box::new(self)),
-            // The session ended while the statement was running, perhaps after its commit.
-            Self::Database(ref error)
-                if matches!(*error.code(), SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN) =>
-            {
-                Self::OutcomeUnknown(Box::new(self))
+        let is_unknown = match &self {
+            Self::Lost(_) | Self::Timeout => true,
+            // The session ended while the write was running, perhaps after its commit. A pooler that has lost its server
+            // reports 08P01.
+            Self::Database(error) => {
+                let ends_session = matches!(error.severity(), "FATAL" | "PANIC") || self.is_shutdown();
+                ends_session && *error.code() != SqlState::CANNOT_CONNECT_NOW
             }
+            _ => false,
+        };
+        if is_unknown { Self::OutcomeUnknown(Box::new(self)) } else { self }
+    }
+
+    /// Returns the failure of a request that was not sent if the connection broke.
+    pub(super) fn before_sending(self) -> Self {
+        match self {
+            Self::Lost(cause) => Self::NotSent(cause),
             other => other,
         }
     }
@@ -195,7 +214,7 @@ impl From<tokio_postgres::Error> for Failure {
                     Ok(error) => Self::Value(*error),
                     Err(source) => Self::Lost(source),
                 },
-                None => Self::closed(),
+                None => Self::connection_closed(),
             },
         }
     }

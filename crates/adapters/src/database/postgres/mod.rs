@@ -9,8 +9,8 @@
 //! setting, so behind one the client does it with a cancel request; there, nothing but the limits of the role and the
 //! database bounds a statement whose client is gone.
 //!
-//! **Failures.** A statement whose client has gone, or that does not end in time, is cancelled, and its connection keeps
-//! its place in the pool until the server has let it go. Reads are repeated once on another connection. Writes are
+//! **Failures.** A statement whose request has ended, or that does not end in time, is cancelled, and its connection keeps
+//! its place in the pool until the server has ended the statement. Reads are repeated once on another connection. Writes are
 //! repeated only when the server certainly did not execute them; otherwise their outcome is reported as unknown.
 
 mod connection;
@@ -122,7 +122,12 @@ impl Postgres {
 
     /// Executes a statement and returns its rows.
     pub(super) async fn query(self: &Arc<Self>, statement: &Statement) -> Result<Vec<QueryResult>, Failure> {
-        read(&self.run(statement).await?)
+        let reply = self.run(statement).await?;
+        match (read(&reply), Effect::of(statement)) {
+            // It was executed, but nobody can say with which result.
+            (Err(failure), Effect::Lasting) => Err(Failure::OutcomeUnknown(Box::new(failure))),
+            (result, _) => result,
+        }
     }
 
     /// Executes a statement and returns its rows as the driver has them.
@@ -173,7 +178,7 @@ impl Postgres {
         let mut lease = self.lease().await?;
         let asked = lease.exchange(Effect::None, async |connection| connection.is_writable().await).await;
         if let Ok(false) = asked {
-            lease.discard(Discard::Older(true));
+            lease.discard(Discard::Older { is_read_only: true });
         }
         match asked {
             Err(failure) if failure.allows_repetition(Effect::None) => {
@@ -196,23 +201,26 @@ impl Postgres {
     }
 
     async fn lease(self: &Arc<Self>) -> Result<Lease, Failure> {
-        if self.is_down.load(Ordering::Relaxed) {
-            return Err(Failure::NoConnection);
+        let acquired = timeout(self.acquire_timeout, async {
+            match self.pool.idle().await {
+                Some(idle) => Some(Ok(idle)),
+                None if self.is_down.load(Ordering::Relaxed) => None,
+                None => Some(self.pool.get().await),
+            }
+        });
+        match acquired.await {
+            Ok(Some(Ok(pooled))) => Ok(Lease::of(pooled, self)),
+            Ok(Some(Err(PoolError::Backend(error)))) if !error.is_transient() => Err(error.into()),
+            Ok(None) => Err(Failure::Down),
+            Ok(Some(Err(_))) | Err(_) => {
+                // Not a single connection is open: the pool is not exhausted, the database is away.
+                if self.pool.connections().0 > 0 {
+                    return Err(Failure::NoConnection);
+                }
+                self.wait_for_recovery();
+                Err(Failure::Down)
+            }
         }
-        if let Some(idle) = self.pool.idle().await {
-            return Ok(Lease::of(idle, self));
-        }
-        match timeout(self.acquire_timeout, self.pool.get()).await {
-            Ok(Ok(pooled)) => return Ok(Lease::of(pooled, self)),
-            Ok(Err(PoolError::Backend(error))) if !error.is_transient() => return Err(error.into()),
-            _ => {}
-        }
-        let (open, idle) = self.pool.connections();
-        // The pool is not exhausted: there is nothing to be had.
-        if open <= idle {
-            self.wait_for_recovery();
-        }
-        Err(Failure::NoConnection)
     }
 
     /// Tries to open a connection until it succeeds. Meanwhile requests are not kept waiting.
@@ -220,13 +228,21 @@ impl Postgres {
         if self.is_down.swap(true, Ordering::Relaxed) {
             return;
         }
-        let postgres = Arc::clone(self);
+        let postgres = Arc::downgrade(self);
         tokio::spawn(async move {
-            // Each call pauses between its own attempts.
-            while let Err(PoolError::Backend(error)) = postgres.pool.get().await
-                && error.is_transient()
-            {}
-            postgres.is_down.store(false, Ordering::Relaxed);
+            while let Some(postgres) = postgres.upgrade() {
+                // Each call pauses between its own attempts.
+                match postgres.pool.get().await {
+                    Err(PoolError::Backend(error)) if error.is_transient() => {
+                        tracing::warn!(%error, "the database cannot be reached");
+                    }
+                    _ => {
+                        postgres.is_down.store(false, Ordering::Relaxed);
+                        tracing::info!("the database can be reached again");
+                        return;
+                    }
+                }
+            }
         });
     }
 }
@@ -246,9 +262,10 @@ impl Failure {
 
     /// Returns `true` if the server certainly did not execute the statement, and may do so on another connection.
     fn excludes_execution(&self) -> bool {
-        self.is_conflict()
+        matches!(self, Self::NotSent(_))
+            || self.is_conflict()
             || self.is_read_only()
-            || self.is_outdated()
+            || self.is_stale_plan()
             || self.sql_state().is_some_and(|state| {
                 *state == SqlState::INVALID_SQL_STATEMENT_NAME
                     || *state == SqlState::DUPLICATE_PSTATEMENT
@@ -268,12 +285,20 @@ struct Lease {
     postgres: Arc<Postgres>,
     /// Whether a reply is outstanding.
     is_waiting: bool,
+    /// Whether a cancel request was sent.
+    is_cancelled: bool,
     is_in_transaction: bool,
 }
 
 impl Lease {
     fn of(pooled: Pooled, postgres: &Arc<Postgres>) -> Self {
-        Self { pooled: Some(pooled), postgres: Arc::clone(postgres), is_waiting: false, is_in_transaction: false }
+        Self {
+            pooled: Some(pooled),
+            postgres: Arc::clone(postgres),
+            is_waiting: false,
+            is_cancelled: false,
+            is_in_transaction: false,
+        }
     }
 
     /// Sends a request and returns its result. A connection that broke is discarded.
@@ -282,7 +307,12 @@ impl Lease {
         effect: Effect,
         request: impl AsyncFnOnce(&mut Connection) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let failure = match self.wait(effect, request).await {
+        let result = self.wait(effect, request).await;
+        if self.is_cancelled && !self.is_waiting {
+            // The cancel request may arrive late, and must not meet another statement.
+            self.discard(Discard::This);
+        }
+        let failure = match result {
             Ok(value) => return Ok(value),
             Err(failure) => failure,
         };
@@ -290,9 +320,7 @@ impl Lease {
             self.postgres.connector.stop_naming_statements();
         }
         if failure.breaks_connection() {
-            // A statement that was merely slow says nothing about other connections.
-            let is_slow = matches!(failure, Failure::Timeout) && !self.is_waiting;
-            self.discard(if is_slow { Discard::This } else { Discard::Older(failure.is_read_only()) });
+            self.discard(Discard::Older { is_read_only: failure.is_read_only() });
         }
         Err(if effect == Effect::Lasting { failure.of_a_write() } else { failure })
     }
@@ -303,8 +331,8 @@ impl Lease {
         effect: Effect,
         request: impl AsyncFnOnce(&mut Connection) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let Self { pooled, postgres, is_waiting, .. } = self;
-        let Some(pooled) = pooled else { return Err(Failure::closed()) };
+        let Self { pooled, postgres, is_waiting, is_cancelled, .. } = self;
+        let Some(pooled) = pooled else { return Err(Failure::connection_closed()) };
         // Where the server has a limit of its own, it comes first.
         let limit = postgres.statement_timeout + if pooled.is_direct() { GRACE } else { Duration::ZERO };
         let (token, endpoint) = (pooled.cancel_token(), Arc::clone(&pooled.endpoint));
@@ -315,17 +343,19 @@ impl Lease {
             return result;
         }
         let connector = Arc::clone(&postgres.connector);
+        *is_cancelled = true;
         tokio::spawn(connector.cancel(token, endpoint));
         let Ok(result) = timeout(GRACE, reply).await else { return Err(Failure::Timeout) };
         *is_waiting = false;
         // A commit that waits for a standby is not undone by the cancel request: it returns, and the standby may not have it.
-        if effect == Effect::Lasting && result.is_ok() { Err(Failure::Timeout) } else { result }
+        let is_final = effect == Effect::None && !self.is_in_transaction;
+        if is_final || result.is_err() { result } else { Err(Failure::Timeout) }
     }
 
     /// Takes the connection from the pool.
     fn discard(&mut self, scope: Discard) {
         let Some(pooled) = self.pooled.take() else { return };
-        if let Discard::Older(is_read_only) = scope {
+        if let Discard::Older { is_read_only } = scope {
             self.postgres.health.distrust(is_read_only);
         }
         if self.is_waiting || self.is_in_transaction {
@@ -335,25 +365,37 @@ impl Lease {
         }
     }
 
-    /// Cancels what the connection executes and closes it. It keeps its place in the pool until the server has let it go.
-    fn abandon(&self, mut pooled: Pooled) {
-        let Ok(runtime) = Handle::try_current() else { return drop(Object::take(pooled)) };
+    /// Cancels what the connection executes and closes it. It keeps its place in the pool until the server has ended the
+    /// statement, but not for longer than [`GIVE_UP`].
+    fn abandon(&self, pooled: Pooled) {
+        let mut abandoned = Abandoned(Some(pooled));
+        let Ok(runtime) = Handle::try_current() else { return };
         let (connector, is_waiting) = (Arc::clone(&self.postgres.connector), self.is_waiting);
         runtime.spawn(async move {
+            let Some(connection) = &mut abandoned.0 else { return };
             let ended = async {
                 if is_waiting {
-                    let (token, endpoint) = (pooled.cancel_token(), Arc::clone(&pooled.endpoint));
-                    _ = connector.cancel(token, endpoint).await;
+                    _ = connector.cancel(connection.cancel_token(), Arc::clone(&connection.endpoint)).await;
                 }
                 // Answered after all that was sent before.
-                pooled.run_script("rollback").await
+                connection.run_script("rollback").await
             };
             let is_alive = matches!(timeout(GIVE_UP, ended).await, Ok(Ok(())));
-            let connection = Object::take(pooled);
-            if is_alive {
-                _ = timeout(GRACE, connection.close()).await;
+            if let Some(pooled) = abandoned.0.take_if(|_| is_alive) {
+                _ = timeout(GRACE, Object::take(pooled).close()).await;
             }
         });
+    }
+}
+
+/// A connection that never returns to its pool.
+struct Abandoned(Option<Pooled>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let Some(pooled) = self.0.take() {
+            drop(Object::take(pooled));
+        }
     }
 }
 
@@ -370,8 +412,8 @@ impl Drop for Lease {
 enum Discard {
     /// Only this one.
     This,
-    /// This one and those that are older: they may have the same defect. `true` if it is that the server is read-only.
-    Older(bool),
+    /// This one and those that are older: they may have the same defect.
+    Older { is_read_only: bool },
 }
 
 /// Statements that take effect together or not at all. Unless the transaction is committed, it is rolled back.

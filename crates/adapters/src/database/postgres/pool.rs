@@ -1,5 +1,5 @@
-//! The pool, by deadpool, and what that does not know of its connections: how they are opened, when they are too old, and
-//! when to ask whether they are alive.
+//! The connection pool. Adds to deadpool: a pool for each thread, repeated attempts to connect, a maximum age, and tests of
+//! connections that were idle.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +25,8 @@ const UNUSED_CHECK: Duration = Duration::from_secs(15);
 const MAX_AGE: Duration = Duration::from_mins(30);
 /// Pause before a database that refuses is asked again. It doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// Time that a request waits for a connection of its own thread before it looks at others again.
+const BORROW_AFTER: Duration = Duration::from_millis(50);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// While no server accepts writes, each write finds that out anew. Connections for reads are discarded once in this time.
@@ -35,8 +37,8 @@ pub(super) type Pooled = Object<Manager>;
 
 /// All connections, in as many pools as there are processors.
 ///
-/// Each thread has a pool of its own, and borrows from others while its own connections are in use. Threads so rarely wait
-/// for one another, and each handles the answers to several requests at a time.
+/// Each thread has a pool of its own and borrows from others while its own connections are in use. So threads rarely wake
+/// each other, and a thread that wakes up finds several answers.
 pub(super) struct Pool(Vec<managed::Pool<Manager>>);
 
 thread_local! {
@@ -80,18 +82,24 @@ impl Pool {
         None
     }
 
-    /// Returns a new connection, or the first that this thread's pool gets back.
+    /// Returns a new connection, or the first that becomes idle.
     pub(super) async fn get(&self) -> Result<Pooled, PoolError<ConnectError>> {
-        let has_room = |status: Status| status.size < status.max_size;
+        // Counts connections that are being opened, too.
+        let has_room = |status: Status| status.size - status.available + status.waiting < status.max_size;
         if let Some(pool) = self.pools().find(|pool| has_room(pool.status())) {
             // In a task of its own: a connection that takes long to open, because the database has to wake up, is there for
             // the next request even if this one gives up.
             let pool = pool.clone();
             return tokio::spawn(async move { pool.get().await }).await.unwrap_or(Err(PoolError::Closed));
         }
-        match self.pools().next() {
-            Some(own) => own.get().await,
-            None => Err(PoolError::Closed),
+        let Some(own) = self.pools().next() else { return Err(PoolError::Closed) };
+        loop {
+            if let Ok(result) = timeout(BORROW_AFTER, own.get()).await {
+                return result;
+            }
+            if let Some(borrowed) = self.idle().await {
+                return Ok(borrowed);
+            }
         }
     }
 
