@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 use support::postgres::Cluster;
 use support::proxy::Proxy;
 use support::{Server, User};
-use tokio::task::JoinHandle;
 
-use crate::watch::{assert_outcome_unknown, titles, until, until_list_is, until_write_is};
+use crate::watch::{assert_outcome_unknown, titles, until, until_write_is};
 
 const OK: StatusCode = StatusCode::OK;
 const CREATED: StatusCode = StatusCode::CREATED;

@@ -19,25 +19,25 @@ use super::url::{DatabaseUrl, Kind};
 /// How to open a [`Store`].
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
-    /// Which database.
+    /// The database.
     pub url: DatabaseUrl,
-    /// How many connections are open at the most.
+    /// Maximum number of open connections.
     pub max_connections: u32,
-    /// How long a request waits for a connection; on SQLite also a writer for another one.
+    /// Time that a request waits for a connection, and on SQLite a writer for another one.
     pub acquire_timeout: Duration,
-    /// How long one connection may take to open: longer, because a serverless database has to wake up.
+    /// Time for opening one connection. A serverless database has to wake up first.
     pub connect_timeout: Duration,
-    /// How long one statement may take.
+    /// Time for one statement.
     pub statement_timeout: Duration,
-    /// How long the database is waited for when the store is opened.
+    /// Time that opening the store waits for a database that accepts writes.
     pub start_timeout: Duration,
 }
 
-/// Why the database could not be opened.
+/// An error from opening the database.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// The folder of the file cannot be made.
-    #[error("cannot make the folder {folder} of the database: {source}")]
+    /// The folder of the file cannot be created.
+    #[error("cannot create the folder {folder} of the database: {source}")]
     Folder {
         /// The folder.
         folder: String,
@@ -68,10 +68,10 @@ impl OpenError {
 pub struct Store(pub(super) Connection);
 
 impl Store {
-    /// Opens the database. PostgreSQL is waited for as long as the configuration says.
+    /// Opens the database. Waits for a PostgreSQL server that accepts writes as long as the configuration says.
     ///
     /// # Errors
-    /// [`OpenError`] says what is wrong, without the URL.
+    /// [`OpenError`], whose text does not contain the URL.
     pub async fn open(config: &StoreConfig) -> Result<Self, OpenError> {
         let store = match &config.url.0 {
             Kind::Sqlite(options) => Self(Connection::Sqlite(Sqlite::open(options, config).await?)),
@@ -148,7 +148,7 @@ async fn wait_for_server(postgres: &Postgres, limit: Duration) -> Result<(), Ope
     }
 }
 
-/// Returns `true` if a server may become usable without anybody changing the settings.
+/// Returns `true` if a server may become usable without a change of the settings.
 fn may_pass(error: &ConnectError) -> bool {
     match error {
         ConnectError::Io(_) | ConnectError::Timeout(_) | ConnectError::ReadOnly => true,

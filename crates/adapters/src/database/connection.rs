@@ -1,4 +1,4 @@
-//! What sea-orm's queries run on, whichever database it is.
+//! Implements sea-orm's `ConnectionTrait` for both databases.
 
 use std::sync::Arc;
 

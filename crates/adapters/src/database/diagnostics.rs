@@ -1,4 +1,4 @@
-//! Looking at a database without changing anything in it, for an operator who asks what is wrong.
+//! Examines a database for an operator. Changes nothing.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,7 +14,7 @@ use super::connect::StoreConfig;
 use super::postgres::{ConnectError, Facts, examine};
 use super::url::Kind;
 
-/// What was found.
+/// The result of examining a database.
 #[derive(Debug)]
 pub enum Inspection {
     /// A file.
@@ -26,9 +26,9 @@ pub enum Inspection {
 /// A file of SQLite, and where it is.
 #[derive(Debug)]
 pub struct SqliteFacts {
-    /// Whether it is there; a server would make it.
+    /// Whether the file exists; the server creates it.
     pub exists: bool,
-    /// Whether it is in WAL mode, as a server would make it.
+    /// Whether the file is in WAL mode; the server switches to it.
     pub is_wal: bool,
     /// The file, or the folder that it is or would be in, that this process may not write to.
     pub unwritable: Option<PathBuf>,
@@ -41,51 +41,51 @@ pub struct PostgresFacts {
     pub version: String,
     /// The same as a number: 170002.
     pub version_number: u32,
-    /// How long it took to connect.
+    /// Time taken to connect.
     pub connected_in: Duration,
-    /// How long a statement takes that costs nothing, there and back.
+    /// Time taken by an empty statement.
     pub round_trip: Duration,
-    /// Whether nothing can be written, as on a standby.
+    /// Whether the server is read-only, as a standby is.
     pub is_read_only: bool,
-    /// Whether two connections were answered by the same process: then a pooler in transaction mode stands before it. It
-    /// may do so unseen when it is busy.
+    /// Whether one server process answered two connections: then a pooler in transaction mode is in between. A busy pooler
+    /// may go unnoticed.
     pub shares_processes: bool,
-    /// How many connections it takes.
+    /// Connection limits.
     pub limits: ConnectionLimits,
 }
 
-/// How many connections a server takes.
+/// Connection limits of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// All that there may be (`max_connections`), or fewer if the role or the database is kept to fewer.
     pub max: u32,
-    /// Those of them that are kept for superusers and the like.
+    /// Connections reserved for superusers and similar roles.
     pub reserved: u32,
-    /// Those that others hold now.
+    /// Connections that other clients hold.
     pub in_use: u32,
 }
 
 impl ConnectionLimits {
-    /// How many we may have, were we alone.
+    /// Returns the number of connections available to a single client.
     #[must_use]
     pub fn usable(&self) -> u32 {
         self.max.saturating_sub(self.reserved)
     }
 
-    /// How many more there may be now.
+    /// Returns the number of connections available now.
     #[must_use]
     pub fn free(&self) -> u32 {
         self.usable().saturating_sub(self.in_use)
     }
 }
 
-/// Why nothing was found.
+/// An error from examining a database.
 #[derive(Debug, Error)]
 pub enum InspectionError {
     /// It did not answer in time.
     #[error("it did not answer within {} seconds", .0.as_secs())]
     NoAnswer(Duration),
-    /// Nobody is there, or somebody else, or the way to it is broken.
+    /// The server cannot be reached, or is not PostgreSQL.
     #[error("it cannot be reached: {0}")]
     Unreachable(Cause),
     /// The two ends do not agree on TLS.
@@ -138,7 +138,7 @@ impl From<ConnectError> for InspectionError {
     }
 }
 
-/// Looks at the database, for no longer than `limit`. Nothing is made and nothing is written.
+/// Examines the database within `limit`. Creates and writes nothing.
 ///
 /// # Errors
 /// [`InspectionError`], without the URL.
@@ -172,7 +172,7 @@ impl From<Facts> for PostgresFacts {
     }
 }
 
-/// By the first bytes of the file (The SQLite Database File Format, section 1.3), which nobody is kept waiting by.
+/// Reads the header of the file (The SQLite Database File Format, section 1.3), which takes no lock.
 fn sqlite(path: &Path) -> Result<SqliteFacts, InspectionError> {
     let exists = path.exists();
     let mut is_wal = false;

@@ -1,4 +1,4 @@
-//! What a database error means to the domain.
+//! Conversion of database errors to the errors of the ports.
 
 use sea_orm::DbErr;
 use sqlx::error::ErrorKind;
@@ -41,7 +41,7 @@ pub(super) fn store_error(error: DbErr) -> StoreError {
     }
 }
 
-/// Returns `true` if the same statement may succeed later without anybody changing it.
+/// Returns `true` if the same statement may succeed later without a change.
 fn may_pass(error: &DbErr) -> bool {
     match (postgres::failure(error), sqlite::failure(error)) {
         (Some(Failure::Database(error)), _) => postgres_may_pass(error.code().code()),

@@ -43,7 +43,7 @@ impl Sqlite {
 
     /// Opens an existing file for reading.
     pub(super) async fn open_to_read(options: &SqliteConnectOptions, config: &StoreConfig) -> Result<Self, OpenError> {
-        // The last process to leave deletes its journal. Where there is none nobody writes; asked for a file that does not
+        // The last process to leave deletes its journal. Without a journal no process writes; for a file that does not
         // change, SQLite creates no file next to it.
         let is_in_use = ["-wal", "-journal"].iter().any(|name| beside(options.get_filename(), name).exists());
         let options = options.clone().create_if_missing(false).read_only(true).immutable(!is_in_use);
@@ -201,7 +201,7 @@ fn proxy_row(row: &SqliteRow) -> Result<ProxyRow, sqlx::Error> {
 
 /// A connection in the form that sea-orm's migrator accepts.
 ///
-/// sea-orm cannot report an error of a commit here, so its transactions do nothing: whoever uses the connection sends
+/// sea-orm cannot report an error of a commit here, so its transactions do nothing: the user of the connection sends
 /// `begin` and `commit` as statements. The connection is closed when the last clone is dropped.
 struct Dedicated(Mutex<SqliteConnection>);
 

@@ -6,7 +6,7 @@ use sea_orm::DbErr;
 use super::postgres::{self, PgTransaction};
 use super::sqlite::{self, SqliteTransaction};
 
-/// What is done in one transaction. It may be run twice, if the first transaction certainly had no effect.
+/// The statements of one transaction. They may be run twice, if the first transaction certainly had no effect.
 #[async_trait]
 pub(super) trait Work: Sync {
     /// Executes the statements. Returns `false` if the transaction is to be rolled back.

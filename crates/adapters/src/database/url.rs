@@ -1,4 +1,4 @@
-//! Which database: a URL as it is pasted.
+//! Database URLs.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -53,7 +53,7 @@ pub(super) struct PostgresUrl {
     pub(super) pooler: Pooler,
 }
 
-/// Whether a pooler that gives the server connection to another client after each transaction is in between.
+/// The presence of a pooler that gives the server connection to another client after each transaction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Pooler {
     /// Each connection is treated as if there were one, until the opposite is proved of it.
@@ -66,7 +66,7 @@ pub enum Pooler {
 }
 
 impl DatabaseUrl {
-    /// Declares whether a pooler in transaction mode is in front of the database, whatever the URL says.
+    /// Declares whether a pooler in transaction mode is in front of the database. Overrides the URL.
     #[must_use]
     pub fn with_pooler(mut self, declared: Pooler) -> Self {
         if let Kind::Postgres(url) = &mut self.0 {
@@ -94,7 +94,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Where the database is, without user, password and parameters.
+/// The address of the database, without user, password and parameters.
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -140,7 +140,7 @@ impl FromStr for DatabaseUrl {
 
 fn postgres(text: &str) -> Option<PostgresUrl> {
     let (servers, query) = text.split_once('?').unwrap_or((text, ""));
-    // An @ elsewhere belongs to a password that is not percent-encoded: a part of it would be taken for something else.
+    // An @ elsewhere belongs to a password that is not percent-encoded: a part of it would become a host or a parameter.
     let (authority, path) = servers.split_once("//").map(|(_, rest)| rest.split_once('/').unwrap_or((rest, "")))?;
     let is_cut = !authority.contains('@') && query.contains('@');
     if path.contains('@') || authority.matches('@').count() > 1 || is_cut {

@@ -85,7 +85,7 @@ async fn a_type_that_no_model_has_is_an_error() {
 const OTHER_TYPES: &str = r#"
 create extension citext;
 create type provider as enum ('credential', 'github');
-create type title as enum ('Buy milk', 'Sell milk');
+create type title as enum ('Buy milk 🥛', 'Sell milk');
 alter table "session" drop constraint "session_userId_fkey";
 alter table "account" drop constraint "account_userId_fkey";
 alter table "tasks" drop constraint "tasks_user_id_fkey";

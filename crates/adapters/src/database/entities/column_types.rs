@@ -1,4 +1,4 @@
-//! Column types that both databases have in forms of their own.
+//! Column types that each database represents differently.
 //!
 //! SQLite has neither booleans nor times: it returns integers and text. sea-orm's own types would read those as null.
 
@@ -101,7 +101,7 @@ fn read<T: ValueType, I: ColIdx>(row: &QueryResult, index: I) -> Result<T, TryGe
     if *value == value.as_null() {
         return Err(TryGetError::Null(name.to_owned()));
     }
-    T::try_from(value.clone()).map_err(|ValueTypeErr| DbErr::Type(format!("column \"{name}\" has another type")).into())
+    T::try_from(value.clone()).map_err(|ValueTypeErr| DbErr::Type(format!("column \"{name}\" cannot be read")).into())
 }
 
 impl TryGetable for Time {

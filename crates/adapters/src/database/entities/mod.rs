@@ -1,6 +1,6 @@
 //! The rows: Better Auth's tables under its names, and ours.
 //!
-//! Text columns are selected as `text`, whatever type the table has given them (`uuid`, `citext`, an enum, an integer id).
+//! Text columns are selected as `text`: in the table they may be `uuid`, `citext`, an enum or an integer.
 //! A type that is not built in would make tokio-postgres look it up with a named statement.
 
 /// Implements `Debug`, which sea-orm requires, for rows with addresses, tokens or hashes: only the id is shown.

@@ -34,7 +34,7 @@ pub(crate) enum Relation {
 }
 
 /// To the account with the user's password, if there is one: of all accounts that refer to the user, the one that
-/// says `credential` and bears the user's own id.
+/// says `credential` and contains the user's own id.
 impl Related<super::account::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Account.def().on_condition(|user, account| {

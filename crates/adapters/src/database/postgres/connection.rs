@@ -24,15 +24,15 @@ pub(super) type Driver = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>
 
 /// A connection to PostgreSQL or to a pooler.
 ///
-/// Nothing runs in the background: whoever waits for a reply also polls the driver, in one task. A reply therefore wakes
-/// one task instead of two.
+/// No task runs in the background: the task that waits for a reply also polls the driver. A reply therefore wakes one task
+/// instead of two.
 pub(super) struct Connection {
     client: Client,
     driver: Driver,
     /// The named statements by their text; `None` while they must be unnamed.
     named: Option<HashMap<String, tokio_postgres::Statement>>,
     pub(super) endpoint: Arc<Endpoint>,
-    /// Whether the server accepted no writes when the connection was opened.
+    /// `true` if the server accepted no writes when the connection was opened.
     pub(super) is_read_only: bool,
 }
 

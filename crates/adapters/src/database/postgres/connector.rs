@@ -43,7 +43,7 @@ pub(super) enum Address {
     Unix(PathBuf),
 }
 
-/// Where a connection leads, and the host name for which the certificate must be valid.
+/// The address of a connection, and the host name for which the certificate must be valid.
 #[derive(Debug, Clone)]
 pub(super) struct Endpoint {
     address: Address,
@@ -58,9 +58,9 @@ pub(super) struct Connector {
     /// Time for opening one connection, all hosts together.
     connect_timeout: Duration,
     statement_timeout: Duration,
-    /// Whether a named statement was found to be another client's although the proof had succeeded.
+    /// `true` if a named statement turned out to be another client's although the proof had succeeded.
     found_hidden_pooler: AtomicBool,
-    /// When each host, by its place in the URL, failed last.
+    /// Time of the last failure of each host, by its place in the URL.
     failures: Mutex<HashMap<usize, Instant>>,
 }
 
@@ -159,7 +159,8 @@ impl Connector {
         let (client, driver, ends): (_, Driver, _) = match &endpoint.address {
             Address::Tcp(address) => {
                 let socket = self.open_socket(*address).await?;
-                let ends = Ends { client: canonical(socket.local_addr()?), server: canonical(socket.peer_addr()?) };
+                let ends =
+                    SocketPair { client: canonical(socket.local_addr()?), server: canonical(socket.peer_addr()?) };
                 let socket = Socket::new(socket);
                 let (client, driver) = self.config.connect_raw(socket, self.tls_for::<Socket>(&endpoint)?).await?;
                 (client, Box::pin(driver), Some(ends))
@@ -174,7 +175,7 @@ impl Connector {
         };
         let mut connection = Connection::new(client, driver, endpoint);
         let rows = connection.ask_unnamed(PROBE).await?;
-        let seen = rows.first().map(Seen::read).transpose()?.unwrap_or_default();
+        let seen = rows.first().map(ServerView::read).transpose()?.unwrap_or_default();
         connection.is_read_only = seen.is_read_only;
         let is_direct = match self.pooler {
             Pooler::Present => false,
@@ -253,19 +254,19 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 /// The two ends of a TCP connection. No two connections of a network have the same at one time: when the server sees the
 /// ends that our socket has, nothing is in between.
 #[derive(Debug, PartialEq, Eq)]
-struct Ends {
+struct SocketPair {
     client: SocketAddr,
     server: SocketAddr,
 }
 
-/// What the server says about a connection.
+/// A connection as the server sees it.
 #[derive(Debug, Default)]
-struct Seen {
-    ends: Option<Ends>,
+struct ServerView {
+    ends: Option<SocketPair>,
     is_read_only: bool,
 }
 
-impl Seen {
+impl ServerView {
     fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
         let end = |address, port| -> Result<_, tokio_postgres::Error> {
             let (address, port): (Option<&str>, Option<i32>) = (row.try_get(address)?, row.try_get(port)?);
@@ -273,7 +274,7 @@ impl Seen {
             let port = port.and_then(|port| u16::try_from(port).ok());
             Ok(address.zip(port).map(|(address, port)| canonical(SocketAddr::new(address, port))))
         };
-        let ends = end(0, 1)?.zip(end(2, 3)?).map(|(client, server)| Ends { client, server });
+        let ends = end(0, 1)?.zip(end(2, 3)?).map(|(client, server)| SocketPair { client, server });
         Ok(Self { ends, is_read_only: row.try_get::<_, &str>(4)? == "on" })
     }
 }

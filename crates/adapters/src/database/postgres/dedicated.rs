@@ -16,7 +16,7 @@ use super::values::proxy_row;
 
 /// Returns the connection as sea-orm's own type. Statements are unnamed, so that a pooler may be in between.
 ///
-/// sea-orm cannot report an error of a commit here, so its transactions do nothing: whoever uses the connection sends
+/// sea-orm cannot report an error of a commit here, so its transactions do nothing: the user of the connection sends
 /// `begin` and `commit` as statements. The connection is closed when the last clone is dropped.
 pub(super) fn connection(connection: Connection) -> DatabaseConnection {
     let proxy = Dedicated(Mutex::new(connection.unnamed()));

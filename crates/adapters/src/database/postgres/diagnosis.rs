@@ -1,4 +1,4 @@
-//! What an operator wants to know of a server.
+//! Facts about a server, for an operator.
 
 use std::time::{Duration, Instant};
 

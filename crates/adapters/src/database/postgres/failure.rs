@@ -1,4 +1,4 @@
-//! What can go wrong between a statement and its result.
+//! Errors between a statement and its result.
 
 use std::io;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use super::values::ValueError;
 
-/// Why no connection could be opened.
+/// An error from opening a connection.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::database) enum ConnectError {
     /// The server cannot be reached, or the connection broke.
@@ -92,7 +92,7 @@ impl From<Failure> for ConnectError {
     }
 }
 
-/// Why a statement has no result.
+/// An error from executing a statement.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::database) enum Failure {
     /// No connection became free in time.

@@ -54,7 +54,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Time after which a connection is given up although the server has not answered a cancel request.
 const GIVE_UP: Duration = Duration::from_secs(5);
 
-/// Whether a statement changes anything when it succeeds.
+/// The effect of a statement that succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effect {
     /// It reads, or its effect ends with a transaction that is not committed.
@@ -74,7 +74,7 @@ pub(super) struct Postgres {
     pool: Pool,
     connector: Arc<Connector>,
     health: Arc<Health>,
-    /// Whether no connection can be opened; a task is trying.
+    /// `true` while no connection can be opened; a task keeps trying.
     is_down: AtomicBool,
     acquire_timeout: Duration,
     statement_timeout: Duration,
@@ -124,7 +124,7 @@ impl Postgres {
     pub(super) async fn query(self: &Arc<Self>, statement: &Statement) -> Result<Vec<QueryResult>, Failure> {
         let reply = self.run(statement).await?;
         match (read(&reply), Effect::of(statement)) {
-            // It was executed, but nobody can say with which result.
+            // It was executed, but its result cannot be read.
             (Err(failure), Effect::Lasting) => Err(Failure::OutcomeUnknown(Box::new(failure))),
             (result, _) => result,
         }
@@ -283,9 +283,9 @@ struct Lease {
     /// `None` once the connection has been discarded.
     pooled: Option<Pooled>,
     postgres: Arc<Postgres>,
-    /// Whether a reply is outstanding.
+    /// `true` while a reply is outstanding.
     is_waiting: bool,
-    /// Whether a cancel request was sent.
+    /// `true` once a cancel request was sent.
     is_cancelled: bool,
     is_in_transaction: bool,
 }
@@ -333,7 +333,7 @@ impl Lease {
     ) -> Result<T, Failure> {
         let Self { pooled, postgres, is_waiting, is_cancelled, .. } = self;
         let Some(pooled) = pooled else { return Err(Failure::connection_closed()) };
-        // Where the server has a limit of its own, it comes first.
+        // The server's own limit, if it has one, comes first.
         let limit = postgres.statement_timeout + if pooled.is_direct() { GRACE } else { Duration::ZERO };
         let (token, endpoint) = (pooled.cancel_token(), Arc::clone(&pooled.endpoint));
         *is_waiting = true;
@@ -407,7 +407,7 @@ impl Drop for Lease {
     }
 }
 
-/// Which connections are discarded.
+/// The connections to discard.
 #[derive(Clone, Copy)]
 enum Discard {
     /// Only this one.

@@ -25,7 +25,7 @@ const UNUSED_CHECK: Duration = Duration::from_secs(15);
 const MAX_AGE: Duration = Duration::from_mins(30);
 /// Pause before a database that refuses is asked again. It doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-/// Time that a request waits for a connection of its own thread before it looks at others again.
+/// Time that a request waits for its own thread's pool before it tries the others again.
 const BORROW_AFTER: Duration = Duration::from_millis(50);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ pub(super) type Pooled = Object<Manager>;
 
 /// All connections, in as many pools as there are processors.
 ///
-/// Each thread has a pool of its own and borrows from others while its own connections are in use. So threads rarely wake
+/// Each thread has its own pool and borrows from others while its own connections are in use. So threads rarely wake
 /// each other, and a thread that wakes up finds several answers.
 pub(super) struct Pool(Vec<managed::Pool<Manager>>);
 
@@ -87,7 +87,7 @@ impl Pool {
         // Counts connections that are being opened, too.
         let has_room = |status: Status| status.size - status.available + status.waiting < status.max_size;
         if let Some(pool) = self.pools().find(|pool| has_room(pool.status())) {
-            // In a task of its own: a connection that takes long to open, because the database has to wake up, is there for
+            // In a separate task: a connection that takes long to open, because the database has to wake up, is there for
             // the next request even if this one gives up.
             let pool = pool.clone();
             return tokio::spawn(async move { pool.get().await }).await.unwrap_or(Err(PoolError::Closed));
@@ -132,7 +132,7 @@ pub(super) struct Manager {
     pub(super) test_timeout: Duration,
 }
 
-/// When connections were found dead or read-only. Those that are older are discarded.
+/// The last time that a connection was found dead or read-only. Older connections are discarded.
 #[derive(Debug, Default)]
 pub(super) struct Health {
     distrusted: Mutex<Option<Instant>>,

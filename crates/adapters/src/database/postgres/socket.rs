@@ -1,7 +1,7 @@
 //! A TCP socket that belongs to the thread that uses it.
 //!
 //! A socket of tokio belongs to the runtime on which it was opened: what arrives on it wakes a thread of that runtime, even
-//! if another one waits for it. Each thread that serves has a runtime of its own, and connections go from one to another.
+//! if another one waits for it. Each worker thread has its own runtime, and connections move between threads.
 //! So the socket moves along, for two system calls instead of the wake-up of a thread for each answer.
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -23,7 +23,7 @@ pub(super) struct Socket {
     /// `None` only after a move that failed.
     stream: Option<TcpStream>,
     thread: ThreadId,
-    /// Whether the runtime of this thread knows nothing yet of what has arrived.
+    /// `true` if the socket has not been read since it was registered here: its readiness is not known yet.
     is_new_here: bool,
 }
 

@@ -12,7 +12,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootC
 use taskbridge_domain::Cause;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// How far the server's certificate is checked: libpq's `sslmode` from `require` on.
+/// Verification of the server's certificate: libpq's `sslmode` from `require` on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::database) enum Verification {
     /// Any certificate is accepted.
@@ -37,7 +37,7 @@ pub(in crate::database) struct TlsConfig {
 /// Returns what opens TLS sessions.
 ///
 /// # Errors
-/// When a PEM file cannot be read or does not contain what it should.
+/// If a PEM file cannot be read or has no certificate or key.
 pub(super) fn connector(config: &TlsConfig) -> Result<MakeRustlsConnect, Cause> {
     let TlsConfig { verification, root_certificates, client_certificate } = config;
     let provider = Arc::new(ring::default_provider());

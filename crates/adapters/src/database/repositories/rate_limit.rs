@@ -64,7 +64,7 @@ impl RateLimiter for SeaRateLimiter {
         if written > 0 {
             return Ok(Admission::Allowed);
         }
-        // The window may have ended meanwhile: then the client may come back soon.
+        // The window may have ended meanwhile.
         match limit.admission(self.tally(&key).await?, now) {
             Admission::Allowed => Ok(Admission::Refused { wait_seconds: 1 }),
             refused @ Admission::Refused { .. } => Ok(refused),
