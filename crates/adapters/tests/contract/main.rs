@@ -10,6 +10,7 @@ mod key_ring;
 mod pooler;
 mod precision;
 mod prepared;
+mod repetition;
 
 use std::sync::Arc;
 use std::time::Duration;

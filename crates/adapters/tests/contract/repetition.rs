@@ -1,0 +1,94 @@
+//! Writes that PostgreSQL refuses: repeated once if they certainly had no effect, and otherwise not.
+
+use sea_orm::ConnectionTrait;
+use taskbridge_adapters::database::{SeaIdentityRepo, SeaTaskRepo, Store};
+use taskbridge_domain::list::TaskFilter;
+use taskbridge_domain::ports::{IdentityRepo, InsertError, StoreError, TaskRepo};
+use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
+
+use super::databases::{self, OnDatabase};
+
+/// Lets the first `times` insertions into the table fail with this SQLSTATE. A sequence counts attempts: it is not rolled
+/// back with them.
+async fn fail(store: &Store, table: &str, state: &str, times: u32) {
+    let script = format!(
+        r#"drop sequence if exists attempts; create sequence attempts;
+        create or replace function fail() returns trigger language plpgsql as $$ begin
+          if nextval('attempts') <= {times} then raise exception using errcode = '{state}', message = 'as asked'; end if;
+          return new;
+        end $$;
+        create or replace trigger fail before insert on "{table}" for each row execute function fail();"#
+    );
+    store.dedicated().await.unwrap().execute_unprepared(&script).await.unwrap();
+}
+
+/// Directly and through a pooler, where statements are unnamed.
+async fn both() -> [OnDatabase<Store>; 2] {
+    [databases::postgres().await, databases::undeclared_pgbouncer().await]
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Inserted,
+    Unavailable,
+    Unknown,
+    Corrupt,
+}
+
+#[tokio::test]
+async fn a_write_is_repeated_only_if_it_certainly_had_no_effect() {
+    for store in both().await {
+        SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
+        let (tasks, ann) = (SeaTaskRepo::new(store.clone()), owner("ann").await);
+        let mut expected_count = 0;
+        for (state, times, outcome) in [
+            // Serialization failure, deadlock, read-only transaction, server starting.
+            ("40001", 1, Outcome::Inserted),
+            ("40P01", 1, Outcome::Inserted),
+            ("25006", 1, Outcome::Inserted),
+            ("57P03", 1, Outcome::Inserted),
+            // Once, not forever.
+            ("40001", 2, Outcome::Unavailable),
+            ("25006", 2, Outcome::Unavailable),
+            // Shutdown, crash, broken connection.
+            ("57P01", 1, Outcome::Unknown),
+            ("57P02", 1, Outcome::Unknown),
+            ("08006", 1, Outcome::Unknown),
+            ("08P01", 1, Outcome::Unknown),
+            // Cancelled, disk full, not null.
+            ("57014", 1, Outcome::Unavailable),
+            ("53100", 1, Outcome::Unavailable),
+            ("23502", 1, Outcome::Corrupt),
+        ] {
+            fail(&store, "tasks", state, times).await;
+            let found = match tasks.insert(&ann, new_task(), moment()).await {
+                Ok(_) => Outcome::Inserted,
+                Err(InsertError::Store(StoreError::Unavailable(_))) => Outcome::Unavailable,
+                Err(InsertError::Store(StoreError::OutcomeUnknown(_))) => Outcome::Unknown,
+                Err(InsertError::Store(StoreError::Corrupt(_))) => Outcome::Corrupt,
+                Err(error @ InsertError::UnknownOwner) => panic!("{error}"),
+            };
+            assert_eq!(found, outcome, "{state}");
+            expected_count += u64::from(outcome == Outcome::Inserted);
+            assert_eq!(tasks.count(&ann, &TaskFilter::default()).await.unwrap(), expected_count, "{state}");
+        }
+    }
+}
+
+/// All of its statements, in a new transaction.
+#[tokio::test]
+async fn a_transaction_is_repeated_as_a_whole() {
+    for store in both().await {
+        let identity = SeaIdentityRepo::new(store.clone());
+        for (number, state) in ["40001", "40P01", "25006", "57P01"].into_iter().enumerate() {
+            fail(&store, "session", state, 1).await;
+            let given = registration(&format!("user{number}"));
+            identity.register(&given).await.unwrap();
+            assert_eq!(identity.accounts(&given.user.id, 9).await.unwrap().len(), 1);
+        }
+        fail(&store, "session", "40001", 2).await;
+        let refused = registration("refused");
+        assert!(identity.register(&refused).await.is_err());
+        assert!(identity.credential(&refused.user.email).await.unwrap().is_none());
+    }
+}
