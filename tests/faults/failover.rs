@@ -119,7 +119,9 @@ async fn a_write_to_a_demoted_primary_is_repeated_on_the_new_one() {
 async fn hosts_of_a_url_that_are_down_are_passed_over() {
     let (first, second) = (dead_port(), dead_port());
     for parameters in ["", "?target_session_attrs=read-write", "?target_session_attrs=any"] {
-        let url = fresh_database().replacen('@', &format!("@{},{},", first.1, second.1), 1);
+        // A name may have several addresses, of which PostgreSQL here listens on one.
+        let url = fresh_database().replacen("127.0.0.1", "localhost", 1);
+        let url = url.replacen('@', &format!("@{},{},", first.1, second.1), 1);
         let server = server_on(&format!("{url}{parameters}"));
         let ann = User::sign_up(&server, "ann").await;
         let task = ann.add(json!({ "title": "x" })).await;

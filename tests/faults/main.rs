@@ -9,4 +9,5 @@ mod pooler;
 mod postgres;
 mod sqlite;
 mod start;
+mod tls;
 mod watch;

@@ -1,10 +1,10 @@
 //! PostgreSQL: databases of their own on the server that `scripts/with-postgres.sh` starts, and servers to be killed.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -158,6 +158,20 @@ impl Cluster {
         psql(&self.url(), &format!("alter system set {name} = '{value}'"));
         self.reload();
         wait_until("the setting is changed", || psql(&self.url(), &format!("show {name}")) == value);
+    }
+
+    /// Offers TLS with the certificate for `localhost` in `tests/vectors/tls`.
+    pub fn offer_tls(&self) {
+        for (name, setting) in [("localhost.pem", "ssl_cert_file"), ("localhost.key", "ssl_key_file")] {
+            let file = self.folder.path().join("data").join(name);
+            fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/tls").join(name), &file).unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+            if let Some((user, group)) = self.user {
+                chown(&file, Some(user), Some(group)).unwrap();
+            }
+            psql(&self.url(), &format!("alter system set {setting} = '{name}'"));
+        }
+        self.set("ssl", "on");
     }
 
     /// Removes what [`set`](Self::set) changed: the setting has its default again.
