@@ -12,8 +12,8 @@ use taskbridge_web::Turn;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How many bytes are read at once, at most.
-const PORTION: usize = 16 * 1024;
+/// Maximum number of bytes that are read at once: most requests fit, and so much is filled with zeros before each read.
+const PORTION: usize = 4 * 1024;
 
 /// A TCP stream with what actix leaves open.
 ///
@@ -99,6 +99,8 @@ impl AsyncRead for Connection {
         let size = buffer.remaining().min(missing.unwrap_or(PORTION)).min(PORTION);
         let start = buffer.filled().len();
         if self.rest.is_empty() {
+            // The buffer is filled with zeros first, which is not worth it while nothing is here.
+            ready!(self.stream.poll_read_ready(context))?;
             let mut portion = ReadBuf::new(buffer.initialize_unfilled_to(size));
             ready!(Pin::new(&mut self.stream).poll_read(context, &mut portion))?;
             let length = portion.filled().len();

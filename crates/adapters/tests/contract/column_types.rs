@@ -85,7 +85,6 @@ async fn a_type_that_no_model_has_is_an_error() {
 const OTHER_TYPES: &str = r#"
 create extension citext;
 create type provider as enum ('credential', 'github');
-create type title as enum ('Buy milk 🥛', 'Sell milk');
 alter table "session" drop constraint "session_userId_fkey";
 alter table "account" drop constraint "account_userId_fkey";
 alter table "tasks" drop constraint "tasks_user_id_fkey";
@@ -97,7 +96,7 @@ alter table "account" alter "userId" type uuid using "userId"::uuid,
   alter "providerId" type provider using "providerId"::provider, alter "createdAt" type timestamp;
 drop index "tasks_user_id_created_at_id_idx";
 alter table "tasks" alter "id" type integer, alter "user_id" type uuid using "user_id"::uuid,
-  alter "title" type title using "title"::title, alter "description" type citext,
+  alter "title" type varchar(200), alter "description" type varchar(1000),
   alter "created_at" type timestamp, alter "updated_at" type timestamp;
 alter table "session" add foreign key ("userId") references "user" ("id");
 alter table "tasks" add foreign key ("user_id") references "user" ("id");"#;

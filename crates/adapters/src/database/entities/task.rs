@@ -1,4 +1,4 @@
-//! Our table `tasks`.
+//! Our table `tasks`. Its text columns are `text` or `varchar`, also in a table that was adopted, so that they need no cast.
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::IdenStatic;
@@ -9,18 +9,15 @@ use tokio_postgres::Row;
 
 use super::column_types::{Flag, Time};
 use crate::database::error::Inconsistency;
-use crate::database::postgres::{Integer, ValueError};
+use crate::database::postgres::{Integer, Text, ValueError};
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tasks")]
 pub(crate) struct Model {
     #[sea_orm(primary_key)]
     pub(crate) id: i64,
-    #[sea_orm(select_as = "text")]
     pub(crate) user_id: String,
-    #[sea_orm(select_as = "text")]
     pub(crate) title: String,
-    #[sea_orm(select_as = "text")]
     pub(crate) description: Option<String>,
     pub(crate) completed: Flag,
     pub(crate) created_at: Time,
@@ -50,7 +47,7 @@ impl Model {
         let read = |row: &Row| {
             Ok(Self {
                 id: row.try_get::<_, Integer>(id)?.0,
-                user_id: row.try_get(user_id)?,
+                user_id: row.try_get::<_, Text>(user_id)?.0,
                 title: row.try_get(title)?,
                 description: row.try_get(description)?,
                 completed: row.try_get(completed)?,

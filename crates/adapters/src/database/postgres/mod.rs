@@ -43,7 +43,7 @@ pub(super) use self::diagnosis::{Facts, examine};
 pub(super) use self::failure::{ConnectError, Failure, db_err, failure};
 use self::pool::{Health, Manager, Pool, Pooled};
 pub(super) use self::tls::{TlsConfig, Verification};
-pub(super) use self::values::{Integer, ValueError};
+pub(super) use self::values::{Integer, Text, ValueError};
 use super::connect::StoreConfig;
 use super::url::PostgresUrl;
 

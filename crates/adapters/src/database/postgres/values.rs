@@ -117,8 +117,7 @@ fn read(row: &Row, index: usize, data_type: &Type) -> Result<Option<Value>, toki
         Type::INT2 | Type::INT4 | Type::INT8 => {
             Value::BigInt(row.try_get::<_, Option<Integer>>(index)?.map(|integer| integer.0))
         }
-        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME => Value::String(row.try_get(index)?),
-        Type::UUID => Value::String(row.try_get::<_, Option<Uuid>>(index)?.map(|uuid| uuid.0)),
+        ref text if Text::accepts(text) => Value::String(row.try_get::<_, Option<Text>>(index)?.map(|text| text.0)),
         Type::TIMESTAMPTZ | Type::TIMESTAMP => {
             Value::ChronoDateTimeUtc(row.try_get::<_, Option<Time>>(index)?.map(|time| time.0))
         }
@@ -166,11 +165,14 @@ impl<'a> FromSql<'a> for Flag {
     }
 }
 
-/// A UUID in its text form: lower-case hexadecimal digits in groups (RFC 9562, section 4).
-struct Uuid(String);
+/// Text, or a UUID in its text form: lower-case hexadecimal digits in groups (RFC 9562, section 4).
+pub(in crate::database) struct Text(pub(in crate::database) String);
 
-impl FromSql<'_> for Uuid {
-    fn from_sql(_type: &Type, raw: &[u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+impl<'a> FromSql<'a> for Text {
+    fn from_sql(data_type: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        if *data_type != Type::UUID {
+            return String::from_sql(data_type, raw).map(Self);
+        }
         let mut text = String::with_capacity(36);
         for (index, byte) in raw.iter().enumerate() {
             if matches!(index, 4 | 6 | 8 | 10) {
@@ -182,6 +184,6 @@ impl FromSql<'_> for Uuid {
     }
 
     fn accepts(data_type: &Type) -> bool {
-        *data_type == Type::UUID
+        matches!(*data_type, Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UUID)
     }
 }

@@ -1,10 +1,10 @@
 //! Tasks in the table `tasks`.
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Asterisk, Expr, ExprTrait, Func, Query, ReturningClause};
+use sea_orm::sea_query::{Asterisk, Expr, ExprTrait, Func};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Iterable, Order, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Order, QueryFilter, QueryOrder,
+    QuerySelect, UpdateMany,
 };
 use taskbridge_domain::list::{
     Cursor, Direction, Position, SortKey, Start, StoredTime, TaskFilter, TaskOrder, TaskPage, TaskQuery,
@@ -33,11 +33,8 @@ impl SeaTaskRepo {
 
     /// Executes a change of one task and returns the task, or `None` if the owner has no such task.
     async fn change(&self, update: UpdateMany<Entity>) -> Result<Option<Task>, StoreError> {
-        let mut update = update.into_query();
-        update.returning(all_columns(self.backend()));
-        let row = self.0.0.query_one(&update).await.map_err(store_error)?;
-        let model = row.map(|row| Model::from_query_result(&row, "")).transpose().map_err(store_error)?;
-        Ok(model.map(Task::try_from).transpose()?)
+        let changed = update.exec_with_returning(&self.0.0).await.map_err(store_error)?;
+        Ok(changed.into_iter().next().map(Task::try_from).transpose()?)
     }
 
     /// Starts the change of one task of this owner.
@@ -51,15 +48,6 @@ impl SeaTaskRepo {
 /// Every condition on tasks starts with this one.
 fn owned(owner: &Owner) -> Condition {
     Condition::all().add(Column::UserId.eq(owner.id().as_str()))
-}
-
-/// Returns the columns of a row that was changed. PostgreSQL names a column that it casts as before; SQLite would not, and
-/// need not cast.
-fn all_columns(backend: DbBackend) -> ReturningClause {
-    Query::returning().exprs(Column::iter().map(|column| match backend {
-        DbBackend::Postgres => column.select_as(Expr::col(column)),
-        _ => Expr::col(column),
-    }))
 }
 
 /// Returns the next `updated_at`: now, or a millisecond more than it was if the clock has not moved since.
