@@ -5,5 +5,6 @@ cd "$(dirname "$0")/.."
 bench/build.sh
 . scripts/tools.sh
 need initdb postgresql
+need pgbouncer pgbouncer
 need python3 python3
 exec python3 -B bench/run.py --built "${CARGO_TARGET_DIR:-$PWD/target}/bench" "$@"

@@ -39,6 +39,7 @@ class Postgres:
         self.env = dict(os.environ, LC_ALL="C", PGHOST="127.0.0.1", PGPORT=str(self.port), PGUSER="bench")
         self.as_user = self._somebody() if os.geteuid() == 0 else {}
         self.process = None
+        self.pooler = None
 
     def start(self):
         data = self.folder / "data"
@@ -87,7 +88,39 @@ class Postgres:
     def url(self, database):
         return f"postgresql://bench@127.0.0.1:{self.port}/{database}"
 
+    def pooled_url(self, database):
+        """Returns the URL through pgbouncer in transaction mode, which is started when it is needed first."""
+        if not self.pooler:
+            self._start_pooler()
+        return f"postgresql://bench@127.0.0.1:{self.pooler_port}/{database}?pgbouncer=true"
+
+    def _start_pooler(self):
+        program = shutil.which("pgbouncer")
+        if not program:
+            raise RuntimeError("pgbouncer is not installed")
+        self.pooler_port = free_port()
+        settings = self.folder / "pgbouncer.ini"
+        settings.write_text(
+            f"[databases]\n* = host=127.0.0.1 port={self.port} user=bench\n"
+            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.pooler_port}\nunix_socket_dir =\n"
+            "auth_type = any\npool_mode = transaction\ndefault_pool_size = 8\nmax_client_conn = 500\n"
+        )
+        with open(self.folder.parent / "pgbouncer.log", "wb") as log:
+            self.pooler = subprocess.Popen(
+                [program, settings], stdout=log, stderr=log, start_new_session=True, **self.as_user
+            )
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", self.pooler_port)).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError("pgbouncer does not start")
+
     def stop(self):
+        if self.pooler:
+            self.pooler.kill()
+            self.pooler.wait()
         if not self.process:
             return
         self.process.send_signal(signal.SIGINT)

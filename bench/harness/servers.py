@@ -61,7 +61,10 @@ class Server:
         return {**passed, **told, **own}
 
     def database_url(self):
-        return f"sqlite://{self.sqlite_file()}" if self.kind == "sqlite" else self.place.postgres.url(self.database)
+        if self.kind == "sqlite":
+            return f"sqlite://{self.sqlite_file()}"
+        postgres = self.place.postgres
+        return postgres.pooled_url(self.database) if self.description.get("pooler") else postgres.url(self.database)
 
     def sqlite_file(self):
         return self.place.folder / f"{self.name}.db"

@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 use super::connect::StoreConfig;
-use super::postgres::{ConnectError, Facts, examine};
+use super::postgres::{ConnectError, examine};
 use super::url::Kind;
 
 /// The result of examining a database.
@@ -148,26 +148,7 @@ pub async fn inspect(config: &StoreConfig, limit: Duration) -> Result<Inspection
         Kind::Postgres(url) => {
             let facts = timeout(limit, examine(url, config.connect_timeout, config.statement_timeout));
             let facts = facts.await.map_err(|_elapsed| InspectionError::NoAnswer(limit))??;
-            Ok(Inspection::Postgres(facts.into()))
-        }
-    }
-}
-
-impl From<Facts> for PostgresFacts {
-    fn from(facts: Facts) -> Self {
-        Self {
-            version: facts.version,
-            version_number: facts.version_number,
-            connected_in: facts.connected_in,
-            round_trip: facts.round_trip,
-            is_read_only: facts.is_read_only,
-            shares_processes: facts.shares_processes,
-            limits: ConnectionLimits {
-                max: facts.max_connections,
-                reserved: facts.reserved_connections,
-                // One of them is the connection that asked.
-                in_use: facts.connections_in_use.saturating_sub(1),
-            },
+            Ok(Inspection::Postgres(facts))
         }
     }
 }

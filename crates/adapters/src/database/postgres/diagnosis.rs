@@ -7,6 +7,7 @@ use tokio_postgres::Row;
 use super::connection::Connection;
 use super::connector::Connector;
 use super::failure::{ConnectError, Failure};
+use crate::database::diagnostics::{ConnectionLimits, PostgresFacts};
 use crate::database::url::PostgresUrl;
 
 /// All in one statement: behind a pooler, the next one may be answered by another process. Numbers of connections are
@@ -25,26 +26,12 @@ const FACTS: &str = "select current_setting('server_version'), current_setting('
   (select coalesce(sum(numbackends), 0)::int from pg_stat_database)
 from pg_roles where rolname = current_user";
 
-/// A server as one connection sees it.
-#[derive(Debug)]
-pub(in crate::database) struct Facts {
-    pub(in crate::database) version: String,
-    pub(in crate::database) version_number: u32,
-    pub(in crate::database) connected_in: Duration,
-    pub(in crate::database) round_trip: Duration,
-    pub(in crate::database) is_read_only: bool,
-    pub(in crate::database) shares_processes: bool,
-    pub(in crate::database) max_connections: u32,
-    pub(in crate::database) reserved_connections: u32,
-    pub(in crate::database) connections_in_use: u32,
-}
-
 /// Connects and asks. Nothing is changed.
 pub(in crate::database) async fn examine(
     url: &PostgresUrl,
     connect_timeout: Duration,
     statement_timeout: Duration,
-) -> Result<Facts, ConnectError> {
+) -> Result<PostgresFacts, ConnectError> {
     let connector = Connector::new(url, connect_timeout, statement_timeout)?;
     let started = Instant::now();
     let mut connection = connector.connect().await?;
@@ -66,16 +53,19 @@ pub(in crate::database) async fn examine(
         Err(_) => false,
     };
     connection.close().await;
-    Ok(Facts {
+    Ok(PostgresFacts {
         version: facts.try_get(0)?,
         version_number: count(facts, 1)?,
         connected_in,
         round_trip,
         is_read_only: facts.try_get(2)?,
         shares_processes,
-        max_connections: count(facts, 3)?,
-        reserved_connections: count(facts, 4)?,
-        connections_in_use: count(facts, 5)?,
+        limits: ConnectionLimits {
+            max: count(facts, 3)?,
+            reserved: count(facts, 4)?,
+            // One of them is the connection that asked.
+            in_use: count(facts, 5)?.saturating_sub(1),
+        },
     })
 }
 

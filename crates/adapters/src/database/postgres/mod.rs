@@ -39,7 +39,7 @@ use tokio_postgres::error::SqlState;
 
 use self::connection::{Connection, Reply};
 use self::connector::Connector;
-pub(super) use self::diagnosis::{Facts, examine};
+pub(super) use self::diagnosis::examine;
 pub(super) use self::failure::{ConnectError, Failure, db_err, failure};
 use self::pool::{Health, Manager, Pool, Pooled};
 pub(super) use self::tls::{TlsConfig, Verification};
