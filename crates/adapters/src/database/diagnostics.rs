@@ -47,6 +47,8 @@ pub struct PostgresFacts {
     pub round_trip: Duration,
     /// Whether the server is read-only, as a standby is.
     pub is_read_only: bool,
+    /// Whether the server sees both ends of the connection as we do: no pooler is in between.
+    pub is_proved_direct: bool,
     /// Whether one server process answered two connections: then a pooler in transaction mode is in between. A busy pooler
     /// may go unnoticed.
     pub shares_processes: bool,

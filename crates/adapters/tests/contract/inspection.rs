@@ -21,17 +21,17 @@ async fn a_server_tells_its_limits_and_a_pooler_is_seen() {
     let direct = fresh_url("TASKBRIDGE_TEST_POSTGRES").await;
     let facts = postgres(&direct).await;
     assert!(facts.version_number >= 140_000 && facts.version.starts_with(&(facts.version_number / 10_000).to_string()));
-    assert!(!facts.shares_processes && !facts.is_read_only);
+    assert!(facts.is_proved_direct && !facts.shares_processes && !facts.is_read_only);
     // The role of the tests is a superuser, to whom nothing is reserved.
     assert_eq!((facts.limits.max, facts.limits.reserved), (200, 0));
 
     let name = direct.rsplit_once('/').unwrap().1;
     let pooled = format!("{}/{name}", variable("TASKBRIDGE_TEST_PGBOUNCER"));
     let facts = postgres(&format!("{pooled}?pgbouncer=true")).await;
-    assert!(facts.shares_processes);
+    assert!(!facts.is_proved_direct);
     assert_eq!(facts.limits.max, 200);
     // Declared or not.
-    assert!(postgres(&pooled).await.shares_processes);
+    assert!(!postgres(&pooled).await.is_proved_direct);
     let with_option = inspect(&config(&format!("{pooled}?options=-cgeqo%3Doff")), LIMIT).await.unwrap_err();
     assert!(matches!(with_option, InspectionError::StartupParameter(_)), "{with_option}");
 }
@@ -39,23 +39,17 @@ async fn a_server_tells_its_limits_and_a_pooler_is_seen() {
 #[tokio::test]
 async fn a_common_role_has_less_and_a_limited_one_less_still() {
     let url = fresh_url("TASKBRIDGE_TEST_POSTGRES").await;
-    let admin = Store::open(&config(&url)).await.unwrap();
+    let admin = Store::open(&config(&url)).await.unwrap().dedicated().await.unwrap();
     let role = format!("common_{}", std::process::id());
-    admin.dedicated().await.unwrap().execute_unprepared(&format!("create role {role} login")).await.unwrap();
+    admin.execute_unprepared(&format!("create role {role} login")).await.unwrap();
     let theirs = url.replace("postgres@", &format!("{role}@"));
     let limits = postgres(&theirs).await.limits;
     assert_eq!(limits.max, 200);
     assert!(limits.reserved >= 3 && limits.in_use >= 1, "{limits:?}");
     assert_eq!(limits.usable(), 200 - limits.reserved);
-    admin
-        .dedicated()
-        .await
-        .unwrap()
-        .execute_unprepared(&format!("alter role {role} connection limit 7"))
-        .await
-        .unwrap();
+    admin.execute_unprepared(&format!("alter role {role} connection limit 7")).await.unwrap();
     assert_eq!(postgres(&theirs).await.limits.max, 7);
-    admin.dedicated().await.unwrap().execute_unprepared(&format!("drop role {role}")).await.unwrap();
+    admin.execute_unprepared(&format!("drop role {role}")).await.unwrap();
 }
 
 #[tokio::test]

@@ -34,6 +34,8 @@ pub(super) struct Connection {
     pub(super) endpoint: Arc<Endpoint>,
     /// `true` if the server accepted no writes when the connection was opened.
     pub(super) is_read_only: bool,
+    /// `true` if the server sees both ends of the socket as we do: no pooler is in between.
+    pub(super) is_proved_direct: bool,
 }
 
 /// The result of a statement.
@@ -46,7 +48,7 @@ pub(super) struct Reply {
 impl Connection {
     /// Returns a connection that sends unnamed statements.
     pub(super) fn new(client: Client, driver: Driver, endpoint: Endpoint) -> Self {
-        Self { client, driver, named: None, endpoint: Arc::new(endpoint), is_read_only: false }
+        Self { client, driver, named: None, endpoint: Arc::new(endpoint), is_read_only: false, is_proved_direct: false }
     }
 
     /// Prepares and keeps statements from now on. Nothing but PostgreSQL itself may be at the other end: a pooler would

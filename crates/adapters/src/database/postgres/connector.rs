@@ -177,12 +177,13 @@ impl Connector {
         let rows = connection.ask_unnamed(PROBE).await?;
         let seen = rows.first().map(ServerView::read).transpose()?.unwrap_or_default();
         connection.is_read_only = seen.is_read_only;
-        let is_direct = match self.pooler {
+        connection.is_proved_direct = ends.is_some() && seen.ends == ends;
+        let names_statements = match self.pooler {
             Pooler::Present => false,
             Pooler::Absent => true,
-            Pooler::Detect => ends.is_some() && seen.ends == ends && !self.found_hidden_pooler.load(Ordering::Relaxed),
+            Pooler::Detect => connection.is_proved_direct && !self.found_hidden_pooler.load(Ordering::Relaxed),
         };
-        if is_direct {
+        if names_statements {
             let limit = self.statement_timeout.as_millis();
             connection.run_script(&format!("set statement_timeout = {limit}")).await?;
             connection.name_statements();

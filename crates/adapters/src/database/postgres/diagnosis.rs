@@ -36,6 +36,7 @@ pub(in crate::database) async fn examine(
     let started = Instant::now();
     let mut connection = connector.connect().await?;
     let connected_in = started.elapsed();
+    let is_proved_direct = connection.is_proved_direct;
     let first = process(&mut connection).await?;
     let started = Instant::now();
     connection.run_script("").await?;
@@ -59,6 +60,7 @@ pub(in crate::database) async fn examine(
         connected_in,
         round_trip,
         is_read_only: facts.try_get(2)?,
+        is_proved_direct,
         shares_processes,
         limits: ConnectionLimits {
             max: count(facts, 3)?,
