@@ -100,11 +100,12 @@ impl Connector {
         for host in self.hosts(count) {
             let endpoints = match timeout(limit, self.endpoints(host)).await {
                 Ok(Ok(endpoints)) => endpoints,
-                failed => {
-                    error = failed.map_or(ConnectError::Timeout(limit), |failed| match failed {
-                        Ok(_) => ConnectError::Timeout(limit),
-                        Err(error) => error.into(),
-                    });
+                Ok(Err(cause)) => {
+                    error = cause.into();
+                    Vec::new()
+                }
+                Err(_elapsed) => {
+                    error = ConnectError::Timeout(limit);
                     Vec::new()
                 }
             };
