@@ -1,6 +1,7 @@
 //! The connection pool. Adds to deadpool: a pool for each thread, repeated attempts to connect, a maximum age, and tests of
 //! connections that were idle.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
@@ -93,8 +94,10 @@ impl Pool {
             return tokio::spawn(async move { pool.get().await }).await.unwrap_or(Err(PoolError::Closed));
         }
         let Some(own) = self.pools().next() else { return Err(PoolError::Closed) };
+        // Keeps its place among those that wait.
+        let mut own = pin!(own.get());
         loop {
-            if let Ok(result) = timeout(BORROW_AFTER, own.get()).await {
+            if let Ok(result) = timeout(BORROW_AFTER, &mut own).await {
                 return result;
             }
             if let Some(borrowed) = self.idle().await {
@@ -164,7 +167,8 @@ impl managed::Manager for Manager {
         let deadline = Instant::now() + self.connect_timeout;
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.connector.connect().await {
+            // In a box, because every request would otherwise carry the space for opening a connection.
+            match Box::pin(self.connector.connect()).await {
                 Err(error) if error.is_transient() && Instant::now() + pause < deadline => {
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
