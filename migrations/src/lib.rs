@@ -24,6 +24,7 @@ mod error;
 mod m20261121_000001_better_auth;
 mod m20261121_000002_tasks;
 mod migrate;
+mod owners;
 mod schema;
 mod session;
 mod tasks;

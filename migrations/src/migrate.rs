@@ -5,7 +5,7 @@ use sea_orm_migration::{Migration, MigrationTrait, MigratorTraitSelf};
 
 use crate::error::MigrateError;
 use crate::session::Session;
-use crate::{better_auth, m20261121_000001_better_auth, m20261121_000002_tasks, schema, tasks};
+use crate::{better_auth, m20261121_000001_better_auth, m20261121_000002_tasks, owners, schema, tasks};
 
 /// Where the users are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub async fn status(db: &DatabaseConnection, users: Users) -> Result<Vec<Step>, 
     session.end(steps).await
 }
 
-/// All steps in order, if [`up`] would not refuse those that have not been applied. Nothing is changed or locked.
+/// Returns all steps in order, if [`up`] would not refuse the database. Changes and locks nothing.
 ///
 /// # Errors
 /// [`MigrateError::Refused`] when `up` would refuse a table that is there.
@@ -126,15 +126,17 @@ async fn check_pending(db: &DatabaseConnection, users: Users, steps: &[Step]) ->
         better_auth::check_all(db).await?;
     }
     if is_pending(tasks::STEP) {
-        tasks::check_table(db, users).await
+        tasks::check_table(db, users).await?;
     } else {
-        tasks::check_references(db, users).await.map(drop)
+        tasks::check_references(db, users).await?;
     }
+    owners::check(db, users).await
 }
 
 async fn run_up(db: &DatabaseConnection, users: Users) -> Result<Report, DbErr> {
     let before = applied(db).await?;
     Steps(users).up(db, None).await?;
+    owners::check(db, users).await?;
     let applied = Steps(users).names().into_iter().filter(|name| !before.contains(name)).collect();
     let tasks_without_owner = tasks::count_without_owner(db).await?;
     Ok(Report { applied, tasks_without_owner })

@@ -9,8 +9,8 @@ use support::Server;
 use support::postgres::{DATABASE_PASSWORD, behind_pgbouncer, fresh_database, psql};
 use support::server::{SECRET, outcome};
 
-const CHECKS: [&str; 10] =
-    ["settings", "secret", "database", "migrations", "pool", "jwks", "clock", "cors", "proxy", "hash"];
+const CHECKS: [&str; 11] =
+    ["settings", "secret", "database", "migrations", "pool", "accounts", "jwks", "clock", "cors", "proxy", "hash"];
 
 /// Nobody may see it, wherever it stands.
 const CANARY: &str = "hunter2";

@@ -79,7 +79,12 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
     issuer.expect_issue().returning(|_| Ok(Jwt::new("jwt".into())));
     let mut store = MockStoreProbe::new();
     store.expect_probe().returning(|| Ok(()));
-    let policy = AccountPolicy { sign_up: true, rehash: false, sessions: SessionPolicy::DEFAULT };
+    let policy = AccountPolicy {
+        sign_up: true,
+        require_email_verification: false,
+        rehash: false,
+        sessions: SessionPolicy::DEFAULT,
+    };
     let (identity, sessions, hasher) = (Arc::new(identity), Arc::new(sessions), Arc::new(hasher));
     let account_sessions: Arc<dyn SessionRepo> = Arc::clone(&sessions) as _;
     let user_policy = UserPolicy { deletion: true, sessions: policy.sessions };
@@ -88,8 +93,13 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
     let accounts =
         AccountService::new(identity, account_sessions, hasher, None, Arc::new(counting_ids()), clock(), policy);
     let sessions = SessionService::new(sessions, Arc::new(issuer), clock(), policy.sessions);
-    let cookie_config =
-        CookieConfig { prefix: "better-auth".into(), domain: None, secure: false, max_age: policy.sessions.lifetime };
+    let cookie_config = CookieConfig {
+        prefix: "better-auth".into(),
+        domain: None,
+        secure: false,
+        max_age: policy.sessions.lifetime,
+        accept_unsigned_bearer: true,
+    };
     let secret = SharedSecret::parse("the-secret-of-the-fuzz-targets-0123456789").unwrap();
     let cookies = SessionCookies::new(secret, cookie_config);
     let mount = TasksMount { prefix: "/api".into(), without_user_id: false };

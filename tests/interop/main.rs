@@ -10,5 +10,6 @@ mod limits;
 mod moving;
 mod passwords;
 mod recorded;
+mod restrictions;
 mod sessions;
 mod tables;

@@ -7,7 +7,9 @@ use anyhow::Context;
 use prometheus_client::registry::Registry;
 use taskbridge_adapters::HashingLoad;
 use taskbridge_adapters::clock::SystemClock;
-use taskbridge_adapters::database::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
+use taskbridge_adapters::database::{
+    RestrictionReport, SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store,
+};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     ExpectedClaims, FetchKeys, HttpKeys, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyRing, KeyRingConfig, KeySource,
@@ -57,6 +59,7 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
     let ring = key_ring(&auth.mode, &store);
     let signing_in = match &auth.mode {
         AuthMode::Server(mode) => {
+            warn_of_restrictions(&store).await;
             let ring = ring.clone().context("there are no keys")?;
             Some(sign_in(settings, mode, origin, &store, &clock, ring)?)
         }
@@ -88,6 +91,23 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
     Ok(Composition { services, store, registry, upkeep })
 }
 
+/// Logs the columns that seem to restrict users and are ignored. Without an answer the server starts all the same: what is
+/// known to restrict is read with each user.
+async fn warn_of_restrictions(store: &Store) {
+    match store.restrictions().await {
+        Ok(RestrictionReport { ignored, .. }) => {
+            if !ignored.is_empty() {
+                let columns: Vec<_> = ignored.iter().map(ToString::to_string).collect();
+                tracing::warn!(
+                    columns = columns.join(", "),
+                    "columns of the table user seem to restrict users; Taskbridge ignores them"
+                );
+            }
+        }
+        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for restricted users"),
+    }
+}
+
 /// The origin of the auth server, and those that the operators trust beside it.
 fn trusted_origins(auth: &AuthSettings, origin: &str) -> anyhow::Result<TrustedOrigins> {
     let mut trusted = TrustedOrigins::default();
@@ -111,17 +131,20 @@ pub(crate) fn key_ring(mode: &AuthMode, store: &Store) -> Option<Arc<KeyRing>> {
 pub(crate) fn verifier(auth: &AuthSettings, origin: &str, table: Option<Arc<dyn KeySource>>) -> JwtVerifier {
     let AuthSettings { mode, trusted_origins: _, jwt_leeway } = auth;
     let trusted = match mode {
-        AuthMode::Server(ServerMode { secrets, .. }) => {
+        AuthMode::Server(ServerMode { secrets, keys: KeyRingConfig { algorithm, .. }, accept_hs256, .. }) => {
             let expected = ExpectedClaims {
                 issuers: vec![origin.into()],
                 audiences: vec![origin.into()],
                 are_required: true,
                 leeway: *jwt_leeway,
             };
-            let secret = Arc::new(SecretKey::new(secrets.current()));
-            let secret = TrustedIssuer { keys: secret, expected: expected.clone() };
+            // A secret that signs nothing here must not be a second way in.
+            let secret = (algorithm.is_none() || *accept_hs256).then(|| TrustedIssuer {
+                keys: Arc::new(SecretKey::new(secrets.current())),
+                expected: expected.clone(),
+            });
             let pairs = table.map(|keys| TrustedIssuer { keys, expected });
-            [secret].into_iter().chain(pairs).collect()
+            secret.into_iter().chain(pairs).collect()
         }
         AuthMode::Bridge(mode) => bridged(mode, *jwt_leeway),
     };
@@ -171,7 +194,14 @@ fn sign_in(
     ring: Arc<KeyRing>,
 ) -> anyhow::Result<SigningIn> {
     let Settings { accounts, deletion, purge, rate_limit, passwords, .. } = settings;
-    let ServerMode { origin: _, secrets, jwt_lifetime, keys: KeyRingConfig { algorithm, .. }, cookies } = mode;
+    let ServerMode {
+        origin: _,
+        secrets,
+        jwt_lifetime,
+        keys: KeyRingConfig { algorithm, .. },
+        accept_hs256: _,
+        cookies,
+    } = mode;
     let tokens = JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: *jwt_lifetime };
     let hasher = Arc::new(hasher(*passwords)?);
     let hashing = hasher.load();
@@ -180,6 +210,7 @@ fn sign_in(
         domain: cookies.domain.clone(),
         secure: origin.starts_with("https://"),
         max_age: accounts.sessions.lifetime,
+        accept_unsigned_bearer: cookies.accept_unsigned_bearer,
     };
     // Not one for both: addresses, which cost nothing, must not push out what guesses have cost.
     let limiter = || rate_limit.is_on.then(|| limiter(rate_limit.storage, store));

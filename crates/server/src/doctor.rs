@@ -9,8 +9,8 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::database::{
-    ConnectionLimits, Inspection, InspectionError, OpenError, Pooler, PostgresFacts, SqliteFacts, Store, StoreConfig,
-    inspect,
+    ConnectionLimits, Inspection, InspectionError, OpenError, Pooler, PostgresFacts, RestrictionReport, SqliteFacts,
+    Store, StoreConfig, inspect,
 };
 use taskbridge_adapters::jwt::{HttpKeys, KeyInspection, KeyUse};
 use taskbridge_adapters::passwords::HasherConfig;
@@ -188,17 +188,26 @@ fn secret(draft: &Draft) -> Check {
 /// The database, its migrations, and the pool.
 async fn databases(draft: &Draft) -> Vec<Check> {
     let Some(database) = &draft.database else {
-        return ["database", "migrations", "pool"].map(|name| skip(name, "its settings have a fault")).into();
+        return ["database", "migrations", "pool", "accounts"]
+            .map(|name| skip(name, "its settings have a fault"))
+            .into();
     };
     let DatabaseSettings { store, migrate } = database;
     let inspection = match inspect(store, LIMIT).await {
         Ok(inspection) => inspection,
         Err(error) => {
             let found = fail("database", format!("{}: {error}", store.url), advice_for(&error));
-            return vec![found, skip("migrations", "the database fails"), skip("pool", "the database fails")];
+            let others = ["migrations", "pool", "accounts"].map(|name| skip(name, "the database fails"));
+            return [found].into_iter().chain(others).collect();
         }
     };
     let is_there = !matches!(inspection, Inspection::Sqlite(SqliteFacts { exists: false, .. }));
+    let accounts = match draft.users {
+        Some(Users::Here) if is_there => accounts(store).await,
+        Some(Users::Here) => ok("accounts", "there are none yet"),
+        Some(Users::Elsewhere) => skip("accounts", "the app's Better Auth signs users in"),
+        None => skip("accounts", "the mode is not known"),
+    };
     let migrations = match draft.users {
         None => skip("migrations", "the mode is not known"),
         Some(_) if !is_there => to_come("no step has been applied, for there is no file yet", *migrate),
@@ -207,9 +216,9 @@ async fn databases(draft: &Draft) -> Vec<Check> {
     match inspection {
         Inspection::Sqlite(facts) => {
             let pool = format!("{} connections at the most, of which one writes at a time", store.max_connections);
-            vec![sqlite(store, &facts), migrations, ok("pool", pool)]
+            vec![sqlite(store, &facts), migrations, ok("pool", pool), accounts]
         }
-        Inspection::Postgres(facts) => vec![postgres(store, &facts), migrations, pool(store, &facts)],
+        Inspection::Postgres(facts) => vec![postgres(store, &facts), migrations, pool(store, &facts), accounts],
     }
 }
 
@@ -317,6 +326,40 @@ async fn ledger(store: &StoreConfig, users: Users) -> anyhow::Result<Vec<Step>> 
     let steps = taskbridge_migrations::check(&store.dedicated().await?, users).await;
     store.close().await;
     Ok(steps?)
+}
+
+/// Users whom a column or a table restricts.
+async fn accounts(store: &StoreConfig) -> Check {
+    match timeout(2 * LIMIT, restrictions(store)).await {
+        Err(_elapsed) => {
+            warn("accounts", "it took too long to count restricted users", "run it when the database is idle")
+        }
+        Ok(Err(error)) => fail("accounts", format!("{error:#}"), "see the log of the database"),
+        Ok(Ok(RestrictionReport { banned, second_factor, ignored })) => {
+            let counted = [(banned, "banned"), (second_factor, "with a second factor")];
+            let counted = counted.iter().filter_map(|(users, what)| Some(format!("{} {what}", (*users)?)));
+            let counted = counted.collect::<Vec<_>>().join(", ");
+            let found =
+                if counted.is_empty() { "no plugin of Better Auth restricts users".to_owned() } else { counted };
+            if !ignored.is_empty() {
+                let columns = ignored.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let found = format!("{found}; columns of the table user that seem to restrict users: {columns}");
+                return warn("accounts", found, "Taskbridge ignores these columns; restrict users by `banned` instead");
+            }
+            if second_factor.is_some_and(|users| users > 0) {
+                let advice = "users with a second factor cannot sign in here, only by the app's Better Auth";
+                return warn("accounts", found, advice);
+            }
+            ok("accounts", found)
+        }
+    }
+}
+
+async fn restrictions(store: &StoreConfig) -> anyhow::Result<RestrictionReport> {
+    let store = opened(store).await?;
+    let report = store.restrictions().await;
+    store.close().await;
+    Ok(report?)
 }
 
 fn to_come(found: &str, migrate: bool) -> Check {

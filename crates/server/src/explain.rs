@@ -209,7 +209,7 @@ impl Seen<'_> {
             Some(Rejection::SessionCache) => {
                 format!("this is the cookie in which Better Auth caches a session, not an API token; {GET_A_JWT}")
             }
-            Some(Rejection::Algorithm { found, .. }) => Self::algorithm(found),
+            Some(Rejection::Algorithm { found, .. }) => self.algorithm(found),
             Some(Rejection::NoKey) => self.no_key(),
             Some(Rejection::Signature) => self.signature(),
             Some(Rejection::Missing(claim)) => self.missing(claim),
@@ -305,8 +305,13 @@ impl Seen<'_> {
         }
     }
 
-    fn algorithm(found: &str) -> String {
+    fn algorithm(&self, found: &str) -> String {
         match found {
+            "HS256" if matches!(self.auth.mode, AuthMode::Server(_)) => {
+                "this server signs with keys and accepts their tokens alone: sign in again for a new token, or set \
+                jwt.accept_hs256"
+                    .into()
+            }
             "HS256" => "set BETTER_AUTH_SECRET here to the secret it was signed with".into(),
             "none" | "None" | "NONE" => "it is not signed at all: let Better Auth's JWT plugin make it".into(),
             "EdDSA" | "Ed25519" | "ES256" | "RS256" | "PS256" => {

@@ -31,10 +31,14 @@ pub(crate) async fn status(store: &Store, users: Users) -> anyhow::Result<Vec<St
     Ok(taskbridge_migrations::status(&store.dedicated().await?, users).await?)
 }
 
-/// Fails, saying what to do, unless every step has been applied.
+/// Fails, saying what to do, unless every step has been applied and no table is refused.
 pub(crate) async fn require_current(store: &Store, users: Users) -> anyhow::Result<()> {
-    let pending: Vec<_> =
-        status(store, users).await?.into_iter().filter(|step| !step.applied).map(|step| step.name).collect();
+    let pending: Vec<_> = taskbridge_migrations::check(&store.dedicated().await?, users)
+        .await?
+        .into_iter()
+        .filter(|step| !step.applied)
+        .map(|step| step.name)
+        .collect();
     if pending.is_empty() {
         return Ok(());
     }

@@ -132,6 +132,8 @@ pub(crate) struct ServerMode {
     pub(crate) secrets: Secrets,
     pub(crate) jwt_lifetime: Duration,
     pub(crate) keys: KeyRingConfig,
+    /// Whether tokens signed with the secret are accepted, whatever the server signs with.
+    pub(crate) accept_hs256: bool,
     pub(crate) cookies: CookieSettings,
 }
 
@@ -140,6 +142,7 @@ pub(crate) struct ServerMode {
 pub(crate) struct CookieSettings {
     pub(crate) prefix: String,
     pub(crate) domain: Option<String>,
+    pub(crate) accept_unsigned_bearer: bool,
 }
 
 /// The Better Auth of an app signs users in.
@@ -466,6 +469,7 @@ impl<'a> Reader<'a> {
 
     fn accounts(&mut self) -> Option<AccountPolicy> {
         let sign_up = self.switch("auth.sign_up");
+        let require_email_verification = self.switch("auth.require_email_verification");
         let rehash = self.switch("passwords.rehash");
         // Browsers keep no cookie for longer than 400 days (RFC 6265bis, section 5.5).
         let session_lifetime = self.seconds("session.lifetime_seconds", 1..=400 * 86_400);
@@ -474,6 +478,7 @@ impl<'a> Reader<'a> {
         let fresh_age = self.seconds("session.fresh_age_seconds", 0..=400 * 86_400);
         Some(AccountPolicy {
             sign_up: sign_up?,
+            require_email_verification: require_email_verification?,
             rehash: rehash?,
             sessions: SessionPolicy {
                 lifetime: session_lifetime?,
@@ -625,6 +630,7 @@ impl<'a> Reader<'a> {
         let jwt_lifetime = self.seconds("jwt.lifetime_seconds", 1..=86_400);
         let algorithms = [SigningAlgorithm::EdDsa, SigningAlgorithm::Es256].map(|name| (name.name(), Some(name)));
         let algorithm = self.one_of("jwt.algorithm", [("HS256", None), algorithms[0], algorithms[1]]);
+        let accept_hs256 = self.switch("jwt.accept_hs256");
         let grace = self.seconds("jwt.key_grace_seconds", 0..=400 * 86_400);
         let jwks_urls = self.jwks_urls(url.as_ref().filter(|_| is_bridge));
         let jwks_authorities = self.authorities();
@@ -645,6 +651,12 @@ impl<'a> Reader<'a> {
                 self.fault::<()>(
                     "jwt.algorithm",
                     "is for AUTH_MODE=server; in bridge mode the app's Better Auth signs",
+                );
+            }
+            if accept_hs256 == Some(true) {
+                self.fault::<()>(
+                    "jwt.accept_hs256",
+                    "is for AUTH_MODE=server; in bridge mode set BETTER_AUTH_SECRET to accept HS256",
                 );
             }
             if self.text("auth.url").is_empty() {
@@ -681,6 +693,7 @@ impl<'a> Reader<'a> {
             secrets: secrets?,
             jwt_lifetime: jwt_lifetime?,
             keys: KeyRingConfig { algorithm, grace },
+            accept_hs256: accept_hs256?,
             cookies: cookies?,
         }))
     }
@@ -703,6 +716,7 @@ impl<'a> Reader<'a> {
     fn cookies(&mut self) -> Option<CookieSettings> {
         let prefix = self.plain("session.cookie_prefix");
         let domain = self.plain("session.cookie_domain");
+        let accept_unsigned_bearer = self.switch("session.accept_unsigned_bearer");
         // What a cookie's name may have in it (RFC 6265, section 4.1.1, and RFC 9110, section 5.6.2), less what servers
         // and browsers disagree on.
         let is_prefix = !prefix.is_empty() && prefix.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
@@ -716,7 +730,8 @@ impl<'a> Reader<'a> {
             self.fault::<()>("session.cookie_domain", "must be a domain in lower case, such as example.com");
         }
         let domain = Some(domain).filter(|domain| !domain.is_empty());
-        (is_prefix && is_domain).then_some(CookieSettings { prefix, domain })
+        let accept_unsigned_bearer = accept_unsigned_bearer?;
+        (is_prefix && is_domain).then_some(CookieSettings { prefix, domain, accept_unsigned_bearer })
     }
 
     /// The URL of the auth server, if one is given.

@@ -9,6 +9,7 @@ mod check;
 mod databases;
 mod down;
 mod fresh;
+mod owners;
 mod pooler;
 mod together;
 mod users_moved;

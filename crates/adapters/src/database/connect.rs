@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbErr};
 use taskbridge_domain::Cause;
 use taskbridge_domain::ports::{StoreError, StoreProbe};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
+use super::catalog::{CachedCatalog, Catalog};
 use super::connection::Connection;
 use super::error::{postgres_may_pass, store_error};
 use super::postgres::{ConnectError, Postgres};
@@ -65,7 +66,16 @@ impl OpenError {
 
 /// An open database; cheap to clone, the connections are shared.
 #[derive(Debug, Clone)]
-pub struct Store(pub(super) Connection);
+pub struct Store {
+    pub(super) connection: Connection,
+    catalog: CachedCatalog,
+}
+
+impl From<Connection> for Store {
+    fn from(connection: Connection) -> Self {
+        Self { connection, catalog: CachedCatalog::default() }
+    }
+}
 
 impl Store {
     /// Opens the database. Waits for a PostgreSQL server that accepts writes as long as the configuration says.
@@ -73,15 +83,15 @@ impl Store {
     /// # Errors
     /// [`OpenError`], whose text does not contain the URL.
     pub async fn open(config: &StoreConfig) -> Result<Self, OpenError> {
-        let store = match &config.url.0 {
-            Kind::Sqlite(options) => Self(Connection::Sqlite(Sqlite::open(options, config).await?)),
+        let connection = match &config.url.0 {
+            Kind::Sqlite(options) => Connection::Sqlite(Sqlite::open(options, config).await?),
             Kind::Postgres(url) => {
                 let postgres = Postgres::new(url, config).map_err(OpenError::refused)?;
                 wait_for_server(&postgres, config.start_timeout).await?;
-                Self(Connection::Postgres(Arc::new(postgres)))
+                Connection::Postgres(Arc::new(postgres))
             }
         };
-        Ok(store)
+        Ok(connection.into())
     }
 
     /// Opens the database for reading only: a file of SQLite must exist and is not written to, and PostgreSQL may be
@@ -91,10 +101,10 @@ impl Store {
     /// As [`open`](Self::open).
     pub async fn open_to_read(config: &StoreConfig) -> Result<Self, OpenError> {
         match &config.url.0 {
-            Kind::Sqlite(options) => Ok(Self(Connection::Sqlite(Sqlite::open_to_read(options, config).await?))),
+            Kind::Sqlite(options) => Ok(Connection::Sqlite(Sqlite::open_to_read(options, config).await?).into()),
             Kind::Postgres(url) => {
                 let postgres = Postgres::new(url, config).map_err(OpenError::refused)?;
-                Ok(Self(Connection::Postgres(Arc::new(postgres))))
+                Ok(Connection::Postgres(Arc::new(postgres)).into())
             }
         }
     }
@@ -104,7 +114,7 @@ impl Store {
     /// # Errors
     /// [`OpenError::Refused`] when it cannot be opened.
     pub async fn dedicated(&self) -> Result<DatabaseConnection, OpenError> {
-        match &self.0 {
+        match &self.connection {
             Connection::Sqlite(sqlite) => sqlite.dedicated().await.map_err(OpenError::refused),
             Connection::Postgres(postgres) => postgres.dedicated().await.map_err(OpenError::refused),
         }
@@ -113,15 +123,20 @@ impl Store {
     /// Returns the number of open connections, and how many of them are idle.
     #[must_use]
     pub fn connections(&self) -> (u32, usize) {
-        match &self.0 {
+        match &self.connection {
             Connection::Sqlite(sqlite) => sqlite.connections(),
             Connection::Postgres(postgres) => postgres.connections(),
         }
     }
 
+    /// Returns what the schema has beyond the usual.
+    pub(super) async fn catalog(&self) -> Result<Arc<Catalog>, DbErr> {
+        self.catalog.get(&self.connection).await
+    }
+
     /// Closes all connections. On PostgreSQL, those in use are closed when they are returned.
     pub async fn close(&self) {
-        match &self.0 {
+        match &self.connection {
             Connection::Sqlite(sqlite) => sqlite.close().await,
             Connection::Postgres(postgres) => postgres.close().await,
         }
@@ -160,6 +175,6 @@ fn may_pass(error: &ConnectError) -> bool {
 #[async_trait]
 impl StoreProbe for Store {
     async fn probe(&self) -> Result<(), StoreError> {
-        self.0.check().await.map_err(store_error)
+        self.connection.check().await.map_err(store_error)
     }
 }

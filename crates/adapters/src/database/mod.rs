@@ -5,8 +5,10 @@
 //!   to the model.
 //! - `connection` and `transaction` are what the queries run on. Below them, `sqlite` uses sqlx and `postgres`
 //!   tokio-postgres.
+//! - `catalog` reads what not every schema has: `restrictions` are columns that keep users out.
 //! - `diagnostics` examines a database and changes nothing.
 
+mod catalog;
 mod connect;
 mod connection;
 mod diagnostics;
@@ -14,6 +16,7 @@ mod entities;
 mod error;
 mod postgres;
 mod repositories;
+mod restrictions;
 mod sqlite;
 mod transaction;
 mod url;
@@ -21,4 +24,5 @@ mod url;
 pub use connect::{OpenError, Store, StoreConfig};
 pub use diagnostics::{ConnectionLimits, Inspection, InspectionError, PostgresFacts, SqliteFacts, inspect};
 pub use repositories::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo};
+pub use restrictions::{IgnoredColumn, RestrictionReport};
 pub use url::{DatabaseUrl, InvalidDatabaseUrl, Pooler};

@@ -67,7 +67,7 @@ struct Payload<'a> {
 #[async_trait]
 impl TokenIssuer for JwtIssuer {
     async fn issue(&self, user: &User) -> Result<Jwt, KeyError> {
-        let User { id, name, email, email_verified, image, created_at, updated_at } = user;
+        let User { id, name, email, email_verified, image, created_at, updated_at, restrictions: _ } = user;
         let now = self.clock.now();
         let payload = Payload {
             iat: now.unix_seconds(),

@@ -93,7 +93,7 @@ fn quoted(texts: &[String]) -> String {
 /// What to change for tokens of an algorithm that is not enabled to be accepted.
 fn remedy(algorithm: &str) -> &'static str {
     match algorithm {
-        "HS256" => "; set BETTER_AUTH_SECRET to accept it",
+        "HS256" => "; to accept it, set jwt.accept_hs256 in server mode, BETTER_AUTH_SECRET in bridge mode",
         "ES512" => "; choose EdDSA, ES256, RS256 or PS256 in Better Auth: jwt({ jwks: { keyPairConfig } })",
         other if published(other).is_some() => "; leave JWKS_URL=off away to accept the keys Better Auth publishes",
         _ => "",

@@ -113,8 +113,9 @@ async fn the_repositories_work_on_tables_of_other_types() {
         let other_case = Email::from_stored(given.user.email.as_str().to_uppercase());
         assert!(identity.credential(&other_case).await.unwrap().is_some(), "citext");
         assert_eq!(identity.accounts(&given.user.id, 9).await.unwrap()[0].provider_id, "credential");
-        let (session, user) = sessions.find(&given.session.token).await.unwrap().unwrap();
-        assert_eq!((&session, &user), (&given.session, &given.user));
+        let opened = given.session.as_ref().unwrap();
+        let (session, user) = sessions.find(&opened.token).await.unwrap().unwrap();
+        assert_eq!((&session, &user), (opened, &given.user));
 
         let (tasks, owner) = (SeaTaskRepo::new(store.clone()), owner(UUID).await);
         let added = tasks.insert(&owner, new_task(), moment()).await.unwrap();

@@ -11,6 +11,7 @@ mod pooler;
 mod precision;
 mod prepared;
 mod repetition;
+mod restrictions;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -31,8 +31,9 @@ async fn work(store: &Store, name: &str) {
         expected = repo.toggle(&owner, expected.id, moment()).await.unwrap().unwrap();
         let list = repo.list(&owner, &TaskQuery::default()).await.unwrap().tasks;
         assert_eq!(list, std::slice::from_ref(&expected));
-        let (session, user) = sessions.find(&given.session.token).await.unwrap().unwrap();
-        assert_eq!((&session, &user), (&given.session, &given.user));
+        let opened = given.session.as_ref().unwrap();
+        let (session, user) = sessions.find(&opened.token).await.unwrap().unwrap();
+        assert_eq!((&session, &user), (opened, &given.user));
         store.probe().await.unwrap();
     }
     assert!(repo.remove(&owner, expected.id).await.unwrap());

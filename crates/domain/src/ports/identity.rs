@@ -18,8 +18,8 @@ pub struct Registration {
     pub account_id: String,
     /// The password, hashed.
     pub password: PasswordHash,
-    /// The first session; its `user_id` is the user's.
-    pub session: Session,
+    /// The first session; its `user_id` is the user's. `None` for a user who must verify their address first.
+    pub session: Option<Session>,
 }
 
 /// Why nobody was registered.

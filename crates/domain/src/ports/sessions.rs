@@ -6,7 +6,7 @@ use super::StoreError;
 use crate::password::PasswordHash;
 use crate::session::{Session, SessionToken};
 use crate::time::Timestamp;
-use crate::user::{User, UserId};
+use crate::user::{Email, User, UserId};
 
 /// Keeps the sessions of all users, in Better Auth's table.
 ///
@@ -33,6 +33,11 @@ pub trait SessionRepo: Send + Sync {
 
     /// The sessions of this user that have not expired at `now`, the latest sign-in first, at most `limit`.
     async fn live(&self, user: &UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError>;
+
+    /// Returns `true` if the user with this address has a session from `ip_address` that has not expired at `now`.
+    ///
+    /// Must be one statement, whether there is such a user or not: the time must not tell.
+    async fn is_signed_in(&self, email: &Email, ip_address: &str, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Ends the session with exactly this token, whosever it is. None is no error.
     async fn end(&self, token: &SessionToken) -> Result<(), StoreError>;

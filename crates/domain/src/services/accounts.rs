@@ -12,13 +12,15 @@ use crate::ports::{
     RegisterError, Registration, SessionRepo, StoreError,
 };
 use crate::session::{Client, Session, SessionPolicy};
-use crate::user::{Email, User, UserId, UserImage, UserName};
+use crate::user::{Email, Restrictions, User, UserId, UserImage, UserName};
 
 /// What operators decide about accounts.
 #[derive(Debug, Clone, Copy)]
 pub struct AccountPolicy {
     /// Whether anybody may sign up.
     pub sign_up: bool,
+    /// Whether users must have verified their address to sign in, as Better Auth's `requireEmailVerification`.
+    pub require_email_verification: bool,
     /// Whether a password that is stored in another form or strength than new ones is stored anew at sign-in.
     pub rehash: bool,
     /// How long sessions live.
@@ -53,6 +55,24 @@ pub struct SignIn {
     pub remember: bool,
     /// From where.
     pub client: Client,
+    /// The device that the request comes from, if it is known.
+    pub device: Option<KnownDevice>,
+}
+
+/// A device on which the account of a [`SignIn`] has been signed in before, named by a random id.
+///
+/// Strangers' guesses do not lock it out: its wrong passwords are counted for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownDevice(pub String);
+
+/// The result of signing up.
+#[derive(Debug)]
+pub enum SignedUp {
+    /// The user is signed in.
+    In(ActiveSession),
+    /// The user must verify their address before they sign in. If the address is taken, this is a user that does not
+    /// exist, so that the caller does not learn it.
+    Unverified(User),
 }
 
 /// Why nobody was signed up.
@@ -87,12 +107,34 @@ pub enum SignInError {
         /// How long to wait, in whole seconds.
         wait_seconds: u64,
     },
+    /// The password is right, but the account is restricted.
+    #[error("the account of user {user} is restricted: {restriction}")]
+    Restricted {
+        /// The user.
+        user: UserId,
+        /// What restricts their access.
+        restriction: Restriction,
+    },
     /// See [`HashError`].
     #[error(transparent)]
     Hash(#[from] HashError),
     /// See [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// A restriction that keeps a user with the right password from signing in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Restriction {
+    /// The user has not verified their address, and must.
+    #[error("the e-mail address is not verified")]
+    EmailNotVerified,
+    /// The user is banned.
+    #[error("the user is banned")]
+    Banned,
+    /// The user signs in with a second factor, which Taskbridge cannot ask for.
+    #[error("the user has a second factor")]
+    SecondFactor,
 }
 
 /// Signs people up and in.
@@ -131,61 +173,73 @@ impl AccountService {
         NewPassword::parse(typed, self.hasher.form())
     }
 
-    /// Makes a user with a password, and signs them in.
+    /// Creates a user with a password, and signs them in unless they must verify their address first.
     ///
     /// # Errors
     /// [`SignUpError`]; then nothing was written.
-    pub async fn sign_up(&self, request: SignUp) -> Result<ActiveSession, SignUpError> {
+    pub async fn sign_up(&self, request: SignUp) -> Result<SignedUp, SignUpError> {
         let SignUp { name, email, password, image, remember, client } = request;
         if !self.policy.sign_up {
             return Err(SignUpError::Disabled);
         }
         let password = password?;
-        // The store decides in the end; asking first spares the hash when the answer is known already.
-        if self.identity.credential(&email).await?.is_some() {
+        let must_verify = self.policy.require_email_verification;
+        // The store decides in the end; asking first saves the hash, unless its time would tell that the address is taken.
+        let is_taken = self.identity.credential(&email).await?.is_some();
+        if is_taken && !must_verify {
             return Err(SignUpError::EmailTaken);
         }
         let password = self.hasher.hash(password).await?;
         let now = self.clock.now();
         let id = UserId::new(self.ids.generate());
-        let user = User { id, name, email, email_verified: false, image, created_at: now, updated_at: now };
-        let session = self.new_session(&user, remember, client);
-        let registration = Registration {
-            user: user.clone(),
-            account_id: self.ids.generate().into_string(),
-            password,
-            session: session.clone(),
-        };
-        match self.identity.register(&registration).await {
-            Ok(()) => Ok(ActiveSession::opened(session, user)),
-            Err(RegisterError::EmailTaken) => Err(SignUpError::EmailTaken),
-            Err(RegisterError::Store(error)) => Err(error.into()),
+        let restrictions = Restrictions::default();
+        let user =
+            User { id, name, email, email_verified: false, image, created_at: now, updated_at: now, restrictions };
+        if is_taken {
+            return Ok(SignedUp::Unverified(user));
         }
+        let session = (!must_verify).then(|| self.new_session(&user, remember, client));
+        let registration = Registration { user, account_id: self.ids.generate().into_string(), password, session };
+        match self.identity.register(&registration).await {
+            Ok(()) => {}
+            Err(RegisterError::EmailTaken) if must_verify => {}
+            Err(RegisterError::EmailTaken) => return Err(SignUpError::EmailTaken),
+            Err(RegisterError::Store(error)) => return Err(error.into()),
+        }
+        let Registration { user, session, .. } = registration;
+        Ok(match session {
+            Some(session) => SignedUp::In(ActiveSession::opened(session, user)),
+            None => SignedUp::Unverified(user),
+        })
     }
 
     /// Opens a session for whoever knows the password.
     ///
-    /// After [`WRONG_PASSWORDS`](super::WRONG_PASSWORDS), known addresses and unknown alike are refused for a while. The user is let through from
-    /// every address where they are signed in already, and no session is touched.
+    /// After [`WRONG_PASSWORDS`](super::WRONG_PASSWORDS), known addresses and unknown alike are refused for a while. The
+    /// user is let through on every device that they have signed in on before, and from every address from which they are
+    /// signed in; no session is touched.
     ///
     /// # Errors
     /// [`SignInError`]; an unknown address, a user without a password and a wrong password are one
     /// [`SignInError::Refused`], after the same work.
     pub async fn sign_in(&self, request: SignIn) -> Result<ActiveSession, SignInError> {
-        let SignIn { email, password, remember, client } = request;
+        let SignIn { email, password, remember, client, device } = request;
+        let guesses = self.admit(&email, device, &client).await?;
         let (user, stored) = match self.identity.credential(&email).await? {
             Some(Credential { user, password }) => (Some(user), password),
             None => (None, None),
         };
-        self.admit(&email, user.as_ref(), &client).await?;
         let matches = self.hasher.verify(password.clone(), stored.clone()).await?;
         let (user, stored) = match (user, stored) {
             (Some(user), Some(stored)) if matches => (user, stored),
             (user, _) => {
-                self.wrong_passwords.count(&key(&email)).await?;
+                self.wrong_passwords.count(&guesses).await?;
                 return Err(SignInError::Refused(user.map(|user| user.id)));
             }
         };
+        if let Some(restriction) = self.restriction(&user) {
+            return Err(SignInError::Restricted { user: user.id, restriction });
+        }
         let stored = if self.policy.rehash { self.rehash(&user, password, stored).await? } else { stored };
         let session = self.new_session(&user, remember, client);
         // It took its time: the password may be another one by now, or the user gone.
@@ -196,16 +250,35 @@ impl AccountService {
         }
     }
 
-    /// Whether one more password may be tried for this address.
-    async fn admit(&self, email: &Email, user: Option<&User>, client: &Client) -> Result<(), SignInError> {
-        let Some(wait_seconds) = self.wrong_passwords.wait_seconds(&key(email)).await? else { return Ok(()) };
-        if let Some(user) = user.filter(|_| !client.ip_address.is_empty()) {
-            let sessions = self.sessions.live(&user.id, self.clock.now(), Session::LISTED).await?;
-            if sessions.iter().any(|session| session.client.ip_address == client.ip_address) {
-                return Ok(());
-            }
+    /// Returns the key that a wrong password is counted under, if one more may be tried for this address.
+    ///
+    /// Does the same for known addresses and unknown ones: the time it takes must not tell who has an account.
+    async fn admit(&self, email: &Email, device: Option<KnownDevice>, client: &Client) -> Result<String, SignInError> {
+        if let Some(KnownDevice(device)) = device {
+            let key = format!("device|{device}");
+            return match self.wrong_passwords.wait_seconds(&key).await? {
+                None => Ok(key),
+                Some(wait_seconds) => Err(SignInError::TooMany { wait_seconds }),
+            };
+        }
+        let key = format!("account|{}", email.as_str());
+        let Some(wait_seconds) = self.wrong_passwords.wait_seconds(&key).await? else { return Ok(key) };
+        let address = client.ip_address.as_str();
+        if !address.is_empty() && self.sessions.is_signed_in(email, address, self.clock.now()).await? {
+            return Ok(key);
         }
         Err(SignInError::TooMany { wait_seconds })
+    }
+
+    /// Returns what keeps the user from signing in, in the order in which Better Auth checks it.
+    fn restriction(&self, user: &User) -> Option<Restriction> {
+        if self.policy.require_email_verification && !user.email_verified {
+            Some(Restriction::EmailNotVerified)
+        } else if user.restrictions.is_banned(self.clock.now()) {
+            Some(Restriction::Banned)
+        } else {
+            user.restrictions.second_factor.then_some(Restriction::SecondFactor)
+        }
     }
 
     /// Stores a password anew that has just been found right, unless it is stored as it would be now, or would not do
@@ -229,11 +302,6 @@ impl AccountService {
     }
 }
 
-/// What wrong passwords of an account are counted under.
-fn key(email: &Email) -> String {
-    format!("account|{}", email.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,9 +311,16 @@ mod tests {
         MockClock, MockIdGenerator, MockIdentityRepo, MockPasswordHasher, MockRateLimiter, MockSessionRepo,
     };
     use crate::services::WRONG_PASSWORDS;
-    use crate::testing::fixtures::{clock_at, counting_ids, moment, session, user};
+    use crate::testing::fixtures::{clock_at, counting_ids, moment, user};
+    use crate::time::Timestamp;
+    use crate::user::Ban;
 
-    const POLICY: AccountPolicy = AccountPolicy { sign_up: true, rehash: false, sessions: SessionPolicy::DEFAULT };
+    const POLICY: AccountPolicy = AccountPolicy {
+        sign_up: true,
+        require_email_verification: false,
+        rehash: false,
+        sessions: SessionPolicy::DEFAULT,
+    };
 
     /// The ports of one test; those without expectations panic when they are asked.
     struct Ports {
@@ -300,7 +375,13 @@ mod tests {
             password: Password::parse("correct horse").unwrap(),
             remember: true,
             client: Client::default(),
+            device: None,
         }
+    }
+
+    fn signed_in(signed_up: SignedUp) -> ActiveSession {
+        let SignedUp::In(active) = signed_up else { panic!("{signed_up:?}") };
+        active
     }
 
     #[tokio::test]
@@ -316,13 +397,16 @@ mod tests {
                 user.email.as_str() == "ann@example.test"
                     && !user.email_verified
                     && password.expose() == "hashed"
-                    && session.user_id == user.id
-                    && session.expires_at == moment().after(POLICY.sessions.lifetime)
-                    && ![user.id.as_str(), session.id.as_str(), session.token.expose()].contains(&account_id.as_str())
-                    && session.id != session.token.expose()
+                    && session.as_ref().is_some_and(|session| {
+                        session.user_id == user.id
+                            && session.expires_at == moment().after(POLICY.sessions.lifetime)
+                            && ![user.id.as_str(), session.id.as_str(), session.token.expose()]
+                                .contains(&account_id.as_str())
+                            && session.id != session.token.expose()
+                    })
             })
             .return_once(|_| Ok(()));
-        let active = ports.service(POLICY).sign_up(sign_up(true)).await.unwrap();
+        let active = signed_in(ports.service(POLICY).sign_up(sign_up(true)).await.unwrap());
         assert_eq!(active.user().id, active.session().user_id);
         assert_eq!(active.user().created_at, moment());
     }
@@ -333,7 +417,7 @@ mod tests {
         ports.identity.expect_credential().return_once(|_| Ok(None));
         ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
         ports.identity.expect_register().return_once(|_| Ok(()));
-        let active = ports.service(POLICY).sign_up(sign_up(false)).await.unwrap();
+        let active = signed_in(ports.service(POLICY).sign_up(sign_up(false)).await.unwrap());
         assert_eq!(active.session().expires_at, moment().after(POLICY.sessions.unremembered_lifetime));
     }
 
@@ -481,21 +565,12 @@ mod tests {
         assert!(ports.service(POLICY).sign_in(sign_in("Ann@example.test")).await.is_ok());
     }
 
-    /// Nothing is hashed, known or not.
+    /// Neither the user nor the password is looked at: the mocks would panic.
     #[tokio::test]
     async fn after_too_many_wrong_passwords_strangers_are_refused() {
-        for (known, ip_address) in
-            [(Some(credential("hashed")), "192.0.2.1"), (Some(credential("hashed")), ""), (None, "192.0.2.1")]
-        {
+        for ip_address in ["192.0.2.1", ""] {
             let mut ports = Ports::new();
-            ports.identity.expect_credential().return_once(move |_| Ok(known));
-            ports.sessions.expect_live().returning(|_, _, _| {
-                let elsewhere = |ip_address: &str| Client { ip_address: ip_address.into(), ..Client::default() };
-                Ok(vec![
-                    Session { client: elsewhere("192.0.2.2"), ..session("ann") },
-                    Session { client: elsewhere(""), ..session("ann") },
-                ])
-            });
+            ports.sessions.expect_is_signed_in().returning(|_, _, _| Ok(false));
             ports.limiter = Some(exhausted());
             let refused = ports.service(POLICY).sign_in(from(ip_address)).await;
             assert!(matches!(refused, Err(SignInError::TooMany { wait_seconds: 7 })), "{ip_address:?}");
@@ -506,16 +581,90 @@ mod tests {
     async fn and_the_user_is_let_through_where_they_are_signed_in() {
         let mut ports = Ports::new();
         ports.identity.expect_credential().return_once(|_| Ok(Some(credential("hashed"))));
-        ports.sessions.expect_live().withf(|user, now, _| (user.as_str(), *now) == ("ann", moment())).return_once(
-            |_, _, _| {
-                let client = Client { ip_address: "192.0.2.1".into(), ..Client::default() };
-                Ok(vec![Session { client, ..session("ann") }])
-            },
-        );
+        ports
+            .sessions
+            .expect_is_signed_in()
+            .withf(|email, address, now| (email.as_str(), address, *now) == ("ann@example.test", "192.0.2.1", moment()))
+            .return_once(|_, _, _| Ok(true));
         ports.sessions.expect_open().return_once(|_, _| Ok(true));
         ports.hasher.expect_verify().return_once(|_, _| Ok(true));
         ports.limiter = Some(exhausted());
         assert!(ports.service(POLICY).sign_in(from("192.0.2.1")).await.is_ok());
+    }
+
+    /// The account is not asked for: with another key the mock would panic.
+    #[tokio::test]
+    async fn a_known_device_is_counted_for_itself() {
+        let on_device = || SignIn { device: Some(KnownDevice("d1".into())), ..from("192.0.2.1") };
+        let mut ports = Ports::new();
+        ports.identity.expect_credential().return_once(|_| Ok(Some(credential("hashed"))));
+        ports.hasher.expect_verify().return_once(|_, _| Ok(false));
+        let mut limiter = MockRateLimiter::new();
+        limiter
+            .expect_peek()
+            .withf(|key, _limit, _now| key == "device|d1")
+            .return_once(|_, _, _| Ok(Admission::Allowed));
+        limiter
+            .expect_hit()
+            .times(1)
+            .withf(|key, limit, _now| (key, *limit) == ("device|d1", WRONG_PASSWORDS))
+            .return_once(|_, _, _| Ok(Admission::Allowed));
+        ports.limiter = Some(limiter);
+        let refused = ports.service(POLICY).sign_in(on_device()).await;
+        assert!(matches!(refused, Err(SignInError::Refused(Some(_)))));
+
+        let mut ports = Ports::new();
+        let mut limiter = MockRateLimiter::new();
+        limiter.expect_peek().return_once(|_, _, _| Ok(Admission::Refused { wait_seconds: 7 }));
+        ports.limiter = Some(limiter);
+        let refused = ports.service(POLICY).sign_in(on_device()).await;
+        assert!(matches!(refused, Err(SignInError::TooMany { wait_seconds: 7 })));
+    }
+
+    /// No session is opened: the mock would panic.
+    #[tokio::test]
+    async fn a_restricted_user_is_refused_once_the_password_is_right() {
+        let must_verify = AccountPolicy { require_email_verification: true, ..POLICY };
+        let banned = Restrictions { ban: Some(Ban { until: None }), second_factor: true };
+        let over = Restrictions { ban: Some(Ban { until: Some(Timestamp::EPOCH) }), second_factor: true };
+        for (policy, email_verified, restrictions, expected) in [
+            (must_verify, false, banned, Restriction::EmailNotVerified),
+            (must_verify, true, banned, Restriction::Banned),
+            (POLICY, false, banned, Restriction::Banned),
+            (POLICY, true, over, Restriction::SecondFactor),
+        ] {
+            for is_right in [true, false] {
+                let mut ports = Ports::new();
+                let user = User { email_verified, restrictions, ..user("ann") };
+                let found = Credential { user, ..credential("hashed") };
+                ports.identity.expect_credential().return_once(move |_| Ok(Some(found)));
+                ports.hasher.expect_verify().return_once(move |_, _| Ok(is_right));
+                match ports.service(policy).sign_in(sign_in("ann@example.test")).await {
+                    Err(SignInError::Restricted { restriction, .. }) if is_right => assert_eq!(restriction, expected),
+                    Err(SignInError::Refused(_)) if !is_right => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+
+    /// Nobody is signed in, and a taken address is answered like a free one, after the same work.
+    #[tokio::test]
+    async fn an_address_that_must_be_verified_opens_no_session() {
+        let policy = AccountPolicy { require_email_verification: true, ..POLICY };
+        for (known, registered) in
+            [(None, Some(Ok(()))), (None, Some(Err(RegisterError::EmailTaken))), (Some(credential("hashed")), None)]
+        {
+            let mut ports = Ports::new();
+            ports.identity.expect_credential().return_once(move |_| Ok(known));
+            ports.hasher.expect_hash().times(1).return_once(|_| Ok(PasswordHash::new("hashed".into())));
+            if let Some(registered) = registered {
+                let register = ports.identity.expect_register();
+                register.withf(|registration| registration.session.is_none()).return_once(move |_| registered);
+            }
+            let signed_up = ports.service(policy).sign_up(sign_up(true)).await.unwrap();
+            assert!(matches!(signed_up, SignedUp::Unverified(user) if user.email.as_str() == "ann@example.test"));
+        }
     }
 
     #[tokio::test]

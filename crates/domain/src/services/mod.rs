@@ -7,9 +7,11 @@ mod tasks;
 mod users;
 mod wrong_passwords;
 
-pub use accounts::{AccountPolicy, AccountService, SignIn, SignInError, SignUp, SignUpError};
+pub use accounts::{
+    AccountPolicy, AccountService, KnownDevice, Restriction, SignIn, SignInError, SignUp, SignUpError, SignedUp,
+};
 pub use active_session::ActiveSession;
-pub use sessions::{Renewal, SensitiveError, SessionService};
+pub use sessions::{Renewal, ResumeError, SensitiveError, SessionService};
 pub use tasks::{TaskError, TaskList, TaskService, Total};
 pub use users::{Deletion, DeletionError, PasswordError, PasswordUpdate, UserPolicy, UserService};
 pub use wrong_passwords::WRONG_PASSWORDS;

@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::ActiveSession;
 use crate::ports::{Clock, KeyError, SessionRepo, StoreError, TokenIssuer};
 use crate::session::{Jwt, Session, SessionPolicy, SessionToken};
+use crate::user::User;
 
 /// Whether the use of a session moves its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,6 +25,17 @@ pub enum SensitiveError {
     /// They have signed in too long ago.
     #[error("the session is not fresh")]
     NotFresh,
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Errors from resuming a session.
+#[derive(Debug, Error)]
+pub enum ResumeError {
+    /// The user is banned; the session is not ended.
+    #[error("the user is banned")]
+    Banned,
     /// See [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -49,22 +61,38 @@ impl SessionService {
         Self { sessions, issuer, clock, policy }
     }
 
-    /// The session with this token, if it is alive; renewed, if that is wanted and due. One that has expired is removed.
+    /// Returns the session that is alive with one of these tokens, the latest sign-in if there are several; renewed, if
+    /// that is wanted and due. Deletes those that have expired.
     ///
     /// # Errors
-    /// [`StoreError`] of the store.
-    pub async fn resume(&self, token: &SessionToken, renewal: Renewal) -> Result<Option<ActiveSession>, StoreError> {
-        let Some((session, user)) = self.sessions.find(token).await? else { return Ok(None) };
-        let now = self.clock.now();
-        if session.has_expired(now) {
-            self.sessions.end(token).await?;
-            return Ok(None);
+    /// [`ResumeError::Banned`] if a session is alive, but only for banned users.
+    pub async fn resume(
+        &self,
+        tokens: &[SessionToken],
+        renewal: Renewal,
+    ) -> Result<Option<ActiveSession>, ResumeError> {
+        let mut latest: Option<(Session, User)> = None;
+        let mut is_banned = false;
+        for token in tokens {
+            let Some((session, user)) = self.sessions.find(token).await? else { continue };
+            let now = self.clock.now();
+            if session.has_expired(now) {
+                self.sessions.end(token).await?;
+            } else if user.restrictions.is_banned(now) {
+                is_banned = true;
+            } else if latest.as_ref().is_none_or(|(other, _)| other.created_at < session.created_at) {
+                latest = Some((session, user));
+            }
         }
+        let Some((session, user)) = latest else {
+            return if is_banned { Err(ResumeError::Banned) } else { Ok(None) };
+        };
+        let now = self.clock.now();
         if renewal == Renewal::Never || !session.is_due(now, &self.policy) {
             return Ok(Some(ActiveSession { session, user, was_renewed: false }));
         }
         let session = Session { expires_at: now.after(self.policy.lifetime), updated_at: now, ..session };
-        let lives = self.sessions.extend(token, session.expires_at, session.updated_at).await?;
+        let lives = self.sessions.extend(&session.token, session.expires_at, session.updated_at).await?;
         Ok(lives.then_some(ActiveSession { session, user, was_renewed: true }))
     }
 
@@ -137,6 +165,7 @@ mod tests {
     use crate::ports::{MockClock, MockSessionRepo, MockTokenIssuer};
     use crate::testing::fixtures::{clock_at, moment, session, user};
     use crate::time::Timestamp;
+    use crate::user::{Ban, Restrictions};
 
     const POLICY: SessionPolicy = SessionPolicy::DEFAULT;
     const MILLISECOND: Duration = Duration::from_millis(1);
@@ -164,7 +193,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_that_is_not_due_is_only_read() {
-        let resumed = at(moment(), anns()).resume(&token("ann"), Renewal::WhenDue).await.unwrap();
+        let resumed = at(moment(), anns()).resume(&[token("ann")], Renewal::WhenDue).await.unwrap();
         assert_eq!(resumed, Some(active("ann")));
     }
 
@@ -178,7 +207,7 @@ mod tests {
                 token.expose() == "token-of-ann" && *end == now.after(POLICY.lifetime) && *at == now
             })
             .return_once(|_, _, _| Ok(true));
-        let resumed = at(now, sessions).resume(&token("ann"), Renewal::WhenDue).await.unwrap().unwrap();
+        let resumed = at(now, sessions).resume(&[token("ann")], Renewal::WhenDue).await.unwrap().unwrap();
         let expected = Session { expires_at: now.after(POLICY.lifetime), updated_at: now, ..session("ann") };
         assert_eq!(resumed, ActiveSession { session: expected, user: user("ann"), was_renewed: true });
     }
@@ -186,7 +215,7 @@ mod tests {
     #[tokio::test]
     async fn who_is_not_remembered_is_not_renewed() {
         let late = at(moment().after(POLICY.update_age), anns());
-        assert_eq!(late.resume(&token("ann"), Renewal::Never).await.unwrap(), Some(active("ann")));
+        assert_eq!(late.resume(&[token("ann")], Renewal::Never).await.unwrap(), Some(active("ann")));
     }
 
     #[tokio::test]
@@ -194,7 +223,7 @@ mod tests {
         let mut sessions = anns();
         sessions.expect_extend().return_once(|_, _, _| Ok(false));
         let late = at(moment().after(POLICY.update_age), sessions);
-        assert_eq!(late.resume(&token("ann"), Renewal::WhenDue).await.unwrap(), None);
+        assert_eq!(late.resume(&[token("ann")], Renewal::WhenDue).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -202,14 +231,65 @@ mod tests {
         let mut sessions = anns();
         sessions.expect_end().withf(|token| token.expose() == "token-of-ann").times(1).return_once(|_| Ok(()));
         let now = session("ann").expires_at.after(MILLISECOND);
-        assert_eq!(at(now, sessions).resume(&token("ann"), Renewal::WhenDue).await.unwrap(), None);
+        assert_eq!(at(now, sessions).resume(&[token("ann")], Renewal::WhenDue).await.unwrap(), None);
+    }
+
+    /// The session of a banned user is neither renewed nor ended: with an `extend` or `end` the mock would panic.
+    #[tokio::test]
+    async fn a_banned_user_is_refused_until_the_ban_ends() {
+        let now = moment().after(POLICY.update_age);
+        let resume = async |until: Option<Timestamp>| {
+            let banned = Restrictions { ban: Some(Ban { until }), second_factor: false };
+            let mut sessions = MockSessionRepo::new();
+            let found = (session("ann"), User { restrictions: banned, ..user("ann") });
+            sessions.expect_find().return_once(move |_| Ok(Some(found)));
+            at(now, sessions).resume(&[token("ann")], Renewal::Never).await
+        };
+        for until in [None, Some(now), Some(now.after(MILLISECOND))] {
+            assert!(matches!(resume(until).await, Err(ResumeError::Banned)), "{until:?}");
+        }
+        assert!(resume(Some(moment())).await.unwrap().is_some());
+    }
+
+    /// A browser may send several cookies of the same name: one is over, one of a banned user, two are alive.
+    #[tokio::test]
+    async fn of_several_sessions_the_latest_that_is_alive_is_resumed() {
+        let started =
+            |id: &str, minutes| Session { created_at: moment().after(Duration::from_mins(minutes)), ..session(id) };
+        let over = Session { expires_at: moment(), ..started("ann", 9) };
+        let banned = Restrictions { ban: Some(Ban { until: None }), second_factor: false };
+        for order in [["ann", "bob", "eve", "max"], ["max", "eve", "bob", "ann"]] {
+            let mut sessions = MockSessionRepo::new();
+            let over = over.clone();
+            sessions.expect_find().returning(move |found| {
+                Ok(match found.expose() {
+                    "token-of-ann" => Some((over.clone(), user("ann"))),
+                    "token-of-bob" => Some((started("bob", 8), User { restrictions: banned, ..user("bob") })),
+                    "token-of-eve" => Some((started("eve", 2), user("eve"))),
+                    _ => Some((started("max", 1), user("max"))),
+                })
+            });
+            sessions.expect_end().withf(|token| token.expose() == "token-of-ann").times(1).return_once(|_| Ok(()));
+            let resumed = at(moment().after(MILLISECOND), sessions).resume(&order.map(token), Renewal::WhenDue).await;
+            assert_eq!(resumed.unwrap().unwrap().user, user("eve"));
+        }
+    }
+
+    /// A session that was opened with the second factor goes on.
+    #[tokio::test]
+    async fn a_second_factor_does_not_end_a_session() {
+        let mut sessions = MockSessionRepo::new();
+        let restrictions = Restrictions { ban: None, second_factor: true };
+        let found = (session("ann"), User { restrictions, ..user("ann") });
+        sessions.expect_find().return_once(move |_| Ok(Some(found)));
+        assert!(at(moment(), sessions).resume(&[token("ann")], Renewal::Never).await.unwrap().is_some());
     }
 
     #[tokio::test]
     async fn an_unknown_token_is_none() {
         let mut sessions = MockSessionRepo::new();
         sessions.expect_find().return_once(|_| Ok(None));
-        assert_eq!(at(moment(), sessions).resume(&token("eve"), Renewal::WhenDue).await.unwrap(), None);
+        assert_eq!(at(moment(), sessions).resume(&[token("eve")], Renewal::WhenDue).await.unwrap(), None);
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use crate::ports::{Claims, MockAuthPort, MockClock, MockIdGenerator, MockPasswor
 use crate::session::{Client, Session, SessionToken};
 use crate::task::{Description, NewTask, Task, TaskId, Title};
 use crate::time::Timestamp;
-use crate::user::{Email, User, UserId, UserImage, UserName};
+use crate::user::{Email, Restrictions, User, UserId, UserImage, UserName};
 
 /// 2026-11-21T01:45:03Z.
 #[must_use]
@@ -108,6 +108,7 @@ pub fn user(id: &str) -> User {
         image: Some(UserImage::parse("https://cdn.example.test/bob.png").unwrap()),
         created_at: moment(),
         updated_at: moment().after(Duration::from_millis(1)),
+        restrictions: Restrictions::default(),
     }
 }
 
@@ -132,7 +133,7 @@ pub fn registration(id: &str) -> Registration {
         user: user(id),
         account_id: format!("account-of-{id}"),
         password: PasswordHash::new(format!("$2b$04$hash-of-{id}")),
-        session: session(id),
+        session: Some(session(id)),
     }
 }
 

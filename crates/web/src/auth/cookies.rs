@@ -41,6 +41,8 @@ pub struct CookieConfig {
     pub secure: bool,
     /// The life of a remembered session.
     pub max_age: Duration,
+    /// Whether a bearer credential may be a session token without its signature.
+    pub accept_unsigned_bearer: bool,
 }
 
 /// Writes and reads Better Auth's session cookies.
@@ -50,41 +52,46 @@ pub struct SessionCookies {
 }
 
 impl SessionCookies {
+    /// Maximum number of session cookies of a request that are looked at.
+    const MAX_SESSIONS: usize = 4;
+
     /// Cookies signed with `secret`.
     #[must_use]
     pub fn new(secret: SharedSecret, config: CookieConfig) -> Self {
         Self { secret, config }
     }
 
-    /// The `Set-Cookie` lines for a session that begins, or goes on. One that is not to be remembered ends with the
-    /// browser, and says so in a cookie of its own.
+    /// Returns the `Set-Cookie` lines for a session that begins, or goes on. One that is not to be remembered ends with
+    /// the browser, and says so in a cookie of its own.
     pub(super) fn set(&self, token: &SessionToken, remember: bool) -> Vec<String> {
         let max_age = remember.then_some(self.config.max_age);
-        let mut lines = vec![self.line("session_token", &self.cookie_value(token.expose()), max_age)];
+        let mut lines: Vec<_> = self.removal_of_twin("session_token").into_iter().collect();
+        lines.push(self.line("session_token", &self.cookie_value(token.expose()), max_age));
         if !remember {
+            lines.extend(self.removal_of_twin("dont_remember"));
             lines.push(self.line("dont_remember", &self.cookie_value("true"), None));
         }
         lines
     }
 
-    /// The `Set-Cookie` lines that remove every cookie of a session.
+    /// Returns the `Set-Cookie` lines that remove every cookie of a session.
     pub(super) fn clear(&self) -> Vec<String> {
-        ["session_token", "session_data", "dont_remember"].map(|cookie| self.removal(cookie)).into()
+        ["session_token", "session_data", "dont_remember"].iter().flat_map(|cookie| self.removals(cookie)).collect()
     }
 
-    /// The line that removes what is left of Better Auth's cookie cache, if the request carries it.
-    pub(super) fn clear_cache(&self, request: &HttpRequest) -> Option<String> {
-        self.sent(request, "session_data").map(|_| self.removal("session_data"))
+    /// Returns the lines that remove what is left of Better Auth's cookie cache, if the request carries it.
+    pub(super) fn clear_cache(&self, request: &HttpRequest) -> Vec<String> {
+        self.removals_if_sent(request, "session_data")
     }
 
-    /// The line that removes the wish not to be remembered, if the request carries it.
-    pub(super) fn clear_dont_remember(&self, request: &HttpRequest) -> Option<String> {
-        self.sent(request, "dont_remember").map(|_| self.removal("dont_remember"))
+    /// Returns the lines that remove the wish not to be remembered, if the request carries it.
+    pub(super) fn clear_dont_remember(&self, request: &HttpRequest) -> Vec<String> {
+        self.removals_if_sent(request, "dont_remember")
     }
 
-    /// Whether the user of this browser asked not to be remembered.
+    /// Returns `true` if the user of this browser asked not to be remembered.
     pub(super) fn is_unremembered(&self, request: &HttpRequest) -> bool {
-        self.sent(request, "dont_remember").and_then(|value| self.verify(&value)).is_some_and(|value| value == "true")
+        self.sent(request, "dont_remember").filter_map(|value| self.verify(&value)).any(|value| value == "true")
     }
 
     /// The form in which a client without cookies keeps the token.
@@ -92,27 +99,37 @@ impl SessionCookies {
         self.sign(token.expose())
     }
 
-    /// The token in the session cookie of a request, if it is well signed.
-    pub(super) fn read(&self, request: &HttpRequest) -> Option<SessionToken> {
-        self.sent(request, "session_token").and_then(|value| self.verify(&value)).map(SessionToken::new)
+    /// Returns the tokens in the session cookies of a request that are well signed, at most [`Self::MAX_SESSIONS`].
+    ///
+    /// A browser sends several cookies of the same name after the domain has changed, the older one first.
+    pub(super) fn read(&self, request: &HttpRequest) -> Vec<SessionToken> {
+        let signed = self.sent(request, "session_token").filter_map(|value| self.verify(&value));
+        let mut tokens: Vec<_> = Vec::new();
+        for token in signed.map(SessionToken::new) {
+            if !tokens.contains(&token) && tokens.len() < Self::MAX_SESSIONS {
+                tokens.push(token);
+            }
+        }
+        tokens
     }
 
-    /// The token in a bearer credential: `<token>.<signature>`, or the bare token, which has no dot. A JWT is neither.
+    /// Returns the token in a bearer credential: `<token>.<signature>`, or the bare token, which has no dot, if that is
+    /// accepted. A JWT is neither.
     pub(super) fn read_bearer(&self, credential: &str) -> Option<SessionToken> {
         if credential.contains('.') {
             self.verify(credential).map(SessionToken::new)
         } else {
-            (!credential.is_empty()).then(|| SessionToken::new(credential.to_owned()))
+            let is_accepted = self.config.accept_unsigned_bearer && !credential.is_empty();
+            is_accepted.then(|| SessionToken::new(credential.to_owned()))
         }
     }
 
-    /// What the request has in a cookie, as it came. Of two with the name the first counts.
-    fn sent(&self, request: &HttpRequest, cookie: &str) -> Option<String> {
+    /// Returns what the request has in the cookies of this name, as it came, in order.
+    pub(super) fn sent(&self, request: &HttpRequest, cookie: &str) -> impl Iterator<Item = String> {
         let name = self.name(cookie);
         // Cookies of others may be in any bytes.
-        let mut pairs =
-            request.headers().get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
-        pairs.find_map(|pair| {
+        let pairs = request.headers().get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+        pairs.filter_map(move |pair| {
             let equals = pair.iter().position(|byte| *byte == b'=')?;
             let is_it = pair[..equals].trim_ascii() == name.as_bytes();
             is_it.then(|| String::from_utf8_lossy(pair[equals + 1..].trim_ascii()).into_owned())
@@ -129,14 +146,32 @@ impl SessionCookies {
         format!("{secure}{}.{cookie}", self.config.prefix)
     }
 
-    fn removal(&self, cookie: &str) -> String {
-        self.line(cookie, "", Some(Duration::ZERO))
+    fn removals_if_sent(&self, request: &HttpRequest, cookie: &str) -> Vec<String> {
+        let is_sent = self.sent(request, cookie).next().is_some();
+        if is_sent { self.removals(cookie) } else { Vec::new() }
     }
 
-    fn line(&self, cookie: &str, value: &str, max_age: Option<Duration>) -> String {
+    /// Returns the lines that remove a cookie, whichever hosts get it.
+    fn removals(&self, cookie: &str) -> Vec<String> {
+        let removal = self.line(cookie, "", Some(Duration::ZERO));
+        self.removal_of_twin(cookie).into_iter().chain([removal]).collect()
+    }
+
+    /// Returns the line that removes the cookie of the same name that this host alone gets, if ours has a domain. It is
+    /// left from the time before there was one; the browser would go on to send it first.
+    fn removal_of_twin(&self, cookie: &str) -> Option<String> {
+        let is_possible = self.config.domain.is_some();
+        is_possible.then(|| self.line_for(cookie, "", Some(Duration::ZERO), None))
+    }
+
+    pub(super) fn line(&self, cookie: &str, value: &str, max_age: Option<Duration>) -> String {
+        self.line_for(cookie, value, max_age, self.config.domain.as_deref())
+    }
+
+    fn line_for(&self, cookie: &str, value: &str, max_age: Option<Duration>, domain: Option<&str>) -> String {
         let name = self.name(cookie);
         let max_age = max_age.map(|age| format!(" Max-Age={};", age.as_secs())).unwrap_or_default();
-        let domain = self.config.domain.as_ref().map(|domain| format!(" Domain={domain};")).unwrap_or_default();
+        let domain = domain.map(|domain| format!(" Domain={domain};")).unwrap_or_default();
         let secure = if self.config.secure { " Secure;" } else { "" };
         format!("{name}={value};{max_age}{domain} Path=/; HttpOnly;{secure} SameSite=Lax")
     }
@@ -165,7 +200,7 @@ impl SessionCookies {
     }
 
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    fn mac(&self, value: &str) -> Hmac<Sha256> {
+    pub(super) fn mac(&self, value: &str) -> Hmac<Sha256> {
         Hmac::new_from_slice(self.secret.expose()).expect("a key of any length").chain_update(value)
     }
 }
@@ -188,12 +223,12 @@ mod tests {
     }
 
     fn config(secure: bool) -> CookieConfig {
-        CookieConfig { prefix: "better-auth".into(), domain: None, secure, max_age: WEEK }
+        CookieConfig { prefix: "better-auth".into(), domain: None, secure, max_age: WEEK, accept_unsigned_bearer: true }
     }
 
     fn read(cookies: &SessionCookies, header: &str) -> Option<String> {
         let request = TestRequest::default().insert_header((COOKIE, header)).to_http_request();
-        cookies.read(&request).map(|token| token.expose().to_owned())
+        cookies.read(&request).first().map(|token| token.expose().to_owned())
     }
 
     #[test]
@@ -241,7 +276,6 @@ mod tests {
             assert_eq!(read(&cookies, &header).as_deref(), case["token"].as_str(), "{header}");
         }
         for header in [
-            format!("better-auth.session_token=forged; {good}"),
             format!("x{good}"),
             format!("__Secure-{good}"),
             good.to_uppercase(),
@@ -261,7 +295,7 @@ mod tests {
         for header in [format!("city=München; {own}"), format!("{own}; x=é"), format!("novalue; é; =; {own}")] {
             let header = HeaderValue::from_bytes(header.as_bytes()).unwrap();
             let request = TestRequest::default().insert_header((COOKIE, header)).to_http_request();
-            assert_eq!(cookies.read(&request).unwrap().expose(), "token");
+            assert_eq!(cookies.read(&request)[0].expose(), "token");
         }
     }
 
@@ -272,11 +306,45 @@ mod tests {
         let cookies = SessionCookies::new(secret, config);
         let lines = cookies.set(&SessionToken::new("token".into()), false);
         let tail = "; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax";
-        for (line, name) in lines.iter().zip(["session_token", "dont_remember"]) {
-            assert!(line.starts_with(&format!("__Secure-my.app.{name}=")) && line.ends_with(tail), "{line}");
+        let twin = "=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax";
+        for (pair, name) in lines.chunks(2).zip(["session_token", "dont_remember"]) {
+            assert_eq!(pair[0], format!("__Secure-my.app.{name}{twin}"));
+            assert!(pair[1].starts_with(&format!("__Secure-my.app.{name}=")) && pair[1].ends_with(tail), "{pair:?}");
         }
-        assert_eq!(read(&cookies, lines[0].split(';').next().unwrap()).as_deref(), Some("token"));
-        assert!(cookies.clear().iter().all(|line| line.ends_with(&format!("=; Max-Age=0{tail}"))));
+        assert_eq!(read(&cookies, lines[1].split(';').next().unwrap()).as_deref(), Some("token"));
+        let cleared = cookies.clear();
+        assert_eq!(cleared.len(), 6);
+        for pair in cleared.chunks(2) {
+            assert!(pair[0].ends_with(twin) && pair[1].ends_with(&format!("=; Max-Age=0{tail}")), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn every_cookie_of_the_name_that_is_well_signed_is_read() {
+        let cookies = SessionCookies::new(secret("cookie-secret-not-for-production-0123456789"), config(false));
+        let header =
+            |tokens: &[&str]| tokens.iter().map(|token| sent_back(&cookies, token)).collect::<Vec<_>>().join("; ");
+        let forged = "better-auth.session_token=forged.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        for (sent, expected) in [
+            (header(&["old", "new"]), &["old", "new"][..]),
+            (format!("{forged}; {}", header(&["new"])), &["new"]),
+            (header(&["a", "a", "b"]), &["a", "b"]),
+            (header(&["a", "b", "c", "d", "e"]), &["a", "b", "c", "d"]),
+            (forged.to_owned(), &[]),
+        ] {
+            let request = TestRequest::default().insert_header((COOKIE, sent)).to_http_request();
+            let read = cookies.read(&request);
+            assert_eq!(read.iter().map(SessionToken::expose).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn a_bare_token_is_accepted_where_that_is_allowed() {
+        let secret = || secret("cookie-secret-not-for-production-0123456789");
+        let strict = SessionCookies::new(secret(), CookieConfig { accept_unsigned_bearer: false, ..config(false) });
+        assert!(strict.read_bearer("bare").is_none());
+        let signed = strict.bearer_form(&SessionToken::new("bare".into()));
+        assert_eq!(strict.read_bearer(&signed).unwrap().expose(), "bare");
     }
 
     #[test]

@@ -7,7 +7,9 @@ use serde::Serialize;
 use taskbridge_domain::Cause;
 use taskbridge_domain::password::InvalidPassword;
 use taskbridge_domain::ports::{HashError, KeyError, StoreError};
-use taskbridge_domain::services::{DeletionError, PasswordError, SensitiveError, SignInError, SignUpError};
+use taskbridge_domain::services::{
+    DeletionError, PasswordError, Restriction, ResumeError, SensitiveError, SignInError, SignUpError,
+};
 use thiserror::Error;
 use utoipa::ToSchema;
 
@@ -87,6 +89,13 @@ pub(crate) enum AuthApiError {
     EmailTaken,
     #[error("Invalid email or password")]
     InvalidCredentials,
+    #[error("Email not verified")]
+    EmailNotVerified,
+    #[error("You have been banned from this application. Please contact support if you believe this is an error.")]
+    Banned,
+    /// Better Auth asks for the second factor here, which Taskbridge cannot.
+    #[error("Two-factor authentication is required, and this server does not support it")]
+    SecondFactor,
     /// No session; the lines that clear the cookies of one that is over.
     #[error("Unauthorized")]
     Unauthorized { clear: Vec<String> },
@@ -136,6 +145,9 @@ impl AuthApiError {
             Self::SignUpDisabled => "EMAIL_PASSWORD_SIGN_UP_DISABLED",
             Self::EmailTaken => "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
             Self::InvalidCredentials => "INVALID_EMAIL_OR_PASSWORD",
+            Self::EmailNotVerified => "EMAIL_NOT_VERIFIED",
+            Self::Banned => "BANNED_USER",
+            Self::SecondFactor => "TWO_FACTOR_REQUIRED",
             Self::Unauthorized { .. } => "UNAUTHORIZED",
             Self::Unavailable(_) => "SERVICE_UNAVAILABLE",
             Self::OutcomeUnknown(_) => "OUTCOME_UNKNOWN",
@@ -163,6 +175,9 @@ impl ResponseError for AuthApiError {
             Self::MissingOrigin
             | Self::InvalidOrigin
             | Self::CrossSiteNavigation
+            | Self::EmailNotVerified
+            | Self::Banned
+            | Self::SecondFactor
             | Self::InvalidTarget(_)
             | Self::NotFresh => StatusCode::FORBIDDEN,
             Self::NotDeferred => StatusCode::METHOD_NOT_ALLOWED,
@@ -241,6 +256,15 @@ impl From<SensitiveError> for AuthApiError {
     }
 }
 
+impl From<ResumeError> for AuthApiError {
+    fn from(error: ResumeError) -> Self {
+        match error {
+            ResumeError::Banned => Self::Banned,
+            ResumeError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<SignUpError> for AuthApiError {
     fn from(error: SignUpError) -> Self {
         match error {
@@ -258,6 +282,9 @@ impl From<SignInError> for AuthApiError {
         match error {
             SignInError::Refused(_) => Self::InvalidCredentials,
             SignInError::TooMany { wait_seconds } => Self::TooManyRequests { wait_seconds },
+            SignInError::Restricted { restriction: Restriction::EmailNotVerified, .. } => Self::EmailNotVerified,
+            SignInError::Restricted { restriction: Restriction::Banned, .. } => Self::Banned,
+            SignInError::Restricted { restriction: Restriction::SecondFactor, .. } => Self::SecondFactor,
             SignInError::Hash(error) => error.into(),
             SignInError::Store(error) => error.into(),
         }

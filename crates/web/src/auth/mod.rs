@@ -2,6 +2,7 @@
 //! the wrong method and a trailing slash included. Where users sign in elsewhere, all of it is an ordinary 404.
 
 mod cookies;
+mod device;
 mod error;
 mod jwks;
 mod limits;

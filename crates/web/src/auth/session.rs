@@ -34,16 +34,19 @@ impl NamedSession {
     /// to be remembered, or the query says `disableRefresh`.
     async fn of(request: &HttpRequest) -> Result<Self, AuthApiError> {
         let (sessions, cookies) = services(request)?;
-        let Some(token) = session_token(request, cookies) else { return Ok(Self::None) };
+        let tokens = session_tokens(request, cookies);
+        if tokens.is_empty() {
+            return Ok(Self::None);
+        }
         let renewal = if cookies.is_unremembered(request) || is_refresh_disabled(request) {
             Renewal::Never
         } else {
             Renewal::WhenDue
         };
-        let Some(session) = sessions.resume(&token, renewal).await? else { return Ok(Self::Over(cookies.clear())) };
+        let Some(session) = sessions.resume(&tokens, renewal).await? else { return Ok(Self::Over(cookies.clear())) };
         request.extensions_mut().insert(Caller(session.user().id.clone()));
         if session.was_renewed() {
-            request.extensions_mut().insert(Renewed(token));
+            request.extensions_mut().insert(Renewed(session.session().token.clone()));
         }
         Ok(Self::Alive(Box::new(session)))
     }
@@ -122,10 +125,10 @@ fn internal(error: impl Into<taskbridge_domain::Cause>) -> AuthApiError {
     AuthApiError::Internal(error.into())
 }
 
-/// The session token that a request names: a bearer credential that is one wins over the cookie.
-pub(super) fn session_token(request: &HttpRequest, cookies: &SessionCookies) -> Option<SessionToken> {
+/// Returns the session tokens that a request names: a bearer credential that is one wins over the cookies.
+pub(super) fn session_tokens(request: &HttpRequest, cookies: &SessionCookies) -> Vec<SessionToken> {
     let bearer = bearer_token(request).ok().and_then(|credential| cookies.read_bearer(credential.trim()));
-    bearer.or_else(|| cookies.read(request))
+    bearer.map_or_else(|| cookies.read(request), |token| vec![token])
 }
 
 /// Any value will do, `false` included, as in Better Auth.

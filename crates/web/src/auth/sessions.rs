@@ -15,9 +15,9 @@ use utoipa::{IntoResponses, ToSchema};
 use super::cookies::SessionCookies;
 use super::error::AuthApiError;
 use super::schema::{Anything, AuthBody, AuthRequest, Schema, WithSession};
-use super::session::{CurrentSession, NamedSession, session_token};
+use super::session::{CurrentSession, NamedSession, session_tokens};
 use super::wire::{SessionResponse, Status, UserResponse, jwt, set_cookies};
-use crate::openapi::{AuthErrors, auth_errors, auth_request_errors};
+use crate::openapi::{auth_errors, auth_request_errors};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = SessionWithUser)]
@@ -40,6 +40,7 @@ impl IntoResponses for ChangeErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         auth_request_errors([
             AuthApiError::Unauthorized { clear: Vec::new() },
+            AuthApiError::Banned,
             AuthApiError::Validation("[body.token] Invalid input: expected string, received undefined".into()),
         ])
     }
@@ -54,7 +55,7 @@ impl IntoResponses for ChangeErrors {
     params(("disableRefresh" = Option<String>, Query, description = "With any value the session is not renewed.")),
     responses(
         (status = 200, description = "The session, or `null`.", body = Option<SessionWithUser>),
-        AuthErrors
+        GetErrors
     )
 )]
 pub(super) async fn get_session(
@@ -71,7 +72,7 @@ pub(super) async fn get_session(
             response.json(())
         }
         NamedSession::Alive(active) => {
-            set_cookies(&mut response, cookies.clear_cache(&request).as_slice());
+            set_cookies(&mut response, &cookies.clear_cache(&request));
             if let Some(jwt) = jwt(&active, &sessions).await {
                 response.insert_header(("set-auth-jwt", jwt.expose()));
                 response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "set-auth-jwt"));
@@ -86,11 +87,19 @@ pub(super) async fn post_session(_: AuthBody) -> Result<HttpResponse, AuthApiErr
     Err(AuthApiError::NotDeferred)
 }
 
+struct GetErrors;
+
+impl IntoResponses for GetErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        auth_errors([AuthApiError::Banned])
+    }
+}
+
 struct ListErrors;
 
 impl IntoResponses for ListErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        auth_errors([AuthApiError::Unauthorized { clear: Vec::new() }, AuthApiError::NotFresh])
+        auth_errors([AuthApiError::Unauthorized { clear: Vec::new() }, AuthApiError::Banned, AuthApiError::NotFresh])
     }
 }
 
@@ -199,7 +208,11 @@ struct UpdateErrors;
 
 impl IntoResponses for UpdateErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        auth_request_errors([AuthApiError::Unauthorized { clear: Vec::new() }, AuthApiError::NothingToUpdate])
+        auth_request_errors([
+            AuthApiError::Unauthorized { clear: Vec::new() },
+            AuthApiError::Banned,
+            AuthApiError::NothingToUpdate,
+        ])
     }
 }
 
@@ -240,7 +253,7 @@ pub(super) async fn sign_out(
     if body.0.is_some() {
         Schema::of(body, &["object"])?;
     }
-    if let Some(token) = session_token(&request, &cookies) {
+    for token in session_tokens(&request, &cookies) {
         sessions.sign_out(&token).await?;
     }
     let mut response = HttpResponse::Ok();

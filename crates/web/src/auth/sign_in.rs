@@ -12,6 +12,7 @@ use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 
 use super::cookies::SessionCookies;
+use super::device::known_device;
 use super::error::AuthApiError;
 use super::origin::{CALLBACK, check_sign_in};
 use super::schema::{AuthBody, Schema, SignInBody};
@@ -47,6 +48,9 @@ impl IntoResponses for Errors {
             AuthApiError::InvalidEmail,
             AuthApiError::PasswordTooLong,
             AuthApiError::InvalidCredentials,
+            AuthApiError::EmailNotVerified,
+            AuthApiError::Banned,
+            AuthApiError::SecondFactor,
             AuthApiError::BodyLate,
             AuthApiError::BodyTooLarge,
             AuthApiError::InvalidTarget(&CALLBACK),
@@ -82,7 +86,7 @@ pub(super) async fn sign_in(
     sessions: Data<SessionService>,
     cookies: Data<SessionCookies>,
 ) -> Result<HttpResponse, AuthApiError> {
-    let (sign_in, callback) = parse(body, &request)?;
+    let (sign_in, callback) = parse(body, &request, &cookies)?;
     check_sign_in(&request)?;
     let remember = sign_in.remember;
     let client_ip = ClientAddress::of(&request).0.map(display);
@@ -93,6 +97,9 @@ pub(super) async fn sign_in(
         SignInError::TooMany { .. } => {
             tracing::warn!(client_ip, "sign-in refused: too many wrong passwords for one account");
         }
+        SignInError::Restricted { user, restriction } => {
+            tracing::info!(user_id = user.as_str(), client_ip, %restriction, "sign-in refused: the password is right");
+        }
         SignInError::Hash(_) | SignInError::Store(_) => {}
     })?;
     tracing::info!(user_id = session.user().id.as_str(), client_ip, "signed in");
@@ -100,7 +107,11 @@ pub(super) async fn sign_in(
     Ok(answer.respond(&request, &sessions, &cookies).await)
 }
 
-fn parse(body: AuthBody, request: &HttpRequest) -> Result<(SignIn, Option<String>), AuthApiError> {
+fn parse(
+    body: AuthBody,
+    request: &HttpRequest,
+    cookies: &SessionCookies,
+) -> Result<(SignIn, Option<String>), AuthApiError> {
     let mut schema = Schema::of(body, &["object"])?;
     let email = schema.string("email");
     let password = schema.string("password");
@@ -110,7 +121,8 @@ fn parse(body: AuthBody, request: &HttpRequest) -> Result<(SignIn, Option<String
         (Some(email), Some(password)) if schema.is_met() => {
             let email = Email::parse(&email).map_err(|_not_shown| AuthApiError::InvalidEmail)?;
             let password = Password::parse(&password)?;
-            Ok((SignIn { email, password, remember, client: client(request) }, callback))
+            let device = known_device(request, cookies, &email);
+            Ok((SignIn { email, password, remember, client: client(request), device }, callback))
         }
         _ => Err(schema.into_error()),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use taskbridge_domain::services::{AccountService, SessionService, SignUp};
+use taskbridge_domain::services::{AccountService, SessionService, SignUp, SignedUp};
 use taskbridge_domain::user::{Email, UserImage, UserName};
 use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
@@ -14,7 +14,7 @@ use super::cookies::SessionCookies;
 use super::error::AuthApiError;
 use super::origin::{CALLBACK, check_sign_in};
 use super::schema::{AuthBody, Schema, SignInBody, image_problem, name_problem};
-use super::wire::{SignedIn, SignedInResponse, client};
+use super::wire::{SignedIn, SignedUpResponse, client, unverified};
 use crate::client_address::ClientAddress;
 use crate::dto::schema;
 use crate::openapi::auth_errors;
@@ -62,12 +62,13 @@ impl IntoResponses for Errors {
 
 /// Sign up.
 ///
-/// **Access:** everybody. 200 with the new user, signed in.
+/// **Access:** everybody. 200 with the new user, signed in. Where addresses must be verified, 200 with the new user and no
+/// session, also if the address is taken.
 #[utoipa::path(
     post, path = "/sign-up/email", operation_id = "sign_up", tag = "auth", request_body = SignUpRequest,
     responses(
         (
-            status = 200, description = "The new user, signed in.", body = SignedInResponse,
+            status = 200, description = "The new user.", body = SignedUpResponse,
             headers(
                 ("set-cookie", description = "The session cookie."),
                 ("set-auth-token", description = "The session token for clients without cookies."),
@@ -87,8 +88,15 @@ pub(super) async fn sign_up(
     let sign_up = parse(body, &request, &accounts)?;
     check_sign_in(&request)?;
     let remember = sign_up.remember;
-    let session = accounts.sign_up(sign_up).await?;
+    let signed_up = accounts.sign_up(sign_up).await?;
     let client_ip = ClientAddress::of(&request).0.map(display);
+    let session = match signed_up {
+        SignedUp::In(session) => session,
+        SignedUp::Unverified(user) => {
+            tracing::info!(client_ip, "signed up, to be verified");
+            return Ok(unverified(&user));
+        }
+    };
     tracing::info!(user_id = session.user().id.as_str(), client_ip, "signed up");
     let answer = SignedIn { session: &session, remember, next: None };
     Ok(answer.respond(&request, &sessions, &cookies).await)

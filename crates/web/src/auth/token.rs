@@ -24,7 +24,7 @@ struct Errors;
 
 impl IntoResponses for Errors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        auth_errors([AuthApiError::Unauthorized { clear: Vec::new() }])
+        auth_errors([AuthApiError::Unauthorized { clear: Vec::new() }, AuthApiError::Banned])
     }
 }
 

@@ -64,6 +64,7 @@ impl IntoResponses for UpdateErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         auth_request_errors([
             AuthApiError::Unauthorized { clear: Vec::new() },
+            AuthApiError::Banned,
             AuthApiError::Validation("[body.name] Invalid input: expected string, received number".into()),
             AuthApiError::NothingToUpdate,
             AuthApiError::EmailFixed,
@@ -140,6 +141,7 @@ impl IntoResponses for ChangeErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         auth_request_errors([
             AuthApiError::Unauthorized { clear: Vec::new() },
+            AuthApiError::Banned,
             AuthApiError::Validation("[body.newPassword] Invalid input: expected string, received undefined".into()),
             AuthApiError::PasswordTooShort,
             AuthApiError::PasswordTooLong,
@@ -203,6 +205,7 @@ impl IntoResponses for VerifyErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         auth_request_errors([
             AuthApiError::Unauthorized { clear: Vec::new() },
+            AuthApiError::Banned,
             AuthApiError::Validation("[body.password] Invalid input: expected string, received undefined".into()),
             AuthApiError::PasswordTooLong,
             AuthApiError::InvalidPassword,
@@ -285,6 +288,7 @@ impl IntoResponses for DeleteErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         auth_request_errors([
             AuthApiError::Unauthorized { clear: Vec::new() },
+            AuthApiError::Banned,
             AuthApiError::Validation("[body.password] Invalid input: expected string, received number".into()),
             AuthApiError::PasswordTooLong,
             AuthApiError::NoPassword,
@@ -363,7 +367,7 @@ struct ListErrors;
 
 impl IntoResponses for ListErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        auth_errors([AuthApiError::Unauthorized { clear: Vec::new() }])
+        auth_errors([AuthApiError::Unauthorized { clear: Vec::new() }, AuthApiError::Banned])
     }
 }
 

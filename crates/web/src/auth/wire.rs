@@ -9,6 +9,7 @@ use taskbridge_domain::user::User;
 use utoipa::ToSchema;
 
 use super::cookies::SessionCookies;
+use super::device::remember_device;
 use crate::client_address::ClientAddress;
 
 /// How much of a `User-Agent` is kept, in characters.
@@ -39,7 +40,7 @@ pub(super) struct UserResponse {
 
 impl From<&User> for UserResponse {
     fn from(user: &User) -> Self {
-        let User { id, name, email, email_verified, image, created_at, updated_at } = user;
+        let User { id, name, email, email_verified, image, created_at, updated_at, restrictions: _ } = user;
         Self {
             name: name.as_str().to_owned(),
             email: email.as_str().to_owned(),
@@ -104,7 +105,7 @@ impl Status {
     pub(super) const DONE: Self = Self { status: true };
 }
 
-/// The answer to a successful sign-up or sign-in; `redirect` and `url` are there for the latter alone.
+/// The answer with a session; `redirect` and `url` are there for a sign-in alone.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SignedIn)]
 pub(super) struct SignedInResponse<'a> {
@@ -143,8 +144,9 @@ impl SignedIn<'_> {
         let token = &session.session().token;
         let mut response = HttpResponse::Ok();
         issue_session(&mut response, token, remember, cookies);
+        set_cookies(&mut response, remember_device(request, cookies, &session.user().email, token).as_slice());
         if remember {
-            set_cookies(&mut response, cookies.clear_dont_remember(request).as_slice());
+            set_cookies(&mut response, &cookies.clear_dont_remember(request));
         }
         if let Some(jwt) = jwt(session, sessions).await {
             response.insert_header(("set-auth-jwt", jwt.expose()));
@@ -158,6 +160,21 @@ impl SignedIn<'_> {
         let redirect = next.as_ref().map(|Next(url)| url.is_some());
         response.json(SignedInResponse { redirect, token: token.expose(), url, user: session.user().into() })
     }
+}
+
+/// The answer to a successful sign-up.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SignedUp)]
+pub(super) struct SignedUpResponse<'a> {
+    /// The session token; `null` for a user who must verify their address first.
+    #[schema(required = true)]
+    token: Option<&'a str>,
+    user: UserResponse,
+}
+
+/// Returns the answer to a new user who must verify their address before they sign in.
+pub(super) fn unverified(user: &User) -> HttpResponse {
+    HttpResponse::Ok().json(SignedUpResponse { token: None, user: user.into() })
 }
 
 /// The JWT for an answer that is good without it, too.

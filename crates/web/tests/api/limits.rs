@@ -110,7 +110,7 @@ async fn while_nothing_can_be_counted_nothing_is_served() {
 #[actix_web::test]
 async fn too_many_wrong_passwords_for_one_account_are_one_more_429() {
     let mut ports = Ports::new();
-    ports.identity.expect_credential().return_once(|_| Ok(None));
+    ports.sessions.expect_is_signed_in().return_once(|_, _, _| Ok(false));
     let mut limiter = MockRateLimiter::new();
     limiter.expect_hit().return_once(|_, _, _| Ok(Admission::Allowed));
     limiter

@@ -125,7 +125,12 @@ impl Ports {
         } = self;
         let limiter = limiter.map(|limiter| Arc::new(limiter) as Arc<dyn RateLimiter>);
         let clock = || Arc::new(clock_at(moment()));
-        let policy = AccountPolicy { sign_up: true, rehash: false, sessions: SessionPolicy::DEFAULT };
+        let policy = AccountPolicy {
+            sign_up: true,
+            require_email_verification: false,
+            rehash: false,
+            sessions: SessionPolicy::DEFAULT,
+        };
         let (identity, sessions, hasher) = (Arc::new(identity), Arc::new(sessions), Arc::new(hasher));
         let users = UserService::new(
             Arc::clone(&identity) as _,
@@ -150,6 +155,7 @@ impl Ports {
             domain: None,
             secure: false,
             max_age: policy.sessions.lifetime,
+            accept_unsigned_bearer: true,
         };
         let cookies = SessionCookies::new(secret(), cookie_config);
         let auth_server = has_auth_server.then(|| AuthServer {

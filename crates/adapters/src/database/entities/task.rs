@@ -4,7 +4,7 @@ use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::IdenStatic;
 use sea_orm::entity::prelude::*;
 use taskbridge_domain::task::{Description, NewTask, Task, TaskId, Title};
-use taskbridge_domain::{Owner, Timestamp, UserId};
+use taskbridge_domain::{Owner, Timestamp};
 use tokio_postgres::Row;
 
 use super::column_types::{Flag, Time};
@@ -59,14 +59,20 @@ impl Model {
     }
 }
 
-impl TryFrom<Model> for Task {
-    type Error = Inconsistency;
-
-    fn try_from(row: Model) -> Result<Self, Inconsistency> {
-        let Model { id, user_id, title, description, completed, created_at, updated_at } = row;
-        Ok(Self {
+impl Model {
+    /// Returns the task of this owner.
+    ///
+    /// # Errors
+    /// [`Inconsistency`] if the row belongs to another user. Each statement asks for the owner's rows alone; this is in
+    /// case that the database compares ids differently.
+    pub(crate) fn task_of(self, owner: &Owner) -> Result<Task, Inconsistency> {
+        let Self { id, user_id, title, description, completed, created_at, updated_at } = self;
+        if user_id != owner.id().as_str() {
+            return Err(Inconsistency { table: "tasks", column: "user_id" });
+        }
+        Ok(Task {
             id: TaskId::new(id),
-            owner: UserId::parse(user_id).ok_or(Inconsistency { table: "tasks", column: "user_id" })?,
+            owner: owner.id().clone(),
             title: Title::from_stored(title),
             description: description.map(Description::from_stored),
             completed: completed.0,

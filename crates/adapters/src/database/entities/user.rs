@@ -2,11 +2,13 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
-use taskbridge_domain::user::{Email, User, UserImage, UserName};
+use sea_orm::{FromQueryResult, QueryResult};
+use taskbridge_domain::user::{Email, Restrictions, User, UserImage, UserName};
 use taskbridge_domain::{Timestamp, UserId};
 
 use super::column_types::{Flag, Time};
 use crate::database::error::Inconsistency;
+use crate::database::restrictions::RestrictionColumns;
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "user")]
@@ -49,13 +51,32 @@ impl Related<super::account::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// A user as they are read, with what restricts them. Selected by [`RestrictionColumns::select`].
+pub(crate) struct Row {
+    model: Model,
+    restrictions: Restrictions,
+}
+
+impl FromQueryResult for Row {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        let model = Model::from_query_result(row, prefix)?;
+        Ok(Self { model, restrictions: RestrictionColumns::read(row, prefix)? })
+    }
+
+    fn from_query_result_optional(row: &QueryResult, prefix: &str) -> Result<Option<Self>, DbErr> {
+        let model = Model::from_query_result_optional(row, prefix)?;
+        model.map(|model| Ok(Self { model, restrictions: RestrictionColumns::read(row, prefix)? })).transpose()
+    }
+}
+
 super::debug_shows_the_id!();
 
-impl TryFrom<Model> for User {
+impl TryFrom<Row> for User {
     type Error = Inconsistency;
 
-    fn try_from(row: Model) -> Result<Self, Inconsistency> {
-        let Model { id, name, email, email_verified, image, created_at, updated_at } = row;
+    fn try_from(row: Row) -> Result<Self, Inconsistency> {
+        let Row { model, restrictions } = row;
+        let Model { id, name, email, email_verified, image, created_at, updated_at } = model;
         Ok(Self {
             id: UserId::parse(id).ok_or(Inconsistency { table: "user", column: "id" })?,
             name: UserName::from_stored(name),
@@ -64,13 +85,15 @@ impl TryFrom<Model> for User {
             image: image.map(UserImage::from_stored),
             created_at: Timestamp::new(created_at.0),
             updated_at: Timestamp::new(updated_at.0),
+            restrictions,
         })
     }
 }
 
 impl From<&User> for Model {
     fn from(user: &User) -> Self {
-        let User { id, name, email, email_verified, image, created_at, updated_at } = user;
+        // The columns that restrict users are never written.
+        let User { id, name, email, email_verified, image, created_at, updated_at, restrictions: _ } = user;
         Self {
             id: id.to_string(),
             name: name.as_str().to_owned(),

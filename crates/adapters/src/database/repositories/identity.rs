@@ -28,15 +28,19 @@ impl SeaIdentityRepo {
 #[async_trait]
 impl IdentityRepo for SeaIdentityRepo {
     async fn register(&self, registration: &Registration) -> Result<(), RegisterError> {
-        let is_new = self.0.0.transaction(registration).await.map_err(store_error)?;
+        let is_new = self.0.connection.transaction(registration).await.map_err(store_error)?;
         if is_new { Ok(()) } else { Err(RegisterError::EmailTaken) }
     }
 
     async fn credential(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
-        let found = user::Entity::find()
-            .filter(user::Column::Email.eq(email.as_str()))
-            .find_also_related(account::Entity)
-            .one(&self.0.0)
+        let catalog = self.0.catalog().await.map_err(store_error)?;
+        let select =
+            user::Entity::find().filter(user::Column::Email.eq(email.as_str())).find_also_related(account::Entity);
+        let found = catalog
+            .restrictions
+            .select(select, "A_")
+            .into_model::<user::Row, account::Model>()
+            .one(&self.0.connection)
             .await
             .map_err(store_error)?;
         let Some((user, account)) = found else { return Ok(None) };
@@ -45,12 +49,13 @@ impl IdentityRepo for SeaIdentityRepo {
     }
 
     async fn password(&self, user: &UserId) -> Result<Option<PasswordHash>, StoreError> {
-        let account = account::Entity::find().filter(account::of(user)).one(&self.0.0).await.map_err(store_error)?;
+        let account =
+            account::Entity::find().filter(account::of(user)).one(&self.0.connection).await.map_err(store_error)?;
         Ok(account.and_then(|account| account.password).map(PasswordHash::new))
     }
 
     async fn change_password(&self, change: &PasswordChange) -> Result<bool, StoreError> {
-        self.0.0.transaction(change).await.map_err(store_error)
+        self.0.connection.transaction(change).await.map_err(store_error)
     }
 
     async fn accounts(&self, user: &UserId, limit: u32) -> Result<Vec<Account>, StoreError> {
@@ -59,7 +64,7 @@ impl IdentityRepo for SeaIdentityRepo {
             .order_by_asc(account::Column::CreatedAt)
             .order_by_asc(account::Column::Id)
             .limit(u64::from(limit))
-            .all(&self.0.0)
+            .all(&self.0.connection)
             .await
             .map_err(store_error)?;
         rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
@@ -76,12 +81,12 @@ impl IdentityRepo for SeaIdentityRepo {
         if let Some(image) = image {
             update = update.col_expr(user::Column::Image, image.as_ref().map(UserImage::as_str).into());
         }
-        let done = update.exec(&self.0.0).await.map_err(store_error)?;
+        let done = update.exec(&self.0.connection).await.map_err(store_error)?;
         Ok(done.rows_affected > 0)
     }
 
     async fn remove(&self, user: &UserId) -> Result<(), StoreError> {
-        self.0.0.transaction(&Removal(user)).await.map_err(store_error).map(drop)
+        self.0.connection.transaction(&Removal(user)).await.map_err(store_error).map(drop)
     }
 }
 
@@ -111,7 +116,9 @@ impl Work for Registration {
             inserted => inserted?,
         };
         account::Entity::insert(account.into_active_model()).exec_without_returning(transaction).await?;
-        open(session, transaction).await?;
+        if let Some(session) = session {
+            open(session, transaction).await?;
+        }
         Ok(true)
     }
 }

@@ -30,7 +30,7 @@ impl SeaRateLimiter {
     }
 
     async fn tally(&self, key: &str) -> Result<Option<Tally>, StoreError> {
-        let row = Entity::find().filter(Column::Key.eq(key)).one(&self.0.0).await.map_err(store_error)?;
+        let row = Entity::find().filter(Column::Key.eq(key)).one(&self.0.connection).await.map_err(store_error)?;
         let tally = |row: Model| {
             let last = Timestamp::from_unix_millis(row.last_request)?;
             Some(Tally { count: row.count.try_into().unwrap_or(0), last })
@@ -58,7 +58,7 @@ impl RateLimiter for SeaRateLimiter {
             .to_owned();
         let written = Entity::insert(row.into_active_model())
             .on_conflict(on_conflict)
-            .exec_without_returning(&self.0.0)
+            .exec_without_returning(&self.0.connection)
             .await
             .map_err(store_error)?;
         if written > 0 {
@@ -85,7 +85,8 @@ impl RateLimiter for SeaRateLimiter {
             .limit(BATCH)
             .to_owned();
         loop {
-            let batch = Entity::delete_many().filter(Column::Id.in_subquery(old.clone())).exec(&self.0.0).await;
+            let batch =
+                Entity::delete_many().filter(Column::Id.in_subquery(old.clone())).exec(&self.0.connection).await;
             if batch.map_err(store_error)?.rows_affected < BATCH {
                 return Ok(());
             }

@@ -6,7 +6,7 @@ use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, Query
 use taskbridge_domain::password::PasswordHash;
 use taskbridge_domain::ports::{SessionRepo, StoreError};
 use taskbridge_domain::session::{Session, SessionToken};
-use taskbridge_domain::user::User;
+use taskbridge_domain::user::{Email, User};
 use taskbridge_domain::{Timestamp, UserId};
 
 use crate::database::Store;
@@ -26,7 +26,7 @@ impl SeaSessionRepo {
     }
 
     async fn delete(&self, condition: Condition) -> Result<u64, StoreError> {
-        let done = Entity::delete_many().filter(condition).exec(&self.0.0).await.map_err(store_error)?;
+        let done = Entity::delete_many().filter(condition).exec(&self.0.connection).await.map_err(store_error)?;
         Ok(done.rows_affected)
     }
 }
@@ -68,17 +68,20 @@ impl Work for Opening<'_> {
 #[async_trait]
 impl SessionRepo for SeaSessionRepo {
     async fn open(&self, session: &Session, password: &PasswordHash) -> Result<bool, StoreError> {
-        self.0.0.transaction(&Opening { session, password }).await.map_err(store_error)
+        self.0.connection.transaction(&Opening { session, password }).await.map_err(store_error)
     }
 
     async fn find(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError> {
         if !may_be(token) {
             return Ok(None);
         }
-        let found = Entity::find()
-            .filter(named(token))
-            .find_also_related(user::Entity)
-            .one(&self.0.0)
+        let catalog = self.0.catalog().await.map_err(store_error)?;
+        let select = Entity::find().filter(named(token)).find_also_related(user::Entity);
+        let found = catalog
+            .restrictions
+            .select(select, "B_")
+            .into_model::<Model, user::Row>()
+            .one(&self.0.connection)
             .await
             .map_err(store_error)?;
         // A session without its user is left over from a deletion.
@@ -96,7 +99,7 @@ impl SessionRepo for SeaSessionRepo {
             .filter(named(token))
             .col_expr(Column::ExpiresAt, expires_at.datetime().into())
             .col_expr(Column::UpdatedAt, updated_at.datetime().into())
-            .exec(&self.0.0)
+            .exec(&self.0.connection)
             .await
             .map_err(store_error)?;
         Ok(done.rows_affected > 0)
@@ -108,10 +111,26 @@ impl SessionRepo for SeaSessionRepo {
             .order_by_desc(Column::CreatedAt)
             .order_by_desc(Column::Id)
             .limit(u64::from(limit))
-            .all(&self.0.0)
+            .all(&self.0.connection)
             .await
             .map_err(store_error)?;
         rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
+    }
+
+    async fn is_signed_in(&self, email: &Email, ip_address: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let found = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .inner_join(user::Entity)
+            .filter(user::Column::Email.eq(email.as_str()))
+            .filter(Column::IpAddress.eq(ip_address))
+            .filter(Column::ExpiresAt.gte(now.datetime()))
+            .limit(1)
+            .into_tuple::<String>()
+            .one(&self.0.connection)
+            .await
+            .map_err(store_error)?;
+        Ok(found.is_some())
     }
 
     async fn end(&self, token: &SessionToken) -> Result<(), StoreError> {

@@ -51,12 +51,12 @@ impl Work for Addition<'_> {
 #[async_trait]
 impl KeyRepo for SeaKeyRepo {
     async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
-        let keys = Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(&self.0.0);
+        let keys = Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(&self.0.connection);
         Ok(keys.await.map_err(store_error)?.into_iter().map(StoredKey::from).collect())
     }
 
     async fn add(&self, key: &StoredKey, known: &[String]) -> Result<bool, StoreError> {
-        self.0.0.transaction(&Addition { key, known }).await.map_err(store_error)
+        self.0.connection.transaction(&Addition { key, known }).await.map_err(store_error)
     }
 
     async fn expire(&self, ids: &[String], end: Timestamp) -> Result<(), StoreError> {
@@ -65,7 +65,7 @@ impl KeyRepo for SeaKeyRepo {
             .filter(Column::Id.is_in(ids))
             .filter(Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(end)))
             .col_expr(Column::ExpiresAt, end.into())
-            .exec(&self.0.0)
+            .exec(&self.0.connection)
             .await
             .map_err(store_error)?;
         Ok(())

@@ -1,10 +1,10 @@
 //! Tasks in the table `tasks`.
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Asterisk, Expr, ExprTrait, Func};
+use sea_orm::sea_query::{Asterisk, Expr, ExprTrait, Func, InsertStatement, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Order, QueryFilter, QueryOrder,
-    QuerySelect, UpdateMany,
+    ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait,
+    FromQueryResult, IdenStatic, Iterable, Order, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
 };
 use taskbridge_domain::list::{
     Cursor, Direction, Position, SortKey, Start, StoredTime, TaskFilter, TaskOrder, TaskPage, TaskQuery,
@@ -15,6 +15,7 @@ use taskbridge_domain::{Owner, Timestamp};
 
 use crate::database::Store;
 use crate::database::entities::task::{self, Column, Entity, Model};
+use crate::database::entities::user;
 use crate::database::error::{Violation, store_error, violation};
 
 /// Tasks in the table `tasks`.
@@ -28,26 +29,62 @@ impl SeaTaskRepo {
     }
 
     fn backend(&self) -> DbBackend {
-        self.0.0.get_database_backend()
+        self.0.connection.get_database_backend()
+    }
+
+    /// Inserts a row and returns its id, or `None` if the users do not have the owner. An adopted table of SQLite has no
+    /// foreign key to say so.
+    async fn insert_row(&self, row: task::ActiveModel, owner: &Owner) -> Result<Option<i64>, DbErr> {
+        let connection = &self.0.connection;
+        if self.backend() == DbBackend::Sqlite && self.0.catalog().await?.has_users {
+            let inserted = connection.query_one(&insert_if_known(&row, owner)).await?;
+            return inserted.map(|row| row.try_get("", Column::Id.as_str())).transpose();
+        }
+        Ok(Some(Entity::insert(row).exec(connection).await?.last_insert_id))
     }
 
     /// Executes a change of one task and returns the task, or `None` if the owner has no such task.
-    async fn change(&self, update: UpdateMany<Entity>) -> Result<Option<Task>, StoreError> {
-        let changed = update.exec_with_returning(&self.0.0).await.map_err(store_error)?;
-        Ok(changed.into_iter().next().map(Task::try_from).transpose()?)
+    async fn change(&self, owner: &Owner, update: UpdateMany<Entity>) -> Result<Option<Task>, StoreError> {
+        let changed = update.exec_with_returning(&self.0.connection).await.map_err(store_error)?;
+        Ok(changed.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
     }
 
     /// Starts the change of one task of this owner.
     fn update_of(&self, owner: &Owner, id: TaskId, now: Timestamp) -> UpdateMany<Entity> {
         Entity::update_many()
-            .filter(owned(owner).add(Column::Id.eq(id.number())))
+            .filter(owned(self.backend(), owner).add(Column::Id.eq(id.number())))
             .col_expr(Column::UpdatedAt, advanced(self.backend(), now))
     }
 }
 
-/// Every condition on tasks starts with this one.
-fn owned(owner: &Owner) -> Condition {
-    Condition::all().add(Column::UserId.eq(owner.id().as_str()))
+/// Every condition on tasks starts with this one. On SQLite it holds also where the column has another collation.
+fn owned(backend: DbBackend, owner: &Owner) -> Condition {
+    let column = match backend {
+        DbBackend::Sqlite => Expr::cust_with_expr("? collate binary", Column::UserId.into_expr()),
+        _ => Column::UserId.into_expr(),
+    };
+    Condition::all().add(column.eq(owner.id().as_str()))
+}
+
+/// Returns the insertion of a task, provided that the users have its owner.
+fn insert_if_known(row: &task::ActiveModel, owner: &Owner) -> InsertStatement {
+    let (columns, values): (Vec<_>, Vec<_>) = Column::iter()
+        .filter_map(|column| match row.get(column) {
+            ActiveValue::Set(value) => Some((column, Expr::val(value))),
+            ActiveValue::Unchanged(_) | ActiveValue::NotSet => None,
+        })
+        .unzip();
+    let user = Query::select()
+        .expr(Expr::val(1))
+        .from(user::Entity)
+        .and_where(user::Column::Id.eq(owner.id().as_str()))
+        .to_owned();
+    let row = Query::select().exprs(values).and_where(Expr::exists(user)).to_owned();
+    let mut insert = Query::insert();
+    insert.into_table(Entity).columns(columns).returning_col(Column::Id);
+    // The numbers of columns and values are the same.
+    let _ = insert.select_from(row);
+    insert
 }
 
 /// Returns the next `updated_at`: now, or a millisecond more than it was if the clock has not moved since.
@@ -99,7 +136,7 @@ fn admitted(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> Condition
         };
         text_in(Column::Title).or(text_in(Column::Description))
     };
-    owned(owner)
+    owned(backend, owner)
         .add_option(completed.map(|completed| Column::Completed.eq(completed)))
         .add_option(search.as_ref().map(|search| found(search.lowercase())))
 }
@@ -155,7 +192,7 @@ impl TaskRepo for SeaTaskRepo {
             Start::Offset(_, 0) => select,
             Start::Offset(_, offset) => select.offset(u64::from(*offset)),
         };
-        let mut rows = self.0.0.tasks(select).await.map_err(store_error)?;
+        let mut rows = self.0.connection.tasks(select).await.map_err(store_error)?;
         let has_more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| has_more).map(|last| Cursor {
@@ -163,7 +200,7 @@ impl TaskRepo for SeaTaskRepo {
             id: TaskId::new(last.id),
             direction,
         });
-        let tasks = rows.into_iter().map(Task::try_from).collect::<Result<_, _>>()?;
+        let tasks = rows.into_iter().map(|row| row.task_of(owner)).collect::<Result<_, _>>()?;
         Ok(TaskPage { tasks, next })
     }
 
@@ -173,28 +210,29 @@ impl TaskRepo for SeaTaskRepo {
             .expr_as(Func::count(Expr::col(Asterisk)), "count")
             .filter(admitted(self.backend(), owner, filter))
             .into_model::<Count>()
-            .one(&self.0.0)
+            .one(&self.0.connection)
             .await
             .map_err(store_error)?;
         Ok(counted.map_or(0, |counted| counted.count.unsigned_abs()))
     }
 
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {
-        let select = Entity::find().filter(owned(owner).add(Column::Id.eq(id.number())));
+        let select = Entity::find().filter(owned(self.backend(), owner).add(Column::Id.eq(id.number())));
         // The id is unique: a limit would only be one more parameter.
-        let rows = self.0.0.tasks(select).await.map_err(store_error)?;
-        Ok(rows.into_iter().next().map(Task::try_from).transpose()?)
+        let rows = self.0.connection.tasks(select).await.map_err(store_error)?;
+        Ok(rows.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
     }
 
     async fn insert(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, InsertError> {
         let row = task::new_row(owner, &task, now);
-        let inserted = Entity::insert(row).exec(&self.0.0).await.map_err(|error| match violation(&error) {
+        let inserted = self.insert_row(row, owner).await.map_err(|error| match violation(&error) {
             Some(Violation::ForeignKey) => InsertError::UnknownOwner,
             _ => InsertError::Store(store_error(error)),
         })?;
+        let id = inserted.ok_or(InsertError::UnknownOwner)?;
         let NewTask { title, description, completed } = task;
         Ok(Task {
-            id: TaskId::new(inserted.last_insert_id),
+            id: TaskId::new(id),
             owner: owner.id().clone(),
             title,
             description,
@@ -224,19 +262,23 @@ impl TaskRepo for SeaTaskRepo {
         ];
         let update = self.update_of(owner, id, now);
         self.change(
+            owner,
             changes.into_iter().flatten().fold(update, |update, (column, value)| update.col_expr(column, value)),
         )
         .await
     }
 
     async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError> {
-        self.change(self.update_of(owner, id, now).col_expr(Column::Completed, Expr::col(Column::Completed).not()))
-            .await
+        self.change(
+            owner,
+            self.update_of(owner, id, now).col_expr(Column::Completed, Expr::col(Column::Completed).not()),
+        )
+        .await
     }
 
     async fn remove(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
-        let delete = Entity::delete_many().filter(owned(owner).add(Column::Id.eq(id.number())));
-        let deleted = delete.exec(&self.0.0).await.map_err(store_error)?;
+        let delete = Entity::delete_many().filter(owned(self.backend(), owner).add(Column::Id.eq(id.number())));
+        let deleted = delete.exec(&self.0.connection).await.map_err(store_error)?;
         Ok(deleted.rows_affected > 0)
     }
 }

@@ -21,6 +21,7 @@ macro_rules! identity_repo_contract {
             $subject,
             [
                 a_registration_is_stored_as_given,
+                a_registration_may_open_no_session,
                 an_address_is_registered_once,
                 registrations_at_the_same_time_succeed_once,
                 a_refused_registration_leaves_nothing,
@@ -51,8 +52,18 @@ pub async fn a_registration_is_stored_as_given<I: IdentityRepo, S: SessionRepo, 
         let Registration { user, account_id: _, password, session } = given;
         let credential = repo.credential(&user.email).await.unwrap();
         assert_eq!(credential, Some(Credential { user: user.clone(), password: Some(password) }));
+        let session = session.unwrap();
         assert_eq!(sessions.find(&session.token).await.unwrap(), Some((session, user)));
     }
+}
+
+/// The user is stored, and is not signed in.
+pub async fn a_registration_may_open_no_session<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+    (repo, sessions, _): &(I, S, T),
+) {
+    repo.register(&Registration { session: None, ..registration("ann") }).await.unwrap();
+    assert_eq!(repo.credential(&user("ann").email).await.unwrap().unwrap().user, user("ann"));
+    assert_eq!(sessions.live(&user_id("ann"), moment(), 10).await.unwrap(), []);
 }
 
 /// The same address again is refused, whatever else differs.
@@ -91,16 +102,16 @@ pub async fn a_refused_registration_leaves_nothing<I: IdentityRepo, S: SessionRe
     repo.register(&ann).await.unwrap();
     let twin = Registration { user: User { email: user("ann").email, ..user("twin") }, ..registration("twin") };
     assert!(repo.register(&twin).await.is_err());
-    assert_eq!(sessions.find(&twin.session.token).await.unwrap(), None);
+    assert_eq!(sessions.find(&session("twin").token).await.unwrap(), None);
     assert_eq!(repo.credential(&ann.user.email).await.unwrap().unwrap().password, Some(ann.password));
     // The session's token is taken: the whole registration must fail, not only its last row.
     let thief = Registration {
-        session: Session { token: ann.session.token.clone(), ..session("thief") },
+        session: Some(Session { token: session("ann").token, ..session("thief") }),
         ..registration("thief")
     };
     assert!(matches!(repo.register(&thief).await, Err(RegisterError::Store(_))));
     assert_eq!(repo.credential(&thief.user.email).await.unwrap(), None);
-    assert_eq!(sessions.find(&ann.session.token).await.unwrap(), Some((ann.session, ann.user)));
+    assert_eq!(sessions.find(&session("ann").token).await.unwrap(), Some((session("ann"), ann.user)));
 }
 
 /// What was never registered is `None`.
@@ -163,7 +174,7 @@ pub async fn a_password_is_not_changed_without_its_session<I: IdentityRepo, S: S
     let taken = PasswordChange { only_session: Some(taken), ..change("ann", &ann.password, "new") };
     assert!(repo.change_password(&taken).await.is_err());
     assert_eq!(repo.password(&user_id("ann")).await.unwrap(), Some(ann.password));
-    assert_eq!(sessions.live(&user_id("ann"), moment(), 10).await.unwrap(), [ann.session]);
+    assert_eq!(sessions.live(&user_id("ann"), moment(), 10).await.unwrap(), [session("ann")]);
 }
 
 /// One account, which says nothing of the password.
@@ -220,11 +231,11 @@ pub async fn what_is_removed_is_gone_and_all_that_is_others_stays<I: IdentityRep
     }
     repo.remove(&user_id("ann")).await.unwrap();
     assert_eq!(repo.credential(&ann.user.email).await.unwrap(), None);
-    assert_eq!(sessions.find(&ann.session.token).await.unwrap(), None);
+    assert_eq!(sessions.find(&session("ann").token).await.unwrap(), None);
     assert_eq!(repo.accounts(&user_id("ann"), 10).await.unwrap(), []);
     repo.register(&ann).await.unwrap();
     assert_eq!(tasks.list(&owner("ann").await, &everything).await.unwrap().tasks, []);
-    assert_eq!(sessions.find(&bob.session.token).await.unwrap(), Some((bob.session, bob.user)));
+    assert_eq!(sessions.find(&session("bob").token).await.unwrap(), Some((session("bob"), bob.user)));
     assert_eq!(tasks.list(&owner("bob").await, &everything).await.unwrap().tasks.len(), 1);
     repo.remove(&user_id("nobody")).await.unwrap();
 }

@@ -6,7 +6,7 @@ use futures_util::future::{join, join_all};
 
 use crate::password::PasswordHash;
 use crate::ports::{IdentityRepo, PasswordChange, SessionRepo};
-use crate::session::{Session, SessionToken};
+use crate::session::{Client, Session, SessionToken};
 use crate::testing::fixtures::{moment, registration, session, user};
 use crate::time::Timestamp;
 
@@ -25,6 +25,7 @@ macro_rules! session_repo_contract {
                 sessions_live_side_by_side,
                 an_extended_session_differs_in_nothing_else,
                 what_has_ended_cannot_be_extended,
+                a_user_is_signed_in_where_a_session_is_alive,
                 the_live_ones_are_listed_the_latest_first,
                 one_session_is_ended_and_no_other,
                 a_session_is_ended_for_its_own_user_only,
@@ -52,6 +53,27 @@ async fn open<I: IdentityRepo, S: SessionRepo>((identity, sessions): &(I, S), mo
     }
     for session in more {
         assert!(sessions.open(session, &registration(session.user_id.as_str()).password).await.unwrap());
+    }
+}
+
+/// For the user of this address alone, from exactly that address, and not after the session's end.
+pub async fn a_user_is_signed_in_where_a_session_is_alive<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
+    open(repos, &[]).await;
+    let bobs = Client { ip_address: "192.0.2.2".into(), ..Client::default() };
+    let bobs = Session { client: bobs, ..another("bob", "x") };
+    assert!(repos.1.open(&bobs, &registration("bob").password).await.unwrap());
+    let end = session("ann").expires_at;
+    for (id, address, now, expected) in [
+        ("ann", "192.0.2.1", end, true),
+        ("ann", "192.0.2.1", end.after(Duration::from_millis(1)), false),
+        ("ann", "192.0.2.2", moment(), false),
+        ("ann", "192.0.2.", moment(), false),
+        ("ann", "", moment(), false),
+        ("bob", "192.0.2.2", moment(), true),
+        ("eve", "192.0.2.1", moment(), false),
+    ] {
+        let is_signed_in = repos.1.is_signed_in(&user(id).email, address, now).await.unwrap();
+        assert_eq!(is_signed_in, expected, "{id} {address:?}");
     }
 }
 

@@ -1,0 +1,354 @@
+//! Columns and tables by which plugins of Better Auth, or an app, restrict the access of users.
+
+use std::fmt;
+
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, IntoIden};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, QueryTrait, Statement};
+use taskbridge_domain::Timestamp;
+use taskbridge_domain::ports::StoreError;
+use taskbridge_domain::user::{Ban, Restrictions};
+
+use super::Store;
+use super::catalog::{Column, columns};
+use super::entities::column_types::Time;
+use super::entities::user;
+use super::error::store_error;
+
+/// The restricting columns that a database has. Their names are compared without case and underscores, so that a table
+/// whose columns were renamed to snake case is not mistaken for one without restrictions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct RestrictionColumns {
+    /// `user.banned` of the `admin` plugin.
+    banned: Option<String>,
+    /// `user.banExpires`.
+    ban_expires: Option<Column>,
+    second_factor: SecondFactor,
+}
+
+/// Where a database says that a user has a second factor.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum SecondFactor {
+    #[default]
+    None,
+    /// `user.twoFactorEnabled` of the `twoFactor` plugin.
+    Column(String),
+    /// Without that column, a row of the table `twoFactor`.
+    Table {
+        user_id: String,
+        /// Whether the user has confirmed it.
+        verified: Option<String>,
+    },
+}
+
+/// The names under which [`RestrictionColumns::select`] selects the values.
+const BANNED: &str = "restriction_banned";
+const BAN_EXPIRES: &str = "restriction_ban_expires";
+const SECOND_FACTOR: &str = "restriction_second_factor";
+
+impl RestrictionColumns {
+    pub(super) fn among(user: &[Column], second_factor: &[Column]) -> Self {
+        let find = |columns: &[Column], wanted: &str| {
+            columns.iter().find(|column| plain(&column.name) == wanted).map(|column| column.name.clone())
+        };
+        let ban_expires = user.iter().find(|column| plain(&column.name) == "banexpires").cloned();
+        let second_factor = match (find(user, "twofactorenabled"), find(second_factor, "userid")) {
+            (Some(column), _) => SecondFactor::Column(column),
+            (None, Some(user_id)) => SecondFactor::Table { user_id, verified: find(second_factor, "verified") },
+            (None, None) => SecondFactor::None,
+        };
+        Self { banned: find(user, "banned"), ban_expires, second_factor }
+    }
+
+    /// Adds the values to a statement that selects users with this prefix, for [`read`](Self::read).
+    pub(super) fn select<Q: QueryTrait<QueryStatement = sea_orm::sea_query::SelectStatement>>(
+        &self,
+        mut select: Q,
+        prefix: &str,
+    ) -> Q {
+        let values =
+            [(BANNED, self.banned()), (BAN_EXPIRES, self.ban_expires()), (SECOND_FACTOR, self.second_factor())];
+        for (name, value) in values {
+            select.query().expr_as(value, Alias::new(format!("{prefix}{name}")));
+        }
+        select
+    }
+
+    fn banned(&self) -> Expr {
+        self.banned.as_deref().map_or_else(no_text, |name| of_user(name).cast_as("text"))
+    }
+
+    fn ban_expires(&self) -> Expr {
+        match &self.ban_expires {
+            Some(Column { name, data_type }) if data_type.starts_with("timestamp") => of_user(name),
+            // Text on SQLite; whatever else there is, its text can be read, and is no time.
+            Some(Column { name, .. }) => of_user(name).cast_as("text"),
+            None => no_text(),
+        }
+    }
+
+    /// Ids are compared as text: the two may have different types.
+    fn second_factor(&self) -> Expr {
+        match &self.second_factor {
+            SecondFactor::None => no_text(),
+            SecondFactor::Column(name) => of_user(name).cast_as("text"),
+            SecondFactor::Table { user_id, verified } => {
+                let verified = verified.as_ref().map_or_else(String::new, |name| {
+                    format!(" and coalesce(lower(cast({} as text)), 'true') not in ('false', '0')", quoted(name))
+                });
+                Expr::cust(format!(
+                    r#"cast(exists (select 1 from "twoFactor" where cast("twoFactor".{} as text) = cast("user"."id" as text){verified}) as text)"#,
+                    quoted(user_id)
+                ))
+            }
+        }
+    }
+
+    /// Reads the values of a row. A value that is missing from the statement is an error.
+    pub(super) fn read(row: &QueryResult, prefix: &str) -> Result<Restrictions, DbErr> {
+        let is_set =
+            |name| Ok::<_, DbErr>(row.try_get::<Option<String>>(prefix, name)?.is_some_and(|text| is_set(&text)));
+        // An end that cannot be read is none: the ban goes on.
+        let until = row.try_get::<Option<Time>>(prefix, BAN_EXPIRES).unwrap_or_default();
+        let ban = is_set(BANNED)?.then(|| Ban { until: until.map(|time| Timestamp::new(time.0)) });
+        Ok(Restrictions { ban, second_factor: is_set(SECOND_FACTOR)? })
+    }
+}
+
+fn of_user(name: &str) -> Expr {
+    Expr::col((user::Entity, Alias::new(name).into_iden()))
+}
+
+fn no_text() -> Expr {
+    Expr::cust("cast(null as text)")
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Returns the name in lower case, without underscores.
+fn plain(name: &str) -> String {
+    name.replace('_', "").to_lowercase()
+}
+
+/// Returns `true` unless the text of a flag says no. What is not known restricts.
+fn is_set(text: &str) -> bool {
+    !matches!(text.to_lowercase().as_str(), "" | "0" | "false" | "f")
+}
+
+/// Users that the columns of a database restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RestrictionReport {
+    /// Users who are marked as banned, also those whose ban has ended; `None` if the table cannot say.
+    pub banned: Option<u64>,
+    /// Users with a second factor, who cannot sign in here; `None` if the database cannot say.
+    pub second_factor: Option<u64>,
+    /// Columns of `user` that Taskbridge ignores although their names suggest a restriction.
+    pub ignored: Vec<IgnoredColumn>,
+}
+
+/// A column of the table `user` that seems to restrict users and is ignored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IgnoredColumn {
+    /// Its name.
+    pub name: String,
+    /// Users whom it seems to restrict.
+    pub users: u64,
+}
+
+/// The name, and the users: `isActive (3 users)`.
+impl fmt::Display for IgnoredColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, users } = self;
+        write!(f, "{name} ({users} {})", if *users == 1 { "user" } else { "users" })
+    }
+}
+
+impl Store {
+    /// Counts the users whose access is restricted. Reads all users if the database has a restricting column, else none.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn restrictions(&self) -> Result<RestrictionReport, StoreError> {
+        self.count_restricted().await.map_err(store_error)
+    }
+
+    async fn count_restricted(&self) -> Result<RestrictionReport, DbErr> {
+        let catalog = self.catalog().await?;
+        let known = &catalog.restrictions;
+        let mut report = RestrictionReport::default();
+        if let Some(name) = &known.banned {
+            report.banned = Some(self.count(&condition(name, Meaning::Restricted)).await?);
+        }
+        report.second_factor = match &known.second_factor {
+            SecondFactor::None => None,
+            SecondFactor::Column(name) => Some(self.count(&condition(name, Meaning::Restricted)).await?),
+            SecondFactor::Table { user_id, .. } => {
+                let user_id = quoted(user_id);
+                let condition = format!(r#"cast("id" as text) in (select cast({user_id} as text) from "twoFactor")"#);
+                Some(self.count(&condition).await?)
+            }
+        };
+        for Column { name, .. } in &columns(&self.connection, "user").await? {
+            if let Some(meaning) = Meaning::of(name) {
+                let users = self.count(&condition(name, meaning)).await?;
+                report.ignored.push(IgnoredColumn { name: name.clone(), users });
+            }
+        }
+        Ok(report)
+    }
+
+    async fn count(&self, condition: &str) -> Result<u64, DbErr> {
+        let select = format!(r#"select count(*) as count from "user" where {condition}"#);
+        let statement = Statement::from_string(self.connection.get_database_backend(), select);
+        let row = self.connection.query_one_raw(statement).await?;
+        Ok(row.map(|row| row.try_get::<i64>("", "count")).transpose()?.unwrap_or_default().unsigned_abs())
+    }
+}
+
+/// What a value of a column says, by the column's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// Whoever has a value, other than no, is restricted: `suspendedAt`, `isLocked`.
+    Restricted,
+    /// Whoever has a no is restricted: `isActive`.
+    Allowed,
+    /// Whoever has a word other than `active` is restricted.
+    Status,
+}
+
+const RESTRICTING: [&str; 22] = [
+    "archived",
+    "ban",
+    "bans",
+    "blacklisted",
+    "block",
+    "blocked",
+    "deactivated",
+    "deactivation",
+    "deleted",
+    "denied",
+    "disabled",
+    "disable",
+    "frozen",
+    "inactive",
+    "locked",
+    "lock",
+    "lockout",
+    "rejected",
+    "restricted",
+    "revoked",
+    "suspended",
+    "suspension",
+];
+const ALLOWING: [&str; 6] = ["active", "activated", "allowed", "approved", "enabled", "whitelisted"];
+/// What may stand around such a word; a word that ends like another comes first.
+const BEFORE: [&str; 9] = ["access", "account", "has", "is", "login", "member", "signin", "soft", "user"];
+const AFTER: [&str; 10] = ["reason", "expires", "until", "date", "flag", "note", "at", "by", "on", "to"];
+
+impl Meaning {
+    /// Returns what a column of this name means; `None` if it does not seem to restrict, or is one that is enforced.
+    fn of(name: &str) -> Option<Self> {
+        let name = plain(name);
+        if ["banned", "banreason", "banexpires", "twofactorenabled"].contains(&name.as_str()) {
+            return None;
+        }
+        let mut rest = name.as_str();
+        loop {
+            if RESTRICTING.contains(&rest) {
+                return Some(Self::Restricted);
+            }
+            if ALLOWING.contains(&rest) {
+                return Some(Self::Allowed);
+            }
+            if rest == "status" {
+                return Some(Self::Status);
+            }
+            let shorter = BEFORE.iter().find_map(|word| rest.strip_prefix(word));
+            rest = shorter.or_else(|| AFTER.iter().find_map(|word| rest.strip_suffix(word)))?;
+        }
+    }
+}
+
+/// Returns the condition for users whom the column seems to restrict.
+fn condition(name: &str, meaning: Meaning) -> String {
+    let text = format!("lower(cast({} as text))", quoted(name));
+    match meaning {
+        Meaning::Restricted => format!("{text} not in ('', '0', 'false', 'f')"),
+        Meaning::Allowed => format!("{text} in ('0', 'false', 'f')"),
+        Meaning::Status => format!("{text} not in ('', 'active', 'enabled', 'approved', 'verified')"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, data_type: &str) -> Column {
+        Column { name: name.to_owned(), data_type: data_type.to_owned() }
+    }
+
+    #[test]
+    fn known_columns_are_found_however_they_are_spelt() {
+        let spelt = |banned: &str, expires: &str, enabled: &str| {
+            let user = [column("id", "text"), column(banned, "boolean"), column(expires, "date"), column(enabled, "x")];
+            RestrictionColumns::among(&user, &[])
+        };
+        for (banned, expires, enabled) in
+            [("banned", "banExpires", "twoFactorEnabled"), ("banned", "ban_expires", "two_factor_enabled")]
+        {
+            let expected = RestrictionColumns {
+                banned: Some(banned.into()),
+                ban_expires: Some(column(expires, "date")),
+                second_factor: SecondFactor::Column(enabled.into()),
+            };
+            assert_eq!(spelt(banned, expires, enabled), expected);
+        }
+        assert_eq!(RestrictionColumns::among(&[column("id", "text")], &[]), RestrictionColumns::default());
+        let table = [column("userId", "text"), column("verified", "boolean")];
+        let SecondFactor::Table { user_id, verified } = RestrictionColumns::among(&[], &table).second_factor else {
+            panic!("the table is ignored")
+        };
+        assert_eq!((user_id.as_str(), verified.as_deref()), ("userId", Some("verified")));
+    }
+
+    #[test]
+    fn a_flag_restricts_unless_it_says_no() {
+        for (text, expected) in
+            [("1", true), ("true", true), ("yes", true), ("0", false), ("False", false), ("", false)]
+        {
+            assert_eq!(is_set(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_that_suggest_a_restriction_are_told_from_others() {
+        use Meaning::{Allowed, Restricted, Status};
+        for (name, expected) in [
+            ("isBlocked", Some(Restricted)),
+            ("suspended_at", Some(Restricted)),
+            ("lockedUntil", Some(Restricted)),
+            ("accountLocked", Some(Restricted)),
+            ("deletedAt", Some(Restricted)),
+            ("suspensionReason", Some(Restricted)),
+            ("disabled", Some(Restricted)),
+            ("isActive", Some(Allowed)),
+            ("user_approved", Some(Allowed)),
+            ("account_status", Some(Status)),
+            ("banned", None),
+            ("banReason", None),
+            ("banExpires", None),
+            ("twoFactorEnabled", None),
+            ("emailVerified", None),
+            ("bankAccount", None),
+            ("clock", None),
+            ("notificationsEnabled", None),
+            ("lastActiveAt", None),
+            ("role", None),
+            ("is", None),
+            ("", None),
+        ] {
+            assert_eq!(Meaning::of(name), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Columns and tables that restrict users, as Better Auth's plugins and others make them.
+
+use sea_orm::ConnectionTrait;
+use taskbridge_adapters::database::{
+    IgnoredColumn, RestrictionReport, SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store,
+};
+use taskbridge_domain::Timestamp;
+use taskbridge_domain::list::TaskQuery;
+use taskbridge_domain::ports::{IdentityRepo, InsertError, Registration, SessionRepo, TaskRepo};
+use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration, session, user};
+use taskbridge_domain::user::{Ban, Restrictions, User};
+
+use crate::databases::{self, OnDatabase};
+
+/// The columns of the plugins `admin` and `twoFactor`, as Better Auth's migrator makes them, and as an ORM may name them.
+const CAMEL: [(&str, &str); 3] = [("banned", "flag"), ("banExpires", "time"), ("twoFactorEnabled", "flag")];
+const SNAKE: [(&str, &str); 3] = [("banned", "flag"), ("ban_expires", "time"), ("two_factor_enabled", "flag")];
+
+/// Both databases with the users ann, bob, eve and max, and with these columns of `user`.
+async fn with_columns(columns: &[(&str, &str)]) -> [OnDatabase<Store>; 2] {
+    let stores = [databases::sqlite().await, databases::postgres().await];
+    for (store, [flag, time]) in stores.iter().zip([["integer", "date"], ["boolean", "timestamptz"]]) {
+        for (name, kind) in columns {
+            let data_type = match *kind {
+                "flag" => flag,
+                "time" => time,
+                other => other,
+            };
+            execute(store, &format!(r#"alter table "user" add column "{name}" {data_type}"#)).await;
+        }
+        for id in ["ann", "bob", "eve", "max"] {
+            SeaIdentityRepo::new((*store).clone()).register(&registration(id)).await.unwrap();
+        }
+    }
+    stores
+}
+
+async fn execute(store: &Store, sql: &str) {
+    store.dedicated().await.unwrap().execute_unprepared(sql).await.unwrap();
+}
+
+/// What both repositories say of a user.
+async fn restrictions(store: &Store, id: &str) -> Restrictions {
+    let credential = SeaIdentityRepo::new(store.clone()).credential(&user(id).email).await.unwrap().unwrap();
+    let (_, of_session) = SeaSessionRepo::new(store.clone()).find(&session(id).token).await.unwrap().unwrap();
+    assert_eq!(credential.user.restrictions, of_session.restrictions);
+    of_session.restrictions
+}
+
+fn banned(until: Option<Timestamp>) -> Restrictions {
+    Restrictions { ban: Some(Ban { until }), second_factor: false }
+}
+
+#[tokio::test]
+async fn the_columns_of_the_plugins_are_read_in_either_spelling() {
+    for columns in [CAMEL, SNAKE] {
+        let [_, (expires, _), (second_factor, _)] = columns;
+        for store in with_columns(&columns).await {
+            execute(&store, r#"update "user" set "banned" = true where "id" in ('ann', 'bob')"#).await;
+            let until = format!(r#"update "user" set "{expires}" = '2026-11-21T01:45:03.000Z' where "id" = 'bob'"#);
+            execute(&store, &until).await;
+            execute(
+                &store,
+                &format!(r#"update "user" set "banned" = false, "{second_factor}" = true where "id" = 'eve'"#),
+            )
+            .await;
+            assert_eq!(restrictions(&store, "ann").await, banned(None));
+            assert_eq!(restrictions(&store, "bob").await, banned(Some(moment())));
+            assert_eq!(restrictions(&store, "eve").await, Restrictions { ban: None, second_factor: true });
+            assert_eq!(restrictions(&store, "max").await, Restrictions::default());
+            let expected = RestrictionReport { banned: Some(2), second_factor: Some(1), ignored: Vec::new() };
+            assert_eq!(store.restrictions().await.unwrap(), expected);
+        }
+    }
+}
+
+/// What is written there by something else is no reason to let a banned user in.
+#[tokio::test]
+async fn values_that_cannot_be_read_restrict() {
+    for store in with_columns(&[("banned", "text"), ("banExpires", "bigint")]).await {
+        for (id, banned) in [("ann", "'yes'"), ("bob", "'false'"), ("eve", "'0'")] {
+            execute(&store, &format!(r#"update "user" set "banned" = {banned}, "banExpires" = 1 where "id" = '{id}'"#))
+                .await;
+        }
+        assert_eq!(restrictions(&store, "ann").await, banned(None));
+        for id in ["bob", "eve", "max"] {
+            assert_eq!(restrictions(&store, id).await, Restrictions::default(), "{id}");
+        }
+    }
+}
+
+/// Without the column, whoever has confirmed a second factor has one.
+#[tokio::test]
+async fn the_table_of_second_factors_restricts_without_its_column() {
+    for (has_verified, expected) in [(true, [true, false, true]), (false, [true, true, true])] {
+        for store in with_columns(&[]).await {
+            let verified = if has_verified { r#", "verified" boolean"# } else { "" };
+            execute(
+                &store,
+                &format!(r#"create table "twoFactor" ("id" text, "secret" text, "userId" text{verified})"#),
+            )
+            .await;
+            for (id, value) in [("ann", "true"), ("bob", "false"), ("eve", "null")] {
+                let (column, value) =
+                    if has_verified { (r#", "verified""#, format!(", {value}")) } else { ("", String::new()) };
+                let insert = format!(
+                    r#"insert into "twoFactor" ("id", "secret", "userId"{column}) values ('{id}', 'x', '{id}'{value})"#
+                );
+                execute(&store, &insert).await;
+            }
+            for (id, second_factor) in ["ann", "bob", "eve"].into_iter().zip(expected) {
+                assert_eq!(restrictions(&store, id).await.second_factor, second_factor, "{id}");
+            }
+            assert!(!restrictions(&store, "max").await.second_factor);
+        }
+    }
+}
+
+#[tokio::test]
+async fn ignored_columns_are_reported_with_the_users_they_seem_to_restrict() {
+    for store in
+        with_columns(&[("isActive", "flag"), ("suspended_at", "time"), ("status", "text"), ("age", "text")]).await
+    {
+        execute(&store, r#"update "user" set "isActive" = true, "status" = 'active'"#).await;
+        execute(&store, r#"update "user" set "isActive" = false where "id" in ('ann', 'bob', 'eve')"#).await;
+        execute(&store, r#"update "user" set "suspended_at" = '2026-11-21T01:45:03.000Z' where "id" = 'ann'"#).await;
+        execute(&store, r#"update "user" set "status" = 'closed' where "id" in ('ann', 'bob')"#).await;
+        let report = store.restrictions().await.unwrap();
+        let ignored = [("isActive", 3), ("suspended_at", 1), ("status", 2)];
+        let ignored = ignored.map(|(name, users)| IgnoredColumn { name: name.into(), users });
+        assert_eq!(report, RestrictionReport { banned: None, second_factor: None, ignored: ignored.into() });
+    }
+}
+
+/// An adopted table has no foreign key that would say so.
+#[tokio::test]
+async fn no_task_is_added_for_a_user_who_is_gone() {
+    const TASKS: &str =
+        r#"create table "tasks" ("id" integer primary key, "user_id" text not null, "title" text not null)"#;
+    let store = databases::sqlite_with(TASKS).await;
+    SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
+    let (tasks, ann) = (SeaTaskRepo::new(store.clone()), owner("ann").await);
+    let first = tasks.insert(&ann, new_task(), moment()).await.unwrap();
+    assert_eq!(tasks.find(&ann, first.id).await.unwrap(), Some(first));
+    for gone in ["ann", "eve"] {
+        execute(&store, r#"delete from "user""#).await;
+        let added = tasks.insert(&owner(gone).await, new_task(), moment()).await;
+        assert!(matches!(added, Err(InsertError::UnknownOwner)), "{added:?}");
+    }
+}
+
+/// The column ignores case, although such a table is refused at the start: no statement reads or writes another's row.
+#[tokio::test]
+async fn owners_are_compared_byte_for_byte_whatever_the_column() {
+    let store = databases::sqlite().await;
+    let other = Registration { user: User { email: user("other").email, ..user("Alice") }, ..registration("Alice") };
+    for given in [registration("alice"), other] {
+        SeaIdentityRepo::new(store.clone()).register(&given).await.unwrap();
+    }
+    let recreate = r#"drop table "tasks";
+create table "tasks" ("id" integer not null primary key autoincrement, "user_id" text not null collate nocase, "title" text not null, "description" text, "completed" integer not null, "created_at" date not null, "updated_at" date not null)"#;
+    execute(&store, recreate).await;
+    let tasks = SeaTaskRepo::new(store.clone());
+    let (alice, other) = (owner("alice").await, owner("Alice").await);
+    let hers = tasks.insert(&other, new_task(), moment()).await.unwrap();
+    assert_eq!(tasks.find(&alice, hers.id).await.unwrap(), None);
+    assert_eq!(tasks.toggle(&alice, hers.id, moment()).await.unwrap(), None);
+    assert!(!tasks.remove(&alice, hers.id).await.unwrap());
+    assert_eq!(tasks.list(&alice, &TaskQuery::default()).await.unwrap().tasks, []);
+    assert_eq!(tasks.find(&other, hers.id).await.unwrap(), Some(hers));
+}

@@ -1,0 +1,51 @@
+//! Columns that name the owner of a row: two ids that differ must never be the same to the database.
+
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
+
+use crate::error::refused_column;
+use crate::migrate::Users;
+use crate::schema;
+
+const OF_TASKS: [(&str, &str); 1] = [("tasks", "user_id")];
+const OF_BETTER_AUTH: [(&str, &str); 4] =
+    [("user", "id"), ("session", "userId"), ("account", "userId"), ("account", "accountId")];
+
+/// Refuses a database in which one of these columns ignores case, trailing spaces or the like: a user would read and
+/// delete the rows of another. Tables and columns that are missing are passed over.
+pub(crate) async fn check(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
+    let of_users = OF_BETTER_AUTH.iter().filter(|_| users == Users::Here);
+    for (table, column) in OF_TASKS.iter().chain(of_users) {
+        if let Some(collation) = lenient_collation(db, table, column).await? {
+            let why = format!(
+                "compares ids by {collation}, which takes ids that differ for equal; rebuild the table without it"
+            );
+            return Err(refused_column(table, column, &why));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the collation of a column, if it takes texts that differ for equal.
+async fn lenient_collation(
+    db: &impl ConnectionTrait,
+    table: &'static str,
+    name: &str,
+) -> Result<Option<String>, DbErr> {
+    let Some(found) = schema::table(db, table).await? else { return Ok(None) };
+    let Some(column) = found.column(name) else { return Ok(None) };
+    if db.get_database_backend() == DbBackend::Postgres {
+        let collation = column.data_type.split_once(" collate ").map(|(_, collation)| collation);
+        let is_citext = column.data_type == "citext" || column.data_type.ends_with(".citext");
+        return Ok(collation.or(is_citext.then_some("citext")).map(str::to_owned));
+    }
+    // Nothing else in SQLite tells the collation of a column. The plus keeps an index with another one out of it.
+    let explain = format!(r#"explain select 1 from "{table}" where +"{name}" = 'x'"#);
+    for row in schema::rows(db, &explain, []).await? {
+        if ["Eq", "Ne"].contains(&row.try_get::<String>("", "opcode")?.as_str()) {
+            let collation: String = row.try_get("", "p4")?;
+            let collation = collation.split('-').next().unwrap_or_default();
+            return Ok((collation != "BINARY").then(|| collation.to_owned()));
+        }
+    }
+    Ok(Some("an unknown collation".to_owned()))
+}

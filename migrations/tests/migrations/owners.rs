@@ -1,0 +1,80 @@
+//! Columns that name the owner of a row, and take ids that differ for equal.
+
+use taskbridge_migrations::{MigrateError, Users, check, up};
+
+use crate::databases::{Database, postgres, sqlite};
+
+/// A user would read and delete the tasks of another.
+#[tokio::test]
+async fn an_owner_column_that_ignores_case_or_spaces_is_refused() {
+    for collation in ["nocase", "rtrim", "NoCase"] {
+        for has_index in [false, true] {
+            let database = sqlite().await;
+            database
+                .run(&format!(
+                    "create table tasks (id integer primary key, user_id text collate {collation}, title text)"
+                ))
+                .await;
+            if has_index {
+                database.run("create index of_users on tasks (user_id collate binary)").await;
+            }
+            for users in [Users::Here, Users::Elsewhere] {
+                let line = database.refusal(users).await;
+                let expected =
+                    format!("table \"tasks\", column \"user_id\": compares ids by {}, which", collation.to_uppercase());
+                assert!(line.starts_with(&expected), "{line}");
+            }
+        }
+    }
+    let database = sqlite().await;
+    database
+        .run("create table tasks (id integer primary key, user_id text collate binary, title text collate nocase)")
+        .await;
+    database.up(Users::Here).await.unwrap();
+}
+
+#[tokio::test]
+async fn so_is_one_of_better_auths() {
+    for (table, column) in [("user", "id"), ("session", "userId"), ("account", "userId"), ("account", "accountId")] {
+        let database = sqlite().await;
+        database.up(Users::Here).await.unwrap();
+        recreate(&database, table, column).await;
+        let line = database.refusal(Users::Here).await;
+        assert!(line.starts_with(&format!("table \"{table}\", column \"{column}\": compares")), "{line}");
+        database.up(Users::Elsewhere).await.unwrap();
+    }
+}
+
+/// As a database that an older version has adopted: nothing is to come, and it is refused at each start.
+#[tokio::test]
+async fn a_database_that_is_up_to_date_is_refused_all_the_same() {
+    let database = sqlite().await;
+    database.up(Users::Here).await.unwrap();
+    recreate(&database, "tasks", "user_id").await;
+    let refused = check(&database.connection, Users::Here).await.unwrap_err();
+    assert!(matches!(&refused, MigrateError::Refused(line) if line.contains("NOCASE")), "{refused}");
+
+    let database = postgres().await;
+    database.up(Users::Here).await.unwrap();
+    database
+        .run("create collation ignoring_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+        .await;
+    database.run("alter table tasks drop constraint tasks_user_id_fkey").await;
+    database.run("alter table tasks alter user_id type text collate ignoring_case").await;
+    for refused in [
+        check(&database.connection, Users::Here).await.map(drop),
+        up(&database.connection, Users::Here).await.map(drop),
+    ] {
+        let refused = refused.unwrap_err();
+        assert!(matches!(&refused, MigrateError::Refused(line) if line.contains("ignoring_case")), "{refused}");
+    }
+}
+
+/// The same table, with a column that ignores case.
+async fn recreate(database: &Database, table: &str, column: &str) {
+    let sql = database.text(&format!("select sql from sqlite_master where name = '{table}'")).await;
+    let plain = format!("\"{column}\" text not null");
+    assert!(sql.contains(&plain), "{sql}");
+    database.run(&format!("pragma foreign_keys = off; drop table \"{table}\"")).await;
+    database.run(&sql.replace(&plain, &format!("{plain} collate nocase"))).await;
+}
