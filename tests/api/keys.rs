@@ -42,7 +42,7 @@ fn kid(token: &str) -> String {
     header(token)["kid"].as_str().unwrap().to_owned()
 }
 
-/// By each algorithm; the token of the secret stays good beside it, for those that were given out before.
+/// By each algorithm; a token of the secret is not, although the server has that secret.
 #[tokio::test]
 async fn tokens_are_signed_with_a_key_that_is_published_and_accepted() {
     for algorithm in ["EdDSA", "ES256"] {
@@ -55,11 +55,49 @@ async fn tokens_are_signed_with_a_key_that_is_published_and_accepted() {
             assert_eq!(status(&ann, token).await, StatusCode::OK);
         }
         assert_eq!(kids.len(), 1);
-        assert_eq!(status(&ann, &Forge::of(&server).token(&ann.id)).await, StatusCode::OK);
+        assert_eq!(status(&ann, &Forge::of(&server).token(&ann.id)).await, StatusCode::UNAUTHORIZED);
         let (unsigned, signature) = given[0].rsplit_once('.').unwrap();
         let first = if signature.starts_with('A') { 'B' } else { 'A' };
         assert_eq!(status(&ann, &format!("{unsigned}.{first}{}", &signature[1..])).await, StatusCode::UNAUTHORIZED);
     }
+}
+
+/// A change from the secret to keys refuses no token that is alive: first both are accepted, on old and new replicas, then
+/// the keys alone.
+#[tokio::test]
+async fn a_change_from_the_secret_to_keys_takes_two_steps() {
+    let by_secret = Server::start_with(&[("AUTH_MODE", "server"), ("BETTER_AUTH_URL", "http://app.example.test")]);
+    let ann = User::sign_up(&by_secret, "ann").await;
+    assert_eq!(header(&ann.token)["alg"], "HS256");
+    let both = by_secret.again_with(&[EDDSA, ("TASKBRIDGE__JWT__ACCEPT_HS256", "on")]);
+    let at_both = ann.at(&both);
+    let new = token(&at_both).await;
+    assert_eq!(header(&new)["alg"], "EdDSA");
+    for token in [&ann.token, &new] {
+        assert_eq!(status(&at_both, token).await, StatusCode::OK);
+        assert_eq!(status(&ann, token).await, StatusCode::OK, "at the replica that still signs with the secret");
+    }
+    let by_keys = by_secret.again_with(&[EDDSA]);
+    let there = ann.at(&by_keys);
+    assert_eq!(status(&there, &new).await, StatusCode::OK);
+    assert_eq!(status(&there, &ann.token).await, StatusCode::UNAUTHORIZED);
+    let lines = by_keys.log.text();
+    assert!(lines.contains("jwt.accept_hs256"), "{lines}");
+    let (_, explained) = by_keys.run(&["token", "explain", &ann.token], &[EDDSA]);
+    assert!(explained.contains("jwt.accept_hs256"), "{explained}");
+}
+
+/// A replica has read the table just before: it does not refuse what it has not seen yet.
+#[tokio::test]
+async fn the_first_token_of_a_new_key_is_good_at_every_replica_at_once() {
+    let first = Server::start_with(&[EDDSA, ("AUTH_MODE", "server"), ("BETTER_AUTH_URL", "http://app.example.test")]);
+    let second = first.again();
+    let junk = support::Signer::ed25519("junk").token(&first.origin, "ann");
+    let reads = Client::new().get(second.url("/api/ann/tasks")).bearer_auth(&junk).send().await.unwrap();
+    assert_eq!(reads.status(), StatusCode::UNAUTHORIZED);
+    let ann = User::sign_up(&first, "ann").await;
+    let there = ann.at(&second);
+    assert_eq!(status(&there, &ann.token).await, StatusCode::OK);
 }
 
 /// Two servers, one table: the token of one is good at the other, at once, whoever made the key.
@@ -149,11 +187,11 @@ async fn a_secret_that_was_changed_breaks_no_session() {
     }
 }
 
-/// A roll-out, either way: each server takes the tokens of the other, whichever signs with the secret.
+/// A roll-out, either way: each server accepts the tokens of the other, whichever signs with the secret.
 #[tokio::test]
 async fn servers_that_sign_in_different_ways_accept_each_other() {
     let by_secret = Server::start_with(&[("AUTH_MODE", "server"), ("BETTER_AUTH_URL", "http://app.example.test")]);
-    let by_keys = by_secret.again_with(&[EDDSA]);
+    let by_keys = by_secret.again_with(&[EDDSA, ("TASKBRIDGE__JWT__ACCEPT_HS256", "on")]);
     let (ann, bob) = (User::sign_up(&by_secret, "ann").await, User::sign_up(&by_keys, "bob").await);
     assert_eq!([header(&ann.token)["alg"].clone(), header(&bob.token)["alg"].clone()], ["HS256", "EdDSA"]);
     for (user, server) in [(&ann, &by_keys), (&bob, &by_secret)] {

@@ -143,6 +143,7 @@ async fn a_stranger_locks_nobody_out() {
         .json(&json!({ "name": "Ann", "email": "ann@example.test", "password": PASSWORD }));
     let ann = from(ann, "198.51.100.1").send().await.unwrap();
     let jwt = ann.headers()["set-auth-jwt"].to_str().unwrap().to_owned();
+    let device = known_device(&ann);
     let body: Value = ann.json().await.unwrap();
     let (id, session) = (body["user"]["id"].as_str().unwrap(), body["token"].as_str().unwrap());
 
@@ -174,6 +175,32 @@ async fn a_stranger_locks_nobody_out() {
     assert_eq!(status(from(token, "198.51.100.3")).await, 200, "the session goes on, wherever it is");
     let from_home = from(sign_in(&server, "ann@example.test", PASSWORD), "198.51.100.1");
     assert_eq!(status(from_home).await, 200, "and from where she is signed in she gets in");
+
+    // On a device of hers she gets in from anywhere, also once she has signed out; on one of another user nobody does.
+    let signed_out = Client::new().post(server.url("/api/auth/sign-out")).bearer_auth(session);
+    assert_eq!(status(from(signed_out, "198.51.100.4")).await, 200);
+    let bob = Client::new()
+        .post(server.url("/api/auth/sign-up/email"))
+        .json(&json!({ "name": "Bob", "email": "bob@example.test", "password": PASSWORD }));
+    let bobs = known_device(&from(bob, "198.51.100.5").send().await.unwrap());
+    let on_device = |email: &str, password: &str, cookie: &str, ip: &str| {
+        from(sign_in(&server, email, password), ip).header("cookie", cookie).header("origin", &server.origin)
+    };
+    assert_eq!(status(on_device("ann@example.test", PASSWORD, &device, "198.51.100.6")).await, 200);
+    assert_eq!(status(on_device("ann@example.test", "wrong password", &device, "198.51.100.6")).await, 401);
+    assert_eq!(status(on_device("ann@example.test", PASSWORD, &bobs, "198.51.100.7")).await, 429);
+    assert_eq!(status(on_device("nobody@example.test", PASSWORD, &device, "198.51.100.7")).await, 429);
+    // A known device is no way around the limit of its address.
+    assert_eq!(status(on_device("ann@example.test", "wrong password", &device, "198.51.100.6")).await, 401);
+    assert_eq!(status(on_device("ann@example.test", PASSWORD, &device, "198.51.100.6")).await, 429);
+}
+
+/// The cookie that makes the device known, as a browser sends it back. Scripts cannot read it.
+fn known_device(answer: &Response) -> String {
+    let mut lines = answer.headers().get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
+    let line = lines.find(|line| line.starts_with("better-auth.known_device=")).unwrap();
+    assert!(line.ends_with("; Max-Age=34560000; Path=/; HttpOnly; SameSite=Lax"), "{line}");
+    line.split(';').next().unwrap().to_owned()
 }
 
 /// C209.

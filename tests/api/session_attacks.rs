@@ -108,6 +108,62 @@ async fn what_is_signed_and_names_no_session_is_none() {
     assert_eq!(tasks.status(), 401);
 }
 
+/// A table `session` that somebody has read is worth nothing without the secret.
+#[tokio::test]
+async fn a_bare_token_is_refused_where_that_is_switched_off() {
+    let server = Server::start_with(&[("TASKBRIDGE__SESSION__ACCEPT_UNSIGNED_BEARER", "off")]);
+    let (ann, auth) = (User::sign_up(&server, "ann").await, Auth(&server));
+    let signed =
+        signed(&ann.session).split_once('=').unwrap().1.replace("%2F", "/").replace("%2B", "+").replace("%3D", "=");
+    for (bearer, expected) in [(&ann.session, 401), (&signed, 200)] {
+        let token = auth.request(Method::GET, "/token").bearer_auth(bearer).send().await.unwrap();
+        assert_eq!(token.status(), expected);
+        let session: Value =
+            auth.request(Method::GET, "/get-session").bearer_auth(bearer).send().await.unwrap().json().await.unwrap();
+        assert_eq!(session.is_null(), expected == 401);
+        let other = auth.request(Method::POST, "/sign-out").bearer_auth(&ann.session).send().await.unwrap();
+        assert_eq!(other.status(), 200);
+    }
+    // As in Better Auth, it is accepted unless that is said.
+    let server = server.again_with(&[("TASKBRIDGE__SESSION__ACCEPT_UNSIGNED_BEARER", "on")]);
+    let bob = User::sign_up(&server, "bob").await;
+    let token = Auth(&server).request(Method::GET, "/token").bearer_auth(&bob.session).send().await.unwrap();
+    assert_eq!(token.status(), 200);
+}
+
+/// After the domain of the cookies has changed, a browser sends the older one first.
+#[tokio::test]
+async fn every_cookie_of_the_name_is_tried_and_the_one_of_the_host_alone_goes() {
+    const URL: [(&str, &str); 2] = [("AUTH_MODE", "server"), ("BETTER_AUTH_URL", "http://app.example.test")];
+    let before = Server::start_with(&URL);
+    let (ann, bob) = (User::sign_up(&before, "ann").await, User::sign_up(&before, "bob").await);
+    let server = before.again_with(&[("TASKBRIDGE__SESSION__COOKIE_DOMAIN", "example.test")]);
+    let auth = Auth(&server);
+    let lines = |answer: &Response| -> Vec<String> {
+        answer.headers().get_all("set-cookie").iter().map(|line| line.to_str().unwrap().to_owned()).collect()
+    };
+    let of_host = format!("{COOKIE}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax");
+
+    let signed_in = auth.sign_in(&ann.email).await;
+    let set = lines(&signed_in);
+    assert!(set[0] == of_host && set[1].contains("; Domain=example.test; "), "{set:#?}");
+    let new = set[1].split(';').next().unwrap();
+    // The older session is over, is alive, is of another user.
+    auth.post("/sign-out", &ann.cookie, &json!({})).send().await.unwrap();
+    for older in [ann.cookie.clone(), bob.cookie.clone(), signed("unknown"), format!("{COOKIE}=forged")] {
+        let session = auth.session(&format!("{older}; {new}")).await;
+        assert_eq!(session["user"]["id"], ann.id.as_str(), "{older}");
+        assert!(auth.is_alive(&format!("{older}; {new}")).await);
+    }
+    let over = auth.get("/get-session", &format!("{}; {}", ann.cookie, signed("unknown"))).send().await.unwrap();
+    let cleared = lines(&over);
+    assert!(cleared[0] == of_host && cleared[1].starts_with(&format!("{COOKIE}=; Max-Age=0; Domain=")), "{cleared:#?}");
+    // A sign-out ends them all, or the other one would sign in again.
+    let out = auth.post("/sign-out", &format!("{}; {new}", bob.cookie), &json!({})).send().await.unwrap();
+    assert_eq!(out.status(), 200);
+    assert!(!auth.is_alive(&bob.cookie).await && !auth.is_alive(new).await);
+}
+
 /// C176, C177: what was signed out is over everywhere, and signing out never fails.
 #[tokio::test]
 async fn a_sign_out_is_final() {

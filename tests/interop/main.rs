@@ -13,3 +13,4 @@ mod recorded;
 mod restrictions;
 mod sessions;
 mod tables;
+mod tasks;

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::algorithms::published;
 use super::header::{Header, object};
-use super::keys::VerifyingKey;
+use super::keys::{Fits, VerifyingKey};
 
 /// The longest `kid` of a key or a token, in bytes. Better Auth's have 32.
 pub(super) const MAX_KID_BYTES: usize = 256;
@@ -125,9 +125,13 @@ impl KeySet {
     }
 }
 
-/// The key a token points at, among those of all sets: the one of its algorithm and `kid`; or else, if the token or the
-/// key has no `kid`, the only one of its algorithm.
-pub(super) fn find<'a>(sets: impl Iterator<Item = &'a KeySet>, header: &Header) -> Option<Arc<VerifyingKey>> {
+/// Returns the key a token points at, among those of all sets: the one of its algorithm and `kid`; or else, if the token
+/// or the key has no `kid`, the only one of its algorithm, if it fits.
+pub(super) fn find<'a>(
+    sets: impl Iterator<Item = &'a KeySet>,
+    header: &Header,
+    fits: Fits<'_>,
+) -> Option<Arc<VerifyingKey>> {
     let algorithm = published(&header.alg)?;
     let mut without_kid = Vec::new();
     for published in sets.flat_map(|set| &set.0).filter(|published| published.key.algorithm == algorithm) {
@@ -137,7 +141,10 @@ pub(super) fn find<'a>(sets: impl Iterator<Item = &'a KeySet>, header: &Header) 
             _ => without_kid.push(&published.key),
         }
     }
-    if let [only] = without_kid.as_slice() { Some(Arc::clone(only)) } else { None }
+    match without_kid.as_slice() {
+        [only] if fits(only) => Some(Arc::clone(only)),
+        _ => None,
+    }
 }
 
 /// Which key of the set is meant, for the log.

@@ -12,12 +12,14 @@ use taskbridge_domain::ports::{Clock, IdGenerator, KeyError, KeyPublisher, KeyRe
 use taskbridge_domain::secret::Secrets;
 use taskbridge_domain::{Cause, Timestamp};
 use thiserror::Error;
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
 
 use super::algorithms::PUBLISHED;
 use super::header::Header;
 use super::jwk::{KeySet, find};
 use super::key_pair::{KeyPair, SigningAlgorithm, signing_key};
-use super::keys::{KeySource, VerifyingKey};
+use super::keys::{Fits, KeySource, VerifyingKey};
 use super::sealing::{CannotOpen, open, seal};
 
 /// How a [`KeyRing`] makes and keeps keys.
@@ -34,8 +36,10 @@ pub struct KeyRingConfig {
 /// table, a Better Auth among them, use the same keys.
 ///
 /// The table is read when a token is signed or verified and what is known of it is [`REREAD`](Self::REREAD) old, and for a
-/// token of a key that is not known; never because time passes, so that a database that nobody needs may sleep. One request
-/// reads it; others whose key is known do not wait for that, and while it cannot be read, what is known stays.
+/// token of a key that is not known, at most once in [`COOL_DOWN`](Self::COOL_DOWN); never because time passes, so that a
+/// database that nobody needs may sleep. One request reads it; those whose key is known do not wait for that, and while it
+/// cannot be read, what is known stays. Of those whose key is not known, up to [`MAX_WAITING`](Self::MAX_WAITING) wait for
+/// the next read: the key may be newer than the last one.
 pub struct KeyRing {
     repo: Arc<dyn KeyRepo>,
     ids: Arc<dyn IdGenerator>,
@@ -47,6 +51,8 @@ pub struct KeyRing {
     reading: tokio::sync::Mutex<Option<Timestamp>>,
     /// Keys that were complained about.
     told: Mutex<HashSet<String>>,
+    /// Places for tokens of unknown keys, which wait for the next read.
+    waiting: Semaphore,
 }
 
 /// What is known of the table.
@@ -123,6 +129,8 @@ impl KeyRing {
     pub const REREAD: Duration = Duration::from_secs(10);
     /// The least time between two looks that tokens of unknown keys cause.
     pub const COOL_DOWN: Duration = Duration::from_secs(1);
+    /// Maximum number of tokens of unknown keys that wait for a read at the same time.
+    pub const MAX_WAITING: usize = 64;
     /// How old what is known may be while it is being read anew.
     const STALE: Duration = Duration::from_mins(1);
     /// How often it is tried to make a key while others make some.
@@ -138,7 +146,8 @@ impl KeyRing {
         config: KeyRingConfig,
     ) -> Self {
         let (known, reading, told) = (Mutex::default(), tokio::sync::Mutex::default(), Mutex::default());
-        Self { repo, ids, clock, secrets, config, known, reading, told }
+        let waiting = Semaphore::new(Self::MAX_WAITING);
+        Self { repo, ids, clock, secrets, config, known, reading, told, waiting }
     }
 
     /// What is known, if it is not older than `age`.
@@ -147,15 +156,33 @@ impl KeyRing {
         locked(&self.known).clone().filter(|known| known.read_at <= now && now.since(known.read_at) < age)
     }
 
-    /// What is known, not older than `age`. It is asked for by one at a time, and after a failure not for a while.
+    /// Returns what is known, not older than `age`. One request at a time reads it, and after a failure none for a while.
     async fn known(&self, age: Duration) -> Result<Arc<Known>, StoreError> {
         if let Some(known) = self.recent(age) {
             return Ok(known);
         }
         let mut failed_at = self.reading.lock().await;
-        if let Some(known) = self.recent(age) {
-            return Ok(known);
+        match self.recent(age) {
+            Some(known) => Ok(known),
+            None => self.read_unless_failing(&mut failed_at).await,
         }
+    }
+
+    /// Returns what is known, read after `moment`, but not sooner than [`COOL_DOWN`](Self::COOL_DOWN) after the read before
+    /// it. Those who wait share one read.
+    async fn known_since(&self, moment: Timestamp) -> Result<Arc<Known>, StoreError> {
+        let since = |known: &Arc<Known>| known.read_at >= moment;
+        let age = locked(&self.known).as_ref().map(|known| self.clock.now().since(known.read_at));
+        sleep(age.map_or(Duration::ZERO, |age| Self::COOL_DOWN.saturating_sub(age))).await;
+        let mut failed_at = self.reading.lock().await;
+        let known = locked(&self.known).clone().filter(since);
+        match known {
+            Some(known) => Ok(known),
+            None => self.read_unless_failing(&mut failed_at).await,
+        }
+    }
+
+    async fn read_unless_failing(&self, failed_at: &mut Option<Timestamp>) -> Result<Arc<Known>, StoreError> {
         let now = self.clock.now();
         if failed_at.is_some_and(|failed_at| failed_at <= now && now.since(failed_at) < Self::COOL_DOWN) {
             return Err(StoreError::Unavailable("the table jwks could not be read a moment ago".into()));
@@ -343,12 +370,21 @@ impl KeySource for KeyRing {
         &PUBLISHED
     }
 
-    async fn key(&self, header: &Header) -> Result<Option<Arc<VerifyingKey>>, Cause> {
-        let look = |known: &Known| find([&*known.set].into_iter(), header);
-        match look(&*self.known_by_now().await?) {
-            Some(key) => Ok(Some(key)),
-            None => Ok(look(&*self.known(Self::COOL_DOWN).await?)),
+    async fn key(&self, header: &Header, fits: Fits<'_>) -> Result<Option<Arc<VerifyingKey>>, Cause> {
+        let arrived_at = self.clock.now();
+        let look = |known: &Known| find([&*known.set].into_iter(), header, fits);
+        let known = self.known_by_now().await?;
+        if let Some(key) = look(&known) {
+            return Ok(Some(key));
         }
+        // The table was read after the token arrived, or it has the key, which has been withdrawn or is too old.
+        let is_listed = |kid: &String| known.keys.iter().any(|key| key.id == *kid);
+        if known.read_at >= arrived_at || header.kid.as_ref().is_some_and(is_listed) {
+            return Ok(None);
+        }
+        let _waiting =
+            self.waiting.try_acquire().map_err(|_none_left| "too many tokens of unknown keys are waiting")?;
+        Ok(look(&*self.known_since(arrived_at).await?))
     }
 
     fn describe(&self) -> Vec<String> {

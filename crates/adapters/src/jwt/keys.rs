@@ -42,18 +42,24 @@ impl VerifyingKey {
     }
 }
 
+/// Tells whether a key has signed the token that is to be verified.
+pub type Fits<'a> = &'a (dyn Fn(&VerifyingKey) -> bool + Send + Sync);
+
 /// Finds the key a token was made with, among the keys of one issuer.
 #[async_trait]
 pub trait KeySource: Send + Sync {
     /// The names of the algorithms that its keys may have.
     fn algorithms(&self) -> &'static [&'static str];
 
-    /// The key that `header`, whose algorithm is one of [`algorithms`](Self::algorithms), points at; `None` when this
-    /// source has none of that algorithm and `kid`.
+    /// Returns the key that `header`, whose algorithm is one of [`algorithms`](Self::algorithms), points at; `None` when
+    /// this source has none of that algorithm and `kid`.
+    ///
+    /// A key that only comes into question because it or the token has no `kid` counts as missing unless it `fits`: the
+    /// issuer may have replaced it.
     ///
     /// # Errors
     /// The cause, when it cannot tell now.
-    async fn key(&self, header: &Header) -> Result<Option<Arc<VerifyingKey>>, Cause>;
+    async fn key(&self, header: &Header, fits: Fits<'_>) -> Result<Option<Arc<VerifyingKey>>, Cause>;
 
     /// The keys it knows at this moment, a line for each, for people who ask why a token is refused.
     fn describe(&self) -> Vec<String>;
@@ -76,7 +82,7 @@ impl KeySource for SecretKey {
         &["HS256"]
     }
 
-    async fn key(&self, _: &Header) -> Result<Option<Arc<VerifyingKey>>, Cause> {
+    async fn key(&self, _: &Header, _: Fits<'_>) -> Result<Option<Arc<VerifyingKey>>, Cause> {
         Ok(Some(Arc::clone(&self.0)))
     }
 
@@ -94,7 +100,7 @@ impl KeySource for Unreadable {
         &PUBLISHED
     }
 
-    async fn key(&self, _: &Header) -> Result<Option<Arc<VerifyingKey>>, Cause> {
+    async fn key(&self, _: &Header, _: Fits<'_>) -> Result<Option<Arc<VerifyingKey>>, Cause> {
         Err(self.0.clone().into())
     }
 

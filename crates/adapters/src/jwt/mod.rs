@@ -34,7 +34,7 @@ pub use issuer::{JwtIssuer, JwtIssuerConfig, SigningKeys};
 pub use jwk::NotAKeySet;
 pub use key_pair::SigningAlgorithm;
 pub use key_ring::{KeyInfo, KeyRing, KeyRingConfig, KeyUse, NoSigner};
-pub use keys::{KeySource, SecretKey, Unreadable, VerifyingKey};
+pub use keys::{Fits, KeySource, SecretKey, Unreadable, VerifyingKey};
 pub use published::{CannotFetch, Failure, PublishedKeys, PublishedKeysConfig};
 pub use sealing::CannotOpen;
 pub use secrets::signed_with_a_variant;

@@ -15,7 +15,7 @@ use super::algorithms::PUBLISHED;
 use super::fetch::FetchKeys;
 use super::header::Header;
 use super::jwk::{KeySet, MAX_KID_BYTES, NotAKeySet, find};
-use super::keys::{KeySource, VerifyingKey};
+use super::keys::{Fits, KeySource, VerifyingKey};
 
 /// When published keys are fetched.
 #[derive(Debug, Clone, Copy)]
@@ -120,12 +120,12 @@ impl KeySource for PublishedKeys {
         &PUBLISHED
     }
 
-    async fn key(&self, header: &Header) -> Result<Option<Arc<VerifyingKey>>, Cause> {
+    async fn key(&self, header: &Header, fits: Fits<'_>) -> Result<Option<Arc<VerifyingKey>>, Cause> {
         if header.kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
             return Ok(None);
         }
         let Shared { config, addresses, known } = &*self.shared;
-        let look = |known: &Vec<Known>| find(known.iter().map(|known| &*known.keys), header);
+        let look = |known: &Vec<Known>| find(known.iter().map(|known| &*known.keys), header, fits);
         if let Some(key) = look(&known.borrow()) {
             return Ok(Some(key));
         }

@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::algorithms::published;
 use super::claims::ExpectedClaims;
 use super::header::Header;
-use super::keys::KeySource;
+use super::keys::{KeySource, VerifyingKey};
 
 /// Tokens longer than this are not even looked at, in bytes. Better Auth's own have about 500.
 const MAX_TOKEN_BYTES: usize = 8192;
@@ -203,7 +203,8 @@ impl JwtVerifier {
         }
         passed.push(Check::Algorithm);
         for issuer in issuers {
-            let Some(key) = issuer.keys.key(&header).await.map_err(AuthError::Unavailable)? else { continue };
+            let fits = |key: &VerifyingKey| key.has_signed(&token);
+            let Some(key) = issuer.keys.key(&header, &fits).await.map_err(AuthError::Unavailable)? else { continue };
             passed.push(Check::Key);
             if !key.has_signed(&token) {
                 return Err(Rejection::Signature.into());

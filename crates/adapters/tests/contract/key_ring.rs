@@ -375,8 +375,8 @@ async fn a_store_that_is_away_takes_no_token_along() {
     let other = table.program(secret("a-secret"), SigningAlgorithm::EdDsa);
     let kid = other.kid().await;
     let header = |kid: &str| -> Header { serde_json::from_value(json!({ "alg": "EdDSA", "kid": kid })).unwrap() };
-    assert!(ring.key(&header(&kid)).await.unwrap().is_some());
-    assert!(ring.key(&header("made-up")).await.unwrap().is_none());
+    assert!(ring.key(&header(&kid), &|_| true).await.unwrap().is_some());
+    assert!(ring.key(&header("made-up"), &|_| true).await.unwrap().is_none());
     let asked = || repo.asked.swap(0, Ordering::Relaxed);
     assert_eq!(asked(), 1, "not again within a second, for whatever kid");
 
@@ -384,12 +384,12 @@ async fn a_store_that_is_away_takes_no_token_along() {
     for hours in [0, 1, 100] {
         table.clock.move_on(Duration::from_hours(hours) + KeyRing::REREAD);
         for _ in 0..10 {
-            assert!(ring.key(&header(&kid)).await.unwrap().is_some());
-            assert!(ring.key(&header("made-up")).await.is_err());
+            assert!(ring.key(&header(&kid), &|_| true).await.unwrap().is_some());
+            assert!(ring.key(&header("made-up"), &|_| true).await.is_err());
         }
         assert_eq!(asked(), 1);
     }
     repo.is_away.store(false, Ordering::Relaxed);
     table.clock.move_on(KeyRing::COOL_DOWN);
-    assert!(ring.key(&header("made-up")).await.unwrap().is_none());
+    assert!(ring.key(&header("made-up"), &|_| true).await.unwrap().is_none());
 }

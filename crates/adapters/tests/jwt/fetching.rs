@@ -90,6 +90,28 @@ async fn the_first_token_of_a_new_key_is_accepted() {
     assert_eq!(verdict(&verifier, &c).await, Good);
 }
 
+/// A key without a name stands for any, so that it is told from its successor by the signature alone.
+#[tokio::test(start_paused = true)]
+async fn the_first_token_of_a_new_key_without_a_kid_is_accepted() {
+    let [a, b, c] = keys(["a", "b", "c"]);
+    let nameless = |key: &SigningKey| set(&[key.jwk_with(&json!({ "kid": null }))]);
+    let issuer = Issuer::answering(Some(&nameless(&a)));
+    let verifier = ready(&issuer).await;
+    assert_eq!(at_once(&verifier, &a), Good);
+    issuer.answer(Some(&nameless(&b)));
+    assert_eq!(verdict(&verifier, &b).await, Good);
+    assert_eq!(issuer.fetches(), 2);
+    assert_eq!(at_once(&verifier, &b), Good);
+    assert_eq!(at_once(&verifier, &a), Refused, "and junk causes no more");
+    assert_eq!(issuer.fetches(), 2);
+
+    // The token has no name, and the key has one.
+    pass(CONFIG.cool_down).await;
+    issuer.publish(&[&c]);
+    let token = c.sign(&json!({ "alg": "EdDSA" }), &claims());
+    assert!(verifier.verify(&token).await.is_ok());
+}
+
 /// The answer under way may be older than the key.
 #[tokio::test(start_paused = true)]
 async fn a_new_key_is_accepted_while_an_older_answer_is_under_way() {

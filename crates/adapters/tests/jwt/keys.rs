@@ -318,7 +318,7 @@ async fn a_missing_kid_is_accepted_when_exactly_one_key_fits() {
         (vec![a.jwk(), b.jwk()], &without, Err(Rejection::NoKey)),
         (vec![nameless(&a), b.jwk()], &without, Err(Rejection::NoKey)),
         (vec![nameless(&a), nameless(&b)], &a.token(), Err(Rejection::NoKey)),
-        (vec![b.jwk()], &without, Err(Rejection::Signature)),
+        (vec![b.jwk()], &without, Err(Rejection::NoKey)),
         (vec![b.jwk()], &a.token(), Err(Rejection::NoKey)),
         (vec![ec.jwk()], &without, Err(Rejection::NoKey)),
     ] {
@@ -354,7 +354,8 @@ async fn a_stranger_cannot_bring_a_key_along() {
         let mut header = json!({ "alg": "EdDSA" });
         header.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let verdict = verdict(&[key.jwk()], &stranger.sign(&header, &claims())).await;
-        assert_eq!(verdict, Err(Rejection::Signature), "{header}");
+        let expected = if header.get("kid").is_some() { Rejection::Signature } else { Rejection::NoKey };
+        assert_eq!(verdict, Err(expected), "{header}");
     }
 }
 

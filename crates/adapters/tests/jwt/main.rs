@@ -4,5 +4,6 @@
 mod claims;
 mod fetching;
 mod keys;
+mod ring;
 mod support;
 mod tokens;

@@ -1,0 +1,142 @@
+//! Tokens of keys that are newer than what is known of the table.
+//!
+//! Time stands still but for waiting: nothing here takes any.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::{FutureExt, join_all};
+use serde_json::json;
+use taskbridge_adapters::ids::SecureIds;
+use taskbridge_adapters::jwt::{Header, KeyRing, KeyRingConfig, KeySource, SigningAlgorithm};
+use taskbridge_domain::Timestamp;
+use taskbridge_domain::key::StoredKey;
+use taskbridge_domain::ports::{Clock, KeyRepo, StoreError};
+use taskbridge_domain::secret::{Secrets, SharedSecret};
+use taskbridge_domain::testing::fixtures::moment;
+use tokio::time::{Instant, advance};
+
+use crate::support::SECRET;
+
+/// A table in memory, and how often it was read.
+#[derive(Default)]
+struct Table {
+    keys: Mutex<Vec<StoredKey>>,
+    reads: AtomicUsize,
+}
+
+#[async_trait]
+impl KeyRepo for Table {
+    async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        Ok(self.keys.lock().unwrap().clone())
+    }
+
+    async fn add(&self, key: &StoredKey, _: &[String]) -> Result<bool, StoreError> {
+        self.keys.lock().unwrap().push(key.clone());
+        Ok(true)
+    }
+
+    async fn expire(&self, ids: &[String], end: Timestamp) -> Result<(), StoreError> {
+        for key in self.keys.lock().unwrap().iter_mut().filter(|key| ids.contains(&key.id)) {
+            key.expires_at = Some(end);
+        }
+        Ok(())
+    }
+}
+
+/// The runtime's time.
+struct RuntimeClock(Instant);
+
+impl Clock for RuntimeClock {
+    fn now(&self) -> Timestamp {
+        moment().after(self.0.elapsed())
+    }
+}
+
+impl Table {
+    /// A process on this table.
+    fn ring(self: &Arc<Self>) -> KeyRing {
+        let config = KeyRingConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: Duration::from_hours(24) };
+        let clock = Arc::new(RuntimeClock(Instant::now()));
+        let secrets = Secrets::one(SharedSecret::parse(SECRET).unwrap());
+        KeyRing::new(Arc::clone(self) as _, Arc::new(SecureIds), clock, secrets, config)
+    }
+
+    fn reads(&self) -> usize {
+        self.reads.swap(0, Ordering::SeqCst)
+    }
+}
+
+fn header(kid: &str) -> Header {
+    serde_json::from_value(json!({ "alg": "EdDSA", "kid": kid })).unwrap()
+}
+
+/// Whether the key is known, after whatever wait; an error if that cannot be told.
+async fn knows(ring: &KeyRing, kid: &str) -> Result<bool, String> {
+    let found = ring.key(&header(kid), &|_| true).await;
+    found.map(|key| key.is_some()).map_err(|error| error.to_string())
+}
+
+/// Another process has rotated the keys a moment after the table was read.
+#[tokio::test(start_paused = true)]
+async fn a_token_of_a_new_key_waits_for_the_next_read() {
+    let table = Arc::new(Table::default());
+    let (ring, other) = (table.ring(), table.ring());
+    let first = other.rotate().await.unwrap();
+    assert_eq!(knows(&ring, &first).await, Ok(true));
+    let second = other.rotate().await.unwrap();
+    table.reads();
+    advance(Duration::from_millis(300)).await;
+    let begin = Instant::now();
+    assert_eq!(knows(&ring, &second).await, Ok(true));
+    assert_eq!((begin.elapsed(), table.reads()), (Duration::from_millis(700), 1));
+    assert!(ring.key(&header(&second), &|_| true).now_or_never().unwrap().unwrap().is_some());
+}
+
+/// As many wait as there are places, and share one read; the others are told that it is not known. Tokens of known keys
+/// wait for nothing.
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_unknown_kids_takes_no_more_than_the_places_there_are() {
+    let table = Arc::new(Table::default());
+    let (ring, other) = (table.ring(), table.ring());
+    let first = other.rotate().await.unwrap();
+    assert_eq!(knows(&ring, &first).await, Ok(true));
+    let second = other.rotate().await.unwrap();
+    table.reads();
+    advance(Duration::from_millis(1)).await;
+    let (places, more) = (KeyRing::MAX_WAITING, 36);
+    let kids: Vec<_> = (1..places + more).map(|number| format!("junk {number}")).collect();
+    let flood = [second.as_str()].into_iter().chain(kids.iter().map(String::as_str));
+    let flood = join_all(flood.map(|kid| knows(&ring, kid)));
+    let known = async {
+        let begin = Instant::now();
+        assert_eq!(knows(&ring, &first).await, Ok(true));
+        begin.elapsed()
+    };
+    let (verdicts, waited) = tokio::join!(flood, known);
+    assert_eq!(waited, Duration::ZERO);
+    assert_eq!(verdicts[0], Ok(true), "the good one among them");
+    assert!(verdicts[1..places].iter().all(|verdict| *verdict == Ok(false)), "{verdicts:?}");
+    assert!(verdicts[places..].iter().all(Result::is_err) && verdicts.len() == places + more);
+    assert_eq!(table.reads(), 1);
+    // The places are free again.
+    assert_eq!(knows(&ring, "junk").await, Ok(false));
+}
+
+/// The table has it, and has said that it is over.
+#[tokio::test(start_paused = true)]
+async fn a_token_of_a_withdrawn_key_waits_for_nothing() {
+    let table = Arc::new(Table::default());
+    let (ring, other) = (table.ring(), table.ring());
+    let first = other.rotate().await.unwrap();
+    other.withdraw(std::slice::from_ref(&first)).await.unwrap();
+    assert_eq!(knows(&ring, "another").await, Ok(false));
+    table.reads();
+    advance(Duration::from_millis(300)).await;
+    let found = ring.key(&header(&first), &|_| true).now_or_never().unwrap();
+    assert!(found.unwrap().is_none());
+    assert_eq!(table.reads(), 0);
+}
