@@ -9,6 +9,7 @@ mod cors;
 mod doctor;
 mod everything;
 mod explain;
+mod forwarded;
 mod http_attacks;
 mod isolation_attacks;
 mod keys;

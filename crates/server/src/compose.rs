@@ -81,7 +81,7 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
         body_limit: BodyLimit(server.body_limit),
         request_timeout: RequestTimeout(server.request_timeout),
         trusted_origins: Arc::new(trusted_origins(auth, origin)?),
-        trusted_proxies: Arc::new(TrustedProxies::new(server.trusted_proxies.clone())),
+        trusted_proxies: Arc::new(TrustedProxies::new(server.trusted_proxies.clone(), server.forwarded_header)),
         tasks_mount: tasks.mount.clone(),
         compatibility: tasks.compatibility,
         docs,

@@ -565,12 +565,13 @@ fn is_open(origin: &str) -> bool {
 
 fn proxy(draft: &Draft) -> Check {
     match &draft.server {
-        Some(ServerSettings { host, port, trusted_proxies, .. }) => {
+        Some(ServerSettings { host, port, trusted_proxies, forwarded_header, .. }) => {
+            let header = forwarded_header.title();
             let client = if trusted_proxies.is_empty() {
-                "a client's address is that of its connection, and X-Forwarded-For is not believed".to_owned()
+                format!("a client's address is that of its connection, and {header} is not believed")
             } else {
                 let proxies: Vec<_> = trusted_proxies.iter().map(ToString::to_string).collect();
-                format!("X-Forwarded-For is believed from {}", proxies.join(", "))
+                format!("{header} is believed from {}", proxies.join(", "))
             };
             ok("proxy", format!("listens on {host}:{port}; {client}"))
         }

@@ -18,7 +18,7 @@ use taskbridge_domain::secret::{Secrets, SharedSecret};
 use taskbridge_domain::services::AccountPolicy;
 use taskbridge_domain::session::SessionPolicy;
 use taskbridge_migrations::Users;
-use taskbridge_web::{Compatibility, DocsConfig, InvalidOrigin, TasksMount, TrustedOrigins};
+use taskbridge_web::{Compatibility, DocsConfig, ForwardedHeader, InvalidOrigin, TasksMount, TrustedOrigins};
 use thiserror::Error;
 use url::{Host, Url};
 
@@ -60,6 +60,8 @@ pub(crate) struct ServerSettings {
     pub(crate) metrics: Option<SocketAddr>,
     /// Whose word is believed about who is calling.
     pub(crate) trusted_proxies: Vec<IpNet>,
+    /// The header in which they name the client.
+    pub(crate) forwarded_header: ForwardedHeader,
 }
 
 /// How often the auth endpoints may be called.
@@ -405,6 +407,10 @@ impl<'a> Reader<'a> {
         let shutdown = self.seconds("server.shutdown_seconds", 0..=600);
         let metrics = self.address("metrics.address");
         let trusted_proxies = self.trusted_proxies();
+        let forwarded_header = self.one_of(
+            "server.forwarded_header",
+            [("x-forwarded-for", ForwardedHeader::XForwardedFor), ("forwarded", ForwardedHeader::Forwarded)],
+        );
         Some(ServerSettings {
             host: host?,
             port: port?,
@@ -417,6 +423,7 @@ impl<'a> Reader<'a> {
             shutdown: shutdown?,
             metrics,
             trusted_proxies: trusted_proxies?,
+            forwarded_header: forwarded_header?,
         })
     }
 
@@ -1191,6 +1198,7 @@ mod tests {
             ("TRUSTED_PROXIES", "proxy.example.test", "server.trusted_proxies"),
             ("TRUSTED_PROXIES", "10.0.0.1,0.0.0.0/0", "server.trusted_proxies"),
             ("TRUSTED_PROXIES", "::/0", "server.trusted_proxies"),
+            ("TASKBRIDGE__SERVER__FORWARDED_HEADER", "x-real-ip", "server.forwarded_header"),
             ("TASKBRIDGE__PASSWORDS__WRITE", "argon2", "passwords.write"),
             ("TASKBRIDGE__PASSWORDS__REHASH", "maybe", "passwords.rehash"),
             ("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "9", "passwords.bcrypt_cost"),

@@ -7,48 +7,74 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{HeaderMap, X_FORWARDED_FOR};
+use actix_web::http::header::HeaderMap;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use ipnet::IpNet;
 
-/// The proxies whose `X-Forwarded-For` is believed. None, unless operators name them.
+use crate::forwarded::ForwardedHeader;
+use crate::shown::shown;
+
+/// Maximum length of an entry in the log, in characters.
+const MAX_SHOWN_CHARS: usize = 100;
+
+/// The reverse proxies whose forwarding header is trusted. None, unless operators name them.
 #[derive(Debug, Default)]
 pub struct TrustedProxies {
     networks: Vec<IpNet>,
-    has_warned: AtomicBool,
+    header: ForwardedHeader,
+    has_warned_of_peer: AtomicBool,
+    has_warned_of_entry: AtomicBool,
 }
 
 impl TrustedProxies {
-    /// The proxies with these addresses.
+    /// Trusts the proxies in these networks, which write this header.
     #[must_use]
-    pub fn new(networks: Vec<IpNet>) -> Self {
-        Self { networks, has_warned: AtomicBool::new(false) }
+    pub fn new(networks: Vec<IpNet>, header: ForwardedHeader) -> Self {
+        Self { networks, header, ..Self::default() }
     }
 
     fn trust(&self, address: IpAddr) -> bool {
         self.networks.iter().any(|network| network.contains(&address))
     }
 
-    /// Each proxy adds at the right whom it has the request from: the client is the first from there who is no proxy of
-    /// ours. What stands further left anybody may have made up.
+    /// Returns the last address in the header that is not a trusted proxy's: each proxy adds the address of its peer at
+    /// the end, and a client can send anything before that.
     ///
-    /// `None` when the proxies do not say, or not in a way that is an address.
+    /// Returns `None` if the proxies name no address, or one that cannot be read.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer.to_canonical();
         if !self.trust(peer) {
-            if headers.contains_key(X_FORWARDED_FOR) && !self.has_warned.swap(true, Ordering::Relaxed) {
-                tracing::warn!(%peer, "X-Forwarded-For is not believed: this address is not in TRUSTED_PROXIES");
+            if headers.contains_key(self.header.name()) && !self.has_warned_of_peer.swap(true, Ordering::Relaxed) {
+                let header = self.header.title();
+                tracing::warn!(%peer, header, "a forwarding header is ignored: its sender is not in TRUSTED_PROXIES");
             }
             return Some(peer);
         }
-        let lines: Vec<_> = headers.get_all(X_FORWARDED_FOR).collect();
-        let hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
-        for hop in hops.map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty()) {
-            let address = str::from_utf8(hop).ok()?.parse::<IpAddr>().ok()?.to_canonical();
-            if !self.trust(address) {
-                return Some(address);
+        let lines: Vec<_> = headers.get_all(self.header.name()).collect();
+        for line in lines.iter().rev().map(|line| line.as_bytes()) {
+            let Some(entries) = self.header.entries(line) else { return self.unreadable(line) };
+            for entry in entries.into_iter().rev() {
+                let Some(address) = self.header.address(entry) else { return self.unreadable(entry) };
+                let address = address.to_canonical();
+                if !self.trust(address) {
+                    return Some(address);
+                }
             }
+        }
+        None
+    }
+
+    /// Warns once, since all clients that are not named share one rate limit.
+    fn unreadable(&self, entry: &[u8]) -> Option<IpAddr> {
+        if !self.has_warned_of_entry.swap(true, Ordering::Relaxed) {
+            let (header, entry) = (self.header.title(), shown(entry, MAX_SHOWN_CHARS));
+            tracing::warn!(
+                header,
+                entry,
+                "cannot read the client's address that a trusted proxy sent: check that server.forwarded_header is the \
+                header that the proxies of server.trusted_proxies write"
+            );
         }
         None
     }
@@ -98,14 +124,14 @@ impl fmt::Display for ClientAddress {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::HeaderValue;
+    use actix_web::http::header::{HeaderValue, X_FORWARDED_FOR};
     use serde_json::Value;
 
     use super::*;
 
     fn proxies(networks: &[&str]) -> TrustedProxies {
         let network = |text: &&str| text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok();
-        TrustedProxies::new(networks.iter().filter_map(network).collect())
+        TrustedProxies::new(networks.iter().filter_map(network).collect(), ForwardedHeader::XForwardedFor)
     }
 
     fn forwarded(lines: &[&str]) -> HeaderMap {
@@ -133,6 +159,9 @@ mod tests {
             // Without proxies it believes a single address, whoever sends it, and here the one that the proxy has added.
             let expected = match (header, trusted.is_empty() || trusted == ["not-a-cidr"]) {
                 (Some("1.2.3.4, 5.6.7.8"), true) => "5.6.7.8",
+                // Better Auth reads no entry with a port or brackets.
+                (Some("1.2.3.4:1234"), _) => "1.2.3.4",
+                (Some("[2001:db8::1]"), _) => "2001:0db8:0000:0000:0000:0000:0000:0000",
                 _ => case["ip"].as_str().unwrap_or_default(),
             };
             let peer = "198.51.100.1";

@@ -7,7 +7,7 @@ use taskbridge_domain::limits::Admission;
 use taskbridge_domain::ports::{MockRateLimiter, StoreError};
 use taskbridge_domain::services::WRONG_PASSWORDS;
 use taskbridge_domain::testing::fixtures::moment;
-use taskbridge_web::TrustedProxies;
+use taskbridge_web::{ForwardedHeader, TrustedProxies};
 
 use crate::support::{Ports, anonymous};
 
@@ -75,7 +75,7 @@ async fn a_path_in_another_spelling_is_not_served() {
 
 #[actix_web::test]
 async fn a_trusted_proxy_tells_who_is_counted() {
-    let proxies = || TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+    let proxies = || TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()], ForwardedHeader::XForwardedFor);
     for (forwarded, key) in [
         ("6.6.6.6, 198.51.100.1, 10.0.0.7", "198.51.100.1|/token"),
         ("198.51.100.1", "198.51.100.1|/token"),

@@ -1,0 +1,136 @@
+//! The client's address behind a reverse proxy, as `X-Forwarded-For` or `Forwarded` (RFC 7239) gives it.
+
+use reqwest::Client;
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+use support::Server;
+
+const ON: (&str, &str) = ("RATE_LIMIT", "on");
+/// The address from which the tests connect.
+const BEHIND_A_PROXY: (&str, &str) = ("TRUSTED_PROXIES", "127.0.0.1, ::1");
+const FORWARDED: (&str, &str) = ("TASKBRIDGE__SERVER__FORWARDED_HEADER", "forwarded");
+
+/// Returns the status of a sign-in with a wrong password and these header lines.
+async fn guess(server: &Server, headers: &[(&'static str, &str)]) -> u16 {
+    let mut lines = HeaderMap::new();
+    for (name, value) in headers {
+        lines.append(*name, value.parse().unwrap());
+    }
+    let body = json!({ "email": "ann@example.test", "password": "wrong password" });
+    let request = Client::new().post(server.url("/api/auth/sign-in/email")).headers(lines).json(&body);
+    request.send().await.unwrap().status().as_u16()
+}
+
+/// Sends guesses until the limit of this client is reached.
+async fn exhaust(server: &Server, headers: &[(&'static str, &str)]) {
+    for _ in 0..3 {
+        assert_eq!(guess(server, headers).await, 401, "{headers:?}");
+    }
+    assert_eq!(guess(server, headers).await, 429, "{headers:?}");
+}
+
+/// Returns the warnings in the log.
+fn warnings(server: &Server) -> Vec<Value> {
+    let lines = server.log.lines();
+    let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["level"] == "WARN").map(|line| line["fields"].clone()).collect()
+}
+
+#[tokio::test]
+async fn entries_with_a_port_or_brackets_are_addresses() {
+    let server = Server::start_with(&[ON, BEHIND_A_PROXY]);
+    for (entry, same) in [
+        ("203.0.113.17:5001", &["203.0.113.17:5002", "203.0.113.17", "198.51.100.9, 203.0.113.17:1"][..]),
+        ("203.0.113.18:5001", &["203.0.113.18"]),
+        ("[2001:db8::7]:443", &["[2001:db8::7]", "2001:db8::7", "[2001:db8::8]:1"]),
+        ("[2001:db8:0:1::7]", &["[2001:db8:0:1::7]:443"]),
+    ] {
+        exhaust(&server, &[("x-forwarded-for", entry)]).await;
+        for same in same {
+            assert_eq!(guess(&server, &[("x-forwarded-for", same)]).await, 429, "{same}");
+        }
+    }
+    assert_eq!(warnings(&server), [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn the_forwarded_header_is_read_where_it_is_configured() {
+    let server = Server::start_with(&[ON, BEHIND_A_PROXY, FORWARDED]);
+    exhaust(&server, &[("forwarded", "for=203.0.113.17;proto=https")]).await;
+    exhaust(&server, &[("forwarded", "For=\"203.0.113.18:5001\"")]).await;
+    exhaust(&server, &[("forwarded", "proto=http;for=\"[2001:db8::7]:443\"")]).await;
+    // What a client sends itself is before the proxy's element or line, and X-Forwarded-For does not count.
+    for own in ["for=192.0.2.1, for=203.0.113.17", "for=unknown,for=203.0.113.17", "garbage; =, for=203.0.113.17"] {
+        assert_eq!(guess(&server, &[("forwarded", own)]).await, 429, "{own}");
+    }
+    for own in ["for=192.0.2.1", "for=\"192.0.2.1", "for=\"192.0.2.1\\"] {
+        let lines = [("forwarded", own), ("forwarded", "for=203.0.113.17"), ("x-forwarded-for", "192.0.2.2")];
+        assert_eq!(guess(&server, &lines).await, 429, "{own}");
+    }
+    assert_eq!(warnings(&server), [] as [Value; 0]);
+}
+
+/// An open quote in what a client sends neither hides the proxy's element nor takes its place: such a line names no
+/// client, and all of them are counted together.
+#[tokio::test]
+async fn an_open_quote_does_not_choose_the_address() {
+    let server = Server::start_with(&[ON, BEHIND_A_PROXY, FORWARDED]);
+    exhaust(&server, &[("forwarded", "for=\"192.0.2.1, for=203.0.113.17")]).await;
+    for line in [
+        "for=192.0.2.2;x=\", for=203.0.113.17",
+        "for=192.0.2.3, x=\", for=\"[2001:db8::7]\"",
+        "for=192.0.2.4, x=\"a\" b, for=203.0.113.17",
+        "for=unknown",
+        "for=_hidden",
+        "proto=https",
+        "",
+    ] {
+        assert_eq!(guess(&server, &[("forwarded", line)]).await, 429, "{line}");
+    }
+    exhaust(&server, &[("forwarded", "for=203.0.113.17")]).await;
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_is_warned_of_once() {
+    let long = format!("\u{1b}[31m{}", "x".repeat(300)).replace('\u{1b}', "\t");
+    for (settings, name, sent) in [
+        (&[ON, BEHIND_A_PROXY][..], "X-Forwarded-For", "unknown"),
+        (&[ON, BEHIND_A_PROXY], "X-Forwarded-For", &*long),
+        (&[ON, BEHIND_A_PROXY, FORWARDED], "Forwarded", "for=\"192.0.2.1"),
+        (&[ON, BEHIND_A_PROXY, FORWARDED], "Forwarded", "for=_hidden"),
+    ] {
+        let server = Server::start_with(settings);
+        let header = if name == "Forwarded" { "forwarded" } else { "x-forwarded-for" };
+        for _ in 0..3 {
+            assert_eq!(guess(&server, &[(header, &format!("{sent} "))]).await, 401);
+        }
+        let warnings = warnings(&server);
+        assert_eq!(warnings.len(), 1, "{warnings:#?}");
+        assert_eq!(warnings[0]["header"], name);
+        let entry = warnings[0]["entry"].as_str().unwrap();
+        assert!(entry.len() <= 103 && !entry.contains('\t') && !entry.contains(&"x".repeat(101)), "{entry}");
+        let message = warnings[0]["message"].as_str().unwrap();
+        assert!(message.contains("server.forwarded_header"), "{message}");
+        assert!(message.contains("server.trusted_proxies"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn the_warning_of_an_untrusted_peer_names_the_configured_header() {
+    for (settings, header, other) in
+        [(&[ON][..], "X-Forwarded-For", "forwarded"), (&[ON, FORWARDED], "Forwarded", "x-forwarded-for")]
+    {
+        let server = Server::start_with(settings);
+        assert_eq!(guess(&server, &[(other, "for=192.0.2.1")]).await, 401);
+        assert_eq!(warnings(&server), [] as [Value; 0]);
+        let configured = if header == "Forwarded" { "forwarded" } else { "x-forwarded-for" };
+        for _ in 0..2 {
+            assert_eq!(guess(&server, &[(configured, "for=192.0.2.1")]).await, 401);
+        }
+        let warnings = warnings(&server);
+        assert_eq!(warnings.len(), 1, "{warnings:#?}");
+        let message = warnings[0]["message"].as_str().unwrap();
+        assert!(message.contains("TRUSTED_PROXIES"), "{message}");
+        assert_eq!(warnings[0]["header"], header);
+    }
+}
