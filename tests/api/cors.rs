@@ -1,7 +1,7 @@
 //! Pages of other origins: which may read answers, and that no answer hides from those which may. Attack group I, the
 //! cross-origin part (C197 to C202); Q6.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::raw::{Answer, request, send, send_unfinished};
 use support::server::{SECRET, refuse_to_start};
 use support::{Forge, Server, User};
@@ -236,10 +236,11 @@ async fn a_preflight_of_a_trusted_origin_is_answered() {
                 let answer = send(&server, &request(&format!("OPTIONS {path} HTTP/1.1"), &headers, b"")).await;
                 let expected = [
                     ("access-control-allow-credentials", "true"),
-                    ("access-control-allow-headers", "authorization, content-type"),
+                    ("access-control-allow-headers", "authorization,content-type,x-other"),
                     ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
                     ("access-control-allow-origin", origin),
                     ("access-control-max-age", "7200"),
+                    ("vary", "Access-Control-Request-Headers"),
                     ("vary", "Origin"),
                 ];
                 let expected = expected.map(|(name, value)| (name.to_owned(), value)).to_vec();
@@ -247,6 +248,63 @@ async fn a_preflight_of_a_trusted_origin_is_answered() {
                 assert_eq!((answer.body.as_str(), answer.header("x-content-type-options")), ("", Some("nosniff")));
             }
         }
+    }
+}
+
+/// Pages with Sentry or OpenTelemetry send headers that this server does not know.
+#[tokio::test]
+async fn a_preflight_may_ask_for_any_header() {
+    const FIXED: &str = "authorization, content-type";
+    let (server, _) = site().await;
+    let tracing = "authorization,baggage,content-type,sentry-trace,traceparent,x-request-id";
+    for (asked, allowed) in [
+        (&[tracing][..], tracing),
+        (&["x-one", "x-two, X-Three"], "x-one, x-two, X-Three"),
+        (&["!#$%&'*+-.^_`|~09aZ"], "!#$%&'*+-.^_`|~09aZ"),
+        (&[], FIXED),
+        (&[""], FIXED),
+        (&[","], FIXED),
+        (&["x-one,,x-two"], FIXED),
+        (&["x-one", ""], FIXED),
+        (&["x one"], FIXED),
+        (&["x-one; x-two"], FIXED),
+        (&["x-one: y"], FIXED),
+        (&["x-\u{e9}"], FIXED),
+        (&["\"x-one\""], FIXED),
+    ] {
+        let asked: Vec<_> = asked.iter().map(|line| format!("Access-Control-Request-Headers: {line}")).collect();
+        let app = origin(APP);
+        let mut headers = vec![&*app, "Access-Control-Request-Method: POST"];
+        headers.extend(asked.iter().map(String::as_str));
+        let answer = send(&server, &request("OPTIONS /api/ann/tasks HTTP/1.1", &headers, b"")).await;
+        assert_eq!((answer.status, answer.header("access-control-allow-headers")), (204, Some(allowed)), "{asked:?}");
+    }
+}
+
+/// Otherwise operators search for the reason in the browser, which does not say it.
+#[tokio::test]
+async fn a_preflight_of_an_untrusted_origin_is_logged() {
+    let (server, _) = site().await;
+    let long = format!("https://{}", "e".repeat(300));
+    let preflight = async |origins: &[&str]| {
+        let origins: Vec<_> = origins.iter().map(|origin| self::origin(origin)).collect();
+        let mut headers = vec!["Access-Control-Request-Method: POST"];
+        headers.extend(origins.iter().map(String::as_str));
+        send(&server, &request("OPTIONS /api/ann/tasks HTTP/1.1", &headers, b"")).await;
+    };
+    for origins in [&[EVIL][..], &[&long], &["a\tb"], &[APP, EVIL], &[APP], &[]] {
+        preflight(origins).await;
+    }
+    let lines = server.log.lines();
+    let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let told = lines.filter(|line| line["fields"]["message"].as_str().unwrap().contains("auth.trusted_origins"));
+    let told: Vec<_> = told.collect();
+    let origins: Vec<_> = told.iter().map(|line| line["fields"]["origin"].as_str().unwrap()).collect();
+    let cut = format!("\"https://{}\"", "e".repeat(192));
+    assert_eq!(origins, ["\"https://evil.example.test\"", &cut, r#""a\tb""#, &format!("\"{APP}, {EVIL}\"")]);
+    for line in told {
+        assert_eq!(line["level"], "INFO");
+        assert!(line["fields"]["message"].as_str().unwrap().contains("BETTER_AUTH_TRUSTED_ORIGINS"), "{line}");
     }
 }
 

@@ -5,19 +5,22 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
-    HeaderMap, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpResponse};
 
+use crate::grammar::is_token;
 use crate::headers::with_headers;
 use crate::origins::TrustedOrigins;
+use crate::shown::{MAX_ORIGIN_CHARS, shown};
 
 /// What pages of other origins may send, and may read of an answer.
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
-const HEADERS: &str = "authorization, content-type";
+/// The headers that a page may send if its preflight names none.
+const HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type");
 const EXPOSED: &str = "X-Total-Count, Link, set-auth-jwt, set-auth-token, X-Request-Id, Retry-After, X-Retry-After";
 /// How long browsers may keep the answer to a preflight, in seconds: as long as any of them does.
 const MAX_AGE: &str = "7200";
@@ -35,14 +38,19 @@ pub async fn cors(
     let origin = allowed_origin(&request);
     let is_preflight =
         request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    if is_preflight && origin.is_none() {
+        log_untrusted(request.headers());
+    }
     if is_preflight && let Some(origin) = &origin {
+        let allowed = requested_headers(request.headers()).unwrap_or(HEADERS);
         let mut answer = HttpResponse::NoContent();
         answer
             .insert_header((ACCESS_CONTROL_ALLOW_METHODS, METHODS))
-            .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, HEADERS))
+            .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, allowed))
             .insert_header((ACCESS_CONTROL_MAX_AGE, MAX_AGE));
         let mut answer = request.into_response(answer.finish());
         allow(origin, answer.headers_mut());
+        answer.headers_mut().append(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
         return Ok(answer.map_into_right_body());
     }
     let outcome = next.call(request).await.map(ServiceResponse::map_into_left_body);
@@ -61,6 +69,29 @@ fn allowed_origin(request: &ServiceRequest) -> Option<HeaderValue> {
     let (Some(origin), None) = (given.next(), given.next()) else { return None };
     let trusted = request.app_data::<Data<TrustedOrigins>>()?;
     origin.to_str().is_ok_and(|origin| trusted.trust_origin(origin)).then(|| origin.clone())
+}
+
+/// Returns the headers that a preflight asks for, if it names some and all of them are names. Any header may be sent: a
+/// trusted page could do no harm with one, and tracing libraries add headers of their own.
+fn requested_headers(headers: &HeaderMap) -> Option<HeaderValue> {
+    let lines: Vec<_> = headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS).map(HeaderValue::as_bytes).collect();
+    let is_list = |line: &&[u8]| line.split(|byte| *byte == b',').all(|name| is_token(name.trim_ascii()));
+    if lines.is_empty() || !lines.iter().all(is_list) {
+        return None;
+    }
+    HeaderValue::from_bytes(&lines.join(&b", "[..])).ok()
+}
+
+/// The browser does not say why it blocks a page.
+fn log_untrusted(headers: &HeaderMap) {
+    let origins: Vec<_> = headers.get_all(ORIGIN).map(HeaderValue::as_bytes).collect();
+    if !origins.is_empty() {
+        let origin = shown(&origins.join(&b", "[..]), MAX_ORIGIN_CHARS);
+        tracing::info!(
+            origin,
+            "refused a preflight: the origin is not among those in auth.trusted_origins (BETTER_AUTH_TRUSTED_ORIGINS)"
+        );
+    }
 }
 
 fn allow(origin: &HeaderValue, headers: &mut HeaderMap) {

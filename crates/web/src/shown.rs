@@ -1,5 +1,8 @@
 //! Values that clients send, as the log shows them.
 
+/// Maximum length of an origin in the log, in characters.
+pub(crate) const MAX_ORIGIN_CHARS: usize = 200;
+
 /// Returns the first `max_chars` characters of `value`, quoted, with control characters and quotes escaped.
 pub(crate) fn shown(value: &[u8], max_chars: usize) -> String {
     let text = String::from_utf8_lossy(value);
