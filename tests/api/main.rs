@@ -18,6 +18,7 @@ mod limits;
 mod lists;
 mod logs;
 mod metrics;
+mod native_clients;
 mod request_ids;
 mod session_attacks;
 mod slow_clients;

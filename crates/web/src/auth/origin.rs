@@ -2,12 +2,18 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
-use actix_web::http::header::{COOKIE, HeaderName, ORIGIN, REFERER};
+use actix_web::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderName, ORIGIN, REFERER};
 use actix_web::web::Data;
 use serde_json::Value;
+use url::Url;
 
 use super::error::AuthApiError;
 use crate::origins::TrustedOrigins;
+use crate::shown::{MAX_ORIGIN_CHARS, shown};
+
+/// The header in which apps made with Expo send what a browser would send as `Origin`. A page of another site cannot: the
+/// browser asks for it in a preflight, which is refused, and sends `Origin` beside it.
+const EXPO_ORIGIN: HeaderName = HeaderName::from_static("expo-origin");
 
 /// A field that says where to send the browser next.
 #[derive(Debug)]
@@ -52,28 +58,68 @@ pub(super) fn check_origin(request: &HttpRequest, body: Option<&Value>) -> Resul
 pub(super) fn check_sign_in(request: &HttpRequest) -> Result<(), AuthApiError> {
     let fetch = |name| text(request, &HeaderName::from_static(name)).map(str::trim).filter(|value| !value.is_empty());
     let (site, mode) = (fetch("sec-fetch-site"), fetch("sec-fetch-mode"));
-    let is_browser = site.is_some() || mode.is_some() || fetch("sec-fetch-dest").is_some();
+    // Node's `fetch` sends the mode, too, but never without this language, and none of the other headers.
+    let is_node = text(request, &ACCEPT_LANGUAGE) == Some("*");
+    let is_browser = site.is_some() || fetch("sec-fetch-dest").is_some() || (mode.is_some() && !is_node);
+    let names_origin = [ORIGIN, EXPO_ORIGIN, REFERER].iter().any(|name| request.headers().contains_key(name));
     if request.headers().contains_key(COOKIE) {
         // Seen to already.
         Ok(())
     } else if site == Some("cross-site") && mode == Some("navigate") {
-        Err(AuthApiError::CrossSiteNavigation)
-    } else if is_browser || request.headers().contains_key(ORIGIN) || request.headers().contains_key(REFERER) {
+        Err(refused(request, AuthApiError::CrossSiteNavigation))
+    } else if is_browser || names_origin {
         require_trusted_origin(request)
     } else {
         Ok(())
     }
 }
 
-/// `Origin`, or else `Referer`. A page without an origin of its own (`null`) is trusted if the browser says that it is
-/// of this very site.
+/// Requires that the origin of the request is trusted. A page without an origin of its own (`null`) is trusted if the
+/// browser says that it is of this very site.
+///
+/// Errors: 403, which is logged.
 fn require_trusted_origin(request: &HttpRequest) -> Result<(), AuthApiError> {
-    match text(request, &ORIGIN).filter(|origin| !origin.is_empty()).or_else(|| text(request, &REFERER)) {
+    match origin(request) {
         Some("null") if text(request, &HeaderName::from_static("sec-fetch-site")) == Some("same-origin") => Ok(()),
-        None | Some("" | "null") => Err(AuthApiError::MissingOrigin),
+        None | Some("" | "null") => Err(refused(request, AuthApiError::MissingOrigin)),
         Some(origin) if trusted_origins(request)?.trust(origin) => Ok(()),
-        Some(_) => Err(AuthApiError::InvalidOrigin),
+        Some(_) => Err(refused(request, AuthApiError::InvalidOrigin)),
     }
+}
+
+/// Returns `Origin`, or where there is none `expo-origin`, or else `Referer`.
+fn origin(request: &HttpRequest) -> Option<&str> {
+    let origin = text(request, &ORIGIN).or_else(|| text(request, &EXPO_ORIGIN));
+    origin.filter(|origin| !origin.is_empty()).or_else(|| text(request, &REFERER))
+}
+
+/// Logs why a request is refused, and what to change: the client cannot know the settings.
+fn refused(request: &HttpRequest, cause: AuthApiError) -> AuthApiError {
+    let advice = match cause {
+        AuthApiError::InvalidOrigin => {
+            "refused an origin: if it is yours, add it to auth.trusted_origins (BETTER_AUTH_TRUSTED_ORIGINS)"
+        }
+        AuthApiError::CrossSiteNavigation => {
+            "refused an origin: a link or form of another site led to the sign-in; send the sign-in with fetch from a page of \
+            a trusted origin"
+        }
+        _ => {
+            "refused an origin: with cookies or from a browser, the request needs an Origin header (or expo-origin) that \
+            auth.trusted_origins (BETTER_AUTH_TRUSTED_ORIGINS) lists"
+        }
+    };
+    let sent = [ORIGIN, EXPO_ORIGIN].into_iter().find_map(|name| request.headers().get(name));
+    let origin = match (sent, text(request, &REFERER)) {
+        (Some(sent), _) if !sent.is_empty() => shown(sent.as_bytes(), MAX_ORIGIN_CHARS),
+        // Path and query of a page may hold secrets.
+        (_, Some(referer)) => match Url::parse(referer) {
+            Ok(url) => shown(url.origin().ascii_serialization().as_bytes(), MAX_ORIGIN_CHARS),
+            Err(_) => "an invalid Referer".into(),
+        },
+        _ => "none".into(),
+    };
+    tracing::info!(%cause, origin, "{advice}");
+    cause
 }
 
 fn check_target(

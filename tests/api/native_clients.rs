@@ -1,0 +1,117 @@
+//! Clients that are not browsers: apps made with Expo, and servers that use Node's `fetch`; and what the log says of an
+//! origin that is refused.
+
+use serde_json::{Value, json};
+use support::raw::{Answer, request, send};
+use support::user::PASSWORD;
+use support::{Server, User};
+
+const JSON: &str = "Content-Type: application/json";
+const SIGN_IN: &str = "POST /api/auth/sign-in/email HTTP/1.1";
+
+/// The headers that Node 20 adds to a `fetch`.
+const NODE: [&str; 4] = ["Accept: */*", "Accept-Language: *", "Sec-Fetch-Mode: cors", "User-Agent: node"];
+
+async fn site() -> (Server, User) {
+    let server = Server::start_with(&[("BETTER_AUTH_TRUSTED_ORIGINS", "https://app.example.test, myapp://")]);
+    let ann = User::sign_up(&server, "ann").await;
+    (server, ann)
+}
+
+async fn sign_in(server: &Server, ann: &User, headers: &[&str]) -> Answer {
+    let body = json!({ "email": ann.email, "password": PASSWORD }).to_string();
+    send(server, &request(SIGN_IN, &[&[JSON], headers].concat(), body.as_bytes())).await
+}
+
+fn verdict(answer: &Answer) -> (u16, String) {
+    let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+    (answer.status, body["code"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn expo_origin_stands_in_for_a_missing_origin() {
+    let (server, ann) = site().await;
+    let cookie = format!("Cookie: {}", ann.cookie);
+    let (missing, invalid) = ((403, "MISSING_OR_NULL_ORIGIN"), (403, "INVALID_ORIGIN"));
+    for (headers, (status, code)) in [
+        (&["expo-origin: myapp://"][..], (200, "")),
+        (&["expo-origin: myapp:///"], (200, "")),
+        (&["expo-origin: https://app.example.test"], (200, "")),
+        (&["expo-origin: evil://"], invalid),
+        (&["expo-origin: null"], missing),
+        (&["expo-origin:"], missing),
+        // Origin takes precedence, trusted or not.
+        (&["expo-origin: myapp://", "Origin: https://evil.example.test"], invalid),
+        (&["expo-origin: myapp://", "Origin: null"], missing),
+        (&["expo-origin: evil://", "Origin: https://app.example.test"], (200, "")),
+        (&["expo-origin: evil://", "Referer: https://app.example.test/"], invalid),
+        (&[&*cookie], missing),
+        (&[&*cookie, "expo-origin: myapp://"], (200, "")),
+        (&[&*cookie, "expo-origin: evil://"], invalid),
+        (&[&*cookie, "expo-origin: myapp://", "Origin: https://evil.example.test"], invalid),
+    ] {
+        assert_eq!(verdict(&sign_in(&server, &ann, headers).await), (status, code.to_owned()), "{headers:?}");
+    }
+    for (origin, status) in [("evil://", 403), ("myapp://", 200)] {
+        let headers = [&*cookie, &format!("expo-origin: {origin}")];
+        let answer = send(&server, &request("POST /api/auth/sign-out HTTP/1.1", &headers, b"")).await;
+        assert_eq!(answer.status, status, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn the_fetch_of_node_signs_in_without_an_origin() {
+    let (server, ann) = site().await;
+    assert_eq!(verdict(&sign_in(&server, &ann, &NODE).await), (200, String::new()));
+    // A browser sends more than the mode, and is asked for its origin.
+    for more in ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-origin", "Sec-Fetch-Dest: empty", "Cookie: a=b"] {
+        let headers = [&NODE[..], &[more]].concat();
+        let expected = (403, "MISSING_OR_NULL_ORIGIN".to_owned());
+        assert_eq!(verdict(&sign_in(&server, &ann, &headers).await), expected, "{more}");
+    }
+    let headers = [&NODE[..], &["Origin: https://evil.example.test"]].concat();
+    assert_eq!(verdict(&sign_in(&server, &ann, &headers).await), (403, "INVALID_ORIGIN".to_owned()));
+}
+
+#[tokio::test]
+async fn a_refused_origin_is_logged_with_what_to_change() {
+    let (server, ann) = site().await;
+    let cookie = format!("Cookie: {}", ann.cookie);
+    let long = format!("Origin: https://{}.example.test", "e".repeat(300));
+    let setting = "BETTER_AUTH_TRUSTED_ORIGINS";
+    let navigation = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate"];
+    let cases = [
+        (&["Origin: https://evil.example.test"][..], "Invalid origin", "\"https://evil.example.test\"", setting),
+        (&["Origin: http://a\tb"], "Invalid origin", r#""http://a\tb""#, setting),
+        (&[&*long], "Invalid origin", &format!("\"https://{}\"", "e".repeat(192)), setting),
+        (&["expo-origin: evil://"], "Invalid origin", "\"evil://\"", setting),
+        // The path and the query of a page are not logged.
+        (
+            &["Referer: https://evil.example.test/secret?token=x"],
+            "Invalid origin",
+            "\"https://evil.example.test\"",
+            setting,
+        ),
+        (&[&*cookie], "Missing or null Origin", "none", "Origin"),
+        (&["Origin: null"], "Missing or null Origin", "\"null\"", "Origin"),
+        (&navigation, "Cross-site navigation login blocked", "none", "sign-in"),
+    ];
+    for (headers, ..) in &cases {
+        assert_eq!(sign_in(&server, &ann, headers).await.status, 403, "{headers:?}");
+    }
+    let out = request("POST /api/auth/sign-out HTTP/1.1", &[&cookie, "Origin: https://evil.example.test"], b"");
+    assert_eq!(send(&server, &out).await.status, 403);
+    let lines = server.log.lines();
+    let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let refused: Vec<_> = lines.filter(|line| line["fields"]["origin"].is_string()).collect();
+    // The first line is that of the start.
+    let refused: Vec<_> = refused.iter().filter(|line| line["fields"]["message"] != "ready").collect();
+    assert_eq!(refused.len(), cases.len() + 1, "{refused:#?}");
+    for (line, (headers, cause, origin, advice)) in refused.iter().zip(cases) {
+        let fields = &line["fields"];
+        assert_eq!((line["level"].as_str(), fields["origin"].as_str()), (Some("INFO"), Some(origin)), "{headers:?}");
+        assert!(fields["cause"].as_str().unwrap().contains(cause), "{fields}");
+        assert!(fields["message"].as_str().unwrap().contains(advice), "{fields}");
+    }
+    assert!(!server.log.text().contains("token=x"));
+}
