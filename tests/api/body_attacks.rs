@@ -239,7 +239,9 @@ async fn what_is_no_json_object_is_told_so() {
     let bytes = bytes.map(|(name, bytes)| (name, bytes, malformed));
     let routes = [("POST", ""), ("PUT", &*task), ("PATCH", &task), ("PATCH", &format!("{task}/complete"))];
     for (name, bytes, fault) in texts.into_iter().chain(bytes) {
-        for (method, rest) in routes {
+        // Where no body is required, `null` counts as none.
+        let count = if name == "null" { 3 } else { 4 };
+        for (method, rest) in &routes[..count] {
             let answer = site.send(method, rest, &[JSON], &bytes).await;
             assert_faults(&answer, &[fault], &format!("{method} {rest} {name}"));
         }

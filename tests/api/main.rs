@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod account_attacks;
+mod bodies;
 mod body_attacks;
 mod commands;
 mod config;

@@ -94,16 +94,18 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let optional = OptionalJsonBody::from_request(request, payload);
+        let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let OptionalJsonBody(body) = optional.await?;
             // An absent body is one without a media type, too.
-            body.map(Self).ok_or(ApiError::invalid(vec!["body"], "missing", "Field required"))
+            let missing = || ApiError::invalid(vec!["body"], "missing", "Field required");
+            let value = read_json(&request, payload).await?.ok_or_else(missing)?;
+            parse(&request, value).map(Self)
         })
     }
 }
 
-/// As [`JsonBody`], or no body at all; then the media type does not matter.
+/// As [`JsonBody`], or no body at all; then the media type does not matter. The JSON texts `null` and `""` count as no
+/// body: some HTTP libraries send them where the caller passes nothing.
 pub(crate) struct OptionalJsonBody<T>(pub(crate) Option<T>);
 
 impl<T: DeserializeOwned + 'static> FromRequest for OptionalJsonBody<T> {
@@ -111,31 +113,39 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalJsonBody<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, mut payload) = (request.clone(), payload.take());
+        let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let body = read(&request, &mut payload).await.map_err(|error| match error {
-                ReadError::TooLarge => ApiError::BodyTooLarge,
-                ReadError::Late => ApiError::BodyLate,
-                ReadError::Broken => invalid_json("the body is incomplete"),
-            })?;
-            if body.is_empty() {
-                return Ok(Self(None));
-            }
-            if !is_json(&request) {
-                return Err(ApiError::NotJson);
-            }
-            let value: Value = serde_json::from_slice(&body).map_err(|error| invalid_json(&error.to_string()))?;
-            let Value::Object(mut object) = value else {
-                return Err(ApiError::invalid(vec!["body"], "dict_type", "Input should be a JSON object"));
-            };
-            if let Some(compatibility) = request.app_data::<Data<Compatibility>>() {
-                compatibility.translate(&mut object);
-            }
-            let parsed =
-                serde_json::from_value(Value::Object(object)).map_err(|error| invalid_json(&error.to_string()))?;
-            Ok(Self(Some(parsed)))
+            let value = read_json(&request, payload).await?;
+            let is_something = |value: &Value| !value.is_null() && value.as_str() != Some("");
+            value.filter(is_something).map(|value| parse(&request, value)).transpose().map(Self)
         })
     }
+}
+
+/// Returns the body as JSON, or `None` if it is empty.
+async fn read_json(request: &HttpRequest, mut payload: Payload) -> Result<Option<Value>, ApiError> {
+    let body = read(request, &mut payload).await.map_err(|error| match error {
+        ReadError::TooLarge => ApiError::BodyTooLarge,
+        ReadError::Late => ApiError::BodyLate,
+        ReadError::Broken => invalid_json("the body is incomplete"),
+    })?;
+    if body.is_empty() {
+        return Ok(None);
+    }
+    if !is_json(request) {
+        return Err(ApiError::NotJson);
+    }
+    serde_json::from_slice(&body).map(Some).map_err(|error| invalid_json(&error.to_string()))
+}
+
+fn parse<T: DeserializeOwned>(request: &HttpRequest, value: Value) -> Result<T, ApiError> {
+    let Value::Object(mut object) = value else {
+        return Err(ApiError::invalid(vec!["body"], "dict_type", "Input should be a JSON object"));
+    };
+    if let Some(compatibility) = request.app_data::<Data<Compatibility>>() {
+        compatibility.translate(&mut object);
+    }
+    serde_json::from_value(Value::Object(object)).map_err(|error| invalid_json(&error.to_string()))
 }
 
 /// serde's reasons name a line and a column, and nothing of the content.

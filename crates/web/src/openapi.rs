@@ -59,7 +59,7 @@ pub(crate) fn document(server: Option<&AuthServer>, mount: &TasksMount, compatib
     document.info.license = None;
     for item in document.paths.paths.values_mut() {
         name_apart(item);
-        operations(item).for_each(|(_, operation)| forbid_null(operation));
+        operations(item).for_each(|(_, operation)| allow_empty_text(operation));
     }
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("jwt", bearer("A JWT, from `/api/auth/token` or the header `set-auth-jwt`.", "JWT"));
@@ -110,15 +110,13 @@ fn name_apart(item: &mut PathItem) {
     }
 }
 
-/// A body that may be left out is still none that may be `null`.
-fn forbid_null(operation: &mut Operation) {
+/// Adds the empty string to a body that may be left out, where it counts as no body, as `null` does.
+fn allow_empty_text(operation: &mut Operation) {
     let Some(RefOr::T(body)) = &mut operation.request_body else { return };
     for content in body.content.values_mut() {
-        if let RefOr::T(Content { schema: Some(schema), .. }) = content
-            && let RefOr::T(Schema::OneOf(either)) = &*schema
-            && let Some(object) = either.items.iter().find(|item| matches!(item, RefOr::Ref(_)))
-        {
-            *schema = object.clone();
+        if let RefOr::T(Content { schema: Some(RefOr::T(Schema::OneOf(either))), .. }) = content {
+            let empty = Object::builder().schema_type(Type::String).enum_values(Some([""]));
+            either.items.push(empty.build().into());
         }
     }
 }

@@ -155,7 +155,8 @@ async fn update(
 
 /// Say whether a task is done.
 ///
-/// **Access:** the owner. 200 with the task; without a body, or without `completed` in it, it is turned round.
+/// **Access:** the owner. 200 with the task; without a body, or without `completed` in it, `completed` is toggled. `null` and
+/// `""` count as no body.
 #[utoipa::path(
     method(patch, post), path = "/{user_id}/tasks/{task_id}/complete", operation_id = "complete_task", tag = "tasks",
     security(("jwt" = [])), params(TaskPath), request_body = Option<CompleteTask>,

@@ -72,7 +72,8 @@ export interface paths {
         put?: never;
         /**
          * Say whether a task is done.
-         * @description **Access:** the owner. 200 with the task; without a body, or without `completed` in it, it is turned round.
+         * @description **Access:** the owner. 200 with the task; without a body, or without `completed` in it, `completed` is toggled. `null` and
+         *     `""` count as no body.
          */
         post: operations["complete_task_by_post"];
         delete?: never;
@@ -80,7 +81,8 @@ export interface paths {
         head?: never;
         /**
          * Say whether a task is done.
-         * @description **Access:** the owner. 200 with the task; without a body, or without `completed` in it, it is turned round.
+         * @description **Access:** the owner. 200 with the task; without a body, or without `completed` in it, `completed` is toggled. `null` and
+         *     `""` count as no body.
          */
         patch: operations["complete_task_by_patch"];
         trace?: never;
@@ -804,7 +806,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["CompleteTask"];
+                "application/json": components["schemas"]["CompleteTask"] | null | "";
             };
         };
         responses: {
@@ -915,7 +917,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["CompleteTask"];
+                "application/json": components["schemas"]["CompleteTask"] | null | "";
             };
         };
         responses: {

@@ -219,7 +219,8 @@ proptest! {
         let (method, good) = if to.is_empty() { ("POST", 201) } else { ("PATCH", 200) };
         let answer = answer(alice_sends(method, &format!("/api/alice/tasks{to}"), json.to_string()));
         is_an_answer(&answer, good)?;
-        prop_assert!(json.is_object() || answer.status.is_client_error());
+        let is_no_body = to == "/7/complete" && (json.is_null() || json == "");
+        prop_assert!(json.is_object() || is_no_body || answer.status.is_client_error());
     }
 
     #[test]

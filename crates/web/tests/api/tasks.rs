@@ -221,9 +221,11 @@ async fn what_is_no_json_object_is_422() {
         (b"null", "dict_type"),
     ];
     for (body, kind) in cases {
-        for (method, path) in
-            [("POST", "/api/alice/tasks"), ("PUT", "/api/alice/tasks/7"), ("PATCH", "/api/alice/tasks/7/complete")]
-        {
+        let routes =
+            [("POST", "/api/alice/tasks"), ("PUT", "/api/alice/tasks/7"), ("PATCH", "/api/alice/tasks/7/complete")];
+        // Where no body is required, `null` counts as none.
+        let count = if body == b"null" { 2 } else { 3 };
+        for (method, path) in &routes[..count] {
             let request = alice_sends(method, path, "").set_payload(body.to_vec());
             let answer = Ports::new().answer(request).await;
             assert_eq!(answer.verdict(), (422, "VALIDATION_ERROR".into()), "{}", String::from_utf8_lossy(body));
