@@ -1,10 +1,11 @@
-//! Bodies that HTTP libraries send by themselves.
+//! Bodies that HTTP libraries send by themselves: `null` for no body, and compressed ones.
 
 use serde_json::{Value, json};
 use support::raw::{request, send, send_as};
 use support::{Server, User};
 
 const JSON: &str = "Content-Type: application/json";
+const SIGN_IN: &str = "POST /api/auth/sign-in/email HTTP/1.1";
 
 fn parsed(body: &str) -> Value {
     serde_json::from_str(body).unwrap_or_else(|_| panic!("not JSON: {body}"))
@@ -48,4 +49,34 @@ async fn null_is_no_body_where_none_is_required() {
         let line = format!("POST /api/auth{path} HTTP/1.1");
         assert_eq!(send(&server, &request(&line, &[JSON, &session], b"null")).await.status, 200, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_content_encoding_is_refused_by_its_name() {
+    const REASON: &str = "Content-Encoding is not supported: send the body uncompressed";
+    let server = Server::start();
+    let ann = User::sign_up(&server, "ann").await;
+    let good = json!({ "email": ann.email, "password": support::user::PASSWORD }).to_string();
+    let tasks = format!("POST {} HTTP/1.1", ann.tasks(""));
+    for encoding in ["gzip", "GZIP", "br", "deflate", "zstd", "identity, gzip", "gzip, identity", "\"identity\""] {
+        let encoding = format!("Content-Encoding: {encoding}");
+        let answer = send_as(&server, &ann.token, &tasks, &[JSON, &encoding], br#"{"title":"x"}"#).await;
+        let body = json!({ "detail": REASON, "code": "UNSUPPORTED_MEDIA_TYPE", "message": REASON });
+        assert_eq!((answer.status, parsed(&answer.body)), (415, body), "{encoding}");
+        for line in [SIGN_IN, "POST /api/auth/sign-out HTTP/1.1"] {
+            let answer = send(&server, &request(line, &[JSON, &encoding], good.as_bytes())).await;
+            let body = json!({ "message": REASON, "code": "UNSUPPORTED_MEDIA_TYPE" });
+            assert_eq!((answer.status, parsed(&answer.body)), (415, body), "{line} {encoding}");
+        }
+    }
+    for encoding in ["identity", "Identity", " identity , identity "] {
+        let encoding = format!("Content-Encoding: {encoding}");
+        let answer = send_as(&server, &ann.token, &tasks, &[JSON, &encoding], br#"{"title":"x"}"#).await;
+        assert_eq!(answer.status, 201, "{encoding}");
+        let answer = send(&server, &request(SIGN_IN, &[JSON, &encoding], good.as_bytes())).await;
+        assert_eq!(answer.status, 200, "{encoding}");
+    }
+    // Two lines are one list.
+    let lines = [JSON, "Content-Encoding: identity", "Content-Encoding: gzip"];
+    assert_eq!(send_as(&server, &ann.token, &tasks, &lines, br#"{"title":"x"}"#).await.status, 415);
 }

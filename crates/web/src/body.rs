@@ -28,17 +28,19 @@ pub(crate) enum ReadError {
     Late,
     /// The client stopped sending, or sent what is no body.
     Broken,
+    /// It has a `Content-Encoding`.
+    Encoded,
 }
 
-/// The whole body, if it is within the [`BodyLimit`] of the app and here before the request's [`Deadline`]. Nothing is
-/// decompressed.
+/// The whole body, if it is within the [`BodyLimit`] of the app, here before the request's [`Deadline`], and not encoded.
 pub(crate) async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, ReadError> {
     let deadline = request.extensions().get::<Deadline>().copied();
     let body = read_within_limit(request, payload);
-    match deadline {
+    let body = match deadline {
         Some(Deadline(deadline)) => timeout_at(deadline, body).await.unwrap_or(Err(ReadError::Late)),
         None => body.await,
-    }
+    }?;
+    if !body.is_empty() && is_encoded(request) { Err(ReadError::Encoded) } else { Ok(body) }
 }
 
 async fn read_within_limit(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, ReadError> {
@@ -71,7 +73,7 @@ pub(crate) fn media_type(request: &HttpRequest) -> Option<String> {
     Some(header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
-/// Whether the body is JSON text as we can read it: `application/json`, in UTF-8, as it is.
+/// Whether the media type is that of JSON, in UTF-8.
 fn is_json(request: &HttpRequest) -> bool {
     let header = request.headers().get(CONTENT_TYPE).and_then(|header| header.to_str().ok()).unwrap_or_default();
     let charset_is_utf8 = header.split(';').skip(1).all(|parameter| match parameter.trim().split_once('=') {
@@ -80,8 +82,15 @@ fn is_json(request: &HttpRequest) -> bool {
         }
         _ => true,
     });
-    let encoded = request.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
-    media_type(request).as_deref() == Some("application/json") && charset_is_utf8 && !encoded
+    media_type(request).as_deref() == Some("application/json") && charset_is_utf8
+}
+
+/// Returns `true` if the body has a `Content-Encoding` other than `identity` (RFC 9110, section 8.4). Nothing is
+/// decompressed, so that a small request cannot take much memory.
+fn is_encoded(request: &HttpRequest) -> bool {
+    let lines = request.headers().get_all(CONTENT_ENCODING);
+    let mut codings = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 /// A body that is one JSON object, as `T`. Unknown fields are ignored; of a field given twice the last counts.
@@ -128,6 +137,7 @@ async fn read_json(request: &HttpRequest, mut payload: Payload) -> Result<Option
         ReadError::TooLarge => ApiError::BodyTooLarge,
         ReadError::Late => ApiError::BodyLate,
         ReadError::Broken => invalid_json("the body is incomplete"),
+        ReadError::Encoded => ApiError::BodyEncoded,
     })?;
     if body.is_empty() {
         return Ok(None);

@@ -94,6 +94,9 @@ pub enum ApiError {
     /// 415.
     #[error("The request body must be application/json")]
     NotJson,
+    /// 415 for a body with a `Content-Encoding`.
+    #[error("Content-Encoding is not supported: send the body uncompressed")]
+    BodyEncoded,
     /// 431.
     #[error("The request headers are too large")]
     HeadTooLarge,
@@ -146,7 +149,7 @@ impl ApiError {
             Self::MethodNotAllowed(_) => "METHOD_NOT_ALLOWED",
             Self::BodyLate => "REQUEST_TIMEOUT",
             Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
-            Self::NotJson => "UNSUPPORTED_MEDIA_TYPE",
+            Self::NotJson | Self::BodyEncoded => "UNSUPPORTED_MEDIA_TYPE",
             Self::HeadTooLarge => "REQUEST_HEADER_FIELDS_TOO_LARGE",
             Self::Invalid(_) => "VALIDATION_ERROR",
             Self::Unavailable(_) => "SERVICE_UNAVAILABLE",
@@ -173,6 +176,7 @@ impl ApiError {
             | Self::BodyLate
             | Self::BodyTooLarge
             | Self::NotJson
+            | Self::BodyEncoded
             | Self::HeadTooLarge
             | Self::Invalid(_)
             | Self::Internal(_) => &mut response,
@@ -199,7 +203,7 @@ impl ResponseError for ApiError {
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NotJson | Self::BodyEncoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable(_) | Self::OutcomeUnknown(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -40,6 +40,8 @@ pub(crate) enum AuthApiError {
     /// The media type as it was sent, and those that the route takes.
     #[error("Content-Type {sent:?} is not allowed. Allowed types: {allowed}")]
     MediaType { sent: String, allowed: &'static str },
+    #[error("Content-Encoding is not supported: send the body uncompressed")]
+    BodyEncoded,
     #[error("Missing or null Origin")]
     MissingOrigin,
     #[error("Invalid origin")]
@@ -129,7 +131,7 @@ impl AuthApiError {
             Self::Stale => "SESSION_EXPIRED",
             Self::Validation(_) => "VALIDATION_ERROR",
             Self::InvalidJson => "BAD_REQUEST",
-            Self::MediaType { .. } => "UNSUPPORTED_MEDIA_TYPE",
+            Self::MediaType { .. } | Self::BodyEncoded => "UNSUPPORTED_MEDIA_TYPE",
             Self::MissingOrigin => "MISSING_OR_NULL_ORIGIN",
             Self::InvalidOrigin => "INVALID_ORIGIN",
             Self::CrossSiteNavigation => "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED",
@@ -186,7 +188,7 @@ impl ResponseError for AuthApiError {
             Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MediaType { .. } | Self::BodyEncoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::EmailTaken => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable(_) | Self::OutcomeUnknown(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -218,6 +220,7 @@ impl From<ReadError> for AuthApiError {
             ReadError::Late => Self::BodyLate,
             ReadError::TooLarge => Self::BodyTooLarge,
             ReadError::Broken => Self::InvalidJson,
+            ReadError::Encoded => Self::BodyEncoded,
         }
     }
 }
