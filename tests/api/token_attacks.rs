@@ -766,3 +766,29 @@ async fn an_issued_token_says_who_it_is_for_and_nothing_secret() {
         assert_eq!(list.status(), 200);
     }
 }
+
+/// An app that puts much into its tokens can raise the limit, and the log says which it is.
+#[tokio::test]
+async fn the_longest_token_is_a_setting() {
+    for (setting, largest) in [(None, 8192), (Some("1024"), 1024), (Some("16384"), 16384)] {
+        let settings: Vec<_> = setting.into_iter().map(|bytes| ("TASKBRIDGE__JWT__MAX_BYTES", bytes)).collect();
+        let server = Server::start_with(&settings);
+        let forge = Forge::of(&server);
+        // base64 makes four characters of three bytes, so the token may be a few bytes shorter.
+        let of_size = |size: usize| {
+            let mut claims = forge.claims("ann");
+            claims["pad"] = "x".repeat((size - forge.signed(&claims).len() - 12) * 3 / 4).into();
+            forge.signed(&claims)
+        };
+        for (size, status) in [(largest, 200), (largest + 9, 401)] {
+            let line = "GET /api/ann/tasks HTTP/1.1";
+            let token = of_size(size);
+            assert!((size - 8..=size).contains(&token.len()), "{size}: {}", token.len());
+            assert_eq!(raw::send_as(&server, &token, line, &[], b"").await.status, status, "{setting:?} {size}");
+        }
+        let cause = format!("longer than {largest} bytes (jwt.max_bytes)");
+        assert!(server.log.text().contains(&cause), "{}", server.log.text());
+        let (_, explained) = server.run(&["token", "explain", &of_size(largest + 9)], &[]);
+        assert!(explained.contains(&cause) && explained.contains("raise jwt.max_bytes"), "{explained}");
+    }
+}

@@ -129,7 +129,7 @@ pub(crate) fn key_ring(mode: &AuthMode, store: &Store) -> Option<Arc<KeyRing>> {
 ///
 /// Must be called within a tokio runtime, on which published keys are fetched.
 pub(crate) fn verifier(auth: &AuthSettings, origin: &str, table: Option<Arc<dyn KeySource>>) -> JwtVerifier {
-    let AuthSettings { mode, trusted_origins: _, jwt_leeway } = auth;
+    let AuthSettings { mode, trusted_origins: _, jwt_leeway, jwt_max_bytes } = auth;
     let trusted = match mode {
         AuthMode::Server(ServerMode { secrets, keys: KeyRingConfig { algorithm, .. }, accept_hs256, .. }) => {
             let expected = ExpectedClaims {
@@ -148,7 +148,7 @@ pub(crate) fn verifier(auth: &AuthSettings, origin: &str, table: Option<Arc<dyn 
         }
         AuthMode::Bridge(mode) => bridged(mode, *jwt_leeway),
     };
-    JwtVerifier::new(trusted, Arc::new(SystemClock))
+    JwtVerifier::new(trusted, Arc::new(SystemClock)).with_max_bytes(*jwt_max_bytes)
 }
 
 /// Whoever signs for the app's Better Auth: with the keys it publishes, and with the secret if there is one.

@@ -199,8 +199,8 @@ impl Seen<'_> {
             AuthError::Unavailable(cause) => return unavailable(cause.downcast_ref()),
         };
         match cause.downcast_ref::<Rejection>() {
-            Some(Rejection::TooLong) => {
-                "no token of use is that long; look for large data in the JWT plugin's definePayload".into()
+            Some(Rejection::TooLong { .. }) => {
+                "put less into the token (definePayload of the JWT plugin), or raise jwt.max_bytes".into()
             }
             Some(Rejection::Malformed("claims")) => self.malformed_claims(),
             Some(Rejection::Malformed("header")) => self.malformed_header(),

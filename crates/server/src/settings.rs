@@ -116,6 +116,8 @@ pub(crate) struct AuthSettings {
     /// Other origins whose pages are trusted, as browsers write them.
     pub(crate) trusted_origins: Vec<String>,
     pub(crate) jwt_leeway: Duration,
+    /// Maximum length of a token.
+    pub(crate) jwt_max_bytes: usize,
 }
 
 /// Who signs users in.
@@ -270,6 +272,7 @@ pub(crate) struct Draft {
     pub(crate) mode: Option<AuthMode>,
     pub(crate) trusted_origins: Option<Vec<String>>,
     pub(crate) jwt_leeway: Option<Duration>,
+    pub(crate) jwt_max_bytes: Option<usize>,
     pub(crate) accounts: Option<AccountPolicy>,
     pub(crate) deletion: Option<bool>,
     pub(crate) purge: Option<Duration>,
@@ -307,6 +310,7 @@ impl Draft {
                     mode: self.mode?,
                     trusted_origins: self.trusted_origins?,
                     jwt_leeway: self.jwt_leeway?,
+                    jwt_max_bytes: self.jwt_max_bytes?,
                 },
                 accounts: self.accounts?,
                 deletion: self.deletion?,
@@ -383,6 +387,7 @@ impl<'a> Reader<'a> {
             mode: self.auth_mode(is_bridge),
             trusted_origins: self.trusted_origins(),
             jwt_leeway: self.seconds("jwt.leeway_seconds", 0..=300),
+            jwt_max_bytes: self.number("jwt.max_bytes", 1024..=65_536),
             accounts: self.accounts(),
             deletion: self.switch("auth.delete_user"),
             purge: self.seconds("session.purge_seconds", 0..=86_400),
@@ -1181,6 +1186,8 @@ mod tests {
             ("TASKBRIDGE__TASKS__DELETE_MESSAGE", "yes", "tasks.delete_message"),
             ("TASKBRIDGE__JWT__LIFETIME_SECONDS", "0", "jwt.lifetime_seconds"),
             ("TASKBRIDGE__JWT__LEEWAY_SECONDS", "301", "jwt.leeway_seconds"),
+            ("TASKBRIDGE__JWT__MAX_BYTES", "1023", "jwt.max_bytes"),
+            ("TASKBRIDGE__JWT__MAX_BYTES", "65537", "jwt.max_bytes"),
             ("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "34560001", "session.lifetime_seconds"),
             ("TASKBRIDGE__SESSION__UNREMEMBERED_LIFETIME_SECONDS", "0", "session.unremembered_lifetime_seconds"),
             ("TASKBRIDGE__SESSION__UPDATE_AGE_SECONDS", "a day", "session.update_age_seconds"),

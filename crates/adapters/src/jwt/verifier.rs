@@ -13,7 +13,7 @@ use super::claims::ExpectedClaims;
 use super::header::Header;
 use super::keys::{KeySource, VerifyingKey};
 
-/// Tokens longer than this are not even looked at, in bytes. Better Auth's own have about 500.
+/// Default maximum length of a token, in bytes. Better Auth's own have about 500.
 const MAX_TOKEN_BYTES: usize = 8192;
 
 /// Why a token is not good: for the log, never for the caller. It holds nothing of the token but the name of its
@@ -23,9 +23,12 @@ pub enum Rejection {
     /// Not three base64url segments, or a segment is no JSON object of the right types.
     #[error("malformed {0}")]
     Malformed(&'static str),
-    /// Longer than any token of use.
-    #[error("longer than {MAX_TOKEN_BYTES} bytes")]
-    TooLong,
+    /// Longer than the verifier's limit.
+    #[error("longer than {max_bytes} bytes (jwt.max_bytes)")]
+    TooLong {
+        /// The limit.
+        max_bytes: usize,
+    },
     /// A `crit` header, none of whose extensions we know (RFC 7515, section 4.1.11).
     #[error("has a crit header")]
     CriticalHeader,
@@ -173,13 +176,20 @@ pub struct TrustedIssuer {
 pub struct JwtVerifier {
     issuers: Vec<TrustedIssuer>,
     clock: Arc<dyn Clock>,
+    max_bytes: usize,
 }
 
 impl JwtVerifier {
     /// A verifier that trusts these issuers; the first that has a key for a token judges it.
     #[must_use]
     pub fn new(issuers: Vec<TrustedIssuer>, clock: Arc<dyn Clock>) -> Self {
-        Self { issuers, clock }
+        Self { issuers, clock, max_bytes: MAX_TOKEN_BYTES }
+    }
+
+    /// Rejects tokens of more than `max_bytes` bytes, before anything of them is decoded.
+    #[must_use]
+    pub fn with_max_bytes(self, max_bytes: usize) -> Self {
+        Self { max_bytes, ..self }
     }
 
     /// Judges a token as [`verify`](AuthPort::verify) does, and tells which checks it passed.
@@ -191,7 +201,7 @@ impl JwtVerifier {
     }
 
     async fn judge(&self, token: &str, passed: &mut Vec<Check>) -> Result<Claims, AuthError> {
-        let token = CompactToken::parse(token)?;
+        let token = CompactToken::parse(token, self.max_bytes)?;
         passed.push(Check::Form);
         let header = Header::parse(&decode(token.header).ok_or(Rejection::Malformed("header"))?)?;
         passed.push(Check::Header);
@@ -240,9 +250,9 @@ pub(super) struct CompactToken<'a> {
 }
 
 impl<'a> CompactToken<'a> {
-    fn parse(token: &'a str) -> Result<Self, Rejection> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(Rejection::TooLong);
+    fn parse(token: &'a str, max_bytes: usize) -> Result<Self, Rejection> {
+        if token.len() > max_bytes {
+            return Err(Rejection::TooLong { max_bytes });
         }
         let malformed = Rejection::Malformed("token: three segments are needed");
         let Some((signed, signature)) = token.rsplit_once('.') else { return Err(malformed) };

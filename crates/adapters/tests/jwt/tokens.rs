@@ -216,7 +216,7 @@ async fn other_spellings_are_refused() {
         assert!(verdict(&token).await.is_err(), "accepted {count} segments");
     }
     let long = format!("{}.{}.{}", segments[0], encode(vec![b' '; 7000]), segments[2]);
-    assert_eq!(verdict(&long).await, Err(Rejection::TooLong));
+    assert_eq!(verdict(&long).await, Err(Rejection::TooLong { max_bytes: 8192 }));
 }
 
 /// C020, C021, C028: a payload is one JSON object in UTF-8 with the claims of a token.
