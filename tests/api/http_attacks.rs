@@ -217,9 +217,35 @@ async fn a_malformed_chunk_is_answered_once_and_ends_its_connection() {
         "2\r\n{}\r\n0\n\n",
         "2\r\n{}\r\n0\r\n\rx",
     ] {
-        for (head, expected) in [(site.post("Transfer-Encoding: chunked"), 422), (sign_in.clone(), 400)] {
+        for head in [site.post("Transfer-Encoding: chunked"), sign_in.clone()] {
             let statuses = site.statuses(format!("{head}\r\n\r\n{chunks}").as_bytes()).await;
-            assert_eq!(statuses, [expected], "{chunks:?}");
+            assert_eq!(statuses, [400], "{chunks:?}");
+        }
+    }
+    site.assert_well().await;
+}
+
+/// The body of a request that cannot be framed is not looked at, so the answer says nothing of JSON.
+#[tokio::test]
+async fn a_malformed_chunk_is_a_bad_request() {
+    let site = Site::open().await;
+    let sign_in = format!("POST {SIGN_IN} HTTP/1.1\r\nHost: localhost\r\n{JSON}\r\nTransfer-Encoding: chunked");
+    for (head, chunks, status, code, message) in [
+        (site.post("Transfer-Encoding: chunked"), "x\r\n", 400, "BAD_REQUEST", "malformed"),
+        (sign_in.clone(), "x\r\n", 400, "BAD_REQUEST", "malformed"),
+        // Well framed.
+        (site.post("Transfer-Encoding: chunked"), "1\r\n{\r\n0\r\n\r\n", 422, "VALIDATION_ERROR", "JSON"),
+        (sign_in, "1\r\n{\r\n0\r\n\r\n", 400, "BAD_REQUEST", "JSON"),
+    ] {
+        let mut connection = Connection::open(&site.server).await;
+        connection.write(format!("{head}\r\n\r\n{chunks}").as_bytes()).await;
+        let answer = connection.answer().await;
+        let body: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!((answer.status, body["code"].as_str()), (status, Some(code)), "{answer:?}");
+        assert!(body["message"].as_str().unwrap().contains(message), "{answer:?}");
+        if message == "malformed" {
+            assert_eq!(answer.header("connection"), Some("close"), "{answer:?}");
+            assert_eq!(connection.rest().await, b"", "the connection is closed");
         }
     }
     site.assert_well().await;

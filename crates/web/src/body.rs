@@ -26,8 +26,10 @@ pub(crate) enum ReadError {
     TooLarge,
     /// Not complete in time.
     Late,
-    /// The client stopped sending, or sent what is no body.
-    Broken,
+    /// A chunk is malformed, or the client stopped sending before the end.
+    Malformed,
+    /// The request asks for another protocol, which hides where the body ends.
+    Upgrade,
     /// It has a `Content-Encoding`.
     Encoded,
 }
@@ -46,7 +48,7 @@ pub(crate) async fn read(request: &HttpRequest, payload: &mut Payload) -> Result
 async fn read_within_limit(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, ReadError> {
     // actix reads on to the end of the connection then, whatever the length says. No proxy before it does.
     if request.headers().contains_key(UPGRADE) {
-        return Err(ReadError::Broken);
+        return Err(ReadError::Upgrade);
     }
     let limit = request.app_data::<BodyLimit>().map_or(0, |limit| limit.0);
     if content_length(request.headers()).is_some_and(|declared| declared > limit) {
@@ -54,7 +56,7 @@ async fn read_within_limit(request: &HttpRequest, payload: &mut Payload) -> Resu
     }
     let mut body = BytesMut::new();
     while let Some(chunk) = next_chunk(payload).await {
-        let chunk = chunk.map_err(|_the_client_knows| ReadError::Broken)?;
+        let chunk = chunk.map_err(|_the_client_knows| ReadError::Malformed)?;
         if body.len() + chunk.len() > limit {
             return Err(ReadError::TooLarge);
         }
@@ -95,7 +97,7 @@ fn is_encoded(request: &HttpRequest) -> bool {
 
 /// A body that is one JSON object, as `T`. Unknown fields are ignored; of a field given twice the last counts.
 ///
-/// Errors, in this order: 408, 413, 415, 422.
+/// Errors, in this order: 400, 408 and 413, then 415, then 422.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
@@ -136,7 +138,8 @@ async fn read_json(request: &HttpRequest, mut payload: Payload) -> Result<Option
     let body = read(request, &mut payload).await.map_err(|error| match error {
         ReadError::TooLarge => ApiError::BodyTooLarge,
         ReadError::Late => ApiError::BodyLate,
-        ReadError::Broken => invalid_json("the body is incomplete"),
+        ReadError::Malformed => ApiError::BodyMalformed,
+        ReadError::Upgrade => invalid_json("the body is incomplete"),
         ReadError::Encoded => ApiError::BodyEncoded,
     })?;
     if body.is_empty() {

@@ -85,6 +85,9 @@ pub enum ApiError {
     /// 405, with the methods the path knows.
     #[error("Method not allowed")]
     MethodNotAllowed(&'static str),
+    /// 400: the framing of the body is wrong, so the connection cannot be used any more.
+    #[error("The request body is malformed or incomplete")]
+    BodyMalformed,
     /// 408.
     #[error("The request body did not arrive in time")]
     BodyLate,
@@ -147,6 +150,7 @@ impl ApiError {
             Self::TaskNotFound => "TASK_NOT_FOUND",
             Self::RouteNotFound | Self::SignInElsewhere => "NOT_FOUND",
             Self::MethodNotAllowed(_) => "METHOD_NOT_ALLOWED",
+            Self::BodyMalformed => "BAD_REQUEST",
             Self::BodyLate => "REQUEST_TIMEOUT",
             Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
             Self::NotJson | Self::BodyEncoded => "UNSUPPORTED_MEDIA_TYPE",
@@ -165,6 +169,7 @@ impl ApiError {
             Self::Unauthenticated(Challenge::Invalid(_)) => {
                 response.insert_header((WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#))
             }
+            Self::BodyMalformed => response.force_close(),
             Self::MethodNotAllowed(allowed) => response.insert_header((ALLOW, *allowed)),
             Self::Unavailable(_) | Self::OutcomeUnknown(_) => {
                 response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS))
@@ -201,6 +206,7 @@ impl ResponseError for ApiError {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::TaskNotFound | Self::RouteNotFound | Self::SignInElsewhere => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyMalformed => StatusCode::BAD_REQUEST,
             Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson | Self::BodyEncoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,

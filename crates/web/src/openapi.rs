@@ -31,7 +31,7 @@ const JSON: &str = "application/json";
         title = "Taskbridge",
         description = "Tasks that nobody but their owner can reach, for the users of Better Auth.\n\n\
             Answers come in this order: 401 without a valid token, 403 on another user's path, 404 for an id that is \
-            no integer, 413, 415 and 422 for the query and the body, and 404 for a task that is not there, which reads \
+            no integer, 400, 413, 415 and 422 for the query and the body, and 404 for a task that is not there, which reads \
             the same as one that is somebody else's. A method that a path does not know is 405 with `Allow`. Below \
             `/api/auth` it is as in Better Auth: what is not known there, methods included, is 404 without a body. A head \
             with too much in it is 431 everywhere."
@@ -172,7 +172,8 @@ pub(crate) struct BodyErrors;
 
 impl IntoResponses for BodyErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let mut responses = of::<_, ErrorBody>([ApiError::BodyLate, ApiError::BodyTooLarge, ApiError::NotJson]);
+        let framing = [ApiError::BodyMalformed, ApiError::BodyLate, ApiError::BodyTooLarge, ApiError::NotJson];
+        let mut responses = of::<_, ErrorBody>(framing);
         let title = ApiError::invalid(vec!["body", "title"], "string_type", "Input should be a valid string");
         responses.extend(of::<_, InvalidBody>([title]));
         responses

@@ -60,6 +60,8 @@ pub(crate) enum AuthApiError {
     NothingToUpdate,
     #[error("Too many requests. Please try again later.")]
     TooManyRequests { wait_seconds: u64 },
+    #[error("Request body is malformed or incomplete")]
+    BodyMalformed,
     #[error("Request body did not arrive in time")]
     BodyLate,
     #[error("Request headers too large")]
@@ -130,7 +132,7 @@ impl AuthApiError {
             Self::InvalidToken => "INVALID_TOKEN",
             Self::Stale => "SESSION_EXPIRED",
             Self::Validation(_) => "VALIDATION_ERROR",
-            Self::InvalidJson => "BAD_REQUEST",
+            Self::InvalidJson | Self::BodyMalformed => "BAD_REQUEST",
             Self::MediaType { .. } | Self::BodyEncoded => "UNSUPPORTED_MEDIA_TYPE",
             Self::MissingOrigin => "MISSING_OR_NULL_ORIGIN",
             Self::InvalidOrigin => "INVALID_ORIGIN",
@@ -163,6 +165,7 @@ impl ResponseError for AuthApiError {
         match self {
             Self::Validation(_)
             | Self::InvalidJson
+            | Self::BodyMalformed
             | Self::PasswordTooShort
             | Self::PasswordTooLong
             | Self::InvalidEmail
@@ -201,6 +204,9 @@ impl ResponseError for AuthApiError {
             super::wire::set_cookies(&mut response, clear);
         }
         match self {
+            Self::BodyMalformed => {
+                response.force_close();
+            }
             Self::TooManyRequests { wait_seconds } => {
                 response.insert_header(("X-Retry-After", *wait_seconds)).insert_header((RETRY_AFTER, *wait_seconds));
             }
@@ -219,7 +225,8 @@ impl From<ReadError> for AuthApiError {
         match error {
             ReadError::Late => Self::BodyLate,
             ReadError::TooLarge => Self::BodyTooLarge,
-            ReadError::Broken => Self::InvalidJson,
+            ReadError::Malformed => Self::BodyMalformed,
+            ReadError::Upgrade => Self::InvalidJson,
             ReadError::Encoded => Self::BodyEncoded,
         }
     }
