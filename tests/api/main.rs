@@ -7,6 +7,7 @@ mod body_attacks;
 mod commands;
 mod config;
 mod cors;
+mod docs;
 mod doctor;
 mod everything;
 mod explain;

@@ -1,6 +1,7 @@
 //! For people: the OpenAPI document at `/openapi.json`, and at `/docs` a page on which it can be read and tried.
 
-use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType, LOCATION};
+use actix_web::http::Method;
+use actix_web::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, ContentType, HeaderMap, LOCATION};
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use utoipa_swagger_ui::Config;
@@ -49,6 +50,7 @@ impl Docs {
         let Some(document) = document else { return };
         config.service(endpoint("/openapi.json").app_data(Document(document)).get(serve_document));
         if page {
+            config.app_data(Page);
             // Both are relative, so that they hold behind a proxy that adds a prefix.
             let ui = Config::new(["../openapi.json"]).validator_url("none").try_it_out_enabled(true);
             config
@@ -64,6 +66,30 @@ fn endpoint(path: &str) -> Resource {
 
 #[derive(Clone)]
 struct Document(Bytes);
+
+/// In the data of an app that offers the page.
+struct Page;
+
+/// Redirects a browser that opens `/` to the page. Any other path without a route is 404, and so is `/` without a page.
+///
+/// **Access:** everybody.
+pub(crate) async fn no_such_route(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let has_page = request.app_data::<Page>().is_some();
+    if has_page && request.method() == Method::GET && request.path() == "/" && accepts_html(request.headers()) {
+        // Relative, as the redirect to the slash.
+        return Ok(HttpResponse::TemporaryRedirect().insert_header((LOCATION, "docs")).finish());
+    }
+    Err(ApiError::RouteNotFound)
+}
+
+/// Returns `true` if `Accept` names HTML itself, as browsers do; other clients accept anything.
+fn accepts_html(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT).filter_map(|accept| accept.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        parts.next().is_some_and(|name| name.eq_ignore_ascii_case("text/html")) && !parts.any(|part| part == "q=0")
+    })
+}
 
 /// **Access:** everybody. 200 with the OpenAPI document.
 async fn serve_document(request: HttpRequest) -> Result<HttpResponse, ApiError> {

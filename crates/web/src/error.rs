@@ -4,7 +4,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError, Route, web};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError, Route, web};
 use serde::Serialize;
 use taskbridge_domain::ports::{AuthError, InsertError, StoreError};
 use taskbridge_domain::services::TaskError;
@@ -273,9 +273,4 @@ impl From<InsertError> for ApiError {
 /// The answer for methods that a path does not know; these are those it knows.
 pub(crate) fn not_allowed(methods: &'static str) -> Route {
     web::to(move || async move { Err::<HttpResponse, _>(ApiError::MethodNotAllowed(methods)) })
-}
-
-/// The answer for paths that nobody serves.
-pub(crate) async fn no_such_route(_: HttpRequest) -> Result<HttpResponse, ApiError> {
-    Err(ApiError::RouteNotFound)
 }

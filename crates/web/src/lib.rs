@@ -167,6 +167,6 @@ pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
             .configure(|config| tasks_mount.routes(config))
             .configure(health::routes)
             .configure(|config| docs.routes(config))
-            .default_service(actix_web::web::to(error::no_such_route));
+            .default_service(actix_web::web::to(docs::no_such_route));
     }
 }
