@@ -18,9 +18,10 @@ fn update(pair: &Pair, user: &Value, change: &str) {
 
 /// A moment so many hours from now, as each database has it.
 fn hours(pair: &Pair, hours: i32) -> String {
-    match pair.database.url.starts_with("sqlite:") {
-        true => format!("strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '{hours} hours')"),
-        false => format!("now() + interval '{hours} hours'"),
+    if pair.database.url.starts_with("sqlite:") {
+        format!("strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '{hours} hours')")
+    } else {
+        format!("now() + interval '{hours} hours'")
     }
 }
 

@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
-use actix_web::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderName, ORIGIN, REFERER};
+use actix_web::http::header::{COOKIE, HeaderName, ORIGIN, REFERER};
 use actix_web::web::Data;
 use serde_json::Value;
 use url::Url;
@@ -58,9 +58,8 @@ pub(super) fn check_origin(request: &HttpRequest, body: Option<&Value>) -> Resul
 pub(super) fn check_sign_in(request: &HttpRequest) -> Result<(), AuthApiError> {
     let fetch = |name| text(request, &HeaderName::from_static(name)).map(str::trim).filter(|value| !value.is_empty());
     let (site, mode) = (fetch("sec-fetch-site"), fetch("sec-fetch-mode"));
-    // Node's `fetch` sends the mode, too, but never without this language, and none of the other headers.
-    let is_node = text(request, &ACCEPT_LANGUAGE) == Some("*");
-    let is_browser = site.is_some() || fetch("sec-fetch-dest").is_some() || (mode.is_some() && !is_node);
+    // Node's `fetch` sends the mode alone; a browser that sends it sends the site, too (Fetch Metadata, section 2).
+    let is_browser = site.is_some() || fetch("sec-fetch-dest").is_some();
     let names_origin = [ORIGIN, EXPO_ORIGIN, REFERER].iter().any(|name| request.headers().contains_key(name));
     if request.headers().contains_key(COOKIE) {
         // Seen to already.

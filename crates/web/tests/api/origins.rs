@@ -42,7 +42,7 @@ type Case = (&'static [(&'static str, &'static str)], Option<&'static str>);
 #[actix_web::test]
 async fn nobody_elses_page_signs_anybody_in() {
     let (missing, invalid) = ("MISSING_OR_NULL_ORIGIN", "INVALID_ORIGIN");
-    let cases: [Case; 19] = [
+    let cases: [Case; 20] = [
         (&[], None),
         (&[OURS], None),
         (&[THEIRS], Some(invalid)),
@@ -53,7 +53,8 @@ async fn nobody_elses_page_signs_anybody_in() {
         (&[("referer", "https://evil.example/x")], Some(invalid)),
         (&[("referer", "https://app.example.test/login")], None),
         (&[THEIRS, ("referer", "https://app.example.test/login")], Some(invalid)),
-        (&[("sec-fetch-mode", "cors")], Some(missing)),
+        (&[("sec-fetch-mode", "cors")], None),
+        (&[("sec-fetch-dest", "empty")], Some(missing)),
         (&[("sec-fetch-mode", "cors"), OURS], None),
         (
             &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")],
