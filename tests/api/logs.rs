@@ -79,7 +79,11 @@ fn whole_log(server: &mut Server) -> String {
 #[tokio::test]
 async fn no_secret_is_logged_at_any_level() {
     for (format, lines) in [("text", text_lines as fn(&str) -> Vec<Line>), ("json", json_lines)] {
-        let keys = [("JWT_ALGORITHM", "EdDSA"), ("TASKBRIDGE__AUTH__DELETE_USER", "on")];
+        let keys = [
+            ("JWT_ALGORITHM", "EdDSA"),
+            ("TASKBRIDGE__JWT__ACCEPT_HS256", "on"),
+            ("TASKBRIDGE__AUTH__DELETE_USER", "on"),
+        ];
         let all = [("RUST_LOG", "trace"), ("TASKBRIDGE__LOG__FORMAT", format), SHORT];
         let mut server = Server::start_with(&[&keys[..], &all].concat());
         let run = Everything::run(&server).await;

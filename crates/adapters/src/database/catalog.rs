@@ -1,4 +1,4 @@
-//! What the schema has beyond the tables and columns that every database has.
+//! Tables and columns that only some databases have.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::restrictions::RestrictionColumns;
 #[derive(Debug)]
 pub(super) struct Catalog {
     read_at: Instant,
-    /// Whether the users that tasks belong to are in this database.
+    /// `true` if the users that tasks belong to are in this database.
     pub(super) has_users: bool,
     /// The columns that restrict users.
     pub(super) restrictions: RestrictionColumns,

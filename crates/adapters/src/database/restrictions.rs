@@ -25,7 +25,7 @@ pub(super) struct RestrictionColumns {
     second_factor: SecondFactor,
 }
 
-/// Where a database says that a user has a second factor.
+/// The place in which a database says that a user has a second factor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum SecondFactor {
     #[default]
@@ -35,7 +35,7 @@ enum SecondFactor {
     /// Without that column, a row of the table `twoFactor`.
     Table {
         user_id: String,
-        /// Whether the user has confirmed it.
+        /// The column that says whether the user has confirmed the second factor.
         verified: Option<String>,
     },
 }
@@ -80,7 +80,7 @@ impl RestrictionColumns {
     fn ban_expires(&self) -> Expr {
         match &self.ban_expires {
             Some(Column { name, data_type }) if data_type.starts_with("timestamp") => of_user(name),
-            // Text on SQLite; whatever else there is, its text can be read, and is no time.
+            // SQLite stores text. The text of any other type can be read, but is not a time.
             Some(Column { name, .. }) => of_user(name).cast_as("text"),
             None => no_text(),
         }
@@ -107,7 +107,7 @@ impl RestrictionColumns {
     pub(super) fn read(row: &QueryResult, prefix: &str) -> Result<Restrictions, DbErr> {
         let is_set =
             |name| Ok::<_, DbErr>(row.try_get::<Option<String>>(prefix, name)?.is_some_and(|text| is_set(&text)));
-        // An end that cannot be read is none: the ban goes on.
+        // If the end cannot be read, the ban does not end.
         let until = row.try_get::<Option<Time>>(prefix, BAN_EXPIRES).unwrap_or_default();
         let ban = is_set(BANNED)?.then(|| Ban { until: until.map(|time| Timestamp::new(time.0)) });
         Ok(Restrictions { ban, second_factor: is_set(SECOND_FACTOR)? })
@@ -150,7 +150,7 @@ pub struct RestrictionReport {
 /// A column of the table `user` that seems to restrict users and is ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IgnoredColumn {
-    /// Its name.
+    /// Name of the column.
     pub name: String,
     /// Users whom it seems to restrict.
     pub users: u64,
@@ -206,14 +206,14 @@ impl Store {
     }
 }
 
-/// What a value of a column says, by the column's name.
+/// The meaning of a column's values, as its name suggests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
-    /// Whoever has a value, other than no, is restricted: `suspendedAt`, `isLocked`.
+    /// Users with a value other than "no" are restricted: `suspendedAt`, `isLocked`.
     Restricted,
-    /// Whoever has a no is restricted: `isActive`.
+    /// Users with the value "no" are restricted: `isActive`.
     Allowed,
-    /// Whoever has a word other than `active` is restricted.
+    /// Users with a word other than `active` and the like are restricted.
     Status,
 }
 
@@ -242,7 +242,7 @@ const RESTRICTING: [&str; 22] = [
     "suspension",
 ];
 const ALLOWING: [&str; 6] = ["active", "activated", "allowed", "approved", "enabled", "whitelisted"];
-/// What may stand around such a word; a word that ends like another comes first.
+/// Words that may precede or follow such a word. Of two with the same end, the longer one comes first.
 const BEFORE: [&str; 9] = ["access", "account", "has", "is", "login", "member", "signin", "soft", "user"];
 const AFTER: [&str; 10] = ["reason", "expires", "until", "date", "flag", "note", "at", "by", "on", "to"];
 

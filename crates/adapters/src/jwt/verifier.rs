@@ -96,7 +96,7 @@ fn quoted(texts: &[String]) -> String {
 /// What to change for tokens of an algorithm that is not enabled to be accepted.
 fn remedy(algorithm: &str) -> &'static str {
     match algorithm {
-        "HS256" => "; to accept it, set jwt.accept_hs256 in server mode, BETTER_AUTH_SECRET in bridge mode",
+        "HS256" => "; set BETTER_AUTH_SECRET in bridge mode, or jwt.accept_hs256 in server mode, to accept it",
         "ES512" => "; choose EdDSA, ES256, RS256 or PS256 in Better Auth: jwt({ jwks: { keyPairConfig } })",
         other if published(other).is_some() => "; leave JWKS_URL=off away to accept the keys Better Auth publishes",
         _ => "",

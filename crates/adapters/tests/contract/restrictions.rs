@@ -39,7 +39,7 @@ async fn execute(store: &Store, sql: &str) {
     store.dedicated().await.unwrap().execute_unprepared(sql).await.unwrap();
 }
 
-/// What both repositories say of a user.
+/// Returns the restrictions of a user, as both repositories read them.
 async fn restrictions(store: &Store, id: &str) -> Restrictions {
     let credential = SeaIdentityRepo::new(store.clone()).credential(&user(id).email).await.unwrap().unwrap();
     let (_, of_session) = SeaSessionRepo::new(store.clone()).find(&session(id).token).await.unwrap().unwrap();
@@ -74,7 +74,7 @@ async fn the_columns_of_the_plugins_are_read_in_either_spelling() {
     }
 }
 
-/// What is written there by something else is no reason to let a banned user in.
+/// Another program may have given the columns other types: a banned user stays banned.
 #[tokio::test]
 async fn values_that_cannot_be_read_restrict() {
     for store in with_columns(&[("banned", "text"), ("banExpires", "bigint")]).await {
@@ -89,7 +89,7 @@ async fn values_that_cannot_be_read_restrict() {
     }
 }
 
-/// Without the column, whoever has confirmed a second factor has one.
+/// Without the column, users with a confirmed row in the table have a second factor.
 #[tokio::test]
 async fn the_table_of_second_factors_restricts_without_its_column() {
     for (has_verified, expected) in [(true, [true, false, true]), (false, [true, true, true])] {

@@ -366,7 +366,7 @@ async fn an_algorithm_that_is_not_enabled_is_named_with_what_to_change() {
     let published = verifier(&[&Issuer::of(&[&key])]);
     for (algorithm, remedy) in [
         ("ES512", "; choose EdDSA, ES256, RS256 or PS256 in Better Auth: jwt({ jwks: { keyPairConfig } })"),
-        ("HS256", "; to accept it, set jwt.accept_hs256 in server mode, BETTER_AUTH_SECRET in bridge mode"),
+        ("HS256", "; set BETTER_AUTH_SECRET in bridge mode, or jwt.accept_hs256 in server mode, to accept it"),
         ("none", ""),
     ] {
         let message =

@@ -1,4 +1,4 @@
-//! Tokens of keys that are newer than what is known of the table.
+//! Tokens of keys that are newer than the last read of the table.
 //!
 //! Time stands still but for waiting: nothing here takes any.
 
@@ -74,7 +74,7 @@ fn header(kid: &str) -> Header {
     serde_json::from_value(json!({ "alg": "EdDSA", "kid": kid })).unwrap()
 }
 
-/// Whether the key is known, after whatever wait; an error if that cannot be told.
+/// Returns `true` if the key is found, which may take a wait. An error means that it cannot be decided now.
 async fn knows(ring: &KeyRing, kid: &str) -> Result<bool, String> {
     let found = ring.key(&header(kid), &|_| true).await;
     found.map(|key| key.is_some()).map_err(|error| error.to_string())
@@ -96,8 +96,8 @@ async fn a_token_of_a_new_key_waits_for_the_next_read() {
     assert!(ring.key(&header(&second), &|_| true).now_or_never().unwrap().unwrap().is_some());
 }
 
-/// As many wait as there are places, and share one read; the others are told that it is not known. Tokens of known keys
-/// wait for nothing.
+/// The places are taken by tokens that share one read; for the other tokens it cannot be decided. Tokens of known keys do not
+/// wait.
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_unknown_kids_takes_no_more_than_the_places_there_are() {
     let table = Arc::new(Table::default());
@@ -126,7 +126,7 @@ async fn a_flood_of_unknown_kids_takes_no_more_than_the_places_there_are() {
     assert_eq!(knows(&ring, "junk").await, Ok(false));
 }
 
-/// The table has it, and has said that it is over.
+/// The table lists the key as expired: another read would not find it.
 #[tokio::test(start_paused = true)]
 async fn a_token_of_a_withdrawn_key_waits_for_nothing() {
     let table = Arc::new(Table::default());

@@ -2,7 +2,7 @@
 //!
 //! Guesses of strangers lock an account for a while. A cookie exempts the devices that its user has signed in on before:
 //! it has a random id for each account, signed together with the address of the account, which it does not contain.
-//! It is no credential: a known device must still give the right password, and its guesses are counted, too.
+//! The cookie is not a credential: a known device must still send the right password, and its guesses are counted, too.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ const SEPARATOR: char = '~';
 const DOT: char = '.';
 const ID_BYTES: usize = 16;
 
-/// Returns the device that a request comes from, if this account has been signed in on it.
+/// Returns the device that sent the request, if its cookie proves that this account has been signed in on it.
 pub(super) fn known_device(request: &HttpRequest, cookies: &SessionCookies, email: &Email) -> Option<KnownDevice> {
     let sent: Vec<_> = cookies.sent(request, COOKIE).collect();
     let known = entries(&sent).find(|entry| is_signed(entry, cookies, email));
@@ -115,7 +115,7 @@ mod tests {
         request.insert_header((COOKIE_HEADER, cookie)).to_http_request()
     }
 
-    /// What the browser has after a sign-in of this user.
+    /// Returns the cookie that the browser stores after a sign-in of this user.
     fn sign_in(cookie: &str, id: &str) -> String {
         let token = SessionToken::new(format!("token of {id} after {cookie}"));
         let line = remember_device(&browser(cookie), &ours(), &user(id).email, &token).unwrap();
@@ -169,7 +169,7 @@ mod tests {
         }
     }
 
-    /// Nothing of one kind can be taken for the other.
+    /// A signed value of one kind is not accepted as the other.
     #[test]
     fn the_cookie_is_no_session_and_a_session_is_no_known_device() {
         let cookies = ours();
