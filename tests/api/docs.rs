@@ -17,6 +17,7 @@ async fn a_browser_that_opens_the_root_gets_to_the_page() {
         ("GET / HTTP/1.1", "Accept: */*"),
         ("GET / HTTP/1.1", "Accept: application/json"),
         ("GET / HTTP/1.1", "Accept: text/html;q=0"),
+        ("GET / HTTP/1.1", "Accept: text/html; q=0.000"),
         ("GET / HTTP/1.1", "X: y"),
         ("POST / HTTP/1.1", BROWSER),
         ("GET // HTTP/1.1", BROWSER),
@@ -25,6 +26,8 @@ async fn a_browser_that_opens_the_root_gets_to_the_page() {
         let answer = send(&server, &request(line, &[accept], b"")).await;
         assert_eq!((answer.status, answer.header("location")), (404, None), "{line} {accept}");
     }
+    let head = send(&server, &request("HEAD / HTTP/1.1", &[BROWSER], b"")).await;
+    assert_eq!((head.status, head.header("location")), (307, Some("docs")));
     let page = reqwest::Client::new().get(server.url("/")).header("accept", "text/html").send().await.unwrap();
     assert_eq!((page.status().as_u16(), page.url().path()), (200, "/docs/"));
 }

@@ -194,10 +194,6 @@ async fn replay(profile: &str, base: &str, settings: &[(&str, &str)]) -> Counts 
     let mut replayed = Counts::new();
     for entry in recorded().iter().filter(|entry| entry["profile"] == profile) {
         if OTHERWISE.contains(&entry["title"].as_str().unwrap()) {
-            assert_eq!(
-                (entry["response"]["status"].as_u64(), replay.answer(&entry["request"]).await.0),
-                (Some(403), 200)
-            );
             continue;
         }
         replay.compare(entry).await;

@@ -3,7 +3,7 @@
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use support::postgres::{fresh_database, psql};
-use support::{Issuer, Server, Signer, User};
+use support::{Database, Issuer, Server, Signer, User};
 
 use crate::site::Site;
 
@@ -50,6 +50,30 @@ async fn a_database_of_its_own_knows_no_users() {
     let tables = psql(&url, "select tablename from pg_tables where schemaname = 'public' order by 1");
     assert_eq!(tables, "seaql_migrations\ntasks");
     assert_eq!(psql(&url, "select count(*) from pg_constraint where contype = 'f'"), "0");
+}
+
+/// A table of tasks that was adopted on SQLite has no foreign key. In Better Auth's database its owner must still be a user;
+/// a table `user` of another program says nothing.
+#[tokio::test]
+async fn an_adopted_table_on_sqlite_belongs_to_better_auths_users_alone() {
+    let ed = Signer::ed25519("ed");
+    let issuer = Issuer::of(&[&ed]);
+    for (users, expected) in [
+        (
+            r#"create table "user" ("id" text primary key, "email" text, "emailVerified" integer)"#,
+            StatusCode::UNAUTHORIZED,
+        ),
+        (r#"create table "user" ("id" text primary key, "nick" text)"#, StatusCode::CREATED),
+    ] {
+        let database = Database::sqlite();
+        database.query(users);
+        database.query(
+            r#"create table "tasks" ("id" integer primary key, "user_id" text not null, "title" text not null)"#,
+        );
+        let site = Site::start(&issuer.url, &[("DATABASE_URL", &database.url)]);
+        let caller = Caller { site: &site, id: "ann", token: ed.token(&issuer.url, "ann") };
+        assert_eq!(caller.ask(Method::POST, "", Some(json!({ "title": "x" }))).await.0, expected, "{users}");
+    }
 }
 
 /// On Better Auth's database tasks belong to its users: a write for somebody who is not there is 401, a read is empty,

@@ -7,9 +7,7 @@ use anyhow::Context;
 use prometheus_client::registry::Registry;
 use taskbridge_adapters::HashingLoad;
 use taskbridge_adapters::clock::SystemClock;
-use taskbridge_adapters::database::{
-    RestrictionReport, SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store,
-};
+use taskbridge_adapters::database::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     ExpectedClaims, FetchKeys, HttpKeys, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyRing, KeyRingConfig, KeySource,
@@ -59,7 +57,7 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
     let ring = key_ring(&auth.mode, &store);
     let signing_in = match &auth.mode {
         AuthMode::Server(mode) => {
-            warn_of_restrictions(&store).await;
+            warn_of_ignored_columns(store.clone());
             let ring = ring.clone().context("there are no keys")?;
             Some(sign_in(settings, mode, origin, &store, &clock, ring)?)
         }
@@ -69,13 +67,16 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
         Some(SigningIn { server, hashing, upkeep }) => (Some(server), Some(hashing), upkeep),
         None => (None, None, None),
     };
+    let task_repo = SeaTaskRepo::new(store.clone());
+    let are_users_here = store.has_better_auth_users().await.context("cannot look for the users")?;
+    let task_repo = if are_users_here { task_repo.of_users_here() } else { task_repo };
     let http_metrics = Arc::new(HttpMetrics::default());
     let registry = metrics::registry(clock.now(), &http_metrics, hashing, store.clone());
     let docs = Docs::new(*docs, auth_server.as_ref(), &tasks.mount, tasks.compatibility)
         .context("the OpenAPI document cannot be written")?;
     let services = Services {
         authenticator: Arc::new(Authenticator::new(Arc::new(verifier(auth, origin, ring.map(|ring| ring as _))))),
-        tasks: Arc::new(TaskService::new(Arc::new(SeaTaskRepo::new(store.clone())), clock)),
+        tasks: Arc::new(TaskService::new(Arc::new(task_repo), clock)),
         auth: auth_server,
         store: Arc::new(store.clone()),
         body_limit: BodyLimit(server.body_limit),
@@ -91,21 +92,22 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
     Ok(Composition { services, store, registry, upkeep })
 }
 
-/// Logs the columns that seem to restrict users and are ignored. Without an answer the server starts all the same: what is
-/// known to restrict is read with each user.
-async fn warn_of_restrictions(store: &Store) {
-    match store.restrictions().await {
-        Ok(RestrictionReport { ignored, .. }) => {
-            if !ignored.is_empty() {
+/// Logs the columns that seem to restrict users and are ignored. Counting the users may take a while, and the server does
+/// not wait for it.
+fn warn_of_ignored_columns(store: Store) {
+    tokio::spawn(async move {
+        match store.ignored_columns().await {
+            Ok(ignored) if ignored.is_empty() => {}
+            Ok(ignored) => {
                 let columns: Vec<_> = ignored.iter().map(ToString::to_string).collect();
                 tracing::warn!(
                     columns = columns.join(", "),
                     "columns of the table user seem to restrict users; Taskbridge ignores them"
                 );
             }
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for restricted users"),
         }
-        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for restricted users"),
-    }
+    });
 }
 
 /// The origin of the auth server, and those that the operators trust beside it.

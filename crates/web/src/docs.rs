@@ -75,7 +75,8 @@ struct Page;
 /// **Access:** everybody.
 pub(crate) async fn no_such_route(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let has_page = request.app_data::<Page>().is_some();
-    if has_page && request.method() == Method::GET && request.path() == "/" && accepts_html(request.headers()) {
+    let is_get = [Method::GET, Method::HEAD].contains(request.method());
+    if has_page && is_get && request.path() == "/" && accepts_html(request.headers()) {
         // Relative, as the redirect to the slash.
         return Ok(HttpResponse::TemporaryRedirect().insert_header((LOCATION, "docs")).finish());
     }
@@ -87,7 +88,8 @@ fn accepts_html(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(ACCEPT).filter_map(|accept| accept.to_str().ok());
     lines.flat_map(|line| line.split(',')).any(|range| {
         let mut parts = range.split(';').map(str::trim);
-        parts.next().is_some_and(|name| name.eq_ignore_ascii_case("text/html")) && !parts.any(|part| part == "q=0")
+        parts.next().is_some_and(|name| name.eq_ignore_ascii_case("text/html"))
+            && !parts.any(|part| part.strip_prefix("q=").is_some_and(|weight| weight.parse() == Ok(0.0)))
     })
 }
 

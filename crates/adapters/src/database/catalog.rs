@@ -1,10 +1,9 @@
 //! Tables and columns that only some databases have.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::connection::Connection;
@@ -14,8 +13,6 @@ use super::restrictions::RestrictionColumns;
 #[derive(Debug)]
 pub(super) struct Catalog {
     read_at: Instant,
-    /// `true` if the users that tasks belong to are in this database.
-    pub(super) has_users: bool,
     /// The columns that restrict users.
     pub(super) restrictions: RestrictionColumns,
 }
@@ -24,11 +21,7 @@ impl Catalog {
     async fn read(connection: &Connection) -> Result<Self, DbErr> {
         let users = columns(connection, "user").await?;
         let second_factors = columns(connection, "twoFactor").await?;
-        let restrictions = RestrictionColumns::among(&users, &second_factors);
-        // Tasks refer to users whose ids are text.
-        let is_text = |column: &Column| column.data_type.contains("text") || column.data_type.contains("char");
-        let has_users = users.iter().any(|column| column.name == "id" && is_text(column));
-        Ok(Self { read_at: Instant::now(), has_users, restrictions })
+        Ok(Self { read_at: Instant::now(), restrictions: RestrictionColumns::among(&users, &second_factors) })
     }
 }
 
@@ -40,7 +33,7 @@ pub(super) struct Column {
     pub(super) data_type: String,
 }
 
-/// Returns the columns of a table, in order; none if there is no such table.
+/// Returns the columns of a table, generated ones included; none if there is no such table.
 pub(super) async fn columns(connection: &Connection, table: &str) -> Result<Vec<Column>, DbErr> {
     let backend = connection.get_database_backend();
     let select = match backend {
@@ -50,7 +43,7 @@ pub(super) async fn columns(connection: &Connection, table: &str) -> Result<Vec<
              where n.nspname = current_schema() and c.relname = $1 and c.relkind in ('r', 'p') \
              and a.attnum > 0 and not a.attisdropped order by a.attnum"
         }
-        _ => "select name, lower(type) as data_type from pragma_table_info(?) order by cid",
+        _ => "select name, lower(type) as data_type from pragma_table_xinfo(?) where hidden <> 1 order by cid",
     };
     let rows = connection.query_all_raw(Statement::from_sql_and_values(backend, select, [table.into()])).await?;
     rows.iter()
@@ -58,20 +51,43 @@ pub(super) async fn columns(connection: &Connection, table: &str) -> Result<Vec<
         .collect()
 }
 
-/// The catalog of a database, read again when it is used and a minute old: another program may have changed the schema.
+/// The catalog of a database. Another program may change the schema, so it is read again when it is used and a minute old.
 #[derive(Debug, Clone, Default)]
-pub(super) struct CachedCatalog(Arc<Mutex<Option<Arc<Catalog>>>>);
+pub(super) struct CachedCatalog {
+    last: Arc<Mutex<Option<Arc<Catalog>>>>,
+    /// Held by the request that reads it.
+    reading: Arc<tokio::sync::Mutex<()>>,
+}
 
 impl CachedCatalog {
     const MAX_AGE: Duration = Duration::from_mins(1);
 
+    /// Returns the catalog. While one request reads it again, the others get the one from before.
     pub(super) async fn get(&self, connection: &Connection) -> Result<Arc<Catalog>, DbErr> {
-        let mut cached = self.0.lock().await;
-        if let Some(recent) = cached.as_ref().filter(|catalog| catalog.read_at.elapsed() < Self::MAX_AGE) {
-            return Ok(Arc::clone(recent));
+        let is_recent = |catalog: &Arc<Catalog>| catalog.read_at.elapsed() < Self::MAX_AGE;
+        let last = self.last();
+        if let Some(recent) = last.clone().filter(is_recent) {
+            return Ok(recent);
         }
+        let _reading = match (self.reading.try_lock(), last) {
+            (Ok(reading), _) => reading,
+            (Err(_is_being_read), Some(last)) => return Ok(last),
+            (Err(_is_being_read), None) => self.reading.lock().await,
+        };
+        match self.last().filter(is_recent) {
+            Some(recent) => Ok(recent),
+            None => self.read(connection).await,
+        }
+    }
+
+    /// Reads the catalog now.
+    pub(super) async fn read(&self, connection: &Connection) -> Result<Arc<Catalog>, DbErr> {
         let catalog = Arc::new(Catalog::read(connection).await?);
-        *cached = Some(Arc::clone(&catalog));
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&catalog));
         Ok(catalog)
+    }
+
+    fn last(&self) -> Option<Arc<Catalog>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -10,9 +10,9 @@ use taskbridge_domain::ports::{StoreError, StoreProbe};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
-use super::catalog::{CachedCatalog, Catalog};
+use super::catalog::{CachedCatalog, Catalog, columns};
 use super::connection::Connection;
-use super::error::{postgres_may_pass, store_error};
+use super::error::{self, postgres_may_pass, store_error};
 use super::postgres::{ConnectError, Postgres};
 use super::sqlite::Sqlite;
 use super::url::{DatabaseUrl, Kind};
@@ -120,6 +120,15 @@ impl Store {
         }
     }
 
+    /// Returns `true` if the database has Better Auth's table `user`. Another program may have one of that name.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn has_better_auth_users(&self) -> Result<bool, StoreError> {
+        let columns = columns(&self.connection, "user").await.map_err(store_error)?;
+        Ok(["id", "email", "emailVerified"].iter().all(|name| columns.iter().any(|column| column.name == *name)))
+    }
+
     /// Returns the number of open connections, and how many of them are idle.
     #[must_use]
     pub fn connections(&self) -> (u32, usize) {
@@ -129,9 +138,16 @@ impl Store {
         }
     }
 
-    /// Returns what the schema has beyond the usual.
-    pub(super) async fn catalog(&self) -> Result<Arc<Catalog>, DbErr> {
-        self.catalog.get(&self.connection).await
+    /// Runs a query that depends on the catalog, and once more with a new catalog if it fails because the schema may have
+    /// changed.
+    pub(super) async fn with_catalog<T, F>(&self, query: impl Fn(Arc<Catalog>) -> F) -> Result<T, DbErr>
+    where
+        F: Future<Output = Result<T, DbErr>>,
+    {
+        match query(self.catalog.get(&self.connection).await?).await {
+            Err(error) if !error::may_pass(&error) => query(self.catalog.read(&self.connection).await?).await,
+            result => result,
+        }
     }
 
     /// Closes all connections. On PostgreSQL, those in use are closed when they are returned.

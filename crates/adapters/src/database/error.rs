@@ -42,7 +42,7 @@ pub(super) fn store_error(error: DbErr) -> StoreError {
 }
 
 /// Returns `true` if the same statement may succeed later without a change.
-fn may_pass(error: &DbErr) -> bool {
+pub(super) fn may_pass(error: &DbErr) -> bool {
     match (postgres::failure(error), sqlite::failure(error)) {
         (Some(Failure::Database(error)), _) => postgres_may_pass(error.code().code()),
         (Some(failure), _) => !matches!(failure, Failure::Value(_)),

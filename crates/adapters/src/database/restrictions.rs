@@ -40,23 +40,28 @@ enum SecondFactor {
     },
 }
 
+/// Names of the columns, without case and underscores, also as an app may have renamed them.
+const BANNED: [&str; 2] = ["banned", "isbanned"];
+const TWO_FACTOR_ENABLED: [&str; 2] = ["twofactorenabled", "istwofactorenabled"];
+
 /// The names under which [`RestrictionColumns::select`] selects the values.
-const BANNED: &str = "restriction_banned";
-const BAN_EXPIRES: &str = "restriction_ban_expires";
-const SECOND_FACTOR: &str = "restriction_second_factor";
+const BANNED_AS: &str = "restriction_banned";
+const BAN_EXPIRES_AS: &str = "restriction_ban_expires";
+const SECOND_FACTOR_AS: &str = "restriction_second_factor";
 
 impl RestrictionColumns {
     pub(super) fn among(user: &[Column], second_factor: &[Column]) -> Self {
-        let find = |columns: &[Column], wanted: &str| {
-            columns.iter().find(|column| plain(&column.name) == wanted).map(|column| column.name.clone())
+        let find = |columns: &[Column], wanted: &[&str]| {
+            let found = columns.iter().find(|column| wanted.contains(&plain(&column.name).as_str()));
+            found.map(|column| column.name.clone())
         };
         let ban_expires = user.iter().find(|column| plain(&column.name) == "banexpires").cloned();
-        let second_factor = match (find(user, "twofactorenabled"), find(second_factor, "userid")) {
+        let second_factor = match (find(user, &TWO_FACTOR_ENABLED), find(second_factor, &["userid"])) {
             (Some(column), _) => SecondFactor::Column(column),
-            (None, Some(user_id)) => SecondFactor::Table { user_id, verified: find(second_factor, "verified") },
+            (None, Some(user_id)) => SecondFactor::Table { user_id, verified: find(second_factor, &["verified"]) },
             (None, None) => SecondFactor::None,
         };
-        Self { banned: find(user, "banned"), ban_expires, second_factor }
+        Self { banned: find(user, &BANNED), ban_expires, second_factor }
     }
 
     /// Adds the values to a statement that selects users with this prefix, for [`read`](Self::read).
@@ -65,8 +70,11 @@ impl RestrictionColumns {
         mut select: Q,
         prefix: &str,
     ) -> Q {
-        let values =
-            [(BANNED, self.banned()), (BAN_EXPIRES, self.ban_expires()), (SECOND_FACTOR, self.second_factor())];
+        let values = [
+            (BANNED_AS, self.banned()),
+            (BAN_EXPIRES_AS, self.ban_expires()),
+            (SECOND_FACTOR_AS, self.second_factor()),
+        ];
         for (name, value) in values {
             select.query().expr_as(value, Alias::new(format!("{prefix}{name}")));
         }
@@ -92,13 +100,8 @@ impl RestrictionColumns {
             SecondFactor::None => no_text(),
             SecondFactor::Column(name) => of_user(name).cast_as("text"),
             SecondFactor::Table { user_id, verified } => {
-                let verified = verified.as_ref().map_or_else(String::new, |name| {
-                    format!(" and coalesce(lower(cast({} as text)), 'true') not in ('false', '0')", quoted(name))
-                });
-                Expr::cust(format!(
-                    r#"cast(exists (select 1 from "twoFactor" where cast("twoFactor".{} as text) = cast("user"."id" as text){verified}) as text)"#,
-                    quoted(user_id)
-                ))
+                let confirmed = confirmed_factors(user_id, verified.as_deref());
+                Expr::cust(format!(r#"cast(cast("user"."id" as text) in ({confirmed}) as text)"#))
             }
         }
     }
@@ -108,9 +111,9 @@ impl RestrictionColumns {
         let is_set =
             |name| Ok::<_, DbErr>(row.try_get::<Option<String>>(prefix, name)?.is_some_and(|text| is_set(&text)));
         // If the end cannot be read, the ban does not end.
-        let until = row.try_get::<Option<Time>>(prefix, BAN_EXPIRES).unwrap_or_default();
-        let ban = is_set(BANNED)?.then(|| Ban { until: until.map(|time| Timestamp::new(time.0)) });
-        Ok(Restrictions { ban, second_factor: is_set(SECOND_FACTOR)? })
+        let until = row.try_get::<Option<Time>>(prefix, BAN_EXPIRES_AS).unwrap_or_default();
+        let ban = is_set(BANNED_AS)?.then(|| Ban { until: until.map(|time| Timestamp::new(time.0)) });
+        Ok(Restrictions { ban, second_factor: is_set(SECOND_FACTOR_AS)? })
     }
 }
 
@@ -134,6 +137,14 @@ fn plain(name: &str) -> String {
 /// Returns `true` unless the text of a flag says no. What is not known restricts.
 fn is_set(text: &str) -> bool {
     !matches!(text.to_lowercase().as_str(), "" | "0" | "false" | "f")
+}
+
+/// Returns the query for the ids, as text, of the users with a confirmed second factor.
+fn confirmed_factors(user_id: &str, verified: Option<&str>) -> String {
+    let condition = verified.map_or_else(String::new, |name| {
+        format!(" where coalesce(lower(cast({} as text)), 'true') not in ('false', '0')", quoted(name))
+    });
+    format!(r#"select cast({} as text) from "twoFactor"{condition}"#, quoted(user_id))
 }
 
 /// Users that the columns of a database restrict.
@@ -165,7 +176,7 @@ impl fmt::Display for IgnoredColumn {
 }
 
 impl Store {
-    /// Counts the users whose access is restricted. Reads all users if the database has a restricting column, else none.
+    /// Counts the users whose access is restricted. Reads all users once for each column that restricts.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
@@ -173,29 +184,51 @@ impl Store {
         self.count_restricted().await.map_err(store_error)
     }
 
+    /// Returns the columns of `user` that seem to restrict users and are ignored. Reads all users once for each.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn ignored_columns(&self) -> Result<Vec<IgnoredColumn>, StoreError> {
+        let users = columns(&self.connection, "user").await.map_err(store_error)?;
+        self.count_ignored(&users).await.map_err(store_error)
+    }
+
     async fn count_restricted(&self) -> Result<RestrictionReport, DbErr> {
-        let catalog = self.catalog().await?;
-        let known = &catalog.restrictions;
-        let mut report = RestrictionReport::default();
-        if let Some(name) = &known.banned {
-            report.banned = Some(self.count(&condition(name, Meaning::Restricted)).await?);
-        }
-        report.second_factor = match &known.second_factor {
+        let users = columns(&self.connection, "user").await?;
+        let second_factors = columns(&self.connection, "twoFactor").await?;
+        let known = RestrictionColumns::among(&users, &second_factors);
+        let banned = known.banned.map(|name| condition(&name, Meaning::Restricted));
+        let second_factor = match known.second_factor {
             SecondFactor::None => None,
-            SecondFactor::Column(name) => Some(self.count(&condition(name, Meaning::Restricted)).await?),
-            SecondFactor::Table { user_id, .. } => {
-                let user_id = quoted(user_id);
-                let condition = format!(r#"cast("id" as text) in (select cast({user_id} as text) from "twoFactor")"#);
-                Some(self.count(&condition).await?)
+            SecondFactor::Column(name) => Some(condition(&name, Meaning::Restricted)),
+            SecondFactor::Table { user_id, verified } => {
+                let confirmed = confirmed_factors(&user_id, verified.as_deref());
+                Some(format!(r#"cast("id" as text) in ({confirmed})"#))
             }
         };
-        for Column { name, .. } in &columns(&self.connection, "user").await? {
+        Ok(RestrictionReport {
+            banned: self.count_if(banned).await?,
+            second_factor: self.count_if(second_factor).await?,
+            ignored: self.count_ignored(&users).await?,
+        })
+    }
+
+    async fn count_ignored(&self, users: &[Column]) -> Result<Vec<IgnoredColumn>, DbErr> {
+        let mut ignored = Vec::new();
+        for Column { name, .. } in users {
             if let Some(meaning) = Meaning::of(name) {
                 let users = self.count(&condition(name, meaning)).await?;
-                report.ignored.push(IgnoredColumn { name: name.clone(), users });
+                ignored.push(IgnoredColumn { name: name.clone(), users });
             }
         }
-        Ok(report)
+        Ok(ignored)
+    }
+
+    async fn count_if(&self, condition: Option<String>) -> Result<Option<u64>, DbErr> {
+        match condition {
+            Some(condition) => self.count(&condition).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn count(&self, condition: &str) -> Result<u64, DbErr> {
@@ -217,10 +250,13 @@ enum Meaning {
     Status,
 }
 
-const RESTRICTING: [&str; 22] = [
+const RESTRICTING: [&str; 34] = [
+    "2fa",
     "archived",
     "ban",
+    "banned",
     "bans",
+    "blacklist",
     "blacklisted",
     "block",
     "blocked",
@@ -228,29 +264,41 @@ const RESTRICTING: [&str; 22] = [
     "deactivation",
     "deleted",
     "denied",
-    "disabled",
     "disable",
+    "disabled",
     "frozen",
     "inactive",
-    "locked",
     "lock",
+    "locked",
+    "lockedout",
     "lockout",
+    "mfa",
+    "otp",
     "rejected",
     "restricted",
     "revoked",
+    "secondfactor",
     "suspended",
     "suspension",
+    "terminated",
+    "totp",
+    "twofa",
+    "twofactor",
+    "twostep",
 ];
 const ALLOWING: [&str; 6] = ["active", "activated", "allowed", "approved", "enabled", "whitelisted"];
 /// Words that may precede or follow such a word. Of two with the same end, the longer one comes first.
 const BEFORE: [&str; 9] = ["access", "account", "has", "is", "login", "member", "signin", "soft", "user"];
-const AFTER: [&str; 10] = ["reason", "expires", "until", "date", "flag", "note", "at", "by", "on", "to"];
+const AFTER: [&str; 13] =
+    ["required", "enabled", "reason", "expires", "status", "until", "date", "flag", "note", "at", "by", "on", "to"];
 
 impl Meaning {
     /// Returns what a column of this name means; `None` if it does not seem to restrict, or is one that is enforced.
     fn of(name: &str) -> Option<Self> {
         let name = plain(name);
-        if ["banned", "banreason", "banexpires", "twofactorenabled"].contains(&name.as_str()) {
+        let is_enforced =
+            [&BANNED[..], &TWO_FACTOR_ENABLED, &["banreason", "banexpires"]].concat().contains(&name.as_str());
+        if is_enforced {
             return None;
         }
         let mut rest = name.as_str();
@@ -261,7 +309,7 @@ impl Meaning {
             if ALLOWING.contains(&rest) {
                 return Some(Self::Allowed);
             }
-            if rest == "status" {
+            if ["status", "state"].contains(&rest) {
                 return Some(Self::Status);
             }
             let shorter = BEFORE.iter().find_map(|word| rest.strip_prefix(word));
@@ -295,7 +343,7 @@ mod tests {
             RestrictionColumns::among(&user, &[])
         };
         for (banned, expires, enabled) in
-            [("banned", "banExpires", "twoFactorEnabled"), ("banned", "ban_expires", "two_factor_enabled")]
+            [("banned", "banExpires", "twoFactorEnabled"), ("is_banned", "ban_expires", "two_factor_enabled")]
         {
             let expected = RestrictionColumns {
                 banned: Some(banned.into()),
@@ -335,7 +383,14 @@ mod tests {
             ("isActive", Some(Allowed)),
             ("user_approved", Some(Allowed)),
             ("account_status", Some(Status)),
+            ("bannedAt", Some(Restricted)),
+            ("is_locked_out", Some(Restricted)),
+            ("mfaEnabled", Some(Restricted)),
+            ("otpRequired", Some(Restricted)),
+            ("twoFactorStatus", Some(Restricted)),
+            ("state", Some(Status)),
             ("banned", None),
+            ("isBanned", None),
             ("banReason", None),
             ("banExpires", None),
             ("twoFactorEnabled", None),

@@ -171,15 +171,14 @@ impl KeyRing {
     /// Returns what is known, read after `moment`, but not sooner than [`COOL_DOWN`](Self::COOL_DOWN) after the read before
     /// it. Those who wait share one read.
     async fn known_since(&self, moment: Timestamp) -> Result<Arc<Known>, StoreError> {
-        let since = |known: &Arc<Known>| known.read_at >= moment;
-        let age = locked(&self.known).as_ref().map(|known| self.clock.now().since(known.read_at));
-        sleep(age.map_or(Duration::ZERO, |age| Self::COOL_DOWN.saturating_sub(age))).await;
         let mut failed_at = self.reading.lock().await;
-        let known = locked(&self.known).clone().filter(since);
-        match known {
-            Some(known) => Ok(known),
-            None => self.read_unless_failing(&mut failed_at).await,
+        let last = locked(&self.known).clone();
+        if let Some(known) = last.as_ref().filter(|known| known.read_at >= moment) {
+            return Ok(Arc::clone(known));
         }
+        let age = last.map(|known| self.clock.now().since(known.read_at));
+        sleep(age.map_or(Duration::ZERO, |age| Self::COOL_DOWN.saturating_sub(age))).await;
+        self.read_unless_failing(&mut failed_at).await
     }
 
     async fn read_unless_failing(&self, failed_at: &mut Option<Timestamp>) -> Result<Arc<Known>, StoreError> {

@@ -55,15 +55,10 @@ pub struct SignIn {
     pub remember: bool,
     /// From where.
     pub client: Client,
-    /// The device that the request comes from, if it is known.
-    pub device: Option<KnownDevice>,
+    /// Whether this account has been signed in on the device before. Guesses of strangers do not lock such a device out:
+    /// wrong passwords from all of them are counted apart.
+    pub is_known_device: bool,
 }
-
-/// A device on which the account of a [`SignIn`] has been signed in before, named by a random id.
-///
-/// Strangers' guesses do not lock it out: its wrong passwords are counted for itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownDevice(pub String);
 
 /// The result of signing up.
 #[derive(Debug)]
@@ -223,8 +218,8 @@ impl AccountService {
     /// [`SignInError`]; an unknown address, a user without a password and a wrong password are one
     /// [`SignInError::Refused`], after the same work.
     pub async fn sign_in(&self, request: SignIn) -> Result<ActiveSession, SignInError> {
-        let SignIn { email, password, remember, client, device } = request;
-        let guesses = self.admit(&email, device, &client).await?;
+        let SignIn { email, password, remember, client, is_known_device } = request;
+        let guesses = self.admit(&email, is_known_device, &client).await?;
         let (user, stored) = match self.identity.credential(&email).await? {
             Some(Credential { user, password }) => (Some(user), password),
             None => (None, None),
@@ -253,13 +248,12 @@ impl AccountService {
     /// Returns the key that a wrong password is counted under, if one more may be tried for this address.
     ///
     /// Does the same for known addresses and unknown ones: the time it takes must not tell who has an account.
-    async fn admit(&self, email: &Email, device: Option<KnownDevice>, client: &Client) -> Result<String, SignInError> {
-        if let Some(KnownDevice(device)) = device {
-            let key = format!("device|{device}");
-            return match self.wrong_passwords.wait_seconds(&key).await? {
-                None => Ok(key),
-                Some(wait_seconds) => Err(SignInError::TooMany { wait_seconds }),
-            };
+    async fn admit(&self, email: &Email, is_known_device: bool, client: &Client) -> Result<String, SignInError> {
+        if is_known_device {
+            let key = format!("device|{}", email.as_str());
+            if self.wrong_passwords.wait_seconds(&key).await?.is_none() {
+                return Ok(key);
+            }
         }
         let key = format!("account|{}", email.as_str());
         let Some(wait_seconds) = self.wrong_passwords.wait_seconds(&key).await? else { return Ok(key) };
@@ -375,7 +369,7 @@ mod tests {
             password: Password::parse("correct horse").unwrap(),
             remember: true,
             client: Client::default(),
-            device: None,
+            is_known_device: false,
         }
     }
 
@@ -592,33 +586,46 @@ mod tests {
         assert!(ports.service(POLICY).sign_in(from("192.0.2.1")).await.is_ok());
     }
 
-    /// The account is not asked for: with another key the mock would panic.
+    /// The key of the account is not asked for: the mock would panic.
     #[tokio::test]
-    async fn a_known_device_is_counted_for_itself() {
-        let on_device = || SignIn { device: Some(KnownDevice("d1".into())), ..from("192.0.2.1") };
+    async fn wrong_passwords_from_known_devices_are_counted_apart() {
         let mut ports = Ports::new();
         ports.identity.expect_credential().return_once(|_| Ok(Some(credential("hashed"))));
         ports.hasher.expect_verify().return_once(|_, _| Ok(false));
         let mut limiter = MockRateLimiter::new();
+        let is_of_devices = |key: &str| key == "device|ann@example.test";
         limiter
             .expect_peek()
-            .withf(|key, _limit, _now| key == "device|d1")
+            .withf(move |key, _limit, _now| is_of_devices(key))
             .return_once(|_, _, _| Ok(Admission::Allowed));
         limiter
             .expect_hit()
             .times(1)
-            .withf(|key, limit, _now| (key, *limit) == ("device|d1", WRONG_PASSWORDS))
+            .withf(move |key, limit, _now| is_of_devices(key) && *limit == WRONG_PASSWORDS)
             .return_once(|_, _, _| Ok(Admission::Allowed));
         ports.limiter = Some(limiter);
-        let refused = ports.service(POLICY).sign_in(on_device()).await;
+        let refused = ports.service(POLICY).sign_in(SignIn { is_known_device: true, ..from("192.0.2.1") }).await;
         assert!(matches!(refused, Err(SignInError::Refused(Some(_)))));
+    }
 
-        let mut ports = Ports::new();
-        let mut limiter = MockRateLimiter::new();
-        limiter.expect_peek().return_once(|_, _, _| Ok(Admission::Refused { wait_seconds: 7 }));
-        ports.limiter = Some(limiter);
-        let refused = ports.service(POLICY).sign_in(on_device()).await;
-        assert!(matches!(refused, Err(SignInError::TooMany { wait_seconds: 7 })));
+    /// Then it is a device like any other.
+    #[tokio::test]
+    async fn known_devices_have_a_limit_too() {
+        for (of_account, is_signed_in, expected) in [(true, false, true), (false, true, true), (false, false, false)] {
+            let mut ports = Ports::new();
+            ports.identity.expect_credential().returning(|_| Ok(Some(credential("hashed"))));
+            ports.hasher.expect_verify().returning(|_, _| Ok(true));
+            ports.sessions.expect_open().returning(|_, _| Ok(true));
+            ports.sessions.expect_is_signed_in().returning(move |_, _, _| Ok(is_signed_in));
+            let mut limiter = MockRateLimiter::new();
+            limiter.expect_peek().returning(move |key, _, _| {
+                let is_allowed = key.starts_with("account|") && of_account;
+                Ok(if is_allowed { Admission::Allowed } else { Admission::Refused { wait_seconds: 7 } })
+            });
+            ports.limiter = Some(limiter);
+            let result = ports.service(POLICY).sign_in(SignIn { is_known_device: true, ..from("192.0.2.1") }).await;
+            assert_eq!(result.is_ok(), expected);
+        }
     }
 
     /// No session is opened: the mock would panic.

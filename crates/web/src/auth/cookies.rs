@@ -159,7 +159,7 @@ impl SessionCookies {
 
     /// Returns the line that removes the cookie of the same name that this host alone gets, if ours has a domain. It is
     /// left from the time before there was one; the browser would go on to send it first.
-    fn removal_of_twin(&self, cookie: &str) -> Option<String> {
+    pub(super) fn removal_of_twin(&self, cookie: &str) -> Option<String> {
         let is_possible = self.config.domain.is_some();
         is_possible.then(|| self.line_for(cookie, "", Some(Duration::ZERO), None))
     }

@@ -12,7 +12,7 @@ use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 
 use super::cookies::SessionCookies;
-use super::device::known_device;
+use super::device::is_known_device;
 use super::error::AuthApiError;
 use super::origin::{CALLBACK, check_sign_in};
 use super::schema::{AuthBody, Schema, SignInBody};
@@ -71,7 +71,7 @@ impl IntoResponses for Errors {
         (
             status = 200, description = "The user, signed in.", body = SignedInResponse,
             headers(
-                ("set-cookie", description = "The session cookie."),
+                ("set-cookie", description = "The session cookie, and `known_device` where rate limits are on."),
                 ("set-auth-token", description = "The session token for clients without cookies."),
                 ("set-auth-jwt", description = "A token for the tasks.")
             )
@@ -121,8 +121,8 @@ fn parse(
         (Some(email), Some(password)) if schema.is_met() => {
             let email = Email::parse(&email).map_err(|_not_shown| AuthApiError::InvalidEmail)?;
             let password = Password::parse(&password)?;
-            let device = known_device(request, cookies, &email);
-            Ok((SignIn { email, password, remember, client: client(request), device }, callback))
+            let is_known_device = is_known_device(request, cookies, &email);
+            Ok((SignIn { email, password, remember, client: client(request), is_known_device }, callback))
         }
         _ => Err(schema.into_error()),
     }

@@ -70,7 +70,7 @@ impl IntoResponses for Errors {
         (
             status = 200, description = "The new user.", body = SignedUpResponse,
             headers(
-                ("set-cookie", description = "The session cookie."),
+                ("set-cookie", description = "The session cookie, and `known_device` where rate limits are on."),
                 ("set-auth-token", description = "The session token for clients without cookies."),
                 ("set-auth-jwt", description = "A token for the tasks.")
             )

@@ -144,7 +144,7 @@ impl SignedIn<'_> {
         let token = &session.session().token;
         let mut response = HttpResponse::Ok();
         issue_session(&mut response, token, remember, cookies);
-        set_cookies(&mut response, remember_device(request, cookies, &session.user().email, token).as_slice());
+        set_cookies(&mut response, &remember_device(request, cookies, &session.user().email));
         if remember {
             set_cookies(&mut response, &cookies.clear_dont_remember(request));
         }

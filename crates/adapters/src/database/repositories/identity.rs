@@ -1,5 +1,7 @@
 //! Users and accounts in Better Auth's tables.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use taskbridge_domain::password::PasswordHash;
@@ -9,6 +11,7 @@ use taskbridge_domain::user::{Account, Email, ProfileChange, UserImage};
 use taskbridge_domain::{Timestamp, UserId};
 
 use crate::database::Store;
+use crate::database::catalog::Catalog;
 use crate::database::entities::column_types::Time;
 use crate::database::entities::{account, session, task, user};
 use crate::database::error::{Violation, store_error, violation};
@@ -33,16 +36,12 @@ impl IdentityRepo for SeaIdentityRepo {
     }
 
     async fn credential(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
-        let catalog = self.0.catalog().await.map_err(store_error)?;
-        let select =
-            user::Entity::find().filter(user::Column::Email.eq(email.as_str())).find_also_related(account::Entity);
-        let found = catalog
-            .restrictions
-            .select(select, "A_")
-            .into_model::<user::Row, account::Model>()
-            .one(&self.0.connection)
-            .await
-            .map_err(store_error)?;
+        let find = |catalog: Arc<Catalog>| async move {
+            let users = user::Entity::find().filter(user::Column::Email.eq(email.as_str()));
+            let select = catalog.restrictions.select(users.find_also_related(account::Entity), "A_");
+            select.into_model::<user::Row, account::Model>().one(&self.0.connection).await
+        };
+        let found = self.0.with_catalog(find).await.map_err(store_error)?;
         let Some((user, account)) = found else { return Ok(None) };
         let password = account.and_then(|account| account.password).map(PasswordHash::new);
         Ok(Some(Credential { user: user.try_into()?, password }))

@@ -1,5 +1,7 @@
 //! Sessions in Better Auth's table.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
@@ -10,6 +12,7 @@ use taskbridge_domain::user::{Email, User};
 use taskbridge_domain::{Timestamp, UserId};
 
 use crate::database::Store;
+use crate::database::catalog::Catalog;
 use crate::database::entities::session::{Column, Entity, Model};
 use crate::database::entities::{account, user};
 use crate::database::error::store_error;
@@ -75,15 +78,12 @@ impl SessionRepo for SeaSessionRepo {
         if !may_be(token) {
             return Ok(None);
         }
-        let catalog = self.0.catalog().await.map_err(store_error)?;
-        let select = Entity::find().filter(named(token)).find_also_related(user::Entity);
-        let found = catalog
-            .restrictions
-            .select(select, "B_")
-            .into_model::<Model, user::Row>()
-            .one(&self.0.connection)
-            .await
-            .map_err(store_error)?;
+        let find = |catalog: Arc<Catalog>| async move {
+            let sessions = Entity::find().filter(named(token)).find_also_related(user::Entity);
+            let select = catalog.restrictions.select(sessions, "B_");
+            select.into_model::<Model, user::Row>().one(&self.0.connection).await
+        };
+        let found = self.0.with_catalog(find).await.map_err(store_error)?;
         // A session without its user is left over from a deletion.
         let Some((session, Some(user))) = found else { return Ok(None) };
         Ok(Some((session.try_into()?, user.try_into()?)))

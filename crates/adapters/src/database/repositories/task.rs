@@ -19,24 +19,33 @@ use crate::database::entities::user;
 use crate::database::error::{Violation, store_error, violation};
 
 /// Tasks in the table `tasks`.
-pub struct SeaTaskRepo(Store);
+pub struct SeaTaskRepo {
+    store: Store,
+    has_users: bool,
+}
 
 impl SeaTaskRepo {
-    /// Returns a repository on this store.
+    /// Returns a repository on this store, whose tasks may belong to users of another database.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self(store)
+        Self { store, has_users: false }
+    }
+
+    /// Accepts new tasks of users of this database alone. PostgreSQL has a foreign key that ensures it; a table that was
+    /// adopted on SQLite may have none.
+    #[must_use]
+    pub fn of_users_here(self) -> Self {
+        Self { has_users: true, ..self }
     }
 
     fn backend(&self) -> DbBackend {
-        self.0.connection.get_database_backend()
+        self.store.connection.get_database_backend()
     }
 
-    /// Inserts a row and returns its id, or `None` if the users do not have the owner. An adopted table of SQLite has no
-    /// foreign key to say so.
+    /// Inserts a row and returns its id, or `None` if the owner is not among the users.
     async fn insert_row(&self, row: task::ActiveModel, owner: &Owner) -> Result<Option<i64>, DbErr> {
-        let connection = &self.0.connection;
-        if self.backend() == DbBackend::Sqlite && self.0.catalog().await?.has_users {
+        let connection = &self.store.connection;
+        if self.backend() == DbBackend::Sqlite && self.has_users {
             let inserted = connection.query_one(&insert_if_known(&row, owner)).await?;
             return inserted.map(|row| row.try_get("", Column::Id.as_str())).transpose();
         }
@@ -45,7 +54,7 @@ impl SeaTaskRepo {
 
     /// Executes a change of one task and returns the task, or `None` if the owner has no such task.
     async fn change(&self, owner: &Owner, update: UpdateMany<Entity>) -> Result<Option<Task>, StoreError> {
-        let changed = update.exec_with_returning(&self.0.connection).await.map_err(store_error)?;
+        let changed = update.exec_with_returning(&self.store.connection).await.map_err(store_error)?;
         Ok(changed.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
     }
 
@@ -66,7 +75,7 @@ fn owned(backend: DbBackend, owner: &Owner) -> Condition {
     Condition::all().add(column.eq(owner.id().as_str()))
 }
 
-/// Returns the insertion of a task, provided that the users have its owner.
+/// Returns the insertion of a task that has no effect unless its owner is among the users.
 fn insert_if_known(row: &task::ActiveModel, owner: &Owner) -> InsertStatement {
     let (columns, values): (Vec<_>, Vec<_>) = Column::iter()
         .filter_map(|column| match row.get(column) {
@@ -192,7 +201,7 @@ impl TaskRepo for SeaTaskRepo {
             Start::Offset(_, 0) => select,
             Start::Offset(_, offset) => select.offset(u64::from(*offset)),
         };
-        let mut rows = self.0.connection.tasks(select).await.map_err(store_error)?;
+        let mut rows = self.store.connection.tasks(select).await.map_err(store_error)?;
         let has_more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| has_more).map(|last| Cursor {
@@ -210,7 +219,7 @@ impl TaskRepo for SeaTaskRepo {
             .expr_as(Func::count(Expr::col(Asterisk)), "count")
             .filter(admitted(self.backend(), owner, filter))
             .into_model::<Count>()
-            .one(&self.0.connection)
+            .one(&self.store.connection)
             .await
             .map_err(store_error)?;
         Ok(counted.map_or(0, |counted| counted.count.unsigned_abs()))
@@ -219,7 +228,7 @@ impl TaskRepo for SeaTaskRepo {
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {
         let select = Entity::find().filter(owned(self.backend(), owner).add(Column::Id.eq(id.number())));
         // The id is unique: a limit would only be one more parameter.
-        let rows = self.0.connection.tasks(select).await.map_err(store_error)?;
+        let rows = self.store.connection.tasks(select).await.map_err(store_error)?;
         Ok(rows.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
     }
 
@@ -278,7 +287,7 @@ impl TaskRepo for SeaTaskRepo {
 
     async fn remove(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
         let delete = Entity::delete_many().filter(owned(self.backend(), owner).add(Column::Id.eq(id.number())));
-        let deleted = delete.exec(&self.0.connection).await.map_err(store_error)?;
+        let deleted = delete.exec(&self.store.connection).await.map_err(store_error)?;
         Ok(deleted.rows_affected > 0)
     }
 }
