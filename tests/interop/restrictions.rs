@@ -1,5 +1,7 @@
 //! Users whom Better Auth restricts are restricted here, too.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use support::user::PASSWORD;
 use support::{Database, Pair, Peer};
@@ -133,6 +135,11 @@ async fn columns_that_seem_to_restrict_are_told_to_operators() {
         update(&pair, &ann.user, r#""isSuspended" = true, "banned" = true"#);
         update(&pair, &bob.user, r#""twoFactorEnabled" = true"#);
         let again = pair.taskbridge.again();
+        // The server does not wait for the count.
+        let started = Instant::now();
+        while !again.log.text().contains("seem to restrict") {
+            assert!(started.elapsed() < Duration::from_mins(1), "{}", again.log.text());
+        }
         let lines = again.log.lines();
         let told: Vec<_> = lines.iter().filter(|line| line.contains("isSuspended (1 user)")).collect();
         assert!(told.len() == 1 && told[0].contains("WARN"), "{lines:#?}");
