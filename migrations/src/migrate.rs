@@ -68,7 +68,7 @@ pub async fn status(db: &DatabaseConnection, users: Users) -> Result<Vec<Step>, 
     session.end(steps).await
 }
 
-/// Returns all steps in order, if [`up`] would not refuse the database. Changes and locks nothing.
+/// Returns all migrations in order, if [`up`] would not refuse the database. Changes and locks nothing.
 ///
 /// # Errors
 /// [`MigrateError::Refused`] when `up` would refuse a table that is there.

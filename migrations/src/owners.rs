@@ -1,4 +1,4 @@
-//! Columns that name the owner of a row: two ids that differ must never be the same to the database.
+//! Checks that columns with the ids of users tell different ids apart.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
@@ -7,17 +7,18 @@ use crate::migrate::Users;
 use crate::schema;
 
 const OF_TASKS: [(&str, &str); 1] = [("tasks", "user_id")];
+/// Also `accountId`, which is the user's id where the account is a password.
 const OF_BETTER_AUTH: [(&str, &str); 4] =
     [("user", "id"), ("session", "userId"), ("account", "userId"), ("account", "accountId")];
 
 /// Refuses a database in which one of these columns ignores case, trailing spaces or the like: a user would read and
-/// delete the rows of another. Tables and columns that are missing are passed over.
+/// delete the rows of another. Missing tables and columns are ignored.
 pub(crate) async fn check(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
     let of_users = OF_BETTER_AUTH.iter().filter(|_| users == Users::Here);
     for (table, column) in OF_TASKS.iter().chain(of_users) {
         if let Some(collation) = lenient_collation(db, table, column).await? {
             let why = format!(
-                "compares ids by {collation}, which takes ids that differ for equal; rebuild the table without it"
+                "compares ids by the collation {collation}, which treats different ids as equal; rebuild the table without it"
             );
             return Err(refused_column(table, column, &why));
         }
@@ -38,7 +39,7 @@ async fn lenient_collation(
         let is_citext = column.data_type == "citext" || column.data_type.ends_with(".citext");
         return Ok(collation.or(is_citext.then_some("citext")).map(str::to_owned));
     }
-    // Nothing else in SQLite tells the collation of a column. The plus keeps an index with another one out of it.
+    // SQLite shows the collation of a column only in `explain`. The plus keeps an index with another collation unused.
     let explain = format!(r#"explain select 1 from "{table}" where +"{name}" = 'x'"#);
     for row in schema::rows(db, &explain, []).await? {
         if ["Eq", "Ne"].contains(&row.try_get::<String>("", "opcode")?.as_str()) {

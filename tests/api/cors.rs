@@ -300,8 +300,9 @@ async fn a_preflight_of_an_untrusted_origin_is_logged() {
     let told = lines.filter(|line| line["fields"]["message"].as_str().unwrap().contains("auth.trusted_origins"));
     let told: Vec<_> = told.collect();
     let origins: Vec<_> = told.iter().map(|line| line["fields"]["origin"].as_str().unwrap()).collect();
-    let cut = format!("\"https://{}\"", "e".repeat(192));
-    assert_eq!(origins, ["\"https://evil.example.test\"", &cut, r#""a\tb""#, &format!("\"{APP}, {EVIL}\"")]);
+    let cut = format!("https://{}", "e".repeat(192));
+    assert_eq!(origins, [EVIL, &cut, "a\tb", &format!("{APP}, {EVIL}")]);
+    assert!(!server.log.text().contains('\t'), "escaped");
     for line in told {
         assert_eq!(line["level"], "INFO");
         assert!(line["fields"]["message"].as_str().unwrap().contains("BETTER_AUTH_TRUSTED_ORIGINS"), "{line}");

@@ -10,7 +10,7 @@ use support::postgres::{DATABASE_PASSWORD, behind_pgbouncer, fresh_database, psq
 use support::server::{SECRET, outcome};
 
 const CHECKS: [&str; 11] =
-    ["settings", "secret", "database", "migrations", "pool", "accounts", "jwks", "clock", "cors", "proxy", "hash"];
+    ["settings", "secret", "database", "migrations", "pool", "restrictions", "jwks", "clock", "cors", "proxy", "hash"];
 
 /// Nobody may see it, wherever it stands.
 const CANARY: &str = "hunter2";

@@ -57,6 +57,7 @@ fn wrong_tokens(forge: &Forge) -> Vec<Wrong> {
         (header(r#"{"alg":"none"}"#), algorithm, r#""none" is not enabled"#, "not signed at all"),
         (header(r#"{"alg":"HS512"}"#), algorithm, r#""HS512" is not enabled"#, r#"alg: "HS256""#),
         (header(r#"{"alg":"EdDSA","kid":"x"}"#), "a trusted key for it", "no trusted key", "AUTH_MODE=bridge"),
+        (header(r#"{"alg":"EdDSA"}"#), "a trusted key for it", "no trusted key", "names no kid"),
         (header(r#"{"alg":"ES512","kid":"x"}"#), algorithm, r#""ES512" is not enabled"#, "choose EdDSA"),
         (by(format!("{SECRET}\n")), signature, "wrong signature", "line break behind it"),
         (by(format!("\"{SECRET}\"")), signature, "wrong signature", "quotation marks around"),

@@ -225,7 +225,7 @@ async fn a_malformed_chunk_is_answered_once_and_ends_its_connection() {
     site.assert_well().await;
 }
 
-/// The body of a request that cannot be framed is not looked at, so the answer says nothing of JSON.
+/// Such a body is not parsed, so the error does not mention JSON.
 #[tokio::test]
 async fn a_malformed_chunk_is_a_bad_request() {
     let site = Site::open().await;

@@ -78,23 +78,24 @@ async fn a_refused_origin_is_logged_with_what_to_change() {
     let (server, ann) = site().await;
     let cookie = format!("Cookie: {}", ann.cookie);
     let long = format!("Origin: https://{}.example.test", "e".repeat(300));
+    let cut = format!("https://{}", "e".repeat(192));
     let setting = "BETTER_AUTH_TRUSTED_ORIGINS";
     let navigation = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate"];
     let cases = [
-        (&["Origin: https://evil.example.test"][..], "Invalid origin", "\"https://evil.example.test\"", setting),
-        (&["Origin: http://a\tb"], "Invalid origin", r#""http://a\tb""#, setting),
-        (&[&*long], "Invalid origin", &format!("\"https://{}\"", "e".repeat(192)), setting),
-        (&["expo-origin: evil://"], "Invalid origin", "\"evil://\"", setting),
+        (&["Origin: https://evil.example.test"][..], "Invalid origin", Some("https://evil.example.test"), setting),
+        (&["Origin: http://a\tb"], "Invalid origin", Some("http://a\tb"), setting),
+        (&[&*long], "Invalid origin", Some(&*cut), setting),
+        (&["expo-origin: evil://"], "Invalid origin", Some("evil://"), setting),
         // The path and the query of a page are not logged.
         (
             &["Referer: https://evil.example.test/secret?token=x"],
             "Invalid origin",
-            "\"https://evil.example.test\"",
+            Some("https://evil.example.test"),
             setting,
         ),
-        (&[&*cookie], "Missing or null Origin", "none", "Origin"),
-        (&["Origin: null"], "Missing or null Origin", "\"null\"", "Origin"),
-        (&navigation, "Cross-site navigation login blocked", "none", "sign-in"),
+        (&[&*cookie], "Missing or null Origin", None, "Origin"),
+        (&["Origin: null"], "Missing or null Origin", Some("null"), "Origin"),
+        (&navigation, "Cross-site navigation login blocked", None, "sign-in"),
     ];
     for (headers, ..) in &cases {
         assert_eq!(sign_in(&server, &ann, headers).await.status, 403, "{headers:?}");
@@ -103,15 +104,15 @@ async fn a_refused_origin_is_logged_with_what_to_change() {
     assert_eq!(send(&server, &out).await.status, 403);
     let lines = server.log.lines();
     let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let refused: Vec<_> = lines.filter(|line| line["fields"]["origin"].is_string()).collect();
-    // The first line is that of the start.
-    let refused: Vec<_> = refused.iter().filter(|line| line["fields"]["message"] != "ready").collect();
+    let refused = lines.filter(|line| line["fields"]["message"].as_str().unwrap().starts_with("refused an origin"));
+    let refused: Vec<_> = refused.collect();
     assert_eq!(refused.len(), cases.len() + 1, "{refused:#?}");
     for (line, (headers, cause, origin, advice)) in refused.iter().zip(cases) {
         let fields = &line["fields"];
-        assert_eq!((line["level"].as_str(), fields["origin"].as_str()), (Some("INFO"), Some(origin)), "{headers:?}");
+        assert_eq!((line["level"].as_str(), fields["origin"].as_str()), (Some("INFO"), origin), "{headers:?}");
         assert!(fields["cause"].as_str().unwrap().contains(cause), "{fields}");
         assert!(fields["message"].as_str().unwrap().contains(advice), "{fields}");
     }
     assert!(!server.log.text().contains("token=x"));
+    assert!(!server.log.text().contains('\t'), "escaped");
 }

@@ -144,7 +144,7 @@ async fn columns_that_seem_to_restrict_are_told_to_operators() {
         let told: Vec<_> = lines.iter().filter(|line| line.contains("isSuspended (1 user)")).collect();
         assert!(told.len() == 1 && told[0].contains("WARN"), "{lines:#?}");
         let (_, report) = pair.taskbridge.run(&["doctor"], &[]);
-        let line = report.lines().find(|line| line.contains(" accounts ")).unwrap();
+        let line = report.lines().find(|line| line.contains(" restrictions ")).unwrap();
         assert!(line.starts_with("warn"), "{line}");
         for part in ["1 banned", "1 with a second factor", "isSuspended (1 user)"] {
             assert!(line.contains(part), "{line}");

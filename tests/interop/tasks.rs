@@ -39,7 +39,7 @@ fn a_server_does_not_start_on_owners_that_ignore_case() {
             let own = [("BETTER_AUTH_SECRET", SECRET), ("DATABASE_URL", database.url.as_str()), ("PORT", "0")];
             let (status, log) = refuse_to_start(&[&own, variables].concat());
             assert!(!status.success());
-            let expected = format!("\"user_id\": compares ids by {}", collation.to_uppercase());
+            let expected = format!("\"user_id\": compares ids by the collation {}", collation.to_uppercase());
             assert!(log.contains(&expected) || log.replace("\\\"", "\"").contains(&expected), "{log}");
         }
     }

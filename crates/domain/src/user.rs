@@ -205,7 +205,7 @@ pub struct Restrictions {
 /// The ban of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ban {
-    /// The end of the ban; `None` is never.
+    /// End of the ban; `None` if it is permanent.
     pub until: Option<Timestamp>,
 }
 

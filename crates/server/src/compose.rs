@@ -68,8 +68,8 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
         None => (None, None, None),
     };
     let task_repo = SeaTaskRepo::new(store.clone());
-    let are_users_here = store.has_better_auth_users().await.context("cannot look for the users")?;
-    let task_repo = if are_users_here { task_repo.of_users_here() } else { task_repo };
+    let has_users = store.has_better_auth_users().await.context("cannot read the columns of the table user")?;
+    let task_repo = if has_users { task_repo.requiring_known_owners() } else { task_repo };
     let http_metrics = Arc::new(HttpMetrics::default());
     let registry = metrics::registry(clock.now(), &http_metrics, hashing, store.clone());
     let docs = Docs::new(*docs, auth_server.as_ref(), &tasks.mount, tasks.compatibility)
@@ -92,8 +92,7 @@ pub(crate) async fn compose(settings: &Settings, origin: &str) -> anyhow::Result
     Ok(Composition { services, store, registry, upkeep })
 }
 
-/// Logs the columns that seem to restrict users and are ignored. Counting the users may take a while, and the server does
-/// not wait for it.
+/// Logs the columns that seem to restrict users and are not enforced. The server does not wait for the count.
 fn warn_of_ignored_columns(store: Store) {
     tokio::spawn(async move {
         match store.ignored_columns().await {
@@ -102,7 +101,7 @@ fn warn_of_ignored_columns(store: Store) {
                 let columns: Vec<_> = ignored.iter().map(ToString::to_string).collect();
                 tracing::warn!(
                     columns = columns.join(", "),
-                    "columns of the table user seem to restrict users; Taskbridge ignores them"
+                    "columns of the table user seem to restrict users; Taskbridge does not enforce them"
                 );
             }
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for restricted users"),
@@ -140,7 +139,7 @@ pub(crate) fn verifier(auth: &AuthSettings, origin: &str, table: Option<Arc<dyn 
                 are_required: true,
                 leeway: *jwt_leeway,
             };
-            // A secret that signs nothing here must not be a second way in.
+            // Where key pairs sign, tokens of the secret are accepted only if the operator says so.
             let secret = (algorithm.is_none() || *accept_hs256).then(|| TrustedIssuer {
                 keys: Arc::new(SecretKey::new(secrets.current())),
                 expected: expected.clone(),

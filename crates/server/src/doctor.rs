@@ -111,7 +111,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Check { name, state, found, advice } in &self.0 {
-            write!(f, "{:<4} {name:<10} {found}", state.name())?;
+            write!(f, "{:<4} {name:<12} {found}", state.name())?;
             if let Some(advice) = advice {
                 write!(f, ". To do: {advice}")?;
             }
@@ -188,7 +188,7 @@ fn secret(draft: &Draft) -> Check {
 /// The database, its migrations, and the pool.
 async fn databases(draft: &Draft) -> Vec<Check> {
     let Some(database) = &draft.database else {
-        return ["database", "migrations", "pool", "accounts"]
+        return ["database", "migrations", "pool", "restrictions"]
             .map(|name| skip(name, "its settings have a fault"))
             .into();
     };
@@ -197,16 +197,16 @@ async fn databases(draft: &Draft) -> Vec<Check> {
         Ok(inspection) => inspection,
         Err(error) => {
             let found = fail("database", format!("{}: {error}", store.url), advice_for(&error));
-            let others = ["migrations", "pool", "accounts"].map(|name| skip(name, "the database fails"));
+            let others = ["migrations", "pool", "restrictions"].map(|name| skip(name, "the database fails"));
             return [found].into_iter().chain(others).collect();
         }
     };
     let is_there = !matches!(inspection, Inspection::Sqlite(SqliteFacts { exists: false, .. }));
-    let accounts = match draft.users {
-        Some(Users::Here) if is_there => accounts(store).await,
-        Some(Users::Here) => ok("accounts", "there are none yet"),
-        Some(Users::Elsewhere) => skip("accounts", "the app's Better Auth signs users in"),
-        None => skip("accounts", "the mode is not known"),
+    let restrictions = match draft.users {
+        Some(Users::Here) if is_there => restrictions(store).await,
+        Some(Users::Here) => ok("restrictions", "there are none yet"),
+        Some(Users::Elsewhere) => skip("restrictions", "the app's Better Auth signs users in"),
+        None => skip("restrictions", "the mode is not known"),
     };
     let migrations = match draft.users {
         None => skip("migrations", "the mode is not known"),
@@ -216,9 +216,9 @@ async fn databases(draft: &Draft) -> Vec<Check> {
     match inspection {
         Inspection::Sqlite(facts) => {
             let pool = format!("{} connections at the most, of which one writes at a time", store.max_connections);
-            vec![sqlite(store, &facts), migrations, ok("pool", pool), accounts]
+            vec![sqlite(store, &facts), migrations, ok("pool", pool), restrictions]
         }
-        Inspection::Postgres(facts) => vec![postgres(store, &facts), migrations, pool(store, &facts), accounts],
+        Inspection::Postgres(facts) => vec![postgres(store, &facts), migrations, pool(store, &facts), restrictions],
     }
 }
 
@@ -328,13 +328,15 @@ async fn ledger(store: &StoreConfig, users: Users) -> anyhow::Result<Vec<Step>> 
     Ok(steps?)
 }
 
-/// Users whom a column or a table restricts.
-async fn accounts(store: &StoreConfig) -> Check {
-    match timeout(2 * LIMIT, restrictions(store)).await {
-        Err(_elapsed) => {
-            warn("accounts", "it took too long to count restricted users", "run it when the database is idle")
-        }
-        Ok(Err(error)) => fail("accounts", format!("{error:#}"), "see the log of the database"),
+/// Reports users who cannot sign in, and columns that are not enforced.
+async fn restrictions(store: &StoreConfig) -> Check {
+    match timeout(2 * LIMIT, restriction_report(store)).await {
+        Err(_elapsed) => warn(
+            "restrictions",
+            "counting the restricted users took too long",
+            "run the doctor when the database is idle",
+        ),
+        Ok(Err(error)) => fail("restrictions", format!("{error:#}"), "see the log of the database"),
         Ok(Ok(RestrictionReport { banned, second_factor, ignored })) => {
             let counted = [(banned, "banned"), (second_factor, "with a second factor")];
             let counted = counted.iter().filter_map(|(users, what)| Some(format!("{} {what}", (*users)?)));
@@ -344,18 +346,22 @@ async fn accounts(store: &StoreConfig) -> Check {
             if !ignored.is_empty() {
                 let columns = ignored.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 let found = format!("{found}; columns of the table user that seem to restrict users: {columns}");
-                return warn("accounts", found, "Taskbridge ignores these columns; restrict users by `banned` instead");
+                return warn(
+                    "restrictions",
+                    found,
+                    "Taskbridge does not enforce these columns; restrict users by `banned` instead",
+                );
             }
             if second_factor.is_some_and(|users| users > 0) {
                 let advice = "users with a second factor cannot sign in here, only by the app's Better Auth";
-                return warn("accounts", found, advice);
+                return warn("restrictions", found, advice);
             }
-            ok("accounts", found)
+            ok("restrictions", found)
         }
     }
 }
 
-async fn restrictions(store: &StoreConfig) -> anyhow::Result<RestrictionReport> {
+async fn restriction_report(store: &StoreConfig) -> anyhow::Result<RestrictionReport> {
     let store = opened(store).await?;
     let report = store.restrictions().await;
     store.close().await;

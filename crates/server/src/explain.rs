@@ -347,7 +347,12 @@ impl Seen<'_> {
                 issuers.join(", ")
             );
         }
-        let kid = kid.map_or_else(|| "without a kid".to_owned(), |kid| format!("of kid {kid:?}"));
+        let Some(kid) = kid else {
+            return "the token names no kid, and no single key of its algorithm verifies it: the key was replaced, or the token \
+                was changed; sign in again"
+                .into();
+        };
+        let kid = format!("of kid {kid:?}");
         if let AuthMode::Server(_) = self.auth.mode {
             return format!(
                 "there is no key {kid} in the table jwks of this database: if the Better Auth of an app made it, set \

@@ -31,7 +31,7 @@ pub(crate) async fn status(store: &Store, users: Users) -> anyhow::Result<Vec<St
     Ok(taskbridge_migrations::status(&store.dedicated().await?, users).await?)
 }
 
-/// Fails, saying what to do, unless every step has been applied and no table is refused.
+/// Fails, saying what to do, unless every migration has been applied and no table is refused.
 pub(crate) async fn require_current(store: &Store, users: Users) -> anyhow::Result<()> {
     let pending: Vec<_> = taskbridge_migrations::check(&store.dedicated().await?, users)
         .await?

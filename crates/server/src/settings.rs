@@ -1127,7 +1127,7 @@ mod tests {
     }
 
     /// Each value that is wrong, with the key that the message names.
-    const WRONG: &[(&str, &str, &str)] = &[
+    const WRONG_VALUES: &[(&str, &str, &str)] = &[
         ("BETTER_AUTH_SECRET", "short-secret-value", "auth.secret"),
         ("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890", "auth.secret"),
         ("BETTER_AUTH_SECRET", "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk", "auth.secret"),
@@ -1218,7 +1218,7 @@ mod tests {
 
     #[test]
     fn every_wrong_value_is_named_with_its_source_and_not_shown() {
-        for &(name, value, key) in WRONG {
+        for &(name, value, key) in WRONG_VALUES {
             let mut variables = vec![("BETTER_AUTH_SECRET", SECRET)];
             if key == "session.cookie_domain" {
                 variables.extend([("AUTH_MODE", "server"), ("BETTER_AUTH_URL", "https://app.example.test")]);
@@ -1298,6 +1298,15 @@ mod tests {
                 &[("BETTER_AUTH_SECRET", SECRET), ("JWKS_URL", "https://app.example.test/jwks")],
                 "jwt.jwks_url",
                 "AUTH_MODE=bridge",
+            ),
+            (
+                &[
+                    ("AUTH_MODE", "bridge"),
+                    ("BETTER_AUTH_URL", "https://app.example.test"),
+                    ("TASKBRIDGE__JWT__ACCEPT_HS256", "on"),
+                ],
+                "jwt.accept_hs256",
+                "is for AUTH_MODE=server",
             ),
             (&[("AUTH_MODE", "server")], "auth.secret", "is missing; set BETTER_AUTH_SECRET"),
         ] {

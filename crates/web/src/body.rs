@@ -75,7 +75,7 @@ pub(crate) fn media_type(request: &HttpRequest) -> Option<String> {
     Some(header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
-/// Whether the media type is that of JSON, in UTF-8.
+/// Returns `true` if the media type is `application/json` in UTF-8.
 fn is_json(request: &HttpRequest) -> bool {
     let header = request.headers().get(CONTENT_TYPE).and_then(|header| header.to_str().ok()).unwrap_or_default();
     let charset_is_utf8 = header.split(';').skip(1).all(|parameter| match parameter.trim().split_once('=') {

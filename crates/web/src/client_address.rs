@@ -47,7 +47,7 @@ impl TrustedProxies {
         if !self.trust(peer) {
             if headers.contains_key(self.header.name()) && !self.has_warned_of_peer.swap(true, Ordering::Relaxed) {
                 let header = self.header.title();
-                tracing::warn!(%peer, header, "a forwarding header is ignored: its sender is not in TRUSTED_PROXIES");
+                tracing::warn!(%peer, header, "a forwarding header is ignored: its sender is not in server.trusted_proxies (TRUSTED_PROXIES)");
             }
             return Some(peer);
         }
@@ -73,7 +73,7 @@ impl TrustedProxies {
                 header,
                 entry,
                 "cannot read the client's address that a trusted proxy sent: check that server.forwarded_header is the \
-                header that the proxies of server.trusted_proxies write"
+                header that the proxies of server.trusted_proxies (TRUSTED_PROXIES) write"
             );
         }
         None

@@ -71,8 +71,8 @@ fn allowed_origin(request: &ServiceRequest) -> Option<HeaderValue> {
     origin.to_str().is_ok_and(|origin| trusted.trust_origin(origin)).then(|| origin.clone())
 }
 
-/// Returns the headers that a preflight asks for, if it names some and all of them are names. Any header may be sent: a
-/// trusted page could do no harm with one, and tracing libraries add headers of their own.
+/// Returns the headers that a preflight asks for, or `None` if it does not ask for a list of names. Any header is allowed,
+/// since only trusted pages get this far, and tracing libraries add headers that this server does not know.
 fn requested_headers(headers: &HeaderMap) -> Option<HeaderValue> {
     let lines: Vec<_> = headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS).map(HeaderValue::as_bytes).collect();
     let is_list = |line: &&[u8]| line.split(|byte| *byte == b',').all(|name| is_token(name.trim_ascii()));
@@ -82,7 +82,7 @@ fn requested_headers(headers: &HeaderMap) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&lines.join(&b", "[..])).ok()
 }
 
-/// The browser does not say why it blocks a page.
+/// Logs a preflight from an untrusted origin: the browser does not give the reason.
 fn log_untrusted(headers: &HeaderMap) {
     let origins: Vec<_> = headers.get_all(ORIGIN).map(HeaderValue::as_bytes).collect();
     if !origins.is_empty() {

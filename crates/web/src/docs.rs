@@ -1,7 +1,8 @@
 //! For people: the OpenAPI document at `/openapi.json`, and at `/docs` a page on which it can be read and tried.
 
 use actix_web::http::Method;
-use actix_web::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, ContentType, HeaderMap, LOCATION};
+use actix_web::http::header::{Accept, CONTENT_SECURITY_POLICY, ContentType, Header, LOCATION, Quality, QualityItem};
+use actix_web::mime::Mime;
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use utoipa_swagger_ui::Config;
@@ -67,7 +68,7 @@ fn endpoint(path: &str) -> Resource {
 #[derive(Clone)]
 struct Document(Bytes);
 
-/// In the data of an app that offers the page.
+/// Marks an app that serves the page.
 struct Page;
 
 /// Redirects a browser that opens `/` to the page. Any other path without a route is 404, and so is `/` without a page.
@@ -76,7 +77,7 @@ struct Page;
 pub(crate) async fn no_such_route(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let has_page = request.app_data::<Page>().is_some();
     let is_get = [Method::GET, Method::HEAD].contains(request.method());
-    if has_page && is_get && request.path() == "/" && accepts_html(request.headers()) {
+    if has_page && is_get && request.path() == "/" && accepts_html(&request) {
         // Relative, as the redirect to the slash.
         return Ok(HttpResponse::TemporaryRedirect().insert_header((LOCATION, "docs")).finish());
     }
@@ -84,13 +85,9 @@ pub(crate) async fn no_such_route(request: HttpRequest) -> Result<HttpResponse, 
 }
 
 /// Returns `true` if `Accept` names HTML itself, as browsers do; other clients accept anything.
-fn accepts_html(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(ACCEPT).filter_map(|accept| accept.to_str().ok());
-    lines.flat_map(|line| line.split(',')).any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        parts.next().is_some_and(|name| name.eq_ignore_ascii_case("text/html"))
-            && !parts.any(|part| part.strip_prefix("q=").is_some_and(|weight| weight.parse() == Ok(0.0)))
-    })
+fn accepts_html(request: &HttpRequest) -> bool {
+    let is_html = |range: &QualityItem<Mime>| range.item.essence_str() == "text/html" && range.quality > Quality::ZERO;
+    Accept::parse(request).is_ok_and(|accept| accept.iter().any(is_html))
 }
 
 /// **Access:** everybody. 200 with the OpenAPI document.

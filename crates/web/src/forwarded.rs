@@ -12,7 +12,7 @@ pub enum ForwardedHeader {
     /// `X-Forwarded-For`: addresses with commas between them, each with or without a port.
     #[default]
     XForwardedFor,
-    /// `Forwarded`: elements of parameters, of which `for` is the address.
+    /// `Forwarded`: a list of elements whose parameter `for` is the address.
     Forwarded,
 }
 
@@ -33,7 +33,8 @@ impl ForwardedHeader {
         }
     }
 
-    /// Splits one line of the header into its entries, first to last. Returns `None` if it is not certain where they end.
+    /// Splits one line of the header into its entries, first to last. Returns `None` if quotes make
+    /// their ends ambiguous.
     pub(crate) fn entries(self, line: &[u8]) -> Option<Vec<&[u8]>> {
         let entries = match self {
             Self::XForwardedFor => line.split(|byte| *byte == b',').collect(),

@@ -31,7 +31,7 @@ const JSON: &str = "application/json";
         title = "Taskbridge",
         description = "Tasks that nobody but their owner can reach, for the users of Better Auth.\n\n\
             Answers come in this order: 401 without a valid token, 403 on another user's path, 404 for an id that is \
-            no integer, 400, 413, 415 and 422 for the query and the body, and 404 for a task that is not there, which reads \
+            no integer, 400, 408, 413, 415 and 422 for the query and the body, and 404 for a task that is not there, which reads \
             the same as one that is somebody else's. A method that a path does not know is 405 with `Allow`. Below \
             `/api/auth` it is as in Better Auth: what is not known there, methods included, is 404 without a body. A head \
             with too much in it is 431 everywhere."

@@ -20,8 +20,10 @@ async fn an_owner_column_that_ignores_case_or_spaces_is_refused() {
             }
             for users in [Users::Here, Users::Elsewhere] {
                 let line = database.refusal(users).await;
-                let expected =
-                    format!("table \"tasks\", column \"user_id\": compares ids by {}, which", collation.to_uppercase());
+                let expected = format!(
+                    "table \"tasks\", column \"user_id\": compares ids by the collation {}, which",
+                    collation.to_uppercase()
+                );
                 assert!(line.starts_with(&expected), "{line}");
             }
         }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::connection::Connection;
 use super::restrictions::RestrictionColumns;
 
-/// A part of the schema that differs between databases.
+/// The schema of a database, as far as databases differ.
 #[derive(Debug)]
 pub(super) struct Catalog {
     read_at: Instant,
@@ -51,7 +51,7 @@ pub(super) async fn columns(connection: &Connection, table: &str) -> Result<Vec<
         .collect()
 }
 
-/// The catalog of a database. Another program may change the schema, so it is read again when it is used and a minute old.
+/// A cache of the catalog. It is read again when it is used and a minute old, because another program may change the schema.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CachedCatalog {
     last: Arc<Mutex<Option<Arc<Catalog>>>>,
@@ -62,7 +62,7 @@ pub(super) struct CachedCatalog {
 impl CachedCatalog {
     const MAX_AGE: Duration = Duration::from_mins(1);
 
-    /// Returns the catalog. While one request reads it again, the others get the one from before.
+    /// Returns the catalog. While one request reads it again, the others get the previous one.
     pub(super) async fn get(&self, connection: &Connection) -> Result<Arc<Catalog>, DbErr> {
         let is_recent = |catalog: &Arc<Catalog>| catalog.read_at.elapsed() < Self::MAX_AGE;
         let last = self.last();

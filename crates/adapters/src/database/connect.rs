@@ -138,8 +138,8 @@ impl Store {
         }
     }
 
-    /// Runs a query that depends on the catalog, and once more with a new catalog if it fails because the schema may have
-    /// changed.
+    /// Runs a query that depends on the catalog. After an error that does not pass by itself, reads the catalog and runs the
+    /// query once more: the schema may have changed.
     pub(super) async fn with_catalog<T, F>(&self, query: impl Fn(Arc<Catalog>) -> F) -> Result<T, DbErr>
     where
         F: Future<Output = Result<T, DbErr>>,

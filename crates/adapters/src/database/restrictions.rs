@@ -50,6 +50,7 @@ const BAN_EXPIRES_AS: &str = "restriction_ban_expires";
 const SECOND_FACTOR_AS: &str = "restriction_second_factor";
 
 impl RestrictionColumns {
+    /// Returns the restricting columns among those of the tables `user` and `twoFactor`.
     pub(super) fn among(user: &[Column], second_factor: &[Column]) -> Self {
         let find = |columns: &[Column], wanted: &[&str]| {
             let found = columns.iter().find(|column| wanted.contains(&plain(&column.name).as_str()));
@@ -64,7 +65,7 @@ impl RestrictionColumns {
         Self { banned: find(user, &BANNED), ban_expires, second_factor }
     }
 
-    /// Adds the values to a statement that selects users with this prefix, for [`read`](Self::read).
+    /// Adds the restricting columns, for [`read`](Self::read), to a statement that selects users under `prefix`.
     pub(super) fn select<Q: QueryTrait<QueryStatement = sea_orm::sea_query::SelectStatement>>(
         &self,
         mut select: Q,
@@ -79,6 +80,13 @@ impl RestrictionColumns {
             select.query().expr_as(value, Alias::new(format!("{prefix}{name}")));
         }
         select
+    }
+
+    /// Returns `true` if this column is one of them, or a detail of one.
+    fn include(&self, name: &str) -> bool {
+        let is_of_ban = self.banned.is_some() && ["banreason", "banexpires"].contains(&plain(name).as_str());
+        let is_of_factor = matches!(&self.second_factor, SecondFactor::Column(column) if column == name);
+        is_of_ban || is_of_factor || self.banned.as_deref() == Some(name)
     }
 
     fn banned(&self) -> Expr {
@@ -134,16 +142,21 @@ fn plain(name: &str) -> String {
     name.replace('_', "").to_lowercase()
 }
 
-/// Returns `true` unless the text of a flag says no. What is not known restricts.
+/// Texts of a flag that say no, in lower case. Any other value restricts.
+const NO: [&str; 4] = ["", "0", "false", "f"];
+
 fn is_set(text: &str) -> bool {
-    !matches!(text.to_lowercase().as_str(), "" | "0" | "false" | "f")
+    !NO.contains(&text.to_lowercase().as_str())
 }
 
-/// Returns the query for the ids, as text, of the users with a confirmed second factor.
+/// Returns the condition that a flag says no.
+fn says_no(name: &str) -> String {
+    format!("lower(cast({} as text)) in ('{}')", quoted(name), NO.join("', '"))
+}
+
+/// Returns the query for the ids, as text, of the users with a second factor that is not unconfirmed.
 fn confirmed_factors(user_id: &str, verified: Option<&str>) -> String {
-    let condition = verified.map_or_else(String::new, |name| {
-        format!(" where coalesce(lower(cast({} as text)), 'true') not in ('false', '0')", quoted(name))
-    });
+    let condition = verified.map_or_else(String::new, |name| format!(" where ({}) is not true", says_no(name)));
     format!(r#"select cast({} as text) from "twoFactor"{condition}"#, quoted(user_id))
 }
 
@@ -190,13 +203,14 @@ impl Store {
     /// [`StoreError`] if the database fails.
     pub async fn ignored_columns(&self) -> Result<Vec<IgnoredColumn>, StoreError> {
         let users = columns(&self.connection, "user").await.map_err(store_error)?;
-        self.count_ignored(&users).await.map_err(store_error)
+        self.count_ignored(&users, &RestrictionColumns::among(&users, &[])).await.map_err(store_error)
     }
 
     async fn count_restricted(&self) -> Result<RestrictionReport, DbErr> {
         let users = columns(&self.connection, "user").await?;
         let second_factors = columns(&self.connection, "twoFactor").await?;
         let known = RestrictionColumns::among(&users, &second_factors);
+        let ignored = self.count_ignored(&users, &known).await?;
         let banned = known.banned.map(|name| condition(&name, Meaning::Restricted));
         let second_factor = match known.second_factor {
             SecondFactor::None => None,
@@ -209,13 +223,13 @@ impl Store {
         Ok(RestrictionReport {
             banned: self.count_if(banned).await?,
             second_factor: self.count_if(second_factor).await?,
-            ignored: self.count_ignored(&users).await?,
+            ignored,
         })
     }
 
-    async fn count_ignored(&self, users: &[Column]) -> Result<Vec<IgnoredColumn>, DbErr> {
+    async fn count_ignored(&self, users: &[Column], known: &RestrictionColumns) -> Result<Vec<IgnoredColumn>, DbErr> {
         let mut ignored = Vec::new();
-        for Column { name, .. } in users {
+        for Column { name, .. } in users.iter().filter(|column| !known.include(&column.name)) {
             if let Some(meaning) = Meaning::of(name) {
                 let users = self.count(&condition(name, meaning)).await?;
                 ignored.push(IgnoredColumn { name: name.clone(), users });
@@ -287,20 +301,15 @@ const RESTRICTING: [&str; 34] = [
     "twostep",
 ];
 const ALLOWING: [&str; 6] = ["active", "activated", "allowed", "approved", "enabled", "whitelisted"];
-/// Words that may precede or follow such a word. Of two with the same end, the longer one comes first.
+/// Words that may precede or follow such a word. A word comes before those that it ends with: `reason` before `on`.
 const BEFORE: [&str; 9] = ["access", "account", "has", "is", "login", "member", "signin", "soft", "user"];
 const AFTER: [&str; 13] =
     ["required", "enabled", "reason", "expires", "status", "until", "date", "flag", "note", "at", "by", "on", "to"];
 
 impl Meaning {
-    /// Returns what a column of this name means; `None` if it does not seem to restrict, or is one that is enforced.
+    /// Returns the meaning that the name of a column suggests; `None` if it does not suggest a restriction.
     fn of(name: &str) -> Option<Self> {
         let name = plain(name);
-        let is_enforced =
-            [&BANNED[..], &TWO_FACTOR_ENABLED, &["banreason", "banexpires"]].concat().contains(&name.as_str());
-        if is_enforced {
-            return None;
-        }
         let mut rest = name.as_str();
         loop {
             if RESTRICTING.contains(&rest) {
@@ -320,11 +329,14 @@ impl Meaning {
 
 /// Returns the condition for users whom the column seems to restrict.
 fn condition(name: &str, meaning: Meaning) -> String {
-    let text = format!("lower(cast({} as text))", quoted(name));
+    let says_no = says_no(name);
     match meaning {
-        Meaning::Restricted => format!("{text} not in ('', '0', 'false', 'f')"),
-        Meaning::Allowed => format!("{text} in ('0', 'false', 'f')"),
-        Meaning::Status => format!("{text} not in ('', 'active', 'enabled', 'approved', 'verified')"),
+        Meaning::Restricted => format!("not {says_no}"),
+        Meaning::Allowed => says_no,
+        Meaning::Status => {
+            let text = format!("lower(cast({} as text))", quoted(name));
+            format!("{text} not in ('', 'active', 'enabled', 'approved', 'verified')")
+        }
     }
 }
 
@@ -361,6 +373,17 @@ mod tests {
     }
 
     #[test]
+    fn columns_that_are_enforced_are_not_reported() {
+        let names = ["banned", "isBanned", "banReason", "banExpires", "twoFactorEnabled", "isActive"];
+        let columns = names.map(|name| column(name, "text"));
+        let known = RestrictionColumns::among(&columns, &[]);
+        assert_eq!(names.map(|name| known.include(name)), [true, false, true, true, true, false]);
+        // Without the column that says who is banned, the details say nothing.
+        let known = RestrictionColumns::among(&columns[2..], &[]);
+        assert!(!known.include("banReason") && !known.include("banExpires"));
+    }
+
+    #[test]
     fn a_flag_restricts_unless_it_says_no() {
         for (text, expected) in
             [("1", true), ("true", true), ("yes", true), ("0", false), ("False", false), ("", false)]
@@ -389,11 +412,8 @@ mod tests {
             ("otpRequired", Some(Restricted)),
             ("twoFactorStatus", Some(Restricted)),
             ("state", Some(Status)),
-            ("banned", None),
-            ("isBanned", None),
-            ("banReason", None),
-            ("banExpires", None),
-            ("twoFactorEnabled", None),
+            ("isBanned", Some(Restricted)),
+            ("banReason", Some(Restricted)),
             ("emailVerified", None),
             ("bankAccount", None),
             ("clock", None),

@@ -35,11 +35,11 @@ pub struct KeyRingConfig {
 /// the form in which Better Auth makes and reads them. Verifies with all keys that are published. Several processes on one
 /// table, a Better Auth among them, use the same keys.
 ///
-/// The table is read when a token is signed or verified and what is known of it is [`REREAD`](Self::REREAD) old, and for a
-/// token of a key that is not known, at most once in [`COOL_DOWN`](Self::COOL_DOWN); never because time passes, so that a
-/// database that nobody needs may sleep. One request reads it; those whose key is known do not wait for that, and while it
-/// cannot be read, what is known stays. Of those whose key is not known, up to [`MAX_WAITING`](Self::MAX_WAITING) wait for
-/// the next read: the key may be newer than the last one.
+/// The table is read when a token is signed or verified and the last read is older than [`REREAD`](Self::REREAD), and for a
+/// token of an unknown key, at most once per [`COOL_DOWN`](Self::COOL_DOWN). There is no timer, so that an idle database can
+/// sleep. One request reads; requests with a known key do not wait for it, and after a failed read the previous keys stay in
+/// use. At most [`MAX_WAITING`](Self::MAX_WAITING) tokens of unknown keys wait for the next read; for more it cannot be told
+/// whether they are good.
 pub struct KeyRing {
     repo: Arc<dyn KeyRepo>,
     ids: Arc<dyn IdGenerator>,
@@ -168,8 +168,8 @@ impl KeyRing {
         }
     }
 
-    /// Returns what is known, read after `moment`, but not sooner than [`COOL_DOWN`](Self::COOL_DOWN) after the read before
-    /// it. Those who wait share one read.
+    /// Returns what is known from a read that started at or after `moment`. Waits until [`COOL_DOWN`](Self::COOL_DOWN) has
+    /// passed since the previous read; concurrent callers share one read.
     async fn known_since(&self, moment: Timestamp) -> Result<Arc<Known>, StoreError> {
         let mut failed_at = self.reading.lock().await;
         let last = locked(&self.known).clone();
@@ -181,6 +181,7 @@ impl KeyRing {
         self.read_unless_failing(&mut failed_at).await
     }
 
+    /// Reads the table, unless that failed a moment ago.
     async fn read_unless_failing(&self, failed_at: &mut Option<Timestamp>) -> Result<Arc<Known>, StoreError> {
         let now = self.clock.now();
         if failed_at.is_some_and(|failed_at| failed_at <= now && now.since(failed_at) < Self::COOL_DOWN) {
@@ -376,7 +377,7 @@ impl KeySource for KeyRing {
         if let Some(key) = look(&known) {
             return Ok(Some(key));
         }
-        // The table was read after the token arrived, or it has the key, which has been withdrawn or is too old.
+        // Another read would not help: the table was read after the token arrived, or lists this key as expired.
         let is_listed = |kid: &String| known.keys.iter().any(|key| key.id == *kid);
         if known.read_at >= arrived_at || header.kid.as_ref().is_some_and(is_listed) {
             return Ok(None);

@@ -42,7 +42,7 @@ impl VerifyingKey {
     }
 }
 
-/// Tells whether a key has signed the token that is to be verified.
+/// A check of whether a key has signed the token.
 pub type Fits<'a> = &'a (dyn Fn(&VerifyingKey) -> bool + Send + Sync);
 
 /// Finds the key a token was made with, among the keys of one issuer.
@@ -54,8 +54,8 @@ pub trait KeySource: Send + Sync {
     /// Returns the key that `header`, whose algorithm is one of [`algorithms`](Self::algorithms), points at; `None` when
     /// this source has none of that algorithm and `kid`.
     ///
-    /// A key that only comes into question because it or the token has no `kid` counts as missing unless it `fits`: the
-    /// issuer may have replaced it.
+    /// A key that matches only because it or the token has no `kid` is returned only if it `fits`: the issuer may have
+    /// replaced it.
     ///
     /// # Errors
     /// The cause, when it cannot tell now.

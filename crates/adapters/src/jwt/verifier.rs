@@ -43,7 +43,7 @@ pub enum Rejection {
         /// The names of those that are.
         enabled: String,
     },
-    /// No trusted issuer has a key of its algorithm and `kid`.
+    /// No trusted issuer has a key of its algorithm and `kid`; without a `kid`, none that verifies it.
     #[error("no trusted key of its algorithm and kid")]
     NoKey,
     /// The signature does not fit.

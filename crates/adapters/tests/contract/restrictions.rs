@@ -1,5 +1,7 @@
 //! Columns and tables that restrict users, as Better Auth's plugins and others make them.
 
+use std::time::Duration;
+
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::{
     IgnoredColumn, RestrictionReport, SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store,
@@ -9,6 +11,7 @@ use taskbridge_domain::list::TaskQuery;
 use taskbridge_domain::ports::{IdentityRepo, InsertError, Registration, SessionRepo, TaskRepo};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration, session, user};
 use taskbridge_domain::user::{Ban, Restrictions, User};
+use tokio::time::{advance, pause, resume};
 
 use crate::databases::{self, OnDatabase};
 
@@ -91,6 +94,22 @@ async fn the_schema_may_change_at_any_time() {
     assert_eq!(restrictions(&sqlite, "bob").await, Restrictions::default());
 }
 
+/// A plugin that is added while the server runs is noticed within a minute.
+#[tokio::test]
+async fn a_column_that_is_added_later_is_noticed() {
+    for store in with_columns(&[]).await {
+        assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
+        execute(&store, r#"alter table "user" add column "banned" integer"#).await;
+        execute(&store, r#"update "user" set "banned" = 1 where "id" = 'ann'"#).await;
+        assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
+        pause();
+        advance(Duration::from_secs(61)).await;
+        resume();
+        assert_eq!(restrictions(&store, "ann").await, banned(None));
+        assert_eq!(restrictions(&store, "bob").await, Restrictions::default());
+    }
+}
+
 /// Another program may have given the columns other types: a banned user stays banned.
 #[tokio::test]
 async fn values_that_cannot_be_read_restrict() {
@@ -158,7 +177,7 @@ async fn no_task_is_added_for_a_user_who_is_gone() {
         r#"create table "tasks" ("id" integer primary key, "user_id" text not null, "title" text not null)"#;
     let store = databases::sqlite_with(TASKS).await;
     SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
-    let tasks = SeaTaskRepo::new(store.clone()).of_users_here();
+    let tasks = SeaTaskRepo::new(store.clone()).requiring_known_owners();
     let ann = owner("ann").await;
     let first = tasks.insert(&ann, new_task(), moment()).await.unwrap();
     assert_eq!(tasks.find(&ann, first.id).await.unwrap(), Some(first));

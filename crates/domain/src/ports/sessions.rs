@@ -36,7 +36,7 @@ pub trait SessionRepo: Send + Sync {
 
     /// Returns `true` if the user with this address has a session from `ip_address` that has not expired at `now`.
     ///
-    /// Must be one statement, whether there is such a user or not: the time must not tell.
+    /// Must run the same single statement for unknown addresses, so that its time reveals nothing.
     async fn is_signed_in(&self, email: &Email, ip_address: &str, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Ends the session with exactly this token, whosever it is. None is no error.

@@ -55,16 +55,16 @@ pub struct SignIn {
     pub remember: bool,
     /// From where.
     pub client: Client,
-    /// Whether this account has been signed in on the device before. Guesses of strangers do not lock such a device out:
-    /// wrong passwords from all of them are counted apart.
+    /// Whether this account has been signed in on the device before. Wrong passwords from known devices are counted apart,
+    /// so that those of other devices do not lock them out.
     pub is_known_device: bool,
 }
 
 /// The result of signing up.
 #[derive(Debug)]
-pub enum SignedUp {
+pub enum SignUpOutcome {
     /// The user is signed in.
-    In(ActiveSession),
+    SignedIn(ActiveSession),
     /// The user must verify their address before they sign in. If the address is taken, this is a user that does not
     /// exist, so that the caller does not learn it.
     Unverified(User),
@@ -108,7 +108,7 @@ pub enum SignInError {
         /// The user.
         user: UserId,
         /// What restricts their access.
-        restriction: Restriction,
+        restriction: SignInRestriction,
     },
     /// See [`HashError`].
     #[error(transparent)]
@@ -120,7 +120,7 @@ pub enum SignInError {
 
 /// A restriction that keeps a user with the right password from signing in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Restriction {
+pub enum SignInRestriction {
     /// The user has not verified their address, and must.
     #[error("the e-mail address is not verified")]
     EmailNotVerified,
@@ -172,14 +172,15 @@ impl AccountService {
     ///
     /// # Errors
     /// [`SignUpError`]; then nothing was written.
-    pub async fn sign_up(&self, request: SignUp) -> Result<SignedUp, SignUpError> {
+    pub async fn sign_up(&self, request: SignUp) -> Result<SignUpOutcome, SignUpError> {
         let SignUp { name, email, password, image, remember, client } = request;
         if !self.policy.sign_up {
             return Err(SignUpError::Disabled);
         }
         let password = password?;
         let must_verify = self.policy.require_email_verification;
-        // The store decides in the end; asking first saves the hash, unless its time would tell that the address is taken.
+        // The insert decides. Checking first saves the hash; where addresses must be verified the hash is computed anyway, so
+        // that its time does not tell that the address is taken.
         let is_taken = self.identity.credential(&email).await?.is_some();
         if is_taken && !must_verify {
             return Err(SignUpError::EmailTaken);
@@ -191,7 +192,7 @@ impl AccountService {
         let user =
             User { id, name, email, email_verified: false, image, created_at: now, updated_at: now, restrictions };
         if is_taken {
-            return Ok(SignedUp::Unverified(user));
+            return Ok(SignUpOutcome::Unverified(user));
         }
         let session = (!must_verify).then(|| self.new_session(&user, remember, client));
         let registration = Registration { user, account_id: self.ids.generate().into_string(), password, session };
@@ -203,16 +204,15 @@ impl AccountService {
         }
         let Registration { user, session, .. } = registration;
         Ok(match session {
-            Some(session) => SignedUp::In(ActiveSession::opened(session, user)),
-            None => SignedUp::Unverified(user),
+            Some(session) => SignUpOutcome::SignedIn(ActiveSession::opened(session, user)),
+            None => SignUpOutcome::Unverified(user),
         })
     }
 
-    /// Opens a session for whoever knows the password.
+    /// Opens a session for the user with this address and password.
     ///
-    /// After [`WRONG_PASSWORDS`](super::WRONG_PASSWORDS), known addresses and unknown alike are refused for a while. The
-    /// user is let through on every device that they have signed in on before, and from every address from which they are
-    /// signed in; no session is touched.
+    /// After [`WRONG_PASSWORDS`](super::WRONG_PASSWORDS), sign-ins for the address are refused for a while, whether it exists
+    /// or not, except on known devices and from addresses at which the user has a session. No session is ended.
     ///
     /// # Errors
     /// [`SignInError`]; an unknown address, a user without a password and a wrong password are one
@@ -245,9 +245,9 @@ impl AccountService {
         }
     }
 
-    /// Returns the key that a wrong password is counted under, if one more may be tried for this address.
+    /// Returns the key under which a wrong password is counted, or an error if the limit has been reached.
     ///
-    /// Does the same for known addresses and unknown ones: the time it takes must not tell who has an account.
+    /// Runs the same queries for known addresses and unknown ones: their time must not tell who has an account.
     async fn admit(&self, email: &Email, is_known_device: bool, client: &Client) -> Result<String, SignInError> {
         if is_known_device {
             let key = format!("device|{}", email.as_str());
@@ -265,13 +265,13 @@ impl AccountService {
     }
 
     /// Returns what keeps the user from signing in, in the order in which Better Auth checks it.
-    fn restriction(&self, user: &User) -> Option<Restriction> {
+    fn restriction(&self, user: &User) -> Option<SignInRestriction> {
         if self.policy.require_email_verification && !user.email_verified {
-            Some(Restriction::EmailNotVerified)
+            Some(SignInRestriction::EmailNotVerified)
         } else if user.restrictions.is_banned(self.clock.now()) {
-            Some(Restriction::Banned)
+            Some(SignInRestriction::Banned)
         } else {
-            user.restrictions.second_factor.then_some(Restriction::SecondFactor)
+            user.restrictions.second_factor.then_some(SignInRestriction::SecondFactor)
         }
     }
 
@@ -373,8 +373,8 @@ mod tests {
         }
     }
 
-    fn signed_in(signed_up: SignedUp) -> ActiveSession {
-        let SignedUp::In(active) = signed_up else { panic!("{signed_up:?}") };
+    fn signed_in(signed_up: SignUpOutcome) -> ActiveSession {
+        let SignUpOutcome::SignedIn(active) = signed_up else { panic!("{signed_up:?}") };
         active
     }
 
@@ -635,10 +635,10 @@ mod tests {
         let banned = Restrictions { ban: Some(Ban { until: None }), second_factor: true };
         let over = Restrictions { ban: Some(Ban { until: Some(Timestamp::EPOCH) }), second_factor: true };
         for (policy, email_verified, restrictions, expected) in [
-            (must_verify, false, banned, Restriction::EmailNotVerified),
-            (must_verify, true, banned, Restriction::Banned),
-            (POLICY, false, banned, Restriction::Banned),
-            (POLICY, true, over, Restriction::SecondFactor),
+            (must_verify, false, banned, SignInRestriction::EmailNotVerified),
+            (must_verify, true, banned, SignInRestriction::Banned),
+            (POLICY, false, banned, SignInRestriction::Banned),
+            (POLICY, true, over, SignInRestriction::SecondFactor),
         ] {
             for is_right in [true, false] {
                 let mut ports = Ports::new();
@@ -655,7 +655,7 @@ mod tests {
         }
     }
 
-    /// Nobody is signed in, and a taken address is answered like a free one, after the same work.
+    /// No session is opened, and a taken address is answered like a free one, after the same hash.
     #[tokio::test]
     async fn an_address_that_must_be_verified_opens_no_session() {
         let policy = AccountPolicy { require_email_verification: true, ..POLICY };
@@ -670,7 +670,7 @@ mod tests {
                 register.withf(|registration| registration.session.is_none()).return_once(move |_| registered);
             }
             let signed_up = ports.service(policy).sign_up(sign_up(true)).await.unwrap();
-            assert!(matches!(signed_up, SignedUp::Unverified(user) if user.email.as_str() == "ann@example.test"));
+            assert!(matches!(signed_up, SignUpOutcome::Unverified(user) if user.email.as_str() == "ann@example.test"));
         }
     }
 

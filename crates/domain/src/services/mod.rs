@@ -7,7 +7,9 @@ mod tasks;
 mod users;
 mod wrong_passwords;
 
-pub use accounts::{AccountPolicy, AccountService, Restriction, SignIn, SignInError, SignUp, SignUpError, SignedUp};
+pub use accounts::{
+    AccountPolicy, AccountService, SignIn, SignInError, SignInRestriction, SignUp, SignUpError, SignUpOutcome,
+};
 pub use active_session::ActiveSession;
 pub use sessions::{Renewal, ResumeError, SensitiveError, SessionService};
 pub use tasks::{TaskError, TaskList, TaskService, Total};

@@ -61,21 +61,21 @@ impl SessionService {
         Self { sessions, issuer, clock, policy }
     }
 
-    /// Returns the session that is alive with one of these tokens, the latest sign-in if there are several; renewed, if
-    /// that is wanted and due. Deletes those that have expired.
+    /// Returns the live session with one of these tokens, the most recent sign-in if there are several; extended, if
+    /// `renewal` allows it and it is due. Deletes those that have expired.
     ///
     /// # Errors
-    /// [`ResumeError::Banned`] if a session is alive, but only for banned users.
+    /// [`ResumeError::Banned`] if every live session is a banned user's.
     pub async fn resume(
         &self,
         tokens: &[SessionToken],
         renewal: Renewal,
     ) -> Result<Option<ActiveSession>, ResumeError> {
+        let now = self.clock.now();
         let mut latest: Option<(Session, User)> = None;
         let mut is_banned = false;
         for token in tokens {
             let Some((session, user)) = self.sessions.find(token).await? else { continue };
-            let now = self.clock.now();
             if session.has_expired(now) {
                 self.sessions.end(token).await?;
             } else if user.restrictions.is_banned(now) {
@@ -87,7 +87,6 @@ impl SessionService {
         let Some((session, user)) = latest else {
             return if is_banned { Err(ResumeError::Banned) } else { Ok(None) };
         };
-        let now = self.clock.now();
         if renewal == Renewal::Never || !session.is_due(now, &self.policy) {
             return Ok(Some(ActiveSession { session, user, was_renewed: false }));
         }

@@ -52,7 +52,7 @@ pub struct SessionCookies {
 }
 
 impl SessionCookies {
-    /// Maximum number of session cookies of a request that are looked at.
+    /// Maximum number of session cookies that are read from a request.
     const MAX_SESSIONS: usize = 4;
 
     /// Cookies signed with `secret`.
@@ -61,15 +61,13 @@ impl SessionCookies {
         Self { secret, config }
     }
 
-    /// Returns the `Set-Cookie` lines for a session that begins, or goes on. One that is not to be remembered ends with
-    /// the browser, and says so in a cookie of its own.
+    /// Returns the `Set-Cookie` lines for a new or renewed session. One that is not to be remembered has no `Max-Age`, and a
+    /// second cookie records this.
     pub(super) fn set(&self, token: &SessionToken, remember: bool) -> Vec<String> {
         let max_age = remember.then_some(self.config.max_age);
-        let mut lines: Vec<_> = self.removal_of_twin("session_token").into_iter().collect();
-        lines.push(self.line("session_token", &self.cookie_value(token.expose()), max_age));
+        let mut lines = self.lines("session_token", &self.cookie_value(token.expose()), max_age);
         if !remember {
-            lines.extend(self.removal_of_twin("dont_remember"));
-            lines.push(self.line("dont_remember", &self.cookie_value("true"), None));
+            lines.extend(self.lines("dont_remember", &self.cookie_value("true"), None));
         }
         lines
     }
@@ -124,7 +122,7 @@ impl SessionCookies {
         }
     }
 
-    /// Returns what the request has in the cookies of this name, as it came, in order.
+    /// Returns the raw values of all cookies of this name, in order.
     pub(super) fn sent(&self, request: &HttpRequest, cookie: &str) -> impl Iterator<Item = String> {
         let name = self.name(cookie);
         // Cookies of others may be in any bytes.
@@ -153,22 +151,18 @@ impl SessionCookies {
 
     /// Returns the lines that remove a cookie, whichever hosts get it.
     fn removals(&self, cookie: &str) -> Vec<String> {
-        let removal = self.line(cookie, "", Some(Duration::ZERO));
-        self.removal_of_twin(cookie).into_iter().chain([removal]).collect()
+        self.lines(cookie, "", Some(Duration::ZERO))
     }
 
-    /// Returns the line that removes the cookie of the same name that this host alone gets, if ours has a domain. It is
-    /// left from the time before there was one; the browser would go on to send it first.
-    pub(super) fn removal_of_twin(&self, cookie: &str) -> Option<String> {
-        let is_possible = self.config.domain.is_some();
-        is_possible.then(|| self.line_for(cookie, "", Some(Duration::ZERO), None))
+    /// Returns the line that sets a cookie. If the cookie has a domain, a line before it removes the host-only cookie of the
+    /// same name, which remains from before a domain was configured and which the browser would send first.
+    pub(super) fn lines(&self, cookie: &str, value: &str, max_age: Option<Duration>) -> Vec<String> {
+        let domain = self.config.domain.as_deref();
+        let twin = domain.map(|_| self.line(cookie, "", Some(Duration::ZERO), None));
+        twin.into_iter().chain([self.line(cookie, value, max_age, domain)]).collect()
     }
 
-    pub(super) fn line(&self, cookie: &str, value: &str, max_age: Option<Duration>) -> String {
-        self.line_for(cookie, value, max_age, self.config.domain.as_deref())
-    }
-
-    fn line_for(&self, cookie: &str, value: &str, max_age: Option<Duration>, domain: Option<&str>) -> String {
+    fn line(&self, cookie: &str, value: &str, max_age: Option<Duration>, domain: Option<&str>) -> String {
         let name = self.name(cookie);
         let max_age = max_age.map(|age| format!(" Max-Age={};", age.as_secs())).unwrap_or_default();
         let domain = domain.map(|domain| format!(" Domain={domain};")).unwrap_or_default();

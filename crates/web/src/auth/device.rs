@@ -1,8 +1,8 @@
 //! Devices on which an account has been signed in.
 //!
-//! Guesses of strangers lock an account for a while. A cookie exempts the devices that its user has signed in on before: it
-//! has a signature of the address of each account, and not the address. The cookie is not a credential: a known device must
-//! still send the right password, and its wrong ones are counted, too.
+//! Wrong passwords lock an account for a while. This cookie exempts devices on which the user has signed in: it holds an HMAC
+//! of each account's address, not the address. It is not a credential: a known device must still send the right password, and
+//! its wrong passwords are counted, too.
 
 use std::time::Duration;
 
@@ -23,12 +23,12 @@ const MAX_AGE: Duration = Duration::from_hours(400 * 24);
 const MAX_ACCOUNTS: usize = 5;
 /// Maximum number of signatures of a request that are verified: the cookie may have twins.
 const MAX_VERIFIED: usize = 4 * MAX_ACCOUNTS;
-/// Between two signatures: not a digit of base64url.
+/// Separator between signatures; not in the base64url alphabet.
 const SEPARATOR: &str = "~";
 
 /// Returns `true` if the cookie of the request proves that this account has been signed in on the device.
 pub(super) fn is_known_device(request: &HttpRequest, cookies: &SessionCookies, email: &Email) -> bool {
-    signatures(request, cookies).iter().any(|signature| is_of(signature, cookies, email))
+    signatures(request, cookies).iter().any(|signature| is_signature_of(signature, cookies, email))
 }
 
 /// Returns the `Set-Cookie` lines that make the device known for this account; none where guesses are not limited.
@@ -36,18 +36,17 @@ pub(super) fn remember_device(request: &HttpRequest, cookies: &SessionCookies, e
     if request.app_data::<Data<RateLimits>>().is_none() {
         return Vec::new();
     }
-    let mut known = vec![cookies.mac(&signed(email)).finalize().into_bytes().to_vec()];
+    let mut known = vec![cookies.mac(&signed_text(email)).finalize().into_bytes().to_vec()];
     for signature in signatures(request, cookies) {
         if !known.contains(&signature) && known.len() < MAX_ACCOUNTS {
             known.push(signature);
         }
     }
     let value = known.iter().map(|signature| URL_SAFE_NO_PAD.encode(signature)).collect::<Vec<_>>().join(SEPARATOR);
-    let twin = cookies.removal_of_twin(COOKIE);
-    twin.into_iter().chain([cookies.line(COOKIE, &value, Some(MAX_AGE))]).collect()
+    cookies.lines(COOKIE, &value, Some(MAX_AGE))
 }
 
-/// Returns what the request has that may be signatures.
+/// Returns the decoded values that have the length of a signature.
 fn signatures(request: &HttpRequest, cookies: &SessionCookies) -> Vec<Vec<u8>> {
     let values: Vec<_> = cookies.sent(request, COOKIE).collect();
     let decoded =
@@ -56,12 +55,12 @@ fn signatures(request: &HttpRequest, cookies: &SessionCookies) -> Vec<Vec<u8>> {
 }
 
 /// Verifies a signature in constant time.
-fn is_of(signature: &[u8], cookies: &SessionCookies, email: &Email) -> bool {
-    cookies.mac(&signed(email)).verify_slice(signature).is_ok()
+fn is_signature_of(signature: &[u8], cookies: &SessionCookies, email: &Email) -> bool {
+    cookies.mac(&signed_text(email)).verify_slice(signature).is_ok()
 }
 
 /// Returns the text that is signed. It is not a session token: those have no space.
-fn signed(email: &Email) -> String {
+fn signed_text(email: &Email) -> String {
     format!("{COOKIE} {}", email.as_str().to_ascii_lowercase())
 }
 

@@ -8,7 +8,7 @@ use taskbridge_domain::Cause;
 use taskbridge_domain::password::InvalidPassword;
 use taskbridge_domain::ports::{HashError, KeyError, StoreError};
 use taskbridge_domain::services::{
-    DeletionError, PasswordError, Restriction, ResumeError, SensitiveError, SignInError, SignUpError,
+    DeletionError, PasswordError, ResumeError, SensitiveError, SignInError, SignInRestriction, SignUpError,
 };
 use thiserror::Error;
 use utoipa::ToSchema;
@@ -97,7 +97,7 @@ pub(crate) enum AuthApiError {
     EmailNotVerified,
     #[error("You have been banned from this application. Please contact support if you believe this is an error.")]
     Banned,
-    /// Better Auth asks for the second factor here, which Taskbridge cannot.
+    /// Better Auth would ask for the second factor; Taskbridge cannot.
     #[error("Two-factor authentication is required, and this server does not support it")]
     SecondFactor,
     /// No session; the lines that clear the cookies of one that is over.
@@ -292,9 +292,9 @@ impl From<SignInError> for AuthApiError {
         match error {
             SignInError::Refused(_) => Self::InvalidCredentials,
             SignInError::TooMany { wait_seconds } => Self::TooManyRequests { wait_seconds },
-            SignInError::Restricted { restriction: Restriction::EmailNotVerified, .. } => Self::EmailNotVerified,
-            SignInError::Restricted { restriction: Restriction::Banned, .. } => Self::Banned,
-            SignInError::Restricted { restriction: Restriction::SecondFactor, .. } => Self::SecondFactor,
+            SignInError::Restricted { restriction: SignInRestriction::EmailNotVerified, .. } => Self::EmailNotVerified,
+            SignInError::Restricted { restriction: SignInRestriction::Banned, .. } => Self::Banned,
+            SignInError::Restricted { restriction: SignInRestriction::SecondFactor, .. } => Self::SecondFactor,
             SignInError::Hash(error) => error.into(),
             SignInError::Store(error) => error.into(),
         }

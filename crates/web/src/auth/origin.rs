@@ -12,7 +12,7 @@ use crate::origins::TrustedOrigins;
 use crate::shown::{MAX_ORIGIN_CHARS, shown};
 
 /// The header in which apps made with Expo send what a browser would send as `Origin`. A page of another site cannot: the
-/// browser asks for it in a preflight, which is refused, and sends `Origin` beside it.
+/// browser asks for it in a preflight, which is refused, and sends `Origin` as well.
 const EXPO_ORIGIN: HeaderName = HeaderName::from_static("expo-origin");
 
 /// A field that says where to send the browser next.
@@ -99,8 +99,8 @@ fn refused(request: &HttpRequest, cause: AuthApiError) -> AuthApiError {
             "refused an origin: if it is yours, add it to auth.trusted_origins (BETTER_AUTH_TRUSTED_ORIGINS)"
         }
         AuthApiError::CrossSiteNavigation => {
-            "refused an origin: a link or form of another site led to the sign-in; send the sign-in with fetch from a page of \
-            a trusted origin"
+            "refused a sign-in: a link or form of another site led to it; send the sign-in with fetch from a page of a trusted \
+            origin"
         }
         _ => {
             "refused an origin: with cookies or from a browser, the request needs an Origin header (or expo-origin) that \
@@ -109,13 +109,13 @@ fn refused(request: &HttpRequest, cause: AuthApiError) -> AuthApiError {
     };
     let sent = [ORIGIN, EXPO_ORIGIN].into_iter().find_map(|name| request.headers().get(name));
     let origin = match (sent, text(request, &REFERER)) {
-        (Some(sent), _) if !sent.is_empty() => shown(sent.as_bytes(), MAX_ORIGIN_CHARS),
+        (Some(sent), _) if !sent.is_empty() => Some(shown(sent.as_bytes(), MAX_ORIGIN_CHARS)),
         // Path and query of a page may hold secrets.
         (_, Some(referer)) => match Url::parse(referer) {
-            Ok(url) => shown(url.origin().ascii_serialization().as_bytes(), MAX_ORIGIN_CHARS),
-            Err(_) => "an invalid Referer".into(),
+            Ok(url) => Some(shown(url.origin().ascii_serialization().as_bytes(), MAX_ORIGIN_CHARS)),
+            Err(_) => Some("an invalid Referer".into()),
         },
-        _ => "none".into(),
+        _ => None,
     };
     tracing::info!(%cause, origin, "{advice}");
     cause

@@ -98,7 +98,7 @@ pub(super) async fn sign_in(
             tracing::warn!(client_ip, "sign-in refused: too many wrong passwords for one account");
         }
         SignInError::Restricted { user, restriction } => {
-            tracing::info!(user_id = user.as_str(), client_ip, %restriction, "sign-in refused: the password is right");
+            tracing::info!(user_id = user.as_str(), client_ip, %restriction, "sign-in refused: the account is restricted");
         }
         SignInError::Hash(_) | SignInError::Store(_) => {}
     })?;

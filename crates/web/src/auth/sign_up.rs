@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use taskbridge_domain::services::{AccountService, SessionService, SignUp, SignedUp};
+use taskbridge_domain::services::{AccountService, SessionService, SignUp, SignUpOutcome};
 use taskbridge_domain::user::{Email, UserImage, UserName};
 use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
@@ -91,9 +91,9 @@ pub(super) async fn sign_up(
     let signed_up = accounts.sign_up(sign_up).await?;
     let client_ip = ClientAddress::of(&request).0.map(display);
     let session = match signed_up {
-        SignedUp::In(session) => session,
-        SignedUp::Unverified(user) => {
-            tracing::info!(client_ip, "signed up, to be verified");
+        SignUpOutcome::SignedIn(session) => session,
+        SignUpOutcome::Unverified(user) => {
+            tracing::info!(client_ip, "sign-up accepted: the address must be verified before the first sign-in");
             return Ok(unverified(&user));
         }
     };

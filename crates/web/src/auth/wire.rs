@@ -105,7 +105,7 @@ impl Status {
     pub(super) const DONE: Self = Self { status: true };
 }
 
-/// The answer with a session; `redirect` and `url` are there for a sign-in alone.
+/// The response to a sign-in, or to a sign-up that opens a session; only a sign-in has `redirect` and `url`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SignedIn)]
 pub(super) struct SignedInResponse<'a> {
@@ -162,7 +162,7 @@ impl SignedIn<'_> {
     }
 }
 
-/// The answer to a successful sign-up.
+/// The response to a sign-up, with or without a session.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SignedUp)]
 pub(super) struct SignedUpResponse<'a> {

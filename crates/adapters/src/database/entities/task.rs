@@ -63,8 +63,8 @@ impl Model {
     /// Returns the task of this owner.
     ///
     /// # Errors
-    /// [`Inconsistency`] if the row belongs to another user. Each statement asks for the owner's rows alone; this is in
-    /// case that the database compares ids differently.
+    /// [`Inconsistency`] if the row belongs to another user. Each statement asks for the owner's rows alone; this guards
+    /// against a database that compares ids differently.
     pub(crate) fn task_of(self, owner: &Owner) -> Result<Task, Inconsistency> {
         let Self { id, user_id, title, description, completed, created_at, updated_at } = self;
         if user_id != owner.id().as_str() {

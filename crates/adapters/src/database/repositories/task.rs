@@ -21,21 +21,21 @@ use crate::database::error::{Violation, store_error, violation};
 /// Tasks in the table `tasks`.
 pub struct SeaTaskRepo {
     store: Store,
-    has_users: bool,
+    requires_known_owners: bool,
 }
 
 impl SeaTaskRepo {
     /// Returns a repository on this store, whose tasks may belong to users of another database.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, has_users: false }
+        Self { store, requires_known_owners: false }
     }
 
-    /// Accepts new tasks of users of this database alone. PostgreSQL has a foreign key that ensures it; a table that was
-    /// adopted on SQLite may have none.
+    /// Rejects new tasks whose owner is not in the table `user`. PostgreSQL's foreign key does this; a table that was adopted
+    /// on SQLite may have none.
     #[must_use]
-    pub fn of_users_here(self) -> Self {
-        Self { has_users: true, ..self }
+    pub fn requiring_known_owners(self) -> Self {
+        Self { requires_known_owners: true, ..self }
     }
 
     fn backend(&self) -> DbBackend {
@@ -45,7 +45,7 @@ impl SeaTaskRepo {
     /// Inserts a row and returns its id, or `None` if the owner is not among the users.
     async fn insert_row(&self, row: task::ActiveModel, owner: &Owner) -> Result<Option<i64>, DbErr> {
         let connection = &self.store.connection;
-        if self.backend() == DbBackend::Sqlite && self.has_users {
+        if self.backend() == DbBackend::Sqlite && self.requires_known_owners {
             let inserted = connection.query_one(&insert_if_known(&row, owner)).await?;
             return inserted.map(|row| row.try_get("", Column::Id.as_str())).transpose();
         }
@@ -66,16 +66,20 @@ impl SeaTaskRepo {
     }
 }
 
-/// Every condition on tasks starts with this one. On SQLite it holds also where the column has another collation.
+/// Returns the condition for the tasks of `owner`; all other conditions extend it.
 fn owned(backend: DbBackend, owner: &Owner) -> Condition {
-    let column = match backend {
-        DbBackend::Sqlite => Expr::cust_with_expr("? collate binary", Column::UserId.into_expr()),
-        _ => Column::UserId.into_expr(),
-    };
-    Condition::all().add(column.eq(owner.id().as_str()))
+    Condition::all().add(byte_for_byte(backend, Column::UserId.into_expr()).eq(owner.id().as_str()))
 }
 
-/// Returns the insertion of a task that has no effect unless its owner is among the users.
+/// Returns a column of ids. On SQLite it is compared byte for byte, whatever its collation.
+fn byte_for_byte(backend: DbBackend, column: Expr) -> Expr {
+    match backend {
+        DbBackend::Sqlite => Expr::cust_with_expr("? collate binary", column),
+        _ => column,
+    }
+}
+
+/// Returns the insertion of a task, on SQLite, that has no effect unless its owner is among the users.
 fn insert_if_known(row: &task::ActiveModel, owner: &Owner) -> InsertStatement {
     let (columns, values): (Vec<_>, Vec<_>) = Column::iter()
         .filter_map(|column| match row.get(column) {
@@ -86,7 +90,7 @@ fn insert_if_known(row: &task::ActiveModel, owner: &Owner) -> InsertStatement {
     let user = Query::select()
         .expr(Expr::val(1))
         .from(user::Entity)
-        .and_where(user::Column::Id.eq(owner.id().as_str()))
+        .and_where(byte_for_byte(DbBackend::Sqlite, user::Column::Id.into_expr()).eq(owner.id().as_str()))
         .to_owned();
     let row = Query::select().exprs(values).and_where(Expr::exists(user)).to_owned();
     let mut insert = Query::insert();
