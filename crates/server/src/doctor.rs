@@ -204,7 +204,7 @@ async fn databases(draft: &Draft) -> Vec<Check> {
     let is_there = !matches!(inspection, Inspection::Sqlite(SqliteFacts { exists: false, .. }));
     let restrictions = match draft.users {
         Some(Users::Here) if is_there => restrictions(store).await,
-        Some(Users::Here) => ok("restrictions", "there are none yet"),
+        Some(Users::Here) => ok("restrictions", "there are no users yet"),
         Some(Users::Elsewhere) => skip("restrictions", "the app's Better Auth signs users in"),
         None => skip("restrictions", "the mode is not known"),
     };
