@@ -104,7 +104,7 @@ async fn a_refused_origin_is_logged_with_what_to_change() {
     assert_eq!(send(&server, &out).await.status, 403);
     let lines = server.log.lines();
     let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let refused = lines.filter(|line| line["fields"]["message"].as_str().unwrap().starts_with("refused an origin"));
+    let refused = lines.filter(|line| line["fields"]["message"].as_str().unwrap().starts_with("refused a"));
     let refused: Vec<_> = refused.collect();
     assert_eq!(refused.len(), cases.len() + 1, "{refused:#?}");
     for (line, (headers, cause, origin, advice)) in refused.iter().zip(cases) {
