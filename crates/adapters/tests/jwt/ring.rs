@@ -80,15 +80,21 @@ async fn knows(ring: &KeyRing, kid: &str) -> Result<bool, String> {
     found.map(|key| key.is_some()).map_err(|error| error.to_string())
 }
 
-/// Another process has rotated the keys a moment after the table was read.
-#[tokio::test(start_paused = true)]
-async fn a_token_of_a_new_key_waits_for_the_next_read() {
+/// Returns a table, a process that has read it, and two keys, of which another process has made the second since that read.
+async fn rotated_after_a_read() -> (Arc<Table>, KeyRing, [String; 2]) {
     let table = Arc::new(Table::default());
     let (ring, other) = (table.ring(), table.ring());
     let first = other.rotate().await.unwrap();
     assert_eq!(knows(&ring, &first).await, Ok(true));
     let second = other.rotate().await.unwrap();
     table.reads();
+    (table, ring, [first, second])
+}
+
+/// Another process has rotated the keys a moment after the table was read.
+#[tokio::test(start_paused = true)]
+async fn a_token_of_a_new_key_waits_for_the_next_read() {
+    let (table, ring, [_, second]) = rotated_after_a_read().await;
     advance(Duration::from_millis(300)).await;
     let begin = Instant::now();
     assert_eq!(knows(&ring, &second).await, Ok(true));
@@ -100,12 +106,7 @@ async fn a_token_of_a_new_key_waits_for_the_next_read() {
 /// wait.
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_unknown_kids_takes_no_more_than_the_places_there_are() {
-    let table = Arc::new(Table::default());
-    let (ring, other) = (table.ring(), table.ring());
-    let first = other.rotate().await.unwrap();
-    assert_eq!(knows(&ring, &first).await, Ok(true));
-    let second = other.rotate().await.unwrap();
-    table.reads();
+    let (table, ring, [first, second]) = rotated_after_a_read().await;
     advance(Duration::from_millis(1)).await;
     let (places, more) = (KeyRing::MAX_WAITING, 36);
     let kids: Vec<_> = (1..places + more).map(|number| format!("junk {number}")).collect();
