@@ -28,7 +28,7 @@ pub struct StoreConfig {
     pub acquire_timeout: Duration,
     /// Time for opening one connection. A serverless database has to wake up first.
     pub connect_timeout: Duration,
-    /// Time for one statement.
+    /// Time for one statement; then it is cancelled.
     pub statement_timeout: Duration,
     /// Time that opening the store waits for a database that accepts writes.
     pub start_timeout: Duration,
@@ -109,7 +109,8 @@ impl Store {
         }
     }
 
-    /// Returns a connection for the migrator. It is a new one, and closed when it is dropped.
+    /// Returns a connection for the migrator. No limit on the time of statements applies to it on SQLite. On PostgreSQL, it
+    /// is a new one, and closed when it is dropped.
     ///
     /// # Errors
     /// [`OpenError::Refused`] when it cannot be opened.

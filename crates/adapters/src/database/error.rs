@@ -59,11 +59,12 @@ pub(super) fn postgres_may_pass(code: &str) -> bool {
 
 fn sqlite_may_pass(error: &sqlx::Error) -> bool {
     match error {
-        // Primary result codes (the low byte): busy, locked, read-only, I/O error, full, cannot open.
+        // Primary result codes (the low byte): busy, locked, read-only, interrupted, I/O error, full,
+        // cannot open.
         sqlx::Error::Database(error) => error
             .code()
             .and_then(|code| code.parse::<u32>().ok())
-            .is_some_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14)),
+            .is_some_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 9 | 10 | 13 | 14)),
         sqlx::Error::Io(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed

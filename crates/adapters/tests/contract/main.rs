@@ -12,6 +12,7 @@ mod precision;
 mod prepared;
 mod repetition;
 mod restrictions;
+mod sqlite_pool;
 
 use std::sync::Arc;
 use std::time::Duration;

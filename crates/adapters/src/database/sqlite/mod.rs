@@ -1,9 +1,12 @@
 //! SQLite: opening, statements, and its form of dates.
 
+mod files;
+mod pool;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::{
@@ -12,26 +15,28 @@ use sea_orm::{
 };
 use sqlx::query::Query;
 use sqlx::sqlite::{
-    Sqlite as Driver, SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
-    SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    Sqlite as Driver, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Column, ConnectOptions, Executor, Row, Transaction, TypeInfo, ValueRef};
+use sqlx::{AssertSqlSafe, Column, ConnectOptions, Row, TypeInfo, ValueRef};
 use taskbridge_domain::Timestamp;
 use tokio::sync::Mutex;
 
+use self::files::beside;
+use self::pool::{Lease, Pool};
 use super::connect::{OpenError, StoreConfig};
 
 /// The connections to a file.
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {
-    pool: SqlitePool,
+    pool: Pool,
+    statement_timeout: Duration,
 }
 
 impl Sqlite {
     /// Opens the file, and creates it and its folder if they are missing: in WAL mode, every commit on disk before it is
     /// acknowledged, foreign keys on. A writer waits for another as long as a request waits for a connection.
     pub(super) async fn open(options: &SqliteConnectOptions, config: &StoreConfig) -> Result<Self, OpenError> {
-        make_folder(options.get_filename())?;
+        files::create_missing(options)?;
         let options = options
             .clone()
             .create_if_missing(true)
@@ -45,61 +50,63 @@ impl Sqlite {
     pub(super) async fn open_to_read(options: &SqliteConnectOptions, config: &StoreConfig) -> Result<Self, OpenError> {
         // The last process to leave deletes its journal. Without a journal no process writes; for a file that does not
         // change, SQLite creates no file next to it.
-        let is_in_use = ["-wal", "-journal"].iter().any(|name| beside(options.get_filename(), name).exists());
+        let is_in_use = ["-wal", "-journal"].iter().any(|suffix| beside(options.get_filename(), suffix).exists());
         let options = options.clone().create_if_missing(false).read_only(true).immutable(!is_in_use);
         Self::connect(options, config, 1).await
     }
 
+    /// Opens a first connection, which shows that the file can be used.
     async fn connect(
         options: SqliteConnectOptions,
         config: &StoreConfig,
         max_connections: u32,
     ) -> Result<Self, OpenError> {
-        let options = options.busy_timeout(config.acquire_timeout).disable_statement_logging();
-        let pool = SqlitePoolOptions::new()
-            .max_connections(max_connections)
-            .acquire_timeout(config.acquire_timeout)
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await
-            .map_err(OpenError::refused)?;
-        Ok(Self { pool })
+        let StoreConfig { acquire_timeout, statement_timeout, .. } = *config;
+        let options = options.busy_timeout(acquire_timeout).disable_statement_logging();
+        let pool = Pool::new(options, max_connections, acquire_timeout).map_err(OpenError::refused)?;
+        pool.get().await.map_err(OpenError::refused)?;
+        Ok(Self { pool, statement_timeout })
     }
 
-    /// Opens a connection that the pool does not know, for sea-orm's migrator.
+    /// Returns a connection for sea-orm's migrator, without a limit on the time of statements: a migration may rewrite a
+    /// large table.
     pub(super) async fn dedicated(&self) -> Result<DatabaseConnection, sqlx::Error> {
-        let connection = self.pool.connect_options().connect().await?;
-        let proxy =
-            ProxyDatabaseConnection::new(DbBackend::Sqlite, Arc::new(Box::new(Dedicated(Mutex::new(connection)))));
+        let mut lease = self.pool.get().await?;
+        lease.expect_transactions()?;
+        let proxy = ProxyDatabaseConnection::new(DbBackend::Sqlite, Arc::new(Box::new(Dedicated(Mutex::new(lease)))));
         Ok(DatabaseConnectionType::ProxyDatabaseConnection(Arc::new(proxy)).into())
     }
 
     /// Executes a statement and returns its rows.
     pub(super) async fn query(&self, statement: &Statement) -> Result<Vec<QueryResult>, sqlx::Error> {
-        query(&self.pool, statement).await
+        query(&mut self.pool.get().await?, statement, self.statement_timeout).await
     }
 
     /// Executes a statement and returns the number of rows that it changed.
     pub(super) async fn execute(&self, statement: &Statement) -> Result<u64, sqlx::Error> {
-        execute(&self.pool, statement).await
+        execute(&mut self.pool.get().await?, statement, self.statement_timeout).await
     }
 
     /// Begins a transaction that will write. It takes the write lock at once, and waits for it, instead of failing half-way.
     pub(super) async fn begin(&self) -> Result<SqliteTransaction, sqlx::Error> {
-        Ok(SqliteTransaction(Mutex::new(self.pool.begin_with("begin immediate").await?)))
+        let mut lease = self.pool.get().await?;
+        lease.begin().await?;
+        Ok(SqliteTransaction { lease: Mutex::new(lease), statement_timeout: self.statement_timeout })
     }
 
     /// Checks that the database answers.
     pub(super) async fn check(&self) -> Result<(), sqlx::Error> {
-        self.pool.execute("select 1").await.map(drop)
+        self.pool.get().await?.run(sqlx::query("select 1"), Some(self.statement_timeout)).await.map(drop)
     }
 
     /// Returns the number of open connections, and how many of them are idle.
     pub(super) fn connections(&self) -> (u32, usize) {
-        (self.pool.size(), self.pool.num_idle())
+        let (open, idle) = self.pool.connections();
+        (u32::try_from(open).unwrap_or(u32::MAX), idle)
     }
 
-    /// Closes all connections, after what they are doing.
+    /// Closes all connections, after what they are doing. If no other process has the file open, SQLite deletes `-wal` and
+    /// `-shm`.
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
@@ -107,31 +114,32 @@ impl Sqlite {
 
 /// Statements that take effect together or not at all. Unless the transaction is committed, it is rolled back.
 #[derive(Debug)]
-pub(super) struct SqliteTransaction(
+pub(super) struct SqliteTransaction {
     /// Locked, because sea-orm asks through a shared reference.
-    Mutex<Transaction<'static, Driver>>,
-);
+    lease: Mutex<Lease>,
+    statement_timeout: Duration,
+}
 
 impl SqliteTransaction {
     /// Executes a statement and returns its rows.
     pub(super) async fn query(&self, statement: &Statement) -> Result<Vec<QueryResult>, sqlx::Error> {
-        query(&mut **self.0.lock().await, statement).await
+        query(&mut *self.lease.lock().await, statement, self.statement_timeout).await
     }
 
     /// Executes a statement and returns the number of rows that it changed.
     pub(super) async fn execute(&self, statement: &Statement) -> Result<u64, sqlx::Error> {
-        execute(&mut **self.0.lock().await, statement).await
+        execute(&mut *self.lease.lock().await, statement, self.statement_timeout).await
     }
 
     /// Commits the transaction.
     pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
-        self.0.into_inner().commit().await
+        self.lease.into_inner().end("commit").await
     }
 
     /// Rolls the transaction back.
     pub(super) async fn roll_back(self) {
-        // If that fails, the connection is closed, which has the same effect.
-        _ = self.0.into_inner().rollback().await;
+        // Fails if SQLite has rolled it back already, as it does when a write is interrupted.
+        _ = self.lease.into_inner().end("rollback").await;
     }
 }
 
@@ -148,16 +156,13 @@ pub(super) fn failure(error: &DbErr) -> Option<&sqlx::Error> {
     }
 }
 
-async fn query<'e>(
-    on: impl Executor<'e, Database = Driver>,
-    statement: &Statement,
-) -> Result<Vec<QueryResult>, sqlx::Error> {
-    let rows = on.fetch_all(bound(statement)?).await?;
-    rows.iter().map(|row| Ok(proxy_row(row)?.into())).collect()
+async fn query(lease: &mut Lease, statement: &Statement, limit: Duration) -> Result<Vec<QueryResult>, sqlx::Error> {
+    let reply = lease.run(bound(statement)?, Some(limit)).await?;
+    reply.rows.iter().map(|row| Ok(proxy_row(row)?.into())).collect()
 }
 
-async fn execute<'e>(on: impl Executor<'e, Database = Driver>, statement: &Statement) -> Result<u64, sqlx::Error> {
-    Ok(on.execute(bound(statement)?).await?.rows_affected())
+async fn execute(lease: &mut Lease, statement: &Statement, limit: Duration) -> Result<u64, sqlx::Error> {
+    Ok(lease.run(bound(statement)?, Some(limit)).await?.rows_affected)
 }
 
 /// Binds the parameters of a statement. A time is written in the form that Better Auth writes, and compares as text:
@@ -202,8 +207,8 @@ fn proxy_row(row: &SqliteRow) -> Result<ProxyRow, sqlx::Error> {
 /// A connection in the form that sea-orm's migrator accepts.
 ///
 /// sea-orm cannot report an error of a commit here, so its transactions do nothing: the user of the connection sends
-/// `begin` and `commit` as statements. The connection is closed when the last clone is dropped.
-struct Dedicated(Mutex<SqliteConnection>);
+/// `begin` and `commit` as statements. The connection returns to its pool when the last clone is dropped.
+struct Dedicated(Mutex<Lease>);
 
 impl fmt::Debug for Dedicated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -214,35 +219,20 @@ impl fmt::Debug for Dedicated {
 #[async_trait]
 impl ProxyDatabaseTrait for Dedicated {
     async fn query(&self, statement: Statement) -> Result<Vec<ProxyRow>, DbErr> {
-        let mut connection = self.0.lock().await;
-        let rows = connection.fetch_all(bound(&statement).map_err(db_err)?).await.map_err(db_err)?;
-        rows.iter().map(|row| proxy_row(row).map_err(db_err)).collect()
+        let query = bound(&statement).map_err(db_err)?;
+        let reply = self.0.lock().await.run(query, None).await.map_err(db_err)?;
+        reply.rows.iter().map(|row| proxy_row(row).map_err(db_err)).collect()
     }
 
     async fn execute(&self, statement: Statement) -> Result<ProxyExecResult, DbErr> {
-        let mut connection = self.0.lock().await;
-        let rows_affected = if statement.values.is_some() {
-            execute(&mut *connection, &statement).await.map_err(db_err)?
+        let mut lease = self.0.lock().await;
+        let reply = if statement.values.is_some() {
+            lease.run(bound(&statement).map_err(db_err)?, None).await
         } else {
             // A script: it may contain several statements.
-            let script = sqlx::raw_sql(AssertSqlSafe(statement.sql.as_str()));
-            script.execute(&mut *connection).await.map_err(db_err)?.rows_affected()
+            lease.run(sqlx::raw_sql(AssertSqlSafe(statement.sql.as_str())), None).await
         };
+        let rows_affected = reply.map_err(db_err)?.rows_affected;
         Ok(ProxyExecResult { rows_affected, ..ProxyExecResult::default() })
-    }
-}
-
-/// Returns the path of a file that SQLite keeps next to that of the database.
-fn beside(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-fn make_folder(file: &Path) -> Result<(), OpenError> {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
-            .map_err(|source| OpenError::Folder { folder: folder.display().to_string(), source }),
-        _ => Ok(()),
     }
 }

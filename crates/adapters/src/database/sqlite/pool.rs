@@ -1,0 +1,236 @@
+//! The connection pool. Adds to deadpool a time limit for each statement, and the end of what a cancelled request has begun.
+//!
+//! SQLite executes statements within this process and has no time limit of its own. While it executes one, it calls a
+//! progress handler again and again, which ends the statement when its deadline has passed.
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use deadpool::managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult};
+use futures_util::TryStreamExt;
+use sqlx::sqlite::{Sqlite as Driver, SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::{ConnectOptions, Connection as _, Either, Execute, Executor};
+use tokio::runtime::Handle;
+use tokio::time::{sleep, timeout};
+
+/// Number of instructions of SQLite's virtual machine between two calls of the progress handler: tens of microseconds.
+/// `begin`, `commit` and `rollback` have fewer, so that a deadline never interrupts them.
+const INSTRUCTIONS: i32 = 1000;
+/// Pause before the pool looks again whether connections in use have come back.
+const CLOSE_PAUSE: Duration = Duration::from_millis(5);
+
+/// The moment at which SQLite ends what a connection executes.
+#[derive(Debug)]
+struct Deadline {
+    opened: Instant,
+    /// Milliseconds since the connection was opened.
+    at: AtomicU64,
+}
+
+impl Deadline {
+    /// Lets SQLite end what it executes `limit` from now, or never.
+    fn set(&self, limit: Option<Duration>) {
+        let at = limit.map(|limit| self.opened.elapsed().saturating_add(limit).as_millis());
+        let at = at.and_then(|at| u64::try_from(at).ok());
+        self.at.store(at.unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Ends the statement now.
+    fn expire(&self) {
+        self.at.store(0, Ordering::Relaxed);
+    }
+
+    fn has_passed(&self) -> bool {
+        self.opened.elapsed().as_millis() >= self.at.load(Ordering::Relaxed).into()
+    }
+}
+
+/// What a statement returned.
+#[derive(Debug, Default)]
+pub(super) struct Reply {
+    pub(super) rows: Vec<SqliteRow>,
+    pub(super) rows_affected: u64,
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    sqlite: SqliteConnection,
+    deadline: Arc<Deadline>,
+    /// `false` while a statement is executed or a transaction may be open. It stays `false` if the request is cancelled.
+    is_settled: bool,
+}
+
+impl Connection {
+    /// Executes statements until the deadline.
+    async fn run<'q>(&mut self, query: impl Execute<'q, Driver> + 'q) -> Result<Reply, sqlx::Error> {
+        let was_settled = mem::replace(&mut self.is_settled, false);
+        let mut reply = Reply::default();
+        let result = {
+            let mut results = self.sqlite.fetch_many(query);
+            loop {
+                match results.try_next().await {
+                    Ok(Some(Either::Left(done))) => reply.rows_affected += done.rows_affected(),
+                    Ok(Some(Either::Right(row))) => reply.rows.push(row),
+                    Ok(None) => break Ok(reply),
+                    Err(error) => break Err(error),
+                }
+            }
+        };
+        self.is_settled = was_settled && !matches!(result, Err(sqlx::Error::WorkerCrashed));
+        result
+    }
+
+    /// Waits until the statement that is being executed has ended, and rolls back the transaction if one is open.
+    async fn settle(&mut self) -> Result<(), sqlx::Error> {
+        // Fails within a transaction. In either case there is one then, so that only a broken connection cannot roll it
+        // back.
+        _ = self.run(sqlx::query("begin")).await;
+        self.run(sqlx::query("rollback")).await?;
+        self.is_settled = true;
+        Ok(())
+    }
+}
+
+/// Opens connections, and decides whether one can be used again.
+#[derive(Debug)]
+struct Manager(SqliteConnectOptions);
+
+impl managed::Manager for Manager {
+    type Type = Connection;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<Connection, sqlx::Error> {
+        let mut sqlite = self.0.connect().await?;
+        let deadline = Arc::new(Deadline { opened: Instant::now(), at: AtomicU64::new(u64::MAX) });
+        let of_handler = Arc::clone(&deadline);
+        sqlite.lock_handle().await?.set_progress_handler(INSTRUCTIONS, move || !of_handler.has_passed());
+        Ok(Connection { sqlite, deadline, is_settled: true })
+    }
+
+    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<sqlx::Error> {
+        if connection.is_settled { Ok(()) } else { Err(RecycleError::message("not settled")) }
+    }
+}
+
+/// All connections.
+#[derive(Debug, Clone)]
+pub(super) struct Pool {
+    connections: managed::Pool<Manager>,
+    acquire_timeout: Duration,
+}
+
+impl Pool {
+    /// Returns a pool, which opens connections when they are needed.
+    pub(super) fn new(
+        options: SqliteConnectOptions,
+        max_connections: u32,
+        acquire_timeout: Duration,
+    ) -> Result<Self, managed::BuildError> {
+        let connections = managed::Pool::builder(Manager(options))
+            .max_size(max_connections as usize)
+            .queue_mode(QueueMode::Lifo)
+            .build()?;
+        Ok(Self { connections, acquire_timeout })
+    }
+
+    /// Returns a connection that is not in use, a new one, or the first that comes back.
+    ///
+    /// # Errors
+    /// [`sqlx::Error::PoolTimedOut`] when there is none in time, [`sqlx::Error::PoolClosed`] when the pool is closed, and
+    /// errors from opening a connection.
+    pub(super) async fn get(&self) -> Result<Lease, sqlx::Error> {
+        match timeout(self.acquire_timeout, self.connections.get()).await {
+            Ok(Ok(connection)) => Ok(Lease(Some(connection))),
+            Ok(Err(PoolError::Backend(error))) => Err(error),
+            Ok(Err(PoolError::Closed)) => Err(sqlx::Error::PoolClosed),
+            _ => Err(sqlx::Error::PoolTimedOut),
+        }
+    }
+
+    /// Returns the number of open connections, and how many of them are idle.
+    pub(super) fn connections(&self) -> (usize, usize) {
+        let status = self.connections.status();
+        (status.size, status.available)
+    }
+
+    /// Closes all connections and the pool. Waits for connections in use as long as a request waits for one.
+    ///
+    /// The last connection to a file deletes `-wal` and `-shm` when it is closed.
+    pub(super) async fn close(&self) {
+        let closed = async {
+            loop {
+                for connection in self.connections.retain(|_, _| false).removed {
+                    // Fails only if its thread has ended, which closes it, too.
+                    _ = connection.sqlite.close().await;
+                }
+                if self.connections.status().size == 0 {
+                    return;
+                }
+                sleep(CLOSE_PAUSE).await;
+            }
+        };
+        _ = timeout(self.acquire_timeout, closed).await;
+        self.connections.close();
+    }
+}
+
+/// A connection in use. It returns to its pool when it is dropped: at once, or when what it executes has ended.
+#[derive(Debug)]
+pub(super) struct Lease(Option<Object<Manager>>);
+
+impl Lease {
+    /// Returns the connection, which is there until the lease is dropped.
+    fn connection(&mut self) -> Result<&mut Connection, sqlx::Error> {
+        self.0.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
+    }
+
+    /// Executes statements for no longer than `limit`.
+    pub(super) async fn run<'q>(
+        &mut self,
+        query: impl Execute<'q, Driver> + 'q,
+        limit: Option<Duration>,
+    ) -> Result<Reply, sqlx::Error> {
+        let connection = self.connection()?;
+        connection.deadline.set(limit);
+        connection.run(query).await
+    }
+
+    /// Begins a transaction that will write. When the lease is dropped before [`end`](Self::end) has succeeded, the
+    /// transaction is rolled back.
+    pub(super) async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        self.run(sqlx::query("begin immediate"), None).await?;
+        self.expect_transactions()
+    }
+
+    /// Ends the transaction, by `commit` or `rollback`.
+    pub(super) async fn end(&mut self, command: &'static str) -> Result<(), sqlx::Error> {
+        self.run(sqlx::query(command), None).await?;
+        self.connection()?.is_settled = true;
+        Ok(())
+    }
+
+    /// Rolls back whatever transaction is open when the lease is dropped.
+    pub(super) fn expect_transactions(&mut self) -> Result<(), sqlx::Error> {
+        self.connection()?.is_settled = false;
+        Ok(())
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.0.take_if(|connection| !connection.is_settled) else { return };
+        connection.deadline.expire();
+        // Without a runtime, it is closed as soon as the pool tries to use it again.
+        let Ok(runtime) = Handle::try_current() else { return };
+        // Meanwhile it keeps its place in the pool, so that cancelled requests leave no more threads than there may be
+        // connections.
+        runtime.spawn(async move {
+            if connection.settle().await.is_err() {
+                drop(Object::take(connection));
+            }
+        });
+    }
+}

@@ -1,0 +1,174 @@
+//! The connections to a SQLite file: statements that do not end, requests that are cancelled, and closing.
+
+use std::time::Duration;
+
+use sea_orm::ConnectionTrait;
+use taskbridge_adapters::database::{SeaIdentityRepo, SeaTaskRepo, Store, StoreConfig};
+use taskbridge_domain::list::TaskFilter;
+use taskbridge_domain::ports::{IdentityRepo, InsertError, RegisterError, StoreError, TaskRepo};
+use taskbridge_domain::task::{NewTask, Title};
+use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
+use taskbridge_migrations::Users;
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+use super::databases::config;
+
+/// A limit that no test reaches.
+const HOUR: Duration = Duration::from_hours(1);
+/// A limit that only statements without an end reach.
+const BRIEF: Duration = Duration::from_millis(500);
+/// Time after which a test fails rather than hangs.
+const HANG: Duration = Duration::from_mins(1);
+/// Lets the insertion of tasks with the title `slow`, and of the account of `slow`, go on for ever.
+const NEVER_END: &str = "\
+    create trigger slow_task before insert on tasks when new.title = 'slow' begin \
+      select count(*) from (with recursive n(i) as (select 1 union all select i + 1 from n) select i from n); end; \
+    create trigger slow_account before insert on account when new.\"userId\" = 'slow' begin \
+      select count(*) from (with recursive n(i) as (select 1 union all select i + 1 from n) select i from n); end";
+
+struct Opened {
+    store: Store,
+    folder: TempDir,
+}
+
+impl Opened {
+    /// Opens a file with our tables, a user `ann`, and insertions that never end.
+    async fn with(max_connections: u32, statement_timeout: Duration) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("pool.db").display());
+        let config = StoreConfig { max_connections, statement_timeout, acquire_timeout: HANG, ..config(&url) };
+        let store = Store::open(&config).await.unwrap();
+        taskbridge_migrations::up(&store.dedicated().await.unwrap(), Users::Here).await.unwrap();
+        let opened = Self { store, folder };
+        opened.execute(NEVER_END).await;
+        opened.register("ann").await.unwrap();
+        opened
+    }
+
+    async fn execute(&self, script: &str) {
+        self.store.dedicated().await.unwrap().execute_unprepared(script).await.unwrap();
+    }
+
+    async fn register(&self, id: &str) -> Result<(), RegisterError> {
+        SeaIdentityRepo::new(self.store.clone()).register(&registration(id)).await
+    }
+
+    async fn add(&self, title: &str) -> Result<(), InsertError> {
+        let task = NewTask { title: Title::parse(title).unwrap(), ..new_task() };
+        SeaTaskRepo::new(self.store.clone()).insert(&owner("ann").await, task, moment()).await.map(drop)
+    }
+
+    async fn count(&self) -> u64 {
+        let tasks = SeaTaskRepo::new(self.store.clone());
+        tasks.count(&owner("ann").await, &TaskFilter::default()).await.unwrap()
+    }
+
+    /// Lets `work` run for a moment and drops it while it uses a connection.
+    async fn cancel<T>(&self, work: impl Future<Output = T>) {
+        let in_use = || {
+            let (open, idle) = self.store.connections();
+            usize::try_from(open).unwrap() - idle
+        };
+        let before = in_use();
+        assert!(timeout(Duration::from_millis(200), work).await.is_err());
+        assert_eq!(in_use(), before + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_does_not_end_is_interrupted_and_has_no_effect() {
+    let opened = Opened::with(1, BRIEF).await;
+    for _ in 0..3 {
+        let added = timeout(HANG, opened.add("slow")).await.unwrap();
+        assert!(matches!(added, Err(InsertError::Store(StoreError::Unavailable(_)))), "{added:?}");
+    }
+    assert_eq!(opened.count().await, 0);
+    opened.add("quick").await.unwrap();
+    assert_eq!(opened.count().await, 1);
+    assert_eq!(opened.store.connections(), (1, 1));
+}
+
+#[tokio::test]
+async fn a_transaction_with_such_a_statement_has_no_effect() {
+    let opened = Opened::with(1, BRIEF).await;
+    for _ in 0..3 {
+        let registered = timeout(HANG, opened.register("slow")).await.unwrap();
+        assert!(matches!(registered, Err(RegisterError::Store(StoreError::Unavailable(_)))), "{registered:?}");
+        opened.add("quick").await.unwrap();
+    }
+    opened.execute("drop trigger slow_account").await;
+    opened.register("slow").await.unwrap();
+}
+
+/// Otherwise a client could occupy all connections by sending requests and closing its connections.
+#[tokio::test]
+async fn a_cancelled_request_leaves_no_statement_behind() {
+    let opened = Opened::with(1, HOUR).await;
+    for _ in 0..3 {
+        opened.cancel(opened.add("slow")).await;
+        opened.add("quick").await.unwrap();
+    }
+    assert_eq!(opened.count().await, 3);
+}
+
+#[tokio::test]
+async fn a_cancelled_request_leaves_no_transaction_behind() {
+    let opened = Opened::with(2, HOUR).await;
+    for id in ["bob", "eve", "max"] {
+        opened.cancel(opened.register("slow")).await;
+        // Has to wait for the write lock of the transaction.
+        opened.register(id).await.unwrap();
+    }
+    opened.execute("drop trigger slow_account").await;
+    opened.register("slow").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_migration_may_take_longer_than_a_statement_and_is_rolled_back_when_it_is_cancelled() {
+    let opened = Opened::with(1, BRIEF).await;
+    let dedicated = opened.store.dedicated().await.unwrap();
+    dedicated.execute_unprepared("begin immediate; create table x (y integer)").await.unwrap();
+    dedicated
+        .execute_unprepared(
+            "insert into x with recursive n(i) as (select 1 union all select i + 1 from n limit 2000000) select i from n",
+        )
+        .await
+        .unwrap();
+    drop(dedicated);
+    opened.execute("begin immediate; create table x (y integer); commit").await;
+}
+
+#[tokio::test]
+async fn a_request_waits_for_a_connection_no_longer_than_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("pool.db").display());
+    let config = StoreConfig { max_connections: 1, acquire_timeout: Duration::from_millis(50), ..config(&url) };
+    let store = Store::open(&config).await.unwrap();
+    let in_use = store.dedicated().await.unwrap();
+    let refused = timeout(HANG, store.has_better_auth_users()).await.unwrap();
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    drop(in_use);
+    assert!(!store.has_better_auth_users().await.unwrap());
+}
+
+/// SQLite deletes `-wal` and `-shm` when the last connection is closed.
+#[tokio::test]
+async fn a_store_that_was_closed_leaves_the_file_alone() {
+    let opened = Opened::with(4, HOUR).await;
+    let files = || std::fs::read_dir(opened.folder.path()).unwrap().count();
+    let (first, second) = (opened.store.dedicated().await.unwrap(), opened.store.dedicated().await.unwrap());
+    opened.cancel(opened.add("slow")).await;
+    drop(first);
+    assert_eq!(files(), 3);
+    let release = async {
+        tokio::task::yield_now().await;
+        drop(second);
+    };
+    timeout(HANG, async { tokio::join!(opened.store.close(), release) }).await.unwrap();
+    assert_eq!(files(), 1);
+    assert_eq!(opened.store.connections(), (0, 0));
+    let refused = opened.add("late").await;
+    assert!(matches!(refused, Err(InsertError::Store(StoreError::Unavailable(_)))), "{refused:?}");
+    assert_eq!(files(), 1);
+}
