@@ -24,6 +24,7 @@ mod native_clients;
 mod request_ids;
 mod session_attacks;
 mod slow_clients;
+mod sqlite;
 mod token_attacks;
 mod transcript;
 mod transport_attacks;

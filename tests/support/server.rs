@@ -94,6 +94,12 @@ impl Server {
         Self::start_limited(&format!("ulimit -n {count}"), variables)
     }
 
+    /// Starts a server on SQLite whose files get at most the permissions that this mask leaves.
+    #[must_use]
+    pub fn start_with_umask(mask: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_limited(&format!("umask {mask}"), variables)
+    }
+
     fn start_limited(limit: &str, variables: &[(&str, &str)]) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let mut limited = Command::new("sh");

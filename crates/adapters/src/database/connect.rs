@@ -45,6 +45,14 @@ pub enum OpenError {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// The file cannot be created.
+    #[error("cannot create the database {file}: {source}")]
+    File {
+        /// The file.
+        file: String,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
     /// No server could be used within the time for the start.
     #[error("the database did not answer within {} seconds: {cause}", waited.as_secs())]
     Absent {

@@ -1,0 +1,81 @@
+//! The file of SQLite: who may read it, and statements that do not end.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use support::server::run;
+use support::{Server, User};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// Passwords and session tokens are in it.
+#[tokio::test]
+async fn what_the_server_creates_is_private() {
+    for mask in ["022", "000"] {
+        let server = Server::start_with_umask(mask, &[("DATABASE_URL", "sqlite://new/data/tasks.db")]);
+        User::sign_up(&server, "ann").await;
+        for (name, expected) in [
+            ("new", 0o700),
+            ("new/data", 0o700),
+            ("new/data/tasks.db", 0o600),
+            ("new/data/tasks.db-wal", 0o600),
+            ("new/data/tasks.db-shm", 0o600),
+        ] {
+            assert_eq!(mode(&server.folder().join(name)), expected, "{name}, umask {mask}");
+        }
+    }
+}
+
+#[test]
+fn the_modes_of_existing_files_and_folders_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("data/tasks.db"));
+    fs::create_dir(&data).unwrap();
+    fs::write(&file, "").unwrap();
+    fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+    assert!(run(folder.path(), &["migrate", "up"], &[("DATABASE_URL", "sqlite://data/tasks.db")]).0);
+    assert_eq!((mode(&data), mode(&file)), (0o755, 0o640));
+}
+
+#[test]
+fn a_database_that_is_only_read_or_in_memory_creates_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for (url, is_usable) in [("sqlite://tasks.db?mode=ro", false), ("sqlite://tasks.db?mode=memory", true)] {
+        let (succeeded, message) = run(folder.path(), &["migrate", "status"], &[("DATABASE_URL", url)]);
+        assert_eq!(succeeded, is_usable, "{url}: {message}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{url}");
+    }
+}
+
+/// Lets the insertion of a task with the title `slow` go on for ever.
+fn slow_down(server: &Server) {
+    const SCRIPT: &str = "import sqlite3; sqlite3.connect('tasks.db', timeout=30).executescript('''\
+        create trigger slow before insert on tasks when new.title = 'slow' begin \
+        select count(*) from (with recursive n(i) as (select 1 union all select i + 1 from n) select i from n); end''')";
+    let done = Command::new("python3").args(["-c", SCRIPT]).current_dir(server.folder()).status().unwrap();
+    assert!(done.success());
+}
+
+#[tokio::test]
+async fn a_statement_that_does_not_end_is_unavailable_and_blocks_no_later_request() {
+    let server = Server::start_with(&[
+        ("DATABASE_URL", "sqlite://tasks.db"),
+        ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "1"),
+        ("TASKBRIDGE__DATABASE__STATEMENT_SECONDS", "1"),
+    ]);
+    let ann = User::sign_up(&server, "ann").await;
+    slow_down(&server);
+    for _ in 0..2 {
+        let slow = ann.request(Method::POST, &ann.tasks("")).json(&json!({ "title": "slow" })).send().await.unwrap();
+        assert_eq!(slow.status(), StatusCode::SERVICE_UNAVAILABLE);
+        ann.add(json!({ "title": "quick" })).await;
+    }
+    assert_eq!(ann.list().await.as_array().unwrap().len(), 2);
+}
