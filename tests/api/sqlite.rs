@@ -1,4 +1,4 @@
-//! The file of SQLite: who may read it, and statements that do not end.
+//! The file of SQLite: who may read it, what commands leave behind, and statements that do not end.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -51,6 +51,27 @@ fn a_database_that_is_only_read_or_in_memory_creates_no_file() {
         let (succeeded, message) = run(folder.path(), &["migrate", "status"], &[("DATABASE_URL", url)]);
         assert_eq!(succeeded, is_usable, "{url}: {message}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{url}");
+    }
+}
+
+/// A copy of the file is complete then; also when the command has failed.
+#[test]
+fn commands_leave_no_journal_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let variables = [("DATABASE_URL", "sqlite://tasks.db"), ("JWT_ALGORITHM", "EdDSA")];
+    for (arguments, succeeds) in [
+        (&["migrate", "status"][..], true),
+        (&["keys", "list"], false),
+        (&["migrate", "up"], true),
+        (&["keys", "rotate"], true),
+        (&["keys", "list"], true),
+        (&["tasks", "assign", "no-such-user"], false),
+        (&["migrate", "down"], true),
+    ] {
+        let (succeeded, message) = run(folder.path(), arguments, &variables);
+        assert_eq!(succeeded, succeeds, "{arguments:?}: {message}");
+        let entries = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(entries.collect::<Vec<_>>(), ["tasks.db"], "{arguments:?}");
     }
 }
 

@@ -41,12 +41,12 @@ pub(crate) struct Composition {
 async fn open_store(settings: &DatabaseSettings, users: Users) -> anyhow::Result<Store> {
     let DatabaseSettings { store, migrate } = settings;
     let store = Store::open(store).await?;
-    if *migrate {
-        schema::up(&store, users).await?;
-    } else {
-        schema::require_current(&store, users).await?;
+    let is_current =
+        if *migrate { schema::up(&store, users).await.map(drop) } else { schema::require_current(&store, users).await };
+    if is_current.is_err() {
+        store.close().await;
     }
-    Ok(store)
+    is_current.map(|()| store)
 }
 
 /// Opens the store, sees to its schema, and builds everything on it. `origin` is that of the auth server.

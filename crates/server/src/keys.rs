@@ -8,11 +8,10 @@ use crate::settings::Settings;
 use crate::{Keys, compose, schema};
 
 /// Does what was asked, and tells it line by line.
-pub(crate) async fn run(command: Keys, settings: &Settings) -> anyhow::Result<Vec<String>> {
-    let store = Store::open(&settings.database.store).await?;
-    let ring = compose::key_ring(&settings.auth.mode, &store)
+pub(crate) async fn run(command: Keys, settings: &Settings, store: &Store) -> anyhow::Result<Vec<String>> {
+    let ring = compose::key_ring(&settings.auth.mode, store)
         .context("there are no keys here: in bridge mode the app's Better Auth has them")?;
-    schema::require_current(&store, settings.auth.mode.users()).await?;
+    schema::require_current(store, settings.auth.mode.users()).await?;
     match command {
         Keys::List => Ok(ring.list().await?.iter().map(line).collect()),
         Keys::Rotate => Ok(vec![format!("made {}, which signs within 10 seconds", ring.rotate().await?)]),

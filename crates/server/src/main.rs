@@ -146,14 +146,16 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         match command {
             Command::Serve => serve::serve(settings).await?,
             Command::Config(Config::Check) => list.iter().for_each(|setting| say(&setting.to_string())),
-            Command::Migrate(command) => migrate(command, &Store::open(&settings.database.store).await?, users).await?,
+            Command::Migrate(command) => {
+                with_store(&settings, async |store| migrate(command, store, users).await).await?
+            }
             Command::Tasks(Tasks::Assign { user_id }) => {
-                let store = Store::open(&settings.database.store).await?;
-                let count = schema::assign_tasks(&store, &user_id).await?;
+                let count = with_store(&settings, async |store| schema::assign_tasks(store, &user_id).await).await?;
                 say(&format!("{count} tasks assigned"));
             }
             Command::Keys(command) => {
-                keys::run(command, &settings).await?.iter().for_each(|line| say(line));
+                let lines = with_store(&settings, async |store| keys::run(command, &settings, store).await).await?;
+                lines.iter().for_each(|line| say(line));
             }
             Command::Token(Token::Explain { token, file }) => {
                 let pasted = match (token, file) {
@@ -178,6 +180,14 @@ async fn diagnose(json: bool) -> ExitCode {
     let report = doctor::examine(Draft::load()).await;
     say(&if json { report.json().to_string() } else { report.to_string() });
     if report.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Opens the store, does `work` with it, and closes it, so that SQLite leaves no `-wal` and `-shm` behind.
+async fn with_store<T>(settings: &Settings, work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let store = Store::open(&settings.database.store).await?;
+    let result = work(&store).await;
+    store.close().await;
+    result
 }
 
 async fn migrate(command: Migrate, store: &Store, users: Users) -> anyhow::Result<()> {
