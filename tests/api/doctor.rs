@@ -1,7 +1,8 @@
 //! `taskbridge doctor`: each thing that is wrong is told by its check alone, and nothing is changed. (N8, Q2)
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::Value;
@@ -268,6 +269,58 @@ fn nothing_is_made_and_nothing_is_written() {
     let (_, report) = doctor(folder.path(), &[("DATABASE_URL", &url)]);
     assert_eq!(check(&report, "migrations")["state"], "warn", "{report}");
     assert_eq!(psql(&url, all), before);
+}
+
+#[test]
+fn the_version_of_sqlite_and_what_will_be_created_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = |url: &str| {
+        let (code, report) = doctor(folder.path(), &[("DATABASE_URL", url)]);
+        assert_eq!((code, &check(&report, "database")["state"]), (Some(0), &Value::from("ok")), "{report}");
+        check(&report, "database")["found"].as_str().unwrap().to_owned()
+    };
+    let missing = found("sqlite://new/data/tasks.db");
+    assert!(missing.contains(": SQLite 3.") && missing.contains("creates the folder new/data, the file"), "{missing}");
+    let missing = found("sqlite://tasks.db");
+    assert!(missing.contains(": SQLite 3.") && missing.contains("creates the file"), "{missing}");
+    assert_eq!(outcome(folder.path(), &["migrate", "up"], &[("DATABASE_URL", "sqlite://tasks.db")]).0, Some(0));
+    let existing = found("sqlite://tasks.db");
+    assert!(existing.contains(": SQLite 3.") && existing.contains("in WAL mode"), "{existing}");
+}
+
+#[test]
+fn files_that_other_users_have_access_to_are_a_warning() {
+    let server = Server::start_with(&[("DATABASE_URL", "sqlite://data/tasks.db")]);
+    let path = |name: &str| server.folder().join(name);
+    let set = |name: &str, mode| fs::set_permissions(path(name), Permissions::from_mode(mode)).unwrap();
+    let report = || doctor(server.folder(), &[("DATABASE_URL", "sqlite://data/tasks.db")]);
+    for (name, private, exposed, found, advice) in [
+        ("data/tasks.db", 0o600, 0o644, "data/tasks.db has the mode 0644", "chmod 600 data/tasks.db"),
+        ("data/tasks.db", 0o600, 0o620, "data/tasks.db has the mode 0620", "chmod 600 data/tasks.db"),
+        ("data/tasks.db-wal", 0o600, 0o604, "data/tasks.db-wal has the mode 0604", "chmod 600 data/tasks.db-wal"),
+        ("data/tasks.db-shm", 0o600, 0o660, "data/tasks.db-shm has the mode 0660", "chmod 600 data/tasks.db-shm"),
+        ("data", 0o700, 0o770, "data has the mode 0770", "chmod go-w data"),
+    ] {
+        set(name, exposed);
+        let (code, report) = report();
+        assert_eq!((code, &check(&report, "database")["state"]), (Some(0), &Value::from("warn")), "{report}");
+        tells(&report, "database", found, advice);
+        set(name, private);
+    }
+    // Others may read the folder, and a sticky one keeps files from being replaced.
+    for mode in [0o755, 0o1777, 0o700] {
+        set("data", mode);
+        assert_eq!(check(&report().1, "database")["state"], "ok", "{mode:o}");
+    }
+    set("data/tasks.db", 0o640);
+    set("data", 0o722);
+    let report = report().1;
+    tells(
+        &report,
+        "database",
+        "0640: other users have access to it; data has the mode 0722",
+        "tasks.db; chmod go-w data",
+    );
 }
 
 /// Keys in the table: which one signs, and what to do about one that cannot be read.

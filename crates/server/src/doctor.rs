@@ -9,8 +9,8 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::database::{
-    ConnectionLimits, Inspection, InspectionError, OpenError, Pooler, PostgresFacts, RestrictionReport, SqliteFacts,
-    Store, StoreConfig, inspect,
+    ConnectionLimits, ExposedPath, Inspection, InspectionError, OpenError, Pooler, PostgresFacts, RestrictionReport,
+    SqliteFacts, Store, StoreConfig, inspect,
 };
 use taskbridge_adapters::jwt::{HttpKeys, KeyInspection, KeyUse};
 use taskbridge_adapters::passwords::HasherConfig;
@@ -242,20 +242,38 @@ fn advice_for(error: &InspectionError) -> &'static str {
 }
 
 fn sqlite(store: &StoreConfig, facts: &SqliteFacts) -> Check {
-    let state = match facts {
-        SqliteFacts { exists: false, .. } => "is not there yet; the server makes it",
-        SqliteFacts { is_wal: true, .. } => "is there, in WAL mode",
-        SqliteFacts { .. } => "is there, not in WAL mode; the server changes that",
+    const NAME: &str = "database";
+    let SqliteFacts { version, exists, missing_folder, is_wal, unwritable, exposed } = facts;
+    let state = match missing_folder {
+        Some(folder) => format!(
+            "is not there yet; the server creates the folder {}, the file, and the tables in it",
+            folder.display()
+        ),
+        None if !exists => "is not there yet; the server creates the file, and the tables in it".into(),
+        None if *is_wal => "is there, in WAL mode".into(),
+        None => "is there, not in WAL mode; the server changes that".into(),
     };
-    let found = format!("{} {state}", store.url);
-    match &facts.unwritable {
-        None => ok("database", found),
-        Some(place) => fail(
-            "database",
+    let found = format!("{}: SQLite {version}; the file {state}", store.url);
+    if let Some(place) = unwritable {
+        return fail(
+            NAME,
             format!("{found}; {} may not be written to", place.display()),
             "let the user that the server runs as write there: SQLite needs both file and folder",
-        ),
+        );
     }
+    if exposed.is_empty() {
+        return ok(NAME, found);
+    }
+    let access = exposed.iter().map(|ExposedPath { path, is_folder, mode }| {
+        let access = if *is_folder { "can replace the files in it" } else { "have access to it" };
+        format!("{} has the mode {mode:04o}: other users {access}", path.display())
+    });
+    let remedies = exposed.iter().map(|ExposedPath { path, is_folder, .. }| {
+        let mode = if *is_folder { "go-w" } else { "600" };
+        format!("chmod {mode} {}", path.display())
+    });
+    let join = |lines: Vec<String>| lines.join("; ");
+    warn(NAME, format!("{found}; {}", join(access.collect())), join(remedies.collect()))
 }
 
 fn postgres(store: &StoreConfig, facts: &PostgresFacts) -> Check {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::time::timeout;
 
 use super::connect::StoreConfig;
 use super::postgres::{ConnectError, examine};
+use super::sqlite::{beside, version};
 use super::url::Kind;
 
 /// The result of examining a database.
@@ -26,12 +28,40 @@ pub enum Inspection {
 /// A file of SQLite, and where it is.
 #[derive(Debug)]
 pub struct SqliteFacts {
+    /// Such as `3.51.3`.
+    pub version: String,
     /// Whether the file exists; the server creates it.
     pub exists: bool,
+    /// The folder of the file, if it does not exist; the server creates it.
+    pub missing_folder: Option<PathBuf>,
     /// Whether the file is in WAL mode; the server switches to it.
     pub is_wal: bool,
     /// The file, or the folder that it is or would be in, that this process may not write to.
     pub unwritable: Option<PathBuf>,
+    /// The file, those that SQLite keeps next to it, and their folder, as far as other users have access to them.
+    pub exposed: Vec<ExposedPath>,
+}
+
+/// A file that the group or others can read or write, or a folder in which they can replace files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExposedPath {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Whether it is a folder.
+    pub is_folder: bool,
+    /// The permissions, such as `0o644`.
+    pub mode: u32,
+}
+
+impl ExposedPath {
+    /// Returns `None` if only the owner has access, and if nothing exists at the path.
+    fn find(path: &Path) -> Option<Self> {
+        let metadata = path.metadata().ok()?;
+        let (is_folder, mode) = (metadata.is_dir(), metadata.mode() & 0o7777);
+        // In a sticky folder, such as /tmp, users can replace only their own files.
+        let is_exposed = if is_folder { mode & 0o022 != 0 && mode & 0o1000 == 0 } else { mode & 0o066 != 0 };
+        is_exposed.then(|| Self { path: path.to_owned(), is_folder, mode })
+    }
 }
 
 /// A PostgreSQL server.
@@ -146,7 +176,10 @@ impl From<ConnectError> for InspectionError {
 /// [`InspectionError`], without the URL.
 pub async fn inspect(config: &StoreConfig, limit: Duration) -> Result<Inspection, InspectionError> {
     match &config.url.0 {
-        Kind::Sqlite(options) => sqlite(options.get_filename()).map(Inspection::Sqlite),
+        Kind::Sqlite(options) => {
+            let version = version().await.map_err(|error| InspectionError::Refused(error.into()))?;
+            sqlite(options.get_filename(), version).map(Inspection::Sqlite)
+        }
         Kind::Postgres(url) => {
             let facts = timeout(limit, examine(url, config.connect_timeout, config.statement_timeout));
             let facts = facts.await.map_err(|_elapsed| InspectionError::NoAnswer(limit))??;
@@ -156,7 +189,7 @@ pub async fn inspect(config: &StoreConfig, limit: Duration) -> Result<Inspection
 }
 
 /// Reads the header of the file (The SQLite Database File Format, section 1.3), which takes no lock.
-fn sqlite(path: &Path) -> Result<SqliteFacts, InspectionError> {
+fn sqlite(path: &Path, version: String) -> Result<SqliteFacts, InspectionError> {
     let exists = path.exists();
     let mut is_wal = false;
     if exists {
@@ -174,5 +207,13 @@ fn sqlite(path: &Path) -> Result<SqliteFacts, InspectionError> {
     let file = exists.then_some(path);
     let places = file.into_iter().chain([if nearest.as_os_str().is_empty() { Path::new(".") } else { nearest }]);
     let unwritable = places.into_iter().find(|place| access(*place, Access::WRITE_OK).is_err());
-    Ok(SqliteFacts { exists, is_wal, unwritable: unwritable.map(Path::to_owned) })
+    let files = ["", "-wal", "-shm"].map(|suffix| beside(path, suffix));
+    Ok(SqliteFacts {
+        version,
+        exists,
+        missing_folder: (!folder.exists()).then(|| folder.to_owned()),
+        is_wal,
+        unwritable: unwritable.map(Path::to_owned),
+        exposed: files.iter().map(PathBuf::as_path).chain([folder]).filter_map(ExposedPath::find).collect(),
+    })
 }

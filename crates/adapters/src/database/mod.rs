@@ -22,7 +22,9 @@ mod transaction;
 mod url;
 
 pub use connect::{OpenError, Store, StoreConfig};
-pub use diagnostics::{ConnectionLimits, Inspection, InspectionError, PostgresFacts, SqliteFacts, inspect};
+pub use diagnostics::{
+    ConnectionLimits, ExposedPath, Inspection, InspectionError, PostgresFacts, SqliteFacts, inspect,
+};
 pub use repositories::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo};
 pub use restrictions::{IgnoredColumn, RestrictionReport};
 pub use url::{DatabaseUrl, InvalidDatabaseUrl, Pooler};

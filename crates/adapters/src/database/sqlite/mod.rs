@@ -17,11 +17,11 @@ use sqlx::query::Query;
 use sqlx::sqlite::{
     Sqlite as Driver, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Column, ConnectOptions, Row, TypeInfo, ValueRef};
+use sqlx::{AssertSqlSafe, Column, ConnectOptions, Executor, Row, TypeInfo, ValueRef};
 use taskbridge_domain::Timestamp;
 use tokio::sync::Mutex;
 
-use self::files::beside;
+pub(super) use self::files::beside;
 use self::pool::{Lease, Pool};
 use super::connect::{OpenError, StoreConfig};
 
@@ -141,6 +141,12 @@ impl SqliteTransaction {
         // Fails if SQLite has rolled it back already, as it does when a write is interrupted.
         _ = self.lease.into_inner().end("rollback").await;
     }
+}
+
+/// Returns the version of SQLite, which is part of the program.
+pub(super) async fn version() -> Result<String, sqlx::Error> {
+    let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await?;
+    connection.fetch_one("select sqlite_version()").await?.try_get(0)
 }
 
 /// sea-orm's error type has one variant that carries an error of another type; [`failure`] takes it out again.
