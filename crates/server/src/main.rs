@@ -147,7 +147,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Serve => serve::serve(settings).await?,
             Command::Config(Config::Check) => list.iter().for_each(|setting| say(&setting.to_string())),
             Command::Migrate(command) => {
-                with_store(&settings, async |store| migrate(command, store, users).await).await?
+                with_store(&settings, async |store| migrate(command, store, users).await).await?;
             }
             Command::Tasks(Tasks::Assign { user_id }) => {
                 let count = with_store(&settings, async |store| schema::assign_tasks(store, &user_id).await).await?;
@@ -155,7 +155,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
             Command::Keys(command) => {
                 let lines = with_store(&settings, async |store| keys::run(command, &settings, store).await).await?;
-                lines.iter().for_each(|line| say(line));
+                for line in lines {
+                    say(&line);
+                }
             }
             Command::Token(Token::Explain { token, file }) => {
                 let pasted = match (token, file) {
