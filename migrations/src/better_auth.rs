@@ -123,11 +123,12 @@ const MODELS: [Model; 6] = [
     },
 ];
 
-const INDICES: &str = r#"
-create index if not exists "session_userId_idx" on "session" ("userId");
-create index if not exists "account_userId_idx" on "account" ("userId");
-create index if not exists "verification_identifier_idx" on "verification" ("identifier");
-"#;
+/// An index, its table, and its column.
+const INDICES: [(&str, &str, &str); 3] = [
+    ("session_userId_idx", "session", "userId"),
+    ("account_userId_idx", "account", "userId"),
+    ("verification_identifier_idx", "verification", "identifier"),
+];
 
 /// Makes the tables that are missing, after all that are there have been checked.
 pub(crate) async fn make_or_adopt(db: &impl ConnectionTrait) -> Result<(), DbErr> {
@@ -138,12 +139,38 @@ pub(crate) async fn make_or_adopt(db: &impl ConnectionTrait) -> Result<(), DbErr
         };
         db.execute_unprepared(statement).await?;
     }
-    db.execute_unprepared(INDICES).await.map(drop)
+    for (index, table, column) in INDICES {
+        if !has_index(db, index).await? {
+            db.execute_unprepared(&format!(r#"create index "{index}" on "{table}" ("{column}")"#)).await?;
+        }
+    }
+    Ok(())
 }
 
-/// Refuses the tables that are there if they cannot serve. Nothing is changed.
-pub(crate) async fn check_all(db: &impl ConnectionTrait) -> Result<(), DbErr> {
-    missing(db).await.map(drop)
+/// Returns `true` if an index must be added to this table. Only its owner may do that.
+pub(crate) async fn lacks_index(db: &impl ConnectionTrait, table: &str) -> Result<bool, DbErr> {
+    match INDICES.iter().find(|(_, of, _)| *of == table) {
+        Some((index, _, _)) => Ok(!has_index(db, index).await?),
+        None => Ok(false),
+    }
+}
+
+async fn has_index(db: &impl ConnectionTrait, name: &str) -> Result<bool, DbErr> {
+    let select = match db.get_database_backend() {
+        DbBackend::Postgres => "select 1 from pg_indexes where schemaname = current_schema() and indexname = $1",
+        _ => "select 1 from sqlite_schema where type = 'index' and name = ?",
+    };
+    Ok(!schema::rows(db, select, [name]).await?.is_empty())
+}
+
+/// Refuses the tables that are there if they cannot serve, and returns those that are missing. Nothing is changed.
+pub(crate) async fn check_all(db: &impl ConnectionTrait) -> Result<Vec<&'static str>, DbErr> {
+    Ok(missing(db).await?.into_iter().map(|model| model.name).collect())
+}
+
+/// Returns the names of all tables.
+pub(crate) fn tables() -> Vec<&'static str> {
+    MODELS.iter().map(|model| model.name).collect()
 }
 
 /// What is to be made, if all that is there can serve.

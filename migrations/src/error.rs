@@ -9,8 +9,16 @@ pub enum MigrateError {
     #[error("{0}")]
     Refused(String),
     /// The database fails.
-    #[error(transparent)]
+    #[error("{}", reason(.0))]
     Database(DbErr),
+}
+
+/// Returns what the driver says. The error that carries it says nothing more.
+fn reason(error: &DbErr) -> String {
+    match error {
+        DbErr::TryIntoErr { source, .. } => source.to_string(),
+        error => error.to_string(),
+    }
 }
 
 /// A step can only fail with an error of the database: [`DbErr::Migration`] is a refusal.

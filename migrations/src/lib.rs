@@ -25,10 +25,11 @@ mod m20261121_000001_better_auth;
 mod m20261121_000002_tasks;
 mod migrate;
 mod owners;
+mod privileges;
 mod schema;
 mod session;
 mod tasks;
 
 pub use assign::assign_tasks;
 pub use error::MigrateError;
-pub use migrate::{Report, Step, Users, check, down, status, up};
+pub use migrate::{Readiness, Report, Step, Users, check, down, status, tables, up};

@@ -13,7 +13,7 @@ impl MigrationTrait for Migration {
         let db = manager.get_connection();
         better_auth::make_or_adopt(db).await?;
         // The tasks were there first: so far the users were elsewhere.
-        if migrate::applied(db).await?.iter().any(|name| name == tasks::STEP) {
+        if migrate::applied(db, migrate::Users::Here).await?.iter().any(|name| name == tasks::STEP) {
             tasks::refer_to_users(db, migrate::Users::Here).await?;
         }
         Ok(())

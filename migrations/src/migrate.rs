@@ -5,7 +5,7 @@ use sea_orm_migration::{Migration, MigrationTrait, MigratorTraitSelf};
 
 use crate::error::MigrateError;
 use crate::session::Session;
-use crate::{better_auth, m20261121_000001_better_auth, m20261121_000002_tasks, owners, schema, tasks};
+use crate::{better_auth, m20261121_000001_better_auth, m20261121_000002_tasks, owners, privileges, schema, tasks};
 
 /// Where the users are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,15 @@ pub struct Step {
     pub name: String,
     /// Whether it has been applied to this database.
     pub applied: bool,
+}
+
+/// The state of a schema that [`up`] would not refuse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    /// All migrations in order.
+    pub steps: Vec<Step>,
+    /// The tables that `up` would create.
+    pub missing_tables: Vec<&'static str>,
 }
 
 /// Brings the schema up to date. Any number of processes may do it at once.
@@ -62,22 +71,27 @@ pub async fn down(db: &DatabaseConnection, users: Users, steps: u32) -> Result<V
 /// [`MigrateError::Database`] when the database fails.
 pub async fn status(db: &DatabaseConnection, users: Users) -> Result<Vec<Step>, MigrateError> {
     let session = Session::begin(db).await?;
-    let applied = applied(session.connection()).await;
-    let step = |name: String, applied: &[String]| Step { applied: applied.contains(&name), name };
-    let steps = applied.map(|applied| Steps(users).names().into_iter().map(|name| step(name, &applied)).collect());
-    session.end(steps).await
+    let applied = applied(session.connection(), users).await;
+    session.end(applied.map(|applied| Steps(users).with_state(&applied))).await
 }
 
-/// Returns all migrations in order, if [`up`] would not refuse the database. Changes and locks nothing.
+/// Checks that [`up`] would not refuse the database. Changes and locks nothing.
 ///
 /// # Errors
-/// [`MigrateError::Refused`] when `up` would refuse a table that is there.
-pub async fn check(db: &DatabaseConnection, users: Users) -> Result<Vec<Step>, MigrateError> {
+/// [`MigrateError::Refused`] when `up` would refuse a table that is there, or the role may not do what is needed.
+pub async fn check(db: &DatabaseConnection, users: Users) -> Result<Readiness, MigrateError> {
     let steps = status(db, users).await?;
     let session = Session::begin(db).await?;
     let checked = check_pending(session.connection(), users, &steps).await;
-    session.end(checked).await?;
-    Ok(steps)
+    let missing_tables = session.end(checked).await?;
+    Ok(Readiness { steps, missing_tables })
+}
+
+/// Returns the tables that [`up`] creates in an empty database.
+#[must_use]
+pub fn tables(users: Users) -> Vec<&'static str> {
+    let of_better_auth = if users == Users::Here { better_auth::tables() } else { Vec::new() };
+    of_better_auth.into_iter().chain(["tasks"]).collect()
 }
 
 /// The steps for a database with these users.
@@ -86,6 +100,10 @@ struct Steps(Users);
 impl Steps {
     fn names(&self) -> Vec<String> {
         self.migrations().iter().map(|step| step.name().to_owned()).collect()
+    }
+
+    fn with_state(&self, applied: &[String]) -> Vec<Step> {
+        self.names().into_iter().map(|name| Step { applied: applied.contains(&name), name }).collect()
     }
 }
 
@@ -102,7 +120,7 @@ impl MigratorTraitSelf for Steps {
     }
 
     async fn get_pending_migrations<C: ConnectionTrait>(&self, db: &C) -> Result<Vec<Migration>, DbErr> {
-        let applied = applied(db).await?;
+        let applied = applied(db, self.0).await?;
         Ok(self
             .get_migration_files()
             .into_iter()
@@ -111,7 +129,7 @@ impl MigratorTraitSelf for Steps {
     }
 
     async fn get_applied_migrations<C: ConnectionTrait>(&self, db: &C) -> Result<Vec<Migration>, DbErr> {
-        let applied = applied(db).await?;
+        let applied = applied(db, self.0).await?;
         Ok(self
             .get_migration_files()
             .into_iter()
@@ -120,44 +138,56 @@ impl MigratorTraitSelf for Steps {
     }
 }
 
-async fn check_pending(db: &DatabaseConnection, users: Users, steps: &[Step]) -> Result<(), DbErr> {
+/// Returns the tables that are missing.
+async fn check_pending(db: &DatabaseConnection, users: Users, steps: &[Step]) -> Result<Vec<&'static str>, DbErr> {
+    privileges::check(db, users, steps).await?;
     let is_pending = |name: &str| steps.iter().any(|step| step.name == name && !step.applied);
+    let mut missing = Vec::new();
     if is_pending(better_auth::STEP) {
-        better_auth::check_all(db).await?;
+        missing.extend(better_auth::check_all(db).await?);
     }
     if is_pending(tasks::STEP) {
-        tasks::check_table(db, users).await?;
+        missing.extend((!tasks::check_table(db, users).await?).then_some("tasks"));
     } else {
         tasks::check_references(db, users).await?;
     }
-    owners::check(db, users).await
+    owners::check(db, users).await?;
+    Ok(missing)
 }
 
 async fn run_up(db: &DatabaseConnection, users: Users) -> Result<Report, DbErr> {
-    let before = applied(db).await?;
-    Steps(users).up(db, None).await?;
+    let steps = Steps(users).with_state(&applied(db, users).await?);
+    privileges::check(db, users, &steps).await?;
+    let pending: Vec<_> = steps.into_iter().filter(|step| !step.applied).map(|step| step.name).collect();
+    // The migrator would create its ledger even if it has nothing to do, which the role of a server may not be allowed to.
+    if !pending.is_empty() {
+        Steps(users).up(db, None).await?;
+    }
     owners::check(db, users).await?;
-    let applied = Steps(users).names().into_iter().filter(|name| !before.contains(name)).collect();
     let tasks_without_owner = tasks::count_without_owner(db).await?;
-    Ok(Report { applied, tasks_without_owner })
+    Ok(Report { applied: pending, tasks_without_owner })
 }
 
 async fn run_down(db: &DatabaseConnection, users: Users, steps: u32) -> Result<Vec<String>, DbErr> {
-    let before = applied(db).await?;
+    let before = applied(db, users).await?;
     let known = Steps(Users::Here).names();
     if let Some(newer) = before.iter().find(|name| !known.contains(name)) {
         let line = format!("step \"{newer}\": a newer Taskbridge has applied it; undo it with that one first");
         return Err(DbErr::Migration(line));
     }
     Steps(users).down(db, Some(steps)).await?;
-    let after = applied(db).await?;
+    let after = applied(db, users).await?;
     Ok(before.into_iter().rev().filter(|name| !after.contains(name)).collect())
 }
 
 /// The names of the steps that have been applied.
-pub(crate) async fn applied<C: ConnectionTrait>(db: &C) -> Result<Vec<String>, DbErr> {
+pub(crate) async fn applied<C: ConnectionTrait>(db: &C, users: Users) -> Result<Vec<String>, DbErr> {
     if schema::table(db, "seaql_migrations").await?.is_none() {
         return Ok(Vec::new());
+    }
+    if !privileges::may_read_ledger(db).await? {
+        // Fails with all missing privileges, instead of the server's error for this one.
+        privileges::check(db, users, &[]).await?;
     }
     let select = r#"select "version" from "seaql_migrations" order by "version""#;
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), select)).await?;

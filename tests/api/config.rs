@@ -44,9 +44,14 @@ fn a_wrong_configuration_stops_the_start_and_says_what_is_wrong() {
         ("BETTER_AUTH_SECRET", "please-change-me-hunter2-hunter2-hunter2", "auth.secret", "a known example"),
         // C257.
         ("BETTER_AUTH_SECRET", &with_line_break, "auth.secret", "the line break of a file"),
-        ("DATABASE_URL", "mysql://root:hunter2@localhost/db", "database.url", "must be sqlite://<path> or postgres://"),
-        ("DATABASE_URL", "postgres://ann:hunter2@localhost:port/db", "database.url", "must be"),
-        ("DATABASE_URL", "postgres://ann:1/hunter2@localhost/db", "database.url", "must be"),
+        (
+            "DATABASE_URL",
+            "mysql://root:hunter2@localhost/db",
+            "database.url",
+            "the scheme mysql, which is not supported; MySQL",
+        ),
+        ("DATABASE_URL", "postgres://ann:hunter2@localhost:port/db", "database.url", "has a port that is not a number"),
+        ("DATABASE_URL", "postgres://ann:1/hunter2@localhost/db", "database.url", "has a raw # / ? or @"),
         ("DATABASE_URL", "hunter2", "database.url", "must be"),
         ("PORT", "hunter2", "server.port", "must be a number from 0 to 65535"),
         ("PORT", "65536", "server.port", "must be a number from 0 to 65535"),

@@ -1,4 +1,4 @@
-//! `taskbridge doctor`: each thing that is wrong is told by its check alone, and nothing is changed. (N8, Q2)
+//! `taskbridge doctor`: each thing that is wrong is told by its check alone, and nothing is changed.
 
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
@@ -10,8 +10,20 @@ use support::Server;
 use support::postgres::{DATABASE_PASSWORD, behind_pgbouncer, fresh_database, psql};
 use support::server::{SECRET, outcome};
 
-const CHECKS: [&str; 11] =
-    ["settings", "secret", "database", "migrations", "pool", "restrictions", "jwks", "clock", "cors", "proxy", "hash"];
+const CHECKS: [&str; 12] = [
+    "settings",
+    "secret",
+    "database",
+    "tls",
+    "migrations",
+    "pool",
+    "restrictions",
+    "jwks",
+    "clock",
+    "cors",
+    "proxy",
+    "hash",
+];
 
 /// Nobody may see it, wherever it stands.
 const CANARY: &str = "hunter2";
@@ -72,6 +84,7 @@ fn a_good_set_up_passes_and_every_check_is_told_on_every_database() {
     let (_, report) = doctor(folder, &database);
     let found = |name: &str| check(&report, name)["found"].as_str().unwrap().to_owned();
     assert!(found("database").contains("pooled: auto: PostgreSQL 1"), "{report}");
+    assert!(found("database").contains(", schema public, no pooler in between"), "{report}");
     assert!(found("pool").contains("the database takes 200"), "{report}");
     assert!(found("migrations").contains("all 2 steps"), "{report}");
 }
@@ -129,7 +142,7 @@ fn each_fault_is_told_by_its_check_alone() {
     fs::write(folder.path().join("notes.db"), "x".repeat(4096)).unwrap();
     fs::create_dir(folder.path().join("folder.db")).unwrap();
     let empty = ("DATABASE_URL", url.as_str());
-    let table: [(Variables<'_>, &str, &str, &str); 19] = [
+    let table: [(Variables<'_>, &str, &str, &str); 22] = [
         (&[("BETTER_AUTH_SECRET", "")], "secret", "is missing", "openssl rand"),
         (&[("BETTER_AUTH_SECRET", "hunter2")], "secret", "at least 32 characters", "openssl rand"),
         (&[("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890")], "secret", "a known example", "random"),
@@ -140,11 +153,19 @@ fn each_fault_is_told_by_its_check_alone() {
         (&[("TRUSTED_PROXIES", "10.0.0.0/33")], "proxy", "addresses or networks", "default.toml"),
         (&[("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "31")], "hash", "from 10 to 16", "default.toml"),
         (&[("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "1001")], "pool", "from 0 to 1000", "default.toml"),
-        (&[("DATABASE_URL", "mysql://root:hunter2@localhost/db")], "database", "must be sqlite://", "default.toml"),
-        (&[("DATABASE_URL", "sqlite://notes.db")], "database", "no SQLite database", "another file"),
+        (&[("DATABASE_URL", "mysql://root:hunter2@localhost/db")], "database", "the scheme mysql", "PostgreSQL or"),
+        (&[("DATABASE_URL", "hunter2")], "database", "must be sqlite://", "default.toml"),
+        (&[("DATABASE_URL", "postgres://ann:hunter#2@h/db")], "database", "raw # / ?", "percent-encode"),
+        (
+            &[("DATABASE_URL", "postgres://ann@h/db?sslmod=require")],
+            "database",
+            "parameter `sslmod`",
+            "did you mean sslmode?",
+        ),
+        (&[("DATABASE_URL", "sqlite://notes.db")], "database", "not a SQLite database", "another file"),
         (&[("DATABASE_URL", "sqlite://folder.db")], "database", "cannot be read", "let the user"),
-        (&[("DATABASE_URL", &refused)], "database", "Connection refused", "see that the database runs"),
-        (&[("DATABASE_URL", &absent)], "database", "does not exist", "create it"),
+        (&[("DATABASE_URL", &refused)], "database", "refused the connection", "check that the database is running"),
+        (&[("DATABASE_URL", &absent)], "database", "does not exist", "run: create database"),
         (&[("DATABASE_URL", &standby)], "database", "nothing can be written", "primary"),
         (&[empty, ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "300")], "pool", "takes 200", "lower database.max"),
         (&[empty, ("TASKBRIDGE__DATABASE__MIGRATE", "off")], "migrations", "to come", "run: taskbridge migrate up"),
@@ -220,6 +241,157 @@ fn a_database_that_says_nothing_is_not_waited_for() {
     let (_, report) = doctor(folder.path(), &[("DATABASE_URL", &url)]);
     assert_eq!(with_state(&report, "fail"), ["database"]);
     tells(&report, "database", "did not answer within 5 seconds", "firewall");
+}
+
+/// The check reads the URL only; the database need not be reachable.
+#[test]
+fn connections_that_an_attacker_can_read_are_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = |parameters: &str| {
+        // An address for documentation, which leads nowhere (RFC 5737).
+        let url = format!("postgres://ann:hunter2@192.0.2.1/db?connect_timeout=1&{parameters}");
+        let (_, report) = doctor(folder.path(), &[("DATABASE_URL", &url)]);
+        let check = check(&report, "tls");
+        assert_eq!(check["state"] == "warn", check["advice"].as_str().is_some_and(|it| it.contains("verify-full")));
+        (check["state"].as_str().unwrap().to_owned(), check["found"].as_str().unwrap().to_owned())
+    };
+    for (parameters, found) in [
+        ("", "TLS is not required"),
+        ("sslmode=disable", "TLS is off"),
+        ("sslmode=require", "is not verified: another server can take its place"),
+    ] {
+        let (state, said) = state(parameters);
+        assert!(state == "warn" && said.contains(found), "{parameters}: {said}");
+    }
+    for parameters in
+        ["sslmode=require&channel_binding=require", "sslmode=verify-ca&sslrootcert=ca.pem", "sslrootcert=system"]
+    {
+        assert_eq!(state(parameters).0, "ok", "{parameters}");
+    }
+}
+
+/// What the role may do is checked before the server tries it, and the report has the commands that help.
+#[test]
+fn the_doctor_prints_the_commands_that_grant_missing_privileges() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = fresh_database();
+    let (server, name) = url.rsplit_once('/').unwrap();
+    let role = format!("role_{name}");
+    psql(&url, &format!("create role {role} login; revoke create on schema public from public"));
+    let own = format!("{}/{name}", server.replace("//postgres:", &format!("//{role}:")));
+    let look = || doctor(folder.path(), &[("DATABASE_URL", &own)]).1;
+    // Runs the commands of an advice as the owner, and returns what was found.
+    let obey = |report: &Value| {
+        let check = check(report, "migrations");
+        assert_eq!(
+            (&check["state"], with_state(report, "fail")),
+            (&Value::from("fail"), vec!["migrations"]),
+            "{report}"
+        );
+        let (_, commands) = check["advice"].as_str().unwrap().split_once("run as an administrator: ").unwrap();
+        psql(&url, commands);
+        check["found"].as_str().unwrap().to_owned()
+    };
+    assert!(obey(&look()).contains("lacks create on the schema \"public\""));
+    let (code, report) = doctor(folder.path(), &[("DATABASE_URL", &own)]);
+    assert_eq!(code, Some(0), "{report}");
+    tells(
+        &report,
+        "migrations",
+        "tables that will be created: user, session, account, verification, jwks",
+        "nothing if",
+    );
+
+    // A table that must be altered belongs to another role.
+    psql(&url, "create table tasks (id serial primary key, user_id text not null, title text not null)");
+    assert!(obey(&look()).contains("ownership of the table \"public\".\"tasks\", which belongs to \"postgres\""));
+    assert_eq!(outcome(folder.path(), &["migrate", "up"], &[("DATABASE_URL", &own)]).0, Some(0));
+
+    // Another role migrated; this one only serves.
+    let service = format!("service_{name}");
+    psql(&url, &format!("create role {service} login"));
+    let own = own.replace(&role, &service);
+    let look = || doctor(folder.path(), &[("DATABASE_URL", &own)]).1;
+    let found = obey(&look());
+    for lacking in [
+        "select on the table \"public\".\"seaql_migrations\"",
+        "select, insert, update, delete on the table \"public\".\"user\"",
+        "usage of the sequence \"public\".\"tasks_id_seq\"",
+    ] {
+        assert!(found.contains(lacking), "{found}");
+    }
+    let report = look();
+    assert_eq!(check(&report, "migrations")["state"], "ok", "{report}");
+    let server = Server::start_with(&[("DATABASE_URL", &own)]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let user = support::User::sign_up(&server, "ann").await;
+        let task = user.add(serde_json::json!({ "title": "x" })).await;
+        assert_eq!(user.list().await, serde_json::json!([task]));
+    });
+}
+
+/// Better Auth's tables belong to the role of another program, which must not lose its access.
+#[test]
+fn tables_of_another_role_stay_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = fresh_database();
+    let (server, name) = url.rsplit_once('/').unwrap();
+    let (app, web) = (format!("app_{name}"), format!("web_{name}"));
+    psql(
+        &url,
+        &format!("create role {app} login; create role {web} login; grant create on schema public to {app}, {web}"),
+    );
+    let of = |role: &str| format!("{}/{name}", server.replace("//postgres:", &format!("//{role}:")));
+    let command = |arguments: &[&str], role: &str| outcome(folder.path(), arguments, &[("DATABASE_URL", &of(role))]);
+    let obey = || {
+        let report = doctor(folder.path(), &[("DATABASE_URL", &of(&web))]).1;
+        let check = check(&report, "migrations");
+        let (_, commands) = check["advice"].as_str().unwrap().split_once("run as an administrator: ").unwrap();
+        psql(&url, commands);
+        (check["found"].as_str().unwrap().to_owned(), commands.to_owned())
+    };
+    assert_eq!(command(&["migrate", "up"], &app).0, Some(0));
+    psql(&url, "drop table tasks, seaql_migrations");
+    // Their indices exist, so that nothing has to be altered.
+    let (found, _) = obey();
+    assert!(found.contains("references on the table \"public\".\"user\"") && !found.contains("ownership"), "{found}");
+    assert_eq!(command(&["migrate", "up"], &web).0, Some(0));
+
+    psql(&url, "drop table tasks, seaql_migrations; drop index \"session_userId_idx\"");
+    let (found, commands) = obey();
+    assert!(found.contains("ownership of the table \"public\".\"session\", which belongs to"), "{found}");
+    assert_eq!(commands, format!("grant \"{app}\" to \"{web}\""));
+    assert_eq!(command(&["migrate", "up"], &web).0, Some(0));
+    assert_eq!(psql(&of(&app), "select count(*) from session"), "0");
+    psql(&url, "revoke usage on schema public from public");
+    let (found, commands) = obey();
+    assert_eq!(found, format!("the role \"{web}\" lacks usage on the schema \"public\""));
+    assert_eq!(commands, format!("grant usage on schema \"public\" to \"{web}\""));
+    assert_eq!(command(&["migrate", "status"], &web).0, Some(0));
+}
+
+/// With `database.migrate` off, the role of the server needs no privileges for migrations.
+#[test]
+fn a_server_that_does_not_migrate_is_not_asked_for_the_privileges() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = fresh_database();
+    let (server, name) = url.rsplit_once('/').unwrap();
+    psql(&url, &format!("create role web_{name} login; revoke create on schema public from public"));
+    let own = format!("{}/{name}", server.replace("//postgres:", &format!("//web_{name}:")));
+    let variables = [("DATABASE_URL", own.as_str()), ("TASKBRIDGE__DATABASE__MIGRATE", "off")];
+    let report = doctor(folder.path(), &variables).1;
+    tells(
+        &report,
+        "migrations",
+        "m20261121_000001_better_auth, m20261121_000002_tasks to come",
+        "run: taskbridge migrate up",
+    );
+    let (code, message) = outcome(folder.path(), &["serve"], &variables);
+    assert!(
+        code == Some(1) && message.contains("run: taskbridge migrate up") && !message.contains("grant"),
+        "{message}"
+    );
 }
 
 /// All files below a folder, with what is in them.
@@ -307,7 +479,7 @@ fn files_that_other_users_have_access_to_are_a_warning() {
         tells(&report, "database", found, advice);
         set(name, private);
     }
-    // Others may read the folder, and a sticky one keeps files from being replaced.
+    // Read access to the folder, or a sticky folder, lets no other user replace files.
     for mode in [0o755, 0o1777, 0o700] {
         set("data", mode);
         assert_eq!(check(&report().1, "database")["state"], "ok", "{mode:o}");

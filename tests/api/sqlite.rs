@@ -1,13 +1,13 @@
 //! The file of SQLite: who may read it, what commands leave behind, and statements that do not end.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use support::server::run;
+use support::server::{outcome, run};
 use support::{Server, User};
 
 fn mode(path: &Path) -> u32 {
@@ -32,6 +32,22 @@ async fn what_the_server_creates_is_private() {
     }
 }
 
+/// SQLite keeps `-wal` and `-shm` next to the target of a symbolic link.
+#[test]
+fn a_file_behind_a_symbolic_link_is_private_and_is_examined() {
+    let server = Server::start_with_umask("022", &[("DATABASE_URL", "sqlite://first.db")]);
+    let target = server.folder().join("real/tasks.db");
+    fs::create_dir(server.folder().join("real")).unwrap();
+    symlink(&target, server.folder().join("link.db")).unwrap();
+    let server = server.again_with(&[("DATABASE_URL", "sqlite://link.db")]);
+    assert_eq!(mode(&target), 0o600);
+    let report = outcome(server.folder(), &["doctor"], &[("DATABASE_URL", "sqlite://link.db")]).1;
+    assert!(report.contains("all 2 steps have been applied"), "{report}");
+    fs::set_permissions(server.folder().join("real/tasks.db-wal"), Permissions::from_mode(0o644)).unwrap();
+    let report = outcome(server.folder(), &["doctor"], &[("DATABASE_URL", "sqlite://link.db")]).1;
+    assert!(report.contains("real/tasks.db-wal has the mode 0644"), "{report}");
+}
+
 #[test]
 fn the_modes_of_existing_files_and_folders_stay() {
     let folder = tempfile::tempdir().unwrap();
@@ -45,16 +61,27 @@ fn the_modes_of_existing_files_and_folders_stay() {
 }
 
 #[test]
-fn a_database_that_is_only_read_or_in_memory_creates_no_file() {
+fn a_file_that_must_exist_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
-    for (url, is_usable) in [("sqlite://tasks.db?mode=ro", false), ("sqlite://tasks.db?mode=memory", true)] {
-        let (succeeded, message) = run(folder.path(), &["migrate", "status"], &[("DATABASE_URL", url)]);
-        assert_eq!(succeeded, is_usable, "{url}: {message}");
+    let migrate = |url| run(folder.path(), &["migrate", "status"], &[("DATABASE_URL", url)]);
+    for (url, problem) in [
+        ("sqlite://data/tasks.db?mode=rw", "the file data/tasks.db cannot be opened; check that it exists"),
+        ("sqlite://tasks.db?mode=rw", "the file tasks.db cannot be opened; check that it exists"),
+        ("sqlite://tasks.db?mode=ro", "write rwc, or rw"),
+        ("sqlite:///tasks.db", "write sqlite://<file> for the current folder"),
+    ] {
+        let (succeeded, message) = migrate(url);
+        assert!(!succeeded && message.contains(problem), "{message}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{url}");
     }
+    let (code, report) = outcome(folder.path(), &["doctor"], &[("DATABASE_URL", "sqlite://tasks.db?mode=rw")]);
+    assert!(code == Some(1) && report.contains("the file does not exist. To do: create it"), "{report}");
+    assert!(migrate("sqlite:///./tasks.db").0);
+    assert!(migrate("sqlite://tasks.db?mode=rw").0);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
-/// A copy of the file is complete then; also when the command has failed.
+/// A copy of the file is then complete, even after a command that failed.
 #[test]
 fn commands_leave_no_journal_behind() {
     let folder = tempfile::tempdir().unwrap();

@@ -48,14 +48,27 @@ async fn fifty_writers_at_once_all_write() {
     assert_eq!(ann.list().await.as_array().unwrap().len(), added.len());
 }
 
-/// C253: a file that cannot be written is an error at the start, not at the first write.
+/// A SQLite URL or file that cannot be used is reported at the start, and an existing file is not changed.
 #[test]
-fn a_read_only_database_is_a_clear_error() {
+fn a_file_that_cannot_be_used_is_a_clear_error() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("tasks.db");
-    std::fs::write(&file, []).unwrap();
-    let url = format!("sqlite://{}?mode=ro", file.display());
-    let (status, message) = refuse_to_start(&[("BETTER_AUTH_SECRET", SECRET), ("DATABASE_URL", &url)]);
-    assert_eq!(status.code(), Some(1));
-    assert!(message.contains("readonly"), "{message}");
+    let notes = folder.path().join("notes.db");
+    std::fs::write(&notes, "notes, and no database, which nobody wants to lose".repeat(20)).unwrap();
+    std::fs::write(folder.path().join("file"), []).unwrap();
+    let before = std::fs::read(&notes).unwrap();
+    for (path, found, advice) in [
+        ("tasks.db?mode=ro", "a value of mode that is not supported", "write rwc, or rw"),
+        (".", "a path that is a folder", "add the name of a file"),
+        ("notes.db", "notes.db is not a SQLite database", "name another file"),
+        ("none.db?mode=rw", "none.db cannot be opened", "check that it exists"),
+        ("file/tasks.db", "cannot create ", "name another file"),
+    ] {
+        let url = format!("sqlite://{}/{path}", folder.path().display());
+        let (status, message) = refuse_to_start(&[("BETTER_AUTH_SECRET", SECRET), ("DATABASE_URL", &url)]);
+        assert_eq!(status.code(), Some(1));
+        let last = message.lines().last().unwrap();
+        assert!(last.contains(found) && last.split_once("; ").unwrap().1.contains(advice), "{message}");
+        assert_eq!(message.matches(advice).count(), 1, "{message}");
+    }
+    assert_eq!(std::fs::read(&notes).unwrap(), before);
 }

@@ -88,7 +88,11 @@ impl Issuer {
     #[must_use]
     pub fn with_tls(signers: &[&Signer]) -> Self {
         let keys: Vec<_> = signers.iter().map(|signer| signer.jwk()).collect();
-        Self::start(TcpListener::bind("localhost:0").unwrap(), Answer::keys(&keys), Some(Arc::new(tls())))
+        Self::start(
+            TcpListener::bind("localhost:0").unwrap(),
+            Answer::keys(&keys),
+            Some(Arc::new(tls_config("localhost"))),
+        )
     }
 
     /// One that was away, and comes back at this `url`.
@@ -242,9 +246,10 @@ impl State {
     }
 }
 
-fn tls() -> ServerConfig {
+/// Returns the configuration of a TLS server with a certificate of `tests/vectors/tls`.
+pub(crate) fn tls_config(certificate: &str) -> ServerConfig {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/tls");
-    let certificate = CertificateDer::from_pem_file(format!("{folder}/localhost.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_file(format!("{folder}/localhost.key")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(format!("{folder}/{certificate}.key")).unwrap();
+    let certificate = CertificateDer::from_pem_file(format!("{folder}/{certificate}.pem")).unwrap();
     ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap()
 }

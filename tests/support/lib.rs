@@ -5,6 +5,7 @@ pub mod better_auth;
 pub mod compatibility;
 pub mod database;
 pub mod forge;
+pub mod impostor;
 pub mod issuer;
 pub mod log;
 pub mod metrics;

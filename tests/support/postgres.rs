@@ -160,18 +160,34 @@ impl Cluster {
         wait_until("the setting is changed", || psql(&self.url(), &format!("show {name}")) == value);
     }
 
-    /// Offers TLS with the certificate for `localhost` in `tests/vectors/tls`.
-    pub fn offer_tls(&self) {
-        for (name, setting) in [("localhost.pem", "ssl_cert_file"), ("localhost.key", "ssl_key_file")] {
-            let file = self.folder.path().join("data").join(name);
-            fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/tls").join(name), &file).unwrap();
-            fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
-            if let Some((user, group)) = self.user {
-                chown(&file, Some(user), Some(group)).unwrap();
-            }
+    /// Offers TLS with a certificate of `tests/vectors/tls`.
+    pub fn offer_tls(&self, certificate: &str) {
+        for (name, setting) in [("pem", "ssl_cert_file"), ("key", "ssl_key_file")] {
+            let name = format!("{certificate}.{name}");
+            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/tls").join(&name);
+            self.write(&name, &fs::read_to_string(source).unwrap());
             psql(&self.url(), &format!("alter system set {setting} = '{name}'"));
         }
         self.set("ssl", "on");
+    }
+
+    /// Replaces the rules of `pg_hba.conf` by these lines and reloads it. The role `postgres` keeps `trust`.
+    pub fn authenticate(&self, lines: &str) {
+        self.write("pg_hba.conf", &format!("host all postgres 127.0.0.1/32 trust\n{lines}\n"));
+        let loaded = || psql(&self.url(), "select pg_conf_load_time()");
+        let before = loaded();
+        self.reload();
+        wait_until("the rules are read", || loaded() != before);
+    }
+
+    /// Writes a file into the folder of the data, as its owner.
+    fn write(&self, name: &str, content: &str) {
+        let file = self.folder.path().join("data").join(name);
+        fs::write(&file, content).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        if let Some((user, group)) = self.user {
+            chown(&file, Some(user), Some(group)).unwrap();
+        }
     }
 
     /// Removes what [`set`](Self::set) changed: the setting has its default again.

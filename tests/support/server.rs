@@ -94,7 +94,7 @@ impl Server {
         Self::start_limited(&format!("ulimit -n {count}"), variables)
     }
 
-    /// Starts a server on SQLite whose files get at most the permissions that this mask leaves.
+    /// Starts a server on SQLite with this umask.
     #[must_use]
     pub fn start_with_umask(mask: &str, variables: &[(&str, &str)]) -> Self {
         Self::start_limited(&format!("umask {mask}"), variables)
@@ -214,6 +214,20 @@ pub fn refuse_to_start(variables: &[(&str, &str)]) -> (ExitStatus, String) {
     }
     let status = child.wait().unwrap();
     (status, log.text())
+}
+
+/// Returns the error message of a server that fails to start with this database. It gives up on a database that does not answer
+/// after a second.
+#[must_use]
+pub fn refusal(database_url: &str) -> String {
+    let (status, message) = refuse_to_start(&[
+        ("BETTER_AUTH_SECRET", SECRET),
+        ("DATABASE_URL", database_url),
+        ("TASKBRIDGE__DATABASE__START_SECONDS", "1"),
+        ("TASKBRIDGE__DATABASE__CONNECT_SECONDS", "1"),
+    ]);
+    assert_eq!(status.code(), Some(1), "{message}");
+    message
 }
 
 /// Runs a command other than `serve` in this folder: whether it succeeded, and what it wrote to standard output and

@@ -41,12 +41,13 @@ pub(crate) struct Composition {
 async fn open_store(settings: &DatabaseSettings, users: Users) -> anyhow::Result<Store> {
     let DatabaseSettings { store, migrate } = settings;
     let store = Store::open(store).await?;
-    let is_current =
+    let schema_ready =
         if *migrate { schema::up(&store, users).await.map(drop) } else { schema::require_current(&store, users).await };
-    if is_current.is_err() {
+    if schema_ready.is_err() {
+        // SQLite would leave `-wal` and `-shm` behind.
         store.close().await;
     }
-    is_current.map(|()| store)
+    schema_ready.map(|()| store)
 }
 
 /// Opens the store, sees to its schema, and builds everything on it. `origin` is that of the auth server.

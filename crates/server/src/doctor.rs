@@ -9,14 +9,14 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::database::{
-    ConnectionLimits, ExposedPath, Inspection, InspectionError, OpenError, Pooler, PostgresFacts, RestrictionReport,
-    SqliteFacts, Store, StoreConfig, inspect,
+    ConnectionLimits, DatabaseProblem, ExposedPath, Inspection, OpenError, Pooler, PostgresFacts, RestrictionReport,
+    SqliteFacts, Store, StoreConfig, Transport, inspect,
 };
 use taskbridge_adapters::jwt::{HttpKeys, KeyInspection, KeyUse};
 use taskbridge_adapters::passwords::HasherConfig;
 use taskbridge_domain::password::Password;
 use taskbridge_domain::ports::PasswordHasher;
-use taskbridge_migrations::{MigrateError, Step, Users};
+use taskbridge_migrations::{MigrateError, Readiness, Users};
 use tokio::time::timeout;
 use url::Url;
 
@@ -188,17 +188,18 @@ fn secret(draft: &Draft) -> Check {
 /// The database, its migrations, and the pool.
 async fn databases(draft: &Draft) -> Vec<Check> {
     let Some(database) = &draft.database else {
-        return ["database", "migrations", "pool", "restrictions"]
+        return ["database", "tls", "migrations", "pool", "restrictions"]
             .map(|name| skip(name, "its settings have a fault"))
             .into();
     };
     let DatabaseSettings { store, migrate } = database;
     let inspection = match inspect(store, LIMIT).await {
         Ok(inspection) => inspection,
-        Err(error) => {
-            let found = fail("database", format!("{}: {error}", store.url), advice_for(&error));
+        Err(problem) => {
+            let DatabaseProblem { found, advice } = problem;
+            let found = [fail("database", format!("{}: {found}", store.url), advice), tls(store)];
             let others = ["migrations", "pool", "restrictions"].map(|name| skip(name, "the database fails"));
-            return [found].into_iter().chain(others).collect();
+            return found.into_iter().chain(others).collect();
         }
     };
     let is_there = !matches!(inspection, Inspection::Sqlite(SqliteFacts { exists: false, .. }));
@@ -210,34 +211,47 @@ async fn databases(draft: &Draft) -> Vec<Check> {
     };
     let migrations = match draft.users {
         None => skip("migrations", "the mode is not known"),
-        Some(_) if !is_there => to_come("no step has been applied, for there is no file yet", *migrate),
+        Some(users) if !is_there => to_come(&creates(&taskbridge_migrations::tables(users)), *migrate),
         Some(users) => migrations(store, users, *migrate).await,
     };
     match inspection {
         Inspection::Sqlite(facts) => {
             let pool = format!("{} connections at the most, of which one writes at a time", store.max_connections);
-            vec![sqlite(store, &facts), migrations, ok("pool", pool), restrictions]
+            vec![sqlite(store, &facts), tls(store), migrations, ok("pool", pool), restrictions]
         }
-        Inspection::Postgres(facts) => vec![postgres(store, &facts), migrations, pool(store, &facts), restrictions],
+        Inspection::Postgres(facts) => {
+            vec![postgres(store, &facts), tls(store), migrations, pool(store, &facts), restrictions]
+        }
     }
 }
 
-fn advice_for(error: &InspectionError) -> &'static str {
-    match error {
-        InspectionError::NoAnswer(_) => {
-            "see that host and port in DATABASE_URL are right, and that no firewall stands between"
+/// Reports whether an attacker on the network path can read or change what is sent to the database.
+fn tls(store: &StoreConfig) -> Check {
+    const NAME: &str = "tls";
+    let advice = "write sslmode=verify-full, with sslrootcert=system or the file of the authority; or channel_binding=require \
+                  where the password is checked by SCRAM";
+    match store.url.transport() {
+        Transport::Local => skip(NAME, "the database is on this machine"),
+        Transport::Verified { is_for_host: true } => {
+            ok(NAME, "the certificate of the database is verified for its host")
         }
-        InspectionError::Unreachable(_) => {
-            "see that the database runs, and that host and port in DATABASE_URL are those at which it is reached from here"
+        Transport::Verified { is_for_host: false } => {
+            ok(NAME, "the certificate of the database is verified, for any host of its authority")
         }
-        InspectionError::Tls(_) => "see sslmode and sslrootcert in DATABASE_URL",
-        InspectionError::StartupParameter(_) => "remove `options` from DATABASE_URL: a pooler does not accept them",
-        InspectionError::Credentials(_) => "correct user and password in DATABASE_URL",
-        InspectionError::NoDatabase(_) => "create it, or name another one in DATABASE_URL",
-        InspectionError::Full(_) => "lower database.max_connections of those who use it, or put a pooler before it",
-        InspectionError::Refused(_) => "see the log of the database",
-        InspectionError::Unreadable(_) => "let the user that the server runs as read and write it",
-        InspectionError::NotADatabase => "name another file in DATABASE_URL; this one would be destroyed",
+        Transport::ChannelBound => {
+            ok(NAME, "the password is bound to the certificate of the database (channel binding)")
+        }
+        Transport::Unverified => warn(
+            NAME,
+            "the certificate of the database is not verified: another server can take its place and read the password",
+            advice,
+        ),
+        Transport::Opportunistic => {
+            warn(NAME, "TLS is not required: an attacker on the network path can read and change everything", advice)
+        }
+        Transport::Plain => {
+            warn(NAME, "TLS is off: an attacker on the network path can read and change everything", advice)
+        }
     }
 }
 
@@ -246,10 +260,10 @@ fn sqlite(store: &StoreConfig, facts: &SqliteFacts) -> Check {
     let SqliteFacts { version, exists, missing_folder, is_wal, unwritable, exposed } = facts;
     let state = match missing_folder {
         Some(folder) => format!(
-            "is not there yet; the server creates the folder {}, the file, and the tables in it",
+            "does not exist yet; the server creates the folder {}, the file, and the tables in it",
             folder.display()
         ),
-        None if !exists => "is not there yet; the server creates the file, and the tables in it".into(),
+        None if !exists => "does not exist yet; the server creates the file, and the tables in it".into(),
         None if *is_wal => "is there, in WAL mode".into(),
         None => "is there, not in WAL mode; the server changes that".into(),
     };
@@ -277,11 +291,17 @@ fn sqlite(store: &StoreConfig, facts: &SqliteFacts) -> Check {
 }
 
 fn postgres(store: &StoreConfig, facts: &PostgresFacts) -> Check {
-    let PostgresFacts { version, version_number, connected_in, round_trip, .. } = facts;
+    let PostgresFacts { version, version_number, schema, connected_in, round_trip, .. } = facts;
     let PostgresFacts { is_read_only, is_proved_direct, shares_processes, .. } = facts;
+    let between = match (shares_processes, is_proved_direct) {
+        (true, _) => "behind a pooler: one server process answered two connections",
+        (false, true) => "no pooler in between",
+        (false, false) => "a pooler, a proxy or address translation may be in between",
+    };
     let found = format!(
-        "{}: PostgreSQL {version}, connected in {}, a round trip takes {}",
+        "{}: {version}, schema {}, {between}; connected in {}, a round trip takes {}",
         store.url,
+        schema.as_deref().unwrap_or("missing"),
         millis(*connected_in),
         millis(*round_trip)
     );
@@ -297,34 +317,43 @@ fn postgres(store: &StoreConfig, facts: &PostgresFacts) -> Check {
         let advice =
             "set database.pooled to auto: behind a pooler in transaction mode, statements of different clients mix";
         if *shares_processes {
-            let found = format!("{found}; two connections were answered by one process: a pooler is in front of it");
             return fail("database", found, advice);
         }
-        let found = format!("{found}; a pooler, a proxy or address translation is in front of it");
         return warn("database", found, advice);
     }
     ok("database", found)
 }
 
 async fn migrations(store: &StoreConfig, users: Users, migrate: bool) -> Check {
-    match timeout(2 * LIMIT, ledger(store, users)).await {
-        Err(_elapsed) => fail("migrations", "it took too long to look at the schema", "see what locks the database"),
+    match timeout(2 * LIMIT, readiness(store, users, migrate)).await {
+        Err(_elapsed) => {
+            fail("migrations", "reading the schema timed out", "check for sessions that hold locks on its tables")
+        }
         Ok(Err(error)) => match error.downcast_ref() {
             Some(MigrateError::Refused(line)) => {
                 let (found, advice) = line.split_once("; ").unwrap_or((line, "change the table"));
-                fail("migrations", format!("a table that is there cannot be adopted: {found}"), advice)
+                fail("migrations", found, advice)
             }
             _ => fail("migrations", format!("{error:#}"), "see the log of the database"),
         },
-        Ok(Ok(steps)) => {
+        Ok(Ok(Readiness { steps, missing_tables })) => {
             let pending: Vec<_> = steps.iter().filter(|step| !step.applied).map(|step| step.name.as_str()).collect();
             if pending.is_empty() {
-                ok("migrations", format!("all {} steps have been applied", steps.len()))
-            } else {
-                to_come(&format!("{} to come, and nothing in their way", pending.join(", ")), migrate)
+                return ok("migrations", format!("all {} steps have been applied", steps.len()));
             }
+            if !migrate {
+                return to_come(&format!("{} to come", pending.join(", ")), migrate);
+            }
+            let found = format!("{} to come, and nothing in their way", pending.join(", "));
+            let found =
+                if missing_tables.is_empty() { found } else { format!("{found}; {}", creates(&missing_tables)) };
+            to_come(&found, migrate)
         }
     }
+}
+
+fn creates(tables: &[&str]) -> String {
+    format!("tables that will be created: {}", tables.join(", "))
 }
 
 /// To look at, by one connection.
@@ -339,11 +368,21 @@ pub(crate) async fn opened(store: &StoreConfig) -> Result<Store, OpenError> {
     Store::open_to_read(&config).await
 }
 
-async fn ledger(store: &StoreConfig, users: Users) -> anyhow::Result<Vec<Step>> {
+async fn readiness(store: &StoreConfig, users: Users, migrate: bool) -> anyhow::Result<Readiness> {
     let store = opened(store).await?;
-    let steps = taskbridge_migrations::check(&store.dedicated().await?, users).await;
+    let readiness = async {
+        if !migrate {
+            let steps = taskbridge_migrations::status(&store.dedicated().await?, users).await?;
+            if steps.iter().any(|step| !step.applied) {
+                // The server does not need the privileges for that.
+                return Ok(Readiness { steps, missing_tables: Vec::new() });
+            }
+        }
+        anyhow::Ok(taskbridge_migrations::check(&store.dedicated().await?, users).await?)
+    };
+    let readiness = readiness.await;
     store.close().await;
-    Ok(steps?)
+    readiness
 }
 
 /// Reports users who cannot sign in, and columns that are not enforced.
@@ -455,12 +494,13 @@ async fn own_keys(mode: &AuthMode, database: Option<&DatabaseSettings>) -> Check
     let keys = async {
         let store = opened(&database.store).await?;
         let ring = compose::key_ring(mode, &store).context("there are none")?;
-        let keys = ring.list().await;
+        let keys = if store.has_table("jwks").await? { Some(ring.list().await) } else { None };
         store.close().await;
-        anyhow::Ok(keys?)
+        anyhow::Ok(keys.transpose()?)
     };
     let keys = match timeout(2 * LIMIT, keys).await {
-        Ok(Ok(keys)) => keys,
+        Ok(Ok(Some(keys))) => keys,
+        Ok(Ok(None)) => return ok(NAME, "there is no table jwks yet"),
         Ok(Err(error)) => return skip(NAME, line(format!("the table jwks cannot be read: {error:#}"))),
         Err(_elapsed) => return skip(NAME, "it took too long to read the table jwks"),
     };

@@ -45,13 +45,12 @@ pub(crate) async fn make_or_adopt(db: &impl ConnectionTrait, users: Users) -> Re
     refer_to_users(db, users).await
 }
 
-/// Refuses the table, if there is one, when it cannot be adopted. Nothing is changed.
-pub(crate) async fn check_table(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
-    if let Some(table) = schema::table(db, "tasks").await? {
-        check(db, &table).await?;
-        check_references(db, users).await?;
-    }
-    Ok(())
+/// Refuses the table when it cannot be adopted. Returns `false` if there is none. Nothing is changed.
+pub(crate) async fn check_table(db: &impl ConnectionTrait, users: Users) -> Result<bool, DbErr> {
+    let Some(table) = schema::table(db, "tasks").await? else { return Ok(false) };
+    check(db, &table).await?;
+    check_references(db, users).await?;
+    Ok(true)
 }
 
 async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {

@@ -1,6 +1,6 @@
 //! What `up` would say, before anybody runs it.
 
-use taskbridge_migrations::{MigrateError, Users, check};
+use taskbridge_migrations::{MigrateError, Readiness, Users, check};
 
 use crate::databases::{Database, STEPS, pooled, postgres, sqlite};
 
@@ -10,7 +10,9 @@ async fn checked(database: &Database, users: Users) -> Result<Vec<String>, Strin
     let checked = check(&database.connection, users).await;
     assert_eq!(database.snapshot().await, before);
     match checked {
-        Ok(steps) => Ok(steps.into_iter().filter(|step| !step.applied).map(|step| step.name).collect()),
+        Ok(Readiness { steps, .. }) => {
+            Ok(steps.into_iter().filter(|step| !step.applied).map(|step| step.name).collect())
+        }
         Err(MigrateError::Refused(line)) => Err(line),
         Err(error) => panic!("{error}"),
     }

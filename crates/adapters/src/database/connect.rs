@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::{DatabaseConnection, DbErr};
-use taskbridge_domain::Cause;
 use taskbridge_domain::ports::{StoreError, StoreProbe};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
 use super::catalog::{CachedCatalog, Catalog, columns};
 use super::connection::Connection;
-use super::error::{self, postgres_may_pass, store_error};
-use super::postgres::{ConnectError, Postgres};
+use super::error::{self, store_error};
+use super::postgres::Postgres;
+use super::problem::DatabaseProblem;
 use super::sqlite::Sqlite;
 use super::url::{DatabaseUrl, Kind};
 
@@ -34,42 +34,20 @@ pub struct StoreConfig {
     pub start_timeout: Duration,
 }
 
-/// An error from opening the database.
+/// An error from opening the database. Its text does not contain the URL.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// The folder of the file cannot be created.
-    #[error("cannot create the folder {folder} of the database: {source}")]
-    Folder {
-        /// The folder.
-        folder: String,
-        /// The operating system's reason.
-        source: std::io::Error,
-    },
-    /// The file cannot be created.
-    #[error("cannot create the database {file}: {source}")]
-    File {
-        /// The file.
-        file: String,
-        /// The operating system's reason.
-        source: std::io::Error,
-    },
     /// No server could be used within the time for the start.
-    #[error("the database did not answer within {} seconds: {cause}", waited.as_secs())]
+    #[error("the database could not be used within {} seconds: {problem}", waited.as_secs())]
     Absent {
         /// That time.
         waited: Duration,
-        /// The last reason.
-        cause: Cause,
+        /// The last problem.
+        problem: DatabaseProblem,
     },
-    /// The database refuses, and waiting does not help.
+    /// An error that waiting does not resolve.
     #[error("cannot open the database: {0}")]
-    Refused(#[source] Cause),
-}
-
-impl OpenError {
-    pub(super) fn refused(error: impl Into<Cause>) -> Self {
-        Self::Refused(error.into())
-    }
+    Refused(DatabaseProblem),
 }
 
 /// An open database; cheap to clone, the connections are shared.
@@ -89,12 +67,12 @@ impl Store {
     /// Opens the database. Waits for a PostgreSQL server that accepts writes as long as the configuration says.
     ///
     /// # Errors
-    /// [`OpenError`], whose text does not contain the URL.
+    /// [`OpenError`].
     pub async fn open(config: &StoreConfig) -> Result<Self, OpenError> {
         let connection = match &config.url.0 {
-            Kind::Sqlite(options) => Connection::Sqlite(Sqlite::open(options, config).await?),
+            Kind::Sqlite(url) => Connection::Sqlite(Sqlite::open(url, config).await.map_err(OpenError::Refused)?),
             Kind::Postgres(url) => {
-                let postgres = Postgres::new(url, config).map_err(OpenError::refused)?;
+                let postgres = Postgres::new(url, config).map_err(OpenError::Refused)?;
                 wait_for_server(&postgres, config.start_timeout).await?;
                 Connection::Postgres(Arc::new(postgres))
             }
@@ -109,9 +87,12 @@ impl Store {
     /// As [`open`](Self::open).
     pub async fn open_to_read(config: &StoreConfig) -> Result<Self, OpenError> {
         match &config.url.0 {
-            Kind::Sqlite(options) => Ok(Connection::Sqlite(Sqlite::open_to_read(options, config).await?).into()),
+            Kind::Sqlite(url) => {
+                let sqlite = Sqlite::open_to_read(url, config).await.map_err(OpenError::Refused)?;
+                Ok(Connection::Sqlite(sqlite).into())
+            }
             Kind::Postgres(url) => {
-                let postgres = Postgres::new(url, config).map_err(OpenError::refused)?;
+                let postgres = Postgres::new(url, config).map_err(OpenError::Refused)?;
                 Ok(Connection::Postgres(Arc::new(postgres)).into())
             }
         }
@@ -124,8 +105,8 @@ impl Store {
     /// [`OpenError::Refused`] when it cannot be opened.
     pub async fn dedicated(&self) -> Result<DatabaseConnection, OpenError> {
         match &self.connection {
-            Connection::Sqlite(sqlite) => sqlite.dedicated().await.map_err(OpenError::refused),
-            Connection::Postgres(postgres) => postgres.dedicated().await.map_err(OpenError::refused),
+            Connection::Sqlite(sqlite) => sqlite.dedicated().await.map_err(OpenError::Refused),
+            Connection::Postgres(postgres) => postgres.dedicated().await.map_err(OpenError::Refused),
         }
     }
 
@@ -136,6 +117,14 @@ impl Store {
     pub async fn has_better_auth_users(&self) -> Result<bool, StoreError> {
         let columns = columns(&self.connection, "user").await.map_err(store_error)?;
         Ok(["id", "email", "emailVerified"].iter().all(|name| columns.iter().any(|column| column.name == *name)))
+    }
+
+    /// Returns `true` if the database has a table of this name.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn has_table(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(!columns(&self.connection, name).await.map_err(store_error)?.is_empty())
     }
 
     /// Returns the number of open connections, and how many of them are idle.
@@ -168,32 +157,26 @@ impl Store {
     }
 }
 
-/// Connects to a server that accepts writes, again and again, with pauses of up to two seconds.
+/// Connects to a server that accepts writes, again and again, with pauses of up to two seconds. Logs each problem once.
 async fn wait_for_server(postgres: &Postgres, limit: Duration) -> Result<(), OpenError> {
     let deadline = Instant::now() + limit;
     let mut pause = Duration::from_millis(50);
+    let mut logged = None;
     loop {
-        match postgres.visit().await {
-            Ok(()) => return Ok(()),
-            Err(error) if !may_pass(&error) => return Err(OpenError::refused(error)),
-            Err(cause) if Instant::now() + pause > deadline => {
-                return Err(OpenError::Absent { waited: limit, cause: cause.into() });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the database cannot be used yet");
-                sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(2));
-            }
+        let Err(error) = postgres.visit().await else { return Ok(()) };
+        let problem = postgres.problem(&error);
+        if !error.may_pass() {
+            return Err(OpenError::Refused(problem));
         }
-    }
-}
-
-/// Returns `true` if a server may become usable without a change of the settings.
-fn may_pass(error: &ConnectError) -> bool {
-    match error {
-        ConnectError::Io(_) | ConnectError::Timeout(_) | ConnectError::ReadOnly => true,
-        ConnectError::Database(error) => postgres_may_pass(error.code().code()),
-        ConnectError::Tls(_) | ConnectError::Writable | ConnectError::Driver(_) => false,
+        if Instant::now() + pause > deadline {
+            return Err(OpenError::Absent { waited: limit, problem });
+        }
+        if logged.as_ref() != Some(&problem) {
+            tracing::warn!(problem = problem.found, "the database cannot be used yet");
+            logged = Some(problem);
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
     }
 }
 

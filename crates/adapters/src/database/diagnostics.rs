@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{Access, access};
-use taskbridge_domain::Cause;
-use thiserror::Error;
 use tokio::time::timeout;
 
 use super::connect::StoreConfig;
 use super::postgres::{ConnectError, examine};
-use super::sqlite::{beside, version};
+use super::problem::DatabaseProblem;
+use super::sqlite::{sibling, version};
 use super::url::Kind;
 
 /// The result of examining a database.
@@ -28,7 +27,7 @@ pub enum Inspection {
 /// A file of SQLite, and where it is.
 #[derive(Debug)]
 pub struct SqliteFacts {
-    /// Such as `3.51.3`.
+    /// The version of SQLite, such as `3.51.3`.
     pub version: String,
     /// Whether the file exists; the server creates it.
     pub exists: bool,
@@ -67,10 +66,12 @@ impl ExposedPath {
 /// A PostgreSQL server.
 #[derive(Debug)]
 pub struct PostgresFacts {
-    /// Such as `17.2`.
+    /// The engine and its version, such as `PostgreSQL 17.2`.
     pub version: String,
     /// The same as a number: 170002.
     pub version_number: u32,
+    /// The schema in which tables are created; `None` if no schema of the search path exists.
+    pub schema: Option<String>,
     /// Time taken to connect.
     pub connected_in: Duration,
     /// Time taken by an empty statement.
@@ -111,94 +112,48 @@ impl ConnectionLimits {
     }
 }
 
-/// An error from examining a database.
-#[derive(Debug, Error)]
-pub enum InspectionError {
-    /// It did not answer in time.
-    #[error("it did not answer within {} seconds", .0.as_secs())]
-    NoAnswer(Duration),
-    /// The server cannot be reached, or is not PostgreSQL.
-    #[error("it cannot be reached: {0}")]
-    Unreachable(Cause),
-    /// The two ends do not agree on TLS.
-    #[error("no connection over TLS: {0}")]
-    Tls(Cause),
-    /// A pooler refuses a parameter of the URL.
-    #[error("a pooler refuses a parameter: {0}")]
-    StartupParameter(Cause),
-    /// It does not let this user in.
-    #[error("it does not let us in: {0}")]
-    Credentials(Cause),
-    /// It has no such database.
-    #[error("{0}")]
-    NoDatabase(Cause),
-    /// It has no connection left.
-    #[error("it takes no more connections: {0}")]
-    Full(Cause),
-    /// It refuses for another reason.
-    #[error("{0}")]
-    Refused(Cause),
-    /// The file cannot be read.
-    #[error("the file cannot be read: {0}")]
-    Unreadable(#[from] std::io::Error),
-    /// It is something else.
-    #[error("the file is no SQLite database")]
-    NotADatabase,
-}
-
-/// By the codes of PostgreSQL (appendix A of its manual).
-impl From<ConnectError> for InspectionError {
-    fn from(error: ConnectError) -> Self {
-        match error {
-            ConnectError::Tls(cause) => Self::Tls(cause),
-            ConnectError::Database(error) => {
-                let cause = error.message().to_owned().into();
-                match error.code().code() {
-                    _ if error.message().contains("unsupported startup parameter") => Self::StartupParameter(cause),
-                    code if code.starts_with("28") => Self::Credentials(cause),
-                    "3D000" => Self::NoDatabase(cause),
-                    "53300" => Self::Full(cause),
-                    _ => Self::Refused(cause),
-                }
-            }
-            ConnectError::Io(error) => Self::Unreachable(error.into()),
-            error @ (ConnectError::Timeout(_) | ConnectError::ReadOnly | ConnectError::Writable) => {
-                Self::Unreachable(error.into())
-            }
-            ConnectError::Driver(cause) => Self::Refused(cause),
-        }
-    }
-}
-
 /// Examines the database within `limit`. Creates and writes nothing.
 ///
 /// # Errors
-/// [`InspectionError`], without the URL.
-pub async fn inspect(config: &StoreConfig, limit: Duration) -> Result<Inspection, InspectionError> {
+/// [`DatabaseProblem`], without the URL.
+pub async fn inspect(config: &StoreConfig, limit: Duration) -> Result<Inspection, DatabaseProblem> {
     match &config.url.0 {
-        Kind::Sqlite(options) => {
-            let version = version().await.map_err(|error| InspectionError::Refused(error.into()))?;
-            sqlite(options.get_filename(), version).map(Inspection::Sqlite)
+        Kind::Sqlite(url) => {
+            let file = url.options.get_filename();
+            if url.must_exist && !file.exists() {
+                return Err(DatabaseProblem::new(
+                    "the file does not exist",
+                    "create it, or remove mode=rw from DATABASE_URL",
+                ));
+            }
+            let version = version().await.map_err(|error| DatabaseProblem::from_sqlite(&error, file))?;
+            sqlite(file, version).map(Inspection::Sqlite)
         }
         Kind::Postgres(url) => {
-            let facts = timeout(limit, examine(url, config.connect_timeout, config.statement_timeout));
-            let facts = facts.await.map_err(|_elapsed| InspectionError::NoAnswer(limit))??;
-            Ok(Inspection::Postgres(facts))
+            let facts = timeout(limit, examine(url, config.connect_timeout, config.statement_timeout)).await;
+            let facts = facts.unwrap_or(Err(ConnectError::Timeout(limit)));
+            facts.map(Inspection::Postgres).map_err(|error| DatabaseProblem::from_postgres(&error, url))
         }
     }
 }
 
 /// Reads the header of the file (The SQLite Database File Format, section 1.3), which takes no lock.
-fn sqlite(path: &Path, version: String) -> Result<SqliteFacts, InspectionError> {
+fn sqlite(path: &Path, version: String) -> Result<SqliteFacts, DatabaseProblem> {
     let exists = path.exists();
     let mut is_wal = false;
     if exists {
         let mut header = Vec::new();
-        File::open(path)?.take(100).read_to_end(&mut header)?;
+        let read = File::open(path).and_then(|file| file.take(100).read_to_end(&mut header));
+        read.map_err(|error| {
+            DatabaseProblem::new(
+                format!("the file cannot be read: {error}"),
+                "let the user of the server read and write it",
+            )
+        })?;
         // Empty is what it is before anything was written to it.
         let is_database = header.is_empty() || header.len() == 100 && header.starts_with(b"SQLite format 3\0");
         if !is_database {
-            return Err(InspectionError::NotADatabase);
+            return Err(DatabaseProblem::not_a_database(path));
         }
         is_wal = header.get(18) == Some(&2);
     }
@@ -207,7 +162,7 @@ fn sqlite(path: &Path, version: String) -> Result<SqliteFacts, InspectionError> 
     let file = exists.then_some(path);
     let places = file.into_iter().chain([if nearest.as_os_str().is_empty() { Path::new(".") } else { nearest }]);
     let unwritable = places.into_iter().find(|place| access(*place, Access::WRITE_OK).is_err());
-    let files = ["", "-wal", "-shm"].map(|suffix| beside(path, suffix));
+    let files = ["", "-wal", "-shm"].map(|suffix| sibling(path, suffix));
     Ok(SqliteFacts {
         version,
         exists,

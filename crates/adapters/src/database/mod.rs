@@ -6,7 +6,7 @@
 //! - `connection` and `transaction` are what the queries run on. Below them, `sqlite` uses sqlx and `postgres`
 //!   tokio-postgres.
 //! - `catalog` reads what not every schema has: `restrictions` are columns that keep users out.
-//! - `diagnostics` examines a database and changes nothing.
+//! - `diagnostics` examines a database and changes nothing. `problem` says why one cannot be used, and what helps.
 
 mod catalog;
 mod connect;
@@ -15,6 +15,7 @@ mod diagnostics;
 mod entities;
 mod error;
 mod postgres;
+mod problem;
 mod repositories;
 mod restrictions;
 mod sqlite;
@@ -22,9 +23,8 @@ mod transaction;
 mod url;
 
 pub use connect::{OpenError, Store, StoreConfig};
-pub use diagnostics::{
-    ConnectionLimits, ExposedPath, Inspection, InspectionError, PostgresFacts, SqliteFacts, inspect,
-};
+pub use diagnostics::{ConnectionLimits, ExposedPath, Inspection, PostgresFacts, SqliteFacts, inspect};
+pub use problem::DatabaseProblem;
 pub use repositories::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo};
 pub use restrictions::{IgnoredColumn, RestrictionReport};
-pub use url::{DatabaseUrl, InvalidDatabaseUrl, Pooler};
+pub use url::{DatabaseUrl, InvalidDatabaseUrl, Pooler, Transport};

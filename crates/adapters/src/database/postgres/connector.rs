@@ -18,13 +18,14 @@ use tokio_postgres::{CancelToken, Config, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connection::{Connection, Driver};
-use super::failure::ConnectError;
+use super::failure::{ConnectError, Failure};
 use super::socket::Socket;
 use super::tls;
-use crate::database::url::{Pooler, PostgresUrl};
+use crate::database::problem::DatabaseProblem;
+use crate::database::url::{Pooler, PostgresUrl, SearchPath};
 
-/// The port of a host that names none.
-const DEFAULT_PORT: u16 = 5432;
+/// The name in `pg_stat_activity`, unless the URL has another.
+const APPLICATION_NAME: &str = "taskbridge";
 /// Hosts that failed are tried after all others for this time.
 const FAILURE_MEMORY: Duration = Duration::from_secs(30);
 /// Shortest time for one host or address, however many share the time for all.
@@ -33,6 +34,11 @@ const MIN_ATTEMPT: Duration = Duration::from_secs(2);
 /// Both ends of the connection as the server sees them, and whether it accepts writes.
 const PROBE: &str = "select host(inet_client_addr()), inet_client_port(), host(inet_server_addr()), inet_server_port(), \
      current_setting('transaction_read_only')";
+
+/// Selects the setting `search_path`, the schemas of it that exist and may be used, the schema in which tables are created, and
+/// all schemas of the database.
+const SEARCH_PATH: &str = "select current_setting('search_path'), current_schemas(false)::text[], \
+     current_schema()::text, array(select nspname::text from pg_namespace)";
 
 type TlsConnect<S> = <MakeRustlsConnect as MakeTlsConnect<S>>::TlsConnect;
 
@@ -52,9 +58,8 @@ pub(super) struct Endpoint {
 
 /// Opens connections to the servers of a URL.
 pub(super) struct Connector {
-    config: Config,
+    url: PostgresUrl,
     tls: MakeRustlsConnect,
-    pooler: Pooler,
     /// Time for opening one connection, all hosts together.
     connect_timeout: Duration,
     statement_timeout: Duration,
@@ -68,21 +73,30 @@ impl Connector {
     /// Returns a connector for the servers of `url`.
     ///
     /// # Errors
-    /// [`ConnectError::Tls`] when a certificate file cannot be used.
+    /// [`ConnectError::TlsConfig`] when a certificate file cannot be used.
     pub(super) fn new(
         url: &PostgresUrl,
         connect_timeout: Duration,
         statement_timeout: Duration,
     ) -> Result<Self, ConnectError> {
+        let mut url = url.clone();
+        // A pooler may refuse the parameter.
+        if url.config.get_application_name().is_none() && url.pooler != Pooler::Present {
+            url.config.application_name(APPLICATION_NAME);
+        }
         Ok(Self {
-            config: url.config.clone(),
-            tls: tls::connector(&url.tls).map_err(ConnectError::Tls)?,
-            pooler: url.pooler,
+            tls: tls::connector(&url.tls)?,
+            url,
             connect_timeout,
             statement_timeout,
             found_hidden_pooler: AtomicBool::new(false),
             failures: Mutex::default(),
         })
+    }
+
+    /// Returns a problem with the servers of the URL.
+    pub(super) fn problem(&self, error: &ConnectError) -> DatabaseProblem {
+        DatabaseProblem::from_postgres(error, &self.url)
     }
 
     /// Sends only unnamed statements on connections that are opened from now on.
@@ -91,17 +105,19 @@ impl Connector {
     }
 
     /// Opens a connection to the first server that accepts writes, or, unless the URL demands that, to the first one.
+    ///
+    /// As in libpq, a server that refuses ends the search: a password that it rejects must not be sent to the next one.
     pub(super) async fn connect(&self) -> Result<Connection, ConnectError> {
-        let count = self.config.get_hosts().len().max(self.config.get_hostaddrs().len());
+        let count = self.url.host_count();
         let share = self.connect_timeout / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
-        let limit = self.config.get_connect_timeout().copied().unwrap_or(share.max(MIN_ATTEMPT));
+        let limit = self.url.config.get_connect_timeout().copied().unwrap_or(share.max(MIN_ATTEMPT));
         let mut error = ConnectError::Io(io::ErrorKind::AddrNotAvailable.into());
         let mut read_only = None;
         for host in self.hosts(count) {
             let endpoints = match timeout(limit, self.endpoints(host)).await {
                 Ok(Ok(endpoints)) => endpoints,
                 Ok(Err(cause)) => {
-                    error = cause.into();
+                    error = cause;
                     Vec::new()
                 }
                 Err(_elapsed) => {
@@ -119,6 +135,7 @@ impl Connector {
                         read_only.get_or_insert(connection);
                     }
                     Ok(connection) => return Ok(connection),
+                    Err(cause) if !cause.is_of_one_server() => return Err(cause),
                     Err(cause) => error = cause,
                 }
             }
@@ -130,7 +147,7 @@ impl Connector {
     /// Returns the places of all hosts in the URL, those that failed recently last.
     fn hosts(&self, count: usize) -> Vec<usize> {
         let mut hosts: Vec<_> = (0..count).collect();
-        if self.config.get_load_balance_hosts() == LoadBalanceHosts::Random {
+        if self.url.config.get_load_balance_hosts() == LoadBalanceHosts::Random {
             hosts.rotate_left(rand::random_range(0..count.max(1)));
         }
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,37 +156,51 @@ impl Connector {
     }
 
     /// Returns the addresses of one host.
-    async fn endpoints(&self, host: usize) -> io::Result<Vec<Endpoint>> {
-        let ports = self.config.get_ports();
-        let port = ports.get(host).or(ports.first()).copied().unwrap_or(DEFAULT_PORT);
-        let name = self.config.get_hosts().get(host);
+    async fn endpoints(&self, host: usize) -> Result<Vec<Endpoint>, ConnectError> {
+        let port = self.url.port(host);
+        let name = self.url.config.get_hosts().get(host);
         let host_name = match name {
             Some(Host::Tcp(name)) => name.clone(),
             Some(Host::Unix(_)) => String::new(),
-            None => self.config.get_hostaddrs().get(host).map(ToString::to_string).unwrap_or_default(),
+            None => self.url.config.get_hostaddrs().get(host).map(ToString::to_string).unwrap_or_default(),
         };
-        let addresses = match (self.config.get_hostaddrs().get(host), name) {
+        let addresses = match (self.url.config.get_hostaddrs().get(host), name) {
             (Some(address), _) => vec![Address::Tcp(SocketAddr::new(*address, port))],
             (None, Some(Host::Unix(folder))) => vec![Address::Unix(folder.join(format!(".s.PGSQL.{port}")))],
-            (None, _) => lookup_host((host_name.as_str(), port)).await?.map(Address::Tcp).collect(),
+            (None, _) => {
+                let found = lookup_host((host_name.as_str(), port)).await;
+                found
+                    .map_err(|source| ConnectError::Lookup { host: host_name.clone(), source })?
+                    .map(Address::Tcp)
+                    .collect()
+            }
         };
         Ok(addresses.into_iter().map(|address| Endpoint { address, host_name: host_name.clone() }).collect())
     }
 
     async fn connect_to(&self, endpoint: Endpoint) -> Result<Connection, ConnectError> {
+        let error = match self.connect_with(&self.url.config, endpoint.clone()).await {
+            Err(error) if self.url.config.get_ssl_mode() == SslMode::Prefer && error.allows_plain_text() => error,
+            result => return result,
+        };
+        let plain = self.url.config.clone().ssl_mode(SslMode::Disable).clone();
+        self.connect_with(&plain, endpoint).await.map_err(|_same_without_tls| error)
+    }
+
+    async fn connect_with(&self, config: &Config, endpoint: Endpoint) -> Result<Connection, ConnectError> {
         let (client, driver, ends): (_, Driver, _) = match &endpoint.address {
             Address::Tcp(address) => {
                 let socket = self.open_socket(*address).await?;
                 let ends =
                     SocketPair { client: canonical(socket.local_addr()?), server: canonical(socket.peer_addr()?) };
                 let socket = Socket::new(socket);
-                let (client, driver) = self.config.connect_raw(socket, self.tls_for::<Socket>(&endpoint)?).await?;
+                let (client, driver) = config.connect_raw(socket, self.tls_for::<Socket>(&endpoint)?).await?;
                 (client, Box::pin(driver), Some(ends))
             }
             Address::Unix(file) => {
                 let socket = UnixStream::connect(file).await?;
                 // PostgreSQL offers no TLS on a Unix socket.
-                let config = self.config.clone().ssl_mode(SslMode::Disable).clone();
+                let config = config.clone().ssl_mode(SslMode::Disable).clone();
                 let (client, driver) = config.connect_raw(socket, NoTls).await?;
                 (client, Box::pin(driver), None)
             }
@@ -179,12 +210,18 @@ impl Connector {
         let seen = rows.first().map(ServerView::read).transpose()?.unwrap_or_default();
         connection.is_read_only = seen.is_read_only;
         connection.is_proved_direct = ends.is_some() && seen.ends == ends;
-        let names_statements = match self.pooler {
+        let is_direct = match self.url.pooler {
             Pooler::Present => false,
             Pooler::Absent => true,
             Pooler::Detect => connection.is_proved_direct && !self.found_hidden_pooler.load(Ordering::Relaxed),
         };
-        if names_statements {
+        if let Some(path) = &self.url.search_path {
+            if is_direct {
+                set_search_path(&mut connection, path).await?;
+            }
+            check_search_path(&mut connection, path).await?;
+        }
+        if is_direct {
             let limit = self.statement_timeout.as_millis();
             connection.run_script(&format!("set statement_timeout = {limit}")).await?;
             connection.name_statements();
@@ -194,9 +231,8 @@ impl Connector {
 
     /// Checks `target_session_attrs`.
     fn accept(&self, connection: Connection) -> Result<Connection, ConnectError> {
-        match self.config.get_target_session_attrs() {
+        match self.url.config.get_target_session_attrs() {
             TargetSessionAttrs::ReadWrite if connection.is_read_only => Err(ConnectError::ReadOnly),
-            TargetSessionAttrs::ReadOnly if !connection.is_read_only => Err(ConnectError::Writable),
             _ => Ok(connection),
         }
     }
@@ -204,16 +240,18 @@ impl Connector {
     async fn open_socket(&self, address: SocketAddr) -> io::Result<TcpStream> {
         let socket = TcpStream::connect(address).await?;
         socket.set_nodelay(true)?;
-        if self.config.get_keepalives() {
-            let mut keepalive = TcpKeepalive::new().with_time(self.config.get_keepalives_idle());
-            if let Some(interval) = self.config.get_keepalives_interval() {
+        if self.url.config.get_keepalives() {
+            let mut keepalive = TcpKeepalive::new().with_time(self.url.config.get_keepalives_idle());
+            if let Some(interval) = self.url.config.get_keepalives_interval() {
                 keepalive = keepalive.with_interval(interval);
             }
-            if let Some(retries) = self.config.get_keepalives_retries() {
+            if let Some(retries) = self.url.config.get_keepalives_retries() {
                 keepalive = keepalive.with_retries(retries);
             }
             SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
         }
+        #[cfg(target_os = "linux")]
+        SockRef::from(&socket).set_tcp_user_timeout(self.url.config.get_tcp_user_timeout().copied())?;
         Ok(socket)
     }
 
@@ -246,6 +284,30 @@ impl Connector {
             Ok(requested) => requested,
             Err(_elapsed) => Err(ConnectError::Timeout(self.connect_timeout)),
         }
+    }
+}
+
+/// Sets the search path of the session. Must not be called behind a pooler, which would apply the setting to other clients.
+async fn set_search_path(connection: &mut Connection, path: &SearchPath) -> Result<(), ConnectError> {
+    Ok(connection.run_script(&format!("set search_path = {path}")).await?)
+}
+
+/// Checks that tables are found and created where the URL says.
+async fn check_search_path(connection: &mut Connection, demanded: &SearchPath) -> Result<(), ConnectError> {
+    let rows = connection.ask_unnamed(SEARCH_PATH).await?;
+    let row = rows.first().ok_or_else(Failure::connection_closed)?;
+    let (in_effect, schemas, first): (&str, Vec<String>, Option<&str>) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let all: Vec<String> = row.try_get(3)?;
+    if SearchPath::parse(in_effect).as_ref() != Some(demanded) && schemas != demanded.names() {
+        return Err(ConnectError::SearchPath { in_effect: in_effect.to_owned(), demanded: demanded.clone() });
+    }
+    // PostgreSQL skips schemas that do not exist, and would create the tables in the next one.
+    match demanded.first() {
+        "$user" if first.is_some() => Ok(()),
+        demanded if first == Some(demanded) => Ok(()),
+        demanded if all.iter().any(|schema| schema == demanded) => Err(ConnectError::NoUsage(demanded.to_owned())),
+        demanded => Err(ConnectError::NoSchema(demanded.to_owned())),
     }
 }
 

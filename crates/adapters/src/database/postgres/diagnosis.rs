@@ -12,7 +12,7 @@ use crate::database::url::PostgresUrl;
 
 /// All in one statement: behind a pooler, the next one may be answered by another process. Numbers of connections are
 /// those of all databases; more is shown to privileged roles only.
-const FACTS: &str = "select current_setting('server_version'), current_setting('server_version_num')::int,
+const FACTS: &str = "select split_part(version(), ' ', 1) || ' ' || split_part(version(), ' ', 2), current_setting('server_version_num')::int,
   pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool,
   least(
     current_setting('max_connections')::int,
@@ -23,7 +23,8 @@ const FACTS: &str = "select current_setting('server_version'), current_setting('
     current_setting('superuser_reserved_connections')::int
     + coalesce(current_setting('reserved_connections', true)::int, 0)
   end,
-  (select coalesce(sum(numbackends), 0)::int from pg_stat_database)
+  (select coalesce(sum(numbackends), 0)::int from pg_stat_database),
+  current_schema()::text
 from pg_roles where rolname = current_user";
 
 /// Connects and asks. Nothing is changed.
@@ -57,6 +58,7 @@ pub(in crate::database) async fn examine(
     Ok(PostgresFacts {
         version: facts.try_get(0)?,
         version_number: count(facts, 1)?,
+        schema: facts.try_get(6)?,
         connected_in,
         round_trip,
         is_read_only: facts.try_get(2)?,

@@ -4,40 +4,78 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::CertificateError;
 use sea_orm::DbErr;
 use taskbridge_domain::Cause;
 use tokio_postgres::error::{DbError, SqlState};
 
+use super::tls::TlsConfigError;
 use super::values::ValueError;
+use crate::database::error::postgres_may_pass;
+use crate::database::url::SearchPath;
 
 /// An error from opening a connection.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::database) enum ConnectError {
+    /// The name of a host has no address.
+    #[error("cannot resolve the host {host}: {source}")]
+    Lookup { host: String, source: io::Error },
     /// The server cannot be reached, or the connection broke.
     #[error("{0}")]
     Io(#[from] io::Error),
     /// The server did not answer in time.
     #[error("no answer within {} ms", .0.as_millis())]
     Timeout(Duration),
-    /// The two sides do not agree on TLS.
-    #[error("{0}")]
+    /// A certificate file cannot be used.
+    #[error(transparent)]
+    TlsConfig(#[from] TlsConfigError),
+    /// The server does not offer TLS.
+    #[error("the server does not support TLS")]
+    NoTls,
+    /// The server's certificate is not accepted.
+    #[error("the server's certificate is not accepted: {0}")]
+    Certificate(CertificateError),
+    /// The TLS handshake failed for another reason.
+    #[error("the TLS handshake failed: {0}")]
     Tls(Cause),
+    /// The server authenticates the user without channel binding, although the URL requires it.
+    #[error("the server did not use channel binding")]
+    NoChannelBinding,
+    /// The server requires a password, and the URL has none.
+    #[error("the server requires a password")]
+    NoPassword,
     /// The server or a pooler refused, and said why.
     #[error("{} (SQLSTATE {})", .0.message(), .0.code().code())]
     Database(Box<DbError>),
+    /// The first schema of the search path does not exist.
+    #[error("the schema \"{0}\" does not exist")]
+    NoSchema(String),
+    /// The user lacks the privilege to use the first schema of the search path.
+    #[error("the schema \"{0}\" may not be used")]
+    NoUsage(String),
+    /// A pooler may be in between, and the search path of the role is not the one in the URL.
+    #[error("the search path is {in_effect}, not {demanded}")]
+    SearchPath { in_effect: String, demanded: SearchPath },
     /// The server accepts no writes.
     #[error("the server is read-only")]
     ReadOnly,
-    /// The server accepts writes, but `target_session_attrs` is `read-only`.
-    #[error("target_session_attrs is read-only, but the server accepts writes")]
-    Writable,
-    /// The driver refused, for example because a password is missing.
+    /// The driver reported another error.
     #[error("{0}")]
     Driver(Cause),
 }
 
 impl ConnectError {
-    /// Returns `true` if the same attempt may succeed shortly.
+    /// Returns `true` if a server may become usable without a change of the settings, perhaps after minutes: it is worth
+    /// waiting for at the start.
+    pub(in crate::database) fn may_pass(&self) -> bool {
+        match self {
+            Self::Lookup { .. } | Self::Io(_) | Self::Timeout(_) | Self::ReadOnly => true,
+            Self::Database(error) => postgres_may_pass(error.code().code()),
+            _ => false,
+        }
+    }
+
+    /// Returns `true` if the same attempt may succeed shortly: a request waits for it.
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Io(error) => is_of_the_connection(error),
@@ -46,8 +84,24 @@ impl ConnectError {
             Self::Database(error) => {
                 *error.code() == SqlState::TOO_MANY_CONNECTIONS || error.code().code().starts_with("57P")
             }
-            Self::Tls(_) | Self::Writable | Self::Driver(_) => false,
+            _ => false,
         }
+    }
+
+    /// Returns `true` if another server may be available although this one is not. An error of authentication or TLS is not of
+    /// this kind.
+    pub(super) fn is_of_one_server(&self) -> bool {
+        match self {
+            Self::Lookup { .. } | Self::Io(_) | Self::Timeout(_) | Self::ReadOnly => true,
+            Self::Database(error) => *error.code() == SqlState::CANNOT_CONNECT_NOW,
+            _ => false,
+        }
+    }
+
+    /// Returns `true` if the server's rules for this host and user refuse TLS or the user. With `sslmode=prefer`, a connection
+    /// without TLS may succeed then.
+    pub(super) fn allows_plain_text(&self) -> bool {
+        matches!(self, Self::Database(error) if *error.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
     }
 }
 
@@ -55,6 +109,16 @@ impl ConnectError {
 fn is_of_the_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, UnexpectedEof};
     matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset | BrokenPipe | UnexpectedEof)
+}
+
+/// Returns the error of a connection that failed in, or after, its TLS handshake.
+fn io_or_tls(error: io::Error, is_about_tls: bool) -> ConnectError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(reason)) => ConnectError::Certificate(reason.clone()),
+        Some(other) => ConnectError::Tls(other.to_string().into()),
+        None if is_about_tls && !is_of_the_connection(&error) => ConnectError::Tls(error.into()),
+        None => ConnectError::Io(error),
+    }
 }
 
 impl From<tokio_postgres::Error> for ConnectError {
@@ -65,16 +129,20 @@ impl From<tokio_postgres::Error> for ConnectError {
         if error.is_closed() {
             return Self::Io(io::ErrorKind::UnexpectedEof.into());
         }
-        // Of the kind of an error, the driver shows nothing but its text.
+        // The driver exposes the kind of an error only in its text.
         let is_about_tls = error.to_string().contains("TLS");
-        match error.into_source() {
-            Some(source) => match source.downcast::<io::Error>() {
-                Ok(error) if !is_about_tls || is_of_the_connection(&error) => Self::Io(*error),
-                Ok(error) => Self::Tls(error),
-                Err(source) if is_about_tls => Self::Tls(source),
-                Err(source) => Self::Driver(source),
+        let Some(source) = error.into_source() else {
+            return Self::Driver("the server sent an unexpected message".into());
+        };
+        match source.downcast::<io::Error>() {
+            Ok(error) => io_or_tls(*error, is_about_tls),
+            Err(source) => match source.to_string().as_str() {
+                "server does not support TLS" => Self::NoTls,
+                "server did not use channel binding" => Self::NoChannelBinding,
+                "password missing" => Self::NoPassword,
+                _ if is_about_tls => Self::Tls(source),
+                _ => Self::Driver(source),
             },
-            None => Self::Driver("the server sent an unexpected message".into()),
         }
     }
 }

@@ -13,12 +13,14 @@
 //! its place in the pool until the server has ended the statement. Reads are repeated once on another connection. Writes are
 //! repeated only when the server certainly did not execute them; otherwise their outcome is reported as unknown.
 
+mod certificate;
 mod connection;
 mod connector;
 mod dedicated;
 mod diagnosis;
 mod failure;
 mod pool;
+mod problem;
 mod socket;
 mod tls;
 mod values;
@@ -42,9 +44,10 @@ use self::connector::Connector;
 pub(super) use self::diagnosis::examine;
 pub(super) use self::failure::{ConnectError, Failure, db_err, failure};
 use self::pool::{Health, Manager, Pool, Pooled};
-pub(super) use self::tls::{TlsConfig, Verification};
+pub(super) use self::tls::{Roots, TlsConfig, Verification};
 pub(super) use self::values::{Integer, Text, ValueError};
 use super::connect::StoreConfig;
+use super::problem::DatabaseProblem;
 use super::url::PostgresUrl;
 
 /// Time in which an unused connection must say that it is alive; half of what a request waits for one if that is less.
@@ -90,10 +93,11 @@ impl Postgres {
     /// Returns a pool that connects when a connection is needed. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`ConnectError::Tls`] when a certificate file cannot be used.
-    pub(super) fn new(url: &PostgresUrl, config: &StoreConfig) -> Result<Self, ConnectError> {
+    /// [`DatabaseProblem`] when a certificate file cannot be used.
+    pub(super) fn new(url: &PostgresUrl, config: &StoreConfig) -> Result<Self, DatabaseProblem> {
         let StoreConfig { max_connections, acquire_timeout, connect_timeout, statement_timeout, .. } = *config;
-        let connector = Arc::new(Connector::new(url, connect_timeout, statement_timeout)?);
+        let connector = Connector::new(url, connect_timeout, statement_timeout);
+        let connector = Arc::new(connector.map_err(|error| DatabaseProblem::from_postgres(&error, url))?);
         let health = Arc::new(Health::default());
         let manager = Manager {
             connector: Arc::clone(&connector),
@@ -103,13 +107,20 @@ impl Postgres {
             test_timeout: TEST_TIMEOUT.min(acquire_timeout / 2),
         };
         let pool = Pool::new(&manager, max_connections as usize);
-        let pool = pool.map_err(|error| ConnectError::Driver(error.into()))?;
+        let pool =
+            pool.map_err(|error| DatabaseProblem::new(error.to_string(), "report it as an error in Taskbridge"))?;
         Ok(Self { pool, connector, health, is_down: AtomicBool::new(false), acquire_timeout, statement_timeout })
     }
 
     /// Opens a connection that the pool does not know, for sea-orm's migrator.
-    pub(super) async fn dedicated(&self) -> Result<DatabaseConnection, ConnectError> {
-        Ok(dedicated::connection(self.connector.connect().await?))
+    pub(super) async fn dedicated(&self) -> Result<DatabaseConnection, DatabaseProblem> {
+        let connection = self.connector.connect().await.map_err(|error| self.problem(&error))?;
+        Ok(dedicated::connection(connection))
+    }
+
+    /// Returns what an error from connecting means.
+    pub(super) fn problem(&self, error: &ConnectError) -> DatabaseProblem {
+        self.connector.problem(error)
     }
 
     /// Connects to a server that accepts writes, and leaves.

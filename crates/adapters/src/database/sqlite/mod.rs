@@ -2,9 +2,11 @@
 
 mod files;
 mod pool;
+mod problem;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,13 +23,16 @@ use sqlx::{AssertSqlSafe, Column, ConnectOptions, Executor, Row, TypeInfo, Value
 use taskbridge_domain::Timestamp;
 use tokio::sync::Mutex;
 
-pub(super) use self::files::beside;
-use self::pool::{Lease, Pool};
-use super::connect::{OpenError, StoreConfig};
+pub(super) use self::files::sibling;
+use self::pool::{Pool, PooledConnection};
+use super::connect::StoreConfig;
+use super::problem::DatabaseProblem;
+use super::url::SqliteUrl;
 
 /// The connections to a file.
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {
+    file: PathBuf,
     pool: Pool,
     statement_timeout: Duration,
 }
@@ -35,11 +40,14 @@ pub(super) struct Sqlite {
 impl Sqlite {
     /// Opens the file, and creates it and its folder if they are missing: in WAL mode, every commit on disk before it is
     /// acknowledged, foreign keys on. A writer waits for another as long as a request waits for a connection.
-    pub(super) async fn open(options: &SqliteConnectOptions, config: &StoreConfig) -> Result<Self, OpenError> {
-        files::create_missing(options)?;
-        let options = options
+    pub(super) async fn open(url: &SqliteUrl, config: &StoreConfig) -> Result<Self, DatabaseProblem> {
+        if !url.must_exist && !url.is_in_memory {
+            files::create_missing(url.options.get_filename())?;
+        }
+        let options = url
+            .options
             .clone()
-            .create_if_missing(true)
+            .create_if_missing(!url.must_exist)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
@@ -47,11 +55,11 @@ impl Sqlite {
     }
 
     /// Opens an existing file for reading.
-    pub(super) async fn open_to_read(options: &SqliteConnectOptions, config: &StoreConfig) -> Result<Self, OpenError> {
+    pub(super) async fn open_to_read(url: &SqliteUrl, config: &StoreConfig) -> Result<Self, DatabaseProblem> {
         // The last process to leave deletes its journal. Without a journal no process writes; for a file that does not
         // change, SQLite creates no file next to it.
-        let is_in_use = ["-wal", "-journal"].iter().any(|suffix| beside(options.get_filename(), suffix).exists());
-        let options = options.clone().create_if_missing(false).read_only(true).immutable(!is_in_use);
+        let is_in_use = ["-wal", "-journal"].iter().any(|suffix| sibling(url.options.get_filename(), suffix).exists());
+        let options = url.options.clone().create_if_missing(false).read_only(true).immutable(!is_in_use);
         Self::connect(options, config, 1).await
     }
 
@@ -60,20 +68,24 @@ impl Sqlite {
         options: SqliteConnectOptions,
         config: &StoreConfig,
         max_connections: u32,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<Self, DatabaseProblem> {
         let StoreConfig { acquire_timeout, statement_timeout, .. } = *config;
+        let file = options.get_filename().to_owned();
         let options = options.busy_timeout(acquire_timeout).disable_statement_logging();
-        let pool = Pool::new(options, max_connections, acquire_timeout).map_err(OpenError::refused)?;
-        pool.get().await.map_err(OpenError::refused)?;
-        Ok(Self { pool, statement_timeout })
+        let pool = Pool::new(options, max_connections, acquire_timeout)
+            .map_err(|error| DatabaseProblem::new(error.to_string(), "report it as an error in Taskbridge"))?;
+        pool.get().await.map_err(|error| DatabaseProblem::from_sqlite(&error, &file))?;
+        Ok(Self { file, pool, statement_timeout })
     }
 
     /// Returns a connection for sea-orm's migrator, without a limit on the time of statements: a migration may rewrite a
     /// large table.
-    pub(super) async fn dedicated(&self) -> Result<DatabaseConnection, sqlx::Error> {
-        let mut lease = self.pool.get().await?;
-        lease.expect_transactions()?;
-        let proxy = ProxyDatabaseConnection::new(DbBackend::Sqlite, Arc::new(Box::new(Dedicated(Mutex::new(lease)))));
+    pub(super) async fn dedicated(&self) -> Result<DatabaseConnection, DatabaseProblem> {
+        let connection =
+            self.pool.get().await.and_then(|mut connection| connection.roll_back_on_drop().map(|()| connection));
+        let connection = connection.map_err(|error| DatabaseProblem::from_sqlite(&error, &self.file))?;
+        let proxy =
+            ProxyDatabaseConnection::new(DbBackend::Sqlite, Arc::new(Box::new(Dedicated(Mutex::new(connection)))));
         Ok(DatabaseConnectionType::ProxyDatabaseConnection(Arc::new(proxy)).into())
     }
 
@@ -89,9 +101,9 @@ impl Sqlite {
 
     /// Begins a transaction that will write. It takes the write lock at once, and waits for it, instead of failing half-way.
     pub(super) async fn begin(&self) -> Result<SqliteTransaction, sqlx::Error> {
-        let mut lease = self.pool.get().await?;
-        lease.begin().await?;
-        Ok(SqliteTransaction { lease: Mutex::new(lease), statement_timeout: self.statement_timeout })
+        let mut connection = self.pool.get().await?;
+        connection.begin().await?;
+        Ok(SqliteTransaction { connection: Mutex::new(connection), statement_timeout: self.statement_timeout })
     }
 
     /// Checks that the database answers.
@@ -116,30 +128,30 @@ impl Sqlite {
 #[derive(Debug)]
 pub(super) struct SqliteTransaction {
     /// Locked, because sea-orm asks through a shared reference.
-    lease: Mutex<Lease>,
+    connection: Mutex<PooledConnection>,
     statement_timeout: Duration,
 }
 
 impl SqliteTransaction {
     /// Executes a statement and returns its rows.
     pub(super) async fn query(&self, statement: &Statement) -> Result<Vec<QueryResult>, sqlx::Error> {
-        query(&mut *self.lease.lock().await, statement, self.statement_timeout).await
+        query(&mut *self.connection.lock().await, statement, self.statement_timeout).await
     }
 
     /// Executes a statement and returns the number of rows that it changed.
     pub(super) async fn execute(&self, statement: &Statement) -> Result<u64, sqlx::Error> {
-        execute(&mut *self.lease.lock().await, statement, self.statement_timeout).await
+        execute(&mut *self.connection.lock().await, statement, self.statement_timeout).await
     }
 
     /// Commits the transaction.
     pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
-        self.lease.into_inner().end("commit").await
+        self.connection.into_inner().end("commit").await
     }
 
     /// Rolls the transaction back.
     pub(super) async fn roll_back(self) {
         // Fails if SQLite has rolled it back already, as it does when a write is interrupted.
-        _ = self.lease.into_inner().end("rollback").await;
+        _ = self.connection.into_inner().end("rollback").await;
     }
 }
 
@@ -162,13 +174,21 @@ pub(super) fn failure(error: &DbErr) -> Option<&sqlx::Error> {
     }
 }
 
-async fn query(lease: &mut Lease, statement: &Statement, limit: Duration) -> Result<Vec<QueryResult>, sqlx::Error> {
-    let reply = lease.run(bound(statement)?, Some(limit)).await?;
+async fn query(
+    connection: &mut PooledConnection,
+    statement: &Statement,
+    limit: Duration,
+) -> Result<Vec<QueryResult>, sqlx::Error> {
+    let reply = connection.run(bound(statement)?, Some(limit)).await?;
     reply.rows.iter().map(|row| Ok(proxy_row(row)?.into())).collect()
 }
 
-async fn execute(lease: &mut Lease, statement: &Statement, limit: Duration) -> Result<u64, sqlx::Error> {
-    Ok(lease.run(bound(statement)?, Some(limit)).await?.rows_affected)
+async fn execute(
+    connection: &mut PooledConnection,
+    statement: &Statement,
+    limit: Duration,
+) -> Result<u64, sqlx::Error> {
+    Ok(connection.run(bound(statement)?, Some(limit)).await?.rows_affected)
 }
 
 /// Binds the parameters of a statement. A time is written in the form that Better Auth writes, and compares as text:
@@ -214,7 +234,7 @@ fn proxy_row(row: &SqliteRow) -> Result<ProxyRow, sqlx::Error> {
 ///
 /// sea-orm cannot report an error of a commit here, so its transactions do nothing: the user of the connection sends
 /// `begin` and `commit` as statements. The connection returns to its pool when the last clone is dropped.
-struct Dedicated(Mutex<Lease>);
+struct Dedicated(Mutex<PooledConnection>);
 
 impl fmt::Debug for Dedicated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -231,12 +251,12 @@ impl ProxyDatabaseTrait for Dedicated {
     }
 
     async fn execute(&self, statement: Statement) -> Result<ProxyExecResult, DbErr> {
-        let mut lease = self.0.lock().await;
+        let mut connection = self.0.lock().await;
         let reply = if statement.values.is_some() {
-            lease.run(bound(&statement).map_err(db_err)?, None).await
+            connection.run(bound(&statement).map_err(db_err)?, None).await
         } else {
             // A script: it may contain several statements.
-            lease.run(sqlx::raw_sql(AssertSqlSafe(statement.sql.as_str())), None).await
+            connection.run(sqlx::raw_sql(AssertSqlSafe(statement.sql.as_str())), None).await
         };
         let rows_affected = reply.map_err(db_err)?.rows_affected;
         Ok(ProxyExecResult { rows_affected, ..ProxyExecResult::default() })

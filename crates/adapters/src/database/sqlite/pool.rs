@@ -1,4 +1,5 @@
-//! The connection pool. Adds to deadpool a time limit for each statement, and the end of what a cancelled request has begun.
+//! The connection pool. Adds to deadpool a time limit for each statement, and rolls back what a cancelled
+//! request began.
 //!
 //! SQLite executes statements within this process and has no time limit of its own. While it executes one, it calls a
 //! progress handler again and again, which ends the statement when its deadline has passed.
@@ -18,7 +19,7 @@ use tokio::time::{sleep, timeout};
 /// Number of instructions of SQLite's virtual machine between two calls of the progress handler: tens of microseconds.
 /// `begin`, `commit` and `rollback` have fewer, so that a deadline never interrupts them.
 const INSTRUCTIONS: i32 = 1000;
-/// Pause before the pool looks again whether connections in use have come back.
+/// Pause between two checks for connections that were returned.
 const CLOSE_PAUSE: Duration = Duration::from_millis(5);
 
 /// The moment at which SQLite ends what a connection executes.
@@ -47,7 +48,7 @@ impl Deadline {
     }
 }
 
-/// What a statement returned.
+/// The result of a statement.
 #[derive(Debug, Default)]
 pub(super) struct Reply {
     pub(super) rows: Vec<SqliteRow>,
@@ -60,13 +61,13 @@ pub(super) struct Connection {
     sqlite: SqliteConnection,
     deadline: Arc<Deadline>,
     /// `false` while a statement is executed or a transaction may be open. It stays `false` if the request is cancelled.
-    is_settled: bool,
+    is_reusable: bool,
 }
 
 impl Connection {
     /// Executes statements until the deadline.
     async fn run<'q>(&mut self, query: impl Execute<'q, Driver> + 'q) -> Result<Reply, sqlx::Error> {
-        let was_settled = mem::replace(&mut self.is_settled, false);
+        let was_settled = mem::replace(&mut self.is_reusable, false);
         let mut reply = Reply::default();
         let result = {
             let mut results = self.sqlite.fetch_many(query);
@@ -79,17 +80,17 @@ impl Connection {
                 }
             }
         };
-        self.is_settled = was_settled && !matches!(result, Err(sqlx::Error::WorkerCrashed));
+        self.is_reusable = was_settled && !matches!(result, Err(sqlx::Error::WorkerCrashed));
         result
     }
 
     /// Waits until the statement that is being executed has ended, and rolls back the transaction if one is open.
-    async fn settle(&mut self) -> Result<(), sqlx::Error> {
-        // Fails within a transaction. In either case there is one then, so that only a broken connection cannot roll it
-        // back.
+    async fn interrupt_and_roll_back(&mut self) -> Result<(), sqlx::Error> {
+        // Fails if a transaction is already open. Either way one is open now, so `rollback` fails only on a broken
+        // connection.
         _ = self.run(sqlx::query("begin")).await;
         self.run(sqlx::query("rollback")).await?;
-        self.is_settled = true;
+        self.is_reusable = true;
         Ok(())
     }
 }
@@ -107,15 +108,19 @@ impl managed::Manager for Manager {
         let deadline = Arc::new(Deadline { opened: Instant::now(), at: AtomicU64::new(u64::MAX) });
         let of_handler = Arc::clone(&deadline);
         sqlite.lock_handle().await?.set_progress_handler(INSTRUCTIONS, move || !of_handler.has_passed());
-        Ok(Connection { sqlite, deadline, is_settled: true })
+        Ok(Connection { sqlite, deadline, is_reusable: true })
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<sqlx::Error> {
-        if connection.is_settled { Ok(()) } else { Err(RecycleError::message("not settled")) }
+        if connection.is_reusable {
+            Ok(())
+        } else {
+            Err(RecycleError::message("a statement or transaction was abandoned"))
+        }
     }
 }
 
-/// All connections.
+/// A connection pool for one SQLite file.
 #[derive(Debug, Clone)]
 pub(super) struct Pool {
     connections: managed::Pool<Manager>,
@@ -136,14 +141,14 @@ impl Pool {
         Ok(Self { connections, acquire_timeout })
     }
 
-    /// Returns a connection that is not in use, a new one, or the first that comes back.
+    /// Returns a connection that is not in use, a new one, or the first that is returned.
     ///
     /// # Errors
     /// [`sqlx::Error::PoolTimedOut`] when there is none in time, [`sqlx::Error::PoolClosed`] when the pool is closed, and
     /// errors from opening a connection.
-    pub(super) async fn get(&self) -> Result<Lease, sqlx::Error> {
+    pub(super) async fn get(&self) -> Result<PooledConnection, sqlx::Error> {
         match timeout(self.acquire_timeout, self.connections.get()).await {
-            Ok(Ok(connection)) => Ok(Lease(Some(connection))),
+            Ok(Ok(connection)) => Ok(PooledConnection(Some(connection))),
             Ok(Err(PoolError::Backend(error))) => Err(error),
             Ok(Err(PoolError::Closed)) => Err(sqlx::Error::PoolClosed),
             _ => Err(sqlx::Error::PoolTimedOut),
@@ -179,10 +184,10 @@ impl Pool {
 
 /// A connection in use. It returns to its pool when it is dropped: at once, or when what it executes has ended.
 #[derive(Debug)]
-pub(super) struct Lease(Option<Object<Manager>>);
+pub(super) struct PooledConnection(Option<Object<Manager>>);
 
-impl Lease {
-    /// Returns the connection, which is there until the lease is dropped.
+impl PooledConnection {
+    /// Returns the connection. It is missing only while it is dropped.
     fn connection(&mut self) -> Result<&mut Connection, sqlx::Error> {
         self.0.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
     }
@@ -198,37 +203,37 @@ impl Lease {
         connection.run(query).await
     }
 
-    /// Begins a transaction that will write. When the lease is dropped before [`end`](Self::end) has succeeded, the
+    /// Begins a transaction that will write. When it is dropped before [`end`](Self::end) has succeeded, the
     /// transaction is rolled back.
     pub(super) async fn begin(&mut self) -> Result<(), sqlx::Error> {
         self.run(sqlx::query("begin immediate"), None).await?;
-        self.expect_transactions()
+        self.roll_back_on_drop()
     }
 
     /// Ends the transaction, by `commit` or `rollback`.
     pub(super) async fn end(&mut self, command: &'static str) -> Result<(), sqlx::Error> {
         self.run(sqlx::query(command), None).await?;
-        self.connection()?.is_settled = true;
+        self.connection()?.is_reusable = true;
         Ok(())
     }
 
-    /// Rolls back whatever transaction is open when the lease is dropped.
-    pub(super) fn expect_transactions(&mut self) -> Result<(), sqlx::Error> {
-        self.connection()?.is_settled = false;
+    /// Makes sure that a transaction that is open when this is dropped is rolled back.
+    pub(super) fn roll_back_on_drop(&mut self) -> Result<(), sqlx::Error> {
+        self.connection()?.is_reusable = false;
         Ok(())
     }
 }
 
-impl Drop for Lease {
+impl Drop for PooledConnection {
     fn drop(&mut self) {
-        let Some(mut connection) = self.0.take_if(|connection| !connection.is_settled) else { return };
+        let Some(mut connection) = self.0.take_if(|connection| !connection.is_reusable) else { return };
         connection.deadline.expire();
         // Without a runtime, it is closed as soon as the pool tries to use it again.
         let Ok(runtime) = Handle::try_current() else { return };
-        // Meanwhile it keeps its place in the pool, so that cancelled requests leave no more threads than there may be
-        // connections.
+        // Meanwhile it keeps its place in the pool, so that cancelled requests never hold more than `max_connections`
+        // threads.
         runtime.spawn(async move {
-            if connection.settle().await.is_err() {
+            if connection.interrupt_and_roll_back().await.is_err() {
                 drop(Object::take(connection));
             }
         });

@@ -1,0 +1,165 @@
+//! Database URLs.
+
+mod invalid;
+mod options;
+mod parameters;
+mod postgres;
+mod search_path;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use self::invalid::InvalidDatabaseUrl;
+pub(super) use self::postgres::PostgresUrl;
+pub(super) use self::search_path::{SearchPath, identifier};
+pub(super) use self::sqlite::SqliteUrl;
+
+/// Schemes of other libraries and databases, each with what to write instead.
+const FOREIGN_SCHEMES: [(&str, &str); 19] = [
+    ("postgresql+asyncpg", "write postgresql://"),
+    ("postgresql+psycopg", "write postgresql://"),
+    ("postgresql+psycopg2", "write postgresql://"),
+    ("postgresql+psycopg_async", "write postgresql://"),
+    ("postgresql+pg8000", "write postgresql://"),
+    ("postgres+asyncpg", "write postgres://"),
+    ("postgres+psycopg2", "write postgres://"),
+    ("jdbc", "write postgresql:// without jdbc:, and user and password before the host"),
+    ("prisma", "write the URL of the database itself, postgresql://"),
+    ("prisma+postgres", "write the URL of the database itself, postgresql://"),
+    ("sqlite+aiosqlite", "write sqlite://<path>; an absolute path begins with a slash"),
+    ("sqlite+pysqlite", "write sqlite://<path>; an absolute path begins with a slash"),
+    ("file", "write sqlite://<path>; Prisma's paths are relative to the folder of its schema"),
+    ("libsql", "libSQL is not supported: use PostgreSQL or a SQLite file"),
+    ("mysql", "MySQL is not supported: use PostgreSQL or SQLite"),
+    ("mariadb", "MariaDB is not supported: use PostgreSQL or SQLite"),
+    ("mongodb", "MongoDB is not supported: use PostgreSQL or SQLite"),
+    ("mongodb+srv", "MongoDB is not supported: use PostgreSQL or SQLite"),
+    ("sqlserver", "SQL Server is not supported: use PostgreSQL or SQLite"),
+];
+
+/// The address of a database. Its `Debug` output shows the kind only.
+#[derive(Clone)]
+pub struct DatabaseUrl(pub(super) Kind);
+
+#[derive(Clone)]
+pub(super) enum Kind {
+    Sqlite(Box<SqliteUrl>),
+    Postgres(Box<PostgresUrl>),
+}
+
+/// The presence of a pooler that gives the server connection to another client after each transaction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pooler {
+    /// Each connection is treated as if there were one, until the opposite is proved of it.
+    #[default]
+    Detect,
+    /// There is one.
+    Present,
+    /// There is none.
+    Absent,
+}
+
+/// The protection of the connections against an attacker on the network path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// A file, or a server on this machine.
+    Local,
+    /// TLS with a certificate that a trusted authority has signed.
+    Verified {
+        /// `true` if the certificate must be for the host (`verify-full`).
+        is_for_host: bool,
+    },
+    /// TLS, bound to a password that the server must know, too.
+    ChannelBound,
+    /// TLS with any certificate: an attacker who replies in place of the server can read everything.
+    Unverified,
+    /// TLS only if the server offers it, which an attacker can prevent.
+    Opportunistic,
+    /// Plain text.
+    Plain,
+}
+
+impl DatabaseUrl {
+    /// Returns how connections are protected on the network path.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        match &self.0 {
+            Kind::Sqlite(_) => Transport::Local,
+            Kind::Postgres(url) => url.transport(),
+        }
+    }
+
+    /// Declares whether a pooler in transaction mode is in front of the database. Overrides the URL.
+    #[must_use]
+    pub fn with_pooler(mut self, declared: Pooler) -> Self {
+        if let Kind::Postgres(url) = &mut self.0 {
+            url.pooler = declared;
+        }
+        self
+    }
+
+    /// Returns what is declared about a pooler; [`Pooler::Absent`] for SQLite.
+    #[must_use]
+    pub fn pooler(&self) -> Pooler {
+        match &self.0 {
+            Kind::Sqlite(_) => Pooler::Absent,
+            Kind::Postgres(url) => url.pooler,
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Kind::Sqlite(_) => "DatabaseUrl(sqlite)",
+            Kind::Postgres(_) => "DatabaseUrl(postgres)",
+        })
+    }
+}
+
+/// The address of the database and its search path, without user, password and other parameters.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Sqlite(url) => write!(f, "sqlite://{}", url.options.get_filename().display()),
+            Kind::Postgres(url) => {
+                let pooler = match url.pooler {
+                    Pooler::Detect => "auto",
+                    Pooler::Present => "on",
+                    Pooler::Absent => "off",
+                };
+                let database = url.config.get_dbname().unwrap_or_default();
+                write!(f, "postgres://{}/{database}", url.servers())?;
+                if let Some(path) = &url.search_path {
+                    write!(f, ", search path: {path}")?;
+                }
+                write!(f, ", pooled: {pooler}")
+            }
+        }
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = InvalidDatabaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDatabaseUrl> {
+        // The value of a variable may end with the line break of a file.
+        let Some((scheme, rest)) = text.trim().split_once(':') else { return Err(InvalidDatabaseUrl::Form) };
+        let is_prefixed = || ["postgres://", "postgresql://", "sqlite:"].iter().any(|start| text.contains(start));
+        match (scheme, rest.strip_prefix("//")) {
+            ("sqlite", _) => SqliteUrl::parse(rest).map(|url| Self(Kind::Sqlite(Box::new(url)))),
+            ("postgres" | "postgresql", Some(rest)) => {
+                PostgresUrl::parse(rest).map(|url| Self(Kind::Postgres(Box::new(url))))
+            }
+            _ => match FOREIGN_SCHEMES.iter().find(|(foreign, _)| *foreign == scheme) {
+                Some((scheme, advice)) => Err(InvalidDatabaseUrl::Scheme { scheme, advice }),
+                None if is_prefixed() => Err(InvalidDatabaseUrl::Prefix),
+                None => Err(InvalidDatabaseUrl::Form),
+            },
+        }
+    }
+}

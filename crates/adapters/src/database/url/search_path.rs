@@ -1,0 +1,111 @@
+//! The schemas in which tables are found and created.
+
+use std::fmt;
+
+/// Maximum length of an identifier of PostgreSQL, in bytes.
+const MAX_NAME: usize = 63;
+
+/// A search path, as PostgreSQL's setting `search_path`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::database) struct SearchPath(Vec<String>);
+
+impl SearchPath {
+    /// Returns the path that consists of one schema, whose name is taken literally, or `None` if the name is too long.
+    pub(super) fn schema(name: String) -> Option<Self> {
+        (name.len() <= MAX_NAME).then(|| Self(vec![name]))
+    }
+
+    /// Parses the text of the setting: names with commas between them, quoted as identifiers or folded to lower case. Returns
+    /// `None` if the text is malformed or empty.
+    pub(in crate::database) fn parse(text: &str) -> Option<Self> {
+        let mut names = Vec::new();
+        let mut rest = text.trim_start();
+        loop {
+            if let Some(quoted) = rest.strip_prefix('"') {
+                let (name, after) = unquote(quoted)?;
+                names.push(name);
+                rest = after.trim_start();
+            } else {
+                let (name, _) = rest.split_once(',').unwrap_or((rest, ""));
+                let plain = name.trim_end();
+                if plain.is_empty() || plain.contains(['"', '\'', ' ']) {
+                    return None;
+                }
+                names.push(plain.to_ascii_lowercase());
+                rest = &rest[name.len()..];
+            }
+            match rest.strip_prefix(',') {
+                Some(after) => rest = after.trim_start(),
+                None if rest.is_empty() => break,
+                None => return None,
+            }
+        }
+        names.iter().all(|name| name.len() <= MAX_NAME).then_some(Self(names))
+    }
+
+    /// Returns the schema in which tables are created. PostgreSQL replaces `$user` with the name of the role.
+    pub(in crate::database) fn first(&self) -> &str {
+        self.0.first().map_or("", String::as_str)
+    }
+
+    /// Returns the schemas in order.
+    pub(in crate::database) fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// The text of the setting, with every name quoted.
+impl fmt::Display for SearchPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, name) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{}", identifier(name))?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns a name as an identifier of SQL, in quotation marks.
+pub(in crate::database) fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Returns an identifier whose opening quotation mark has been read, and what follows it.
+fn unquote(text: &str) -> Option<(String, &str)> {
+    let mut name = String::new();
+    let mut rest = text;
+    loop {
+        let (part, after) = rest.split_once('"')?;
+        name.push_str(part);
+        match after.strip_prefix('"') {
+            Some(after) => {
+                name.push('"');
+                rest = after;
+            }
+            None => return Some((name, after)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_read_as_postgresql_reads_it() {
+        for (text, names) in [
+            ("auth", &["auth"][..]),
+            ("Auth, public", &["auth", "public"]),
+            (r#""$user", public"#, &["$user", "public"]),
+            (r#" "My ""App""" , b "#, &[r#"My "App""#, "b"]),
+            (r#""a,b""#, &["a,b"]),
+        ] {
+            let path = SearchPath::parse(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(path.names(), names);
+            assert_eq!(SearchPath::parse(&path.to_string()), Some(path), "{text}");
+        }
+        for text in ["", ",", "a,", "a b", r#""a"#, r#"a"b"#, r#""a"b"#, "a'b"] {
+            assert_eq!(SearchPath::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Checks of the role's privileges on PostgreSQL.
+
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
+
+use crate::migrate::{Step, Users};
+use crate::{better_auth, schema, tasks};
+
+/// Selects the role, the schema in which it creates tables, and, in case there is none, the first schema of the search path that
+/// exists although the role may not use it.
+const ROLE: &str = r#"select current_user::text as role, current_schema()::text as schema,
+  coalesce(has_schema_privilege(current_schema(), 'create'), false) as may_create,
+  current_setting('search_path') as search_path,
+  (select n.nspname::text
+    from unnest(string_to_array(current_setting('search_path'), ',')) with ordinality as path(name, place)
+    join pg_namespace n on n.nspname = replace(trim(both ' "' from path.name), '$user', current_user)
+    order by path.place limit 1) as unusable"#;
+
+/// Selects the existing tables and the privileges that the role lacks on them.
+///
+/// A sequence needs a separate privilege if it fills a `serial` column, and none if it fills an identity column.
+const TABLES: &str = "select c.relname::text as name, o.rolname::text as owner, o.rolsuper as is_of_superuser,
+  pg_has_role(c.relowner, 'usage') as is_owner,
+  (select string_agg(p, ',') from unnest(array['select', 'insert', 'update', 'delete', 'references']) p
+    where not has_table_privilege(c.oid, p)) as missing,
+  (select s.relname::text from pg_depend d join pg_class s on s.oid = d.objid
+    where d.refobjid = c.oid and d.deptype = 'a'
+      and case when s.relkind = 'S' then not has_sequence_privilege(s.oid, 'usage') end limit 1) as sequence
+from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles o on o.oid = c.relowner
+where n.nspname = current_schema() and c.relkind in ('r', 'p')
+  and c.relname in ('account', 'jwks', 'rateLimit', 'seaql_migrations', 'session', 'tasks', 'user', 'verification')
+order by c.relname";
+
+/// The ledger of sea-orm's migrator.
+const LEDGER: &str = "seaql_migrations";
+/// Better Auth's tables that requests read and write.
+const WRITTEN: [&str; 5] = ["account", "jwks", "rateLimit", "session", "user"];
+
+/// Privileges that the role lacks, and the commands that grant them.
+#[derive(Default)]
+struct Lacks {
+    found: Vec<String>,
+    commands: Vec<String>,
+}
+
+impl Lacks {
+    fn add(&mut self, found: String, command: String) {
+        self.found.push(found);
+        self.commands.push(command);
+    }
+}
+
+/// An existing table, and the role's privileges on it.
+struct Table {
+    name: String,
+    owner: String,
+    is_of_superuser: bool,
+    is_owner: bool,
+    /// The privileges that the role does not have, with commas between them.
+    missing: String,
+    /// A sequence that fills a column and may not be used.
+    sequence: Option<String>,
+}
+
+/// Checks that the role may apply the migrations that are not applied yet, and may use the tables.
+///
+/// # Errors
+/// A refusal that lists the missing privileges and the commands that grant them.
+pub(crate) async fn check(db: &impl ConnectionTrait, users: Users, steps: &[Step]) -> Result<(), DbErr> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let is_pending = |name: &str| steps.iter().any(|step| step.name == name && !step.applied);
+    let Some(facts) = schema::rows(db, ROLE, []).await?.into_iter().next() else { return Ok(()) };
+    let role = identifier(&facts.try_get::<String>("", "role")?);
+    let Some(schema) = facts.try_get::<Option<String>>("", "schema")? else {
+        return Err(DbErr::Migration(without_schema(&facts, &role)?));
+    };
+    let schema = identifier(&schema);
+    let tables = tables(db).await?;
+    let mut lacks = Lacks::default();
+    let is_behind = steps.iter().any(|step| !step.applied);
+    if is_behind && !facts.try_get::<bool>("", "may_create")? {
+        lacks.add(format!("create on the schema {schema}"), format!("grant create on schema {schema} to {role}"));
+    }
+    for table in &tables {
+        let name = table.name.as_str();
+        let quoted = format!("{schema}.{}", identifier(name));
+        let is_altered = name == "tasks" && is_pending(tasks::STEP)
+            || is_pending(better_auth::STEP) && better_auth::lacks_index(db, name).await?;
+        if is_altered && !table.is_owner {
+            let owner = identifier(&table.owner);
+            // The programs of another owner would lose their access with the ownership.
+            let command = if table.is_of_superuser {
+                format!("alter table {quoted} owner to {role}")
+            } else {
+                format!("grant {owner} to {role}")
+            };
+            lacks.add(format!("ownership of the table {quoted}, which belongs to {owner}"), command);
+            continue;
+        }
+        let is_written = is_written(name, users);
+        let used: &[&str] = match name {
+            _ if is_written => &["select", "insert", "update", "delete"],
+            LEDGER if is_behind => &["select", "insert"],
+            LEDGER | "user" => &["select"],
+            _ => &[],
+        };
+        let is_referred_to = name == "user" && is_pending(tasks::STEP);
+        let needed = used.iter().copied().chain(is_referred_to.then_some("references"));
+        let missing: Vec<_> = needed.filter(|needed| table.missing.split(',').any(|other| other == *needed)).collect();
+        if !missing.is_empty() {
+            let missing = missing.join(", ");
+            lacks.add(format!("{missing} on the table {quoted}"), format!("grant {missing} on {quoted} to {role}"));
+        }
+        if let Some(sequence) = table.sequence.as_deref().filter(|_| is_written) {
+            let sequence = format!("{schema}.{}", identifier(sequence));
+            lacks.add(
+                format!("usage of the sequence {sequence}"),
+                format!("grant usage on sequence {sequence} to {role}"),
+            );
+        }
+    }
+    refuse(&role, &lacks, is_behind)
+}
+
+/// Returns the refusal of a database in which the role has no schema.
+fn without_schema(facts: &QueryResult, role: &str) -> Result<String, DbErr> {
+    if let Some(schema) = facts.try_get::<Option<String>>("", "unusable")? {
+        let schema = identifier(&schema);
+        return Ok(format!(
+            "the role {role} lacks usage on the schema {schema}; run as an administrator: grant usage on schema {schema} to \
+             {role}"
+        ));
+    }
+    let path: String = facts.try_get("", "search_path")?;
+    let first = match path.split(',').next().unwrap_or_default().trim() {
+        r#""$user""# | "" => role,
+        first => first,
+    };
+    Ok(format!(
+        "no schema of the search path ({path}) exists; run as an administrator: create schema {first} authorization {role}"
+    ))
+}
+
+/// Returns `true` if requests write to the table.
+fn is_written(table: &str, users: Users) -> bool {
+    table == "tasks" || users == Users::Here && WRITTEN.contains(&table)
+}
+
+/// Returns `true` if the role may read which migrations are applied.
+pub(crate) async fn may_read_ledger(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    let select = "select 1 where not has_table_privilege('seaql_migrations', 'select')";
+    Ok(db.get_database_backend() != DbBackend::Postgres || !schema::exists(db, select).await?)
+}
+
+fn refuse(role: &str, lacks: &Lacks, is_behind: bool) -> Result<(), DbErr> {
+    if lacks.found.is_empty() {
+        return Ok(());
+    }
+    let (found, mut commands) = (lacks.found.join(", "), lacks.commands.clone());
+    commands.dedup();
+    let commands = commands.join("; ");
+    let or_migrate = if is_behind { "run taskbridge migrate up with a role that has this, or " } else { "" };
+    Err(DbErr::Migration(format!("the role {role} lacks {found}; {or_migrate}run as an administrator: {commands}")))
+}
+
+async fn tables(db: &impl ConnectionTrait) -> Result<Vec<Table>, DbErr> {
+    let read = |row: &QueryResult| {
+        Ok(Table {
+            name: row.try_get("", "name")?,
+            owner: row.try_get("", "owner")?,
+            is_of_superuser: row.try_get("", "is_of_superuser")?,
+            is_owner: row.try_get("", "is_owner")?,
+            missing: row.try_get::<Option<String>>("", "missing")?.unwrap_or_default(),
+            sequence: row.try_get("", "sequence")?,
+        })
+    };
+    schema::rows(db, TABLES, []).await?.iter().map(read).collect()
+}
+
+fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
