@@ -93,7 +93,8 @@ impl ConnectError {
     pub(super) fn is_of_one_server(&self) -> bool {
         match self {
             Self::Lookup { .. } | Self::Io(_) | Self::Timeout(_) | Self::ReadOnly => true,
-            Self::Database(error) => *error.code() == SqlState::CANNOT_CONNECT_NOW,
+            // Starting, stopping, recovering.
+            Self::Database(error) => error.code().code().starts_with("57P"),
             _ => false,
         }
     }
