@@ -371,6 +371,33 @@ fn tables_of_another_role_stay_its_own() {
     assert_eq!(command(&["migrate", "status"], &web).0, Some(0));
 }
 
+/// As docs/database.md says: one role migrates, and another one serves with the privileges that the page grants it.
+#[tokio::test]
+async fn the_documented_grants_are_all_that_a_server_needs() {
+    let page = include_str!("../../docs/database.md");
+    let (_, block) = page.split_once("```sql\n").unwrap();
+    let grants = block.split_once("```").unwrap().0;
+    let url = fresh_database();
+    let (server, name) = url.rsplit_once('/').unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(outcome(folder.path(), &["migrate", "up"], &[("DATABASE_URL", &url)]).0, Some(0));
+    let web = format!("web_{name}");
+    psql(&url, &format!("create role {web} login; revoke all on schema public from public"));
+    assert_eq!(grants.matches(" to web;").count(), 3, "{grants}");
+    psql(&url, &grants.replace(" to web;", &format!(" to {web};")));
+    let own = format!("{}/{name}", server.replace("//postgres:", &format!("//{web}:")));
+    let server = Server::start_with(&[
+        ("DATABASE_URL", &own),
+        ("JWT_ALGORITHM", "EdDSA"),
+        ("TASKBRIDGE__RATE_LIMIT__STORAGE", "database"),
+        ("TASKBRIDGE__AUTH__DELETE_USER", "true"),
+    ]);
+    let user = support::User::sign_up(&server, "ann").await;
+    let task = user.add(serde_json::json!({ "title": "x" })).await;
+    assert_eq!(user.list().await, serde_json::json!([task]));
+    assert!(!server.log.text().contains("permission denied"), "{}", server.log.text());
+}
+
 /// With `database.migrate` off, the role of the server needs no privileges for migrations.
 #[test]
 fn a_server_that_does_not_migrate_is_not_asked_for_the_privileges() {
