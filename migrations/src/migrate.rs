@@ -77,12 +77,14 @@ pub async fn status(db: &DatabaseConnection, users: Users) -> Result<Vec<Step>, 
 
 /// Checks that [`up`] would not refuse the database. Changes and locks nothing.
 ///
+/// `will_migrate` is `false` if another role applies the migrations: the privileges for that are not required then.
+///
 /// # Errors
 /// [`MigrateError::Refused`] when `up` would refuse a table that is there, or the role may not do what is needed.
-pub async fn check(db: &DatabaseConnection, users: Users) -> Result<Readiness, MigrateError> {
+pub async fn check(db: &DatabaseConnection, users: Users, will_migrate: bool) -> Result<Readiness, MigrateError> {
     let steps = status(db, users).await?;
     let session = Session::begin(db).await?;
-    let checked = check_pending(session.connection(), users, &steps).await;
+    let checked = check_pending(session.connection(), users, &steps, will_migrate).await;
     let missing_tables = session.end(checked).await?;
     Ok(Readiness { steps, missing_tables })
 }
@@ -139,8 +141,13 @@ impl MigratorTraitSelf for Steps {
 }
 
 /// Returns the tables that are missing.
-async fn check_pending(db: &DatabaseConnection, users: Users, steps: &[Step]) -> Result<Vec<&'static str>, DbErr> {
-    privileges::check(db, users, steps).await?;
+async fn check_pending(
+    db: &DatabaseConnection,
+    users: Users,
+    steps: &[Step],
+    will_migrate: bool,
+) -> Result<Vec<&'static str>, DbErr> {
+    privileges::check(db, users, if will_migrate { steps } else { &[] }).await?;
     let is_pending = |name: &str| steps.iter().any(|step| step.name == name && !step.applied);
     let mut missing = Vec::new();
     if is_pending(better_auth::STEP) {

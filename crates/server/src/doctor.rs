@@ -341,9 +341,6 @@ async fn migrations(store: &StoreConfig, users: Users, migrate: bool) -> Check {
             if pending.is_empty() {
                 return ok("migrations", format!("all {} steps have been applied", steps.len()));
             }
-            if !migrate {
-                return to_come(&format!("{} to come", pending.join(", ")), migrate);
-            }
             let found = format!("{} to come, and nothing in their way", pending.join(", "));
             let found =
                 if missing_tables.is_empty() { found } else { format!("{found}; {}", creates(&missing_tables)) };
@@ -370,19 +367,9 @@ pub(crate) async fn opened(store: &StoreConfig) -> Result<Store, OpenError> {
 
 async fn readiness(store: &StoreConfig, users: Users, migrate: bool) -> anyhow::Result<Readiness> {
     let store = opened(store).await?;
-    let readiness = async {
-        if !migrate {
-            let steps = taskbridge_migrations::status(&store.dedicated().await?, users).await?;
-            if steps.iter().any(|step| !step.applied) {
-                // The server does not need the privileges for that.
-                return Ok(Readiness { steps, missing_tables: Vec::new() });
-            }
-        }
-        anyhow::Ok(taskbridge_migrations::check(&store.dedicated().await?, users).await?)
-    };
-    let readiness = readiness.await;
+    let readiness = taskbridge_migrations::check(&store.dedicated().await?, users, migrate).await;
     store.close().await;
-    readiness
+    Ok(readiness?)
 }
 
 /// Reports users who cannot sign in, and columns that are not enforced.

@@ -33,21 +33,17 @@ pub(crate) async fn status(store: &Store, users: Users) -> anyhow::Result<Vec<St
 
 /// Fails, saying what to do, unless every migration has been applied, no table is refused, and the role may use the tables.
 pub(crate) async fn require_current(store: &Store, users: Users) -> anyhow::Result<()> {
-    let pending = pending(store, users).await?;
-    if !pending.is_empty() {
-        bail!(
-            "the schema of the database is not up to date ({} to come); run: taskbridge migrate up",
-            pending.join(", ")
-        )
+    let pending: Vec<_> = taskbridge_migrations::check(&store.dedicated().await?, users, false)
+        .await?
+        .steps
+        .into_iter()
+        .filter(|step| !step.applied)
+        .map(|step| step.name)
+        .collect();
+    if pending.is_empty() {
+        return Ok(());
     }
-    taskbridge_migrations::check(&store.dedicated().await?, users).await?;
-    Ok(())
-}
-
-/// Returns the names of the migrations that have not been applied.
-pub(crate) async fn pending(store: &Store, users: Users) -> anyhow::Result<Vec<String>> {
-    let steps = taskbridge_migrations::status(&store.dedicated().await?, users).await?;
-    Ok(steps.into_iter().filter(|step| !step.applied).map(|step| step.name).collect())
+    bail!("the schema of the database is not up to date ({} to come); run: taskbridge migrate up", pending.join(", "))
 }
 
 /// Gives every task without an owner to this user. How many there were.

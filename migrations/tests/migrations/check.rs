@@ -7,7 +7,7 @@ use crate::databases::{Database, STEPS, pooled, postgres, sqlite};
 /// The steps to come, or the refusal; nothing may have changed.
 async fn checked(database: &Database, users: Users) -> Result<Vec<String>, String> {
     let before = database.snapshot().await;
-    let checked = check(&database.connection, users).await;
+    let checked = check(&database.connection, users, true).await;
     assert_eq!(database.snapshot().await, before);
     match checked {
         Ok(Readiness { steps, .. }) => {

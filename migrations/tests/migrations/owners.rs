@@ -53,7 +53,7 @@ async fn a_database_that_is_up_to_date_is_refused_all_the_same() {
     let database = sqlite().await;
     database.up(Users::Here).await.unwrap();
     recreate(&database, "tasks", "user_id").await;
-    let refused = check(&database.connection, Users::Here).await.unwrap_err();
+    let refused = check(&database.connection, Users::Here, true).await.unwrap_err();
     assert!(matches!(&refused, MigrateError::Refused(line) if line.contains("NOCASE")), "{refused}");
 
     let database = postgres().await;
@@ -64,7 +64,7 @@ async fn a_database_that_is_up_to_date_is_refused_all_the_same() {
     database.run("alter table tasks drop constraint tasks_user_id_fkey").await;
     database.run("alter table tasks alter user_id type text collate ignoring_case").await;
     for refused in [
-        check(&database.connection, Users::Here).await.map(drop),
+        check(&database.connection, Users::Here, true).await.map(drop),
         up(&database.connection, Users::Here).await.map(drop),
     ] {
         let refused = refused.unwrap_err();
