@@ -91,7 +91,7 @@ impl Replay {
             if has_come || !["list-sessions stale", "get-session expired"].contains(&entry["title"].as_str().unwrap()) {
                 break (status, headers, body);
             }
-            assert!(Instant::now() < end, "{what}");
+            assert!(Instant::now() < end, "{what}: {status} {body}: {}", self.server.log.text());
         };
         assert_eq!(expected["status"], status, "{what}: {body}");
         same_headers(&what, &expected["headers"], &headers);
