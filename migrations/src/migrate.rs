@@ -7,7 +7,7 @@ use crate::error::MigrateError;
 use crate::session::Session;
 use crate::{better_auth, m20261121_000001_better_auth, m20261121_000002_tasks, owners, privileges, schema, tasks};
 
-/// Where the users are.
+/// The location of the users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Users {
     /// In this database (server mode): Better Auth's tables are made or adopted.
@@ -16,7 +16,7 @@ pub enum Users {
     Elsewhere,
 }
 
-/// What [`up`] did and saw.
+/// The result of [`up`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The names of the steps that were applied, in order.
@@ -25,12 +25,12 @@ pub struct Report {
     pub tasks_without_owner: u64,
 }
 
-/// A step, and whether it has been applied.
+/// A migration, and its state in a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// Its name.
     pub name: String,
-    /// Whether it has been applied to this database.
+    /// `true` if it has been applied to this database.
     pub applied: bool,
 }
 

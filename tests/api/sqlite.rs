@@ -102,7 +102,7 @@ fn commands_leave_no_journal_behind() {
     }
 }
 
-/// Lets the insertion of a task with the title `slow` go on for ever.
+/// Lets the insertion of a task with the title `slow` never end.
 fn slow_down(server: &Server) {
     const SCRIPT: &str = "import sqlite3; sqlite3.connect('tasks.db', timeout=30).executescript('''\
         create trigger slow before insert on tasks when new.title = 'slow' begin \

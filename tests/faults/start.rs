@@ -117,7 +117,7 @@ fn errors_at_start_are_told_apart() {
     cluster.kill();
 }
 
-/// The tables are in the schema that the URL names, whatever its parameter is called.
+/// The tables are in the schema that the URL names by any of the parameters for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schema_in_the_url_is_where_the_tables_are() {
     for parameter in [

@@ -26,7 +26,7 @@ use crate::settings::{
 };
 use crate::{compose, keys};
 
-/// How long anything that is asked over a network may take.
+/// Time limit of each request over a network.
 const LIMIT: Duration = Duration::from_secs(5);
 /// The oldest PostgreSQL that is tested.
 const OLDEST_POSTGRES: u32 = 14;
@@ -37,7 +37,7 @@ const HASH: std::ops::RangeInclusive<Duration> = Duration::from_millis(50)..=Dur
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Ok,
-    /// The server works, but perhaps not as is meant.
+    /// The server works, but perhaps not as intended.
     Warn,
     /// The server does not start, or does not work.
     Fail,
@@ -61,9 +61,9 @@ impl State {
 struct Check {
     name: &'static str,
     state: State,
-    /// What was found.
+    /// The finding.
     found: String,
-    /// What to do, where there is something.
+    /// Advice for the operator, if there is any.
     advice: Option<String>,
 }
 
@@ -93,7 +93,7 @@ fn line(text: impl Into<String>) -> String {
 pub(crate) struct Report(Vec<Check>);
 
 impl Report {
-    /// Whether the server would not start, or not work.
+    /// Returns `true` if the server would not start or not work.
     pub(crate) fn has_failed(&self) -> bool {
         self.0.iter().any(|check| check.state == State::Fail)
     }
@@ -122,7 +122,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Looks at everything.
+/// Runs all checks.
 pub(crate) async fn examine(draft: Result<Draft, SettingsError>) -> Report {
     let draft = match draft {
         Ok(draft) => draft,
@@ -353,7 +353,7 @@ fn creates(tables: &[&str]) -> String {
     format!("tables that will be created: {}", tables.join(", "))
 }
 
-/// To look at, by one connection.
+/// Opens the store for reading, with one connection.
 pub(crate) async fn opened(store: &StoreConfig) -> Result<Store, OpenError> {
     let config = StoreConfig {
         max_connections: 1,
@@ -608,7 +608,7 @@ fn cors(draft: &Draft) -> Check {
     }
 }
 
-/// Whether anybody on the way can put in a page of this origin.
+/// Returns `true` if an attacker on the network path could serve a page of this origin.
 fn is_open(origin: &str) -> bool {
     let Ok(url) = Url::parse(origin) else { return false };
     url.scheme() == "http" && !is_loopback(&url)

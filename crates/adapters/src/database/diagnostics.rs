@@ -29,11 +29,11 @@ pub enum Inspection {
 pub struct SqliteFacts {
     /// The version of SQLite, such as `3.51.3`.
     pub version: String,
-    /// Whether the file exists; the server creates it.
+    /// `true` if the file exists. The server creates a missing one.
     pub exists: bool,
     /// The folder of the file, if it does not exist; the server creates it.
     pub missing_folder: Option<PathBuf>,
-    /// Whether the file is in WAL mode; the server switches to it.
+    /// `true` if the file is in WAL mode. The server switches another one to it.
     pub is_wal: bool,
     /// The file, or the folder that it is or would be in, that this process may not write to.
     pub unwritable: Option<PathBuf>,
@@ -46,7 +46,7 @@ pub struct SqliteFacts {
 pub struct ExposedPath {
     /// The file or folder.
     pub path: PathBuf,
-    /// Whether it is a folder.
+    /// `true` for a folder, `false` for a file.
     pub is_folder: bool,
     /// The permissions, such as `0o644`.
     pub mode: u32,
@@ -74,13 +74,13 @@ pub struct PostgresFacts {
     pub schema: Option<String>,
     /// Time taken to connect.
     pub connected_in: Duration,
-    /// Time taken by an empty statement.
+    /// Time that an empty statement takes.
     pub round_trip: Duration,
-    /// Whether the server is read-only, as a standby is.
+    /// `true` if the server is read-only, as a standby is.
     pub is_read_only: bool,
-    /// Whether the server sees both ends of the connection as we do: no pooler is in between.
+    /// `true` if the server sees both ends of the connection as Taskbridge does: no pooler is in between.
     pub is_proved_direct: bool,
-    /// Whether one server process answered two connections: then a pooler in transaction mode is in between. A busy pooler
+    /// `true` if one server process answered two connections: then a pooler in transaction mode is in between. A busy pooler
     /// may go unnoticed.
     pub shares_processes: bool,
     /// Connection limits.

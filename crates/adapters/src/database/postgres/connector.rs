@@ -106,7 +106,7 @@ impl Connector {
 
     /// Opens a connection to the first server that accepts writes, or, unless the URL demands that, to the first one.
     ///
-    /// As in libpq, a server that refuses ends the search: a password that it rejects must not be sent to the next one.
+    /// A server that refuses ends the search, as in libpq: a password that it rejects must not be sent to the next one.
     pub(super) async fn connect(&self) -> Result<Connection, ConnectError> {
         let count = self.url.host_count();
         let share = self.connect_timeout / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
