@@ -9,7 +9,6 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, HttpResponse};
 use serde_json::Value;
 use taskbridge_domain::Authenticator;
-use taskbridge_domain::password::PasswordHash;
 use taskbridge_domain::ports::{
     AuthError, Claims, MockAuthPort, MockIdentityRepo, MockKeyPublisher, MockSessionRepo, MockStoreProbe,
     MockTokenIssuer, SessionRepo, TaskRepo,
@@ -18,8 +17,9 @@ use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{
     AccountPolicy, AccountService, SessionService, TaskService, UserPolicy, UserService,
 };
-use taskbridge_domain::session::{Jwt, SessionPolicy};
+use taskbridge_domain::sessions::{Jwt, SessionPolicy};
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, moment, user_id};
+use taskbridge_domain::users::PasswordHash;
 use taskbridge_web::{
     AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, RequestTimeout, Services, SessionCookies,
     Stopping, TasksMount, api,

@@ -7,9 +7,8 @@ use actix_web::test::TestRequest;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use taskbridge_domain::Owner;
-use taskbridge_domain::list::TaskPage;
 use taskbridge_domain::ports::MockTaskRepo;
-use taskbridge_domain::task::Task;
+use taskbridge_domain::tasks::{Task, TaskPage};
 use taskbridge_domain::testing::fixtures::task;
 
 use crate::api::{Api, CALLERS, api_on};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode};
 use taskbridge_adapters::passwords::{Hasher, HasherConfig};
-use taskbridge_domain::password::{HashForm, NewPassword, Password};
 use taskbridge_domain::ports::PasswordHasher;
+use taskbridge_domain::users::{HashForm, NewPassword, Password};
 use tokio::runtime::Runtime;
 
 const PASSWORD: &str = "correct horse battery";

@@ -1,8 +1,8 @@
 //! Ids from the thread's cryptographically secure generator, which the operating system seeds.
 
 use rand::RngExt;
-use taskbridge_domain::id::RandomId;
 use taskbridge_domain::ports::IdGenerator;
+use taskbridge_domain::random_id::RandomId;
 
 /// Draws ids with `rand`'s default generator.
 #[derive(Debug, Default, Clone, Copy)]

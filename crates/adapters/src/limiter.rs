@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::limits::{Admission, RateLimit, Tally};
 use taskbridge_domain::ports::{RateLimiter, StoreError};
+use taskbridge_domain::rate_limit::{Admission, RateLimit, Tally};
 
 /// The first half of a key's SHA-256: however long a key is, it takes as much memory, and nobody finds two that share
 /// one.

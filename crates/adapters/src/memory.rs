@@ -5,9 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use taskbridge_domain::list::{Cursor, Direction, Position, Start, TaskFilter, TaskOrder, TaskPage, TaskQuery};
 use taskbridge_domain::ports::{InsertError, StoreError, TaskRepo};
-use taskbridge_domain::task::{NewTask, Task, TaskId, TaskPatch};
+use taskbridge_domain::tasks::{
+    Cursor, Direction, NewTask, Position, Start, Task, TaskFilter, TaskId, TaskOrder, TaskPage, TaskPatch, TaskQuery,
+};
 use taskbridge_domain::{Owner, Timestamp};
 
 /// Keeps tasks until it is dropped. It knows no users, so every owner exists.

@@ -7,8 +7,8 @@ use rand::RngExt;
 use scrypt::Params;
 use subtle::ConstantTimeEq;
 use taskbridge_domain::Cause;
-use taskbridge_domain::password::{HashForm, NewPassword, Password, PasswordHash};
 use taskbridge_domain::ports::{HashError, PasswordHasher};
+use taskbridge_domain::users::{HashForm, NewPassword, Password, PasswordHash};
 
 use crate::hashing::{HashingLoad, HashingThreads};
 use crate::hex::hex;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::ports::{AuthError, AuthPort};
-use crate::user::UserId;
+use crate::users::UserId;
 
 /// Turns a token into a [`Principal`]; the only maker of one.
 pub struct Authenticator(Arc<dyn AuthPort>);

@@ -2,7 +2,7 @@
 //!
 //! This crate knows no I/O, no framework, no ORM and no wire format: everything outside is behind a
 //! port (a trait in [`ports`]), everything it does is a concrete service over ports ([`services`]).
-//! The arrow inside is `services → access, ports → task, user, session, password`.
+//! The arrow inside is `services → access, ports → tasks, users, sessions`.
 //!
 //! # Isolation is a type
 //!
@@ -23,7 +23,7 @@
 //! A method of the store does not take a bare id in its place:
 //!
 //! ```compile_fail,E0308
-//! use taskbridge_domain::{UserId, ports::TaskRepo, task::TaskId};
+//! use taskbridge_domain::{UserId, ports::TaskRepo, tasks::TaskId};
 //! async fn leak(repo: &dyn TaskRepo, victim: &UserId, id: TaskId) {
 //!     let _ = repo.find(victim, id).await;
 //! }
@@ -31,7 +31,7 @@
 //!
 //! # To add a field to `Task`
 //!
-//! 1. [`task`]: the field in [`task::Task`], and in [`task::NewTask`] and [`task::TaskPatch`] if callers set it.
+//! 1. `tasks/task.rs`: the field in [`tasks::Task`], and in [`tasks::NewTask`] and [`tasks::TaskPatch`] if callers set it.
 //! 2. `testing/fixtures.rs`: a value other than the default, so that the contract's round trip covers it.
 //! 3. A migration, the entity row, the DTO: the compiler lists them, because every mapping destructures in full.
 //!
@@ -48,24 +48,22 @@
 //! 2. A contract suite in `testing/contract/`; every adapter runs it.
 
 pub mod access;
-pub mod id;
 pub mod key;
-pub mod limits;
-pub mod list;
-pub mod password;
 pub mod ports;
+pub mod random_id;
+pub mod rate_limit;
 pub mod secret;
 pub mod services;
-pub mod session;
-pub mod task;
+pub mod sessions;
+pub mod tasks;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod time;
-pub mod user;
+pub mod users;
 
 pub use access::{AccessError, Authenticator, Owner, Principal};
 pub use time::Timestamp;
-pub use user::UserId;
+pub use users::UserId;
 
 /// An adapter's reason for a failure: for the log only, never for a client.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;

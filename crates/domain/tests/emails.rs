@@ -1,7 +1,7 @@
 //! The syntax of e-mail addresses is Better Auth's, case by case.
 
 use serde_json::Value;
-use taskbridge_domain::user::Email;
+use taskbridge_domain::users::Email;
 
 const VECTORS: &str = include_str!("../../../tests/vectors/emails.json");
 

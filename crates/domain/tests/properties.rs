@@ -11,10 +11,9 @@ use futures_util::FutureExt;
 use proptest::collection::{SizeRange, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
-use taskbridge_domain::password::{HashForm, InvalidPassword, NewPassword, Password};
 use taskbridge_domain::ports::{AuthError, AuthPort, Claims};
-use taskbridge_domain::task::{Description, Edit, InvalidDescription, InvalidTitle, Task, TaskId, TaskPatch, Title};
-use taskbridge_domain::user::{Email, InvalidUserName, UserName};
+use taskbridge_domain::tasks::{Description, Edit, InvalidDescription, InvalidTitle, Task, TaskId, TaskPatch, Title};
+use taskbridge_domain::users::{Email, HashForm, InvalidPassword, InvalidUserName, NewPassword, Password, UserName};
 use taskbridge_domain::{AccessError, Authenticator, Timestamp, UserId};
 use unicode_normalization::UnicodeNormalization;
 

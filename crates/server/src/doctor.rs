@@ -14,8 +14,8 @@ use taskbridge_adapters::database::{
 };
 use taskbridge_adapters::jwt::{HttpKeys, KeyInspection, KeyUse};
 use taskbridge_adapters::passwords::HasherConfig;
-use taskbridge_domain::password::Password;
 use taskbridge_domain::ports::PasswordHasher;
+use taskbridge_domain::users::Password;
 use taskbridge_migrations::{MigrateError, Readiness, Users};
 use tokio::time::timeout;
 use url::Url;
@@ -666,7 +666,7 @@ fn millis(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use taskbridge_domain::password::HashForm;
+    use taskbridge_domain::users::HashForm;
 
     use super::*;
 

@@ -10,7 +10,7 @@
 //!
 //! ```compile_fail,E0308
 //! use actix_web::{HttpResponse, web};
-//! use taskbridge_domain::{UserId, services::TaskService, task::TaskId};
+//! use taskbridge_domain::{UserId, services::TaskService, tasks::TaskId};
 //! async fn remove(path: web::Path<(String, i64)>, tasks: web::Data<TaskService>) -> HttpResponse {
 //!     let (user_id, task_id) = path.into_inner();
 //!     let _ = tasks.remove(&UserId::parse(user_id).unwrap(), TaskId::new(task_id)).await;
@@ -22,7 +22,7 @@
 //!
 //! ```
 //! use actix_web::{HttpResponse, web};
-//! use taskbridge_domain::{services::TaskService, task::TaskId};
+//! use taskbridge_domain::{services::TaskService, tasks::TaskId};
 //! use taskbridge_web::guard::{Guarded, PathOwner};
 //! async fn remove(
 //!     Guarded(PathOwner(owner), path): Guarded<PathOwner, web::Path<(String, i64)>>,

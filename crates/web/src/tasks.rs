@@ -6,7 +6,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use serde::Serialize;
 use taskbridge_domain::services::{self, TaskService, Total};
-use taskbridge_domain::task::{NewTask, TaskId, TaskPatch};
+use taskbridge_domain::tasks::{NewTask, TaskId, TaskPatch};
 use utoipa::{OpenApi, ToSchema};
 
 use crate::body::{JsonBody, OptionalJsonBody};

@@ -6,7 +6,7 @@ use sea_orm::sea_query::{Alias, Expr, ExprTrait, IntoIden};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, QueryTrait, Statement};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::StoreError;
-use taskbridge_domain::user::{Ban, Restrictions};
+use taskbridge_domain::users::{Ban, Restrictions};
 
 use super::Store;
 use super::catalog::{Column, columns};

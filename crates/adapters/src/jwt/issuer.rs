@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use taskbridge_domain::ports::{Clock, KeyError, TokenIssuer};
 use taskbridge_domain::secret::SharedSecret;
-use taskbridge_domain::session::Jwt;
-use taskbridge_domain::user::{User, UserImage};
+use taskbridge_domain::sessions::Jwt;
+use taskbridge_domain::users::{User, UserImage};
 
 use super::key_ring::KeyRing;
 

@@ -4,9 +4,9 @@ use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store};
 use taskbridge_domain::ports::{IdentityRepo, SessionRepo, TaskRepo};
-use taskbridge_domain::session::SessionToken;
+use taskbridge_domain::sessions::SessionToken;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
-use taskbridge_domain::user::Email;
+use taskbridge_domain::users::Email;
 
 use super::databases::{self, OnDatabase};
 

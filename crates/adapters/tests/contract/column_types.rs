@@ -4,11 +4,10 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store};
-use taskbridge_domain::list::{SortKey, Start, TaskOrder, TaskQuery};
 use taskbridge_domain::ports::{IdentityRepo, SessionRepo, TaskRepo};
-use taskbridge_domain::task::{Edit, TaskPatch};
+use taskbridge_domain::tasks::{Edit, SortKey, Start, TaskOrder, TaskPatch, TaskQuery};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
-use taskbridge_domain::user::Email;
+use taskbridge_domain::users::Email;
 
 use super::databases::{self, OnDatabase};
 

@@ -27,11 +27,11 @@ use taskbridge_adapters::jwt::{
 use taskbridge_adapters::limiter::InMemoryRateLimiter;
 use taskbridge_adapters::memory::InMemoryTaskRepo;
 use taskbridge_adapters::passwords::{Hasher, HasherConfig};
-use taskbridge_domain::password::{HashForm, NewPassword, Password};
 use taskbridge_domain::ports::{IdentityRepo, InsertError, PasswordHasher, TaskRepo};
 use taskbridge_domain::secret::{Secrets, SharedSecret};
 use taskbridge_domain::testing::contract::tokens::Tokens;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
+use taskbridge_domain::users::{HashForm, NewPassword, Password};
 
 use self::databases::OnDatabase;
 

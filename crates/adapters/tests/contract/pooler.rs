@@ -3,9 +3,8 @@
 
 use futures_util::future::join_all;
 use taskbridge_adapters::database::{SeaTaskRepo, Store};
-use taskbridge_domain::list::TaskQuery;
 use taskbridge_domain::ports::{IdentityRepo, SessionRepo, StoreProbe, TaskRepo};
-use taskbridge_domain::task::{NewTask, TaskPatch, Title};
+use taskbridge_domain::tasks::{NewTask, TaskPatch, TaskQuery, Title};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 
 use super::{SeaIdentityRepo, SeaSessionRepo, databases};

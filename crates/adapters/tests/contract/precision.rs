@@ -2,8 +2,8 @@
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::SeaTaskRepo;
-use taskbridge_domain::list::{Direction, Limit, SortKey, Start, TaskOrder, TaskPage, TaskQuery};
 use taskbridge_domain::ports::TaskRepo;
+use taskbridge_domain::tasks::{Direction, Limit, SortKey, Start, TaskOrder, TaskPage, TaskQuery};
 use taskbridge_domain::testing::fixtures::owner;
 
 use super::databases;

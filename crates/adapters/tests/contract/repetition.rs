@@ -2,8 +2,8 @@
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaTaskRepo, Store};
-use taskbridge_domain::list::TaskFilter;
 use taskbridge_domain::ports::{IdentityRepo, InsertError, StoreError, TaskRepo};
+use taskbridge_domain::tasks::TaskFilter;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 
 use super::databases::{self, OnDatabase};

@@ -7,10 +7,10 @@ use taskbridge_adapters::database::{
     IgnoredColumn, RestrictionReport, SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store,
 };
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::list::TaskQuery;
 use taskbridge_domain::ports::{IdentityRepo, InsertError, Registration, SessionRepo, TaskRepo};
+use taskbridge_domain::tasks::TaskQuery;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration, session, user};
-use taskbridge_domain::user::{Ban, Restrictions, User};
+use taskbridge_domain::users::{Ban, Restrictions, User};
 use tokio::time::{advance, pause, resume};
 
 use crate::databases::{self, OnDatabase};

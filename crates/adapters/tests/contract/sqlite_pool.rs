@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaTaskRepo, Store, StoreConfig};
-use taskbridge_domain::list::TaskFilter;
 use taskbridge_domain::ports::{IdentityRepo, InsertError, RegisterError, StoreError, TaskRepo};
-use taskbridge_domain::task::{NewTask, Title};
+use taskbridge_domain::tasks::{NewTask, TaskFilter, Title};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 use taskbridge_migrations::Users;
 use tempfile::TempDir;

@@ -18,7 +18,7 @@ use taskbridge_domain::UserId;
 use taskbridge_domain::ports::{AuthError, AuthPort, TokenIssuer};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::fixtures::{clock_at, moment, user};
-use taskbridge_domain::user::User;
+use taskbridge_domain::users::User;
 
 use crate::config;
 

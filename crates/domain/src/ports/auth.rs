@@ -5,8 +5,8 @@ use thiserror::Error;
 
 use super::KeyError;
 use crate::Cause;
-use crate::session::Jwt;
-use crate::user::{User, UserId};
+use crate::sessions::Jwt;
+use crate::users::{User, UserId};
 
 /// What a verified token says. Plain data: only [`Authenticator`](crate::Authenticator) makes a right of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

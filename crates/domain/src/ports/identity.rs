@@ -4,10 +4,9 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use super::StoreError;
-use crate::password::PasswordHash;
-use crate::session::Session;
+use crate::sessions::Session;
 use crate::time::Timestamp;
-use crate::user::{Account, Email, ProfileChange, User, UserId};
+use crate::users::{Account, Email, PasswordHash, ProfileChange, User, UserId};
 
 /// Everything that signing up writes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Random ids.
 
-use crate::id::RandomId;
+use crate::random_id::RandomId;
 
 /// Makes the ids of users, accounts and sessions, and the tokens of sessions.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]

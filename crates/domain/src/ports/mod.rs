@@ -6,8 +6,8 @@ mod clock;
 mod identity;
 mod ids;
 mod keys;
-mod limits;
 mod passwords;
+mod rate_limiter;
 mod sessions;
 mod store;
 mod tasks;
@@ -17,8 +17,8 @@ pub use clock::Clock;
 pub use identity::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration};
 pub use ids::IdGenerator;
 pub use keys::{KeyError, KeyPublisher, KeyRepo};
-pub use limits::RateLimiter;
 pub use passwords::{HashError, PasswordHasher};
+pub use rate_limiter::RateLimiter;
 pub use sessions::SessionRepo;
 pub use store::{StoreError, StoreProbe};
 pub use tasks::{InsertError, TaskRepo};
@@ -30,8 +30,8 @@ pub use {
     identity::MockIdentityRepo,
     ids::MockIdGenerator,
     keys::{MockKeyPublisher, MockKeyRepo},
-    limits::MockRateLimiter,
     passwords::MockPasswordHasher,
+    rate_limiter::MockRateLimiter,
     sessions::MockSessionRepo,
     store::MockStoreProbe,
     tasks::MockTaskRepo,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::Cause;
-use crate::password::{HashForm, NewPassword, Password, PasswordHash};
+use crate::users::{HashForm, NewPassword, Password, PasswordHash};
 
 /// Why nothing was hashed.
 #[derive(Debug, Error)]

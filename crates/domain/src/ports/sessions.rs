@@ -3,10 +3,9 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::password::PasswordHash;
-use crate::session::{Session, SessionToken};
+use crate::sessions::{Session, SessionToken};
 use crate::time::Timestamp;
-use crate::user::{Email, User, UserId};
+use crate::users::{Email, PasswordHash, User, UserId};
 
 /// Keeps the sessions of all users, in Better Auth's table.
 ///

@@ -5,8 +5,7 @@ use thiserror::Error;
 
 use super::StoreError;
 use crate::access::Owner;
-use crate::list::{TaskFilter, TaskPage, TaskQuery};
-use crate::task::{NewTask, Task, TaskId, TaskPatch};
+use crate::tasks::{NewTask, Task, TaskFilter, TaskId, TaskPage, TaskPatch, TaskQuery};
 use crate::time::Timestamp;
 
 /// Why a task was not added.

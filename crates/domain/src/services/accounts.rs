@@ -6,13 +6,14 @@ use thiserror::Error;
 
 use super::active_session::{ActiveSession, new_session};
 use super::wrong_passwords::WrongPasswords;
-use crate::password::{InvalidPassword, NewPassword, Password, PasswordHash};
 use crate::ports::{
     Clock, Credential, HashError, IdGenerator, IdentityRepo, PasswordChange, PasswordHasher, RateLimiter,
     RegisterError, Registration, SessionRepo, StoreError,
 };
-use crate::session::{Client, Session, SessionPolicy};
-use crate::user::{Email, Restrictions, User, UserId, UserImage, UserName};
+use crate::sessions::{Client, Session, SessionPolicy};
+use crate::users::{
+    Email, InvalidPassword, NewPassword, Password, PasswordHash, Restrictions, User, UserId, UserImage, UserName,
+};
 
 /// What operators decide about accounts.
 #[derive(Debug, Clone, Copy)]
@@ -299,15 +300,14 @@ impl AccountService {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Admission;
-    use crate::password::HashForm;
     use crate::ports::{
         MockClock, MockIdGenerator, MockIdentityRepo, MockPasswordHasher, MockRateLimiter, MockSessionRepo,
     };
+    use crate::rate_limit::Admission;
     use crate::services::WRONG_PASSWORDS;
     use crate::testing::fixtures::{clock_at, counting_ids, moment, user};
     use crate::time::Timestamp;
-    use crate::user::Ban;
+    use crate::users::{Ban, HashForm};
 
     const POLICY: AccountPolicy = AccountPolicy {
         sign_up: true,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::ports::IdGenerator;
-use crate::session::{Client, Session, SessionToken};
+use crate::sessions::{Client, Session, SessionToken};
 use crate::time::Timestamp;
-use crate::user::{User, UserId};
+use crate::users::{User, UserId};
 
 /// A session that is alive, and its user. Only the services make one, from a password or a session token.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use super::ActiveSession;
 use crate::ports::{Clock, KeyError, SessionRepo, StoreError, TokenIssuer};
-use crate::session::{Jwt, Session, SessionPolicy, SessionToken};
-use crate::user::User;
+use crate::sessions::{Jwt, Session, SessionPolicy, SessionToken};
+use crate::users::User;
 
 /// Whether the use of a session moves its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -164,7 +164,7 @@ mod tests {
     use crate::ports::{MockClock, MockSessionRepo, MockTokenIssuer};
     use crate::testing::fixtures::{clock_at, moment, session, user};
     use crate::time::Timestamp;
-    use crate::user::{Ban, Restrictions};
+    use crate::users::{Ban, Restrictions};
 
     const POLICY: SessionPolicy = SessionPolicy::DEFAULT;
     const MILLISECOND: Duration = Duration::from_millis(1);

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::access::Owner;
-use crate::list::{Cursor, Start, TaskQuery};
 use crate::ports::{Clock, InsertError, StoreError, TaskRepo};
-use crate::task::{NewTask, Task, TaskId, TaskPatch};
+use crate::tasks::{Cursor, NewTask, Start, Task, TaskId, TaskPatch, TaskQuery};
 
 /// Why a use case on an existing task failed.
 #[derive(Debug, Error)]
@@ -120,9 +119,8 @@ impl TaskService {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::list::{Direction, Position, TaskOrder, TaskPage};
     use crate::ports::MockTaskRepo;
-    use crate::task::Title;
+    use crate::tasks::{Direction, Position, TaskOrder, TaskPage, Title};
     use crate::testing::fixtures::{clock_at, moment, new_task, owner, task};
 
     const ID: i64 = 7;

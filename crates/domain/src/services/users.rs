@@ -6,12 +6,11 @@ use thiserror::Error;
 
 use super::active_session::{ActiveSession, new_session};
 use super::wrong_passwords::WrongPasswords;
-use crate::password::{InvalidPassword, NewPassword, Password, PasswordHash};
 use crate::ports::{
     Clock, HashError, IdGenerator, IdentityRepo, PasswordChange, PasswordHasher, RateLimiter, StoreError,
 };
-use crate::session::{Client, Session, SessionPolicy};
-use crate::user::{Account, ProfileChange, UserId};
+use crate::sessions::{Client, Session, SessionPolicy};
+use crate::users::{Account, InvalidPassword, NewPassword, Password, PasswordHash, ProfileChange, UserId};
 
 /// What operators decide about it.
 #[derive(Debug, Clone, Copy)]
@@ -212,8 +211,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::limits::{Admission, RateLimit};
     use crate::ports::{MockClock, MockIdGenerator, MockIdentityRepo, MockPasswordHasher, MockRateLimiter};
+    use crate::rate_limit::{Admission, RateLimit};
     use crate::services::WRONG_PASSWORDS;
     use crate::testing::fixtures::{clock_at, counting_ids, moment, session, user, user_id};
     use crate::time::Timestamp;
@@ -278,7 +277,7 @@ mod tests {
     }
 
     fn update(revoke_sessions: bool) -> PasswordUpdate {
-        let new = NewPassword::parse("new password", crate::password::HashForm::Bcrypt).unwrap();
+        let new = NewPassword::parse("new password", crate::users::HashForm::Bcrypt).unwrap();
         let client = Client { ip_address: "192.0.2.9".into(), user_agent: "elsewhere".into() };
         PasswordUpdate { current: given(), new, revoke_sessions, client }
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::limits::{Admission, RateLimit};
 use crate::ports::{Clock, RateLimiter, StoreError};
+use crate::rate_limit::{Admission, RateLimit};
 
 /// How many that is, from wherever they come. It is loose, and there is a way past it, so that nobody is locked out by a
 /// stranger: see [`AccountService::sign_in`](super::AccountService::sign_in).

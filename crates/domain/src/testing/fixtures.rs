@@ -6,14 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::access::{Authenticator, Owner, Principal};
-use crate::id::RandomId;
 use crate::key::{SealedKey, StoredKey};
-use crate::password::{HashForm, PasswordHash};
 use crate::ports::{Claims, MockAuthPort, MockClock, MockIdGenerator, MockPasswordHasher, Registration};
-use crate::session::{Client, Session, SessionToken};
-use crate::task::{Description, NewTask, Task, TaskId, Title};
+use crate::random_id::RandomId;
+use crate::sessions::{Client, Session, SessionToken};
+use crate::tasks::{Description, NewTask, Task, TaskId, Title};
 use crate::time::Timestamp;
-use crate::user::{Email, Restrictions, User, UserId, UserImage, UserName};
+use crate::users::{Email, HashForm, PasswordHash, Restrictions, User, UserId, UserImage, UserName};
 
 /// 2026-11-21T01:45:03Z.
 #[must_use]

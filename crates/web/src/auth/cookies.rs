@@ -13,7 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::Sha256;
 use taskbridge_domain::secret::SharedSecret;
-use taskbridge_domain::session::SessionToken;
+use taskbridge_domain::sessions::SessionToken;
 
 /// What `encodeURIComponent` leaves alone, beside letters and digits.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC

@@ -11,7 +11,7 @@ use actix_web::web::Data;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::Mac;
-use taskbridge_domain::user::Email;
+use taskbridge_domain::users::Email;
 
 use super::cookies::SessionCookies;
 use super::limits::RateLimits;
@@ -72,7 +72,7 @@ mod tests {
     use actix_web::test::TestRequest;
     use taskbridge_domain::ports::MockRateLimiter;
     use taskbridge_domain::secret::SharedSecret;
-    use taskbridge_domain::session::SessionToken;
+    use taskbridge_domain::sessions::SessionToken;
     use taskbridge_domain::testing::fixtures::{clock_at, moment, user};
 
     use super::*;

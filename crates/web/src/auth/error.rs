@@ -5,11 +5,11 @@ use actix_web::http::header::{ContentType, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use taskbridge_domain::Cause;
-use taskbridge_domain::password::InvalidPassword;
 use taskbridge_domain::ports::{HashError, KeyError, StoreError};
 use taskbridge_domain::services::{
     DeletionError, PasswordError, ResumeError, SensitiveError, SignInError, SignInRestriction, SignUpError,
 };
+use taskbridge_domain::users::InvalidPassword;
 use thiserror::Error;
 use utoipa::ToSchema;
 

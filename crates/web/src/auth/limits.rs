@@ -8,8 +8,8 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpRequest};
-use taskbridge_domain::limits::{Admission, RateLimit};
 use taskbridge_domain::ports::{Clock, RateLimiter};
+use taskbridge_domain::rate_limit::{Admission, RateLimit};
 
 use super::PATH;
 use super::error::AuthApiError;

@@ -7,7 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest};
 use serde_json::{Map, Value};
-use taskbridge_domain::user::{InvalidUserImage, InvalidUserName, UserImage, UserName};
+use taskbridge_domain::users::{InvalidUserImage, InvalidUserName, UserImage, UserName};
 
 use super::error::AuthApiError;
 use super::origin::check_origin;

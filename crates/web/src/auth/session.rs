@@ -11,7 +11,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use taskbridge_domain::services::{ActiveSession, Renewal, SessionService};
-use taskbridge_domain::session::SessionToken;
+use taskbridge_domain::sessions::SessionToken;
 
 use super::cookies::SessionCookies;
 use super::error::AuthApiError;

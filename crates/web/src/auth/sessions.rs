@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use taskbridge_domain::services::SessionService;
-use taskbridge_domain::session::SessionToken;
+use taskbridge_domain::sessions::SessionToken;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use taskbridge_domain::password::Password;
 use taskbridge_domain::services::{AccountService, SessionService, SignIn, SignInError};
-use taskbridge_domain::user::{Email, UserId};
+use taskbridge_domain::users::{Email, Password, UserId};
 use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};

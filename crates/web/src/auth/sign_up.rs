@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use taskbridge_domain::services::{AccountService, SessionService, SignUp, SignUpOutcome};
-use taskbridge_domain::user::{Email, UserImage, UserName};
+use taskbridge_domain::users::{Email, UserImage, UserName};
 use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};

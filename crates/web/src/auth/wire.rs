@@ -4,8 +4,8 @@ use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue, LOCATI
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use taskbridge_domain::services::{ActiveSession, SessionService};
-use taskbridge_domain::session::{Client, Jwt, Session, SessionToken};
-use taskbridge_domain::user::User;
+use taskbridge_domain::sessions::{Client, Jwt, Session, SessionToken};
+use taskbridge_domain::users::User;
 use utoipa::ToSchema;
 
 use super::cookies::SessionCookies;

@@ -3,8 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use taskbridge_domain::list::{Cursor, Direction, Position, SortKey, StoredTime};
-use taskbridge_domain::task::TaskId;
+use taskbridge_domain::tasks::{Cursor, Direction, Position, SortKey, StoredTime, TaskId};
 
 use super::list::{direction_name, direction_of, key_name, key_of};
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use actix_web::web::Query;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use taskbridge_domain::list::{Cursor, Direction, Limit, Search, SortKey, Start, TaskFilter, TaskOrder, TaskQuery};
 use taskbridge_domain::services::Total;
+use taskbridge_domain::tasks::{Cursor, Direction, Limit, Search, SortKey, Start, TaskFilter, TaskOrder, TaskQuery};
 
 use super::cursor;
 use crate::error::{ApiError, FieldError};

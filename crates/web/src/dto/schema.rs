@@ -1,10 +1,8 @@
 //! The domain's rules as JSON Schema, where the OpenAPI document needs them. It speaks of what a client may send; what
 //! is in a store may have been written under other rules.
 
-use taskbridge_domain::list::{Limit, Search};
-use taskbridge_domain::password::{NewPassword, Password};
-use taskbridge_domain::task::{Description, Title};
-use taskbridge_domain::user::{Email, UserImage, UserName};
+use taskbridge_domain::tasks::{Description, Limit, Search, Title};
+use taskbridge_domain::users::{Email, NewPassword, Password, UserImage, UserName};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{Object, Schema};
 

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::task::{Description, Edit, InvalidDescription, InvalidTitle, NewTask, Task, TaskPatch, Title};
+use taskbridge_domain::tasks::{Description, Edit, InvalidDescription, InvalidTitle, NewTask, Task, TaskPatch, Title};
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError, ValidationErrors};
 

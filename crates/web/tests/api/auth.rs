@@ -3,10 +3,10 @@
 use actix_web::test::TestRequest;
 use serde_json::json;
 use taskbridge_domain::Cause;
-use taskbridge_domain::password::PasswordHash;
 use taskbridge_domain::ports::{Credential, HashError, KeyError, RegisterError, StoreError};
-use taskbridge_domain::session::{Jwt, Session};
+use taskbridge_domain::sessions::{Jwt, Session};
 use taskbridge_domain::testing::fixtures::{moment, session, user};
+use taskbridge_domain::users::PasswordHash;
 
 use crate::support::{Answer, BODY_LIMIT, Ports, anonymous};
 

@@ -1,9 +1,8 @@
 //! The ways of other backends: off unless switched on, each by itself. (P9)
 
 use serde_json::{Value, json};
-use taskbridge_domain::list::{Cursor, Direction, Position, TaskPage};
 use taskbridge_domain::ports::MockTaskRepo;
-use taskbridge_domain::task::{TaskId, TaskPatch};
+use taskbridge_domain::tasks::{Cursor, Direction, Position, TaskId, TaskPage, TaskPatch};
 use taskbridge_domain::testing::fixtures::task;
 use taskbridge_web::{Compatibility, TasksMount};
 

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use actix_web::test::TestRequest;
-use taskbridge_domain::limits::Admission;
 use taskbridge_domain::ports::{MockRateLimiter, StoreError};
+use taskbridge_domain::rate_limit::Admission;
 use taskbridge_domain::services::WRONG_PASSWORDS;
 use taskbridge_domain::testing::fixtures::moment;
 use taskbridge_web::{ForwardedHeader, TrustedProxies};

@@ -1,11 +1,11 @@
 //! Lists: which tasks, in which order, from where on, and what is told of the rest. (P2, C132, C136, C137)
 
 use serde_json::{Value, json};
-use taskbridge_domain::list::{
-    Cursor, Direction, Limit, Position, Search, SortKey, Start, StoredTime, TaskFilter, TaskOrder, TaskPage, TaskQuery,
-};
 use taskbridge_domain::ports::MockTaskRepo;
-use taskbridge_domain::task::TaskId;
+use taskbridge_domain::tasks::{
+    Cursor, Direction, Limit, Position, Search, SortKey, Start, StoredTime, TaskFilter, TaskId, TaskOrder, TaskPage,
+    TaskQuery,
+};
 use taskbridge_domain::testing::fixtures::task;
 
 use crate::support::{Answer, Ports, alice, page};

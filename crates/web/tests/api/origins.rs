@@ -1,10 +1,10 @@
 //! Whose pages may sign users in, and change anything in their name. (R7)
 
 use actix_web::test::TestRequest;
-use taskbridge_domain::password::PasswordHash;
 use taskbridge_domain::ports::Credential;
-use taskbridge_domain::session::Jwt;
+use taskbridge_domain::sessions::Jwt;
 use taskbridge_domain::testing::fixtures::user;
+use taskbridge_domain::users::PasswordHash;
 
 use crate::support::{Answer, Ports, anonymous};
 

@@ -11,7 +11,7 @@ use proptest::sample::select;
 use serde_json::{Map, Value, json};
 use taskbridge_domain::Owner;
 use taskbridge_domain::ports::MockTaskRepo;
-use taskbridge_domain::task::{NewTask, Task};
+use taskbridge_domain::tasks::{NewTask, Task};
 use taskbridge_domain::testing::fixtures::{new_task, task};
 
 use crate::support::{Answer, BODY_LIMIT, Ports, alice, alice_sends, anonymous, page};

@@ -2,7 +2,7 @@
 
 use actix_web::test::TestRequest;
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::session::{Jwt, Session, SessionPolicy, SessionToken};
+use taskbridge_domain::sessions::{Jwt, Session, SessionPolicy, SessionToken};
 use taskbridge_domain::testing::fixtures::{moment, session, user};
 
 use crate::support::{Answer, Ports, anonymous};
@@ -134,7 +134,7 @@ async fn a_session_is_not_renewed_against_anybodys_wish() {
     }
     let mut door = with_jwt(Ports::new());
     door.identity.expect_credential().return_once(|_| {
-        let password = Some(taskbridge_domain::password::PasswordHash::new("hashed".into()));
+        let password = Some(taskbridge_domain::users::PasswordHash::new("hashed".into()));
         Ok(Some(taskbridge_domain::ports::Credential { user: user("ann"), password }))
     });
     door.hasher.expect_verify().return_once(|_, _| Ok(true));

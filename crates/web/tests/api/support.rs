@@ -15,7 +15,6 @@ use actix_web::{App, HttpResponse};
 use async_trait::async_trait;
 use serde_json::Value;
 use taskbridge_domain::Authenticator;
-use taskbridge_domain::list::TaskPage;
 use taskbridge_domain::ports::{
     AuthError, AuthPort, Claims, MockIdentityRepo, MockKeyPublisher, MockPasswordHasher, MockRateLimiter,
     MockSessionRepo, MockStoreProbe, MockTaskRepo, MockTokenIssuer, RateLimiter, SessionRepo,
@@ -24,8 +23,8 @@ use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{
     AccountPolicy, AccountService, SessionService, TaskService, UserPolicy, UserService,
 };
-use taskbridge_domain::session::SessionPolicy;
-use taskbridge_domain::task::Task;
+use taskbridge_domain::sessions::SessionPolicy;
+use taskbridge_domain::tasks::{Task, TaskPage};
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, moment, user_id};
 use taskbridge_web::{
     AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, RateLimits, RequestTimeout, Services,

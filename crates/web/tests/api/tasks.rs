@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use taskbridge_domain::ports::{InsertError, MockTaskRepo, StoreError};
-use taskbridge_domain::task::{Edit, NewTask, TaskId, TaskPatch};
+use taskbridge_domain::tasks::{Edit, NewTask, TaskId, TaskPatch};
 use taskbridge_domain::testing::fixtures::{new_task, task};
 
 use crate::support::{BODY_LIMIT, Ports, alice, alice_sends, page};

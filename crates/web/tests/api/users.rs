@@ -3,10 +3,9 @@
 use actix_web::test::TestRequest;
 use serde_json::json;
 use taskbridge_domain::key::PublicKey;
-use taskbridge_domain::password::PasswordHash;
 use taskbridge_domain::ports::{KeyError, MockKeyPublisher, StoreError};
 use taskbridge_domain::testing::fixtures::{moment, session, user, user_id};
-use taskbridge_domain::user::{Account, UserImage, UserName};
+use taskbridge_domain::users::{Account, PasswordHash, UserImage, UserName};
 
 use crate::support::{Answer, Ports, anonymous};
 

@@ -3,7 +3,7 @@
 
 use sea_orm::Condition;
 use sea_orm::entity::prelude::*;
-use taskbridge_domain::user::Account;
+use taskbridge_domain::users::Account;
 use taskbridge_domain::{Timestamp, UserId};
 
 use super::column_types::Time;

@@ -1,7 +1,7 @@
 //! Better Auth's table `session`.
 
 use sea_orm::entity::prelude::*;
-use taskbridge_domain::session::{Client, Session, SessionToken};
+use taskbridge_domain::sessions::{Client, Session, SessionToken};
 use taskbridge_domain::{Timestamp, UserId};
 
 use super::column_types::Time;

@@ -3,7 +3,7 @@
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::IdenStatic;
 use sea_orm::entity::prelude::*;
-use taskbridge_domain::task::{Description, NewTask, Task, TaskId, Title};
+use taskbridge_domain::tasks::{Description, NewTask, Task, TaskId, Title};
 use taskbridge_domain::{Owner, Timestamp};
 use tokio_postgres::Row;
 

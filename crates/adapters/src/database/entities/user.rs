@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use sea_orm::{FromQueryResult, QueryResult};
-use taskbridge_domain::user::{Email, Restrictions, User, UserImage, UserName};
+use taskbridge_domain::users::{Email, Restrictions, User, UserImage, UserName};
 use taskbridge_domain::{Timestamp, UserId};
 
 use super::column_types::{Flag, Time};

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
-use taskbridge_domain::password::PasswordHash;
 use taskbridge_domain::ports::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration, StoreError};
-use taskbridge_domain::session::Session;
-use taskbridge_domain::user::{Account, Email, ProfileChange, UserImage};
+use taskbridge_domain::sessions::Session;
+use taskbridge_domain::users::{Account, Email, PasswordHash, ProfileChange, UserImage};
 use taskbridge_domain::{Timestamp, UserId};
 
 use crate::database::Store;

@@ -7,8 +7,8 @@ use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use sha2::{Digest, Sha256};
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::limits::{Admission, RateLimit, Tally};
 use taskbridge_domain::ports::{IdGenerator, RateLimiter, StoreError};
+use taskbridge_domain::rate_limit::{Admission, RateLimit, Tally};
 
 use crate::database::Store;
 use crate::database::entities::rate_limit::{Column, Entity, Model};

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
-use taskbridge_domain::password::PasswordHash;
 use taskbridge_domain::ports::{SessionRepo, StoreError};
-use taskbridge_domain::session::{Session, SessionToken};
-use taskbridge_domain::user::{Email, User};
+use taskbridge_domain::sessions::{Session, SessionToken};
+use taskbridge_domain::users::{Email, PasswordHash, User};
 use taskbridge_domain::{Timestamp, UserId};
 
 use crate::database::Store;

@@ -6,11 +6,11 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait,
     FromQueryResult, IdenStatic, Iterable, Order, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
 };
-use taskbridge_domain::list::{
-    Cursor, Direction, Position, SortKey, Start, StoredTime, TaskFilter, TaskOrder, TaskPage, TaskQuery,
-};
 use taskbridge_domain::ports::{InsertError, StoreError, TaskRepo};
-use taskbridge_domain::task::{Edit, NewTask, Task, TaskId, TaskPatch, Title};
+use taskbridge_domain::tasks::{
+    Cursor, Direction, Edit, NewTask, Position, SortKey, Start, StoredTime, Task, TaskFilter, TaskId, TaskOrder,
+    TaskPage, TaskPatch, TaskQuery, Title,
+};
 use taskbridge_domain::{Owner, Timestamp};
 
 use crate::database::Store;

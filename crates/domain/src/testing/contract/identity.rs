@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::list::TaskQuery;
-use crate::password::PasswordHash;
 use crate::ports::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration, SessionRepo, TaskRepo};
-use crate::session::{Session, SessionToken};
+use crate::sessions::{Session, SessionToken};
+use crate::tasks::TaskQuery;
 use crate::testing::fixtures::{moment, new_task, owner, registration, session, user, user_id};
-use crate::user::{Account, Email, ProfileChange, User, UserImage, UserName};
+use crate::users::{Account, Email, PasswordHash, ProfileChange, User, UserImage, UserName};
 
 /// The tests of an [`IdentityRepo`]; see [`contract`](crate::testing::contract). The subject is three: the repository
 /// of users, that of sessions and that of tasks.

@@ -14,8 +14,8 @@
 pub mod identity;
 pub mod ids;
 pub mod keys;
-pub mod limits;
 pub mod passwords;
+pub mod rate_limiter;
 pub mod sessions;
 pub mod tasks;
 pub mod tokens;

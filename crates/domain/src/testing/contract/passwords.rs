@@ -1,8 +1,8 @@
 //! The contract of [`PasswordHasher`]. What it cannot assert, that every refusal costs the same, is a matter of
 //! measurement.
 
-use crate::password::{HashForm, NewPassword, Password, PasswordHash};
 use crate::ports::PasswordHasher;
+use crate::users::{HashForm, NewPassword, Password, PasswordHash};
 
 /// The tests of a [`PasswordHasher`]; see [`contract`](crate::testing::contract).
 #[macro_export]

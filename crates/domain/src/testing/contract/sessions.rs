@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 
-use crate::password::PasswordHash;
 use crate::ports::{IdentityRepo, PasswordChange, SessionRepo};
-use crate::session::{Client, Session, SessionToken};
+use crate::sessions::{Client, Session, SessionToken};
 use crate::testing::fixtures::{moment, registration, session, user};
 use crate::time::Timestamp;
+use crate::users::PasswordHash;
 
 /// The tests of a [`SessionRepo`]; see [`contract`](crate::testing::contract). The subject is a pair: the repository of
 /// users, and that of sessions.

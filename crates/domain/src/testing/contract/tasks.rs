@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::list::{Cursor, Direction, Limit, Search, SortKey, Start, TaskFilter, TaskOrder, TaskPage, TaskQuery};
 use crate::ports::TaskRepo;
-use crate::task::{Description, Edit, NewTask, Task, TaskId, TaskPatch, Title};
+use crate::tasks::{
+    Cursor, Description, Direction, Edit, Limit, NewTask, Search, SortKey, Start, Task, TaskFilter, TaskId, TaskOrder,
+    TaskPage, TaskPatch, TaskQuery, Title,
+};
 use crate::testing::fixtures::{moment, new_task, owner, user_id};
 use crate::time::Timestamp;
 

@@ -2,7 +2,7 @@
 
 use crate::ports::{AuthError, AuthPort, TokenIssuer};
 use crate::testing::fixtures::{user, user_id};
-use crate::user::User;
+use crate::users::User;
 
 /// Both sides of one configuration.
 pub struct Tokens<I, V> {

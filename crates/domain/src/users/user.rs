@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::id::RandomId;
+use crate::random_id::RandomId;
 use crate::time::Timestamp;
 
 /// The opaque id of a user: the `sub` of a token, `{user_id}` of a path, the owner of a task.

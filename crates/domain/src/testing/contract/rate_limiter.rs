@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::limits::{Admission, RateLimit};
 use crate::ports::RateLimiter;
+use crate::rate_limit::{Admission, RateLimit};
 use crate::testing::fixtures::moment;
 use crate::time::Timestamp;
 
@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 macro_rules! rate_limiter_contract {
     ($subject:expr) => {
         $crate::contract_tests!(
-            limits,
+            rate_limiter,
             $subject,
             [
                 no_more_than_the_limit_are_allowed,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::time::Timestamp;
-use crate::user::UserId;
+use crate::users::UserId;
 
 crate::secret_text! {
     /// The secret that names a session: what its cookie carries, signed.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, Utc};
 use thiserror::Error;
 
-use crate::task::{Task, TaskId};
+use super::{Task, TaskId};
 
 /// Which of the owner's tasks a list holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -274,7 +274,7 @@ pub struct TaskPage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::{Description, Title};
+    use crate::tasks::{Description, Title};
     use crate::testing::fixtures::task;
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::time::Timestamp;
-use crate::user::UserId;
+use crate::users::UserId;
 
 /// The number of a task, unique in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

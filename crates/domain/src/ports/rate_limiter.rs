@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::limits::{Admission, RateLimit};
+use crate::rate_limit::{Admission, RateLimit};
 use crate::time::Timestamp;
 
 /// Counts by key, by the rule of [`RateLimit`]. Keys MUST be told apart byte for byte.
