@@ -6,6 +6,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+mod import_circles;
+
 /// The normal dependencies of each package of the workspace, by name.
 fn direct_dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let arguments = ["metadata", "--offline", "--no-deps", "--format-version", "1"];
