@@ -11,9 +11,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::timeout_at;
 
-use crate::compatibility::Compatibility;
 use crate::error::ApiError;
 use crate::exchange::{Deadline, content_length};
+use crate::tasks::compatibility::Compatibility;
 
 /// How many bytes of a request body are read at the most.
 #[derive(Debug, Clone, Copy)]

@@ -8,10 +8,10 @@ use actix_web::{HttpRequest, HttpResponse, Resource};
 use utoipa_swagger_ui::Config;
 
 use crate::AuthServer;
-use crate::compatibility::Compatibility;
 use crate::error::{ApiError, not_allowed};
 use crate::openapi;
 use crate::tasks::TasksMount;
+use crate::tasks::compatibility::Compatibility;
 
 /// What is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

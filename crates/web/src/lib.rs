@@ -42,27 +42,20 @@
 //!
 //! [`Owner`]: taskbridge_domain::Owner
 
-mod access_log;
 mod auth;
 mod body;
-mod client_address;
-mod compatibility;
-mod cors;
 mod docs;
-mod dto;
 mod error;
 mod exchange;
-mod forwarded;
+mod extract;
 mod grammar;
-pub mod guard;
-mod headers;
 mod health;
-mod metrics;
+mod json_schema;
+mod log_text;
+mod middleware;
 mod openapi;
-mod origins;
-mod request_id;
-mod shown;
 mod tasks;
+mod trusted_origins;
 
 use std::sync::Arc;
 
@@ -71,21 +64,22 @@ use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::{KeyPublisher, StoreProbe};
 use taskbridge_domain::services::{AccountService, SessionService, TaskService, UserService};
 
-pub use access_log::access_log;
 pub use auth::{CookieConfig, RateLimits, SessionCookies};
 pub use body::BodyLimit;
-pub use client_address::TrustedProxies;
-pub use compatibility::Compatibility;
-pub use cors::cors;
 pub use docs::{Docs, DocsConfig};
 pub use exchange::{RequestTimeout, Turn, limits};
-pub use forwarded::ForwardedHeader;
-pub use headers::security_headers;
+pub use extract::client_address::TrustedProxies;
+pub use extract::forwarded::ForwardedHeader;
+pub use extract::guard;
 pub use health::Stopping;
-pub use metrics::HttpMetrics;
-pub use origins::{InvalidOrigin, TrustedOrigins};
-pub use request_id::request_id;
+pub use middleware::access_log::access_log;
+pub use middleware::cors::cors;
+pub use middleware::metrics::HttpMetrics;
+pub use middleware::request_id::request_id;
+pub use middleware::security_headers::security_headers;
 pub use tasks::TasksMount;
+pub use tasks::compatibility::Compatibility;
+pub use trusted_origins::{InvalidOrigin, TrustedOrigins};
 
 /// Everything the API stands on. Cheap to clone: each worker has its own.
 #[derive(Clone)]

@@ -18,9 +18,9 @@ use utoipa::{IntoResponses, OpenApi as _, ToSchema};
 
 use crate::AuthServer;
 use crate::auth::{self, AuthApiError, AuthErrorBody};
-use crate::compatibility::Compatibility;
 use crate::error::{ApiError, Challenge, ErrorBody, InvalidBody};
 use crate::health;
+use crate::tasks::compatibility::Compatibility;
 use crate::tasks::{self, TasksMount};
 
 const JSON: &str = "application/json";

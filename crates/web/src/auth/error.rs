@@ -13,7 +13,7 @@ use taskbridge_domain::users::InvalidPassword;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use super::origin::Target;
+use super::csrf::Target;
 use crate::body::ReadError;
 use crate::error::RETRY_AFTER_SECONDS;
 
@@ -117,7 +117,7 @@ impl AuthApiError {
         match invalid {
             InvalidPassword::TooShort => Self::PasswordTooShort,
             InvalidPassword::TooLong => Self::PasswordTooLong,
-            InvalidPassword::Nul => Self::Validation(super::schema::problem(field, super::schema::NUL)),
+            InvalidPassword::Nul => Self::Validation(super::extract::body::problem(field, super::extract::body::NUL)),
         }
     }
 
@@ -201,7 +201,7 @@ impl ResponseError for AuthApiError {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         if let Self::Unauthorized { clear } = self {
-            super::wire::set_cookies(&mut response, clear);
+            super::dto::set_cookies(&mut response, clear);
         }
         match self {
             Self::BodyMalformed => {

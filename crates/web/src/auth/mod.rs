@@ -2,20 +2,13 @@
 //! the wrong method and a trailing slash included. Where users sign in elsewhere, all of it is an ordinary 404.
 
 mod cookies;
-mod device;
+mod csrf;
+mod dto;
+mod endpoints;
 mod error;
-mod jwks;
-mod limits;
-mod origin;
-mod schema;
-mod session;
-mod sessions;
-mod sign_in;
-mod sign_up;
-mod small;
-mod token;
-mod users;
-mod wire;
+mod extract;
+mod known_device;
+mod rate_limit;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -27,11 +20,12 @@ use utoipa::OpenApi;
 use crate::AuthServer;
 use crate::error::ApiError;
 
-use self::limits::rate_limits;
-use self::session::session_headers;
+use self::endpoints::{jwks, profile, sessions, sign_in, sign_up, status, token};
+use self::extract::session::session_headers;
+use self::rate_limit::rate_limits;
 pub use cookies::{CookieConfig, SessionCookies};
 pub(crate) use error::{AuthApiError, AuthErrorBody};
-pub use limits::RateLimits;
+pub use rate_limit::RateLimits;
 
 const PATH: &str = "/api/auth";
 
@@ -56,8 +50,8 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
             .app_data(Data::from(users))
             .app_data(Data::from(sessions))
             .app_data(Data::from(cookies))
-            .service(endpoint("/ok").get(small::ok))
-            .service(endpoint("/error").get(small::error))
+            .service(endpoint("/ok").get(status::ok))
+            .service(endpoint("/error").get(status::error))
             .service(endpoint("/sign-up/email").post(sign_up::sign_up))
             .service(endpoint("/sign-in/email").post(sign_in::sign_in))
             .service(endpoint("/sign-out").post(sessions::sign_out))
@@ -67,11 +61,11 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
             .service(endpoint("/revoke-sessions").post(sessions::revoke_sessions))
             .service(endpoint("/revoke-other-sessions").post(sessions::revoke_other_sessions))
             .service(endpoint("/update-session").post(sessions::update_session))
-            .service(endpoint("/update-user").post(users::update_user))
-            .service(endpoint("/change-password").post(users::change_password))
-            .service(endpoint("/verify-password").post(users::verify_password))
-            .service(endpoint("/delete-user").post(users::delete_user))
-            .service(endpoint("/list-accounts").get(users::list_accounts))
+            .service(endpoint("/update-user").post(profile::update_user))
+            .service(endpoint("/change-password").post(profile::change_password))
+            .service(endpoint("/verify-password").post(profile::verify_password))
+            .service(endpoint("/delete-user").post(profile::delete_user))
+            .service(endpoint("/list-accounts").get(profile::list_accounts))
             .service(endpoint("/token").get(token::token))
             .service(endpoint("/jwks").get(jwks::jwks))
             .default_service(web::to(not_found))
@@ -84,8 +78,8 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
 
 #[derive(OpenApi)]
 #[openapi(paths(
-    small::ok,
-    small::error,
+    status::ok,
+    status::error,
     sign_up::sign_up,
     sign_in::sign_in,
     sessions::sign_out,
@@ -95,10 +89,10 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
     sessions::revoke_sessions,
     sessions::revoke_other_sessions,
     sessions::update_session,
-    users::update_user,
-    users::change_password,
-    users::verify_password,
-    users::list_accounts,
+    profile::update_user,
+    profile::change_password,
+    profile::verify_password,
+    profile::list_accounts,
     token::token,
     jwks::jwks
 ))]
@@ -106,7 +100,7 @@ struct Operations;
 
 /// Where users may delete themselves.
 #[derive(OpenApi)]
-#[openapi(paths(users::delete_user))]
+#[openapi(paths(profile::delete_user))]
 struct DeletionOperations;
 
 /// The operations that this server has.

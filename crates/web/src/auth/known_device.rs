@@ -14,7 +14,7 @@ use hmac::Mac;
 use taskbridge_domain::users::Email;
 
 use super::cookies::SessionCookies;
-use super::limits::RateLimits;
+use super::rate_limit::RateLimits;
 
 const COOKIE: &str = "known_device";
 /// The longest that browsers keep a cookie (RFC 6265bis, section 5.5).

@@ -10,13 +10,13 @@ use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 
-use super::cookies::SessionCookies;
-use super::error::AuthApiError;
-use super::origin::{CALLBACK, check_sign_in};
-use super::schema::{AuthBody, Schema, SignInBody, image_problem, name_problem};
-use super::wire::{SignedIn, SignedUpResponse, client, unverified};
-use crate::client_address::ClientAddress;
-use crate::dto::schema;
+use crate::auth::cookies::SessionCookies;
+use crate::auth::csrf::{CALLBACK, check_sign_in};
+use crate::auth::dto::{SignedIn, SignedUpResponse, client, unverified};
+use crate::auth::error::AuthApiError;
+use crate::auth::extract::body::{AuthBody, Schema, SignInBody, image_problem, name_problem};
+use crate::extract::client_address::ClientAddress;
+use crate::json_schema;
 use crate::openapi::auth_errors;
 
 /// Who signs up.
@@ -24,14 +24,14 @@ use crate::openapi::auth_errors;
 #[schema(as = SignUp, rename_all = "camelCase")]
 #[expect(dead_code, reason = "the shape, for the OpenAPI document; `parse` reads it")]
 struct SignUpRequest {
-    #[schema(schema_with = schema::user_name)]
+    #[schema(schema_with = json_schema::user_name)]
     name: String,
-    #[schema(schema_with = schema::email)]
+    #[schema(schema_with = json_schema::email)]
     email: String,
-    #[schema(schema_with = schema::new_password)]
+    #[schema(schema_with = json_schema::new_password)]
     password: String,
     /// The address of a picture.
-    #[schema(schema_with = schema::image, required = false)]
+    #[schema(schema_with = json_schema::image, required = false)]
     image: String,
     /// Whether the session outlives the browser; so it does unless this is `false`.
     #[schema(required = false)]
@@ -78,7 +78,7 @@ impl IntoResponses for Errors {
         Errors
     )
 )]
-pub(super) async fn sign_up(
+pub(crate) async fn sign_up(
     request: HttpRequest,
     SignInBody(body): SignInBody,
     accounts: Data<AccountService>,

@@ -9,13 +9,13 @@ use actix_web::{FromRequest, HttpRequest};
 use serde_json::{Map, Value};
 use taskbridge_domain::users::{InvalidUserImage, InvalidUserName, UserImage, UserName};
 
-use super::error::AuthApiError;
-use super::origin::check_origin;
 use super::session::CurrentSession;
+use crate::auth::csrf::check_origin;
+use crate::auth::error::AuthApiError;
 use crate::body::{media_type, read};
 
 /// The text of a problem that Better Auth does not know: it lets a NUL through to the database.
-pub(super) const NUL: &str = "Invalid input: must not contain a NUL character";
+pub(crate) const NUL: &str = "Invalid input: must not contain a NUL character";
 
 /// How much of a media type the message repeats, in characters: it also stands in the log.
 const MAX_SHOWN_CHARS: usize = 100;
@@ -24,7 +24,7 @@ const MAX_SHOWN_CHARS: usize = 100;
 /// without a media type counts as none.
 ///
 /// Errors: 408, 413, 415, 400; 403, or 400 for its callback URLs.
-pub(super) struct AuthBody(pub(super) Option<Value>);
+pub(crate) struct AuthBody(pub(crate) Option<Value>);
 
 impl FromRequest for AuthBody {
     type Error = AuthApiError;
@@ -36,7 +36,7 @@ impl FromRequest for AuthBody {
 }
 
 /// The same for the routes that take forms, too: all values of those are strings.
-pub(super) struct SignInBody(pub(super) AuthBody);
+pub(crate) struct SignInBody(pub(crate) AuthBody);
 
 impl FromRequest for SignInBody {
     type Error = AuthApiError;
@@ -97,7 +97,7 @@ fn unknown_media_type(request: &HttpRequest, allowed: &'static str) -> AuthApiEr
 }
 
 /// What a route reads of its body.
-pub(super) trait AuthRequest: Sized + 'static {
+pub(crate) trait AuthRequest: Sized + 'static {
     /// Takes what it needs.
     ///
     /// Errors: 400.
@@ -105,7 +105,7 @@ pub(super) trait AuthRequest: Sized + 'static {
 }
 
 /// A body that is as the route wants it, and then the session: whoever sends what is no request is told that first.
-pub(super) struct WithSession<T>(pub(super) T, pub(super) CurrentSession);
+pub(crate) struct WithSession<T>(pub(crate) T, pub(crate) CurrentSession);
 
 impl<T: AuthRequest> FromRequest for WithSession<T> {
     type Error = AuthApiError;
@@ -122,7 +122,7 @@ impl<T: AuthRequest> FromRequest for WithSession<T> {
 }
 
 /// No route reads anything of it.
-pub(super) struct Anything;
+pub(crate) struct Anything;
 
 impl AuthRequest for Anything {
     fn parse(_: AuthBody) -> Result<Self, AuthApiError> {
@@ -131,14 +131,14 @@ impl AuthRequest for Anything {
 }
 
 /// The fields of an object, and the problems found in them so far.
-pub(super) struct Schema {
+pub(crate) struct Schema {
     fields: Map<String, Value>,
     problems: Vec<String>,
 }
 
 impl Schema {
     /// `expected` is what the body is called in the messages, one for each part of the schema.
-    pub(super) fn of(AuthBody(body): AuthBody, expected: &[&str]) -> Result<Self, AuthApiError> {
+    pub(crate) fn of(AuthBody(body): AuthBody, expected: &[&str]) -> Result<Self, AuthApiError> {
         match body {
             Some(Value::Object(fields)) => Ok(Self { fields, problems: Vec::new() }),
             other => {
@@ -150,7 +150,7 @@ impl Schema {
     }
 
     /// A string that must be there; `None` with the problem noted.
-    pub(super) fn string(&mut self, field: &str) -> Option<String> {
+    pub(crate) fn string(&mut self, field: &str) -> Option<String> {
         if !self.fields.contains_key(field) {
             self.wrong_type(field, "string", "undefined");
         }
@@ -158,7 +158,7 @@ impl Schema {
     }
 
     /// A string that may be absent.
-    pub(super) fn optional_string(&mut self, field: &str) -> Option<String> {
+    pub(crate) fn optional_string(&mut self, field: &str) -> Option<String> {
         match self.fields.get(field)? {
             Value::String(text) => Some(text.clone()),
             other => {
@@ -170,12 +170,12 @@ impl Schema {
     }
 
     /// Whether the field is there.
-    pub(super) fn has(&self, field: &str) -> bool {
+    pub(crate) fn has(&self, field: &str) -> bool {
         self.fields.contains_key(field)
     }
 
     /// Whether the field is there with what JavaScript takes for true.
-    pub(super) fn is_truthy(&self, field: &str) -> bool {
+    pub(crate) fn is_truthy(&self, field: &str) -> bool {
         match self.fields.get(field) {
             None | Some(Value::Null | Value::Bool(false)) => false,
             Some(Value::String(text)) => !text.is_empty(),
@@ -185,7 +185,7 @@ impl Schema {
     }
 
     /// A boolean that may be absent.
-    pub(super) fn optional_boolean(&mut self, field: &str) -> Option<bool> {
+    pub(crate) fn optional_boolean(&mut self, field: &str) -> Option<bool> {
         match self.fields.get(field)? {
             Value::Bool(value) => Some(*value),
             other => {
@@ -197,7 +197,7 @@ impl Schema {
     }
 
     /// A string that must be there and follow a rule of its own.
-    pub(super) fn parsed<T, E>(
+    pub(crate) fn parsed<T, E>(
         &mut self,
         field: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
@@ -208,7 +208,7 @@ impl Schema {
     }
 
     /// The same that may be absent.
-    pub(super) fn optional_parsed<T, E>(
+    pub(crate) fn optional_parsed<T, E>(
         &mut self,
         field: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
@@ -218,7 +218,7 @@ impl Schema {
     }
 
     /// The same that may be `null`.
-    pub(super) fn nullable_parsed<T, E>(
+    pub(crate) fn nullable_parsed<T, E>(
         &mut self,
         field: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
@@ -228,12 +228,12 @@ impl Schema {
     }
 
     /// Whether no problem was found.
-    pub(super) fn is_met(&self) -> bool {
+    pub(crate) fn is_met(&self) -> bool {
         self.problems.is_empty()
     }
 
     /// All problems as one error.
-    pub(super) fn into_error(self) -> AuthApiError {
+    pub(crate) fn into_error(self) -> AuthApiError {
         AuthApiError::Validation(self.problems.join("; "))
     }
 
@@ -243,11 +243,11 @@ impl Schema {
 }
 
 /// One problem of a field.
-pub(super) fn problem(field: &str, text: &str) -> String {
+pub(crate) fn problem(field: &str, text: &str) -> String {
     format!("[body.{field}] {text}")
 }
 
-pub(super) fn image_problem(invalid: InvalidUserImage) -> String {
+pub(crate) fn image_problem(invalid: InvalidUserImage) -> String {
     match invalid {
         InvalidUserImage::TooLong => {
             format!("Too big: expected string to have <={} characters", UserImage::MAX_CHARS)
@@ -256,7 +256,7 @@ pub(super) fn image_problem(invalid: InvalidUserImage) -> String {
     }
 }
 
-pub(super) fn name_problem(invalid: InvalidUserName) -> String {
+pub(crate) fn name_problem(invalid: InvalidUserName) -> String {
     match invalid {
         InvalidUserName::TooLong => {
             format!("Too big: expected string to have <={} characters", UserName::MAX_CHARS)

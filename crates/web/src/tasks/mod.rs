@@ -1,5 +1,11 @@
 //! `/api/{user_id}/tasks`, or wherever the tasks are mounted.
 
+pub(crate) mod compatibility;
+mod cursor;
+pub(crate) mod dto;
+pub(crate) mod parameters;
+pub(crate) mod query;
+
 use actix_web::dev::Payload;
 use actix_web::http::header::LINK;
 use actix_web::web::{self, Data, ServiceConfig};
@@ -10,13 +16,13 @@ use taskbridge_domain::tasks::{NewTask, TaskId, TaskPatch};
 use utoipa::{OpenApi, ToSchema};
 
 use crate::body::{JsonBody, OptionalJsonBody};
-use crate::compatibility::Compatibility;
-use crate::dto::list::{ListParameters, ListRequest};
-use crate::dto::params::{ListParams, TaskPath, TasksPath};
-use crate::dto::task::{CompleteTask, CreateTask, TaskList, TaskResponse, UpdateTask};
 use crate::error::{ApiError, not_allowed};
-use crate::guard::{Guarded, OwnerFrom, PathOwner};
+use crate::extract::guard::{Guarded, OwnerFrom, PathOwner};
 use crate::openapi::{BodyErrors, NoTask, OwnerErrors, QueryErrors};
+use crate::tasks::compatibility::Compatibility;
+use crate::tasks::dto::{CompleteTask, CreateTask, TaskList, TaskResponse, UpdateTask};
+use crate::tasks::parameters::{ListParams, TaskPath, TasksPath};
+use crate::tasks::query::{ListParameters, ListRequest};
 
 /// How many tasks the whole list has, whatever part of it is in the answer.
 const X_TOTAL_COUNT: &str = "X-Total-Count";

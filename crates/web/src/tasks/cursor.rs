@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use taskbridge_domain::tasks::{Cursor, Direction, Position, SortKey, StoredTime, TaskId};
 
-use super::list::{direction_name, direction_of, key_name, key_of};
+use super::query::{direction_name, direction_of, key_name, key_of};
 
 /// The longest cursor that is looked at, in characters: a title of 200 characters of 4 bytes, as JSON in base64url.
 const MAX_LENGTH: usize = 2048;

@@ -4,10 +4,12 @@ use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CROSS_ORIGIN_RESOURCE_POLICY, HeaderMap, HeaderName, HeaderValue,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CROSS_ORIGIN_RESOURCE_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
+
+use super::with_headers;
 
 /// What a browser may do with an answer: take it for what it says it is, keep it nowhere, load nothing for it, show it
 /// in no frame, name it to nobody, embed it in no page of another site. (OWASP's REST security cheat sheet.)
@@ -38,24 +40,4 @@ pub async fn security_headers(
             }
         }
     })
-}
-
-/// An outcome with more headers in its answer. An error of a middleware becomes an answer later.
-pub(crate) fn with_headers<B>(
-    outcome: Result<ServiceResponse<B>, Error>,
-    add: impl Fn(&mut HeaderMap) + 'static,
-) -> Result<ServiceResponse<B>, Error> {
-    match outcome {
-        Ok(mut response) => {
-            add(response.headers_mut());
-            Ok(response)
-        }
-        Err(mut error) => {
-            error.add_response_mapper(move |mut response| {
-                add(response.headers_mut());
-                response
-            });
-            Err(error)
-        }
-    }
 }

@@ -10,14 +10,14 @@ use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 
-use super::cookies::SessionCookies;
-use super::device::is_known_device;
-use super::error::AuthApiError;
-use super::origin::{CALLBACK, check_sign_in};
-use super::schema::{AuthBody, Schema, SignInBody};
-use super::wire::{Next, SignedIn, SignedInResponse, client};
-use crate::client_address::ClientAddress;
-use crate::dto::schema;
+use crate::auth::cookies::SessionCookies;
+use crate::auth::csrf::{CALLBACK, check_sign_in};
+use crate::auth::dto::{Next, SignedIn, SignedInResponse, client};
+use crate::auth::error::AuthApiError;
+use crate::auth::extract::body::{AuthBody, Schema, SignInBody};
+use crate::auth::known_device::is_known_device;
+use crate::extract::client_address::ClientAddress;
+use crate::json_schema;
 use crate::openapi::auth_errors;
 
 /// Who signs in.
@@ -25,9 +25,9 @@ use crate::openapi::auth_errors;
 #[schema(as = SignIn, rename_all = "camelCase")]
 #[expect(dead_code, reason = "the shape, for the OpenAPI document; `parse` reads it")]
 struct SignInRequest {
-    #[schema(schema_with = schema::email)]
+    #[schema(schema_with = json_schema::email)]
     email: String,
-    #[schema(schema_with = schema::password)]
+    #[schema(schema_with = json_schema::password)]
     password: String,
     /// Whether the session outlives the browser; so it does unless this is `false`.
     #[schema(required = false)]
@@ -78,7 +78,7 @@ impl IntoResponses for Errors {
         Errors
     )
 )]
-pub(super) async fn sign_in(
+pub(crate) async fn sign_in(
     request: HttpRequest,
     SignInBody(body): SignInBody,
     accounts: Data<AccountService>,

@@ -8,10 +8,10 @@ use taskbridge_domain::tasks::{Description, Edit, InvalidDescription, InvalidTit
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError, ValidationErrors};
 
-use super::input::Input;
-use super::schema;
-use crate::compatibility::Compatibility;
 use crate::error::ApiError;
+use crate::extract::field::Input;
+use crate::json_schema;
+use crate::tasks::compatibility::Compatibility;
 
 /// The fields of a body, in the order in which their faults are told.
 const FIELDS: [&str; 3] = ["title", "description", "completed"];
@@ -79,11 +79,11 @@ pub(crate) struct TaskList<'a> {
 pub(crate) struct CreateTask {
     #[serde(default)]
     #[validate(custom(function = rules::required_title))]
-    #[schema(schema_with = schema::title, required = true)]
+    #[schema(schema_with = json_schema::title, required = true)]
     title: Input<String>,
     #[serde(default)]
     #[validate(custom(function = rules::description_edit))]
-    #[schema(schema_with = schema::description)]
+    #[schema(schema_with = json_schema::description)]
     description: Input<String>,
     #[serde(default)]
     #[validate(custom(function = rules::optional_bool))]
@@ -113,11 +113,11 @@ impl TryFrom<CreateTask> for NewTask {
 pub(crate) struct UpdateTask {
     #[serde(default)]
     #[validate(custom(function = rules::optional_title))]
-    #[schema(schema_with = schema::title)]
+    #[schema(schema_with = json_schema::title)]
     title: Input<String>,
     #[serde(default)]
     #[validate(custom(function = rules::description_edit))]
-    #[schema(schema_with = schema::description)]
+    #[schema(schema_with = json_schema::description)]
     description: Input<String>,
     #[serde(default)]
     #[validate(custom(function = rules::optional_bool))]

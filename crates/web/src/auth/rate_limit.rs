@@ -13,7 +13,7 @@ use taskbridge_domain::rate_limit::{Admission, RateLimit};
 
 use super::PATH;
 use super::error::AuthApiError;
-use crate::client_address::ClientAddress;
+use crate::extract::client_address::ClientAddress;
 
 /// Where passwords can be guessed, or accounts made: paths that begin like this. Unlike in Better Auth these are all that
 /// cost a hash.

@@ -12,8 +12,8 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use ipnet::IpNet;
 
-use crate::forwarded::ForwardedHeader;
-use crate::shown::shown;
+use crate::extract::forwarded::ForwardedHeader;
+use crate::log_text::truncated;
 
 /// Maximum length of an entry in the log, in characters.
 const MAX_SHOWN_CHARS: usize = 100;
@@ -68,7 +68,7 @@ impl TrustedProxies {
     /// Warns once, since all clients that are not named share one rate limit.
     fn unreadable(&self, entry: &[u8]) -> Option<IpAddr> {
         if !self.has_warned_of_entry.swap(true, Ordering::Relaxed) {
-            let (header, entry) = (self.header.title(), shown(entry, MAX_SHOWN_CHARS));
+            let (header, entry) = (self.header.title(), truncated(entry, MAX_SHOWN_CHARS));
             tracing::warn!(
                 header,
                 entry,
@@ -146,7 +146,7 @@ mod tests {
     /// proxy of ours. It cannot be told to look at other headers, at none, or at more of an address.
     #[test]
     fn addresses_are_those_of_better_auth() {
-        let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/client-ip.json")).unwrap();
+        let vectors: Value = serde_json::from_str(include_str!("../../../../tests/vectors/client-ip.json")).unwrap();
         let mut checked = 0;
         for case in vectors["cases"].as_array().unwrap() {
             let options = case["ipAddress"].as_object().unwrap();

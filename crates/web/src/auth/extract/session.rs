@@ -13,14 +13,14 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use taskbridge_domain::services::{ActiveSession, Renewal, SessionService};
 use taskbridge_domain::sessions::SessionToken;
 
-use super::cookies::SessionCookies;
-use super::error::AuthApiError;
-use crate::guard::{Caller, bearer_token};
+use crate::auth::cookies::SessionCookies;
+use crate::auth::error::AuthApiError;
+use crate::extract::guard::{Caller, bearer_token};
 
 type Pending<T> = Pin<Box<dyn Future<Output = Result<T, AuthApiError>>>>;
 
 /// What a request says of a session.
-pub(super) enum NamedSession {
+pub(crate) enum NamedSession {
     /// Nothing, or nothing that is well signed.
     None,
     /// One that is over, or never was; the lines that clear its cookies.
@@ -65,10 +65,10 @@ impl FromRequest for NamedSession {
 /// A session that is alive.
 ///
 /// Errors: 401 without one. If the request named one, well signed, that is over, the answer clears its cookies.
-pub(super) struct CurrentSession(pub(super) ActiveSession);
+pub(crate) struct CurrentSession(pub(crate) ActiveSession);
 
 impl CurrentSession {
-    pub(super) async fn of(request: &HttpRequest) -> Result<Self, AuthApiError> {
+    pub(crate) async fn of(request: &HttpRequest) -> Result<Self, AuthApiError> {
         match NamedSession::of(request).await? {
             NamedSession::Alive(session) => Ok(Self(*session)),
             NamedSession::None => Err(AuthApiError::Unauthorized { clear: Vec::new() }),
@@ -95,7 +95,7 @@ struct Renewed(SessionToken);
 ///
 /// # Errors
 /// Those of the service within.
-pub(super) async fn session_headers(
+pub(crate) async fn session_headers(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -126,7 +126,7 @@ fn internal(error: impl Into<taskbridge_domain::Cause>) -> AuthApiError {
 }
 
 /// Returns the session tokens that a request names: a bearer credential that is one wins over the cookies.
-pub(super) fn session_tokens(request: &HttpRequest, cookies: &SessionCookies) -> Vec<SessionToken> {
+pub(crate) fn session_tokens(request: &HttpRequest, cookies: &SessionCookies) -> Vec<SessionToken> {
     let bearer = bearer_token(request).ok().and_then(|credential| cookies.read_bearer(credential.trim()));
     bearer.map_or_else(|| cookies.read(request), |token| vec![token])
 }

@@ -4,7 +4,7 @@ use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{Required, Schema};
 
-use super::schema;
+use crate::json_schema;
 
 /// The path of a user's tasks.
 #[derive(IntoParams)]
@@ -33,19 +33,27 @@ pub(crate) struct ListParams;
 impl IntoParams for ListParams {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![
-            query("completed", "Only those that are done, or only those that are not.", schema::boolean()),
-            query("status", "The same in other words.", schema::choice(["all", "pending", "completed"])),
-            query("q", "Only those with this text in title or description; A to Z in either case.", schema::search()),
-            query("sort", "The order; unless given, the newest first.", schema::choice(SORT_KEYS)),
+            query("completed", "Only those that are done, or only those that are not.", json_schema::boolean()),
+            query("status", "The same in other words.", json_schema::choice(["all", "pending", "completed"])),
+            query(
+                "q",
+                "Only those with this text in title or description; A to Z in either case.",
+                json_schema::search(),
+            ),
+            query("sort", "The order; unless given, the newest first.", json_schema::choice(SORT_KEYS)),
             query(
                 "order",
                 "From which end; unless given, times from the newest, titles from A.",
-                schema::choice(ORDERS),
+                json_schema::choice(ORDERS),
             ),
-            query("limit", "How many tasks at the most.", schema::limit()),
-            query("offset", "How many to leave out from the first on.", schema::offset()),
-            query("cursor", "Where to go on, from the header `Link`; not together with `offset`.", schema::cursor()),
-            query("count", "Whether `X-Total-Count` is wanted at the price of a count.", schema::boolean()),
+            query("limit", "How many tasks at the most.", json_schema::limit()),
+            query("offset", "How many to leave out from the first on.", json_schema::offset()),
+            query(
+                "cursor",
+                "Where to go on, from the header `Link`; not together with `offset`.",
+                json_schema::cursor(),
+            ),
+            query("count", "Whether `X-Total-Count` is wanted at the price of a count.", json_schema::boolean()),
         ]
     }
 }

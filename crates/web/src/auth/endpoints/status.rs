@@ -21,7 +21,7 @@ struct OkResponse {
     get, path = "/ok", operation_id = "auth_ok", tag = "auth",
     responses((status = 200, description = "There is.", body = OkResponse), AuthErrors)
 )]
-pub(super) async fn ok() -> HttpResponse {
+pub(crate) async fn ok() -> HttpResponse {
     HttpResponse::Ok().json(OkResponse { ok: true })
 }
 
@@ -36,7 +36,7 @@ const UNKNOWN: &str = "UNKNOWN";
     params(("error" = Option<String>, Query, description = "The code to show.")),
     responses((status = 200, description = "A page.", content_type = "text/html", body = String), AuthErrors)
 )]
-pub(super) async fn error(request: HttpRequest) -> HttpResponse {
+pub(crate) async fn error(request: HttpRequest) -> HttpResponse {
     let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
     let code = pairs.find(|(name, _)| name == "error").map(|(_, value)| value.into_owned());
     // Nothing that could be more than text.

@@ -9,8 +9,8 @@ use taskbridge_domain::users::User;
 use utoipa::ToSchema;
 
 use super::cookies::SessionCookies;
-use super::device::remember_device;
-use crate::client_address::ClientAddress;
+use super::known_device::remember_device;
+use crate::extract::client_address::ClientAddress;
 
 /// How much of a `User-Agent` is kept, in characters.
 const MAX_USER_AGENT_CHARS: usize = 1024;

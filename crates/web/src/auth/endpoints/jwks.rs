@@ -9,7 +9,7 @@ use taskbridge_domain::key::PublicKey;
 use taskbridge_domain::ports::KeyPublisher;
 use utoipa::ToSchema;
 
-use super::error::AuthApiError;
+use crate::auth::error::AuthApiError;
 use crate::openapi::AuthErrors;
 
 #[derive(Serialize, ToSchema)]
@@ -48,7 +48,7 @@ impl From<PublicKey> for JsonWebKey {
         AuthErrors
     )
 )]
-pub(super) async fn jwks(keys: Data<dyn KeyPublisher>) -> Result<HttpResponse, AuthApiError> {
+pub(crate) async fn jwks(keys: Data<dyn KeyPublisher>) -> Result<HttpResponse, AuthApiError> {
     let keys: Vec<_> = keys.published().await?.into_iter().map(JsonWebKey::from).collect();
     if keys.is_empty() {
         return Ok(HttpResponse::NotFound().finish());

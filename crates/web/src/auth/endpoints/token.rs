@@ -9,8 +9,8 @@ use taskbridge_domain::services::SessionService;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 
-use super::error::AuthApiError;
-use super::session::CurrentSession;
+use crate::auth::error::AuthApiError;
+use crate::auth::extract::session::CurrentSession;
 use crate::openapi::auth_errors;
 
 #[derive(Serialize, ToSchema)]
@@ -36,7 +36,7 @@ impl IntoResponses for Errors {
     security(("session_cookie" = []), ("session_token" = [])),
     responses((status = 200, description = "The token.", body = TokenResponse), Errors)
 )]
-pub(super) async fn token(
+pub(crate) async fn token(
     CurrentSession(session): CurrentSession,
     sessions: Data<SessionService>,
 ) -> Result<HttpResponse, AuthApiError> {

@@ -4,7 +4,7 @@
 pub(crate) const MAX_ORIGIN_CHARS: usize = 200;
 
 /// Returns the first `max_chars` characters of `value`. Both log formats escape control characters.
-pub(crate) fn shown(value: &[u8], max_chars: usize) -> String {
+pub(crate) fn truncated(value: &[u8], max_chars: usize) -> String {
     String::from_utf8_lossy(value).chars().take(max_chars).collect()
 }
 
@@ -14,8 +14,8 @@ mod tests {
 
     #[test]
     fn values_are_cut_between_characters() {
-        assert_eq!(shown("\u{e9}xyz".as_bytes(), 2), "\u{e9}x");
-        assert_eq!(shown(b"x", 2), "x");
-        assert_eq!(shown(b"\xff", 2), "\u{fffd}");
+        assert_eq!(truncated("\u{e9}xyz".as_bytes(), 2), "\u{e9}x");
+        assert_eq!(truncated(b"x", 2), "x");
+        assert_eq!(truncated(b"\xff", 2), "\u{fffd}");
     }
 }

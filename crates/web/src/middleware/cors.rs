@@ -13,9 +13,9 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpResponse};
 
 use crate::grammar::is_token;
-use crate::headers::with_headers;
-use crate::origins::TrustedOrigins;
-use crate::shown::{MAX_ORIGIN_CHARS, shown};
+use crate::log_text::{MAX_ORIGIN_CHARS, truncated};
+use crate::middleware::with_headers;
+use crate::trusted_origins::TrustedOrigins;
 
 /// What pages of other origins may send, and may read of an answer.
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -86,7 +86,7 @@ fn requested_headers(headers: &HeaderMap) -> Option<HeaderValue> {
 fn log_untrusted(headers: &HeaderMap) {
     let origins: Vec<_> = headers.get_all(ORIGIN).map(HeaderValue::as_bytes).collect();
     if !origins.is_empty() {
-        let origin = shown(&origins.join(&b", "[..]), MAX_ORIGIN_CHARS);
+        let origin = truncated(&origins.join(&b", "[..]), MAX_ORIGIN_CHARS);
         tracing::info!(
             origin,
             "refused a preflight: the origin is not among those in auth.trusted_origins (BETTER_AUTH_TRUSTED_ORIGINS)"

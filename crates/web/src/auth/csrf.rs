@@ -8,8 +8,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::AuthApiError;
-use crate::origins::TrustedOrigins;
-use crate::shown::{MAX_ORIGIN_CHARS, shown};
+use crate::log_text::{MAX_ORIGIN_CHARS, truncated};
+use crate::trusted_origins::TrustedOrigins;
 
 /// The header in which apps made with Expo send what a browser would send as `Origin`. A page of another site cannot: the
 /// browser asks for it in a preflight, which is refused, and sends `Origin` as well.
@@ -109,10 +109,10 @@ fn refused(request: &HttpRequest, cause: AuthApiError) -> AuthApiError {
     };
     let sent = [ORIGIN, EXPO_ORIGIN].into_iter().find_map(|name| request.headers().get(name));
     let origin = match (sent, text(request, &REFERER)) {
-        (Some(sent), _) if !sent.is_empty() => Some(shown(sent.as_bytes(), MAX_ORIGIN_CHARS)),
+        (Some(sent), _) if !sent.is_empty() => Some(truncated(sent.as_bytes(), MAX_ORIGIN_CHARS)),
         // Path and query of a page may hold secrets.
         (_, Some(referer)) => match Url::parse(referer) {
-            Ok(url) => Some(shown(url.origin().ascii_serialization().as_bytes(), MAX_ORIGIN_CHARS)),
+            Ok(url) => Some(truncated(url.origin().ascii_serialization().as_bytes(), MAX_ORIGIN_CHARS)),
             Err(_) => Some("an invalid Referer".into()),
         },
         _ => None,

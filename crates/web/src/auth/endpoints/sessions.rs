@@ -12,11 +12,11 @@ use taskbridge_domain::sessions::SessionToken;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 
-use super::cookies::SessionCookies;
-use super::error::AuthApiError;
-use super::schema::{Anything, AuthBody, AuthRequest, Schema, WithSession};
-use super::session::{CurrentSession, NamedSession, session_tokens};
-use super::wire::{SessionResponse, Status, UserResponse, jwt, set_cookies};
+use crate::auth::cookies::SessionCookies;
+use crate::auth::dto::{SessionResponse, Status, UserResponse, jwt, set_cookies};
+use crate::auth::error::AuthApiError;
+use crate::auth::extract::body::{Anything, AuthBody, AuthRequest, Schema, WithSession};
+use crate::auth::extract::session::{CurrentSession, NamedSession, session_tokens};
 use crate::openapi::{auth_errors, auth_request_errors};
 
 #[derive(Serialize, ToSchema)]
@@ -58,7 +58,7 @@ impl IntoResponses for ChangeErrors {
         GetErrors
     )
 )]
-pub(super) async fn get_session(
+pub(crate) async fn get_session(
     request: HttpRequest,
     named: NamedSession,
     sessions: Data<SessionService>,
@@ -83,7 +83,7 @@ pub(super) async fn get_session(
 }
 
 /// Better Auth's deferred renewal, which is not built: 405, after the checks of any request that changes something.
-pub(super) async fn post_session(_: AuthBody) -> Result<HttpResponse, AuthApiError> {
+pub(crate) async fn post_session(_: AuthBody) -> Result<HttpResponse, AuthApiError> {
     Err(AuthApiError::NotDeferred)
 }
 
@@ -112,7 +112,7 @@ impl IntoResponses for ListErrors {
     security(("session_cookie" = []), ("session_token" = [])),
     responses((status = 200, description = "The sessions.", body = [SessionResponse]), ListErrors)
 )]
-pub(super) async fn list_sessions(
+pub(crate) async fn list_sessions(
     CurrentSession(active): CurrentSession,
     sessions: Data<SessionService>,
 ) -> Result<HttpResponse, AuthApiError> {
@@ -123,7 +123,7 @@ pub(super) async fn list_sessions(
 /// Which session to end.
 #[derive(ToSchema)]
 #[schema(as = RevokeSession)]
-pub(super) struct Revocation {
+pub(crate) struct Revocation {
     /// Its token.
     #[schema(value_type = String)]
     token: SessionToken,
@@ -147,7 +147,7 @@ impl AuthRequest for Revocation {
     security(("session_cookie" = []), ("session_token" = [])),
     responses((status = 200, description = "It is over.", body = Status), ChangeErrors)
 )]
-pub(super) async fn revoke_session(
+pub(crate) async fn revoke_session(
     WithSession(Revocation { token }, CurrentSession(active)): WithSession<Revocation>,
     sessions: Data<SessionService>,
     cookies: Data<SessionCookies>,
@@ -168,7 +168,7 @@ pub(super) async fn revoke_session(
     security(("session_cookie" = []), ("session_token" = [])),
     responses((status = 200, description = "All are over.", body = Status), ChangeErrors)
 )]
-pub(super) async fn revoke_sessions(
+pub(crate) async fn revoke_sessions(
     WithSession(Anything, CurrentSession(active)): WithSession<Anything>,
     sessions: Data<SessionService>,
     cookies: Data<SessionCookies>,
@@ -187,7 +187,7 @@ pub(super) async fn revoke_sessions(
     security(("session_cookie" = []), ("session_token" = [])),
     responses((status = 200, description = "All others are over.", body = Status), ChangeErrors)
 )]
-pub(super) async fn revoke_other_sessions(
+pub(crate) async fn revoke_other_sessions(
     WithSession(Anything, CurrentSession(active)): WithSession<Anything>,
     sessions: Data<SessionService>,
 ) -> Result<HttpResponse, AuthApiError> {
@@ -196,7 +196,7 @@ pub(super) async fn revoke_other_sessions(
 }
 
 /// Fields that an app adds to its sessions; Taskbridge knows none.
-pub(super) struct Nothing;
+pub(crate) struct Nothing;
 
 impl AuthRequest for Nothing {
     fn parse(body: AuthBody) -> Result<Self, AuthApiError> {
@@ -224,7 +224,7 @@ impl IntoResponses for UpdateErrors {
     security(("session_cookie" = []), ("session_token" = [])),
     responses(UpdateErrors)
 )]
-pub(super) async fn update_session(_: WithSession<Nothing>) -> Result<HttpResponse, AuthApiError> {
+pub(crate) async fn update_session(_: WithSession<Nothing>) -> Result<HttpResponse, AuthApiError> {
     Err(AuthApiError::NothingToUpdate)
 }
 
@@ -244,7 +244,7 @@ impl IntoResponses for SignOutErrors {
     security((), ("session_cookie" = []), ("session_token" = [])),
     responses((status = 200, description = "Nobody is signed in.", body = Success), SignOutErrors)
 )]
-pub(super) async fn sign_out(
+pub(crate) async fn sign_out(
     request: HttpRequest,
     body: AuthBody,
     sessions: Data<SessionService>,

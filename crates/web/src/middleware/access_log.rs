@@ -14,10 +14,10 @@ use actix_web::{Error, HttpMessage, HttpRequest};
 
 use crate::auth::AuthApiError;
 use crate::error::ApiError;
-use crate::guard::Caller;
+use crate::extract::guard::Caller;
 use crate::health::Readiness;
-use crate::metrics::{HttpMetrics, InFlight};
-use crate::request_id::RequestId;
+use crate::middleware::metrics::{HttpMetrics, InFlight};
+use crate::middleware::request_id::RequestId;
 
 /// Middleware (for `actix_web::middleware::from_fn`) that logs method, route, status, duration, the caller's id, and
 /// for an error its whole chain of causes. The route is the pattern: ids, queries, headers and bodies stay out.

@@ -12,13 +12,13 @@ use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 
-use super::cookies::SessionCookies;
-use super::error::AuthApiError;
-use super::schema::{AuthBody, AuthRequest, Schema, WithSession, image_problem, name_problem};
-use super::session::CurrentSession;
-use super::wire::{Status, UserResponse, client, issue_session, set_cookies};
-use crate::client_address::ClientAddress;
-use crate::dto::schema;
+use crate::auth::cookies::SessionCookies;
+use crate::auth::dto::{Status, UserResponse, client, issue_session, set_cookies};
+use crate::auth::error::AuthApiError;
+use crate::auth::extract::body::{AuthBody, AuthRequest, Schema, WithSession, image_problem, name_problem};
+use crate::auth::extract::session::CurrentSession;
+use crate::extract::client_address::ClientAddress;
+use crate::json_schema;
 use crate::openapi::{auth_errors, auth_request_errors};
 
 /// What users may change of themselves; at least one of it.
@@ -26,14 +26,14 @@ use crate::openapi::{auth_errors, auth_request_errors};
 #[schema(as = UpdateUser)]
 #[expect(dead_code, reason = "the shape, for the OpenAPI document; `parse` reads it")]
 struct UpdateUserRequest {
-    #[schema(schema_with = schema::user_name, required = false)]
+    #[schema(schema_with = json_schema::user_name, required = false)]
     name: String,
-    #[schema(schema_with = schema::nullable_image, required = false)]
+    #[schema(schema_with = json_schema::nullable_image, required = false)]
     image: Option<String>,
 }
 
 /// An object; what is in it is judged once it is known who asks.
-pub(super) struct Update(Schema);
+pub(crate) struct Update(Schema);
 
 impl AuthRequest for Update {
     fn parse(body: AuthBody) -> Result<Self, AuthApiError> {
@@ -79,7 +79,7 @@ impl IntoResponses for UpdateErrors {
     security(("session_cookie" = []), ("session_token" = [])),
     responses((status = 200, description = "It is changed.", body = Status), UpdateErrors)
 )]
-pub(super) async fn update_user(
+pub(crate) async fn update_user(
     request: HttpRequest,
     WithSession(update, CurrentSession(active)): WithSession<Update>,
     users: Data<UserService>,
@@ -98,16 +98,16 @@ pub(super) async fn update_user(
 #[schema(as = ChangePassword, rename_all = "camelCase")]
 #[expect(dead_code, reason = "the shape, for the OpenAPI document; `parse` reads it")]
 struct ChangePasswordRequest {
-    #[schema(schema_with = schema::new_password)]
+    #[schema(schema_with = json_schema::new_password)]
     new_password: String,
-    #[schema(schema_with = schema::password)]
+    #[schema(schema_with = json_schema::password)]
     current_password: String,
     /// Whether all sessions of the user end, for a new one.
     #[schema(required = false)]
     revoke_other_sessions: bool,
 }
 
-pub(super) struct Change {
+pub(crate) struct Change {
     new: String,
     current: String,
     revoke: bool,
@@ -159,7 +159,7 @@ impl IntoResponses for ChangeErrors {
     request_body = ChangePasswordRequest, security(("session_cookie" = []), ("session_token" = [])),
     responses((status = 200, description = "It is changed.", body = PasswordChangedResponse), ChangeErrors)
 )]
-pub(super) async fn change_password(
+pub(crate) async fn change_password(
     request: HttpRequest,
     WithSession(Change { new, current, revoke }, CurrentSession(active)): WithSession<Change>,
     users: Data<UserService>,
@@ -184,11 +184,11 @@ pub(super) async fn change_password(
 #[schema(as = VerifyPassword)]
 #[expect(dead_code, reason = "the shape, for the OpenAPI document; `parse` reads it")]
 struct VerifyPasswordRequest {
-    #[schema(schema_with = schema::password)]
+    #[schema(schema_with = json_schema::password)]
     password: String,
 }
 
-pub(super) struct Verify(String);
+pub(crate) struct Verify(String);
 
 impl AuthRequest for Verify {
     fn parse(body: AuthBody) -> Result<Self, AuthApiError> {
@@ -220,7 +220,7 @@ impl IntoResponses for VerifyErrors {
     request_body = VerifyPasswordRequest, security(("session_cookie" = []), ("session_token" = [])),
     responses((status = 200, description = "It is.", body = Status), VerifyErrors)
 )]
-pub(super) async fn verify_password(
+pub(crate) async fn verify_password(
     request: HttpRequest,
     WithSession(Verify(password), CurrentSession(active)): WithSession<Verify>,
     users: Data<UserService>,
@@ -251,11 +251,11 @@ fn log_refusal(request: &HttpRequest, active: &ActiveSession, error: &PasswordEr
 #[expect(dead_code, reason = "the shape, for the OpenAPI document; `parse` reads it")]
 struct DeleteUserRequest {
     /// Their password; without it they must have signed in not longer than a day ago.
-    #[schema(schema_with = schema::password, required = false)]
+    #[schema(schema_with = json_schema::password, required = false)]
     password: String,
 }
 
-pub(super) struct Delete {
+pub(crate) struct Delete {
     password: Option<String>,
     token: Option<String>,
 }
@@ -307,7 +307,7 @@ impl IntoResponses for DeleteErrors {
     security(("session_cookie" = []), ("session_token" = [])),
     responses((status = 200, description = "They are gone.", body = UserDeletedResponse), DeleteErrors)
 )]
-pub(super) async fn delete_user(
+pub(crate) async fn delete_user(
     request: HttpRequest,
     WithSession(Delete { password, token }, CurrentSession(active)): WithSession<Delete>,
     users: Data<UserService>,
@@ -378,7 +378,7 @@ impl IntoResponses for ListErrors {
     security(("session_cookie" = []), ("session_token" = [])),
     responses((status = 200, description = "The accounts.", body = [AccountResponse]), ListErrors)
 )]
-pub(super) async fn list_accounts(
+pub(crate) async fn list_accounts(
     CurrentSession(active): CurrentSession,
     users: Data<UserService>,
 ) -> Result<HttpResponse, AuthApiError> {

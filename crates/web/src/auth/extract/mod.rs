@@ -1,0 +1,4 @@
+//! What the endpoints below `/api/auth` take from a request.
+
+pub(crate) mod body;
+pub(crate) mod session;
