@@ -15,7 +15,7 @@ use taskbridge_domain::ports::{
 };
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{
-    AccountPolicy, AccountService, SessionService, TaskService, UserPolicy, UserService,
+    AccountPolicy, AccountService, ProfilePolicy, ProfileService, SessionService, TaskService,
 };
 use taskbridge_domain::sessions::{Jwt, SessionPolicy};
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, moment, user_id};
@@ -67,11 +67,11 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
         Ok(Claims { subject })
     });
     let mut identity = MockIdentityRepo::new();
-    identity.expect_credential().returning(|_| Ok(None));
+    identity.expect_find_credential().returning(|_| Ok(None));
     identity.expect_register().returning(|_| Ok(()));
     let mut sessions = MockSessionRepo::new();
     sessions.expect_find().returning(|_| Ok(None));
-    sessions.expect_end().returning(|_| Ok(()));
+    sessions.expect_delete().returning(|_| Ok(()));
     let mut hasher = hasher();
     hasher.expect_hash().returning(|_| Ok(PasswordHash::new("hash".into())));
     hasher.expect_verify().returning(|_, _| Ok(false));
@@ -87,9 +87,9 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
     };
     let (identity, sessions, hasher) = (Arc::new(identity), Arc::new(sessions), Arc::new(hasher));
     let account_sessions: Arc<dyn SessionRepo> = Arc::clone(&sessions) as _;
-    let user_policy = UserPolicy { deletion: true, sessions: policy.sessions };
+    let user_policy = ProfilePolicy { allow_deletion: true, sessions: policy.sessions };
     let (users_identity, users_hasher) = (Arc::clone(&identity) as _, Arc::clone(&hasher) as _);
-    let users = UserService::new(users_identity, users_hasher, None, Arc::new(counting_ids()), clock(), user_policy);
+    let users = ProfileService::new(users_identity, users_hasher, None, Arc::new(counting_ids()), clock(), user_policy);
     let accounts =
         AccountService::new(identity, account_sessions, hasher, None, Arc::new(counting_ids()), clock(), policy);
     let sessions = SessionService::new(sessions, Arc::new(issuer), clock(), policy.sessions);

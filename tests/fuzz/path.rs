@@ -54,9 +54,9 @@ fn everybodys_tasks() -> MockTaskRepo {
     repo.expect_list().returning(move |owner, _| Ok(TaskPage { tasks: some(owner).into_iter().collect(), next: None }));
     repo.expect_count().returning(|_, _| Ok(1));
     repo.expect_find().returning(move |owner, _| Ok(some(owner)));
-    repo.expect_insert().returning(|owner, _, _| Ok(task(owner.id().as_str(), 7)));
+    repo.expect_create().returning(|owner, _, _| Ok(task(owner.id().as_str(), 7)));
     repo.expect_update().returning(move |owner, _, _, _| Ok(some(owner)));
     repo.expect_toggle().returning(move |owner, _, _| Ok(some(owner)));
-    repo.expect_remove().returning(|_, _| Ok(true));
+    repo.expect_delete().returning(|_, _| Ok(true));
     repo
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use criterion::{Criterion, SamplingMode};
 use taskbridge_adapters::passwords::{Hasher, HasherConfig};
 use taskbridge_domain::ports::PasswordHasher;
-use taskbridge_domain::users::{HashForm, NewPassword, Password};
+use taskbridge_domain::users::{HashAlgorithm, NewPassword, Password};
 use tokio::runtime::Runtime;
 
 const PASSWORD: &str = "correct horse battery";
@@ -16,7 +16,7 @@ fn main() {
     let runtime = Runtime::new().unwrap();
     let mut group = criterion.benchmark_group("password");
     group.sample_size(10).sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(4));
-    for (name, write) in [("bcrypt 12", HashForm::Bcrypt), ("scrypt", HashForm::Scrypt)] {
+    for (name, write) in [("bcrypt 12", HashAlgorithm::Bcrypt), ("scrypt", HashAlgorithm::Scrypt)] {
         let hasher = Hasher::new(HasherConfig { write, bcrypt_cost: 12, threads: 1, queue: 1 }).unwrap();
         let new = || NewPassword::parse(PASSWORD, write).unwrap();
         let stored = runtime.block_on(hasher.hash(new())).unwrap();

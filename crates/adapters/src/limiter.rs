@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{RateLimiter, StoreError};
-use taskbridge_domain::rate_limit::{Admission, RateLimit, Tally};
+use taskbridge_domain::rate_limit::{Decision, RateLimit, RateLimitState};
 
 /// The first half of a key's SHA-256: however long a key is, it takes as much memory, and nobody finds two that share
 /// one.
@@ -22,13 +22,13 @@ pub struct InMemoryRateLimiter {
 
 #[derive(Debug, Default)]
 struct Tallies {
-    by_key: HashMap<Digest128, Tally>,
+    by_key: HashMap<Digest128, RateLimitState>,
     /// The same keys, the oldest first.
     by_age: BTreeSet<(Timestamp, Digest128)>,
 }
 
 impl Tallies {
-    fn set(&mut self, key: Digest128, tally: Tally) {
+    fn set(&mut self, key: Digest128, tally: RateLimitState) {
         if let Some(before) = self.by_key.insert(key, tally) {
             self.by_age.remove(&(before.last, key));
         }
@@ -56,23 +56,23 @@ impl InMemoryRateLimiter {
 
 #[async_trait]
 impl RateLimiter for InMemoryRateLimiter {
-    async fn hit(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Admission, StoreError> {
+    async fn hit(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError> {
         let key = digest(key);
         let mut tallies = self.lock();
         let tally = tallies.by_key.get(&key).copied();
-        let admission = limit.admission(tally, now);
-        if admission == Admission::Allowed {
-            tallies.set(key, limit.counted(tally, now));
+        let admission = limit.decide(tally, now);
+        if admission == Decision::Allowed {
+            tallies.set(key, limit.record(tally, now));
         }
         Ok(admission)
     }
 
-    async fn peek(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Admission, StoreError> {
+    async fn peek(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError> {
         let tally = self.lock().by_key.get(&digest(key)).copied();
-        Ok(limit.admission(tally, now))
+        Ok(limit.decide(tally, now))
     }
 
-    async fn purge(&self, before: Timestamp) -> Result<(), StoreError> {
+    async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError> {
         let mut tallies = self.lock();
         while tallies.by_age.first().is_some_and(|(last, _)| *last < before) {
             tallies.forget_oldest();
@@ -104,7 +104,7 @@ mod tests {
         let extra = 1000;
         for number in 0..InMemoryRateLimiter::MAX_KEYS + extra {
             let now = moment().after(Duration::from_millis(number as u64));
-            assert_eq!(limiter.hit(&number.to_string(), ONCE, now).await.unwrap(), Admission::Allowed);
+            assert_eq!(limiter.hit(&number.to_string(), ONCE, now).await.unwrap(), Decision::Allowed);
         }
         let (kept, ages, slots) = {
             let tallies = limiter.lock();
@@ -115,11 +115,11 @@ mod tests {
         for (number, expected) in [(0, true), (extra - 1, true), (extra, false), (InMemoryRateLimiter::MAX_KEYS, false)]
         {
             let admission = limiter.peek(&number.to_string(), ONCE, end).await.unwrap();
-            assert_eq!(admission == Admission::Allowed, expected, "{number}");
+            assert_eq!(admission == Decision::Allowed, expected, "{number}");
         }
         // The table has a byte more for each slot, and one slot in eight empty; the nodes of the tree are at least half
         // full, and point to their children.
-        let table = slots * 8 / 7 * (size_of::<(Digest128, Tally)>() + 1);
+        let table = slots * 8 / 7 * (size_of::<(Digest128, RateLimitState)>() + 1);
         let tree = 2 * ages * (size_of::<(Timestamp, Digest128)>() + size_of::<usize>());
         assert!(table + tree < 12 << 20, "{table} and {tree} bytes");
     }

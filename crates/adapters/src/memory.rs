@@ -5,9 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use taskbridge_domain::ports::{InsertError, StoreError, TaskRepo};
+use taskbridge_domain::ports::{CreateTaskError, StoreError, TaskRepo};
 use taskbridge_domain::tasks::{
-    Cursor, Direction, NewTask, Position, Start, Task, TaskFilter, TaskId, TaskOrder, TaskPage, TaskPatch, TaskQuery,
+    Cursor, NewTask, PageStart, SortDirection, SortValue, Task, TaskFilter, TaskId, TaskOrder, TaskPage, TaskPatch,
+    TaskQuery,
 };
 use taskbridge_domain::{Owner, Timestamp};
 
@@ -31,7 +32,7 @@ impl Tasks {
 
     /// The one way to many: those of the owner that the filter admits.
     fn admitted(&self, owner: &Owner, filter: &TaskFilter) -> impl Iterator<Item = &Task> {
-        self.by_id.values().filter(|task| task.owner == *owner.id() && filter.admits(task))
+        self.by_id.values().filter(|task| task.owner == *owner.id() && filter.matches(task))
     }
 
     fn change(&mut self, owner: &Owner, id: TaskId, now: Timestamp, change: impl FnOnce(&mut Task)) -> Option<Task> {
@@ -53,19 +54,19 @@ impl TaskRepo for InMemoryTaskRepo {
     async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<TaskPage, StoreError> {
         let TaskQuery { filter, start, limit } = query;
         let TaskOrder { key, direction } = query.order();
-        let in_order = |a: &(Position, TaskId), b: &(Position, TaskId)| match direction {
-            Direction::Ascending => a.cmp(b),
-            Direction::Descending => b.cmp(a),
+        let in_order = |a: &(SortValue, TaskId), b: &(SortValue, TaskId)| match direction {
+            SortDirection::Ascending => a.cmp(b),
+            SortDirection::Descending => b.cmp(a),
         };
         let mut admitted: Vec<_> = self
             .lock()
             .admitted(owner, filter)
-            .map(|task| ((Position::of(task, key), task.id), task.clone()))
+            .map(|task| ((SortValue::of(task, key), task.id), task.clone()))
             .collect();
         admitted.sort_by(|(a, _), (b, _)| in_order(a, b));
         let skipped = match start {
-            Start::Offset(_, offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
-            Start::After(Cursor { position, id, direction: _ }) => {
+            PageStart::Offset(_, offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
+            PageStart::After(Cursor { position, id, direction: _ }) => {
                 let reached = (position.clone(), *id);
                 admitted.partition_point(|(place, _)| in_order(place, &reached).is_le())
             }
@@ -85,7 +86,7 @@ impl TaskRepo for InMemoryTaskRepo {
         Ok(self.lock().owned(owner, id).cloned())
     }
 
-    async fn insert(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, InsertError> {
+    async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateTaskError> {
         let NewTask { title, description, completed } = task;
         let mut tasks = self.lock();
         tasks.last_id += 1;
@@ -110,7 +111,7 @@ impl TaskRepo for InMemoryTaskRepo {
         Ok(self.lock().change(owner, id, now, |task| task.completed = !task.completed))
     }
 
-    async fn remove(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
+    async fn delete(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
         let mut tasks = self.lock();
         Ok(tasks.owned(owner, id).is_some() && tasks.by_id.remove(&id).is_some())
     }

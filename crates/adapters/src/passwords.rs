@@ -8,7 +8,7 @@ use scrypt::Params;
 use subtle::ConstantTimeEq;
 use taskbridge_domain::Cause;
 use taskbridge_domain::ports::{HashError, PasswordHasher};
-use taskbridge_domain::users::{HashForm, NewPassword, Password, PasswordHash};
+use taskbridge_domain::users::{HashAlgorithm, NewPassword, Password, PasswordHash};
 
 use crate::hashing::{HashingLoad, HashingThreads};
 use crate::hex::hex;
@@ -17,7 +17,7 @@ use crate::hex::hex;
 #[derive(Debug, Clone, Copy)]
 pub struct HasherConfig {
     /// The form that is written.
-    pub write: HashForm,
+    pub write: HashAlgorithm,
     /// bcrypt's work factor: 2 to the power of this many rounds. Each step doubles the time; 12 is about a third of a
     /// second.
     pub bcrypt_cost: u32,
@@ -34,7 +34,7 @@ pub struct HasherConfig {
 /// than new ones get.
 pub struct Hasher {
     threads: HashingThreads,
-    write: HashForm,
+    write: HashAlgorithm,
     bcrypt_cost: u32,
 }
 
@@ -58,14 +58,14 @@ impl Hasher {
 
 #[async_trait]
 impl PasswordHasher for Hasher {
-    fn form(&self) -> HashForm {
+    fn algorithm(&self) -> HashAlgorithm {
         self.write
     }
 
     fn is_current(&self, stored: &PasswordHash) -> bool {
         match (self.write, Stored::parse(stored.expose())) {
-            (HashForm::Scrypt, Some(Stored::Scrypt { .. })) => true,
-            (HashForm::Bcrypt, Some(Stored::Bcrypt { cost, .. })) => cost == self.bcrypt_cost,
+            (HashAlgorithm::Scrypt, Some(Stored::Scrypt { .. })) => true,
+            (HashAlgorithm::Bcrypt, Some(Stored::Bcrypt { cost, .. })) => cost == self.bcrypt_cost,
             _ => false,
         }
     }
@@ -112,10 +112,10 @@ impl Stored {
         }
     }
 
-    fn form(&self) -> HashForm {
+    fn algorithm(&self) -> HashAlgorithm {
         match self {
-            Self::Bcrypt { .. } => HashForm::Bcrypt,
-            Self::Scrypt { .. } => HashForm::Scrypt,
+            Self::Bcrypt { .. } => HashAlgorithm::Bcrypt,
+            Self::Scrypt { .. } => HashAlgorithm::Scrypt,
         }
     }
 }
@@ -132,7 +132,7 @@ fn matches(
 ) -> bool {
     let compared = stored.and_then(|stored| Some((stored, compare(password.expose(), stored)?)));
     // Neither form tells all that is typed from what was set: those passwords could not have been set.
-    if compared.is_some_and(|(stored, same)| same && stored.form().takes_in(password)) {
+    if compared.is_some_and(|(stored, same)| same && stored.algorithm().supports(password)) {
         return true;
     }
     let (rest_of_bcrypt, needs_scrypt) = match compared {
@@ -165,10 +165,10 @@ fn compare(password: &str, stored: &Stored) -> Option<bool> {
 }
 
 /// What to store. That nothing of the password is cut off, its type has seen to.
-fn hash(password: &str, form: HashForm, bcrypt_cost: u32) -> Result<String, Cause> {
+fn hash(password: &str, form: HashAlgorithm, bcrypt_cost: u32) -> Result<String, Cause> {
     match form {
-        HashForm::Bcrypt => Ok(bcrypt::hash(password, bcrypt_cost)?),
-        HashForm::Scrypt => {
+        HashAlgorithm::Bcrypt => Ok(bcrypt::hash(password, bcrypt_cost)?),
+        HashAlgorithm::Scrypt => {
             let salt = hex(&rand::rng().random::<[u8; 16]>());
             let key = scrypt_key(password, &salt)?;
             Ok(format!("{salt}:{key}"))
@@ -219,10 +219,11 @@ mod tests {
     #[test]
     fn every_refusal_costs_the_same() {
         let [bcrypt, scrypt] =
-            [HashForm::Bcrypt, HashForm::Scrypt].map(|form| hash("correct horse", form, COST).unwrap());
-        let [nul, scrypt_nul] = [HashForm::Bcrypt, HashForm::Scrypt].map(|form| hash("password", form, COST).unwrap());
-        let long = hash(&"x".repeat(72), HashForm::Bcrypt, COST).unwrap();
-        let [cheap, cheaper] = [5, 4].map(|cost| hash("correct horse", HashForm::Bcrypt, cost).unwrap());
+            [HashAlgorithm::Bcrypt, HashAlgorithm::Scrypt].map(|form| hash("correct horse", form, COST).unwrap());
+        let [nul, scrypt_nul] =
+            [HashAlgorithm::Bcrypt, HashAlgorithm::Scrypt].map(|form| hash("password", form, COST).unwrap());
+        let long = hash(&"x".repeat(72), HashAlgorithm::Bcrypt, COST).unwrap();
+        let [cheap, cheaper] = [5, 4].map(|cost| hash("correct horse", HashAlgorithm::Bcrypt, cost).unwrap());
         for (what, typed, stored) in [
             ("an unknown user, or none with a password", "correct horse", None),
             ("a wrong password, by bcrypt", "wrong horse", Some(bcrypt.as_str())),

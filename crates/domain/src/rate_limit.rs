@@ -18,7 +18,7 @@ pub struct RateLimit {
 
 /// What has been allowed under one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tally {
+pub struct RateLimitState {
     /// How many times since it was last quiet.
     pub count: u32,
     /// When for the last time.
@@ -27,38 +27,38 @@ pub struct Tally {
 
 /// Whether something may be done now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
+pub enum Decision {
     /// It may.
     Allowed,
     /// It may not.
     Refused {
         /// How long to wait, in whole seconds, rounded up.
-        wait_seconds: u64,
+        retry_after_seconds: u64,
     },
 }
 
 impl RateLimit {
     /// Whether it may be done `now`, after all in the tally.
     #[must_use]
-    pub fn admission(self, tally: Option<Tally>, now: Timestamp) -> Admission {
+    pub fn decide(self, tally: Option<RateLimitState>, now: Timestamp) -> Decision {
         match self.current(tally, now) {
-            Some(Tally { count, last }) if count >= self.max => {
+            Some(RateLimitState { count, last }) if count >= self.max => {
                 let wait = self.window.saturating_sub(now.since(last));
-                Admission::Refused { wait_seconds: wait.as_secs() + u64::from(wait.subsec_nanos() > 0) }
+                Decision::Refused { retry_after_seconds: wait.as_secs() + u64::from(wait.subsec_nanos() > 0) }
             }
-            _ => Admission::Allowed,
+            _ => Decision::Allowed,
         }
     }
 
     /// The tally once it was allowed `now`.
     #[must_use]
-    pub fn counted(self, tally: Option<Tally>, now: Timestamp) -> Tally {
+    pub fn record(self, tally: Option<RateLimitState>, now: Timestamp) -> RateLimitState {
         let count = self.current(tally, now).map_or(0, |tally| tally.count);
-        Tally { count: count.saturating_add(1), last: now }
+        RateLimitState { count: count.saturating_add(1), last: now }
     }
 
     /// The tally, unless it has been quiet for a window since.
-    fn current(self, tally: Option<Tally>, now: Timestamp) -> Option<Tally> {
+    fn current(self, tally: Option<RateLimitState>, now: Timestamp) -> Option<RateLimitState> {
         tally.filter(|tally| now.since(tally.last) < self.window)
     }
 }
@@ -70,8 +70,8 @@ mod tests {
 
     const LIMIT: RateLimit = RateLimit { window: Duration::from_secs(10), max: 3 };
 
-    fn tally(count: u32) -> Tally {
-        Tally { count, last: moment() }
+    fn tally(count: u32) -> RateLimitState {
+        RateLimitState { count, last: moment() }
     }
 
     fn later(millis: u64) -> Timestamp {
@@ -81,32 +81,32 @@ mod tests {
     #[test]
     fn so_many_are_allowed_until_it_was_quiet() {
         for (count, millis, expected) in [
-            (1, 0, Admission::Allowed),
-            (2, 9_999, Admission::Allowed),
-            (3, 0, Admission::Refused { wait_seconds: 10 }),
-            (3, 1, Admission::Refused { wait_seconds: 10 }),
-            (3, 1_000, Admission::Refused { wait_seconds: 9 }),
-            (3, 9_999, Admission::Refused { wait_seconds: 1 }),
-            (3, 10_000, Admission::Allowed),
-            (u32::MAX, 10_000, Admission::Allowed),
+            (1, 0, Decision::Allowed),
+            (2, 9_999, Decision::Allowed),
+            (3, 0, Decision::Refused { retry_after_seconds: 10 }),
+            (3, 1, Decision::Refused { retry_after_seconds: 10 }),
+            (3, 1_000, Decision::Refused { retry_after_seconds: 9 }),
+            (3, 9_999, Decision::Refused { retry_after_seconds: 1 }),
+            (3, 10_000, Decision::Allowed),
+            (u32::MAX, 10_000, Decision::Allowed),
         ] {
-            assert_eq!(LIMIT.admission(Some(tally(count)), later(millis)), expected, "{count} after {millis} ms");
+            assert_eq!(LIMIT.decide(Some(tally(count)), later(millis)), expected, "{count} after {millis} ms");
         }
-        assert_eq!(LIMIT.admission(None, moment()), Admission::Allowed);
+        assert_eq!(LIMIT.decide(None, moment()), Decision::Allowed);
     }
 
     #[test]
     fn the_count_goes_on_within_the_window_and_begins_anew_after_it() {
-        assert_eq!(LIMIT.counted(None, moment()), Tally { count: 1, last: moment() });
-        assert_eq!(LIMIT.counted(Some(tally(2)), later(9_999)), Tally { count: 3, last: later(9_999) });
-        assert_eq!(LIMIT.counted(Some(tally(3)), later(10_000)), Tally { count: 1, last: later(10_000) });
+        assert_eq!(LIMIT.record(None, moment()), RateLimitState { count: 1, last: moment() });
+        assert_eq!(LIMIT.record(Some(tally(2)), later(9_999)), RateLimitState { count: 3, last: later(9_999) });
+        assert_eq!(LIMIT.record(Some(tally(3)), later(10_000)), RateLimitState { count: 1, last: later(10_000) });
     }
 
     /// Another process's clock may be ahead: nobody waits longer than a window for that.
     #[test]
     fn a_tally_from_the_future_is_one_of_now() {
-        let ahead = Some(Tally { count: 3, last: later(60_000) });
-        assert_eq!(LIMIT.admission(ahead, moment()), Admission::Refused { wait_seconds: 10 });
-        assert_eq!(LIMIT.counted(ahead, moment()), Tally { count: 4, last: moment() });
+        let ahead = Some(RateLimitState { count: 3, last: later(60_000) });
+        assert_eq!(LIMIT.decide(ahead, moment()), Decision::Refused { retry_after_seconds: 10 });
+        assert_eq!(LIMIT.record(ahead, moment()), RateLimitState { count: 4, last: moment() });
     }
 }

@@ -12,8 +12,12 @@ use proptest::collection::{SizeRange, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 use taskbridge_domain::ports::{AuthError, AuthPort, Claims};
-use taskbridge_domain::tasks::{Description, Edit, InvalidDescription, InvalidTitle, Task, TaskId, TaskPatch, Title};
-use taskbridge_domain::users::{Email, HashForm, InvalidPassword, InvalidUserName, NewPassword, Password, UserName};
+use taskbridge_domain::tasks::{
+    Description, FieldUpdate, InvalidDescription, InvalidTitle, Task, TaskId, TaskPatch, Title,
+};
+use taskbridge_domain::users::{
+    Email, HashAlgorithm, InvalidPassword, InvalidUserName, NewPassword, Password, UserName,
+};
 use taskbridge_domain::{AccessError, Authenticator, Timestamp, UserId};
 use unicode_normalization::UnicodeNormalization;
 
@@ -85,7 +89,7 @@ prop_compose! {
 prop_compose! {
     fn patch()(
         title in proptest::option::of(title()),
-        description in prop_oneof![Just(Edit::Keep), Just(Edit::Clear), description().prop_map(Edit::Set)],
+        description in prop_oneof![Just(FieldUpdate::Keep), Just(FieldUpdate::Clear), description().prop_map(FieldUpdate::Set)],
         completed: Option<bool>,
     ) -> TaskPatch {
         TaskPatch { title, description, completed }
@@ -222,9 +226,9 @@ proptest! {
         let mut after = before.clone();
         patch.clone().apply(&mut after);
         let description = match patch.description.clone() {
-            Edit::Keep => before.description.clone(),
-            Edit::Clear => None,
-            Edit::Set(description) => Some(description),
+            FieldUpdate::Keep => before.description.clone(),
+            FieldUpdate::Clear => None,
+            FieldUpdate::Set(description) => Some(description),
         };
         let expected = Task {
             title: patch.title.clone().unwrap_or_else(|| before.title.clone()),
@@ -295,10 +299,10 @@ proptest! {
     #[test]
     fn a_new_password_has_8_units_as_typed_and_for_bcrypt_72_bytes_in_nfkc(
         typed in prop_oneof![around(8), "[ -~]{68,76}", composed(), around(128)],
-        form in prop_oneof![Just(HashForm::Bcrypt), Just(HashForm::Scrypt)],
+        form in prop_oneof![Just(HashAlgorithm::Bcrypt), Just(HashAlgorithm::Scrypt)],
     ) {
         let normal: String = typed.nfkc().collect();
-        let is_bcrypt = form == HashForm::Bcrypt;
+        let is_bcrypt = form == HashAlgorithm::Bcrypt;
         match NewPassword::parse(&typed, form) {
             Ok(new) => {
                 prop_assert_eq!(new.password().expose(), &normal);

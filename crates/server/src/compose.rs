@@ -17,7 +17,7 @@ use taskbridge_adapters::limiter::InMemoryRateLimiter;
 use taskbridge_adapters::passwords::{Hasher, HasherConfig};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::{Clock, RateLimiter};
-use taskbridge_domain::services::{AccountService, SessionService, TaskService, UserPolicy, UserService};
+use taskbridge_domain::services::{AccountService, ProfilePolicy, ProfileService, SessionService, TaskService};
 use taskbridge_migrations::Users;
 use taskbridge_web::{
     AuthServer, BodyLimit, CookieConfig, Docs, HttpMetrics, RateLimits, RequestTimeout, Services, SessionCookies,
@@ -228,13 +228,13 @@ fn sign_in(
     let sessions = SessionService::new(Arc::clone(&session_repo) as _, issuer, Arc::clone(clock), accounts.sessions);
     let sessions = Arc::new(sessions);
     let identity = Arc::new(SeaIdentityRepo::new(store.clone()));
-    let users = UserService::new(
+    let users = ProfileService::new(
         Arc::clone(&identity) as _,
         Arc::clone(&hasher) as _,
         guesses.clone(),
         Arc::new(SecureIds),
         Arc::clone(clock),
-        UserPolicy { deletion: *deletion, sessions: accounts.sessions },
+        ProfilePolicy { allow_deletion: *deletion, sessions: accounts.sessions },
     );
     let accounts = AccountService::new(
         identity,

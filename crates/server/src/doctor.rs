@@ -666,13 +666,13 @@ fn millis(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use taskbridge_domain::users::HashForm;
+    use taskbridge_domain::users::HashAlgorithm;
 
     use super::*;
 
     #[test]
     fn a_hash_is_neither_too_quick_nor_too_slow() {
-        let config = HasherConfig { write: HashForm::Bcrypt, bcrypt_cost: 12, threads: 1, queue: 1 };
+        let config = HasherConfig { write: HashAlgorithm::Bcrypt, bcrypt_cost: 12, threads: 1, queue: 1 };
         for (millis, state) in
             [(49, State::Warn), (50, State::Ok), (350, State::Ok), (1000, State::Ok), (1001, State::Warn)]
         {

@@ -16,7 +16,7 @@ use taskbridge_domain::rate_limit::RateLimit;
 use taskbridge_domain::secret::{Secrets, SharedSecret};
 use taskbridge_domain::services::AccountPolicy;
 use taskbridge_domain::sessions::SessionPolicy;
-use taskbridge_domain::users::HashForm;
+use taskbridge_domain::users::HashAlgorithm;
 use taskbridge_migrations::Users;
 use taskbridge_web::{Compatibility, DocsConfig, ForwardedHeader, InvalidOrigin, TasksMount, TrustedOrigins};
 use thiserror::Error;
@@ -524,7 +524,8 @@ impl<'a> Reader<'a> {
     }
 
     fn passwords(&mut self) -> Option<HasherConfig> {
-        let write = self.one_of("passwords.write", [("bcrypt", HashForm::Bcrypt), ("scrypt", HashForm::Scrypt)]);
+        let write =
+            self.one_of("passwords.write", [("bcrypt", HashAlgorithm::Bcrypt), ("scrypt", HashAlgorithm::Scrypt)]);
         let bcrypt_cost = self.number("passwords.bcrypt_cost", 10..=16);
         let threads = self.number("passwords.threads", 0..=64);
         let queue = self.number("passwords.queue", 1..=10_000);
@@ -950,7 +951,7 @@ mod tests {
         let AuthMode::Server(ServerMode { origin, jwt_lifetime, .. }) = settings.auth.mode else { panic!() };
         assert_eq!((origin, jwt_lifetime), (Origin::Local, Duration::from_mins(15)));
         assert_eq!(settings.accounts.sessions.lifetime, Duration::from_hours(7 * 24));
-        assert_eq!((settings.passwords.write, settings.passwords.bcrypt_cost), (HashForm::Bcrypt, 12));
+        assert_eq!((settings.passwords.write, settings.passwords.bcrypt_cost), (HashAlgorithm::Bcrypt, 12));
         assert!(settings.passwords.threads > 0 && settings.server.workers > 0);
         let RateLimitSettings { is_on, limit, storage } = settings.rate_limit;
         assert_eq!((is_on, limit, storage), (true, RateLimits::DEFAULT, RateLimitStorage::Memory));
@@ -977,7 +978,7 @@ mod tests {
         assert_eq!((settings.server.host.to_string().as_str(), settings.server.port), ("127.0.0.1", 9000));
         assert!(!settings.accounts.sign_up);
         assert_eq!(settings.log.format, LogFormat::Json);
-        assert_eq!((settings.passwords.write, settings.passwords.bcrypt_cost), (HashForm::Scrypt, 10));
+        assert_eq!((settings.passwords.write, settings.passwords.bcrypt_cost), (HashAlgorithm::Scrypt, 10));
         assert!(!settings.rate_limit.is_on);
         let proxies = settings.server.trusted_proxies.iter().map(ToString::to_string);
         assert_eq!(proxies.collect::<Vec<_>>(), ["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]);

@@ -35,8 +35,8 @@ impl Upkeep {
 
     async fn purge(&self) -> Result<u64, StoreError> {
         for limiter in &self.limiters {
-            limiter.purge(self.clock.now().before(COUNTS)).await?;
+            limiter.delete_before(self.clock.now().before(COUNTS)).await?;
         }
-        self.sessions.purge().await
+        self.sessions.delete_expired().await
     }
 }

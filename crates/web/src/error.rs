@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError, Route, web};
 use serde::Serialize;
-use taskbridge_domain::ports::{AuthError, InsertError, StoreError};
+use taskbridge_domain::ports::{AuthError, CreateTaskError, StoreError};
 use taskbridge_domain::services::TaskError;
 use taskbridge_domain::{AccessError, Cause};
 use thiserror::Error;
@@ -260,12 +260,12 @@ impl From<TaskError> for ApiError {
     }
 }
 
-impl From<InsertError> for ApiError {
-    fn from(error: InsertError) -> Self {
+impl From<CreateTaskError> for ApiError {
+    fn from(error: CreateTaskError) -> Self {
         match error {
             // The token outlives its user: it speaks for nobody any more.
-            InsertError::UnknownOwner => Self::Unauthenticated(Challenge::Invalid(Box::new(error))),
-            InsertError::Store(error) => error.into(),
+            CreateTaskError::UnknownOwner => Self::Unauthenticated(Challenge::Invalid(Box::new(error))),
+            CreateTaskError::Store(error) => error.into(),
         }
     }
 }

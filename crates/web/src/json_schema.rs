@@ -1,7 +1,7 @@
 //! The domain's rules as JSON Schema, where the OpenAPI document needs them. It speaks of what a client may send; what
 //! is in a store may have been written under other rules.
 
-use taskbridge_domain::tasks::{Description, Limit, Search, Title};
+use taskbridge_domain::tasks::{Description, PageSize, SearchText, Title};
 use taskbridge_domain::users::{Email, NewPassword, Password, UserImage, UserName};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{Object, Schema};
@@ -28,8 +28,8 @@ pub(crate) fn description() -> Schema {
 }
 
 pub(crate) fn limit() -> Schema {
-    let schema = Object::builder().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(Limit::MAX));
-    schema.default(Some(Limit::default().count().into())).into()
+    let schema = Object::builder().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(PageSize::MAX));
+    schema.default(Some(PageSize::default().count().into())).into()
 }
 
 pub(crate) fn offset() -> Schema {
@@ -45,7 +45,7 @@ pub(crate) fn choice<const N: usize>(values: [&'static str; N]) -> Schema {
 }
 
 pub(crate) fn search() -> Schema {
-    text(NO_NUL).max_length(Some(Search::MAX_CHARS)).into()
+    text(NO_NUL).max_length(Some(SearchText::MAX_CHARS)).into()
 }
 
 pub(crate) fn cursor() -> Schema {

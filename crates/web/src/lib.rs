@@ -13,7 +13,7 @@
 //! use taskbridge_domain::{UserId, services::TaskService, tasks::TaskId};
 //! async fn remove(path: web::Path<(String, i64)>, tasks: web::Data<TaskService>) -> HttpResponse {
 //!     let (user_id, task_id) = path.into_inner();
-//!     let _ = tasks.remove(&UserId::parse(user_id).unwrap(), TaskId::new(task_id)).await;
+//!     let _ = tasks.delete(&UserId::parse(user_id).unwrap(), TaskId::new(task_id)).await;
 //!     HttpResponse::NoContent().finish()
 //! }
 //! ```
@@ -28,7 +28,7 @@
 //!     Guarded(PathOwner(owner), path): Guarded<PathOwner, web::Path<(String, i64)>>,
 //!     tasks: web::Data<TaskService>,
 //! ) -> HttpResponse {
-//!     let _ = tasks.remove(&owner, TaskId::new(path.1)).await;
+//!     let _ = tasks.delete(&owner, TaskId::new(path.1)).await;
 //!     HttpResponse::NoContent().finish()
 //! }
 //! ```
@@ -62,7 +62,7 @@ use std::sync::Arc;
 use actix_web::web::{Data, ServiceConfig};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::{KeyPublisher, StoreProbe};
-use taskbridge_domain::services::{AccountService, SessionService, TaskService, UserService};
+use taskbridge_domain::services::{AccountService, ProfileService, SessionService, TaskService};
 
 pub use auth::{CookieConfig, RateLimits, SessionCookies};
 pub use body::BodyLimit;
@@ -118,7 +118,7 @@ pub struct AuthServer {
     /// What can be done with accounts.
     pub accounts: Arc<AccountService>,
     /// What users see and change of themselves.
-    pub users: Arc<UserService>,
+    pub users: Arc<ProfileService>,
     /// What a session gives, and how it ends.
     pub sessions: Arc<SessionService>,
     /// The keys of tokens that can be published.

@@ -186,7 +186,7 @@ fn unavailable() -> ApiError {
 
 /// What these errors below `/api/auth` answer, beside those that every operation there has.
 pub(crate) fn auth_errors(own: impl IntoIterator<Item = AuthApiError>) -> BTreeMap<String, RefOr<Response>> {
-    let too_many = AuthApiError::TooManyRequests { wait_seconds: 10 };
+    let too_many = AuthApiError::TooManyRequests { retry_after_seconds: 10 };
     let of_all = [
         too_many,
         AuthApiError::Unavailable("".into()),

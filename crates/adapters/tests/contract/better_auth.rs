@@ -32,7 +32,7 @@ async fn users_and_sessions_of_better_auth_are_read_as_they_are() {
         let mut sessions = 0;
         for user in users {
             let email = Email::parse(user["email"].as_str().unwrap()).unwrap();
-            let credential = identity.credential(&email).await.unwrap().unwrap();
+            let credential = identity.find_credential(&email).await.unwrap().unwrap();
             assert_eq!(credential.user.id.as_str(), user["id"]);
             assert_eq!(credential.password.is_some(), user["password"].is_string(), "{user}");
             for row in user["sessions"].as_array().unwrap() {
@@ -59,7 +59,7 @@ async fn stored(store: &Store, sql: &str) -> String {
 async fn what_we_write_to_sqlite_has_better_auths_form() {
     let store = databases::sqlite_with(SQLITE).await;
     SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
-    SeaTaskRepo::new(store.clone()).insert(&owner("ann").await, new_task(), moment()).await.unwrap();
+    SeaTaskRepo::new(store.clone()).create(&owner("ann").await, new_task(), moment()).await.unwrap();
     for (column, rest, expected) in [
         (r#""createdAt""#, r#"from "user" where "id" = 'ann'"#, "text 2026-11-21T01:45:03.000Z"),
         (r#""updatedAt""#, r#"from "user" where "id" = 'ann'"#, "text 2026-11-21T01:45:03.001Z"),
@@ -91,7 +91,7 @@ async fn tasks_go_with_their_user() {
     for (store, _) in adopted().await {
         SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
         let tasks = SeaTaskRepo::new(store.clone());
-        let added = tasks.insert(&owner("ann").await, new_task(), moment()).await.unwrap();
+        let added = tasks.create(&owner("ann").await, new_task(), moment()).await.unwrap();
         store.dedicated().await.unwrap().execute_unprepared(r#"delete from "user" where "id" = 'ann'"#).await.unwrap();
         assert_eq!(tasks.find(&owner("ann").await, added.id).await.unwrap(), None);
     }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store};
 use taskbridge_domain::ports::{IdentityRepo, SessionRepo, TaskRepo};
-use taskbridge_domain::tasks::{Edit, SortKey, Start, TaskOrder, TaskPatch, TaskQuery};
+use taskbridge_domain::tasks::{FieldUpdate, PageStart, SortKey, TaskOrder, TaskPatch, TaskQuery};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 use taskbridge_domain::users::Email;
 
@@ -107,29 +107,29 @@ async fn the_repositories_work_on_tables_of_other_types() {
         let (identity, sessions) = (SeaIdentityRepo::new(store.clone()), SeaSessionRepo::new(store.clone()));
         let given = registration(UUID);
         identity.register(&given).await.unwrap();
-        let found = identity.credential(&given.user.email).await.unwrap().unwrap();
+        let found = identity.find_credential(&given.user.email).await.unwrap().unwrap();
         assert_eq!((found.user, found.password.as_ref()), (given.user.clone(), Some(&given.password)));
         let other_case = Email::from_stored(given.user.email.as_str().to_uppercase());
-        assert!(identity.credential(&other_case).await.unwrap().is_some(), "citext");
-        assert_eq!(identity.accounts(&given.user.id, 9).await.unwrap()[0].provider_id, "credential");
+        assert!(identity.find_credential(&other_case).await.unwrap().is_some(), "citext");
+        assert_eq!(identity.list_accounts(&given.user.id, 9).await.unwrap()[0].provider_id, "credential");
         let opened = given.session.as_ref().unwrap();
         let (session, user) = sessions.find(&opened.token).await.unwrap().unwrap();
         assert_eq!((&session, &user), (opened, &given.user));
 
         let (tasks, owner) = (SeaTaskRepo::new(store.clone()), owner(UUID).await);
-        let added = tasks.insert(&owner, new_task(), moment()).await.unwrap();
+        let added = tasks.create(&owner, new_task(), moment()).await.unwrap();
         assert_eq!(tasks.find(&owner, added.id).await.unwrap(), Some(added.clone()));
-        let patch = TaskPatch { description: Edit::Clear, ..TaskPatch::default() };
+        let patch = TaskPatch { description: FieldUpdate::Clear, ..TaskPatch::default() };
         let changed = tasks.update(&owner, added.id, patch, moment()).await.unwrap().unwrap();
         assert_eq!((changed.description, changed.title), (None, added.title));
         let toggled = tasks.toggle(&owner, added.id, moment()).await.unwrap().unwrap();
         assert!(toggled.updated_at > changed.updated_at);
         for key in [SortKey::CreatedAt, SortKey::UpdatedAt] {
-            let start = Start::Offset(TaskOrder::by(key), 0);
+            let start = PageStart::Offset(TaskOrder::by(key), 0);
             let list = tasks.list(&owner, &TaskQuery { start, ..TaskQuery::default() }).await.unwrap();
             assert_eq!(list.tasks, std::slice::from_ref(&toggled));
         }
         assert_eq!(tasks.count(&owner, &TaskQuery::default().filter).await.unwrap(), 1);
-        assert!(tasks.remove(&owner, added.id).await.unwrap());
+        assert!(tasks.delete(&owner, added.id).await.unwrap());
     }
 }

@@ -27,11 +27,11 @@ use taskbridge_adapters::jwt::{
 use taskbridge_adapters::limiter::InMemoryRateLimiter;
 use taskbridge_adapters::memory::InMemoryTaskRepo;
 use taskbridge_adapters::passwords::{Hasher, HasherConfig};
-use taskbridge_domain::ports::{IdentityRepo, InsertError, PasswordHasher, TaskRepo};
+use taskbridge_domain::ports::{CreateTaskError, IdentityRepo, PasswordHasher, TaskRepo};
 use taskbridge_domain::secret::{Secrets, SharedSecret};
 use taskbridge_domain::testing::contract::tokens::Tokens;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
-use taskbridge_domain::users::{HashForm, NewPassword, Password};
+use taskbridge_domain::users::{HashAlgorithm, NewPassword, Password};
 
 use self::databases::OnDatabase;
 
@@ -123,10 +123,10 @@ mod tasks_on_postgres_without_users {
 async fn a_task_for_a_user_who_is_not_there_is_refused() {
     for store in [databases::sqlite().await, databases::postgres().await, databases::pgbouncer().await] {
         let repo = tasks_on(store).await;
-        let refused = repo.insert(&owner("nobody").await, new_task(), moment()).await;
-        assert!(matches!(refused, Err(InsertError::UnknownOwner)));
+        let refused = repo.create(&owner("nobody").await, new_task(), moment()).await;
+        assert!(matches!(refused, Err(CreateTaskError::UnknownOwner)));
         // The connection that told so goes on.
-        assert!(repo.insert(&owner("alice").await, new_task(), moment()).await.is_ok());
+        assert!(repo.create(&owner("alice").await, new_task(), moment()).await.is_ok());
     }
 }
 
@@ -165,26 +165,26 @@ mod limiter_behind_pgbouncer {
     taskbridge_domain::rate_limiter_contract!(async { databases::pgbouncer().await.map(SeaRateLimiter::new) });
 }
 
-fn hasher(write: HashForm) -> Hasher {
+fn hasher(write: HashAlgorithm) -> Hasher {
     Hasher::new(HasherConfig { write, bcrypt_cost: 4, threads: 2, queue: 8 }).unwrap()
 }
 
 mod bcrypt_hasher {
     use super::*;
-    taskbridge_domain::password_hasher_contract!(async { Box::new(hasher(HashForm::Bcrypt)) });
+    taskbridge_domain::password_hasher_contract!(async { Box::new(hasher(HashAlgorithm::Bcrypt)) });
 }
 
 mod scrypt_hasher {
     use super::*;
-    taskbridge_domain::password_hasher_contract!(async { Box::new(hasher(HashForm::Scrypt)) });
+    taskbridge_domain::password_hasher_contract!(async { Box::new(hasher(HashAlgorithm::Scrypt)) });
 }
 
 /// What one wrote the other verifies: a table may have both.
 #[tokio::test]
 async fn either_hasher_verifies_both_forms() {
-    let hashers = [HashForm::Bcrypt, HashForm::Scrypt].map(hasher);
+    let hashers = [HashAlgorithm::Bcrypt, HashAlgorithm::Scrypt].map(hasher);
     for writer in &hashers {
-        let stored = writer.hash(NewPassword::parse("correct horse", writer.form()).unwrap()).await.unwrap();
+        let stored = writer.hash(NewPassword::parse("correct horse", writer.algorithm()).unwrap()).await.unwrap();
         for verifier in &hashers {
             let verify = |text: &str| verifier.verify(Password::parse(text).unwrap(), Some(stored.clone()));
             assert!(verify("correct horse").await.unwrap());
@@ -196,12 +196,13 @@ async fn either_hasher_verifies_both_forms() {
 /// Nor is what is hashed with less work, or with more.
 #[tokio::test]
 async fn another_form_is_not_current() {
-    let [bcrypt, scrypt] = [HashForm::Bcrypt, HashForm::Scrypt].map(hasher);
-    let harder = Hasher::new(HasherConfig { write: HashForm::Bcrypt, bcrypt_cost: 5, threads: 1, queue: 1 }).unwrap();
+    let [bcrypt, scrypt] = [HashAlgorithm::Bcrypt, HashAlgorithm::Scrypt].map(hasher);
+    let harder =
+        Hasher::new(HasherConfig { write: HashAlgorithm::Bcrypt, bcrypt_cost: 5, threads: 1, queue: 1 }).unwrap();
     for (writer, others) in
         [(&bcrypt, [&scrypt, &harder]), (&scrypt, [&bcrypt, &harder]), (&harder, [&bcrypt, &scrypt])]
     {
-        let stored = writer.hash(NewPassword::parse("correct horse", writer.form()).unwrap()).await.unwrap();
+        let stored = writer.hash(NewPassword::parse("correct horse", writer.algorithm()).unwrap()).await.unwrap();
         assert!(others.iter().all(|other| !other.is_current(&stored)));
     }
 }

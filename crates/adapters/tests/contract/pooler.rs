@@ -20,7 +20,7 @@ async fn work(store: &Store, name: &str) {
     identity.register(&given).await.unwrap();
     let owner = owner(name).await;
     let titled = |text: String| NewTask { title: Title::parse(&text).unwrap(), ..new_task() };
-    let mut expected = repo.insert(&owner, titled(format!("{name} first")), moment()).await.unwrap();
+    let mut expected = repo.create(&owner, titled(format!("{name} first")), moment()).await.unwrap();
     for round in 0..ROUNDS {
         assert_eq!(repo.find(&owner, expected.id).await.unwrap().as_ref(), Some(&expected));
         let patch =
@@ -35,7 +35,7 @@ async fn work(store: &Store, name: &str) {
         assert_eq!((&session, &user), (opened, &given.user));
         store.probe().await.unwrap();
     }
-    assert!(repo.remove(&owner, expected.id).await.unwrap());
+    assert!(repo.delete(&owner, expected.id).await.unwrap());
 }
 
 #[tokio::test]

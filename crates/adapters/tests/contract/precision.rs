@@ -3,7 +3,7 @@
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::SeaTaskRepo;
 use taskbridge_domain::ports::TaskRepo;
-use taskbridge_domain::tasks::{Direction, Limit, SortKey, Start, TaskOrder, TaskPage, TaskQuery};
+use taskbridge_domain::tasks::{PageSize, PageStart, SortDirection, SortKey, TaskOrder, TaskPage, TaskQuery};
 use taskbridge_domain::testing::fixtures::owner;
 
 use super::databases;
@@ -19,16 +19,17 @@ async fn pages_tell_microseconds_apart() {
     let repo = SeaTaskRepo::new(store.clone());
     let alice = owner("alice").await;
     for key in [SortKey::CreatedAt, SortKey::UpdatedAt] {
-        for (direction, expected) in
-            [(Direction::Descending, [1, 2, 3, 4, 5, 6, 7, 8, 9]), (Direction::Ascending, [9, 8, 7, 6, 5, 4, 3, 2, 1])]
-        {
+        for (direction, expected) in [
+            (SortDirection::Descending, [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+            (SortDirection::Ascending, [9, 8, 7, 6, 5, 4, 3, 2, 1]),
+        ] {
             let mut read = Vec::new();
-            let mut start = Some(Start::Offset(TaskOrder { key, direction }, 0));
+            let mut start = Some(PageStart::Offset(TaskOrder { key, direction }, 0));
             while let Some(from) = start.take() {
-                let query = TaskQuery { start: from, limit: Limit::new(2).unwrap(), ..TaskQuery::default() };
+                let query = TaskQuery { start: from, limit: PageSize::new(2).unwrap(), ..TaskQuery::default() };
                 let TaskPage { tasks, next } = repo.list(&alice, &query).await.unwrap();
                 read.extend(tasks.into_iter().map(|task| task.id.number()));
-                start = next.map(Start::After);
+                start = next.map(PageStart::After);
             }
             assert_eq!(read, expected);
         }

@@ -12,10 +12,10 @@ use super::databases;
 async fn a_table_may_be_altered_while_we_use_it() {
     let [_, store] = databases::without_users().await;
     let (repo, alice) = (SeaTaskRepo::new(store.clone()), owner("alice").await);
-    let mut expected = repo.insert(&alice, new_task(), moment()).await.unwrap();
+    let mut expected = repo.create(&alice, new_task(), moment()).await.unwrap();
     // The first one to find out is another each time.
     for (round, column) in ["varchar(500)", "text", "varchar(400)"].into_iter().enumerate() {
-        repo.insert(&alice, new_task(), moment()).await.unwrap();
+        repo.create(&alice, new_task(), moment()).await.unwrap();
         expected = repo.toggle(&alice, expected.id, moment()).await.unwrap().unwrap();
         assert_eq!(repo.find(&alice, expected.id).await.unwrap().as_ref(), Some(&expected));
         let alter = format!(r#"alter table "tasks" alter column "title" type {column}"#);
@@ -23,7 +23,7 @@ async fn a_table_may_be_altered_while_we_use_it() {
         match round {
             0 => assert_eq!(repo.find(&alice, expected.id).await.unwrap().as_ref(), Some(&expected)),
             1 => expected = repo.toggle(&alice, expected.id, moment()).await.unwrap().unwrap(),
-            _ => drop(repo.insert(&alice, new_task(), moment()).await.unwrap()),
+            _ => drop(repo.create(&alice, new_task(), moment()).await.unwrap()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaTaskRepo, Store};
-use taskbridge_domain::ports::{IdentityRepo, InsertError, StoreError, TaskRepo};
+use taskbridge_domain::ports::{CreateTaskError, IdentityRepo, StoreError, TaskRepo};
 use taskbridge_domain::tasks::TaskFilter;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 
@@ -61,12 +61,12 @@ async fn a_write_is_repeated_only_if_it_certainly_had_no_effect() {
             ("23502", 1, Outcome::Corrupt),
         ] {
             fail(&store, "tasks", state, times).await;
-            let found = match tasks.insert(&ann, new_task(), moment()).await {
+            let found = match tasks.create(&ann, new_task(), moment()).await {
                 Ok(_) => Outcome::Inserted,
-                Err(InsertError::Store(StoreError::Unavailable(_))) => Outcome::Unavailable,
-                Err(InsertError::Store(StoreError::OutcomeUnknown(_))) => Outcome::Unknown,
-                Err(InsertError::Store(StoreError::Corrupt(_))) => Outcome::Corrupt,
-                Err(error @ InsertError::UnknownOwner) => panic!("{error}"),
+                Err(CreateTaskError::Store(StoreError::Unavailable(_))) => Outcome::Unavailable,
+                Err(CreateTaskError::Store(StoreError::OutcomeUnknown(_))) => Outcome::Unknown,
+                Err(CreateTaskError::Store(StoreError::Corrupt(_))) => Outcome::Corrupt,
+                Err(error @ CreateTaskError::UnknownOwner) => panic!("{error}"),
             };
             assert_eq!(found, outcome, "{state}");
             expected_count += u64::from(outcome == Outcome::Inserted);
@@ -84,11 +84,11 @@ async fn a_transaction_is_repeated_as_a_whole() {
             fail(&store, "session", state, 1).await;
             let given = registration(&format!("user{number}"));
             identity.register(&given).await.unwrap();
-            assert_eq!(identity.accounts(&given.user.id, 9).await.unwrap().len(), 1);
+            assert_eq!(identity.list_accounts(&given.user.id, 9).await.unwrap().len(), 1);
         }
         fail(&store, "session", "40001", 2).await;
         let refused = registration("refused");
         assert!(identity.register(&refused).await.is_err());
-        assert!(identity.credential(&refused.user.email).await.unwrap().is_none());
+        assert!(identity.find_credential(&refused.user.email).await.unwrap().is_none());
     }
 }

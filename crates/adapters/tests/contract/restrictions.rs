@@ -7,7 +7,7 @@ use taskbridge_adapters::database::{
     IgnoredColumn, RestrictionReport, SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store,
 };
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::ports::{IdentityRepo, InsertError, Registration, SessionRepo, TaskRepo};
+use taskbridge_domain::ports::{CreateTaskError, IdentityRepo, Registration, SessionRepo, TaskRepo};
 use taskbridge_domain::tasks::TaskQuery;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration, session, user};
 use taskbridge_domain::users::{Ban, Restrictions, User};
@@ -44,7 +44,7 @@ async fn execute(store: &Store, sql: &str) {
 
 /// Returns the restrictions of a user, as both repositories read them.
 async fn restrictions(store: &Store, id: &str) -> Restrictions {
-    let credential = SeaIdentityRepo::new(store.clone()).credential(&user(id).email).await.unwrap().unwrap();
+    let credential = SeaIdentityRepo::new(store.clone()).find_credential(&user(id).email).await.unwrap().unwrap();
     let (_, of_session) = SeaSessionRepo::new(store.clone()).find(&session(id).token).await.unwrap().unwrap();
     assert_eq!(credential.user.restrictions, of_session.restrictions);
     of_session.restrictions
@@ -179,15 +179,15 @@ async fn no_task_is_added_for_a_user_who_is_gone() {
     SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
     let tasks = SeaTaskRepo::new(store.clone()).requiring_known_owners();
     let ann = owner("ann").await;
-    let first = tasks.insert(&ann, new_task(), moment()).await.unwrap();
+    let first = tasks.create(&ann, new_task(), moment()).await.unwrap();
     assert_eq!(tasks.find(&ann, first.id).await.unwrap(), Some(first));
     for gone in ["ann", "eve"] {
         execute(&store, r#"delete from "user""#).await;
-        let added = tasks.insert(&owner(gone).await, new_task(), moment()).await;
-        assert!(matches!(added, Err(InsertError::UnknownOwner)), "{added:?}");
+        let added = tasks.create(&owner(gone).await, new_task(), moment()).await;
+        assert!(matches!(added, Err(CreateTaskError::UnknownOwner)), "{added:?}");
     }
     // In bridge mode the users are elsewhere, and a table `user` may be of another program.
-    assert!(SeaTaskRepo::new(store.clone()).insert(&ann, new_task(), moment()).await.is_ok());
+    assert!(SeaTaskRepo::new(store.clone()).create(&ann, new_task(), moment()).await.is_ok());
 }
 
 /// The column ignores case, although such a table is refused at the start: no statement reads or writes another's row.
@@ -203,10 +203,10 @@ create table "tasks" ("id" integer not null primary key autoincrement, "user_id"
     execute(&store, recreate).await;
     let tasks = SeaTaskRepo::new(store.clone());
     let (alice, other) = (owner("alice").await, owner("Alice").await);
-    let hers = tasks.insert(&other, new_task(), moment()).await.unwrap();
+    let hers = tasks.create(&other, new_task(), moment()).await.unwrap();
     assert_eq!(tasks.find(&alice, hers.id).await.unwrap(), None);
     assert_eq!(tasks.toggle(&alice, hers.id, moment()).await.unwrap(), None);
-    assert!(!tasks.remove(&alice, hers.id).await.unwrap());
+    assert!(!tasks.delete(&alice, hers.id).await.unwrap());
     assert_eq!(tasks.list(&alice, &TaskQuery::default()).await.unwrap().tasks, []);
     assert_eq!(tasks.find(&other, hers.id).await.unwrap(), Some(hers));
 }

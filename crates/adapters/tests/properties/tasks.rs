@@ -10,8 +10,8 @@ use proptest::sample::Index;
 use taskbridge_adapters::database::{SeaTaskRepo, Store, StoreConfig};
 use taskbridge_adapters::memory::InMemoryTaskRepo;
 use taskbridge_domain::ports::{Clock, TaskRepo};
-use taskbridge_domain::services::{TaskError, TaskService, Total};
-use taskbridge_domain::tasks::{Description, Edit, NewTask, Task, TaskId, TaskPatch, TaskQuery, Title};
+use taskbridge_domain::services::{TaskError, TaskService, TotalCount};
+use taskbridge_domain::tasks::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPatch, TaskQuery, Title};
 use taskbridge_domain::testing::fixtures::owner;
 use taskbridge_domain::{Owner, Timestamp};
 use taskbridge_migrations::Users;
@@ -57,7 +57,7 @@ fn new_task() -> impl Strategy<Value = NewTask> {
 }
 
 fn patch() -> impl Strategy<Value = TaskPatch> {
-    let edit = prop_oneof![Just(Edit::Keep), Just(Edit::Clear), description().prop_map(Edit::Set)];
+    let edit = prop_oneof![Just(FieldUpdate::Keep), Just(FieldUpdate::Clear), description().prop_map(FieldUpdate::Set)];
     (option::of(title()), edit, any::<Option<bool>>()).prop_map(|(title, description, completed)| TaskPatch {
         title,
         description,
@@ -152,7 +152,7 @@ async fn obeys_the_model(
         let (owner, now) = (&owners[who], clock.now());
         match step {
             Step::Add(new) => {
-                let added = service.add(owner, new.clone()).await.unwrap();
+                let added = service.create(owner, new.clone()).await.unwrap();
                 prop_assert!(model.ever.insert(added.id), "an id was given again");
                 let NewTask { title, description, completed } = new;
                 let (id, owner) = (added.id, owner.id().clone());
@@ -167,15 +167,15 @@ async fn obeys_the_model(
             Step::Change(which, patch) => {
                 let id = model.id(&which);
                 let TaskPatch { title, description, completed } = patch.clone();
-                let expected = if title.is_none() && description == Edit::Keep && completed.is_none() {
+                let expected = if title.is_none() && description == FieldUpdate::Keep && completed.is_none() {
                     model.owned(owner, id).cloned()
                 } else {
                     model.change(owner, id, now, |task| {
                         task.title = title.unwrap_or_else(|| task.title.clone());
                         task.description = match description {
-                            Edit::Keep => task.description.take(),
-                            Edit::Clear => None,
-                            Edit::Set(description) => Some(description),
+                            FieldUpdate::Keep => task.description.take(),
+                            FieldUpdate::Clear => None,
+                            FieldUpdate::Set(description) => Some(description),
                         };
                         task.completed = completed.unwrap_or(task.completed);
                     })
@@ -191,7 +191,7 @@ async fn obeys_the_model(
             Step::Remove(which) => {
                 let id = model.id(&which);
                 let expected = model.owned(owner, id).is_some() && model.tasks.remove(&id).is_some();
-                match service.remove(owner, id).await {
+                match service.delete(owner, id).await {
                     Ok(()) => prop_assert!(expected),
                     Err(TaskError::NotFound) => prop_assert!(!expected),
                     Err(error @ TaskError::Store(_)) => panic!("{error:?}"),
@@ -251,5 +251,5 @@ proptest! {
 }
 
 async fn listed(service: &TaskService, owner: &Owner) -> Vec<Task> {
-    service.list(owner, &TaskQuery::default(), Total::IfKnown).await.unwrap().tasks
+    service.list(owner, &TaskQuery::default(), TotalCount::IfKnown).await.unwrap().tasks
 }

@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::StoreError;
 use crate::sessions::Session;
 use crate::time::Timestamp;
-use crate::users::{Account, Email, PasswordHash, ProfileChange, User, UserId};
+use crate::users::{Account, Email, PasswordHash, ProfileUpdate, User, UserId};
 
 /// Everything that signing up writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,22 +68,22 @@ pub trait IdentityRepo: Send + Sync {
     async fn register(&self, registration: &Registration) -> Result<(), RegisterError>;
 
     /// The user with this address, and the password of the `credential` account that belongs to them.
-    async fn credential(&self, email: &Email) -> Result<Option<Credential>, StoreError>;
+    async fn find_credential(&self, email: &Email) -> Result<Option<Credential>, StoreError>;
 
     /// The password of the `credential` account that belongs to this user.
-    async fn password(&self, user: &UserId) -> Result<Option<PasswordHash>, StoreError>;
+    async fn find_password(&self, user: &UserId) -> Result<Option<PasswordHash>, StoreError>;
 
     /// Makes the change, its sessions included, together or not at all, if it is still `old` that is stored; tells
     /// whether it was.
     async fn change_password(&self, change: &PasswordChange) -> Result<bool, StoreError>;
 
     /// The ways in which this user signs in, the oldest first, at most `limit`.
-    async fn accounts(&self, user: &UserId, limit: u32) -> Result<Vec<Account>, StoreError>;
+    async fn list_accounts(&self, user: &UserId, limit: u32) -> Result<Vec<Account>, StoreError>;
 
     /// Changes what `change` names, and when the user last changed. `false` when there is no such user.
-    async fn update(&self, user: &UserId, change: &ProfileChange, now: Timestamp) -> Result<bool, StoreError>;
+    async fn update_profile(&self, user: &UserId, change: &ProfileUpdate, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Removes the user and all that is theirs, sessions, accounts and tasks, together or not at all. Nobody is no
     /// error.
-    async fn remove(&self, user: &UserId) -> Result<(), StoreError>;
+    async fn delete(&self, user: &UserId) -> Result<(), StoreError>;
 }

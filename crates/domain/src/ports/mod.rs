@@ -21,7 +21,7 @@ pub use passwords::{HashError, PasswordHasher};
 pub use rate_limiter::RateLimiter;
 pub use sessions::SessionRepo;
 pub use store::{StoreError, StoreProbe};
-pub use tasks::{InsertError, TaskRepo};
+pub use tasks::{CreateTaskError, TaskRepo};
 
 #[cfg(any(test, feature = "testing"))]
 pub use {

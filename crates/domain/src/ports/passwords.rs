@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::Cause;
-use crate::users::{HashForm, NewPassword, Password, PasswordHash};
+use crate::users::{HashAlgorithm, NewPassword, Password, PasswordHash};
 
 /// Why nothing was hashed.
 #[derive(Debug, Error)]
@@ -23,7 +23,7 @@ pub enum HashError {
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
     /// The form that [`hash`](Self::hash) gives.
-    fn form(&self) -> HashForm;
+    fn algorithm(&self) -> HashAlgorithm;
 
     /// Whether [`hash`](Self::hash) would give a hash of this form and strength.
     fn is_current(&self, stored: &PasswordHash) -> bool;

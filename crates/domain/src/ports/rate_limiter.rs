@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::rate_limit::{Admission, RateLimit};
+use crate::rate_limit::{Decision, RateLimit};
 use crate::time::Timestamp;
 
 /// Counts by key, by the rule of [`RateLimit`]. Keys MUST be told apart byte for byte.
@@ -12,11 +12,11 @@ use crate::time::Timestamp;
 pub trait RateLimiter: Send + Sync {
     /// Whether it may be done `now`; if so, it is counted. Of many at the same time no more than the limit MUST be
     /// allowed.
-    async fn hit(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Admission, StoreError>;
+    async fn hit(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError>;
 
     /// What [`hit`](Self::hit) would say. Counts nothing.
-    async fn peek(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Admission, StoreError>;
+    async fn peek(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError>;
 
     /// Forgets whatever was allowed for the last time before this moment.
-    async fn purge(&self, before: Timestamp) -> Result<(), StoreError>;
+    async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError>;
 }

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// Why a task was not added.
 #[derive(Debug, Error)]
-pub enum InsertError {
+pub enum CreateTaskError {
     /// The store keeps its users, and the owner is not among them (any more).
     #[error("the owner of the task does not exist")]
     UnknownOwner,
@@ -37,7 +37,7 @@ pub trait TaskRepo: Send + Sync {
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError>;
 
     /// Adds a task; `created_at` and `updated_at` MUST be `now`, the id MUST never have been in use.
-    async fn insert(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, InsertError>;
+    async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateTaskError>;
 
     /// Changes what the patch names, and nothing else; `updated_at` MUST become `now`, or a millisecond more
     /// than it was if `now` is not later. Answers the task as it is after the change.
@@ -54,5 +54,5 @@ pub trait TaskRepo: Send + Sync {
     async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError>;
 
     /// Removes a task; `true` for exactly one of any number of calls.
-    async fn remove(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError>;
+    async fn delete(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError>;
 }

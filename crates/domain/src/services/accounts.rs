@@ -10,7 +10,7 @@ use crate::ports::{
     Clock, Credential, HashError, IdGenerator, IdentityRepo, PasswordChange, PasswordHasher, RateLimiter,
     RegisterError, Registration, SessionRepo, StoreError,
 };
-use crate::sessions::{Client, Session, SessionPolicy};
+use crate::sessions::{ClientInfo, Session, SessionPolicy};
 use crate::users::{
     Email, InvalidPassword, NewPassword, Password, PasswordHash, Restrictions, User, UserId, UserImage, UserName,
 };
@@ -42,7 +42,7 @@ pub struct SignUp {
     /// Whether the session outlives the browser.
     pub remember: bool,
     /// From where.
-    pub client: Client,
+    pub client: ClientInfo,
 }
 
 /// What somebody gives to sign in.
@@ -55,7 +55,7 @@ pub struct SignIn {
     /// Whether the session outlives the browser.
     pub remember: bool,
     /// From where.
-    pub client: Client,
+    pub client: ClientInfo,
     /// Whether this account has been signed in on the device before. Wrong passwords from known devices are counted apart,
     /// so that those of other devices do not lock them out.
     pub is_known_device: bool,
@@ -96,12 +96,12 @@ pub enum SignUpError {
 pub enum SignInError {
     /// Address or password is wrong; which one is not told. Whose password it is not, for the log.
     #[error("wrong e-mail address or password")]
-    Refused(Option<UserId>),
+    InvalidCredentials(Option<UserId>),
     /// Too many were wrong for this address; no password was looked at.
     #[error("too many wrong passwords for one account")]
-    TooMany {
+    TooManyAttempts {
         /// How long to wait, in whole seconds.
-        wait_seconds: u64,
+        retry_after_seconds: u64,
     },
     /// The password is right, but the account is restricted.
     #[error("the account of user {user} is restricted: {restriction}")]
@@ -166,7 +166,7 @@ impl AccountService {
     /// # Errors
     /// [`InvalidPassword`] names the rule that is broken.
     pub fn new_password(&self, typed: &str) -> Result<NewPassword, InvalidPassword> {
-        NewPassword::parse(typed, self.hasher.form())
+        NewPassword::parse(typed, self.hasher.algorithm())
     }
 
     /// Creates a user with a password, and signs them in unless they must verify their address first.
@@ -182,7 +182,7 @@ impl AccountService {
         let must_verify = self.policy.require_email_verification;
         // The insert decides. Checking first saves the hash; where addresses must be verified the hash is computed anyway, so
         // that its time does not tell that the address is taken.
-        let is_taken = self.identity.credential(&email).await?.is_some();
+        let is_taken = self.identity.find_credential(&email).await?.is_some();
         if is_taken && !must_verify {
             return Err(SignUpError::EmailTaken);
         }
@@ -217,11 +217,11 @@ impl AccountService {
     ///
     /// # Errors
     /// [`SignInError`]; an unknown address, a user without a password and a wrong password are one
-    /// [`SignInError::Refused`], after the same work.
+    /// [`SignInError::InvalidCredentials`], after the same work.
     pub async fn sign_in(&self, request: SignIn) -> Result<ActiveSession, SignInError> {
         let SignIn { email, password, remember, client, is_known_device } = request;
         let guesses = self.admit(&email, is_known_device, &client).await?;
-        let (user, stored) = match self.identity.credential(&email).await? {
+        let (user, stored) = match self.identity.find_credential(&email).await? {
             Some(Credential { user, password }) => (Some(user), password),
             None => (None, None),
         };
@@ -230,7 +230,7 @@ impl AccountService {
             (Some(user), Some(stored)) if matches => (user, stored),
             (user, _) => {
                 self.wrong_passwords.count(&guesses).await?;
-                return Err(SignInError::Refused(user.map(|user| user.id)));
+                return Err(SignInError::InvalidCredentials(user.map(|user| user.id)));
             }
         };
         if let Some(restriction) = self.restriction(&user) {
@@ -239,30 +239,30 @@ impl AccountService {
         let stored = if self.policy.rehash { self.rehash(&user, password, stored).await? } else { stored };
         let session = self.new_session(&user, remember, client);
         // It took its time: the password may be another one by now, or the user gone.
-        if self.sessions.open(&session, &stored).await? {
+        if self.sessions.create(&session, &stored).await? {
             Ok(ActiveSession::opened(session, user))
         } else {
-            Err(SignInError::Refused(Some(user.id)))
+            Err(SignInError::InvalidCredentials(Some(user.id)))
         }
     }
 
     /// Returns the key under which a wrong password is counted, or an error if the limit has been reached.
     ///
     /// Runs the same queries for known addresses and unknown ones: their time must not tell who has an account.
-    async fn admit(&self, email: &Email, is_known_device: bool, client: &Client) -> Result<String, SignInError> {
+    async fn admit(&self, email: &Email, is_known_device: bool, client: &ClientInfo) -> Result<String, SignInError> {
         if is_known_device {
             let key = format!("device|{}", email.as_str());
-            if self.wrong_passwords.wait_seconds(&key).await?.is_none() {
+            if self.wrong_passwords.retry_after_seconds(&key).await?.is_none() {
                 return Ok(key);
             }
         }
         let key = format!("account|{}", email.as_str());
-        let Some(wait_seconds) = self.wrong_passwords.wait_seconds(&key).await? else { return Ok(key) };
+        let Some(retry_after_seconds) = self.wrong_passwords.retry_after_seconds(&key).await? else { return Ok(key) };
         let address = client.ip_address.as_str();
-        if !address.is_empty() && self.sessions.is_signed_in(email, address, self.clock.now()).await? {
+        if !address.is_empty() && self.sessions.has_session_from(email, address, self.clock.now()).await? {
             return Ok(key);
         }
-        Err(SignInError::TooMany { wait_seconds })
+        Err(SignInError::TooManyAttempts { retry_after_seconds })
     }
 
     /// Returns what keeps the user from signing in, in the order in which Better Auth checks it.
@@ -282,7 +282,7 @@ impl AccountService {
         if self.hasher.is_current(&old) {
             return Ok(old);
         }
-        let Ok(password) = NewPassword::set_before(password, self.hasher.form()) else { return Ok(old) };
+        let Ok(password) = NewPassword::from_existing(password, self.hasher.algorithm()) else { return Ok(old) };
         let Ok(new) = self.hasher.hash(password).await else { return Ok(old) };
         let user = user.id.clone();
         let change = PasswordChange { user, old, new, at: self.clock.now(), only_session: None };
@@ -290,7 +290,7 @@ impl AccountService {
         Ok(if changed { change.new } else { change.old })
     }
 
-    fn new_session(&self, user: &User, remember: bool, client: Client) -> Session {
+    fn new_session(&self, user: &User, remember: bool, client: ClientInfo) -> Session {
         let SessionPolicy { lifetime, unremembered_lifetime, .. } = self.policy.sessions;
         let lifetime = if remember { lifetime } else { unremembered_lifetime };
         new_session(&*self.ids, &user.id, client, self.clock.now(), lifetime)
@@ -303,11 +303,11 @@ mod tests {
     use crate::ports::{
         MockClock, MockIdGenerator, MockIdentityRepo, MockPasswordHasher, MockRateLimiter, MockSessionRepo,
     };
-    use crate::rate_limit::Admission;
+    use crate::rate_limit::Decision;
     use crate::services::WRONG_PASSWORDS;
     use crate::testing::fixtures::{clock_at, counting_ids, moment, user};
     use crate::time::Timestamp;
-    use crate::users::{Ban, HashForm};
+    use crate::users::{Ban, HashAlgorithm};
 
     const POLICY: AccountPolicy = AccountPolicy {
         sign_up: true,
@@ -356,10 +356,10 @@ mod tests {
         SignUp {
             name: UserName::parse("Ann").unwrap(),
             email: Email::parse("Ann@example.test").unwrap(),
-            password: NewPassword::parse("correct horse", HashForm::Bcrypt),
+            password: NewPassword::parse("correct horse", HashAlgorithm::Bcrypt),
             image: None,
             remember,
-            client: Client::default(),
+            client: ClientInfo::default(),
         }
     }
 
@@ -368,7 +368,7 @@ mod tests {
             email: Email::parse(email).unwrap(),
             password: Password::parse("correct horse").unwrap(),
             remember: true,
-            client: Client::default(),
+            client: ClientInfo::default(),
             is_known_device: false,
         }
     }
@@ -381,7 +381,7 @@ mod tests {
     #[tokio::test]
     async fn signing_up_registers_user_password_and_session_as_one() {
         let mut ports = Ports::new();
-        ports.identity.expect_credential().return_once(|_| Ok(None));
+        ports.identity.expect_find_credential().return_once(|_| Ok(None));
         ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
         ports
             .identity
@@ -408,7 +408,7 @@ mod tests {
     #[tokio::test]
     async fn who_asks_not_to_be_remembered_gets_the_short_session() {
         let mut ports = Ports::new();
-        ports.identity.expect_credential().return_once(|_| Ok(None));
+        ports.identity.expect_find_credential().return_once(|_| Ok(None));
         ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
         ports.identity.expect_register().return_once(|_| Ok(()));
         let active = signed_in(ports.service(POLICY).sign_up(sign_up(false)).await.unwrap());
@@ -418,11 +418,14 @@ mod tests {
     #[tokio::test]
     async fn a_taken_address_is_refused_before_hashing_and_again_when_the_store_says_so() {
         let mut ports = Ports::new();
-        ports.identity.expect_credential().return_once(|_| Ok(Some(Credential { user: user("ann"), password: None })));
+        ports
+            .identity
+            .expect_find_credential()
+            .return_once(|_| Ok(Some(Credential { user: user("ann"), password: None })));
         assert!(matches!(ports.service(POLICY).sign_up(sign_up(true)).await, Err(SignUpError::EmailTaken)));
 
         let mut ports = Ports::new();
-        ports.identity.expect_credential().return_once(|_| Ok(None));
+        ports.identity.expect_find_credential().return_once(|_| Ok(None));
         ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
         ports.identity.expect_register().return_once(|_| Err(RegisterError::EmailTaken));
         assert!(matches!(ports.service(POLICY).sign_up(sign_up(true)).await, Err(SignUpError::EmailTaken)));
@@ -432,7 +435,7 @@ mod tests {
     async fn sign_up_switched_off_asks_nobody() {
         let policy = AccountPolicy { sign_up: false, ..POLICY };
         for password in ["short", "correct horse"] {
-            let request = SignUp { password: NewPassword::parse(password, HashForm::Bcrypt), ..sign_up(true) };
+            let request = SignUp { password: NewPassword::parse(password, HashAlgorithm::Bcrypt), ..sign_up(true) };
             let refused = Ports::new().service(policy).sign_up(request).await;
             assert!(matches!(refused, Err(SignUpError::Disabled)));
         }
@@ -440,7 +443,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_that_cannot_be_one_asks_nobody() {
-        let request = SignUp { password: NewPassword::parse("short", HashForm::Bcrypt), ..sign_up(true) };
+        let request = SignUp { password: NewPassword::parse("short", HashAlgorithm::Bcrypt), ..sign_up(true) };
         let refused = Ports::new().service(POLICY).sign_up(request).await;
         assert!(matches!(refused, Err(SignUpError::Password(InvalidPassword::TooShort))));
     }
@@ -458,7 +461,7 @@ mod tests {
         for (credential, compared) in cases {
             let mut ports = Ports::new();
             let known = credential.as_ref().map(|credential| credential.user.id.clone());
-            ports.identity.expect_credential().return_once(move |_| Ok(credential));
+            ports.identity.expect_find_credential().return_once(move |_| Ok(credential));
             ports
                 .hasher
                 .expect_verify()
@@ -466,28 +469,31 @@ mod tests {
                 .withf(move |_, stored| stored.as_ref().map(PasswordHash::expose) == compared)
                 .return_once(|_, _| Ok(false));
             let refused = ports.service(POLICY).sign_in(sign_in("ann@example.test")).await;
-            assert!(matches!(refused, Err(SignInError::Refused(user_id)) if user_id == known));
+            assert!(matches!(refused, Err(SignInError::InvalidCredentials(user_id)) if user_id == known));
         }
     }
 
     #[tokio::test]
     async fn a_hasher_that_says_yes_to_nobody_still_signs_nobody_in() {
         let mut ports = Ports::new();
-        ports.identity.expect_credential().return_once(|_| Ok(None));
+        ports.identity.expect_find_credential().return_once(|_| Ok(None));
         ports.hasher.expect_verify().return_once(|_, _| Ok(true));
-        assert!(matches!(ports.service(POLICY).sign_in(sign_in("a@b.co")).await, Err(SignInError::Refused(None))));
+        assert!(matches!(
+            ports.service(POLICY).sign_in(sign_in("a@b.co")).await,
+            Err(SignInError::InvalidCredentials(None))
+        ));
     }
 
     #[tokio::test]
     async fn the_right_password_opens_a_session_of_its_own() {
         let mut ports = Ports::new();
-        ports.identity.expect_credential().return_once(|_| {
+        ports.identity.expect_find_credential().return_once(|_| {
             Ok(Some(Credential { user: user("ann"), password: Some(PasswordHash::new("hashed".into())) }))
         });
         ports.hasher.expect_verify().return_once(|_, _| Ok(true));
         ports
             .sessions
-            .expect_open()
+            .expect_create()
             .withf(|session, password| {
                 session.user_id.as_str() == "ann"
                     && session.expires_at == moment().after(POLICY.sessions.lifetime)
@@ -501,11 +507,11 @@ mod tests {
     #[tokio::test]
     async fn a_password_that_was_changed_while_it_was_looked_at_signs_nobody_in() {
         let mut ports = Ports::new();
-        ports.identity.expect_credential().return_once(|_| Ok(Some(credential("old"))));
+        ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
         ports.hasher.expect_verify().return_once(|_, _| Ok(true));
-        ports.sessions.expect_open().withf(|_, password| password.expose() == "old").return_once(|_, _| Ok(false));
+        ports.sessions.expect_create().withf(|_, password| password.expose() == "old").return_once(|_, _| Ok(false));
         let refused = ports.service(POLICY).sign_in(sign_in("ann@example.test")).await;
-        assert!(matches!(refused, Err(SignInError::Refused(Some(user))) if user.as_str() == "ann"));
+        assert!(matches!(refused, Err(SignInError::InvalidCredentials(Some(user))) if user.as_str() == "ann"));
     }
 
     fn credential(stored: &str) -> Credential {
@@ -518,12 +524,12 @@ mod tests {
         limiter
             .expect_peek()
             .withf(|key, limit, now| (key, *limit, *now) == ("account|ann@example.test", WRONG_PASSWORDS, moment()))
-            .returning(|_, _, _| Ok(Admission::Refused { wait_seconds: 7 }));
+            .returning(|_, _, _| Ok(Decision::Refused { retry_after_seconds: 7 }));
         limiter
     }
 
     fn from(ip_address: &str) -> SignIn {
-        let client = Client { ip_address: ip_address.into(), ..Client::default() };
+        let client = ClientInfo { ip_address: ip_address.into(), ..ClientInfo::default() };
         SignIn { client, ..sign_in("Ann@example.test") }
     }
 
@@ -531,18 +537,18 @@ mod tests {
     async fn a_wrong_password_is_counted_whether_the_account_is_known_or_not() {
         for known in [Some(credential("hashed")), None] {
             let mut ports = Ports::new();
-            ports.identity.expect_credential().return_once(move |_| Ok(known));
+            ports.identity.expect_find_credential().return_once(move |_| Ok(known));
             ports.hasher.expect_verify().return_once(|_, _| Ok(false));
             let mut limiter = MockRateLimiter::new();
-            limiter.expect_peek().return_once(|_, _, _| Ok(Admission::Allowed));
+            limiter.expect_peek().return_once(|_, _, _| Ok(Decision::Allowed));
             limiter
                 .expect_hit()
                 .times(1)
                 .withf(|key, limit, now| (key, *limit, *now) == ("account|ann@example.test", WRONG_PASSWORDS, moment()))
-                .return_once(|_, _, _| Ok(Admission::Allowed));
+                .return_once(|_, _, _| Ok(Decision::Allowed));
             ports.limiter = Some(limiter);
             let refused = ports.service(POLICY).sign_in(sign_in("Ann@example.test")).await;
-            assert!(matches!(refused, Err(SignInError::Refused(_))));
+            assert!(matches!(refused, Err(SignInError::InvalidCredentials(_))));
         }
     }
 
@@ -550,11 +556,11 @@ mod tests {
     #[tokio::test]
     async fn the_right_password_is_not_counted() {
         let mut ports = Ports::new();
-        ports.identity.expect_credential().return_once(|_| Ok(Some(credential("hashed"))));
+        ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("hashed"))));
         ports.hasher.expect_verify().return_once(|_, _| Ok(true));
-        ports.sessions.expect_open().return_once(|_, _| Ok(true));
+        ports.sessions.expect_create().return_once(|_, _| Ok(true));
         let mut limiter = MockRateLimiter::new();
-        limiter.expect_peek().return_once(|_, _, _| Ok(Admission::Allowed));
+        limiter.expect_peek().return_once(|_, _, _| Ok(Decision::Allowed));
         ports.limiter = Some(limiter);
         assert!(ports.service(POLICY).sign_in(sign_in("Ann@example.test")).await.is_ok());
     }
@@ -564,23 +570,23 @@ mod tests {
     async fn after_too_many_wrong_passwords_strangers_are_refused() {
         for ip_address in ["192.0.2.1", ""] {
             let mut ports = Ports::new();
-            ports.sessions.expect_is_signed_in().returning(|_, _, _| Ok(false));
+            ports.sessions.expect_has_session_from().returning(|_, _, _| Ok(false));
             ports.limiter = Some(exhausted());
             let refused = ports.service(POLICY).sign_in(from(ip_address)).await;
-            assert!(matches!(refused, Err(SignInError::TooMany { wait_seconds: 7 })), "{ip_address:?}");
+            assert!(matches!(refused, Err(SignInError::TooManyAttempts { retry_after_seconds: 7 })), "{ip_address:?}");
         }
     }
 
     #[tokio::test]
     async fn and_the_user_is_let_through_where_they_are_signed_in() {
         let mut ports = Ports::new();
-        ports.identity.expect_credential().return_once(|_| Ok(Some(credential("hashed"))));
+        ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("hashed"))));
         ports
             .sessions
-            .expect_is_signed_in()
+            .expect_has_session_from()
             .withf(|email, address, now| (email.as_str(), address, *now) == ("ann@example.test", "192.0.2.1", moment()))
             .return_once(|_, _, _| Ok(true));
-        ports.sessions.expect_open().return_once(|_, _| Ok(true));
+        ports.sessions.expect_create().return_once(|_, _| Ok(true));
         ports.hasher.expect_verify().return_once(|_, _| Ok(true));
         ports.limiter = Some(exhausted());
         assert!(ports.service(POLICY).sign_in(from("192.0.2.1")).await.is_ok());
@@ -590,22 +596,22 @@ mod tests {
     #[tokio::test]
     async fn wrong_passwords_from_known_devices_are_counted_apart() {
         let mut ports = Ports::new();
-        ports.identity.expect_credential().return_once(|_| Ok(Some(credential("hashed"))));
+        ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("hashed"))));
         ports.hasher.expect_verify().return_once(|_, _| Ok(false));
         let mut limiter = MockRateLimiter::new();
         let is_of_devices = |key: &str| key == "device|ann@example.test";
         limiter
             .expect_peek()
             .withf(move |key, _limit, _now| is_of_devices(key))
-            .return_once(|_, _, _| Ok(Admission::Allowed));
+            .return_once(|_, _, _| Ok(Decision::Allowed));
         limiter
             .expect_hit()
             .times(1)
             .withf(move |key, limit, _now| is_of_devices(key) && *limit == WRONG_PASSWORDS)
-            .return_once(|_, _, _| Ok(Admission::Allowed));
+            .return_once(|_, _, _| Ok(Decision::Allowed));
         ports.limiter = Some(limiter);
         let refused = ports.service(POLICY).sign_in(SignIn { is_known_device: true, ..from("192.0.2.1") }).await;
-        assert!(matches!(refused, Err(SignInError::Refused(Some(_)))));
+        assert!(matches!(refused, Err(SignInError::InvalidCredentials(Some(_)))));
     }
 
     /// Then it is a device like any other.
@@ -613,14 +619,14 @@ mod tests {
     async fn known_devices_have_a_limit_too() {
         for (of_account, is_signed_in, expected) in [(true, false, true), (false, true, true), (false, false, false)] {
             let mut ports = Ports::new();
-            ports.identity.expect_credential().returning(|_| Ok(Some(credential("hashed"))));
+            ports.identity.expect_find_credential().returning(|_| Ok(Some(credential("hashed"))));
             ports.hasher.expect_verify().returning(|_, _| Ok(true));
-            ports.sessions.expect_open().returning(|_, _| Ok(true));
-            ports.sessions.expect_is_signed_in().returning(move |_, _, _| Ok(is_signed_in));
+            ports.sessions.expect_create().returning(|_, _| Ok(true));
+            ports.sessions.expect_has_session_from().returning(move |_, _, _| Ok(is_signed_in));
             let mut limiter = MockRateLimiter::new();
             limiter.expect_peek().returning(move |key, _, _| {
                 let is_allowed = key.starts_with("account|") && of_account;
-                Ok(if is_allowed { Admission::Allowed } else { Admission::Refused { wait_seconds: 7 } })
+                Ok(if is_allowed { Decision::Allowed } else { Decision::Refused { retry_after_seconds: 7 } })
             });
             ports.limiter = Some(limiter);
             let result = ports.service(POLICY).sign_in(SignIn { is_known_device: true, ..from("192.0.2.1") }).await;
@@ -644,11 +650,11 @@ mod tests {
                 let mut ports = Ports::new();
                 let user = User { email_verified, restrictions, ..user("ann") };
                 let found = Credential { user, ..credential("hashed") };
-                ports.identity.expect_credential().return_once(move |_| Ok(Some(found)));
+                ports.identity.expect_find_credential().return_once(move |_| Ok(Some(found)));
                 ports.hasher.expect_verify().return_once(move |_, _| Ok(is_right));
                 match ports.service(policy).sign_in(sign_in("ann@example.test")).await {
                     Err(SignInError::Restricted { restriction, .. }) if is_right => assert_eq!(restriction, expected),
-                    Err(SignInError::Refused(_)) if !is_right => {}
+                    Err(SignInError::InvalidCredentials(_)) if !is_right => {}
                     other => panic!("{other:?}"),
                 }
             }
@@ -663,7 +669,7 @@ mod tests {
             [(None, Some(Ok(()))), (None, Some(Err(RegisterError::EmailTaken))), (Some(credential("hashed")), None)]
         {
             let mut ports = Ports::new();
-            ports.identity.expect_credential().return_once(move |_| Ok(known));
+            ports.identity.expect_find_credential().return_once(move |_| Ok(known));
             ports.hasher.expect_hash().times(1).return_once(|_| Ok(PasswordHash::new("hashed".into())));
             if let Some(registered) = registered {
                 let register = ports.identity.expect_register();
@@ -678,10 +684,10 @@ mod tests {
     async fn a_password_in_another_form_is_stored_anew_if_that_is_wished() {
         for (rehash, is_current, stored_anew) in [(true, false, 1), (true, true, 0), (false, false, 0)] {
             let mut ports = Ports::new();
-            ports.identity.expect_credential().return_once(|_| Ok(Some(credential("old"))));
+            ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
             ports.hasher.expect_verify().return_once(|_, _| Ok(true));
             ports.hasher.expect_is_current().returning(move |_| is_current);
-            ports.hasher.expect_form().return_const(HashForm::Bcrypt);
+            ports.hasher.expect_algorithm().return_const(HashAlgorithm::Bcrypt);
             ports.hasher.expect_hash().times(stored_anew).returning(|_| Ok(PasswordHash::new("new".into())));
             ports
                 .identity
@@ -692,7 +698,7 @@ mod tests {
                         && only_session.is_none()
                 })
                 .returning(|_| Ok(true));
-            ports.sessions.expect_open().return_once(|_, _| Ok(true));
+            ports.sessions.expect_create().return_once(|_, _| Ok(true));
             let policy = AccountPolicy { rehash, ..POLICY };
             assert!(ports.service(policy).sign_in(sign_in("Ann@example.test")).await.is_ok());
         }
@@ -702,12 +708,12 @@ mod tests {
     #[tokio::test]
     async fn a_busy_hasher_keeps_nobody_out_whose_password_was_right() {
         let mut ports = Ports::new();
-        ports.identity.expect_credential().return_once(|_| Ok(Some(credential("old"))));
+        ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
         ports.hasher.expect_verify().return_once(|_, _| Ok(true));
         ports.hasher.expect_is_current().return_const(false);
-        ports.hasher.expect_form().return_const(HashForm::Bcrypt);
+        ports.hasher.expect_algorithm().return_const(HashAlgorithm::Bcrypt);
         ports.hasher.expect_hash().return_once(|_| Err(HashError::Busy));
-        ports.sessions.expect_open().return_once(|_, _| Ok(true));
+        ports.sessions.expect_create().return_once(|_, _| Ok(true));
         let policy = AccountPolicy { rehash: true, ..POLICY };
         assert!(ports.service(policy).sign_in(sign_in("Ann@example.test")).await.is_ok());
     }
@@ -716,11 +722,11 @@ mod tests {
     #[tokio::test]
     async fn a_password_that_the_new_form_cannot_hold_is_not_stored_anew() {
         let mut ports = Ports::new();
-        ports.identity.expect_credential().return_once(|_| Ok(Some(credential("old"))));
+        ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
         ports.hasher.expect_verify().return_once(|_, _| Ok(true));
         ports.hasher.expect_is_current().return_const(false);
-        ports.hasher.expect_form().return_const(HashForm::Bcrypt);
-        ports.sessions.expect_open().return_once(|_, _| Ok(true));
+        ports.hasher.expect_algorithm().return_const(HashAlgorithm::Bcrypt);
+        ports.sessions.expect_create().return_once(|_, _| Ok(true));
         let password = Password::parse(&"x".repeat(100)).unwrap();
         let policy = AccountPolicy { rehash: true, ..POLICY };
         let request = SignIn { password, ..sign_in("Ann@example.test") };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ports::IdGenerator;
-use crate::sessions::{Client, Session, SessionToken};
+use crate::sessions::{ClientInfo, Session, SessionToken};
 use crate::time::Timestamp;
 use crate::users::{User, UserId};
 
@@ -43,7 +43,7 @@ impl ActiveSession {
 pub(super) fn new_session(
     ids: &dyn IdGenerator,
     user: &UserId,
-    client: Client,
+    client: ClientInfo,
     now: Timestamp,
     lifetime: Duration,
 ) -> Session {

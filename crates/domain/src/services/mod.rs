@@ -11,7 +11,7 @@ pub use accounts::{
     AccountPolicy, AccountService, SignIn, SignInError, SignInRestriction, SignUp, SignUpError, SignUpOutcome,
 };
 pub use active_session::ActiveSession;
-pub use sessions::{Renewal, ResumeError, SensitiveError, SessionService};
-pub use tasks::{TaskError, TaskList, TaskService, Total};
-pub use users::{Deletion, DeletionError, PasswordError, PasswordUpdate, UserPolicy, UserService};
+pub use sessions::{ListSessionsError, Renewal, ResumeError, SessionService};
+pub use tasks::{TaskError, TaskListing, TaskService, TotalCount};
+pub use users::{ChangePassword, DeleteUser, DeleteUserError, PasswordError, ProfilePolicy, ProfileService};
 pub use wrong_passwords::WRONG_PASSWORDS;

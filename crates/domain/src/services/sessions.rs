@@ -21,7 +21,7 @@ pub enum Renewal {
 
 /// Why something sensitive is refused to somebody who is signed in.
 #[derive(Debug, Error)]
-pub enum SensitiveError {
+pub enum ListSessionsError {
     /// They have signed in too long ago.
     #[error("the session is not fresh")]
     NotFresh,
@@ -77,7 +77,7 @@ impl SessionService {
         for token in tokens {
             let Some((session, user)) = self.sessions.find(token).await? else { continue };
             if session.has_expired(now) {
-                self.sessions.end(token).await?;
+                self.sessions.delete(token).await?;
             } else if user.restrictions.is_banned(now) {
                 is_banned = true;
             } else if latest.as_ref().is_none_or(|(other, _)| other.created_at < session.created_at) {
@@ -87,7 +87,7 @@ impl SessionService {
         let Some((session, user)) = latest else {
             return if is_banned { Err(ResumeError::Banned) } else { Ok(None) };
         };
-        if renewal == Renewal::Never || !session.is_due(now, &self.policy) {
+        if renewal == Renewal::Never || !session.is_due_for_renewal(now, &self.policy) {
             return Ok(Some(ActiveSession { session, user, was_renewed: false }));
         }
         let session = Session { expires_at: now.after(self.policy.lifetime), updated_at: now, ..session };
@@ -106,13 +106,13 @@ impl SessionService {
     /// All sessions of the user, this one among them; the latest sign-in first, at most a hundred.
     ///
     /// # Errors
-    /// [`SensitiveError`].
-    pub async fn list(&self, active: &ActiveSession) -> Result<Vec<Session>, SensitiveError> {
+    /// [`ListSessionsError`].
+    pub async fn list(&self, active: &ActiveSession) -> Result<Vec<Session>, ListSessionsError> {
         let now = self.clock.now();
         if !active.session.is_fresh(now, &self.policy) {
-            return Err(SensitiveError::NotFresh);
+            return Err(ListSessionsError::NotFresh);
         }
-        Ok(self.sessions.live(&active.user.id, now, Session::LISTED).await?)
+        Ok(self.sessions.list(&active.user.id, now, Session::MAX_LISTED).await?)
     }
 
     /// Ends one session of the user, which may be this one. Whether there was one is not told.
@@ -120,7 +120,7 @@ impl SessionService {
     /// # Errors
     /// [`StoreError`] of the store.
     pub async fn revoke(&self, active: &ActiveSession, token: &SessionToken) -> Result<(), StoreError> {
-        self.sessions.end_of(&active.user.id, token).await
+        self.sessions.delete_owned(&active.user.id, token).await
     }
 
     /// Ends all sessions of the user, this one among them.
@@ -128,7 +128,7 @@ impl SessionService {
     /// # Errors
     /// [`StoreError`] of the store.
     pub async fn revoke_all(&self, active: &ActiveSession) -> Result<(), StoreError> {
-        self.sessions.end_all(&active.user.id).await
+        self.sessions.delete_all(&active.user.id).await
     }
 
     /// Ends all sessions of the user but this one.
@@ -136,7 +136,7 @@ impl SessionService {
     /// # Errors
     /// [`StoreError`] of the store.
     pub async fn revoke_others(&self, active: &ActiveSession) -> Result<(), StoreError> {
-        self.sessions.end_others(&active.user.id, &active.session.token).await
+        self.sessions.delete_others(&active.user.id, &active.session.token).await
     }
 
     /// Ends the session with this token, alive or not. Whether there was one is not told.
@@ -144,15 +144,15 @@ impl SessionService {
     /// # Errors
     /// [`StoreError`] of the store.
     pub async fn sign_out(&self, token: &SessionToken) -> Result<(), StoreError> {
-        self.sessions.end(token).await
+        self.sessions.delete(token).await
     }
 
     /// Removes all sessions that have expired, and tells how many there were.
     ///
     /// # Errors
     /// [`StoreError`] of the store.
-    pub async fn purge(&self) -> Result<u64, StoreError> {
-        self.sessions.purge(self.clock.now()).await
+    pub async fn delete_expired(&self) -> Result<u64, StoreError> {
+        self.sessions.delete_expired(self.clock.now()).await
     }
 }
 
@@ -228,7 +228,7 @@ mod tests {
     #[tokio::test]
     async fn a_session_that_has_expired_is_none_and_goes() {
         let mut sessions = anns();
-        sessions.expect_end().withf(|token| token.expose() == "token-of-ann").times(1).return_once(|_| Ok(()));
+        sessions.expect_delete().withf(|token| token.expose() == "token-of-ann").times(1).return_once(|_| Ok(()));
         let now = session("ann").expires_at.after(MILLISECOND);
         assert_eq!(at(now, sessions).resume(&[token("ann")], Renewal::WhenDue).await.unwrap(), None);
     }
@@ -268,7 +268,7 @@ mod tests {
                     _ => Some((started("max", 1), user("max"))),
                 })
             });
-            sessions.expect_end().withf(|token| token.expose() == "token-of-ann").times(1).return_once(|_| Ok(()));
+            sessions.expect_delete().withf(|token| token.expose() == "token-of-ann").times(1).return_once(|_| Ok(()));
             let resumed = at(moment().after(MILLISECOND), sessions).resume(&order.map(token), Renewal::WhenDue).await;
             assert_eq!(resumed.unwrap().unwrap().user, user("eve"));
         }
@@ -296,30 +296,30 @@ mod tests {
         let mut sessions = MockSessionRepo::new();
         let now = moment().after(POLICY.fresh_age.saturating_sub(MILLISECOND));
         sessions
-            .expect_live()
+            .expect_list()
             .withf(move |user, at, limit| user.as_str() == "ann" && *at == now && *limit == 100)
             .return_once(|_, _, _| Ok(vec![session("ann")]));
         assert_eq!(at(now, sessions).list(&active("ann")).await.unwrap(), [session("ann")]);
 
         let late = at(moment().after(POLICY.fresh_age), MockSessionRepo::new());
-        assert!(matches!(late.list(&active("ann")).await, Err(SensitiveError::NotFresh)));
+        assert!(matches!(late.list(&active("ann")).await, Err(ListSessionsError::NotFresh)));
     }
 
     #[tokio::test]
     async fn whatever_ends_sessions_ends_those_of_the_user() {
         let mut sessions = MockSessionRepo::new();
         sessions
-            .expect_end_of()
+            .expect_delete_owned()
             .withf(|user, token| user.as_str() == "ann" && token.expose() == "token-of-bob")
             .times(1)
             .return_once(|_, _| Ok(()));
-        sessions.expect_end_all().withf(|user| user.as_str() == "ann").times(1).return_once(|_| Ok(()));
+        sessions.expect_delete_all().withf(|user| user.as_str() == "ann").times(1).return_once(|_| Ok(()));
         sessions
-            .expect_end_others()
+            .expect_delete_others()
             .withf(|user, kept| user.as_str() == "ann" && kept.expose() == "token-of-ann")
             .times(1)
             .return_once(|_, _| Ok(()));
-        sessions.expect_end().withf(|token| token.expose() == "token-of-ann").times(1).return_once(|_| Ok(()));
+        sessions.expect_delete().withf(|token| token.expose() == "token-of-ann").times(1).return_once(|_| Ok(()));
         let service = at(moment(), sessions);
         service.revoke(&active("ann"), &token("bob")).await.unwrap();
         service.revoke_all(&active("ann")).await.unwrap();
@@ -330,8 +330,8 @@ mod tests {
     #[tokio::test]
     async fn what_has_expired_now_is_purged() {
         let mut sessions = MockSessionRepo::new();
-        sessions.expect_purge().withf(|now| *now == moment()).return_once(|_| Ok(3));
-        assert_eq!(at(moment(), sessions).purge().await.unwrap(), 3);
+        sessions.expect_delete_expired().withf(|now| *now == moment()).return_once(|_| Ok(3));
+        assert_eq!(at(moment(), sessions).delete_expired().await.unwrap(), 3);
     }
 
     #[tokio::test]

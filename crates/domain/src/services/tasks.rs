@@ -5,8 +5,8 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::access::Owner;
-use crate::ports::{Clock, InsertError, StoreError, TaskRepo};
-use crate::tasks::{Cursor, NewTask, Start, Task, TaskId, TaskPatch, TaskQuery};
+use crate::ports::{Clock, CreateTaskError, StoreError, TaskRepo};
+use crate::tasks::{Cursor, NewTask, PageStart, Task, TaskId, TaskPatch, TaskQuery};
 
 /// Why a use case on an existing task failed.
 #[derive(Debug, Error)]
@@ -21,17 +21,17 @@ pub enum TaskError {
 
 /// Whether the total of a list is worth a count of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Total {
+pub enum TotalCount {
     /// Only when the list is whole.
     #[default]
     IfKnown,
     /// In any case.
-    Counted,
+    Always,
 }
 
 /// A part of a list, and what is known of the whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaskList {
+pub struct TaskListing {
     /// The tasks, in the order asked for.
     pub tasks: Vec<Task>,
     /// Where the rest of the list begins, if there is any.
@@ -57,22 +57,22 @@ impl TaskService {
     ///
     /// # Errors
     /// [`StoreError`] of the store.
-    pub async fn list(&self, owner: &Owner, query: &TaskQuery, total: Total) -> Result<TaskList, StoreError> {
+    pub async fn list(&self, owner: &Owner, query: &TaskQuery, total: TotalCount) -> Result<TaskListing, StoreError> {
         let page = self.repo.list(owner, query).await?;
         let total = match (&query.start, &page.next, total) {
-            (Start::Offset(_, 0), None, _) => Some(page.tasks.len() as u64),
-            (_, _, Total::Counted) => Some(self.repo.count(owner, &query.filter).await?),
-            (_, _, Total::IfKnown) => None,
+            (PageStart::Offset(_, 0), None, _) => Some(page.tasks.len() as u64),
+            (_, _, TotalCount::Always) => Some(self.repo.count(owner, &query.filter).await?),
+            (_, _, TotalCount::IfKnown) => None,
         };
-        Ok(TaskList { tasks: page.tasks, next: page.next, total })
+        Ok(TaskListing { tasks: page.tasks, next: page.next, total })
     }
 
     /// Adds a task for the owner.
     ///
     /// # Errors
-    /// [`InsertError`] when the owner does not exist or the store fails.
-    pub async fn add(&self, owner: &Owner, task: NewTask) -> Result<Task, InsertError> {
-        self.repo.insert(owner, task, self.clock.now()).await
+    /// [`CreateTaskError`] when the owner does not exist or the store fails.
+    pub async fn create(&self, owner: &Owner, task: NewTask) -> Result<Task, CreateTaskError> {
+        self.repo.create(owner, task, self.clock.now()).await
     }
 
     /// One task of the owner's.
@@ -111,8 +111,8 @@ impl TaskService {
     ///
     /// # Errors
     /// [`TaskError`] when there is no such task (any more) or the store fails.
-    pub async fn remove(&self, owner: &Owner, id: TaskId) -> Result<(), TaskError> {
-        if self.repo.remove(owner, id).await? { Ok(()) } else { Err(TaskError::NotFound) }
+    pub async fn delete(&self, owner: &Owner, id: TaskId) -> Result<(), TaskError> {
+        if self.repo.delete(owner, id).await? { Ok(()) } else { Err(TaskError::NotFound) }
     }
 }
 
@@ -120,7 +120,7 @@ impl TaskService {
 mod tests {
     use super::*;
     use crate::ports::MockTaskRepo;
-    use crate::tasks::{Direction, Position, TaskOrder, TaskPage, Title};
+    use crate::tasks::{SortDirection, SortValue, TaskOrder, TaskPage, Title};
     use crate::testing::fixtures::{clock_at, moment, new_task, owner, task};
 
     const ID: i64 = 7;
@@ -132,10 +132,10 @@ mod tests {
     #[tokio::test]
     async fn a_task_is_added_for_the_owner_at_the_time_of_the_clock() {
         let mut repo = MockTaskRepo::new();
-        repo.expect_insert()
+        repo.expect_create()
             .withf(|owner, new, now| owner.id().as_str() == "alice" && *new == new_task() && *now == moment())
             .return_once(|_, _, _| Ok(task("alice", ID)));
-        assert_eq!(service(repo).add(&owner("alice").await, new_task()).await.unwrap(), task("alice", ID));
+        assert_eq!(service(repo).create(&owner("alice").await, new_task()).await.unwrap(), task("alice", ID));
     }
 
     #[tokio::test]
@@ -147,7 +147,7 @@ mod tests {
         repo.expect_find().returning(|_, _| Ok(None));
         repo.expect_update().returning(|_, _, _, _| Ok(None));
         repo.expect_toggle().returning(|_, _, _| Ok(None));
-        repo.expect_remove().returning(|_, _| Ok(false));
+        repo.expect_delete().returning(|_, _| Ok(false));
         let service = service(repo);
 
         assert!(matches!(service.get(&owner, id).await, Err(TaskError::NotFound)));
@@ -155,7 +155,7 @@ mod tests {
         assert!(matches!(service.update(&owner, id, TaskPatch::default()).await, Err(TaskError::NotFound)));
         assert!(matches!(service.complete(&owner, id, None).await, Err(TaskError::NotFound)));
         assert!(matches!(service.complete(&owner, id, Some(true)).await, Err(TaskError::NotFound)));
-        assert!(matches!(service.remove(&owner, id).await, Err(TaskError::NotFound)));
+        assert!(matches!(service.delete(&owner, id).await, Err(TaskError::NotFound)));
     }
 
     #[tokio::test]
@@ -187,28 +187,31 @@ mod tests {
         repo.expect_list()
             .withf(move |owner, query| owner.id().as_str() == "alice" && *query == asked)
             .return_once(|_, _| Ok(TaskPage { tasks: vec![task("alice", ID)], next: None }));
-        repo.expect_remove().withf(|_, id| *id == TaskId::new(ID)).return_once(|_, _| Ok(true));
+        repo.expect_delete().withf(|_, id| *id == TaskId::new(ID)).return_once(|_, _| Ok(true));
         let service = service(repo);
         let owner = owner("alice").await;
-        let expected = TaskList { tasks: vec![task("alice", ID)], next: None, total: Some(1) };
-        assert_eq!(service.list(&owner, &query, Total::IfKnown).await.unwrap(), expected);
-        assert!(service.remove(&owner, TaskId::new(ID)).await.is_ok());
+        let expected = TaskListing { tasks: vec![task("alice", ID)], next: None, total: Some(1) };
+        assert_eq!(service.list(&owner, &query, TotalCount::IfKnown).await.unwrap(), expected);
+        assert!(service.delete(&owner, TaskId::new(ID)).await.is_ok());
     }
 
     #[tokio::test]
     async fn the_total_is_counted_only_when_it_is_asked_for_and_not_known() {
-        let next =
-            || Cursor { position: Position::Title("a".into()), id: TaskId::new(ID), direction: Direction::Ascending };
-        let first = |offset| Start::Offset(TaskOrder::default(), offset);
+        let next = || Cursor {
+            position: SortValue::Title("a".into()),
+            id: TaskId::new(ID),
+            direction: SortDirection::Ascending,
+        };
+        let first = |offset| PageStart::Offset(TaskOrder::default(), offset);
         for (start, next, total, expected) in [
-            (first(0), None, Total::IfKnown, Some(1)),
-            (first(0), None, Total::Counted, Some(1)),
-            (first(0), Some(next()), Total::IfKnown, None),
-            (first(0), Some(next()), Total::Counted, Some(42)),
-            (first(3), None, Total::IfKnown, None),
-            (first(3), None, Total::Counted, Some(42)),
-            (Start::After(next()), None, Total::IfKnown, None),
-            (Start::After(next()), None, Total::Counted, Some(42)),
+            (first(0), None, TotalCount::IfKnown, Some(1)),
+            (first(0), None, TotalCount::Always, Some(1)),
+            (first(0), Some(next()), TotalCount::IfKnown, None),
+            (first(0), Some(next()), TotalCount::Always, Some(42)),
+            (first(3), None, TotalCount::IfKnown, None),
+            (first(3), None, TotalCount::Always, Some(42)),
+            (PageStart::After(next()), None, TotalCount::IfKnown, None),
+            (PageStart::After(next()), None, TotalCount::Always, Some(42)),
         ] {
             let query = TaskQuery { start, ..TaskQuery::default() };
             let mut repo = MockTaskRepo::new();

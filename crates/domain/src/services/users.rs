@@ -9,21 +9,21 @@ use super::wrong_passwords::WrongPasswords;
 use crate::ports::{
     Clock, HashError, IdGenerator, IdentityRepo, PasswordChange, PasswordHasher, RateLimiter, StoreError,
 };
-use crate::sessions::{Client, Session, SessionPolicy};
-use crate::users::{Account, InvalidPassword, NewPassword, Password, PasswordHash, ProfileChange, UserId};
+use crate::sessions::{ClientInfo, Session, SessionPolicy};
+use crate::users::{Account, InvalidPassword, NewPassword, Password, PasswordHash, ProfileUpdate, UserId};
 
 /// What operators decide about it.
 #[derive(Debug, Clone, Copy)]
-pub struct UserPolicy {
+pub struct ProfilePolicy {
     /// Whether users may delete themselves.
-    pub deletion: bool,
+    pub allow_deletion: bool,
     /// How long sessions live.
     pub sessions: SessionPolicy,
 }
 
 /// What somebody gives to change their password.
 #[derive(Debug, Clone)]
-pub struct PasswordUpdate {
+pub struct ChangePassword {
     /// The one they have.
     pub current: Password,
     /// The one they want.
@@ -31,12 +31,12 @@ pub struct PasswordUpdate {
     /// Whether all their sessions are to end, for a new one.
     pub revoke_sessions: bool,
     /// From where, for that new one.
-    pub client: Client,
+    pub client: ClientInfo,
 }
 
 /// What somebody gives to be deleted.
 #[derive(Debug, Clone, Default)]
-pub struct Deletion {
+pub struct DeleteUser {
     /// Their password; without it they must have signed in not long ago.
     pub password: Option<Password>,
     /// A confirmation that was mailed, which is not done here: nobody has one.
@@ -48,15 +48,15 @@ pub struct Deletion {
 pub enum PasswordError {
     /// The user signs in some other way.
     #[error("the user has no password")]
-    None,
+    NoPassword,
     /// It is another one.
     #[error("wrong password")]
     Wrong,
     /// Too many were wrong; none was looked at.
     #[error("too many wrong passwords for one account")]
-    TooMany {
+    TooManyAttempts {
         /// How long to wait, in whole seconds.
-        wait_seconds: u64,
+        retry_after_seconds: u64,
     },
     /// See [`HashError`].
     #[error(transparent)]
@@ -68,7 +68,7 @@ pub enum PasswordError {
 
 /// Why nobody was deleted.
 #[derive(Debug, Error)]
-pub enum DeletionError {
+pub enum DeleteUserError {
     /// The operators have not switched it on.
     #[error("users may not delete themselves")]
     Disabled,
@@ -77,23 +77,23 @@ pub enum DeletionError {
     Password(#[from] PasswordError),
     /// Nobody has been given such a token.
     #[error("unknown token")]
-    Token,
+    InvalidToken,
     /// There was no password, and they have signed in too long ago.
     #[error("the session is not fresh")]
     NotFresh,
 }
 
 /// Does for users what they may do themselves.
-pub struct UserService {
+pub struct ProfileService {
     identity: Arc<dyn IdentityRepo>,
     hasher: Arc<dyn PasswordHasher>,
     wrong_passwords: WrongPasswords,
     ids: Arc<dyn IdGenerator>,
     clock: Arc<dyn Clock>,
-    policy: UserPolicy,
+    policy: ProfilePolicy,
 }
 
-impl UserService {
+impl ProfileService {
     /// A service over these ports, under this policy. Without a limiter
     /// [`WRONG_PASSWORDS`](super::WRONG_PASSWORDS) is no limit.
     #[must_use]
@@ -103,7 +103,7 @@ impl UserService {
         limiter: Option<Arc<dyn RateLimiter>>,
         ids: Arc<dyn IdGenerator>,
         clock: Arc<dyn Clock>,
-        policy: UserPolicy,
+        policy: ProfilePolicy,
     ) -> Self {
         let wrong_passwords = WrongPasswords::new(limiter, Arc::clone(&clock));
         Self { identity, hasher, wrong_passwords, ids, clock, policy }
@@ -112,7 +112,7 @@ impl UserService {
     /// Whether users may delete themselves.
     #[must_use]
     pub fn allows_deletion(&self) -> bool {
-        self.policy.deletion
+        self.policy.allow_deletion
     }
 
     /// What was typed as a new password.
@@ -120,23 +120,23 @@ impl UserService {
     /// # Errors
     /// [`InvalidPassword`] names the rule that is broken.
     pub fn new_password(&self, typed: &str) -> Result<NewPassword, InvalidPassword> {
-        NewPassword::parse(typed, self.hasher.form())
+        NewPassword::parse(typed, self.hasher.algorithm())
     }
 
-    /// The ways in which the user signs in, at most [`Account::LISTED`].
+    /// The ways in which the user signs in, at most [`Account::MAX_LISTED`].
     ///
     /// # Errors
     /// [`StoreError`] of the store.
     pub async fn accounts(&self, active: &ActiveSession) -> Result<Vec<Account>, StoreError> {
-        self.identity.accounts(&active.user.id, Account::LISTED).await
+        self.identity.list_accounts(&active.user.id, Account::MAX_LISTED).await
     }
 
     /// Changes the user. `false` when they are there no more.
     ///
     /// # Errors
     /// [`StoreError`] of the store.
-    pub async fn update(&self, active: &ActiveSession, change: &ProfileChange) -> Result<bool, StoreError> {
-        self.identity.update(&active.user.id, change, self.clock.now()).await
+    pub async fn update(&self, active: &ActiveSession, change: &ProfileUpdate) -> Result<bool, StoreError> {
+        self.identity.update_profile(&active.user.id, change, self.clock.now()).await
     }
 
     /// Whether this is the user's password.
@@ -154,9 +154,9 @@ impl UserService {
     pub async fn change_password(
         &self,
         active: &ActiveSession,
-        update: PasswordUpdate,
+        update: ChangePassword,
     ) -> Result<Option<Session>, PasswordError> {
-        let PasswordUpdate { current, new, revoke_sessions, client } = update;
+        let ChangePassword { current, new, revoke_sessions, client } = update;
         let user = &active.user.id;
         let old = self.confirm(user, current).await?;
         let new = self.hasher.hash(new).await?;
@@ -170,33 +170,33 @@ impl UserService {
     /// Deletes the user and all that is theirs.
     ///
     /// # Errors
-    /// [`DeletionError`]; then everything is still there.
-    pub async fn delete(&self, active: &ActiveSession, deletion: Deletion) -> Result<(), DeletionError> {
-        if !self.policy.deletion {
-            return Err(DeletionError::Disabled);
+    /// [`DeleteUserError`]; then everything is still there.
+    pub async fn delete(&self, active: &ActiveSession, deletion: DeleteUser) -> Result<(), DeleteUserError> {
+        if !self.policy.allow_deletion {
+            return Err(DeleteUserError::Disabled);
         }
-        let Deletion { password, token } = deletion;
+        let DeleteUser { password, token } = deletion;
         let is_confirmed = password.is_some();
         if let Some(password) = password {
             self.confirm(&active.user.id, password).await?;
         }
         if token.is_some() {
-            return Err(DeletionError::Token);
+            return Err(DeleteUserError::InvalidToken);
         }
         if !is_confirmed && !active.session.is_fresh(self.clock.now(), &self.policy.sessions) {
-            return Err(DeletionError::NotFresh);
+            return Err(DeleteUserError::NotFresh);
         }
-        self.identity.remove(&active.user.id).await.map_err(PasswordError::Store)?;
+        self.identity.delete(&active.user.id).await.map_err(PasswordError::Store)?;
         Ok(())
     }
 
     /// The stored password, if this is it. Whoever has come by a session can guess no more often than a stranger; what
     /// strangers guess is counted apart, so that they keep nobody from changing a password.
     async fn confirm(&self, user: &UserId, password: Password) -> Result<PasswordHash, PasswordError> {
-        let Some(stored) = self.identity.password(user).await? else { return Err(PasswordError::None) };
+        let Some(stored) = self.identity.find_password(user).await? else { return Err(PasswordError::NoPassword) };
         let key = format!("user|{user}");
-        if let Some(wait_seconds) = self.wrong_passwords.wait_seconds(&key).await? {
-            return Err(PasswordError::TooMany { wait_seconds });
+        if let Some(retry_after_seconds) = self.wrong_passwords.retry_after_seconds(&key).await? {
+            return Err(PasswordError::TooManyAttempts { retry_after_seconds });
         }
         if self.hasher.verify(password, Some(stored.clone())).await? {
             return Ok(stored);
@@ -212,12 +212,12 @@ mod tests {
 
     use super::*;
     use crate::ports::{MockClock, MockIdGenerator, MockIdentityRepo, MockPasswordHasher, MockRateLimiter};
-    use crate::rate_limit::{Admission, RateLimit};
+    use crate::rate_limit::{Decision, RateLimit};
     use crate::services::WRONG_PASSWORDS;
     use crate::testing::fixtures::{clock_at, counting_ids, moment, session, user, user_id};
     use crate::time::Timestamp;
 
-    const POLICY: UserPolicy = UserPolicy { deletion: true, sessions: SessionPolicy::DEFAULT };
+    const POLICY: ProfilePolicy = ProfilePolicy { allow_deletion: true, sessions: SessionPolicy::DEFAULT };
 
     /// The ports of one test; those without expectations panic when they are asked.
     struct Ports {
@@ -248,7 +248,7 @@ mod tests {
             let mut ports = Self::new();
             ports
                 .identity
-                .expect_password()
+                .expect_find_password()
                 .withf(|user| user.as_str() == "ann")
                 .return_once(|_| Ok(Some(PasswordHash::new("stored".into()))));
             ports
@@ -261,10 +261,10 @@ mod tests {
             ports
         }
 
-        fn service(self, policy: UserPolicy) -> UserService {
+        fn service(self, policy: ProfilePolicy) -> ProfileService {
             let Self { identity, hasher, limiter, ids, clock } = self;
             let limiter = limiter.map(|limiter| Arc::new(limiter) as _);
-            UserService::new(Arc::new(identity), Arc::new(hasher), limiter, Arc::new(ids), Arc::new(clock), policy)
+            ProfileService::new(Arc::new(identity), Arc::new(hasher), limiter, Arc::new(ids), Arc::new(clock), policy)
         }
     }
 
@@ -276,10 +276,10 @@ mod tests {
         Password::parse("given").unwrap()
     }
 
-    fn update(revoke_sessions: bool) -> PasswordUpdate {
-        let new = NewPassword::parse("new password", crate::users::HashForm::Bcrypt).unwrap();
-        let client = Client { ip_address: "192.0.2.9".into(), user_agent: "elsewhere".into() };
-        PasswordUpdate { current: given(), new, revoke_sessions, client }
+    fn update(revoke_sessions: bool) -> ChangePassword {
+        let new = NewPassword::parse("new password", crate::users::HashAlgorithm::Bcrypt).unwrap();
+        let client = ClientInfo { ip_address: "192.0.2.9".into(), user_agent: "elsewhere".into() };
+        ChangePassword { current: given(), new, revoke_sessions, client }
     }
 
     #[tokio::test]
@@ -316,9 +316,9 @@ mod tests {
         let outcome = Ports::with_password(false).service(POLICY).change_password(&ann(), update(true)).await;
         assert!(matches!(outcome, Err(PasswordError::Wrong)));
         let mut ports = Ports::new();
-        ports.identity.expect_password().return_once(|_| Ok(None));
+        ports.identity.expect_find_password().return_once(|_| Ok(None));
         let outcome = ports.service(POLICY).change_password(&ann(), update(true)).await;
-        assert!(matches!(outcome, Err(PasswordError::None)));
+        assert!(matches!(outcome, Err(PasswordError::NoPassword)));
     }
 
     fn is_anns(key: &str, limit: RateLimit) -> bool {
@@ -334,29 +334,31 @@ mod tests {
         };
         for (is_right, counted) in [(true, 0), (false, 1)] {
             let mut ports = Ports::with_password(is_right);
-            let mut limiter = limiter(Admission::Allowed);
+            let mut limiter = limiter(Decision::Allowed);
             let hit = limiter.expect_hit().withf(|key, limit, _| is_anns(key, *limit));
-            hit.times(counted).returning(|_, _, _| Ok(Admission::Allowed));
+            hit.times(counted).returning(|_, _, _| Ok(Decision::Allowed));
             ports.limiter = Some(limiter);
             assert_eq!(ports.service(POLICY).verify_password(&ann(), given()).await.is_ok(), is_right);
         }
         let mut ports = Ports::new();
-        ports.identity.expect_password().return_once(|_| Ok(Some(PasswordHash::new("stored".into()))));
-        ports.limiter = Some(limiter(Admission::Refused { wait_seconds: 7 }));
+        ports.identity.expect_find_password().return_once(|_| Ok(Some(PasswordHash::new("stored".into()))));
+        ports.limiter = Some(limiter(Decision::Refused { retry_after_seconds: 7 }));
         let refused = ports.service(POLICY).verify_password(&ann(), given()).await;
-        assert!(matches!(refused, Err(PasswordError::TooMany { wait_seconds: 7 })));
+        assert!(matches!(refused, Err(PasswordError::TooManyAttempts { retry_after_seconds: 7 })));
     }
 
     fn expecting_removal(mut ports: Ports) -> Ports {
-        ports.identity.expect_remove().withf(|user| user.as_str() == "ann").times(1).return_once(|_| Ok(()));
+        ports.identity.expect_delete().withf(|user| user.as_str() == "ann").times(1).return_once(|_| Ok(()));
         ports
     }
 
     #[tokio::test]
     async fn a_user_who_confirms_it_is_removed() {
         let fresh = moment().after(SessionPolicy::DEFAULT.fresh_age.saturating_sub(Duration::from_millis(1)));
-        assert!(expecting_removal(Ports::at(fresh)).service(POLICY).delete(&ann(), Deletion::default()).await.is_ok());
-        let by_password = Deletion { password: Some(given()), token: None };
+        assert!(
+            expecting_removal(Ports::at(fresh)).service(POLICY).delete(&ann(), DeleteUser::default()).await.is_ok()
+        );
+        let by_password = DeleteUser { password: Some(given()), token: None };
         let ports = expecting_removal(Ports::with_password(true));
         assert!(ports.service(POLICY).delete(&ann(), by_password).await.is_ok());
     }
@@ -364,16 +366,16 @@ mod tests {
     #[tokio::test]
     async fn a_user_who_does_not_confirm_it_stays() {
         let stale = moment().after(SessionPolicy::DEFAULT.fresh_age);
-        let outcome = Ports::at(stale).service(POLICY).delete(&ann(), Deletion::default()).await;
-        assert!(matches!(outcome, Err(DeletionError::NotFresh)));
-        let by_password = Deletion { password: Some(given()), token: None };
+        let outcome = Ports::at(stale).service(POLICY).delete(&ann(), DeleteUser::default()).await;
+        assert!(matches!(outcome, Err(DeleteUserError::NotFresh)));
+        let by_password = DeleteUser { password: Some(given()), token: None };
         let outcome = Ports::with_password(false).service(POLICY).delete(&ann(), by_password.clone()).await;
-        assert!(matches!(outcome, Err(DeletionError::Password(PasswordError::Wrong))));
-        let by_token = Deletion { password: None, token: Some("made-up".into()) };
+        assert!(matches!(outcome, Err(DeleteUserError::Password(PasswordError::Wrong))));
+        let by_token = DeleteUser { password: None, token: Some("made-up".into()) };
         let outcome = Ports::new().service(POLICY).delete(&ann(), by_token).await;
-        assert!(matches!(outcome, Err(DeletionError::Token)));
-        let policy = UserPolicy { deletion: false, ..POLICY };
+        assert!(matches!(outcome, Err(DeleteUserError::InvalidToken)));
+        let policy = ProfilePolicy { allow_deletion: false, ..POLICY };
         let outcome = Ports::new().service(policy).delete(&ann(), by_password).await;
-        assert!(matches!(outcome, Err(DeletionError::Disabled)));
+        assert!(matches!(outcome, Err(DeleteUserError::Disabled)));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ports::{Clock, RateLimiter, StoreError};
-use crate::rate_limit::{Admission, RateLimit};
+use crate::rate_limit::{Decision, RateLimit};
 
 /// How many that is, from wherever they come. It is loose, and there is a way past it, so that nobody is locked out by a
 /// stranger: see [`AccountService::sign_in`](super::AccountService::sign_in).
@@ -22,11 +22,11 @@ impl WrongPasswords {
     }
 
     /// For how many seconds no more are looked at, if there were too many.
-    pub(super) async fn wait_seconds(&self, key: &str) -> Result<Option<u64>, StoreError> {
+    pub(super) async fn retry_after_seconds(&self, key: &str) -> Result<Option<u64>, StoreError> {
         let Some(limiter) = &self.limiter else { return Ok(None) };
         match limiter.peek(key, WRONG_PASSWORDS, self.clock.now()).await? {
-            Admission::Allowed => Ok(None),
-            Admission::Refused { wait_seconds } => Ok(Some(wait_seconds)),
+            Decision::Allowed => Ok(None),
+            Decision::Refused { retry_after_seconds } => Ok(Some(retry_after_seconds)),
         }
     }
 

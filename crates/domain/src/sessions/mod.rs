@@ -2,4 +2,4 @@
 
 mod session;
 
-pub use session::{Client, Jwt, Session, SessionPolicy, SessionToken};
+pub use session::{ClientInfo, Jwt, Session, SessionPolicy, SessionToken};

@@ -17,7 +17,7 @@ crate::secret_text! {
 
 /// From where a session was opened, as far as known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Client {
+pub struct ClientInfo {
     /// The address; empty when unknown.
     pub ip_address: String,
     /// The `User-Agent`; empty when none was sent.
@@ -40,12 +40,12 @@ pub struct Session {
     /// When the row last changed.
     pub updated_at: Timestamp,
     /// From where.
-    pub client: Client,
+    pub client: ClientInfo,
 }
 
 impl Session {
     /// How many of a user's are looked at, the latest.
-    pub const LISTED: u32 = 100;
+    pub const MAX_LISTED: u32 = 100;
 
     /// Whether it has ended by itself: `expires_at` lies before `now`.
     #[must_use]
@@ -61,7 +61,7 @@ impl Session {
 
     /// Whether its end is to be moved: it is as far away as it was made, less the age at which that is due.
     #[must_use]
-    pub fn is_due(&self, now: Timestamp, policy: &SessionPolicy) -> bool {
+    pub fn is_due_for_renewal(&self, now: Timestamp, policy: &SessionPolicy) -> bool {
         self.expires_at <= now.after(policy.lifetime.saturating_sub(policy.update_age))
     }
 }
@@ -116,14 +116,14 @@ mod tests {
     #[test]
     fn a_session_is_due_a_day_after_it_was_opened_or_renewed() {
         let session = session("ann");
-        assert!(!session.is_due(moment().after(POLICY.update_age.saturating_sub(MILLISECOND)), &POLICY));
-        assert!(session.is_due(moment().after(POLICY.update_age), &POLICY));
+        assert!(!session.is_due_for_renewal(moment().after(POLICY.update_age.saturating_sub(MILLISECOND)), &POLICY));
+        assert!(session.is_due_for_renewal(moment().after(POLICY.update_age), &POLICY));
         let renewed = Session { expires_at: moment().after(POLICY.lifetime + POLICY.update_age), ..session };
-        assert!(!renewed.is_due(moment().after(POLICY.update_age), &POLICY));
+        assert!(!renewed.is_due_for_renewal(moment().after(POLICY.update_age), &POLICY));
         // Renewed with each use, when no age is to be waited for.
         let policy = SessionPolicy { update_age: Duration::ZERO, ..POLICY };
-        assert!(renewed.is_due(moment().after(POLICY.update_age), &policy));
+        assert!(renewed.is_due_for_renewal(moment().after(POLICY.update_age), &policy));
         let never = SessionPolicy { update_age: POLICY.lifetime + POLICY.lifetime, ..POLICY };
-        assert!(!renewed.is_due(moment(), &never));
+        assert!(!renewed.is_due_for_renewal(moment(), &never));
     }
 }

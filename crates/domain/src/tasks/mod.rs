@@ -4,7 +4,7 @@ mod query;
 mod task;
 
 pub use query::{
-    Cursor, Direction, InvalidSearch, Limit, Position, Search, SortKey, Start, StoredTime, TaskFilter, TaskOrder,
-    TaskPage, TaskQuery,
+    Cursor, InvalidSearchText, PageSize, PageStart, PreciseTimestamp, SearchText, SortDirection, SortKey, SortValue,
+    TaskFilter, TaskOrder, TaskPage, TaskQuery,
 };
-pub use task::{Description, Edit, InvalidDescription, InvalidTitle, NewTask, Task, TaskId, TaskPatch, Title};
+pub use task::{Description, FieldUpdate, InvalidDescription, InvalidTitle, NewTask, Task, TaskId, TaskPatch, Title};

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, Utc};
 use thiserror::Error;
 
-use super::{Task, TaskId};
+use super::task::{Task, TaskId};
 
 /// Which of the owner's tasks a list holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,13 +11,13 @@ pub struct TaskFilter {
     /// Only those that are done, or only those that are not.
     pub completed: Option<bool>,
     /// Only those with this text in them.
-    pub search: Option<Search>,
+    pub search: Option<SearchText>,
 }
 
 impl TaskFilter {
     /// Whether this task is in the list, for stores that hold tasks as values.
     #[must_use]
-    pub fn admits(&self, task: &Task) -> bool {
+    pub fn matches(&self, task: &Task) -> bool {
         let Self { completed, search } = self;
         completed.is_none_or(|completed| completed == task.completed)
             && search.as_ref().is_none_or(|search| search.is_in(task))
@@ -26,9 +26,9 @@ impl TaskFilter {
 
 /// Why a text cannot be searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum InvalidSearch {
-    /// More than [`Search::MAX_CHARS`].
-    #[error("must have at most {} characters", Search::MAX_CHARS)]
+pub enum InvalidSearchText {
+    /// More than [`SearchText::MAX_CHARS`].
+    #[error("must have at most {} characters", SearchText::MAX_CHARS)]
     TooLong,
     /// A NUL, which is in no task.
     #[error("must not contain a NUL character")]
@@ -38,21 +38,21 @@ pub enum InvalidSearch {
 /// A text looked for in titles and descriptions, every character standing for itself. Upper and lower case are the
 /// same for the letters A to Z and no others, which is what every database of ours does alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Search(String);
+pub struct SearchText(String);
 
-impl Search {
+impl SearchText {
     /// The longest text that can be searched for, in characters.
     pub const MAX_CHARS: usize = 1000;
 
     /// Checks the text. The empty one is in every task.
     ///
     /// # Errors
-    /// [`InvalidSearch`] names the rule that is broken.
-    pub fn parse(text: &str) -> Result<Self, InvalidSearch> {
+    /// [`InvalidSearchText`] names the rule that is broken.
+    pub fn parse(text: &str) -> Result<Self, InvalidSearchText> {
         if text.contains('\0') {
-            Err(InvalidSearch::Nul)
+            Err(InvalidSearchText::Nul)
         } else if text.chars().count() > Self::MAX_CHARS {
-            Err(InvalidSearch::TooLong)
+            Err(InvalidSearchText::TooLong)
         } else {
             Ok(Self(text.to_ascii_lowercase()))
         }
@@ -84,7 +84,7 @@ pub enum SortKey {
 
 /// Which end of a list comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
+pub enum SortDirection {
     /// The lowest, the oldest.
     Ascending,
     /// The highest, the newest.
@@ -97,7 +97,7 @@ pub struct TaskOrder {
     /// What comes before what.
     pub key: SortKey,
     /// From which end.
-    pub direction: Direction,
+    pub direction: SortDirection,
 }
 
 impl TaskOrder {
@@ -105,8 +105,8 @@ impl TaskOrder {
     #[must_use]
     pub fn by(key: SortKey) -> Self {
         let direction = match key {
-            SortKey::CreatedAt | SortKey::UpdatedAt => Direction::Descending,
-            SortKey::Title => Direction::Ascending,
+            SortKey::CreatedAt | SortKey::UpdatedAt => SortDirection::Descending,
+            SortKey::Title => SortDirection::Ascending,
         };
         Self { key, direction }
     }
@@ -122,9 +122,9 @@ impl Default for TaskOrder {
 /// [`Timestamp`](crate::Timestamp), a position would not tell tasks of the same millisecond apart that somebody else's
 /// program wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StoredTime(DateTime<Utc>);
+pub struct PreciseTimestamp(DateTime<Utc>);
 
-impl StoredTime {
+impl PreciseTimestamp {
     /// Takes over a moment from a store.
     #[must_use]
     pub fn new(moment: DateTime<Utc>) -> Self {
@@ -153,22 +153,22 @@ impl StoredTime {
 
 /// The value by which a task stands where it does in a list sorted by that value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Position {
+pub enum SortValue {
     /// In a list sorted by [`SortKey::CreatedAt`].
-    CreatedAt(StoredTime),
+    CreatedAt(PreciseTimestamp),
     /// In a list sorted by [`SortKey::UpdatedAt`].
-    UpdatedAt(StoredTime),
+    UpdatedAt(PreciseTimestamp),
     /// In a list sorted by [`SortKey::Title`].
     Title(String),
 }
 
-impl Position {
+impl SortValue {
     /// Where this task stands, for stores that hold tasks as values.
     #[must_use]
     pub fn of(task: &Task, key: SortKey) -> Self {
         match key {
-            SortKey::CreatedAt => Self::CreatedAt(StoredTime::new(task.created_at.datetime())),
-            SortKey::UpdatedAt => Self::UpdatedAt(StoredTime::new(task.updated_at.datetime())),
+            SortKey::CreatedAt => Self::CreatedAt(PreciseTimestamp::new(task.created_at.datetime())),
+            SortKey::UpdatedAt => Self::UpdatedAt(PreciseTimestamp::new(task.updated_at.datetime())),
             SortKey::Title => Self::Title(task.title.as_str().to_owned()),
         }
     }
@@ -189,23 +189,23 @@ impl Position {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     /// The value the list is sorted by.
-    pub position: Position,
+    pub position: SortValue,
     /// The task's id, which decides between equal positions.
     pub id: TaskId,
     /// In which direction the list goes on.
-    pub direction: Direction,
+    pub direction: SortDirection,
 }
 
 /// Where a list starts, in its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Start {
+pub enum PageStart {
     /// That many tasks from the first.
     Offset(TaskOrder, u32),
     /// Behind a place of a list that has been read; the order is that of the cursor.
     After(Cursor),
 }
 
-impl Default for Start {
+impl Default for PageStart {
     fn default() -> Self {
         Self::Offset(TaskOrder::default(), 0)
     }
@@ -213,9 +213,9 @@ impl Default for Start {
 
 /// How many tasks a list holds at the most: 1 to 1,000, 500 unless given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit(u16);
+pub struct PageSize(u16);
 
-impl Limit {
+impl PageSize {
     /// The most one list can hold.
     pub const MAX: u16 = 1000;
 
@@ -232,7 +232,7 @@ impl Limit {
     }
 }
 
-impl Default for Limit {
+impl Default for PageSize {
     fn default() -> Self {
         Self(500)
     }
@@ -244,9 +244,9 @@ pub struct TaskQuery {
     /// Which tasks.
     pub filter: TaskFilter,
     /// From where on, in which order.
-    pub start: Start,
+    pub start: PageStart,
     /// How many at the most.
-    pub limit: Limit,
+    pub limit: PageSize,
 }
 
 impl TaskQuery {
@@ -254,8 +254,8 @@ impl TaskQuery {
     #[must_use]
     pub fn order(&self) -> TaskOrder {
         match &self.start {
-            Start::Offset(order, _) => *order,
-            Start::After(Cursor { position, direction, id: _ }) => {
+            PageStart::Offset(order, _) => *order,
+            PageStart::After(Cursor { position, direction, id: _ }) => {
                 TaskOrder { key: position.key(), direction: *direction }
             }
         }
@@ -279,19 +279,19 @@ mod tests {
 
     #[test]
     fn a_limit_is_between_one_and_a_thousand() {
-        assert_eq!(Limit::new(0), None);
-        assert_eq!(Limit::new(1).unwrap().count(), 1);
-        assert_eq!(Limit::new(1000).unwrap().count(), 1000);
-        assert_eq!(Limit::new(1001), None);
-        assert_eq!(Limit::default().count(), 500);
+        assert_eq!(PageSize::new(0), None);
+        assert_eq!(PageSize::new(1).unwrap().count(), 1);
+        assert_eq!(PageSize::new(1000).unwrap().count(), 1000);
+        assert_eq!(PageSize::new(1001), None);
+        assert_eq!(PageSize::default().count(), 500);
     }
 
     #[test]
     fn a_search_is_bounded_and_folds_ascii_alone() {
-        assert_eq!(Search::parse("MiLK Ä").unwrap().lowercase(), "milk Ä");
-        assert!(Search::parse(&"🙂".repeat(1000)).is_ok());
-        assert_eq!(Search::parse(&"🙂".repeat(1001)), Err(InvalidSearch::TooLong));
-        assert_eq!(Search::parse("a\0"), Err(InvalidSearch::Nul));
+        assert_eq!(SearchText::parse("MiLK Ä").unwrap().lowercase(), "milk Ä");
+        assert!(SearchText::parse(&"🙂".repeat(1000)).is_ok());
+        assert_eq!(SearchText::parse(&"🙂".repeat(1001)), Err(InvalidSearchText::TooLong));
+        assert_eq!(SearchText::parse("a\0"), Err(InvalidSearchText::Nul));
     }
 
     #[test]
@@ -310,30 +310,30 @@ mod tests {
             (None, "MÄRKT", false),
             (None, "milk at", false),
         ] {
-            let filter = TaskFilter { completed, search: Some(Search::parse(search).unwrap()) };
-            assert_eq!(filter.admits(&task), admitted, "{filter:?}");
+            let filter = TaskFilter { completed, search: Some(SearchText::parse(search).unwrap()) };
+            assert_eq!(filter.matches(&task), admitted, "{filter:?}");
         }
         task.description = None;
-        assert!(!TaskFilter { search: Some(Search::parse("märkt").unwrap()), ..Default::default() }.admits(&task));
+        assert!(!TaskFilter { search: Some(SearchText::parse("märkt").unwrap()), ..Default::default() }.matches(&task));
     }
 
     #[test]
     fn a_stored_time_is_one_that_every_store_can_compare_with() {
         let micros = 1_795_225_503_596_999;
-        assert_eq!(StoredTime::from_unix_micros(micros).unwrap().unix_micros(), micros);
-        assert!(StoredTime::from_unix_micros(-62_135_596_800_000_000).is_some());
+        assert_eq!(PreciseTimestamp::from_unix_micros(micros).unwrap().unix_micros(), micros);
+        assert!(PreciseTimestamp::from_unix_micros(-62_135_596_800_000_000).is_some());
         for beyond in [i64::MIN, -62_135_596_800_000_001, 253_402_300_800_000_000, i64::MAX] {
-            assert_eq!(StoredTime::from_unix_micros(beyond), None);
+            assert_eq!(PreciseTimestamp::from_unix_micros(beyond), None);
         }
     }
 
     #[test]
     fn a_cursor_goes_on_in_its_own_order() {
         let cursor =
-            Cursor { position: Position::Title("a".into()), id: TaskId::new(1), direction: Direction::Descending };
-        let query = TaskQuery { start: Start::After(cursor), ..TaskQuery::default() };
-        assert_eq!(query.order(), TaskOrder { key: SortKey::Title, direction: Direction::Descending });
+            Cursor { position: SortValue::Title("a".into()), id: TaskId::new(1), direction: SortDirection::Descending };
+        let query = TaskQuery { start: PageStart::After(cursor), ..TaskQuery::default() };
+        assert_eq!(query.order(), TaskOrder { key: SortKey::Title, direction: SortDirection::Descending });
         assert_eq!(TaskQuery::default().order(), TaskOrder::by(SortKey::CreatedAt));
-        assert_eq!(TaskOrder::by(SortKey::Title).direction, Direction::Ascending);
+        assert_eq!(TaskOrder::by(SortKey::Title).direction, SortDirection::Ascending);
     }
 }

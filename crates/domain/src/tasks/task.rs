@@ -167,7 +167,7 @@ pub struct NewTask {
 
 /// What happens to a value that may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Edit<T> {
+pub enum FieldUpdate<T> {
     /// It stays as it is.
     #[default]
     Keep,
@@ -183,7 +183,7 @@ pub struct TaskPatch {
     /// The new title.
     pub title: Option<Title>,
     /// What happens to the description.
-    pub description: Edit<Description>,
+    pub description: FieldUpdate<Description>,
     /// Whether it is done now.
     pub completed: Option<bool>,
 }
@@ -202,9 +202,9 @@ impl TaskPatch {
             task.title = title;
         }
         match description {
-            Edit::Keep => {}
-            Edit::Clear => task.description = None,
-            Edit::Set(description) => task.description = Some(description),
+            FieldUpdate::Keep => {}
+            FieldUpdate::Clear => task.description = None,
+            FieldUpdate::Set(description) => task.description = Some(description),
         }
         if let Some(completed) = completed {
             task.completed = completed;

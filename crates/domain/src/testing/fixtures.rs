@@ -9,10 +9,10 @@ use crate::access::{Authenticator, Owner, Principal};
 use crate::key::{SealedKey, StoredKey};
 use crate::ports::{Claims, MockAuthPort, MockClock, MockIdGenerator, MockPasswordHasher, Registration};
 use crate::random_id::RandomId;
-use crate::sessions::{Client, Session, SessionToken};
+use crate::sessions::{ClientInfo, Session, SessionToken};
 use crate::tasks::{Description, NewTask, Task, TaskId, Title};
 use crate::time::Timestamp;
-use crate::users::{Email, HashForm, PasswordHash, Restrictions, User, UserId, UserImage, UserName};
+use crate::users::{Email, HashAlgorithm, PasswordHash, Restrictions, User, UserId, UserImage, UserName};
 
 /// 2026-11-21T01:45:03Z.
 #[must_use]
@@ -48,7 +48,7 @@ pub fn counting_ids() -> MockIdGenerator {
 #[must_use]
 pub fn hasher() -> MockPasswordHasher {
     let mut hasher = MockPasswordHasher::new();
-    hasher.expect_form().return_const(HashForm::Bcrypt);
+    hasher.expect_algorithm().return_const(HashAlgorithm::Bcrypt);
     hasher
 }
 
@@ -121,7 +121,7 @@ pub fn session(user: &str) -> Session {
         expires_at: moment().after(Duration::from_hours(7 * 24)),
         created_at: moment(),
         updated_at: moment().after(Duration::from_millis(2)),
-        client: Client { ip_address: "192.0.2.1".into(), user_agent: "fixtures/1.0".into() },
+        client: ClientInfo { ip_address: "192.0.2.1".into(), user_agent: "fixtures/1.0".into() },
     }
 }
 

@@ -3,8 +3,8 @@
 mod password;
 mod user;
 
-pub use password::{HashForm, InvalidPassword, NewPassword, Password, PasswordHash};
+pub use password::{HashAlgorithm, InvalidPassword, NewPassword, Password, PasswordHash};
 pub use user::{
-    Account, Ban, Email, InvalidEmail, InvalidUserImage, InvalidUserName, ProfileChange, Restrictions, User, UserId,
+    Account, Ban, Email, InvalidEmail, InvalidUserImage, InvalidUserName, ProfileUpdate, Restrictions, User, UserId,
     UserImage, UserName,
 };

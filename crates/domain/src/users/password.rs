@@ -34,14 +34,14 @@ impl Password {
 
 /// How a password is stored. Each form takes in passwords of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HashForm {
+pub enum HashAlgorithm {
     /// bcrypt's `$2b$…`: at most [`NewPassword::MAX_BYTES`], and no NUL.
     Bcrypt,
     /// Better Auth's form of scrypt: whatever is a [`Password`] and does not end in a NUL.
     Scrypt,
 }
 
-impl HashForm {
+impl HashAlgorithm {
     /// # Errors
     /// [`InvalidPassword::TooLong`] or [`InvalidPassword::Nul`] where this form would not tell `password` from others.
     fn check(self, password: &Password) -> Result<(), InvalidPassword> {
@@ -56,7 +56,7 @@ impl HashForm {
 
     /// Whether a hash of this form can be that of `password`.
     #[must_use]
-    pub fn takes_in(self, password: &Password) -> bool {
+    pub fn supports(self, password: &Password) -> bool {
         self.check(password).is_ok()
     }
 }
@@ -89,8 +89,8 @@ impl NewPassword {
     ///
     /// # Errors
     /// [`InvalidPassword`] names the rule that is broken.
-    pub fn parse(typed: &str, form: HashForm) -> Result<Self, InvalidPassword> {
-        let password = Self::set_before(Password::parse(typed)?, form)?;
+    pub fn parse(typed: &str, form: HashAlgorithm) -> Result<Self, InvalidPassword> {
+        let password = Self::from_existing(Password::parse(typed)?, form)?;
         if typed.encode_utf16().count() < Self::MIN_UNITS { Err(InvalidPassword::TooShort) } else { Ok(password) }
     }
 
@@ -98,7 +98,7 @@ impl NewPassword {
     ///
     /// # Errors
     /// [`InvalidPassword`] when this form does not take it in.
-    pub fn set_before(password: Password, form: HashForm) -> Result<Self, InvalidPassword> {
+    pub fn from_existing(password: Password, form: HashAlgorithm) -> Result<Self, InvalidPassword> {
         form.check(&password)?;
         Ok(Self(password))
     }
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn length_is_counted_in_utf16_units_at_the_lower_end() {
-        for form in [HashForm::Bcrypt, HashForm::Scrypt] {
+        for form in [HashAlgorithm::Bcrypt, HashAlgorithm::Scrypt] {
             assert_eq!(NewPassword::parse("1234567", form).unwrap_err(), InvalidPassword::TooShort);
             assert!(NewPassword::parse("12345678", form).is_ok());
             assert!(NewPassword::parse("🔑🔑🔑🔑", form).is_ok());
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn bcrypt_takes_in_72_bytes_without_a_nul() {
-        let parse = |typed: &str| NewPassword::parse(typed, HashForm::Bcrypt).map(drop);
+        let parse = |typed: &str| NewPassword::parse(typed, HashAlgorithm::Bcrypt).map(drop);
         assert_eq!(parse(&"x".repeat(72)), Ok(()));
         assert_eq!(parse(&"x".repeat(73)), Err(InvalidPassword::TooLong));
         assert_eq!(parse(&"é".repeat(36)), Ok(()));
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn scrypt_takes_in_128_utf16_units() {
-        let parse = |typed: &str| NewPassword::parse(typed, HashForm::Scrypt).map(drop);
+        let parse = |typed: &str| NewPassword::parse(typed, HashAlgorithm::Scrypt).map(drop);
         assert_eq!(parse(&"🔑".repeat(64)), Ok(()));
         assert_eq!(parse(&"x".repeat(129)), Err(InvalidPassword::TooLong));
         assert_eq!(parse("1234\u{0}5678"), Ok(()));
@@ -149,10 +149,10 @@ mod tests {
 
     #[test]
     fn what_was_set_before_need_not_be_long() {
-        let old = |text: &str, form| NewPassword::set_before(Password::parse(text).unwrap(), form).map(drop);
-        assert_eq!(old("short", HashForm::Bcrypt), Ok(()));
-        assert_eq!(old(&"x".repeat(73), HashForm::Bcrypt), Err(InvalidPassword::TooLong));
-        assert_eq!(old(&"x".repeat(73), HashForm::Scrypt), Ok(()));
+        let old = |text: &str, form| NewPassword::from_existing(Password::parse(text).unwrap(), form).map(drop);
+        assert_eq!(old("short", HashAlgorithm::Bcrypt), Ok(()));
+        assert_eq!(old(&"x".repeat(73), HashAlgorithm::Bcrypt), Err(InvalidPassword::TooLong));
+        assert_eq!(old(&"x".repeat(73), HashAlgorithm::Scrypt), Ok(()));
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
     fn debug_shows_nothing() {
         let shown = format!(
             "{:?} {:?}",
-            NewPassword::parse("hunter2hunter2", HashForm::Bcrypt).unwrap(),
+            NewPassword::parse("hunter2hunter2", HashAlgorithm::Bcrypt).unwrap(),
             PasswordHash::new("$2b$".into())
         );
         assert_eq!(shown, "NewPassword(Password(…)) PasswordHash(…)");

@@ -240,14 +240,14 @@ pub struct User {
 
 /// What users may change of themselves. What is `None` stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ProfileChange {
+pub struct ProfileUpdate {
     /// Another name.
     pub name: Option<UserName>,
     /// Another picture; `Some(None)` takes it away.
     pub image: Option<Option<UserImage>>,
 }
 
-impl ProfileChange {
+impl ProfileUpdate {
     /// Whether everything stays.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -276,7 +276,7 @@ pub struct Account {
 
 impl Account {
     /// How many of a user's are looked at.
-    pub const LISTED: u32 = 100;
+    pub const MAX_LISTED: u32 = 100;
 }
 
 #[cfg(test)]

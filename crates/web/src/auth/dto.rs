@@ -4,7 +4,7 @@ use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue, LOCATI
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use taskbridge_domain::services::{ActiveSession, SessionService};
-use taskbridge_domain::sessions::{Client, Jwt, Session, SessionToken};
+use taskbridge_domain::sessions::{ClientInfo, Jwt, Session, SessionToken};
 use taskbridge_domain::users::User;
 use utoipa::ToSchema;
 
@@ -202,8 +202,8 @@ pub(super) fn set_cookies(response: &mut HttpResponseBuilder, lines: &[String]) 
 }
 
 /// From where a request comes, as far as it can be believed.
-pub(super) fn client(request: &HttpRequest) -> Client {
+pub(super) fn client(request: &HttpRequest) -> ClientInfo {
     let user_agent = request.headers().get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
     let user_agent = user_agent.unwrap_or_default().chars().take(MAX_USER_AGENT_CHARS).collect();
-    Client { ip_address: ClientAddress::of(request).to_string(), user_agent }
+    ClientInfo { ip_address: ClientAddress::of(request).to_string(), user_agent }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use taskbridge_domain::Cause;
 use taskbridge_domain::ports::{HashError, KeyError, StoreError};
 use taskbridge_domain::services::{
-    DeletionError, PasswordError, ResumeError, SensitiveError, SignInError, SignInRestriction, SignUpError,
+    DeleteUserError, ListSessionsError, PasswordError, ResumeError, SignInError, SignInRestriction, SignUpError,
 };
 use taskbridge_domain::users::InvalidPassword;
 use thiserror::Error;
@@ -59,7 +59,7 @@ pub(crate) enum AuthApiError {
     #[error("No fields to update")]
     NothingToUpdate,
     #[error("Too many requests. Please try again later.")]
-    TooManyRequests { wait_seconds: u64 },
+    TooManyRequests { retry_after_seconds: u64 },
     #[error("Request body is malformed or incomplete")]
     BodyMalformed,
     #[error("Request body did not arrive in time")]
@@ -207,8 +207,10 @@ impl ResponseError for AuthApiError {
             Self::BodyMalformed => {
                 response.force_close();
             }
-            Self::TooManyRequests { wait_seconds } => {
-                response.insert_header(("X-Retry-After", *wait_seconds)).insert_header((RETRY_AFTER, *wait_seconds));
+            Self::TooManyRequests { retry_after_seconds } => {
+                response
+                    .insert_header(("X-Retry-After", *retry_after_seconds))
+                    .insert_header((RETRY_AFTER, *retry_after_seconds));
             }
             Self::Unavailable(_) | Self::OutcomeUnknown(_) => {
                 response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
@@ -257,11 +259,11 @@ impl From<HashError> for AuthApiError {
     }
 }
 
-impl From<SensitiveError> for AuthApiError {
-    fn from(error: SensitiveError) -> Self {
+impl From<ListSessionsError> for AuthApiError {
+    fn from(error: ListSessionsError) -> Self {
         match error {
-            SensitiveError::NotFresh => Self::NotFresh,
-            SensitiveError::Store(error) => error.into(),
+            ListSessionsError::NotFresh => Self::NotFresh,
+            ListSessionsError::Store(error) => error.into(),
         }
     }
 }
@@ -290,8 +292,8 @@ impl From<SignUpError> for AuthApiError {
 impl From<SignInError> for AuthApiError {
     fn from(error: SignInError) -> Self {
         match error {
-            SignInError::Refused(_) => Self::InvalidCredentials,
-            SignInError::TooMany { wait_seconds } => Self::TooManyRequests { wait_seconds },
+            SignInError::InvalidCredentials(_) => Self::InvalidCredentials,
+            SignInError::TooManyAttempts { retry_after_seconds } => Self::TooManyRequests { retry_after_seconds },
             SignInError::Restricted { restriction: SignInRestriction::EmailNotVerified, .. } => Self::EmailNotVerified,
             SignInError::Restricted { restriction: SignInRestriction::Banned, .. } => Self::Banned,
             SignInError::Restricted { restriction: SignInRestriction::SecondFactor, .. } => Self::SecondFactor,
@@ -304,22 +306,22 @@ impl From<SignInError> for AuthApiError {
 impl From<PasswordError> for AuthApiError {
     fn from(error: PasswordError) -> Self {
         match error {
-            PasswordError::None => Self::NoPassword,
+            PasswordError::NoPassword => Self::NoPassword,
             PasswordError::Wrong => Self::InvalidPassword,
-            PasswordError::TooMany { wait_seconds } => Self::TooManyRequests { wait_seconds },
+            PasswordError::TooManyAttempts { retry_after_seconds } => Self::TooManyRequests { retry_after_seconds },
             PasswordError::Hash(error) => error.into(),
             PasswordError::Store(error) => error.into(),
         }
     }
 }
 
-impl From<DeletionError> for AuthApiError {
-    fn from(error: DeletionError) -> Self {
+impl From<DeleteUserError> for AuthApiError {
+    fn from(error: DeleteUserError) -> Self {
         match error {
-            DeletionError::Disabled => Self::NotEnabled,
-            DeletionError::Password(error) => error.into(),
-            DeletionError::Token => Self::InvalidToken,
-            DeletionError::NotFresh => Self::Stale,
+            DeleteUserError::Disabled => Self::NotEnabled,
+            DeleteUserError::Password(error) => error.into(),
+            DeleteUserError::InvalidToken => Self::InvalidToken,
+            DeleteUserError::NotFresh => Self::Stale,
         }
     }
 }

@@ -9,7 +9,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpRequest};
 use taskbridge_domain::ports::{Clock, RateLimiter};
-use taskbridge_domain::rate_limit::{Admission, RateLimit};
+use taskbridge_domain::rate_limit::{Decision, RateLimit};
 
 use super::PATH;
 use super::error::AuthApiError;
@@ -50,8 +50,8 @@ impl RateLimits {
             address => format!("{address}|{path}"),
         };
         match self.limiter.hit(&key, limit, self.clock.now()).await? {
-            Admission::Allowed => Ok(()),
-            Admission::Refused { wait_seconds } => Err(AuthApiError::TooManyRequests { wait_seconds }),
+            Decision::Allowed => Ok(()),
+            Decision::Refused { retry_after_seconds } => Err(AuthApiError::TooManyRequests { retry_after_seconds }),
         }
     }
 }

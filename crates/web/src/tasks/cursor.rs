@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use taskbridge_domain::tasks::{Cursor, Direction, Position, SortKey, StoredTime, TaskId};
+use taskbridge_domain::tasks::{Cursor, PreciseTimestamp, SortDirection, SortKey, SortValue, TaskId};
 
 use super::query::{direction_name, direction_of, key_name, key_of};
 
@@ -31,8 +31,8 @@ enum At {
 pub(super) fn encode(cursor: &Cursor) -> String {
     let Cursor { position, id, direction } = cursor;
     let at = match position {
-        Position::CreatedAt(time) | Position::UpdatedAt(time) => At::Time(time.unix_micros()),
-        Position::Title(title) => At::Title(title.clone()),
+        SortValue::CreatedAt(time) | SortValue::UpdatedAt(time) => At::Time(time.unix_micros()),
+        SortValue::Title(title) => At::Title(title.clone()),
     };
     let (sort, order) = (key_name(position.key()).to_owned(), direction_name(*direction).to_owned());
     let wire = Wire { sort, order, at, id: id.number() };
@@ -46,11 +46,11 @@ pub(super) fn decode(text: &str) -> Option<Cursor> {
     }
     let Wire { sort, order, at, id } = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
     let position = match (key_of(&sort)?, at) {
-        (SortKey::CreatedAt, At::Time(micros)) => Position::CreatedAt(StoredTime::from_unix_micros(micros)?),
-        (SortKey::UpdatedAt, At::Time(micros)) => Position::UpdatedAt(StoredTime::from_unix_micros(micros)?),
-        (SortKey::Title, At::Title(title)) if !title.contains('\0') => Position::Title(title),
+        (SortKey::CreatedAt, At::Time(micros)) => SortValue::CreatedAt(PreciseTimestamp::from_unix_micros(micros)?),
+        (SortKey::UpdatedAt, At::Time(micros)) => SortValue::UpdatedAt(PreciseTimestamp::from_unix_micros(micros)?),
+        (SortKey::Title, At::Title(title)) if !title.contains('\0') => SortValue::Title(title),
         _ => return None,
     };
-    let direction: Direction = direction_of(&order)?;
+    let direction: SortDirection = direction_of(&order)?;
     Some(Cursor { position, id: TaskId::new(id), direction })
 }

@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::tasks::{Description, Edit, InvalidDescription, InvalidTitle, NewTask, Task, TaskPatch, Title};
+use taskbridge_domain::tasks::{
+    Description, FieldUpdate, InvalidDescription, InvalidTitle, NewTask, Task, TaskPatch, Title,
+};
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError, ValidationErrors};
 
@@ -100,8 +102,8 @@ impl TryFrom<CreateTask> for NewTask {
         Ok(Self {
             title: required_title(&title).map_err(at("title"))?,
             description: match description_edit(&description).map_err(at("description"))? {
-                Edit::Set(description) => Some(description),
-                Edit::Keep | Edit::Clear => None,
+                FieldUpdate::Set(description) => Some(description),
+                FieldUpdate::Keep | FieldUpdate::Clear => None,
             },
             completed: optional_bool(&completed).map_err(at("completed"))?.unwrap_or(false),
         })
@@ -214,11 +216,11 @@ fn optional_title(input: &Input<String>) -> Result<Option<Title>, ValidationErro
     }
 }
 
-fn description_edit(input: &Input<String>) -> Result<Edit<Description>, ValidationError> {
+fn description_edit(input: &Input<String>) -> Result<FieldUpdate<Description>, ValidationError> {
     match input {
-        Input::Absent => Ok(Edit::Keep),
-        Input::Null => Ok(Edit::Clear),
-        Input::Value(text) => Description::parse(text).map(Edit::Set).map_err(|invalid| {
+        Input::Absent => Ok(FieldUpdate::Keep),
+        Input::Null => Ok(FieldUpdate::Clear),
+        Input::Value(text) => Description::parse(text).map(FieldUpdate::Set).map_err(|invalid| {
             let kind = match invalid {
                 InvalidDescription::TooLong => "string_too_long",
                 InvalidDescription::Nul => "string_nul",

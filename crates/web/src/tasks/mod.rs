@@ -11,7 +11,7 @@ use actix_web::http::header::LINK;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use serde::Serialize;
-use taskbridge_domain::services::{self, TaskService, Total};
+use taskbridge_domain::services::{self, TaskService, TotalCount};
 use taskbridge_domain::tasks::{NewTask, TaskId, TaskPatch};
 use utoipa::{OpenApi, ToSchema};
 
@@ -89,8 +89,8 @@ async fn list(
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
-    let total = if compatibility.list_envelope { Total::Counted } else { request.total };
-    let services::TaskList { tasks, next, total } = tasks.list(&owner, &request.query, total).await?;
+    let total = if compatibility.list_envelope { TotalCount::Always } else { request.total };
+    let services::TaskListing { tasks, next, total } = tasks.list(&owner, &request.query, total).await?;
     let mut response = HttpResponse::Ok();
     if let Some(next) = next {
         response.insert_header((LINK, parameters.link_to(&next)));
@@ -118,7 +118,7 @@ async fn create(
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
-    let task = tasks.add(&owner, NewTask::try_from(new)?).await?;
+    let task = tasks.create(&owner, NewTask::try_from(new)?).await?;
     Ok(HttpResponse::Created().json(TaskResponse::new(&task, **compatibility)))
 }
 
@@ -193,7 +193,7 @@ async fn remove(
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
-    tasks.remove(&owner, id).await?;
+    tasks.delete(&owner, id).await?;
     Ok(if compatibility.delete_message {
         HttpResponse::Ok().json(Message { message: "Task deleted" })
     } else {

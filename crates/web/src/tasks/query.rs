@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use actix_web::web::Query;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use taskbridge_domain::services::Total;
-use taskbridge_domain::tasks::{Cursor, Direction, Limit, Search, SortKey, Start, TaskFilter, TaskOrder, TaskQuery};
+use taskbridge_domain::services::TotalCount;
+use taskbridge_domain::tasks::{
+    Cursor, PageSize, PageStart, SearchText, SortDirection, SortKey, TaskFilter, TaskOrder, TaskQuery,
+};
 
 use super::cursor;
 use crate::error::{ApiError, FieldError};
@@ -21,7 +23,7 @@ pub(crate) struct ListParameters(BTreeMap<&'static str, String>);
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ListRequest {
     pub(crate) query: TaskQuery,
-    pub(crate) total: Total,
+    pub(crate) total: TotalCount,
 }
 
 impl ListParameters {
@@ -75,8 +77,9 @@ impl Reader<'_> {
         let search = self.search();
         let key = self.optional("sort", "enum", "must be created_at, updated_at or title", key_of);
         let direction = self.optional("order", "enum", "must be asc or desc", direction_of);
-        let limit = self
-            .optional("limit", "int_range", "must be a number from 1 to 1000", |text| Limit::new(text.parse().ok()?));
+        let limit = self.optional("limit", "int_range", "must be a number from 1 to 1000", |text| {
+            PageSize::new(text.parse().ok()?)
+        });
         let offset =
             self.optional("offset", "int_range", "must be a number from 0 to 4294967295", |text| text.parse().ok());
         let cursor = self.optional("cursor", "cursor", "is none of ours; take it from the header Link", cursor::decode);
@@ -88,7 +91,7 @@ impl Reader<'_> {
                 start: start?,
                 limit: limit?.unwrap_or_default(),
             },
-            total: if count? == Some(true) { Total::Counted } else { Total::IfKnown },
+            total: if count? == Some(true) { TotalCount::Always } else { TotalCount::IfKnown },
         })
     }
 
@@ -103,29 +106,29 @@ impl Reader<'_> {
         }
     }
 
-    fn search(&mut self) -> Result<Option<Search>, Noted> {
-        let search = self.given.get("q").map(|text| Search::parse(text)).transpose();
+    fn search(&mut self) -> Result<Option<SearchText>, Noted> {
+        let search = self.given.get("q").map(|text| SearchText::parse(text)).transpose();
         search.or_else(|invalid| self.fault("q", "string", &invalid.to_string()))
     }
 
     fn start(
         &mut self,
         key: Option<SortKey>,
-        direction: Option<Direction>,
+        direction: Option<SortDirection>,
         offset: Option<u32>,
         cursor: Option<Cursor>,
-    ) -> Result<Start, Noted> {
+    ) -> Result<PageStart, Noted> {
         let Some(cursor) = cursor else {
             let natural = TaskOrder::by(key.unwrap_or_default());
             let order = TaskOrder { direction: direction.unwrap_or(natural.direction), ..natural };
-            return Ok(Start::Offset(order, offset.unwrap_or_default()));
+            return Ok(PageStart::Offset(order, offset.unwrap_or_default()));
         };
         let same_order = key.is_none_or(|key| key == cursor.position.key())
             && direction.is_none_or(|direction| direction == cursor.direction);
         if offset.is_some() {
             self.fault("cursor", "conflict", "cannot be given together with offset")
         } else if same_order {
-            Ok(Start::After(cursor))
+            Ok(PageStart::After(cursor))
         } else {
             self.fault("cursor", "conflict", "is of a list in another order")
         }
@@ -200,13 +203,15 @@ pub(super) fn key_name(key: SortKey) -> &'static str {
     }
 }
 
-pub(super) fn direction_of(name: &str) -> Option<Direction> {
-    [Direction::Ascending, Direction::Descending].into_iter().find(|direction| direction_name(*direction) == name)
+pub(super) fn direction_of(name: &str) -> Option<SortDirection> {
+    [SortDirection::Ascending, SortDirection::Descending]
+        .into_iter()
+        .find(|direction| direction_name(*direction) == name)
 }
 
-pub(super) fn direction_name(direction: Direction) -> &'static str {
+pub(super) fn direction_name(direction: SortDirection) -> &'static str {
     match direction {
-        Direction::Ascending => "asc",
-        Direction::Descending => "desc",
+        SortDirection::Ascending => "asc",
+        SortDirection::Descending => "desc",
     }
 }

@@ -29,7 +29,7 @@ fn jwt() -> Jwt {
 /// Ports through which ann can sign up.
 fn open_door() -> Ports {
     let mut ports = Ports::new();
-    ports.identity.expect_credential().return_once(|_| Ok(None));
+    ports.identity.expect_find_credential().return_once(|_| Ok(None));
     ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
     ports.identity.expect_register().return_once(|_| Ok(()));
     ports.issuer.expect_issue().return_once(|_| Ok(jwt()));
@@ -39,9 +39,9 @@ fn open_door() -> Ports {
 /// Ports through which ann can sign in.
 fn known_user() -> Ports {
     let mut ports = Ports::new();
-    ports.identity.expect_credential().return_once(|_| Ok(Some(credential())));
+    ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
     ports.hasher.expect_verify().return_once(|_, _| Ok(true));
-    ports.sessions.expect_open().return_once(|_, _| Ok(true));
+    ports.sessions.expect_create().return_once(|_, _| Ok(true));
     ports.issuer.expect_issue().return_once(|_| Ok(jwt()));
     ports
 }
@@ -178,10 +178,10 @@ async fn passwords_that_cannot_be_set_are_refused() {
 async fn a_taken_address_is_422() {
     let body = r#"{"name":"Ann","email":"ann@example.test","password":"correct horse"}"#;
     let mut ports = Ports::new();
-    ports.identity.expect_credential().return_once(|_| Ok(Some(credential())));
+    ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
     let first = ports.answer(post(SIGN_UP, body)).await;
     let mut ports = Ports::new();
-    ports.identity.expect_credential().return_once(|_| Ok(None));
+    ports.identity.expect_find_credential().return_once(|_| Ok(None));
     ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
     ports.identity.expect_register().return_once(|_| Err(RegisterError::EmailTaken));
     let raced = ports.answer(post(SIGN_UP, body)).await;
@@ -226,7 +226,7 @@ async fn a_wrong_password_and_an_unknown_address_read_the_same() {
     let mut answers = Vec::new();
     for found in [Some(credential()), Some(Credential { password: None, ..credential() }), None] {
         let mut ports = Ports::new();
-        ports.identity.expect_credential().return_once(move |_| Ok(found));
+        ports.identity.expect_find_credential().return_once(move |_| Ok(found));
         ports.hasher.expect_verify().times(1).return_once(|_, _| Ok(false));
         let answer = ports.answer(post(SIGN_IN, body)).await;
         assert_eq!(answer.status, 401);
@@ -259,7 +259,7 @@ async fn a_busy_hasher_and_a_failing_store_are_503_and_a_broken_hasher_is_500() 
         [(HashError::Busy, 503, "SERVICE_UNAVAILABLE"), (HashError::Failed(secret()), 500, "INTERNAL_SERVER_ERROR")]
     {
         let mut ports = Ports::new();
-        ports.identity.expect_credential().return_once(|_| Ok(Some(credential())));
+        ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
         ports.hasher.expect_verify().return_once(move |_, _| Err(error));
         let answer = ports.answer(post(SIGN_IN, body)).await;
         assert_eq!(answer.verdict(), (status, code.into()));
@@ -267,16 +267,16 @@ async fn a_busy_hasher_and_a_failing_store_are_503_and_a_broken_hasher_is_500() 
         assert!(!answer.body.contains("secret detail"));
     }
     let mut ports = Ports::new();
-    ports.identity.expect_credential().return_once(move |_| Err(StoreError::Unavailable(secret())));
+    ports.identity.expect_find_credential().return_once(move |_| Err(StoreError::Unavailable(secret())));
     assert_eq!(ports.answer(post(SIGN_IN, body)).await.verdict(), (503, "SERVICE_UNAVAILABLE".into()));
 }
 
 /// The cookie of `vectors`: HMAC-SHA-256 of `token-of-ann` by the test's secret.
 async fn cookie() -> String {
     let mut ports = Ports::new();
-    ports.identity.expect_credential().return_once(|_| Ok(Some(credential())));
+    ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
     ports.hasher.expect_verify().return_once(|_, _| Ok(true));
-    ports.sessions.expect_open().return_once(|_, _| Ok(true));
+    ports.sessions.expect_create().return_once(|_, _| Ok(true));
     ports.issuer.expect_issue().return_once(|_| Ok(jwt()));
     let answer = ports.answer(post(SIGN_IN, r#"{"email":"ann@example.test","password":"correct horse"}"#)).await;
     answer.all("set-cookie")[0].split(';').next().unwrap().to_owned()
@@ -330,7 +330,7 @@ async fn a_session_that_is_over_is_401_and_its_cookies_go() {
         expires_at: taskbridge_domain::Timestamp::from_unix_seconds(moment().unix_seconds() - 1).unwrap(),
         ..row
     });
-    expired.sessions.expect_end().times(1).return_once(|_| Ok(()));
+    expired.sessions.expect_delete().times(1).return_once(|_| Ok(()));
     let mut unknown = Ports::new();
     unknown.sessions.expect_find().return_once(|_| Ok(None));
     for ports in [expired, unknown] {
@@ -352,9 +352,9 @@ async fn a_session_that_is_over_is_401_and_its_cookies_go() {
 #[actix_web::test]
 async fn a_sign_in_survives_an_issuer_that_fails() {
     let mut ports = Ports::new();
-    ports.identity.expect_credential().return_once(|_| Ok(Some(credential())));
+    ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
     ports.hasher.expect_verify().return_once(|_, _| Ok(true));
-    ports.sessions.expect_open().return_once(|_, _| Ok(true));
+    ports.sessions.expect_create().return_once(|_, _| Ok(true));
     ports.issuer.expect_issue().return_once(|_| Err(KeyError::Failed("secret detail".into())));
     let answer = ports.answer(post(SIGN_IN, r#"{"email":"ann@example.test","password":"correct horse"}"#)).await;
     assert_eq!(answer.status, 200);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use taskbridge_domain::ports::MockTaskRepo;
-use taskbridge_domain::tasks::{Cursor, Direction, Position, TaskId, TaskPage, TaskPatch};
+use taskbridge_domain::tasks::{Cursor, SortDirection, SortValue, TaskId, TaskPage, TaskPatch};
 use taskbridge_domain::testing::fixtures::task;
 use taskbridge_web::{Compatibility, TasksMount};
 
@@ -21,7 +21,8 @@ fn with_is_completed(mut task: Value) -> Value {
 #[actix_web::test]
 async fn a_list_may_come_in_an_envelope_with_its_total() {
     let envelope = Compatibility { list_envelope: true, ..Compatibility::default() };
-    let next = Cursor { position: Position::Title("x".into()), id: TaskId::new(7), direction: Direction::Ascending };
+    let next =
+        Cursor { position: SortValue::Title("x".into()), id: TaskId::new(7), direction: SortDirection::Ascending };
     for (next, total) in [(None, 1), (Some(next), 42)] {
         let mut repo = MockTaskRepo::new();
         repo.expect_list().return_once(|_, _| Ok(TaskPage { tasks: vec![task("alice", 7)], next }));
@@ -53,7 +54,7 @@ async fn is_completed_may_stand_beside_completed() {
         assert_eq!(answer.status, 200, "{body}");
     }
     let mut repo = MockTaskRepo::new();
-    repo.expect_insert().withf(|_, new, _| new.completed).return_once(|_, _, _| Ok(task("alice", 7)));
+    repo.expect_create().withf(|_, new, _| new.completed).return_once(|_, _, _| Ok(task("alice", 7)));
     let body = r#"{"title":"x","is_completed":true}"#;
     let answer = ports(repo, on).answer(alice_sends("POST", "/api/alice/tasks", body)).await;
     assert_eq!(answer.json(), with_is_completed(on_the_wire()));
@@ -66,7 +67,7 @@ async fn is_completed_may_stand_beside_completed() {
 #[actix_web::test]
 async fn delete_may_answer_with_a_message() {
     let mut repo = MockTaskRepo::new();
-    repo.expect_remove().return_once(|_, _| Ok(true));
+    repo.expect_delete().return_once(|_, _| Ok(true));
     let message = Compatibility { delete_message: true, ..Compatibility::default() };
     let answer = ports(repo, message).answer(alice("DELETE", "/api/alice/tasks/7")).await;
     assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({ "message": "Task deleted" })));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use actix_web::test::TestRequest;
 use taskbridge_domain::ports::{MockRateLimiter, StoreError};
-use taskbridge_domain::rate_limit::Admission;
+use taskbridge_domain::rate_limit::Decision;
 use taskbridge_domain::services::WRONG_PASSWORDS;
 use taskbridge_domain::testing::fixtures::moment;
 use taskbridge_web::{ForwardedHeader, TrustedProxies};
@@ -21,7 +21,7 @@ fn refusing(key: &'static str, max: u32) -> MockRateLimiter {
             assert_eq!((asked, limit.max, limit.window.as_secs(), *now), (key, max, 10, moment()));
             true
         })
-        .return_once(|_, _, _| Ok(Admission::Refused { wait_seconds: 7 }));
+        .return_once(|_, _, _| Ok(Decision::Refused { retry_after_seconds: 7 }));
     limiter
 }
 
@@ -63,7 +63,7 @@ async fn each_address_and_endpoint_is_counted_for_itself() {
 async fn a_path_in_another_spelling_is_not_served() {
     for path in ["/api/auth/sign-in/%65mail", "/api/auth/sign%2din/email", "/api/auth/%73ign-in/email"] {
         let mut limiter = MockRateLimiter::new();
-        limiter.expect_hit().withf(|key, _, _| key == "192.0.2.1|*").return_once(|_, _, _| Ok(Admission::Allowed));
+        limiter.expect_hit().withf(|key, _, _| key == "192.0.2.1|*").return_once(|_, _, _| Ok(Decision::Allowed));
         let ports = Ports { limiter: Some(limiter), ..Ports::new() };
         let request = from("192.0.2.1", "POST", path)
             .insert_header(("content-type", "application/json"))
@@ -110,13 +110,13 @@ async fn while_nothing_can_be_counted_nothing_is_served() {
 #[actix_web::test]
 async fn too_many_wrong_passwords_for_one_account_are_one_more_429() {
     let mut ports = Ports::new();
-    ports.sessions.expect_is_signed_in().return_once(|_, _, _| Ok(false));
+    ports.sessions.expect_has_session_from().return_once(|_, _, _| Ok(false));
     let mut limiter = MockRateLimiter::new();
-    limiter.expect_hit().return_once(|_, _, _| Ok(Admission::Allowed));
+    limiter.expect_hit().return_once(|_, _, _| Ok(Decision::Allowed));
     limiter
         .expect_peek()
         .withf(|key, limit, _| (key, *limit) == ("account|ann@example.test", WRONG_PASSWORDS))
-        .return_once(|_, _, _| Ok(Admission::Refused { wait_seconds: 600 }));
+        .return_once(|_, _, _| Ok(Decision::Refused { retry_after_seconds: 600 }));
     ports.limiter = Some(limiter);
     let request = from("192.0.2.1", "POST", "/api/auth/sign-in/email")
         .insert_header(("content-type", "application/json"))

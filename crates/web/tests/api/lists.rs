@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use taskbridge_domain::ports::MockTaskRepo;
 use taskbridge_domain::tasks::{
-    Cursor, Direction, Limit, Position, Search, SortKey, Start, StoredTime, TaskFilter, TaskId, TaskOrder, TaskPage,
-    TaskQuery,
+    Cursor, PageSize, PageStart, PreciseTimestamp, SearchText, SortDirection, SortKey, SortValue, TaskFilter, TaskId,
+    TaskOrder, TaskPage, TaskQuery,
 };
 use taskbridge_domain::testing::fixtures::task;
 
@@ -26,21 +26,21 @@ async fn asked(query: &str, expected: TaskQuery, next: Option<Cursor>) -> Answer
 }
 
 fn filtered(completed: Option<bool>, search: Option<&str>) -> TaskQuery {
-    let search = search.map(|text| Search::parse(text).unwrap());
+    let search = search.map(|text| SearchText::parse(text).unwrap());
     TaskQuery { filter: TaskFilter { completed, search }, ..TaskQuery::default() }
 }
 
-fn sorted(key: SortKey, direction: Direction) -> TaskQuery {
-    TaskQuery { start: Start::Offset(TaskOrder { key, direction }, 0), ..TaskQuery::default() }
+fn sorted(key: SortKey, direction: SortDirection) -> TaskQuery {
+    TaskQuery { start: PageStart::Offset(TaskOrder { key, direction }, 0), ..TaskQuery::default() }
 }
 
 fn limited(limit: u16) -> TaskQuery {
-    TaskQuery { limit: Limit::new(limit).unwrap(), ..TaskQuery::default() }
+    TaskQuery { limit: PageSize::new(limit).unwrap(), ..TaskQuery::default() }
 }
 
 fn cursor() -> Cursor {
-    let time = StoredTime::from_unix_micros(1_795_225_503_123_456).unwrap();
-    Cursor { position: Position::CreatedAt(time), id: TaskId::new(7), direction: Direction::Descending }
+    let time = PreciseTimestamp::from_unix_micros(1_795_225_503_123_456).unwrap();
+    Cursor { position: SortValue::CreatedAt(time), id: TaskId::new(7), direction: SortDirection::Descending }
 }
 
 /// What clients send, their habits included: several spellings of a boolean, empty parameters for none, parameters that
@@ -68,14 +68,14 @@ async fn a_list_is_asked_for_by_its_parameters() {
         ("?q=%C3%84%F0%9F%99%82", filtered(None, Some("Ä🙂"))),
         ("?q=%ff", filtered(None, Some("\u{fffd}"))),
         ("?sort=created_at", everything()),
-        ("?sort=updated_at", sorted(SortKey::UpdatedAt, Direction::Descending)),
-        ("?sort=title", sorted(SortKey::Title, Direction::Ascending)),
-        ("?sort=title&order=desc", sorted(SortKey::Title, Direction::Descending)),
-        ("?order=asc", sorted(SortKey::CreatedAt, Direction::Ascending)),
+        ("?sort=updated_at", sorted(SortKey::UpdatedAt, SortDirection::Descending)),
+        ("?sort=title", sorted(SortKey::Title, SortDirection::Ascending)),
+        ("?sort=title&order=desc", sorted(SortKey::Title, SortDirection::Descending)),
+        ("?order=asc", sorted(SortKey::CreatedAt, SortDirection::Ascending)),
         ("?limit=1", limited(1)),
         ("?limit=1000", limited(1000)),
         ("?x=y&limit=2&limit=3&access_token=z", limited(3)),
-        ("?offset=30", TaskQuery { start: Start::Offset(TaskOrder::default(), 30), ..everything() }),
+        ("?offset=30", TaskQuery { start: PageStart::Offset(TaskOrder::default(), 30), ..everything() }),
         ("?_t=1795225503&timestamp=x&page=2&skip=4&user_id=bob", everything()),
     ] {
         let answer = asked(query, expected, None).await;
@@ -130,22 +130,22 @@ async fn wrong_parameters_are_422_and_each_is_named() {
 async fn link_leads_to_the_next_page() {
     let answer = asked("", TaskQuery::default(), None).await;
     assert_eq!(answer.header("link"), None);
-    let offset = TaskQuery { start: Start::Offset(TaskOrder::default(), 3), ..TaskQuery::default() };
+    let offset = TaskQuery { start: PageStart::Offset(TaskOrder::default(), 3), ..TaskQuery::default() };
     let answer = asked("?offset=3", offset, Some(cursor())).await;
     assert!(answer.header("link").unwrap().starts_with("<?cursor="));
     let kept = "?status=pending&q=a%26b%3D%25+%3E%3C%2C&limit=2&token=x";
-    let query = TaskQuery { limit: Limit::new(2).unwrap(), ..filtered(Some(false), Some("a&b=% ><,")) };
+    let query = TaskQuery { limit: PageSize::new(2).unwrap(), ..filtered(Some(false), Some("a&b=% ><,")) };
     for next in [
         cursor(),
-        Cursor { direction: Direction::Ascending, ..cursor() },
-        Cursor { position: Position::UpdatedAt(StoredTime::from_unix_micros(-1).unwrap()), ..cursor() },
-        Cursor { position: Position::Title("\u{1f642}".repeat(200)), id: TaskId::new(i64::MIN), ..cursor() },
+        Cursor { direction: SortDirection::Ascending, ..cursor() },
+        Cursor { position: SortValue::UpdatedAt(PreciseTimestamp::from_unix_micros(-1).unwrap()), ..cursor() },
+        Cursor { position: SortValue::Title("\u{1f642}".repeat(200)), id: TaskId::new(i64::MIN), ..cursor() },
     ] {
         let answer = asked(kept, query.clone(), Some(next.clone())).await;
         let link = answer.header("link").unwrap();
         let target = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap();
         assert!(target.starts_with('?') && !target.contains("token"), "{target}");
-        let start = Start::After(next.clone());
+        let start = PageStart::After(next.clone());
         assert_eq!(asked(target, TaskQuery { start, ..query.clone() }, None).await.status, 200);
     }
 }

@@ -16,10 +16,10 @@ fn door() -> Ports {
     let mut ports = Ports::new();
     ports
         .identity
-        .expect_credential()
+        .expect_find_credential()
         .returning(|_| Ok(Some(Credential { user: user("ann"), password: Some(PasswordHash::new("hashed".into())) })));
     ports.hasher.expect_verify().returning(|_, _| Ok(true));
-    ports.sessions.expect_open().returning(|_, _| Ok(true));
+    ports.sessions.expect_create().returning(|_, _| Ok(true));
     ports.issuer.expect_issue().returning(|_| Ok(Jwt::new("jwt".into())));
     ports
 }
@@ -90,7 +90,7 @@ async fn nobody_elses_page_changes_anything() {
         }
     }
     let mut ports = Ports::new();
-    ports.sessions.expect_end().return_once(|_| Ok(()));
+    ports.sessions.expect_delete().return_once(|_| Ok(()));
     let bearer = anonymous("POST", "/api/auth/sign-out").insert_header(("authorization", "Bearer token-of-ann"));
     assert_eq!(ports.answer(bearer.insert_header(THEIRS)).await.status, 200);
 }

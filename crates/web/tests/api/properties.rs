@@ -31,7 +31,7 @@ fn everybodys_tasks() -> MockTaskRepo {
     let mut repo = MockTaskRepo::new();
     repo.expect_list().returning(move |owner, _| Ok(page(vec![some(owner)])));
     repo.expect_find().returning(move |owner, _| Ok(Some(some(owner))));
-    repo.expect_insert().returning(move |owner, new, _| {
+    repo.expect_create().returning(move |owner, new, _| {
         let NewTask { title, description, completed } = new;
         Ok(Task { title, description, completed, ..some(owner) })
     });
@@ -44,7 +44,7 @@ fn everybodys_tasks() -> MockTaskRepo {
         let task = some(owner);
         Ok(Some(Task { completed: !task.completed, ..task }))
     });
-    repo.expect_remove().returning(|_, _| Ok(true));
+    repo.expect_delete().returning(|_, _| Ok(true));
     repo
 }
 

@@ -100,10 +100,10 @@ fn alices_store() -> MockTaskRepo {
     let mut repo = MockTaskRepo::new();
     repo.expect_list().returning(|_, _| Ok(page(vec![task("alice", 7)])));
     repo.expect_find().returning(|_, _| Ok(Some(task("alice", 7))));
-    repo.expect_insert().returning(|_, _, _| Ok(task("alice", 7)));
+    repo.expect_create().returning(|_, _, _| Ok(task("alice", 7)));
     repo.expect_update().returning(|_, _, _, _| Ok(Some(task("alice", 7))));
     repo.expect_toggle().returning(|_, _, _| Ok(Some(task("alice", 7))));
-    repo.expect_remove().returning(|_, _| Ok(true));
+    repo.expect_delete().returning(|_, _| Ok(true));
     repo
 }
 

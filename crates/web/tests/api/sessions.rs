@@ -117,7 +117,7 @@ async fn a_session_in_use_is_renewed() {
 
     // One that is ended at the same time is not handed out again.
     let mut ports = due();
-    ports.sessions.expect_end_all().times(1).return_once(|_| Ok(()));
+    ports.sessions.expect_delete_all().times(1).return_once(|_| Ok(()));
     let ended = ports.answer(anns("POST", "/revoke-sessions")).await;
     assert_eq!(ended.all("set-cookie"), CLEARED);
     assert_eq!(ended.header("set-auth-token"), None);
@@ -133,12 +133,12 @@ async fn a_session_is_not_renewed_against_anybodys_wish() {
         assert!(answer.status == 200 && answer.all("set-cookie").is_empty(), "{path}");
     }
     let mut door = with_jwt(Ports::new());
-    door.identity.expect_credential().return_once(|_| {
+    door.identity.expect_find_credential().return_once(|_| {
         let password = Some(taskbridge_domain::users::PasswordHash::new("hashed".into()));
         Ok(Some(taskbridge_domain::ports::Credential { user: user("ann"), password }))
     });
     door.hasher.expect_verify().return_once(|_, _| Ok(true));
-    door.sessions.expect_open().return_once(|_, _| Ok(true));
+    door.sessions.expect_create().return_once(|_, _| Ok(true));
     let body = r#"{"email":"ann@example.test","password":"correct horse","rememberMe":false}"#;
     let request = anonymous("POST", "/api/auth/sign-in/email").insert_header(("content-type", "application/json"));
     let signed_in = door.answer(request.set_payload(body)).await;
@@ -166,7 +166,7 @@ async fn deferred_renewal_is_not_built() {
 #[actix_web::test]
 async fn sessions_are_listed() {
     let mut ports = alive();
-    ports.sessions.expect_live().return_once(|_, _, _| Ok(vec![session("ann"), session("ann")]));
+    ports.sessions.expect_list().return_once(|_, _, _| Ok(vec![session("ann"), session("ann")]));
     let answer = ports.answer(anns("GET", "/list-sessions")).await;
     let list = answer.json();
     assert_eq!((answer.status.as_u16(), list.as_array().unwrap().len()), (200, 2));
@@ -187,7 +187,7 @@ async fn one_session_is_revoked() {
         let mut ports = alive();
         ports
             .sessions
-            .expect_end_of()
+            .expect_delete_owned()
             .withf(move |user, given: &SessionToken| user.as_str() == "ann" && given.expose() == token)
             .times(1)
             .return_once(|_, _| Ok(()));
@@ -200,14 +200,14 @@ async fn one_session_is_revoked() {
 #[actix_web::test]
 async fn many_sessions_are_revoked() {
     let mut ports = alive();
-    ports.sessions.expect_end_all().withf(|user| user.as_str() == "ann").times(1).return_once(|_| Ok(()));
+    ports.sessions.expect_delete_all().withf(|user| user.as_str() == "ann").times(1).return_once(|_| Ok(()));
     let all = ports.answer(anns("POST", "/revoke-sessions")).await;
     assert_eq!((all.body.as_str(), all.all("set-cookie")), (r#"{"status":true}"#, CLEARED.to_vec()));
 
     let mut ports = alive();
     ports
         .sessions
-        .expect_end_others()
+        .expect_delete_others()
         .withf(|user, kept| user.as_str() == "ann" && kept.expose() == "token-of-ann")
         .times(1)
         .return_once(|_, _| Ok(()));
@@ -243,7 +243,7 @@ async fn a_request_that_is_none_is_told_before_the_session_is_asked_for() {
 #[actix_web::test]
 async fn signing_out_ends_the_session_that_is_named_and_none_that_is_forged() {
     let mut ports = Ports::new();
-    ports.sessions.expect_end().withf(|token| token.expose() == "token-of-ann").times(1).return_once(|_| Ok(()));
+    ports.sessions.expect_delete().withf(|token| token.expose() == "token-of-ann").times(1).return_once(|_| Ok(()));
     let forged = anonymous("POST", "/api/auth/sign-out")
         .insert_header(("cookie", "better-auth.session_token=token-of-ann.AAAA"))
         .insert_header(("origin", "https://app.example.test"));

@@ -21,7 +21,7 @@ use taskbridge_domain::ports::{
 };
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{
-    AccountPolicy, AccountService, SessionService, TaskService, UserPolicy, UserService,
+    AccountPolicy, AccountService, ProfilePolicy, ProfileService, SessionService, TaskService,
 };
 use taskbridge_domain::sessions::SessionPolicy;
 use taskbridge_domain::tasks::{Task, TaskPage};
@@ -131,13 +131,13 @@ impl Ports {
             sessions: SessionPolicy::DEFAULT,
         };
         let (identity, sessions, hasher) = (Arc::new(identity), Arc::new(sessions), Arc::new(hasher));
-        let users = UserService::new(
+        let users = ProfileService::new(
             Arc::clone(&identity) as _,
             Arc::clone(&hasher) as _,
             limiter.clone(),
             Arc::new(counting_ids()),
             clock(),
-            UserPolicy { deletion, sessions: policy.sessions },
+            ProfilePolicy { allow_deletion: deletion, sessions: policy.sessions },
         );
         let accounts = AccountService::new(
             identity,

@@ -1,8 +1,8 @@
 //! Statuses and wire shapes of the tasks. (P1, P3 to P6, P8, P10, O3)
 
 use serde_json::{Value, json};
-use taskbridge_domain::ports::{InsertError, MockTaskRepo, StoreError};
-use taskbridge_domain::tasks::{Edit, NewTask, TaskId, TaskPatch};
+use taskbridge_domain::ports::{CreateTaskError, MockTaskRepo, StoreError};
+use taskbridge_domain::tasks::{FieldUpdate, NewTask, TaskId, TaskPatch};
 use taskbridge_domain::testing::fixtures::{new_task, task};
 
 use crate::support::{BODY_LIMIT, Ports, alice, alice_sends, page};
@@ -47,7 +47,7 @@ async fn a_task_is_created_from_the_fields_it_may_have() {
     ];
     for (body, (title, description, completed)) in cases {
         let mut repo = MockTaskRepo::new();
-        repo.expect_insert()
+        repo.expect_create()
             .withf(move |owner, new, _| {
                 let NewTask { title: new_title, description: new_description, completed: done } = new;
                 owner.id().as_str() == "alice"
@@ -70,10 +70,10 @@ async fn an_update_changes_what_it_names() {
     let cases = [
         (json!({ "title": title.as_str() }), TaskPatch { title: Some(title), ..TaskPatch::default() }),
         (json!({ "completed": false }), TaskPatch { completed: Some(false), ..TaskPatch::default() }),
-        (json!({ "description": null }), TaskPatch { description: Edit::Clear, ..TaskPatch::default() }),
+        (json!({ "description": null }), TaskPatch { description: FieldUpdate::Clear, ..TaskPatch::default() }),
         (
             json!({ "description": text.as_str(), "user_id": "bob" }),
-            TaskPatch { description: Edit::Set(text), ..TaskPatch::default() },
+            TaskPatch { description: FieldUpdate::Set(text), ..TaskPatch::default() },
         ),
     ];
     for method in ["PUT", "PATCH"] {
@@ -124,7 +124,7 @@ async fn complete_sets_or_toggles() {
 #[actix_web::test]
 async fn a_deleted_task_is_204_without_a_body() {
     let mut repo = MockTaskRepo::new();
-    repo.expect_remove().return_once(|_, _| Ok(true));
+    repo.expect_delete().return_once(|_, _| Ok(true));
     let answer = Ports::with_tasks(repo).answer(alice("DELETE", "/api/alice/tasks/7")).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""));
 }
@@ -137,7 +137,7 @@ async fn a_task_that_is_not_there_is_404_however_it_is_asked_for() {
         repo.expect_find().returning(|_, _| Ok(None));
         repo.expect_update().returning(|_, _, _, _| Ok(None));
         repo.expect_toggle().returning(|_, _, _| Ok(None));
-        repo.expect_remove().returning(|_, _| Ok(false));
+        repo.expect_delete().returning(|_, _| Ok(false));
         Ports::with_tasks(repo)
     };
     let mut answers = Vec::new();
@@ -241,7 +241,7 @@ async fn what_is_no_json_object_is_422() {
 #[actix_web::test]
 async fn the_last_of_duplicate_keys_counts() {
     let mut repo = MockTaskRepo::new();
-    repo.expect_insert().withf(|_, new, _| new.title.as_str() == "second").return_once(|_, _, _| Ok(task("alice", 7)));
+    repo.expect_create().withf(|_, new, _| new.title.as_str() == "second").return_once(|_, _, _| Ok(task("alice", 7)));
     let request = alice_sends("POST", "/api/alice/tasks", r#"{"title":"first","title":"second"}"#);
     assert_eq!(Ports::with_tasks(repo).answer(request).await.status, 201);
 }
@@ -270,7 +270,7 @@ async fn other_media_types_are_415() {
         ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;x=y"]
     {
         let mut repo = MockTaskRepo::new();
-        repo.expect_insert().return_once(|_, _, _| Ok(task("alice", 7)));
+        repo.expect_create().return_once(|_, _, _| Ok(task("alice", 7)));
         let request = alice_sends("POST", "/api/alice/tasks", r#"{"title":"x"}"#);
         let answer = Ports::with_tasks(repo).answer(request.insert_header(("content-type", media_type))).await;
         assert_eq!(answer.status, 201, "{media_type}");
@@ -297,7 +297,7 @@ async fn faults_are_answered_in_order() {
     let limit = format!(r#"{{"title":"x","pad":"{}"}}"#, "x".repeat(BODY_LIMIT - 22));
     assert_eq!(limit.len(), BODY_LIMIT);
     let mut repo = MockTaskRepo::new();
-    repo.expect_insert().return_once(|_, _, _| Ok(task("alice", 7)));
+    repo.expect_create().return_once(|_, _, _| Ok(task("alice", 7)));
     let answer = Ports::with_tasks(repo).answer(alice_sends("POST", "/api/alice/tasks", limit)).await;
     assert_eq!(answer.status, 201);
 }
@@ -314,7 +314,7 @@ async fn a_failing_store_is_told_without_its_reason() {
             let mut repo = MockTaskRepo::new();
             repo.expect_list().returning(move |_, _| Err(error()));
             repo.expect_find().returning(move |_, _| Err(error()));
-            repo.expect_insert().returning(move |_, _, _| Err(error().into()));
+            repo.expect_create().returning(move |_, _, _| Err(error().into()));
             let answer = Ports::with_tasks(repo).answer(alice_sends(method, path, r#"{"title":"x"}"#)).await;
             assert_eq!(answer.verdict(), (status, code.into()));
             assert_eq!(answer.header("retry-after"), retry_after);
@@ -327,7 +327,7 @@ async fn a_failing_store_is_told_without_its_reason() {
 #[actix_web::test]
 async fn a_write_for_a_user_who_is_gone_is_401() {
     let mut repo = MockTaskRepo::new();
-    repo.expect_insert().return_once(|_, _, _| Err(InsertError::UnknownOwner));
+    repo.expect_create().return_once(|_, _, _| Err(CreateTaskError::UnknownOwner));
     let answer = Ports::with_tasks(repo).answer(alice_sends("POST", "/api/alice/tasks", r#"{"title":"x"}"#)).await;
     assert_eq!(answer.verdict(), (401, "UNAUTHORIZED".into()));
 }

@@ -23,7 +23,7 @@ fn ports() -> Ports {
 fn ports_with_password(stored: Option<&'static str>, is_right: bool) -> Ports {
     let mut ports = ports();
     let stored = stored.map(|stored| PasswordHash::new(stored.into()));
-    ports.identity.expect_password().return_once(|_| Ok(stored));
+    ports.identity.expect_find_password().return_once(|_| Ok(stored));
     ports.hasher.expect_verify().returning(move |_, _| Ok(is_right));
     ports
 }
@@ -69,7 +69,7 @@ async fn a_profile_is_changed_and_the_session_given_out_again() {
         ),
     ] {
         let mut ports = ports();
-        let update = ports.identity.expect_update().times(1).withf(move |user, change, now| {
+        let update = ports.identity.expect_update_profile().times(1).withf(move |user, change, now| {
             let given = change.name.as_ref().map(UserName::as_str);
             (user.as_str(), given, change.image.as_ref().map(|image| image.as_ref().map(UserImage::as_str)), *now)
                 == ("ann", name, image, moment())
@@ -111,7 +111,7 @@ async fn what_cannot_be_changed_is_refused_or_ignored() {
 #[actix_web::test]
 async fn who_is_there_no_more_has_no_session() {
     let mut ports = ports();
-    ports.identity.expect_update().return_once(|_, _, _| Ok(false));
+    ports.identity.expect_update_profile().return_once(|_, _, _| Ok(false));
     let answer = ports.answer(anns("/update-user", r#"{"name":"x"}"#)).await;
     is_error(&answer, 401, Some("UNAUTHORIZED"), "Unauthorized");
     assert!(answer.header("set-cookie").unwrap().starts_with("better-auth.session_token=; Max-Age=0"));
@@ -185,7 +185,7 @@ async fn a_password_is_verified() {
 async fn a_user_who_may_deletes_themselves() {
     for body in ["{}", r#"{"password":"the password"}"#, r#"{"password":"","token":"","callbackURL":"/bye"}"#] {
         let mut ports = ports_with_password(Some("stored"), true);
-        ports.identity.expect_remove().withf(|user| user.as_str() == "ann").times(1).return_once(|_| Ok(()));
+        ports.identity.expect_delete().withf(|user| user.as_str() == "ann").times(1).return_once(|_| Ok(()));
         let answer = ports.answer(anns("/delete-user", body)).await;
         assert_eq!(answer.json(), json!({ "success": true, "message": "User deleted" }), "{body}");
         assert!(answer.header("set-cookie").unwrap().starts_with("better-auth.session_token=; Max-Age=0"));
@@ -219,7 +219,7 @@ async fn the_accounts_are_listed_without_what_they_prove_themselves_by() {
         created_at: moment(),
         updated_at: moment(),
     };
-    ports.identity.expect_accounts().return_once(|_, _| Ok(vec![account]));
+    ports.identity.expect_list_accounts().return_once(|_, _| Ok(vec![account]));
     let request = anonymous("GET", "/api/auth/list-accounts").insert_header(("authorization", "Bearer token-of-ann"));
     let expected = json!([{
         "id": "account", "providerId": "github", "accountId": "4711", "userId": "ann",

@@ -1,7 +1,7 @@
 //! Better Auth's table `session`.
 
 use sea_orm::entity::prelude::*;
-use taskbridge_domain::sessions::{Client, Session, SessionToken};
+use taskbridge_domain::sessions::{ClientInfo, Session, SessionToken};
 use taskbridge_domain::{Timestamp, UserId};
 
 use super::column_types::Time;
@@ -56,7 +56,10 @@ impl TryFrom<Model> for Session {
             expires_at: Timestamp::new(expires_at.0),
             created_at: Timestamp::new(created_at.0),
             updated_at: Timestamp::new(updated_at.0),
-            client: Client { ip_address: ip_address.unwrap_or_default(), user_agent: user_agent.unwrap_or_default() },
+            client: ClientInfo {
+                ip_address: ip_address.unwrap_or_default(),
+                user_agent: user_agent.unwrap_or_default(),
+            },
         })
     }
 }
@@ -64,7 +67,7 @@ impl TryFrom<Model> for Session {
 impl From<&Session> for Model {
     fn from(session: &Session) -> Self {
         let Session { id, token, user_id, expires_at, created_at, updated_at, client } = session;
-        let Client { ip_address, user_agent } = client;
+        let ClientInfo { ip_address, user_agent } = client;
         Self {
             id: id.clone(),
             token: token.expose().to_owned(),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use taskbridge_domain::ports::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration, StoreError};
 use taskbridge_domain::sessions::Session;
-use taskbridge_domain::users::{Account, Email, PasswordHash, ProfileChange, UserImage};
+use taskbridge_domain::users::{Account, Email, PasswordHash, ProfileUpdate, UserImage};
 use taskbridge_domain::{Timestamp, UserId};
 
 use crate::database::Store;
@@ -34,7 +34,7 @@ impl IdentityRepo for SeaIdentityRepo {
         if is_new { Ok(()) } else { Err(RegisterError::EmailTaken) }
     }
 
-    async fn credential(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
+    async fn find_credential(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
         let find = |catalog: Arc<Catalog>| async move {
             let users = user::Entity::find().filter(user::Column::Email.eq(email.as_str()));
             let select = catalog.restrictions.select(users.find_also_related(account::Entity), "A_");
@@ -46,7 +46,7 @@ impl IdentityRepo for SeaIdentityRepo {
         Ok(Some(Credential { user: user.try_into()?, password }))
     }
 
-    async fn password(&self, user: &UserId) -> Result<Option<PasswordHash>, StoreError> {
+    async fn find_password(&self, user: &UserId) -> Result<Option<PasswordHash>, StoreError> {
         let account =
             account::Entity::find().filter(account::of(user)).one(&self.0.connection).await.map_err(store_error)?;
         Ok(account.and_then(|account| account.password).map(PasswordHash::new))
@@ -56,7 +56,7 @@ impl IdentityRepo for SeaIdentityRepo {
         self.0.connection.transaction(change).await.map_err(store_error)
     }
 
-    async fn accounts(&self, user: &UserId, limit: u32) -> Result<Vec<Account>, StoreError> {
+    async fn list_accounts(&self, user: &UserId, limit: u32) -> Result<Vec<Account>, StoreError> {
         let rows = account::Entity::find()
             .filter(account::Column::UserId.eq(user.as_str()))
             .order_by_asc(account::Column::CreatedAt)
@@ -68,8 +68,8 @@ impl IdentityRepo for SeaIdentityRepo {
         rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
     }
 
-    async fn update(&self, user: &UserId, change: &ProfileChange, now: Timestamp) -> Result<bool, StoreError> {
-        let ProfileChange { name, image } = change;
+    async fn update_profile(&self, user: &UserId, change: &ProfileUpdate, now: Timestamp) -> Result<bool, StoreError> {
+        let ProfileUpdate { name, image } = change;
         let mut update = user::Entity::update_many()
             .filter(user::Column::Id.eq(user.as_str()))
             .col_expr(user::Column::UpdatedAt, now.datetime().into());
@@ -83,7 +83,7 @@ impl IdentityRepo for SeaIdentityRepo {
         Ok(done.rows_affected > 0)
     }
 
-    async fn remove(&self, user: &UserId) -> Result<(), StoreError> {
+    async fn delete(&self, user: &UserId) -> Result<(), StoreError> {
         self.0.connection.transaction(&Removal(user)).await.map_err(store_error).map(drop)
     }
 }

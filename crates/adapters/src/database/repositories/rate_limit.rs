@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use sha2::{Digest, Sha256};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{IdGenerator, RateLimiter, StoreError};
-use taskbridge_domain::rate_limit::{Admission, RateLimit, Tally};
+use taskbridge_domain::rate_limit::{Decision, RateLimit, RateLimitState};
 
 use crate::database::Store;
 use crate::database::entities::rate_limit::{Column, Entity, Model};
@@ -29,11 +29,11 @@ impl SeaRateLimiter {
         Self(store)
     }
 
-    async fn tally(&self, key: &str) -> Result<Option<Tally>, StoreError> {
+    async fn tally(&self, key: &str) -> Result<Option<RateLimitState>, StoreError> {
         let row = Entity::find().filter(Column::Key.eq(key)).one(&self.0.connection).await.map_err(store_error)?;
         let tally = |row: Model| {
             let last = Timestamp::from_unix_millis(row.last_request)?;
-            Some(Tally { count: row.count.try_into().unwrap_or(0), last })
+            Some(RateLimitState { count: row.count.try_into().unwrap_or(0), last })
         };
         Ok(row.and_then(tally))
     }
@@ -43,7 +43,7 @@ impl SeaRateLimiter {
 impl RateLimiter for SeaRateLimiter {
     /// Uses one statement, which writes only if the request is allowed: each of several concurrent requests sees what the
     /// previous one has counted.
-    async fn hit(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Admission, StoreError> {
+    async fn hit(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError> {
         let key = stored(key);
         let id = SecureIds.generate().into_string();
         let row = Model { id, key: key.to_string(), count: 1, last_request: now.unix_millis() };
@@ -62,20 +62,20 @@ impl RateLimiter for SeaRateLimiter {
             .await
             .map_err(store_error)?;
         if written > 0 {
-            return Ok(Admission::Allowed);
+            return Ok(Decision::Allowed);
         }
         // The window may have ended meanwhile.
-        match limit.admission(self.tally(&key).await?, now) {
-            Admission::Allowed => Ok(Admission::Refused { wait_seconds: 1 }),
-            refused @ Admission::Refused { .. } => Ok(refused),
+        match limit.decide(self.tally(&key).await?, now) {
+            Decision::Allowed => Ok(Decision::Refused { retry_after_seconds: 1 }),
+            refused @ Decision::Refused { .. } => Ok(refused),
         }
     }
 
-    async fn peek(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Admission, StoreError> {
-        Ok(limit.admission(self.tally(&stored(key)).await?, now))
+    async fn peek(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError> {
+        Ok(limit.decide(self.tally(&stored(key)).await?, now))
     }
 
-    async fn purge(&self, before: Timestamp) -> Result<(), StoreError> {
+    async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError> {
         // In batches: none takes long or blocks other writers.
         const BATCH: u64 = 1000;
         let old = Query::select()

@@ -69,7 +69,7 @@ impl Work for Opening<'_> {
 
 #[async_trait]
 impl SessionRepo for SeaSessionRepo {
-    async fn open(&self, session: &Session, password: &PasswordHash) -> Result<bool, StoreError> {
+    async fn create(&self, session: &Session, password: &PasswordHash) -> Result<bool, StoreError> {
         self.0.connection.transaction(&Opening { session, password }).await.map_err(store_error)
     }
 
@@ -104,7 +104,7 @@ impl SessionRepo for SeaSessionRepo {
         Ok(done.rows_affected > 0)
     }
 
-    async fn live(&self, user: &UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {
+    async fn list(&self, user: &UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {
         let rows = Entity::find()
             .filter(of(user).add(Column::ExpiresAt.gte(now.datetime())))
             .order_by_desc(Column::CreatedAt)
@@ -116,7 +116,7 @@ impl SessionRepo for SeaSessionRepo {
         rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
     }
 
-    async fn is_signed_in(&self, email: &Email, ip_address: &str, now: Timestamp) -> Result<bool, StoreError> {
+    async fn has_session_from(&self, email: &Email, ip_address: &str, now: Timestamp) -> Result<bool, StoreError> {
         let found = Entity::find()
             .select_only()
             .column(Column::Id)
@@ -132,23 +132,23 @@ impl SessionRepo for SeaSessionRepo {
         Ok(found.is_some())
     }
 
-    async fn end(&self, token: &SessionToken) -> Result<(), StoreError> {
+    async fn delete(&self, token: &SessionToken) -> Result<(), StoreError> {
         if may_be(token) { self.delete(named(token)).await.map(drop) } else { Ok(()) }
     }
 
-    async fn end_of(&self, user: &UserId, token: &SessionToken) -> Result<(), StoreError> {
+    async fn delete_owned(&self, user: &UserId, token: &SessionToken) -> Result<(), StoreError> {
         if may_be(token) { self.delete(of(user).add(named(token))).await.map(drop) } else { Ok(()) }
     }
 
-    async fn end_all(&self, user: &UserId) -> Result<(), StoreError> {
+    async fn delete_all(&self, user: &UserId) -> Result<(), StoreError> {
         self.delete(of(user)).await.map(drop)
     }
 
-    async fn end_others(&self, user: &UserId, kept: &SessionToken) -> Result<(), StoreError> {
+    async fn delete_others(&self, user: &UserId, kept: &SessionToken) -> Result<(), StoreError> {
         self.delete(of(user).add(Column::Token.ne(kept.expose()))).await.map(drop)
     }
 
-    async fn purge(&self, now: Timestamp) -> Result<u64, StoreError> {
+    async fn delete_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
         // In batches: none takes long or blocks other writers.
         const BATCH: u64 = 1000;
         let over = Query::select()

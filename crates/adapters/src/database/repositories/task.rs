@@ -6,10 +6,10 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait,
     FromQueryResult, IdenStatic, Iterable, Order, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
 };
-use taskbridge_domain::ports::{InsertError, StoreError, TaskRepo};
+use taskbridge_domain::ports::{CreateTaskError, StoreError, TaskRepo};
 use taskbridge_domain::tasks::{
-    Cursor, Direction, Edit, NewTask, Position, SortKey, Start, StoredTime, Task, TaskFilter, TaskId, TaskOrder,
-    TaskPage, TaskPatch, TaskQuery, Title,
+    Cursor, FieldUpdate, NewTask, PageStart, PreciseTimestamp, SortDirection, SortKey, SortValue, Task, TaskFilter,
+    TaskId, TaskOrder, TaskPage, TaskPatch, TaskQuery, Title,
 };
 use taskbridge_domain::{Owner, Timestamp};
 
@@ -159,22 +159,22 @@ fn behind(backend: DbBackend, cursor: &Cursor) -> Expr {
     let Cursor { position, id, direction } = cursor;
     let row = Expr::tuple([sorted_by(backend, position.key()), Column::Id.into_expr()]);
     let position = match position {
-        Position::CreatedAt(time) | Position::UpdatedAt(time) => Expr::val(time.datetime()),
-        Position::Title(title) => Expr::val(title.as_str()),
+        SortValue::CreatedAt(time) | SortValue::UpdatedAt(time) => Expr::val(time.datetime()),
+        SortValue::Title(title) => Expr::val(title.as_str()),
     };
     let last = Expr::tuple([position, Expr::val(id.number())]);
     match direction {
-        Direction::Ascending => row.gt(last),
-        Direction::Descending => row.lt(last),
+        SortDirection::Ascending => row.gt(last),
+        SortDirection::Descending => row.lt(last),
     }
 }
 
 /// Returns the place of a row in a list, as precisely as the database has it.
-fn position(row: &Model, key: SortKey) -> Position {
+fn position(row: &Model, key: SortKey) -> SortValue {
     match key {
-        SortKey::CreatedAt => Position::CreatedAt(StoredTime::new(row.created_at.0)),
-        SortKey::UpdatedAt => Position::UpdatedAt(StoredTime::new(row.updated_at.0)),
-        SortKey::Title => Position::Title(row.title.clone()),
+        SortKey::CreatedAt => SortValue::CreatedAt(PreciseTimestamp::new(row.created_at.0)),
+        SortKey::UpdatedAt => SortValue::UpdatedAt(PreciseTimestamp::new(row.updated_at.0)),
+        SortKey::Title => SortValue::Title(row.title.clone()),
     }
 }
 
@@ -191,8 +191,8 @@ impl TaskRepo for SeaTaskRepo {
         let TaskOrder { key, direction } = query.order();
         let limit = usize::from(limit.count());
         let order = match direction {
-            Direction::Ascending => Order::Asc,
-            Direction::Descending => Order::Desc,
+            SortDirection::Ascending => Order::Asc,
+            SortDirection::Descending => Order::Desc,
         };
         let mut select = Entity::find()
             .filter(admitted(backend, owner, filter))
@@ -201,9 +201,9 @@ impl TaskRepo for SeaTaskRepo {
             // One more shows whether there is another page.
             .limit(limit as u64 + 1);
         select = match start {
-            Start::After(cursor) => select.filter(behind(backend, cursor)),
-            Start::Offset(_, 0) => select,
-            Start::Offset(_, offset) => select.offset(u64::from(*offset)),
+            PageStart::After(cursor) => select.filter(behind(backend, cursor)),
+            PageStart::Offset(_, 0) => select,
+            PageStart::Offset(_, offset) => select.offset(u64::from(*offset)),
         };
         let mut rows = self.store.connection.tasks(select).await.map_err(store_error)?;
         let has_more = rows.len() > limit;
@@ -236,13 +236,13 @@ impl TaskRepo for SeaTaskRepo {
         Ok(rows.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
     }
 
-    async fn insert(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, InsertError> {
+    async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateTaskError> {
         let row = task::new_row(owner, &task, now);
         let inserted = self.insert_row(row, owner).await.map_err(|error| match violation(&error) {
-            Some(Violation::ForeignKey) => InsertError::UnknownOwner,
-            _ => InsertError::Store(store_error(error)),
+            Some(Violation::ForeignKey) => CreateTaskError::UnknownOwner,
+            _ => CreateTaskError::Store(store_error(error)),
         })?;
-        let id = inserted.ok_or(InsertError::UnknownOwner)?;
+        let id = inserted.ok_or(CreateTaskError::UnknownOwner)?;
         let NewTask { title, description, completed } = task;
         Ok(Task {
             id: TaskId::new(id),
@@ -264,9 +264,9 @@ impl TaskRepo for SeaTaskRepo {
     ) -> Result<Option<Task>, StoreError> {
         let TaskPatch { title, description, completed } = patch;
         let description = match &description {
-            Edit::Keep => None,
-            Edit::Clear => Some(None),
-            Edit::Set(description) => Some(Some(description.as_str())),
+            FieldUpdate::Keep => None,
+            FieldUpdate::Clear => Some(None),
+            FieldUpdate::Set(description) => Some(Some(description.as_str())),
         };
         let changes = [
             title.as_ref().map(|title| (Column::Title, Title::as_str(title).into())),
@@ -289,7 +289,7 @@ impl TaskRepo for SeaTaskRepo {
         .await
     }
 
-    async fn remove(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
+    async fn delete(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
         let delete = Entity::delete_many().filter(owned(self.backend(), owner).add(Column::Id.eq(id.number())));
         let deleted = delete.exec(&self.store.connection).await.map_err(store_error)?;
         Ok(deleted.rows_affected > 0)

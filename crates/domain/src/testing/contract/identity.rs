@@ -8,7 +8,7 @@ use crate::ports::{Credential, IdentityRepo, PasswordChange, RegisterError, Regi
 use crate::sessions::{Session, SessionToken};
 use crate::tasks::TaskQuery;
 use crate::testing::fixtures::{moment, new_task, owner, registration, session, user, user_id};
-use crate::users::{Account, Email, PasswordHash, ProfileChange, User, UserImage, UserName};
+use crate::users::{Account, Email, PasswordHash, ProfileUpdate, User, UserImage, UserName};
 
 /// The tests of an [`IdentityRepo`]; see [`contract`](crate::testing::contract). The subject is three: the repository
 /// of users, that of sessions and that of tasks.
@@ -49,7 +49,7 @@ pub async fn a_registration_is_stored_as_given<I: IdentityRepo, S: SessionRepo, 
     for given in [ann, bob] {
         repo.register(&given).await.unwrap();
         let Registration { user, account_id: _, password, session } = given;
-        let credential = repo.credential(&user.email).await.unwrap();
+        let credential = repo.find_credential(&user.email).await.unwrap();
         assert_eq!(credential, Some(Credential { user: user.clone(), password: Some(password) }));
         let session = session.unwrap();
         assert_eq!(sessions.find(&session.token).await.unwrap(), Some((session, user)));
@@ -61,8 +61,8 @@ pub async fn a_registration_may_open_no_session<I: IdentityRepo, S: SessionRepo,
     (repo, sessions, _): &(I, S, T),
 ) {
     repo.register(&Registration { session: None, ..registration("ann") }).await.unwrap();
-    assert_eq!(repo.credential(&user("ann").email).await.unwrap().unwrap().user, user("ann"));
-    assert_eq!(sessions.live(&user_id("ann"), moment(), 10).await.unwrap(), []);
+    assert_eq!(repo.find_credential(&user("ann").email).await.unwrap().unwrap().user, user("ann"));
+    assert_eq!(sessions.list(&user_id("ann"), moment(), 10).await.unwrap(), []);
 }
 
 /// The same address again is refused, whatever else differs.
@@ -102,14 +102,14 @@ pub async fn a_refused_registration_leaves_nothing<I: IdentityRepo, S: SessionRe
     let twin = Registration { user: User { email: user("ann").email, ..user("twin") }, ..registration("twin") };
     assert!(repo.register(&twin).await.is_err());
     assert_eq!(sessions.find(&session("twin").token).await.unwrap(), None);
-    assert_eq!(repo.credential(&ann.user.email).await.unwrap().unwrap().password, Some(ann.password));
+    assert_eq!(repo.find_credential(&ann.user.email).await.unwrap().unwrap().password, Some(ann.password));
     // The session's token is taken: the whole registration must fail, not only its last row.
     let thief = Registration {
         session: Some(Session { token: session("ann").token, ..session("thief") }),
         ..registration("thief")
     };
     assert!(matches!(repo.register(&thief).await, Err(RegisterError::Store(_))));
-    assert_eq!(repo.credential(&thief.user.email).await.unwrap(), None);
+    assert_eq!(repo.find_credential(&thief.user.email).await.unwrap(), None);
     assert_eq!(sessions.find(&session("ann").token).await.unwrap(), Some((session("ann"), ann.user)));
 }
 
@@ -117,7 +117,7 @@ pub async fn a_refused_registration_leaves_nothing<I: IdentityRepo, S: SessionRe
 pub async fn strangers_are_unknown<I: IdentityRepo, S: SessionRepo, T: TaskRepo>((repo, ..): &(I, S, T)) {
     repo.register(&registration("ann")).await.unwrap();
     for unknown in ["an@example.test", "ann@example.tes", "ann_@example.test", "nn@example.test"] {
-        assert_eq!(repo.credential(&email(unknown)).await.unwrap(), None, "{unknown}");
+        assert_eq!(repo.find_credential(&email(unknown)).await.unwrap(), None, "{unknown}");
     }
 }
 
@@ -134,7 +134,7 @@ pub async fn a_password_is_changed_while_it_is_the_old_one<I: IdentityRepo, S: S
     for name in ["ann", "bob"] {
         repo.register(&Registration { password: same.clone(), ..registration(name) }).await.unwrap();
     }
-    let stored = async |name: &str| repo.password(&user_id(name)).await.unwrap().unwrap();
+    let stored = async |name: &str| repo.find_password(&user_id(name)).await.unwrap().unwrap();
     assert!(repo.change_password(&change("ann", &same, "new")).await.unwrap());
     assert_eq!((stored("ann").await.expose(), stored("bob").await), ("new", same.clone()));
     assert!(!repo.change_password(&change("ann", &same, "other")).await.unwrap());
@@ -151,11 +151,11 @@ pub async fn a_changed_password_may_end_all_sessions_but_a_new_one<I: IdentityRe
     repo.register(&ann).await.unwrap();
     repo.register(&registration("bob")).await.unwrap();
     let tablet = Session { id: "tablet".into(), token: SessionToken::new("tablet".into()), ..session("ann") };
-    assert!(sessions.open(&tablet, &ann.password).await.unwrap());
+    assert!(sessions.create(&tablet, &ann.password).await.unwrap());
     let new = Session { id: "new".into(), token: SessionToken::new("new".into()), ..session("ann") };
     let only = PasswordChange { only_session: Some(new.clone()), ..change("ann", &ann.password, "new") };
     assert!(repo.change_password(&only).await.unwrap());
-    assert_eq!(sessions.live(&user_id("ann"), moment(), 10).await.unwrap(), [new]);
+    assert_eq!(sessions.list(&user_id("ann"), moment(), 10).await.unwrap(), [new]);
     assert!(sessions.find(&session("bob").token).await.unwrap().is_some());
 }
 
@@ -172,8 +172,8 @@ pub async fn a_password_is_not_changed_without_its_session<I: IdentityRepo, S: S
     let taken = Session { token: session("bob").token, ..new };
     let taken = PasswordChange { only_session: Some(taken), ..change("ann", &ann.password, "new") };
     assert!(repo.change_password(&taken).await.is_err());
-    assert_eq!(repo.password(&user_id("ann")).await.unwrap(), Some(ann.password));
-    assert_eq!(sessions.live(&user_id("ann"), moment(), 10).await.unwrap(), [session("ann")]);
+    assert_eq!(repo.find_password(&user_id("ann")).await.unwrap(), Some(ann.password));
+    assert_eq!(sessions.list(&user_id("ann"), moment(), 10).await.unwrap(), [session("ann")]);
 }
 
 /// One account, which says nothing of the password.
@@ -191,10 +191,10 @@ pub async fn a_user_signs_in_with_the_password_they_registered<I: IdentityRepo, 
         created_at: moment(),
         updated_at: moment(),
     };
-    assert_eq!(repo.accounts(&user_id("ann"), 10).await.unwrap(), [account]);
-    assert_eq!(repo.accounts(&user_id("ann"), 0).await.unwrap(), []);
-    assert_eq!(repo.accounts(&user_id("nobody"), 10).await.unwrap(), []);
-    assert_eq!(repo.password(&user_id("nobody")).await.unwrap(), None);
+    assert_eq!(repo.list_accounts(&user_id("ann"), 10).await.unwrap(), [account]);
+    assert_eq!(repo.list_accounts(&user_id("ann"), 0).await.unwrap(), []);
+    assert_eq!(repo.list_accounts(&user_id("nobody"), 10).await.unwrap(), []);
+    assert_eq!(repo.find_password(&user_id("nobody")).await.unwrap(), None);
 }
 
 /// And only then does it count as a change.
@@ -203,18 +203,18 @@ pub async fn a_profile_is_changed_as_far_as_it_is_said<I: IdentityRepo, S: Sessi
 ) {
     repo.register(&registration("ann")).await.unwrap();
     repo.register(&registration("bob")).await.unwrap();
-    let stored = async |name: &str| repo.credential(&user(name).email).await.unwrap().unwrap().user;
+    let stored = async |name: &str| repo.find_credential(&user(name).email).await.unwrap().unwrap().user;
     let later = moment().after(Duration::from_secs(1));
-    let renamed = ProfileChange { name: Some(UserName::parse("Änn 🦊").unwrap()), image: None };
-    assert!(repo.update(&user_id("ann"), &renamed, later).await.unwrap());
+    let renamed = ProfileUpdate { name: Some(UserName::parse("Änn 🦊").unwrap()), image: None };
+    assert!(repo.update_profile(&user_id("ann"), &renamed, later).await.unwrap());
     let expected = User { name: renamed.name.clone().unwrap(), updated_at: later, ..user("ann") };
     assert_eq!(stored("ann").await, expected);
     for image in [None, Some(UserImage::parse("https://cdn.example.test/other.png").unwrap())] {
-        let change = ProfileChange { name: None, image: Some(image.clone()) };
-        assert!(repo.update(&user_id("ann"), &change, later).await.unwrap());
+        let change = ProfileUpdate { name: None, image: Some(image.clone()) };
+        assert!(repo.update_profile(&user_id("ann"), &change, later).await.unwrap());
         assert_eq!(stored("ann").await, User { image, ..expected.clone() });
     }
-    assert!(!repo.update(&user_id("nobody"), &renamed, later).await.unwrap());
+    assert!(!repo.update_profile(&user_id("nobody"), &renamed, later).await.unwrap());
     assert_eq!(stored("bob").await, user("bob"));
 }
 
@@ -226,15 +226,15 @@ pub async fn what_is_removed_is_gone_and_all_that_is_others_stays<I: IdentityRep
     let (ann, bob) = (registration("ann"), registration("bob"));
     for given in [&ann, &bob] {
         repo.register(given).await.unwrap();
-        tasks.insert(&owner(given.user.id.as_str()).await, new_task(), moment()).await.unwrap();
+        tasks.create(&owner(given.user.id.as_str()).await, new_task(), moment()).await.unwrap();
     }
-    repo.remove(&user_id("ann")).await.unwrap();
-    assert_eq!(repo.credential(&ann.user.email).await.unwrap(), None);
+    repo.delete(&user_id("ann")).await.unwrap();
+    assert_eq!(repo.find_credential(&ann.user.email).await.unwrap(), None);
     assert_eq!(sessions.find(&session("ann").token).await.unwrap(), None);
-    assert_eq!(repo.accounts(&user_id("ann"), 10).await.unwrap(), []);
+    assert_eq!(repo.list_accounts(&user_id("ann"), 10).await.unwrap(), []);
     repo.register(&ann).await.unwrap();
     assert_eq!(tasks.list(&owner("ann").await, &everything).await.unwrap().tasks, []);
     assert_eq!(sessions.find(&session("bob").token).await.unwrap(), Some((session("bob"), bob.user)));
     assert_eq!(tasks.list(&owner("bob").await, &everything).await.unwrap().tasks.len(), 1);
-    repo.remove(&user_id("nobody")).await.unwrap();
+    repo.delete(&user_id("nobody")).await.unwrap();
 }

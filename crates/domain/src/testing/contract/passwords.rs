@@ -2,7 +2,7 @@
 //! measurement.
 
 use crate::ports::PasswordHasher;
-use crate::users::{HashForm, NewPassword, Password, PasswordHash};
+use crate::users::{HashAlgorithm, NewPassword, Password, PasswordHash};
 
 /// The tests of a [`PasswordHasher`]; see [`contract`](crate::testing::contract).
 #[macro_export]
@@ -26,7 +26,7 @@ macro_rules! password_hasher_contract {
 }
 
 async fn hash(hasher: &dyn PasswordHasher, password: &str) -> PasswordHash {
-    hasher.hash(NewPassword::parse(password, hasher.form()).unwrap()).await.unwrap()
+    hasher.hash(NewPassword::parse(password, hasher.algorithm()).unwrap()).await.unwrap()
 }
 
 async fn matches(hasher: &dyn PasswordHasher, password: &str, stored: &PasswordHash) -> bool {
@@ -55,9 +55,9 @@ pub async fn every_byte_of_a_password_counts(hasher: &dyn PasswordHasher) {
 
 /// What can be set is told apart to its last character.
 pub async fn the_longest_password_of_its_form_counts_in_full(hasher: &dyn PasswordHasher) {
-    let chars = match hasher.form() {
-        HashForm::Bcrypt => NewPassword::MAX_BYTES,
-        HashForm::Scrypt => Password::MAX_UNITS,
+    let chars = match hasher.algorithm() {
+        HashAlgorithm::Bcrypt => NewPassword::MAX_BYTES,
+        HashAlgorithm::Scrypt => Password::MAX_UNITS,
     };
     let longest = "x".repeat(chars);
     let stored = hash(hasher, &longest).await;
@@ -114,7 +114,7 @@ pub async fn no_hash_and_broken_hashes_match_nothing(hasher: &dyn PasswordHasher
 
 /// What it has just written is; what is no hash is not.
 pub async fn only_what_it_would_write_is_current(hasher: &dyn PasswordHasher) {
-    let written = hasher.hash(NewPassword::parse("correct horse", hasher.form()).unwrap()).await.unwrap();
+    let written = hasher.hash(NewPassword::parse("correct horse", hasher.algorithm()).unwrap()).await.unwrap();
     assert!(hasher.is_current(&written));
     for broken in ["", "x", "$2b$", ":"] {
         assert!(!hasher.is_current(&PasswordHash::new(broken.into())), "{broken}");

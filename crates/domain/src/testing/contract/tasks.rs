@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 
 use crate::ports::TaskRepo;
 use crate::tasks::{
-    Cursor, Description, Direction, Edit, Limit, NewTask, Search, SortKey, Start, Task, TaskFilter, TaskId, TaskOrder,
-    TaskPage, TaskPatch, TaskQuery, Title,
+    Cursor, Description, FieldUpdate, NewTask, PageSize, PageStart, SearchText, SortDirection, SortKey, Task,
+    TaskFilter, TaskId, TaskOrder, TaskPage, TaskPatch, TaskQuery, Title,
 };
 use crate::testing::fixtures::{moment, new_task, owner, user_id};
 use crate::time::Timestamp;
@@ -53,7 +53,7 @@ fn titled(title: &str) -> NewTask {
 }
 
 async fn add(repo: &dyn TaskRepo, owner_name: &str, task: NewTask, now: Timestamp) -> Task {
-    repo.insert(&owner(owner_name).await, task, now).await.unwrap()
+    repo.create(&owner(owner_name).await, task, now).await.unwrap()
 }
 
 async fn page(repo: &dyn TaskRepo, query: &TaskQuery) -> TaskPage {
@@ -143,10 +143,10 @@ pub async fn a_list_is_sorted_as_asked_for(repo: &dyn TaskRepo) {
         (SortKey::Title, ["-", "B", "a", "a", "b", "ä"]),
     ] {
         let mut ids = Vec::new();
-        for direction in [Direction::Ascending, Direction::Descending] {
-            let start = Start::Offset(TaskOrder { key, direction }, 0);
+        for direction in [SortDirection::Ascending, SortDirection::Descending] {
+            let start = PageStart::Offset(TaskOrder { key, direction }, 0);
             let mut list = all(repo, &TaskQuery { start, ..TaskQuery::default() }).await;
-            if direction == Direction::Descending {
+            if direction == SortDirection::Descending {
                 list.reverse();
             }
             assert_eq!(titles(&list), ascending, "{key:?} {direction:?}");
@@ -188,8 +188,8 @@ pub async fn a_list_holds_what_the_filter_admits(repo: &dyn TaskRepo) {
     ];
     for completed in [None, Some(true), Some(false)] {
         for search in searches.map(Some).into_iter().chain([None]) {
-            let filter = TaskFilter { completed, search: search.map(|text| Search::parse(text).unwrap()) };
-            let expected: Vec<_> = everything.iter().filter(|task| filter.admits(task)).cloned().collect();
+            let filter = TaskFilter { completed, search: search.map(|text| SearchText::parse(text).unwrap()) };
+            let expected: Vec<_> = everything.iter().filter(|task| filter.matches(task)).cloned().collect();
             let found = all(repo, &TaskQuery { filter: filter.clone(), ..TaskQuery::default() }).await;
             assert_eq!(found, expected, "{filter:?}");
             let count = repo.count(&owner("alice").await, &filter).await.unwrap();
@@ -205,27 +205,28 @@ pub async fn the_pages_of_a_list_make_the_list(repo: &dyn TaskRepo) {
         add(repo, "bob", titled("b"), later(1)).await;
     }
     for key in [SortKey::CreatedAt, SortKey::UpdatedAt, SortKey::Title] {
-        for direction in [Direction::Ascending, Direction::Descending] {
+        for direction in [SortDirection::Ascending, SortDirection::Descending] {
             let order = TaskOrder { key, direction };
-            let query = |start, limit| TaskQuery { start, limit: Limit::new(limit).unwrap(), ..TaskQuery::default() };
-            let whole = page(repo, &query(Start::Offset(order, 0), 11)).await;
+            let query =
+                |start, limit| TaskQuery { start, limit: PageSize::new(limit).unwrap(), ..TaskQuery::default() };
+            let whole = page(repo, &query(PageStart::Offset(order, 0), 11)).await;
             assert_eq!((whole.tasks.len(), whole.next), (11, None));
             for limit in [1, 2, 3, 4, 10] {
                 let mut read = Vec::new();
-                let mut start = Some(Start::Offset(order, 0));
+                let mut start = Some(PageStart::Offset(order, 0));
                 while let Some(from) = start.take() {
-                    let by_offset = Start::Offset(order, u32::try_from(read.len()).unwrap());
+                    let by_offset = PageStart::Offset(order, u32::try_from(read.len()).unwrap());
                     let TaskPage { tasks, next } = page(repo, &query(from, limit)).await;
                     assert_eq!(page(repo, &query(by_offset, limit)).await.tasks, tasks);
                     assert!(tasks.len() == usize::from(limit) || next.is_none());
                     read.extend(tasks);
-                    start = next.map(Start::After);
+                    start = next.map(PageStart::After);
                 }
                 assert_eq!(read, whole.tasks, "{order:?} by {limit}");
             }
         }
     }
-    let beyond = TaskQuery { start: Start::Offset(TaskOrder::default(), u32::MAX), ..TaskQuery::default() };
+    let beyond = TaskQuery { start: PageStart::Offset(TaskOrder::default(), u32::MAX), ..TaskQuery::default() };
     assert_eq!(page(repo, &beyond).await, TaskPage { tasks: Vec::new(), next: None });
 }
 
@@ -235,14 +236,14 @@ pub async fn a_cursor_stays_where_it_is(repo: &dyn TaskRepo) {
     for (title, at) in [("oldest", later(0)), ("old", later(1)), ("new", later(2)), ("newest", later(3))] {
         add(repo, "alice", titled(title), at).await;
     }
-    let query = TaskQuery { limit: Limit::new(2).unwrap(), ..TaskQuery::default() };
+    let query = TaskQuery { limit: PageSize::new(2).unwrap(), ..TaskQuery::default() };
     let TaskPage { tasks, next } = page(repo, &query).await;
     assert_eq!(titles(&tasks), ["newest", "new"]);
     let alice = owner("alice").await;
     add(repo, "alice", titled("newer still"), later(4)).await;
-    assert!(repo.remove(&alice, tasks[1].id).await.unwrap());
+    assert!(repo.delete(&alice, tasks[1].id).await.unwrap());
     let cursor: Cursor = next.unwrap();
-    let rest = TaskQuery { start: Start::After(cursor), ..query };
+    let rest = TaskQuery { start: PageStart::After(cursor), ..query };
     assert_eq!(titles(&page(repo, &rest).await.tasks), ["old", "oldest"]);
     assert_eq!(repo.list(&owner("bob").await, &rest).await.unwrap(), TaskPage { tasks: Vec::new(), next: None });
 }
@@ -267,9 +268,9 @@ pub async fn an_update_changes_what_it_names_and_nothing_else(repo: &dyn TaskRep
     let patches = [
         TaskPatch { title: Some(title()), ..TaskPatch::default() },
         TaskPatch { completed: Some(false), ..TaskPatch::default() },
-        TaskPatch { description: Edit::Clear, ..TaskPatch::default() },
-        TaskPatch { description: Edit::Set(description()), ..TaskPatch::default() },
-        TaskPatch { title: Some(new_task().title), description: Edit::Clear, completed: Some(true) },
+        TaskPatch { description: FieldUpdate::Clear, ..TaskPatch::default() },
+        TaskPatch { description: FieldUpdate::Set(description()), ..TaskPatch::default() },
+        TaskPatch { title: Some(new_task().title), description: FieldUpdate::Clear, completed: Some(true) },
     ];
     for (patch, at) in patches.into_iter().zip((1..).map(later)) {
         patch.clone().apply(&mut expected);
@@ -322,8 +323,8 @@ pub async fn a_task_is_removed_once(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     let bystander = add(repo, "alice", new_task(), moment()).await;
     let added = add(repo, "alice", new_task(), moment()).await;
-    assert!(repo.remove(&alice, added.id).await.unwrap());
-    assert!(!repo.remove(&alice, added.id).await.unwrap());
+    assert!(repo.delete(&alice, added.id).await.unwrap());
+    assert!(!repo.delete(&alice, added.id).await.unwrap());
     assert_eq!(stored(repo, &added).await, None);
     assert_eq!(repo.toggle(&alice, added.id, moment()).await.unwrap(), None);
     assert_eq!(repo.update(&alice, added.id, TaskPatch::default(), moment()).await.unwrap(), None);
@@ -334,14 +335,14 @@ pub async fn a_task_is_removed_once(repo: &dyn TaskRepo) {
 pub async fn removals_at_the_same_time_succeed_once(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     let added = add(repo, "alice", new_task(), moment()).await;
-    let removals = join_all((0..10).map(|_| repo.remove(&alice, added.id))).await;
+    let removals = join_all((0..10).map(|_| repo.delete(&alice, added.id))).await;
     assert_eq!(removals.into_iter().filter(|removed| *removed.as_ref().unwrap()).count(), 1);
 }
 
 /// A removed task's id stays its own: an old link never leads to a new task.
 pub async fn ids_are_never_given_twice(repo: &dyn TaskRepo) {
     let first = add(repo, "alice", new_task(), moment()).await;
-    assert!(repo.remove(&owner("alice").await, first.id).await.unwrap());
+    assert!(repo.delete(&owner("alice").await, first.id).await.unwrap());
     let second = add(repo, "alice", new_task(), moment()).await;
     let third = add(repo, "bob", new_task(), moment()).await;
     assert!(first.id < second.id && second.id < third.id);
@@ -355,7 +356,7 @@ pub async fn ids_that_were_never_given_are_absent(repo: &dyn TaskRepo) {
         assert_eq!(repo.find(&alice, id).await.unwrap(), None);
         assert_eq!(repo.update(&alice, id, TaskPatch::default(), moment()).await.unwrap(), None);
         assert_eq!(repo.toggle(&alice, id, moment()).await.unwrap(), None);
-        assert!(!repo.remove(&alice, id).await.unwrap());
+        assert!(!repo.delete(&alice, id).await.unwrap());
     }
 }
 
@@ -372,13 +373,16 @@ pub async fn a_strangers_read_finds_nothing(repo: &dyn TaskRepo) {
 /// Another owner's writes are answered as for an absent task, and the task stays as it was.
 pub async fn a_strangers_write_changes_nothing(repo: &dyn TaskRepo) {
     let added = add(repo, "alice", new_task(), moment()).await;
-    let patch =
-        TaskPatch { title: Some(Title::parse("taken").unwrap()), description: Edit::Clear, completed: Some(false) };
+    let patch = TaskPatch {
+        title: Some(Title::parse("taken").unwrap()),
+        description: FieldUpdate::Clear,
+        completed: Some(false),
+    };
     for stranger in ["bob", "nobody"] {
         let stranger = owner(stranger).await;
         assert_eq!(repo.update(&stranger, added.id, patch.clone(), later(1)).await.unwrap(), None);
         assert_eq!(repo.toggle(&stranger, added.id, later(1)).await.unwrap(), None);
-        assert!(!repo.remove(&stranger, added.id).await.unwrap());
+        assert!(!repo.delete(&stranger, added.id).await.unwrap());
     }
     assert_eq!(stored(repo, &added).await, Some(added));
 }

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
-use taskbridge_domain::services::{ActiveSession, Deletion, DeletionError, PasswordError, PasswordUpdate, UserService};
-use taskbridge_domain::users::{Account, Password, ProfileChange, UserImage, UserName};
+use taskbridge_domain::services::{
+    ActiveSession, ChangePassword, DeleteUser, DeleteUserError, PasswordError, ProfileService,
+};
+use taskbridge_domain::users::{Account, Password, ProfileUpdate, UserImage, UserName};
 use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
@@ -42,7 +44,7 @@ impl AuthRequest for Update {
 }
 
 impl Update {
-    fn change(self) -> Result<ProfileChange, AuthApiError> {
+    fn change(self) -> Result<ProfileUpdate, AuthApiError> {
         let Self(mut schema) = self;
         if schema.is_truthy("email") {
             return Err(AuthApiError::EmailFixed);
@@ -52,7 +54,7 @@ impl Update {
         if !schema.is_met() {
             return Err(schema.into_error());
         }
-        let change = ProfileChange { name: name.flatten(), image };
+        let change = ProfileUpdate { name: name.flatten(), image };
         if change.is_empty() { Err(AuthApiError::NothingToUpdate) } else { Ok(change) }
     }
 }
@@ -82,7 +84,7 @@ impl IntoResponses for UpdateErrors {
 pub(crate) async fn update_user(
     request: HttpRequest,
     WithSession(update, CurrentSession(active)): WithSession<Update>,
-    users: Data<UserService>,
+    users: Data<ProfileService>,
     cookies: Data<SessionCookies>,
 ) -> Result<HttpResponse, AuthApiError> {
     if !users.update(&active, &update.change()?).await? {
@@ -162,12 +164,12 @@ impl IntoResponses for ChangeErrors {
 pub(crate) async fn change_password(
     request: HttpRequest,
     WithSession(Change { new, current, revoke }, CurrentSession(active)): WithSession<Change>,
-    users: Data<UserService>,
+    users: Data<ProfileService>,
     cookies: Data<SessionCookies>,
 ) -> Result<HttpResponse, AuthApiError> {
     let new = users.new_password(&new).map_err(|invalid| AuthApiError::of_password(invalid, "newPassword"))?;
     let update =
-        PasswordUpdate { new, current: Password::parse(&current)?, revoke_sessions: revoke, client: client(&request) };
+        ChangePassword { new, current: Password::parse(&current)?, revoke_sessions: revoke, client: client(&request) };
     let changed = users.change_password(&active, update).await;
     let session = changed.inspect_err(|error| log_refusal(&request, &active, error))?;
     tracing::info!(user_id = active.user().id.as_str(), revoked = revoke, "password changed");
@@ -223,12 +225,12 @@ impl IntoResponses for VerifyErrors {
 pub(crate) async fn verify_password(
     request: HttpRequest,
     WithSession(Verify(password), CurrentSession(active)): WithSession<Verify>,
-    users: Data<UserService>,
+    users: Data<ProfileService>,
 ) -> Result<HttpResponse, AuthApiError> {
     let verified = users.verify_password(&active, Password::parse(&password)?).await;
     verified.map_err(|error| {
         log_refusal(&request, &active, &error);
-        if let PasswordError::None = error { AuthApiError::InvalidPassword } else { error.into() }
+        if let PasswordError::NoPassword = error { AuthApiError::InvalidPassword } else { error.into() }
     })?;
     Ok(HttpResponse::Ok().json(Status::DONE))
 }
@@ -238,10 +240,10 @@ fn log_refusal(request: &HttpRequest, active: &ActiveSession, error: &PasswordEr
     let (user_id, client_ip) = (active.user().id.as_str(), ClientAddress::of(request).0.map(display));
     match error {
         PasswordError::Wrong => tracing::info!(user_id, client_ip, "password refused"),
-        PasswordError::TooMany { .. } => {
+        PasswordError::TooManyAttempts { .. } => {
             tracing::warn!(user_id, client_ip, "password refused: too many wrong ones for one account");
         }
-        PasswordError::None | PasswordError::Hash(_) | PasswordError::Store(_) => {}
+        PasswordError::NoPassword | PasswordError::Hash(_) | PasswordError::Store(_) => {}
     }
 }
 
@@ -310,15 +312,15 @@ impl IntoResponses for DeleteErrors {
 pub(crate) async fn delete_user(
     request: HttpRequest,
     WithSession(Delete { password, token }, CurrentSession(active)): WithSession<Delete>,
-    users: Data<UserService>,
+    users: Data<ProfileService>,
     cookies: Data<SessionCookies>,
 ) -> Result<HttpResponse, AuthApiError> {
     if !users.allows_deletion() {
         return Err(AuthApiError::NotEnabled);
     }
-    let deletion = Deletion { password: password.map(|text| Password::parse(&text)).transpose()?, token };
+    let deletion = DeleteUser { password: password.map(|text| Password::parse(&text)).transpose()?, token };
     users.delete(&active, deletion).await.inspect_err(|error| {
-        if let DeletionError::Password(error) = error {
+        if let DeleteUserError::Password(error) = error {
             log_refusal(&request, &active, error);
         }
     })?;
@@ -380,7 +382,7 @@ impl IntoResponses for ListErrors {
 )]
 pub(crate) async fn list_accounts(
     CurrentSession(active): CurrentSession,
-    users: Data<UserService>,
+    users: Data<ProfileService>,
 ) -> Result<HttpResponse, AuthApiError> {
     let accounts = users.accounts(&active).await?;
     Ok(HttpResponse::Ok().json(accounts.into_iter().map(AccountResponse::from).collect::<Vec<_>>()))

@@ -90,10 +90,10 @@ pub(crate) async fn sign_in(
     let remember = sign_in.remember;
     let client_ip = ClientAddress::of(&request).0.map(display);
     let session = accounts.sign_in(sign_in).await.inspect_err(|error| match error {
-        SignInError::Refused(user_id) => {
+        SignInError::InvalidCredentials(user_id) => {
             tracing::info!(user_id = user_id.as_ref().map(UserId::as_str), client_ip, "sign-in refused");
         }
-        SignInError::TooMany { .. } => {
+        SignInError::TooManyAttempts { .. } => {
             tracing::warn!(client_ip, "sign-in refused: too many wrong passwords for one account");
         }
         SignInError::Restricted { user, restriction } => {
