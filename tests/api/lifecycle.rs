@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A test fails, rather than hangs.
-async fn within_patience<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn within_patience<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_mins(1), future).await.unwrap()
 }
 
@@ -154,47 +154,6 @@ async fn a_request_that_does_not_end_does_not_hold_it_up() {
     assert!(server.log.lines().iter().any(|line| line.contains(r#""message":"stopped""#)));
 }
 
-/// C262: a balancer is told first, and served until it has heard; a second signal cuts that short. Nothing that was
-/// acknowledged meanwhile is lost.
-#[tokio::test]
-async fn it_is_not_ready_before_it_stops_and_serves_until_then() {
-    let mut server = Server::start_with(&[("TASKBRIDGE__SERVER__DRAIN_SECONDS", "600")]);
-    let ann = User::sign_up(&server, "ann").await;
-    let status = async |path: &str| ann.anonymous(Method::GET, path).send().await.unwrap().status();
-    assert_eq!(status("/health/ready").await, StatusCode::OK);
-    server.terminate();
-    within_patience(async { while status("/health/ready").await != StatusCode::SERVICE_UNAVAILABLE {} }).await;
-    assert_eq!(status("/health/live").await, StatusCode::OK);
-
-    // Writers, until there is nobody to write to.
-    let write = async |writer: usize| {
-        let http = reqwest::Client::new();
-        let mut acknowledged = Vec::new();
-        loop {
-            let title = format!("{writer}: {}", acknowledged.len());
-            let add = http.post(server.url(&ann.tasks(""))).bearer_auth(&ann.token).json(&json!({ "title": title }));
-            match add.send().await {
-                Ok(response) if response.status() == StatusCode::CREATED => acknowledged.push(title),
-                // In the last moment it may be refused instead of answered.
-                Ok(_) | Err(_) => return acknowledged,
-            }
-            if acknowledged.len() == 25 {
-                server.terminate();
-            }
-        }
-    };
-    let acknowledged = within_patience(futures_util::future::join_all((0..4).map(write))).await.concat();
-    assert!(acknowledged.len() >= 25);
-    assert_eq!(server.wait().code(), Some(0));
-    let server = server.again();
-    let token = support::Forge::of(&server).token(&ann.id);
-    let list = reqwest::Client::new().get(server.url(&format!("{}?limit=1000", ann.tasks("")))).bearer_auth(token);
-    let list: Vec<Value> = list.send().await.unwrap().json().await.unwrap();
-    let missing: Vec<_> =
-        acknowledged.iter().filter(|title| !list.iter().any(|task| task["title"] == **title)).collect();
-    assert!(missing.is_empty(), "acknowledged and lost: {missing:?}");
-}
-
 /// C268: the process lives in one time zone, the database in another, and nobody sees it.
 #[tokio::test]
 async fn time_zones_change_no_time() {
@@ -224,21 +183,6 @@ async fn time_zones_change_no_time() {
         let token = reqwest::Client::new().get(server.url("/api/auth/token")).header("cookie", &ann.cookie);
         assert_eq!(token.send().await.unwrap().status(), StatusCode::OK);
     }
-}
-
-/// Q4: what was acknowledged is there after a crash, tokens and sessions included.
-#[tokio::test]
-async fn acknowledged_writes_survive_a_crash() {
-    let mut server = Server::start();
-    let ann = User::sign_up(&server, "ann").await;
-    let added = ann.add(serde_json::json!({ "title": "survive" })).await;
-    server.kill();
-    let server = server.again();
-    let http = reqwest::Client::new();
-    let token = http.get(server.url("/api/auth/token")).header("cookie", &ann.cookie).send().await.unwrap();
-    let token: serde_json::Value = token.json().await.unwrap();
-    let list = http.get(server.url(&ann.tasks(""))).bearer_auth(token["token"].as_str().unwrap()).send().await.unwrap();
-    assert_eq!(list.json::<serde_json::Value>().await.unwrap(), serde_json::json!([added]));
 }
 
 /// C265: with as many connections open as the system allows, those that are there are served, and others later.

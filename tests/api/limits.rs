@@ -6,7 +6,7 @@ use support::raw::{request, send};
 use support::user::{PASSWORD, User};
 use support::{Forge, Server};
 
-const ON: (&str, &str) = ("RATE_LIMIT", "on");
+pub(crate) const ON: (&str, &str) = ("RATE_LIMIT", "on");
 /// The tests come from there.
 const BEHIND_A_PROXY: (&str, &str) = ("TRUSTED_PROXIES", "127.0.0.1, ::1");
 const SIGN_IN: &str = "/api/auth/sign-in/email";
@@ -17,7 +17,7 @@ fn sign_in(server: &Server, email: &str, password: &str) -> RequestBuilder {
 }
 
 /// A guess that is wrong.
-async fn guess(server: &Server, headers: &[(&str, &str)]) -> u16 {
+pub(crate) async fn guess(server: &Server, headers: &[(&str, &str)]) -> u16 {
     let guess = headers.iter().fold(sign_in(server, "ann@example.test", "wrong password"), |request, (name, value)| {
         request.header(*name, *value)
     });
@@ -25,7 +25,7 @@ async fn guess(server: &Server, headers: &[(&str, &str)]) -> u16 {
 }
 
 /// Guesses until the limit is reached.
-async fn exhaust(server: &Server, headers: &[(&str, &str)]) {
+pub(crate) async fn exhaust(server: &Server, headers: &[(&str, &str)]) {
     for _ in 0..3 {
         assert_eq!(guess(server, headers).await, 401, "{headers:?}");
     }
@@ -216,17 +216,6 @@ async fn accounts_are_not_made_by_the_hundred() {
     assert_eq!(made, 3);
 }
 
-/// C210: with the storage `database` two instances count together; with `memory` each for itself.
-#[tokio::test]
-async fn two_servers_count_together_in_the_database() {
-    for (storage, at_the_other) in [("database", 429), ("memory", 401)] {
-        let one = Server::start_with(&[ON, ("TASKBRIDGE__RATE_LIMIT__STORAGE", storage)]);
-        let other = one.again();
-        exhaust(&one, &[]).await;
-        assert_eq!(guess(&other, &[]).await, at_the_other, "{storage}");
-    }
-}
-
 /// C211: what is made up is counted together, so that it takes no memory.
 #[tokio::test]
 async fn paths_that_nobody_serves_are_counted_together() {
@@ -295,23 +284,5 @@ async fn after_a_quiet_time_it_begins_anew() {
     let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while ok().await == 429 {
         assert!(std::time::Instant::now() < patience);
-    }
-}
-
-/// Sessions that are over do not stay in the database, whether anybody asks for them or not.
-#[tokio::test]
-async fn what_is_over_is_removed() {
-    let over = [("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "1"), ("TASKBRIDGE__SESSION__PURGE_SECONDS", "1")];
-    let server =
-        Server::start_with(&[&over[..], &[("TASKBRIDGE__LOG__FORMAT", "json"), ("RUST_LOG", "debug")]].concat());
-    User::sign_up(&server, "ann").await;
-    let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    let removed = |line: &String| {
-        let line: Value = serde_json::from_str(line).unwrap();
-        line["fields"]["message"] == "sessions that were over are removed" && line["fields"]["sessions"] == 1
-    };
-    while !server.log.lines().iter().any(removed) {
-        assert!(std::time::Instant::now() < patience);
-        tokio::task::yield_now().await;
     }
 }

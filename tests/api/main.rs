@@ -1,9 +1,8 @@
 //! The API, end to end through the real binary.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-mod account_attacks;
+mod attacks;
 mod bodies;
-mod body_attacks;
 mod commands;
 mod config;
 mod cors;
@@ -13,19 +12,14 @@ mod everything;
 mod explain;
 mod forwarded;
 mod http_attacks;
-mod isolation_attacks;
-mod keys;
 mod lifecycle;
 mod limits;
-mod lists;
 mod logs;
 mod metrics;
 mod native_clients;
 mod request_ids;
-mod session_attacks;
+mod site;
 mod slow_clients;
 mod sqlite;
-mod token_attacks;
-mod transcript;
+mod storage;
 mod transport_attacks;
-mod user_attacks;

@@ -1,4 +1,4 @@
-//! Attack group G, of those who are signed in: what they change of themselves. (R5; C160-C162)
+//! Users change and delete themselves.
 
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
@@ -6,6 +6,7 @@ use support::user::PASSWORD;
 use support::{Server, User};
 
 const DELETION: (&str, &str) = ("TASKBRIDGE__AUTH__DELETE_USER", "on");
+
 const OTHER_PASSWORD: &str = "another horse battery";
 
 /// A request below `/api/auth`, with this session.

@@ -1,71 +1,11 @@
-//! Attack groups H and I: sessions, their cookies, and pages of other sites. (R4, R7, R8, R14)
+//! Sessions begin, are found, and end.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
-use sha2::Sha256;
-use support::server::SECRET;
 use support::user::PASSWORD;
 use support::{Server, User};
 
-const COOKIE: &str = "better-auth.session_token";
-
-/// A cookie that is signed with the server's own secret.
-fn signed(token: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    mac.update(token.as_bytes());
-    let signature = STANDARD.encode(mac.finalize().into_bytes());
-    let value: String = url_encoded(&format!("{token}.{signature}"));
-    format!("{COOKIE}={value}")
-}
-
-fn url_encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") }).collect()
-}
-
-/// Requests below `/api/auth`.
-struct Auth<'a>(&'a Server);
-
-impl Auth<'_> {
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        Client::new().request(method, self.0.url(&format!("/api/auth{path}")))
-    }
-
-    fn get(&self, path: &str, cookie: &str) -> RequestBuilder {
-        self.request(Method::GET, path).header("cookie", cookie)
-    }
-
-    /// As the page of the app sends it.
-    fn post(&self, path: &str, cookie: &str, body: &Value) -> RequestBuilder {
-        self.request(Method::POST, path).header("cookie", cookie).header("origin", &self.0.origin).json(body)
-    }
-
-    async fn sign_in(&self, email: &str) -> Response {
-        let body = json!({ "email": email, "password": PASSWORD });
-        self.request(Method::POST, "/sign-in/email").json(&body).send().await.unwrap()
-    }
-
-    /// The session that a cookie names, or null.
-    async fn session(&self, cookie: &str) -> Value {
-        let answer = self.get("/get-session", cookie).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        answer.json().await.unwrap()
-    }
-
-    /// Whether a cookie still gives a token.
-    async fn is_alive(&self, cookie: &str) -> bool {
-        let token = self.get("/token", cookie).send().await.unwrap().status();
-        assert_eq!(token == 200, !self.session(cookie).await.is_null(), "all routes agree");
-        token == 200
-    }
-}
-
-fn cookie_of(answer: &Response) -> String {
-    answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
-}
+use crate::site::auth::{Auth, COOKIE, cookie_of, signed};
 
 /// C168, C169: each sign-in has a session of its own, and none that the client has chosen.
 #[tokio::test]
@@ -235,66 +175,20 @@ async fn a_session_that_is_over_is_none() {
     assert!(!Auth(&longer).is_alive(&ann.cookie).await);
 }
 
-/// C184, C185: nobody keeps an answer, and nobody gets a session for nothing.
+/// Sessions that are over do not stay in the database, whether anybody asks for them or not.
 #[tokio::test]
-async fn answers_are_kept_by_nobody_and_make_no_session() {
-    let server = Server::start();
-    let (ann, auth) = (User::sign_up(&server, "ann").await, Auth(&server));
-    for (path, cookie) in [
-        ("/get-session", ann.cookie.as_str()),
-        ("/get-session", ""),
-        ("/get-session", "better-auth.session_token=x.y"),
-        ("/token", &ann.cookie),
-        ("/token", ""),
-        ("/list-sessions", &ann.cookie),
-    ] {
-        let answer = auth.get(path, cookie).send().await.unwrap();
-        assert_eq!(answer.headers()["cache-control"], "no-store", "{path}");
-        let given = answer.headers().get_all("set-cookie").iter().map(|line| line.to_str().unwrap().to_owned());
-        for line in given {
-            assert!(line.contains("Max-Age=0"), "{path} {cookie}: {line}");
-        }
+async fn what_is_over_is_removed() {
+    let over = [("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "1"), ("TASKBRIDGE__SESSION__PURGE_SECONDS", "1")];
+    let server =
+        Server::start_with(&[&over[..], &[("TASKBRIDGE__LOG__FORMAT", "json"), ("RUST_LOG", "debug")]].concat());
+    User::sign_up(&server, "ann").await;
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let removed = |line: &String| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["fields"]["message"] == "sessions that were over are removed" && line["fields"]["sessions"] == 1
+    };
+    while !server.log.lines().iter().any(removed) {
+        assert!(std::time::Instant::now() < patience);
+        tokio::task::yield_now().await;
     }
-    assert_eq!(auth.sign_in(&ann.email).await.headers()["cache-control"], "no-store");
-}
-
-/// C187 to C194: what changes something wants a page of ours behind a cookie. (The whole table is in the web crate.)
-#[tokio::test]
-async fn pages_of_other_sites_use_no_session() {
-    let server = Server::start();
-    let (ann, auth) = (User::sign_up(&server, "ann").await, Auth(&server));
-    let (host, port) = server.origin.rsplit_once(':').unwrap();
-    let revoke = || auth.request(Method::POST, "/revoke-sessions").header("cookie", &ann.cookie).json(&json!({}));
-    for origin in [
-        "null".to_owned(),
-        "https://evil.example.test".into(),
-        format!("{}.evil.example.test", server.origin),
-        format!("{host}:{port}0"),
-        format!("{host}:1"),
-        format!("https://{}", server.origin.trim_start_matches("http://")),
-        format!("{}@evil.example.test", server.origin),
-        String::new(),
-    ] {
-        let answer = revoke().header("origin", &origin).send().await.unwrap();
-        assert_eq!(answer.status(), 403, "{origin}");
-        let referred = revoke().header("referer", format!("{origin}/page")).send().await.unwrap();
-        assert_eq!(referred.status(), 403, "{origin}");
-    }
-    assert_eq!(revoke().send().await.unwrap().status(), 403, "C192: neither of the two");
-    let sign_in = json!({ "email": ann.email, "password": PASSWORD });
-    let hostile =
-        auth.request(Method::POST, "/sign-in/email").header("origin", "https://evil.example.test").json(&sign_in);
-    assert_eq!(hostile.send().await.unwrap().status(), 403, "C188: without a cookie, too");
-    let form = auth
-        .request(Method::POST, "/sign-in/email")
-        .header("sec-fetch-site", "cross-site")
-        .header("sec-fetch-mode", "navigate")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(format!("email={}&password={}", url_encoded(&ann.email), url_encoded(PASSWORD)));
-    assert_eq!(form.send().await.unwrap().status(), 403, "C193, C194");
-    let plain =
-        auth.request(Method::POST, "/sign-in/email").header("content-type", "text/plain").body(sign_in.to_string());
-    assert_eq!(plain.send().await.unwrap().status(), 415, "C194");
-    assert!(auth.is_alive(&ann.cookie).await);
-    assert_eq!(revoke().header("origin", &server.origin).send().await.unwrap().status(), 200);
 }

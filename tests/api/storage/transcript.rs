@@ -12,7 +12,7 @@ use serde_json::Value;
 use support::Server;
 use support::compatibility::{Column, endpoint, is_on_the_page};
 
-const TRANSCRIPT: &str = include_str!("../vectors/transcript.json");
+const TRANSCRIPT: &str = include_str!("../../vectors/transcript.json");
 
 /// The headers of the protocol; a server may have others.
 const HEADERS: [&str; 6] = ["cache-control", "content-type", "location", "pragma", "set-auth-token", "x-retry-after"];

@@ -1,0 +1,7 @@
+//! Attacks, by kind.
+
+mod accounts;
+mod bodies;
+mod isolation;
+mod sessions;
+mod tokens;
