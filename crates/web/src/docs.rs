@@ -7,7 +7,7 @@ use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use utoipa_swagger_ui::Config;
 
-use crate::AuthServer;
+use crate::auth::AuthServer;
 use crate::error::{ApiError, not_allowed};
 use crate::openapi;
 use crate::tasks::TasksMount;

@@ -10,7 +10,7 @@ use taskbridge_domain::ports::StoreProbe;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::error::{ApiError, not_allowed};
-use crate::openapi::StoreErrors;
+use crate::responses::StoreErrors;
 
 /// Whether the server is about to stop. Cheap to clone: all clones are one.
 #[derive(Debug, Clone, Default)]

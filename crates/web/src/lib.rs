@@ -13,7 +13,7 @@
 //! use taskbridge_domain::{UserId, services::TaskService, tasks::TaskId};
 //! async fn remove(path: web::Path<(String, i64)>, tasks: web::Data<TaskService>) -> HttpResponse {
 //!     let (user_id, task_id) = path.into_inner();
-//!     let _ = tasks.delete(&UserId::parse(user_id).unwrap(), TaskId::new(task_id)).await;
+//!     let _ = tasks.remove(&UserId::parse(user_id).unwrap(), TaskId::new(task_id)).await;
 //!     HttpResponse::NoContent().finish()
 //! }
 //! ```
@@ -28,7 +28,7 @@
 //!     Guarded(PathOwner(owner), path): Guarded<PathOwner, web::Path<(String, i64)>>,
 //!     tasks: web::Data<TaskService>,
 //! ) -> HttpResponse {
-//!     let _ = tasks.delete(&owner, TaskId::new(path.1)).await;
+//!     let _ = tasks.remove(&owner, TaskId::new(path.1)).await;
 //!     HttpResponse::NoContent().finish()
 //! }
 //! ```
@@ -42,29 +42,25 @@
 //!
 //! [`Owner`]: taskbridge_domain::Owner
 
+mod app;
 mod auth;
 mod body;
 mod docs;
 mod error;
 mod exchange;
 mod extract;
-mod grammar;
+mod header_syntax;
 mod health;
 mod json_schema;
 mod log_text;
 mod middleware;
 mod openapi;
+mod responses;
 mod tasks;
 mod trusted_origins;
 
-use std::sync::Arc;
-
-use actix_web::web::{Data, ServiceConfig};
-use taskbridge_domain::Authenticator;
-use taskbridge_domain::ports::{KeyPublisher, StoreProbe};
-use taskbridge_domain::services::{AccountService, ProfileService, SessionService, TaskService};
-
-pub use auth::{CookieConfig, RateLimits, SessionCookies};
+pub use app::{Services, api};
+pub use auth::{AuthServer, CookieConfig, RateLimits, SessionCookies};
 pub use body::BodyLimit;
 pub use docs::{Docs, DocsConfig};
 pub use exchange::{RequestTimeout, Turn, limits};
@@ -80,87 +76,3 @@ pub use middleware::security_headers::security_headers;
 pub use tasks::TasksMount;
 pub use tasks::compatibility::Compatibility;
 pub use trusted_origins::{InvalidOrigin, TrustedOrigins};
-
-/// Everything the API stands on. Cheap to clone: each worker has its own.
-#[derive(Clone)]
-pub struct Services {
-    /// Who is calling.
-    pub authenticator: Arc<Authenticator>,
-    /// What can be done with tasks.
-    pub tasks: Arc<TaskService>,
-    /// Signing up and in; none when somebody else does that, and then nothing below `/api/auth` is served.
-    pub auth: Option<AuthServer>,
-    /// Whether the store answers.
-    pub store: Arc<dyn StoreProbe>,
-    /// How much of a request body is read.
-    pub body_limit: BodyLimit,
-    /// How long a request may take.
-    pub request_timeout: RequestTimeout,
-    /// Whose pages may use the API.
-    pub trusted_origins: Arc<TrustedOrigins>,
-    /// Whose word is believed about who is calling.
-    pub trusted_proxies: Arc<TrustedProxies>,
-    /// Where the tasks are found.
-    pub tasks_mount: TasksMount,
-    /// What is different for clients of other backends.
-    pub compatibility: Compatibility,
-    /// What tells people about all this.
-    pub docs: Docs,
-    /// Whether the server is about to stop.
-    pub stopping: Stopping,
-    /// What is measured of requests.
-    pub metrics: Arc<HttpMetrics>,
-}
-
-/// What the endpoints below `/api/auth` stand on.
-#[derive(Clone)]
-pub struct AuthServer {
-    /// What can be done with accounts.
-    pub accounts: Arc<AccountService>,
-    /// What users see and change of themselves.
-    pub users: Arc<ProfileService>,
-    /// What a session gives, and how it ends.
-    pub sessions: Arc<SessionService>,
-    /// The keys of tokens that can be published.
-    pub keys: Arc<dyn KeyPublisher>,
-    /// How sessions travel in cookies.
-    pub cookies: Arc<SessionCookies>,
-    /// How often all this may be asked for, if that is limited.
-    pub limits: Option<Arc<RateLimits>>,
-}
-
-/// Mounts the API.
-pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
-    let Services {
-        authenticator,
-        tasks,
-        auth,
-        store,
-        body_limit,
-        request_timeout,
-        trusted_origins,
-        trusted_proxies,
-        tasks_mount,
-        compatibility,
-        docs,
-        stopping,
-        metrics,
-    } = services;
-    move |config| {
-        config
-            .app_data(Data::from(authenticator))
-            .app_data(Data::from(tasks))
-            .app_data(Data::new(health::Readiness { store, stopping }))
-            .app_data(body_limit)
-            .app_data(request_timeout)
-            .app_data(Data::from(trusted_origins))
-            .app_data(Data::from(trusted_proxies))
-            .app_data(Data::new(compatibility))
-            .app_data(Data::from(metrics))
-            .configure(auth::routes(auth))
-            .configure(|config| tasks_mount.routes(config))
-            .configure(health::routes)
-            .configure(|config| docs.routes(config))
-            .default_service(actix_web::web::to(docs::no_such_route));
-    }
-}

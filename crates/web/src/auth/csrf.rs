@@ -7,34 +7,13 @@ use actix_web::web::Data;
 use serde_json::Value;
 use url::Url;
 
-use super::error::AuthApiError;
+use super::error::{AuthApiError, CALLBACK, OTHER_TARGETS, Target};
 use crate::log_text::{MAX_ORIGIN_CHARS, truncated};
 use crate::trusted_origins::TrustedOrigins;
 
 /// The header in which apps made with Expo send what a browser would send as `Origin`. A page of another site cannot: the
 /// browser asks for it in a preflight, which is refused, and sends `Origin` as well.
 const EXPO_ORIGIN: HeaderName = HeaderName::from_static("expo-origin");
-
-/// A field that says where to send the browser next.
-#[derive(Debug)]
-pub(crate) struct Target {
-    field: &'static str,
-    in_query: bool,
-    /// What it is called in an error.
-    pub(super) name: &'static str,
-    pub(super) code: &'static str,
-}
-
-pub(super) static CALLBACK: Target = target("callbackURL", true, "callbackURL", "INVALID_CALLBACK_URL");
-static OTHER_TARGETS: [Target; 3] = [
-    target("redirectTo", false, "redirectURL", "INVALID_REDIRECT_URL"),
-    target("errorCallbackURL", false, "errorCallbackURL", "INVALID_ERROR_CALLBACK_URL"),
-    target("newUserCallbackURL", false, "newUserCallbackURL", "INVALID_NEW_USER_CALLBACK_URL"),
-];
-
-const fn target(field: &'static str, in_query: bool, name: &'static str, code: &'static str) -> Target {
-    Target { field, in_query, name, code }
-}
 
 /// For every request that may change something: one with cookies must come from a trusted origin, and nobody is sent to
 /// another place.

@@ -1,6 +1,6 @@
 //! Answers below `/api/auth`.
 
-use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue, LOCATION, SET_COOKIE, USER_AGENT};
+use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue, LOCATION, USER_AGENT};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use taskbridge_domain::services::{ActiveSession, SessionService};
@@ -8,7 +8,7 @@ use taskbridge_domain::sessions::{ClientInfo, Jwt, Session, SessionToken};
 use taskbridge_domain::users::User;
 use utoipa::ToSchema;
 
-use super::cookies::SessionCookies;
+use super::cookies::{SessionCookies, set_cookies};
 use super::known_device::remember_device;
 use crate::extract::client_address::ClientAddress;
 
@@ -193,12 +193,6 @@ pub(super) fn issue_session(
     set_cookies(response, &cookies.set(token, remember));
     response.insert_header(("set-auth-token", cookies.bearer_form(token)));
     response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "set-auth-token"));
-}
-
-pub(super) fn set_cookies(response: &mut HttpResponseBuilder, lines: &[String]) {
-    for line in lines {
-        response.append_header((SET_COOKIE, line.as_str()));
-    }
 }
 
 /// From where a request comes, as far as it can be believed.

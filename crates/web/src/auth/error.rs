@@ -13,9 +13,39 @@ use taskbridge_domain::users::InvalidPassword;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use super::csrf::Target;
 use crate::body::ReadError;
 use crate::error::RETRY_AFTER_SECONDS;
+
+pub(super) const PATH: &str = "/api/auth";
+
+/// Whether a path is one of these.
+pub(crate) fn serves(path: &str) -> bool {
+    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A field that says where to send the browser next.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(super) field: &'static str,
+    pub(super) in_query: bool,
+    /// What it is called in an error.
+    pub(super) name: &'static str,
+    pub(super) code: &'static str,
+}
+
+pub(super) static CALLBACK: Target = target("callbackURL", true, "callbackURL", "INVALID_CALLBACK_URL");
+pub(super) static OTHER_TARGETS: [Target; 3] = [
+    target("redirectTo", false, "redirectURL", "INVALID_REDIRECT_URL"),
+    target("errorCallbackURL", false, "errorCallbackURL", "INVALID_ERROR_CALLBACK_URL"),
+    target("newUserCallbackURL", false, "newUserCallbackURL", "INVALID_NEW_USER_CALLBACK_URL"),
+];
+
+const fn target(field: &'static str, in_query: bool, name: &'static str, code: &'static str) -> Target {
+    Target { field, in_query, name, code }
+}
+
+/// The text of a problem that Better Auth does not know: it lets a NUL through to the database.
+pub(super) const NUL: &str = "Invalid input: must not contain a NUL character";
 
 /// The body of an error below `/api/auth`.
 #[derive(Serialize, ToSchema)]
@@ -117,7 +147,7 @@ impl AuthApiError {
         match invalid {
             InvalidPassword::TooShort => Self::PasswordTooShort,
             InvalidPassword::TooLong => Self::PasswordTooLong,
-            InvalidPassword::Nul => Self::Validation(super::extract::body::problem(field, super::extract::body::NUL)),
+            InvalidPassword::Nul => Self::Validation(problem(field, NUL)),
         }
     }
 
@@ -201,7 +231,7 @@ impl ResponseError for AuthApiError {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         if let Self::Unauthorized { clear } = self {
-            super::dto::set_cookies(&mut response, clear);
+            super::cookies::set_cookies(&mut response, clear);
         }
         match self {
             Self::BodyMalformed => {
@@ -333,4 +363,9 @@ impl From<KeyError> for AuthApiError {
             KeyError::Failed(cause) => Self::Internal(cause),
         }
     }
+}
+
+/// One problem of a field.
+pub(super) fn problem(field: &str, text: &str) -> String {
+    format!("[body.{field}] {text}")
 }

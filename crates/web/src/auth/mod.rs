@@ -9,6 +9,9 @@ mod error;
 mod extract;
 mod known_device;
 mod rate_limit;
+pub(crate) mod responses;
+
+use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -17,21 +20,34 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Error, HttpResponse, Resource};
 use utoipa::OpenApi;
 
-use crate::AuthServer;
+use taskbridge_domain::ports::KeyPublisher;
+use taskbridge_domain::services::{AccountService, ProfileService, SessionService};
+
 use crate::error::ApiError;
 
 use self::endpoints::{jwks, profile, sessions, sign_in, sign_up, status, token};
+use self::error::PATH;
 use self::extract::session::session_headers;
 use self::rate_limit::rate_limits;
 pub use cookies::{CookieConfig, SessionCookies};
-pub(crate) use error::{AuthApiError, AuthErrorBody};
+pub(crate) use error::{AuthApiError, AuthErrorBody, serves};
 pub use rate_limit::RateLimits;
 
-const PATH: &str = "/api/auth";
-
-/// Whether a path is one of these.
-pub(crate) fn serves(path: &str) -> bool {
-    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// What the endpoints below `/api/auth` stand on.
+#[derive(Clone)]
+pub struct AuthServer {
+    /// What can be done with accounts.
+    pub accounts: Arc<AccountService>,
+    /// What users see and change of themselves.
+    pub users: Arc<ProfileService>,
+    /// What a session gives, and how it ends.
+    pub sessions: Arc<SessionService>,
+    /// The keys of tokens that can be published.
+    pub keys: Arc<dyn KeyPublisher>,
+    /// How sessions travel in cookies.
+    pub cookies: Arc<SessionCookies>,
+    /// How often all this may be asked for, if that is limited.
+    pub limits: Option<Arc<RateLimits>>,
 }
 
 pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig) {

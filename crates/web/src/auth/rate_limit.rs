@@ -11,8 +11,7 @@ use actix_web::{Error, HttpRequest};
 use taskbridge_domain::ports::{Clock, RateLimiter};
 use taskbridge_domain::rate_limit::{Decision, RateLimit};
 
-use super::PATH;
-use super::error::AuthApiError;
+use super::error::{AuthApiError, PATH};
 use crate::extract::client_address::ClientAddress;
 
 /// Where passwords can be guessed, or accounts made: paths that begin like this. Unlike in Better Auth these are all that

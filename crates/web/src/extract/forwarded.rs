@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use actix_web::http::header::{FORWARDED, HeaderName, X_FORWARDED_FOR};
 
-use crate::grammar::{is_token, quoted_string};
+use crate::header_syntax::{is_token, quoted_string};
 
 /// The header that the trusted proxies write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

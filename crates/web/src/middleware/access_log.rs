@@ -12,12 +12,12 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest};
 
+use super::metrics::{HttpMetrics, InFlight};
+use super::request_id::RequestId;
 use crate::auth::AuthApiError;
 use crate::error::ApiError;
 use crate::extract::guard::Caller;
 use crate::health::Readiness;
-use crate::middleware::metrics::{HttpMetrics, InFlight};
-use crate::middleware::request_id::RequestId;
 
 /// Middleware (for `actix_web::middleware::from_fn`) that logs method, route, status, duration, the caller's id, and
 /// for an error its whole chain of causes. The route is the pattern: ids, queries, headers and bodies stay out.

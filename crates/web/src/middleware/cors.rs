@@ -12,9 +12,9 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpResponse};
 
-use crate::grammar::is_token;
+use super::response_headers::with_headers;
+use crate::header_syntax::is_token;
 use crate::log_text::{MAX_ORIGIN_CHARS, truncated};
-use crate::middleware::with_headers;
 use crate::trusted_origins::TrustedOrigins;
 
 /// What pages of other origins may send, and may read of an answer.

@@ -6,7 +6,7 @@ use actix_web::Error;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::middleware::with_headers;
+use super::response_headers::with_headers;
 
 /// Where callers give theirs, and read it in the answer.
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

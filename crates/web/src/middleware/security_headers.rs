@@ -9,7 +9,7 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::Next;
 
-use super::with_headers;
+use super::response_headers::with_headers;
 
 /// What a browser may do with an answer: take it for what it says it is, keep it nowhere, load nothing for it, show it
 /// in no frame, name it to nobody, embed it in no page of another site. (OWASP's REST security cheat sheet.)

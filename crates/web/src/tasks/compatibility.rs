@@ -5,9 +5,8 @@ use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::{Object, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::openapi::operations;
-use crate::tasks::Message;
-use crate::tasks::dto::TaskList;
+use super::dto::{Message, TaskList};
+use crate::responses::operations;
 
 /// What is different for the sake of such clients.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -5,8 +5,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use taskbridge_domain::tasks::{Cursor, PreciseTimestamp, SortDirection, SortKey, SortValue, TaskId};
 
-use super::query::{direction_name, direction_of, key_name, key_of};
-
 /// The longest cursor that is looked at, in characters: a title of 200 characters of 4 bytes, as JSON in base64url.
 const MAX_LENGTH: usize = 2048;
 
@@ -53,4 +51,29 @@ pub(super) fn decode(text: &str) -> Option<Cursor> {
     };
     let direction: SortDirection = direction_of(&order)?;
     Some(Cursor { position, id: TaskId::new(id), direction })
+}
+
+pub(super) fn key_of(name: &str) -> Option<SortKey> {
+    [SortKey::CreatedAt, SortKey::UpdatedAt, SortKey::Title].into_iter().find(|key| key_name(*key) == name)
+}
+
+pub(super) fn key_name(key: SortKey) -> &'static str {
+    match key {
+        SortKey::CreatedAt => "created_at",
+        SortKey::UpdatedAt => "updated_at",
+        SortKey::Title => "title",
+    }
+}
+
+pub(super) fn direction_of(name: &str) -> Option<SortDirection> {
+    [SortDirection::Ascending, SortDirection::Descending]
+        .into_iter()
+        .find(|direction| direction_name(*direction) == name)
+}
+
+pub(super) fn direction_name(direction: SortDirection) -> &'static str {
+    match direction {
+        SortDirection::Ascending => "asc",
+        SortDirection::Descending => "desc",
+    }
 }

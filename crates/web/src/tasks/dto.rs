@@ -76,6 +76,12 @@ pub(crate) struct TaskList<'a> {
     pub(crate) count: usize,
 }
 
+/// What is told instead of an empty answer.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Message {
+    pub(super) message: &'static str,
+}
+
 /// The body of `POST /api/{user_id}/tasks`.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(crate) struct CreateTask {

@@ -1,9 +1,13 @@
 //! What stands in paths and queries, as the OpenAPI document shows it: shapes only, which nobody reads by.
 
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use taskbridge_domain::tasks::TaskId;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{Required, Schema};
 
+use crate::error::ApiError;
 use crate::json_schema;
 
 /// The path of a user's tasks.
@@ -64,4 +68,17 @@ const ORDERS: [&str; 2] = ["asc", "desc"];
 fn query(name: &str, description: &str, schema: Schema) -> Parameter {
     let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).required(Required::False);
     parameter.description(Some(description)).schema(Some(schema)).build()
+}
+
+/// The task that the path names as `{task_id}`. What is no 64-bit integer is 404, as any task that is not there.
+pub(super) struct PathTask(pub(super) TaskId);
+
+impl FromRequest for PathTask {
+    type Error = ApiError;
+    type Future = std::future::Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let id = request.match_info().get("task_id").and_then(TaskId::parse);
+        std::future::ready(id.map(Self).ok_or(ApiError::TaskNotFound))
+    }
 }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::dev::Payload;
 use actix_web::web::Query;
+use actix_web::{FromRequest, HttpRequest};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use taskbridge_domain::services::TotalCount;
 use taskbridge_domain::tasks::{
     Cursor, PageSize, PageStart, SearchText, SortDirection, SortKey, TaskFilter, TaskOrder, TaskQuery,
 };
 
-use super::cursor;
+use super::cursor::{self, direction_of, key_of};
 use crate::error::{ApiError, FieldError};
 
 /// The parameters of a list, in the order in which their faults are told. All others are ignored, and of one given
@@ -191,27 +193,15 @@ fn status_of(text: &str) -> Option<Status> {
     }
 }
 
-pub(super) fn key_of(name: &str) -> Option<SortKey> {
-    [SortKey::CreatedAt, SortKey::UpdatedAt, SortKey::Title].into_iter().find(|key| key_name(*key) == name)
-}
+/// What the query asks for, and the parameters it was read from.
+pub(super) struct ListQuery(pub(super) ListParameters, pub(super) ListRequest);
 
-pub(super) fn key_name(key: SortKey) -> &'static str {
-    match key {
-        SortKey::CreatedAt => "created_at",
-        SortKey::UpdatedAt => "updated_at",
-        SortKey::Title => "title",
-    }
-}
+impl FromRequest for ListQuery {
+    type Error = ApiError;
+    type Future = std::future::Ready<Result<Self, ApiError>>;
 
-pub(super) fn direction_of(name: &str) -> Option<SortDirection> {
-    [SortDirection::Ascending, SortDirection::Descending]
-        .into_iter()
-        .find(|direction| direction_name(*direction) == name)
-}
-
-pub(super) fn direction_name(direction: SortDirection) -> &'static str {
-    match direction {
-        SortDirection::Ascending => "asc",
-        SortDirection::Descending => "desc",
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let parameters = ListParameters::parse(request.query_string());
+        std::future::ready(parameters.request().map(|request| Self(parameters, request)))
     }
 }

@@ -10,7 +10,7 @@ use taskbridge_domain::ports::KeyPublisher;
 use utoipa::ToSchema;
 
 use crate::auth::error::AuthApiError;
-use crate::openapi::AuthErrors;
+use crate::auth::responses::AuthErrors;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = KeySet)]

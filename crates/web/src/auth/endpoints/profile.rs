@@ -14,14 +14,14 @@ use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::auth::cookies::SessionCookies;
-use crate::auth::dto::{Status, UserResponse, client, issue_session, set_cookies};
+use crate::auth::cookies::{SessionCookies, set_cookies};
+use crate::auth::dto::{Status, UserResponse, client, issue_session};
 use crate::auth::error::AuthApiError;
 use crate::auth::extract::body::{AuthBody, AuthRequest, Schema, WithSession, image_problem, name_problem};
 use crate::auth::extract::session::CurrentSession;
+use crate::auth::responses::{auth_errors, auth_request_errors};
 use crate::extract::client_address::ClientAddress;
 use crate::json_schema;
-use crate::openapi::{auth_errors, auth_request_errors};
 
 /// What users may change of themselves; at least one of it.
 #[derive(ToSchema)]

@@ -12,12 +12,12 @@ use taskbridge_domain::sessions::SessionToken;
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::auth::cookies::SessionCookies;
-use crate::auth::dto::{SessionResponse, Status, UserResponse, jwt, set_cookies};
+use crate::auth::cookies::{SessionCookies, set_cookies};
+use crate::auth::dto::{SessionResponse, Status, UserResponse, jwt};
 use crate::auth::error::AuthApiError;
 use crate::auth::extract::body::{Anything, AuthBody, AuthRequest, Schema, WithSession};
 use crate::auth::extract::session::{CurrentSession, NamedSession, session_tokens};
-use crate::openapi::{auth_errors, auth_request_errors};
+use crate::auth::responses::{auth_errors, auth_request_errors};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = SessionWithUser)]

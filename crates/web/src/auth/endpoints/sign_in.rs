@@ -11,14 +11,14 @@ use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::auth::cookies::SessionCookies;
-use crate::auth::csrf::{CALLBACK, check_sign_in};
+use crate::auth::csrf::check_sign_in;
 use crate::auth::dto::{Next, SignedIn, SignedInResponse, client};
-use crate::auth::error::AuthApiError;
+use crate::auth::error::{AuthApiError, CALLBACK};
 use crate::auth::extract::body::{AuthBody, Schema, SignInBody};
 use crate::auth::known_device::is_known_device;
+use crate::auth::responses::auth_errors;
 use crate::extract::client_address::ClientAddress;
 use crate::json_schema;
-use crate::openapi::auth_errors;
 
 /// Who signs in.
 #[derive(ToSchema)]

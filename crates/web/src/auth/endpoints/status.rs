@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::openapi::AuthErrors;
+use crate::auth::responses::AuthErrors;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Ok)]

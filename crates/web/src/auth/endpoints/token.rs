@@ -11,7 +11,7 @@ use utoipa::{IntoResponses, ToSchema};
 
 use crate::auth::error::AuthApiError;
 use crate::auth::extract::session::CurrentSession;
-use crate::openapi::auth_errors;
+use crate::auth::responses::auth_errors;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Token)]

@@ -11,11 +11,8 @@ use taskbridge_domain::users::{InvalidUserImage, InvalidUserName, UserImage, Use
 
 use super::session::CurrentSession;
 use crate::auth::csrf::check_origin;
-use crate::auth::error::AuthApiError;
+use crate::auth::error::{AuthApiError, NUL, problem};
 use crate::body::{media_type, read};
-
-/// The text of a problem that Better Auth does not know: it lets a NUL through to the database.
-pub(crate) const NUL: &str = "Invalid input: must not contain a NUL character";
 
 /// How much of a media type the message repeats, in characters: it also stands in the log.
 const MAX_SHOWN_CHARS: usize = 100;
@@ -240,11 +237,6 @@ impl Schema {
     fn wrong_type(&mut self, field: &str, expected: &str, received: &str) {
         self.problems.push(problem(field, &format!("Invalid input: expected {expected}, received {received}")));
     }
-}
-
-/// One problem of a field.
-pub(crate) fn problem(field: &str, text: &str) -> String {
-    format!("[body.{field}] {text}")
 }
 
 pub(crate) fn image_problem(invalid: InvalidUserImage) -> String {

@@ -1,0 +1,25 @@
+//! Headers that middleware adds to every response.
+
+use actix_web::Error;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header::HeaderMap;
+
+/// An outcome with more headers in its answer. An error of a middleware becomes an answer later.
+pub(super) fn with_headers<B>(
+    outcome: Result<ServiceResponse<B>, Error>,
+    add: impl Fn(&mut HeaderMap) + 'static,
+) -> Result<ServiceResponse<B>, Error> {
+    match outcome {
+        Ok(mut response) => {
+            add(response.headers_mut());
+            Ok(response)
+        }
+        Err(mut error) => {
+            error.add_response_mapper(move |mut response| {
+                add(response.headers_mut());
+                response
+            });
+            Err(error)
+        }
+    }
+}
