@@ -10,8 +10,8 @@ use actix_web::{App, HttpResponse};
 use serde_json::Value;
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::{
-    AuthError, Claims, MockAuthPort, MockIdentityRepo, MockKeyPublisher, MockSessionRepo, MockStoreProbe,
-    MockTokenIssuer, SessionRepo, TaskRepo,
+    AuthError, Claims, MockAuthPort, MockIdentityRepo, MockSessionRepo, MockStoreProbe, MockTokenIssuer, SessionRepo,
+    TaskRepo,
 };
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{
@@ -109,7 +109,6 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
         accounts: Arc::new(accounts),
         users: Arc::new(users),
         sessions: Arc::new(sessions),
-        keys: Arc::new(MockKeyPublisher::new()),
         cookies: Arc::new(cookies),
     };
     let docs = Docs::new(DocsConfig { openapi: true, page: true }, Some(&auth), &mount, compatibility).unwrap();

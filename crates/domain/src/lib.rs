@@ -48,7 +48,6 @@
 //! 2. A contract suite in `testing/contract/`; every adapter runs it.
 
 pub mod access;
-pub mod key;
 pub mod ports;
 pub mod random_id;
 pub mod rate_limit;

@@ -221,8 +221,8 @@ fn sign_in(
         requests.clone().map(|limiter| Arc::new(RateLimits::new(limiter, Arc::clone(clock), rate_limit.limit)));
     let session_repo = Arc::new(SeaSessionRepo::new(store.clone()));
     let signing = match algorithm {
-        Some(_) => SigningKeys::Pairs(Arc::clone(&ring)),
-        None => SigningKeys::Secret(secrets.current().clone()),
+        Some(_) => SigningKeys::Pairs(ring),
+        None => SigningKeys::Secret { secret: secrets.current().clone(), published: Some(ring) },
     };
     let issuer = Arc::new(JwtIssuer::new(signing, tokens, Arc::clone(clock)));
     let sessions = SessionService::new(Arc::clone(&session_repo) as _, issuer, Arc::clone(clock), accounts.sessions);
@@ -255,7 +255,6 @@ fn sign_in(
         accounts: Arc::new(accounts),
         users: Arc::new(users),
         sessions,
-        keys: ring,
         cookies: Arc::new(SessionCookies::new(secrets.current().clone(), cookies)),
         limits,
     };

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use taskbridge_adapters::database::{DatabaseUrl, Pooler, StoreConfig};
-use taskbridge_adapters::jwt::{Authorities, KeyRingConfig, PublishedKeysConfig, SigningAlgorithm};
+use taskbridge_adapters::jwt::{Authorities, KeyRingConfig, PublishedKeysConfig, SigningAlgorithm, VersionedSecrets};
 use taskbridge_adapters::passwords::HasherConfig;
 use taskbridge_domain::rate_limit::RateLimit;
-use taskbridge_domain::secret::{Secrets, SharedSecret};
+use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::AccountPolicy;
 use taskbridge_domain::sessions::SessionPolicy;
 use taskbridge_domain::users::HashAlgorithm;
@@ -133,7 +133,7 @@ pub(crate) enum AuthMode {
 #[derive(Debug)]
 pub(crate) struct ServerMode {
     pub(crate) origin: Origin,
-    pub(crate) secrets: Secrets,
+    pub(crate) secrets: VersionedSecrets,
     pub(crate) jwt_lifetime: Duration,
     pub(crate) keys: KeyRingConfig,
     /// Whether tokens signed with the secret are accepted, whatever the server signs with.
@@ -809,16 +809,16 @@ impl<'a> Reader<'a> {
     }
 
     /// The secrets, if any are given.
-    fn secrets(&mut self) -> Option<Secrets> {
+    fn secrets(&mut self) -> Option<VersionedSecrets> {
         const KEY: &str = "auth.secrets";
         let list = self.text(KEY);
         if list.is_empty() {
-            return self.secret().map(Secrets::one);
+            return self.secret().map(VersionedSecrets::one);
         }
         // As in Better Auth, what everybody knows opens nothing.
         let unnumbered = Some(self.text("auth.secret")).filter(|text| !text.is_empty() && text != KNOWN_TO_ALL);
         let unnumbered = unnumbered.map(|text| SharedSecret::retired(&text));
-        Secrets::parse(&list, unnumbered).map_or_else(|invalid| self.fault(KEY, invalid.to_string()), Some)
+        VersionedSecrets::parse(&list, unnumbered).map_or_else(|invalid| self.fault(KEY, invalid.to_string()), Some)
     }
 
     /// The secret, if one is given.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use taskbridge_domain::ports::{Clock, KeyError, TokenIssuer};
+use taskbridge_domain::ports::{Clock, PublicKey, SigningError, TokenIssuer};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::sessions::Jwt;
 use taskbridge_domain::users::{User, UserImage};
@@ -25,9 +25,14 @@ pub struct JwtIssuerConfig {
 
 /// What tokens are signed with.
 pub enum SigningKeys {
-    /// HS256 by the secret shared with Better Auth.
-    Secret(SharedSecret),
-    /// A key pair, the public half of which is published.
+    /// HS256 with the secret shared with Better Auth.
+    Secret {
+        /// The secret.
+        secret: SharedSecret,
+        /// Key pairs that a Better Auth on the same database signs with; only published.
+        published: Option<Arc<KeyRing>>,
+    },
+    /// A key pair, whose public half is published.
     Pairs(Arc<KeyRing>),
 }
 
@@ -66,7 +71,7 @@ struct Payload<'a> {
 
 #[async_trait]
 impl TokenIssuer for JwtIssuer {
-    async fn issue(&self, user: &User) -> Result<Jwt, KeyError> {
+    async fn issue(&self, user: &User) -> Result<Jwt, SigningError> {
         let User { id, name, email, email_verified, image, created_at, updated_at, restrictions: _ } = user;
         let now = self.clock.now();
         let payload = Payload {
@@ -85,7 +90,7 @@ impl TokenIssuer for JwtIssuer {
             aud: &self.config.audience,
         };
         let signed = match &self.keys {
-            SigningKeys::Secret(secret) => jsonwebtoken::encode(
+            SigningKeys::Secret { secret, published: _ } => jsonwebtoken::encode(
                 &Header::new(Algorithm::HS256),
                 &payload,
                 &EncodingKey::from_secret(secret.expose()),
@@ -99,6 +104,13 @@ impl TokenIssuer for JwtIssuer {
                 jsonwebtoken::encode(&header, &payload, &signer.key)
             }
         };
-        signed.map(Jwt::new).map_err(|error| KeyError::Failed(error.into()))
+        signed.map(Jwt::new).map_err(|error| SigningError::NoKey(error.into()))
+    }
+
+    async fn public_keys(&self) -> Result<Vec<PublicKey>, SigningError> {
+        match &self.keys {
+            SigningKeys::Pairs(keys) | SigningKeys::Secret { published: Some(keys), .. } => keys.published().await,
+            SigningKeys::Secret { published: None, .. } => Ok(Vec::new()),
+        }
     }
 }

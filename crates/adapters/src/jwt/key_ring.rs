@@ -7,9 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jsonwebtoken::EncodingKey;
 use serde_json::{Map, Value, json};
-use taskbridge_domain::key::{PublicKey, StoredKey};
-use taskbridge_domain::ports::{Clock, IdGenerator, KeyError, KeyPublisher, KeyRepo, StoreError};
-use taskbridge_domain::secret::Secrets;
+use taskbridge_domain::ports::{Clock, IdGenerator, PublicKey, SigningError, StoreError};
 use taskbridge_domain::{Cause, Timestamp};
 use thiserror::Error;
 use tokio::sync::Semaphore;
@@ -21,6 +19,8 @@ use super::jwk::{KeySet, find};
 use super::key_pair::{KeyPair, SigningAlgorithm, signing_key};
 use super::keys::{Fits, KeySource, VerifyingKey};
 use super::sealing::{CannotOpen, open, seal};
+use super::stored_key::{SigningKeyRepo, StoredKey};
+use super::versioned_secrets::VersionedSecrets;
 
 /// How a [`KeyRing`] makes and keeps keys.
 #[derive(Debug, Clone, Copy)]
@@ -41,10 +41,10 @@ pub struct KeyRingConfig {
 /// use. At most [`MAX_WAITING`](Self::MAX_WAITING) tokens of unknown keys wait for the next read; for more it cannot be told
 /// whether they are good.
 pub struct KeyRing {
-    repo: Arc<dyn KeyRepo>,
+    repo: Arc<dyn SigningKeyRepo>,
     ids: Arc<dyn IdGenerator>,
     clock: Arc<dyn Clock>,
-    secrets: Secrets,
+    secrets: VersionedSecrets,
     config: KeyRingConfig,
     known: Mutex<Option<Arc<Known>>>,
     /// Held by whoever reads the table: one at a time. When that last failed.
@@ -118,9 +118,9 @@ pub enum NoSigner {
     None,
 }
 
-impl From<NoSigner> for KeyError {
+impl From<NoSigner> for SigningError {
     fn from(why: NoSigner) -> Self {
-        Self::Failed(why.into())
+        Self::NoKey(why.into())
     }
 }
 
@@ -139,10 +139,10 @@ impl KeyRing {
     /// The keys in this store.
     #[must_use]
     pub fn new(
-        repo: Arc<dyn KeyRepo>,
+        repo: Arc<dyn SigningKeyRepo>,
         ids: Arc<dyn IdGenerator>,
         clock: Arc<dyn Clock>,
-        secrets: Secrets,
+        secrets: VersionedSecrets,
         config: KeyRingConfig,
     ) -> Self {
         let (known, reading, told) = (Mutex::default(), tokio::sync::Mutex::default(), Mutex::default());
@@ -229,7 +229,7 @@ impl KeyRing {
     }
 
     /// What is signed by, and the key to sign with, which is made if there is none.
-    pub(super) async fn signer(&self) -> Result<(SigningAlgorithm, Arc<Signer>), KeyError> {
+    pub(super) async fn signer(&self) -> Result<(SigningAlgorithm, Arc<Signer>), SigningError> {
         let algorithm = self.config.algorithm.ok_or(NoSigner::None)?;
         for _ in 0..Self::ATTEMPTS {
             let known = self.known(Self::REREAD).await?;
@@ -276,7 +276,7 @@ impl KeyRing {
     }
 
     /// Makes a key beside those that are known: its id, unless somebody else has made one meanwhile.
-    async fn make(&self, algorithm: SigningAlgorithm, known: &[StoredKey]) -> Result<Option<String>, KeyError> {
+    async fn make(&self, algorithm: SigningAlgorithm, known: &[StoredKey]) -> Result<Option<String>, SigningError> {
         let KeyPair { public, private } = KeyPair::generate(algorithm);
         let key = StoredKey {
             id: self.ids.generate().into_string(),
@@ -295,8 +295,8 @@ impl KeyRing {
     /// processes sign with it within [`REREAD`](Self::REREAD).
     ///
     /// # Errors
-    /// [`KeyError`]. The new key may have been made all the same, and signs then; those before it have not expired.
-    pub async fn rotate(&self) -> Result<String, KeyError> {
+    /// [`SigningError`]. The new key may have been made all the same, and signs then; those before it have not expired.
+    pub async fn rotate(&self) -> Result<String, SigningError> {
         let algorithm = self.config.algorithm.ok_or(NoSigner::None)?;
         for _ in 0..Self::ATTEMPTS {
             let keys = self.repo.all().await?;
@@ -350,13 +350,13 @@ impl KeyRing {
     }
 }
 
-#[async_trait]
-impl KeyPublisher for KeyRing {
-    async fn published(&self) -> Result<Vec<PublicKey>, KeyError> {
-        // The first is made; whatever else keeps one from signing, those that are there are published.
+impl KeyRing {
+    /// Returns the published keys. Creates the first one if the table has none.
+    pub(super) async fn published(&self) -> Result<Vec<PublicKey>, SigningError> {
+        // Existing keys are published whatever else prevents signing.
         match self.signer().await {
-            Err(KeyError::Store(error)) => return Err(error.into()),
-            Err(KeyError::Failed(_)) | Ok(_) => {}
+            Err(SigningError::Store(error)) => return Err(error.into()),
+            Err(SigningError::NoKey(_)) | Ok(_) => {}
         }
         let now = self.clock.now();
         let keys = self.repo.all().await?;

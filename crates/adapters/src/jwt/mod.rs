@@ -24,7 +24,9 @@ mod published;
 mod sealing;
 mod secrets;
 mod seen;
+mod stored_key;
 mod verifier;
+mod versioned_secrets;
 
 pub use claims::ExpectedClaims;
 pub use fetch::{Authorities, AuthoritiesError, BadStatus, FetchKeys, HttpKeys};
@@ -38,4 +40,6 @@ pub use keys::{Fits, KeySource, SecretKey, Unreadable, VerifyingKey};
 pub use published::{CannotFetch, Failure, PublishedKeys, PublishedKeysConfig};
 pub use sealing::CannotOpen;
 pub use secrets::signed_with_a_variant;
+pub use stored_key::{SigningKeyRepo, StoredKey, StoredPrivateKey};
 pub use verifier::{Check, JwtVerifier, Rejection, Trail, TrustedIssuer};
+pub use versioned_secrets::{InvalidSecrets, VersionedSecrets};

@@ -5,10 +5,11 @@ use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use rand::RngExt;
 use sha2::{Digest, Sha256};
-use taskbridge_domain::key::SealedKey;
-use taskbridge_domain::secret::{Secrets, SharedSecret};
+use taskbridge_domain::secret::SharedSecret;
 use thiserror::Error;
 
+use super::stored_key::StoredPrivateKey;
+use super::versioned_secrets::VersionedSecrets;
 use crate::hex::{from_hex, hex};
 
 const NONCE_BYTES: usize = 24;
@@ -36,19 +37,19 @@ fn cipher(secret: &SharedSecret) -> XChaCha20Poly1305 {
 }
 
 /// Seals the text of a private key with the current secret.
-pub(super) fn seal(plaintext: &str, secrets: &Secrets) -> Option<SealedKey> {
+pub(super) fn seal(plaintext: &str, secrets: &VersionedSecrets) -> Option<StoredPrivateKey> {
     seal_with(plaintext, secrets, rand::rng().random())
 }
 
-fn seal_with(plaintext: &str, secrets: &Secrets, nonce: [u8; NONCE_BYTES]) -> Option<SealedKey> {
+fn seal_with(plaintext: &str, secrets: &VersionedSecrets, nonce: [u8; NONCE_BYTES]) -> Option<StoredPrivateKey> {
     let ciphertext = cipher(secrets.current()).encrypt(&XNonce::from(nonce), plaintext.as_bytes()).ok()?;
     let version = secrets.version().map(|version| format!("{ENVELOPE}{version}$")).unwrap_or_default();
     // A string of JSON: that is what the column holds.
-    Some(SealedKey::new(format!("\"{version}{}{}\"", hex(&nonce), hex(&ciphertext))))
+    Some(StoredPrivateKey::new(format!("\"{version}{}{}\"", hex(&nonce), hex(&ciphertext))))
 }
 
 /// The text of a private key. One that was stored as it is, which Better Auth can be told to do, needs no secret.
-pub(super) fn open(sealed: &SealedKey, secrets: &Secrets) -> Result<String, CannotOpen> {
+pub(super) fn open(sealed: &StoredPrivateKey, secrets: &VersionedSecrets) -> Result<String, CannotOpen> {
     let text = sealed.expose();
     if text.trim_start().starts_with('{') {
         return Ok(text.to_owned());
@@ -83,17 +84,17 @@ mod tests {
         value.as_str().unwrap()
     }
 
-    fn one(secret: &Value) -> Secrets {
-        Secrets::one(SharedSecret::retired(text(secret)))
+    fn one(secret: &Value) -> VersionedSecrets {
+        VersionedSecrets::one(SharedSecret::retired(text(secret)))
     }
 
     /// The secrets of a recorded case, as the environment would name them.
-    fn secrets(case: &Value) -> Secrets {
+    fn secrets(case: &Value) -> VersionedSecrets {
         let Some(versions) = case["config"]["secrets"].as_array() else { return one(&case["secret"]) };
         let list: Vec<_> =
             versions.iter().map(|entry| format!("{}:{}", entry["version"], text(&entry["value"]))).collect();
         let unnumbered = case["config"]["legacySecret"].as_str().map(SharedSecret::retired);
-        Secrets::parse(&list.join(","), unnumbered).unwrap()
+        VersionedSecrets::parse(&list.join(","), unnumbered).unwrap()
     }
 
     #[test]
@@ -101,11 +102,11 @@ mod tests {
         let vectors: Value = serde_json::from_str(VECTORS).unwrap();
         let cases = vectors["cases"].as_array().unwrap();
         for case in cases {
-            let sealed = SealedKey::new(text(&case["row"]["privateKey"]).to_owned());
+            let sealed = StoredPrivateKey::new(text(&case["row"]["privateKey"]).to_owned());
             assert_eq!(open(&sealed, &secrets(case)).unwrap(), text(&case["plaintext"]), "{}", case["name"]);
         }
         for case in vectors["freeText"].as_array().unwrap() {
-            let sealed = SealedKey::new(case["encrypted"].to_string());
+            let sealed = StoredPrivateKey::new(case["encrypted"].to_string());
             assert_eq!(open(&sealed, &one(&case["secret"])).unwrap(), text(&case["data"]));
         }
         assert_eq!(cases.len(), 9);
@@ -120,7 +121,7 @@ mod tests {
         assert_eq!(sealed.expose(), fixed["encrypted"].to_string());
 
         let list = "7:the-secret-in-use-0123456789-abcdefghij,6:older";
-        let secrets = Secrets::parse(list, None).unwrap();
+        let secrets = VersionedSecrets::parse(list, None).unwrap();
         let sealed = seal("a key", &secrets).unwrap();
         assert!(sealed.expose().starts_with("\"$ba$7$"), "{}", sealed.expose());
         assert_eq!(open(&sealed, &secrets).as_deref(), Ok("a key"));
@@ -130,19 +131,23 @@ mod tests {
     #[test]
     fn what_cannot_be_opened_says_why() {
         let newer = "newer-secret-0123456789-abcdefghijklmnop";
-        let sealed = |secrets: &Secrets| seal("a key", secrets).unwrap();
-        let single = Secrets::one(SharedSecret::retired("single"));
-        let rotated = Secrets::parse(&format!("2:{newer},1:older"), None).unwrap();
-        let other = Secrets::one(SharedSecret::retired("other"));
+        let sealed = |secrets: &VersionedSecrets| seal("a key", secrets).unwrap();
+        let single = VersionedSecrets::one(SharedSecret::retired("single"));
+        let rotated = VersionedSecrets::parse(&format!("2:{newer},1:older"), None).unwrap();
+        let other = VersionedSecrets::one(SharedSecret::retired("other"));
         assert_eq!(open(&sealed(&single), &other), Err(CannotOpen::OtherSecret));
         assert_eq!(open(&sealed(&single), &rotated), Err(CannotOpen::NoUnnumbered));
         assert_eq!(open(&sealed(&rotated), &single), Err(CannotOpen::NoSecret(2)));
         for malformed in
             ["", "text", "\"", "\"\"", "\"xy\"", "\"abc\"", "\"$ba$\"", "\"$ba$x$00\"", "\"$ba$-1$00\"", "[]", "null"]
         {
-            assert_eq!(open(&SealedKey::new(malformed.into()), &single), Err(CannotOpen::Malformed), "{malformed}");
+            assert_eq!(
+                open(&StoredPrivateKey::new(malformed.into()), &single),
+                Err(CannotOpen::Malformed),
+                "{malformed}"
+            );
         }
-        let short = SealedKey::new(format!("\"{}\"", "00".repeat(24)));
+        let short = StoredPrivateKey::new(format!("\"{}\"", "00".repeat(24)));
         assert_eq!(open(&short, &single), Err(CannotOpen::OtherSecret));
     }
 }

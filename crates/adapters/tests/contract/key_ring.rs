@@ -14,12 +14,11 @@ use taskbridge_adapters::database::{SeaKeyRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     CannotOpen, Header, JwtIssuer, JwtIssuerConfig, KeyRing, KeyRingConfig, KeySource, KeyUse, NoSigner,
-    SigningAlgorithm, SigningKeys,
+    SigningAlgorithm, SigningKeyRepo, SigningKeys, StoredKey, StoredPrivateKey, VersionedSecrets,
 };
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::key::{SealedKey, StoredKey};
-use taskbridge_domain::ports::{Clock, KeyError, KeyPublisher, KeyRepo, StoreError, TokenIssuer};
-use taskbridge_domain::secret::{Secrets, SharedSecret};
+use taskbridge_domain::ports::{Clock, SigningError, StoreError, TokenIssuer};
+use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::fixtures::{moment, user};
 
 use crate::databases::{self, OnDatabase};
@@ -55,8 +54,8 @@ struct Program {
     issuer: JwtIssuer,
 }
 
-fn secret(text: &str) -> Secrets {
-    Secrets::one(SharedSecret::retired(text))
+fn secret(text: &str) -> VersionedSecrets {
+    VersionedSecrets::one(SharedSecret::retired(text))
 }
 
 impl Table {
@@ -68,11 +67,11 @@ impl Table {
         SeaKeyRepo::new(self.store.clone())
     }
 
-    fn program(&self, secrets: Secrets, algorithm: SigningAlgorithm) -> Program {
+    fn program(&self, secrets: VersionedSecrets, algorithm: SigningAlgorithm) -> Program {
         self.program_with(secrets, KeyRingConfig { algorithm: Some(algorithm), grace: GRACE })
     }
 
-    fn program_with(&self, secrets: Secrets, config: KeyRingConfig) -> Program {
+    fn program_with(&self, secrets: VersionedSecrets, config: KeyRingConfig) -> Program {
         let ring =
             KeyRing::new(Arc::new(self.repo()), Arc::new(SecureIds), Arc::clone(&self.clock) as _, secrets, config);
         let ring = Arc::new(ring);
@@ -101,7 +100,7 @@ impl Program {
     }
 
     async fn published(&self) -> BTreeSet<String> {
-        self.ring.published().await.unwrap().into_iter().map(|key| key.id).collect()
+        self.issuer.public_keys().await.unwrap().into_iter().map(|key| key.id).collect()
     }
 
     async fn purposes(&self) -> Vec<KeyUse> {
@@ -114,14 +113,14 @@ fn set<const N: usize>(ids: [&str; N]) -> BTreeSet<String> {
 }
 
 /// The row of `tests/vectors/jwks-encryption.json` with this name, and its secret.
-fn recorded(name: &str) -> (StoredKey, Secrets) {
+fn recorded(name: &str) -> (StoredKey, VersionedSecrets) {
     let vectors: Value = serde_json::from_str(include_str!("../../../../tests/vectors/jwks-encryption.json")).unwrap();
     let case = vectors["cases"].as_array().unwrap().iter().find(|case| case["name"] == name).unwrap();
     let text = |name: &str| case["row"][name].as_str().map(str::to_owned);
     let key = StoredKey {
         id: text("id").unwrap(),
         public: text("publicKey").unwrap(),
-        private: SealedKey::new(text("privateKey").unwrap()),
+        private: StoredPrivateKey::new(text("privateKey").unwrap()),
         algorithm: text("alg"),
         curve: text("crv"),
         created_at: moment(),
@@ -147,7 +146,7 @@ async fn the_first_token_makes_a_key_in_better_auths_form() {
         assert!(key.private.expose().starts_with('"') && !key.private.expose().contains("\"d\""));
         let public: Value = serde_json::from_str(&key.public).unwrap();
         assert!(public["d"].is_null() && public["alg"].is_null() && public["crv"] == curve, "{public}");
-        let [published] = <[_; 1]>::try_from(program.ring.published().await.unwrap()).unwrap();
+        let [published] = <[_; 1]>::try_from(program.issuer.public_keys().await.unwrap()).unwrap();
         assert_eq!((published.id, published.algorithm.as_str()), (key.id, name));
     }
 }
@@ -218,7 +217,7 @@ async fn a_key_that_cannot_be_read_is_replaced_only_when_that_is_asked_for() {
     let wrong = table.program(secret("the-wrong-secret"), SigningAlgorithm::EdDsa);
     for _ in 0..2 {
         let refused = wrong.issuer.issue(&user("ann")).await.unwrap_err();
-        let KeyError::Failed(why) = refused else { panic!("{refused:?}") };
+        let SigningError::NoKey(why) = refused else { panic!("{refused:?}") };
         assert_eq!(why.downcast_ref(), Some(&NoSigner::Unreadable));
         assert_eq!(wrong.published().await, set([&old]));
         assert_eq!(table.repo().all().await.unwrap().len(), 1);
@@ -233,20 +232,20 @@ async fn a_key_that_cannot_be_read_is_replaced_only_when_that_is_asked_for() {
     assert_eq!(wrong.published().await, set([&old, &new]));
 }
 
-/// Secrets with versions: what the older one has sealed is opened, and new keys bear the version.
+/// An older secret still decrypts its keys; new keys name the version of the secret that encrypts them.
 #[tokio::test]
 async fn a_rotated_secret_reads_the_keys_of_the_one_before() {
     let table = Table::on(databases::sqlite()).await;
     let first = table.program(secret("the-first-secret"), SigningAlgorithm::EdDsa);
     let kid = first.kid().await;
     let list = "1:the-second-secret-0123456789-abcdefghij";
-    let second = Secrets::parse(list, Some(SharedSecret::retired("the-first-secret"))).unwrap();
+    let second = VersionedSecrets::parse(list, Some(SharedSecret::retired("the-first-secret"))).unwrap();
     let second = table.program(second, SigningAlgorithm::EdDsa);
     assert_eq!(second.kid().await, kid);
     table.clock.move_on(MILLISECOND);
     let rotated = second.ring.rotate().await.unwrap();
     let list = format!("2:the-third-secret-0123456789-abcdefghijk,{list}");
-    let third = table.program(Secrets::parse(&list, None).unwrap(), SigningAlgorithm::EdDsa);
+    let third = table.program(VersionedSecrets::parse(&list, None).unwrap(), SigningAlgorithm::EdDsa);
     assert_eq!(third.kid().await, rotated);
     let keys = table.repo().all().await.unwrap();
     assert!(keys[1].private.expose().starts_with("\"$ba$1$"), "{keys:?}");
@@ -328,7 +327,7 @@ async fn nothing_private_is_ever_published() {
     table.add(&private).await;
     table.add(&StoredKey { id: "no-json".into(), public: "{".into(), ..key.clone() }).await;
     let program = table.program(secrets, SigningAlgorithm::EdDsa);
-    let [published] = <[_; 1]>::try_from(program.ring.published().await.unwrap()).unwrap();
+    let [published] = <[_; 1]>::try_from(program.issuer.public_keys().await.unwrap()).unwrap();
     let names: Vec<_> = published.members.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!((published.id, names), (key.id, vec!["crv", "kty", "x"]));
 }
@@ -341,7 +340,7 @@ struct Breakable {
 }
 
 #[async_trait]
-impl KeyRepo for Breakable {
+impl SigningKeyRepo for Breakable {
     async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         if self.is_away.load(Ordering::Relaxed) {

@@ -12,6 +12,7 @@ mod precision;
 mod prepared;
 mod repetition;
 mod restrictions;
+mod signing_keys;
 mod sqlite_pool;
 
 use std::sync::Arc;
@@ -22,13 +23,13 @@ use taskbridge_adapters::database::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter,
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyRing, KeyRingConfig, KeySource, SecretKey,
-    SigningAlgorithm, SigningKeys, TrustedIssuer,
+    SigningAlgorithm, SigningKeys, TrustedIssuer, VersionedSecrets,
 };
 use taskbridge_adapters::limiter::InMemoryRateLimiter;
 use taskbridge_adapters::memory::InMemoryTaskRepo;
 use taskbridge_adapters::passwords::{Hasher, HasherConfig};
 use taskbridge_domain::ports::{CreateTaskError, IdentityRepo, PasswordHasher, TaskRepo};
-use taskbridge_domain::secret::{Secrets, SharedSecret};
+use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::contract::tokens::Tokens;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 use taskbridge_domain::users::{HashAlgorithm, NewPassword, Password};
@@ -130,21 +131,6 @@ async fn a_task_for_a_user_who_is_not_there_is_refused() {
     }
 }
 
-mod keys_on_sqlite {
-    use super::*;
-    taskbridge_domain::key_repo_contract!(async { databases::sqlite().await.map(SeaKeyRepo::new) });
-}
-
-mod keys_on_postgres {
-    use super::*;
-    taskbridge_domain::key_repo_contract!(async { databases::postgres().await.map(SeaKeyRepo::new) });
-}
-
-mod keys_behind_pgbouncer {
-    use super::*;
-    taskbridge_domain::key_repo_contract!(async { databases::pgbouncer().await.map(SeaKeyRepo::new) });
-}
-
 mod limiter_in_memory {
     use super::*;
     taskbridge_domain::rate_limiter_contract!(async { Box::new(InMemoryRateLimiter::default()) });
@@ -236,7 +222,7 @@ fn secret() -> SharedSecret {
 fn signed_with_pairs(store: Store, algorithm: SigningAlgorithm) -> Tokens<JwtIssuer, JwtVerifier> {
     let repo = Arc::new(SeaKeyRepo::new(store));
     let config = KeyRingConfig { algorithm: Some(algorithm), grace: Duration::ZERO };
-    let secrets = Secrets::one(secret());
+    let secrets = VersionedSecrets::one(secret());
     let ring = Arc::new(KeyRing::new(repo, Arc::new(SecureIds), Arc::new(SystemClock), secrets, config));
     tokens(SigningKeys::Pairs(Arc::clone(&ring)), ring)
 }
@@ -244,7 +230,7 @@ fn signed_with_pairs(store: Store, algorithm: SigningAlgorithm) -> Tokens<JwtIss
 mod hs256 {
     use super::*;
     taskbridge_domain::tokens_contract!(async {
-        Box::new(tokens(SigningKeys::Secret(secret()), Arc::new(SecretKey::new(&secret()))))
+        Box::new(tokens(SigningKeys::Secret { secret: secret(), published: None }, Arc::new(SecretKey::new(&secret()))))
     });
 }
 

@@ -10,11 +10,12 @@ use async_trait::async_trait;
 use futures_util::future::{FutureExt, join_all};
 use serde_json::json;
 use taskbridge_adapters::ids::SecureIds;
-use taskbridge_adapters::jwt::{Header, KeyRing, KeyRingConfig, KeySource, SigningAlgorithm};
+use taskbridge_adapters::jwt::{
+    Header, KeyRing, KeyRingConfig, KeySource, SigningAlgorithm, SigningKeyRepo, StoredKey, VersionedSecrets,
+};
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::key::StoredKey;
-use taskbridge_domain::ports::{Clock, KeyRepo, StoreError};
-use taskbridge_domain::secret::{Secrets, SharedSecret};
+use taskbridge_domain::ports::{Clock, StoreError};
+use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::fixtures::moment;
 use tokio::time::{Instant, advance};
 
@@ -28,7 +29,7 @@ struct Table {
 }
 
 #[async_trait]
-impl KeyRepo for Table {
+impl SigningKeyRepo for Table {
     async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         Ok(self.keys.lock().unwrap().clone())
@@ -61,7 +62,7 @@ impl Table {
     fn ring(self: &Arc<Self>) -> KeyRing {
         let config = KeyRingConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: Duration::from_hours(24) };
         let clock = Arc::new(RuntimeClock(Instant::now()));
-        let secrets = Secrets::one(SharedSecret::parse(SECRET).unwrap());
+        let secrets = VersionedSecrets::one(SharedSecret::parse(SECRET).unwrap());
         KeyRing::new(Arc::clone(self) as _, Arc::new(SecureIds), clock, secrets, config)
     }
 

@@ -337,7 +337,7 @@ async fn only_sub_is_the_identity() {
 async fn our_own_tokens_carry_better_auths_claims() {
     let config = JwtIssuerConfig { issuer: URL.into(), audience: URL.into(), lifetime: Duration::from_mins(15) };
     let secret = SharedSecret::parse(SECRET).unwrap();
-    let issuer = JwtIssuer::new(SigningKeys::Secret(secret), config, Arc::new(clock_at(moment())));
+    let issuer = JwtIssuer::new(SigningKeys::Secret { secret, published: None }, config, Arc::new(clock_at(moment())));
     let token = issuer.issue(&user("ann")).await.unwrap();
     assert_eq!(verdict(token.expose()).await.as_deref(), Ok("ann"));
 

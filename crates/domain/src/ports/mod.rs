@@ -5,18 +5,16 @@ mod auth;
 mod clock;
 mod identity;
 mod ids;
-mod keys;
 mod passwords;
 mod rate_limiter;
 mod sessions;
 mod store;
 mod tasks;
 
-pub use auth::{AuthError, AuthPort, Claims, TokenIssuer};
+pub use auth::{AuthError, AuthPort, Claims, PublicKey, SigningError, TokenIssuer};
 pub use clock::Clock;
 pub use identity::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration};
 pub use ids::IdGenerator;
-pub use keys::{KeyError, KeyPublisher, KeyRepo};
 pub use passwords::{HashError, PasswordHasher};
 pub use rate_limiter::RateLimiter;
 pub use sessions::SessionRepo;
@@ -29,7 +27,6 @@ pub use {
     clock::MockClock,
     identity::MockIdentityRepo,
     ids::MockIdGenerator,
-    keys::{MockKeyPublisher, MockKeyRepo},
     passwords::MockPasswordHasher,
     rate_limiter::MockRateLimiter,
     sessions::MockSessionRepo,

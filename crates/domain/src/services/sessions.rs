@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::ActiveSession;
-use crate::ports::{Clock, KeyError, SessionRepo, StoreError, TokenIssuer};
+use crate::ports::{Clock, PublicKey, SessionRepo, SigningError, StoreError, TokenIssuer};
 use crate::sessions::{Jwt, Session, SessionPolicy, SessionToken};
 use crate::users::User;
 
@@ -98,9 +98,17 @@ impl SessionService {
     /// A token for the user of this session.
     ///
     /// # Errors
-    /// [`KeyError`] when no key can sign now.
-    pub async fn token(&self, active: &ActiveSession) -> Result<Jwt, KeyError> {
+    /// [`SigningError`] when no key can sign now.
+    pub async fn token(&self, active: &ActiveSession) -> Result<Jwt, SigningError> {
         self.issuer.issue(&active.user).await
+    }
+
+    /// Returns the public keys that verify the tokens; none if they are signed with a secret and no other keys exist.
+    ///
+    /// # Errors
+    /// [`SigningError::Store`] if the keys cannot be read.
+    pub async fn public_keys(&self) -> Result<Vec<PublicKey>, SigningError> {
+        self.issuer.public_keys().await
     }
 
     /// All sessions of the user, this one among them; the latest sign-in first, at most a hundred.

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::access::{Authenticator, Owner, Principal};
-use crate::key::{SealedKey, StoredKey};
 use crate::ports::{Claims, MockAuthPort, MockClock, MockIdGenerator, MockPasswordHasher, Registration};
 use crate::random_id::RandomId;
 use crate::sessions::{ClientInfo, Session, SessionToken};
@@ -133,19 +132,5 @@ pub fn registration(id: &str) -> Registration {
         account_id: format!("account-of-{id}"),
         password: PasswordHash::new(format!("$2b$04$hash-of-{id}")),
         session: Some(session(id)),
-    }
-}
-
-/// A key pair with this id.
-#[must_use]
-pub fn stored_key(id: &str) -> StoredKey {
-    StoredKey {
-        id: id.into(),
-        public: r#"{"crv":"Ed25519","x":"0mTEOYNmrph_9B8B8P_6uk0kcb-Q1GPi5B99oqCDeMM","kty":"OKP"}"#.into(),
-        private: SealedKey::new(format!("\"sealed-{id}\"")),
-        algorithm: Some("EdDSA".into()),
-        curve: Some("Ed25519".into()),
-        created_at: moment(),
-        expires_at: Some(moment().after(Duration::from_hours(24))),
     }
 }

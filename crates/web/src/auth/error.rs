@@ -5,7 +5,7 @@ use actix_web::http::header::{ContentType, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use taskbridge_domain::Cause;
-use taskbridge_domain::ports::{HashError, KeyError, StoreError};
+use taskbridge_domain::ports::{HashError, SigningError, StoreError};
 use taskbridge_domain::services::{
     DeleteUserError, ListSessionsError, PasswordError, ResumeError, SignInError, SignInRestriction, SignUpError,
 };
@@ -356,11 +356,11 @@ impl From<DeleteUserError> for AuthApiError {
     }
 }
 
-impl From<KeyError> for AuthApiError {
-    fn from(error: KeyError) -> Self {
+impl From<SigningError> for AuthApiError {
+    fn from(error: SigningError) -> Self {
         match error {
-            KeyError::Store(error) => error.into(),
-            KeyError::Failed(cause) => Self::Internal(cause),
+            SigningError::Store(error) => error.into(),
+            SigningError::NoKey(cause) => Self::Internal(cause),
         }
     }
 }

@@ -20,7 +20,6 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Error, HttpResponse, Resource};
 use utoipa::OpenApi;
 
-use taskbridge_domain::ports::KeyPublisher;
 use taskbridge_domain::services::{AccountService, ProfileService, SessionService};
 
 use crate::error::ApiError;
@@ -42,8 +41,6 @@ pub struct AuthServer {
     pub users: Arc<ProfileService>,
     /// What a session gives, and how it ends.
     pub sessions: Arc<SessionService>,
-    /// The keys of tokens that can be published.
-    pub keys: Arc<dyn KeyPublisher>,
     /// How sessions travel in cookies.
     pub cookies: Arc<SessionCookies>,
     /// How often all this may be asked for, if that is limited.
@@ -53,7 +50,7 @@ pub struct AuthServer {
 pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         let scope = web::scope(PATH);
-        let Some(AuthServer { accounts, users, sessions, keys, cookies, limits }) = auth else {
+        let Some(AuthServer { accounts, users, sessions, cookies, limits }) = auth else {
             config.service(scope.default_service(web::to(elsewhere)));
             return;
         };
@@ -62,7 +59,6 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
         }
         let scope = scope
             .app_data(Data::from(accounts))
-            .app_data(Data::from(keys))
             .app_data(Data::from(users))
             .app_data(Data::from(sessions))
             .app_data(Data::from(cookies))

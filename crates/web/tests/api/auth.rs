@@ -3,7 +3,7 @@
 use actix_web::test::TestRequest;
 use serde_json::json;
 use taskbridge_domain::Cause;
-use taskbridge_domain::ports::{Credential, HashError, KeyError, RegisterError, StoreError};
+use taskbridge_domain::ports::{Credential, HashError, RegisterError, SigningError, StoreError};
 use taskbridge_domain::sessions::{Jwt, Session};
 use taskbridge_domain::testing::fixtures::{moment, session, user};
 use taskbridge_domain::users::PasswordHash;
@@ -355,7 +355,7 @@ async fn a_sign_in_survives_an_issuer_that_fails() {
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
     ports.hasher.expect_verify().return_once(|_, _| Ok(true));
     ports.sessions.expect_create().return_once(|_, _| Ok(true));
-    ports.issuer.expect_issue().return_once(|_| Err(KeyError::Failed("secret detail".into())));
+    ports.issuer.expect_issue().return_once(|_| Err(SigningError::NoKey("secret detail".into())));
     let answer = ports.answer(post(SIGN_IN, r#"{"email":"ann@example.test","password":"correct horse"}"#)).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("set-auth-jwt"), None);

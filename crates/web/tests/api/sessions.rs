@@ -86,7 +86,7 @@ async fn nobody_is_null() {
 #[actix_web::test]
 async fn a_session_without_a_jwt_is_a_session() {
     let mut ports = alive();
-    ports.issuer.expect_issue().return_once(|_| Err(taskbridge_domain::ports::KeyError::Failed("no key".into())));
+    ports.issuer.expect_issue().return_once(|_| Err(taskbridge_domain::ports::SigningError::NoKey("no key".into())));
     let answer = ports.answer(anns("GET", "/get-session")).await;
     assert_eq!((answer.status.as_u16(), answer.header("set-auth-jwt")), (200, None));
 }

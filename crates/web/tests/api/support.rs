@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::{
-    AuthError, AuthPort, Claims, MockIdentityRepo, MockKeyPublisher, MockPasswordHasher, MockRateLimiter,
-    MockSessionRepo, MockStoreProbe, MockTaskRepo, MockTokenIssuer, RateLimiter, SessionRepo,
+    AuthError, AuthPort, Claims, MockIdentityRepo, MockPasswordHasher, MockRateLimiter, MockSessionRepo,
+    MockStoreProbe, MockTaskRepo, MockTokenIssuer, RateLimiter, SessionRepo,
 };
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{
@@ -65,7 +65,6 @@ pub(crate) struct Ports {
     pub(crate) sessions: MockSessionRepo,
     pub(crate) hasher: MockPasswordHasher,
     pub(crate) issuer: MockTokenIssuer,
-    pub(crate) keys: MockKeyPublisher,
     /// Whether users may delete themselves.
     pub(crate) deletion: bool,
     pub(crate) store: MockStoreProbe,
@@ -87,7 +86,6 @@ impl Ports {
             sessions: MockSessionRepo::new(),
             hasher: hasher(),
             issuer: MockTokenIssuer::new(),
-            keys: MockKeyPublisher::new(),
             deletion: true,
             store: MockStoreProbe::new(),
             mount: TasksMount { prefix: "/api".into(), without_user_id: false },
@@ -112,7 +110,6 @@ impl Ports {
             sessions,
             hasher,
             issuer,
-            keys,
             deletion,
             store,
             mount,
@@ -161,7 +158,6 @@ impl Ports {
             accounts: Arc::new(accounts),
             users: Arc::new(users),
             sessions: Arc::new(sessions),
-            keys: Arc::new(keys),
             cookies: Arc::new(cookies),
             limits: limiter.map(|limiter| Arc::new(RateLimits::new(limiter, clock(), RateLimits::DEFAULT))),
         });

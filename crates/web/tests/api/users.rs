@@ -2,8 +2,7 @@
 
 use actix_web::test::TestRequest;
 use serde_json::json;
-use taskbridge_domain::key::PublicKey;
-use taskbridge_domain::ports::{KeyError, MockKeyPublisher, StoreError};
+use taskbridge_domain::ports::{MockTokenIssuer, PublicKey, SigningError, StoreError};
 use taskbridge_domain::testing::fixtures::{moment, session, user, user_id};
 use taskbridge_domain::users::{Account, PasswordHash, UserImage, UserName};
 
@@ -229,10 +228,10 @@ async fn the_accounts_are_listed_without_what_they_prove_themselves_by() {
     assert_eq!(ports.answer(request).await.json(), expected);
 }
 
-fn ports_with_keys(published: Result<Vec<PublicKey>, KeyError>) -> Ports {
-    let mut keys = MockKeyPublisher::new();
-    keys.expect_published().return_once(|| published);
-    Ports { keys, ..Ports::new() }
+fn ports_with_keys(published: Result<Vec<PublicKey>, SigningError>) -> Ports {
+    let mut issuer = MockTokenIssuer::new();
+    issuer.expect_public_keys().return_once(|| published);
+    Ports { issuer, ..Ports::new() }
 }
 
 #[actix_web::test]
@@ -246,7 +245,7 @@ async fn the_keys_of_tokens_are_published() {
         "kid": "the-kid",
     }] });
     assert_eq!((answer.status.as_u16(), answer.json()), (200, expected));
-    let failed = ports_with_keys(Err(KeyError::Failed("a detail".into())));
+    let failed = ports_with_keys(Err(SigningError::NoKey("a detail".into())));
     let failed = failed.answer(anonymous("GET", "/api/auth/jwks")).await;
     is_error(&failed, 500, Some("INTERNAL_SERVER_ERROR"), "Internal server error");
     let away = ports_with_keys(Err(StoreError::Unavailable("a detail".into()).into()));

@@ -2,9 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::key::{SealedKey, StoredKey};
 
 use super::column_types::Time;
+use crate::jwt::{StoredKey, StoredPrivateKey};
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "jwks")]
@@ -38,7 +38,7 @@ impl From<Model> for StoredKey {
         Self {
             id,
             public: public_key,
-            private: SealedKey::new(private_key),
+            private: StoredPrivateKey::new(private_key),
             algorithm: alg,
             curve: crv,
             created_at: Timestamp::new(created_at.0),

@@ -5,13 +5,13 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
 };
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::key::StoredKey;
-use taskbridge_domain::ports::{KeyRepo, StoreError};
+use taskbridge_domain::ports::StoreError;
 
 use crate::database::Store;
 use crate::database::entities::jwks::{Column, Entity, Model};
 use crate::database::error::store_error;
 use crate::database::transaction::{Transaction, Work};
+use crate::jwt::{SigningKeyRepo, StoredKey};
 
 /// Keys in Better Auth's table.
 pub struct SeaKeyRepo(Store);
@@ -49,7 +49,7 @@ impl Work for Addition<'_> {
 }
 
 #[async_trait]
-impl KeyRepo for SeaKeyRepo {
+impl SigningKeyRepo for SeaKeyRepo {
     async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
         let keys = Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(&self.0.connection);
         Ok(keys.await.map_err(store_error)?.into_iter().map(StoredKey::from).collect())

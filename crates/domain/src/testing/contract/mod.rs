@@ -13,7 +13,6 @@
 
 pub mod identity;
 pub mod ids;
-pub mod keys;
 pub mod passwords;
 pub mod rate_limiter;
 pub mod sessions;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde::Serialize;
-use taskbridge_domain::key::PublicKey;
-use taskbridge_domain::ports::KeyPublisher;
+use taskbridge_domain::ports::PublicKey;
+use taskbridge_domain::services::SessionService;
 use utoipa::ToSchema;
 
 use crate::auth::error::AuthApiError;
@@ -48,8 +48,8 @@ impl From<PublicKey> for JsonWebKey {
         AuthErrors
     )
 )]
-pub(crate) async fn jwks(keys: Data<dyn KeyPublisher>) -> Result<HttpResponse, AuthApiError> {
-    let keys: Vec<_> = keys.published().await?.into_iter().map(JsonWebKey::from).collect();
+pub(crate) async fn jwks(sessions: Data<SessionService>) -> Result<HttpResponse, AuthApiError> {
+    let keys: Vec<_> = sessions.public_keys().await?.into_iter().map(JsonWebKey::from).collect();
     if keys.is_empty() {
         return Ok(HttpResponse::NotFound().finish());
     }

@@ -1,32 +1,63 @@
-//! The contract of [`KeyRepo`]. The store must be empty.
+//! The contract of [`SigningKeyRepo`], on every database.
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use taskbridge_adapters::database::SeaKeyRepo;
+use taskbridge_adapters::jwt::{SigningKeyRepo, StoredKey, StoredPrivateKey};
+use taskbridge_domain::testing::fixtures::moment;
 
-use crate::key::StoredKey;
-use crate::ports::KeyRepo;
-use crate::testing::fixtures::{moment, stored_key};
+use crate::databases;
 
-/// The tests of a [`KeyRepo`]; see [`contract`](crate::testing::contract).
-#[macro_export]
-macro_rules! key_repo_contract {
-    ($subject:expr) => {
-        $crate::contract_tests!(
-            keys,
-            $subject,
-            [
-                keys_are_stored_as_given_and_listed_by_age,
-                a_key_is_added_beside_those_that_are_known,
-                of_many_first_keys_one_is_added,
-                keys_expire_but_never_later_than_before,
-            ]
-        );
+/// Makes a test of each named function, on a database of its own.
+macro_rules! contract_tests {
+    ($store:expr, [$($name:ident),* $(,)?]) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                let repo = $store.await.map(SeaKeyRepo::new);
+                super::$name(&*repo).await;
+            }
+        )*
     };
 }
 
-/// Field by field.
-pub async fn keys_are_stored_as_given_and_listed_by_age(repo: &impl KeyRepo) {
+macro_rules! on {
+    ($database:ident) => {
+        mod $database {
+            use super::*;
+
+            contract_tests!(
+                databases::$database(),
+                [
+                    keys_are_stored_as_given_and_listed_by_age,
+                    a_key_is_added_only_beside_the_known_keys,
+                    of_many_concurrent_first_keys_one_is_added,
+                    the_expiry_of_a_key_is_never_postponed,
+                ]
+            );
+        }
+    };
+}
+
+on!(sqlite);
+on!(postgres);
+on!(pgbouncer);
+
+/// An Ed25519 key pair with this id.
+fn stored_key(id: &str) -> StoredKey {
+    StoredKey {
+        id: id.into(),
+        public: r#"{"crv":"Ed25519","x":"0mTEOYNmrph_9B8B8P_6uk0kcb-Q1GPi5B99oqCDeMM","kty":"OKP"}"#.into(),
+        private: StoredPrivateKey::new(format!("\"encrypted-{id}\"")),
+        algorithm: Some("EdDSA".into()),
+        curve: Some("Ed25519".into()),
+        created_at: moment(),
+        expires_at: Some(moment().after(Duration::from_hours(24))),
+    }
+}
+
+async fn keys_are_stored_as_given_and_listed_by_age(repo: &impl SigningKeyRepo) {
     assert_eq!(repo.all().await.unwrap(), []);
     let new = stored_key("new");
     let bare = StoredKey { algorithm: None, curve: None, expires_at: None, ..stored_key("bare") };
@@ -36,8 +67,7 @@ pub async fn keys_are_stored_as_given_and_listed_by_age(repo: &impl KeyRepo) {
     assert_eq!(repo.all().await.unwrap(), [old, new]);
 }
 
-/// Whoever does not know all of them does not know whether another is needed.
-pub async fn a_key_is_added_beside_those_that_are_known(repo: &impl KeyRepo) {
+async fn a_key_is_added_only_beside_the_known_keys(repo: &impl SigningKeyRepo) {
     assert!(repo.add(&stored_key("first"), &["gone".into()]).await.unwrap());
     assert!(!repo.add(&stored_key("second"), &[]).await.unwrap());
     assert!(repo.add(&stored_key("second"), &["first".into()]).await.unwrap());
@@ -45,16 +75,14 @@ pub async fn a_key_is_added_beside_those_that_are_known(repo: &impl KeyRepo) {
     assert_eq!(repo.all().await.unwrap().len(), 2);
 }
 
-/// Exactly one of ten.
-pub async fn of_many_first_keys_one_is_added(repo: &impl KeyRepo) {
+async fn of_many_concurrent_first_keys_one_is_added(repo: &impl SigningKeyRepo) {
     let keys: Vec<_> = (0..10).map(|number| stored_key(&number.to_string())).collect();
     let added = join_all(keys.iter().map(|key| repo.add(key, &[]))).await;
     assert_eq!(added.into_iter().filter(|added| *added.as_ref().unwrap()).count(), 1);
     assert_eq!(repo.all().await.unwrap().len(), 1);
 }
 
-/// Those that are named.
-pub async fn keys_expire_but_never_later_than_before(repo: &impl KeyRepo) {
+async fn the_expiry_of_a_key_is_never_postponed(repo: &impl SigningKeyRepo) {
     let first = stored_key("first");
     let other = StoredKey { expires_at: None, ..stored_key("other") };
     let third = StoredKey { expires_at: None, ..stored_key("third") };
@@ -67,7 +95,7 @@ pub async fn keys_expire_but_never_later_than_before(repo: &impl KeyRepo) {
         keys.into_iter().map(|key| key.expires_at).collect::<Vec<_>>()
     };
     let later = moment().after(Duration::from_hours(48));
-    repo.expire(&["first".into(), "other".into(), "nobody".into()], later).await.unwrap();
+    repo.expire(&["first".into(), "other".into(), "unknown".into()], later).await.unwrap();
     assert_eq!(ends().await, [first.expires_at, Some(later), None]);
     repo.expire(&["first".into(), "other".into()], moment()).await.unwrap();
     assert_eq!(ends().await, [Some(moment()), Some(moment()), None]);

@@ -1,0 +1,73 @@
+//! A key pair in Better Auth's table `jwks`, and the repository that stores it.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use taskbridge_domain::Timestamp;
+use taskbridge_domain::ports::StoreError;
+
+/// The private half of a key pair as the table holds it: encrypted, unless Better Auth was configured not to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredPrivateKey(String);
+
+impl StoredPrivateKey {
+    /// Wraps the content of the column.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Returns the content of the column. It must not reach a log.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for StoredPrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoredPrivateKey(…)")
+    }
+}
+
+/// A row of the table `jwks`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredKey {
+    /// The `kid` of the tokens that it signs.
+    pub id: String,
+    /// The public half: a JSON Web Key (RFC 7517) as text, without `alg` and `kid`.
+    pub public: String,
+    /// The private half.
+    pub private: StoredPrivateKey,
+    /// The `alg` of the tokens that it signs (RFC 7518, section 3.1). Older versions of Better Auth do not store it.
+    pub algorithm: Option<String>,
+    /// The curve; `None` for RSA.
+    pub curve: Option<String>,
+    /// When the key was created.
+    pub created_at: Timestamp,
+    /// When the key stops signing; `None` if it never does.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl StoredKey {
+    /// Returns `true` if the key has not expired, so that new tokens can be signed with it.
+    #[must_use]
+    pub fn may_sign(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| end > now)
+    }
+}
+
+/// Stores the key pairs of tokens, in Better Auth's table.
+#[async_trait]
+pub trait SigningKeyRepo: Send + Sync {
+    /// Returns all keys, including expired ones, oldest first.
+    async fn all(&self) -> Result<Vec<StoredKey>, StoreError>;
+
+    /// Adds `key` if the table holds no keys other than those whose ids are in `known`. Returns `false` if it does.
+    ///
+    /// Must be atomic: of several concurrent calls with the same `known`, exactly one adds its key.
+    async fn add(&self, key: &StoredKey, known: &[String]) -> Result<bool, StoreError>;
+
+    /// Sets the expiry of the keys with these ids to `end`, except where they expire earlier. Ignores unknown ids.
+    async fn expire(&self, ids: &[String], end: Timestamp) -> Result<(), StoreError>;
+}
