@@ -10,12 +10,11 @@ use actix_web::{App, HttpResponse};
 use serde_json::Value;
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::{
-    AuthError, Claims, MockAuthPort, MockIdentityRepo, MockSessionRepo, MockStoreProbe, MockTokenIssuer, SessionRepo,
-    TaskRepo,
+    AuthError, Claims, MockAuthPort, MockIdentityRepo, MockSessionRepo, MockStoreProbe, MockTokenIssuer, TaskRepo,
 };
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{
-    AccountPolicy, AccountService, ProfilePolicy, ProfileService, SessionService, TaskService,
+    AccountContext, AccountPolicy, ProfileService, SessionService, SignInService, SignUpService, TaskService,
 };
 use taskbridge_domain::sessions::{Jwt, SessionPolicy};
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, moment, user_id};
@@ -80,18 +79,22 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
     let mut store = MockStoreProbe::new();
     store.expect_probe().returning(|| Ok(()));
     let policy = AccountPolicy {
-        sign_up: true,
+        allow_sign_up: true,
+        allow_deletion: true,
         require_email_verification: false,
         rehash: false,
         sessions: SessionPolicy::DEFAULT,
     };
-    let (identity, sessions, hasher) = (Arc::new(identity), Arc::new(sessions), Arc::new(hasher));
-    let account_sessions: Arc<dyn SessionRepo> = Arc::clone(&sessions) as _;
-    let user_policy = ProfilePolicy { allow_deletion: true, sessions: policy.sessions };
-    let (users_identity, users_hasher) = (Arc::clone(&identity) as _, Arc::clone(&hasher) as _);
-    let users = ProfileService::new(users_identity, users_hasher, None, Arc::new(counting_ids()), clock(), user_policy);
-    let accounts =
-        AccountService::new(identity, account_sessions, hasher, None, Arc::new(counting_ids()), clock(), policy);
+    let sessions = Arc::new(sessions);
+    let context = AccountContext {
+        identity: Arc::new(identity),
+        sessions: Arc::clone(&sessions) as _,
+        hasher: Arc::new(hasher),
+        limiter: None,
+        ids: Arc::new(counting_ids()),
+        clock: clock(),
+        policy,
+    };
     let sessions = SessionService::new(sessions, Arc::new(issuer), clock(), policy.sessions);
     let cookie_config = CookieConfig {
         prefix: "better-auth".into(),
@@ -106,8 +109,9 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
     let compatibility = Compatibility::default();
     let auth = AuthServer {
         limits: None,
-        accounts: Arc::new(accounts),
-        users: Arc::new(users),
+        sign_up: Arc::new(SignUpService::new(context.clone())),
+        sign_in: Arc::new(SignInService::new(context.clone())),
+        profile: Arc::new(ProfileService::new(context)),
         sessions: Arc::new(sessions),
         cookies: Arc::new(cookies),
     };

@@ -17,7 +17,9 @@ use taskbridge_adapters::limiter::InMemoryRateLimiter;
 use taskbridge_adapters::passwords::{Hasher, HasherConfig};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::{Clock, RateLimiter};
-use taskbridge_domain::services::{AccountService, ProfilePolicy, ProfileService, SessionService, TaskService};
+use taskbridge_domain::services::{
+    AccountContext, ProfileService, SessionService, SignInService, SignUpService, TaskService,
+};
 use taskbridge_migrations::Users;
 use taskbridge_web::{
     AuthServer, BodyLimit, CookieConfig, Docs, HttpMetrics, RateLimits, RequestTimeout, Services, SessionCookies,
@@ -195,7 +197,7 @@ fn sign_in(
     clock: &Arc<dyn Clock>,
     ring: Arc<KeyRing>,
 ) -> anyhow::Result<SigningIn> {
-    let Settings { accounts, deletion, purge, rate_limit, passwords, .. } = settings;
+    let Settings { accounts, purge, rate_limit, passwords, .. } = settings;
     let ServerMode {
         origin: _,
         secrets,
@@ -227,24 +229,15 @@ fn sign_in(
     let issuer = Arc::new(JwtIssuer::new(signing, tokens, Arc::clone(clock)));
     let sessions = SessionService::new(Arc::clone(&session_repo) as _, issuer, Arc::clone(clock), accounts.sessions);
     let sessions = Arc::new(sessions);
-    let identity = Arc::new(SeaIdentityRepo::new(store.clone()));
-    let users = ProfileService::new(
-        Arc::clone(&identity) as _,
-        Arc::clone(&hasher) as _,
-        guesses.clone(),
-        Arc::new(SecureIds),
-        Arc::clone(clock),
-        ProfilePolicy { allow_deletion: *deletion, sessions: accounts.sessions },
-    );
-    let accounts = AccountService::new(
-        identity,
-        session_repo,
+    let context = AccountContext {
+        identity: Arc::new(SeaIdentityRepo::new(store.clone())),
+        sessions: session_repo,
         hasher,
-        guesses.clone(),
-        Arc::new(SecureIds),
-        Arc::clone(clock),
-        *accounts,
-    );
+        limiter: guesses.clone(),
+        ids: Arc::new(SecureIds),
+        clock: Arc::clone(clock),
+        policy: *accounts,
+    };
     let upkeep = (!purge.is_zero()).then(|| Upkeep {
         every: *purge,
         sessions: Arc::clone(&sessions),
@@ -252,8 +245,9 @@ fn sign_in(
         clock: Arc::clone(clock),
     });
     let server = AuthServer {
-        accounts: Arc::new(accounts),
-        users: Arc::new(users),
+        sign_up: Arc::new(SignUpService::new(context.clone())),
+        sign_in: Arc::new(SignInService::new(context.clone())),
+        profile: Arc::new(ProfileService::new(context)),
         sessions,
         cookies: Arc::new(SessionCookies::new(secrets.current().clone(), cookies)),
         limits,

@@ -34,8 +34,6 @@ pub(crate) struct Settings {
     pub(crate) tasks: TasksSettings,
     pub(crate) auth: AuthSettings,
     pub(crate) accounts: AccountPolicy,
-    /// Whether users may delete themselves.
-    pub(crate) deletion: bool,
     /// How often what is over is removed; never, if this is nothing.
     pub(crate) purge: Duration,
     pub(crate) rate_limit: RateLimitSettings,
@@ -274,7 +272,6 @@ pub(crate) struct Draft {
     pub(crate) jwt_leeway: Option<Duration>,
     pub(crate) jwt_max_bytes: Option<usize>,
     pub(crate) accounts: Option<AccountPolicy>,
-    pub(crate) deletion: Option<bool>,
     pub(crate) purge: Option<Duration>,
     pub(crate) rate_limit: Option<RateLimitSettings>,
     pub(crate) passwords: Option<HasherConfig>,
@@ -313,7 +310,6 @@ impl Draft {
                     jwt_max_bytes: self.jwt_max_bytes?,
                 },
                 accounts: self.accounts?,
-                deletion: self.deletion?,
                 purge: self.purge?,
                 rate_limit: self.rate_limit?,
                 passwords: self.passwords?,
@@ -389,7 +385,6 @@ impl<'a> Reader<'a> {
             jwt_leeway: self.seconds("jwt.leeway_seconds", 0..=300),
             jwt_max_bytes: self.number("jwt.max_bytes", 1024..=65_536),
             accounts: self.accounts(),
-            deletion: self.switch("auth.delete_user"),
             purge: self.seconds("session.purge_seconds", 0..=86_400),
             rate_limit: self.rate_limit(),
             passwords: self.passwords(),
@@ -480,7 +475,8 @@ impl<'a> Reader<'a> {
     }
 
     fn accounts(&mut self) -> Option<AccountPolicy> {
-        let sign_up = self.switch("auth.sign_up");
+        let allow_sign_up = self.switch("auth.sign_up");
+        let allow_deletion = self.switch("auth.delete_user");
         let require_email_verification = self.switch("auth.require_email_verification");
         let rehash = self.switch("passwords.rehash");
         // Browsers keep no cookie for longer than 400 days (RFC 6265bis, section 5.5).
@@ -489,7 +485,8 @@ impl<'a> Reader<'a> {
         let update_age = self.seconds("session.update_age_seconds", 0..=400 * 86_400);
         let fresh_age = self.seconds("session.fresh_age_seconds", 0..=400 * 86_400);
         Some(AccountPolicy {
-            sign_up: sign_up?,
+            allow_sign_up: allow_sign_up?,
+            allow_deletion: allow_deletion?,
             require_email_verification: require_email_verification?,
             rehash: rehash?,
             sessions: SessionPolicy {
@@ -976,7 +973,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!((settings.server.host.to_string().as_str(), settings.server.port), ("127.0.0.1", 9000));
-        assert!(!settings.accounts.sign_up);
+        assert!(!settings.accounts.allow_sign_up);
         assert_eq!(settings.log.format, LogFormat::Json);
         assert_eq!((settings.passwords.write, settings.passwords.bcrypt_cost), (HashAlgorithm::Scrypt, 10));
         assert!(!settings.rate_limit.is_on);

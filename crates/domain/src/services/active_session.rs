@@ -1,13 +1,9 @@
-//! Who is signed in.
+//! The session of a signed-in user.
 
-use std::time::Duration;
+use crate::sessions::Session;
+use crate::users::User;
 
-use crate::ports::IdGenerator;
-use crate::sessions::{ClientInfo, Session, SessionToken};
-use crate::time::Timestamp;
-use crate::users::{User, UserId};
-
-/// A session that is alive, and its user. Only the services make one, from a password or a session token.
+/// An unexpired session and its user. Only the services create one, from a password or a session token.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ActiveSession {
     pub(super) session: Session,
@@ -16,7 +12,7 @@ pub struct ActiveSession {
 }
 
 impl ActiveSession {
-    pub(super) fn opened(session: Session, user: User) -> Self {
+    pub(super) fn new(session: Session, user: User) -> Self {
         Self { session, user, was_renewed: false }
     }
 
@@ -26,34 +22,15 @@ impl ActiveSession {
         &self.session
     }
 
-    /// Who is signed in.
+    /// The signed-in user.
     #[must_use]
     pub fn user(&self) -> &User {
         &self.user
     }
 
-    /// Whether its end was moved just now.
+    /// Returns `true` if the expiry of the session has just been extended.
     #[must_use]
     pub fn was_renewed(&self) -> bool {
         self.was_renewed
-    }
-}
-
-/// A session that begins now, with a credential that nobody has had before.
-pub(super) fn new_session(
-    ids: &dyn IdGenerator,
-    user: &UserId,
-    client: ClientInfo,
-    now: Timestamp,
-    lifetime: Duration,
-) -> Session {
-    Session {
-        id: ids.generate().into_string(),
-        token: SessionToken::new(ids.generate().into_string()),
-        user_id: user.clone(),
-        expires_at: now.after(lifetime),
-        created_at: now,
-        updated_at: now,
-        client,
     }
 }

@@ -1,17 +1,19 @@
-//! What Taskbridge does: concrete structs over ports, without traits of their own.
+//! The use cases: concrete structs over [`ports`](crate::ports).
 
-mod accounts;
+mod account;
 mod active_session;
+mod profile;
 mod sessions;
+mod sign_in;
+mod sign_up;
 mod tasks;
-mod users;
-mod wrong_passwords;
+#[cfg(test)]
+mod test_ports;
 
-pub use accounts::{
-    AccountPolicy, AccountService, SignIn, SignInError, SignInRestriction, SignUp, SignUpError, SignUpOutcome,
-};
+pub use account::{AccountContext, AccountPolicy, WRONG_PASSWORD_LIMIT};
 pub use active_session::ActiveSession;
+pub use profile::{ChangePassword, DeleteUser, DeleteUserError, PasswordError, ProfileService};
 pub use sessions::{ListSessionsError, Renewal, ResumeError, SessionService};
+pub use sign_in::{SignIn, SignInError, SignInRestriction, SignInService};
+pub use sign_up::{SignUp, SignUpError, SignUpOutcome, SignUpService};
 pub use tasks::{TaskError, TaskListing, TaskService, TotalCount};
-pub use users::{ChangePassword, DeleteUser, DeleteUserError, PasswordError, ProfilePolicy, ProfileService};
-pub use wrong_passwords::WRONG_PASSWORDS;

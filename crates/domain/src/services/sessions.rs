@@ -88,7 +88,7 @@ impl SessionService {
             return if is_banned { Err(ResumeError::Banned) } else { Ok(None) };
         };
         if renewal == Renewal::Never || !session.is_due_for_renewal(now, &self.policy) {
-            return Ok(Some(ActiveSession { session, user, was_renewed: false }));
+            return Ok(Some(ActiveSession::new(session, user)));
         }
         let session = Session { expires_at: now.after(self.policy.lifetime), updated_at: now, ..session };
         let lives = self.sessions.extend(&session.token, session.expires_at, session.updated_at).await?;
@@ -191,7 +191,7 @@ mod tests {
     }
 
     fn active(id: &str) -> ActiveSession {
-        ActiveSession::opened(session(id), user(id))
+        ActiveSession::new(session(id), user(id))
     }
 
     fn token(id: &str) -> SessionToken {

@@ -87,6 +87,12 @@ impl SessionPolicy {
         update_age: Duration::from_hours(24),
         fresh_age: Duration::from_hours(24),
     };
+
+    /// Returns the lifetime of a new session.
+    #[must_use]
+    pub fn lifetime_for(&self, remember: bool) -> Duration {
+        if remember { self.lifetime } else { self.unremembered_lifetime }
+    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Error, HttpResponse, Resource};
 use utoipa::OpenApi;
 
-use taskbridge_domain::services::{AccountService, ProfileService, SessionService};
+use taskbridge_domain::services::{ProfileService, SessionService, SignInService, SignUpService};
 
 use crate::error::ApiError;
 
@@ -35,10 +35,12 @@ pub use rate_limit::RateLimits;
 /// What the endpoints below `/api/auth` stand on.
 #[derive(Clone)]
 pub struct AuthServer {
-    /// What can be done with accounts.
-    pub accounts: Arc<AccountService>,
-    /// What users see and change of themselves.
-    pub users: Arc<ProfileService>,
+    /// Creates users.
+    pub sign_up: Arc<SignUpService>,
+    /// Signs users in.
+    pub sign_in: Arc<SignInService>,
+    /// Reads and changes the profile of a signed-in user.
+    pub profile: Arc<ProfileService>,
     /// What a session gives, and how it ends.
     pub sessions: Arc<SessionService>,
     /// How sessions travel in cookies.
@@ -50,7 +52,7 @@ pub struct AuthServer {
 pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         let scope = web::scope(PATH);
-        let Some(AuthServer { accounts, users, sessions, cookies, limits }) = auth else {
+        let Some(AuthServer { sign_up, sign_in, profile, sessions, cookies, limits }) = auth else {
             config.service(scope.default_service(web::to(elsewhere)));
             return;
         };
@@ -58,8 +60,9 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
             config.app_data(Data::from(limits));
         }
         let scope = scope
-            .app_data(Data::from(accounts))
-            .app_data(Data::from(users))
+            .app_data(Data::from(sign_up))
+            .app_data(Data::from(sign_in))
+            .app_data(Data::from(profile))
             .app_data(Data::from(sessions))
             .app_data(Data::from(cookies))
             .service(endpoint("/ok").get(status::ok))
@@ -118,7 +121,7 @@ struct DeletionOperations;
 /// The operations that this server has.
 pub(crate) fn operations(server: &AuthServer) -> utoipa::openapi::OpenApi {
     let mut operations = Operations::openapi();
-    if server.users.allows_deletion() {
+    if server.profile.allows_deletion() {
         operations.merge(DeletionOperations::openapi());
     }
     operations

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use actix_web::test::TestRequest;
 use taskbridge_domain::ports::{MockRateLimiter, StoreError};
 use taskbridge_domain::rate_limit::Decision;
-use taskbridge_domain::services::WRONG_PASSWORDS;
+use taskbridge_domain::services::WRONG_PASSWORD_LIMIT;
 use taskbridge_domain::testing::fixtures::moment;
 use taskbridge_web::{ForwardedHeader, TrustedProxies};
 
@@ -115,7 +115,7 @@ async fn too_many_wrong_passwords_for_one_account_are_one_more_429() {
     limiter.expect_hit().return_once(|_, _, _| Ok(Decision::Allowed));
     limiter
         .expect_peek()
-        .withf(|key, limit, _| (key, *limit) == ("account|ann@example.test", WRONG_PASSWORDS))
+        .withf(|key, limit, _| (key, *limit) == ("account|ann@example.test", WRONG_PASSWORD_LIMIT))
         .return_once(|_, _, _| Ok(Decision::Refused { retry_after_seconds: 600 }));
     ports.limiter = Some(limiter);
     let request = from("192.0.2.1", "POST", "/api/auth/sign-in/email")

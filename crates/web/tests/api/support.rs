@@ -17,11 +17,11 @@ use serde_json::Value;
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::{
     AuthError, AuthPort, Claims, MockIdentityRepo, MockPasswordHasher, MockRateLimiter, MockSessionRepo,
-    MockStoreProbe, MockTaskRepo, MockTokenIssuer, RateLimiter, SessionRepo,
+    MockStoreProbe, MockTaskRepo, MockTokenIssuer, RateLimiter,
 };
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{
-    AccountPolicy, AccountService, ProfilePolicy, ProfileService, SessionService, TaskService,
+    AccountContext, AccountPolicy, ProfileService, SessionService, SignInService, SignUpService, TaskService,
 };
 use taskbridge_domain::sessions::SessionPolicy;
 use taskbridge_domain::tasks::{Task, TaskPage};
@@ -122,29 +122,22 @@ impl Ports {
         let limiter = limiter.map(|limiter| Arc::new(limiter) as Arc<dyn RateLimiter>);
         let clock = || Arc::new(clock_at(moment()));
         let policy = AccountPolicy {
-            sign_up: true,
+            allow_sign_up: true,
+            allow_deletion: deletion,
             require_email_verification: false,
             rehash: false,
             sessions: SessionPolicy::DEFAULT,
         };
-        let (identity, sessions, hasher) = (Arc::new(identity), Arc::new(sessions), Arc::new(hasher));
-        let users = ProfileService::new(
-            Arc::clone(&identity) as _,
-            Arc::clone(&hasher) as _,
-            limiter.clone(),
-            Arc::new(counting_ids()),
-            clock(),
-            ProfilePolicy { allow_deletion: deletion, sessions: policy.sessions },
-        );
-        let accounts = AccountService::new(
-            identity,
-            Arc::clone(&sessions) as Arc<dyn SessionRepo>,
-            hasher,
-            limiter.clone(),
-            Arc::new(counting_ids()),
-            clock(),
+        let sessions = Arc::new(sessions);
+        let context = AccountContext {
+            identity: Arc::new(identity),
+            sessions: Arc::clone(&sessions) as _,
+            hasher: Arc::new(hasher),
+            limiter: limiter.clone(),
+            ids: Arc::new(counting_ids()),
+            clock: clock(),
             policy,
-        );
+        };
         let sessions = SessionService::new(sessions, Arc::new(issuer), clock(), policy.sessions);
         let cookie_config = CookieConfig {
             prefix: "better-auth".into(),
@@ -155,8 +148,9 @@ impl Ports {
         };
         let cookies = SessionCookies::new(secret(), cookie_config);
         let auth_server = has_auth_server.then(|| AuthServer {
-            accounts: Arc::new(accounts),
-            users: Arc::new(users),
+            sign_up: Arc::new(SignUpService::new(context.clone())),
+            sign_in: Arc::new(SignInService::new(context.clone())),
+            profile: Arc::new(ProfileService::new(context)),
             sessions: Arc::new(sessions),
             cookies: Arc::new(cookies),
             limits: limiter.map(|limiter| Arc::new(RateLimits::new(limiter, clock(), RateLimits::DEFAULT))),

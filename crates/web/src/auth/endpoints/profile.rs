@@ -84,10 +84,10 @@ impl IntoResponses for UpdateErrors {
 pub(crate) async fn update_user(
     request: HttpRequest,
     WithSession(update, CurrentSession(active)): WithSession<Update>,
-    users: Data<ProfileService>,
+    profile: Data<ProfileService>,
     cookies: Data<SessionCookies>,
 ) -> Result<HttpResponse, AuthApiError> {
-    if !users.update(&active, &update.change()?).await? {
+    if !profile.update(&active, &update.change()?).await? {
         return Err(AuthApiError::Unauthorized { clear: cookies.clear() });
     }
     let mut response = HttpResponse::Ok();
@@ -164,13 +164,13 @@ impl IntoResponses for ChangeErrors {
 pub(crate) async fn change_password(
     request: HttpRequest,
     WithSession(Change { new, current, revoke }, CurrentSession(active)): WithSession<Change>,
-    users: Data<ProfileService>,
+    profile: Data<ProfileService>,
     cookies: Data<SessionCookies>,
 ) -> Result<HttpResponse, AuthApiError> {
-    let new = users.new_password(&new).map_err(|invalid| AuthApiError::of_password(invalid, "newPassword"))?;
+    let new = profile.new_password(&new).map_err(|invalid| AuthApiError::of_password(invalid, "newPassword"))?;
     let update =
         ChangePassword { new, current: Password::parse(&current)?, revoke_sessions: revoke, client: client(&request) };
-    let changed = users.change_password(&active, update).await;
+    let changed = profile.change_password(&active, update).await;
     let session = changed.inspect_err(|error| log_refusal(&request, &active, error))?;
     tracing::info!(user_id = active.user().id.as_str(), revoked = revoke, "password changed");
     let mut response = HttpResponse::Ok();
@@ -225,9 +225,9 @@ impl IntoResponses for VerifyErrors {
 pub(crate) async fn verify_password(
     request: HttpRequest,
     WithSession(Verify(password), CurrentSession(active)): WithSession<Verify>,
-    users: Data<ProfileService>,
+    profile: Data<ProfileService>,
 ) -> Result<HttpResponse, AuthApiError> {
-    let verified = users.verify_password(&active, Password::parse(&password)?).await;
+    let verified = profile.verify_password(&active, Password::parse(&password)?).await;
     verified.map_err(|error| {
         log_refusal(&request, &active, &error);
         if let PasswordError::NoPassword = error { AuthApiError::InvalidPassword } else { error.into() }
@@ -312,14 +312,14 @@ impl IntoResponses for DeleteErrors {
 pub(crate) async fn delete_user(
     request: HttpRequest,
     WithSession(Delete { password, token }, CurrentSession(active)): WithSession<Delete>,
-    users: Data<ProfileService>,
+    profile: Data<ProfileService>,
     cookies: Data<SessionCookies>,
 ) -> Result<HttpResponse, AuthApiError> {
-    if !users.allows_deletion() {
+    if !profile.allows_deletion() {
         return Err(AuthApiError::NotEnabled);
     }
     let deletion = DeleteUser { password: password.map(|text| Password::parse(&text)).transpose()?, token };
-    users.delete(&active, deletion).await.inspect_err(|error| {
+    profile.delete(&active, deletion).await.inspect_err(|error| {
         if let DeleteUserError::Password(error) = error {
             log_refusal(&request, &active, error);
         }
@@ -382,8 +382,8 @@ impl IntoResponses for ListErrors {
 )]
 pub(crate) async fn list_accounts(
     CurrentSession(active): CurrentSession,
-    users: Data<ProfileService>,
+    profile: Data<ProfileService>,
 ) -> Result<HttpResponse, AuthApiError> {
-    let accounts = users.accounts(&active).await?;
+    let accounts = profile.accounts(&active).await?;
     Ok(HttpResponse::Ok().json(accounts.into_iter().map(AccountResponse::from).collect::<Vec<_>>()))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use taskbridge_domain::services::{AccountService, SessionService, SignIn, SignInError};
+use taskbridge_domain::services::{SessionService, SignIn, SignInError, SignInService};
 use taskbridge_domain::users::{Email, Password, UserId};
 use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
@@ -81,7 +81,7 @@ impl IntoResponses for Errors {
 pub(crate) async fn sign_in(
     request: HttpRequest,
     SignInBody(body): SignInBody,
-    accounts: Data<AccountService>,
+    service: Data<SignInService>,
     sessions: Data<SessionService>,
     cookies: Data<SessionCookies>,
 ) -> Result<HttpResponse, AuthApiError> {
@@ -89,7 +89,7 @@ pub(crate) async fn sign_in(
     check_sign_in(&request)?;
     let remember = sign_in.remember;
     let client_ip = ClientAddress::of(&request).0.map(display);
-    let session = accounts.sign_in(sign_in).await.inspect_err(|error| match error {
+    let session = service.sign_in(sign_in).await.inspect_err(|error| match error {
         SignInError::InvalidCredentials(user_id) => {
             tracing::info!(user_id = user_id.as_ref().map(UserId::as_str), client_ip, "sign-in refused");
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use taskbridge_domain::services::{AccountService, SessionService, SignUp, SignUpOutcome};
+use taskbridge_domain::services::{SessionService, SignUp, SignUpOutcome, SignUpService};
 use taskbridge_domain::users::{Email, UserImage, UserName};
 use tracing::field::display;
 use utoipa::openapi::{RefOr, Response};
@@ -81,14 +81,14 @@ impl IntoResponses for Errors {
 pub(crate) async fn sign_up(
     request: HttpRequest,
     SignInBody(body): SignInBody,
-    accounts: Data<AccountService>,
+    service: Data<SignUpService>,
     sessions: Data<SessionService>,
     cookies: Data<SessionCookies>,
 ) -> Result<HttpResponse, AuthApiError> {
-    let sign_up = parse(body, &request, &accounts)?;
+    let sign_up = parse(body, &request, &service)?;
     check_sign_in(&request)?;
     let remember = sign_up.remember;
-    let signed_up = accounts.sign_up(sign_up).await?;
+    let signed_up = service.sign_up(sign_up).await?;
     let client_ip = ClientAddress::of(&request).0.map(display);
     let session = match signed_up {
         SignUpOutcome::SignedIn(session) => session,
@@ -102,7 +102,7 @@ pub(crate) async fn sign_up(
     Ok(answer.respond(&request, &sessions, &cookies).await)
 }
 
-fn parse(body: AuthBody, request: &HttpRequest, accounts: &AccountService) -> Result<SignUp, AuthApiError> {
+fn parse(body: AuthBody, request: &HttpRequest, service: &SignUpService) -> Result<SignUp, AuthApiError> {
     let mut schema = Schema::of(body, &["object", "record"])?;
     let name = schema.parsed("name", |text| UserName::parse(text), name_problem);
     let email = schema.parsed("email", Email::parse, |_| "Invalid email address".into());
@@ -112,7 +112,7 @@ fn parse(body: AuthBody, request: &HttpRequest, accounts: &AccountService) -> Re
     let remember = schema.optional_boolean("rememberMe").unwrap_or(true);
     match (name, email, password) {
         (Some(name), Some(email), Some(password)) if schema.is_met() => {
-            let password = accounts.new_password(&password);
+            let password = service.new_password(&password);
             Ok(SignUp { name, email, password, image, remember, client: client(request) })
         }
         _ => Err(schema.into_error()),

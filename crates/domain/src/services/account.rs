@@ -1,0 +1,89 @@
+//! What the services for sign-up, sign-in and profiles share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ports::{Clock, IdGenerator, IdentityRepo, PasswordHasher, RateLimiter, SessionRepo, StoreError};
+use crate::rate_limit::{Decision, RateLimit};
+use crate::sessions::{ClientInfo, Session, SessionPolicy, SessionToken};
+use crate::users::{InvalidPassword, NewPassword, UserId};
+
+/// Maximum rate of wrong passwords for one account, from all clients together.
+///
+/// It is generous, and [`SignInService::sign_in`](super::SignInService::sign_in) lets known clients past it, so that an
+/// attacker cannot lock a user out.
+pub const WRONG_PASSWORD_LIMIT: RateLimit = RateLimit { window: Duration::from_mins(10), max: 100 };
+
+/// The operator's rules for accounts.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountPolicy {
+    /// Whether new users may sign up.
+    pub allow_sign_up: bool,
+    /// Whether users may delete themselves.
+    pub allow_deletion: bool,
+    /// Whether users must verify their e-mail address before they sign in (Better Auth's `requireEmailVerification`).
+    pub require_email_verification: bool,
+    /// Whether sign-in hashes a password again if its stored hash has another algorithm or cost than new hashes.
+    pub rehash: bool,
+    /// Lifetimes of sessions.
+    pub sessions: SessionPolicy,
+}
+
+/// The ports and the policy of the services for accounts.
+#[derive(Clone)]
+pub struct AccountContext {
+    /// The users and their passwords.
+    pub identity: Arc<dyn IdentityRepo>,
+    /// The sessions.
+    pub sessions: Arc<dyn SessionRepo>,
+    /// Hashes and verifies passwords.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// Counts wrong passwords; without it, [`WRONG_PASSWORD_LIMIT`] does not apply.
+    pub limiter: Option<Arc<dyn RateLimiter>>,
+    /// Generates ids and session tokens.
+    pub ids: Arc<dyn IdGenerator>,
+    /// The current time.
+    pub clock: Arc<dyn Clock>,
+    /// The operator's rules.
+    pub policy: AccountPolicy,
+}
+
+impl AccountContext {
+    /// Parses a new password by the rules of the algorithm that will hash it.
+    pub(super) fn new_password(&self, typed: &str) -> Result<NewPassword, InvalidPassword> {
+        NewPassword::parse(typed, self.hasher.algorithm())
+    }
+
+    /// Returns a session that starts now, with a new token. Does not store it.
+    pub(super) fn new_session(&self, user: &UserId, client: ClientInfo, lifetime: Duration) -> Session {
+        let now = self.clock.now();
+        Session {
+            id: self.ids.generate().into_string(),
+            token: SessionToken::new(self.ids.generate().into_string()),
+            user_id: user.clone(),
+            expires_at: now.after(lifetime),
+            created_at: now,
+            updated_at: now,
+            client,
+        }
+    }
+
+    /// Returns how many seconds to wait before the next password is checked, or `None` if there is no need to wait.
+    ///
+    /// `key` names the account and the kind of client: each kind is counted separately.
+    pub(super) async fn retry_after_seconds(&self, key: &str) -> Result<Option<u64>, StoreError> {
+        let Some(limiter) = &self.limiter else { return Ok(None) };
+        match limiter.peek(key, WRONG_PASSWORD_LIMIT, self.clock.now()).await? {
+            Decision::Allowed => Ok(None),
+            Decision::Refused { retry_after_seconds } => Ok(Some(retry_after_seconds)),
+        }
+    }
+
+    /// Counts a wrong password under `key`.
+    pub(super) async fn count_wrong_password(&self, key: &str) -> Result<(), StoreError> {
+        if let Some(limiter) = &self.limiter {
+            limiter.hit(key, WRONG_PASSWORD_LIMIT, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,328 @@
+//! What signed-in users do with their own profile, password and account.
+
+use thiserror::Error;
+
+use super::account::AccountContext;
+use super::active_session::ActiveSession;
+use crate::ports::{HashError, PasswordChange, StoreError};
+use crate::sessions::{ClientInfo, Session};
+use crate::users::{Account, InvalidPassword, NewPassword, Password, PasswordHash, ProfileUpdate, UserId};
+
+/// Input of [`ProfileService::change_password`].
+#[derive(Debug, Clone)]
+pub struct ChangePassword {
+    /// The current password.
+    pub current: Password,
+    /// The new password.
+    pub new: NewPassword,
+    /// Whether to end all sessions of the user and create a new one.
+    pub revoke_sessions: bool,
+    /// The client of the new session.
+    pub client: ClientInfo,
+}
+
+/// Input of [`ProfileService::delete`].
+#[derive(Debug, Clone, Default)]
+pub struct DeleteUser {
+    /// The password of the user; without it, the session must be fresh.
+    pub password: Option<Password>,
+    /// A token from a confirmation e-mail. Taskbridge sends none, so every token is invalid.
+    pub token: Option<String>,
+}
+
+/// Errors from confirming or changing a password.
+#[derive(Debug, Error)]
+pub enum PasswordError {
+    /// The user signs in without a password.
+    #[error("the user has no password")]
+    NoPassword,
+    /// The password does not match.
+    #[error("wrong password")]
+    Wrong,
+    /// The limit of wrong passwords for this user has been reached. The password was not checked.
+    #[error("too many wrong passwords for one account")]
+    TooManyAttempts {
+        /// Seconds to wait before the next attempt.
+        retry_after_seconds: u64,
+    },
+    /// See [`HashError`].
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Errors from deleting a user.
+#[derive(Debug, Error)]
+pub enum DeleteUserError {
+    /// The operator has not enabled deletion.
+    #[error("users may not delete themselves")]
+    Disabled,
+    /// The password was not confirmed.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The confirmation token is invalid.
+    #[error("invalid confirmation token")]
+    InvalidToken,
+    /// No password was given, and the session is not fresh.
+    #[error("the session is not fresh")]
+    NotFresh,
+}
+
+/// Reads and changes the profile, password and account of a signed-in user.
+pub struct ProfileService(AccountContext);
+
+impl ProfileService {
+    /// Creates a service over these ports.
+    #[must_use]
+    pub fn new(context: AccountContext) -> Self {
+        Self(context)
+    }
+
+    /// Returns `true` if users may delete themselves.
+    #[must_use]
+    pub fn allows_deletion(&self) -> bool {
+        self.0.policy.allow_deletion
+    }
+
+    /// Parses the new password of a user.
+    ///
+    /// # Errors
+    /// Returns the rule of [`InvalidPassword`] that the password breaks.
+    pub fn new_password(&self, typed: &str) -> Result<NewPassword, InvalidPassword> {
+        self.0.new_password(typed)
+    }
+
+    /// Returns the accounts of the user, at most [`Account::MAX_LISTED`].
+    ///
+    /// # Errors
+    /// Returns the [`StoreError`] of the store.
+    pub async fn accounts(&self, active: &ActiveSession) -> Result<Vec<Account>, StoreError> {
+        self.0.identity.list_accounts(&active.user.id, Account::MAX_LISTED).await
+    }
+
+    /// Updates the profile. Returns `false` if the user no longer exists.
+    ///
+    /// # Errors
+    /// Returns the [`StoreError`] of the store.
+    pub async fn update(&self, active: &ActiveSession, update: &ProfileUpdate) -> Result<bool, StoreError> {
+        self.0.identity.update_profile(&active.user.id, update, self.0.clock.now()).await
+    }
+
+    /// Checks that `password` is the user's.
+    ///
+    /// # Errors
+    /// Returns a [`PasswordError`] if it is not, or if it cannot be checked.
+    pub async fn verify_password(&self, active: &ActiveSession, password: Password) -> Result<(), PasswordError> {
+        self.confirm(&active.user.id, password).await.map(drop)
+    }
+
+    /// Changes the password. With `revoke_sessions`, ends all sessions of the user and returns a new one.
+    ///
+    /// # Errors
+    /// Returns a [`PasswordError`]; nothing has been changed then.
+    pub async fn change_password(
+        &self,
+        active: &ActiveSession,
+        request: ChangePassword,
+    ) -> Result<Option<Session>, PasswordError> {
+        let ChangePassword { current, new, revoke_sessions, client } = request;
+        let AccountContext { identity, hasher, clock, policy, .. } = &self.0;
+        let user = &active.user.id;
+        let old = self.confirm(user, current).await?;
+        let new = hasher.hash(new).await?;
+        let session = revoke_sessions.then(|| self.0.new_session(user, client, policy.sessions.lifetime));
+        let at = clock.now();
+        let change = PasswordChange { user: user.clone(), old, new, at, only_session: session.clone() };
+        // If another request has changed the password meanwhile, `current` is no longer right.
+        if identity.change_password(&change).await? { Ok(session) } else { Err(PasswordError::Wrong) }
+    }
+
+    /// Deletes the user with their accounts, sessions and tasks.
+    ///
+    /// # Errors
+    /// Returns a [`DeleteUserError`]; nothing has been deleted then.
+    pub async fn delete(&self, active: &ActiveSession, request: DeleteUser) -> Result<(), DeleteUserError> {
+        let AccountContext { identity, clock, policy, .. } = &self.0;
+        if !policy.allow_deletion {
+            return Err(DeleteUserError::Disabled);
+        }
+        let DeleteUser { password, token } = request;
+        let is_confirmed = password.is_some();
+        if let Some(password) = password {
+            self.confirm(&active.user.id, password).await?;
+        }
+        if token.is_some() {
+            return Err(DeleteUserError::InvalidToken);
+        }
+        if !is_confirmed && !active.session.is_fresh(clock.now(), &policy.sessions) {
+            return Err(DeleteUserError::NotFresh);
+        }
+        identity.delete(&active.user.id).await.map_err(PasswordError::Store)?;
+        Ok(())
+    }
+
+    /// Returns the stored hash if `password` matches it.
+    ///
+    /// The holder of a stolen session cannot guess more often than any other client. Wrong passwords are counted
+    /// separately from those at sign-in, so that an attacker without a session cannot keep the user from changing it.
+    async fn confirm(&self, user: &UserId, password: Password) -> Result<PasswordHash, PasswordError> {
+        let Some(stored) = self.0.identity.find_password(user).await? else { return Err(PasswordError::NoPassword) };
+        let key = format!("user|{user}");
+        if let Some(retry_after_seconds) = self.0.retry_after_seconds(&key).await? {
+            return Err(PasswordError::TooManyAttempts { retry_after_seconds });
+        }
+        if self.0.hasher.verify(password, Some(stored.clone())).await? {
+            return Ok(stored);
+        }
+        self.0.count_wrong_password(&key).await?;
+        Err(PasswordError::Wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ports::MockRateLimiter;
+    use crate::rate_limit::{Decision, RateLimit};
+    use crate::services::test_ports::{POLICY, Ports};
+    use crate::services::{AccountPolicy, WRONG_PASSWORD_LIMIT};
+    use crate::sessions::SessionPolicy;
+    use crate::testing::fixtures::{moment, session, user, user_id};
+
+    fn service(ports: Ports, policy: AccountPolicy) -> ProfileService {
+        ProfileService::new(ports.context(policy))
+    }
+
+    /// The ports of a user `ann` whose stored hash is read and verified once.
+    fn with_password(is_right: bool) -> Ports {
+        let mut ports = Ports::new();
+        ports
+            .identity
+            .expect_find_password()
+            .withf(|user| user.as_str() == "ann")
+            .return_once(|_| Ok(Some(PasswordHash::new("stored".into()))));
+        ports
+            .hasher
+            .expect_verify()
+            .withf(|given, stored| {
+                given.expose() == "given" && stored.as_ref().is_some_and(|stored| stored.expose() == "stored")
+            })
+            .return_once(move |_, _| Ok(is_right));
+        ports
+    }
+
+    fn ann() -> ActiveSession {
+        ActiveSession::new(session("ann"), user("ann"))
+    }
+
+    fn given() -> Password {
+        Password::parse("given").unwrap()
+    }
+
+    fn update(revoke_sessions: bool) -> ChangePassword {
+        let new = NewPassword::parse("new password", crate::users::HashAlgorithm::Bcrypt).unwrap();
+        let client = ClientInfo { ip_address: "192.0.2.9".into(), user_agent: "elsewhere".into() };
+        ChangePassword { current: given(), new, revoke_sessions, client }
+    }
+
+    #[tokio::test]
+    async fn a_new_password_takes_the_place_of_the_one_that_was_right() {
+        for (revoke, changed) in [(false, true), (true, true), (true, false)] {
+            let mut ports = with_password(true);
+            ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("new".into())));
+            ports
+                .identity
+                .expect_change_password()
+                .withf(move |PasswordChange { user, old, new, at, only_session }| {
+                    (user.as_str(), old.expose(), new.expose(), *at) == ("ann", "stored", "new", moment())
+                        && only_session.is_some() == revoke
+                })
+                .return_once(move |_| Ok(changed));
+            let outcome = service(ports, POLICY).change_password(&ann(), update(revoke)).await;
+            match outcome {
+                Ok(None) => assert!(!revoke && changed),
+                Ok(Some(Session { user_id: owner, created_at, expires_at, client, token, .. })) => {
+                    assert!(revoke && changed && token != session("ann").token);
+                    assert_eq!((owner, created_at), (user_id("ann"), moment()));
+                    assert_eq!(expires_at, moment().after(SessionPolicy::DEFAULT.lifetime));
+                    assert_eq!(client.user_agent, "elsewhere");
+                }
+                Err(PasswordError::Wrong) => assert!(!changed, "somebody else was quicker"),
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Nothing is hashed or stored.
+    #[tokio::test]
+    async fn a_wrong_password_changes_nothing() {
+        let outcome = service(with_password(false), POLICY).change_password(&ann(), update(true)).await;
+        assert!(matches!(outcome, Err(PasswordError::Wrong)));
+        let mut ports = Ports::new();
+        ports.identity.expect_find_password().return_once(|_| Ok(None));
+        let outcome = service(ports, POLICY).change_password(&ann(), update(true)).await;
+        assert!(matches!(outcome, Err(PasswordError::NoPassword)));
+    }
+
+    fn is_anns(key: &str, limit: RateLimit) -> bool {
+        key == "user|ann" && limit == WRONG_PASSWORD_LIMIT
+    }
+
+    #[tokio::test]
+    async fn wrong_passwords_are_counted_and_too_many_are_not_looked_at() {
+        let limiter = |admission| {
+            let mut limiter = MockRateLimiter::new();
+            limiter.expect_peek().withf(|key, limit, _| is_anns(key, *limit)).return_once(move |_, _, _| Ok(admission));
+            limiter
+        };
+        for (is_right, counted) in [(true, 0), (false, 1)] {
+            let mut ports = with_password(is_right);
+            let mut limiter = limiter(Decision::Allowed);
+            let hit = limiter.expect_hit().withf(|key, limit, _| is_anns(key, *limit));
+            hit.times(counted).returning(|_, _, _| Ok(Decision::Allowed));
+            ports.limiter = Some(limiter);
+            assert_eq!(service(ports, POLICY).verify_password(&ann(), given()).await.is_ok(), is_right);
+        }
+        let mut ports = Ports::new();
+        ports.identity.expect_find_password().return_once(|_| Ok(Some(PasswordHash::new("stored".into()))));
+        ports.limiter = Some(limiter(Decision::Refused { retry_after_seconds: 7 }));
+        let refused = service(ports, POLICY).verify_password(&ann(), given()).await;
+        assert!(matches!(refused, Err(PasswordError::TooManyAttempts { retry_after_seconds: 7 })));
+    }
+
+    fn expecting_removal(mut ports: Ports) -> Ports {
+        ports.identity.expect_delete().withf(|user| user.as_str() == "ann").times(1).return_once(|_| Ok(()));
+        ports
+    }
+
+    #[tokio::test]
+    async fn a_user_who_confirms_it_is_removed() {
+        let fresh = moment().after(SessionPolicy::DEFAULT.fresh_age.saturating_sub(Duration::from_millis(1)));
+        assert!(
+            service(expecting_removal(Ports::at(fresh)), POLICY).delete(&ann(), DeleteUser::default()).await.is_ok()
+        );
+        let by_password = DeleteUser { password: Some(given()), token: None };
+        let ports = expecting_removal(with_password(true));
+        assert!(service(ports, POLICY).delete(&ann(), by_password).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_user_who_does_not_confirm_it_stays() {
+        let stale = moment().after(SessionPolicy::DEFAULT.fresh_age);
+        let outcome = service(Ports::at(stale), POLICY).delete(&ann(), DeleteUser::default()).await;
+        assert!(matches!(outcome, Err(DeleteUserError::NotFresh)));
+        let by_password = DeleteUser { password: Some(given()), token: None };
+        let outcome = service(with_password(false), POLICY).delete(&ann(), by_password.clone()).await;
+        assert!(matches!(outcome, Err(DeleteUserError::Password(PasswordError::Wrong))));
+        let by_token = DeleteUser { password: None, token: Some("made-up".into()) };
+        let outcome = service(Ports::new(), POLICY).delete(&ann(), by_token).await;
+        assert!(matches!(outcome, Err(DeleteUserError::InvalidToken)));
+        let policy = AccountPolicy { allow_deletion: false, ..POLICY };
+        let outcome = service(Ports::new(), policy).delete(&ann(), by_password).await;
+        assert!(matches!(outcome, Err(DeleteUserError::Disabled)));
+    }
+}

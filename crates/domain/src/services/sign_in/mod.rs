@@ -1,0 +1,168 @@
+//! Sign-in with an e-mail address and a password.
+
+use thiserror::Error;
+
+use super::account::AccountContext;
+use super::active_session::ActiveSession;
+use crate::ports::{Credential, HashError, PasswordChange, StoreError};
+use crate::sessions::ClientInfo;
+use crate::users::{Email, NewPassword, Password, PasswordHash, User, UserId};
+
+#[cfg(test)]
+mod tests;
+
+/// Input of [`SignInService::sign_in`].
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// The e-mail address of the user.
+    pub email: Email,
+    /// The password.
+    pub password: Password,
+    /// Whether the session outlives the browser.
+    pub remember: bool,
+    /// The client that sent the request.
+    pub client: ClientInfo,
+    /// Whether the user has signed in on this device before. Wrong passwords from known devices are counted separately,
+    /// so that those from other devices do not lock the user out.
+    pub is_known_device: bool,
+}
+
+/// Errors from signing in.
+#[derive(Debug, Error)]
+pub enum SignInError {
+    /// The address or the password is wrong; the caller does not learn which. Holds the user with this address, for the
+    /// log.
+    #[error("wrong e-mail address or password")]
+    InvalidCredentials(Option<UserId>),
+    /// The limit of wrong passwords for this address has been reached. The password was not checked.
+    #[error("too many wrong passwords for one account")]
+    TooManyAttempts {
+        /// Seconds to wait before the next attempt.
+        retry_after_seconds: u64,
+    },
+    /// The password is right, but the account is restricted.
+    #[error("the account of user {user} is restricted: {restriction}")]
+    Restricted {
+        /// The user.
+        user: UserId,
+        /// What restricts their access.
+        restriction: SignInRestriction,
+    },
+    /// See [`HashError`].
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A restriction that keeps a user with the right password from signing in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SignInRestriction {
+    /// The user must verify their address first.
+    #[error("the e-mail address is not verified")]
+    EmailNotVerified,
+    /// The user is banned.
+    #[error("the user is banned")]
+    Banned,
+    /// The user has a second factor, which Taskbridge cannot verify.
+    #[error("the user has a second factor")]
+    SecondFactor,
+}
+
+/// Signs users in.
+pub struct SignInService(AccountContext);
+
+impl SignInService {
+    /// Creates a service over these ports.
+    #[must_use]
+    pub fn new(context: AccountContext) -> Self {
+        Self(context)
+    }
+
+    /// Creates a session for the user with this address and password.
+    ///
+    /// Once [`WRONG_PASSWORD_LIMIT`](super::WRONG_PASSWORD_LIMIT) is reached for an address, sign-ins for it are refused
+    /// for a while, whether a user has it or not. Known devices and IP addresses from which the user has a session are
+    /// exempt. Sessions that exist stay.
+    ///
+    /// # Errors
+    /// Returns a [`SignInError`]. An unknown address, a user without a password and a wrong password all give
+    /// [`SignInError::InvalidCredentials`], after the same work.
+    pub async fn sign_in(&self, request: SignIn) -> Result<ActiveSession, SignInError> {
+        let SignIn { email, password, remember, client, is_known_device } = request;
+        let AccountContext { identity, sessions, hasher, policy, .. } = &self.0;
+        let key = self.admit(&email, is_known_device, &client).await?;
+        let (user, stored) = match identity.find_credential(&email).await? {
+            Some(Credential { user, password }) => (Some(user), password),
+            None => (None, None),
+        };
+        let matches = hasher.verify(password.clone(), stored.clone()).await?;
+        let (user, stored) = match (user, stored) {
+            (Some(user), Some(stored)) if matches => (user, stored),
+            (user, _) => {
+                self.0.count_wrong_password(&key).await?;
+                return Err(SignInError::InvalidCredentials(user.map(|user| user.id)));
+            }
+        };
+        if let Some(restriction) = self.restriction(&user) {
+            return Err(SignInError::Restricted { user: user.id, restriction });
+        }
+        let stored = if policy.rehash { self.rehash(&user, password, stored).await? } else { stored };
+        let session = self.0.new_session(&user.id, client, policy.sessions.lifetime_for(remember));
+        // Verification takes time: meanwhile the password may have been changed or the user deleted.
+        if sessions.create(&session, &stored).await? {
+            Ok(ActiveSession::new(session, user))
+        } else {
+            Err(SignInError::InvalidCredentials(Some(user.id)))
+        }
+    }
+
+    /// Returns the key under which a wrong password is counted, or an error if the limit has been reached.
+    ///
+    /// Runs the same queries for known and unknown addresses: the response time must not reveal who has an account.
+    async fn admit(&self, email: &Email, is_known_device: bool, client: &ClientInfo) -> Result<String, SignInError> {
+        if is_known_device {
+            let key = format!("device|{}", email.as_str());
+            if self.0.retry_after_seconds(&key).await?.is_none() {
+                return Ok(key);
+            }
+        }
+        let key = format!("account|{}", email.as_str());
+        let Some(retry_after_seconds) = self.0.retry_after_seconds(&key).await? else { return Ok(key) };
+        let address = client.ip_address.as_str();
+        let AccountContext { sessions, clock, .. } = &self.0;
+        if !address.is_empty() && sessions.has_session_from(email, address, clock.now()).await? {
+            return Ok(key);
+        }
+        Err(SignInError::TooManyAttempts { retry_after_seconds })
+    }
+
+    /// Returns what keeps the user from signing in, in the order in which Better Auth checks it.
+    fn restriction(&self, user: &User) -> Option<SignInRestriction> {
+        if self.0.policy.require_email_verification && !user.email_verified {
+            Some(SignInRestriction::EmailNotVerified)
+        } else if user.restrictions.is_banned(self.0.clock.now()) {
+            Some(SignInRestriction::Banned)
+        } else {
+            user.restrictions.second_factor.then_some(SignInRestriction::SecondFactor)
+        }
+    }
+
+    /// Replaces `old`, the hash of `password`, if its algorithm or cost is not current. Returns the hash that is stored
+    /// afterwards.
+    ///
+    /// Keeps `old` if the current algorithm does not support the password or the hasher is busy: the user signs in, and
+    /// the next sign-in tries again.
+    async fn rehash(&self, user: &User, password: Password, old: PasswordHash) -> Result<PasswordHash, StoreError> {
+        let AccountContext { identity, hasher, clock, .. } = &self.0;
+        if hasher.is_current(&old) {
+            return Ok(old);
+        }
+        let Ok(password) = NewPassword::from_existing(password, hasher.algorithm()) else { return Ok(old) };
+        let Ok(new) = hasher.hash(password).await else { return Ok(old) };
+        let change = PasswordChange { user: user.id.clone(), old, new, at: clock.now(), only_session: None };
+        let changed = identity.change_password(&change).await?;
+        Ok(if changed { change.new } else { change.old })
+    }
+}

@@ -1,0 +1,283 @@
+use super::*;
+use crate::ports::MockRateLimiter;
+use crate::rate_limit::Decision;
+use crate::services::test_ports::{POLICY, Ports, credential};
+use crate::services::{AccountPolicy, WRONG_PASSWORD_LIMIT};
+use crate::testing::fixtures::{moment, user};
+use crate::time::Timestamp;
+use crate::users::{Ban, HashAlgorithm, Restrictions};
+
+fn service(ports: Ports, policy: AccountPolicy) -> SignInService {
+    SignInService::new(ports.context(policy))
+}
+
+fn sign_in(email: &str) -> SignIn {
+    SignIn {
+        email: Email::parse(email).unwrap(),
+        password: Password::parse("correct horse").unwrap(),
+        remember: true,
+        client: ClientInfo::default(),
+        is_known_device: false,
+    }
+}
+
+#[tokio::test]
+async fn every_refused_sign_in_hashes_once_and_opens_nothing() {
+    let cases = [
+        (None, None),
+        (Some(Credential { user: user("ann"), password: None }), None),
+        (Some(Credential { user: user("ann"), password: Some(PasswordHash::new("hashed".into())) }), Some("hashed")),
+    ];
+    for (credential, compared) in cases {
+        let mut ports = Ports::new();
+        let known = credential.as_ref().map(|credential| credential.user.id.clone());
+        ports.identity.expect_find_credential().return_once(move |_| Ok(credential));
+        ports
+            .hasher
+            .expect_verify()
+            .times(1)
+            .withf(move |_, stored| stored.as_ref().map(PasswordHash::expose) == compared)
+            .return_once(|_, _| Ok(false));
+        let refused = service(ports, POLICY).sign_in(sign_in("ann@example.test")).await;
+        assert!(matches!(refused, Err(SignInError::InvalidCredentials(user_id)) if user_id == known));
+    }
+}
+
+#[tokio::test]
+async fn a_hasher_that_says_yes_to_nobody_still_signs_nobody_in() {
+    let mut ports = Ports::new();
+    ports.identity.expect_find_credential().return_once(|_| Ok(None));
+    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    assert!(matches!(
+        service(ports, POLICY).sign_in(sign_in("a@b.co")).await,
+        Err(SignInError::InvalidCredentials(None))
+    ));
+}
+
+#[tokio::test]
+async fn the_right_password_opens_a_session_of_its_own() {
+    let mut ports = Ports::new();
+    ports.identity.expect_find_credential().return_once(|_| {
+        Ok(Some(Credential { user: user("ann"), password: Some(PasswordHash::new("hashed".into())) }))
+    });
+    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports
+        .sessions
+        .expect_create()
+        .withf(|session, password| {
+            session.user_id.as_str() == "ann"
+                && session.expires_at == moment().after(POLICY.sessions.lifetime)
+                && password.expose() == "hashed"
+        })
+        .return_once(|_, _| Ok(true));
+    let active = service(ports, POLICY).sign_in(sign_in("ann@example.test")).await.unwrap();
+    assert_eq!(active.user(), &user("ann"));
+}
+
+#[tokio::test]
+async fn a_password_that_was_changed_while_it_was_looked_at_signs_nobody_in() {
+    let mut ports = Ports::new();
+    ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
+    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.sessions.expect_create().withf(|_, password| password.expose() == "old").return_once(|_, _| Ok(false));
+    let refused = service(ports, POLICY).sign_in(sign_in("ann@example.test")).await;
+    assert!(matches!(refused, Err(SignInError::InvalidCredentials(Some(user))) if user.as_str() == "ann"));
+}
+
+/// A limiter that has counted up to the limit.
+fn exhausted() -> MockRateLimiter {
+    let mut limiter = MockRateLimiter::new();
+    limiter
+        .expect_peek()
+        .withf(|key, limit, now| (key, *limit, *now) == ("account|ann@example.test", WRONG_PASSWORD_LIMIT, moment()))
+        .returning(|_, _, _| Ok(Decision::Refused { retry_after_seconds: 7 }));
+    limiter
+}
+
+fn from(ip_address: &str) -> SignIn {
+    let client = ClientInfo { ip_address: ip_address.into(), ..ClientInfo::default() };
+    SignIn { client, ..sign_in("Ann@example.test") }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_counted_whether_the_account_is_known_or_not() {
+    for known in [Some(credential("hashed")), None] {
+        let mut ports = Ports::new();
+        ports.identity.expect_find_credential().return_once(move |_| Ok(known));
+        ports.hasher.expect_verify().return_once(|_, _| Ok(false));
+        let mut limiter = MockRateLimiter::new();
+        limiter.expect_peek().return_once(|_, _, _| Ok(Decision::Allowed));
+        limiter
+            .expect_hit()
+            .times(1)
+            .withf(|key, limit, now| {
+                (key, *limit, *now) == ("account|ann@example.test", WRONG_PASSWORD_LIMIT, moment())
+            })
+            .return_once(|_, _, _| Ok(Decision::Allowed));
+        ports.limiter = Some(limiter);
+        let refused = service(ports, POLICY).sign_in(sign_in("Ann@example.test")).await;
+        assert!(matches!(refused, Err(SignInError::InvalidCredentials(_))));
+    }
+}
+
+/// With no `hit` expected, one would panic.
+#[tokio::test]
+async fn the_right_password_is_not_counted() {
+    let mut ports = Ports::new();
+    ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("hashed"))));
+    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.sessions.expect_create().return_once(|_, _| Ok(true));
+    let mut limiter = MockRateLimiter::new();
+    limiter.expect_peek().return_once(|_, _, _| Ok(Decision::Allowed));
+    ports.limiter = Some(limiter);
+    assert!(service(ports, POLICY).sign_in(sign_in("Ann@example.test")).await.is_ok());
+}
+
+/// Neither the user nor the password is looked at: the mocks would panic.
+#[tokio::test]
+async fn after_too_many_wrong_passwords_strangers_are_refused() {
+    for ip_address in ["192.0.2.1", ""] {
+        let mut ports = Ports::new();
+        ports.sessions.expect_has_session_from().returning(|_, _, _| Ok(false));
+        ports.limiter = Some(exhausted());
+        let refused = service(ports, POLICY).sign_in(from(ip_address)).await;
+        assert!(matches!(refused, Err(SignInError::TooManyAttempts { retry_after_seconds: 7 })), "{ip_address:?}");
+    }
+}
+
+#[tokio::test]
+async fn and_the_user_is_let_through_where_they_are_signed_in() {
+    let mut ports = Ports::new();
+    ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("hashed"))));
+    ports
+        .sessions
+        .expect_has_session_from()
+        .withf(|email, address, now| (email.as_str(), address, *now) == ("ann@example.test", "192.0.2.1", moment()))
+        .return_once(|_, _, _| Ok(true));
+    ports.sessions.expect_create().return_once(|_, _| Ok(true));
+    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.limiter = Some(exhausted());
+    assert!(service(ports, POLICY).sign_in(from("192.0.2.1")).await.is_ok());
+}
+
+/// The key of the account is not asked for: the mock would panic.
+#[tokio::test]
+async fn wrong_passwords_from_known_devices_are_counted_apart() {
+    let mut ports = Ports::new();
+    ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("hashed"))));
+    ports.hasher.expect_verify().return_once(|_, _| Ok(false));
+    let mut limiter = MockRateLimiter::new();
+    let is_of_devices = |key: &str| key == "device|ann@example.test";
+    limiter
+        .expect_peek()
+        .withf(move |key, _limit, _now| is_of_devices(key))
+        .return_once(|_, _, _| Ok(Decision::Allowed));
+    limiter
+        .expect_hit()
+        .times(1)
+        .withf(move |key, limit, _now| is_of_devices(key) && *limit == WRONG_PASSWORD_LIMIT)
+        .return_once(|_, _, _| Ok(Decision::Allowed));
+    ports.limiter = Some(limiter);
+    let refused = service(ports, POLICY).sign_in(SignIn { is_known_device: true, ..from("192.0.2.1") }).await;
+    assert!(matches!(refused, Err(SignInError::InvalidCredentials(Some(_)))));
+}
+
+/// Then it is a device like any other.
+#[tokio::test]
+async fn known_devices_have_a_limit_too() {
+    for (of_account, is_signed_in, expected) in [(true, false, true), (false, true, true), (false, false, false)] {
+        let mut ports = Ports::new();
+        ports.identity.expect_find_credential().returning(|_| Ok(Some(credential("hashed"))));
+        ports.hasher.expect_verify().returning(|_, _| Ok(true));
+        ports.sessions.expect_create().returning(|_, _| Ok(true));
+        ports.sessions.expect_has_session_from().returning(move |_, _, _| Ok(is_signed_in));
+        let mut limiter = MockRateLimiter::new();
+        limiter.expect_peek().returning(move |key, _, _| {
+            let is_allowed = key.starts_with("account|") && of_account;
+            Ok(if is_allowed { Decision::Allowed } else { Decision::Refused { retry_after_seconds: 7 } })
+        });
+        ports.limiter = Some(limiter);
+        let result = service(ports, POLICY).sign_in(SignIn { is_known_device: true, ..from("192.0.2.1") }).await;
+        assert_eq!(result.is_ok(), expected);
+    }
+}
+
+/// No session is opened: the mock would panic.
+#[tokio::test]
+async fn a_restricted_user_is_refused_once_the_password_is_right() {
+    let must_verify = AccountPolicy { require_email_verification: true, ..POLICY };
+    let banned = Restrictions { ban: Some(Ban { until: None }), second_factor: true };
+    let over = Restrictions { ban: Some(Ban { until: Some(Timestamp::EPOCH) }), second_factor: true };
+    for (policy, email_verified, restrictions, expected) in [
+        (must_verify, false, banned, SignInRestriction::EmailNotVerified),
+        (must_verify, true, banned, SignInRestriction::Banned),
+        (POLICY, false, banned, SignInRestriction::Banned),
+        (POLICY, true, over, SignInRestriction::SecondFactor),
+    ] {
+        for is_right in [true, false] {
+            let mut ports = Ports::new();
+            let user = User { email_verified, restrictions, ..user("ann") };
+            let found = Credential { user, ..credential("hashed") };
+            ports.identity.expect_find_credential().return_once(move |_| Ok(Some(found)));
+            ports.hasher.expect_verify().return_once(move |_, _| Ok(is_right));
+            match service(ports, policy).sign_in(sign_in("ann@example.test")).await {
+                Err(SignInError::Restricted { restriction, .. }) if is_right => assert_eq!(restriction, expected),
+                Err(SignInError::InvalidCredentials(_)) if !is_right => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_password_in_another_form_is_stored_anew_if_that_is_wished() {
+    for (rehash, is_current, stored_anew) in [(true, false, 1), (true, true, 0), (false, false, 0)] {
+        let mut ports = Ports::new();
+        ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
+        ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+        ports.hasher.expect_is_current().returning(move |_| is_current);
+        ports.hasher.expect_algorithm().return_const(HashAlgorithm::Bcrypt);
+        ports.hasher.expect_hash().times(stored_anew).returning(|_| Ok(PasswordHash::new("new".into())));
+        ports
+            .identity
+            .expect_change_password()
+            .times(stored_anew)
+            .withf(|PasswordChange { user, old, new, at, only_session }| {
+                (user.as_str(), old.expose(), new.expose(), *at) == ("ann", "old", "new", moment())
+                    && only_session.is_none()
+            })
+            .returning(|_| Ok(true));
+        ports.sessions.expect_create().return_once(|_, _| Ok(true));
+        let policy = AccountPolicy { rehash, ..POLICY };
+        assert!(service(ports, policy).sign_in(sign_in("Ann@example.test")).await.is_ok());
+    }
+}
+
+/// It stays as it is, and its user gets in.
+#[tokio::test]
+async fn a_busy_hasher_keeps_nobody_out_whose_password_was_right() {
+    let mut ports = Ports::new();
+    ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
+    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.hasher.expect_is_current().return_const(false);
+    ports.hasher.expect_algorithm().return_const(HashAlgorithm::Bcrypt);
+    ports.hasher.expect_hash().return_once(|_| Err(HashError::Busy));
+    ports.sessions.expect_create().return_once(|_, _| Ok(true));
+    let policy = AccountPolicy { rehash: true, ..POLICY };
+    assert!(service(ports, policy).sign_in(sign_in("Ann@example.test")).await.is_ok());
+}
+
+/// It stays as it is, and its user gets in.
+#[tokio::test]
+async fn a_password_that_the_new_form_cannot_hold_is_not_stored_anew() {
+    let mut ports = Ports::new();
+    ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
+    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.hasher.expect_is_current().return_const(false);
+    ports.hasher.expect_algorithm().return_const(HashAlgorithm::Bcrypt);
+    ports.sessions.expect_create().return_once(|_, _| Ok(true));
+    let password = Password::parse(&"x".repeat(100)).unwrap();
+    let policy = AccountPolicy { rehash: true, ..POLICY };
+    let request = SignIn { password, ..sign_in("Ann@example.test") };
+    assert!(service(ports, policy).sign_in(request).await.is_ok());
+}

@@ -1,0 +1,238 @@
+//! Sign-up.
+
+use thiserror::Error;
+
+use super::account::AccountContext;
+use super::active_session::ActiveSession;
+use crate::ports::{HashError, RegisterError, Registration, StoreError};
+use crate::sessions::ClientInfo;
+use crate::users::{Email, InvalidPassword, NewPassword, Restrictions, User, UserId, UserImage, UserName};
+
+/// Input of [`SignUpService::sign_up`].
+#[derive(Debug, Clone)]
+pub struct SignUp {
+    /// The name of the user.
+    pub name: UserName,
+    /// The e-mail address of the user.
+    pub email: Email,
+    /// The password, or why it is invalid. The error is returned only if users may sign up at all.
+    pub password: Result<NewPassword, InvalidPassword>,
+    /// The URL of a picture of the user.
+    pub image: Option<UserImage>,
+    /// Whether the session outlives the browser.
+    pub remember: bool,
+    /// The client that sent the request.
+    pub client: ClientInfo,
+}
+
+/// The result of a sign-up.
+#[derive(Debug)]
+pub enum SignUpOutcome {
+    /// The user is signed in.
+    SignedIn(ActiveSession),
+    /// The user must verify their address before they sign in. If the address is taken, this is a user that does not
+    /// exist, so that the caller does not learn it.
+    Unverified(User),
+}
+
+/// Errors from signing up.
+#[derive(Debug, Error)]
+pub enum SignUpError {
+    /// The operator has disabled sign-up.
+    #[error("sign-up is disabled")]
+    Disabled,
+    /// The password is invalid.
+    #[error(transparent)]
+    Password(#[from] InvalidPassword),
+    /// Another user has this address.
+    #[error("the e-mail address is taken")]
+    EmailTaken,
+    /// See [`HashError`].
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Creates users who sign in with an e-mail address and a password.
+pub struct SignUpService(AccountContext);
+
+impl SignUpService {
+    /// Creates a service over these ports.
+    #[must_use]
+    pub fn new(context: AccountContext) -> Self {
+        Self(context)
+    }
+
+    /// Parses the password of a new user.
+    ///
+    /// # Errors
+    /// Returns the rule of [`InvalidPassword`] that the password breaks.
+    pub fn new_password(&self, typed: &str) -> Result<NewPassword, InvalidPassword> {
+        self.0.new_password(typed)
+    }
+
+    /// Creates a user with a password, and signs them in unless they must verify their address first.
+    ///
+    /// # Errors
+    /// Returns a [`SignUpError`] if sign-up is disabled, the password is invalid, the address is taken, or a port
+    /// fails. Nothing has been stored then.
+    pub async fn sign_up(&self, request: SignUp) -> Result<SignUpOutcome, SignUpError> {
+        let SignUp { name, email, password, image, remember, client } = request;
+        let AccountContext { identity, hasher, ids, clock, policy, .. } = &self.0;
+        if !policy.allow_sign_up {
+            return Err(SignUpError::Disabled);
+        }
+        let password = password?;
+        let must_verify = policy.require_email_verification;
+        // The insert decides. This check saves the hash of a taken address. Where addresses must be verified, the hash is
+        // computed in any case, so that the response time does not reveal that the address is taken.
+        let is_taken = identity.find_credential(&email).await?.is_some();
+        if is_taken && !must_verify {
+            return Err(SignUpError::EmailTaken);
+        }
+        let password = hasher.hash(password).await?;
+        let now = clock.now();
+        let id = UserId::new(ids.generate());
+        let restrictions = Restrictions::default();
+        let user =
+            User { id, name, email, email_verified: false, image, created_at: now, updated_at: now, restrictions };
+        if is_taken {
+            return Ok(SignUpOutcome::Unverified(user));
+        }
+        let lifetime = policy.sessions.lifetime_for(remember);
+        let session = (!must_verify).then(|| self.0.new_session(&user.id, client, lifetime));
+        let registration = Registration { user, account_id: ids.generate().into_string(), password, session };
+        match identity.register(&registration).await {
+            Ok(()) => {}
+            Err(RegisterError::EmailTaken) if must_verify => {}
+            Err(RegisterError::EmailTaken) => return Err(SignUpError::EmailTaken),
+            Err(RegisterError::Store(error)) => return Err(error.into()),
+        }
+        let Registration { user, session, .. } = registration;
+        Ok(match session {
+            Some(session) => SignUpOutcome::SignedIn(ActiveSession::new(session, user)),
+            None => SignUpOutcome::Unverified(user),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::Credential;
+    use crate::services::AccountPolicy;
+    use crate::services::test_ports::{POLICY, Ports, credential};
+    use crate::testing::fixtures::{moment, user};
+    use crate::users::{HashAlgorithm, PasswordHash};
+
+    fn service(ports: Ports, policy: AccountPolicy) -> SignUpService {
+        SignUpService::new(ports.context(policy))
+    }
+
+    fn sign_up(remember: bool) -> SignUp {
+        SignUp {
+            name: UserName::parse("Ann").unwrap(),
+            email: Email::parse("Ann@example.test").unwrap(),
+            password: NewPassword::parse("correct horse", HashAlgorithm::Bcrypt),
+            image: None,
+            remember,
+            client: ClientInfo::default(),
+        }
+    }
+
+    fn signed_in(signed_up: SignUpOutcome) -> ActiveSession {
+        let SignUpOutcome::SignedIn(active) = signed_up else { panic!("{signed_up:?}") };
+        active
+    }
+
+    #[tokio::test]
+    async fn signing_up_registers_user_password_and_session_as_one() {
+        let mut ports = Ports::new();
+        ports.identity.expect_find_credential().return_once(|_| Ok(None));
+        ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
+        ports
+            .identity
+            .expect_register()
+            .withf(|registration| {
+                let Registration { user, account_id, password, session } = registration;
+                user.email.as_str() == "ann@example.test"
+                    && !user.email_verified
+                    && password.expose() == "hashed"
+                    && session.as_ref().is_some_and(|session| {
+                        session.user_id == user.id
+                            && session.expires_at == moment().after(POLICY.sessions.lifetime)
+                            && ![user.id.as_str(), session.id.as_str(), session.token.expose()]
+                                .contains(&account_id.as_str())
+                            && session.id != session.token.expose()
+                    })
+            })
+            .return_once(|_| Ok(()));
+        let active = signed_in(service(ports, POLICY).sign_up(sign_up(true)).await.unwrap());
+        assert_eq!(active.user().id, active.session().user_id);
+        assert_eq!(active.user().created_at, moment());
+    }
+
+    #[tokio::test]
+    async fn who_asks_not_to_be_remembered_gets_the_short_session() {
+        let mut ports = Ports::new();
+        ports.identity.expect_find_credential().return_once(|_| Ok(None));
+        ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
+        ports.identity.expect_register().return_once(|_| Ok(()));
+        let active = signed_in(service(ports, POLICY).sign_up(sign_up(false)).await.unwrap());
+        assert_eq!(active.session().expires_at, moment().after(POLICY.sessions.unremembered_lifetime));
+    }
+
+    #[tokio::test]
+    async fn a_taken_address_is_refused_before_hashing_and_again_when_the_store_says_so() {
+        let mut ports = Ports::new();
+        ports
+            .identity
+            .expect_find_credential()
+            .return_once(|_| Ok(Some(Credential { user: user("ann"), password: None })));
+        assert!(matches!(service(ports, POLICY).sign_up(sign_up(true)).await, Err(SignUpError::EmailTaken)));
+
+        let mut ports = Ports::new();
+        ports.identity.expect_find_credential().return_once(|_| Ok(None));
+        ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
+        ports.identity.expect_register().return_once(|_| Err(RegisterError::EmailTaken));
+        assert!(matches!(service(ports, POLICY).sign_up(sign_up(true)).await, Err(SignUpError::EmailTaken)));
+    }
+
+    #[tokio::test]
+    async fn sign_up_switched_off_asks_nobody() {
+        let policy = AccountPolicy { allow_sign_up: false, ..POLICY };
+        for password in ["short", "correct horse"] {
+            let request = SignUp { password: NewPassword::parse(password, HashAlgorithm::Bcrypt), ..sign_up(true) };
+            let refused = service(Ports::new(), policy).sign_up(request).await;
+            assert!(matches!(refused, Err(SignUpError::Disabled)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_that_cannot_be_one_asks_nobody() {
+        let request = SignUp { password: NewPassword::parse("short", HashAlgorithm::Bcrypt), ..sign_up(true) };
+        let refused = service(Ports::new(), POLICY).sign_up(request).await;
+        assert!(matches!(refused, Err(SignUpError::Password(InvalidPassword::TooShort))));
+    }
+
+    /// No session is opened, and a taken address is answered like a free one, after the same hash.
+    #[tokio::test]
+    async fn an_address_that_must_be_verified_opens_no_session() {
+        let policy = AccountPolicy { require_email_verification: true, ..POLICY };
+        for (known, registered) in
+            [(None, Some(Ok(()))), (None, Some(Err(RegisterError::EmailTaken))), (Some(credential("hashed")), None)]
+        {
+            let mut ports = Ports::new();
+            ports.identity.expect_find_credential().return_once(move |_| Ok(known));
+            ports.hasher.expect_hash().times(1).return_once(|_| Ok(PasswordHash::new("hashed".into())));
+            if let Some(registered) = registered {
+                let register = ports.identity.expect_register();
+                register.withf(|registration| registration.session.is_none()).return_once(move |_| registered);
+            }
+            let signed_up = service(ports, policy).sign_up(sign_up(true)).await.unwrap();
+            assert!(matches!(signed_up, SignUpOutcome::Unverified(user) if user.email.as_str() == "ann@example.test"));
+        }
+    }
+}
