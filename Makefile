@@ -1,63 +1,54 @@
-# run: the server on embedded SQLite, nothing to configure.   test: everything that must hold.
-# demo: the Next.js example with a server behind it, which signs users in with AUTH_SERVER=taskbridge.   e2e: both ways of
-# it in a real browser.
-# fuzz: a minute of each target, or FUZZ_SECONDS.   deny: licences and layers of all we are built on; advisories: its
-# known holes, which takes the network.
-# bench: beside what others build, for half an hour or so; ONLY=W1,W2 and SERVERS=limit,taskbridge for a part of it, DOCS=1 to
-# write docs/performance.md.   microbench: what single operations cost, in a minute.
-.PHONY: run test demo e2e fuzz deny advisories bench microbench
+# `make help` lists the targets. All of them can be called with a CARGO_TARGET_DIR.
+.PHONY: help run demo check domain adapters web test e2e fuzz deny advisories bench microbench
 .DEFAULT_GOAL := run
-# Most tests wait more than they work: for a connection to be closed, for a time to pass.
+# Most tests spend their time waiting: for a connection to close, or for a timeout.
 export RUST_TEST_THREADS ?= 6
 
-run:
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Run the server on SQLite, with a secret that is generated once
 	@scripts/run.sh
 
-demo:
+demo: ## Run the Next.js example in front of the server; AUTH_SERVER=taskbridge lets Taskbridge sign users in
 	@scripts/demo.sh
 
-e2e:
+# The same features as in `make test`, so that each uses what the other has compiled. No test of these needs more than
+# cargo, except those with `on_postgres` in their name.
+check: ## Check format, lints, architecture, and all tests that need no database server; installs nothing
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	cargo test --locked --workspace --lib --bins --test architecture --test contract --test emails --test jwt \
+		--test migrations --test properties --test seeds --test web_api -- --skip on_postgres
+
+domain: ## Test the domain crate only
+	cargo test --locked --package taskbridge-domain
+
+adapters: ## Test the adapters only, with their databases on SQLite
+	cargo test --locked --package taskbridge-adapters -- --skip on_postgres
+
+web: ## Test the web crate only, with mocked services
+	cargo test --locked --package taskbridge-web
+
+test: ## Run everything that must pass before a change is submitted; WITHOUT=browser skips the browser
+	$(if $(filter-out browser,$(WITHOUT)),$(error WITHOUT can only be: browser))
+	@scripts/test.sh $(WITHOUT)
+
+e2e: ## Run the tests of the Next.js example in a browser, in both modes
 	@scripts/e2e.sh
 
-# With a PostgreSQL and a pgbouncer of its own; what is not there is found or installed. The end-to-end tests run on
-# SQLite with all others, then on PostgreSQL, then through pgbouncer. WITHOUT=browser leaves out what takes a browser.
-test:
-	$(if $(filter-out browser,$(WITHOUT)),$(error WITHOUT can name only: browser))
-	cargo fmt --all --check
-	cargo fmt --manifest-path bench/Cargo.toml --all --check
-	. scripts/tools.sh && need python3 python3 && python3 -B -m unittest discover --quiet --start-directory bench/tests
-	. scripts/tools.sh && need g++ g++ && cargo clippy --locked --workspace --all-targets --all-features -- --deny warnings
-	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps
-	$(MAKE) --no-print-directory deny
-	npm ci --prefix tests/better-auth --silent
-	. scripts/tools.sh && need curl curl && scripts/with-postgres.sh cargo test --locked --workspace
-	scripts/openapi.sh
-ifeq ($(WITHOUT),browser)
-	@echo "test: left out, as asked: examples/nextjs in a browser"
-else
-	scripts/e2e.sh
-endif
-	TASKBRIDGE_TEST_DATABASE=postgres scripts/with-postgres.sh $(END_TO_END)
-	TASKBRIDGE_TEST_DATABASE=pgbouncer scripts/with-postgres.sh $(END_TO_END)
-	scripts/fuzz.sh 10
-
-fuzz:
+fuzz: ## Run each fuzz target for FUZZ_SECONDS, 60 by default
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
-bench:
+deny: ## Check the licences and sources of all dependencies
+	@scripts/deny.sh check --allow duplicate licenses bans sources
+
+advisories: ## Check all dependencies for known vulnerabilities; needs the network
+	@scripts/deny.sh fetch db || { echo "advisories: cannot reach the RustSec database; nothing was checked" >&2; exit 1; }
+	@scripts/deny.sh check advisories
+
+bench: ## Compare with other servers, for about 30 minutes; ONLY=W1,W2 and SERVERS=limit,taskbridge select, DOCS=1 writes docs/performance.md
 	@bench/bench.sh $(if $(ONLY),--only $(ONLY)) $(if $(SERVERS),--servers $(SERVERS)) $(if $(DOCS),--docs)
 
-microbench:
+microbench: ## Measure single operations
 	cargo bench --locked --package taskbridge-micro
-
-# Licences, layers and sources of everything in Cargo.lock.
-deny:
-	@. scripts/tools.sh && $(DENY) && cargo-deny --locked check --allow duplicate licenses bans sources
-
-advisories:
-	@. scripts/tools.sh && $(DENY) && { cargo-deny fetch db || \
-		{ echo "advisories: the database of RustSec is out of reach; nothing was checked" >&2; exit 1; }; } && \
-		cargo-deny --locked check advisories
-
-DENY = need_crate cargo-deny 0.20.2
-END_TO_END = cargo test --locked --workspace --test api --test walkthrough

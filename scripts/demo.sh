@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts the whole: Taskbridge, and before it the Next.js app, which signs users in; with AUTH_SERVER=taskbridge Taskbridge
-# does. Both on SQLite, in data/demo. Ctrl-C ends it. APP_PORT and API_PORT are 3000 and 8000 unless given.
+# Starts Taskbridge and the Next.js example in front of it, both with SQLite files in data/demo, until Ctrl-C. The app
+# signs users in; with AUTH_SERVER=taskbridge, Taskbridge does. APP_PORT and API_PORT default to 3000 and 8000.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/tools.sh
@@ -27,7 +27,7 @@ cd examples/nextjs
 if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then npm ci --loglevel=error; fi
 BETTER_AUTH_SECRET=$secret npm run --silent build
 
-# In a folder without the .env of a server in the other mode.
+# The folder has no .env, which could configure the other mode.
 (
     cd "$data"
     export HOST=127.0.0.1 PORT="$api_port" AUTH_MODE=bridge DATABASE_URL="sqlite://$data/tasks.db"
@@ -51,6 +51,6 @@ if run; then
     printf '\nReady: %s\nSign up there; the logs are in %s.\n' "$BETTER_AUTH_URL" "$data"
 fi
 while run; do sleep 1; done
-echo "demo: one of the two has ended:" >&2
+echo "demo: the app or Taskbridge has stopped:" >&2
 tail -n 5 "$data/taskbridge.log" "$data/app.log" >&2
 exit 1

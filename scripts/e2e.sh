@@ -1,14 +1,13 @@
 #!/bin/sh
-# The Next.js app with a Taskbridge behind it, in a real browser: checks, a production build, and with that all of its
-# tests in both ways, first with the users of the app, then with those of Taskbridge. The pictures are in target/e2e
-# afterwards.
+# Lints and builds the Next.js example, then runs its tests in Chromium with Taskbridge behind it: first with the app as
+# the auth server, then with Taskbridge. Leaves screenshots of every page in target/e2e.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/tools.sh
 need chromium chromium
 
 CHROMIUM=$(command -v chromium)
-# The wrapper looks for the program in the system's own folder.
+# The unpacked wrapper would look for the program in /usr/lib.
 case "$CHROMIUM" in "$tools"/*) CHROMIUM=$tools/root/usr/lib/chromium/chromium ;; esac
 target=$(dirname "$tools")
 export CHROMIUM TASKBRIDGE="$target/debug/taskbridge" SCREENSHOTS="$target/e2e" NEXT_TELEMETRY_DISABLED=1

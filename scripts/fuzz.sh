@@ -1,21 +1,22 @@
 #!/bin/sh
-# fuzz.sh SECONDS: builds the fuzz targets with coverage and runs each for that long. What they have reached is kept
-# below target/fuzz, and is where the next run starts. An input that breaks a rule ends the run and becomes a seed,
-# which the tests replay from then on.
+# fuzz.sh SECONDS: builds the fuzz targets with coverage and runs each for SECONDS. The next run continues from the
+# inputs that this one has found, in target/fuzz. An input that fails ends the run and is stored as a seed, which
+# `cargo test` replays.
 #
-# The flags are those of `cargo fuzz --sanitizer none`, and stable. A sanitizer, which takes a nightly compiler, would
-# have little to find: no code of ours is unsafe.
+# The flags are those of `cargo fuzz --sanitizer none`. Sanitizers require a nightly compiler, and would find little in
+# code without `unsafe`.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/tools.sh
 need g++ g++
 
-flags="-Cpasses=sancov-module"
+# `make test` lints without the feature libfuzzer, so warnings in these targets are errors here.
+flags="-Dwarnings -Cpasses=sancov-module"
 for flag in level=4 inline-8bit-counters pc-table trace-compares; do
     flags="$flags -Cllvm-args=-sanitizer-coverage-$flag"
 done
 
-# With --target the flags are for our programs only, and not for build scripts.
+# With --target, the flags do not apply to build scripts.
 fuzz() {
     RUSTFLAGS="$flags" cargo test --quiet --locked --package taskbridge-fuzz --features libfuzzer --profile fuzz \
         --target "$(rustc --print host-tuple)" --target-dir target/fuzz "$@"
@@ -28,7 +29,7 @@ for target in token path body; do
     log="$PWD/target/fuzz/$target.log"
     mkdir -p "$corpus"
     echo "fuzzing $target for $1 s"
-    # Programs of tests run in the folder of their package.
+    # Tests run in the folder of their package, tests/fuzz.
     fuzz --test "fuzz_$target" -- -max_total_time="$1" -max_len=8192 -timeout=10 -print_funcs=0 -dict=dictionary \
         -artifact_prefix="seeds/$target/" "$corpus" "seeds/$target" > "$log" 2>&1 || {
         tail -n 50 "$log" >&2

@@ -1,6 +1,5 @@
 #!/bin/sh
-# Holds the answers of the real server against its OpenAPI document: see tests/openapi/check.py, which runs in a
-# virtual environment of its own below target/tools.
+# Compares the answers of a running server with its OpenAPI document: see tests/openapi/check.py.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/tools.sh

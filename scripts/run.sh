@@ -1,17 +1,17 @@
 #!/bin/sh
-# Builds the server, makes a secret the first time, shows the walk-through of the README, and serves.
+# Builds and starts the server. Generates a secret the first time, and prints the examples of the README.
 set -eu
 cd "$(dirname "$0")/.."
 
 if [ ! -e .env ]; then
     (umask 077 && printf 'BETTER_AUTH_SECRET=%s\n' "$(head -c 32 /dev/urandom | base64)" > .env)
-    echo "Made .env with a random BETTER_AUTH_SECRET."
+    echo "Created .env with a random BETTER_AUTH_SECRET."
 fi
 
 cargo build --locked --package taskbridge-server
 
 echo
-echo "When the server below says ready, try it in another terminal:"
+echo "When the server says that it is ready, try it in another terminal:"
 echo
 scripts/walkthrough.sh "${PORT:-8000}" | sed 's/^/    /'
 echo

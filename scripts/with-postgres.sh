@@ -1,8 +1,8 @@
 #!/bin/sh
-# with-postgres.sh COMMAND...: runs COMMAND with a PostgreSQL of its own and, in front of that, a pgbouncer in
-# transaction mode. Both are fresh, listen on free ports of 127.0.0.1, and are gone when COMMAND ends. It finds them by
-#   TASKBRIDGE_TEST_POSTGRES, TASKBRIDGE_TEST_PGBOUNCER   URLs that want `/` and a database's name behind them
-#   TASKBRIDGE_TEST_POSTGRES_BIN                          the folder of initdb, postgres and psql
+# with-postgres.sh COMMAND...: runs COMMAND with an empty PostgreSQL and a pgbouncer in transaction mode in front of it.
+# Both listen on free ports of 127.0.0.1, and stop when COMMAND ends. COMMAND finds them through these variables:
+#   TASKBRIDGE_TEST_POSTGRES, TASKBRIDGE_TEST_PGBOUNCER   URLs, to be followed by `/` and the name of a database
+#   TASKBRIDGE_TEST_POSTGRES_BIN                          the folder that contains initdb, postgres and psql
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/tools.sh
@@ -15,7 +15,7 @@ bin=$(dirname "$(readlink -f "$(command -v initdb)")")
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/taskbridge.XXXXXX")
 readonly bin scratch
 
-# Neither server runs as root.
+# Neither server starts as root.
 user=
 if [ "$(id -u)" = 0 ]; then
     user=postgres
@@ -23,14 +23,14 @@ if [ "$(id -u)" = 0 ]; then
     chown "$user" "$scratch"
 fi
 
-# Becomes a program of the servers' user.
+# Replaces the shell by a program, run by the user of the servers in the scratch folder.
 serve() {
     cd "$scratch"
     if [ -n "$user" ]; then set -- setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups "$@"; fi
     exec "$@"
 }
 
-# Clears up when this script closes the pipe: at its end, whatever the reason.
+# Cleans up when the pipe closes, which it does when this script ends, even if it is killed.
 mkfifo "$scratch/pipe"
 {
     trap '' HUP INT TERM
@@ -41,7 +41,7 @@ mkfifo "$scratch/pipe"
 } &
 exec 3> "$scratch/pipe"
 
-# Below the ports that the kernel gives to clients.
+# Prints a port below the range from which the kernel takes those of clients.
 any_port() { echo $((10000 + $(od -An -N2 -tu2 /dev/urandom) % 20000)); }
 
 start_postgresql() {
@@ -76,18 +76,18 @@ END
 }
 
 give_up() {
-    echo "with-postgres: $1 does not start:" >&2
+    echo "with-postgres: $1 failed to start:" >&2
     cat "$scratch/$1.log" >&2
     exit 1
 }
 
-# Sorts and folds case as a language does, as most databases do: nothing may rely on the collation C. PostgreSQL 14 only
-# knows the system's locales, of which one is always there.
+# Most databases sort and fold case by the rules of a language, so no test may rely on the collation C. PostgreSQL 14
+# has only the locales of the system, of which C.UTF-8 always exists.
 locale="--locale=C --locale-provider=icu --icu-locale=en"
 "$bin/initdb" --help | grep -q -e --icu-locale || locale=--locale=C.UTF-8
 # shellcheck disable=SC2086 # several options
 (serve "$bin/initdb" --pgdata=data --username=postgres --auth=trust --encoding=UTF8 $locale --no-sync > /dev/null)
-# The port may be taken.
+# The random port may be in use.
 start_postgresql || start_postgresql || start_postgresql || give_up postgresql
 start_pgbouncer || start_pgbouncer || start_pgbouncer || give_up pgbouncer
 
