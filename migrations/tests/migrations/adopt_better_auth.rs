@@ -2,7 +2,18 @@
 
 use taskbridge_migrations::Users;
 
-use crate::databases::{Database, STEPS, postgres, sqlite};
+use crate::databases::{Backend, Database, STEPS, test_on};
+
+test_on!(
+    [Sqlite, Postgres],
+    [
+        the_official_dumps_are_adopted,
+        harmless_differences_are_adopted,
+        tables_and_indices_that_are_missing_are_made,
+        tables_of_others_are_refused,
+        what_is_no_table_is_refused,
+    ]
+);
 
 const POSTGRES_DUMP: &str = include_str!("../../../tests/vectors/postgres.sql");
 const POSTGRES: &str = include_str!("../../../tests/vectors/schema-postgres-text-ids.sql");
@@ -29,18 +40,9 @@ async fn rows(database: &Database) -> Vec<String> {
     counts
 }
 
-#[tokio::test]
-async fn the_official_dumps_are_adopted() {
-    let database = sqlite().await;
-    // The dump switches foreign keys off, and brings its own transaction.
-    database.run(SQLITE_DUMP).await;
-    let before = rows(&database).await;
-    is_adopted(&database).await;
-    assert_eq!(rows(&database).await, before);
-    assert_eq!(before[0], "4");
-
-    let database = postgres().await;
-    database.run(POSTGRES_DUMP).await;
+async fn the_official_dumps_are_adopted(database: Database) {
+    // The dump for SQLite disables foreign keys, and contains its own transaction.
+    database.run(if database.backend == Backend::Sqlite { SQLITE_DUMP } else { POSTGRES_DUMP }).await;
     let before = rows(&database).await;
     is_adopted(&database).await;
     assert_eq!(rows(&database).await, before);
@@ -48,33 +50,30 @@ async fn the_official_dumps_are_adopted() {
 }
 
 /// What an app may have added or left out, and Better Auth itself would not mind.
-#[tokio::test]
-async fn harmless_differences_are_adopted() {
+async fn harmless_differences_are_adopted(database: Database) {
     let additions = r#"
         alter table "user" add column "role" text;
         alter table "user" add column "banned" boolean not null default false;"#;
-    let database = sqlite().await;
-    database.run(&format!("{SQLITE}; {additions}")).await;
-    is_adopted(&database).await;
-    let database = postgres().await;
     let narrow = r#"
         alter table "user" add column "number" bigint generated always as identity not null;
         alter table "user" alter column "name" type varchar(255);
         alter table "session" alter column "expiresAt" type timestamptz(3), alter column "createdAt" type timestamp;"#;
-    database.run(&format!("{POSTGRES}; {additions} {narrow}")).await;
+    let script = match database.backend {
+        Backend::Sqlite => format!("{SQLITE}; {additions}"),
+        _ => format!("{POSTGRES}; {additions} {narrow}"),
+    };
+    database.run(&script).await;
     is_adopted(&database).await;
 }
 
-#[tokio::test]
-async fn tables_and_indices_that_are_missing_are_made() {
-    for (database, official) in [(sqlite().await, SQLITE), (postgres().await, POSTGRES)] {
-        database.run(official).await;
-        let before = database.schema().await;
-        database.run(r#"drop index "session_userId_idx"; drop table "rateLimit"; drop table "jwks""#).await;
-        assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
-        let after = database.schema().await;
-        assert!(before.iter().all(|line| after.contains(line)), "{after:?}");
-    }
+async fn tables_and_indices_that_are_missing_are_made(database: Database) {
+    let official = if database.backend == Backend::Sqlite { SQLITE } else { POSTGRES };
+    database.run(official).await;
+    let before = database.schema().await;
+    database.run(r#"drop index "session_userId_idx"; drop table "rateLimit"; drop table "jwks""#).await;
+    assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+    let after = database.schema().await;
+    assert!(before.iter().all(|line| after.contains(line)), "{after:?}");
 }
 
 /// The schema that Drizzle makes of what Better Auth generates.
@@ -101,20 +100,34 @@ async fn is_refused(database: &Database, setup: &str, expected: &str) {
     assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [STEPS[1]], "{setup}");
 }
 
-/// Prisma's times have no zone.
-#[tokio::test]
-async fn times_without_a_zone_are_adopted() {
-    let database = postgres().await;
-    database.run(PRISMA_POSTGRES).await;
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
-    let types = "select data_type::text from information_schema.columns where table_name = 'user' and column_name = 'createdAt'";
-    assert_eq!(database.text(types).await, "timestamp without time zone");
+mod zones {
+    use super::*;
+
+    test_on!([Postgres], [times_without_a_zone_are_adopted]);
+
+    /// Prisma's times have no zone.
+    async fn times_without_a_zone_are_adopted(database: Database) {
+        database.run(PRISMA_POSTGRES).await;
+        assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+        let types = "select data_type::text from information_schema.columns where table_name = 'user' and column_name = 'createdAt'";
+        assert_eq!(database.text(types).await, "timestamp without time zone");
+    }
 }
 
-#[tokio::test]
-async fn postgres_tables_of_others_are_refused() {
+async fn tables_of_others_are_refused(mut database: Database) {
+    let cases = match database.backend {
+        Backend::Sqlite => sqlite_tables_of_others(),
+        _ => postgres_tables_of_others(),
+    };
+    for (setup, expected) in cases {
+        is_refused(&database, &setup, expected).await;
+        database = database.cleared().await;
+    }
+}
+
+fn postgres_tables_of_others() -> Vec<(String, &'static str)> {
     let altered = |change: &str| format!("{POSTGRES}; {change}");
-    let cases = [
+    vec![
         (
             DRIZZLE_POSTGRES.to_owned(),
             r#"table "user", column "emailVerified": missing, there is "email_verified" (Drizzle's way to name it)"#,
@@ -160,18 +173,12 @@ async fn postgres_tables_of_others_are_refused() {
             ),
             r#"table "user", column "name": is text collate loose, not text"#,
         ),
-    ];
-    let database = postgres().await;
-    for (setup, expected) in cases {
-        is_refused(&database, &setup, expected).await;
-        database.clear_postgres().await;
-    }
+    ]
 }
 
-#[tokio::test]
-async fn sqlite_tables_of_others_are_refused() {
+fn sqlite_tables_of_others() -> Vec<(String, &'static str)> {
     let altered = |change: &str| format!("{SQLITE}; {change}");
-    let cases = [
+    vec![
         (
             DRIZZLE_SQLITE.to_owned(),
             r#"table "user", column "emailVerified": missing, there is "email_verified" (Drizzle's way to name it)"#,
@@ -195,18 +202,12 @@ async fn sqlite_tables_of_others_are_refused() {
             SQLITE.replace(r#""token" text not null unique"#, r#""token" text not null"#),
             r#"table "session", column "token": is not unique"#,
         ),
-    ];
-    for (setup, expected) in cases {
-        is_refused(&sqlite().await, &setup, expected).await;
-    }
+    ]
 }
 
 /// A view is no table.
-#[tokio::test]
-async fn what_is_no_table_is_refused() {
-    for database in [sqlite().await, postgres().await] {
-        database.run(r#"create view "session" as select 1 as "id""#).await;
-        let line = database.refusal(Users::Here).await;
-        assert_eq!(line, r#"table "session": there is something of that name that is no table; rename or drop it"#);
-    }
+async fn what_is_no_table_is_refused(database: Database) {
+    database.run(r#"create view "session" as select 1 as "id""#).await;
+    let line = database.refusal(Users::Here).await;
+    assert_eq!(line, r#"table "session": there is something of that name that is no table; rename or drop it"#);
 }

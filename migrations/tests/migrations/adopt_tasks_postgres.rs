@@ -2,7 +2,20 @@
 
 use taskbridge_migrations::Users;
 
-use crate::databases::{Database, STEPS, postgres};
+use crate::databases::{Database, STEPS, test_on};
+
+test_on!(
+    [Postgres],
+    [
+        sqlmodels_tasks_are_adopted_and_none_is_lost,
+        to_adopt_twice_is_to_adopt_once,
+        ours_is_adopted_as_it_is,
+        each_shape_is_adopted,
+        triggers_do_not_run,
+        a_foreign_key_that_is_there_stays,
+        what_cannot_serve_is_refused,
+    ]
+);
 
 /// A table as `SQLModel` makes it, with tasks of somebody, of nobody, and without times.
 const SQLMODEL: &str = r"
@@ -36,9 +49,7 @@ async fn references(database: &Database) -> Vec<String> {
         .await
 }
 
-#[tokio::test]
-async fn sqlmodels_tasks_are_adopted_and_none_is_lost() {
-    let database = postgres().await;
+async fn sqlmodels_tasks_are_adopted_and_none_is_lost(database: Database) {
     // The zone of the session is of no account.
     let name = database.text("select current_database()::text").await;
     database.run(&format!("alter database {name} set timezone = 'Asia/Tokyo'")).await;
@@ -81,9 +92,7 @@ async fn sqlmodels_tasks_are_adopted_and_none_is_lost() {
 }
 
 /// What was adopted is adopted again without a change.
-#[tokio::test]
-async fn to_adopt_twice_is_to_adopt_once() {
-    let database = postgres().await;
+async fn to_adopt_twice_is_to_adopt_once(database: Database) {
     database.run(SQLMODEL).await;
     database.up(Users::Here).await.unwrap();
     let once = database.snapshot().await;
@@ -93,9 +102,7 @@ async fn to_adopt_twice_is_to_adopt_once() {
 }
 
 /// Our own table needs no change.
-#[tokio::test]
-async fn ours_is_adopted_as_it_is() {
-    let database = postgres().await;
+async fn ours_is_adopted_as_it_is(database: Database) {
     database.up(Users::Here).await.unwrap();
     let once = database.snapshot().await;
     database.run("delete from seaql_migrations").await;
@@ -104,8 +111,7 @@ async fn ours_is_adopted_as_it_is() {
 }
 
 /// Each shape, and what its columns are afterwards.
-#[tokio::test]
-async fn each_shape_is_adopted() {
+async fn each_shape_is_adopted(database: Database) {
     let bare = "create table tasks (id int generated always as identity primary key, user_id text not null, title text not null); insert into tasks (user_id, title) values ('ann', 'x')";
     let cases = [
         // Missing columns.
@@ -145,7 +151,7 @@ async fn each_shape_is_adopted() {
         ),
     ];
     for (setup, expected) in cases {
-        let database = postgres().await;
+        let database = database.another().await;
         let name = database.text("select current_database()::text").await;
         database.run(&format!("alter database {name} set timezone = 'UTC'")).await;
         database.run(&setup).await;
@@ -165,9 +171,7 @@ async fn each_shape_is_adopted() {
 }
 
 /// A trigger of the table's, which keeps `updated_at`, is not set off.
-#[tokio::test]
-async fn triggers_do_not_run() {
-    let database = postgres().await;
+async fn triggers_do_not_run(database: Database) {
     database.run(SQLMODEL).await;
     database
         .run(
@@ -180,15 +184,13 @@ async fn triggers_do_not_run() {
 }
 
 /// Foreign keys that are there stay as they are.
-#[tokio::test]
-async fn a_foreign_key_that_is_there_stays() {
-    let database = postgres().await;
+async fn a_foreign_key_that_is_there_stays(database: Database) {
     database.run(include_str!("../../../tests/vectors/schema-postgres-text-ids.sql")).await;
     database.run(r#"create table tasks (id serial primary key, user_id varchar not null references "user"(id), title varchar not null)"#).await;
     database.up(Users::Here).await.unwrap();
     assert_eq!(references(&database).await, [r#"FOREIGN KEY (user_id) REFERENCES "user"(id)"#]);
 
-    let database = postgres().await;
+    let database = database.another().await;
     let others = "create table users (id varchar primary key); create table tasks (id serial primary key, user_id varchar not null references users(id), title varchar not null)";
     database.run(others).await;
     assert_eq!(
@@ -201,8 +203,7 @@ async fn a_foreign_key_that_is_there_stays() {
     assert!(database.refusal(Users::Here).await.contains("refers to the table"));
 }
 
-#[tokio::test]
-async fn what_cannot_serve_is_refused() {
+async fn what_cannot_serve_is_refused(mut database: Database) {
     let tasks = |columns: &str| format!("create table tasks ({columns}); insert into tasks default values");
     let cases = [
         (
@@ -252,13 +253,13 @@ async fn what_cannot_serve_is_refused() {
             r#"column "title": is null in 1 rows; give them a title"#,
         ),
     ];
-    let database = postgres().await;
+
     for (setup, expected) in cases {
         database.run(&setup).await;
         for users in [Users::Here, Users::Elsewhere] {
             let line = database.refusal(users).await;
             assert!(line.starts_with("table \"tasks\", ") && line.contains(expected), "{line}");
         }
-        database.clear_postgres().await;
+        database = database.cleared().await;
     }
 }

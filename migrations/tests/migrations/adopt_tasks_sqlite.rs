@@ -2,7 +2,7 @@
 
 use taskbridge_migrations::Users;
 
-use crate::databases::{STEPS, sqlite};
+use crate::databases::{Backend, STEPS};
 
 /// As `SQLAlchemy` makes it: dates without a zone.
 const SQLMODEL: &str = r"
@@ -25,7 +25,7 @@ const TASKS: &str = "select id || ' ' || coalesce(user_id, '-') || ' ' || title 
 
 #[tokio::test]
 async fn sqlalchemys_tasks_are_adopted_and_none_is_lost() {
-    let database = sqlite().await;
+    let database = Backend::Sqlite.database().await;
     database.run(SQLMODEL).await;
     let shape = database.text("select sql from sqlite_master where name = 'tasks'").await;
     let report = database.up(Users::Here).await.unwrap();
@@ -55,7 +55,7 @@ async fn sqlalchemys_tasks_are_adopted_and_none_is_lost() {
 
 #[tokio::test]
 async fn dates_that_are_numbers_become_text() {
-    let database = sqlite().await;
+    let database = Backend::Sqlite.database().await;
     database.run(DRIZZLE).await;
     database.up(Users::Elsewhere).await.unwrap();
     assert_eq!(
@@ -69,7 +69,7 @@ async fn dates_that_are_numbers_become_text() {
 
 #[tokio::test]
 async fn missing_columns_are_added() {
-    let database = sqlite().await;
+    let database = Backend::Sqlite.database().await;
     database.run("create table tasks (id integer primary key, user_id text not null, title text not null); insert into tasks values (7, 'ann', 'x')").await;
     database.up(Users::Elsewhere).await.unwrap();
     let added = "select typeof(description) || ' ' || completed || ' ' || length(created_at) || ' ' || (created_at = updated_at) from tasks";
@@ -133,7 +133,7 @@ async fn what_cannot_serve_is_refused() {
         (rows("(5, 'a', 'x', 1, 1795225522058000000)"), r#"column "created_at": task 5 has no date that can be read"#),
     ];
     for (setup, expected) in cases {
-        let database = sqlite().await;
+        let database = Backend::Sqlite.database().await;
         database.run(&setup).await;
         for users in [Users::Here, Users::Elsewhere] {
             let line = database.refusal(users).await;
@@ -144,7 +144,7 @@ async fn what_cannot_serve_is_refused() {
 
 #[tokio::test]
 async fn tasks_that_refer_to_other_users_are_refused_where_users_are_here() {
-    let database = sqlite().await;
+    let database = Backend::Sqlite.database().await;
     database.run("create table users (id text primary key); create table tasks (id integer primary key, user_id text references users (id), title text not null)").await;
     assert!(database.refusal(Users::Here).await.contains(r#"column "user_id": refers to the table "users""#));
     database.up(Users::Elsewhere).await.unwrap();

@@ -2,7 +2,9 @@
 
 use taskbridge_migrations::{MigrateError, Users, assign_tasks};
 
-use crate::databases::{Database, postgres, sqlite};
+use crate::databases::{Backend, Database, test_on};
+
+test_on!([Sqlite, Postgres], [tasks_without_an_owner_are_given_to_a_user, tasks_without_an_owner_are_given_to_anybody]);
 
 const TASKS: &str = "
 create table tasks (id integer primary key, user_id varchar(64), title varchar(200) not null);
@@ -21,7 +23,17 @@ async fn owners(database: &Database) -> Vec<String> {
     database.texts("select user_id from tasks order by id").await
 }
 
-async fn gives_them_to_a_user(database: Database) {
+/// Creates a table with tasks that have no owner.
+async fn create_tasks(database: &Database) {
+    assert!(refusal(database, "ann").await.contains(r#"table "tasks": missing"#));
+    database.run(TASKS).await;
+    if database.backend == Backend::Postgres {
+        database.run(IDENTITY).await;
+    }
+}
+
+async fn tasks_without_an_owner_are_given_to_a_user(database: Database) {
+    create_tasks(&database).await;
     let report = database.up(Users::Here).await.unwrap();
     assert_eq!(report.tasks_without_owner, 2);
     database.run(ANN).await;
@@ -34,35 +46,9 @@ async fn gives_them_to_a_user(database: Database) {
     assert_eq!(database.up(Users::Here).await.unwrap().tasks_without_owner, 0);
 }
 
-async fn gives_them_to_anybody(database: Database) {
+async fn tasks_without_an_owner_are_given_to_anybody(database: Database) {
+    create_tasks(&database).await;
     assert_eq!(database.up(Users::Elsewhere).await.unwrap().tasks_without_owner, 2);
     assert_eq!(assign_tasks(&database.connection, "o'bob").await.unwrap(), 2);
     assert_eq!(owners(&database).await, ["o'bob", "o'bob", "ann"]);
-}
-
-#[tokio::test]
-async fn sqlite_tasks_find_an_owner() {
-    for users in [Users::Here, Users::Elsewhere] {
-        let database = sqlite().await;
-        assert!(refusal(&database, "ann").await.contains(r#"table "tasks": missing"#));
-        database.run(TASKS).await;
-        match users {
-            Users::Here => gives_them_to_a_user(database).await,
-            Users::Elsewhere => gives_them_to_anybody(database).await,
-        }
-    }
-}
-
-#[tokio::test]
-async fn postgres_tasks_find_an_owner() {
-    for users in [Users::Here, Users::Elsewhere] {
-        let database = postgres().await;
-        assert!(refusal(&database, "ann").await.contains(r#"table "tasks": missing"#));
-        database.run(TASKS).await;
-        database.run(IDENTITY).await;
-        match users {
-            Users::Here => gives_them_to_a_user(database).await,
-            Users::Elsewhere => gives_them_to_anybody(database).await,
-        }
-    }
 }

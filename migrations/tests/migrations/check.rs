@@ -2,7 +2,16 @@
 
 use taskbridge_migrations::{MigrateError, Readiness, Users, check};
 
-use crate::databases::{Database, STEPS, pooled, postgres, sqlite};
+use crate::databases::{Database, STEPS, test_on};
+
+test_on!(
+    [Sqlite, Postgres, Pgbouncer],
+    [
+        it_tells_the_steps_to_come_on_every_database,
+        it_refuses_what_up_refuses,
+        a_table_that_can_be_adopted_is_left_as_it_is,
+    ]
+);
 
 /// The steps to come, or the refusal; nothing may have changed.
 async fn checked(database: &Database, users: Users) -> Result<Vec<String>, String> {
@@ -18,21 +27,17 @@ async fn checked(database: &Database, users: Users) -> Result<Vec<String>, Strin
     }
 }
 
-#[tokio::test]
-async fn it_tells_the_steps_to_come_on_every_database() {
-    for database in [sqlite().await, postgres().await, pooled().await] {
-        assert_eq!(checked(&database, Users::Here).await.unwrap(), STEPS);
-        assert_eq!(checked(&database, Users::Elsewhere).await.unwrap(), [STEPS[1]]);
-        database.up(Users::Elsewhere).await.unwrap();
-        assert_eq!(checked(&database, Users::Here).await.unwrap(), [STEPS[0]]);
-        database.up(Users::Here).await.unwrap();
-        assert!(checked(&database, Users::Here).await.unwrap().is_empty());
-    }
+async fn it_tells_the_steps_to_come_on_every_database(database: Database) {
+    assert_eq!(checked(&database, Users::Here).await.unwrap(), STEPS);
+    assert_eq!(checked(&database, Users::Elsewhere).await.unwrap(), [STEPS[1]]);
+    database.up(Users::Elsewhere).await.unwrap();
+    assert_eq!(checked(&database, Users::Here).await.unwrap(), [STEPS[0]]);
+    database.up(Users::Here).await.unwrap();
+    assert!(checked(&database, Users::Here).await.unwrap().is_empty());
 }
 
 /// Word for word what `up` says.
-#[tokio::test]
-async fn it_refuses_what_up_refuses() {
+async fn it_refuses_what_up_refuses(database: Database) {
     for script in [
         r#"create table "user" (id text primary key, email_verified boolean)"#,
         r#"create table "jwks" (id integer primary key)"#,
@@ -42,24 +47,20 @@ async fn it_refuses_what_up_refuses() {
         "create table people (id text primary key); create table tasks (id integer primary key, user_id text references people (id), title text)",
         "create view tasks as select 1 as id",
     ] {
-        for database in [sqlite().await, postgres().await] {
-            let script =
-                script.replace("create table tasks (id integer primary key", "create table tasks (id ID primary key");
-            let id = if database.url.starts_with("sqlite") { "integer" } else { "serial" };
-            database.run(&script.replace("ID", id)).await;
-            let refusal = database.refusal(Users::Here).await;
-            assert_eq!(checked(&database, Users::Here).await, Err(refusal), "{script}");
-        }
+        let database = database.another().await;
+        let script =
+            script.replace("create table tasks (id integer primary key", "create table tasks (id ID primary key");
+        database.run(&script.replace("ID", database.row_id())).await;
+        let refusal = database.refusal(Users::Here).await;
+        assert_eq!(checked(&database, Users::Here).await, Err(refusal), "{script}");
     }
 }
 
 /// What can be adopted is not changed before its time.
-#[tokio::test]
-async fn a_table_that_can_be_adopted_is_left_as_it_is() {
-    for (database, id) in [(sqlite().await, "integer"), (postgres().await, "serial")] {
-        database.run(&format!("create table tasks (id {id} primary key, user_id text, title text)")).await;
-        database.run("insert into tasks (title) values ('x')").await;
-        assert_eq!(checked(&database, Users::Here).await.unwrap(), STEPS);
-        assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
-    }
+async fn a_table_that_can_be_adopted_is_left_as_it_is(database: Database) {
+    let id = database.row_id();
+    database.run(&format!("create table tasks (id {id} primary key, user_id text, title text)")).await;
+    database.run("insert into tasks (title) values ('x')").await;
+    assert_eq!(checked(&database, Users::Here).await.unwrap(), STEPS);
+    assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
 }

@@ -1,6 +1,10 @@
 //! Empty databases, and what is in them.
+//!
+//! A test that needs PostgreSQL is in a module whose name contains `on_postgres`, which [`test_on`] makes, so that
+//! `cargo test -- --skip on_postgres` runs everything that works without a server.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
@@ -11,30 +15,55 @@ use tempfile::TempDir;
 /// Every step, in order.
 pub(crate) const STEPS: [&str; 2] = ["m20261121_000001_better_auth", "m20261121_000002_tasks"];
 
+/// A kind of database, and the way to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Sqlite,
+    Postgres,
+    /// PostgreSQL behind a pooler in transaction mode, which has fewer connections to the server than we have to it.
+    Pgbouncer,
+}
+
+/// Runs each of these functions as a test on each of these backends, in a module of the backend.
+macro_rules! test_on {
+    ([$($backend:ident),+], $tests:tt) => { $(crate::databases::test_on!(@ $backend $tests);)+ };
+    (@ Sqlite $tests:tt) => { crate::databases::test_on!(@ on_sqlite Sqlite $tests); };
+    (@ Postgres $tests:tt) => { crate::databases::test_on!(@ on_postgres Postgres $tests); };
+    (@ Pgbouncer $tests:tt) => { crate::databases::test_on!(@ on_postgres_behind_pgbouncer Pgbouncer $tests); };
+    (@ $module:ident $backend:ident [$($test:ident),+ $(,)?]) => {
+        mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    super::$test($crate::databases::Backend::$backend.database().await).await;
+                }
+            )+
+        }
+    };
+}
+pub(crate) use test_on;
+
 /// A database of its own for a test.
 pub(crate) struct Database {
+    pub(crate) backend: Backend,
     pub(crate) connection: DatabaseConnection,
     pub(crate) url: String,
     _folder: Option<TempDir>,
 }
 
-/// In a file that goes with the test.
-pub(crate) async fn sqlite() -> Database {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    Database { connection: open(&url).await, url, _folder: Some(folder) }
-}
-
-/// On the cluster of the tests.
-pub(crate) async fn postgres() -> Database {
-    let url = format!("{}/{}", variable("TASKBRIDGE_TEST_POSTGRES"), fresh_name().await);
-    Database { connection: open(&url).await, url, _folder: None }
-}
-
-/// The same through a pooler in transaction mode, which has fewer connections to the server than we have to it.
-pub(crate) async fn pooled() -> Database {
-    let url = format!("{}/{}", variable("TASKBRIDGE_TEST_PGBOUNCER"), fresh_name().await);
-    Database { connection: open(&url).await, url, _folder: None }
+impl Backend {
+    /// Creates an empty database.
+    pub(crate) async fn database(self) -> Database {
+        let (url, folder) = match self {
+            Self::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                (format!("sqlite://{}", folder.path().join("test.db").display()), Some(folder))
+            }
+            Self::Postgres => (format!("{}/{}", variable("TASKBRIDGE_TEST_POSTGRES"), create_database().await), None),
+            Self::Pgbouncer => (format!("{}/{}", variable("TASKBRIDGE_TEST_PGBOUNCER"), create_database().await), None),
+        };
+        Database { backend: self, connection: open(&url).await, url, _folder: folder }
+    }
 }
 
 /// A connection as the server opens it for migrations.
@@ -50,30 +79,48 @@ pub(crate) async fn open(url: &str) -> DatabaseConnection {
     Store::open(&config).await.unwrap().dedicated().await.unwrap()
 }
 
-/// The name of a database that was made for the caller.
-async fn fresh_name() -> String {
+/// Creates a database on the server of the tests, and returns its name.
+async fn create_database() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
+    let test = thread::current();
+    // With one thread, tests run on the main thread.
+    let test = test.name().filter(|name| *name != "main");
+    assert!(test.is_none_or(|name| name.contains("on_postgres")), "declare it with test_on, it needs PostgreSQL");
     let name = format!("migrations_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let admin = open(&format!("{}/postgres", variable("TASKBRIDGE_TEST_POSTGRES"))).await;
     admin.execute_unprepared(&format!("create database {name}")).await.unwrap();
     name
 }
 
-#[expect(clippy::disallowed_methods, reason = "where the databases of the tests are")]
+#[expect(clippy::disallowed_methods, reason = "where the servers of the tests are")]
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("set {name}, or run make test"))
 }
 
 impl Database {
+    /// Creates another empty database of the same kind.
+    pub(crate) async fn another(&self) -> Self {
+        self.backend.database().await
+    }
+
+    /// Returns the type of ids that the database gives to rows.
+    pub(crate) fn row_id(&self) -> &'static str {
+        if self.backend == Backend::Sqlite { "integer" } else { "serial" }
+    }
+
     /// The same on new connections, as after a change of the database's settings.
     pub(crate) async fn reopened(self) -> Self {
         let connection = open(&self.url).await;
         Self { connection, ..self }
     }
 
-    /// Empty again, which takes less time and space than another one.
-    pub(crate) async fn clear_postgres(&self) {
+    /// Returns an empty database of the same kind: on PostgreSQL this one, which takes less time than another one.
+    pub(crate) async fn cleared(self) -> Self {
+        if self.backend == Backend::Sqlite {
+            return self.another().await;
+        }
         self.run("drop schema public cascade; create schema public").await;
+        self
     }
 
     pub(crate) async fn run(&self, sql: &str) {

@@ -2,7 +2,12 @@
 
 use taskbridge_migrations::{MigrateError, Users, down};
 
-use crate::databases::{Database, STEPS, postgres, sqlite};
+use crate::databases::{Database, STEPS, test_on};
+
+test_on!(
+    [Sqlite, Postgres],
+    [an_empty_database_goes_down_and_up_again, tasks_are_kept, with_users_elsewhere_only_tasks_are_undone,]
+);
 
 async fn undone(database: &Database, steps: u32) -> Result<Vec<String>, MigrateError> {
     down(&database.connection, Users::Here, steps).await
@@ -15,7 +20,7 @@ fn line<T: std::fmt::Debug>(result: Result<T, MigrateError>) -> String {
 
 const TASK: &str = "insert into tasks (user_id, title, completed, created_at, updated_at) values ('ann', 'x', 'false', '2026-11-21T01:45:22.058Z', '2026-11-21T01:45:22.058Z')";
 
-async fn goes_down_and_up_again(database: Database) {
+async fn an_empty_database_goes_down_and_up_again(database: Database) {
     database.up(Users::Here).await.unwrap();
     assert_eq!(undone(&database, 0).await.unwrap(), [""; 0]);
     assert_eq!(undone(&database, 1).await.unwrap(), [STEPS[1]]);
@@ -26,7 +31,7 @@ async fn goes_down_and_up_again(database: Database) {
     assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
 }
 
-async fn keeps_tasks(database: Database) {
+async fn tasks_are_kept(database: Database) {
     database.up(Users::Elsewhere).await.unwrap();
     database.run(TASK).await;
     let before = database.snapshot().await;
@@ -36,23 +41,8 @@ async fn keeps_tasks(database: Database) {
     assert!(line(undone(&database, 1).await).contains(r#"table "tasks", column "priority": was not made by"#));
 }
 
-#[tokio::test]
-async fn an_empty_database_goes_down_and_up_again() {
-    goes_down_and_up_again(sqlite().await).await;
-    goes_down_and_up_again(postgres().await).await;
-}
-
-#[tokio::test]
-async fn tasks_are_kept() {
-    keeps_tasks(sqlite().await).await;
-    keeps_tasks(postgres().await).await;
-}
-
 /// Where the users are elsewhere, Better Auth's step is not ours to undo.
-#[tokio::test]
-async fn with_users_elsewhere_only_tasks_are_undone() {
-    for database in [sqlite().await, postgres().await] {
-        database.up(Users::Here).await.unwrap();
-        assert_eq!(down(&database.connection, Users::Elsewhere, 9).await.unwrap(), [STEPS[1]]);
-    }
+async fn with_users_elsewhere_only_tasks_are_undone(database: Database) {
+    database.up(Users::Here).await.unwrap();
+    assert_eq!(down(&database.connection, Users::Elsewhere, 9).await.unwrap(), [STEPS[1]]);
 }

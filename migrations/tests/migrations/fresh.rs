@@ -2,7 +2,16 @@
 
 use taskbridge_migrations::{Report, Step, Users, status};
 
-use crate::databases::{Database, STEPS, postgres, sqlite};
+use crate::databases::{Backend, Database, STEPS, test_on};
+
+test_on!(
+    [Sqlite, Postgres],
+    [
+        the_tables_are_made_once_and_as_better_auth_makes_them,
+        without_users_there_are_tasks_alone,
+        a_step_of_a_newer_version_is_left_alone,
+    ]
+);
 
 const OFFICIAL_POSTGRES: &str = include_str!("../../../tests/vectors/schema-postgres-text-ids.sql");
 const OFFICIAL_SQLITE: &str = include_str!("../../../tests/vectors/schema-sqlite-text-ids.sql");
@@ -30,80 +39,71 @@ async fn steps(database: &Database, users: Users) -> Vec<(&'static str, bool)> {
     status(&database.connection, users).await.unwrap().into_iter().map(known).collect()
 }
 
-#[tokio::test]
-async fn sqlite_is_made_once_and_as_better_auth_makes_it() {
-    let database = sqlite().await;
+async fn the_tables_are_made_once_and_as_better_auth_makes_them(database: Database) {
     is_made_once(&database).await;
-    let official = sqlite().await;
-    official.run(OFFICIAL_SQLITE).await;
+    let official = database.another().await;
+    match database.backend {
+        Backend::Sqlite => {
+            official.run(OFFICIAL_SQLITE).await;
+            let tasks = "select sql from sqlite_master where tbl_name = 'tasks' and sql is not null";
+            let tasks = database.texts(tasks).await;
+            let user_id = r#""user_id" text not null references "user" ("id") on delete cascade"#;
+            assert!(tasks[0].contains(user_id), "{tasks:?}");
+            assert!(tasks[1].contains(r#"("user_id", "created_at" desc, "id" desc)"#), "{tasks:?}");
+        }
+        _ => {
+            official.run(OFFICIAL_POSTGRES).await;
+            let tasks: Vec<_> = database.schema().await.into_iter().filter(|line| line.contains("tasks")).collect();
+            assert_eq!(tasks, POSTGRES_TASKS);
+        }
+    }
     assert_eq!(of_better_auth(&database).await, official.schema().await);
-    let tasks = database.texts("select sql from sqlite_master where tbl_name = 'tasks' and sql is not null").await;
-    assert!(tasks[0].contains(r#""user_id" text not null references "user" ("id") on delete cascade"#), "{tasks:?}");
-    assert!(tasks[1].contains(r#"("user_id", "created_at" desc, "id" desc)"#), "{tasks:?}");
 }
 
-#[tokio::test]
-async fn postgres_is_made_once_and_as_better_auth_makes_it() {
-    let database = postgres().await;
-    is_made_once(&database).await;
-    let official = postgres().await;
-    official.run(OFFICIAL_POSTGRES).await;
-    assert_eq!(of_better_auth(&database).await, official.schema().await);
-    let tasks: Vec<_> = database.schema().await.into_iter().filter(|line| line.contains("tasks")).collect();
-    assert_eq!(
-        tasks,
-        [
-            "CREATE INDEX tasks_user_id_created_at_id_idx ON public.tasks USING btree (user_id, created_at DESC, id DESC)",
-            "CREATE UNIQUE INDEX tasks_pkey ON public.tasks USING btree (id)",
-            "tasks 1 id bigint NO YES BY DEFAULT",
-            "tasks 2 user_id text NO NO",
-            "tasks 3 title text NO NO",
-            "tasks 4 description text YES NO",
-            "tasks 5 completed boolean NO false NO",
-            "tasks 6 created_at timestamp with time zone NO NO",
-            "tasks 7 updated_at timestamp with time zone NO NO",
-            "tasks tasks_pkey PRIMARY KEY (id)",
-            "tasks tasks_user_id_fkey FOREIGN KEY (user_id) REFERENCES \"user\"(id) ON DELETE CASCADE",
-            "tasks_id_seq bigint 9223372036854775807",
-        ]
-    );
-}
+const POSTGRES_TASKS: [&str; 12] = [
+    "CREATE INDEX tasks_user_id_created_at_id_idx ON public.tasks USING btree (user_id, created_at DESC, id DESC)",
+    "CREATE UNIQUE INDEX tasks_pkey ON public.tasks USING btree (id)",
+    "tasks 1 id bigint NO YES BY DEFAULT",
+    "tasks 2 user_id text NO NO",
+    "tasks 3 title text NO NO",
+    "tasks 4 description text YES NO",
+    "tasks 5 completed boolean NO false NO",
+    "tasks 6 created_at timestamp with time zone NO NO",
+    "tasks 7 updated_at timestamp with time zone NO NO",
+    "tasks tasks_pkey PRIMARY KEY (id)",
+    "tasks tasks_user_id_fkey FOREIGN KEY (user_id) REFERENCES \"user\"(id) ON DELETE CASCADE",
+    "tasks_id_seq bigint 9223372036854775807",
+];
 
-async fn has_tasks_alone(database: &Database) {
+async fn without_users_there_are_tasks_alone(database: Database) {
     assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [STEPS[1]]);
-    assert_eq!(steps(database, Users::Elsewhere).await, [(STEPS[1], true)]);
+    assert_eq!(steps(&database, Users::Elsewhere).await, [(STEPS[1], true)]);
     let schema = database.schema().await;
     assert!(!schema.iter().any(|line| line.contains("rateLimit") || line.to_lowercase().contains("references")));
     database.run("insert into tasks (user_id, title, completed, created_at, updated_at) values ('anybody', 'x', 'false', '2026-11-21T01:45:22.058Z', '2026-11-21T01:45:22.058Z')").await;
 }
 
-#[tokio::test]
-async fn without_users_there_are_tasks_alone() {
-    has_tasks_alone(&sqlite().await).await;
-    has_tasks_alone(&postgres().await).await;
-}
-
 /// An older replica starts on the schema of a newer one.
-#[tokio::test]
-async fn a_step_of_a_newer_version_is_left_alone() {
-    for database in [sqlite().await, postgres().await] {
-        database.up(Users::Here).await.unwrap();
-        database.run("insert into seaql_migrations values ('m20991231_000001_later', 0)").await;
-        assert!(database.up(Users::Here).await.unwrap().applied.is_empty());
-        assert_eq!(steps(&database, Users::Here).await, [(STEPS[0], true), (STEPS[1], true)]);
-        let error = taskbridge_migrations::down(&database.connection, Users::Here, 1).await.unwrap_err();
-        assert!(error.to_string().contains("m20991231_000001_later"), "{error}");
-    }
+async fn a_step_of_a_newer_version_is_left_alone(database: Database) {
+    database.up(Users::Here).await.unwrap();
+    database.run("insert into seaql_migrations values ('m20991231_000001_later', 0)").await;
+    assert!(database.up(Users::Here).await.unwrap().applied.is_empty());
+    assert_eq!(steps(&database, Users::Here).await, [(STEPS[0], true), (STEPS[1], true)]);
+    let error = taskbridge_migrations::down(&database.connection, Users::Here, 1).await.unwrap_err();
+    assert!(error.to_string().contains("m20991231_000001_later"), "{error}");
 }
 
-/// The same where tables are not in the schema `public`.
-#[tokio::test]
-async fn postgres_makes_them_in_the_current_schema() {
-    let database = postgres().await;
-    let name = database.text("select current_database()::text").await;
-    let setup = "create schema app; create table public.tasks (id uuid); alter database";
-    database.run(&format!("{setup} {name} set search_path = app")).await;
-    let database = database.reopened().await;
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
-    assert_eq!(database.text("select count(*)::text from pg_tables where schemaname = 'app'").await, "8");
+mod schemas {
+    use super::*;
+
+    test_on!([Postgres], [the_tables_are_made_in_the_current_schema]);
+
+    async fn the_tables_are_made_in_the_current_schema(database: Database) {
+        let name = database.text("select current_database()::text").await;
+        let setup = "create schema app; create table public.tasks (id uuid); alter database";
+        database.run(&format!("{setup} {name} set search_path = app")).await;
+        let database = database.reopened().await;
+        assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+        assert_eq!(database.text("select count(*)::text from pg_tables where schemaname = 'app'").await, "8");
+    }
 }

@@ -2,14 +2,16 @@
 
 use taskbridge_migrations::{MigrateError, Users, check, up};
 
-use crate::databases::{Database, postgres, sqlite};
+use crate::databases::{Backend, Database, test_on};
+
+test_on!([Sqlite, Postgres], [a_database_that_is_up_to_date_is_refused_all_the_same]);
 
 /// A user would read and delete the tasks of another.
 #[tokio::test]
 async fn an_owner_column_that_ignores_case_or_spaces_is_refused() {
     for collation in ["nocase", "rtrim", "NoCase"] {
         for has_index in [false, true] {
-            let database = sqlite().await;
+            let database = Backend::Sqlite.database().await;
             database
                 .run(&format!(
                     "create table tasks (id integer primary key, user_id text collate {collation}, title text)"
@@ -28,7 +30,7 @@ async fn an_owner_column_that_ignores_case_or_spaces_is_refused() {
             }
         }
     }
-    let database = sqlite().await;
+    let database = Backend::Sqlite.database().await;
     database
         .run("create table tasks (id integer primary key, user_id text collate binary, title text collate nocase)")
         .await;
@@ -38,7 +40,7 @@ async fn an_owner_column_that_ignores_case_or_spaces_is_refused() {
 #[tokio::test]
 async fn so_is_one_of_better_auths() {
     for (table, column) in [("user", "id"), ("session", "userId"), ("account", "userId"), ("account", "accountId")] {
-        let database = sqlite().await;
+        let database = Backend::Sqlite.database().await;
         database.up(Users::Here).await.unwrap();
         recreate(&database, table, column).await;
         let line = database.refusal(Users::Here).await;
@@ -48,29 +50,31 @@ async fn so_is_one_of_better_auths() {
 }
 
 /// As a database that an older version has adopted: nothing is to come, and it is refused at each start.
-#[tokio::test]
-async fn a_database_that_is_up_to_date_is_refused_all_the_same() {
-    let database = sqlite().await;
+async fn a_database_that_is_up_to_date_is_refused_all_the_same(database: Database) {
     database.up(Users::Here).await.unwrap();
-    recreate(&database, "tasks", "user_id").await;
-    let refused = check(&database.connection, Users::Here, true).await.unwrap_err();
-    assert!(matches!(&refused, MigrateError::Refused(line) if line.contains("NOCASE")), "{refused}");
-
-    let database = postgres().await;
-    database.up(Users::Here).await.unwrap();
-    database
-        .run("create collation ignoring_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
-        .await;
-    database.run("alter table tasks drop constraint tasks_user_id_fkey").await;
-    database.run("alter table tasks alter user_id type text collate ignoring_case").await;
+    let collation = match database.backend {
+        Backend::Sqlite => {
+            recreate(&database, "tasks", "user_id").await;
+            "NOCASE"
+        }
+        _ => {
+            database.run(IGNORE_CASE).await;
+            "ignoring_case"
+        }
+    };
     for refused in [
         check(&database.connection, Users::Here, true).await.map(drop),
         up(&database.connection, Users::Here).await.map(drop),
     ] {
         let refused = refused.unwrap_err();
-        assert!(matches!(&refused, MigrateError::Refused(line) if line.contains("ignoring_case")), "{refused}");
+        assert!(matches!(&refused, MigrateError::Refused(line) if line.contains(collation)), "{refused}");
     }
 }
+
+const IGNORE_CASE: &str = "
+create collation ignoring_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+alter table tasks drop constraint tasks_user_id_fkey;
+alter table tasks alter user_id type text collate ignoring_case;";
 
 /// The same table, with a column that ignores case.
 async fn recreate(database: &Database, table: &str, column: &str) {

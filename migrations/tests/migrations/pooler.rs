@@ -3,12 +3,12 @@
 use sea_orm_migration::sea_orm::ConnectionTrait;
 use taskbridge_migrations::{Users, assign_tasks, down, status};
 
-use crate::databases::{STEPS, open, pooled};
+use crate::databases::{Database, STEPS, open, test_on};
+
+test_on!([Pgbouncer], [everything_works_whatever_other_clients_have_prepared]);
 
 /// Other clients have prepared statements on the connections to the server, under the names that the driver would use.
-#[tokio::test]
-async fn everything_works_whatever_other_clients_have_prepared() {
-    let database = pooled().await;
+async fn everything_works_whatever_other_clients_have_prepared(database: Database) {
     let prepare: Vec<_> = (0..40).map(|number| format!("prepare s{number} as select 1")).collect();
     let prepare = format!("deallocate all; {}", prepare.join(";"));
     let other = open(&database.url).await;

@@ -1,12 +1,17 @@
 //! Several processes start on an empty database at once.
 
-use sea_orm_migration::sea_orm::DatabaseConnection;
 use taskbridge_migrations::{Users, up};
 
-use crate::databases::{Database, STEPS, open, pooled, postgres, sqlite};
+use crate::databases::{Database, STEPS, open, test_on};
+
+test_on!([Sqlite, Postgres, Pgbouncer], [eight_processes_start_at_once]);
 
 /// All succeed, and each step is applied by one of them.
-async fn all_succeed(connections: Vec<DatabaseConnection>) {
+async fn eight_processes_start_at_once(database: Database) {
+    let mut connections = Vec::new();
+    for _ in 0..8 {
+        connections.push(open(&database.url).await);
+    }
     let starts: Vec<_> =
         connections.into_iter().map(|one| tokio::spawn(async move { up(&one, Users::Here).await.unwrap() })).collect();
     let mut applied = Vec::new();
@@ -14,30 +19,4 @@ async fn all_succeed(connections: Vec<DatabaseConnection>) {
         applied.extend(start.await.unwrap().applied);
     }
     assert_eq!(applied, STEPS);
-}
-
-async fn eight(database: &Database) -> Vec<DatabaseConnection> {
-    let mut connections = Vec::new();
-    for _ in 0..8 {
-        connections.push(open(&database.url).await);
-    }
-    connections
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn eight_on_sqlite() {
-    let database = sqlite().await;
-    all_succeed(eight(&database).await).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn eight_on_postgres() {
-    let database = postgres().await;
-    all_succeed(eight(&database).await).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn eight_through_a_pooler() {
-    let database = pooled().await;
-    all_succeed(eight(&database).await).await;
 }

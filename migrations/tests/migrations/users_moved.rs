@@ -2,63 +2,65 @@
 
 use taskbridge_migrations::Users;
 
-use crate::databases::{STEPS, postgres, sqlite};
+use crate::databases::{Backend, Database, STEPS, test_on};
+
+test_on!(
+    [Sqlite, Postgres],
+    [
+        tasks_stay_when_the_users_move_here,
+        a_bridges_tasks_refer_to_a_user_table_that_is_there,
+        a_bridges_tasks_refer_to_no_other_ids,
+    ]
+);
 
 const TASK: &str = "insert into tasks (user_id, title, completed, created_at, updated_at) values ('ann', 'x', 'false', '2026-11-21T01:45:22.058Z', '2026-11-21T01:45:22.058Z')";
-const FOREIGN_KEY: &str = "select pg_get_constraintdef(oid) from pg_constraint where conname = 'tasks_user_id_fkey'";
 
-#[tokio::test]
-async fn postgres_tasks_refer_to_users_as_soon_as_there_are_any() {
-    let database = postgres().await;
+/// On PostgreSQL, tasks also refer to users as soon as there is a table of them. On SQLite, the table stays as it is.
+async fn tasks_stay_when_the_users_move_here(database: Database) {
     database.up(Users::Elsewhere).await.unwrap();
     database.run(TASK).await;
+    let before = definition(&database).await;
     assert_eq!(database.up(Users::Here).await.unwrap().applied, [STEPS[0]]);
-    let foreign_key = r#"FOREIGN KEY (user_id) REFERENCES "user"(id) ON DELETE CASCADE NOT VALID"#;
-    assert_eq!(database.text(FOREIGN_KEY).await, foreign_key);
+    let after = match database.backend {
+        Backend::Sqlite => before,
+        _ => [r#"FOREIGN KEY (user_id) REFERENCES "user"(id) ON DELETE CASCADE NOT VALID"#.to_owned()].into(),
+    };
+    assert_eq!(definition(&database).await, after);
     assert_eq!(database.text("select user_id from tasks").await, "ann", "whose owner is not there yet");
     assert!(database.up(Users::Elsewhere).await.unwrap().applied.is_empty());
     assert!(database.up(Users::Here).await.unwrap().applied.is_empty());
 }
 
-#[tokio::test]
-async fn sqlite_tasks_stay_as_they_are() {
-    let database = sqlite().await;
-    database.up(Users::Elsewhere).await.unwrap();
-    database.run(TASK).await;
-    let tasks = "select sql from sqlite_master where name = 'tasks'";
-    let before = database.text(tasks).await;
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, [STEPS[0]]);
-    assert_eq!(database.text(tasks).await, before);
-    assert!(database.up(Users::Elsewhere).await.unwrap().applied.is_empty());
-    assert!(database.up(Users::Here).await.unwrap().applied.is_empty());
+/// Returns the foreign key of the tasks on PostgreSQL, and on SQLite the definition of the table.
+async fn definition(database: &Database) -> Vec<String> {
+    let select = match database.backend {
+        Backend::Sqlite => "select sql from sqlite_master where name = 'tasks'",
+        _ => "select pg_get_constraintdef(oid) from pg_constraint where conname = 'tasks_user_id_fkey'",
+    };
+    database.texts(select).await
 }
 
 /// A bridge on Better Auth's database: tasks refer to its users, whoever named the other columns.
-#[tokio::test]
-async fn a_bridges_tasks_refer_to_a_user_table_that_is_there() {
-    let snake_case = r#"create table "user" (id text primary key, email_verified boolean)"#;
-    let database = postgres().await;
-    database.run(snake_case).await;
+async fn a_bridges_tasks_refer_to_a_user_table_that_is_there(database: Database) {
+    database.run(r#"create table "user" (id text primary key, email_verified boolean)"#).await;
     assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [STEPS[1]]);
-    assert_eq!(database.text(FOREIGN_KEY).await, r#"FOREIGN KEY (user_id) REFERENCES "user"(id) ON DELETE CASCADE"#);
-    let database = sqlite().await;
-    database.run(snake_case).await;
-    database.up(Users::Elsewhere).await.unwrap();
-    assert!(database.text("select sql from sqlite_master where name = 'tasks'").await.contains("references"));
+    let definition = definition(&database).await;
+    match database.backend {
+        Backend::Sqlite => assert!(definition[0].contains("references"), "{definition:?}"),
+        _ => assert_eq!(definition, [r#"FOREIGN KEY (user_id) REFERENCES "user"(id) ON DELETE CASCADE"#]),
+    }
 }
 
 /// There is nothing to refer to in a table whose ids are not text.
-#[tokio::test]
-async fn a_bridges_tasks_refer_to_no_other_ids() {
+async fn a_bridges_tasks_refer_to_no_other_ids(database: Database) {
     for id in ["uuid", "integer"] {
-        let user = format!(r#"create table "user" (id {id} primary key)"#);
-        let database = postgres().await;
-        database.run(&user).await;
+        let database = database.another().await;
+        database.run(&format!(r#"create table "user" (id {id} primary key)"#)).await;
         database.up(Users::Elsewhere).await.unwrap();
-        assert!(database.texts(FOREIGN_KEY).await.is_empty());
-        let database = sqlite().await;
-        database.run(&user).await;
-        database.up(Users::Elsewhere).await.unwrap();
-        assert!(!database.text("select sql from sqlite_master where name = 'tasks'").await.contains("references"));
+        let definition = definition(&database).await;
+        match database.backend {
+            Backend::Sqlite => assert!(!definition[0].contains("references"), "{definition:?}"),
+            _ => assert!(definition.is_empty(), "{definition:?}"),
+        }
     }
 }

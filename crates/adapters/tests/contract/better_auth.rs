@@ -8,44 +8,52 @@ use taskbridge_domain::sessions::SessionToken;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 use taskbridge_domain::users::Email;
 
-use super::databases::{self, OnDatabase};
+use crate::databases::{Backend, OnDatabase, test_on};
+
+test_on!(
+    [Sqlite, Postgres],
+    [
+        users_and_sessions_of_better_auth_are_read_as_they_are,
+        what_we_write_has_better_auths_form,
+        tasks_go_with_their_user,
+    ]
+);
 
 const SQLITE: &str = include_str!("../../../../tests/vectors/sqlite.sql");
 const SQLITE_USERS: &str = include_str!("../../../../tests/vectors/sqlite-users.json");
 const POSTGRES: &str = include_str!("../../../../tests/vectors/postgres.sql");
 const POSTGRES_USERS: &str = include_str!("../../../../tests/vectors/postgres-users.json");
 
-/// Each kind of database with its dump, and what is known of the users in it.
-async fn adopted() -> [(OnDatabase<Store>, Value); 2] {
-    [
-        (databases::sqlite_with(SQLITE).await, serde_json::from_str(SQLITE_USERS).unwrap()),
-        (databases::postgres_with(POSTGRES).await, serde_json::from_str(POSTGRES_USERS).unwrap()),
-    ]
+/// Returns a database that Better Auth filled, and a description of its users.
+async fn adopted(backend: Backend) -> (OnDatabase<Store>, Value) {
+    let (dump, users) = match backend {
+        Backend::Sqlite => (SQLITE, SQLITE_USERS),
+        _ => (POSTGRES, POSTGRES_USERS),
+    };
+    (backend.store_after(dump).await, serde_json::from_str(users).unwrap())
 }
 
-#[tokio::test]
-async fn users_and_sessions_of_better_auth_are_read_as_they_are() {
-    for (store, known) in adopted().await {
-        let identity = SeaIdentityRepo::new(store.clone());
-        let users = known["users"].as_array().unwrap();
-        assert_eq!(users.len(), 4);
-        let mut sessions = 0;
-        for user in users {
-            let email = Email::parse(user["email"].as_str().unwrap()).unwrap();
-            let credential = identity.find_credential(&email).await.unwrap().unwrap();
-            assert_eq!(credential.user.id.as_str(), user["id"]);
-            assert_eq!(credential.password.is_some(), user["password"].is_string(), "{user}");
-            for row in user["sessions"].as_array().unwrap() {
-                let token = SessionToken::new(row["token"].as_str().unwrap().into());
-                let (session, of) = SeaSessionRepo::new(store.clone()).find(&token).await.unwrap().unwrap();
-                assert_eq!(of, credential.user);
-                let is_alive = row["state"].as_str().unwrap().starts_with("alive");
-                assert_eq!(session.expires_at.to_string().starts_with("2099"), is_alive, "{row}");
-                sessions += 1;
-            }
+async fn users_and_sessions_of_better_auth_are_read_as_they_are(backend: Backend) {
+    let (store, known) = adopted(backend).await;
+    let identity = SeaIdentityRepo::new(store.clone());
+    let users = known["users"].as_array().unwrap();
+    assert_eq!(users.len(), 4);
+    let mut sessions = 0;
+    for user in users {
+        let email = Email::parse(user["email"].as_str().unwrap()).unwrap();
+        let credential = identity.find_credential(&email).await.unwrap().unwrap();
+        assert_eq!(credential.user.id.as_str(), user["id"]);
+        assert_eq!(credential.password.is_some(), user["password"].is_string(), "{user}");
+        for row in user["sessions"].as_array().unwrap() {
+            let token = SessionToken::new(row["token"].as_str().unwrap().into());
+            let (session, of) = SeaSessionRepo::new(store.clone()).find(&token).await.unwrap().unwrap();
+            assert_eq!(of, credential.user);
+            let is_alive = row["state"].as_str().unwrap().starts_with("alive");
+            assert_eq!(session.expires_at.to_string().starts_with("2099"), is_alive, "{row}");
+            sessions += 1;
         }
-        assert_eq!(sessions, 5);
     }
+    assert_eq!(sessions, 5);
 }
 
 /// How a value is stored, as text.
@@ -55,11 +63,16 @@ async fn stored(store: &Store, sql: &str) -> String {
     connection.query_one_raw(statement).await.unwrap().unwrap().try_get("", "stored").unwrap()
 }
 
-#[tokio::test]
-async fn what_we_write_to_sqlite_has_better_auths_form() {
-    let store = databases::sqlite_with(SQLITE).await;
+async fn what_we_write_has_better_auths_form(backend: Backend) {
+    let (store, _) = adopted(backend).await;
     SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
     SeaTaskRepo::new(store.clone()).create(&owner("ann").await, new_task(), moment()).await.unwrap();
+    if backend != Backend::Sqlite {
+        let sql = r#"select to_char("updatedAt" at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') as stored
+                     from "user" where "id" = 'ann'"#;
+        assert_eq!(stored(&store, sql).await, "2026-11-21 01:45:03.001000", "milliseconds");
+        return;
+    }
     for (column, rest, expected) in [
         (r#""createdAt""#, r#"from "user" where "id" = 'ann'"#, "text 2026-11-21T01:45:03.000Z"),
         (r#""updatedAt""#, r#"from "user" where "id" = 'ann'"#, "text 2026-11-21T01:45:03.001Z"),
@@ -76,23 +89,12 @@ async fn what_we_write_to_sqlite_has_better_auths_form() {
     }
 }
 
-#[tokio::test]
-async fn what_we_write_to_postgres_has_milliseconds() {
-    let store = databases::postgres_with(POSTGRES).await;
-    SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
-    let sql = r#"select to_char("updatedAt" at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') as stored
-                 from "user" where "id" = 'ann'"#;
-    assert_eq!(stored(&store, sql).await, "2026-11-21 01:45:03.001000");
-}
-
 /// Foreign key and cascade.
-#[tokio::test]
-async fn tasks_go_with_their_user() {
-    for (store, _) in adopted().await {
-        SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
-        let tasks = SeaTaskRepo::new(store.clone());
-        let added = tasks.create(&owner("ann").await, new_task(), moment()).await.unwrap();
-        store.dedicated().await.unwrap().execute_unprepared(r#"delete from "user" where "id" = 'ann'"#).await.unwrap();
-        assert_eq!(tasks.find(&owner("ann").await, added.id).await.unwrap(), None);
-    }
+async fn tasks_go_with_their_user(backend: Backend) {
+    let (store, _) = adopted(backend).await;
+    SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
+    let tasks = SeaTaskRepo::new(store.clone());
+    let added = tasks.create(&owner("ann").await, new_task(), moment()).await.unwrap();
+    store.dedicated().await.unwrap().execute_unprepared(r#"delete from "user" where "id" = 'ann'"#).await.unwrap();
+    assert_eq!(tasks.find(&owner("ann").await, added.id).await.unwrap(), None);
 }

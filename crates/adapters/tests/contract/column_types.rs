@@ -3,23 +3,27 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
-use taskbridge_adapters::database::{SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store};
+use taskbridge_adapters::database::{SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo};
 use taskbridge_domain::ports::{IdentityRepo, SessionRepo, TaskRepo};
 use taskbridge_domain::tasks::{FieldUpdate, PageStart, SortKey, TaskOrder, TaskPatch, TaskQuery};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 use taskbridge_domain::users::Email;
 
-use super::databases::{self, OnDatabase};
+use crate::databases::{Backend, test_on};
+
+test_on!(
+    [Postgres, UndeclaredPgbouncer],
+    [
+        each_value_is_written_and_read_by_the_type_of_its_column,
+        a_type_that_no_model_has_is_an_error,
+        the_repositories_work_on_tables_of_other_types,
+    ]
+);
 
 const UUID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 
 fn time(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
-}
-
-/// Directly, and through a pooler that was not declared.
-async fn both() -> [OnDatabase<Store>; 2] {
-    [databases::postgres().await, databases::undeclared_pgbouncer().await]
 }
 
 /// A type, a value as the model has it, and the value as it is read.
@@ -48,27 +52,24 @@ fn cases() -> Vec<(&'static str, Value, Value)> {
     ]
 }
 
-#[tokio::test]
-async fn each_value_is_written_and_read_by_the_type_of_its_column() {
-    for store in both().await {
-        let connection = store.dedicated().await.unwrap();
-        // Times without a zone are UTC whatever the server's zone is.
-        connection.execute_unprepared("begin; set local time zone 'Asia/Tokyo'").await.unwrap();
-        for (number, (data_type, written, expected)) in cases().into_iter().enumerate() {
-            let create = format!("create temporary table t{number} (value {data_type}) on commit drop");
-            connection.execute_unprepared(&create).await.unwrap();
-            let insert = format!("insert into t{number} (value) values ($1) returning value");
-            let insert = Statement::from_sql_and_values(DbBackend::Postgres, insert, [written]);
-            let row = connection.query_one_raw(insert).await.unwrap().unwrap();
-            assert_eq!(row.try_as_proxy_row().unwrap().values["value"], expected, "{data_type}");
-        }
-        connection.execute_unprepared("rollback").await.unwrap();
+async fn each_value_is_written_and_read_by_the_type_of_its_column(postgres: Backend) {
+    let store = postgres.store().await;
+    let connection = store.dedicated().await.unwrap();
+    // Times without a zone are UTC whatever the server's zone is.
+    connection.execute_unprepared("begin; set local time zone 'Asia/Tokyo'").await.unwrap();
+    for (number, (data_type, written, expected)) in cases().into_iter().enumerate() {
+        let create = format!("create temporary table t{number} (value {data_type}) on commit drop");
+        connection.execute_unprepared(&create).await.unwrap();
+        let insert = format!("insert into t{number} (value) values ($1) returning value");
+        let insert = Statement::from_sql_and_values(DbBackend::Postgres, insert, [written]);
+        let row = connection.query_one_raw(insert).await.unwrap().unwrap();
+        assert_eq!(row.try_as_proxy_row().unwrap().values["value"], expected, "{data_type}");
     }
+    connection.execute_unprepared("rollback").await.unwrap();
 }
 
-#[tokio::test]
-async fn a_type_that_no_model_has_is_an_error() {
-    let store = databases::postgres().await;
+async fn a_type_that_no_model_has_is_an_error(postgres: Backend) {
+    let store = postgres.store().await;
     let connection = store.dedicated().await.unwrap();
     for (sql, words) in [
         ("select 1.5::float8 as value", "float8"),
@@ -100,36 +101,34 @@ alter table "tasks" alter "id" type integer, alter "user_id" type uuid using "us
 alter table "session" add foreign key ("userId") references "user" ("id");
 alter table "tasks" add foreign key ("user_id") references "user" ("id");"#;
 
-#[tokio::test]
-async fn the_repositories_work_on_tables_of_other_types() {
-    for store in both().await {
-        store.dedicated().await.unwrap().execute_unprepared(OTHER_TYPES).await.unwrap();
-        let (identity, sessions) = (SeaIdentityRepo::new(store.clone()), SeaSessionRepo::new(store.clone()));
-        let given = registration(UUID);
-        identity.register(&given).await.unwrap();
-        let found = identity.find_credential(&given.user.email).await.unwrap().unwrap();
-        assert_eq!((found.user, found.password.as_ref()), (given.user.clone(), Some(&given.password)));
-        let other_case = Email::from_stored(given.user.email.as_str().to_uppercase());
-        assert!(identity.find_credential(&other_case).await.unwrap().is_some(), "citext");
-        assert_eq!(identity.list_accounts(&given.user.id, 9).await.unwrap()[0].provider_id, "credential");
-        let opened = given.session.as_ref().unwrap();
-        let (session, user) = sessions.find(&opened.token).await.unwrap().unwrap();
-        assert_eq!((&session, &user), (opened, &given.user));
+async fn the_repositories_work_on_tables_of_other_types(postgres: Backend) {
+    let store = postgres.store().await;
+    store.dedicated().await.unwrap().execute_unprepared(OTHER_TYPES).await.unwrap();
+    let (identity, sessions) = (SeaIdentityRepo::new(store.clone()), SeaSessionRepo::new(store.clone()));
+    let given = registration(UUID);
+    identity.register(&given).await.unwrap();
+    let found = identity.find_credential(&given.user.email).await.unwrap().unwrap();
+    assert_eq!((found.user, found.password.as_ref()), (given.user.clone(), Some(&given.password)));
+    let other_case = Email::from_stored(given.user.email.as_str().to_uppercase());
+    assert!(identity.find_credential(&other_case).await.unwrap().is_some(), "citext");
+    assert_eq!(identity.list_accounts(&given.user.id, 9).await.unwrap()[0].provider_id, "credential");
+    let opened = given.session.as_ref().unwrap();
+    let (session, user) = sessions.find(&opened.token).await.unwrap().unwrap();
+    assert_eq!((&session, &user), (opened, &given.user));
 
-        let (tasks, owner) = (SeaTaskRepo::new(store.clone()), owner(UUID).await);
-        let added = tasks.create(&owner, new_task(), moment()).await.unwrap();
-        assert_eq!(tasks.find(&owner, added.id).await.unwrap(), Some(added.clone()));
-        let patch = TaskPatch { description: FieldUpdate::Clear, ..TaskPatch::default() };
-        let changed = tasks.update(&owner, added.id, patch, moment()).await.unwrap().unwrap();
-        assert_eq!((changed.description, changed.title), (None, added.title));
-        let toggled = tasks.toggle(&owner, added.id, moment()).await.unwrap().unwrap();
-        assert!(toggled.updated_at > changed.updated_at);
-        for key in [SortKey::CreatedAt, SortKey::UpdatedAt] {
-            let start = PageStart::Offset(TaskOrder::by(key), 0);
-            let list = tasks.list(&owner, &TaskQuery { start, ..TaskQuery::default() }).await.unwrap();
-            assert_eq!(list.tasks, std::slice::from_ref(&toggled));
-        }
-        assert_eq!(tasks.count(&owner, &TaskQuery::default().filter).await.unwrap(), 1);
-        assert!(tasks.delete(&owner, added.id).await.unwrap());
+    let (tasks, owner) = (SeaTaskRepo::new(store.clone()), owner(UUID).await);
+    let added = tasks.create(&owner, new_task(), moment()).await.unwrap();
+    assert_eq!(tasks.find(&owner, added.id).await.unwrap(), Some(added.clone()));
+    let patch = TaskPatch { description: FieldUpdate::Clear, ..TaskPatch::default() };
+    let changed = tasks.update(&owner, added.id, patch, moment()).await.unwrap().unwrap();
+    assert_eq!((changed.description, changed.title), (None, added.title));
+    let toggled = tasks.toggle(&owner, added.id, moment()).await.unwrap().unwrap();
+    assert!(toggled.updated_at > changed.updated_at);
+    for key in [SortKey::CreatedAt, SortKey::UpdatedAt] {
+        let start = PageStart::Offset(TaskOrder::by(key), 0);
+        let list = tasks.list(&owner, &TaskQuery { start, ..TaskQuery::default() }).await.unwrap();
+        assert_eq!(list.tasks, std::slice::from_ref(&toggled));
     }
+    assert_eq!(tasks.count(&owner, &TaskQuery::default().filter).await.unwrap(), 1);
+    assert!(tasks.delete(&owner, added.id).await.unwrap());
 }

@@ -1,13 +1,50 @@
-//! Empty databases with our schema: one for each test, on each kind that there is.
+//! Empty databases with our schema, one for each test.
+//!
+//! A test that needs PostgreSQL is in a module whose name contains `on_postgres`, which [`test_on`] makes, so that
+//! `cargo test -- --skip on_postgres` runs everything that works without a server.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::{Store, StoreConfig};
 use taskbridge_migrations::Users;
 use tempfile::TempDir;
+
+/// A kind of database, and the way to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Sqlite,
+    Postgres,
+    /// PostgreSQL behind a pooler in transaction mode, which has fewer connections to the server than we have to it.
+    Pgbouncer,
+    /// The same, without `pgbouncer=true` in the URL.
+    UndeclaredPgbouncer,
+}
+
+/// Runs each of these functions as a test on each of these backends, in a module of the backend.
+macro_rules! test_on {
+    ([$($backend:ident),+], $tests:tt) => { $(crate::databases::test_on!(@ $backend $tests);)+ };
+    (@ Sqlite $tests:tt) => { crate::databases::test_on!(@ on_sqlite Sqlite $tests); };
+    (@ Postgres $tests:tt) => { crate::databases::test_on!(@ on_postgres Postgres $tests); };
+    (@ Pgbouncer $tests:tt) => { crate::databases::test_on!(@ on_postgres_behind_pgbouncer Pgbouncer $tests); };
+    (@ UndeclaredPgbouncer $tests:tt) => {
+        crate::databases::test_on!(@ on_postgres_behind_undeclared_pgbouncer UndeclaredPgbouncer $tests);
+    };
+    (@ $module:ident $backend:ident [$($test:ident),+ $(,)?]) => {
+        mod $module {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test($crate::databases::Backend::$backend).await;
+                }
+            )+
+        }
+    };
+}
+pub(crate) use test_on;
 
 /// An adapter on a database of its own, and what must live as long.
 pub(crate) struct OnDatabase<A> {
@@ -29,87 +66,56 @@ impl<A> Deref for OnDatabase<A> {
     }
 }
 
-/// In a file that goes with the test.
-pub(crate) async fn sqlite() -> OnDatabase<Store> {
-    sqlite_with("").await
+impl Backend {
+    /// Returns a new database with all our tables.
+    pub(crate) async fn store(self) -> OnDatabase<Store> {
+        self.open(Users::Here, "").await
+    }
+
+    /// Returns a new database, filled by a script before our tables were made or adopted.
+    pub(crate) async fn store_after(self, script: &str) -> OnDatabase<Store> {
+        self.open(Users::Here, script).await
+    }
+
+    /// Returns a new database as in bridge mode: without a table of users.
+    pub(crate) async fn store_without_users(self) -> OnDatabase<Store> {
+        self.open(Users::Elsewhere, "").await
+    }
+
+    async fn open(self, users: Users, script: &str) -> OnDatabase<Store> {
+        let (url, folder) = self.new_database().await;
+        if !script.is_empty() {
+            execute_alone(&url, script).await;
+        }
+        let store = Store::open(&config(&url)).await.unwrap();
+        taskbridge_migrations::up(&store.dedicated().await.unwrap(), users).await.unwrap();
+        OnDatabase { adapter: store, folder }
+    }
+
+    /// Returns the URL of a new, empty database, and the folder that it is in.
+    pub(crate) async fn new_database(self) -> (String, Option<TempDir>) {
+        let url = match self {
+            Self::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                return (format!("sqlite://{}", folder.path().join("contract.db").display()), Some(folder));
+            }
+            Self::Postgres => format!("{}/{}", variable("TASKBRIDGE_TEST_POSTGRES"), create_database().await),
+            Self::Pgbouncer => {
+                format!("{}/{}?pgbouncer=true", variable("TASKBRIDGE_TEST_PGBOUNCER"), create_database().await)
+            }
+            Self::UndeclaredPgbouncer => {
+                format!("{}/{}", variable("TASKBRIDGE_TEST_PGBOUNCER"), create_database().await)
+            }
+        };
+        (url, None)
+    }
 }
 
-/// The same, filled by this script before we see it.
-pub(crate) async fn sqlite_with(script: &str) -> OnDatabase<Store> {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("contract.db").display());
-    run(&url, script).await;
-    OnDatabase { adapter: open(&url).await, folder: Some(folder) }
-}
-
-/// On the cluster of the tests.
-pub(crate) async fn postgres() -> OnDatabase<Store> {
-    postgres_with("").await
-}
-
-/// The same, filled by this script before we see it.
-pub(crate) async fn postgres_with(script: &str) -> OnDatabase<Store> {
-    let url = format!("{}/{}", variable("TASKBRIDGE_TEST_POSTGRES"), fresh_database().await);
-    run(&url, script).await;
-    OnDatabase { adapter: open(&url).await, folder: None }
-}
-
-/// As in bridge mode: the users are somebody else's, and there is no table of them.
-pub(crate) async fn without_users() -> [OnDatabase<Store>; 2] {
-    let folder = tempfile::tempdir().unwrap();
-    let file = format!("sqlite://{}", folder.path().join("bridge.db").display());
-    let url = format!("{}/{}", variable("TASKBRIDGE_TEST_POSTGRES"), fresh_database().await);
-    [
-        OnDatabase { adapter: open_for(&file, Users::Elsewhere).await, folder: Some(folder) },
-        OnDatabase { adapter: open_for(&url, Users::Elsewhere).await, folder: None },
-    ]
-}
-
-/// On a connection of its own: scripts change settings.
-async fn run(url: &str, script: &str) {
+/// Runs a script, which may change settings, on a connection that is closed afterwards.
+async fn execute_alone(url: &str, script: &str) {
     let store = Store::open(&config(url)).await.unwrap();
     store.dedicated().await.unwrap().execute_unprepared(script).await.unwrap();
     store.close().await;
-}
-
-/// The same through a pooler in transaction mode, which has fewer connections to the server than we have to it.
-pub(crate) async fn pgbouncer() -> OnDatabase<Store> {
-    let url = variable("TASKBRIDGE_TEST_PGBOUNCER");
-    OnDatabase { adapter: open(&format!("{url}/{}?pgbouncer=true", fresh_database().await)).await, folder: None }
-}
-
-/// The same, through a pooler that the URL says nothing of.
-pub(crate) async fn undeclared_pgbouncer() -> OnDatabase<Store> {
-    let url = variable("TASKBRIDGE_TEST_PGBOUNCER");
-    OnDatabase { adapter: open(&format!("{url}/{}", fresh_database().await)).await, folder: None }
-}
-
-/// A database behind the pooler, with that many connections to the pooler, and the way to open it again.
-pub(crate) struct BehindPooler {
-    pub(crate) store: Store,
-    config: StoreConfig,
-}
-
-pub(crate) async fn pgbouncer_with(max_connections: u32) -> BehindPooler {
-    let url = format!("{}/{}?pgbouncer=true", variable("TASKBRIDGE_TEST_PGBOUNCER"), fresh_database().await);
-    let config = StoreConfig { max_connections, ..config(&url) };
-    let store = Store::open(&config).await.unwrap();
-    taskbridge_migrations::up(&store.dedicated().await.unwrap(), Users::Here).await.unwrap();
-    BehindPooler { store, config }
-}
-
-pub(crate) async fn reopened(first: &BehindPooler) -> Store {
-    Store::open(&first.config).await.unwrap()
-}
-
-async fn open(url: &str) -> Store {
-    open_for(url, Users::Here).await
-}
-
-async fn open_for(url: &str, users: Users) -> Store {
-    let store = Store::open(&config(url)).await.unwrap();
-    taskbridge_migrations::up(&store.dedicated().await.unwrap(), users).await.unwrap();
-    store
 }
 
 pub(crate) fn config(url: &str) -> StoreConfig {
@@ -123,22 +129,20 @@ pub(crate) fn config(url: &str) -> StoreConfig {
     }
 }
 
-/// The URL of an empty database on one of the servers of the tests.
-pub(crate) async fn fresh_url(server: &str) -> String {
-    format!("{}/{}", variable(server), fresh_database().await)
-}
-
-/// The name of a database that was made for the caller.
-async fn fresh_database() -> String {
+/// Creates a database on the server of the tests, and returns its name.
+async fn create_database() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
+    let test = thread::current();
+    // With one thread, tests run on the main thread.
+    let test = test.name().filter(|name| *name != "main");
+    assert!(test.is_none_or(|name| name.contains("on_postgres")), "declare it with test_on, it needs PostgreSQL");
     let name = format!("contract_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let admin = Store::open(&config(&format!("{}/postgres", variable("TASKBRIDGE_TEST_POSTGRES")))).await.unwrap();
-    admin.dedicated().await.unwrap().execute_unprepared(&format!("create database {name}")).await.unwrap();
-    admin.close().await;
+    let server = variable("TASKBRIDGE_TEST_POSTGRES");
+    execute_alone(&format!("{server}/postgres"), &format!("create database {name}")).await;
     name
 }
 
-#[expect(clippy::disallowed_methods, reason = "where the databases of the tests are")]
+#[expect(clippy::disallowed_methods, reason = "where the servers of the tests are")]
 pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("set {name}, or run make test"))
 }

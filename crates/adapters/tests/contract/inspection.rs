@@ -5,21 +5,25 @@ use std::time::Duration;
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::{Inspection, PostgresFacts, Store, inspect};
 
-use super::databases::{config, fresh_url, variable};
+use crate::databases::{Backend, config, test_on, variable};
+
+test_on!(
+    [Postgres],
+    [a_server_tells_its_limits_and_a_pooler_is_seen, a_common_role_has_less_and_a_limited_one_less_still,]
+);
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-async fn postgres(url: &str) -> PostgresFacts {
+async fn facts_of(url: &str) -> PostgresFacts {
     match inspect(&config(url), LIMIT).await.unwrap() {
         Inspection::Postgres(facts) => facts,
         Inspection::Sqlite(facts) => panic!("{facts:?}"),
     }
 }
 
-#[tokio::test]
-async fn a_server_tells_its_limits_and_a_pooler_is_seen() {
-    let direct = fresh_url("TASKBRIDGE_TEST_POSTGRES").await;
-    let facts = postgres(&direct).await;
+async fn a_server_tells_its_limits_and_a_pooler_is_seen(postgres: Backend) {
+    let (direct, _) = postgres.new_database().await;
+    let facts = facts_of(&direct).await;
     assert!(
         facts.version_number >= 140_000
             && facts.version.starts_with(&format!("PostgreSQL {}", facts.version_number / 10_000))
@@ -31,28 +35,27 @@ async fn a_server_tells_its_limits_and_a_pooler_is_seen() {
 
     let name = direct.rsplit_once('/').unwrap().1;
     let pooled = format!("{}/{name}", variable("TASKBRIDGE_TEST_PGBOUNCER"));
-    let facts = postgres(&format!("{pooled}?pgbouncer=true")).await;
+    let facts = facts_of(&format!("{pooled}?pgbouncer=true")).await;
     assert!(!facts.is_proved_direct);
     assert_eq!(facts.limits.max, 200);
     // Declared or not.
-    assert!(!postgres(&pooled).await.is_proved_direct);
+    assert!(!facts_of(&pooled).await.is_proved_direct);
     let with_option = inspect(&config(&format!("{pooled}?options=-cgeqo%3Doff")), LIMIT).await.unwrap_err();
     assert!(with_option.found.starts_with("a pooler refused a parameter"), "{with_option}");
 }
 
-#[tokio::test]
-async fn a_common_role_has_less_and_a_limited_one_less_still() {
-    let url = fresh_url("TASKBRIDGE_TEST_POSTGRES").await;
+async fn a_common_role_has_less_and_a_limited_one_less_still(postgres: Backend) {
+    let (url, _) = postgres.new_database().await;
     let admin = Store::open(&config(&url)).await.unwrap().dedicated().await.unwrap();
     let role = format!("common_{}", std::process::id());
     admin.execute_unprepared(&format!("create role {role} login")).await.unwrap();
     let theirs = url.replace("postgres@", &format!("{role}@"));
-    let limits = postgres(&theirs).await.limits;
+    let limits = facts_of(&theirs).await.limits;
     assert_eq!(limits.max, 200);
     assert!(limits.reserved >= 3 && limits.in_use >= 1, "{limits:?}");
     assert_eq!(limits.usable(), 200 - limits.reserved);
     admin.execute_unprepared(&format!("alter role {role} connection limit 7")).await.unwrap();
-    assert_eq!(postgres(&theirs).await.limits.max, 7);
+    assert_eq!(facts_of(&theirs).await.limits.max, 7);
     admin.execute_unprepared(&format!("drop role {role}")).await.unwrap();
 }
 

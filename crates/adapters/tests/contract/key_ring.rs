@@ -21,7 +21,9 @@ use taskbridge_domain::ports::{Clock, SigningError, StoreError, TokenIssuer};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::fixtures::{moment, user};
 
-use crate::databases::{self, OnDatabase};
+use crate::databases::{Backend, OnDatabase, test_on};
+
+test_on!([Sqlite, Postgres, Pgbouncer], [programs_that_start_together_make_one_key]);
 
 const GRACE: Duration = Duration::from_hours(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -135,7 +137,7 @@ async fn the_first_token_makes_a_key_in_better_auths_form() {
     for (algorithm, name, curve) in
         [(SigningAlgorithm::EdDsa, "EdDSA", "Ed25519"), (SigningAlgorithm::Es256, "ES256", "P-256")]
     {
-        let table = Table::on(databases::sqlite()).await;
+        let table = Table::on(Backend::Sqlite.store()).await;
         let program = table.program(secret("a-secret"), algorithm);
         assert_eq!(table.repo().all().await.unwrap(), []);
         let header = program.header().await;
@@ -152,18 +154,15 @@ async fn the_first_token_makes_a_key_in_better_auths_form() {
 }
 
 /// Also when they are asked for the keys and for tokens at the same time, on every database.
-#[tokio::test]
-async fn programs_that_start_together_make_one_key() {
-    for store in [databases::sqlite().await, databases::postgres().await, databases::pgbouncer().await] {
-        let table = Table::on(async { store }).await;
-        let programs: Vec<_> = (0..8).map(|_| table.program(secret("a-secret"), SigningAlgorithm::EdDsa)).collect();
-        let tokens = join_all(programs.iter().map(Program::kid));
-        let sets = join_all(programs.iter().map(Program::published));
-        let (kids, sets) = tokio::join!(tokens, sets);
-        let kids: BTreeSet<_> = kids.into_iter().collect();
-        assert_eq!((kids.len(), table.repo().all().await.unwrap().len()), (1, 1));
-        assert!(sets.iter().all(|published| *published == kids));
-    }
+async fn programs_that_start_together_make_one_key(backend: Backend) {
+    let table = Table::on(backend.store()).await;
+    let programs: Vec<_> = (0..8).map(|_| table.program(secret("a-secret"), SigningAlgorithm::EdDsa)).collect();
+    let tokens = join_all(programs.iter().map(Program::kid));
+    let sets = join_all(programs.iter().map(Program::published));
+    let (kids, sets) = tokio::join!(tokens, sets);
+    let kids: BTreeSet<_> = kids.into_iter().collect();
+    assert_eq!((kids.len(), table.repo().all().await.unwrap().len()), (1, 1));
+    assert!(sets.iter().all(|published| *published == kids));
 }
 
 /// Encrypted or not, with a row that names no algorithm as with one that does.
@@ -176,7 +175,7 @@ async fn the_keys_of_a_better_auth_sign() {
         ("single secret, ES256", SigningAlgorithm::Es256, None),
         ("disablePrivateKeyEncryption", SigningAlgorithm::EdDsa, Some("EdDSA")),
     ] {
-        let table = Table::on(databases::sqlite()).await;
+        let table = Table::on(Backend::Sqlite.store()).await;
         let (key, secrets) = recorded(name);
         table.add(&StoredKey { algorithm: column.map(str::to_owned), ..key.clone() }).await;
         let program = table.program(secrets, algorithm);
@@ -188,7 +187,7 @@ async fn the_keys_of_a_better_auth_sign() {
 /// Whatever signs now, tokens of all are good: RS256 and ES512 are published, too, for those who can verify them.
 #[tokio::test]
 async fn keys_of_other_algorithms_stay_published() {
-    let table = Table::on(databases::sqlite()).await;
+    let table = Table::on(Backend::Sqlite.store()).await;
     let mut ids = BTreeSet::new();
     for name in ["EdDSA", "ES256", "ES512", "RS256", "PS256"] {
         let (key, _) = recorded(&format!("single secret, {name}"));
@@ -211,7 +210,7 @@ async fn keys_of_other_algorithms_stay_published() {
 /// newest and fail for everybody. What is published stays so.
 #[tokio::test]
 async fn a_key_that_cannot_be_read_is_replaced_only_when_that_is_asked_for() {
-    let table = Table::on(databases::sqlite()).await;
+    let table = Table::on(Backend::Sqlite.store()).await;
     let right = table.program(secret("the-right-secret"), SigningAlgorithm::EdDsa);
     let old = right.kid().await;
     let wrong = table.program(secret("the-wrong-secret"), SigningAlgorithm::EdDsa);
@@ -235,7 +234,7 @@ async fn a_key_that_cannot_be_read_is_replaced_only_when_that_is_asked_for() {
 /// An older secret still decrypts its keys; new keys name the version of the secret that encrypts them.
 #[tokio::test]
 async fn a_rotated_secret_reads_the_keys_of_the_one_before() {
-    let table = Table::on(databases::sqlite()).await;
+    let table = Table::on(Backend::Sqlite.store()).await;
     let first = table.program(secret("the-first-secret"), SigningAlgorithm::EdDsa);
     let kid = first.kid().await;
     let list = "1:the-second-secret-0123456789-abcdefghij";
@@ -254,7 +253,7 @@ async fn a_rotated_secret_reads_the_keys_of_the_one_before() {
 /// The tokens of the old key are good for the grace period, and other programs sign with the new one soon.
 #[tokio::test]
 async fn a_key_that_was_replaced_is_published_for_the_grace_period() {
-    let table = Table::on(databases::sqlite()).await;
+    let table = Table::on(Backend::Sqlite.store()).await;
     let [one, other] = ["a-secret"; 2].map(|text| table.program(secret(text), SigningAlgorithm::Es256));
     let old = one.kid().await;
     assert_eq!(other.kid().await, old);
@@ -274,7 +273,7 @@ async fn a_key_that_was_replaced_is_published_for_the_grace_period() {
 /// For keys that somebody else may have: whatever grace period whoever reckons with, and the next token is of a new one.
 #[tokio::test]
 async fn keys_that_were_withdrawn_are_gone() {
-    let table = Table::on(databases::sqlite()).await;
+    let table = Table::on(Backend::Sqlite.store()).await;
     let one = table.program(secret("a-secret"), SigningAlgorithm::EdDsa);
     let patient = KeyRingConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: GRACE * 1000 };
     let other = table.program_with(secret("a-secret"), patient);
@@ -292,7 +291,7 @@ async fn keys_that_were_withdrawn_are_gone() {
 /// Where the secret signs, the keys of others verify all the same, and none is made.
 #[tokio::test]
 async fn a_program_that_signs_with_the_secret_makes_no_key() {
-    let table = Table::on(databases::sqlite()).await;
+    let table = Table::on(Backend::Sqlite.store()).await;
     let by_secret = table.program_with(secret("a-secret"), KeyRingConfig { algorithm: None, grace: GRACE });
     assert_eq!(by_secret.published().await, BTreeSet::new());
     assert!(by_secret.ring.rotate().await.is_err());
@@ -306,7 +305,7 @@ async fn a_program_that_signs_with_the_secret_makes_no_key() {
 /// Better Auth gives keys an end where it is told to rotate them.
 #[tokio::test]
 async fn a_key_that_has_expired_signs_no_more() {
-    let table = Table::on(databases::sqlite()).await;
+    let table = Table::on(Backend::Sqlite.store()).await;
     let (key, secrets) = recorded("single secret, EdDSA");
     let end = moment().after(Duration::from_secs(10));
     table.add(&StoredKey { expires_at: Some(end), ..key.clone() }).await;
@@ -321,7 +320,7 @@ async fn a_key_that_has_expired_signs_no_more() {
 /// What is no key is not published, and nothing of a row but what everybody may know.
 #[tokio::test]
 async fn nothing_private_is_ever_published() {
-    let table = Table::on(databases::sqlite()).await;
+    let table = Table::on(Backend::Sqlite.store()).await;
     let (key, secrets) = recorded("disablePrivateKeyEncryption");
     let private = StoredKey { public: key.private.expose().to_owned(), ..key.clone() };
     table.add(&private).await;
@@ -361,7 +360,7 @@ impl SigningKeyRepo for Breakable {
 /// Keys that are known verify for as long as it takes; a key that is not known cannot be told, and the store is left alone.
 #[tokio::test]
 async fn a_store_that_is_away_takes_no_token_along() {
-    let table = Table::on(databases::sqlite()).await;
+    let table = Table::on(Backend::Sqlite.store()).await;
     let repo = Arc::new(Breakable { repo: table.repo(), is_away: false.into(), asked: 0.into() });
     let config = KeyRingConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: GRACE };
     let ring = KeyRing::new(

@@ -6,7 +6,7 @@ mod column_types;
 mod databases;
 mod inspection;
 mod key_ring;
-
+mod owners;
 mod pooler;
 mod precision;
 mod prepared;
@@ -28,41 +28,81 @@ use taskbridge_adapters::jwt::{
 use taskbridge_adapters::limiter::InMemoryRateLimiter;
 use taskbridge_adapters::memory::InMemoryTaskRepo;
 use taskbridge_adapters::passwords::{Hasher, HasherConfig};
-use taskbridge_domain::ports::{CreateTaskError, IdentityRepo, PasswordHasher, TaskRepo};
+use taskbridge_domain::ports::{IdentityRepo, PasswordHasher};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::contract::tokens::Tokens;
-use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
+use taskbridge_domain::testing::fixtures::registration;
 use taskbridge_domain::users::{HashAlgorithm, NewPassword, Password};
 
-use self::databases::OnDatabase;
+use self::databases::{Backend, OnDatabase};
 
 mod in_memory {
     use super::*;
     taskbridge_domain::task_repo_contract!(async { Box::new(InMemoryTaskRepo::default()) });
 }
 
-/// The tasks of alice and bob.
-async fn tasks_on(store: OnDatabase<Store>) -> OnDatabase<SeaTaskRepo> {
+/// Runs the contract suites of all repositories on a kind of database.
+macro_rules! repository_suites {
+    ($backend:ident) => {
+        mod tasks {
+            use super::super::*;
+            taskbridge_domain::task_repo_contract!(async { tasks(Backend::$backend.store().await).await });
+        }
+
+        mod identity {
+            use super::super::*;
+            taskbridge_domain::identity_repo_contract!(async { Backend::$backend.store().await.map(all_of_a_user) });
+        }
+
+        mod sessions {
+            use super::super::*;
+            taskbridge_domain::session_repo_contract!(async {
+                Backend::$backend.store().await.map(identity_and_sessions)
+            });
+        }
+
+        mod limiter {
+            use super::super::*;
+            taskbridge_domain::rate_limiter_contract!(async {
+                Backend::$backend.store().await.map(SeaRateLimiter::new)
+            });
+        }
+    };
+}
+
+/// Runs the contract suite of tasks as in bridge mode, without a table of users.
+macro_rules! bridge_suite {
+    ($backend:ident) => {
+        mod tasks_without_users {
+            use super::super::*;
+            taskbridge_domain::task_repo_contract!(async {
+                Backend::$backend.store_without_users().await.map(SeaTaskRepo::new)
+            });
+        }
+    };
+}
+
+mod on_sqlite {
+    repository_suites!(Sqlite);
+    bridge_suite!(Sqlite);
+}
+
+mod on_postgres {
+    repository_suites!(Postgres);
+    bridge_suite!(Postgres);
+}
+
+mod on_postgres_behind_pgbouncer {
+    repository_suites!(Pgbouncer);
+}
+
+/// Returns the tasks of alice and bob.
+async fn tasks(store: OnDatabase<Store>) -> OnDatabase<SeaTaskRepo> {
     let identity = SeaIdentityRepo::new(store.clone());
     for user in ["alice", "bob"] {
         identity.register(&registration(user)).await.unwrap();
     }
     store.map(SeaTaskRepo::new)
-}
-
-mod tasks_on_sqlite {
-    use super::*;
-    taskbridge_domain::task_repo_contract!(async { tasks_on(databases::sqlite().await).await });
-}
-
-mod tasks_on_postgres {
-    use super::*;
-    taskbridge_domain::task_repo_contract!(async { tasks_on(databases::postgres().await).await });
-}
-
-mod tasks_behind_pgbouncer {
-    use super::*;
-    taskbridge_domain::task_repo_contract!(async { tasks_on(databases::pgbouncer().await).await });
 }
 
 fn identity_and_sessions(store: Store) -> (SeaIdentityRepo, SeaSessionRepo) {
@@ -73,82 +113,9 @@ fn all_of_a_user(store: Store) -> (SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo)
     (SeaIdentityRepo::new(store.clone()), SeaSessionRepo::new(store.clone()), SeaTaskRepo::new(store))
 }
 
-mod identity_on_sqlite {
-    use super::*;
-    taskbridge_domain::identity_repo_contract!(async { databases::sqlite().await.map(all_of_a_user) });
-}
-
-mod sessions_on_sqlite {
-    use super::*;
-    taskbridge_domain::session_repo_contract!(async { databases::sqlite().await.map(identity_and_sessions) });
-}
-
-mod identity_on_postgres {
-    use super::*;
-    taskbridge_domain::identity_repo_contract!(async { databases::postgres().await.map(all_of_a_user) });
-}
-
-mod sessions_on_postgres {
-    use super::*;
-    taskbridge_domain::session_repo_contract!(async { databases::postgres().await.map(identity_and_sessions) });
-}
-
-mod identity_behind_pgbouncer {
-    use super::*;
-    taskbridge_domain::identity_repo_contract!(async { databases::pgbouncer().await.map(all_of_a_user) });
-}
-
-mod sessions_behind_pgbouncer {
-    use super::*;
-    taskbridge_domain::session_repo_contract!(async { databases::pgbouncer().await.map(identity_and_sessions) });
-}
-
-mod tasks_on_sqlite_without_users {
-    use super::*;
-    taskbridge_domain::task_repo_contract!(async {
-        let [sqlite, _] = databases::without_users().await;
-        sqlite.map(SeaTaskRepo::new)
-    });
-}
-
-mod tasks_on_postgres_without_users {
-    use super::*;
-    taskbridge_domain::task_repo_contract!(async {
-        let [_, postgres] = databases::without_users().await;
-        postgres.map(SeaTaskRepo::new)
-    });
-}
-
-/// What the contract leaves open: these stores keep their users.
-#[tokio::test]
-async fn a_task_for_a_user_who_is_not_there_is_refused() {
-    for store in [databases::sqlite().await, databases::postgres().await, databases::pgbouncer().await] {
-        let repo = tasks_on(store).await;
-        let refused = repo.create(&owner("nobody").await, new_task(), moment()).await;
-        assert!(matches!(refused, Err(CreateTaskError::UnknownOwner)));
-        // The connection that told so goes on.
-        assert!(repo.create(&owner("alice").await, new_task(), moment()).await.is_ok());
-    }
-}
-
 mod limiter_in_memory {
     use super::*;
     taskbridge_domain::rate_limiter_contract!(async { Box::new(InMemoryRateLimiter::default()) });
-}
-
-mod limiter_on_sqlite {
-    use super::*;
-    taskbridge_domain::rate_limiter_contract!(async { databases::sqlite().await.map(SeaRateLimiter::new) });
-}
-
-mod limiter_on_postgres {
-    use super::*;
-    taskbridge_domain::rate_limiter_contract!(async { databases::postgres().await.map(SeaRateLimiter::new) });
-}
-
-mod limiter_behind_pgbouncer {
-    use super::*;
-    taskbridge_domain::rate_limiter_contract!(async { databases::pgbouncer().await.map(SeaRateLimiter::new) });
 }
 
 fn hasher(write: HashAlgorithm) -> Hasher {
@@ -237,13 +204,13 @@ mod hs256 {
 mod eddsa {
     use super::*;
     taskbridge_domain::tokens_contract!(async {
-        databases::sqlite().await.map(|store| signed_with_pairs(store, SigningAlgorithm::EdDsa))
+        Backend::Sqlite.store().await.map(|store| signed_with_pairs(store, SigningAlgorithm::EdDsa))
     });
 }
 
 mod es256 {
     use super::*;
     taskbridge_domain::tokens_contract!(async {
-        databases::sqlite().await.map(|store| signed_with_pairs(store, SigningAlgorithm::Es256))
+        Backend::Sqlite.store().await.map(|store| signed_with_pairs(store, SigningAlgorithm::Es256))
     });
 }

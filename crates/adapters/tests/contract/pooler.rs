@@ -1,18 +1,21 @@
-//! Behind a pooler in transaction mode, with many more clients than it has connections to the server: nobody ever reads
-//! the answer to somebody else's statement. (C248, C249)
+//! A pooler in transaction mode, with many more clients than it has connections to the server: no client ever reads the
+//! reply to another client's statement.
 
 use futures_util::future::join_all;
-use taskbridge_adapters::database::{SeaTaskRepo, Store};
+use taskbridge_adapters::database::{SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store, StoreConfig};
 use taskbridge_domain::ports::{IdentityRepo, SessionRepo, StoreProbe, TaskRepo};
 use taskbridge_domain::tasks::{NewTask, TaskPatch, TaskQuery, Title};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
+use taskbridge_migrations::Users;
 
-use super::{SeaIdentityRepo, SeaSessionRepo, databases};
+use crate::databases::{Backend, config, test_on};
+
+test_on!([Pgbouncer], [many_clients_behind_few_server_connections_read_only_their_own]);
 
 const CLIENTS: usize = 24;
 const ROUNDS: usize = 25;
 
-/// One client: its own task, by every kind of statement, again and again.
+/// Works on one task with every kind of statement, again and again, as one client.
 async fn work(store: &Store, name: &str) {
     let repo = SeaTaskRepo::new(store.clone());
     let (identity, sessions) = (SeaIdentityRepo::new(store.clone()), SeaSessionRepo::new(store.clone()));
@@ -38,13 +41,14 @@ async fn work(store: &Store, name: &str) {
     assert!(repo.delete(&owner, expected.id).await.unwrap());
 }
 
-#[tokio::test]
-async fn many_clients_behind_few_server_connections_read_only_their_own() {
-    let one = databases::pgbouncer_with(u32::try_from(CLIENTS).unwrap()).await;
-    // A second process on the same database.
-    let other = databases::reopened(&one).await;
+async fn many_clients_behind_few_server_connections_read_only_their_own(pooler: Backend) {
+    let (url, _) = pooler.new_database().await;
+    let config = StoreConfig { max_connections: u32::try_from(CLIENTS).unwrap(), ..config(&url) };
+    // As two processes on one database.
+    let (one, other) = (Store::open(&config).await.unwrap(), Store::open(&config).await.unwrap());
+    taskbridge_migrations::up(&one.dedicated().await.unwrap(), Users::Here).await.unwrap();
     let clients = (0..CLIENTS).map(|number| {
-        let store = if number % 2 == 0 { &one.store } else { &other };
+        let store = if number % 2 == 0 { &one } else { &other };
         async move { work(store, &format!("client{number}")).await }
     });
     join_all(clients).await;

@@ -6,12 +6,13 @@ use taskbridge_domain::ports::TaskRepo;
 use taskbridge_domain::tasks::{PageSize, PageStart, SortDirection, SortKey, TaskOrder, TaskPage, TaskQuery};
 use taskbridge_domain::testing::fixtures::owner;
 
-use super::databases;
+use crate::databases::{Backend, test_on};
+
+test_on!([Postgres], [pages_tell_microseconds_apart]);
 
 /// Within one millisecond, the later microsecond with the lower id: pages lose none of them and repeat none.
-#[tokio::test]
-async fn pages_tell_microseconds_apart() {
-    let [_, store] = databases::without_users().await;
+async fn pages_tell_microseconds_apart(postgres: Backend) {
+    let store = postgres.store_without_users().await;
     let script = r#"insert into "tasks" ("user_id", "title", "created_at", "updated_at")
         select 'alice', n, t, t from generate_series(1, 9) n,
         lateral (select timestamptz '2026-11-21T01:45:03.000Z' + (10 - n) * interval '1 microsecond') times(t)"#;

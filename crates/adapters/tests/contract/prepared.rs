@@ -5,12 +5,13 @@ use taskbridge_adapters::database::SeaTaskRepo;
 use taskbridge_domain::ports::TaskRepo;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner};
 
-use super::databases;
+use crate::databases::{Backend, test_on};
+
+test_on!([Postgres], [a_table_may_be_altered_while_we_use_it]);
 
 /// Another program alters the table under prepared statements: reads and writes are repeated on a new connection.
-#[tokio::test]
-async fn a_table_may_be_altered_while_we_use_it() {
-    let [_, store] = databases::without_users().await;
+async fn a_table_may_be_altered_while_we_use_it(postgres: Backend) {
+    let store = postgres.store_without_users().await;
     let (repo, alice) = (SeaTaskRepo::new(store.clone()), owner("alice").await);
     let mut expected = repo.create(&alice, new_task(), moment()).await.unwrap();
     // The first one to find out is another each time.

@@ -6,7 +6,13 @@ use taskbridge_domain::ports::{CreateTaskError, IdentityRepo, StoreError, TaskRe
 use taskbridge_domain::tasks::TaskFilter;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 
-use super::databases::{self, OnDatabase};
+use crate::databases::{Backend, test_on};
+
+// Directly, and through a pooler, where statements are unnamed.
+test_on!(
+    [Postgres, UndeclaredPgbouncer],
+    [a_write_is_repeated_only_if_it_certainly_had_no_effect, a_transaction_is_repeated_as_a_whole,]
+);
 
 /// Lets the first `times` insertions into the table fail with this SQLSTATE. A sequence counts attempts: it is not rolled
 /// back with them.
@@ -22,11 +28,6 @@ async fn fail(store: &Store, table: &str, state: &str, times: u32) {
     store.dedicated().await.unwrap().execute_unprepared(&script).await.unwrap();
 }
 
-/// Directly and through a pooler, where statements are unnamed.
-async fn both() -> [OnDatabase<Store>; 2] {
-    [databases::postgres().await, databases::undeclared_pgbouncer().await]
-}
-
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Inserted,
@@ -35,60 +36,56 @@ enum Outcome {
     Corrupt,
 }
 
-#[tokio::test]
-async fn a_write_is_repeated_only_if_it_certainly_had_no_effect() {
-    for store in both().await {
-        SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
-        let (tasks, ann) = (SeaTaskRepo::new(store.clone()), owner("ann").await);
-        let mut expected_count = 0;
-        for (state, times, outcome) in [
-            // Serialization failure, deadlock, read-only transaction, server starting.
-            ("40001", 1, Outcome::Inserted),
-            ("40P01", 1, Outcome::Inserted),
-            ("25006", 1, Outcome::Inserted),
-            ("57P03", 1, Outcome::Inserted),
-            // Once, not forever.
-            ("40001", 2, Outcome::Unavailable),
-            ("25006", 2, Outcome::Unavailable),
-            // Shutdown, crash, broken connection.
-            ("57P01", 1, Outcome::Unknown),
-            ("57P02", 1, Outcome::Unknown),
-            ("08006", 1, Outcome::Unknown),
-            ("08P01", 1, Outcome::Unknown),
-            // Cancelled, disk full, not null.
-            ("57014", 1, Outcome::Unavailable),
-            ("53100", 1, Outcome::Unavailable),
-            ("23502", 1, Outcome::Corrupt),
-        ] {
-            fail(&store, "tasks", state, times).await;
-            let found = match tasks.create(&ann, new_task(), moment()).await {
-                Ok(_) => Outcome::Inserted,
-                Err(CreateTaskError::Store(StoreError::Unavailable(_))) => Outcome::Unavailable,
-                Err(CreateTaskError::Store(StoreError::OutcomeUnknown(_))) => Outcome::Unknown,
-                Err(CreateTaskError::Store(StoreError::Corrupt(_))) => Outcome::Corrupt,
-                Err(error @ CreateTaskError::UnknownOwner) => panic!("{error}"),
-            };
-            assert_eq!(found, outcome, "{state}");
-            expected_count += u64::from(outcome == Outcome::Inserted);
-            assert_eq!(tasks.count(&ann, &TaskFilter::default()).await.unwrap(), expected_count, "{state}");
-        }
+async fn a_write_is_repeated_only_if_it_certainly_had_no_effect(postgres: Backend) {
+    let store = postgres.store().await;
+    SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
+    let (tasks, ann) = (SeaTaskRepo::new(store.clone()), owner("ann").await);
+    let mut expected_count = 0;
+    for (state, times, outcome) in [
+        // Serialization failure, deadlock, read-only transaction, server starting.
+        ("40001", 1, Outcome::Inserted),
+        ("40P01", 1, Outcome::Inserted),
+        ("25006", 1, Outcome::Inserted),
+        ("57P03", 1, Outcome::Inserted),
+        // Once, not forever.
+        ("40001", 2, Outcome::Unavailable),
+        ("25006", 2, Outcome::Unavailable),
+        // Shutdown, crash, broken connection.
+        ("57P01", 1, Outcome::Unknown),
+        ("57P02", 1, Outcome::Unknown),
+        ("08006", 1, Outcome::Unknown),
+        ("08P01", 1, Outcome::Unknown),
+        // Cancelled, disk full, not null.
+        ("57014", 1, Outcome::Unavailable),
+        ("53100", 1, Outcome::Unavailable),
+        ("23502", 1, Outcome::Corrupt),
+    ] {
+        fail(&store, "tasks", state, times).await;
+        let found = match tasks.create(&ann, new_task(), moment()).await {
+            Ok(_) => Outcome::Inserted,
+            Err(CreateTaskError::Store(StoreError::Unavailable(_))) => Outcome::Unavailable,
+            Err(CreateTaskError::Store(StoreError::OutcomeUnknown(_))) => Outcome::Unknown,
+            Err(CreateTaskError::Store(StoreError::Corrupt(_))) => Outcome::Corrupt,
+            Err(error @ CreateTaskError::UnknownOwner) => panic!("{error}"),
+        };
+        assert_eq!(found, outcome, "{state}");
+        expected_count += u64::from(outcome == Outcome::Inserted);
+        assert_eq!(tasks.count(&ann, &TaskFilter::default()).await.unwrap(), expected_count, "{state}");
     }
 }
 
 /// All of its statements, in a new transaction.
-#[tokio::test]
-async fn a_transaction_is_repeated_as_a_whole() {
-    for store in both().await {
-        let identity = SeaIdentityRepo::new(store.clone());
-        for (number, state) in ["40001", "40P01", "25006", "57P01"].into_iter().enumerate() {
-            fail(&store, "session", state, 1).await;
-            let given = registration(&format!("user{number}"));
-            identity.register(&given).await.unwrap();
-            assert_eq!(identity.list_accounts(&given.user.id, 9).await.unwrap().len(), 1);
-        }
-        fail(&store, "session", "40001", 2).await;
-        let refused = registration("refused");
-        assert!(identity.register(&refused).await.is_err());
-        assert!(identity.find_credential(&refused.user.email).await.unwrap().is_none());
+async fn a_transaction_is_repeated_as_a_whole(postgres: Backend) {
+    let store = postgres.store().await;
+    let identity = SeaIdentityRepo::new(store.clone());
+    for (number, state) in ["40001", "40P01", "25006", "57P01"].into_iter().enumerate() {
+        fail(&store, "session", state, 1).await;
+        let given = registration(&format!("user{number}"));
+        identity.register(&given).await.unwrap();
+        assert_eq!(identity.list_accounts(&given.user.id, 9).await.unwrap().len(), 1);
     }
+    fail(&store, "session", "40001", 2).await;
+    let refused = registration("refused");
+    assert!(identity.register(&refused).await.is_err());
+    assert!(identity.find_credential(&refused.user.email).await.unwrap().is_none());
 }

@@ -13,29 +13,41 @@ use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration
 use taskbridge_domain::users::{Ban, Restrictions, User};
 use tokio::time::{advance, pause, resume};
 
-use crate::databases::{self, OnDatabase};
+use crate::databases::{Backend, OnDatabase, test_on};
+
+test_on!(
+    [Sqlite, Postgres],
+    [
+        the_columns_of_the_plugins_are_read_in_either_spelling,
+        the_schema_may_change_at_any_time,
+        a_column_that_is_added_later_is_noticed,
+        values_that_cannot_be_read_restrict,
+        the_table_of_second_factors_restricts_without_its_column,
+        ignored_columns_are_reported_with_the_users_they_seem_to_restrict,
+    ]
+);
 
 /// The columns of the plugins `admin` and `twoFactor`, as Better Auth's migrator makes them, and as an ORM may name them.
 const CAMEL: [(&str, &str); 3] = [("banned", "flag"), ("banExpires", "time"), ("twoFactorEnabled", "flag")];
 const SNAKE: [(&str, &str); 3] = [("banned", "flag"), ("ban_expires", "time"), ("two_factor_enabled", "flag")];
 
-/// Both databases with the users ann, bob, eve and max, and with these columns of `user`.
-async fn with_columns(columns: &[(&str, &str)]) -> [OnDatabase<Store>; 2] {
-    let stores = [databases::sqlite().await, databases::postgres().await];
-    for (store, [flag, time]) in stores.iter().zip([["integer", "date"], ["boolean", "timestamptz"]]) {
-        for (name, kind) in columns {
-            let data_type = match *kind {
-                "flag" => flag,
-                "time" => time,
-                other => other,
-            };
-            execute(store, &format!(r#"alter table "user" add column "{name}" {data_type}"#)).await;
-        }
-        for id in ["ann", "bob", "eve", "max"] {
-            SeaIdentityRepo::new((*store).clone()).register(&registration(id)).await.unwrap();
-        }
+/// Returns a database with the users ann, bob, eve and max, and with these columns of `user`.
+async fn with_columns(backend: Backend, columns: &[(&str, &str)]) -> OnDatabase<Store> {
+    let store = backend.store().await;
+    for (name, kind) in columns {
+        let data_type = match (*kind, backend) {
+            ("flag", Backend::Sqlite) => "integer",
+            ("flag", _) => "boolean",
+            ("time", Backend::Sqlite) => "date",
+            ("time", _) => "timestamptz",
+            (other, _) => other,
+        };
+        execute(&store, &format!(r#"alter table "user" add column "{name}" {data_type}"#)).await;
     }
-    stores
+    for id in ["ann", "bob", "eve", "max"] {
+        SeaIdentityRepo::new(store.clone()).register(&registration(id)).await.unwrap();
+    }
+    store
 }
 
 async fn execute(store: &Store, sql: &str) {
@@ -54,39 +66,36 @@ fn banned(until: Option<Timestamp>) -> Restrictions {
     Restrictions { ban: Some(Ban { until }), second_factor: false }
 }
 
-#[tokio::test]
-async fn the_columns_of_the_plugins_are_read_in_either_spelling() {
+async fn the_columns_of_the_plugins_are_read_in_either_spelling(backend: Backend) {
     for columns in [CAMEL, SNAKE] {
         let [_, (expires, _), (second_factor, _)] = columns;
-        for store in with_columns(&columns).await {
-            execute(&store, r#"update "user" set "banned" = true where "id" in ('ann', 'bob')"#).await;
-            let until = format!(r#"update "user" set "{expires}" = '2026-11-21T01:45:03.000Z' where "id" = 'bob'"#);
-            execute(&store, &until).await;
-            execute(
-                &store,
-                &format!(r#"update "user" set "banned" = false, "{second_factor}" = true where "id" = 'eve'"#),
-            )
+        let store = with_columns(backend, &columns).await;
+        execute(&store, r#"update "user" set "banned" = true where "id" in ('ann', 'bob')"#).await;
+        let until = format!(r#"update "user" set "{expires}" = '2026-11-21T01:45:03.000Z' where "id" = 'bob'"#);
+        execute(&store, &until).await;
+        execute(&store, &format!(r#"update "user" set "banned" = false, "{second_factor}" = true where "id" = 'eve'"#))
             .await;
-            assert_eq!(restrictions(&store, "ann").await, banned(None));
-            assert_eq!(restrictions(&store, "bob").await, banned(Some(moment())));
-            assert_eq!(restrictions(&store, "eve").await, Restrictions { ban: None, second_factor: true });
-            assert_eq!(restrictions(&store, "max").await, Restrictions::default());
-            let expected = RestrictionReport { banned: Some(2), second_factor: Some(1), ignored: Vec::new() };
-            assert_eq!(store.restrictions().await.unwrap(), expected);
-        }
+        assert_eq!(restrictions(&store, "ann").await, banned(None));
+        assert_eq!(restrictions(&store, "bob").await, banned(Some(moment())));
+        assert_eq!(restrictions(&store, "eve").await, Restrictions { ban: None, second_factor: true });
+        assert_eq!(restrictions(&store, "max").await, Restrictions::default());
+        let expected = RestrictionReport { banned: Some(2), second_factor: Some(1), ignored: Vec::new() };
+        assert_eq!(store.restrictions().await.unwrap(), expected);
     }
 }
 
-/// The columns may also be generated, or go while the catalog is still known.
+/// A column may be dropped while the catalog still has it.
+async fn the_schema_may_change_at_any_time(backend: Backend) {
+    let store = with_columns(backend, &[("state", "text"), ("twoFactorEnabled", "flag")]).await;
+    execute(&store, r#"update "user" set "state" = 'x' where "id" = 'ann'"#).await;
+    assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
+    execute(&store, r#"alter table "user" drop column "twoFactorEnabled""#).await;
+    assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
+}
+
 #[tokio::test]
-async fn the_schema_may_change_at_any_time() {
-    for store in with_columns(&[("state", "text"), ("twoFactorEnabled", "flag")]).await {
-        execute(&store, r#"update "user" set "state" = 'x' where "id" = 'ann'"#).await;
-        assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
-        execute(&store, r#"alter table "user" drop column "twoFactorEnabled""#).await;
-        assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
-    }
-    let [sqlite, _] = with_columns(&[("state", "text")]).await;
+async fn a_restricting_column_may_be_generated() {
+    let sqlite = with_columns(Backend::Sqlite, &[("state", "text")]).await;
     execute(&sqlite, r#"alter table "user" add column "banned" integer generated always as ("state" = 'x') virtual"#)
         .await;
     execute(&sqlite, r#"update "user" set "state" = 'x' where "id" = 'ann'"#).await;
@@ -95,79 +104,67 @@ async fn the_schema_may_change_at_any_time() {
 }
 
 /// A plugin that is added while the server runs is noticed within a minute.
-#[tokio::test]
-async fn a_column_that_is_added_later_is_noticed() {
-    for store in with_columns(&[]).await {
-        assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
-        execute(&store, r#"alter table "user" add column "banned" integer"#).await;
-        execute(&store, r#"update "user" set "banned" = 1 where "id" = 'ann'"#).await;
-        assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
-        pause();
-        advance(Duration::from_secs(61)).await;
-        resume();
-        assert_eq!(restrictions(&store, "ann").await, banned(None));
-        assert_eq!(restrictions(&store, "bob").await, Restrictions::default());
-    }
+async fn a_column_that_is_added_later_is_noticed(backend: Backend) {
+    let store = with_columns(backend, &[]).await;
+    assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
+    execute(&store, r#"alter table "user" add column "banned" integer"#).await;
+    execute(&store, r#"update "user" set "banned" = 1 where "id" = 'ann'"#).await;
+    assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
+    pause();
+    advance(Duration::from_secs(61)).await;
+    resume();
+    assert_eq!(restrictions(&store, "ann").await, banned(None));
+    assert_eq!(restrictions(&store, "bob").await, Restrictions::default());
 }
 
 /// Another program may have given the columns other types: a banned user stays banned.
-#[tokio::test]
-async fn values_that_cannot_be_read_restrict() {
-    for store in with_columns(&[("banned", "text"), ("banExpires", "bigint")]).await {
-        for (id, banned) in [("ann", "'yes'"), ("bob", "'false'"), ("eve", "'0'")] {
-            execute(&store, &format!(r#"update "user" set "banned" = {banned}, "banExpires" = 1 where "id" = '{id}'"#))
-                .await;
-        }
-        assert_eq!(restrictions(&store, "ann").await, banned(None));
-        for id in ["bob", "eve", "max"] {
-            assert_eq!(restrictions(&store, id).await, Restrictions::default(), "{id}");
-        }
+async fn values_that_cannot_be_read_restrict(backend: Backend) {
+    let store = with_columns(backend, &[("banned", "text"), ("banExpires", "bigint")]).await;
+    for (id, banned) in [("ann", "'yes'"), ("bob", "'false'"), ("eve", "'0'")] {
+        execute(&store, &format!(r#"update "user" set "banned" = {banned}, "banExpires" = 1 where "id" = '{id}'"#))
+            .await;
+    }
+    assert_eq!(restrictions(&store, "ann").await, banned(None));
+    for id in ["bob", "eve", "max"] {
+        assert_eq!(restrictions(&store, id).await, Restrictions::default(), "{id}");
     }
 }
 
 /// Without the column, users with a confirmed row in the table have a second factor.
-#[tokio::test]
-async fn the_table_of_second_factors_restricts_without_its_column() {
+async fn the_table_of_second_factors_restricts_without_its_column(backend: Backend) {
     for (has_verified, expected) in [(true, [true, false, true]), (false, [true, true, true])] {
-        for store in with_columns(&[]).await {
-            let verified = if has_verified { r#", "verified" boolean"# } else { "" };
-            execute(
-                &store,
-                &format!(r#"create table "twoFactor" ("id" text, "secret" text, "userId" text{verified})"#),
-            )
+        let store = with_columns(backend, &[]).await;
+        let verified = if has_verified { r#", "verified" boolean"# } else { "" };
+        execute(&store, &format!(r#"create table "twoFactor" ("id" text, "secret" text, "userId" text{verified})"#))
             .await;
-            for (id, value) in [("ann", "true"), ("bob", "false"), ("eve", "null")] {
-                let (column, value) =
-                    if has_verified { (r#", "verified""#, format!(", {value}")) } else { ("", String::new()) };
-                let insert = format!(
-                    r#"insert into "twoFactor" ("id", "secret", "userId"{column}) values ('{id}', 'x', '{id}'{value})"#
-                );
-                execute(&store, &insert).await;
-            }
-            for (id, second_factor) in ["ann", "bob", "eve"].into_iter().zip(expected) {
-                assert_eq!(restrictions(&store, id).await.second_factor, second_factor, "{id}");
-            }
-            assert!(!restrictions(&store, "max").await.second_factor);
-            let counted = expected.iter().filter(|has_factor| **has_factor).count() as u64;
-            assert_eq!(store.restrictions().await.unwrap().second_factor, Some(counted));
+        for (id, value) in [("ann", "true"), ("bob", "false"), ("eve", "null")] {
+            let (column, value) =
+                if has_verified { (r#", "verified""#, format!(", {value}")) } else { ("", String::new()) };
+            let insert = format!(
+                r#"insert into "twoFactor" ("id", "secret", "userId"{column}) values ('{id}', 'x', '{id}'{value})"#
+            );
+            execute(&store, &insert).await;
         }
+        for (id, second_factor) in ["ann", "bob", "eve"].into_iter().zip(expected) {
+            assert_eq!(restrictions(&store, id).await.second_factor, second_factor, "{id}");
+        }
+        assert!(!restrictions(&store, "max").await.second_factor);
+        let counted = expected.iter().filter(|has_factor| **has_factor).count() as u64;
+        assert_eq!(store.restrictions().await.unwrap().second_factor, Some(counted));
     }
 }
 
-#[tokio::test]
-async fn ignored_columns_are_reported_with_the_users_they_seem_to_restrict() {
-    for store in
-        with_columns(&[("isActive", "flag"), ("suspended_at", "time"), ("status", "text"), ("age", "text")]).await
-    {
-        execute(&store, r#"update "user" set "isActive" = true, "status" = 'active'"#).await;
-        execute(&store, r#"update "user" set "isActive" = false where "id" in ('ann', 'bob', 'eve')"#).await;
-        execute(&store, r#"update "user" set "suspended_at" = '2026-11-21T01:45:03.000Z' where "id" = 'ann'"#).await;
-        execute(&store, r#"update "user" set "status" = 'closed' where "id" in ('ann', 'bob')"#).await;
-        let report = store.restrictions().await.unwrap();
-        let ignored = [("isActive", 3), ("suspended_at", 1), ("status", 2)];
-        let ignored = ignored.map(|(name, users)| IgnoredColumn { name: name.into(), users });
-        assert_eq!(report, RestrictionReport { banned: None, second_factor: None, ignored: ignored.into() });
-    }
+async fn ignored_columns_are_reported_with_the_users_they_seem_to_restrict(backend: Backend) {
+    let columns = [("isActive", "flag"), ("suspended_at", "time"), ("status", "text"), ("age", "text")];
+    let store = with_columns(backend, &columns).await;
+    execute(&store, r#"update "user" set "isActive" = true, "status" = 'active'"#).await;
+    execute(&store, r#"update "user" set "isActive" = false where "id" in ('ann', 'bob', 'eve')"#).await;
+    execute(&store, r#"update "user" set "suspended_at" = '2026-11-21T01:45:03.000Z' where "id" = 'ann'"#).await;
+    execute(&store, r#"update "user" set "status" = 'closed' where "id" in ('ann', 'bob')"#).await;
+    let report = store.restrictions().await.unwrap();
+    let ignored = [("isActive", 3), ("suspended_at", 1), ("status", 2)];
+    let ignored = ignored.map(|(name, users)| IgnoredColumn { name: name.into(), users });
+    assert_eq!(report, RestrictionReport { banned: None, second_factor: None, ignored: ignored.into() });
 }
 
 /// An adopted table has no foreign key that would say so.
@@ -175,7 +172,7 @@ async fn ignored_columns_are_reported_with_the_users_they_seem_to_restrict() {
 async fn no_task_is_added_for_a_user_who_is_gone() {
     const TASKS: &str =
         r#"create table "tasks" ("id" integer primary key, "user_id" text not null, "title" text not null)"#;
-    let store = databases::sqlite_with(TASKS).await;
+    let store = Backend::Sqlite.store_after(TASKS).await;
     SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
     let tasks = SeaTaskRepo::new(store.clone()).requiring_known_owners();
     let ann = owner("ann").await;
@@ -193,7 +190,7 @@ async fn no_task_is_added_for_a_user_who_is_gone() {
 /// The column ignores case, although such a table is refused at the start: no statement reads or writes another's row.
 #[tokio::test]
 async fn owners_are_compared_byte_for_byte_whatever_the_column() {
-    let store = databases::sqlite().await;
+    let store = Backend::Sqlite.store().await;
     let other = Registration { user: User { email: user("other").email, ..user("Alice") }, ..registration("Alice") };
     for given in [registration("alice"), other] {
         SeaIdentityRepo::new(store.clone()).register(&given).await.unwrap();

@@ -7,42 +7,17 @@ use taskbridge_adapters::database::SeaKeyRepo;
 use taskbridge_adapters::jwt::{SigningKeyRepo, StoredKey, StoredPrivateKey};
 use taskbridge_domain::testing::fixtures::moment;
 
-use crate::databases;
+use crate::databases::{Backend, test_on};
 
-/// Makes a test of each named function, on a database of its own.
-macro_rules! contract_tests {
-    ($store:expr, [$($name:ident),* $(,)?]) => {
-        $(
-            #[tokio::test]
-            async fn $name() {
-                let repo = $store.await.map(SeaKeyRepo::new);
-                super::$name(&*repo).await;
-            }
-        )*
-    };
-}
-
-macro_rules! on {
-    ($database:ident) => {
-        mod $database {
-            use super::*;
-
-            contract_tests!(
-                databases::$database(),
-                [
-                    keys_are_stored_as_given_and_listed_by_age,
-                    a_key_is_added_only_beside_the_known_keys,
-                    of_many_concurrent_first_keys_one_is_added,
-                    the_expiry_of_a_key_is_never_postponed,
-                ]
-            );
-        }
-    };
-}
-
-on!(sqlite);
-on!(postgres);
-on!(pgbouncer);
+test_on!(
+    [Sqlite, Postgres, Pgbouncer],
+    [
+        keys_are_stored_as_given_and_listed_by_age,
+        a_key_is_added_only_beside_the_known_keys,
+        of_many_concurrent_first_keys_one_is_added,
+        the_expiry_of_a_key_is_never_postponed,
+    ]
+);
 
 /// An Ed25519 key pair with this id.
 fn stored_key(id: &str) -> StoredKey {
@@ -57,7 +32,8 @@ fn stored_key(id: &str) -> StoredKey {
     }
 }
 
-async fn keys_are_stored_as_given_and_listed_by_age(repo: &impl SigningKeyRepo) {
+async fn keys_are_stored_as_given_and_listed_by_age(backend: Backend) {
+    let repo = backend.store().await.map(SeaKeyRepo::new);
     assert_eq!(repo.all().await.unwrap(), []);
     let new = stored_key("new");
     let bare = StoredKey { algorithm: None, curve: None, expires_at: None, ..stored_key("bare") };
@@ -67,7 +43,8 @@ async fn keys_are_stored_as_given_and_listed_by_age(repo: &impl SigningKeyRepo) 
     assert_eq!(repo.all().await.unwrap(), [old, new]);
 }
 
-async fn a_key_is_added_only_beside_the_known_keys(repo: &impl SigningKeyRepo) {
+async fn a_key_is_added_only_beside_the_known_keys(backend: Backend) {
+    let repo = backend.store().await.map(SeaKeyRepo::new);
     assert!(repo.add(&stored_key("first"), &["gone".into()]).await.unwrap());
     assert!(!repo.add(&stored_key("second"), &[]).await.unwrap());
     assert!(repo.add(&stored_key("second"), &["first".into()]).await.unwrap());
@@ -75,14 +52,16 @@ async fn a_key_is_added_only_beside_the_known_keys(repo: &impl SigningKeyRepo) {
     assert_eq!(repo.all().await.unwrap().len(), 2);
 }
 
-async fn of_many_concurrent_first_keys_one_is_added(repo: &impl SigningKeyRepo) {
+async fn of_many_concurrent_first_keys_one_is_added(backend: Backend) {
+    let repo = backend.store().await.map(SeaKeyRepo::new);
     let keys: Vec<_> = (0..10).map(|number| stored_key(&number.to_string())).collect();
     let added = join_all(keys.iter().map(|key| repo.add(key, &[]))).await;
     assert_eq!(added.into_iter().filter(|added| *added.as_ref().unwrap()).count(), 1);
     assert_eq!(repo.all().await.unwrap().len(), 1);
 }
 
-async fn the_expiry_of_a_key_is_never_postponed(repo: &impl SigningKeyRepo) {
+async fn the_expiry_of_a_key_is_never_postponed(backend: Backend) {
+    let repo = backend.store().await.map(SeaKeyRepo::new);
     let first = stored_key("first");
     let other = StoredKey { expires_at: None, ..stored_key("other") };
     let third = StoredKey { expires_at: None, ..stored_key("third") };

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::databases::config;
+use crate::databases::config;
 
 /// A limit that no test reaches.
 const HOUR: Duration = Duration::from_hours(1);
@@ -154,7 +154,7 @@ async fn a_migration_may_take_longer_than_a_statement_and_is_rolled_back_when_it
 async fn a_request_waits_for_a_connection_no_longer_than_it_may() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("pool.db").display());
-    let config = StoreConfig { max_connections: 1, acquire_timeout: Duration::from_millis(50), ..config(&url) };
+    let config = StoreConfig { max_connections: 1, acquire_timeout: Duration::from_millis(500), ..config(&url) };
     let store = Store::open(&config).await.unwrap();
     let in_use = store.dedicated().await.unwrap();
     let refused = timeout(HANG, store.has_better_auth_users()).await.unwrap();
