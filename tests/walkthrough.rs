@@ -1,4 +1,5 @@
-//! The walk-through of the README gives what it says: its commands, run by a shell against the real binary.
+//! The commands of the walk-through in the README and in docs/api.md print the output that the pages show: a shell runs
+//! them against the real binary.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::process::Command;
@@ -6,11 +7,11 @@ use std::process::Command;
 use support::Server;
 
 const README: &str = include_str!("../README.md");
+const API: &str = include_str!("../docs/api.md");
 
-/// The fenced blocks of the section "Try it": each language with its text.
-fn blocks() -> Vec<(String, String)> {
-    let (_, section) = README.split_once("## Try it").unwrap();
-    let (section, _) = section.split_once("\n## ").unwrap();
+/// Returns the fenced blocks of the section with this heading: each language with its text.
+fn blocks(page: &str, heading: &str) -> Vec<(String, String)> {
+    let section = page.split("\n## ").find(|section| section.starts_with(heading)).unwrap();
     let fences: Vec<_> = section.split("```").collect();
     fences
         .chunks_exact(2)
@@ -41,9 +42,9 @@ fn without_ids_and_dates(text: &str) -> String {
 }
 
 #[test]
-fn the_readmes_commands_give_the_readmes_output() {
+fn the_commands_of_the_walk_through_print_the_documented_output() {
     let server = Server::start();
-    let blocks = blocks();
+    let blocks = [blocks(README, "Try it"), blocks(API, "Walk-through")].concat();
     assert!(blocks.len() >= 10 && blocks.len().is_multiple_of(2), "commands and output take turns");
     assert!(blocks.iter().zip(["sh", "text"].iter().cycle()).all(|((language, _), expected)| language == expected));
     let (commands, outputs): (Vec<_>, Vec<_>) =
@@ -63,7 +64,7 @@ fn make_run_shows_the_readmes_commands() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/walkthrough.sh");
     let shown = Command::new("sh").args([script, "9000"]).output().unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
-    let commands: Vec<_> = blocks().into_iter().filter(|(language, _)| language == "sh").collect();
+    let commands: Vec<_> = blocks(README, "Try it").into_iter().filter(|(language, _)| language == "sh").collect();
     assert!(!commands.is_empty());
     for (_, block) in commands {
         assert!(shown.contains(&block.replace("localhost:8000", "localhost:9000")), "{block}");

@@ -1,5 +1,5 @@
-// A page of the app at BETTER_AUTH_URL in a browser, with what is in lib below the folder ROOT: somebody signs up, uses
-// Taskbridge, and signs out. Prints what they saw.
+// A page of the app at BETTER_AUTH_URL in a browser, with the app's files below the folder ROOT: a user signs up, calls
+// Taskbridge, and signs out. Prints the results.
 import { register } from "node:module";
 import { pathToFileURL } from "node:url";
 
@@ -11,17 +11,33 @@ const cookies = new Map();
 let isSpoilt = false;
 const send = globalThis.fetch;
 
-// Cookies, relative addresses and CORS are as a browser has them.
+const { default: config } = await import(new URL("next.config.js", root));
+const rewrites = await config.rewrites();
+
+// Returns the address to which Next.js forwards a request for `url`, if one of the rewrites in next.config.ts matches.
+function forwardedTo({ pathname, search }) {
+  for (const { source, destination } of rewrites) {
+    const pattern = source.replace("/:path*", "(?:/(?<path>.+))?").replace(/:(\w+)/g, "(?<$1>[^/]+)");
+    const { groups } = pathname.match(`^${pattern}$`) ?? {};
+    if (!groups) continue;
+    const address = destination.replace(/\/:(\w+)\*?/g, (_, name) => (groups[name] ? `/${groups[name]}` : ""));
+    return address + search;
+  }
+}
+
+// Handles cookies, relative addresses and CORS as a browser does.
 globalThis.fetch = async (input, init) => {
   const request = new Request(new URL(input, origin), init);
   request.headers.set("origin", origin);
-  if (new URL(request.url).origin !== origin) {
-    if (isSpoilt) request.headers.set("authorization", "Bearer spoilt");
+  const url = new URL(request.url);
+  const destination = forwardedTo(url);
+  if (isSpoilt && (destination || url.origin !== origin)) {
+    request.headers.set("authorization", "Bearer spoilt");
     isSpoilt = false;
-    return ofAnotherOrigin(request);
   }
+  if (url.origin !== origin) return ofAnotherOrigin(request);
   request.headers.set("cookie", [...cookies].map((cookie) => cookie.join("=")).join("; "));
-  const response = await send(request);
+  const response = await send(destination ? new Request(destination, request) : request);
   for (const line of response.headers.getSetCookie()) {
     const [, name, value] = line.match(/^([^=]+)=([^;]*)/);
     if (value) cookies.set(name, value);

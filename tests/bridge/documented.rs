@@ -1,4 +1,4 @@
-//! The set-ups of docs/bridge.md: every file as it stands there, with the npm packages that it names. (N3, N6, N12)
+//! The apps of docs/bridge.md and of the README, built from the files on these pages, with the npm packages that they name.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -16,13 +16,13 @@ use tempfile::TempDir;
 
 const PAGE: &str = include_str!("../../docs/bridge.md");
 
-/// What the page takes for granted.
+/// A database for the app, which the page does not show.
 const DATABASE: &str = r#"import { memoryAdapter } from "better-auth/adapters/memory";
     export const database = memoryAdapter({ user: [], session: [], account: [], verification: [], jwks: [] });"#;
 
-/// The files of a set-up: those of its section, and those that both have.
-fn files(set_up: &str) -> BTreeMap<String, String> {
-    let is_of_it = |section: &&str| section.starts_with(set_up) || section.starts_with("What both have");
+/// Returns the files of the section with this heading, and those for both ways.
+fn files(heading: &str) -> BTreeMap<String, String> {
+    let is_of_it = |section: &&str| section.starts_with(heading) || section.starts_with("Files for both ways");
     page::files(&PAGE.split("\n## ").filter(is_of_it).collect::<String>())
 }
 
@@ -86,9 +86,16 @@ impl Served<'_> {
         Server::start_with(&[&[("BETTER_AUTH_SECRET", "")], variables.as_slice()].concat())
     }
 
-    /// What somebody sees who signs up on a page of this app, which calls this server.
+    /// Signs a user up on a page of this app, which calls this server through the app's rewrite, and returns what the
+    /// page shows.
     fn visit(&self, server: &Server) -> Value {
-        let output = self.app.node("page.mjs", &self.url, &server.base).env("PASSWORD", PASSWORD).output().unwrap();
+        self.visit_with(server, &[])
+    }
+
+    /// Does the same with more variables for the page.
+    fn visit_with(&self, server: &Server, more: &[(&str, &str)]) -> Value {
+        let mut page = self.app.node("page.mjs", &self.url, &server.base);
+        let output = page.env("PASSWORD", PASSWORD).envs(more.iter().copied()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     }
@@ -154,7 +161,7 @@ async fn is_as_the_page_says(app: &Served<'_>, server: &Server) -> (Value, Strin
 #[tokio::test]
 async fn the_jwt_plugin_is_set_up_as_the_page_says() {
     let mut files = files("1. ");
-    assert_eq!(files.len(), 8, "{:?}", files.keys());
+    assert_eq!(files.len(), 9, "{:?}", files.keys());
     let route = r#"import { serverToken } from "@/lib/server-token";
         export const GET = async ({ headers }: Request) => new Response(await serverToken(headers));"#;
     files.insert("app/test/server-token/route.ts".into(), route.into());
@@ -167,10 +174,41 @@ async fn the_jwt_plugin_is_set_up_as_the_page_says() {
     assert_eq!(status(&server, &seen, seen["onTheServer"].as_str().unwrap()).await, 200);
 }
 
+/// The browser sends cross-origin requests, and no rewrite forwards them.
+#[tokio::test]
+async fn a_page_calls_taskbridge_directly_as_the_page_says() {
+    let direct =
+        page::files(PAGE.split("\n## ").find(|section| section.starts_with("Call Taskbridge directly")).unwrap());
+    assert_eq!(direct[".env.local of the app, in addition"], "NEXT_PUBLIC_TASKBRIDGE_URL=http://localhost:8000\n");
+    let mut files = files("1. ");
+    files.insert("next.config.ts".into(), "export default { rewrites: async () => [] };".into());
+    let app = App::of(files);
+    let app = app.serve(&[]);
+    let server = app.taskbridge();
+    let seen = app.visit_with(&server, &[("NEXT_PUBLIC_TASKBRIDGE_URL", &server.base)]);
+    assert_eq!(
+        (&seen["added"], &seen["elsewhere"], &seen["renewed"]),
+        (&json!(201), &json!(403), &json!(200)),
+        "{seen}"
+    );
+}
+
+/// The README shows the files of the first way, and no other files.
+#[test]
+fn the_readme_shows_files_of_the_page() {
+    let files = files("1. ");
+    let readme = include_str!("../../README.md").split("\n## ").find(|section| section.starts_with("I already have"));
+    let readme = page::files(readme.unwrap());
+    assert_eq!(readme.len(), 7, "{:?}", readme.keys());
+    for (name, text) in readme {
+        assert_eq!(Some(&text), files.get(&name), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn hs256_with_the_shared_secret_is_set_up_as_the_page_says() {
     let files = files("2. ");
-    assert_eq!(files.len(), 8, "{:?}", files.keys());
+    assert_eq!(files.len(), 9, "{:?}", files.keys());
     let app = App::of(files);
     let app = app.serve(&[]);
     let server = app.taskbridge();
