@@ -37,8 +37,8 @@ def noise(result):
         return "nothing under load"
     others = [run["other_cpu"] for of_server in runs for run in of_server]
     return (
-        f"others took {statistics.median(others):.0%} of the CPUs (at most {max(others):.0%}),"
-        f" req/s of the repeats {statistics.median(map(spread, runs)):.0%} apart"
+        f"other processes used {statistics.median(others):.0%} of the CPUs (at most {max(others):.0%}),"
+        f" and the repeats differ by {statistics.median(map(spread, runs)):.0%} in req/s"
     )
 
 
