@@ -1,4 +1,4 @@
-//! Bodies that HTTP libraries send by themselves: `null` for no body, and compressed ones.
+//! Bodies that HTTP libraries send on their own: `null` if there is none, and compressed bodies.
 
 use serde_json::{Value, json};
 use support::raw::{request, send, send_as};
@@ -11,7 +11,7 @@ fn parsed(body: &str) -> Value {
     serde_json::from_str(body).unwrap_or_else(|_| panic!("not JSON: {body}"))
 }
 
-/// axios sends `null` where it is given `null`, and some clients the empty string.
+/// axios sends `null` if it is called with `null`, and some clients send an empty string.
 #[tokio::test]
 async fn null_is_no_body_where_none_is_required() {
     let server = Server::start();
@@ -43,7 +43,7 @@ async fn null_is_no_body_where_none_is_required() {
     }
     let answer = send_as(&server, &ann.token, &format!("PATCH {path}/complete HTTP/1.1"), &[], b"null").await;
     assert_eq!(answer.status, 415);
-    // As in Better Auth, where these have no schema.
+    // In Better Auth, these endpoints have no schema.
     let session = format!("Authorization: Bearer {}", ann.session);
     for path in ["/revoke-other-sessions", "/revoke-sessions"] {
         let line = format!("POST /api/auth{path} HTTP/1.1");
@@ -76,7 +76,7 @@ async fn a_content_encoding_is_refused_by_its_name() {
         let answer = send(&server, &request(SIGN_IN, &[JSON, &encoding], good.as_bytes())).await;
         assert_eq!(answer.status, 200, "{encoding}");
     }
-    // Two lines are one list.
+    // Two header lines form one list.
     let lines = [JSON, "Content-Encoding: identity", "Content-Encoding: gzip"];
     assert_eq!(send_as(&server, &ann.token, &tasks, &lines, br#"{"title":"x"}"#).await.status, 415);
 }

@@ -1,5 +1,4 @@
-//! Pages of other origins: which may read answers, and that no answer hides from those which may. Attack group I, the
-//! cross-origin part (C197 to C202); Q6.
+//! CORS: which origins may read answers. Every answer has the headers, also those to requests that fail early.
 
 use serde_json::{Value, json};
 use support::raw::{Answer, request, send, send_unfinished};
@@ -11,7 +10,7 @@ const APP: &str = "https://app.example.test";
 const JSON: &str = "Content-Type: application/json";
 const SIGN_IN: &str = "/api/auth/sign-in/email";
 
-/// A server that trusts two more origins than its own, with one user.
+/// Starts a server that trusts two further origins, with one user.
 async fn site() -> (Server, User) {
     let origins = "https://App.example.test:443/, http://localhost:3000";
     let server = Server::start_with(&[("BETTER_AUTH_TRUSTED_ORIGINS", origins)]);
@@ -24,8 +23,8 @@ fn origin(origin: &str) -> String {
     format!("Origin: {origin}")
 }
 
-/// The headers of the CORS protocol in an answer, sorted, with `vary`. What may be read is told by Better Auth's
-/// answers to sign-ins, too, and means nothing to whom nothing is allowed.
+/// Returns the CORS headers of an answer and `vary`, sorted. Without an allowed origin it omits
+/// `access-control-expose-headers`, which Better Auth sends with every sign-in.
 fn cors(answer: &Answer) -> Vec<(String, &str)> {
     let is_allowed = answer.header("access-control-allow-origin").is_some();
     let headers = answer.head.lines().filter_map(|line| line.split_once(": "));
@@ -37,7 +36,7 @@ fn cors(answer: &Answer) -> Vec<(String, &str)> {
     headers
 }
 
-/// What a page of `origin` is told with every answer.
+/// The CORS headers of every answer to a page of `origin`.
 fn allowed(origin: &str) -> Vec<(String, &str)> {
     let headers = [
         ("access-control-allow-credentials", "true"),
@@ -55,8 +54,8 @@ fn not_allowed() -> Vec<(String, &'static str)> {
     vec![("vary".to_owned(), "Origin")]
 }
 
-/// C197, C198, C200, C201: whatever the answer is, a page of a trusted origin may read it, and no other page may; to
-/// everybody it is the same answer, but that no other page signs anybody in.
+/// Only pages of trusted origins may read an answer of any status. The answer itself does not depend on the
+/// origin, except that other origins cannot sign in.
 #[tokio::test]
 async fn every_answer_may_be_read_by_trusted_origins_and_by_no_other() {
     let (server, ann) = site().await;
@@ -115,13 +114,13 @@ async fn every_answer_may_be_read_by_trusted_origins_and_by_no_other() {
             assert_eq!(cors(&ask(Some(origin)).await), allowed(origin), "{line}");
         }
     }
-    // 204 ends without a length.
+    // A 204 has no length.
     let delete = request(&format!("DELETE {tasks}/{first} HTTP/1.1"), &[bearer, &origin(APP)], b"");
     let deleted = send(&server, &delete).await;
     assert_eq!((deleted.status, cors(&deleted)), (204, allowed(APP)));
 }
 
-/// C201: answers that are given because the deadline has passed, too.
+/// Applies to answers that are sent because the deadline has passed, too.
 #[tokio::test]
 async fn an_answer_that_comes_too_late_may_be_read_as_well() {
     let server = Server::start_with(&[
@@ -134,7 +133,7 @@ async fn an_answer_that_comes_too_late_may_be_read_as_well() {
     for (status, to_others, path, headers, body) in [
         (408, 408, "/api/ann/tasks", vec![&*bearer, JSON, "Content-Length: 100"], ""),
         (408, 408, SIGN_IN, vec![JSON, "Content-Length: 100"], ""),
-        // No other page signs anybody in.
+        // Other origins cannot sign in.
         (503, 403, SIGN_IN, vec![JSON], body),
     ] {
         for (origin, status, expected) in [(APP, status, allowed(APP)), (EVIL, to_others, not_allowed())] {
@@ -146,7 +145,7 @@ async fn an_answer_that_comes_too_late_may_be_read_as_well() {
     }
 }
 
-/// C197, C198, C200: nothing that only looks like a trusted origin, and never `*`.
+/// Origins that resemble a trusted one are not trusted, and `*` is never sent.
 #[tokio::test]
 async fn look_alikes_of_a_trusted_origin_are_strangers() {
     let (server, ann) = site().await;
@@ -222,7 +221,7 @@ async fn assert_no_preflight(server: &Server, origins: &[&str], name: &str) {
     }
 }
 
-/// Q6: a preflight needs no token, on any path.
+/// A preflight request needs no token, on any path.
 #[tokio::test]
 async fn a_preflight_of_a_trusted_origin_is_answered() {
     let (server, _) = site().await;
@@ -251,7 +250,7 @@ async fn a_preflight_of_a_trusted_origin_is_answered() {
     }
 }
 
-/// Pages with Sentry or OpenTelemetry send headers that this server does not know.
+/// Sentry and OpenTelemetry add headers that the server does not know.
 #[tokio::test]
 async fn a_preflight_may_ask_for_any_header() {
     const FIXED: &str = "authorization, content-type";
@@ -281,7 +280,7 @@ async fn a_preflight_may_ask_for_any_header() {
     }
 }
 
-/// Otherwise operators search for the reason in the browser, which does not say it.
+/// Browsers do not show the reason, so the log does.
 #[tokio::test]
 async fn a_preflight_of_an_untrusted_origin_is_logged() {
     let (server, _) = site().await;
@@ -309,7 +308,7 @@ async fn a_preflight_of_an_untrusted_origin_is_logged() {
     }
 }
 
-/// C202: with nothing but a cookie there is no reading either, however much the origin is trusted.
+/// A cookie alone gives no access to tasks, even from a trusted origin.
 #[tokio::test]
 async fn a_cookie_reads_no_task_from_any_origin() {
     let (server, ann) = site().await;
@@ -321,7 +320,7 @@ async fn a_cookie_reads_no_task_from_any_origin() {
     assert_eq!((stranger.status, cors(&stranger)), (401, not_allowed()));
 }
 
-/// The auth server's origin is trusted as it is configured, and no other one is unless it is named.
+/// The configured origin of the auth server is trusted, and any other only if it is listed.
 #[tokio::test]
 async fn without_further_origins_only_that_of_the_auth_server_is_trusted() {
     let server =
@@ -337,7 +336,7 @@ async fn without_further_origins_only_that_of_the_auth_server_is_trusted() {
     }
 }
 
-/// What is no origin stops the start, and so does what would be every origin.
+/// The server does not start with an invalid origin, or with one that would match every origin.
 #[test]
 fn a_trusted_origin_that_is_none_is_a_fault_of_the_settings() {
     for (wrong, problem) in [

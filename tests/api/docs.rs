@@ -1,4 +1,4 @@
-//! The way from `/` to the page with the documentation.
+//! The redirect from `/` to the API documentation.
 
 use support::Server;
 use support::raw::{request, send};

@@ -1,4 +1,5 @@
-//! A run over everything there is, done well, done wrong and done with malice, that knows what nobody may read in a log.
+//! A run through all endpoints with valid, invalid and hostile requests, which knows all secrets that must not be
+//! logged.
 
 use std::collections::HashSet;
 
@@ -12,37 +13,37 @@ use support::server::SECRET;
 use support::user::task_routes;
 use support::{Forge, Server};
 
-/// How much of a secret is a secret, too, in bytes.
+/// Number of bytes of a secret that must not be logged either.
 const PIECE: usize = 16;
 
 const JSON: &str = "Content-Type: application/json";
 
-/// What was said, and what was answered.
+/// The requests of a run, and their answers.
 #[derive(Default)]
 pub(crate) struct Everything {
     secrets: HashSet<String>,
-    /// By the line of the request.
+    /// Each answer with the request line.
     pub(crate) answers: Vec<(String, Answer)>,
-    /// Who signed up.
+    /// The id of the user who signed up.
     pub(crate) user_id: String,
 }
 
-/// The run, as far as it has come.
+/// A run in progress.
 struct Run<'a> {
     server: &'a Server,
     so_far: Everything,
 }
 
-/// Credentials of the user that signed up.
+/// The credentials of a signed-in user.
 struct Credentials {
     token: String,
     session: String,
-    /// As a browser would send it.
+    /// As a browser sends it.
     cookie: String,
 }
 
 impl Everything {
-    /// Runs it. The server must end sessions that are not remembered after a second.
+    /// Runs all requests. The server must expire sessions without `rememberMe` after one second.
     pub(crate) async fn run(server: &Server) -> Self {
         let mut run = Run { server, so_far: Self::default() };
         for secret in [SECRET, DATABASE_PASSWORD, "$2b$"] {
@@ -57,7 +58,7 @@ impl Everything {
         run.so_far
     }
 
-    /// The first line of a log that holds something that nobody may read, a piece of it, or its base64.
+    /// Returns the first line of a log that contains a secret, a part of one, or its base64 encoding.
     pub(crate) fn leak<'log>(&self, log: &'log str) -> Option<&'log str> {
         let (mut windows, mut short) = (HashSet::new(), Vec::new());
         for secret in self.secrets.iter().flat_map(|secret| forms(secret)) {
@@ -76,7 +77,7 @@ impl Everything {
 }
 
 impl Run<'_> {
-    /// Notes that nobody may read this.
+    /// Adds a secret, and returns it.
     fn secret(&mut self, text: impl Into<String>) -> String {
         let text = text.into();
         self.so_far.secrets.insert(text.clone());
@@ -139,7 +140,7 @@ impl Run<'_> {
         credentials
     }
 
-    /// Notes the credentials of somebody who is signed in.
+    /// Adds the credentials of a sign-in to the secrets.
     fn keep(&mut self, signed_in: &Answer) -> Credentials {
         let body: Value = serde_json::from_str(&signed_in.body).unwrap();
         let session = self.secret(body["token"].as_str().unwrap());
@@ -184,7 +185,7 @@ impl Run<'_> {
         }
     }
 
-    /// What users change of themselves, with everything that is theirs alone.
+    /// Sends everything that users can change about themselves, with values that are private.
     async fn changes(&mut self, of: &Credentials) {
         let cookie = format!("Cookie: {}", of.cookie);
         let origin = format!("Origin: {}", self.server.origin);
@@ -210,7 +211,7 @@ impl Run<'_> {
             }
         }
         self.ask("GET /api/auth/list-accounts", &[&cookie], "").await;
-        // The private half of any key.
+        // The private part of any JWK.
         self.secret(r#""d":""#);
         self.secret(r#"\"d\":\""#);
     }
@@ -252,7 +253,7 @@ impl Run<'_> {
             }
         }
         self.ask("GET /api/somebody/tasks", &[&good], "").await;
-        // Somebody whose id wants to be a line of log of its own.
+        // A user id that imitates a second log line.
         let subject = "x\n2026-01-01T00:00:00.000000Z  INFO forged\r\u{1b}[31m\"}";
         let hostile = self.secret(Forge::of(self.server).token(subject));
         let path = subject.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
@@ -261,7 +262,7 @@ impl Run<'_> {
         assert_eq!((answer.status, answer.body.as_str()), (200, "[]"));
     }
 
-    /// Header lines with which nobody gets in.
+    /// Returns header lines that do not authenticate.
     fn refused_credentials(&mut self, of: &Credentials) -> Vec<Vec<String>> {
         let Credentials { token, session, cookie } = of;
         let forge = Forge::of(self.server);
@@ -324,7 +325,7 @@ impl Run<'_> {
         self.ask("OPTIONS /api/x/tasks", &preflight, "").await;
     }
 
-    /// What is no request, and so has no answer of ours.
+    /// Sends bytes that are not HTTP requests, which have no answer in the list.
     async fn garbage(&self, of: &Credentials) {
         let token = &of.token;
         for bytes in [
@@ -346,13 +347,13 @@ impl Run<'_> {
     }
 }
 
-/// A secret as it is, decoded once, and in base64 wherever it may stand in a longer text.
+/// Returns a secret verbatim, percent-decoded, and base64-encoded at each alignment inside a longer text.
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned(), secret.replace("%3D", "=").replace("%40", "@").replace("%2B", "+")];
     for start in 0..3.min(secret.len()) {
         for engine in [&STANDARD, &URL_SAFE_NO_PAD] {
             let encoded = engine.encode(&secret.as_bytes()[start..]);
-            // The last characters depend on what follows.
+            // The last characters depend on the bytes that follow.
             forms.extend(
                 encoded.get(..encoded.len().saturating_sub(4)).filter(|form| form.len() >= 8).map(str::to_owned),
             );

@@ -1,4 +1,4 @@
-//! The client's address behind a reverse proxy, as `X-Forwarded-For` or `Forwarded` (RFC 7239) gives it.
+//! The client address behind a reverse proxy, from `X-Forwarded-For` or `Forwarded` (RFC 7239).
 
 use reqwest::Client;
 use reqwest::header::HeaderMap;
@@ -59,7 +59,7 @@ async fn the_forwarded_header_is_read_where_it_is_configured() {
     exhaust(&server, &[("forwarded", "for=203.0.113.17;proto=https")]).await;
     exhaust(&server, &[("forwarded", "For=\"203.0.113.18:5001\"")]).await;
     exhaust(&server, &[("forwarded", "proto=http;for=\"[2001:db8::7]:443\"")]).await;
-    // What a client sends itself is before the proxy's element or line, and X-Forwarded-For does not count.
+    // The proxy appends its element to those that the client sends. X-Forwarded-For is ignored.
     for own in ["for=192.0.2.1, for=203.0.113.17", "for=unknown,for=203.0.113.17", "garbage; =, for=203.0.113.17"] {
         assert_eq!(guess(&server, &[("forwarded", own)]).await, 429, "{own}");
     }
@@ -70,8 +70,8 @@ async fn the_forwarded_header_is_read_where_it_is_configured() {
     assert_eq!(warnings(&server), [] as [Value; 0]);
 }
 
-/// An open quote in what a client sends neither hides the proxy's element nor takes its place: such a line names no
-/// client, and all of them are counted together.
+/// An unterminated quote from the client neither hides the proxy's element nor replaces it. Such a header has no
+/// address, and clients without one share a limit.
 #[tokio::test]
 async fn an_open_quote_does_not_choose_the_address() {
     let server = Server::start_with(&[ON, BEHIND_A_PROXY, FORWARDED]);

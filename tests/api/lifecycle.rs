@@ -1,4 +1,4 @@
-//! Starting, stopping, and what survives. (N8, Q4; attack group N)
+//! Starting, stopping, and limited resources.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use support::{Server, User};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A test fails, rather than hangs.
+/// Fails the test if `future` takes more than a minute.
 pub(crate) async fn within_patience<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_mins(1), future).await.unwrap()
 }
@@ -29,7 +29,7 @@ async fn until_logged(server: &Server, message: &str) {
     .await;
 }
 
-/// N8, C256, C258: without a usable secret there is no server, and the message says what to do.
+/// Without a strong secret the server does not start, and says what to do.
 #[test]
 fn it_does_not_start_without_a_usable_secret() {
     for secret in [None, Some(""), Some("short"), Some("better-auth-secret-12345678901234567890")] {
@@ -41,7 +41,7 @@ fn it_does_not_start_without_a_usable_secret() {
     }
 }
 
-/// C258: all faults at once, none with its value.
+/// All configuration errors are reported at once, without the values.
 #[test]
 fn it_names_every_fault_of_its_configuration() {
     let (status, message) = refuse_to_start(&[
@@ -56,7 +56,6 @@ fn it_names_every_fault_of_its_configuration() {
     assert!(!message.contains("tiger") && !message.contains("seventy"), "{message}");
 }
 
-/// C264.
 #[test]
 fn a_port_in_use_is_a_clear_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -66,7 +65,7 @@ fn a_port_in_use_is_a_clear_error() {
     assert!(message.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{message}");
 }
 
-/// C253: a database that cannot be opened is named without its URL's secrets.
+/// The message names a database that cannot be opened, without the secrets in its URL.
 #[test]
 fn a_database_that_cannot_be_opened_is_a_clear_error() {
     let (status, message) =
@@ -75,7 +74,7 @@ fn a_database_that_cannot_be_opened_is_a_clear_error() {
     assert!(message.contains("database"), "{message}");
 }
 
-/// C261: idle connections do not hold it up.
+/// Idle connections do not delay a shutdown.
 #[tokio::test]
 async fn it_stops_in_order_when_told_to() {
     let mut server = Server::start();
@@ -86,7 +85,7 @@ async fn it_stops_in_order_when_told_to() {
     assert!(server.log.lines().last().unwrap().contains("stopped"));
 }
 
-/// Whoever collects the log may go away: requests are answered all the same, and so is the signal to stop.
+/// If the reader of the log goes away, requests are still answered, and so is the signal to stop.
 #[tokio::test]
 async fn a_log_that_nobody_reads_holds_nothing_up() {
     let mut server = Server::start_with_its_log_closed();
@@ -99,8 +98,8 @@ async fn a_log_that_nobody_reads_holds_nothing_up() {
     assert!(server.wait().success());
 }
 
-/// C260: a request that is under way is finished, and then its connection; also when the thread that opened the
-/// connections to the database has nothing to do any more.
+/// A shutdown waits for a request in progress and then closes its connection, even if the thread that opened the
+/// database connections has nothing else to do.
 #[tokio::test]
 async fn a_request_under_way_is_answered_before_it_stops() {
     let mut server = Server::start_with(&[
@@ -135,7 +134,7 @@ async fn a_request_under_way_is_answered_before_it_stops() {
     assert_eq!(list.json::<Value>().await.unwrap()[0]["title"], "slow");
 }
 
-/// C260: but not for longer than it may take.
+/// It waits no longer than `server.shutdown_seconds`.
 #[tokio::test]
 async fn a_request_that_does_not_end_does_not_hold_it_up() {
     let variables = [("TASKBRIDGE__METRICS__ADDRESS", "127.0.0.1:0"), ("TASKBRIDGE__SERVER__SHUTDOWN_SECONDS", "1")];
@@ -154,7 +153,7 @@ async fn a_request_that_does_not_end_does_not_hold_it_up() {
     assert!(server.log.lines().iter().any(|line| line.contains(r#""message":"stopped""#)));
 }
 
-/// C268: the process lives in one time zone, the database in another, and nobody sees it.
+/// The time zones of the process and of the database have no effect.
 #[tokio::test]
 async fn time_zones_change_no_time() {
     let url = fresh_database();
@@ -162,7 +161,7 @@ async fn time_zones_change_no_time() {
     psql(&url, &format!("alter database {name} set timezone to 'Pacific/Auckland'"));
     for database in ["sqlite://tasks.db", &url] {
         let before = now();
-        // 14 hours ahead, in the form that needs no list of zones.
+        // 14 hours ahead of UTC, in the POSIX form that needs no time zone database.
         let mut server = Server::start_with(&[("DATABASE_URL", database), ("TZ", "<+14>-14")]);
         let ann = User::sign_up(&server, "ann").await;
         let added = ann.add(json!({ "title": "x" })).await;
@@ -177,7 +176,7 @@ async fn time_zones_change_no_time() {
             let expected = [before / 60 % 1440, now() / 60 % 1440];
             assert!(time.ends_with('Z') && expected.contains(&minutes_of_day), "{time} {expected:?}");
         }
-        // Neither a token nor a session is over before its time, or has not begun.
+        // Tokens and sessions are valid at once, and do not expire early.
         server.kill();
         let server = server.again();
         let token = reqwest::Client::new().get(server.url("/api/auth/token")).header("cookie", &ann.cookie);
@@ -185,7 +184,7 @@ async fn time_zones_change_no_time() {
     }
 }
 
-/// C265: with as many connections open as the system allows, those that are there are served, and others later.
+/// At the limit of open files, existing connections are still served, and new ones later.
 #[tokio::test]
 async fn the_limit_of_open_files_is_survived() {
     let server = Server::start_with_few_files(60, &[]);
@@ -195,7 +194,7 @@ async fn the_limit_of_open_files_is_survived() {
     for _ in 0..100 {
         idle.push(TcpStream::connect(&server.address).await.unwrap());
     }
-    // The client has kept its connection from before; another has to wait until some go.
+    // The client keeps its connection open; a new one waits until others close.
     let ready = request("GET /health/ready HTTP/1.1", &[], b"");
     let late = send(&server, &ready);
     let early = async {
@@ -210,7 +209,7 @@ async fn the_limit_of_open_files_is_survived() {
     assert!(log.contains("more than half of the files"), "the limit was not reached");
 }
 
-/// C266: 64 sign-ins at once take no more memory than a small container has.
+/// 64 concurrent sign-ins need less memory than a small container has.
 #[tokio::test]
 async fn a_storm_of_sign_ins_stays_small() {
     let server = Server::start();

@@ -1,4 +1,4 @@
-//! How often sign-in and its kin may be called, and by whom. (R11; attacks J)
+//! Rate limits of the auth endpoints, and how clients are identified.
 
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use support::user::{PASSWORD, User};
 use support::{Forge, Server};
 
 pub(crate) const ON: (&str, &str) = ("RATE_LIMIT", "on");
-/// The tests come from there.
+/// The address from which the tests connect.
 const BEHIND_A_PROXY: (&str, &str) = ("TRUSTED_PROXIES", "127.0.0.1, ::1");
 const SIGN_IN: &str = "/api/auth/sign-in/email";
 const REFUSAL: &str = r#"{"message":"Too many requests. Please try again later."}"#;
@@ -16,7 +16,7 @@ fn sign_in(server: &Server, email: &str, password: &str) -> RequestBuilder {
     Client::new().post(server.url(SIGN_IN)).json(&json!({ "email": email, "password": password }))
 }
 
-/// A guess that is wrong.
+/// Sends a wrong password, and returns the status of the answer.
 pub(crate) async fn guess(server: &Server, headers: &[(&str, &str)]) -> u16 {
     let guess = headers.iter().fold(sign_in(server, "ann@example.test", "wrong password"), |request, (name, value)| {
         request.header(*name, *value)
@@ -24,7 +24,7 @@ pub(crate) async fn guess(server: &Server, headers: &[(&str, &str)]) -> u16 {
     guess.send().await.unwrap().status().as_u16()
 }
 
-/// Guesses until the limit is reached.
+/// Sends wrong passwords until the limit is reached.
 pub(crate) async fn exhaust(server: &Server, headers: &[(&str, &str)]) {
     for _ in 0..3 {
         assert_eq!(guess(server, headers).await, 401, "{headers:?}");
@@ -32,13 +32,13 @@ pub(crate) async fn exhaust(server: &Server, headers: &[(&str, &str)]) {
     assert_eq!(guess(server, headers).await, 429, "{headers:?}");
 }
 
-/// C203: it is on unless it is switched off.
+/// Rate limits are enabled by default.
 #[tokio::test]
 async fn three_guesses_in_a_row_are_looked_at() {
     let server = Server::start_with(&[ON]);
     let ann = User::sign_up(&server, "ann").await;
     exhaust(&server, &[]).await;
-    // The right password waits, too: that is what a guess would be.
+    // The correct password is rejected as well; otherwise guessing could continue.
     let refused = sign_in(&server, &ann.email, PASSWORD).send().await.unwrap();
     assert_eq!(refused.status(), 429);
     let others = sign_in(&server, "bob@example.test", PASSWORD).send().await.unwrap();
@@ -49,7 +49,7 @@ async fn three_guesses_in_a_row_are_looked_at() {
     }
 }
 
-/// C204, C205: whatever a client says of its address, nobody believes it.
+/// Without a trusted proxy, headers with client addresses are ignored.
 #[tokio::test]
 async fn no_header_is_a_way_around() {
     let server = Server::start_with(&[ON]);
@@ -64,7 +64,7 @@ async fn no_header_is_a_way_around() {
     assert_eq!(told, 1, "operators are told once: {log:#?}");
 }
 
-/// C204: behind a proxy of ours what a client has put before its own address is not believed.
+/// Behind a trusted proxy, addresses that the client puts before its own are ignored.
 #[tokio::test]
 async fn behind_a_proxy_each_client_is_counted_for_itself() {
     let server = Server::start_with(&[ON, BEHIND_A_PROXY]);
@@ -75,7 +75,7 @@ async fn behind_a_proxy_each_client_is_counted_for_itself() {
     exhaust(&server, &[("X-Forwarded-For", "192.0.2.1, 192.0.2.2")]).await;
 }
 
-/// C205: an address of IPv6 is one network, in whatever spelling.
+/// An IPv6 network counts as one client, however an address is written.
 #[tokio::test]
 async fn an_ipv6_network_is_one_client() {
     let server = Server::start_with(&[ON, BEHIND_A_PROXY]);
@@ -88,7 +88,7 @@ async fn an_ipv6_network_is_one_client() {
     assert_eq!(guess(&server, &[("X-Forwarded-For", "::ffff:192.0.2.1")]).await, 429);
 }
 
-/// C206: another spelling of the path is refused with the first, or leads nowhere.
+/// Other spellings of the path count together with the usual one, or are not found.
 #[tokio::test]
 async fn no_spelling_of_the_path_is_a_way_around() {
     let server = Server::start_with(&[ON]);
@@ -118,7 +118,7 @@ async fn no_spelling_of_the_path_is_a_way_around() {
     }
 }
 
-/// C207: of many at the same time no more are let through.
+/// Concurrent guesses do not exceed the limit.
 #[tokio::test]
 async fn guesses_at_the_same_time_are_counted_one_by_one() {
     for storage in ["memory", "database"] {
@@ -133,7 +133,8 @@ async fn guesses_at_the_same_time_are_counted_one_by_one() {
     }
 }
 
-/// C208: nobody is locked out by a stranger: what is open goes on, and the user gets in from where they are.
+/// Wrong guesses by a stranger do not lock a user out: sessions stay valid, and the user can sign in from a known
+/// device.
 #[tokio::test]
 async fn a_stranger_locks_nobody_out() {
     let server = Server::start_with(&[ON, BEHIND_A_PROXY]);
@@ -147,7 +148,7 @@ async fn a_stranger_locks_nobody_out() {
     let body: Value = ann.json().await.unwrap();
     let (id, session) = (body["user"]["id"].as_str().unwrap(), body["token"].as_str().unwrap());
 
-    // From as many addresses as it takes, a hundred guesses are looked at, and no more.
+    // In total, a hundred guesses are checked, from any number of addresses.
     let mut answers = Vec::new();
     for number in 0..36 {
         for _ in 0..3 {
@@ -159,7 +160,7 @@ async fn a_stranger_locks_nobody_out() {
     let status = async |request: RequestBuilder| request.send().await.unwrap().status().as_u16();
     let from_elsewhere = from(sign_in(&server, "ann@example.test", PASSWORD), "198.51.100.2");
     assert_eq!(status(from_elsewhere).await, 429);
-    // An account that is not there is answered in the same way.
+    // An account that does not exist is answered in the same way.
     for number in 0..34 {
         for _ in 0..3 {
             let guess = sign_in(&server, "nobody@example.test", "wrong password");
@@ -176,7 +177,7 @@ async fn a_stranger_locks_nobody_out() {
     let from_home = from(sign_in(&server, "ann@example.test", PASSWORD), "198.51.100.1");
     assert_eq!(status(from_home).await, 200, "and from where she is signed in she gets in");
 
-    // On a device of hers she gets in from anywhere, also once she has signed out; on one of another user nobody does.
+    // On a known device, its user can sign in from any address, even after signing out; other users cannot.
     let signed_out = Client::new().post(server.url("/api/auth/sign-out")).bearer_auth(session);
     assert_eq!(status(from(signed_out, "198.51.100.4")).await, 200);
     let bob = Client::new()
@@ -190,12 +191,12 @@ async fn a_stranger_locks_nobody_out() {
     assert_eq!(status(on_device("ann@example.test", "wrong password", &device, "198.51.100.6")).await, 401);
     assert_eq!(status(on_device("ann@example.test", PASSWORD, &bobs, "198.51.100.7")).await, 429);
     assert_eq!(status(on_device("nobody@example.test", PASSWORD, &device, "198.51.100.7")).await, 429);
-    // A known device is no way around the limit of its address.
+    // A known device does not bypass the limit of its address.
     assert_eq!(status(on_device("ann@example.test", "wrong password", &device, "198.51.100.6")).await, 401);
     assert_eq!(status(on_device("ann@example.test", PASSWORD, &device, "198.51.100.6")).await, 429);
 }
 
-/// The cookie that makes the device known, as a browser sends it back. Scripts cannot read it.
+/// Returns the cookie that makes the device known. It is `HttpOnly`.
 fn known_device(answer: &Response) -> String {
     let mut lines = answer.headers().get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
     let line = lines.find(|line| line.starts_with("better-auth.known_device=")).unwrap();
@@ -203,7 +204,7 @@ fn known_device(answer: &Response) -> String {
     line.split(';').next().unwrap().to_owned()
 }
 
-/// C209.
+/// Sign-ups are limited to three.
 #[tokio::test]
 async fn accounts_are_not_made_by_the_hundred() {
     let server = Server::start_with(&[ON]);
@@ -216,7 +217,7 @@ async fn accounts_are_not_made_by_the_hundred() {
     assert_eq!(made, 3);
 }
 
-/// C211: what is made up is counted together, so that it takes no memory.
+/// Unknown paths share one counter, so that they take no memory.
 #[tokio::test]
 async fn paths_that_nobody_serves_are_counted_together() {
     let server = Server::start_with(&[ON]);
@@ -230,7 +231,7 @@ async fn paths_that_nobody_serves_are_counted_together() {
     assert_eq!(endpoint.status(), 200);
 }
 
-/// C212: JSON, what a page of ours may read, and nothing about the account.
+/// The answer is JSON that a trusted page can read, and says nothing about the account.
 #[tokio::test]
 async fn who_is_refused_is_told_how_long_to_wait() {
     let server = Server::start_with(&[ON, ("BETTER_AUTH_TRUSTED_ORIGINS", "https://app.example.test")]);
@@ -241,7 +242,7 @@ async fn who_is_refused_is_told_how_long_to_wait() {
             sign_in(&server, email, PASSWORD).header("Origin", "https://app.example.test").send().await.unwrap();
         assert_refusal(answer, 1..=10).await;
     }
-    // Tasks are not limited, nor is what is no part of the auth server.
+    // Tasks are not limited, and neither is anything else outside of `/api/auth`.
     let ann = Forge::of(&server).token("somebody");
     for _ in 0..5 {
         let tasks = Client::new().request(Method::GET, server.url("/api/somebody/tasks")).bearer_auth(&ann);
@@ -260,7 +261,7 @@ async fn assert_refusal(answer: Response, waits: std::ops::RangeInclusive<u64>) 
     assert_eq!(answer.text().await.unwrap(), REFUSAL);
 }
 
-/// The answer is the last on its connection: nobody waits for a body that is not wanted.
+/// After the answer, the connection closes without waiting for the rest of the body.
 #[tokio::test]
 async fn who_is_refused_in_the_middle_of_a_body_is_cut_off() {
     let server = Server::start_with(&[ON]);
@@ -271,7 +272,7 @@ async fn who_is_refused_in_the_middle_of_a_body_is_cut_off() {
     assert_eq!((answer.status, answer.body.as_str()), (429, REFUSAL));
 }
 
-/// The limit ends by itself. (`window_seconds` is for the other endpoints; it is one here, to be waited for.)
+/// The limit ends when its window has passed. `window_seconds` applies to this endpoint, and is short here.
 #[tokio::test]
 async fn after_a_quiet_time_it_begins_anew() {
     let server = Server::start_with(&[

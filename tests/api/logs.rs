@@ -1,4 +1,4 @@
-//! What is logged and what never is, and what answers never tell. (Q7, P8; attack group O)
+//! The log, and what error messages reveal.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,18 @@ use support::{Server, User};
 
 use crate::everything::Everything;
 
-/// So that a session ends while the tests run.
+/// Lets sessions expire during a test.
 pub(crate) const SHORT: (&str, &str) = ("TASKBRIDGE__SESSION__UNREMEMBERED_LIFETIME_SECONDS", "1");
 
-/// One line of log.
+/// A log line.
 pub(crate) struct Line {
     pub(crate) request_id: Option<String>,
     pub(crate) message: String,
-    /// As text, by name.
+    /// The fields as text, by name.
     pub(crate) fields: BTreeMap<String, String>,
 }
 
-/// The lines of a log in JSON, each with a time.
+/// Parses a log in JSON, and asserts that each line has a timestamp.
 pub(crate) fn json_lines(log: &str) -> Vec<Line> {
     let line = |line: &str| {
         let mut line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
@@ -36,7 +36,7 @@ pub(crate) fn json_lines(log: &str) -> Vec<Line> {
     log.lines().map(line).collect()
 }
 
-/// The lines of a log for people; each begins with a time, so nobody has broken one in two.
+/// Parses a log in text form, and asserts that each line begins with a timestamp, so that no value has broken a line.
 pub(crate) fn text_lines(log: &str) -> Vec<Line> {
     let line = |line: &str| {
         assert!(!line.contains('\u{1b}'), "{line}");
@@ -56,7 +56,7 @@ pub(crate) fn text_lines(log: &str) -> Vec<Line> {
     log.lines().map(line).collect()
 }
 
-/// C276: RFC 3339, in UTC.
+/// Asserts that a text is an RFC 3339 timestamp in UTC.
 pub(crate) fn assert_time(text: &str) {
     let pattern = "dddd-dd-ddTdd:dd:dd.";
     let (start, fraction) = text.split_at(pattern.len());
@@ -74,7 +74,7 @@ pub(crate) fn whole_log(server: &mut Server) -> String {
     server.log.text()
 }
 
-/// What would tell somebody how this is built.
+/// Words that would reveal the implementation.
 const INTERNALS: [&str; 34] = [
     "select ",
     "insert into",
@@ -120,7 +120,7 @@ fn assert_tells_nothing(asked: &str, answer: &Answer) {
     }
 }
 
-/// C269: of the whole run.
+/// No error of the whole run reveals the implementation.
 #[tokio::test]
 async fn no_error_tells_how_this_is_built() {
     let server = Server::start_with(&[SHORT]);
@@ -136,8 +136,8 @@ async fn no_error_tells_how_this_is_built() {
     assert!(statuses.keys().all(|status| *status < 500), "{statuses:?}");
 }
 
-/// C269, C272: a database that refuses, breaks and goes away: 500 or 503 for everybody who needs it, the reason in the
-/// log, and neither of them with a value, an address or a password.
+/// If the database rejects a statement, has lost a table, or is down, answers are 500 or 503, and the log has the
+/// reason. Neither contains a value, an address or a password.
 #[tokio::test(flavor = "multi_thread")]
 async fn database_errors_are_logged_without_values_and_not_told() {
     let mut cluster = Cluster::start();
@@ -193,7 +193,7 @@ async fn database_errors_are_logged_without_values_and_not_told() {
     }
 }
 
-/// C273: each with its time, from where, and whose; not with an address or a password.
+/// Sign-ins are logged with time, client address and user id, but without email address or password.
 #[tokio::test]
 async fn sign_ins_are_logged() {
     let mut server = Server::start();
@@ -214,14 +214,14 @@ async fn sign_ins_are_logged() {
     assert_eq!(of("signed up"), [(Some(&ann.id), "127.0.0.1")]);
     assert_eq!(of("signed in"), [(Some(&ann.id), "127.0.0.1")]);
     assert_eq!(of("sign-in refused"), [(Some(&ann.id), "127.0.0.1"), (None, "127.0.0.1")]);
-    // Each beside the line of its request.
+    // Each of the three sign-ins, and its request.
     assert_eq!(lines.iter().filter(|line| line.request_id.as_deref() == Some("the-one")).count(), 6);
     for secret in [ann.email.as_str(), "stranger", "wrong password", PASSWORD] {
         assert!(!log.contains(secret), "{secret}");
     }
 }
 
-/// C274: cut where it is kept; nobody minds it elsewhere.
+/// Long headers are truncated where they are stored, and do no harm elsewhere.
 #[tokio::test]
 async fn a_header_as_long_as_a_book_is_cut_or_refused() {
     let url = fresh_database();
@@ -243,7 +243,7 @@ async fn a_header_as_long_as_a_book_is_cut_or_refused() {
     assert!(longest < Some(1000), "{longest:?}");
 }
 
-/// One line for each request: what it was, how it ended, whose it was, and for an error why.
+/// Each request is logged in one line: method, route, status, user, and the cause of an error.
 #[tokio::test]
 async fn each_request_is_one_line() {
     let mut server = Server::start();

@@ -1,4 +1,5 @@
-//! The API, end to end through the real binary.
+//! End-to-end tests of the HTTP API, against the real binary. They are one program, so that slow tests run next to
+//! others.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod attacks;

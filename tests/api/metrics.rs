@@ -1,4 +1,4 @@
-//! What is measured, and where it is shown. (Q7)
+//! Metrics, and the port that serves them.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use support::server::{SECRET, refuse_to_start};
 use support::user::PASSWORD;
 use support::{Server, User};
 
-/// On a port that the system chooses.
+/// Serves metrics on a free port.
 const SHOWN: (&str, &str) = ("TASKBRIDGE__METRICS__ADDRESS", "127.0.0.1:0");
 
 const REQUESTS: &str = "taskbridge_http_requests_total";
@@ -39,7 +39,7 @@ async fn requests_are_counted_and_timed_by_method_route_and_status() {
     assert_eq!(count("GET", "/api/{user_id}/tasks/{task_id}", 404), 1);
     assert_eq!(scrape.all(REQUESTS).count(), 4);
 
-    // A time for each of them: the list below ten seconds, the hash of a password above a millisecond.
+    // Every request has a duration: the list takes less than ten seconds, the password hash more than a millisecond.
     let list = r#"method="GET",route="/api/{user_id}/tasks""#;
     assert_eq!(scrape.count(&format!("{DURATIONS}_count{{{list}}}")), 4);
     assert_eq!(scrape.count(&format!("{DURATIONS}_bucket{{le=\"10.0\",{list}}}")), 4);
@@ -49,7 +49,7 @@ async fn requests_are_counted_and_timed_by_method_route_and_status() {
     assert!(scrape.measure(&format!("{DURATIONS}_sum{{{sign_up}}}")) > 0.001);
     assert_eq!(scrape.count(IN_FLIGHT), 0);
 
-    // Of the process, and of what is below it.
+    // Metrics of the process and of its dependencies.
     assert_eq!(
         scrape.all("taskbridge_build_info{version=\"").map(|series| scrape.count(series)).collect::<Vec<_>>(),
         [1]
@@ -61,7 +61,7 @@ async fn requests_are_counted_and_timed_by_method_route_and_status() {
     assert!(age < 60, "{age}");
 }
 
-/// A client makes no series: neither by paths nor by methods.
+/// Clients cannot create time series with made-up paths or methods.
 #[tokio::test]
 async fn what_clients_make_up_is_one_label() {
     let server = Server::start_with(&[SHOWN]);
@@ -99,7 +99,7 @@ async fn what_clients_make_up_is_one_label() {
 const BUSY: &str = "taskbridge_hashing_busy";
 const WAITING: &str = "taskbridge_hashing_waiting";
 
-/// The queue before the threads that hash: what is at work, what waits, what was turned away.
+/// The queue of the hashing threads: running, waiting and rejected jobs.
 #[tokio::test]
 async fn the_hashing_queue_is_shown() {
     let server = Server::start_with(&[
@@ -113,7 +113,7 @@ async fn the_hashing_queue_is_shown() {
         let url = server.url("/api/auth/sign-in/email");
         reqwest::Client::new().post(url).json(&credentials).send().await.unwrap().status()
     };
-    // The storm goes on until the queue has been seen full.
+    // Continue until the queue has been full.
     let is_seen = AtomicBool::new(false);
     let caller = || async {
         let mut answers = vec![sign_in().await];
@@ -138,7 +138,7 @@ async fn the_hashing_queue_is_shown() {
     assert_eq!(after.count(IN_FLIGHT), 0);
 }
 
-/// A request whose client has gone is not in flight for ever.
+/// A request is not in flight any more once its client has disconnected.
 #[tokio::test]
 async fn a_client_that_goes_away_leaves_nothing_in_flight() {
     let server = Server::start_with(&[SHOWN]);
@@ -155,7 +155,7 @@ async fn a_client_that_goes_away_leaves_nothing_in_flight() {
     Scrape::until(&server, |scrape| scrape.count(IN_FLIGHT) == 0).await;
 }
 
-/// Off unless asked for, never on the port of the API, and nothing else on a port of its own.
+/// Disabled by default, never on the port of the API, and with nothing else on their own port.
 #[tokio::test]
 async fn metrics_are_on_a_port_of_their_own_or_nowhere() {
     let status = async |url: String| reqwest::get(url).await.unwrap().status();
@@ -174,13 +174,13 @@ async fn metrics_are_on_a_port_of_their_own_or_nowhere() {
     for path in ["/", "/health/live", "/api/x/tasks", "/metrics/"] {
         assert_eq!(status(format!("http://{metrics}{path}")).await, StatusCode::NOT_FOUND, "{path}");
     }
-    // It does not hold up the end of the server, and ends with it.
+    // It does not delay a shutdown.
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
     assert!(tokio::net::TcpStream::connect(metrics).await.is_err());
 }
 
-/// C264: as with the port of the API.
+/// The message is that of the API port.
 #[test]
 fn a_metrics_port_in_use_is_a_clear_error() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

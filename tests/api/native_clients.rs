@@ -1,5 +1,4 @@
-//! Clients that are not browsers: apps made with Expo, and servers that use Node's `fetch`; and what the log says of an
-//! origin that is refused.
+//! Clients that are not browsers (Expo apps, Node's `fetch`), and the log message for a rejected origin.
 
 use serde_json::{Value, json};
 use support::raw::{Answer, request, send};
@@ -9,7 +8,7 @@ use support::{Server, User};
 const JSON: &str = "Content-Type: application/json";
 const SIGN_IN: &str = "POST /api/auth/sign-in/email HTTP/1.1";
 
-/// The headers that Node 20 adds to a `fetch`.
+/// Headers that Node 20 adds to a `fetch`.
 const NODE: [&str; 4] = ["Accept: */*", "Accept-Language: *", "Sec-Fetch-Mode: cors", "User-Agent: node"];
 
 async fn site() -> (Server, User) {
@@ -40,7 +39,7 @@ async fn expo_origin_stands_in_for_a_missing_origin() {
         (&["expo-origin: evil://"], invalid),
         (&["expo-origin: null"], missing),
         (&["expo-origin:"], missing),
-        // Origin takes precedence, trusted or not.
+        // `Origin` takes precedence, trusted or not.
         (&["expo-origin: myapp://", "Origin: https://evil.example.test"], invalid),
         (&["expo-origin: myapp://", "Origin: null"], missing),
         (&["expo-origin: evil://", "Origin: https://app.example.test"], (200, "")),
@@ -63,7 +62,7 @@ async fn expo_origin_stands_in_for_a_missing_origin() {
 async fn the_fetch_of_node_signs_in_without_an_origin() {
     let (server, ann) = site().await;
     assert_eq!(verdict(&sign_in(&server, &ann, &NODE).await), (200, String::new()));
-    // A browser sends more than the mode, and is asked for its origin.
+    // Browsers send more than `Sec-Fetch-Mode`, and then need an origin.
     for more in ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-origin", "Sec-Fetch-Dest: empty", "Cookie: a=b"] {
         let headers = [&NODE[..], &[more]].concat();
         let expected = (403, "MISSING_OR_NULL_ORIGIN".to_owned());
@@ -86,7 +85,7 @@ async fn a_refused_origin_is_logged_with_what_to_change() {
         (&["Origin: http://a\tb"], "Invalid origin", Some("http://a\tb"), setting),
         (&[&*long], "Invalid origin", Some(&*cut), setting),
         (&["expo-origin: evil://"], "Invalid origin", Some("evil://"), setting),
-        // The path and the query of a page are not logged.
+        // The path and query of the page are not logged.
         (
             &["Referer: https://evil.example.test/secret?token=x"],
             "Invalid origin",

@@ -1,4 +1,4 @@
-//! The id that an answer and its lines of log have in common. (Q7)
+//! The request id that an answer and its log lines share.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use support::{Server, User};
 
 const JSON: &str = "Content-Type: application/json";
 
-/// Other tests know which.
+/// Any status: other tests check it.
 const ANY: u16 = 0;
 
 fn ids(answer: &Answer) -> Vec<&str> {
@@ -17,7 +17,7 @@ fn ids(answer: &Answer) -> Vec<&str> {
     lines.filter(|(name, _)| name.eq_ignore_ascii_case("x-request-id")).map(|(_, value)| value).collect()
 }
 
-/// Whatever the answer is, it has one: the caller's, or a new one.
+/// Every answer has an id, that of the client or a new one.
 #[tokio::test]
 async fn every_answer_has_an_id() {
     let server = Server::start();
@@ -67,7 +67,7 @@ async fn every_answer_has_an_id() {
     }
 }
 
-/// What is no plain word is replaced, not cut and not escaped.
+/// An id with other characters than letters, digits and some punctuation is replaced as a whole.
 #[tokio::test]
 async fn an_id_that_could_break_a_log_is_replaced() {
     let mut server = Server::start_with(&[("TASKBRIDGE__LOG__FORMAT", "text")]);
@@ -92,11 +92,11 @@ async fn an_id_that_could_break_a_log_is_replaced() {
     assert_eq!(ids(&get(&longest).await), [longest.as_str()]);
     for id in hostile {
         let answer = get(id).await;
-        // What is no header at all is no request at all.
+        // The HTTP parser rejects the header.
         let refused = answer.status == 400 && id.contains('\u{1b}');
         assert!(refused || (answer.status == 200 && ids(&answer)[0].len() == 32), "{id:?}: {answer:?}");
     }
-    // The first of several counts.
+    // The first of several ids is used.
     let two = ["X-Request-Id: one", "X-Request-Id: two"];
     assert_eq!(ids(&send(&server, &request("GET /health/live HTTP/1.1", &two, b"")).await), ["one"]);
     server.terminate();
@@ -105,7 +105,7 @@ async fn an_id_that_could_break_a_log_is_replaced() {
     assert!(!log.contains("canary") && !log.contains(&too_long) && log.contains(&longest));
 }
 
-/// Each line that is logged on the way to an answer has the id, in both forms and at every level.
+/// Every log line about a request has its id, in both formats and at every level.
 #[tokio::test]
 async fn every_line_of_a_request_has_its_id() {
     for (filter, format) in

@@ -1,4 +1,4 @@
-//! The file of SQLite: who may read it, what commands leave behind, and statements that do not end.
+//! The SQLite file: its permissions, its journal, and statements that do not end.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -14,7 +14,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// Passwords and session tokens are in it.
+/// The file contains password hashes and session tokens.
 #[tokio::test]
 async fn what_the_server_creates_is_private() {
     for mask in ["022", "000"] {
@@ -81,7 +81,7 @@ fn a_file_that_must_exist_is_not_created() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
-/// A copy of the file is then complete, even after a command that failed.
+/// The file can be copied after every command, even one that failed.
 #[test]
 fn commands_leave_no_journal_behind() {
     let folder = tempfile::tempdir().unwrap();
@@ -102,7 +102,7 @@ fn commands_leave_no_journal_behind() {
     }
 }
 
-/// Lets the insertion of a task with the title `slow` never end.
+/// Installs a trigger that keeps the insertion of a task with the title `slow` from ever ending.
 fn slow_down(server: &Server) {
     const SCRIPT: &str = "import sqlite3; sqlite3.connect('tasks.db', timeout=30).executescript('''\
         create trigger slow before insert on tasks when new.title = 'slow' begin \

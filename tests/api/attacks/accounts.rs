@@ -1,4 +1,4 @@
-//! Signing up and in: addresses and passwords.
+//! Sign-up and sign-in with hostile addresses and passwords.
 
 use std::process::Command;
 
@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use support::user::PASSWORD;
 use support::{Server, User};
 
+use crate::site::auth::Auth;
 use crate::site::{SIGN_IN, SIGN_UP, post, status};
 
-/// C138, C140: what is no address makes no account, and none that looks like another.
+/// An invalid email address is rejected, and so is one that only looks like the address of another user.
 #[tokio::test]
 async fn what_is_no_address_signs_nobody_up() {
     let server = Server::start();
@@ -57,7 +58,7 @@ async fn what_is_no_address_signs_nobody_up() {
     assert_eq!(status(&server, SIGN_UP, &json!({ "name": "x", "password": PASSWORD })).await, 400);
 }
 
-/// C145, C149: a password counts in full, or is none.
+/// A password that the hash function would truncate is rejected; one of the maximum length counts to its last byte.
 #[tokio::test]
 async fn a_password_that_would_be_cut_off_is_refused() {
     for (write, longest, too_long) in [("bcrypt", 72, 73), ("scrypt", 128, 129)] {
@@ -77,7 +78,7 @@ async fn a_password_that_would_be_cut_off_is_refused() {
     }
 }
 
-/// C164: whatever stands in the place of a hash is a refusal like any other.
+/// An invalid hash in the database is answered like a wrong password.
 #[tokio::test]
 async fn a_stored_hash_that_is_none_is_a_wrong_password() {
     let server = Server::start_with(&[("DATABASE_URL", "sqlite://./tasks.db")]);
@@ -99,7 +100,7 @@ async fn a_stored_hash_that_is_none_is_a_wrong_password() {
     assert_eq!(Client::new().get(server.url("/health/ready")).send().await.unwrap().status(), 200);
 }
 
-/// Puts this into every row that has a password.
+/// Stores `stored` as the hash of every account.
 fn store_hash(server: &Server, stored: &str) {
     const STORE: &str = "import sqlite3, sys; db = sqlite3.connect('tasks.db', timeout=30); \
                          db.execute('update account set password = ?', (sys.argv[1],)); db.commit()";
@@ -107,7 +108,7 @@ fn store_hash(server: &Server, stored: &str) {
     assert!(done.success());
 }
 
-/// C165: there is no list of bad passwords to keep up; length is the rule, as in Better Auth.
+/// Length is the only rule for a password, as in Better Auth; common passwords are accepted.
 #[tokio::test]
 async fn length_is_the_one_rule_for_a_password() {
     let server = Server::start();
@@ -119,4 +120,39 @@ async fn length_is_the_one_rule_for_a_password() {
         let body = json!({ "name": "x", "email": format!("x{number}@example.test"), "password": password });
         assert_eq!(status(&server, SIGN_UP, &body).await, *expected, "{password:?}");
     }
+}
+
+/// A stolen session does not allow unlimited guesses of the password.
+#[tokio::test]
+async fn a_session_is_no_way_to_guess_a_password() {
+    let server = Server::start_with(&[("RATE_LIMIT", "on"), ("TRUSTED_PROXIES", "127.0.0.1")]);
+    let ann = User::sign_up(&server, "ann").await;
+    // From a different address each time.
+    let from = async |number: usize, path: &str, body: &Value| {
+        let request = Client::new().post(server.url(&format!("/api/auth{path}"))).header("cookie", &ann.cookie);
+        let request = request.header("x-forwarded-for", format!("192.0.2.{number}")).header("origin", &server.origin);
+        request.json(body).send().await.unwrap().status().as_u16()
+    };
+    for number in 0..100 {
+        assert_eq!(from(number, "/verify-password", &json!({ "password": "wrong password" })).await, 400, "{number}");
+    }
+    for (path, body) in [
+        ("/verify-password", json!({ "password": PASSWORD })),
+        ("/change-password", json!({ "currentPassword": PASSWORD, "newPassword": "another horse battery" })),
+    ] {
+        assert_eq!(from(200, path, &body).await, 429, "{path}");
+    }
+    assert_eq!(Auth(&server).sign_in(&ann.email).await.status(), 200, "signing in is still possible");
+    let log = server.log.text();
+    assert!(log.contains("password refused: too many wrong ones") && log.contains(&ann.id), "{log}");
+    // From one address, the limit of sign-in applies.
+    let server = Server::start_with(&[("RATE_LIMIT", "on")]);
+    let ann = User::sign_up(&server, "ann").await;
+    let change = json!({ "currentPassword": "wrong password", "newPassword": "another horse battery" });
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        let answer = Auth(&server).post("/change-password", &ann.cookie, &change).send().await.unwrap();
+        statuses.push(answer.status().as_u16());
+    }
+    assert_eq!(statuses, [400, 400, 400, 429]);
 }

@@ -1,4 +1,4 @@
-//! Attacks, by kind.
+//! Attacks, by kind. Those whose outcome depends on the database are in `storage`.
 
 mod accounts;
 mod bodies;

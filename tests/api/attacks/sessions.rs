@@ -1,4 +1,4 @@
-//! Pages of other sites, and caches.
+//! Requests from other sites, and caches.
 
 use reqwest::Method;
 use serde_json::json;
@@ -7,7 +7,7 @@ use support::{Server, User};
 
 use crate::site::auth::{Auth, url_encoded};
 
-/// C184, C185: nobody keeps an answer, and nobody gets a session for nothing.
+/// No answer may be cached, and reading never creates a session.
 #[tokio::test]
 async fn answers_are_kept_by_nobody_and_make_no_session() {
     let server = Server::start();
@@ -30,7 +30,8 @@ async fn answers_are_kept_by_nobody_and_make_no_session() {
     assert_eq!(auth.sign_in(&ann.email).await.headers()["cache-control"], "no-store");
 }
 
-/// C187 to C194: what changes something wants a page of ours behind a cookie. (The whole table is in the web crate.)
+/// A request that changes something needs a trusted origin if it has a session cookie. The web crate tests every
+/// combination of headers.
 #[tokio::test]
 async fn pages_of_other_sites_use_no_session() {
     let server = Server::start();
@@ -52,21 +53,21 @@ async fn pages_of_other_sites_use_no_session() {
         let referred = revoke().header("referer", format!("{origin}/page")).send().await.unwrap();
         assert_eq!(referred.status(), 403, "{origin}");
     }
-    assert_eq!(revoke().send().await.unwrap().status(), 403, "C192: neither of the two");
+    assert_eq!(revoke().send().await.unwrap().status(), 403, "without Origin and Referer");
     let sign_in = json!({ "email": ann.email, "password": PASSWORD });
     let hostile =
         auth.request(Method::POST, "/sign-in/email").header("origin", "https://evil.example.test").json(&sign_in);
-    assert_eq!(hostile.send().await.unwrap().status(), 403, "C188: without a cookie, too");
+    assert_eq!(hostile.send().await.unwrap().status(), 403, "without a cookie");
     let form = auth
         .request(Method::POST, "/sign-in/email")
         .header("sec-fetch-site", "cross-site")
         .header("sec-fetch-mode", "navigate")
         .header("content-type", "application/x-www-form-urlencoded")
         .body(format!("email={}&password={}", url_encoded(&ann.email), url_encoded(PASSWORD)));
-    assert_eq!(form.send().await.unwrap().status(), 403, "C193, C194");
+    assert_eq!(form.send().await.unwrap().status(), 403, "an HTML form of another site");
     let plain =
         auth.request(Method::POST, "/sign-in/email").header("content-type", "text/plain").body(sign_in.to_string());
-    assert_eq!(plain.send().await.unwrap().status(), 415, "C194");
+    assert_eq!(plain.send().await.unwrap().status(), 415, "a text/plain body");
     assert!(auth.is_alive(&ann.cookie).await);
     assert_eq!(revoke().header("origin", &server.origin).send().await.unwrap().status(), 200);
 }

@@ -1,4 +1,4 @@
-//! Requests below `/api/auth`, and the cookies of sessions.
+//! Requests below `/api/auth`, and session cookies.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,21 +12,24 @@ use support::user::PASSWORD;
 
 pub(crate) const COOKIE: &str = "better-auth.session_token";
 
-/// A cookie that is signed with the server's own secret.
-pub(crate) fn signed(token: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    mac.update(token.as_bytes());
-    let signature = STANDARD.encode(mac.finalize().into_bytes());
-    let value: String = url_encoded(&format!("{token}.{signature}"));
-    format!("{COOKIE}={value}")
+/// Signs `text` as Better Auth does: `<text>.<signature>`.
+pub(crate) fn signed(text: &str) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap().chain_update(text);
+    format!("{text}.{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
+/// Returns a session cookie for `token` with a valid signature.
+pub(crate) fn signed_cookie(token: &str) -> String {
+    format!("{COOKIE}={}", url_encoded(&signed(token)))
+}
+
+/// Percent-encodes a cookie value or a form field.
 pub(crate) fn url_encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     text.bytes().map(|byte| if plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") }).collect()
 }
 
-/// Requests below `/api/auth`.
+/// The auth endpoints of a server.
 pub(crate) struct Auth<'a>(pub(crate) &'a Server);
 
 impl Auth<'_> {
@@ -38,7 +41,7 @@ impl Auth<'_> {
         self.request(Method::GET, path).header("cookie", cookie)
     }
 
-    /// As the page of the app sends it.
+    /// Builds a request as the app's own page sends it.
     pub(crate) fn post(&self, path: &str, cookie: &str, body: &Value) -> RequestBuilder {
         self.request(Method::POST, path).header("cookie", cookie).header("origin", &self.0.origin).json(body)
     }
@@ -48,14 +51,14 @@ impl Auth<'_> {
         self.request(Method::POST, "/sign-in/email").json(&body).send().await.unwrap()
     }
 
-    /// The session that a cookie names, or null.
+    /// Returns the session of a cookie, or null.
     pub(crate) async fn session(&self, cookie: &str) -> Value {
         let answer = self.get("/get-session", cookie).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         answer.json().await.unwrap()
     }
 
-    /// Whether a cookie still gives a token.
+    /// Returns `true` if the cookie's session is valid, and asserts that all routes agree.
     pub(crate) async fn is_alive(&self, cookie: &str) -> bool {
         let token = self.get("/token", cookie).send().await.unwrap().status();
         assert_eq!(token == 200, !self.session(cookie).await.is_null(), "all routes agree");

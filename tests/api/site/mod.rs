@@ -1,8 +1,8 @@
-//! Servers with users, and what the tests of several folders ask of them.
+//! Servers with users, shared by the tests of several folders.
 
 pub(crate) mod auth;
 
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use support::raw::{Answer, request, send, send_as};
 use support::{Server, User};
@@ -27,7 +27,7 @@ impl OneUser {
         Self { server, ann }
     }
 
-    /// Sends this body to the user's tasks.
+    /// Sends a request with this body to the user's tasks.
     pub(crate) async fn send(&self, method: &str, rest: &str, headers: &[&str], body: &[u8]) -> Answer {
         let line = format!("{method} {} HTTP/1.1", self.ann.tasks(rest));
         send_as(&self.server, &self.ann.token, &line, headers, body).await
@@ -37,7 +37,7 @@ impl OneUser {
         self.send("POST", "", &[JSON], body.as_ref()).await
     }
 
-    /// Status and body of an answer to the user.
+    /// Sends a request as the user, and returns the status and body of the answer.
     pub(crate) async fn ask(&self, method: Method, rest: &str, body: Option<&Value>) -> (u16, Value) {
         let request = self.ann.request(method, &self.ann.tasks(rest));
         let request = if let Some(body) = body { request.json(body) } else { request };
@@ -54,7 +54,7 @@ pub(crate) fn parsed(answer: &Answer) -> Value {
     serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("no JSON: {answer:?}"))
 }
 
-/// The shape of every error of the tasks API (P8).
+/// Asserts the error format of the tasks API.
 pub(crate) fn assert_error(answer: &Answer, status: u16, code: &str, name: &str) {
     assert_eq!(answer.status, status, "{name}: {answer:?}");
     assert_eq!(answer.header("content-type"), Some("application/json"), "{name}");
@@ -72,7 +72,7 @@ pub(crate) fn assert_error(answer: &Answer, status: u16, code: &str, name: &str)
     }
 }
 
-/// `2026-11-21T01:45:28.032Z`.
+/// Returns `true` for a timestamp such as `2026-11-21T01:45:28.032Z`.
 pub(crate) fn is_moment(value: &Value) -> bool {
     let shape = |c: char| if c.is_ascii_digit() { '0' } else { c };
     value.as_str().is_some_and(|text| text.chars().map(shape).collect::<String>() == "0000-00-00T00:00:00.000Z")
@@ -82,7 +82,7 @@ pub(crate) fn is_id(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.len() == 32 && text.chars().all(|c| c.is_ascii_alphanumeric()))
 }
 
-/// The statuses of so many requests, sent at the same time.
+/// Sends `count` requests at the same time, and returns the statuses.
 pub(crate) async fn in_parallel(count: usize, request: impl Fn(usize) -> RequestBuilder) -> Vec<u16> {
     let mut answers = JoinSet::new();
     for number in 0..count {
@@ -96,15 +96,15 @@ pub(crate) const FORBIDDEN: &str =
     r#"{"detail":"You may only use your own tasks","code":"FORBIDDEN","message":"You may only use your own tasks"}"#;
 pub(crate) const NO_TASK: &str = r#"{"detail":"Task not found","code":"TASK_NOT_FOUND","message":"Task not found"}"#;
 
-/// An id that no task ever had.
+/// A task id that was never assigned.
 pub(crate) const NEVER_USED: &str = "900000000";
 
-/// Ann attacks; Bob's tasks are what she is after.
+/// A server on which Ann attacks the tasks of Bob.
 pub(crate) struct TwoUsers {
     pub(crate) server: Server,
     pub(crate) ann: User,
     pub(crate) bob: User,
-    /// Of Bob's first task.
+    /// The id of Bob's first task.
     pub(crate) id: String,
     pub(crate) anns: Value,
     pub(crate) bobs: Value,
@@ -121,18 +121,18 @@ impl TwoUsers {
         Self { server, ann, bob, id, anns, bobs }
     }
 
-    /// What Ann's token gets her.
+    /// Sends a request with Ann's token.
     pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
         let line = format!("{method} {path} HTTP/1.1");
         send_as(&self.server, &self.ann.token, &line, &["Content-Type: application/json"], body.as_bytes()).await
     }
 
-    /// What she gets without it.
+    /// Sends a request without a token.
     pub(crate) async fn ask_anonymously(&self, method: &str, path: &str) -> Answer {
         send(&self.server, &request(&format!("{method} {path} HTTP/1.1"), &[], b"")).await
     }
 
-    /// Nothing of Bob's is in the answer.
+    /// Asserts that an answer contains nothing of Bob's.
     pub(crate) fn assert_silent(&self, answer: &Answer, name: &str) {
         for secret in ["of bob", "his", "bob@", self.bob.session.as_str()] {
             assert!(!answer.head.contains(secret) && !answer.body.contains(secret), "{name}: {answer:?}");
@@ -145,7 +145,7 @@ impl TwoUsers {
     }
 }
 
-/// Percent-encoded in full.
+/// Percent-encodes every byte.
 pub(crate) fn hex(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat()
 }
@@ -155,10 +155,12 @@ pub(crate) fn assert_answer(answer: &Answer, status: u16, body: &str, name: &str
     assert_eq!(answer.header("content-type"), Some("application/json"), "{name}");
 }
 
+/// Sends a POST request with a JSON body.
 pub(crate) async fn post(server: &Server, path: &str, body: &Value) -> Response {
-    reqwest::Client::new().post(server.url(path)).json(body).send().await.unwrap()
+    Client::new().post(server.url(path)).json(body).send().await.unwrap()
 }
 
+/// Sends a POST request with a JSON body, and returns the status of the answer.
 pub(crate) async fn status(server: &Server, path: &str, body: &Value) -> u16 {
     post(server, path, body).await.status().as_u16()
 }

@@ -1,4 +1,4 @@
-//! What was acknowledged is not lost.
+//! Acknowledged writes survive shutdowns and crashes.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -6,8 +6,8 @@ use support::{Server, User};
 
 use crate::lifecycle::within_patience;
 
-/// C262: a balancer is told first, and served until it has heard; a second signal cuts that short. Nothing that was
-/// acknowledged meanwhile is lost.
+/// While draining, the server is not ready but still serves; a second signal ends that. No write that was acknowledged
+/// meanwhile is lost.
 #[tokio::test]
 async fn it_is_not_ready_before_it_stops_and_serves_until_then() {
     let mut server = Server::start_with(&[("TASKBRIDGE__SERVER__DRAIN_SECONDS", "600")]);
@@ -18,7 +18,7 @@ async fn it_is_not_ready_before_it_stops_and_serves_until_then() {
     within_patience(async { while status("/health/ready").await != StatusCode::SERVICE_UNAVAILABLE {} }).await;
     assert_eq!(status("/health/live").await, StatusCode::OK);
 
-    // Writers, until there is nobody to write to.
+    // Write until the server stops answering.
     let write = async |writer: usize| {
         let http = reqwest::Client::new();
         let mut acknowledged = Vec::new();
@@ -27,7 +27,7 @@ async fn it_is_not_ready_before_it_stops_and_serves_until_then() {
             let add = http.post(server.url(&ann.tasks(""))).bearer_auth(&ann.token).json(&json!({ "title": title }));
             match add.send().await {
                 Ok(response) if response.status() == StatusCode::CREATED => acknowledged.push(title),
-                // In the last moment it may be refused instead of answered.
+                // The last requests may get an error instead of a refused connection.
                 Ok(_) | Err(_) => return acknowledged,
             }
             if acknowledged.len() == 25 {
@@ -47,7 +47,7 @@ async fn it_is_not_ready_before_it_stops_and_serves_until_then() {
     assert!(missing.is_empty(), "acknowledged and lost: {missing:?}");
 }
 
-/// Q4: what was acknowledged is there after a crash, tokens and sessions included.
+/// Tasks, sessions and tokens survive a crash.
 #[tokio::test]
 async fn acknowledged_writes_survive_a_crash() {
     let mut server = Server::start();

@@ -1,4 +1,4 @@
-//! Tokens of key pairs in Better Auth's table: signed, published, verified, and replaced in use. (N3, R4; C060)
+//! Signing keys in Better Auth's `jwks` table: tokens are signed, keys published, and keys rotated while servers run.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ fn header(token: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap()).unwrap()
 }
 
-/// The kids that are published.
+/// Returns the key ids in the published key set.
 async fn published(server: &Server) -> BTreeSet<String> {
     let answer = Client::new().get(server.url("/api/auth/jwks")).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
@@ -27,7 +27,7 @@ async fn published(server: &Server) -> BTreeSet<String> {
     set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }
 
-/// A new token for the session.
+/// Returns a new access token for the user's session.
 async fn token(user: &User) -> String {
     let answer = user.anonymous(reqwest::Method::GET, "/api/auth/token").header("cookie", &user.cookie).send().await;
     let body: Value = answer.unwrap().json().await.unwrap();
@@ -42,7 +42,7 @@ fn kid(token: &str) -> String {
     header(token)["kid"].as_str().unwrap().to_owned()
 }
 
-/// By each algorithm; a token of the secret is not, although the server has that secret.
+/// With each algorithm. A token that is signed with the secret is rejected, although the server knows the secret.
 #[tokio::test]
 async fn tokens_are_signed_with_a_key_that_is_published_and_accepted() {
     for algorithm in ["EdDSA", "ES256"] {
@@ -62,8 +62,7 @@ async fn tokens_are_signed_with_a_key_that_is_published_and_accepted() {
     }
 }
 
-/// A change from the secret to keys refuses no token that is alive: first both are accepted, on old and new replicas, then
-/// the keys alone.
+/// Moving from the secret to keys rejects no valid token: first, old and new replicas accept both, then only keys.
 #[tokio::test]
 async fn a_change_from_the_secret_to_keys_takes_two_steps() {
     let by_secret = Server::start_with(&[("AUTH_MODE", "server"), ("BETTER_AUTH_URL", "http://app.example.test")]);
@@ -87,7 +86,7 @@ async fn a_change_from_the_secret_to_keys_takes_two_steps() {
     assert!(explained.contains("jwt.accept_hs256"), "{explained}");
 }
 
-/// A replica has read the table just before: it does not refuse what it has not seen yet.
+/// A replica that has just read the table still accepts a token of a key that it has not seen.
 #[tokio::test]
 async fn the_first_token_of_a_new_key_is_good_at_every_replica_at_once() {
     let first = Server::start_with(&[EDDSA, ("AUTH_MODE", "server"), ("BETTER_AUTH_URL", "http://app.example.test")]);
@@ -100,7 +99,7 @@ async fn the_first_token_of_a_new_key_is_good_at_every_replica_at_once() {
     assert_eq!(status(&there, &ann.token).await, StatusCode::OK);
 }
 
-/// Two servers, one table: the token of one is good at the other, at once, whoever made the key.
+/// Tokens of one server are accepted by another on the same database at once, whichever created the key.
 #[tokio::test]
 async fn servers_on_one_database_share_their_keys() {
     let first = Server::start_with(&[EDDSA, ("AUTH_MODE", "server"), ("BETTER_AUTH_URL", "http://app.example.test")]);
@@ -112,7 +111,7 @@ async fn servers_on_one_database_share_their_keys() {
     assert_eq!(published(&second).await, published(&first).await);
 }
 
-/// By a command beside the running server: new tokens are of the new key within half a minute, old ones go on.
+/// After `keys rotate`, a running server signs with the new key within 30 seconds, and old tokens stay valid.
 #[tokio::test]
 async fn keys_are_replaced_while_the_server_runs() {
     let server = Server::start_with(&[EDDSA, FILE]);
@@ -130,13 +129,13 @@ async fn keys_are_replaced_while_the_server_runs() {
     assert_eq!(status(&ann, &ann.token).await, StatusCode::OK);
     let listed = keys(&["list"]);
     assert!(listed.contains("verifies what it has signed") && !listed.contains(SECRET), "{listed}");
-    // A server that starts now signs with it.
+    // A server that starts now uses the new key.
     let server = server.again();
     let ann = ann.at(&server);
     assert_eq!(kid(&token(&ann).await), new);
     let (accepted, explained) = run(server.folder(), &["token", "explain", &token(&ann).await], &[EDDSA, FILE]);
     assert!(explained.contains(&format!("EdDSA, kid \"{new}\", from the table jwks")), "{accepted} {explained}");
-    // What was withdrawn is refused by a server that has used it, within seconds, and it signs with another one.
+    // A server rejects a withdrawn key within seconds, even if it has used it, and signs with another.
     let last = token(&ann).await;
     assert_eq!(status(&ann, &last).await, StatusCode::OK);
     let withdrawn = keys(&["withdraw"]);
@@ -151,8 +150,8 @@ async fn keys_are_replaced_while_the_server_runs() {
     assert_eq!(published(&server).await, [kid(&newest)].into());
 }
 
-/// C060: with another secret everybody signs in anew, and no session is a 500: there is no token until an operator
-/// replaces the key, which nobody else's program could read.
+/// With a new secret, existing private keys cannot be decrypted: users can still sign in, but get no token until an
+/// operator rotates the key.
 #[tokio::test]
 async fn a_secret_that_was_changed_breaks_no_session() {
     const NEWER: (&str, &str) = ("BETTER_AUTH_SECRET", "a-newer-end-to-end-secret-not-for-production-01");
@@ -187,7 +186,7 @@ async fn a_secret_that_was_changed_breaks_no_session() {
     }
 }
 
-/// A roll-out, either way: each server accepts the tokens of the other, whichever signs with the secret.
+/// During a roll-out in either direction, each server accepts the tokens of the other, whichever signs with the secret.
 #[tokio::test]
 async fn servers_that_sign_in_different_ways_accept_each_other() {
     let by_secret = Server::start_with(&[("AUTH_MODE", "server"), ("BETTER_AUTH_URL", "http://app.example.test")]);
@@ -200,7 +199,7 @@ async fn servers_that_sign_in_different_ways_accept_each_other() {
     assert_eq!(published(&by_secret).await, [kid(&bob.token)].into());
 }
 
-/// The same with the older secret named: its keys are read.
+/// If the old secret is configured as well, existing private keys can be decrypted.
 #[tokio::test]
 async fn the_keys_of_an_older_secret_sign_on() {
     let server = Server::start_with(&[EDDSA, FILE]);
@@ -212,7 +211,7 @@ async fn the_keys_of_an_older_secret_sign_on() {
     assert_eq!(published(&rotated).await.len(), 1);
 }
 
-/// There is nothing to replace where the secret signs, or somebody else.
+/// `keys rotate` fails if tokens are signed with the secret, or by another server.
 #[test]
 fn without_key_pairs_there_are_no_keys_to_replace() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Lists, as clients read them: filtered, searched, sorted, page by page. (P2, C132, C136, C137)
+//! Lists of tasks: filters, search, sort order and pages.
 
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn header(response: &Response, name: &str) -> Option<String> {
     Some(response.headers().get(name)?.to_str().unwrap().to_owned())
 }
 
-/// Ann with five tasks, the last one done, and Bob with one that nobody else ever sees.
+/// Signs Ann up with five tasks, the last one completed, and Bob with one, which must not appear in any list of Ann's.
 async fn ann(server: &Server) -> User {
     let bob = User::sign_up(server, "bob").await;
     bob.add(json!({ "title": "milk of bob" })).await;
@@ -65,7 +65,7 @@ async fn a_list_is_filtered_searched_and_sorted() {
     assert_eq!(titles(ann.get(&ann.tasks("")).await).await.len(), 5);
 }
 
-/// From page to page by `Link` alone, in each order, while tasks are added before the place that was reached.
+/// Follows `Link` through the whole list, in each order, while tasks are added before the current page.
 #[tokio::test]
 async fn links_lead_through_the_whole_list() {
     let server = Server::start();
@@ -97,7 +97,7 @@ async fn links_lead_through_the_whole_list() {
     assert_eq!(header(&whole, "x-total-count").as_deref(), Some("5"));
 }
 
-/// The head of the answer that GET gives, without its body.
+/// HEAD returns the headers of GET without a body.
 #[tokio::test]
 async fn head_is_get_without_its_body() {
     let server = Server::start();
@@ -116,7 +116,7 @@ async fn head_is_get_without_its_body() {
     }
 }
 
-/// P9: all of it through the settings.
+/// Each compatibility setting can be set by an environment variable.
 #[tokio::test]
 async fn other_dialects_are_a_matter_of_configuration() {
     let server = Server::start_with(&[

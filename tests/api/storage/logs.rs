@@ -1,4 +1,4 @@
-//! What of the data is logged and answered.
+//! User data in logs and answers.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,7 @@ use support::user::PASSWORD;
 use crate::everything::Everything;
 use crate::logs::{Line, SHORT, assert_time, json_lines, text_lines, whole_log};
 
-/// Q7, C270, C272: at the level at which everything is logged, in both forms, whatever is sent. And what must be there
-/// is: each answer has its one line.
+/// The log contains no secret, at the most verbose level and in both formats, and has exactly one line per request.
 #[tokio::test]
 async fn no_secret_is_logged_at_any_level() {
     for (format, lines) in [("text", text_lines as fn(&str) -> Vec<Line>), ("json", json_lines)] {
@@ -51,7 +50,7 @@ async fn no_secret_is_logged_at_any_level() {
     }
 }
 
-/// C276: times as RFC 3339 has them, in UTC, and no number but a task's id.
+/// Timestamps are RFC 3339 in UTC, and the only numbers in answers are task ids.
 #[tokio::test]
 async fn answers_hold_times_in_utc_and_no_internal_numbers() {
     let server = Server::start_with(&[SHORT]);

@@ -1,10 +1,10 @@
-//! What depends on the database: `make test` runs these on SQLite, on PostgreSQL and through pgbouncer.
+//! Tests that depend on the database: `make test` runs them on SQLite, on PostgreSQL, and through pgbouncer.
 //!
-//! A test belongs here if another database could change its result: because it reads back what it wrote, counts on a
-//! constraint, a comparison or an order of the database, or writes at the same time as another. All other tests of this
-//! program run on SQLite alone: parsing, CORS, tokens, rate limits in memory, settings and commands end before the
-//! database is asked, or ask it something that a test here asks, too. What each port must do is tested once more for
-//! each database in `crates/adapters/tests/contract`.
+//! A test belongs here if a different database could change its result: because it reads back what it wrote, relies on
+//! a constraint, comparison or sort order of the database, or writes concurrently. The other tests of this program run
+//! on SQLite only. They fail or succeed before a statement is sent (parsing, CORS, tokens, settings, commands), or send
+//! only statements that a test here sends, too. In addition, `crates/adapters/tests/contract` tests each repository on
+//! each database.
 
 mod crash;
 mod keys;

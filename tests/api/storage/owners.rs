@@ -1,4 +1,4 @@
-//! Tasks belong to one user.
+//! Every task belongs to one user.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use support::{Forge, Server, User};
 
 use crate::site::{FORBIDDEN, NEVER_USED, NO_TASK, TwoUsers, assert_answer, hex};
 
-/// C098, C100, O2, O4.
+/// Under the caller's own path, the task of another user is answered like one that does not exist, and stays unchanged.
 #[tokio::test]
 async fn the_task_of_another_user_is_absent_under_ones_own_path() {
     let site = TwoUsers::open().await;
@@ -28,7 +28,7 @@ async fn the_task_of_another_user_is_absent_under_ones_own_path() {
         }
     }
     site.assert_untouched().await;
-    // The control: the same requests reach a task of one's own.
+    // The counterpart: the same requests succeed with a task of the caller.
     let own = site.anns[0]["id"].to_string();
     for (method, rest, body) in task_routes(&own).into_iter().filter(|(method, ..)| *method != "DELETE") {
         let answer = site.ask(method, &site.ann.tasks(&rest), body).await;
@@ -36,7 +36,7 @@ async fn the_task_of_another_user_is_absent_under_ones_own_path() {
     }
 }
 
-/// C101, C102, O2, O3.
+/// No field of a body changes the owner, the id or the timestamps of a task.
 #[tokio::test]
 async fn nothing_in_a_body_gives_a_task_to_somebody_or_takes_it() {
     let site = TwoUsers::open().await;
@@ -79,7 +79,7 @@ async fn nothing_in_a_body_gives_a_task_to_somebody_or_takes_it() {
     }
 }
 
-/// N5, N6, O1: ids of other issuers; the path is decoded once and in full.
+/// User ids of other issuers may be any text; the path is decoded exactly once.
 #[tokio::test]
 async fn a_user_id_may_be_any_text() {
     let server = Server::start();
@@ -115,7 +115,7 @@ async fn a_user_id_may_be_any_text() {
     }
 }
 
-/// C113, P10, O5: nothing but the one way to write an id finds a task.
+/// Only the canonical decimal form of an id finds a task.
 #[tokio::test]
 async fn what_is_no_id_of_a_task_is_an_absent_task() {
     let site = TwoUsers::open().await;
@@ -184,7 +184,7 @@ async fn what_is_no_id_of_a_task_is_an_absent_task() {
     assert_eq!(site.ask("GET", &site.ann.tasks(&format!("/{}", hex(&own))), "").await.status, 200);
 }
 
-/// O2: both use the API at once, and each sees their own.
+/// Two users work at the same time, and each sees only their own tasks.
 #[tokio::test]
 async fn users_who_work_side_by_side_see_their_own_tasks() {
     let site = TwoUsers::open().await;
@@ -210,7 +210,7 @@ async fn users_who_work_side_by_side_see_their_own_tasks() {
     }
 }
 
-/// C081: whoever has no account has nothing; and a read makes none, for a write is refused before and after.
+/// A subject without an account has an empty list and cannot create a task, and reading does not create the account.
 #[tokio::test]
 async fn a_subject_without_an_account_has_an_empty_list_and_can_add_nothing() {
     let server = Server::start();

@@ -1,10 +1,10 @@
-//! Counters in the database.
+//! Rate limits that are counted in the database.
 
 use support::Server;
 
 use crate::limits::{ON, exhaust, guess};
 
-/// C210: with the storage `database` two instances count together; with `memory` each for itself.
+/// With the storage `database`, two servers count together; with `memory`, each counts for itself.
 #[tokio::test]
 async fn two_servers_count_together_in_the_database() {
     for (storage, at_the_other) in [("database", 429), ("memory", 401)] {

@@ -1,18 +1,18 @@
-//! Sessions begin, are found, and end.
+//! Sessions: creation, lookup, expiry and revocation.
 
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use support::user::PASSWORD;
 use support::{Server, User};
 
-use crate::site::auth::{Auth, COOKIE, cookie_of, signed};
+use crate::site::auth::{Auth, COOKIE, cookie_of, signed, signed_cookie};
 
-/// C168, C169: each sign-in has a session of its own, and none that the client has chosen.
+/// Each sign-in creates a session with a new token and ignores the cookie of the request (session fixation).
 #[tokio::test]
 async fn a_session_cannot_be_chosen() {
     let server = Server::start();
     let (ann, auth) = (User::sign_up(&server, "ann").await, Auth(&server));
-    let chosen = signed("chosenByTheAttacker0123456789012");
+    let chosen = signed_cookie("chosenByTheAttacker0123456789012");
     let body = json!({ "email": ann.email, "password": PASSWORD });
     for planted in [chosen.clone(), ann.cookie.clone(), format!("{COOKIE}=x"), format!("{chosen}; {}", ann.cookie)] {
         let answer = auth.post("/sign-in/email", &planted, &body).send().await.unwrap();
@@ -25,7 +25,7 @@ async fn a_session_cannot_be_chosen() {
     assert!(auth.is_alive(&ann.cookie).await, "an earlier session goes on");
 }
 
-/// C173, C174: a good signature makes no session, whatever it stands under.
+/// A correctly signed cookie with an unknown token has no session.
 #[tokio::test]
 async fn what_is_signed_and_names_no_session_is_none() {
     let server = Server::start();
@@ -33,13 +33,13 @@ async fn what_is_signed_and_names_no_session_is_none() {
     let long = "x".repeat(4096);
     let own = server.folder().to_str().unwrap().to_owned();
     for token in ["", "unknown", "' or 1=1 --", "%", "_%", "a\0b", &long, &ann.token, &ann.id, &own, "null", "{}"] {
-        let cookie = signed(token);
+        let cookie = signed_cookie(token);
         let answer = auth.get("/get-session", &cookie).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{token:?}");
         assert_eq!(answer.text().await.unwrap(), "null", "{token:?}");
         assert_eq!(auth.get("/token", &cookie).send().await.unwrap().status(), 401, "{token:?}");
     }
-    // C174: one credential is not the other.
+    // Access tokens and session tokens are not interchangeable.
     for bearer in [&ann.token, &bob.token] {
         let token = auth.request(Method::GET, "/token").bearer_auth(bearer).send().await.unwrap();
         assert_eq!(token.status(), 401);
@@ -48,13 +48,12 @@ async fn what_is_signed_and_names_no_session_is_none() {
     assert_eq!(tasks.status(), 401);
 }
 
-/// A table `session` that somebody has read is worth nothing without the secret.
+/// If unsigned bearer tokens are switched off, the contents of the `session` table are useless without the secret.
 #[tokio::test]
 async fn a_bare_token_is_refused_where_that_is_switched_off() {
     let server = Server::start_with(&[("TASKBRIDGE__SESSION__ACCEPT_UNSIGNED_BEARER", "off")]);
     let (ann, auth) = (User::sign_up(&server, "ann").await, Auth(&server));
-    let signed =
-        signed(&ann.session).split_once('=').unwrap().1.replace("%2F", "/").replace("%2B", "+").replace("%3D", "=");
+    let signed = signed(&ann.session);
     for (bearer, expected) in [(&ann.session, 401), (&signed, 200)] {
         let token = auth.request(Method::GET, "/token").bearer_auth(bearer).send().await.unwrap();
         assert_eq!(token.status(), expected);
@@ -64,14 +63,14 @@ async fn a_bare_token_is_refused_where_that_is_switched_off() {
         let other = auth.request(Method::POST, "/sign-out").bearer_auth(&ann.session).send().await.unwrap();
         assert_eq!(other.status(), 200);
     }
-    // As in Better Auth, it is accepted unless that is said.
+    // By default they are accepted, as in Better Auth.
     let server = server.again_with(&[("TASKBRIDGE__SESSION__ACCEPT_UNSIGNED_BEARER", "on")]);
     let bob = User::sign_up(&server, "bob").await;
     let token = Auth(&server).request(Method::GET, "/token").bearer_auth(&bob.session).send().await.unwrap();
     assert_eq!(token.status(), 200);
 }
 
-/// After the domain of the cookies has changed, a browser sends the older one first.
+/// After a change of the cookie domain, a browser sends the cookie of the old domain first.
 #[tokio::test]
 async fn every_cookie_of_the_name_is_tried_and_the_one_of_the_host_alone_goes() {
     const URL: [(&str, &str); 2] = [("AUTH_MODE", "server"), ("BETTER_AUTH_URL", "http://app.example.test")];
@@ -88,23 +87,23 @@ async fn every_cookie_of_the_name_is_tried_and_the_one_of_the_host_alone_goes() 
     let set = lines(&signed_in);
     assert!(set[0] == of_host && set[1].contains("; Domain=example.test; "), "{set:#?}");
     let new = set[1].split(';').next().unwrap();
-    // The older session is over, is alive, is of another user.
+    // The older session has ended, is unknown, is forged, or belongs to another user.
     auth.post("/sign-out", &ann.cookie, &json!({})).send().await.unwrap();
-    for older in [ann.cookie.clone(), bob.cookie.clone(), signed("unknown"), format!("{COOKIE}=forged")] {
+    for older in [ann.cookie.clone(), bob.cookie.clone(), signed_cookie("unknown"), format!("{COOKIE}=forged")] {
         let session = auth.session(&format!("{older}; {new}")).await;
         assert_eq!(session["user"]["id"], ann.id.as_str(), "{older}");
         assert!(auth.is_alive(&format!("{older}; {new}")).await);
     }
-    let over = auth.get("/get-session", &format!("{}; {}", ann.cookie, signed("unknown"))).send().await.unwrap();
+    let over = auth.get("/get-session", &format!("{}; {}", ann.cookie, signed_cookie("unknown"))).send().await.unwrap();
     let cleared = lines(&over);
     assert!(cleared[0] == of_host && cleared[1].starts_with(&format!("{COOKIE}=; Max-Age=0; Domain=")), "{cleared:#?}");
-    // A sign-out ends them all, or the other one would sign in again.
+    // Signing out ends the sessions of all cookies; otherwise the other one would still be signed in.
     let out = auth.post("/sign-out", &format!("{}; {new}", bob.cookie), &json!({})).send().await.unwrap();
     assert_eq!(out.status(), 200);
     assert!(!auth.is_alive(&bob.cookie).await && !auth.is_alive(new).await);
 }
 
-/// C176, C177: what was signed out is over everywhere, and signing out never fails.
+/// After signing out, the session is invalid for cookies and bearer tokens, and signing out again succeeds.
 #[tokio::test]
 async fn a_sign_out_is_final() {
     let server = Server::start();
@@ -124,12 +123,12 @@ async fn a_sign_out_is_final() {
     for answer in many {
         assert_eq!(answer.await.unwrap().unwrap().status(), 200);
     }
-    for cookie in ["", &cookie, "x=y", &signed("unknown")] {
+    for cookie in ["", &cookie, "x=y", &signed_cookie("unknown")] {
         assert_eq!(auth.post("/sign-out", cookie, &json!({})).send().await.unwrap().status(), 200, "{cookie}");
     }
 }
 
-/// C180, C181: each user sees and ends their own sessions, at once and everywhere.
+/// Users see and revoke their own sessions only, with immediate effect.
 #[tokio::test]
 async fn sessions_are_their_users_alone() {
     let server = Server::start();
@@ -144,7 +143,7 @@ async fn sessions_are_their_users_alone() {
     assert_eq!(listed(&bob.cookie).await.len(), 1);
     assert_eq!(auth.request(Method::GET, "/list-sessions").send().await.unwrap().status(), 401);
 
-    // Bob knows Ann's token, and may not end her session with his.
+    // Bob knows Ann's session token, but cannot revoke her session.
     let theft = auth.post("/revoke-session", &bob.cookie, &json!({ "token": ann.session })).send().await.unwrap();
     assert_eq!(theft.status(), 200);
     assert!(auth.is_alive(&ann.cookie).await);
@@ -159,7 +158,7 @@ async fn sessions_are_their_users_alone() {
     assert!(auth.is_alive(&bob.cookie).await);
 }
 
-/// C182: what is over is refused, and gone.
+/// An expired session is deleted when it is used.
 #[tokio::test]
 async fn a_session_that_is_over_is_none() {
     let server = Server::start_with(&[("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "1")]);
@@ -170,12 +169,12 @@ async fn a_session_that_is_over_is_none() {
     {
         assert!(std::time::Instant::now() < end);
     }
-    // A server with longer sessions finds it neither.
+    // A server with a longer session lifetime does not find it either.
     let longer = server.again_with(&[("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "604800")]);
     assert!(!Auth(&longer).is_alive(&ann.cookie).await);
 }
 
-/// Sessions that are over do not stay in the database, whether anybody asks for them or not.
+/// Expired sessions are deleted in the background, even if they are never used again.
 #[tokio::test]
 async fn what_is_over_is_removed() {
     let over = [("TASKBRIDGE__SESSION__LIFETIME_SECONDS", "1"), ("TASKBRIDGE__SESSION__PURGE_SECONDS", "1")];

@@ -1,30 +1,20 @@
-//! Accounts are made, once for each address.
+//! Sign-up: one account per email address.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Method;
 use serde_json::{Value, json};
-use sha2::Sha256;
-use support::server::SECRET;
 use support::user::PASSWORD;
 use support::{Server, User};
 
+use crate::site::auth::{signed, url_encoded};
 use crate::site::{OneUser, SIGN_IN, SIGN_UP, in_parallel, is_id, is_moment, post, status};
 
-/// Text as Better Auth signs it: `<text>.<signature>`.
-fn signed(text: &str) -> String {
-    let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap().chain_update(text);
-    format!("{text}.{}", STANDARD.encode(mac.finalize().into_bytes()))
-}
-
-/// A `Set-Cookie` line as Better Auth writes it.
+/// Formats a `Set-Cookie` header as Better Auth does.
 fn cookie(name: &str, value: &str, max_age: &str) -> String {
-    let value = signed(value).replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
-    format!("better-auth.{name}={value};{max_age} Path=/; HttpOnly; SameSite=Lax")
+    format!("better-auth.{name}={};{max_age} Path=/; HttpOnly; SameSite=Lax", url_encoded(&signed(value)))
 }
 
-/// R1, R6, C157, C166, C186: the answers of sign-up and sign-in are Better Auth's, cookies included.
+/// Sign-up and sign-in return the body, headers and cookies of Better Auth, and ignore fields that a client must not
+/// set.
 #[tokio::test]
 async fn signing_up_and_in_answers_as_better_auth_does() {
     let site = OneUser::open().await;
@@ -82,7 +72,7 @@ async fn signing_up_and_in_answers_as_better_auth_does() {
     }
 }
 
-/// C213, C214, R1.
+/// Of ten concurrent sign-ups with one address, in different cases, one succeeds.
 #[tokio::test]
 async fn of_parallel_sign_ups_with_one_address_one_succeeds() {
     let site = OneUser::open().await;
@@ -98,7 +88,7 @@ async fn of_parallel_sign_ups_with_one_address_one_succeeds() {
     assert_eq!(sign_in.status(), 200);
 }
 
-/// C141, C157: nobody takes an account over by an address that looks the same, or by naming its id.
+/// A similar address, or the id of an account in the body, does not take the account over.
 #[tokio::test]
 async fn a_sign_up_never_touches_an_account_that_is_there() {
     let site = OneUser::open().await;
@@ -128,7 +118,7 @@ async fn a_sign_up_never_touches_an_account_that_is_there() {
     assert_eq!(site.ann.list().await, list);
 }
 
-/// C142: an address in punycode is itself, not the one that it spells.
+/// Punycode is not decoded: `xn--` addresses are different addresses.
 #[tokio::test]
 async fn punycode_is_not_decoded() {
     let server = Server::start();
@@ -146,8 +136,7 @@ async fn punycode_is_not_decoded() {
     assert_eq!(status(&server, SIGN_IN, &own).await, 200);
 }
 
-/// C156: as in Better Auth a sign-up tells that an address is taken, whatever the password; C158: and no answer has
-/// anything of a password in it.
+/// Sign-up reveals that an address is taken, as Better Auth does, but no answer contains a password or hash.
 #[tokio::test]
 async fn an_address_that_is_taken_is_told_and_nothing_else() {
     let server = Server::start();

@@ -1,11 +1,11 @@
-//! Tasks are kept, changed and deleted.
+//! Tasks are stored, changed and deleted.
 
 use reqwest::Method;
 use serde_json::json;
 
 use crate::site::{JSON, OneUser, assert_error, in_parallel, is_moment, parsed};
 
-/// P1, P6.
+/// A new task is stored with its title trimmed and its description unchanged.
 #[tokio::test]
 async fn a_task_is_kept_as_it_was_given() {
     let site = OneUser::open().await;
@@ -34,8 +34,7 @@ async fn a_task_is_kept_as_it_was_given() {
     }
 }
 
-/// C132, C133, C134, P10: text is text. It comes back byte for byte, the table is intact, and a browser is told that
-/// it is JSON.
+/// Text is stored byte for byte: SQL, HTML, templates, control characters and any Unicode.
 #[tokio::test]
 async fn text_is_neither_interpreted_nor_changed() {
     let site = OneUser::open().await;
@@ -76,7 +75,7 @@ async fn text_is_neither_interpreted_nor_changed() {
     assert_eq!(list.header("content-type"), Some("application/json"));
 }
 
-/// P3, P6, P7.
+/// An update changes the given fields and `updated_at` only; an empty one changes nothing.
 #[tokio::test]
 async fn a_change_touches_what_it_names_and_reading_touches_nothing() {
     let site = OneUser::open().await;
@@ -114,7 +113,7 @@ async fn a_change_touches_what_it_names_and_reading_touches_nothing() {
     assert_eq!(site.ask(Method::GET, &format!("/{}", other["id"]), None).await, (200, other));
 }
 
-/// P4.
+/// `completed` is set if the body contains it, and toggled otherwise.
 #[tokio::test]
 async fn completing_sets_what_is_named_and_turns_round_otherwise() {
     let site = OneUser::open().await;
@@ -145,7 +144,7 @@ async fn completing_sets_what_is_named_and_turns_round_otherwise() {
     }
 }
 
-/// P5.
+/// A deleted task is answered like one that never existed.
 #[tokio::test]
 async fn a_deleted_task_is_gone() {
     let site = OneUser::open().await;
@@ -160,7 +159,7 @@ async fn a_deleted_task_is_gone() {
     assert_eq!(site.ann.list().await, json!([kept]));
 }
 
-/// C216, P5, P10.
+/// Of ten concurrent deletions, one succeeds.
 #[tokio::test]
 async fn of_parallel_deletes_one_succeeds() {
     let site = OneUser::open().await;
@@ -170,7 +169,7 @@ async fn of_parallel_deletes_one_succeeds() {
     assert_eq!(statuses, [[204].as_slice(), &[404; 9]].concat());
 }
 
-/// C217, C218, P4.
+/// No concurrent toggle is lost, and concurrent updates do not mix.
 #[tokio::test]
 async fn parallel_changes_are_all_made() {
     let site = OneUser::open().await;

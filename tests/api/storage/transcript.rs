@@ -1,7 +1,8 @@
-//! 135 requests to a real Better Auth, with its answers: whoever speaks its protocol cannot tell who answers. (R1-R8)
+//! Replays 135 requests that were recorded with Better Auth, and compares the answers.
 //!
-//! Ids, tokens, moments and signatures are drawn anew each time; everything else is compared: status, body, the headers
-//! of the protocol, and the cookies with their attributes. Differences on purpose are listed.
+//! Ids, tokens, timestamps and signatures differ in each run, so only their form is compared. Everything else must be
+//! equal: status, body, the headers of the protocol, and cookies with their attributes. Intended differences are
+//! listed.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,26 +15,27 @@ use support::compatibility::{Column, endpoint, is_on_the_page};
 
 const TRANSCRIPT: &str = include_str!("../../vectors/transcript.json");
 
-/// The headers of the protocol; a server may have others.
+/// Headers that are compared; a server may send others.
 const HEADERS: [&str; 6] = ["cache-control", "content-type", "location", "pragma", "set-auth-token", "x-retry-after"];
 
-/// What is answered otherwise on purpose: the fetch of Node sends the mode alone, and signs in without an origin.
+/// Requests with an intentionally different answer: Node's `fetch` sends `Sec-Fetch-Mode` but no `Origin`, and may sign
+/// in.
 const OTHERWISE: [&str; 1] = ["sign-in, Sec-Fetch-Mode without Origin"];
 
-/// The cookie that only Taskbridge sets.
+/// A cookie that only Taskbridge sets.
 const KNOWN_DEVICE: &str = "better-auth.known_device=";
 
-/// Fields whose values are made on the spot. An address is that of the connection, which Better Auth does not look at.
+/// Fields with generated values. The IP address is that of the connection, which Better Auth ignores.
 const DRAWN: [&str; 10] =
     ["id", "accountId", "token", "userId", "createdAt", "updatedAt", "expiresAt", "ipAddress", "kid", "x"];
 
-/// One server, and what it gave for what is in the transcript.
+/// A server, and its values for those in the transcript.
 struct Replay {
     server: Server,
     http: Client,
-    /// Session tokens, by those in the transcript.
+    /// Session tokens, by their value in the transcript.
     tokens: BTreeMap<String, String>,
-    /// Signed ones, as cookies and as bearer tokens, by those in the transcript.
+    /// Signed session tokens, by their value in the transcript.
     signed: BTreeMap<String, String>,
 }
 
@@ -50,7 +52,7 @@ impl Replay {
         Self { server, http: Client::new(), tokens: BTreeMap::new(), signed: BTreeMap::new() }
     }
 
-    /// The text with our tokens for theirs.
+    /// Replaces the values of the transcript by those of this server.
     fn translate(&self, text: &str) -> String {
         let signed = self.signed.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours));
         self.tokens.iter().fold(signed, |text, (theirs, ours)| text.replace(theirs, ours))
@@ -62,7 +64,7 @@ impl Replay {
         for (name, value) in request["headers"].as_object().unwrap() {
             match value {
                 Value::String(value) => sent = sent.header(name, self.translate(value)),
-                // The length of the body, which the client counts itself.
+                // The client computes the length of the body.
                 _ => assert_eq!(name, "content-length"),
             }
         }
@@ -79,12 +81,12 @@ impl Replay {
         (status, headers, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// Compares the answer with the one that was recorded, and remembers what was given out. What was recorded after a
-    /// pause is asked for until it is answered so.
+    /// Compares an answer with the recorded one, and remembers its generated values. If the recording waited before a
+    /// request, the request is repeated until the answer is equal.
     async fn compare(&mut self, entry: &Value) {
         let (request, expected) = (&entry["request"], &entry["response"]);
         let what = format!("{} {} ({})", request["method"], request["path"], entry["title"]);
-        // A guard against a hang: on a busy machine a write can wait long for the disk.
+        // Prevents a hang; on a busy machine a write can take long.
         let end = Instant::now() + Duration::from_mins(1);
         let (status, headers, body) = loop {
             let (status, headers, body) = self.answer(request).await;
@@ -100,7 +102,7 @@ impl Replay {
         self.remember(expected, &headers, &body);
     }
 
-    /// Which of ours stand for which of theirs.
+    /// Remembers which values of this server correspond to those of the transcript.
     fn remember(&mut self, expected: &Value, headers: &HeaderMap, body: &Value) {
         if let (Some(theirs), Some(ours)) = (expected["body"]["token"].as_str(), body["token"].as_str()) {
             self.tokens.insert(theirs.to_owned(), ours.to_owned());
@@ -133,7 +135,7 @@ fn our_cookies(headers: &HeaderMap) -> Vec<String> {
 fn same_headers(what: &str, theirs: &Value, ours: &HeaderMap) {
     for name in HEADERS {
         let (theirs, ours) = (theirs[name].as_str(), ours.get(name).map(|value| value.to_str().unwrap()));
-        // We let nobody keep any answer.
+        // Taskbridge forbids caching of every answer.
         let is_ours_alone = theirs.is_none() && ["cache-control", "pragma"].contains(&name);
         let is_same = if name == "set-auth-token" { theirs.is_some() == ours.is_some() } else { theirs == ours };
         assert!(is_same || is_ours_alone, "{what}: {name}: {theirs:?}, not {ours:?}");
@@ -142,7 +144,7 @@ fn same_headers(what: &str, theirs: &Value, ours: &HeaderMap) {
         let jwt = ours.get("set-auth-jwt").map(|jwt| jwt.to_str().unwrap().split('.').count());
         assert_eq!(jwt, Some(3), "{what}");
     }
-    // A value that is drawn ends with the signature; one that is empty, or not, is compared.
+    // Generated values end with a signature and are masked; others are compared.
     let masked = |line: String| {
         let (pair, attributes) = line.split_once(';').unwrap_or((&line, ""));
         let (name, value) = pair.split_once('=').unwrap_or_default();
@@ -153,7 +155,7 @@ fn same_headers(what: &str, theirs: &Value, ours: &HeaderMap) {
     assert_eq!(ours, theirs, "{what}");
 }
 
-/// The same but for what is drawn, of which the kind is the same.
+/// Asserts that two values are equal, or of the same type if they are generated.
 fn same_shape(what: &str, theirs: &Value, ours: &Value) {
     match (theirs, ours) {
         (Value::Object(theirs), Value::Object(ours)) => {
@@ -176,7 +178,7 @@ fn same_shape(what: &str, theirs: &Value, ours: &Value) {
     }
 }
 
-/// How many requests, by endpoint.
+/// Numbers of requests by endpoint.
 type Counts = BTreeMap<&'static str, usize>;
 
 fn recorded() -> Vec<Value> {
@@ -189,7 +191,7 @@ fn endpoint_of(entry: &Value) -> &'static str {
     endpoint(method, path)
 }
 
-/// Replays one profile; how many requests there were.
+/// Replays the requests of one profile, and counts them.
 async fn replay(profile: &str, base: &str, settings: &[(&str, &str)]) -> Counts {
     let mut replay = Replay::start(base, settings);
     let mut replayed = Counts::new();
@@ -231,7 +233,7 @@ async fn what_was_recorded_is_answered_in_the_same_way() {
     is_on_the_page(Column::Recorded, &all.into_iter().map(row).collect());
 }
 
-/// As in Better Auth, when tokens are signed elsewhere than with keys of its own.
+/// Behaves like Better Auth when another server signs the tokens.
 #[tokio::test]
 async fn tokens_that_are_signed_with_the_secret_have_no_keys_to_publish() {
     let server = Server::start();

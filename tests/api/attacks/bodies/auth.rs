@@ -1,4 +1,4 @@
-//! Bodies of sign-up and sign-in.
+//! Invalid bodies for sign-up and sign-in.
 
 use reqwest::Response;
 use serde_json::json;
@@ -7,7 +7,7 @@ use support::user::PASSWORD;
 
 use crate::site::{JSON, OneUser, SIGN_IN, SIGN_UP, parsed};
 
-/// R1: the form of every refusal of the two routes, as Better Auth words it. The password is looked at last.
+/// Both routes reject a body with the status, code and message of Better Auth, and check the password last.
 #[tokio::test]
 async fn bodies_of_sign_up_and_sign_in_are_refused_in_better_auths_words() {
     let site = OneUser::open().await;
@@ -102,14 +102,14 @@ async fn bodies_of_sign_up_and_sign_in_are_refused_in_better_auths_words() {
             assert_eq!(answer.header(header), None, "{path} {body}");
         }
     }
-    // None of it made an account.
+    // No account was created.
     assert_eq!(
         site.post(SIGN_UP, &json!({ "name": "", "email": "b@example.test", "password": "12345678" })).await.status(),
         200
     );
 }
 
-/// R1: media types as Better Auth reads them; a body without one counts as none.
+/// Media types are checked as in Better Auth, where a body without one counts as missing.
 #[tokio::test]
 async fn sign_up_and_sign_in_take_json_only() {
     let site = OneUser::open().await;
@@ -151,7 +151,7 @@ async fn sign_up_and_sign_in_take_json_only() {
     }
 }
 
-/// C112, C178, wire contract 1.1: below `/api/auth` whatever is not there is an empty 404.
+/// Below `/api/auth`, an unknown path or method is answered with 404 and an empty body, as in Better Auth.
 #[tokio::test]
 async fn what_is_not_there_below_api_auth_is_an_empty_404() {
     let site = OneUser::open().await;
@@ -181,7 +181,7 @@ async fn what_is_not_there_below_api_auth_is_an_empty_404() {
     }
 }
 
-/// C144 to C146, C148, C150, C152, R2, R3: a password is the whole of it, and a refusal says nothing.
+/// The whole password counts, and every refusal is the same.
 #[tokio::test]
 async fn only_the_very_password_signs_in() {
     let site = OneUser::open().await;
@@ -222,12 +222,12 @@ async fn only_the_very_password_signs_in() {
             assert_eq!(shown(sign_in(&other).await).await, expected, "{name} {other:?}");
         }
     }
-    // What looks the same is the same (NFKC).
+    // Texts with the same NFKC form are the same password.
     let composed = json!({ "email": "composed@example.test", "password": "cafe\u{301}-first" });
     assert_eq!(site.post(SIGN_IN, &composed).await.status(), 200);
 }
 
-/// All of an answer but its time and its id.
+/// Returns everything in an answer except its date and its request id.
 async fn shown(response: Response) -> (u16, Vec<(String, String)>, String) {
     let header = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
         (name.to_string(), value.to_str().unwrap().to_owned())

@@ -1,11 +1,11 @@
-//! JSON that is malformed, of the wrong type, or ambiguous.
+//! JSON that is malformed, ambiguous, or of the wrong type.
 
 use serde_json::json;
 
 use super::assert_faults;
 use crate::site::{JSON, OneUser, parsed};
 
-/// C133: no browser guesses that an answer is a page.
+/// Browsers are told not to guess the type of an answer.
 #[tokio::test]
 async fn answers_are_not_to_be_sniffed() {
     let site = OneUser::open().await;
@@ -17,7 +17,7 @@ async fn answers_are_not_to_be_sniffed() {
     }
 }
 
-/// C117, C118, C124, C125, C126, P8, P10: on every route that reads a body.
+/// On every route that reads a body, malformed JSON and JSON that is not an object are validation errors.
 #[tokio::test]
 async fn what_is_no_json_object_is_told_so() {
     let site = OneUser::open().await;
@@ -79,7 +79,7 @@ async fn what_is_no_json_object_is_told_so() {
     let bytes = bytes.map(|(name, bytes)| (name, bytes, malformed));
     let routes = [("POST", ""), ("PUT", &*task), ("PATCH", &task), ("PATCH", &format!("{task}/complete"))];
     for (name, bytes, fault) in texts.into_iter().chain(bytes) {
-        // Where no body is required, `null` counts as none.
+        // Where the body is optional, `null` means that it is missing.
         let count = if name == "null" { 3 } else { 4 };
         for (method, rest) in &routes[..count] {
             let answer = site.send(method, rest, &[JSON], &bytes).await;
@@ -95,7 +95,7 @@ async fn what_is_no_json_object_is_told_so() {
     assert_eq!(site.ann.list().await, before);
 }
 
-/// C120, C121, P1, P8, P10: all faults of a body at once, in the order of the fields.
+/// All invalid fields of a body are reported at once, in the order of the schema.
 #[tokio::test]
 async fn every_fault_of_a_field_is_told_with_its_place() {
     let site = OneUser::open().await;
@@ -150,7 +150,7 @@ async fn every_fault_of_a_field_is_told_with_its_place() {
     assert_eq!(site.ann.list().await, before);
 }
 
-/// C122, P7, P10: of a field given twice the last counts, wherever it stands.
+/// If a field occurs twice, the last value counts.
 #[tokio::test]
 async fn of_a_field_given_twice_the_last_counts() {
     let site = OneUser::open().await;

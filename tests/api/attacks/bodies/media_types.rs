@@ -1,11 +1,11 @@
-//! Bodies that are too large, compressed, or no JSON.
+//! Bodies that are too large, compressed, or not JSON.
 
 use serde_json::json;
 use support::raw::{request, send, send_unfinished};
 
 use crate::site::{JSON, OneUser, assert_error, parsed};
 
-/// C121, C126, C128, P8: more than the limit is not read, whether or not its length is announced.
+/// A body above the limit is not read, whether its length is announced or it arrives in chunks.
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused() {
     let site = OneUser::open().await;
@@ -26,7 +26,7 @@ async fn a_body_that_is_too_large_is_refused() {
             ("100,000 arrays", [vec![b'['; 100_000], vec![b']'; 100_000]].concat()),
             ("not JSON at all", vec![0; 100_000]),
         ] {
-            // One chunk, and no end after it.
+            // A single chunk without the last, empty one.
             let length = format!("{:x}\r\n", body.len());
             let endless =
                 [&request(&line, &[&bearer, JSON, chunked], b"")[..], length.as_bytes(), &body, b"\r\n"].concat();
@@ -50,7 +50,7 @@ async fn a_body_that_is_too_large_is_refused() {
     assert_eq!(parsed(&answer)["title"], "in chunks", "{answer:?}");
 }
 
-/// C129, C130, P8: JSON in UTF-8 as it is, and nothing that a form of another site could send.
+/// Only uncompressed JSON in UTF-8 is accepted, and nothing that an HTML form of another site could send.
 #[tokio::test]
 async fn a_body_of_another_media_type_is_refused() {
     let site = OneUser::open().await;

@@ -1,4 +1,4 @@
-//! Request bodies and parameters, honest and hostile: what is accepted, and what is refused and how.
+//! Request bodies and parameters: which are accepted, and how the others are rejected.
 
 mod auth;
 mod json;
@@ -10,7 +10,7 @@ use support::raw::Answer;
 
 use crate::site::{assert_error, parsed};
 
-/// 422 with exactly these faults: the place, and the type.
+/// Asserts a 422 with exactly these validation errors, each with its location and type.
 pub(crate) fn assert_faults(answer: &Answer, expected: &[(&[&str], &str)], name: &str) {
     assert_error(answer, 422, "VALIDATION_ERROR", name);
     let body = parsed(answer);

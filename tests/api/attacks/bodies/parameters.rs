@@ -1,4 +1,4 @@
-//! Parameters of the query.
+//! Query parameters.
 
 use reqwest::Method;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::assert_faults;
 use crate::site::OneUser;
 
-/// C136, P8.
+/// The last `limit` counts; it is a decimal number from 1 to 1000, or missing.
 #[tokio::test]
 async fn a_limit_is_a_number_from_1_to_1000() {
     let site = OneUser::open().await;

@@ -1,4 +1,4 @@
-//! One user against the tasks of another: what of it needs no storage. The rest is in `storage::owners`.
+//! One user against the tasks of another, without regard to the database. `storage::owners` has the rest.
 
 mod order;
 mod paths;

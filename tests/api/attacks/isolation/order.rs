@@ -1,4 +1,4 @@
-//! The order of errors, and what it gives away.
+//! The order in which errors are reported, and what it reveals.
 
 use support::User;
 use support::raw::{request, send, send_unfinished, timeless};
@@ -6,12 +6,12 @@ use support::user::task_routes;
 
 use crate::site::{NEVER_USED, TwoUsers};
 
-/// O5, P8: one request with every fault, and then one fault less each time.
+/// Sends a request with every possible error, then one error less each time.
 #[tokio::test]
 async fn faults_are_told_in_their_order() {
     let site = TwoUsers::open().await;
     let (json, text) = ("Content-Type: application/json", "Content-Type: text/plain");
-    // More than is read; the server need not wait for it.
+    // Above the limit, so the server answers without waiting for the body.
     let large = "Content-Length: 10000000";
     let token = format!("Authorization: Bearer {}", site.ann.token);
     let broken = r#"{"title":"#;
@@ -52,7 +52,7 @@ async fn faults_are_told_in_their_order() {
     assert_eq!(site.ask("GET", &site.ann.tasks("?limit=1"), "").await.status, 200);
 }
 
-/// O5: a stranger reads the same whatever they send, and the body is not waited for.
+/// A stranger gets the same answer to any path, query and body, and before the body arrives.
 #[tokio::test]
 async fn path_query_and_body_never_decide_before_the_guard() {
     let site = TwoUsers::open().await;
@@ -62,7 +62,7 @@ async fn path_query_and_body_never_decide_before_the_guard() {
         headers("application/json", "0"),
         headers("text/plain", "0"),
         headers("application/json; charset=utf-16", "0"),
-        // Announced, and never sent.
+        // The announced body is never sent.
         headers("application/json", "20"),
         headers("application/json", "65536"),
         headers("application/json", "65537"),

@@ -1,4 +1,4 @@
-//! Paths, ids in paths, and methods.
+//! User ids in paths, other paths, and methods.
 
 use serde_json::{Value, json};
 use support::Forge;
@@ -12,7 +12,8 @@ const NOT_ALLOWED: &str =
 
 const NO_ROUTE: &str = r#"{"detail":"Not found","code":"NOT_FOUND","message":"Not found"}"#;
 
-/// C096, C097, O1: on every route, the task being there or not; clients know a 401 by the word "token".
+/// The tasks of another user are forbidden on every route, whether the task exists or not. Clients treat any error that
+/// contains the word "token" as a 401, so the message does not.
 #[tokio::test]
 async fn the_path_of_another_user_is_forbidden_on_every_route() {
     let site = TwoUsers::open().await;
@@ -32,7 +33,7 @@ async fn the_path_of_another_user_is_forbidden_on_every_route() {
     site.assert_untouched().await;
 }
 
-/// O1: somebody who exists is forbidden as somebody who does not.
+/// The answer does not reveal whether the other user exists.
 #[tokio::test]
 async fn a_user_who_is_not_there_is_forbidden_like_one_who_is() {
     let site = TwoUsers::open().await;
@@ -44,7 +45,7 @@ async fn a_user_who_is_not_there_is_forbidden_like_one_who_is() {
     }
 }
 
-/// C104, C105, C106, C109, C114, O1: whatever stands for `{user_id}`, byte for byte after percent-decoding.
+/// `{user_id}` is compared byte by byte after one percent-decoding.
 #[tokio::test]
 async fn no_other_spelling_of_an_id_is_that_id() {
     let site = TwoUsers::open().await;
@@ -73,17 +74,18 @@ async fn no_other_spelling_of_an_id_is_that_id() {
         format!("{ann}."),
         format!("{ann}~"),
         format!("{ann}%2520"),
-        // Double-encoded.
+        // Encoded twice.
         format!("%25{:02x}{rest}", first.as_bytes()[0]),
         hex(&hex(ann)),
-        // Zero-width, marks, direction, full width, and a letter of another alphabet.
+        // A zero-width space, a combining mark, a change of direction, a byte order mark, a full-width letter, a
+        // Cyrillic letter.
         format!("{ann}{}", hex("\u{200b}")),
         format!("{ann}{}", hex("\u{301}")),
         format!("{}{ann}", hex("\u{202e}")),
         format!("{}{ann}", hex("\u{feff}")),
         format!("{}{rest}", hex(&wide.to_string())),
         format!("{}{rest}", hex("а")),
-        // Ways to another folder, had there been folders.
+        // Path traversal.
         format!("{ann}%2f..%2f{bob}"),
         format!("{ann}%2F%2E%2E%2F{bob}"),
         format!("..%2f{bob}"),
@@ -98,7 +100,7 @@ async fn no_other_spelling_of_an_id_is_that_id() {
         ".".into(),
         "%2e%2e".into(),
         "%252e%252e".into(),
-        // Parameters, lists, patterns.
+        // Path parameters, lists and patterns.
         format!("{ann};x=1"),
         format!("{ann};{bob}"),
         format!("{ann},{bob}"),
@@ -134,14 +136,14 @@ async fn no_other_spelling_of_an_id_is_that_id() {
         assert_answer(&site.ask_anonymously("GET", &path).await, 401, REFUSAL, &path);
     }
     site.assert_untouched().await;
-    // The control: an id is the same however it is encoded.
+    // The counterpart: percent-encoding alone does not change an id.
     for same in [ann.clone(), hex(ann), hex(ann).to_uppercase(), format!("{}{rest}", hex(first))] {
         let answer = site.ask("GET", &format!("/api/{same}/tasks"), "").await;
         assert_eq!(serde_json::from_str::<Value>(&answer.body).unwrap(), site.anns, "{same}");
     }
 }
 
-/// C108, O1: bytes that are no text are nobody, even for who is called as their replacement would be.
+/// An id that is not UTF-8 never matches, not even the id that contains replacement characters in its place.
 #[tokio::test]
 async fn what_is_not_utf8_in_a_path_names_nobody() {
     let site = TwoUsers::open().await;
@@ -160,7 +162,7 @@ async fn what_is_not_utf8_in_a_path_names_nobody() {
     site.assert_untouched().await;
 }
 
-/// C105, C106, C110, C116: paths that are none of ours. They are 404, or they are a path for which the guard stands.
+/// Paths that resemble ours are unknown, or guarded like ours.
 #[tokio::test]
 async fn there_is_no_way_round_the_guarded_paths() {
     let site = TwoUsers::open().await;
@@ -168,7 +170,7 @@ async fn there_is_no_way_round_the_guarded_paths() {
     let own = site.anns[0]["id"].to_string();
     let (no_route, forbidden, no_task) = ((404, NO_ROUTE), (403, FORBIDDEN), (404, NO_TASK));
     for (path, (status, body)) in [
-        // Twins.
+        // Prefixes, other versions, other cases.
         ("/api/tasks".to_owned(), no_route),
         (format!("/api/tasks/{id}"), no_route),
         ("/tasks".into(), no_route),
@@ -186,7 +188,7 @@ async fn there_is_no_way_round_the_guarded_paths() {
         (format!("/api/{bob}/TASKS"), no_route),
         (format!("/%61pi/{bob}/tasks"), forbidden),
         (format!("/api/{bob}/%74asks"), forbidden),
-        // Slashes, dots, suffixes.
+        // Slashes, dots and suffixes.
         (format!("//api/{ann}/tasks"), no_route),
         (format!("/api//{ann}/tasks"), no_route),
         (format!("/api/{ann}//tasks"), no_route),
@@ -210,7 +212,7 @@ async fn there_is_no_way_round_the_guarded_paths() {
         (format!("/api/{ann}/tasks/{own}/x"), no_route),
         (format!("/api/{ann}/tasks/{own}/complete/x"), no_route),
         (format!("/api/{ann}/tasks/{own}/Complete"), no_route),
-        // From one's own path to the other's.
+        // From the caller's own path to that of another user.
         (format!("/api/{ann}/../{bob}/tasks"), no_route),
         (format!("/api/{ann}/%2e%2e/{bob}/tasks"), no_route),
         (format!("/api/{ann}/%252e%252e/{bob}/tasks"), no_route),
@@ -229,12 +231,12 @@ async fn there_is_no_way_round_the_guarded_paths() {
         let expected = if body == NO_ROUTE { (404, NO_ROUTE) } else { (401, REFUSAL) };
         assert_answer(&site.ask_anonymously("GET", &path).await, expected.0, expected.1, &path);
     }
-    // Below `/api/auth` it is as Better Auth has it.
+    // Unknown paths below `/api/auth` have an empty body, as in Better Auth.
     for path in ["/api/auth/tasks", "/api/auth/tasks/1", "/api/auth/../auth/tasks"] {
         let answer = site.ask("GET", path, "").await;
         assert_eq!((answer.status, answer.body.as_str(), answer.header("content-type")), (404, "", None), "{path}");
     }
-    // What no HTTP server should read at all.
+    // Malformed request targets.
     for path in [
         format!("/api/{ann}\\..\\{bob}/tasks"),
         format!("\\api\\{bob}\\tasks"),
@@ -254,7 +256,7 @@ async fn there_is_no_way_round_the_guarded_paths() {
     site.assert_untouched().await;
 }
 
-/// C110, P7: served in place, on every route, and guarded as without it.
+/// A trailing slash neither redirects nor bypasses the guard, on any route.
 #[tokio::test]
 async fn a_trailing_slash_makes_no_difference() {
     let site = TwoUsers::open().await;
@@ -272,7 +274,7 @@ async fn a_trailing_slash_makes_no_difference() {
     assert_eq!(site.bob.list().await, site.bobs);
 }
 
-/// C112: a method that a path does not know is 405 with those it knows, and echoes nothing.
+/// An unsupported method is answered with 405 and the supported ones, and nothing of the request is echoed.
 #[tokio::test]
 async fn other_methods_are_not_allowed_and_change_nothing() {
     let site = TwoUsers::open().await;

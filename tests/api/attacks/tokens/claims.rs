@@ -1,4 +1,4 @@
-//! Claims, and whose they are.
+//! Claims: which are required, and who the caller is.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +10,8 @@ use support::{Server, User};
 
 use super::{HEADER, KEY, Site};
 
-/// C028, DESIGN 4: what Better Auth signs with the same secret to cache a session is no token.
+/// The JWT with which Better Auth caches a session in a cookie is signed with the same secret, but is not an access
+/// token.
 #[tokio::test]
 async fn a_session_cache_cookie_is_no_token() {
     let site = Site::open().await;
@@ -40,7 +41,7 @@ async fn a_session_cache_cookie_is_no_token() {
     site.accepts([("a token that says as much", sign(HEADER, with(good), KEY))]).await;
 }
 
-/// C061, C062, C064, C065, C066, C069, C070, C072, C073, C076, N4, N7.
+/// A required claim that is missing, of the wrong type, or not exactly the expected value is rejected.
 #[tokio::test]
 async fn a_claim_that_is_missing_wrong_or_of_another_type_is_refused() {
     let site = Site::open().await;
@@ -60,7 +61,7 @@ async fn a_claim_that_is_missing_wrong_or_of_another_type_is_refused() {
         format!(r#"["{ours}","https://other.example.test"]"#),
         format!(r#"{{"{ours}":"{ours}"}}"#),
     ];
-    // For `iss` and `aud` alike.
+    // For both `iss` and `aud`.
     let near = [
         format!(r#""{ours}/""#),
         format!(r#""{ours}/api/auth""#),
@@ -108,7 +109,7 @@ async fn a_claim_that_is_missing_wrong_or_of_another_type_is_refused() {
     site.refuses(["exp", "iss", "aud", "sub"].map(|claim| (claim, site.with(claim, None)))).await;
 }
 
-/// C064, C065: within the leeway of 30 seconds, and as far ahead as numbers go.
+/// Times may differ by 30 seconds, and may be any JSON number.
 #[tokio::test]
 async fn times_are_numbers_of_any_size_with_a_small_leeway() {
     let site = Site::open().await;
@@ -126,7 +127,8 @@ async fn times_are_numbers_of_any_size_with_a_small_leeway() {
     site.accepts(times.map(|(claim, value)| (format!("{claim} {value}"), site.with(claim, Some(&value))))).await;
 }
 
-/// C077, C078, N5: other claims, and other spellings of an id, are somebody else: 403 on the path of the first.
+/// The caller is the subject, byte by byte. Any other claim or spelling is a different user, whose path is
+/// forbidden.
 #[tokio::test]
 async fn nobody_but_the_subject_is_the_caller() {
     let site = Site::open().await;
@@ -170,7 +172,7 @@ async fn nobody_but_the_subject_is_the_caller() {
     site.accepts([("honest", site.honest.clone())]).await;
 }
 
-/// C082, R4, N10: what is in our own tokens, from each place that gives one; all are valid at once.
+/// Access tokens from sign-up, sign-in and `/token` are all valid and contain the user's public profile only.
 #[tokio::test]
 async fn an_issued_token_says_who_it_is_for_and_nothing_secret() {
     let server = Server::start();
@@ -195,7 +197,7 @@ async fn an_issued_token_says_who_it_is_for_and_nothing_secret() {
         }
         let claims = claims.as_object_mut().unwrap();
         claims.retain(|name, _| !["iat", "exp", "sub", "iss", "aud"].contains(&name.as_str()));
-        // The rest is what the user's own page shows, and so neither password, hash nor session.
+        // These are the fields that the user can see: no password, hash or session.
         assert_eq!(json!(claims), user);
         let list = ann.anonymous(Method::GET, &ann.tasks("")).bearer_auth(token).send().await.unwrap();
         assert_eq!(list.status(), 200);

@@ -1,4 +1,4 @@
-//! Segments, alphabets, and JSON.
+//! Segments, base64url and JSON.
 
 use hmac::Hmac;
 use serde_json::json;
@@ -8,7 +8,7 @@ use support::raw;
 
 use super::{HEADER, KEY, Site, seal};
 
-/// The honest ways to write a token: C040, C074, C068, N6; unknown text in `kid`: C012.
+/// Optional header fields and claims, in any form that RFC 7519 allows, are accepted.
 #[tokio::test]
 async fn honest_tokens_are_accepted_however_they_are_written() {
     let site = Site::open().await;
@@ -43,7 +43,7 @@ async fn honest_tokens_are_accepted_however_they_are_written() {
     site.accepts(claims.map(|(claim, value)| (format!("{claim} {value}"), site.with(claim, Some(&value))))).await;
 }
 
-/// C002, C010, C012, C020, C021, C022, C026: signed with the right secret all the same.
+/// A header that RFC 7515 forbids is rejected, even if the signature is correct.
 #[tokio::test]
 async fn a_header_that_breaks_the_rules_is_refused_whoever_signed_it() {
     let site = Site::open().await;
@@ -101,7 +101,7 @@ async fn a_header_that_breaks_the_rules_is_refused_whoever_signed_it() {
     site.refuses(bytes.map(|(name, header)| (name, sign(header, site.claims(), KEY)))).await;
 }
 
-/// C016, C017: base64url without padding, blanks or stray bits, in every segment, and signed as it stands.
+/// Every segment is base64url without padding, spaces or non-zero trailing bits, and is verified as it was sent.
 #[tokio::test]
 async fn a_segment_in_any_other_alphabet_is_refused() {
     let site = Site::open().await;
@@ -119,21 +119,21 @@ async fn a_segment_in_any_other_alphabet_is_refused() {
         ];
         cases = cases.iter().map(|message| seal::<Hmac<Sha256>>(message, KEY)).collect();
         cases.push(format!("{message}.{}", within(signature)));
-        // A header line does not keep blanks at its end.
+        // Trailing spaces are not part of a header value.
         if !junk.trim().is_empty() {
             cases.push(format!("{message}.{}", after(signature)));
         }
         site.refuses(cases.into_iter().map(|token| (format!("{junk:?} in {token}"), token))).await;
     }
 
-    // 32 bytes have 43 digits; the last two bits of the last one say nothing.
+    // 32 bytes have 43 digits; the last two bits of the last digit are not used.
     let digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let last = digits.find(&signature[42..]).unwrap();
     let strays = [1, 2, 3].map(|bits| (bits, format!("{message}.{}{}", &signature[..42], &digits[last ^ bits..][..1])));
     site.refuses(strays).await;
 }
 
-/// C016: what a parser of header lines may refuse by itself.
+/// Line breaks and NUL in a token: the HTTP parser may reject the whole request.
 #[tokio::test]
 async fn line_breaks_and_nul_in_a_token_never_get_an_answer() {
     let site = Site::open().await;
@@ -147,7 +147,7 @@ async fn line_breaks_and_nul_in_a_token_never_get_an_answer() {
     site.refuses([("two halves", format!("{before}.{after}"))]).await;
 }
 
-/// C018, C026, N2.
+/// A token with fewer or more than three segments, or an empty one, is rejected.
 #[tokio::test]
 async fn a_token_has_three_segments() {
     let site = Site::open().await;
@@ -181,7 +181,7 @@ async fn a_token_has_three_segments() {
     site.refuses(cases.into_iter().map(|token| (token.clone(), token))).await;
 }
 
-/// N2: truncated and tampered tokens.
+/// A token that is truncated or modified anywhere is rejected.
 #[tokio::test]
 async fn a_token_is_refused_once_anything_in_it_has_changed() {
     let site = Site::open().await;
@@ -209,7 +209,7 @@ async fn a_token_is_refused_once_anything_in_it_has_changed() {
     }
 }
 
-/// C020, C021, C024, C025: payloads that are no object of claims, signed with the right secret.
+/// A correctly signed payload that is not a JSON object is rejected.
 #[tokio::test]
 async fn a_payload_that_is_no_object_of_claims_is_refused() {
     let site = Site::open().await;
@@ -243,7 +243,7 @@ async fn a_payload_that_is_no_object_of_claims_is_refused() {
 
     let invalid = |within: &str| [within.as_bytes(), b"\xff", good.split_once(within).unwrap().1.as_bytes()].concat();
     let stored_block = {
-        // DEFLATE without compression: one final block of so many bytes, and their complement.
+        // An uncompressed DEFLATE block: its length, the complement of its length, and the bytes.
         let length = u16::try_from(good.len()).unwrap();
         [&[1][..], &length.to_le_bytes(), &(!length).to_le_bytes(), good.as_bytes()].concat()
     };
@@ -256,13 +256,13 @@ async fn a_payload_that_is_no_object_of_claims_is_refused() {
     let name = |payload: &[u8]| payload.escape_ascii().to_string();
     site.refuses(bytes.map(|(header, payload)| (name(&payload), sign(header, payload, KEY)))).await;
 
-    // RFC 7797: the payload stands in the token as it is.
+    // With an unencoded payload (RFC 7797).
     for header in [r#"{"alg":"HS256","b64":false,"crit":["b64"]}"#, r#"{"alg":"HS256","b64":false}"#] {
         site.refuses([(header, seal::<Hmac<Sha256>>(&format!("{}.{good}", encode(header)), KEY))]).await;
     }
 }
 
-/// C021: header and claims are UTF-8, also where nobody reads (RFC 7519, section 7.2).
+/// Header and claims must be UTF-8, even in fields that are ignored (RFC 7519, section 7.2).
 #[tokio::test]
 async fn a_token_that_is_not_utf8_is_refused() {
     let site = Site::open().await;

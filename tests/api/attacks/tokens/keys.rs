@@ -13,7 +13,7 @@ use support::server::SECRET;
 
 use super::{HEADER, KEY, LASTING, Site, seal};
 
-/// C001, N3.
+/// A token with the algorithm `none`, in any case, is rejected.
 #[tokio::test]
 async fn a_token_that_calls_itself_unsigned_is_refused() {
     let site = Site::open().await;
@@ -32,7 +32,7 @@ async fn a_token_that_calls_itself_unsigned_is_refused() {
     }
 }
 
-/// C004, C005, C009: the algorithm is the key's; a key in the token is no key.
+/// The algorithm is that of the configured key, and a key inside the token is ignored.
 #[tokio::test]
 async fn another_algorithm_or_a_key_of_the_attackers_own_is_refused() {
     let site = Site::lasting();
@@ -77,7 +77,7 @@ async fn another_algorithm_or_a_key_of_the_attackers_own_is_refused() {
     .await;
 }
 
-/// C008, N12: keys come from the configuration alone.
+/// Keys are only ever read from the configured source: the server never fetches a URL from a token.
 #[tokio::test]
 async fn an_address_in_the_header_is_never_visited() {
     let site = Site::open().await;
@@ -93,12 +93,12 @@ async fn an_address_in_the_header_is_never_visited() {
         site.accepts([(name, sign(&header, site.claims(), KEY))]).await;
     }
     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
-    // It would have seen them.
+    // The listener would have noticed.
     let _connection = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     assert!(listener.accept().is_ok());
 }
 
-/// C010, C013, C014, N8.
+/// Only a signature by exactly the configured secret is valid.
 #[tokio::test]
 async fn only_the_very_secret_signs() {
     let site = Site::open().await;

@@ -1,6 +1,6 @@
-//! Tokens that are forged, malformed, or made for something else.
+//! Access tokens that are forged, malformed, or issued for another purpose.
 //!
-//! Every refusal is the same 401, and after each table an honest token still gets the list.
+//! All of them get the same 401. After each table, a valid token is still accepted.
 
 mod claims;
 mod encoding;
@@ -21,21 +21,21 @@ const KEY: &[u8] = SECRET.as_bytes();
 
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
-/// Claims that stay good for long, for tokens that were signed beforehand.
+/// Claims that are valid until 2100, for tokens that were signed in advance.
 const LASTING: &str = r#"{"sub":"mallory","iat":1700000000,"exp":4102444800,"iss":"https://app.example.test","aud":"https://app.example.test"}"#;
 
-/// A server, and a caller whose honest token gets a list.
+/// A server, and a caller whose valid token returns their list.
 struct Site {
     server: Server,
     forge: Forge,
-    /// The caller.
+    /// The caller's user id.
     id: String,
     honest: String,
     list: String,
 }
 
 impl Site {
-    /// With a user who has one task.
+    /// Starts a server with a user who has one task.
     async fn open() -> Self {
         let server = Server::start();
         let ann = User::sign_up(&server, "ann").await;
@@ -44,7 +44,7 @@ impl Site {
         Self { honest: forge.token(&ann.id), id: ann.id, list, forge, server }
     }
 
-    /// Where [`LASTING`] is acceptable.
+    /// Starts a server that accepts [`LASTING`].
     fn lasting() -> Self {
         let server = Server::start_with(&[("BETTER_AUTH_URL", "https://app.example.test"), ("AUTH_MODE", "server")]);
         let forge = Forge::of(&server);
@@ -60,7 +60,7 @@ impl Site {
         self.forge.claims(&self.id).to_string()
     }
 
-    /// Good claims and signature, but this JSON text for one claim, or without it.
+    /// Signs valid claims, with this JSON text as the value of one of them, or without that one.
     fn with(&self, claim: &str, value: Option<&str>) -> String {
         let claims = self.forge.claims(&self.id);
         let others = claims.as_object().unwrap().iter().filter(|(name, _)| *name != claim);
@@ -71,7 +71,7 @@ impl Site {
         sign(HEADER, format!("{{{}}}", members.join(",")), KEY)
     }
 
-    /// Status, challenge and body of the list under this token.
+    /// Returns the status, challenge and body of the answer to a list request with this token.
     async fn get(&self, token: &str) -> (u16, Option<String>, Value) {
         let request = reqwest::Client::new().request(Method::GET, self.server.url(&self.path()));
         let response = request.header("authorization", format!("Bearer {token}")).send().await.unwrap();
@@ -97,7 +97,7 @@ impl Site {
     }
 }
 
-/// Two encoded segments and their MAC.
+/// Appends the MAC of two encoded segments to them.
 fn seal<M: Mac + KeyInit>(message: &str, key: &[u8]) -> String {
     let mac = <M as KeyInit>::new_from_slice(key).unwrap().chain_update(message);
     format!("{message}.{}", encode(mac.finalize().into_bytes()))

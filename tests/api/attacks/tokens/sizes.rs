@@ -1,11 +1,11 @@
-//! Long and deep tokens.
+//! Long and deeply nested tokens.
 
 use support::forge::sign;
 use support::{Forge, Server, raw};
 
 use super::{HEADER, KEY, Site};
 
-/// C029, C030.
+/// A token of any size or depth is rejected without harm to the server.
 #[tokio::test]
 async fn a_token_of_any_size_or_depth_is_refused_and_the_server_lives() {
     let site = Site::open().await;
@@ -48,14 +48,14 @@ async fn a_token_of_any_size_or_depth_is_refused_and_the_server_lives() {
     }
 }
 
-/// An app that puts much into its tokens can raise the limit, and the log says which it is.
+/// The maximum token length can be configured, and the log names the setting.
 #[tokio::test]
 async fn the_longest_token_is_a_setting() {
     for (setting, largest) in [(None, 8192), (Some("1024"), 1024), (Some("16384"), 16384)] {
         let settings: Vec<_> = setting.into_iter().map(|bytes| ("TASKBRIDGE__JWT__MAX_BYTES", bytes)).collect();
         let server = Server::start_with(&settings);
         let forge = Forge::of(&server);
-        // base64 makes four characters of three bytes, so the token may be a few bytes shorter.
+        // base64 encodes three bytes as four characters, so the token may be a few bytes shorter.
         let of_size = |size: usize| {
             let mut claims = forge.claims("ann");
             claims["pad"] = "x".repeat((size - forge.signed(&claims).len() - 12) * 3 / 4).into();
