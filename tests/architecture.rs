@@ -1,4 +1,4 @@
-//! Dependencies point inward. What a crate may know is written down here, and fails when it is broken.
+//! Which crate may depend on which crates: dependencies point from the outer layers to the inner ones.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 mod import_circles;
 
-/// The normal dependencies of each package of the workspace, by name.
+/// Returns the direct dependencies of each package in the workspace, without those for tests and builds.
 fn direct_dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let arguments = ["metadata", "--offline", "--no-deps", "--format-version", "1"];
     let metadata: Value = serde_json::from_slice(&cargo(&arguments)).unwrap();
@@ -26,18 +26,18 @@ fn cargo(arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// Every package that `package` is built with, without tests, and the features of each: lines of `cargo tree`.
+/// Returns the output of `cargo tree`: all dependencies of a package and their features, without those for tests.
 fn tree(package: &str) -> String {
     let arguments = ["tree", "--offline", "--prefix", "none", "--edges", "normal,features", "--package", package];
     String::from_utf8(cargo(&arguments)).unwrap()
 }
 
-/// The packages that `package` is built with, by name.
+/// Returns the names of all direct and indirect dependencies of a package.
 fn all_dependencies(package: &str) -> BTreeSet<String> {
     tree(package).lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
-/// A layer names what it may use: whatever is not listed is forbidden.
+/// A crate may only use the dependencies that are listed for its layer.
 #[test]
 fn each_layer_depends_on_what_it_may_and_on_nothing_else() {
     let allowed: [(&str, &[&str]); 4] = [
@@ -119,7 +119,7 @@ fn each_layer_depends_on_what_it_may_and_on_nothing_else() {
     }
 }
 
-/// Not even through somebody else.
+/// Indirect dependencies count as well.
 #[test]
 fn no_layer_is_built_with_what_belongs_to_another() {
     let foreign: [(&str, &[&str]); 3] = [
@@ -162,7 +162,7 @@ fn no_layer_is_built_with_what_belongs_to_another() {
     }
 }
 
-/// Mocks, fixtures and the list of routes are for tests.
+/// Mocks, fixtures and the list of routes are for tests only.
 #[test]
 fn the_program_is_built_without_what_is_for_tests() {
     let tree = tree("taskbridge-server");
@@ -174,7 +174,7 @@ fn the_program_is_built_without_what_is_for_tests() {
     }
 }
 
-/// The server is the only one that knows both sides.
+/// Only the composition root depends on both sides.
 #[test]
 fn only_the_server_knows_web_and_adapters() {
     let both = |dependencies: &BTreeSet<String>| {

@@ -1,11 +1,12 @@
-//! The clients of Better Auth. (R4-R7)
+//! The official clients of Better Auth against Taskbridge.
 
 use serde_json::{Value, json};
 use support::Server;
 use support::better_auth::{BetterAuth, run};
 use support::compatibility::{Column, endpoint, is_on_the_page};
 
-/// `better-auth/client` with its JWT plugin, and the store of sessions of `better-auth/react`: the same calls to both.
+/// Runs the same calls of `better-auth/client` with its JWT plugin, and of the session store of `better-auth/react`,
+/// against Better Auth and Taskbridge.
 #[tokio::test]
 async fn the_official_clients_cannot_tell_who_answers() {
     let theirs = BetterAuth::start("EdDSA");

@@ -1,4 +1,4 @@
-//! The databases that tests are given are what they are said to be.
+//! The databases that tests use have the properties that the tests rely on.
 
 use support::postgres::{Cluster, behind_pgbouncer, fresh_database, fresh_database_behind_pgbouncer, psql, try_psql};
 
@@ -13,7 +13,7 @@ fn a_fresh_database_is_empty_and_nobody_elses() {
     assert!(version.parse::<u32>().unwrap() >= 140_000, "{version}");
 }
 
-/// As with those who run one for others: transactions share few connections, and start-up parameters are refused.
+/// Like many hosted poolers: transactions share few connections, and start-up parameters are rejected.
 #[test]
 fn the_pooler_is_in_transaction_mode_and_strict() {
     let config = psql(&behind_pgbouncer("pgbouncer"), "show config");
@@ -43,7 +43,7 @@ fn a_cluster_that_was_killed_or_restarted_has_what_was_committed() {
     assert_eq!(cluster.url(), url);
 }
 
-/// Even when it is busy, and so that it can be started at once.
+/// Even a busy server ends at once, and can be started again.
 #[test]
 fn a_killed_cluster_leaves_no_process() {
     let mut cluster = Cluster::start();

@@ -1,8 +1,9 @@
-//! No source files of a crate import each other in a circle, so that each can be read after those it builds on.
+//! Source files of a crate must not import each other in a circle, so that each can be understood after those it builds
+//! on.
 //!
-//! Reads paths rather than types: `crate::…`, `self::…`, `super::…`, child modules, and modules that a file imports by
-//! name. A name that a module re-exports counts at the file that defines it, and a re-export by itself (`pub use`) is
-//! no dependency. Code for tests is left out.
+//! The check reads paths, not types: `crate::…`, `self::…`, `super::…`, child modules, and imported modules. A
+//! re-exported name counts as a dependency on the file that defines it, and a re-export itself (`pub use`) is not a
+//! dependency. Tests are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,16 +12,16 @@ use std::path::Path;
 /// Crates that still have circles.
 const CIRCULAR: [&str; 4] = ["crates/adapters", "crates/server", "crates/web", "migrations"];
 
-/// The names of a module, outermost first; empty for the root of the crate.
+/// The path of a module: its names, outermost first; empty for the crate root.
 type Module = Vec<String>;
 
-/// One path of the source: `use a::{b, c as d}` is two.
+/// A path in the source. `use a::{b, c as d}` has two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Import {
     segments: Vec<String>,
-    /// The name that it binds: `d` in `c as d`; `*` for all names.
+    /// The name that the path binds, such as `d` in `c as d`, or `*`.
     binds: Option<String>,
-    /// Whether other modules can use what it binds (`pub use`, `pub(crate) use`).
+    /// Whether other modules can use the bound name (`pub use`, `pub(crate) use`).
     is_reexport: bool,
 }
 
@@ -41,7 +42,7 @@ impl Crate {
         Self(modules)
     }
 
-    /// Returns the files that define what the module names, other than its own.
+    /// Returns the other files that define names which a module uses.
     fn dependencies(&self, module: &Module) -> BTreeSet<String> {
         let source = &self.0[module];
         let used = source.imports.iter().filter(|import| !import.is_reexport);
@@ -49,10 +50,10 @@ impl Crate {
         files.filter(|file| *file != source.file).collect()
     }
 
-    /// Returns the file that defines the item at this path, as seen from a module. `None` for other crates, and for a
-    /// path that names a module: what is used of that module is a path of its own.
+    /// Returns the file that defines the item at this path, as seen from a module. Returns `None` for other crates, and
+    /// for a path that names a module: each use of the module is a path of its own.
     fn file_of(&self, from: &Module, segments: &[String], depth: usize) -> Option<String> {
-        // A re-export can lead to another, but not for ever.
+        // Re-exports can refer to each other.
         if depth > 8 {
             return None;
         }
@@ -67,7 +68,6 @@ impl Crate {
             if name == "*" || source.defines.contains(name) {
                 return Some(source.file.clone());
             }
-            // The path of the start may have led back here: then the name is not bound a second time.
             let bound = source.imports.iter().find(|import| import.binds.as_ref() == Some(name));
             if let Some(bound) = bound {
                 return self.file_of(&module, &[bound.segments.as_slice(), &rest[index + 1..]].concat(), depth + 1);
@@ -87,7 +87,7 @@ impl Crate {
         None
     }
 
-    /// Returns the module at this path, if it is one of this crate.
+    /// Returns the module at this path if it belongs to the crate.
     fn module_of(&self, from: &Module, segments: &[String], depth: usize) -> Option<Module> {
         if depth > 8 {
             return None;
@@ -97,7 +97,7 @@ impl Crate {
         self.0.contains_key(&whole).then_some(whole)
     }
 
-    /// Returns the module in which a path starts, and what follows. `None` for other crates.
+    /// Returns the module in which a path starts, and the remaining names. Returns `None` for other crates.
     fn start<'a>(&self, from: &Module, segments: &'a [String], depth: usize) -> Option<(Module, &'a [String])> {
         let (first, rest) = segments.split_first()?;
         match first.as_str() {
@@ -122,7 +122,7 @@ impl Crate {
         }
     }
 
-    /// Returns the groups of files in which each leads to all others.
+    /// Returns the groups of files in which each file depends on all others.
     fn circles(&self) -> BTreeSet<BTreeSet<String>> {
         let edges: BTreeMap<_, _> =
             self.0.iter().map(|(module, source)| (source.file.clone(), self.dependencies(module))).collect();
@@ -145,7 +145,7 @@ impl Crate {
             .collect()
     }
 
-    /// Lists the imports between the files of a circle, for the message of a failed test.
+    /// Lists the imports inside a circle, for the message of a failed test.
     fn describe(&self, circle: &BTreeSet<String>) -> String {
         let within = self.0.iter().filter(|(_, source)| circle.contains(&source.file));
         let lines = within.flat_map(|(module, source)| {
@@ -179,7 +179,7 @@ fn read_folder(folder: &Path, module: &Module, modules: &mut BTreeMap<Module, So
 }
 
 fn read_source(file: &str, text: &str) -> Source {
-    // The tests inside a file are its end.
+    // Tests inside a file are at its end.
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let tokens = tokens(text);
     let mut source = Source { file: file.to_owned(), imports: Vec::new(), defines: BTreeSet::new() };
@@ -213,7 +213,7 @@ fn read_source(file: &str, text: &str) -> Source {
     source
 }
 
-/// Reads the path that starts at a position, with all its branches. Returns the position behind it.
+/// Reads the path at a position, with all its branches. Returns the position after it.
 fn read_path(tokens: &[String], start: usize, prefix: &[String], found: &mut impl FnMut(Import)) -> usize {
     let mut segments = prefix.to_vec();
     let mut position = start;
@@ -254,7 +254,7 @@ fn is_name(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// Splits source code into names, `::`, and other characters. Comments, strings and characters are left out.
+/// Splits source code into names, `::`, and single characters. Omits comments, strings and character literals.
 fn tokens(text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = text;
@@ -293,7 +293,7 @@ fn end_of_string(text: &str) -> usize {
     end.map_or(text.len(), |(end, _)| end + 1)
 }
 
-/// The end of `'x'` or `'\n'`; of a lifetime only the apostrophe.
+/// Returns the length of a character literal, or 1 for the apostrophe of a lifetime.
 fn end_of_character(text: &str) -> usize {
     let mut characters = text.char_indices().skip(1);
     match (characters.next(), characters.next()) {
@@ -322,7 +322,7 @@ fn no_files_of_a_crate_import_each_other_in_a_circle() {
     );
 }
 
-/// The test above would find circles.
+/// The check finds circles of each kind, and nothing else.
 #[test]
 fn circles_are_found_through_reexports_and_imported_modules() {
     let folder = tempfile::tempdir().unwrap();

@@ -22,7 +22,7 @@ fn blocks(page: &str, heading: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Replaces what differs from run to run: dates, and the 32 letters and digits of ids and session tokens.
+/// Replaces what differs in each run: dates, and ids and session tokens of 32 letters and digits.
 fn without_ids_and_dates(text: &str) -> String {
     let word = |c: char| c.is_ascii_alphanumeric() || "-:.".contains(c);
     let mut result = String::new();
@@ -49,7 +49,7 @@ fn the_commands_of_the_walk_through_print_the_documented_output() {
     assert!(blocks.iter().zip(["sh", "text"].iter().cycle()).all(|((language, _), expected)| language == expected));
     let (commands, outputs): (Vec<_>, Vec<_>) =
         blocks.chunks_exact(2).map(|pair| (pair[0].1.as_str(), pair[1].1.as_str())).unzip();
-    // One shell for all, so that variables live on; a line of its own between the outputs.
+    // A single shell keeps variables; a separator follows the output of each block.
     let script = commands.join("echo; echo =====\n").replace("http://localhost:8000", &server.base);
     let expected = outputs.join("=====\n");
     let run = Command::new("sh").args(["-eu", "-c", &script]).current_dir(server.folder()).output().unwrap();
@@ -58,7 +58,7 @@ fn the_commands_of_the_walk_through_print_the_documented_output() {
     assert_eq!(without_ids_and_dates(output.trim_end()), without_ids_and_dates(expected.trim_end()));
 }
 
-/// `make run` shows the same commands, for the port it serves on.
+/// `make run` prints the same commands, with its own port.
 #[test]
 fn make_run_shows_the_readmes_commands() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/walkthrough.sh");

@@ -1,4 +1,4 @@
-//! A real Better Auth, as npm has it.
+//! A real Better Auth, installed from npm.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -12,36 +12,36 @@ use crate::peer::APP;
 use crate::server::SECRET;
 use crate::user::PASSWORD;
 
-/// Where its packages are, and the programs that use them.
+/// The folder of its packages, and of the programs that use them.
 pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/better-auth");
 
-/// One of the programs that go on; it is killed when this is dropped.
+/// A running Node program. It is killed on drop.
 #[derive(Debug)]
 pub struct Program {
     process: Child,
-    /// What it printed when it was ready.
+    /// The line that it printed when it was ready.
     pub line: String,
 }
 
-/// A Better Auth with its JWT and bearer plugins.
+/// A running Better Auth with its JWT and bearer plugins.
 #[derive(Debug)]
 pub struct BetterAuth {
     _program: Program,
-    /// Where it is.
+    /// The base URL.
     pub url: String,
-    /// The tables that it had to make.
+    /// The tables that it created.
     pub made: Vec<String>,
     http: Client,
 }
 
 impl BetterAuth {
-    /// Starts one in memory that signs tokens by this algorithm.
+    /// Starts one in memory that signs tokens with this algorithm.
     #[must_use]
     pub fn start(algorithm: &str) -> Self {
         Self::of(Program::start("issuer.mjs", &[("ALG", algorithm)]))
     }
 
-    /// Starts one on a database, for [`APP`], with more variables.
+    /// Starts one on a database, for [`APP`], with further environment variables.
     #[must_use]
     pub fn on(database: &Database, more: &[(&str, &str)]) -> Self {
         let variables = [("DATABASE_URL", database.url.as_str()), ("BETTER_AUTH_URL", APP)];
@@ -51,7 +51,8 @@ impl BetterAuth {
         Self { url: told["url"].as_str().unwrap().into(), made, ..Self::of(program) }
     }
 
-    /// Starts that of an app whose built files are in this folder, for [`APP`]; its database is `DATABASE_URL`.
+    /// Starts the auth server of an app whose built files are in this folder, for [`APP`], with this database as
+    /// `DATABASE_URL`.
     #[must_use]
     pub fn of_app(folder: &Path, database: &Database) -> Self {
         let root = folder.to_str().unwrap();
@@ -63,7 +64,7 @@ impl BetterAuth {
         Self { url: program.line.clone(), made: Vec::new(), http: Client::new(), _program: program }
     }
 
-    /// Signs somebody up: their id and session cookie.
+    /// Signs a user up, and returns their id and session cookie.
     pub async fn sign_up(&self) -> (String, String) {
         let user = json!({ "name": "Ann", "email": "ann@example.test", "password": PASSWORD });
         let request = self.http.post(format!("{}/api/auth/sign-up/email", self.url)).header("origin", &self.url);
@@ -74,21 +75,21 @@ impl BetterAuth {
         (body["user"]["id"].as_str().unwrap().to_owned(), cookie)
     }
 
-    /// A token for a session.
+    /// Returns an access token for a session.
     pub async fn token(&self, cookie: &str) -> String {
         let response = self.http.get(format!("{}/api/auth/token", self.url)).header("cookie", cookie).send().await;
         let body: Value = response.unwrap().json().await.unwrap();
         body["token"].as_str().unwrap().to_owned()
     }
 
-    /// Lets its keys expire.
+    /// Lets its signing keys expire.
     pub async fn retire_keys(&self) {
         self.http.post(format!("{}/retire-keys", self.url)).send().await.unwrap();
     }
 }
 
 impl Program {
-    /// Starts it, with the secret of the tests unless another is given.
+    /// Starts a program, with the secret of the tests unless the variables contain another.
     #[must_use]
     pub fn start(program: &str, variables: &[(&str, &str)]) -> Self {
         let mut node = node(program);
@@ -108,7 +109,7 @@ impl Drop for Program {
     }
 }
 
-/// One of the programs.
+/// Returns the command that runs a program.
 #[must_use]
 pub fn node(program: &str) -> Command {
     let mut node = Command::new("node");
@@ -116,7 +117,7 @@ pub fn node(program: &str) -> Command {
     node
 }
 
-/// What one of the programs prints, as JSON.
+/// Runs a program, and parses its output as JSON.
 #[must_use]
 pub fn run(program: &str, variables: &[(&str, &str)]) -> Value {
     let output = node(program).envs(variables.iter().copied()).output().unwrap();

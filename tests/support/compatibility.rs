@@ -1,4 +1,4 @@
-//! The table of endpoints in docs/auth-server.md, of which each column is what a test has found.
+//! The table of endpoints in docs/auth-server.md, in which each column is the result of a test.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,13 +8,13 @@ use serde_json::Value;
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/auth-server.md");
 const PACKAGES: &str = include_str!("../better-auth/package.json");
 
-/// Around the table.
+/// The lines before and after the table.
 const MARKS: [&str; 2] = ["<!-- found by the tests: begin -->\n", "<!-- found by the tests: end -->\n"];
 
-/// How the page is brought up to date.
+/// The variable that updates the page.
 const UPDATE: &str = "TASKBRIDGE_UPDATE_DOCS";
 
-/// Every endpoint of the protocol, as far as it is ours, and the name of all the rest.
+/// The endpoints of the protocol that Taskbridge implements, and a name for all others.
 const ENDPOINTS: [&str; 20] = [
     "POST /sign-up/email",
     "POST /sign-in/email",
@@ -39,20 +39,20 @@ const ENDPOINTS: [&str; 20] = [
 ];
 const ELSEWHERE: &str = "anything else";
 
-/// What is found out, each by a test of its own.
+/// A column of the table. A test fills each of them.
 #[derive(Debug, Clone, Copy)]
 pub enum Column {
-    /// How many recorded requests are answered in the same way.
+    /// Number of recorded requests with the same answer.
     Recorded,
-    /// Whether the calls of the official client are answered in the same way.
+    /// Whether the calls of the official client have the same result.
     Client,
-    /// Whether it is called at both on one database.
+    /// Whether tests call it on both servers, on one database.
     Together,
 }
 
 const TITLES: [&str; 3] = ["recorded requests answered alike", "by the official client", "beside Better Auth"];
 
-/// Which endpoint a request is for: its name in the table.
+/// Returns the endpoint of a request: its name in the table.
 #[must_use]
 pub fn endpoint(method: &str, path: &str) -> &'static str {
     let path = path.split('?').next().unwrap().trim_start_matches("/api/auth");
@@ -60,7 +60,7 @@ pub fn endpoint(method: &str, path: &str) -> &'static str {
     ENDPOINTS.into_iter().find(|endpoint| *endpoint == request).unwrap_or(ELSEWHERE)
 }
 
-/// The endpoints whose paths stand in the text of a program.
+/// Returns the endpoints whose paths occur in the source of a program.
 #[must_use]
 pub fn endpoints_in(source: &str) -> Vec<&'static str> {
     let is_there = |endpoint: &&str| {
@@ -70,7 +70,7 @@ pub fn endpoints_in(source: &str) -> Vec<&'static str> {
     ENDPOINTS.into_iter().filter(is_there).collect()
 }
 
-/// Compares what was found with a column of the page, by endpoint; what was not found is an empty cell.
+/// Compares results by endpoint with a column of the page. An endpoint without a result has an empty cell.
 pub fn is_on_the_page(column: Column, found: &BTreeMap<&'static str, String>) {
     let page = fs::read_to_string(PAGE).unwrap();
     let (before, rest) = page.split_once(MARKS[0]).unwrap();

@@ -1,4 +1,4 @@
-//! Tokens of any kind, made by other code than the server's.
+//! HS256 tokens, valid or not, signed by code that the server does not use.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,40 +10,40 @@ use sha2::Sha256;
 
 use crate::server::{SECRET, Server};
 
-/// Makes tokens as the server `origin` would.
+/// Creates tokens that look like those of a server.
 #[derive(Debug, Clone)]
 pub struct Forge {
     origin: String,
 }
 
 impl Forge {
-    /// A forge that knows the secret of this server.
+    /// Returns a forge with the secret and the origin of this server.
     #[must_use]
     pub fn of(server: &Server) -> Self {
         Self { origin: server.origin.clone() }
     }
 
-    /// Good claims for this subject.
+    /// Returns valid claims for this subject.
     #[must_use]
     pub fn claims(&self, subject: &str) -> Value {
         let now = now();
         json!({ "sub": subject, "iat": now, "exp": now + 300, "iss": self.origin, "aud": self.origin })
     }
 
-    /// A good token for this subject.
+    /// Returns a valid token for this subject.
     #[must_use]
     pub fn token(&self, subject: &str) -> String {
         self.signed(&self.claims(subject))
     }
 
-    /// These claims under a good header and signature.
+    /// Signs these claims with a valid header.
     #[must_use]
     pub fn signed(&self, claims: &Value) -> String {
         sign(r#"{"alg":"HS256","typ":"JWT"}"#, claims.to_string(), SECRET.as_bytes())
     }
 }
 
-/// Header and payload as they are, signed with HMAC-SHA-256 whatever the header says.
+/// Signs header and payload with HMAC-SHA-256, even if the header names another algorithm.
 #[must_use]
 pub fn sign(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>, key: &[u8]) -> String {
     let message = format!("{}.{}", encode(header), encode(payload));
@@ -51,13 +51,13 @@ pub fn sign(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>, key: &[u8]) -> 
     format!("{message}.{}", encode(mac.finalize().into_bytes()))
 }
 
-/// base64url without padding.
+/// Encodes as base64url without padding.
 #[must_use]
 pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Seconds since 1970.
+/// Returns the number of seconds since 1970.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "tokens for a real server are made by the real clock")]
 pub fn now() -> u64 {

@@ -1,4 +1,4 @@
-//! A program that takes the place of PostgreSQL, as an attacker on the network path can, and asks for the password.
+//! A program that pretends to be PostgreSQL, as an attacker on the network path can, and asks for the password.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -25,7 +25,7 @@ pub enum Reply {
     NoTls,
 }
 
-/// An impostor that takes one client after another, until the test ends.
+/// An impostor that accepts one client after another, until the test ends.
 pub struct Impostor {
     /// `127.0.0.1:<port>`.
     pub address: String,
@@ -34,7 +34,7 @@ pub struct Impostor {
 }
 
 impl Impostor {
-    /// Starts to wait for clients.
+    /// Starts to accept clients.
     #[must_use]
     pub fn start(reply: Reply) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -59,13 +59,13 @@ impl Impostor {
     /// Stops, and returns everything that clients have sent in reply to the request for their password.
     #[must_use]
     pub fn received(self) -> Vec<u8> {
-        // The clients before this one have been heard to the end when it is its turn.
+        // Clients are handled in order, so earlier ones have been handled completely.
         TcpStream::connect(&self.address).unwrap().write_all(&END).unwrap();
         self.received.iter().flatten().collect()
     }
 }
 
-/// The end of one client's connection.
+/// How the connection of a client ended.
 enum Heard {
     Reply(Vec<u8>),
     /// The client was the impostor itself.
@@ -80,7 +80,7 @@ fn hear(mut client: TcpStream, config: Option<&Arc<ServerConfig>>) -> std::io::R
     if head == END {
         return Ok(Heard::End);
     }
-    // The request for TLS has no other content than its code (PostgreSQL's manual, section 55.7).
+    // The request for TLS consists of its code only (PostgreSQL's manual, section 55.7).
     if head != [0, 0, 0, 8, 4, 210, 22, 47] {
         let rest = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) - 8;
         std::io::copy(&mut Read::by_ref(&mut client).take(rest.into()), &mut std::io::sink())?;

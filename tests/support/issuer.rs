@@ -1,4 +1,4 @@
-//! An issuer that publishes keys at `/api/auth/jwks`, as Better Auth does, and answers whatever a test wants.
+//! An issuer that publishes keys at `/api/auth/jwks`, as Better Auth does, or sends any other answer.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -14,24 +14,24 @@ use serde_json::{Value, json};
 
 use crate::signer::Signer;
 
-/// How long a fetch may be waited for before a test fails, rather than hangs.
+/// Time after which a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A certificate authority, in PEM, that vouches for issuers over TLS.
+/// A certificate authority, in PEM, that has signed the certificates of issuers.
 pub const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/tls/authority.pem");
 
-/// What is answered to whoever asks for the keys.
+/// An answer to a request for the keys.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// A status, more lines of the head, and a body.
+    /// A status, further header lines, and a body.
     Response(u16, Vec<String>, String),
     /// 200 with a body of this many bytes.
     Large(usize),
     /// 200 with a body that never ends.
     Endless,
-    /// Nothing, on a connection that stays open.
+    /// No answer, on a connection that stays open.
     Silence,
-    /// The connection is closed.
+    /// No answer; the connection closes.
     Nothing,
 }
 
@@ -49,7 +49,7 @@ impl Answer {
     }
 }
 
-/// An issuer, until it is dropped.
+/// An issuer. It stops on drop.
 pub struct Issuer {
     /// `http://127.0.0.1:<port>`, or over TLS `https://localhost:<port>`.
     pub url: String,
@@ -68,23 +68,23 @@ struct State {
 
 struct Script {
     answer: Answer,
-    /// How many other answers there have been before.
+    /// Number of different answers before this one.
     version: usize,
-    /// How often this one has been given.
+    /// Number of times that this answer has been sent.
     given: usize,
-    /// How often any has been given.
+    /// Number of times that any answer has been sent.
     fetches: usize,
 }
 
 impl Issuer {
-    /// One that publishes the public halves of these.
+    /// Starts an issuer that publishes the public keys of these signers.
     #[must_use]
     pub fn of(signers: &[&Signer]) -> Self {
         let keys: Vec<_> = signers.iter().map(|signer| signer.jwk()).collect();
         Self::start(TcpListener::bind("127.0.0.1:0").unwrap(), Answer::keys(&keys), None)
     }
 
-    /// The same over TLS, for `localhost`.
+    /// Starts one with TLS, for `localhost`.
     #[must_use]
     pub fn with_tls(signers: &[&Signer]) -> Self {
         let keys: Vec<_> = signers.iter().map(|signer| signer.jwk()).collect();
@@ -95,7 +95,7 @@ impl Issuer {
         )
     }
 
-    /// One that was away, and comes back at this `url`.
+    /// Starts an issuer at the `url` of an earlier one.
     #[must_use]
     pub fn again(url: &str, signers: &[&Signer]) -> Self {
         let keys: Vec<_> = signers.iter().map(|signer| signer.jwk()).collect();
@@ -129,24 +129,24 @@ impl Issuer {
         Self { url, address: address.to_string(), state, thread: Some(thread) }
     }
 
-    /// Answers this from now on.
+    /// Sends this answer from now on.
     pub fn answer(&self, answer: Answer) {
         let mut script = self.state.script.lock().unwrap();
         *script = Script { answer, version: script.version + 1, given: 0, fetches: script.fetches };
     }
 
-    /// Publishes the public halves of these from now on.
+    /// Publishes the public keys of these signers from now on.
     pub fn publish(&self, signers: &[&Signer]) {
         self.answer(Answer::keys(&signers.iter().map(|signer| signer.jwk()).collect::<Vec<_>>()));
     }
 
-    /// How often it has been asked for its keys.
+    /// Returns the number of requests for its keys.
     #[must_use]
     pub fn fetches(&self) -> usize {
         self.state.script.lock().unwrap().fetches
     }
 
-    /// Waits until the answer it gives now has been given so many times: all but the last have been taken in then.
+    /// Waits until the current answer has been sent `count` times. The client has processed all but the last of them.
     pub fn wait_for_fetches(&self, count: usize) {
         let script = self.state.script.lock().unwrap();
         let is_less = |script: &mut Script| script.given < count;
@@ -154,7 +154,7 @@ impl Issuer {
         assert!(!waited.1.timed_out(), "nobody asks for the keys");
     }
 
-    /// How many bytes of bodies it could send so far.
+    /// Returns the number of body bytes that it could send so far.
     #[must_use]
     pub fn written(&self) -> usize {
         self.state.written.load(Ordering::SeqCst)
@@ -164,7 +164,7 @@ impl Issuer {
 impl Drop for Issuer {
     fn drop(&mut self) {
         self.state.is_over.store(true, Ordering::SeqCst);
-        // It waits for a connection.
+        // Unblocks the thread, which waits for a connection.
         let _ = TcpStream::connect(&self.address);
         let _ = self.thread.take().unwrap().join();
     }
@@ -172,7 +172,7 @@ impl Drop for Issuer {
 
 impl State {
     fn serve(&self, connection: TcpStream) {
-        // A client that does not trust the certificate goes away.
+        // A client that does not trust the certificate disconnects.
         let _ = match &self.tls {
             None => self.reply(connection),
             Some(tls) => {
@@ -209,7 +209,7 @@ impl State {
                 .and_then(|()| self.pour(&mut connection, "400\r\n", usize::MAX)),
             Answer::Silence => {
                 self.count(version);
-                // Until the other side has had enough.
+                // Waits until the client disconnects.
                 let _ = connection.read(&mut [0]);
                 return Ok(());
             }
@@ -220,7 +220,7 @@ impl State {
         result
     }
 
-    /// The beginning of a key set that goes on like that, in pieces of 1 KB.
+    /// Sends an endless key set in pieces of 1 KB, up to `length` bytes.
     fn pour(&self, connection: &mut impl Write, before_each: &str, length: usize) -> std::io::Result<()> {
         let mut piece = [b' '; 1024];
         piece[..9].copy_from_slice(br#"{"keys":["#);

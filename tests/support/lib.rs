@@ -1,4 +1,4 @@
-//! For the end-to-end tests: the real binary, people who use it, and those who forge.
+//! Support for end-to-end tests: the real binary, its users, issuers, attackers, databases and networks.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "for tests only")]
 
 pub mod better_auth;

@@ -1,4 +1,4 @@
-//! What a server logs, whole up to the moment at which somebody asks.
+//! The log of a running server, complete at the moment of each call.
 
 use std::process::ChildStderr;
 use std::sync::mpsc::{Receiver, channel};
@@ -7,28 +7,30 @@ use std::sync::{Arc, Mutex};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, ioctl_fionbio, read};
 
-/// How long it is followed.
+/// How long the log is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Followed {
     ToTheEnd,
     UntilReady,
 }
 
-/// The standard error of a server. What was written before an answer is in it once the answer has come: whoever asks for
-/// the log reads what is still in the pipe.
+/// The standard error of a server.
+///
+/// Once an answer has arrived, everything that was logged before it is included, because each method first reads what
+/// is still in the pipe.
 #[derive(Debug)]
 pub struct Log(Mutex<Written>);
 
 #[derive(Debug)]
 struct Written {
     bytes: Vec<u8>,
-    /// Until it is closed, at either end.
+    /// `None` once either end has closed it.
     pipe: Option<Arc<ChildStderr>>,
 }
 
 impl Log {
-    /// Follows a server, which never has to wait for a reader. What is received is the line that says it is ready, and
-    /// that nobody follows it any more.
+    /// Reads the log of a server in the background, so that the server never blocks on a full pipe. The receiver gets
+    /// the line that says that the server is ready, and is disconnected when reading ends.
     pub(crate) fn follow(stderr: ChildStderr, followed: Followed) -> (Arc<Self>, Receiver<String>) {
         ioctl_fionbio(&stderr, true).unwrap();
         let log = Arc::new(Self(Mutex::new(Written { bytes: Vec::new(), pipe: Some(Arc::new(stderr)) })));
@@ -49,23 +51,23 @@ impl Log {
         (log, receiver)
     }
 
-    /// All that has been written, as it is.
+    /// Returns the log so far.
     #[must_use]
     pub fn text(&self) -> String {
         let mut written = self.0.lock().unwrap();
         written.read();
-        // The rest is half a line.
+        // Omits an incomplete last line.
         let whole = written.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         String::from_utf8(written.bytes[..whole].to_vec()).unwrap()
     }
 
-    /// All lines that have been written.
+    /// Returns the lines logged so far.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         self.text().lines().map(str::to_owned).collect()
     }
 
-    /// Waits until more has been written, and reads it; whether there may be more.
+    /// Waits for more output, and reads it. Returns `false` at the end.
     fn wait(&self) -> bool {
         let Some(pipe) = self.0.lock().unwrap().pipe.clone() else { return false };
         poll(&mut [PollFd::new(&*pipe, PollFlags::IN)], None).unwrap();
@@ -75,7 +77,7 @@ impl Log {
 }
 
 impl Written {
-    /// Reads what is there.
+    /// Reads what is available.
     fn read(&mut self) {
         let mut buffer = [0; 1 << 14];
         while let Some(pipe) = &self.pipe {

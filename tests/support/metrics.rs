@@ -1,19 +1,19 @@
-//! What a server shows of itself to Prometheus.
+//! The metrics of a server, in the format of Prometheus.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::server::Server;
 
-/// How long anything may take before a test fails, rather than hangs.
+/// Time after which a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// One scrape: the value of each series, by its name and labels, all as they are written.
+/// The result of a scrape: the value of each series, by name and labels.
 #[derive(Debug)]
 pub struct Scrape(BTreeMap<String, String>);
 
 impl Scrape {
-    /// Asks the server, which must show its metrics, and reads the answer strictly.
+    /// Scrapes a server with metrics enabled, and checks the format.
     pub async fn of(server: &Server) -> Self {
         let address = server.metrics.as_ref().unwrap_or_else(|| panic!("no metrics are shown"));
         let response = reqwest::get(format!("http://{address}/metrics")).await.unwrap();
@@ -23,7 +23,7 @@ impl Scrape {
         Self::parse(&response.text().await.unwrap())
     }
 
-    /// Asks again and again until this holds.
+    /// Scrapes repeatedly until the condition holds.
     pub async fn until(server: &Server, holds: impl Fn(&Self) -> bool) -> Self {
         let started = Instant::now();
         loop {
@@ -36,25 +36,25 @@ impl Scrape {
         }
     }
 
-    /// The value of a series that counts something; 0 when there is none yet.
+    /// Returns the value of a counter, or 0 if the series does not exist.
     #[must_use]
     pub fn count(&self, series: &str) -> u64 {
         self.0.get(series).map_or(0, |value| value.parse().unwrap())
     }
 
-    /// The value of a series that measures something.
+    /// Returns the value of a gauge or sum.
     #[must_use]
     pub fn measure(&self, series: &str) -> f64 {
         self.0[series].parse().unwrap()
     }
 
-    /// All series whose name starts like this.
+    /// Returns all series whose name begins with `name`.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.keys().filter(move |series| series.starts_with(name)).map(String::as_str)
     }
 
-    /// `OpenMetrics` 1.0, as far as it is used: every family is there once, described before its samples, which have the
-    /// suffixes of its type; no series is there twice; buckets add up.
+    /// Parses the subset of `OpenMetrics` 1.0 that the server uses, and checks it: each family occurs once, with its
+    /// description before its samples, whose suffixes fit the type; no series occurs twice; buckets are cumulative.
     fn parse(text: &str) -> Self {
         let body = text.strip_suffix("# EOF\n").unwrap_or_else(|| panic!("no end: {text}"));
         let (mut families, mut series) = (BTreeSet::new(), BTreeMap::new());
@@ -101,7 +101,7 @@ impl Scrape {
     }
 }
 
-/// Name, labels and value of a line.
+/// Splits a line into name, labels and value.
 fn sample(line: &str) -> (&str, &str, String) {
     let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no value: {line}"));
     assert!(value.parse::<f64>().is_ok(), "no number: {line}");
@@ -118,7 +118,7 @@ fn sample(line: &str) -> (&str, &str, String) {
     (name, labels, value.to_owned())
 }
 
-/// The bound of a bucket, and its other labels.
+/// Returns the upper bound of a bucket, and its other labels.
 fn bucket(labels: &str) -> Option<(&str, &str)> {
     labels.strip_prefix("le=\"")?.split_once("\",")
 }

@@ -1,4 +1,4 @@
-//! Pages of the documentation, as far as they can be run.
+//! The files and commands that a page of the documentation shows.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,14 +8,14 @@ use tempfile::TempDir;
 
 use crate::better_auth::{FOLDER, node};
 
-/// What stands in a fence, after its language.
+/// The content of a fenced block, without its language.
 struct Block<'a> {
     language: &'a str,
     text: &'a str,
 }
 
 impl Block<'_> {
-    /// The comment in its first line, if that is one: the name of a file.
+    /// Returns the name of the file, if the first line is a comment with one.
     fn name(&self) -> Option<&str> {
         let first = self.text.lines().next()?;
         first.starts_with(['/', '#']).then(|| first.trim_start_matches(['/', '#', ' ']))
@@ -32,7 +32,7 @@ fn blocks(page: &str) -> Vec<Block<'_>> {
     blocks
 }
 
-/// The files that a page shows, by the name in the first line of each.
+/// Returns the files that a page shows, by the name in their first line.
 #[must_use]
 pub fn files(page: &str) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
@@ -44,14 +44,14 @@ pub fn files(page: &str) -> BTreeMap<String, String> {
     files
 }
 
-/// What else it shows in this language.
+/// Returns the other blocks in this language.
 #[must_use]
 pub fn commands<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
     let blocks = blocks(page).into_iter().filter(|block| block.language == language && block.name().is_none());
     blocks.map(|block| block.text).collect()
 }
 
-/// A folder with these files, and what is made of TypeScript beside it, where the packages of the tests are installed.
+/// Writes these files to a folder and compiles the TypeScript among them, next to the npm packages of the tests.
 #[must_use]
 pub fn build(files: &BTreeMap<String, String>) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -63,7 +63,7 @@ pub fn build(files: &BTreeMap<String, String>) -> TempDir {
     fs::write(folder.path().join("package.json"), r#"{ "type": "module" }"#).unwrap();
     let built = node("build.mjs").env("ROOT", folder.path()).output().unwrap();
     assert!(built.status.success(), "run make test, which installs all: {}", String::from_utf8_lossy(&built.stderr));
-    // After that: the packages are no part of the app.
+    // Only now, because the packages are not part of the app.
     symlink(format!("{FOLDER}/node_modules"), folder.path().join("node_modules")).unwrap();
     folder
 }

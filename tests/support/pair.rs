@@ -5,28 +5,28 @@ use crate::database::Database;
 use crate::peer::{APP, Peer};
 use crate::server::Server;
 
-/// Variables for one of the two.
+/// Environment variables for one of the two.
 pub type Variables<'a> = &'a [(&'a str, &'a str)];
 
-/// Both at once, with one secret, for one app. Passwords are stored as an unmodified Better Auth knows them, unless
-/// variables say otherwise.
+/// Both servers with one secret, for one app. Passwords are hashed with scrypt, which an unmodified Better Auth can
+/// verify, unless variables say otherwise.
 pub struct Pair {
-    /// Taskbridge.
+    /// The Taskbridge.
     pub taskbridge: Server,
-    /// Better Auth.
+    /// The Better Auth.
     pub better_auth: BetterAuth,
-    /// What both use.
+    /// The database of both.
     pub database: Database,
 }
 
 impl Pair {
-    /// One pair after the other, on an empty database of each kind: on one the tables are made by Taskbridge, on the
-    /// other by Better Auth.
+    /// Starts pairs on an empty database of each kind, one after the other. Taskbridge creates the tables of one,
+    /// Better Auth those of the other.
     pub fn of_each_kind() -> impl Iterator<Item = Self> {
         Self::of_each_kind_with(&[], &[])
     }
 
-    /// The same, with more variables.
+    /// Does the same with further variables.
     pub fn of_each_kind_with(taskbridge: Variables<'_>, better_auth: Variables<'_>) -> impl Iterator<Item = Self> {
         Database::of_each_kind().into_iter().map(|database| {
             if database.url.starts_with("sqlite:") {
@@ -37,7 +37,7 @@ impl Pair {
         })
     }
 
-    /// Starts Taskbridge, then Better Auth.
+    /// Starts Taskbridge first, then Better Auth.
     #[must_use]
     pub fn start(database: Database, taskbridge: Variables<'_>, better_auth: Variables<'_>) -> Self {
         let taskbridge = start_taskbridge(&database, taskbridge);
@@ -45,7 +45,7 @@ impl Pair {
         Self { taskbridge, better_auth, database }
     }
 
-    /// Starts Better Auth, then Taskbridge.
+    /// Starts Better Auth first, then Taskbridge.
     #[must_use]
     pub fn start_better_auth_first(database: Database, taskbridge: Variables<'_>, better_auth: Variables<'_>) -> Self {
         let better_auth = BetterAuth::on(&database, better_auth);
@@ -53,7 +53,7 @@ impl Pair {
         Self { taskbridge, better_auth, database }
     }
 
-    /// Each of the two with the other.
+    /// Returns each of the two followed by the other.
     #[must_use]
     pub fn both_ways(&self) -> [(Peer, Peer); 2] {
         let [ours, theirs] = [Peer::taskbridge(&self.taskbridge), Peer::better_auth(&self.better_auth)];
@@ -61,7 +61,7 @@ impl Pair {
     }
 }
 
-/// A Taskbridge in server mode for the app, on this database.
+/// Starts a Taskbridge in server mode for the app, on this database.
 #[must_use]
 pub fn start_taskbridge(database: &Database, more: Variables<'_>) -> Server {
     let variables = [

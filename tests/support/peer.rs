@@ -1,4 +1,4 @@
-//! Auth servers, whichever: people sign up and in there as the pages of one app do.
+//! Either auth server, and the requests with which the pages of an app use it.
 
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder};
@@ -8,65 +8,66 @@ use crate::better_auth::BetterAuth;
 use crate::server::Server;
 use crate::user::PASSWORD;
 
-/// What both servers are told as `BETTER_AUTH_URL`: the app that passes requests on to either.
+/// `BETTER_AUTH_URL` of both servers: an app whose proxy forwards requests to either.
 pub const APP: &str = "http://app.example.test";
 
-/// A Better Auth or a Taskbridge, below `/api/auth`.
+/// A Better Auth or a Taskbridge, reached below `/api/auth`.
 #[derive(Debug, Clone)]
 pub struct Peer {
-    /// Which it is.
+    /// The name in messages.
     pub name: &'static str,
-    /// Where it is reached.
+    /// The base URL.
     pub base: String,
     http: Client,
 }
 
-/// What it answered.
+/// The answer to a request.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, or null where it is no JSON.
+    /// The body, or null if it is not JSON.
     pub body: Value,
 }
 
-/// A session, in each form in which it was given out.
+/// A session, in each form in which the server returned it.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// What a browser would send as `Cookie`.
+    /// The `Cookie` header that a browser sends.
     pub cookie: String,
-    /// What was in `set-auth-token`; empty without the bearer plugin.
+    /// The value of `set-auth-token`; empty without the bearer plugin.
     pub bearer: String,
-    /// The token itself.
+    /// The session token.
     pub token: String,
-    /// Whose it is.
+    /// The user in the answer.
     pub user: Value,
 }
 
 impl Peer {
-    /// Taskbridge.
+    /// Returns the auth server of a Taskbridge.
     #[must_use]
     pub fn taskbridge(server: &Server) -> Self {
         Self::at("taskbridge", &server.base)
     }
 
-    /// Better Auth.
+    /// Returns the auth server of a Better Auth.
     #[must_use]
     pub fn better_auth(server: &BetterAuth) -> Self {
         Self::at("better-auth", &server.url)
     }
 
-    /// Whichever answers at this address.
+    /// Returns the auth server at this URL.
     #[must_use]
     pub fn at(name: &'static str, base: &str) -> Self {
-        // Node closes a connection that nobody has used for 5 seconds, perhaps just then.
+        // Node closes idle connections after 5 seconds, possibly just when a request is sent.
         let http = Client::builder().pool_max_idle_per_host(0).build().unwrap();
         Self { name, base: base.into(), http }
     }
 
-    /// From a page of the app. Taskbridge knows the client's address; Better Auth is told it, as by a proxy.
+    /// Builds a request as a page of the app sends it. Better Auth learns the client address from a header, as behind a
+    /// proxy.
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}/api/auth{path}", self.base));
         request.header("origin", APP).header("x-forwarded-for", "127.0.0.1")
@@ -78,27 +79,27 @@ impl Peer {
         Answer { status, headers, body: response.json().await.unwrap_or_default() }
     }
 
-    /// What is there for the holder of this cookie.
+    /// Sends a GET request with this cookie.
     pub async fn get(&self, path: &str, cookie: &str) -> Answer {
         self.answer(self.request(Method::GET, path).header("cookie", cookie)).await
     }
 
-    /// The same for who says `Authorization: Bearer`.
+    /// Sends a GET request with this bearer token.
     pub async fn get_as_bearer(&self, path: &str, bearer: &str) -> Answer {
         self.answer(self.request(Method::GET, path).bearer_auth(bearer)).await
     }
 
-    /// What the holder of this cookie is answered.
+    /// Sends a POST request with this cookie.
     pub async fn post(&self, path: &str, cookie: &str, body: Value) -> Answer {
         self.answer(self.request(Method::POST, path).header("cookie", cookie).json(&body)).await
     }
 
-    /// What somebody is answered who has no cookie.
+    /// Sends a POST request without a cookie.
     pub async fn post_anonymously(&self, path: &str, body: Value) -> Answer {
         self.answer(self.request(Method::POST, path).json(&body)).await
     }
 
-    /// Signs somebody up whose name is made of `name` and this server's.
+    /// Signs a user up, with an email address made of `name` and the name of this server.
     pub async fn sign_up(&self, name: &str) -> Session {
         let name = format!("{name}.of.{}", self.name);
         let email = format!("{name}@example.test");
@@ -106,24 +107,24 @@ impl Peer {
         self.post_anonymously("/sign-up/email", person).await.session()
     }
 
-    /// What who tries to sign in is answered.
+    /// Tries to sign in, and returns the answer.
     pub async fn try_sign_in(&self, email: &Value, password: &str) -> Answer {
         self.post_anonymously("/sign-in/email", json!({ "email": email, "password": password })).await
     }
 
-    /// Signs somebody in.
+    /// Signs a user in.
     pub async fn sign_in(&self, user: &Value, password: &str) -> Session {
         self.try_sign_in(&user["email"], password).await.session()
     }
 
-    /// The session and the user of a cookie; null when there is none.
+    /// Returns the session and user of a cookie, or null.
     pub async fn get_session(&self, cookie: &str) -> Value {
         let answer = self.get("/get-session", cookie).await;
         assert_eq!(answer.status, 200, "{}", self.name);
         answer.body
     }
 
-    /// A JWT for a session.
+    /// Returns an access token for a session.
     pub async fn jwt(&self, cookie: &str) -> String {
         let answer = self.get("/token", cookie).await;
         assert_eq!(answer.status, 200, "{}: {}", self.name, answer.body);
@@ -132,7 +133,7 @@ impl Peer {
 }
 
 impl Answer {
-    /// The session that it opens.
+    /// Returns the session that this answer created.
     #[must_use]
     pub fn session(&self) -> Session {
         assert_eq!(self.status, 200, "{}", self.body);
@@ -145,7 +146,7 @@ impl Answer {
         }
     }
 
-    /// Status and code of a refusal.
+    /// Returns the status and error code.
     #[must_use]
     pub fn refusal(&self) -> (u16, &str) {
         (self.status, self.body["code"].as_str().unwrap_or_default())

@@ -1,4 +1,4 @@
-//! PostgreSQL: databases of their own on the server that `scripts/with-postgres.sh` starts, and servers to be killed.
+//! PostgreSQL: databases on the server that `scripts/with-postgres.sh` starts, and servers that tests can kill.
 
 use std::fs::{self, Permissions};
 use std::hash::{BuildHasher, RandomState};
@@ -14,35 +14,35 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// How long a server may take to start or to stop before a test fails, rather than hangs.
+/// Time to start or stop after which a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How often a start is tried: somebody else may have the port.
+/// Number of attempts to start; another program may take the port.
 const ATTEMPTS: usize = 5;
 
-/// The password in every URL: the servers want none, and it must not be logged.
+/// The password in every URL. The servers do not ask for it, and it must not be logged.
 pub const DATABASE_PASSWORD: &str = "database-password-for-nobody";
 
-/// What our URLs say about a pooler; `psql` does not know it.
+/// The parameter that declares a pooler, which `psql` does not know.
 const POOLED: &str = "?pgbouncer=true";
 
-/// Counts the sessions of everything but `psql`.
+/// Counts all sessions except those of `psql`.
 const SESSIONS: &str = "select count(*) from pg_stat_activity \
                         where backend_type = 'client backend' and application_name <> 'psql'";
 
-/// The URL of an empty database on the shared server.
+/// Creates a database on the shared server, and returns its URL.
 #[must_use]
 pub fn fresh_database() -> String {
     format!("{}/{}", with_password(&shared("TASKBRIDGE_TEST_POSTGRES")), create_database())
 }
 
-/// The same, through pgbouncer in transaction mode.
+/// Does the same, but the URL leads through pgbouncer in transaction mode.
 #[must_use]
 pub fn fresh_database_behind_pgbouncer() -> String {
     format!("{}{POOLED}", with_password(&behind_pgbouncer(&create_database())))
 }
 
-/// The URL, through pgbouncer, of this database; `pgbouncer` is its console.
+/// Returns the URL of this database through pgbouncer; `pgbouncer` is its admin console.
 #[must_use]
 pub fn behind_pgbouncer(database: &str) -> String {
     format!("{}/{database}", shared("TASKBRIDGE_TEST_PGBOUNCER"))
@@ -65,16 +65,16 @@ fn create_database() -> String {
     name
 }
 
-/// What a statement prints, without decoration.
+/// Runs a statement, and returns the output of `psql` without decoration.
 #[expect(clippy::must_use_candidate, reason = "many statements are run for what they do")]
 pub fn psql(url: &str, sql: &str) -> String {
     try_psql(url, sql).unwrap()
 }
 
-/// The same, or what went wrong.
+/// Runs a statement, and returns the output of `psql` without decoration.
 ///
 /// # Errors
-/// With what `psql` said when it failed.
+/// The error output of `psql`.
 pub fn try_psql(url: &str, sql: &str) -> Result<String, String> {
     let url = url.strip_suffix(POOLED).unwrap_or(url);
     let output = program("psql").args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, url]).output().unwrap();
@@ -82,26 +82,25 @@ pub fn try_psql(url: &str, sql: &str) -> Result<String, String> {
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
-/// A PostgreSQL with a folder and a port of its own, and every promise of durability; it is killed when this is
-/// dropped.
+/// A PostgreSQL server of its own, with the default durability. It is killed on drop.
 pub struct Cluster {
     folder: TempDir,
-    /// The user and the group it runs as, when these tests run as root.
+    /// The user and group of its processes, if the tests run as root.
     user: Option<(u32, u32)>,
     port: u16,
     postmaster: Option<Postmaster>,
 }
 
-/// The first process of a server. The others have its standard error, too.
+/// The main process of a server. Its child processes share its standard error.
 struct Postmaster {
     process: Child,
-    /// One message when it is ready; disconnected once all processes of the server have ended.
+    /// Receives one message when the server is ready; disconnected once all its processes have ended.
     ready: Receiver<()>,
     log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Cluster {
-    /// Starts an empty one.
+    /// Starts an empty server.
     #[must_use]
     pub fn start() -> Self {
         let options = ["--pgdata=data", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"];
@@ -121,7 +120,7 @@ impl Cluster {
         standby
     }
 
-    /// Starts a server on the data that this program makes in the folder `data`.
+    /// Starts a server on the folder `data` that this program creates.
     fn start_on(program: &str, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let user = (fs::metadata(folder.path()).unwrap().uid() == 0).then(server_user);
@@ -135,7 +134,7 @@ impl Cluster {
         cluster
     }
 
-    /// The URL of its database `postgres`.
+    /// Returns the URL of its database `postgres`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("postgres://postgres@{}/postgres", self.address())
@@ -147,20 +146,19 @@ impl Cluster {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Makes a standby accept writes. Returns once it does.
+    /// Promotes a standby. Returns once it accepts writes.
     pub fn promote(&self) {
         assert_eq!(psql(&self.url(), "select pg_promote()"), "t");
     }
 
-    /// Changes a setting in the configuration of the running server. Every session, new or old, sees it with its next
-    /// statement.
+    /// Changes a setting of the running server. New and existing sessions see it with their next statement.
     pub fn set(&self, name: &str, value: &str) {
         psql(&self.url(), &format!("alter system set {name} = '{value}'"));
         self.reload();
         wait_until("the setting is changed", || psql(&self.url(), &format!("show {name}")) == value);
     }
 
-    /// Offers TLS with a certificate of `tests/vectors/tls`.
+    /// Enables TLS with a certificate of `tests/vectors/tls`.
     pub fn offer_tls(&self, certificate: &str) {
         for (name, setting) in [("pem", "ssl_cert_file"), ("key", "ssl_key_file")] {
             let name = format!("{certificate}.{name}");
@@ -171,7 +169,7 @@ impl Cluster {
         self.set("ssl", "on");
     }
 
-    /// Replaces the rules of `pg_hba.conf` by these lines and reloads it. The role `postgres` keeps `trust`.
+    /// Replaces the rules in `pg_hba.conf` by these lines and reloads it. The role `postgres` is still trusted.
     pub fn authenticate(&self, lines: &str) {
         self.write("pg_hba.conf", &format!("host all postgres 127.0.0.1/32 trust\n{lines}\n"));
         let loaded = || psql(&self.url(), "select pg_conf_load_time()");
@@ -180,7 +178,7 @@ impl Cluster {
         wait_until("the rules are read", || loaded() != before);
     }
 
-    /// Writes a file into the folder of the data, as its owner.
+    /// Writes a file into the data folder, owned by the user of the server.
     fn write(&self, name: &str, content: &str) {
         let file = self.folder.path().join("data").join(name);
         fs::write(&file, content).unwrap();
@@ -190,7 +188,7 @@ impl Cluster {
         }
     }
 
-    /// Removes what [`set`](Self::set) changed: the setting has its default again.
+    /// Restores the default of a setting that [`set`](Self::set) changed.
     pub fn reset(&self, name: &str) {
         psql(&self.url(), &format!("alter system reset {name}"));
         self.reload();
@@ -202,15 +200,15 @@ impl Cluster {
         assert_eq!(psql(&self.url(), "select pg_reload_conf()"), "t");
     }
 
-    /// Counts the sessions that meet an SQL condition on `pg_stat_activity`, other than those of `psql`, by which the
-    /// tests themselves look at the server and hold locks.
+    /// Counts the sessions that meet an SQL condition on `pg_stat_activity`, except those of `psql`, which the tests
+    /// use themselves.
     #[must_use]
     pub fn sessions(&self, condition: &str) -> usize {
         psql(&self.url(), &format!("{SESSIONS} and {condition}")).parse().unwrap()
     }
 
-    /// Starts to count the same sessions again and again, as far as they are older than a second: one that was closed may
-    /// take a moment to end while its successor opens.
+    /// Starts to count the same sessions repeatedly, if they are older than a second: a closed session may take a
+    /// moment to end while its successor opens.
     #[must_use]
     pub fn census(&self) -> Census {
         let mut counting = program("psql");
@@ -226,20 +224,20 @@ impl Cluster {
         self.postmaster.take().unwrap().kill();
     }
 
-    /// Starts it after it was killed, on the same port.
+    /// Starts it again on the same port after it was killed.
     pub fn start_again(&mut self) {
-        assert!(self.postmaster.is_none(), "it is running");
+        assert!(self.postmaster.is_none(), "the server is running");
         let port = self.port;
         self.launch(|| port);
     }
 
-    /// Stops it as an operator does, which ends every connection and no transaction halfway, and starts it again.
+    /// Restarts it with a fast shutdown, which ends all connections and rolls back their transactions.
     pub fn restart(&mut self) {
         self.postmaster.take().unwrap().stop();
         self.start_again();
     }
 
-    /// Locks a table against everybody, until the lock is released.
+    /// Locks a table in exclusive mode until the lock is released.
     #[must_use]
     pub fn lock(&self, table: &str) -> Lock {
         let mut holder = program("psql");
@@ -269,7 +267,7 @@ impl Cluster {
         panic!("PostgreSQL did not start: {log:#?}");
     }
 
-    /// A program in the cluster's folder, which the user it runs as may enter.
+    /// Returns a program that runs in the folder of the cluster, as its user.
     fn command(&self, name: &str) -> Command {
         let mut command = program(name);
         command.current_dir(self.folder.path());
@@ -288,26 +286,26 @@ impl Drop for Cluster {
     }
 }
 
-/// The number of sessions on a server at any time.
+/// A repeated count of the sessions on a server.
 pub struct Census(Child);
 
 impl Census {
-    /// Stops counting, and returns the highest number.
+    /// Stops counting, and returns the highest count.
     #[must_use]
     pub fn most(self) -> usize {
         send_signal("INT", &[self.0.id()]);
         let counted = self.0.wait_with_output().unwrap().stdout;
-        // There is a headline before each number.
+        // A header line precedes each number.
         let counts = String::from_utf8(counted).unwrap();
         counts.lines().filter_map(|line| line.parse().ok()).max().unwrap()
     }
 }
 
-/// A table that is locked.
+/// A lock on a table.
 pub struct Lock(Child);
 
 impl Lock {
-    /// Ends the transaction that holds it.
+    /// Ends the transaction that holds the lock.
     pub fn release(mut self) {
         drop(self.0.stdin.take());
         self.0.wait().unwrap();
@@ -315,7 +313,7 @@ impl Lock {
 }
 
 impl Postmaster {
-    /// Starts it and waits until it accepts connections; what it logged, if it ended instead.
+    /// Starts it and waits until it accepts connections. If it ends instead, returns its log.
     fn start(command: &mut Command) -> Result<Self, Vec<String>> {
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
@@ -325,7 +323,7 @@ impl Postmaster {
         std::thread::spawn(move || {
             let mut is_ready = false;
             for line in lines {
-                // A standby says it when it accepts statements that only read, and again when it is promoted.
+                // A standby logs this when it accepts reading statements, and again when it is promoted.
                 if !is_ready && line.contains("database system is ready to accept") {
                     is_ready = true;
                     let _ = sender.send(());
@@ -341,7 +339,7 @@ impl Postmaster {
     }
 
     fn kill(self) -> Vec<String> {
-        // While it is stopped it starts no processes and clears up nothing.
+        // A stopped process neither starts children nor cleans up.
         let postmaster = self.process.id();
         send_signal("STOP", &[postmaster]);
         let mut all = children(postmaster);
@@ -355,7 +353,7 @@ impl Postmaster {
         self.wait();
     }
 
-    /// Waits until it has ended, with all its processes: what it logged.
+    /// Waits until all its processes have ended, and returns the log.
     fn wait(mut self) -> Vec<String> {
         let ended = self.ready.recv_timeout(PATIENCE);
         assert_eq!(ended, Err(RecvTimeoutError::Disconnected), "PostgreSQL did not stop");
@@ -368,18 +366,18 @@ impl Postmaster {
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
-        assert!(Instant::now() < deadline, "in vain: until {what}");
+        assert!(Instant::now() < deadline, "timed out waiting until {what}");
         std::thread::yield_now();
     }
 }
 
-/// The shell has a `kill` where there is no such program. A process may be gone already.
+/// Uses the `kill` of the shell, because the program may be missing. Processes may have ended already.
 fn send_signal(name: &str, processes: &[u32]) {
     let processes = processes.iter().map(u32::to_string);
     Command::new("sh").args(["-c", r#"kill -s "$0" "$@" 2> /dev/null"#, name]).args(processes).status().unwrap();
 }
 
-/// The children of a process. None where there is no `/proc`: PostgreSQL's end by themselves when their parent has.
+/// Returns the child processes; none where there is no `/proc`, as PostgreSQL's processes end with their parent.
 fn children(parent: u32) -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -387,13 +385,12 @@ fn children(parent: u32) -> Vec<u32> {
 }
 
 fn parent_of(pid: u32) -> Option<u32> {
-    // "<pid> (<name>) <state> <parent> …", where the name may have anything in it.
+    // "<pid> (<name>) <state> <parent> …", where the name may contain any character.
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
 
-/// A free port below those that the kernel gives to clients: one that is connecting again while the server is down must
-/// not get its port.
+/// Returns a free port below those of clients: a client that reconnects while the server is down must not get it.
 fn any_port() -> u16 {
     let candidates = std::iter::repeat_with(|| {
         let given = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -403,7 +400,7 @@ fn any_port() -> u16 {
     free.next().unwrap()
 }
 
-/// PostgreSQL does not run as root: the user and the group it runs as instead.
+/// Returns the user and group that PostgreSQL runs as, because it refuses to run as root.
 fn server_user() -> (u32, u32) {
     let id = |option, user| {
         let Output { status, stdout, .. } = Command::new("id").args([option, user]).output().unwrap();
@@ -413,17 +410,17 @@ fn server_user() -> (u32, u32) {
     both("postgres").or_else(|| both("nobody")).unwrap()
 }
 
-/// The folder of PostgreSQL's programs, where they are not among all others.
+/// Returns the folder of PostgreSQL's programs if it is not in `PATH`.
 pub(crate) fn programs() -> Option<String> {
     variable("TASKBRIDGE_TEST_POSTGRES_BIN")
 }
 
-/// A program of PostgreSQL's.
+/// Returns a program of PostgreSQL.
 fn program(name: &str) -> Command {
     Command::new(programs().map_or_else(|| name.into(), |bin| Path::new(&bin).join(name)))
 }
 
-/// Where a server is that the tests share.
+/// Returns the URL of a server that tests share.
 fn shared(name: &str) -> String {
     variable(name).unwrap_or_else(|| panic!("set {name}, or run make test"))
 }

@@ -1,4 +1,4 @@
-//! A way to the database that can be broken.
+//! A TCP proxy in front of the database, whose connections tests can break.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -27,14 +27,14 @@ struct Shared {
 struct Connection {
     client: TcpStream,
     server: TcpStream,
-    /// What is sent either way goes nowhere from now on.
+    /// From now on, existing connections discard all bytes.
     is_dead: AtomicBool,
-    /// Whether the client has sent bytes after the server's last ones.
+    /// Whether the client has sent bytes after the last ones of the server.
     is_asked: AtomicBool,
 }
 
 impl Proxy {
-    /// A proxy to `target`, a host and port.
+    /// Starts a proxy to `target`, a host and port.
     #[must_use]
     pub fn to(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -71,23 +71,23 @@ impl Proxy {
         target.clone_into(&mut self.shared.target.lock().unwrap());
     }
 
-    /// Existing connections carry nothing any more, and nobody is told: a firewall that forgot them, a host that is
-    /// gone. New ones work.
+    /// Discards all bytes on existing connections without closing them, as a firewall does that forgot them. New
+    /// connections work.
     pub fn cut_silently(&self) {
         for connection in self.shared.connections.lock().unwrap().iter() {
             connection.is_dead.store(true, Ordering::SeqCst);
         }
     }
 
-    /// Existing connections are closed. New ones work.
+    /// Closes existing connections. New connections work.
     pub fn cut(&self) {
         for connection in self.shared.connections.lock().unwrap().drain(..) {
             connection.close();
         }
     }
 
-    /// Swallows the next answer of the server that contains `text`, and closes its connection: the server has done what
-    /// it was asked, and the client does not learn it.
+    /// Discards the next answer of the server that contains `text`, and closes its connection. The server has executed
+    /// the statement, but the client does not know.
     pub fn swallow(&self, text: &str) {
         *self.shared.swallowed.lock().unwrap() = Some(text.into());
     }
@@ -98,7 +98,7 @@ impl Proxy {
         self.shared.swallowed.lock().unwrap().is_none()
     }
 
-    /// Counts how often a client has sent bytes after the last ones of the server, on all connections there have been.
+    /// Counts the round trips on all connections: how often a client sent bytes after the last ones of the server.
     #[must_use]
     pub fn round_trips(&self) -> usize {
         self.shared.round_trips.load(Ordering::SeqCst)
@@ -128,7 +128,7 @@ impl Connection {
         });
     }
 
-    /// Copies bytes until there are no more, or `passes` returns `false` for some: then the connection is closed.
+    /// Copies bytes until the end, or until `passes` returns `false`, which closes the connection.
     fn forward(&self, mut from: &TcpStream, mut to: &TcpStream, passes: impl Fn(&[u8]) -> bool) {
         let mut buffer = [0; 16 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer) {

@@ -1,4 +1,4 @@
-//! Requests byte by byte, for what no HTTP library would send.
+//! HTTP/1.1 byte by byte, for requests that no HTTP library sends.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::server::Server;
 
-/// How long an answer may take before a test fails, rather than hangs.
+/// Time after which a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An answer: its status (0 when the connection was closed without one), head and body.
+/// An answer. The status is 0 if the connection closed without one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// Status line and headers, as they came.
+    /// The status line and headers, verbatim.
     pub head: String,
-    /// The body, as it came.
+    /// The body, verbatim.
     pub body: String,
 }
 
 impl Answer {
-    /// As far as it has come.
+    /// Parses an answer that may be incomplete.
     fn parse(received: &[u8]) -> Self {
         let text = String::from_utf8_lossy(received);
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
@@ -30,7 +30,7 @@ impl Answer {
         Self { status, head: head.to_owned(), body: body.to_owned() }
     }
 
-    /// The value of a header, its name in any case.
+    /// Returns the value of a header; names are case-insensitive.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.head.lines().filter_map(|line| line.split_once(':'));
@@ -38,8 +38,8 @@ impl Answer {
     }
 }
 
-/// What does not differ between two answers given at different times: the head, its lines in order, without `Date` and
-/// `X-Request-Id`, and the body.
+/// Returns what two answers to the same request have in common: the body, and the sorted head without `Date` and
+/// `X-Request-Id`.
 #[must_use]
 pub fn timeless(answer: &Answer) -> (Vec<&str>, &str) {
     let differs = |line: &&str| {
@@ -51,36 +51,36 @@ pub fn timeless(answer: &Answer) -> (Vec<&str>, &str) {
     (head, &answer.body)
 }
 
-/// Sends a request with this token; more as in [`request`].
+/// Sends a request with this token. See [`request`] for the other parameters.
 pub async fn send_as(server: &Server, token: &str, request_line: &str, headers: &[&str], body: &[u8]) -> Answer {
     let authorization = format!("Authorization: Bearer {token}");
     let headers: Vec<_> = headers.iter().copied().chain([authorization.as_str()]).collect();
     send(server, &request(request_line, &headers, body)).await
 }
 
-/// Sends these bytes on a connection of their own and reads until the server closes it.
+/// Sends these bytes on a new connection, and reads until the server closes it.
 pub async fn send(server: &Server, bytes: &[u8]) -> Answer {
     let mut connection = Connection::open(server).await;
     connection.write(bytes).await;
     Answer::parse(&connection.rest().await)
 }
 
-/// Sends these bytes on a connection of their own and reads one answer, as long as its `Content-Length` says: for
-/// requests whose body does not come to its end, on which the server may keep the connection open.
+/// Sends these bytes on a new connection, and reads one answer according to its `Content-Length`. For incomplete
+/// requests, after which the server may keep the connection open.
 pub async fn send_unfinished(server: &Server, bytes: &[u8]) -> Answer {
     let mut connection = Connection::open(server).await;
     connection.write(bytes).await;
     connection.answer().await
 }
 
-/// Sends these bytes on a connection of their own: all answers, until the server closes it.
+/// Sends these bytes on a new connection, and returns all answers until the server closes it.
 pub async fn send_all(server: &Server, bytes: &[u8]) -> Vec<Answer> {
     let mut connection = Connection::open(server).await;
     connection.write(bytes).await;
     connection.answers().await
 }
 
-/// A connection of one's own.
+/// A connection to a server.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
@@ -88,45 +88,45 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects, and sends nothing.
+    /// Connects without sending anything.
     pub async fn open(server: &Server) -> Self {
         Self { stream: TcpStream::connect(&server.address).await.unwrap(), received: Vec::new() }
     }
 
-    /// Connects as somebody who can take only a few kilobytes at a time.
+    /// Connects with a receive buffer of a few kilobytes.
     pub async fn open_narrow(server: &Server) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         Self { stream: socket.connect(server.address.parse().unwrap()).await.unwrap(), received: Vec::new() }
     }
 
-    /// Sends these bytes. The server may have answered and closed before it has read them all.
+    /// Sends these bytes. The server may answer and close the connection before it has read them all.
     pub async fn write(&mut self, bytes: &[u8]) {
         let _ = patiently("taking of a request", self.stream.write_all(bytes)).await;
     }
 
-    /// Sends as many of these bytes as are taken at once.
+    /// Sends as many of these bytes as fit into the send buffer, and returns their number.
     pub fn write_at_once(&mut self, bytes: &[u8]) -> usize {
         self.stream.try_write(bytes).unwrap_or_default()
     }
 
-    /// Sends these bytes again and again, and reads nothing, until the server closes the connection.
+    /// Sends these bytes repeatedly, without reading, until the server closes the connection.
     pub async fn write_until_closed(&mut self, bytes: &[u8]) {
         patiently("end of the connection", async { while self.stream.write_all(bytes).await.is_ok() {} }).await;
     }
 
-    /// Whether something is here to be read.
+    /// Returns `true` if there is something to read.
     pub fn has_more(&mut self) -> bool {
         self.stream.try_read_buf(&mut self.received).is_ok()
     }
 
-    /// The next answer, as long as its `Content-Length` says; with status 0 when the server closes without one.
+    /// Reads the next answer according to its `Content-Length`.
     pub async fn answer(&mut self) -> Answer {
         patiently("answer", async { while self.next().is_none() && self.read().await {} }).await;
         self.take_next()
     }
 
-    /// The next answer, while these bytes are sent again and again, ten times a second.
+    /// Reads the next answer while sending these bytes ten times a second.
     pub async fn answer_to_a_trickle(&mut self, bytes: &[u8]) -> Answer {
         let trickle = async {
             let mut ticks = tokio::time::interval(Duration::from_millis(100));
@@ -143,24 +143,24 @@ impl Connection {
         self.take_next()
     }
 
-    /// All further answers, until the server closes the connection.
+    /// Reads all further answers, until the server closes the connection.
     pub async fn answers(&mut self) -> Vec<Answer> {
         self.received = self.rest().await;
         std::iter::from_fn(|| (!self.received.is_empty()).then(|| self.take_next())).collect()
     }
 
-    /// What else comes until the server closes the connection.
+    /// Reads until the server closes the connection.
     pub async fn rest(&mut self) -> Vec<u8> {
         patiently("end of the connection", async { while self.read().await {} }).await;
         std::mem::take(&mut self.received)
     }
 
-    /// Whether there was something to read before the end.
+    /// Reads more bytes. Returns `false` at the end of the stream.
     async fn read(&mut self) -> bool {
         self.stream.read_buf(&mut self.received).await.unwrap_or_default() > 0
     }
 
-    /// Where the next answer ends, if it is here in full.
+    /// Returns the end of the next answer if it has been received completely.
     fn next(&self) -> Option<usize> {
         let head = self.received.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
         let length =
@@ -178,7 +178,7 @@ async fn patiently<T>(what: &str, done: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, done).await.unwrap_or_else(|_| panic!("no {what}"))
 }
 
-/// A request with these lines as its head (`Host` and `Connection: close` are added) and this body.
+/// Formats a request. Adds `Host`, `Connection: close` and, for a body, `Content-Length`.
 #[must_use]
 pub fn request(request_line: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     let mut lines = vec![request_line.to_owned(), "Host: localhost".into(), "Connection: close".into()];

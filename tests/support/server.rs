@@ -1,4 +1,4 @@
-//! The real binary, started on a port and in a folder of its own.
+//! The real binary, started on a free port in a new folder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,28 +12,28 @@ use tempfile::TempDir;
 use crate::log::{Followed, Log};
 use crate::postgres::{fresh_database, fresh_database_behind_pgbouncer, programs};
 
-/// The secret that servers are started with unless a test gives another.
+/// The secret of all servers, unless a test sets another.
 pub const SECRET: &str = "end-to-end-secret-not-for-production-0123456789";
 
-/// How long a server may take to start or to stop before a test fails, rather than hangs.
+/// Time to start or stop after which a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running server; it is killed when this is dropped.
+/// A running server. It is killed on drop.
 pub struct Server {
     child: Child,
-    /// Where it is reached: `http://127.0.0.1:<port>`.
+    /// The base URL: `http://127.0.0.1:<port>`.
     pub base: String,
-    /// `127.0.0.1:<port>`.
+    /// The host and port: `127.0.0.1:<port>`.
     pub address: String,
-    /// Issuer and audience of its tokens.
+    /// The issuer and audience of its tokens.
     pub origin: String,
-    /// Where it shows its metrics, if it does.
+    /// The URL of its metrics, if enabled.
     pub metrics: Option<String>,
-    /// What it has written to standard error.
+    /// The log, from standard error.
     pub log: Arc<Log>,
     folder: Arc<TempDir>,
     variables: Vec<(String, String)>,
-    /// Disconnected once standard error is closed, which is when the process ends.
+    /// Disconnected when standard error closes, at the end of the process.
     lines: Mutex<Receiver<String>>,
 }
 
@@ -44,7 +44,7 @@ impl Server {
         Self::start_with(&[])
     }
 
-    /// Starts a server with more environment variables; with an empty database, unless they name one.
+    /// Starts a server with further environment variables, and an empty database unless they name one.
     #[must_use]
     pub fn start_with(variables: &[(&str, &str)]) -> Self {
         let mut variables: Vec<_> =
@@ -55,7 +55,7 @@ impl Server {
         Self::start_in(Arc::new(tempfile::tempdir().unwrap()), variables)
     }
 
-    /// Starts a server whose log nobody reads any more once it is ready.
+    /// Starts a server whose log is not read after it is ready.
     #[must_use]
     pub fn start_with_its_log_closed() -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
@@ -63,13 +63,13 @@ impl Server {
             .unwrap_or_else(|log| panic!("the server did not start: {log}"))
     }
 
-    /// Starts another server in the folder of this one, on its database.
+    /// Starts another server in the same folder, with the same database.
     #[must_use]
     pub fn again(&self) -> Self {
         Self::start_in(Arc::clone(&self.folder), self.variables.clone())
     }
 
-    /// Starts another server in the folder of this one, on its database, with more environment variables.
+    /// Does the same with further environment variables.
     #[must_use]
     pub fn again_with(&self, variables: &[(&str, &str)]) -> Self {
         let more = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -81,14 +81,14 @@ impl Server {
             .unwrap_or_else(|log| panic!("the server did not start: {log}"))
     }
 
-    /// Starts a server on SQLite that cannot make any file longer than this, as on a disk that is full.
+    /// Starts a server on SQLite that cannot write files beyond this size, as on a full disk.
     #[must_use]
     pub fn start_with_small_disk(kibibytes: u32) -> Self {
-        // In blocks of 512 bytes; ignored, the signal becomes an error of the write.
+        // The unit is 512 bytes. With the signal ignored, such a write fails.
         Self::start_limited(&format!("trap '' XFSZ; ulimit -f {}", kibibytes * 2), &[])
     }
 
-    /// Starts a server on SQLite that cannot have more files and connections open than this.
+    /// Starts a server on SQLite that can open this many files and connections.
     #[must_use]
     pub fn start_with_few_files(count: u32, variables: &[(&str, &str)]) -> Self {
         Self::start_limited(&format!("ulimit -n {count}"), variables)
@@ -128,26 +128,26 @@ impl Server {
         Ok(Self { child, base, address, origin, metrics, log, folder, variables, lines: Mutex::new(lines) })
     }
 
-    /// The URL of a path.
+    /// Returns the URL of a path.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
-    /// The folder it was started in.
+    /// Returns its working folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Runs another command in its folder, with its settings and more: as [`run`].
+    /// Runs another command in its folder, with its settings and further variables. See [`run`].
     #[must_use]
     pub fn run(&self, arguments: &[&str], more: &[(&str, &str)]) -> (bool, String) {
         let own: Vec<_> = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         run(self.folder(), arguments, &[&own, more].concat())
     }
 
-    /// The most memory it ever had in use, in KiB.
+    /// Returns its peak memory use in KiB.
     #[must_use]
     pub fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -155,7 +155,7 @@ impl Server {
         peak.trim().parse().unwrap()
     }
 
-    /// Asks it to stop, as a process manager does, without waiting for it.
+    /// Sends SIGTERM, and does not wait for the end.
     pub fn terminate(&self) {
         let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(killed.success());
@@ -168,7 +168,7 @@ impl Server {
         self.child.wait().unwrap()
     }
 
-    /// How much memory it has, in bytes.
+    /// Returns its memory use in bytes.
     #[cfg(target_os = "linux")]
     #[must_use]
     pub fn memory(&self) -> usize {
@@ -177,7 +177,7 @@ impl Server {
         kibibytes.unwrap().parse::<usize>().unwrap() * 1024
     }
 
-    /// How many files and connections it has open.
+    /// Returns the number of its open files and connections.
     #[cfg(target_os = "linux")]
     #[must_use]
     pub fn open_files(&self) -> usize {
@@ -198,8 +198,8 @@ impl Drop for Server {
     }
 }
 
-/// Runs `taskbridge serve` with only these variables until it stops by itself: its status, and what it wrote to
-/// standard error. A server that starts is stopped, and the test fails.
+/// Runs `taskbridge serve` with only these variables until it ends, and returns its status and log. Fails the test if
+/// it starts.
 #[must_use]
 pub fn refuse_to_start(variables: &[(&str, &str)]) -> (ExitStatus, String) {
     let folder = tempfile::tempdir().unwrap();
@@ -207,7 +207,7 @@ pub fn refuse_to_start(variables: &[(&str, &str)]) -> (ExitStatus, String) {
     command.env_remove("BETTER_AUTH_SECRET").envs(variables.iter().copied());
     let mut child = command.spawn().unwrap();
     let (log, ready) = Log::follow(child.stderr.take().unwrap(), Followed::ToTheEnd);
-    // The sender goes when standard error is closed: then the process is at its end.
+    // The channel disconnects when standard error closes, at the end of the process.
     if ready.recv_timeout(PATIENCE).is_ok() {
         let _ = child.kill();
         panic!("the server started");
@@ -216,8 +216,8 @@ pub fn refuse_to_start(variables: &[(&str, &str)]) -> (ExitStatus, String) {
     (status, log.text())
 }
 
-/// Returns the error message of a server that fails to start with this database. It gives up on a database that does not answer
-/// after a second.
+/// Returns the error message of a server that fails to start with this database. It waits one second for a database
+/// that does not answer.
 #[must_use]
 pub fn refusal(database_url: &str) -> String {
     let (status, message) = refuse_to_start(&[
@@ -230,15 +230,14 @@ pub fn refusal(database_url: &str) -> String {
     message
 }
 
-/// Runs a command other than `serve` in this folder: whether it succeeded, and what it wrote to standard output and
-/// standard error.
+/// Runs a command other than `serve` in this folder. Returns whether it succeeded, and its output and error output.
 #[must_use]
 pub fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (bool, String) {
     let (code, text) = outcome(folder, arguments, variables);
     (code == Some(0), text)
 }
 
-/// As [`run`], with the exit code; also for a `serve` that ends by itself.
+/// Does the same, but returns the exit code, and accepts a `serve` that ends by itself.
 #[must_use]
 pub fn outcome(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
     let mut command = Command::new(binary());
@@ -249,9 +248,8 @@ pub fn outcome(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) ->
     (output.status.code(), text)
 }
 
-/// Runs commands as a page shows them, in this folder and with only these variables; `taskbridge` and the programs of
-/// PostgreSQL are where a shell finds them: whether they succeeded, and what they wrote to standard output and standard
-/// error.
+/// Runs the commands of a page with a shell, in this folder and with only these variables. `taskbridge` and the
+/// programs of PostgreSQL are in `PATH`. Returns whether it succeeded, and its output and error output.
 #[must_use]
 pub fn shell(folder: &Path, commands: &str, variables: &[(&str, &str)]) -> (bool, String) {
     let ours = binary().parent().unwrap().to_str().unwrap().to_owned();
@@ -264,7 +262,7 @@ pub fn shell(folder: &Path, commands: &str, variables: &[(&str, &str)]) -> (bool
     (output.status.success(), text)
 }
 
-/// The database that servers are started with unless a test names one: SQLite in their folder (`None`), or what
+/// Returns the database of servers for which a test does not choose one: `None` for SQLite in their folder, or as
 /// `TASKBRIDGE_TEST_DATABASE` says.
 #[expect(clippy::disallowed_methods, reason = "which database the tests run on")]
 fn database() -> Option<String> {
@@ -290,9 +288,9 @@ fn with_environment(mut command: Command, folder: &Path, variables: &[(String, S
         .env("BETTER_AUTH_SECRET", SECRET)
         .env("PORT", "0")
         .env("TASKBRIDGE__LOG__FORMAT", "json")
-        // The cheapest that is allowed: most tests are not about the price of a sign-in.
+        // The lowest cost that is allowed; most tests do not depend on it.
         .env("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "10")
-        // Nor about how often one may call.
+        // Most tests send more requests than the limit allows.
         .env("RATE_LIMIT", "off")
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
@@ -301,14 +299,14 @@ fn with_environment(mut command: Command, folder: &Path, variables: &[(String, S
     command
 }
 
-/// A field of a line of log in either form, up to the next blank or quote.
+/// Returns the value of a field in a log line, in either format.
 fn field(line: &str, name: &str) -> Option<String> {
     let (text, json) = (format!(" {name}="), format!("\"{name}\":"));
     let (_, value) = line.split_once(&text).or_else(|| line.split_once(&json))?;
     value.trim_start_matches('"').split(['"', ' ']).next().map(str::to_owned)
 }
 
-/// The path of the binary, built if it is not up to date.
+/// Returns the path of the binary, and builds it if necessary.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! Keys of issuers, and tokens by them, made by other code than the server's.
+//! Asymmetric signing keys of issuers, and tokens signed with them by code that the server does not use.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 use crate::forge::{encode, now};
 
-/// The private half of a key that an issuer publishes.
+/// A private key of an issuer.
 pub struct Signer {
-    /// The name it is published under.
+    /// The key id under which it is published.
     pub kid: String,
-    /// What the key is published for, and what its tokens say.
+    /// The algorithm of the published key and of its tokens.
     pub algorithm: &'static str,
     key: Key,
 }
@@ -28,7 +28,7 @@ enum Key {
 }
 
 impl Signer {
-    /// A new Ed25519 key.
+    /// Generates an Ed25519 key.
     #[must_use]
     pub fn ed25519(kid: &str) -> Self {
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
@@ -36,7 +36,7 @@ impl Signer {
         Self { kid: kid.into(), algorithm: "EdDSA", key }
     }
 
-    /// A new P-256 key.
+    /// Generates a P-256 key.
     #[must_use]
     pub fn p256(kid: &str) -> Self {
         let random = SystemRandom::new();
@@ -46,7 +46,7 @@ impl Signer {
         Self { kid: kid.into(), algorithm: "ES256", key }
     }
 
-    /// The RSA key of the tests, for `RS256` or `PS256`.
+    /// Returns the RSA key of the tests, for `RS256` or `PS256`.
     #[must_use]
     pub fn rsa(kid: &str, algorithm: &'static str) -> Self {
         let keys: Value = serde_json::from_str(include_str!("../vectors/signing-keys.json")).unwrap();
@@ -54,7 +54,7 @@ impl Signer {
         Self { kid: kid.into(), algorithm, key: Key::Rsa(rsa::KeyPair::from_der(&der).unwrap()) }
     }
 
-    /// The public half, in the members that Better Auth writes.
+    /// Returns the public key as a JWK with the members that Better Auth writes.
     #[must_use]
     pub fn jwk(&self) -> Value {
         let mut jwk = match &self.key {
@@ -73,13 +73,13 @@ impl Signer {
         jwk
     }
 
-    /// A good token of this subject, from the issuer at `url`.
+    /// Returns a valid token of the issuer at `url`, for this subject.
     #[must_use]
     pub fn token(&self, url: &str, subject: &str) -> String {
         self.sign(&json!({ "alg": self.algorithm, "kid": self.kid }), &claims(url, subject))
     }
 
-    /// A token of these segments, signed as the header's `alg` says if the key can do that.
+    /// Signs these segments with the algorithm that the header names, if the key can.
     #[must_use]
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
         let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
@@ -103,7 +103,7 @@ impl Signer {
     }
 }
 
-/// Good claims of this subject, from the issuer at `url`, as Better Auth writes them.
+/// Returns valid claims of the issuer at `url` for this subject, as Better Auth writes them.
 #[must_use]
 pub fn claims(url: &str, subject: &str) -> Value {
     let now = now();
