@@ -30,9 +30,9 @@ struct Tallies {
 impl Tallies {
     fn set(&mut self, key: Digest128, tally: RateLimitState) {
         if let Some(before) = self.by_key.insert(key, tally) {
-            self.by_age.remove(&(before.last, key));
+            self.by_age.remove(&(before.last_request, key));
         }
-        self.by_age.insert((tally.last, key));
+        self.by_age.insert((tally.last_request, key));
         if self.by_key.len() > InMemoryRateLimiter::MAX_KEYS {
             self.forget_oldest();
         }

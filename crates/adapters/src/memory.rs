@@ -66,15 +66,15 @@ impl TaskRepo for InMemoryTaskRepo {
         admitted.sort_by(|(a, _), (b, _)| in_order(a, b));
         let skipped = match start {
             PageStart::Offset(_, offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
-            PageStart::After(Cursor { position, id, direction: _ }) => {
-                let reached = (position.clone(), *id);
+            PageStart::After(Cursor { value, id, direction: _ }) => {
+                let reached = (value.clone(), *id);
                 admitted.partition_point(|(place, _)| in_order(place, &reached).is_le())
             }
         };
         let mut rest = admitted.into_iter().skip(skipped);
         let page: Vec<_> = rest.by_ref().take(limit.count().into()).collect();
         let last = page.last().filter(|_| rest.next().is_some());
-        let next = last.map(|((position, id), _)| Cursor { position: position.clone(), id: *id, direction });
+        let next = last.map(|((value, id), _)| Cursor { value: value.clone(), id: *id, direction });
         Ok(TaskPage { tasks: page.into_iter().map(|(_, task)| task).collect(), next })
     }
 

@@ -1,7 +1,7 @@
-//! Who is calling, and what that gives the right to.
+//! Authentication of callers, and authorization to access the data of one user.
 //!
-//! [`Authenticator`], [`Principal`] and [`Owner`] share this module because their fields are private to it:
-//! no other code, in this crate or outside, can make one.
+//! [`Authenticator`], [`Principal`] and [`Owner`] share this module because their fields are private to it: no other code,
+//! in this crate or outside, can construct them.
 
 use std::sync::Arc;
 
@@ -10,20 +10,20 @@ use thiserror::Error;
 use crate::ports::{AuthError, AuthPort};
 use crate::users::UserId;
 
-/// Turns a token into a [`Principal`]; the only maker of one.
+/// Authenticates callers. The only source of a [`Principal`].
 pub struct Authenticator(Arc<dyn AuthPort>);
 
 impl Authenticator {
-    /// An authenticator that trusts what `auth` verifies.
+    /// Creates an authenticator that trusts the tokens that `auth` accepts.
     #[must_use]
     pub fn new(auth: Arc<dyn AuthPort>) -> Self {
         Self(auth)
     }
 
-    /// The caller a bearer token speaks for.
+    /// Verifies a bearer token and returns the caller.
     ///
     /// # Errors
-    /// [`AuthError`] as the port gives it: the token is not good, or cannot be checked now.
+    /// Returns the [`AuthError`] of the port if the token is invalid or cannot be verified at the moment.
     pub async fn authenticate(&self, token: &str) -> Result<Principal, AuthError> {
         let claims = self.0.verify(token).await?;
         Ok(Principal { id: claims.subject })
@@ -37,32 +37,32 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Who is calling.
+    /// Returns the id of the caller.
     #[must_use]
     pub fn id(&self) -> &UserId {
         &self.id
     }
 
-    /// The right to the data of the user a request names, if that is the caller, byte for byte.
+    /// Authorizes access to the data of the user that the request names, if that is the caller, byte for byte.
     ///
     /// # Errors
-    /// [`AccessError`] when it is somebody else.
+    /// Returns [`AccessError`] if it is another user.
     pub fn owner_of(self, requested: &UserId) -> Result<Owner, AccessError> {
         if self.id == *requested { Ok(Owner(self.id)) } else { Err(AccessError) }
     }
 }
 
-/// The data of another user was asked for.
+/// The error if a caller requests the data of another user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the data of another user was asked for")]
+#[error("the data of another user was requested")]
 pub struct AccessError;
 
-/// The right to one user's data. Every method of [`TaskRepo`](crate::ports::TaskRepo) wants one.
+/// The authorization to access the data of one user. Every method of [`TaskRepo`](crate::ports::TaskRepo) requires it.
 #[derive(Debug)]
 pub struct Owner(UserId);
 
 impl Owner {
-    /// The user whose data it is: what an adapter filters by.
+    /// Returns the id of the user, by which adapters filter.
     #[must_use]
     pub fn id(&self) -> &UserId {
         &self.0
@@ -75,7 +75,7 @@ mod tests {
     use crate::testing::fixtures::{principal, user_id};
 
     #[tokio::test]
-    async fn a_caller_owns_what_bears_the_same_id_and_nothing_else() {
+    async fn a_caller_may_access_only_the_data_of_exactly_their_own_id() {
         assert_eq!(principal("alice").await.owner_of(&user_id("alice")).unwrap().id(), &user_id("alice"));
         for other in ["bob", "Alice", "alice ", "alic", "ａlice", "alice\u{200b}"] {
             assert_eq!(principal("alice").await.owner_of(&user_id(other)).unwrap_err(), AccessError, "{other:?}");

@@ -1,14 +1,14 @@
-//! The model of Taskbridge, what it needs from the outside and what it does.
+//! The model, the rules and the use cases of Taskbridge.
 //!
-//! This crate knows no I/O, no framework, no ORM and no wire format: everything outside is behind a
-//! port (a trait in [`ports`]), everything it does is a concrete service over ports ([`services`]).
-//! The arrow inside is `services → access, ports → tasks, users, sessions`.
+//! This crate performs no I/O and knows no framework, ORM or wire format. The rest of the world is behind the traits in
+//! [`ports`]; the adapters implement them, and the [`services`] are concrete structs over them. Inside the crate,
+//! dependencies point in one direction: `services → ports → access → tasks, users, sessions`.
 //!
 //! # Isolation is a type
 //!
-//! Whoever wants a task needs an [`Owner`]. The only way to one leads from a token through
-//! [`Authenticator::authenticate`] to a [`Principal`] and through [`Principal::owner_of`], which compares
-//! the caller with the user the request names. No other code can make one:
+//! All access to tasks requires an [`Owner`]. [`Authenticator::authenticate`] verifies a token and returns a [`Principal`];
+//! [`Principal::owner_of`] compares it with the user that the request names and returns the [`Owner`]. No other code can
+//! construct one:
 //!
 //! ```compile_fail,E0423
 //! use taskbridge_domain::{Owner, UserId};
@@ -20,7 +20,7 @@
 //! let forged = Principal { id: UserId::parse("victim").unwrap() };
 //! ```
 //!
-//! A method of the store does not take a bare id in its place:
+//! The methods of [`TaskRepo`](ports::TaskRepo) do not accept the id of a user instead:
 //!
 //! ```compile_fail,E0308
 //! use taskbridge_domain::{UserId, ports::TaskRepo, tasks::TaskId};
@@ -29,34 +29,38 @@
 //! }
 //! ```
 //!
-//! # To add a field to `Task`
+//! # Adding a field to `Task`
 //!
-//! 1. `tasks/task.rs`: the field in [`tasks::Task`], and in [`tasks::NewTask`] and [`tasks::TaskPatch`] if callers set it.
-//! 2. `testing/fixtures.rs`: a value other than the default, so that the contract's round trip covers it.
-//! 3. A migration, the entity row, the DTO: the compiler lists them, because every mapping destructures in full.
+//! 1. Add it to [`tasks::Task`] and, if callers set it, to [`tasks::NewTask`] and [`tasks::TaskPatch`].
+//! 2. Give it a value other than the default in `testing/fixtures.rs`, so that the contract suite covers it.
+//! 3. Follow the compiler to the database entity, the API types and the tests: every mapping between them destructures all
+//!    fields. Write a migration for the column.
 //!
-//! # To add a use case
+//! # Adding a use case
 //!
-//! 1. A method on a service in [`services`], with unit tests on the ports' mocks.
-//! 2. If it needs something new of the outside: a method on a port, its assertion in the contract suite
-//!    (`testing/contract`), one implementation per adapter.
+//! 1. Add a method to a service in [`services`], with unit tests on the mocks of the ports.
+//! 2. If it needs a new capability, add a method to a port, assert its documentation in the contract suite
+//!    (`testing/contract`), and implement it in every adapter.
 //!
-//! # To add a port
+//! # Adding a port
 //!
-//! 1. A trait in `ports/`, `#[async_trait]`, `Send + Sync`, `&self`, no constructor, with `automock` behind
-//!    the feature `testing`. Its docs are the contract: each sentence has its assertion in the suite.
-//! 2. A contract suite in `testing/contract/`; every adapter runs it.
+//! 1. Add a trait to `ports/`: `Send + Sync`, methods that take `&self`, no constructor, `#[async_trait]` if it does I/O,
+//!    and `automock` with the feature `testing`. Its documentation is the contract: each sentence about behavior has an
+//!    assertion in the suite.
+//! 2. Add a contract suite to `testing/contract/`, and run it for every adapter.
 
 pub mod access;
 pub mod ports;
 pub mod random_id;
 pub mod rate_limit;
+mod redacted;
 pub mod secret;
 pub mod services;
 pub mod sessions;
 pub mod tasks;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod text;
 pub mod time;
 pub mod users;
 
@@ -64,42 +68,5 @@ pub use access::{AccessError, Authenticator, Owner, Principal};
 pub use time::Timestamp;
 pub use users::UserId;
 
-/// An adapter's reason for a failure: for the log only, never for a client.
+/// The cause of an adapter's error. It is logged and never sent to a client.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
-
-/// Gives a secret newtype a `Debug` that shows its name and nothing of its content.
-macro_rules! redacted {
-    ($name:ident) => {
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(concat!(stringify!($name), "(…)"))
-            }
-        }
-    };
-}
-pub(crate) use redacted;
-
-/// A text that is a secret: taken over as it is, shown by [`redacted`] only.
-macro_rules! secret_text {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq)]
-        pub struct $name(String);
-        crate::redacted!($name);
-
-        impl $name {
-            /// Takes over a text.
-            #[must_use]
-            pub fn new(text: String) -> Self {
-                Self(text)
-            }
-
-            /// The text.
-            #[must_use]
-            pub fn expose(&self) -> &str {
-                &self.0
-            }
-        }
-    };
-}
-pub(crate) use secret_text;

@@ -1,22 +1,24 @@
 //! Random ids.
 
-/// 32 letters and digits drawn at random: Better Auth's form of ids and session tokens (190 bits).
+use crate::redacted::redacted;
+
+/// 32 random letters and digits (190 bits of entropy), the form of Better Auth's ids and session tokens.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RandomId(String);
-crate::redacted!(RandomId);
+redacted!(RandomId);
 
 impl RandomId {
-    /// The number of characters.
+    /// Length in characters.
     pub const CHARS: usize = 32;
     const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-    /// Draws an id; `random(n)` gives a number below `n`, each with the same chance.
+    /// Draws an id. `random(n)` must return a number below `n`, each with the same probability.
     pub fn draw(mut random: impl FnMut(usize) -> usize) -> Self {
         let alphabet = Self::ALPHABET;
         Self((0..Self::CHARS).map(|_| char::from(alphabet[random(alphabet.len()) % alphabet.len()])).collect())
     }
 
-    /// The characters.
+    /// Returns the id as text.
     #[must_use]
     pub fn into_string(self) -> String {
         self.0

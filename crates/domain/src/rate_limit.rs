@@ -1,65 +1,65 @@
-//! How often something may be done.
+//! Rate limits, by the rules of Better Auth.
 
 use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// So many times, each within the window of the one before; then not until nothing has been allowed for a window.
+/// A maximum number of requests in a window that restarts with every allowed request, as in Better Auth.
 ///
-/// The window begins anew with everything that is allowed, as in Better Auth: it is over after a quiet time, not at a
-/// fixed hour. What is refused does not count and prolongs nothing.
+/// Once `max` requests have been allowed, each less than `window` after the one before, further requests are refused
+/// until `window` has passed since the last allowed one. Refused requests do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// How long it must be quiet.
+    /// Time without an allowed request after which the count starts again.
     pub window: Duration,
-    /// How many times; at least one.
+    /// Maximum number of requests; at least 1.
     pub max: u32,
 }
 
-/// What has been allowed under one key.
+/// The requests that have been allowed under one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimitState {
-    /// How many times since it was last quiet.
+    /// Number of allowed requests in the current window.
     pub count: u32,
-    /// When for the last time.
-    pub last: Timestamp,
+    /// Time of the last allowed request.
+    pub last_request: Timestamp,
 }
 
-/// Whether something may be done now.
+/// The decision on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// It may.
+    /// The request is within the limit.
     Allowed,
-    /// It may not.
+    /// The limit is exceeded.
     Refused {
-        /// How long to wait, in whole seconds, rounded up.
+        /// Seconds until the next request is allowed, rounded up.
         retry_after_seconds: u64,
     },
 }
 
 impl RateLimit {
-    /// Whether it may be done `now`, after all in the tally.
+    /// Decides on a request at `now`.
     #[must_use]
-    pub fn decide(self, tally: Option<RateLimitState>, now: Timestamp) -> Decision {
-        match self.current(tally, now) {
-            Some(RateLimitState { count, last }) if count >= self.max => {
-                let wait = self.window.saturating_sub(now.since(last));
+    pub fn decide(self, state: Option<RateLimitState>, now: Timestamp) -> Decision {
+        match self.current(state, now) {
+            Some(RateLimitState { count, last_request }) if count >= self.max => {
+                let wait = self.window.saturating_sub(now.since(last_request));
                 Decision::Refused { retry_after_seconds: wait.as_secs() + u64::from(wait.subsec_nanos() > 0) }
             }
             _ => Decision::Allowed,
         }
     }
 
-    /// The tally once it was allowed `now`.
+    /// Returns the state after a request that was allowed at `now`.
     #[must_use]
-    pub fn record(self, tally: Option<RateLimitState>, now: Timestamp) -> RateLimitState {
-        let count = self.current(tally, now).map_or(0, |tally| tally.count);
-        RateLimitState { count: count.saturating_add(1), last: now }
+    pub fn record(self, state: Option<RateLimitState>, now: Timestamp) -> RateLimitState {
+        let count = self.current(state, now).map_or(0, |state| state.count);
+        RateLimitState { count: count.saturating_add(1), last_request: now }
     }
 
-    /// The tally, unless it has been quiet for a window since.
-    fn current(self, tally: Option<RateLimitState>, now: Timestamp) -> Option<RateLimitState> {
-        tally.filter(|tally| now.since(tally.last) < self.window)
+    /// Returns the state unless its window has ended.
+    fn current(self, state: Option<RateLimitState>, now: Timestamp) -> Option<RateLimitState> {
+        state.filter(|state| now.since(state.last_request) < self.window)
     }
 }
 
@@ -70,8 +70,8 @@ mod tests {
 
     const LIMIT: RateLimit = RateLimit { window: Duration::from_secs(10), max: 3 };
 
-    fn tally(count: u32) -> RateLimitState {
-        RateLimitState { count, last: moment() }
+    fn state(count: u32) -> RateLimitState {
+        RateLimitState { count, last_request: moment() }
     }
 
     fn later(millis: u64) -> Timestamp {
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_are_allowed_until_it_was_quiet() {
+    fn requests_over_the_limit_are_refused_until_the_window_ends() {
         for (count, millis, expected) in [
             (1, 0, Decision::Allowed),
             (2, 9_999, Decision::Allowed),
@@ -90,23 +90,26 @@ mod tests {
             (3, 10_000, Decision::Allowed),
             (u32::MAX, 10_000, Decision::Allowed),
         ] {
-            assert_eq!(LIMIT.decide(Some(tally(count)), later(millis)), expected, "{count} after {millis} ms");
+            assert_eq!(LIMIT.decide(Some(state(count)), later(millis)), expected, "{count} after {millis} ms");
         }
         assert_eq!(LIMIT.decide(None, moment()), Decision::Allowed);
     }
 
     #[test]
-    fn the_count_goes_on_within_the_window_and_begins_anew_after_it() {
-        assert_eq!(LIMIT.record(None, moment()), RateLimitState { count: 1, last: moment() });
-        assert_eq!(LIMIT.record(Some(tally(2)), later(9_999)), RateLimitState { count: 3, last: later(9_999) });
-        assert_eq!(LIMIT.record(Some(tally(3)), later(10_000)), RateLimitState { count: 1, last: later(10_000) });
+    fn the_count_continues_within_the_window_and_restarts_after_it() {
+        assert_eq!(LIMIT.record(None, moment()), RateLimitState { count: 1, last_request: moment() });
+        assert_eq!(LIMIT.record(Some(state(2)), later(9_999)), RateLimitState { count: 3, last_request: later(9_999) });
+        assert_eq!(
+            LIMIT.record(Some(state(3)), later(10_000)),
+            RateLimitState { count: 1, last_request: later(10_000) }
+        );
     }
 
-    /// Another process's clock may be ahead: nobody waits longer than a window for that.
+    /// The clock of another process may be ahead. That must not make a client wait longer than a window.
     #[test]
-    fn a_tally_from_the_future_is_one_of_now() {
-        let ahead = Some(RateLimitState { count: 3, last: later(60_000) });
+    fn a_state_from_the_future_counts_as_current() {
+        let ahead = Some(RateLimitState { count: 3, last_request: later(60_000) });
         assert_eq!(LIMIT.decide(ahead, moment()), Decision::Refused { retry_after_seconds: 10 });
-        assert_eq!(LIMIT.record(ahead, moment()), RateLimitState { count: 4, last: moment() });
+        assert_eq!(LIMIT.record(ahead, moment()), RateLimitState { count: 4, last_request: moment() });
     }
 }

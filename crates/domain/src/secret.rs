@@ -35,7 +35,7 @@ pub enum InvalidSecret {
 /// `BETTER_AUTH_SECRET`: signs cookies and HS256 tokens, here and in Better Auth. Its UTF-8 bytes are the key.
 #[derive(Clone)]
 pub struct SharedSecret(String);
-crate::redacted!(SharedSecret);
+crate::redacted::redacted!(SharedSecret);
 
 impl SharedSecret {
     /// The shortest secret accepted, in characters (RFC 7518, section 3.2: a key as long as the hash).

@@ -1,14 +1,14 @@
-//! Moments, as every database and every answer of ours holds them.
+//! Times with the precision of the API and the databases.
 
 use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, TimeDelta, Timelike, Utc};
 
-/// A moment in UTC, to the millisecond.
+/// A time in UTC with milliseconds.
 ///
-/// The precision is part of the type, so that a value read back from any store equals the one written.
-/// It displays as `YYYY-MM-DDTHH:MM:SS.mmmZ` (RFC 3339), the one form of dates on the wire and in SQLite.
+/// The precision is part of the type, so that a value read from any database equals the one that was written. The
+/// [`Display`](fmt::Display) form is `YYYY-MM-DDTHH:MM:SS.mmmZ` (RFC 3339), the only form of dates in the API and in SQLite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(DateTime<Utc>);
 
@@ -16,56 +16,56 @@ impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(DateTime::UNIX_EPOCH);
 
-    /// Takes over a moment; what is finer than a millisecond is cut off.
+    /// Truncates a time to milliseconds.
     #[must_use]
-    pub fn new(moment: DateTime<Utc>) -> Self {
-        Self(moment.trunc_subsecs(3))
+    pub fn new(time: DateTime<Utc>) -> Self {
+        Self(time.trunc_subsecs(3))
     }
 
-    /// The moment that many seconds after 1970-01-01T00:00:00Z; `None` beyond the calendar.
+    /// Converts seconds since 1970-01-01T00:00:00Z. Returns `None` outside the range of `chrono`.
     #[must_use]
     pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
         DateTime::from_timestamp(seconds, 0).map(Self)
     }
 
-    /// The moment that many milliseconds after 1970-01-01T00:00:00Z; `None` beyond the calendar.
+    /// Converts milliseconds since 1970-01-01T00:00:00Z. Returns `None` outside the range of `chrono`.
     #[must_use]
     pub fn from_unix_millis(millis: i64) -> Option<Self> {
         DateTime::from_timestamp_millis(millis).map(Self)
     }
 
-    /// The moment as chrono knows it.
+    /// Returns the time as a value of `chrono`.
     #[must_use]
     pub fn datetime(self) -> DateTime<Utc> {
         self.0
     }
 
-    /// Whole seconds since 1970-01-01T00:00:00Z, rounded down (the `NumericDate` of RFC 7519, section 2).
+    /// Returns the seconds since 1970-01-01T00:00:00Z, rounded down (a `NumericDate` of RFC 7519, section 2).
     #[must_use]
     pub fn unix_seconds(self) -> i64 {
         self.0.timestamp()
     }
 
-    /// Milliseconds since 1970-01-01T00:00:00Z.
+    /// Returns the milliseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn unix_millis(self) -> i64 {
         self.0.timestamp_millis()
     }
 
-    /// How long it is since `earlier`; nothing if that is later.
+    /// Returns the time that has passed since `earlier`, or zero if that is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         (self.0 - earlier.0).to_std().unwrap_or_default()
     }
 
-    /// The moment `duration` earlier; the beginning of the calendar if that lies before it.
+    /// Subtracts `duration`; saturates at the start of the range of `chrono`.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         let delta = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
         Self::new(self.0.checked_sub_signed(delta).unwrap_or(DateTime::<Utc>::MIN_UTC))
     }
 
-    /// The moment `duration` later; the end of the calendar if that lies beyond it.
+    /// Adds `duration`; saturates at the end of the range of `chrono`.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let delta = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
@@ -79,7 +79,7 @@ impl fmt::Display for Timestamp {
         if !(0..=9999).contains(&year) || millis > 999 {
             return f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true));
         }
-        // Digit by digit: lists are full of dates, and chrono's general way takes many times as long.
+        // Lists contain many dates, and chrono's general formatting takes many times as long as this.
         let mut text = *b"0000-00-00T00:00:00.000Z";
         let numbers = [
             (0..4, year.unsigned_abs()),
@@ -90,9 +90,9 @@ impl fmt::Display for Timestamp {
             (17..19, self.0.second()),
             (20..23, millis),
         ];
-        for (places, mut number) in numbers {
-            for place in places.rev() {
-                text[place] += u8::try_from(number % 10).map_err(|_never| fmt::Error)?;
+        for (range, mut number) in numbers {
+            for index in range.rev() {
+                text[index] += u8::try_from(number % 10).map_err(|_never| fmt::Error)?;
                 number /= 10;
             }
         }
@@ -105,14 +105,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_cut_to_the_millisecond_and_shown_with_three_digits() {
+    fn a_timestamp_is_truncated_to_milliseconds_and_has_three_decimals() {
         let moment = DateTime::from_timestamp(1_795_225_503, 596_999_999).unwrap();
         assert_eq!(Timestamp::new(moment).to_string(), "2026-11-21T01:45:03.596Z");
         assert_eq!(Timestamp::from_unix_seconds(0).unwrap().to_string(), "1970-01-01T00:00:00.000Z");
     }
 
     #[test]
-    fn it_is_written_as_chrono_writes_it() {
+    fn a_timestamp_is_formatted_as_chrono_formats_it() {
         let mut seconds = -70_000_000_000;
         while seconds < 260_000_000_000 {
             let moment = DateTime::from_timestamp(seconds, 7_000_000).unwrap();
@@ -124,14 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn adding_beyond_the_calendar_stops_at_its_end() {
+    fn addition_saturates() {
         let start = Timestamp::from_unix_seconds(0).unwrap();
         assert_eq!(start.after(Duration::from_mins(15)).unix_seconds(), 900);
         assert!(start.after(Duration::MAX) > start);
     }
 
     #[test]
-    fn nothing_is_earlier_than_now_by_less_than_nothing() {
+    fn the_time_since_a_later_timestamp_is_zero() {
         let start = Timestamp::from_unix_seconds(0).unwrap();
         let later = start.after(Duration::from_millis(1));
         assert_eq!((later.since(start), start.since(later)), (Duration::from_millis(1), Duration::ZERO));

@@ -12,12 +12,9 @@ use proptest::collection::{SizeRange, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 use taskbridge_domain::ports::{AuthError, AuthPort, Claims};
-use taskbridge_domain::tasks::{
-    Description, FieldUpdate, InvalidDescription, InvalidTitle, Task, TaskId, TaskPatch, Title,
-};
-use taskbridge_domain::users::{
-    Email, HashAlgorithm, InvalidPassword, InvalidUserName, NewPassword, Password, UserName,
-};
+use taskbridge_domain::tasks::{Description, FieldUpdate, Task, TaskId, TaskPatch, Title};
+use taskbridge_domain::text::InvalidText;
+use taskbridge_domain::users::{Email, HashAlgorithm, InvalidPassword, NewPassword, Password, UserName};
 use taskbridge_domain::{AccessError, Authenticator, Timestamp, UserId};
 use unicode_normalization::UnicodeNormalization;
 
@@ -177,9 +174,11 @@ proptest! {
                 prop_assert!(text.chars().any(|c| !c.is_whitespace() && !c.is_control()));
                 prop_assert_eq!(Title::parse(title.as_str()), Ok(title));
             }
-            Err(InvalidTitle::Empty) => prop_assert!(text.chars().all(|c| c.is_whitespace() || c.is_control())),
-            Err(InvalidTitle::TooLong) => prop_assert!(chars(text.trim()) > Title::MAX_CHARS),
-            Err(InvalidTitle::Nul) => prop_assert!(text.contains('\0')),
+            Err(InvalidText::Empty) => prop_assert!(text.chars().all(|c| c.is_whitespace() || c.is_control())),
+            Err(InvalidText::TooLong { max_chars }) => {
+                prop_assert!(max_chars == Title::MAX_CHARS && chars(text.trim()) > max_chars);
+            }
+            Err(InvalidText::Nul) => prop_assert!(text.contains('\0')),
         }
     }
 
@@ -190,8 +189,11 @@ proptest! {
                 prop_assert_eq!(description.as_str(), &text);
                 prop_assert!(chars(&text) <= Description::MAX_CHARS && !text.contains('\0'));
             }
-            Err(InvalidDescription::TooLong) => prop_assert!(chars(&text) > Description::MAX_CHARS),
-            Err(InvalidDescription::Nul) => prop_assert!(text.contains('\0')),
+            Err(InvalidText::TooLong { max_chars }) => {
+                prop_assert!(max_chars == Description::MAX_CHARS && chars(&text) > max_chars);
+            }
+            Err(InvalidText::Nul) => prop_assert!(text.contains('\0')),
+            Err(InvalidText::Empty) => prop_assert!(false, "an empty text is valid"),
         }
     }
 
@@ -202,8 +204,11 @@ proptest! {
                 prop_assert_eq!(name.as_str(), &text);
                 prop_assert!(chars(&text) <= UserName::MAX_CHARS && !text.contains('\0'));
             }
-            Err(InvalidUserName::TooLong) => prop_assert!(chars(&text) > UserName::MAX_CHARS),
-            Err(InvalidUserName::Nul) => prop_assert!(text.contains('\0')),
+            Err(InvalidText::TooLong { max_chars }) => {
+                prop_assert!(max_chars == UserName::MAX_CHARS && chars(&text) > max_chars);
+            }
+            Err(InvalidText::Nul) => prop_assert!(text.contains('\0')),
+            Err(InvalidText::Empty) => prop_assert!(false, "an empty text is valid"),
         }
     }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use thiserror::Error;
 
-use super::StoreError;
+use super::store::StoreError;
 use crate::Cause;
 use crate::sessions::Jwt;
 use crate::users::{User, UserId};

@@ -1,10 +1,10 @@
-//! The time.
+//! The clock.
 
 use crate::time::Timestamp;
 
-/// Tells the time; the only way the domain learns of it.
+/// Returns the current time.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait Clock: Send + Sync {
-    /// The moment of the call.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }

@@ -1,30 +1,30 @@
-//! The store of users and accounts.
+//! The store of users and their accounts.
 
 use async_trait::async_trait;
 use thiserror::Error;
 
-use super::StoreError;
+use super::store::StoreError;
 use crate::sessions::Session;
 use crate::time::Timestamp;
 use crate::users::{Account, Email, PasswordHash, ProfileUpdate, User, UserId};
 
-/// Everything that signing up writes.
+/// The data that a sign-up stores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
     /// The new user.
     pub user: User,
-    /// The id of the row that holds the password.
+    /// The id of the `credential` account, which holds the password.
     pub account_id: String,
-    /// The password, hashed.
+    /// The hash of the password.
     pub password: PasswordHash,
-    /// The first session; its `user_id` is the user's. `None` for a user who must verify their address first.
+    /// The first session of the user; `None` for a user who must verify their address first.
     pub session: Option<Session>,
 }
 
-/// Why nobody was registered.
+/// Errors from registering a user.
 #[derive(Debug, Error)]
 pub enum RegisterError {
-    /// Somebody has this address already.
+    /// Another user has this address.
     #[error("the e-mail address is taken")]
     EmailTaken,
     /// See [`StoreError`].
@@ -32,58 +32,58 @@ pub enum RegisterError {
     Store(#[from] StoreError),
 }
 
-/// A user and what is known of their password.
+/// A user and their stored password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credential {
-    /// Who this is.
+    /// The user.
     pub user: User,
-    /// The stored password; `None` for a user who signs in some other way.
+    /// The stored hash; `None` for a user who signs in without a password.
     pub password: Option<PasswordHash>,
 }
 
-/// Another password for somebody who has one.
+/// A change of the password of a user who has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasswordChange {
-    /// Whose.
+    /// The user.
     pub user: UserId,
-    /// What is stored so far.
+    /// The hash that must still be stored.
     pub old: PasswordHash,
-    /// What is to be stored.
+    /// The new hash.
     pub new: PasswordHash,
-    /// When.
+    /// Time of the change.
     pub at: Timestamp,
-    /// The one session of the user that there is then; `None` leaves all as they are.
+    /// A new session that replaces all others; `None` keeps the existing sessions.
     pub only_session: Option<Session>,
 }
 
-/// Keeps users and their accounts, in Better Auth's tables.
+/// Stores users and their accounts, in Better Auth's tables.
 ///
-/// Nobody is an [`Owner`](crate::Owner) here: tasks are reached by [`remove`](Self::remove) alone, which takes away all
-/// that is a user's.
+/// The methods do not require an [`Owner`](crate::Owner). Only [`delete`](Self::delete) affects tasks: it deletes those of
+/// the user.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait IdentityRepo: Send + Sync {
-    /// Writes user, credential account and session together or not at all. Of several registrations with one
-    /// address, also at the same time, exactly one MUST succeed.
+    /// Creates the user, the account and the session in one transaction. Of several registrations of one address, even
+    /// concurrent ones, exactly one must succeed.
     async fn register(&self, registration: &Registration) -> Result<(), RegisterError>;
 
-    /// The user with this address, and the password of the `credential` account that belongs to them.
+    /// Returns the user with this address and the password of their `credential` account.
     async fn find_credential(&self, email: &Email) -> Result<Option<Credential>, StoreError>;
 
-    /// The password of the `credential` account that belongs to this user.
+    /// Returns the password of the user's `credential` account.
     async fn find_password(&self, user: &UserId) -> Result<Option<PasswordHash>, StoreError>;
 
-    /// Makes the change, its sessions included, together or not at all, if it is still `old` that is stored; tells
-    /// whether it was.
+    /// Changes the password and the sessions in one transaction. Returns `false` and changes nothing if `old` is no longer
+    /// the stored hash.
     async fn change_password(&self, change: &PasswordChange) -> Result<bool, StoreError>;
 
-    /// The ways in which this user signs in, the oldest first, at most `limit`.
+    /// Returns the accounts of the user, oldest first, at most `limit`.
     async fn list_accounts(&self, user: &UserId, limit: u32) -> Result<Vec<Account>, StoreError>;
 
-    /// Changes what `change` names, and when the user last changed. `false` when there is no such user.
-    async fn update_profile(&self, user: &UserId, change: &ProfileUpdate, now: Timestamp) -> Result<bool, StoreError>;
+    /// Updates the profile, and sets `updated_at` to `now`. Returns `false` if the user does not exist.
+    async fn update_profile(&self, user: &UserId, update: &ProfileUpdate, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Removes the user and all that is theirs, sessions, accounts and tasks, together or not at all. Nobody is no
-    /// error.
+    /// Deletes the user and all their sessions, accounts and tasks in one transaction. Does nothing if the user does not
+    /// exist.
     async fn delete(&self, user: &UserId) -> Result<(), StoreError>;
 }

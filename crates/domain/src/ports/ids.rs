@@ -1,10 +1,10 @@
-//! Random ids.
+//! The generator of random ids.
 
 use crate::random_id::RandomId;
 
-/// Makes the ids of users, accounts and sessions, and the tokens of sessions.
+/// Generates the ids of users, accounts and sessions, and the session tokens.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait IdGenerator: Send + Sync {
-    /// An id that MUST be drawn by a cryptographically secure generator.
+    /// Generates an id. Must use a cryptographically secure random number generator.
     fn generate(&self) -> RandomId;
 }

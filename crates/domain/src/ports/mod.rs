@@ -1,5 +1,6 @@
-//! What the domain needs from the outside, as traits. Their docs are contracts: what an adapter MUST do is
-//! asserted, sentence by sentence, by the suites in `testing/contract`.
+//! What the services need from the rest of the world.
+//!
+//! The documentation of each trait is a contract: the suites in `testing/contract` assert what implementations must do.
 
 mod auth;
 mod clock;

@@ -6,35 +6,36 @@ use thiserror::Error;
 use crate::Cause;
 use crate::users::{HashAlgorithm, NewPassword, Password, PasswordHash};
 
-/// Why nothing was hashed.
+/// Errors from hashing or verifying a password.
 #[derive(Debug, Error)]
 pub enum HashError {
-    /// Too many wait already; the caller should come back in a second or so.
+    /// The queue of passwords is full. The caller should retry after about a second.
     #[error("too many passwords are waiting to be hashed")]
     Busy,
-    /// The hasher is broken.
+    /// The hasher failed.
     #[error("hashing failed")]
     Failed(#[source] Cause),
 }
 
-/// Hashes passwords and compares them with hashes. Both take a large part of a second by intent, so an adapter
-/// MUST do them off the threads that serve requests, and bound how many wait.
+/// Hashes and verifies passwords.
+///
+/// Both are slow by design. Implementations must run them outside the threads that serve requests, and bound the number of
+/// passwords that wait.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
-    /// The form that [`hash`](Self::hash) gives.
+    /// Returns the algorithm of new hashes.
     fn algorithm(&self) -> HashAlgorithm;
 
-    /// Whether [`hash`](Self::hash) would give a hash of this form and strength.
+    /// Returns `true` if `stored` has the algorithm and the cost of new hashes.
     fn is_current(&self, stored: &PasswordHash) -> bool;
 
-    /// What to store, in the form that this hasher gives; another one each time.
+    /// Hashes a password with a new salt.
     async fn hash(&self, password: NewPassword) -> Result<PasswordHash, HashError>;
 
-    /// Whether `password` is the one that `stored` was made of.
+    /// Returns `true` if `stored` is a hash of `password`.
     ///
-    /// MUST answer `false`, after the same work as for a wrong password, when there is no hash, when the stored
-    /// text is no hash it knows, and for a password that could not have been set, whichever of the forms is
-    /// stored: the time must not tell who has an account.
+    /// Must return `false`, after the same work as for a wrong password, if `stored` is `None` or not a valid hash, or if
+    /// its algorithm does not support the password: the response time must not reveal who has an account.
     async fn verify(&self, password: Password, stored: Option<PasswordHash>) -> Result<bool, HashError>;
 }

@@ -1,22 +1,23 @@
-//! Counting what may be done only so often.
+//! The counter of rate limits.
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::store::StoreError;
 use crate::rate_limit::{Decision, RateLimit};
 use crate::time::Timestamp;
 
-/// Counts by key, by the rule of [`RateLimit`]. Keys MUST be told apart byte for byte.
+/// Counts requests by key, by the rules of [`RateLimit`]. Keys must be compared byte for byte.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
-    /// Whether it may be done `now`; if so, it is counted. Of many at the same time no more than the limit MUST be
-    /// allowed.
+    /// Decides on a request at `now`, and counts it if it is allowed.
+    ///
+    /// Must be atomic: of concurrent calls, no more than the limit may be allowed.
     async fn hit(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError>;
 
-    /// What [`hit`](Self::hit) would say. Counts nothing.
+    /// Returns the decision that [`hit`](Self::hit) would return, without counting a request.
     async fn peek(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError>;
 
-    /// Forgets whatever was allowed for the last time before this moment.
+    /// Deletes the counts whose last allowed request was before this time.
     async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError>;
 }

@@ -2,27 +2,29 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::store::StoreError;
 use crate::sessions::{Session, SessionToken};
 use crate::time::Timestamp;
 use crate::users::{Email, PasswordHash, User, UserId};
 
-/// Keeps the sessions of all users, in Better Auth's table.
+/// Stores the sessions of all users, in Better Auth's `session` table.
 ///
-/// What ends or lists sessions takes effect at once: nothing here MUST remember what it read before.
+/// Implementations must not cache: a session that one replica deletes is gone for all of them at once. Tokens must be
+/// compared byte for byte.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepo: Send + Sync {
-    /// Adds a session, if this is still the user's password; tells whether it was. Those the user already has stay. A
-    /// change of the password that ends all sessions MUST NOT leave one behind that was opened by the old one, also at the
-    /// same time.
+    /// Creates `session` if `password` is still the user's stored hash. Returns `false` if it is not.
+    ///
+    /// Must be atomic with respect to a concurrent password change: a change that ends all sessions must also end one
+    /// that the old password is creating.
     async fn create(&self, session: &Session, password: &PasswordHash) -> Result<bool, StoreError>;
 
-    /// The session with exactly this token, expired or not, and its user.
+    /// Returns the session with this token and its user, even if the session has expired.
     async fn find(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError>;
 
-    /// Moves the end of a session, and when it last changed. `false` when there is no such session any more; one that
-    /// was ended meanwhile MUST NOT come back.
+    /// Sets a new expiry. Returns `false` if the session no longer exists; a session that was deleted meanwhile must not
+    /// reappear.
     async fn extend(
         &self,
         token: &SessionToken,
@@ -30,26 +32,26 @@ pub trait SessionRepo: Send + Sync {
         updated_at: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// The sessions of this user that have not expired at `now`, the latest sign-in first, at most `limit`.
+    /// Returns the sessions of `user` that have not expired at `now`, newest first, at most `limit`.
     async fn list(&self, user: &UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError>;
 
     /// Returns `true` if the user with this address has a session from `ip_address` that has not expired at `now`.
     ///
-    /// Must run the same single statement for unknown addresses, so that its time reveals nothing.
+    /// Must run the same single statement for unknown addresses: the response time must not reveal who has an account.
     async fn has_session_from(&self, email: &Email, ip_address: &str, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Ends the session with exactly this token, whosever it is. None is no error.
+    /// Deletes the session with this token. Does nothing if there is none.
     async fn delete(&self, token: &SessionToken) -> Result<(), StoreError>;
 
-    /// Ends the session with exactly this token if it is this user's.
+    /// Deletes the session with this token if it belongs to `user`. Does nothing otherwise.
     async fn delete_owned(&self, user: &UserId, token: &SessionToken) -> Result<(), StoreError>;
 
-    /// Ends all sessions of this user.
+    /// Deletes all sessions of `user`.
     async fn delete_all(&self, user: &UserId) -> Result<(), StoreError>;
 
-    /// Ends all sessions of this user but the one with this token.
+    /// Deletes all sessions of `user` except the one with the token `kept`.
     async fn delete_others(&self, user: &UserId, kept: &SessionToken) -> Result<(), StoreError>;
 
-    /// Removes all sessions that have expired at `now`, everybody's, and tells how many there were.
+    /// Deletes the sessions of all users that have expired at `now`, and returns their number.
     async fn delete_expired(&self, now: Timestamp) -> Result<u64, StoreError>;
 }

@@ -5,24 +5,24 @@ use thiserror::Error;
 
 use crate::Cause;
 
-/// Why a store did not answer. "Not there" is no error: it is `None` or `false`.
+/// Errors from the store. A value that does not exist is not an error: methods return `None` or `false` for it.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The store cannot be reached or is overloaded; later it may work.
+    /// The store cannot be reached or is overloaded. A retry may succeed.
     #[error("store unavailable")]
     Unavailable(#[source] Cause),
-    /// A write was sent to the store and has no answer: it may have taken effect or not.
+    /// A write was sent to the store and there is no response: it may or may not have taken effect.
     #[error("the outcome of a write is unknown")]
     OutcomeUnknown(#[source] Cause),
-    /// The store holds something that the model cannot.
+    /// The store contains a value that the model does not allow.
     #[error("stored data is inconsistent")]
     Corrupt(#[source] Cause),
 }
 
-/// Tells whether the store answers.
+/// Checks whether the store is available.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait StoreProbe: Send + Sync {
-    /// Checks that the store answers and accepts writes.
+    /// Runs a cheap query to check that the store responds and accepts writes.
     async fn probe(&self) -> Result<(), StoreError>;
 }

@@ -3,15 +3,15 @@
 use async_trait::async_trait;
 use thiserror::Error;
 
-use super::StoreError;
+use super::store::StoreError;
 use crate::access::Owner;
 use crate::tasks::{NewTask, Task, TaskFilter, TaskId, TaskPage, TaskPatch, TaskQuery};
 use crate::time::Timestamp;
 
-/// Why a task was not added.
+/// Errors from creating a task.
 #[derive(Debug, Error)]
 pub enum CreateTaskError {
-    /// The store keeps its users, and the owner is not among them (any more).
+    /// The store also contains the users, and the owner is not, or no longer, among them.
     #[error("the owner of the task does not exist")]
     UnknownOwner,
     /// See [`StoreError`].
@@ -19,28 +19,30 @@ pub enum CreateTaskError {
     Store(#[from] StoreError),
 }
 
-/// Keeps tasks, each of one owner.
+/// Stores tasks. Each belongs to one owner.
 ///
-/// Every method is one atomic step and carries the owner in the statement itself: a task of somebody else MUST be
-/// answered exactly as one that is not there, and MUST stay as it was.
+/// Every method must be atomic and filter by the owner in the statement itself: for a task of another user it must return
+/// the same as for one that does not exist, and must not change it.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait TaskRepo: Send + Sync {
-    /// Those of the owner's tasks that the filter admits, in the order of the query, from its start on, at most
-    /// `query.limit`. `next` MUST be the place behind the last of them exactly when there are more.
+    /// Returns a page of the tasks of `owner` that match the filter, in the order of the query, at most `query.limit`.
+    ///
+    /// [`TaskPage::next`] must be the position after the last task if there are more, and `None` otherwise.
     async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<TaskPage, StoreError>;
 
-    /// How many of the owner's tasks the filter admits.
+    /// Returns the number of tasks of `owner` that match the filter.
     async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError>;
 
-    /// One task of the owner's.
+    /// Returns a task of `owner`.
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError>;
 
-    /// Adds a task; `created_at` and `updated_at` MUST be `now`, the id MUST never have been in use.
+    /// Creates a task and returns it. `created_at` and `updated_at` must be `now`. The id must never have been in use.
     async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateTaskError>;
 
-    /// Changes what the patch names, and nothing else; `updated_at` MUST become `now`, or a millisecond more
-    /// than it was if `now` is not later. Answers the task as it is after the change.
+    /// Applies `patch` to a task of `owner` and returns the result.
+    ///
+    /// `updated_at` must become `now`, or one millisecond more than before if `now` is not later.
     async fn update(
         &self,
         owner: &Owner,
@@ -49,10 +51,10 @@ pub trait TaskRepo: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Task>, StoreError>;
 
-    /// Turns `completed` round; `updated_at` as for [`TaskRepo::update`]. Of calls made at the same time each
-    /// MUST take effect.
+    /// Toggles `completed` of a task of `owner` and returns the result. Changes `updated_at` as [`update`](Self::update)
+    /// does. Each of several concurrent calls must take effect.
     async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError>;
 
-    /// Removes a task; `true` for exactly one of any number of calls.
+    /// Deletes a task of `owner`. Returns `true` if it existed: of several concurrent calls, exactly one must.
     async fn delete(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError>;
 }

@@ -1,28 +1,28 @@
-//! What a session gives, how it is renewed, and how it ends.
+//! Sessions of signed-in users.
 
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::ActiveSession;
+use super::active_session::ActiveSession;
 use crate::ports::{Clock, PublicKey, SessionRepo, SigningError, StoreError, TokenIssuer};
 use crate::sessions::{Jwt, Session, SessionPolicy, SessionToken};
 use crate::users::User;
 
-/// Whether the use of a session moves its end.
+/// Whether resuming a session may extend its expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Renewal {
-    /// Once that is due.
+    /// Extends the expiry if the last renewal is long enough ago.
     #[default]
     WhenDue,
-    /// Not now: the user asked not to be remembered, or the client not to be told.
+    /// Leaves the expiry as it is, because the user has chosen not to be remembered or the client has asked for no renewal.
     Never,
 }
 
-/// Why something sensitive is refused to somebody who is signed in.
+/// Errors from listing the sessions of a user.
 #[derive(Debug, Error)]
 pub enum ListSessionsError {
-    /// They have signed in too long ago.
+    /// The user signed in too long ago.
     #[error("the session is not fresh")]
     NotFresh,
     /// See [`StoreError`].
@@ -33,7 +33,7 @@ pub enum ListSessionsError {
 /// Errors from resuming a session.
 #[derive(Debug, Error)]
 pub enum ResumeError {
-    /// The user is banned; the session is not ended.
+    /// The user is banned. The session still exists.
     #[error("the user is banned")]
     Banned,
     /// See [`StoreError`].
@@ -41,7 +41,7 @@ pub enum ResumeError {
     Store(#[from] StoreError),
 }
 
-/// Knows who is signed in, and ends sessions.
+/// Resumes, lists and ends sessions, and issues access tokens for them.
 pub struct SessionService {
     sessions: Arc<dyn SessionRepo>,
     issuer: Arc<dyn TokenIssuer>,
@@ -50,7 +50,7 @@ pub struct SessionService {
 }
 
 impl SessionService {
-    /// A service over these ports, under this policy.
+    /// Creates a service over these ports.
     #[must_use]
     pub fn new(
         sessions: Arc<dyn SessionRepo>,
@@ -61,11 +61,12 @@ impl SessionService {
         Self { sessions, issuer, clock, policy }
     }
 
-    /// Returns the live session with one of these tokens, the most recent sign-in if there are several; extended, if
-    /// `renewal` allows it and it is due. Deletes those that have expired.
+    /// Returns the unexpired session with one of these tokens; if there are several, the one with the latest sign-in.
+    ///
+    /// Extends its expiry if `renewal` allows it and the session is due for renewal. Deletes the sessions that have expired.
     ///
     /// # Errors
-    /// [`ResumeError::Banned`] if every live session is a banned user's.
+    /// Returns [`ResumeError::Banned`] if all unexpired sessions belong to banned users, or the [`StoreError`] of the store.
     pub async fn resume(
         &self,
         tokens: &[SessionToken],
@@ -91,14 +92,14 @@ impl SessionService {
             return Ok(Some(ActiveSession::new(session, user)));
         }
         let session = Session { expires_at: now.after(self.policy.lifetime), updated_at: now, ..session };
-        let lives = self.sessions.extend(&session.token, session.expires_at, session.updated_at).await?;
-        Ok(lives.then_some(ActiveSession { session, user, was_renewed: true }))
+        let exists = self.sessions.extend(&session.token, session.expires_at, session.updated_at).await?;
+        Ok(exists.then_some(ActiveSession { session, user, was_renewed: true }))
     }
 
-    /// A token for the user of this session.
+    /// Issues an access token for the user of the session.
     ///
     /// # Errors
-    /// [`SigningError`] when no key can sign now.
+    /// Returns a [`SigningError`] if no key can sign at the moment.
     pub async fn token(&self, active: &ActiveSession) -> Result<Jwt, SigningError> {
         self.issuer.issue(&active.user).await
     }
@@ -106,15 +107,15 @@ impl SessionService {
     /// Returns the public keys that verify the tokens; none if they are signed with a secret and no other keys exist.
     ///
     /// # Errors
-    /// [`SigningError::Store`] if the keys cannot be read.
+    /// Returns [`SigningError::Store`] if the keys cannot be read.
     pub async fn public_keys(&self) -> Result<Vec<PublicKey>, SigningError> {
         self.issuer.public_keys().await
     }
 
-    /// All sessions of the user, this one among them; the latest sign-in first, at most a hundred.
+    /// Returns the unexpired sessions of the user, newest first, at most [`Session::MAX_LISTED`].
     ///
     /// # Errors
-    /// [`ListSessionsError`].
+    /// Returns a [`ListSessionsError`] if the session is not fresh or the store fails.
     pub async fn list(&self, active: &ActiveSession) -> Result<Vec<Session>, ListSessionsError> {
         let now = self.clock.now();
         if !active.session.is_fresh(now, &self.policy) {
@@ -123,42 +124,42 @@ impl SessionService {
         Ok(self.sessions.list(&active.user.id, now, Session::MAX_LISTED).await?)
     }
 
-    /// Ends one session of the user, which may be this one. Whether there was one is not told.
+    /// Ends the session with this token if it belongs to the user. Does nothing otherwise.
     ///
     /// # Errors
-    /// [`StoreError`] of the store.
+    /// Returns the [`StoreError`] of the store.
     pub async fn revoke(&self, active: &ActiveSession, token: &SessionToken) -> Result<(), StoreError> {
         self.sessions.delete_owned(&active.user.id, token).await
     }
 
-    /// Ends all sessions of the user, this one among them.
+    /// Ends all sessions of the user, including this one.
     ///
     /// # Errors
-    /// [`StoreError`] of the store.
+    /// Returns the [`StoreError`] of the store.
     pub async fn revoke_all(&self, active: &ActiveSession) -> Result<(), StoreError> {
         self.sessions.delete_all(&active.user.id).await
     }
 
-    /// Ends all sessions of the user but this one.
+    /// Ends all sessions of the user except this one.
     ///
     /// # Errors
-    /// [`StoreError`] of the store.
+    /// Returns the [`StoreError`] of the store.
     pub async fn revoke_others(&self, active: &ActiveSession) -> Result<(), StoreError> {
         self.sessions.delete_others(&active.user.id, &active.session.token).await
     }
 
-    /// Ends the session with this token, alive or not. Whether there was one is not told.
+    /// Ends the session with this token. Does nothing if there is none.
     ///
     /// # Errors
-    /// [`StoreError`] of the store.
+    /// Returns the [`StoreError`] of the store.
     pub async fn sign_out(&self, token: &SessionToken) -> Result<(), StoreError> {
         self.sessions.delete(token).await
     }
 
-    /// Removes all sessions that have expired, and tells how many there were.
+    /// Deletes the expired sessions of all users and returns their number.
     ///
     /// # Errors
-    /// [`StoreError`] of the store.
+    /// Returns the [`StoreError`] of the store.
     pub async fn delete_expired(&self) -> Result<u64, StoreError> {
         self.sessions.delete_expired(self.clock.now()).await
     }
@@ -199,13 +200,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_that_is_not_due_is_only_read() {
+    async fn a_session_that_is_not_due_for_renewal_is_only_read() {
         let resumed = at(moment(), anns()).resume(&[token("ann")], Renewal::WhenDue).await.unwrap();
         assert_eq!(resumed, Some(active("ann")));
     }
 
     #[tokio::test]
-    async fn a_session_that_is_due_is_renewed() {
+    async fn a_session_that_is_due_for_renewal_is_extended() {
         let now = moment().after(POLICY.update_age);
         let mut sessions = anns();
         sessions
@@ -220,13 +221,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_not_remembered_is_not_renewed() {
+    async fn a_session_is_not_extended_if_renewal_is_not_allowed() {
         let late = at(moment().after(POLICY.update_age), anns());
         assert_eq!(late.resume(&[token("ann")], Renewal::Never).await.unwrap(), Some(active("ann")));
     }
 
     #[tokio::test]
-    async fn a_session_that_is_ended_while_it_is_renewed_is_none() {
+    async fn a_session_that_is_deleted_during_its_renewal_is_not_resumed() {
         let mut sessions = anns();
         sessions.expect_extend().return_once(|_, _, _| Ok(false));
         let late = at(moment().after(POLICY.update_age), sessions);
@@ -234,14 +235,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_that_has_expired_is_none_and_goes() {
+    async fn an_expired_session_is_deleted() {
         let mut sessions = anns();
         sessions.expect_delete().withf(|token| token.expose() == "token-of-ann").times(1).return_once(|_| Ok(()));
         let now = session("ann").expires_at.after(MILLISECOND);
         assert_eq!(at(now, sessions).resume(&[token("ann")], Renewal::WhenDue).await.unwrap(), None);
     }
 
-    /// The session of a banned user is neither renewed nor ended: with an `extend` or `end` the mock would panic.
+    /// The session is neither extended nor deleted: a call of `extend` or `delete` would panic.
     #[tokio::test]
     async fn a_banned_user_is_refused_until_the_ban_ends() {
         let now = moment().after(POLICY.update_age);
@@ -258,9 +259,10 @@ mod tests {
         assert!(resume(Some(moment())).await.unwrap().is_some());
     }
 
-    /// A browser may send several cookies of the same name: one is over, one of a banned user, two are alive.
+    /// A browser may send several cookies with the same name. Of these four sessions, one has expired and one belongs to a
+    /// banned user.
     #[tokio::test]
-    async fn of_several_sessions_the_latest_that_is_alive_is_resumed() {
+    async fn of_several_sessions_the_latest_valid_one_is_resumed() {
         let started =
             |id: &str, minutes| Session { created_at: moment().after(Duration::from_mins(minutes)), ..session(id) };
         let over = Session { expires_at: moment(), ..started("ann", 9) };
@@ -282,7 +284,7 @@ mod tests {
         }
     }
 
-    /// A session that was opened with the second factor goes on.
+    /// Better Auth creates the session of a user with a second factor only after it has verified the factor.
     #[tokio::test]
     async fn a_second_factor_does_not_end_a_session() {
         let mut sessions = MockSessionRepo::new();
@@ -293,14 +295,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unknown_token_is_none() {
+    async fn an_unknown_token_resumes_no_session() {
         let mut sessions = MockSessionRepo::new();
         sessions.expect_find().return_once(|_| Ok(None));
         assert_eq!(at(moment(), sessions).resume(&[token("eve")], Renewal::WhenDue).await.unwrap(), None);
     }
 
     #[tokio::test]
-    async fn sessions_are_listed_to_whom_has_signed_in_not_long_ago() {
+    async fn only_a_fresh_session_lists_sessions() {
         let mut sessions = MockSessionRepo::new();
         let now = moment().after(POLICY.fresh_age.saturating_sub(MILLISECOND));
         sessions
@@ -314,7 +316,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whatever_ends_sessions_ends_those_of_the_user() {
+    async fn a_session_ends_only_sessions_of_its_own_user() {
         let mut sessions = MockSessionRepo::new();
         sessions
             .expect_delete_owned()
@@ -336,7 +338,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_expired_now_is_purged() {
+    async fn sessions_that_have_expired_by_now_are_deleted() {
         let mut sessions = MockSessionRepo::new();
         sessions.expect_delete_expired().withf(|now| *now == moment()).return_once(|_| Ok(3));
         assert_eq!(at(moment(), sessions).delete_expired().await.unwrap(), 3);

@@ -1,4 +1,4 @@
-//! The use cases of tasks.
+//! Tasks of an owner.
 
 use std::sync::Arc;
 
@@ -8,55 +8,55 @@ use crate::access::Owner;
 use crate::ports::{Clock, CreateTaskError, StoreError, TaskRepo};
 use crate::tasks::{Cursor, NewTask, PageStart, Task, TaskId, TaskPatch, TaskQuery};
 
-/// Why a use case on an existing task failed.
+/// Errors from reading or changing a task.
 #[derive(Debug, Error)]
 pub enum TaskError {
     /// The owner has no such task.
-    #[error("no such task")]
+    #[error("task not found")]
     NotFound,
     /// See [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Whether the total of a list is worth a count of its own.
+/// Whether to count all tasks of a list, which takes a query of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TotalCount {
-    /// Only when the list is whole.
+    /// Returns the total only if the page contains the whole list.
     #[default]
     IfKnown,
-    /// In any case.
+    /// Always returns the total.
     Always,
 }
 
-/// A part of a list, and what is known of the whole.
+/// A page of a list, and the length of the list if known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskListing {
-    /// The tasks, in the order asked for.
+    /// The tasks, in the order of the query.
     pub tasks: Vec<Task>,
-    /// Where the rest of the list begins, if there is any.
+    /// The start of the next page, if there is one.
     pub next: Option<Cursor>,
-    /// How many tasks the whole list has.
+    /// Number of tasks in the whole list.
     pub total: Option<u64>,
 }
 
-/// Lists, adds, shows, changes, completes and deletes the tasks of an [`Owner`].
+/// Reads and changes the tasks of an [`Owner`].
 pub struct TaskService {
     repo: Arc<dyn TaskRepo>,
     clock: Arc<dyn Clock>,
 }
 
 impl TaskService {
-    /// A service over these ports.
+    /// Creates a service over these ports.
     #[must_use]
     pub fn new(repo: Arc<dyn TaskRepo>, clock: Arc<dyn Clock>) -> Self {
         Self { repo, clock }
     }
 
-    /// The owner's tasks. Their total is counted only when it must be and is asked for.
+    /// Returns a page of the tasks of `owner`.
     ///
     /// # Errors
-    /// [`StoreError`] of the store.
+    /// Returns the [`StoreError`] of the store.
     pub async fn list(&self, owner: &Owner, query: &TaskQuery, total: TotalCount) -> Result<TaskListing, StoreError> {
         let page = self.repo.list(owner, query).await?;
         let total = match (&query.start, &page.next, total) {
@@ -67,26 +67,26 @@ impl TaskService {
         Ok(TaskListing { tasks: page.tasks, next: page.next, total })
     }
 
-    /// Adds a task for the owner.
+    /// Creates a task of `owner`.
     ///
     /// # Errors
-    /// [`CreateTaskError`] when the owner does not exist or the store fails.
+    /// Returns a [`CreateTaskError`] if the owner does not exist or the store fails.
     pub async fn create(&self, owner: &Owner, task: NewTask) -> Result<Task, CreateTaskError> {
         self.repo.create(owner, task, self.clock.now()).await
     }
 
-    /// One task of the owner's.
+    /// Returns a task of `owner`.
     ///
     /// # Errors
-    /// [`TaskError`] when there is none or the store fails.
+    /// Returns a [`TaskError`] if the owner has no such task or the store fails.
     pub async fn get(&self, owner: &Owner, id: TaskId) -> Result<Task, TaskError> {
         self.repo.find(owner, id).await?.ok_or(TaskError::NotFound)
     }
 
-    /// Changes what the patch names; with an empty patch the task stays as it is, `updated_at` included.
+    /// Applies `patch` to a task of `owner` and returns the result. An empty patch changes nothing, not even `updated_at`.
     ///
     /// # Errors
-    /// [`TaskError`] when there is no such task or the store fails.
+    /// Returns a [`TaskError`] if the owner has no such task or the store fails.
     pub async fn update(&self, owner: &Owner, id: TaskId, patch: TaskPatch) -> Result<Task, TaskError> {
         if patch.is_empty() {
             return self.get(owner, id).await;
@@ -94,10 +94,10 @@ impl TaskService {
         self.repo.update(owner, id, patch, self.clock.now()).await?.ok_or(TaskError::NotFound)
     }
 
-    /// Sets whether the task is done, or turns it round when `completed` is not given.
+    /// Sets `completed`, or toggles it if the argument is `None`. Returns the changed task.
     ///
     /// # Errors
-    /// [`TaskError`] when there is no such task or the store fails.
+    /// Returns a [`TaskError`] if the owner has no such task or the store fails.
     pub async fn complete(&self, owner: &Owner, id: TaskId, completed: Option<bool>) -> Result<Task, TaskError> {
         let now = self.clock.now();
         let task = match completed {
@@ -107,10 +107,10 @@ impl TaskService {
         task.ok_or(TaskError::NotFound)
     }
 
-    /// Deletes a task.
+    /// Deletes a task of `owner`.
     ///
     /// # Errors
-    /// [`TaskError`] when there is no such task (any more) or the store fails.
+    /// Returns a [`TaskError`] if the owner has no such task or the store fails.
     pub async fn delete(&self, owner: &Owner, id: TaskId) -> Result<(), TaskError> {
         if self.repo.delete(owner, id).await? { Ok(()) } else { Err(TaskError::NotFound) }
     }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_is_added_for_the_owner_at_the_time_of_the_clock() {
+    async fn a_task_is_created_for_the_owner_at_the_time_of_the_clock() {
         let mut repo = MockTaskRepo::new();
         repo.expect_create()
             .withf(|owner, new, now| owner.id().as_str() == "alice" && *new == new_task() && *now == moment())
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_store_does_not_have_is_not_found() {
+    async fn a_task_that_the_store_does_not_have_is_not_found() {
         let owner = owner("alice").await;
         let id = TaskId::new(ID);
         let patch = TaskPatch { title: Some(Title::parse("new").unwrap()), ..TaskPatch::default() };
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn completing_sets_when_told_what_and_toggles_otherwise() {
+    async fn completing_sets_the_given_value_and_toggles_without_one() {
         let mut repo = MockTaskRepo::new();
         repo.expect_update()
             .withf(|_, _, patch, _| *patch == TaskPatch { completed: Some(false), ..TaskPatch::default() })
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_list_is_what_the_store_answers_to_the_query() {
+    async fn a_list_is_the_page_that_the_store_returns() {
         let query = TaskQuery::default();
         let mut repo = MockTaskRepo::new();
         let asked = query.clone();
@@ -196,12 +196,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_total_is_counted_only_when_it_is_asked_for_and_not_known() {
-        let next = || Cursor {
-            position: SortValue::Title("a".into()),
-            id: TaskId::new(ID),
-            direction: SortDirection::Ascending,
-        };
+    async fn the_total_is_counted_only_if_it_is_requested_and_unknown() {
+        let next =
+            || Cursor { value: SortValue::Title("a".into()), id: TaskId::new(ID), direction: SortDirection::Ascending };
         let first = |offset| PageStart::Offset(TaskOrder::default(), offset);
         for (start, next, total, expected) in [
             (first(0), None, TotalCount::IfKnown, Some(1)),

@@ -1,86 +1,87 @@
-//! Sessions and the credentials handed out for them.
+//! Sessions and their tokens.
 
 use std::time::Duration;
 
+use crate::redacted::secret_text;
 use crate::time::Timestamp;
 use crate::users::UserId;
 
-crate::secret_text! {
-    /// The secret that names a session: what its cookie carries, signed.
+secret_text! {
+    /// The secret token of a session. The session cookie contains it, signed.
     SessionToken
 }
 
-crate::secret_text! {
-    /// A signed JSON Web Token (RFC 7519) in its compact form.
+secret_text! {
+    /// A signed access token: a JSON Web Token (RFC 7519) in compact form.
     Jwt
 }
 
-/// From where a session was opened, as far as known.
+/// The client that created a session, as far as known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientInfo {
-    /// The address; empty when unknown.
+    /// The IP address; empty if unknown.
     pub ip_address: String,
-    /// The `User-Agent`; empty when none was sent.
+    /// The `User-Agent` header; empty if there was none.
     pub user_agent: String,
 }
 
-/// One sign-in of one user, until it ends.
+/// A session of a user, from sign-in to sign-out or expiry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// The row's id; not a secret, not a credential.
+    /// The id of the session; neither secret nor a credential.
     pub id: String,
-    /// The credential.
+    /// The secret token, by which a client resumes the session.
     pub token: SessionToken,
-    /// Who is signed in.
+    /// The signed-in user.
     pub user_id: UserId,
-    /// When it ends by itself.
+    /// Time of the expiry.
     pub expires_at: Timestamp,
-    /// When the user signed in.
+    /// Time of the sign-in.
     pub created_at: Timestamp,
-    /// When the row last changed.
+    /// Time of the last change.
     pub updated_at: Timestamp,
-    /// From where.
+    /// The client that created the session.
     pub client: ClientInfo,
 }
 
 impl Session {
-    /// How many of a user's are looked at, the latest.
+    /// Maximum number of sessions that [`SessionService::list`](crate::services::SessionService::list) returns.
     pub const MAX_LISTED: u32 = 100;
 
-    /// Whether it has ended by itself: `expires_at` lies before `now`.
+    /// Returns `true` if the session has expired. It is still valid at `expires_at`.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at < now
     }
 
-    /// Whether its user has proved not long ago who they are.
+    /// Returns `true` if the user signed in less than [`SessionPolicy::fresh_age`] ago.
     #[must_use]
     pub fn is_fresh(&self, now: Timestamp, policy: &SessionPolicy) -> bool {
         policy.fresh_age.is_zero() || now < self.created_at.after(policy.fresh_age)
     }
 
-    /// Whether its end is to be moved: it is as far away as it was made, less the age at which that is due.
+    /// Returns `true` if at least [`SessionPolicy::update_age`] has passed since the expiry was last set.
     #[must_use]
     pub fn is_due_for_renewal(&self, now: Timestamp, policy: &SessionPolicy) -> bool {
         self.expires_at <= now.after(policy.lifetime.saturating_sub(policy.update_age))
     }
 }
 
-/// How long sessions live.
+/// The lifetimes of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionPolicy {
-    /// The life of a session, from when it was opened or last renewed.
+    /// Time from the creation or the last renewal to the expiry.
     pub lifetime: Duration,
-    /// The life of a session whose user asked not to be remembered.
+    /// Time from the creation to the expiry if the user has chosen not to be remembered. There is no renewal then.
     pub unremembered_lifetime: Duration,
-    /// After what time a session in use is renewed.
+    /// Minimum time between two renewals.
     pub update_age: Duration,
-    /// How long after signing in a user may do what is sensitive; zero is for ever.
+    /// Time after the sign-in during which the session allows sensitive operations; zero means always.
     pub fresh_age: Duration,
 }
 
 impl SessionPolicy {
-    /// Better Auth's: a week, a day, renewed after a day, fresh for a day.
+    /// The defaults of Better Auth: 7 days, 1 day if not remembered, renewed after 1 day, fresh for 1 day.
     pub const DEFAULT: Self = Self {
         lifetime: Duration::from_hours(7 * 24),
         unremembered_lifetime: Duration::from_hours(24),
@@ -104,14 +105,14 @@ mod tests {
     const MILLISECOND: Duration = Duration::from_millis(1);
 
     #[test]
-    fn a_session_lives_up_to_its_last_millisecond() {
+    fn a_session_is_valid_at_its_expiry_and_not_later() {
         let session = session("ann");
         assert!(!session.has_expired(session.expires_at));
         assert!(session.has_expired(session.expires_at.after(MILLISECOND)));
     }
 
     #[test]
-    fn a_session_is_fresh_for_a_day_or_for_ever() {
+    fn a_session_is_fresh_for_a_day_or_always() {
         let session = session("ann");
         assert!(session.is_fresh(moment().after(POLICY.fresh_age.saturating_sub(MILLISECOND)), &POLICY));
         assert!(!session.is_fresh(moment().after(POLICY.fresh_age), &POLICY));
@@ -120,13 +121,13 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_due_a_day_after_it_was_opened_or_renewed() {
+    fn a_session_is_due_for_renewal_a_day_after_its_creation_or_renewal() {
         let session = session("ann");
         assert!(!session.is_due_for_renewal(moment().after(POLICY.update_age.saturating_sub(MILLISECOND)), &POLICY));
         assert!(session.is_due_for_renewal(moment().after(POLICY.update_age), &POLICY));
         let renewed = Session { expires_at: moment().after(POLICY.lifetime + POLICY.update_age), ..session };
         assert!(!renewed.is_due_for_renewal(moment().after(POLICY.update_age), &POLICY));
-        // Renewed with each use, when no age is to be waited for.
+        // With an update age of zero, each use renews the session.
         let policy = SessionPolicy { update_age: Duration::ZERO, ..POLICY };
         assert!(renewed.is_due_for_renewal(moment().after(POLICY.update_age), &policy));
         let never = SessionPolicy { update_age: POLICY.lifetime + POLICY.lifetime, ..POLICY };

@@ -1,10 +1,11 @@
-//! Tasks, the rules for their fields, and queries for lists of them.
+//! Tasks, and queries for lists of them.
 
+mod filter;
+mod order;
 mod query;
 mod task;
 
-pub use query::{
-    Cursor, InvalidSearchText, PageSize, PageStart, PreciseTimestamp, SearchText, SortDirection, SortKey, SortValue,
-    TaskFilter, TaskOrder, TaskPage, TaskQuery,
-};
-pub use task::{Description, FieldUpdate, InvalidDescription, InvalidTitle, NewTask, Task, TaskId, TaskPatch, Title};
+pub use filter::{SearchText, TaskFilter};
+pub use order::{Cursor, PreciseTimestamp, SortDirection, SortKey, SortValue, TaskOrder};
+pub use query::{PageSize, PageStart, TaskPage, TaskQuery};
+pub use task::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPatch, Title};

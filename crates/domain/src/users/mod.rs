@@ -1,10 +1,11 @@
-//! Users, their accounts, and their passwords.
+//! Users, their accounts and their passwords.
 
+mod email;
 mod password;
+mod restrictions;
 mod user;
 
+pub use email::{Email, InvalidEmail};
 pub use password::{HashAlgorithm, InvalidPassword, NewPassword, Password, PasswordHash};
-pub use user::{
-    Account, Ban, Email, InvalidEmail, InvalidUserImage, InvalidUserName, ProfileUpdate, Restrictions, User, UserId,
-    UserImage, UserName,
-};
+pub use restrictions::{Ban, Restrictions};
+pub use user::{Account, ProfileUpdate, User, UserId, UserImage, UserName};

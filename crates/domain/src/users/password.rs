@@ -3,21 +3,23 @@
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
-/// A password as somebody typed it, in Unicode's NFKC form: the same text however the keyboard composed it.
+use crate::redacted::{redacted, secret_text};
+
+/// A password in Unicode's NFKC form, so that it is the same text however the keyboard composed it.
 ///
-/// It may break every rule of [`NewPassword`]: at sign-in it is only compared.
+/// It may break the rules of [`NewPassword`]: at sign-in it is only compared.
 #[derive(Clone)]
 pub struct Password(String);
-crate::redacted!(Password);
+redacted!(Password);
 
 impl Password {
-    /// The longest text that is looked at, in UTF-16 code units: no password of any hasher is longer.
+    /// Maximum length before normalization, in UTF-16 code units. No stored password is longer.
     pub const MAX_UNITS: usize = 128;
 
-    /// Takes over what was typed.
+    /// Normalizes the text that the user has typed.
     ///
     /// # Errors
-    /// [`InvalidPassword::TooLong`] beyond [`Self::MAX_UNITS`].
+    /// Returns [`InvalidPassword::TooLong`] for more than [`Self::MAX_UNITS`].
     pub fn parse(typed: &str) -> Result<Self, InvalidPassword> {
         if typed.encode_utf16().count() > Self::MAX_UNITS {
             return Err(InvalidPassword::TooLong);
@@ -25,93 +27,95 @@ impl Password {
         Ok(Self(typed.nfkc().collect()))
     }
 
-    /// The text to hash or compare.
+    /// Returns the text to hash or compare.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// How a password is stored. Each form takes in passwords of its own.
+/// The algorithm of a password hash. Each supports a different set of passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashAlgorithm {
-    /// bcrypt's `$2b$…`: at most [`NewPassword::MAX_BYTES`], and no NUL.
+    /// bcrypt (`$2b$…`): passwords of at most [`NewPassword::MAX_BYTES`] without NUL characters.
     Bcrypt,
-    /// Better Auth's form of scrypt: whatever is a [`Password`] and does not end in a NUL.
+    /// scrypt in Better Auth's format: every [`Password`] that does not end in a NUL character.
     Scrypt,
 }
 
 impl HashAlgorithm {
-    /// # Errors
-    /// [`InvalidPassword::TooLong`] or [`InvalidPassword::Nul`] where this form would not tell `password` from others.
+    /// Checks that a hash by this algorithm distinguishes `password` from all others.
     fn check(self, password: &Password) -> Result<(), InvalidPassword> {
         match self {
             Self::Bcrypt if password.0.contains('\0') => Err(InvalidPassword::Nul),
             Self::Bcrypt if password.0.len() > NewPassword::MAX_BYTES => Err(InvalidPassword::TooLong),
-            // HMAC, below scrypt, fills up its key with NULs (RFC 2104, section 2).
+            // scrypt is based on HMAC, which pads its key with NULs (RFC 2104, section 2).
             Self::Scrypt if password.0.ends_with('\0') => Err(InvalidPassword::Nul),
             Self::Bcrypt | Self::Scrypt => Ok(()),
         }
     }
 
-    /// Whether a hash of this form can be that of `password`.
+    /// Returns `true` if a hash by this algorithm can be that of `password`.
     #[must_use]
     pub fn supports(self, password: &Password) -> bool {
         self.check(password).is_ok()
     }
 }
 
-/// Why a password cannot be set.
+/// Errors from parsing a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidPassword {
-    /// Fewer than [`NewPassword::MIN_UNITS`].
+    /// The password has fewer than [`NewPassword::MIN_UNITS`].
     #[error("password too short")]
     TooShort,
-    /// More than [`Password::MAX_UNITS`]; for bcrypt, which would ignore the rest, than [`NewPassword::MAX_BYTES`].
+    /// The password has more than [`Password::MAX_UNITS`] or, for bcrypt, which ignores the rest, more than
+    /// [`NewPassword::MAX_BYTES`].
     #[error("password too long")]
     TooLong,
-    /// A NUL: bcrypt repeats its key at one, scrypt ignores those at the end, so that other passwords would match too.
+    /// The password contains a NUL character. bcrypt repeats its key after one and scrypt ignores those at the end, so that
+    /// other passwords would match too.
     #[error("password must not contain a NUL character")]
     Nul,
 }
 
-/// A password that may be set.
+/// A password that a user may set.
 #[derive(Debug, Clone)]
 pub struct NewPassword(Password);
 
 impl NewPassword {
-    /// The shortest password, in UTF-16 code units of what was typed (what JavaScript calls its length).
+    /// Minimum length before normalization, in UTF-16 code units (the `length` of JavaScript).
     pub const MIN_UNITS: usize = 8;
-    /// The longest password for bcrypt, in UTF-8 bytes of the NFKC form: what it takes in.
+    /// Maximum length for bcrypt, in UTF-8 bytes after normalization.
     pub const MAX_BYTES: usize = 72;
 
-    /// Takes over what was typed, to be stored in this form.
+    /// Parses the text that the user has typed, to be hashed by `algorithm`.
     ///
     /// # Errors
-    /// [`InvalidPassword`] names the rule that is broken.
-    pub fn parse(typed: &str, form: HashAlgorithm) -> Result<Self, InvalidPassword> {
-        let password = Self::from_existing(Password::parse(typed)?, form)?;
+    /// Returns the rule of [`InvalidPassword`] that the text breaks.
+    pub fn parse(typed: &str, algorithm: HashAlgorithm) -> Result<Self, InvalidPassword> {
+        let password = Self::from_existing(Password::parse(typed)?, algorithm)?;
         if typed.encode_utf16().count() < Self::MIN_UNITS { Err(InvalidPassword::TooShort) } else { Ok(password) }
     }
 
-    /// Takes over a password that was set before, under whatever rules, to be stored in this form.
+    /// Takes over a password that the user already has, to be hashed again by `algorithm`. It may be shorter than
+    /// [`Self::MIN_UNITS`].
     ///
     /// # Errors
-    /// [`InvalidPassword`] when this form does not take it in.
-    pub fn from_existing(password: Password, form: HashAlgorithm) -> Result<Self, InvalidPassword> {
-        form.check(&password)?;
+    /// Returns [`InvalidPassword`] if `algorithm` does not support the password.
+    pub fn from_existing(password: Password, algorithm: HashAlgorithm) -> Result<Self, InvalidPassword> {
+        algorithm.check(&password)?;
         Ok(Self(password))
     }
 
-    /// The password as any other.
+    /// Returns the password.
     #[must_use]
     pub fn password(&self) -> &Password {
         &self.0
     }
 }
 
-crate::secret_text! {
-    /// The stored form of a password, as the hasher that wrote it spells it. Not a password, still not for a log.
+secret_text! {
+    /// The stored hash of a password, in the format of the hasher that computed it. Kept out of logs like the password.
     PasswordHash
 }
 
@@ -120,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn length_is_counted_in_utf16_units_at_the_lower_end() {
+    fn the_minimum_length_is_counted_in_utf16_units() {
         for form in [HashAlgorithm::Bcrypt, HashAlgorithm::Scrypt] {
             assert_eq!(NewPassword::parse("1234567", form).unwrap_err(), InvalidPassword::TooShort);
             assert!(NewPassword::parse("12345678", form).is_ok());
@@ -129,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn bcrypt_takes_in_72_bytes_without_a_nul() {
+    fn bcrypt_supports_72_bytes_without_a_nul() {
         let parse = |typed: &str| NewPassword::parse(typed, HashAlgorithm::Bcrypt).map(drop);
         assert_eq!(parse(&"x".repeat(72)), Ok(()));
         assert_eq!(parse(&"x".repeat(73)), Err(InvalidPassword::TooLong));
@@ -139,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn scrypt_takes_in_128_utf16_units() {
+    fn scrypt_supports_128_utf16_units() {
         let parse = |typed: &str| NewPassword::parse(typed, HashAlgorithm::Scrypt).map(drop);
         assert_eq!(parse(&"🔑".repeat(64)), Ok(()));
         assert_eq!(parse(&"x".repeat(129)), Err(InvalidPassword::TooLong));
@@ -148,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_set_before_need_not_be_long() {
+    fn an_existing_password_may_be_short() {
         let old = |text: &str, form| NewPassword::from_existing(Password::parse(text).unwrap(), form).map(drop);
         assert_eq!(old("short", HashAlgorithm::Bcrypt), Ok(()));
         assert_eq!(old(&"x".repeat(73), HashAlgorithm::Bcrypt), Err(InvalidPassword::TooLong));
@@ -156,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn compositions_of_the_same_text_are_the_same_password() {
+    fn different_compositions_of_one_text_are_the_same_password() {
         let (composed, typed) =
             (Password::parse("café-first").unwrap(), Password::parse("cafe\u{301}-\u{fb01}rst").unwrap());
         assert_eq!(composed.expose(), typed.expose());
     }
 
     #[test]
-    fn debug_shows_nothing() {
+    fn debug_shows_neither_a_password_nor_a_hash() {
         let shown = format!(
             "{:?} {:?}",
             NewPassword::parse("hunter2hunter2", HashAlgorithm::Bcrypt).unwrap(),

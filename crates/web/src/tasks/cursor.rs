@@ -27,12 +27,12 @@ enum At {
 }
 
 pub(super) fn encode(cursor: &Cursor) -> String {
-    let Cursor { position, id, direction } = cursor;
-    let at = match position {
+    let Cursor { value, id, direction } = cursor;
+    let at = match value {
         SortValue::CreatedAt(time) | SortValue::UpdatedAt(time) => At::Time(time.unix_micros()),
         SortValue::Title(title) => At::Title(title.clone()),
     };
-    let (sort, order) = (key_name(position.key()).to_owned(), direction_name(*direction).to_owned());
+    let (sort, order) = (key_name(value.key()).to_owned(), direction_name(*direction).to_owned());
     let wire = Wire { sort, order, at, id: id.number() };
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&wire).unwrap_or_default())
 }
@@ -43,14 +43,14 @@ pub(super) fn decode(text: &str) -> Option<Cursor> {
         return None;
     }
     let Wire { sort, order, at, id } = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-    let position = match (key_of(&sort)?, at) {
+    let value = match (key_of(&sort)?, at) {
         (SortKey::CreatedAt, At::Time(micros)) => SortValue::CreatedAt(PreciseTimestamp::from_unix_micros(micros)?),
         (SortKey::UpdatedAt, At::Time(micros)) => SortValue::UpdatedAt(PreciseTimestamp::from_unix_micros(micros)?),
         (SortKey::Title, At::Title(title)) if !title.contains('\0') => SortValue::Title(title),
         _ => return None,
     };
     let direction: SortDirection = direction_of(&order)?;
-    Some(Cursor { position, id: TaskId::new(id), direction })
+    Some(Cursor { value, id: TaskId::new(id), direction })
 }
 
 pub(super) fn key_of(name: &str) -> Option<SortKey> {

@@ -4,9 +4,8 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::tasks::{
-    Description, FieldUpdate, InvalidDescription, InvalidTitle, NewTask, Task, TaskPatch, Title,
-};
+use taskbridge_domain::tasks::{Description, FieldUpdate, NewTask, Task, TaskPatch, Title};
+use taskbridge_domain::text::InvalidText;
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError, ValidationErrors};
 
@@ -203,6 +202,15 @@ fn fault(kind: &'static str, message: impl Into<String>) -> ValidationError {
     ValidationError::new(kind).with_message(message.into().into())
 }
 
+fn invalid_text(invalid: InvalidText) -> ValidationError {
+    let kind = match invalid {
+        InvalidText::Empty => "string_too_short",
+        InvalidText::TooLong { .. } => "string_too_long",
+        InvalidText::Nul => "string_nul",
+    };
+    fault(kind, invalid.to_string())
+}
+
 fn required_title(input: &Input<String>) -> Result<Title, ValidationError> {
     optional_title(input)?.ok_or_else(|| fault("missing", "Field required"))
 }
@@ -210,14 +218,7 @@ fn required_title(input: &Input<String>) -> Result<Title, ValidationError> {
 fn optional_title(input: &Input<String>) -> Result<Option<Title>, ValidationError> {
     match input {
         Input::Absent => Ok(None),
-        Input::Value(text) => Title::parse(text).map(Some).map_err(|invalid| {
-            let kind = match invalid {
-                InvalidTitle::Empty => "string_too_short",
-                InvalidTitle::TooLong => "string_too_long",
-                InvalidTitle::Nul => "string_nul",
-            };
-            fault(kind, invalid.to_string())
-        }),
+        Input::Value(text) => Title::parse(text).map(Some).map_err(invalid_text),
         Input::Null | Input::OtherType => Err(fault("string_type", "Input should be a valid string")),
     }
 }
@@ -226,13 +227,7 @@ fn description_edit(input: &Input<String>) -> Result<FieldUpdate<Description>, V
     match input {
         Input::Absent => Ok(FieldUpdate::Keep),
         Input::Null => Ok(FieldUpdate::Clear),
-        Input::Value(text) => Description::parse(text).map(FieldUpdate::Set).map_err(|invalid| {
-            let kind = match invalid {
-                InvalidDescription::TooLong => "string_too_long",
-                InvalidDescription::Nul => "string_nul",
-            };
-            fault(kind, invalid.to_string())
-        }),
+        Input::Value(text) => Description::parse(text).map(FieldUpdate::Set).map_err(invalid_text),
         Input::OtherType => Err(fault("string_type", "Input should be a valid string or null")),
     }
 }

@@ -125,7 +125,7 @@ impl Reader<'_> {
             let order = TaskOrder { direction: direction.unwrap_or(natural.direction), ..natural };
             return Ok(PageStart::Offset(order, offset.unwrap_or_default()));
         };
-        let same_order = key.is_none_or(|key| key == cursor.position.key())
+        let same_order = key.is_none_or(|key| key == cursor.value.key())
             && direction.is_none_or(|direction| direction == cursor.direction);
         if offset.is_some() {
             self.fault("cursor", "conflict", "cannot be given together with offset")

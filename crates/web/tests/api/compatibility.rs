@@ -21,8 +21,7 @@ fn with_is_completed(mut task: Value) -> Value {
 #[actix_web::test]
 async fn a_list_may_come_in_an_envelope_with_its_total() {
     let envelope = Compatibility { list_envelope: true, ..Compatibility::default() };
-    let next =
-        Cursor { position: SortValue::Title("x".into()), id: TaskId::new(7), direction: SortDirection::Ascending };
+    let next = Cursor { value: SortValue::Title("x".into()), id: TaskId::new(7), direction: SortDirection::Ascending };
     for (next, total) in [(None, 1), (Some(next), 42)] {
         let mut repo = MockTaskRepo::new();
         repo.expect_list().return_once(|_, _| Ok(TaskPage { tasks: vec![task("alice", 7)], next }));

@@ -40,7 +40,7 @@ fn limited(limit: u16) -> TaskQuery {
 
 fn cursor() -> Cursor {
     let time = PreciseTimestamp::from_unix_micros(1_795_225_503_123_456).unwrap();
-    Cursor { position: SortValue::CreatedAt(time), id: TaskId::new(7), direction: SortDirection::Descending }
+    Cursor { value: SortValue::CreatedAt(time), id: TaskId::new(7), direction: SortDirection::Descending }
 }
 
 /// What clients send, their habits included: several spellings of a boolean, empty parameters for none, parameters that
@@ -138,8 +138,8 @@ async fn link_leads_to_the_next_page() {
     for next in [
         cursor(),
         Cursor { direction: SortDirection::Ascending, ..cursor() },
-        Cursor { position: SortValue::UpdatedAt(PreciseTimestamp::from_unix_micros(-1).unwrap()), ..cursor() },
-        Cursor { position: SortValue::Title("\u{1f642}".repeat(200)), id: TaskId::new(i64::MIN), ..cursor() },
+        Cursor { value: SortValue::UpdatedAt(PreciseTimestamp::from_unix_micros(-1).unwrap()), ..cursor() },
+        Cursor { value: SortValue::Title("\u{1f642}".repeat(200)), id: TaskId::new(i64::MIN), ..cursor() },
     ] {
         let answer = asked(kept, query.clone(), Some(next.clone())).await;
         let link = answer.header("link").unwrap();

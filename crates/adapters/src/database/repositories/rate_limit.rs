@@ -32,8 +32,8 @@ impl SeaRateLimiter {
     async fn tally(&self, key: &str) -> Result<Option<RateLimitState>, StoreError> {
         let row = Entity::find().filter(Column::Key.eq(key)).one(&self.0.connection).await.map_err(store_error)?;
         let tally = |row: Model| {
-            let last = Timestamp::from_unix_millis(row.last_request)?;
-            Some(RateLimitState { count: row.count.try_into().unwrap_or(0), last })
+            let last_request = Timestamp::from_unix_millis(row.last_request)?;
+            Some(RateLimitState { count: row.count.try_into().unwrap_or(0), last_request })
         };
         Ok(row.and_then(tally))
     }

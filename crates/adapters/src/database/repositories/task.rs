@@ -156,9 +156,9 @@ fn admitted(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> Condition
 
 /// Returns the condition on tasks behind the cursor: one comparison of rows, which the owner's index answers.
 fn behind(backend: DbBackend, cursor: &Cursor) -> Expr {
-    let Cursor { position, id, direction } = cursor;
-    let row = Expr::tuple([sorted_by(backend, position.key()), Column::Id.into_expr()]);
-    let position = match position {
+    let Cursor { value, id, direction } = cursor;
+    let row = Expr::tuple([sorted_by(backend, value.key()), Column::Id.into_expr()]);
+    let position = match value {
         SortValue::CreatedAt(time) | SortValue::UpdatedAt(time) => Expr::val(time.datetime()),
         SortValue::Title(title) => Expr::val(title.as_str()),
     };
@@ -170,7 +170,7 @@ fn behind(backend: DbBackend, cursor: &Cursor) -> Expr {
 }
 
 /// Returns the place of a row in a list, as precisely as the database has it.
-fn position(row: &Model, key: SortKey) -> SortValue {
+fn sort_value(row: &Model, key: SortKey) -> SortValue {
     match key {
         SortKey::CreatedAt => SortValue::CreatedAt(PreciseTimestamp::new(row.created_at.0)),
         SortKey::UpdatedAt => SortValue::UpdatedAt(PreciseTimestamp::new(row.updated_at.0)),
@@ -209,7 +209,7 @@ impl TaskRepo for SeaTaskRepo {
         let has_more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| has_more).map(|last| Cursor {
-            position: position(last, key),
+            value: sort_value(last, key),
             id: TaskId::new(last.id),
             direction,
         });

@@ -17,7 +17,7 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::auth::cookies::{SessionCookies, set_cookies};
 use crate::auth::dto::{Status, UserResponse, client, issue_session};
 use crate::auth::error::AuthApiError;
-use crate::auth::extract::body::{AuthBody, AuthRequest, Schema, WithSession, image_problem, name_problem};
+use crate::auth::extract::body::{AuthBody, AuthRequest, Schema, WithSession, text_problem};
 use crate::auth::extract::session::CurrentSession;
 use crate::auth::responses::{auth_errors, auth_request_errors};
 use crate::extract::client_address::ClientAddress;
@@ -49,8 +49,9 @@ impl Update {
         if schema.is_truthy("email") {
             return Err(AuthApiError::EmailFixed);
         }
-        let name = schema.has("name").then(|| schema.parsed("name", |text| UserName::parse(text), name_problem));
-        let image = schema.has("image").then(|| schema.nullable_parsed("image", UserImage::parse, image_problem));
+        let name = schema.has("name").then(|| schema.parsed("name", |text| UserName::parse(text), text_problem));
+        let image =
+            schema.has("image").then(|| schema.nullable_parsed("image", |text| UserImage::parse(text), text_problem));
         if !schema.is_met() {
             return Err(schema.into_error());
         }

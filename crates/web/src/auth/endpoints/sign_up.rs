@@ -14,7 +14,7 @@ use crate::auth::cookies::SessionCookies;
 use crate::auth::csrf::check_sign_in;
 use crate::auth::dto::{SignedIn, SignedUpResponse, client, unverified};
 use crate::auth::error::{AuthApiError, CALLBACK};
-use crate::auth::extract::body::{AuthBody, Schema, SignInBody, image_problem, name_problem};
+use crate::auth::extract::body::{AuthBody, Schema, SignInBody, text_problem};
 use crate::auth::responses::auth_errors;
 use crate::extract::client_address::ClientAddress;
 use crate::json_schema;
@@ -104,10 +104,10 @@ pub(crate) async fn sign_up(
 
 fn parse(body: AuthBody, request: &HttpRequest, service: &SignUpService) -> Result<SignUp, AuthApiError> {
     let mut schema = Schema::of(body, &["object", "record"])?;
-    let name = schema.parsed("name", |text| UserName::parse(text), name_problem);
+    let name = schema.parsed("name", |text| UserName::parse(text), text_problem);
     let email = schema.parsed("email", Email::parse, |_| "Invalid email address".into());
     let password = schema.parsed("password", not_empty, |()| TOO_SMALL.into());
-    let image = schema.optional_parsed("image", UserImage::parse, image_problem);
+    let image = schema.optional_parsed("image", |text| UserImage::parse(text), text_problem);
     schema.optional_string("callbackURL");
     let remember = schema.optional_boolean("rememberMe").unwrap_or(true);
     match (name, email, password) {

@@ -7,7 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest};
 use serde_json::{Map, Value};
-use taskbridge_domain::users::{InvalidUserImage, InvalidUserName, UserImage, UserName};
+use taskbridge_domain::text::InvalidText;
 
 use super::session::CurrentSession;
 use crate::auth::csrf::check_origin;
@@ -239,21 +239,12 @@ impl Schema {
     }
 }
 
-pub(crate) fn image_problem(invalid: InvalidUserImage) -> String {
+/// Returns the message for an invalid text, as Better Auth words it.
+pub(crate) fn text_problem(invalid: InvalidText) -> String {
     match invalid {
-        InvalidUserImage::TooLong => {
-            format!("Too big: expected string to have <={} characters", UserImage::MAX_CHARS)
-        }
-        InvalidUserImage::Nul => NUL.into(),
-    }
-}
-
-pub(crate) fn name_problem(invalid: InvalidUserName) -> String {
-    match invalid {
-        InvalidUserName::TooLong => {
-            format!("Too big: expected string to have <={} characters", UserName::MAX_CHARS)
-        }
-        InvalidUserName::Nul => NUL.into(),
+        InvalidText::Empty => "Too small: expected string to have >=1 characters".into(),
+        InvalidText::TooLong { max_chars } => format!("Too big: expected string to have <={max_chars} characters"),
+        InvalidText::Nul => NUL.into(),
     }
 }
 

@@ -1,0 +1,156 @@
+//! The order of a list of tasks, and positions in it.
+
+use chrono::{DateTime, Datelike, Utc};
+
+use super::task::{Task, TaskId};
+
+/// The field by which a list is sorted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SortKey {
+    /// The time of the creation.
+    #[default]
+    CreatedAt,
+    /// The time of the last change.
+    UpdatedAt,
+    /// The title, by code point.
+    Title,
+}
+
+/// The direction in which a list is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortDirection {
+    /// Lowest or oldest first.
+    Ascending,
+    /// Highest or newest first.
+    Descending,
+}
+
+/// The order of a list. Tasks with the same value are sorted by id, in the same direction. The default is newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskOrder {
+    /// The field.
+    pub key: SortKey,
+    /// The direction.
+    pub direction: SortDirection,
+}
+
+impl TaskOrder {
+    /// Returns the usual order for `key`: newest first, titles from A to Z.
+    #[must_use]
+    pub fn by(key: SortKey) -> Self {
+        let direction = match key {
+            SortKey::CreatedAt | SortKey::UpdatedAt => SortDirection::Descending,
+            SortKey::Title => SortDirection::Ascending,
+        };
+        Self { key, direction }
+    }
+}
+
+impl Default for TaskOrder {
+    fn default() -> Self {
+        Self::by(SortKey::default())
+    }
+}
+
+/// A stored time with microseconds.
+///
+/// Other programs may store times more precisely than a [`Timestamp`](crate::Timestamp). A cursor truncated to
+/// milliseconds could not distinguish such tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PreciseTimestamp(DateTime<Utc>);
+
+impl PreciseTimestamp {
+    /// Takes over a time from the store.
+    #[must_use]
+    pub fn new(time: DateTime<Utc>) -> Self {
+        Self(time)
+    }
+
+    /// Converts a number of microseconds since 1970-01-01T00:00:00Z. Returns `None` outside the years 1 to 9999, the range
+    /// that every database can compare with.
+    #[must_use]
+    pub fn from_unix_micros(micros: i64) -> Option<Self> {
+        DateTime::from_timestamp_micros(micros).filter(|time| (1..=9999).contains(&time.year())).map(Self)
+    }
+
+    /// Returns the number of microseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn unix_micros(self) -> i64 {
+        self.0.timestamp_micros()
+    }
+
+    /// Returns the time as a value of `chrono`.
+    #[must_use]
+    pub fn datetime(self) -> DateTime<Utc> {
+        self.0
+    }
+}
+
+/// The value of the field by which a list is sorted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SortValue {
+    /// The value for [`SortKey::CreatedAt`].
+    CreatedAt(PreciseTimestamp),
+    /// The value for [`SortKey::UpdatedAt`].
+    UpdatedAt(PreciseTimestamp),
+    /// The value for [`SortKey::Title`].
+    Title(String),
+}
+
+impl SortValue {
+    /// Returns the value of a task. For stores that hold tasks in memory.
+    #[must_use]
+    pub fn of(task: &Task, key: SortKey) -> Self {
+        match key {
+            SortKey::CreatedAt => Self::CreatedAt(PreciseTimestamp::new(task.created_at.datetime())),
+            SortKey::UpdatedAt => Self::UpdatedAt(PreciseTimestamp::new(task.updated_at.datetime())),
+            SortKey::Title => Self::Title(task.title.as_str().to_owned()),
+        }
+    }
+
+    /// Returns the field that the value belongs to.
+    #[must_use]
+    pub fn key(&self) -> SortKey {
+        match self {
+            Self::CreatedAt(_) => SortKey::CreatedAt,
+            Self::UpdatedAt(_) => SortKey::UpdatedAt,
+            Self::Title(_) => SortKey::Title,
+        }
+    }
+}
+
+/// A position in a list: directly after a task that has, or had, this value and id.
+///
+/// It stays valid whatever is added or deleted before it, including that task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// The value of the task.
+    pub value: SortValue,
+    /// The id of the task, which orders tasks with the same value.
+    pub id: TaskId,
+    /// The direction of the list.
+    pub direction: SortDirection,
+}
+
+impl Cursor {
+    /// Returns the order of the list.
+    #[must_use]
+    pub fn order(&self) -> TaskOrder {
+        TaskOrder { key: self.value.key(), direction: self.direction }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_precise_timestamp_lies_within_the_range_of_every_database() {
+        let micros = 1_795_225_503_596_999;
+        assert_eq!(PreciseTimestamp::from_unix_micros(micros).unwrap().unix_micros(), micros);
+        assert!(PreciseTimestamp::from_unix_micros(-62_135_596_800_000_000).is_some());
+        for beyond in [i64::MIN, -62_135_596_800_000_001, 253_402_300_800_000_000, i64::MAX] {
+            assert_eq!(PreciseTimestamp::from_unix_micros(beyond), None);
+        }
+    }
+}
