@@ -1,4 +1,4 @@
-//! A real Better Auth, as npm has it, in front of the real binary. (N3, N6, N12)
+//! A real Better Auth as the issuer.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,7 +12,7 @@ fn header(token: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap()).unwrap()
 }
 
-/// Each algorithm it offers but ES512: its tokens are good here, and stay so when it has made a new key.
+/// Tokens with each of its algorithms except ES512 are accepted, also after it has rotated its key.
 #[tokio::test]
 async fn tokens_of_a_real_better_auth_are_good_and_its_new_keys_are_followed() {
     for algorithm in ["EdDSA", "ES256", "RS256", "PS256"] {
@@ -49,7 +49,7 @@ async fn site_accepts(http: &Client, tasks: &str, token: &str, task: &Value) {
     assert_eq!(list.json::<Value>().await.unwrap(), json!([task]));
 }
 
-/// Its ES512 is refused, and the log says what to choose instead.
+/// ES512 is rejected, and the log says which algorithm to choose instead.
 #[tokio::test]
 async fn es512_of_a_real_better_auth_is_refused_with_a_clear_line() {
     let better_auth = BetterAuth::start("ES512");

@@ -16,23 +16,23 @@ use tempfile::TempDir;
 
 const PAGE: &str = include_str!("../../docs/bridge.md");
 
-/// A database for the app, which the page does not show.
+/// A database for the app, which the page omits.
 const DATABASE: &str = r#"import { memoryAdapter } from "better-auth/adapters/memory";
     export const database = memoryAdapter({ user: [], session: [], account: [], verification: [], jwks: [] });"#;
 
-/// Returns the files of the section with this heading, and those for both ways.
+/// Returns the files in the section with this heading, and the common ones.
 fn files(heading: &str) -> BTreeMap<String, String> {
     let is_of_it = |section: &&str| section.starts_with(heading) || section.starts_with("Files for both ways");
     page::files(&PAGE.split("\n## ").filter(is_of_it).collect::<String>())
 }
 
-/// An app of these files, built.
+/// A built app.
 struct App {
     files: BTreeMap<String, String>,
     folder: TempDir,
 }
 
-/// An app, served; it is killed when this is dropped.
+/// A running app. It is killed on drop.
 struct Served<'a> {
     app: &'a App,
     process: Child,
@@ -46,7 +46,7 @@ impl App {
         Self { files, folder }
     }
 
-    /// Serves it, with more variables than the page shows.
+    /// Starts the app, with further environment variables.
     fn serve(&self, more: &[(&str, &str)]) -> Served<'_> {
         let mut process =
             self.node("app.mjs", "", "").envs(more.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
@@ -56,7 +56,7 @@ impl App {
         Served { app: self, process, url: url.trim().into() }
     }
 
-    /// A script with the environment that the page shows for the app.
+    /// Returns a script with the environment that the page shows for the app.
     fn node(&self, script: &str, app: &str, server: &str) -> Command {
         let mut command = node(script);
         command.env("ROOT", self.folder.path());
@@ -64,7 +64,7 @@ impl App {
         command
     }
 
-    /// An environment that the page shows, with these addresses and a secret in the place of the page's.
+    /// Returns an environment that the page shows, with these addresses and a real secret.
     fn environment(&self, name: &str, app: &str, server: &str) -> Vec<(String, String)> {
         let value = |value: &str| match value {
             "http://localhost:3000" => app.to_owned(),
@@ -78,16 +78,16 @@ impl App {
 }
 
 impl Served<'_> {
-    /// A server with the environment that the page shows for it, and nothing else.
+    /// Starts a server with exactly the environment that the page shows for it.
     fn taskbridge(&self) -> Server {
         let variables = self.app.environment(".env of Taskbridge", &self.url, "");
         let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        // The server of the tests has a secret, unless another is given.
+        // Removes the default secret of the tests.
         Server::start_with(&[&[("BETTER_AUTH_SECRET", "")], variables.as_slice()].concat())
     }
 
-    /// Signs a user up on a page of this app, which calls this server through the app's rewrite, and returns what the
-    /// page shows.
+    /// Signs a user up on a page of this app, which calls this server through the app's rewrite, and returns the output
+    /// of the page.
     fn visit(&self, server: &Server) -> Value {
         self.visit_with(server, &[])
     }
@@ -122,7 +122,7 @@ async fn status(server: &Server, seen: &Value, token: &str) -> u16 {
     status
 }
 
-/// What the page says of both: who may do what, what a token holds, and which tokens are refused.
+/// Asserts what the page says about both: access to tasks, the content of a token, and which tokens are rejected.
 async fn is_as_the_page_says(app: &Served<'_>, server: &Server) -> (Value, String) {
     let seen = app.visit(server);
     let token = seen["token"].as_str().unwrap().to_owned();
@@ -174,7 +174,7 @@ async fn the_jwt_plugin_is_set_up_as_the_page_says() {
     assert_eq!(status(&server, &seen, seen["onTheServer"].as_str().unwrap()).await, 200);
 }
 
-/// The browser sends cross-origin requests, and no rewrite forwards them.
+/// The browser sends cross-origin requests, without a rewrite.
 #[tokio::test]
 async fn a_page_calls_taskbridge_directly_as_the_page_says() {
     let direct =
@@ -193,7 +193,7 @@ async fn a_page_calls_taskbridge_directly_as_the_page_says() {
     );
 }
 
-/// The README shows the files of the first way, and no other files.
+/// The README shows the files of the first way, and no others.
 #[test]
 fn the_readme_shows_files_of_the_page() {
     let files = files("1. ");
@@ -225,7 +225,8 @@ async fn hs256_with_the_shared_secret_is_set_up_as_the_page_says() {
     }
 }
 
-/// In each of its forms, and with the secret that signed it in the hands of the server.
+/// The cookie in which Better Auth caches a session is not an access token, in any of its formats, even if the server
+/// has the secret.
 #[tokio::test]
 async fn the_cookie_cache_is_no_token() {
     let mut files = files("2. ");

@@ -10,13 +10,13 @@ use support::{Issuer, Signer};
 
 use crate::site::{ANN, QUICK, Site};
 
-/// A bridge that asks these addresses for keys: its settings, for the server and for the command.
+/// Returns the settings of a bridge with these key URLs, for both the server and the command.
 fn settings<'a>(url: &'a str, jwks_url: &'a str) -> [(&'a str, &'a str); 5] {
     [("AUTH_MODE", "bridge"), ("BETTER_AUTH_URL", url), ("BETTER_AUTH_SECRET", ""), ("JWKS_URL", jwks_url), QUICK[1]]
 }
 
-/// Asserts what the server answers, and that each of these words is in what `token explain` says: the status, the check
-/// that fails, the cause and the advice, line by line.
+/// Asserts the status of the server's answer, and that the output of `token explain` contains each of these words: the
+/// failed check, the cause and the advice.
 async fn is_explained(case: &str, settings: &[(&str, &str)], token: &str, status: u16, words: [&str; 3]) {
     let site = Site::start(settings[1].1, settings);
     assert_eq!(site.status(token).await, status, "{case}");

@@ -1,4 +1,4 @@
-//! What becomes of callers when their issuer breaks.
+//! Errors of the issuer, and their effect on callers.
 
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use support::{Issuer, Signer};
 
 use crate::site::{ANN, QUICK, Site};
 
-/// C041: it starts, says 503 quickly, knows HS256, and finds the issuer when it comes.
+/// Without the issuer, the server starts, answers 503 without delay, accepts HS256, and finds the issuer later.
 #[tokio::test]
 async fn an_issuer_that_is_down_at_first_is_waited_for() {
     let ed = Signer::ed25519("ed");
@@ -32,7 +32,7 @@ async fn an_issuer_that_is_down_at_first_is_waited_for() {
     assert!(site.log().contains("cannot fetch keys"));
 }
 
-/// C042: known keys stay, for as long as the issuer is away.
+/// Known keys stay valid while the issuer is down.
 #[tokio::test]
 async fn an_issuer_that_goes_away_takes_nobody_along() {
     let (ed, unknown) = (Signer::ed25519("ed"), Signer::ed25519("unknown"));
@@ -50,7 +50,7 @@ async fn an_issuer_that_goes_away_takes_nobody_along() {
     }
 }
 
-/// A port to which nobody must come.
+/// A listener that must not receive a connection.
 struct Trap(TcpListener);
 
 impl Trap {
@@ -75,7 +75,7 @@ impl Trap {
     }
 }
 
-/// C044 to C046, C053: old keys are kept, nothing is followed, and no more is read than a key set may have.
+/// Errors, redirects and oversized key sets change nothing, and the known keys stay valid.
 #[tokio::test]
 async fn nothing_but_a_key_set_changes_what_is_known() {
     let (ed, other) = (Signer::ed25519("ed"), Signer::ed25519("other"));
@@ -129,7 +129,7 @@ async fn nothing_but_a_key_set_changes_what_is_known() {
     }
     assert_eq!(kinds, 29);
     assert!(trap.visitor().is_none(), "a redirect was followed");
-    // What the sockets hold is sent and not read.
+    // Socket buffers hold data that the server has not read.
     assert!(issuer.written() < 40 * 1024 * 1024, "{} bytes could be sent", issuer.written());
 
     issuer.publish(&[&ed, &other]);
@@ -137,7 +137,7 @@ async fn nothing_but_a_key_set_changes_what_is_known() {
     assert_eq!(site.status(&known).await, 200);
 }
 
-/// C046: whatever is sent, little is kept.
+/// An endless answer takes little memory.
 #[tokio::test]
 async fn an_answer_without_end_takes_no_memory() {
     let ed = Signer::ed25519("ed");
@@ -154,7 +154,7 @@ async fn an_answer_without_end_takes_no_memory() {
     assert_eq!(site.status_of(&ed).await, 200);
 }
 
-/// C048, C050: not at once, but after a while.
+/// An empty key set is only believed if it is served repeatedly.
 #[tokio::test]
 async fn an_empty_set_is_not_believed_at_once() {
     let (ed, junk) = (Signer::ed25519("ed"), Signer::ed25519("junk"));
@@ -171,7 +171,7 @@ async fn an_empty_set_is_not_believed_at_once() {
     site.until(&token, 200, 401).await;
 }
 
-/// A neighbour that is broken, or not supported, hurts nobody; it is named in the log, once.
+/// An invalid or unsupported key in a set does not affect the others. The log names it once.
 #[tokio::test]
 async fn one_bad_key_among_good_ones_is_passed_over() {
     let (ed, ec) = (Signer::ed25519("ed"), Signer::p256("ec"));
@@ -190,7 +190,7 @@ async fn one_bad_key_among_good_ones_is_passed_over() {
     assert!(log.contains("ES512 is not supported; choose EdDSA, ES256, RS256 or PS256"), "{log}");
 }
 
-/// C052: an issuer that hangs holds up nobody whose key is known, and others for a bounded time.
+/// An issuer that hangs does not delay requests with known keys, and others only for a limited time.
 #[tokio::test]
 async fn an_issuer_that_hangs_holds_nobody_up() {
     let (ed, junk) = (Signer::ed25519("ed"), Signer::ed25519("junk"));
@@ -218,7 +218,7 @@ async fn an_issuer_that_hangs_holds_nobody_up() {
     assert!(started.elapsed() < Duration::from_secs(20));
 }
 
-/// C054: over TLS the certificate must be good.
+/// Over TLS, the issuer needs a valid certificate.
 #[tokio::test]
 async fn an_issuer_over_tls_must_have_a_good_certificate() {
     let ed = Signer::ed25519("ed");
@@ -238,7 +238,7 @@ async fn an_issuer_over_tls_must_have_a_good_certificate() {
     assert!(site.log().contains("not valid for name"), "{}", site.log());
 }
 
-/// Q7: neither the token nor a query of the address.
+/// The log contains neither tokens nor the query of the key URL.
 #[tokio::test]
 async fn the_log_shows_no_token_and_no_query() {
     let (ed, other) = (Signer::ed25519("ed"), Signer::ed25519("other"));

@@ -1,4 +1,4 @@
-//! Which keys verify which tokens, through the real binary. `crates/adapters/tests/jwt` has the long tables.
+//! Which keys verify which tokens. `crates/adapters/tests/jwt` has the complete tables.
 
 use serde_json::{Value, json};
 use support::forge::{encode, sign};
@@ -22,7 +22,7 @@ fn with(signer: &Signer, changes: &Value) -> Value {
     jwk
 }
 
-/// N3, N6: every algorithm that Better Auth offers but ES512.
+/// Every algorithm that Better Auth offers except ES512.
 #[tokio::test]
 async fn every_kind_of_key_is_good_for_its_own_tokens() {
     let signers = [Signer::ed25519("ed"), Signer::p256("ec"), Signer::rsa("rs", "RS256"), Signer::rsa("ps", "PS256")];
@@ -51,7 +51,7 @@ async fn every_kind_of_key_is_good_for_its_own_tokens() {
     }
 }
 
-/// C032, C033, C034, C036, C037, C056: one set with everything in it.
+/// A key set with keys of every kind: each is used for its purpose only.
 #[tokio::test]
 async fn no_key_does_what_it_is_not_for() {
     let (good, ed, ec) = (Signer::ed25519("good"), Signer::ed25519("ed"), Signer::p256("twin"));
@@ -98,13 +98,13 @@ async fn no_key_does_what_it_is_not_for() {
         assert_eq!(site.status(&token(twin, "EdDSA", "twin")).await, 401);
         assert_eq!(site.status(&token(twin, "ES256", "twin")).await, 401);
     }
-    // Of Ed25519 there is one that can be used, of RSA there are two.
+    // Only one Ed25519 key is usable, so a token needs no key id; of RSA there are two.
     assert_eq!(site.status(&good.sign(&json!({ "alg": "EdDSA" }), &claims)).await, 200);
     assert_eq!(site.status(&rs.sign(&json!({ "alg": "RS256" }), &claims)).await, 401);
     assert_eq!(site.status_of(&good).await, 200);
 }
 
-/// C005 to C010, C038: neither side's keys open the other's door, and what a token brings along opens none.
+/// The secret does not verify tokens of key pairs or the reverse, and keys inside a token are ignored.
 #[tokio::test]
 async fn secret_and_keys_are_apart() {
     let (ed, stranger) = (Signer::ed25519("ed"), Signer::ed25519("stranger"));
@@ -131,7 +131,7 @@ async fn secret_and_keys_are_apart() {
     }
 }
 
-/// An app without the JWT plugin publishes nothing, so nothing is waited for.
+/// An app without the JWT plugin publishes no keys, so requests do not wait for any.
 #[tokio::test]
 async fn where_no_keys_are_published_the_secret_decides_alone() {
     let ed = Signer::ed25519("ed");
@@ -143,7 +143,7 @@ async fn where_no_keys_are_published_the_secret_decides_alone() {
     assert_eq!(issuer.fetches(), 0);
 }
 
-/// C008, C053: an address in a token is visited by nobody.
+/// The server never connects to a URL from a token.
 #[tokio::test]
 async fn no_address_in_a_token_is_visited() {
     let (ed, stranger) = (Signer::ed25519("ed"), Signer::ed25519("stranger"));

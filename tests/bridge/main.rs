@@ -1,5 +1,4 @@
-//! The bridge, end to end: the real binary, which trusts an issuer of the tests or a real Better Auth.
-//! (N3 to N7, N12; J rows of attack group A, group B; C241)
+//! Bridge mode, end to end: the real binary with a fake issuer, or with a real Better Auth.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod better_auth;

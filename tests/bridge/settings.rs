@@ -1,4 +1,4 @@
-//! What a bridge is told, and what it says.
+//! Settings of bridge mode, and what the server logs about them.
 
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use support::{Issuer, Server, Signer, User};
 
 use crate::site::{ANN, Site};
 
-/// C054, C258: nothing is fetched over a way on which somebody could put in keys of their own.
+/// Keys are only fetched over TLS or from this machine: an attacker on the network could replace them.
 #[test]
 fn an_address_that_is_not_safe_stops_the_start() {
     for (url, key) in
@@ -21,7 +21,8 @@ fn an_address_that_is_not_safe_stops_the_start() {
     }
 }
 
-/// DESIGN 4: a wrong one is always refused, a missing one only where that is asked for, and by a published key always.
+/// A wrong issuer or audience is always rejected. A missing one is rejected if the token is signed with a published
+/// key, or if the settings require it.
 #[tokio::test]
 async fn issuer_and_audience_are_optional_for_hs256_alone() {
     let ed = Signer::ed25519("ed");
@@ -48,7 +49,7 @@ async fn issuer_and_audience_are_optional_for_hs256_alone() {
     }
 }
 
-/// For migrations, and for apps whose JWT plugin was told another issuer.
+/// For migrations, and for apps whose JWT plugin has a different issuer.
 #[tokio::test]
 async fn other_issuers_audiences_and_addresses_can_be_configured() {
     let (ed, ec) = (Signer::ed25519("ed"), Signer::p256("ec"));
@@ -74,7 +75,7 @@ async fn other_issuers_audiences_and_addresses_can_be_configured() {
     }
 }
 
-/// Demand 1: one line that says what was found, what is enabled, and what to change.
+/// One log line says which algorithm the key has, which are enabled, and what to change.
 #[tokio::test]
 async fn the_log_says_which_algorithm_is_not_enabled() {
     let ed = Signer::ed25519("ed");
@@ -98,7 +99,7 @@ async fn the_log_says_which_algorithm_is_not_enabled() {
     assert!(log.contains("no trusted key of its algorithm and kid"), "{log}");
 }
 
-/// Who comes here to sign in is told where to go.
+/// The answer to a sign-in says where the auth server is.
 #[tokio::test]
 async fn nobody_signs_in_at_a_bridge() {
     let issuer = Issuer::of(&[]);

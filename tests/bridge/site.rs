@@ -1,4 +1,4 @@
-//! A server in bridge mode, and who asks it.
+//! A server in bridge mode, and its callers.
 
 use std::time::{Duration, Instant};
 
@@ -6,13 +6,13 @@ use reqwest::Response;
 use support::user::REFUSAL;
 use support::{Server, Signer};
 
-/// How long anything may take before a test fails, rather than hangs.
+/// Time after which a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Who asks in most tests.
+/// The user id of the caller in most tests.
 pub(crate) const ANN: &str = "ljJS4iTtdrTKYBTXzNu0skdZbvGQyqlR";
 
-/// Settings for tests that would otherwise wait for minutes.
+/// Short intervals, so that tests need not wait for minutes.
 pub(crate) const QUICK: [(&str, &str); 2] =
     [("TASKBRIDGE__JWT__JWKS_REFRESH_SECONDS", "1"), ("TASKBRIDGE__JWT__JWKS_COOLDOWN_SECONDS", "1")];
 
@@ -24,27 +24,27 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Without a secret, unless these settings give one.
+    /// Starts it without a secret, unless these settings contain one.
     pub(crate) fn start(url: &str, more: &[(&str, &str)]) -> Self {
         let settings =
             [&[("AUTH_MODE", "bridge"), ("BETTER_AUTH_URL", url), ("BETTER_AUTH_SECRET", "")], more].concat();
-        // The server closes connections that were idle for longer.
+        // The server closes connections that are idle for longer.
         let http = reqwest::Client::builder().pool_idle_timeout(Duration::from_secs(2)).build().unwrap();
         Self { server: Server::start_with(&settings), url: url.into(), http }
     }
 
-    /// A good token of Ann's.
+    /// Returns a valid token of Ann.
     pub(crate) fn token(&self, signer: &Signer) -> String {
         signer.token(&self.url, ANN)
     }
 
-    /// Ann's list, for this token.
+    /// Requests Ann's list with this token.
     pub(crate) async fn list(&self, token: &str) -> Response {
         let list = self.http.get(self.server.url(&format!("/api/{ANN}/tasks")));
         list.bearer_auth(token).send().await.unwrap()
     }
 
-    /// Its status. A refusal must be the one that all refusals are.
+    /// Returns the status of that request. Asserts that all refusals are equal.
     pub(crate) async fn status(&self, token: &str) -> u16 {
         let response = self.list(token).await;
         let status = response.status().as_u16();
@@ -58,12 +58,12 @@ impl Site {
         status
     }
 
-    /// The status for a good token by this key.
+    /// Returns the status of a request with a valid token of this key.
     pub(crate) async fn status_of(&self, signer: &Signer) -> u16 {
         self.status(&self.token(signer)).await
     }
 
-    /// Asks with this token until the status is this one, and never anything but `meanwhile` before.
+    /// Repeats the request until it has this status. Before that, each must have the status `meanwhile`.
     pub(crate) async fn until(&self, token: &str, status: u16, meanwhile: u16) {
         let started = Instant::now();
         loop {
@@ -76,7 +76,7 @@ impl Site {
         }
     }
 
-    /// What it has logged so far.
+    /// Returns the log so far.
     pub(crate) fn log(&self) -> String {
         self.server.log.text()
     }

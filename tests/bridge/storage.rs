@@ -1,4 +1,4 @@
-//! Where the tasks of a bridge are. (The table of DESIGN, C081)
+//! The owners of tasks in bridge mode, in each kind of database.
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ impl Caller<'_> {
     }
 }
 
-/// With a database of its own there are no users in it, and whoever has a token has tasks.
+/// A database of its own has no users, so every subject with a valid token can have tasks.
 #[tokio::test]
 async fn a_database_of_its_own_knows_no_users() {
     let ed = Signer::ed25519("ed");
@@ -52,8 +52,8 @@ async fn a_database_of_its_own_knows_no_users() {
     assert_eq!(psql(&url, "select count(*) from pg_constraint where contype = 'f'"), "0");
 }
 
-/// A table of tasks that was adopted on SQLite has no foreign key. In Better Auth's database its owner must still be a user;
-/// a table `user` of another program says nothing.
+/// On SQLite, an adopted table of tasks has no foreign key. In Better Auth's database the owner must still be a user; a
+/// table `user` of another program is ignored.
 #[tokio::test]
 async fn an_adopted_table_on_sqlite_belongs_to_better_auths_users_alone() {
     let ed = Signer::ed25519("ed");
@@ -76,8 +76,8 @@ async fn an_adopted_table_on_sqlite_belongs_to_better_auths_users_alone() {
     }
 }
 
-/// On Better Auth's database tasks belong to its users: a write for somebody who is not there is 401, a read is empty,
-/// and tasks go with their user. On both kinds of database.
+/// In Better Auth's database, a write for an unknown user is answered with 401, a list is empty, and tasks are deleted
+/// with their user.
 #[tokio::test]
 async fn on_better_auths_database_tasks_belong_to_its_users() {
     let folder = tempfile::tempdir().unwrap();
@@ -103,7 +103,7 @@ async fn on_better_auths_database_tasks_belong_to_its_users() {
     }
 }
 
-/// The commands know where the users are, as the server does.
+/// The commands find the users in the same place as the server.
 #[test]
 fn the_schema_of_a_bridge_is_migrated_by_command() {
     let folder = tempfile::tempdir().unwrap();

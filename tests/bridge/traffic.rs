@@ -1,4 +1,4 @@
-//! Keys that change, and floods of junk, under traffic.
+//! Key rotation, and floods of invalid tokens, under load.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use support::{Issuer, Signer};
 
 use crate::site::{ANN, QUICK, Site};
 
-/// N12, C049: not one good request is refused, from the first token of each new key on.
+/// While keys rotate, no valid token is rejected, from the first token of each new key on.
 #[tokio::test]
 async fn rotation_is_followed_without_one_refused_request() {
     let mut current = Signer::ed25519("0");
@@ -24,7 +24,7 @@ async fn rotation_is_followed_without_one_refused_request() {
         issuer.publish(&[&current, &next]);
         let rotated = Instant::now();
         let tokens = [site.token(&next), site.token(&current)];
-        // For as long as junk could keep the next key from being fetched.
+        // The time during which invalid tokens can delay the next fetch.
         while rotated.elapsed() < Duration::from_millis(1100) {
             for token in &tokens {
                 assert_eq!(site.status(token).await, 200, "request {count}, round {round}");
@@ -34,11 +34,11 @@ async fn rotation_is_followed_without_one_refused_request() {
         current = next;
     }
     assert!(count > 100, "{count} requests");
-    // The first, and one for each new key.
+    // The first fetch, and one for each new key.
     assert_eq!(issuer.fetches(), 5);
 }
 
-/// A new key is found without any token of it, too.
+/// A new key is found even if no token refers to it.
 #[tokio::test]
 async fn keys_are_fetched_ahead_of_need() {
     let (old, new) = (Signer::ed25519("old"), Signer::ed25519("new"));
@@ -50,7 +50,7 @@ async fn keys_are_fetched_ahead_of_need() {
     assert_eq!(site.status_of(&new).await, 200);
 }
 
-/// C050.
+/// A withdrawn key is rejected after the next refresh.
 #[tokio::test]
 async fn a_withdrawn_key_is_refused_after_the_next_refresh() {
     let (old, new) = (Signer::ed25519("old"), Signer::ed25519("new"));
@@ -63,7 +63,7 @@ async fn a_withdrawn_key_is_refused_after_the_next_refresh() {
     assert_eq!(site.status_of(&new).await, 200);
 }
 
-/// C052, N12: 10,000 tokens of random keys; the issuer hardly notices, and whoever is good neither.
+/// 10,000 tokens with random key ids cause few fetches, and do not delay valid tokens.
 #[tokio::test]
 async fn a_flood_of_junk_harms_nobody() {
     const COOL_DOWN: u64 = 2;

@@ -1,4 +1,4 @@
-//! Statements that have lost their client, and statements that have lost their answer.
+//! Statements whose client has disconnected, and statements whose answer is lost.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::watch::{assert_outcome_unknown, titles, until, until_write_is};
 const OK: StatusCode = StatusCode::OK;
 const CREATED: StatusCode = StatusCode::CREATED;
 
-/// The condition of sessions that wait for a lock.
+/// An SQL condition: the session waits for a lock.
 const WAITS_FOR_LOCK: &str = "wait_event_type = 'Lock'";
 
-/// Sessions that Taskbridge may have beside its pool, to probe the server or to open a connection anew.
+/// Number of sessions outside of the pool, which probe the server or open a new connection.
 const BESIDE_THE_POOL: usize = 2;
 
-/// A request of either kind for each of these clients.
+/// Returns a reading and a writing request for each of these clients.
 fn requests(user: &User, count: usize) -> impl Iterator<Item = RequestBuilder> {
     (0..count).map(|number| match number % 2 {
         0 => user.request(Method::GET, &user.tasks("")),
@@ -28,10 +28,10 @@ fn requests(user: &User, count: usize) -> impl Iterator<Item = RequestBuilder> {
     })
 }
 
-/// The connections of a server whose statements are to be abandoned.
+/// Size of the server's connection pool.
 const CONNECTIONS: usize = 4;
 
-/// A server with more settings whose statements do not end by themselves as long as these tests wait.
+/// Starts a server whose statements have no timeout within the time of these tests.
 fn patient_server_on(cluster: &Cluster, variables: &[(&str, &str)]) -> Server {
     let (url, connections) = (cluster.url(), CONNECTIONS.to_string());
     let all = [
@@ -42,7 +42,7 @@ fn patient_server_on(cluster: &Cluster, variables: &[(&str, &str)]) -> Server {
     Server::start_with(&[&all, variables].concat())
 }
 
-/// Waits until no statement waits for a lock any more. Returns how long that took.
+/// Waits until no statement waits for a lock. Returns how long that took.
 async fn until_none_waits(cluster: &Cluster) -> Duration {
     until("no statement waits for a lock", async || cluster.sessions(WAITS_FOR_LOCK) == 0).await
 }
@@ -76,7 +76,7 @@ async fn commits_that_do_not_return_are_of_unknown_outcome_and_keep_no_connectio
         ("DATABASE_URL", &cluster.url()),
         ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", &CONNECTIONS.to_string()),
         ("TASKBRIDGE__DATABASE__STATEMENT_SECONDS", "1"),
-        // Long enough for each request to have its turn.
+        // Long enough for every request to get a connection.
         ("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "60"),
         ("TASKBRIDGE__SERVER__REQUEST_SECONDS", "60"),
     ]);
@@ -107,7 +107,7 @@ async fn commits_that_do_not_return_are_of_unknown_outcome_and_keep_no_connectio
     println!("commits that do not return: {count} of 40 writes are there, {most} sessions");
 }
 
-/// A server with one connection, through a proxy.
+/// Starts a server with a single connection, through a proxy.
 fn server_with_one_connection(cluster: &Cluster) -> (Server, Proxy) {
     let (proxy, url) = Proxy::before(&cluster.url());
     let server = Server::start_with(&[
@@ -125,7 +125,7 @@ async fn a_write_whose_answer_is_lost_is_of_unknown_outcome_and_not_repeated() {
     let ann = User::sign_up(&server, "ann").await;
     let task = ann.add(json!({ "title": "before" })).await;
     let (add, toggle) = (ann.tasks(""), ann.tasks(&format!("/{}/complete", task["id"])));
-    // A toggle takes no title, and ignores it.
+    // The toggle ignores the title.
     for (method, path, tag) in [(Method::POST, add, "INSERT 0 1"), (Method::PATCH, toggle, "UPDATE 1")] {
         proxy.swallow(tag);
         let response = ann.request(method, &path).json(&json!({ "title": "once" })).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! Several servers in one URL, of which one accepts writes; and a server that only accepts reads.
+//! URLs with several servers, of which one accepts writes, and servers that only accept reads.
 
 use futures_util::future::join_all;
 use reqwest::StatusCode;
@@ -18,20 +18,20 @@ const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 /// Makes every transaction of a server read-only, unless the client asks for another one.
 const READ_ONLY: &str = "default_transaction_read_only";
 
-/// Short, so that a test of a database that refuses is short.
+/// Keeps tests of an unavailable database short.
 const QUICK: (&str, &str) = ("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "1");
 
 fn server_on(url: &str) -> Server {
     Server::start_with(&[("DATABASE_URL", url)])
 }
 
-/// The URL of whichever of two servers accepts writes.
+/// Returns a URL that selects whichever server accepts writes.
 fn writable_one_of(first: &Cluster, second: &Cluster) -> String {
     let hosts = [first, second].map(Cluster::address).join(",");
     format!("postgres://postgres@{hosts}/postgres?target_session_attrs=read-write")
 }
 
-/// A port that refuses connections, and that no other program gets before this is dropped.
+/// Returns a port that refuses connections. No other program gets it before this is dropped.
 fn dead_port() -> (TcpSocket, String) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
@@ -71,7 +71,7 @@ async fn a_promoted_standby_takes_over_and_nothing_acknowledged_is_lost() {
     assert!(!there.iter().any(|title| title == "refused"), "{there:?}");
 }
 
-/// One address, behind which another server takes over.
+/// A single address, which another server takes over.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standby_that_takes_over_the_address_is_used_once_it_is_promoted() {
     let mut primary = Cluster::start();
@@ -102,7 +102,7 @@ async fn a_write_to_a_demoted_primary_is_repeated_on_the_new_one() {
     let standby = primary.standby();
     let server = server_on(&writable_one_of(&primary, &standby));
     let ann = User::sign_up(&server, "ann").await;
-    // Several connections, each of which has to be found out.
+    // Opens several connections, each of which will fail.
     join_all((0..8).map(|number| ann.add(json!({ "title": format!("before {number}") })))).await;
 
     standby.promote();
@@ -119,7 +119,7 @@ async fn a_write_to_a_demoted_primary_is_repeated_on_the_new_one() {
 async fn hosts_of_a_url_that_are_down_are_passed_over() {
     let (first, second) = (dead_port(), dead_port());
     for parameters in ["", "?target_session_attrs=read-write", "?target_session_attrs=any"] {
-        // A name may have several addresses, of which PostgreSQL here listens on one.
+        // A name may have several addresses, and PostgreSQL listens on one of them.
         let url = fresh_database().replacen("127.0.0.1", "localhost", 1);
         let url = url.replacen('@', &format!("@{},{},", first.1, second.1), 1);
         let server = server_on(&format!("{url}{parameters}"));
@@ -130,7 +130,7 @@ async fn hosts_of_a_url_that_are_down_are_passed_over() {
     }
 }
 
-/// Fails unless the start ends with an error that says what the server is, rather than which statement failed on it.
+/// Asserts that the start fails with an error about the server, rather than about a statement.
 fn assert_refused_as_read_only(url: &str) {
     for migrate in ["true", "false"] {
         let (status, log) = refuse_to_start(&[
@@ -152,7 +152,7 @@ async fn a_start_on_a_server_that_is_read_only_is_refused() {
     cluster.set(READ_ONLY, "on");
     assert_refused_as_read_only(&cluster.url());
     cluster.reset(READ_ONLY);
-    // Once it has its schema, a start has nothing to write.
+    // With an existing schema, a start writes nothing.
     drop(server_on(&cluster.url()));
     cluster.set(READ_ONLY, "on");
     assert_refused_as_read_only(&cluster.url());

@@ -1,5 +1,4 @@
-//! The ledger drill: writers write, processes are killed, and in the end every acknowledged write is there, none twice.
-//! (Q4, C254)
+//! Processes are killed while clients write. In the end, every acknowledged write is stored, and none twice.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -16,18 +15,18 @@ use tokio::task::JoinHandle;
 
 const WRITERS: usize = 8;
 const KILLS: usize = 4;
-/// How many writes must have been acknowledged between two kills.
+/// Number of acknowledged writes between two kills.
 const BETWEEN_KILLS: usize = 40;
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What a writer knows: its user, and the titles that were acknowledged.
+/// What a client knows: its user, and the titles of its acknowledged writes.
 struct Ledger {
     user: User,
     acknowledged: Vec<String>,
     asked: usize,
 }
 
-/// Who is being written to, and how much has been acknowledged.
+/// The running server, and the number of acknowledged writes.
 struct Drill {
     server: Mutex<Server>,
     count: AtomicUsize,
@@ -48,7 +47,7 @@ impl Drill {
         writers
     }
 
-    /// Never asks for the same title twice: what was not acknowledged may be there or not, but only once.
+    /// Never sends the same title twice: a write without an acknowledgement may be stored, but only once.
     async fn write(self: Arc<Self>, user: User) -> Ledger {
         let http = reqwest::Client::new();
         let mut ledger = Ledger { user, acknowledged: Vec::new(), asked: 0 };
@@ -71,7 +70,7 @@ impl Drill {
         ledger
     }
 
-    /// Until that many more writes have been acknowledged; how long it took for the first of them.
+    /// Waits for that many further writes. Returns how long the first of them took.
     async fn until_more_are_acknowledged(&self) -> Duration {
         let (before, started) = (self.count.load(Ordering::SeqCst), Instant::now());
         let mut first = None;
@@ -94,7 +93,7 @@ impl Drill {
         *server = server.again();
     }
 
-    /// Stops the writers and compares what they know with what is there.
+    /// Stops the clients, and compares what they know with what is stored.
     async fn settle(&self, writers: Vec<JoinHandle<Ledger>>) -> String {
         self.is_over.store(true, Ordering::SeqCst);
         let server = self.server.lock().await;

@@ -1,5 +1,5 @@
-//! What happens when something below breaks: a quick and friendly 503, no acknowledged write lost, recovery by itself.
-//! (Q2 to Q4; attack group M, and the races of K at the first start)
+//! Failures of the database and of the network to it: a quick 503, no acknowledged write lost, and recovery without a
+//! restart.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod abandoned;

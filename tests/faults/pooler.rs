@@ -1,4 +1,4 @@
-//! A pooler in transaction mode, whether Taskbridge was told of it or not: no statement meets the values of another one.
+//! A pooler in transaction mode, declared in the URL or not: no statement is executed with the values of another.
 
 use std::collections::BTreeSet;
 
@@ -11,35 +11,35 @@ use support::{Server, User};
 
 use crate::watch::until;
 
-/// How many users of each kind there are at each server.
+/// Number of users of each kind at each server.
 const USERS: usize = 3;
 
-/// How many tasks a reader has.
+/// Number of tasks of a reader.
 const TASKS: usize = 12;
 
-/// How many connections a server has.
+/// Size of the connection pool of a server.
 const CONNECTIONS: usize = 4;
 
 fn server_on(url: &str) -> Server {
     Server::start_with(&[
         ("DATABASE_URL", url),
         ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", &CONNECTIONS.to_string()),
-        // Many requests share the two connections that the pooler has.
+        // Many requests share the two connections of the pooler.
         ("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "30"),
     ])
 }
 
-/// The URL of a fresh database, and the URL of the same one through pgbouncer, which does not say so.
+/// Returns the URLs of a new database, direct and through pgbouncer, both without `pgbouncer=true`.
 fn direct_and_pooled() -> (String, String) {
     let direct = fresh_database();
     let pooled = behind_pgbouncer(direct.rsplit_once('/').unwrap().1);
     (direct, pooled)
 }
 
-/// A user who only looks at their tasks.
+/// A user whose tasks do not change.
 struct Reader {
     user: User,
-    /// What there is, newest first.
+    /// The tasks, newest first.
     tasks: Vec<Value>,
 }
 
@@ -53,7 +53,7 @@ impl Reader {
         Self { user: user.at(server), tasks }
     }
 
-    /// The query of a list, and the tasks that it must find.
+    /// Returns the query of a list, and the tasks that it must return.
     fn list(&self, round: usize) -> (&'static str, Vec<Value>) {
         let tasks = || self.tasks.iter().cloned();
         let is_done = |task: &Value| task["completed"] == true;
@@ -90,9 +90,9 @@ impl Reader {
 /// A user who changes their tasks.
 struct Writer {
     user: User,
-    /// What there is, newest first.
+    /// The tasks, newest first.
     tasks: Vec<Value>,
-    /// How many writes were answered 503.
+    /// Number of writes that were answered with 503.
     lost: usize,
 }
 
@@ -157,7 +157,7 @@ impl Writer {
         }
     }
 
-    /// Looks what has become of a write that was answered 503: no other task may have changed.
+    /// Checks the effect of a write that was answered with 503: no other task may have changed.
     async fn lose(&mut self, status: StatusCode, body: &Value) {
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
         self.lost += 1;
@@ -177,7 +177,7 @@ impl Writer {
     }
 }
 
-/// The status and the body of an answer; the body of an empty one is `null`.
+/// Sends a request. Returns the status and body of the answer; `null` if the body is empty.
 async fn answer(user: &User, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
     let request = user.request(method, path);
     let request = if body.is_null() { request } else { request.json(body) };
@@ -206,8 +206,8 @@ impl Crowd {
         crowd
     }
 
-    /// Sends that many requests of each user, all users at once. Returns how many writes were answered 503; a read must
-    /// not be.
+    /// Sends that many requests of each user, all users concurrently. Returns how many writes were answered with 503; a
+    /// read must never be.
     async fn work(&mut self, rounds: usize) -> usize {
         let reading = join_all(self.readers.iter().map(|reader| reader.work(rounds)));
         let writing = join_all(self.writers.iter_mut().map(|writer| writer.work(rounds)));
@@ -244,13 +244,13 @@ async fn a_pooler_that_appears_under_a_running_server_is_no_outage() {
         proxy.cut();
     };
     let (lost, ()) = join(crowd.work(100), cut_under_load).await;
-    // A connection that is cut takes at most the write with it that is under way on it.
+    // A broken connection affects at most the write in progress on it.
     assert!(lost <= 2 * CONNECTIONS, "{lost} writes were answered 503");
     assert_eq!(crowd.work(20).await, lost, "writes after the cut were answered 503");
     println!("a pooler appeared: {lost} writes were answered 503");
 }
 
-/// Counts the round trips that 50 requests of each kind cost.
+/// Asserts that each statement costs one round trip, on average over 50 requests of each kind.
 async fn assert_one_round_trip_each(url: &str) {
     let (proxy, url) = Proxy::before(url);
     let server = Server::start_with(&[
@@ -271,7 +271,8 @@ async fn assert_one_round_trip_each(url: &str) {
             proxy.round_trips() - before
         };
         cost_of(10).await;
-        // A connection that was idle for a second is tested: on a busy machine not each of these has none to test.
+        // A connection that was idle for a second is tested first, which a busy machine can cause; the cheapest series
+        // counts.
         let costs = [cost_of(50).await, cost_of(50).await, cost_of(50).await];
         assert_eq!(costs.iter().min(), Some(&50), "{method} {path}: {costs:?}");
     }

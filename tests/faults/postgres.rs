@@ -1,4 +1,4 @@
-//! PostgreSQL breaks under a running server, and the way to it.
+//! Failures of PostgreSQL under a running server, and of the network to it.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::watch::{assert_unavailable, list_status, status, until_list_is};
 const OK: StatusCode = StatusCode::OK;
 const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 
-/// Short, so that a test of a database that does not answer is short.
+/// Keeps tests of a database that does not answer short.
 const QUICK: [(&str, &str); 2] =
     [("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "1"), ("TASKBRIDGE__DATABASE__STATEMENT_SECONDS", "1")];
 
@@ -23,13 +23,13 @@ fn server_on(url: &str) -> Server {
     Server::start_with(&variables)
 }
 
-/// Through a proxy, to the database of the cluster.
+/// Starts a server that reaches the database of the cluster through a proxy.
 fn server_through(cluster: &Cluster) -> (Server, Proxy) {
     let (proxy, url) = Proxy::before(&cluster.url());
     (server_on(&url), proxy)
 }
 
-/// Q3: killed in use, away for a while, and back.
+/// A database that is killed in use, and started again later.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_database_is_503_until_it_is_back() {
     let mut cluster = Cluster::start();
@@ -39,7 +39,7 @@ async fn a_killed_database_is_503_until_it_is_back() {
 
     cluster.kill();
     until_list_is(&ann, UNAVAILABLE).await;
-    // The first that find out may wait for a connection; then nobody does.
+    // The first requests may wait for a connection; the later ones must not.
     let started = Instant::now();
     for _ in 0..20 {
         assert_unavailable(ann.get(&ann.tasks("")).await).await;
@@ -50,7 +50,7 @@ async fn a_killed_database_is_503_until_it_is_back() {
     assert!(refused < Duration::from_secs(10), "each of 40 requests waited: {refused:?}");
     assert_eq!(status(&ann, "/health/live").await, OK);
     assert_eq!(status(&ann, "/health/ready").await, UNAVAILABLE);
-    // Who has no token is told so, whatever the database does.
+    // A missing token is reported even if the database is down.
     assert_eq!(status(&ann, &ann.tasks("")).await, StatusCode::UNAUTHORIZED);
 
     cluster.start_again();
@@ -60,7 +60,7 @@ async fn a_killed_database_is_503_until_it_is_back() {
     println!("killed database: 40 requests answered 503 within {refused:?}, first 200 {recovery:?} after it was back");
 }
 
-/// C244: a restart in good order between two requests is not noticed.
+/// A restart between two requests has no effect on clients.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_between_two_requests_goes_unseen() {
     let mut cluster = Cluster::start();
@@ -74,16 +74,16 @@ async fn a_restart_between_two_requests_goes_unseen() {
     }
 }
 
-/// C245: connections that were dropped without a word, as a sleeping serverless database or a firewall does it.
+/// Connections that disappear without being closed, as with a suspended serverless database or a firewall.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_were_cut_silently_are_replaced() {
     let cluster = Cluster::start();
     let (server, proxy) = server_through(&cluster);
     let ann = User::sign_up(&server, "ann").await;
-    // Several, so that there are several to be found dead.
+    // Opens several connections, each of which will be dead.
     futures_util::future::join_all((0..20).map(|_| ann.list())).await;
     proxy.cut_silently();
-    // A connection in use a moment ago is trusted: one request finds out, and the next ones are fine.
+    // A connection that was used a moment ago is not tested: one request fails, and the next succeed.
     let asked = Instant::now();
     let first = list_status(&ann).await;
     println!("cut silently: first answer {first:?} after {:?}", asked.elapsed());
@@ -94,7 +94,7 @@ async fn connections_that_were_cut_silently_are_replaced() {
         assert_eq!(list_status(&ann).await, Some(OK));
     }
 
-    // One that was idle for a second is asked first, so that after a pause nobody finds out at all.
+    // A connection that was idle for a second is tested first, so no request fails.
     proxy.cut_silently();
     let cut = Instant::now();
     while cut.elapsed() < Duration::from_millis(1200) {
@@ -103,7 +103,7 @@ async fn connections_that_were_cut_silently_are_replaced() {
     assert_eq!(list_status(&ann).await, Some(OK));
 }
 
-/// Connections that are closed under a request: a read is sent once more.
+/// If connections close during a request, a read is repeated.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_were_closed_are_replaced_unseen() {
     let cluster = Cluster::start();
@@ -116,7 +116,7 @@ async fn connections_that_were_closed_are_replaced_unseen() {
     }
 }
 
-/// C246: everything waits for a lock. Within the time allowed that is 503; live is live; then all is well.
+/// While all statements wait for a lock, requests are answered with 503 in time, and the server stays live.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_that_exhausts_the_pool_is_503_and_passes() {
     let cluster = Cluster::start();
@@ -137,7 +137,7 @@ async fn a_lock_that_exhausts_the_pool_is_503_and_passes() {
     println!("lock: 40 requests answered 503 within {waited:?}, first 200 {recovery:?} after its release");
 }
 
-/// C222: clients that hang up in the middle leave nothing behind.
+/// Clients that disconnect during a request do not occupy connections.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_hang_up_take_no_connection_with_them() {
     let cluster = Cluster::start();

@@ -1,4 +1,4 @@
-//! SQLite's disk is full, or read-only.
+//! SQLite on a full or read-only disk.
 
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
@@ -8,7 +8,8 @@ use support::{Server, User};
 
 use crate::watch::assert_unavailable;
 
-/// C252: writes are 503, reads go on, nothing acknowledged is lost, and it recovers when there is room again.
+/// On a full disk, writes are answered with 503, reads succeed, and no acknowledged write is lost; writes succeed once
+/// there is space.
 #[tokio::test]
 async fn a_full_disk_refuses_writes_and_loses_nothing() {
     let mut server = Server::start_with_small_disk(512);
@@ -39,7 +40,7 @@ async fn a_full_disk_refuses_writes_and_loses_nothing() {
     assert_eq!(added.send().await.unwrap().status(), StatusCode::CREATED);
 }
 
-/// C221: writers wait for each other; none is turned away.
+/// Concurrent writers wait for each other, and none is rejected.
 #[tokio::test]
 async fn fifty_writers_at_once_all_write() {
     let server = Server::start_with(&[("DATABASE_URL", "sqlite://writers.db")]);

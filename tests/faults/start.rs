@@ -9,7 +9,7 @@ use support::postgres::{
 use support::server::{SECRET, refusal, refuse_to_start};
 use support::{Server, User};
 
-/// A bounded wait, then one clear line without the password.
+/// The server waits for a limited time, and then reports the database without its password.
 #[test]
 fn a_database_that_is_not_there_is_waited_for_and_then_named() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -117,7 +117,7 @@ fn errors_at_start_are_told_apart() {
     cluster.kill();
 }
 
-/// The tables are in the schema that the URL names by any of the parameters for it.
+/// Each parameter for the schema in the URL has the same effect.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schema_in_the_url_is_where_the_tables_are() {
     for parameter in [
@@ -151,7 +151,7 @@ async fn behind_a_pooler_a_schema_is_checked() {
         assert!(message.contains(&format!("; run: {command}; or")), "{message}");
         let message = refusal(&format!("{pooled}options=-c%20lock_timeout%3D1s"));
         assert!(message.contains("a pooler refused a parameter") && message.contains("; remove it from"), "{message}");
-        // What is in effect anyway is accepted.
+        // A parameter with the value that is in effect anyway is accepted.
         drop(Server::start_with(&[("DATABASE_URL", &format!("{pooled}schema=public"))]));
         // Role settings apply only to new connections, which the pooler reuses, so this uses another database.
         let database = fresh_database();
@@ -164,7 +164,7 @@ async fn behind_a_pooler_a_schema_is_checked() {
     }
 }
 
-/// An error that waiting cannot resolve ends the start at once.
+/// If waiting cannot help, the start fails at once.
 #[test]
 fn a_database_that_refuses_is_not_waited_for() {
     let missing = format!("{}_which_is_not_there", fresh_database());
@@ -177,7 +177,7 @@ fn a_database_that_refuses_is_not_waited_for() {
     assert!(message.contains("cannot open the database") && message.contains("does not exist"), "{message}");
 }
 
-/// A database that comes up while it is waited for is used.
+/// The start succeeds if the database becomes available while the server waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_comes_late_is_in_time() {
     let mut cluster = Cluster::start();
@@ -189,7 +189,7 @@ async fn a_database_that_comes_late_is_in_time() {
     User::sign_up(&server, "ann").await.add(json!({ "title": "x" })).await;
 }
 
-/// Three processes on one empty database, on every kind.
+/// Three processes start concurrently on one empty database, of each kind.
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_start_together_share_one_schema() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL, by the parameters of the URL.
+//! TLS connections to PostgreSQL, by URL parameters.
 
 use serde_json::json;
 use support::impostor::{Impostor, Reply};
@@ -6,15 +6,16 @@ use support::postgres::{Cluster, psql};
 use support::server::refusal;
 use support::{Server, User};
 
-/// The sessions of Taskbridge: how many use TLS, and how many do not.
+/// Returns how many sessions of Taskbridge use TLS, and how many do not.
 fn sessions(cluster: &Cluster) -> String {
     let select = "select count(*) filter (where ssl), count(*) filter (where not ssl) from pg_stat_ssl \
                   join pg_stat_activity using (pid) where application_name = 'taskbridge'";
     psql(&cluster.url(), select)
 }
 
-/// The path of a certificate for `localhost`. `authority` has signed `localhost`, which has an alternative name;
-/// `self-signed` is as PostgreSQL's manual makes it: an authority of version 3, without alternative names.
+/// Returns the path of a certificate for `localhost`. `authority` has signed `localhost`, which has an alternative
+/// name; `self-signed` is created as in PostgreSQL's manual: a certificate authority of version 3 without alternative
+/// names.
 fn certificate(name: &str) -> String {
     format!("{}/vectors/tls/{name}.pem", env!("CARGO_MANIFEST_DIR"))
 }
@@ -89,8 +90,8 @@ async fn certificates_are_checked_as_sslmode_says() {
     }
 }
 
-/// As in libpq, a certificate that is its own authority is named by `sslrootcert`, and a certificate without alternative names
-/// is for its common name.
+/// As in libpq, `sslrootcert` may be the server's own certificate, and a certificate without alternative names is valid
+/// for its common name.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_of_a_server_can_be_its_own_root() {
     let cluster = Cluster::start();
@@ -117,12 +118,12 @@ async fn a_certificate_of_a_server_can_be_its_own_root() {
     }
 }
 
-/// A program in the place of the server, which asks for the password in clear text.
+/// A program that takes the place of the server asks for the password in clear text.
 #[test]
 fn an_impostor_does_not_get_the_password() {
     const PASSWORD: &str = "hunter2";
     for (reply, parameters, sentence) in [
-        // As Neon's console shows it: nothing is known of the certificate.
+        // The URL that Neon's console shows does not verify the certificate.
         (
             Reply::Tls("self-signed"),
             "sslmode=require&channel_binding=require".to_owned(),
@@ -144,14 +145,14 @@ fn an_impostor_does_not_get_the_password() {
         assert_eq!(impostor.received(), b"", "{reply:?} {parameters}: {message}");
         assert!(message.contains(sentence) && !message.contains(PASSWORD), "{reply:?} {parameters}: {message}");
     }
-    // Control: without these parameters the impostor receives the password.
+    // The counterpart: without these parameters, the impostor receives the password.
     let impostor = Impostor::start(Reply::Tls("self-signed"));
     let message = refusal(&format!("postgres://ann:{PASSWORD}@{}/db?sslmode=require", impostor.address));
     assert!(message.contains("closed the connection"), "{message}");
     assert!(String::from_utf8_lossy(&impostor.received()).contains(PASSWORD));
 }
 
-/// As in libpq, only a server that cannot be reached leads to the next one.
+/// As in libpq, only a server that is unreachable leads to the next one.
 #[test]
 fn a_password_that_one_server_rejects_is_not_sent_to_the_next() {
     let cluster = Cluster::start();
@@ -194,7 +195,7 @@ async fn channel_binding_requires_scram_over_tls() {
         User::sign_up(&server, "ann").await;
         psql(&url.replace("channel_binding", "sslmode=prefer&channel_binding"), "delete from \"user\"");
     };
-    // Without TLS there is no channel.
+    // Without TLS there is nothing to bind to.
     starts(url("scram", "channel_binding=prefer")).await;
     let message = refusal(&url("scram", "channel_binding=require"));
     assert!(message.contains("did not use channel binding"), "{message}");
@@ -207,7 +208,7 @@ async fn channel_binding_requires_scram_over_tls() {
     assert!(message.contains("did not use channel binding, which channel_binding=require demands; let"), "{message}");
 }
 
-/// `sslmode=prefer`, which is the default, falls back to plain text where the rules of the server refuse TLS.
+/// `sslmode=prefer`, the default, falls back to plain text if the server rejects TLS.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_refuses_tls_is_reached_without() {
     let cluster = Cluster::start();

@@ -1,4 +1,4 @@
-//! Asking again and again, and the time it takes until the answer changes.
+//! Repeated requests, and the time until their answer changes.
 
 use std::time::{Duration, Instant};
 
@@ -6,15 +6,15 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use support::User;
 
-/// How long anything may take before a test fails, rather than hangs.
+/// Time after which a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The status of the user's list; `None` when there was no answer at all.
+/// Returns the status of the user's list; `None` if there was no answer.
 pub(crate) async fn list_status(user: &User) -> Option<StatusCode> {
     Some(user.request(Method::GET, &user.tasks("")).send().await.ok()?.status())
 }
 
-/// Asks for the list until it has this status; how long that took.
+/// Requests the list until it has this status. Returns how long that took.
 pub(crate) async fn until_list_is(user: &User, status: StatusCode) -> Duration {
     until("the list has the status", async || list_status(user).await == Some(status)).await
 }
@@ -29,7 +29,7 @@ pub(crate) async fn until_write_is(user: &User, title: &str, status: StatusCode)
     until("a write has the status", async || write(user, title).await.status() == status).await
 }
 
-/// Checks again and again until the condition holds. Returns how long that took.
+/// Evaluates the condition until it holds. Returns how long that took.
 pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) -> Duration {
     let started = Instant::now();
     while !holds().await {
@@ -50,7 +50,8 @@ pub(crate) async fn titles(user: &User) -> Vec<String> {
     list.iter().map(|task| task["title"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Checks a 503 to a write that the server may have done or not: the caller has to look before it writes again.
+/// Asserts that an answer is a 503 for a write that may have been executed, so that the client must check before it
+/// repeats the write.
 pub(crate) async fn assert_outcome_unknown(response: Response) {
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(response.headers().contains_key("retry-after"), "{response:?}");
@@ -58,7 +59,7 @@ pub(crate) async fn assert_outcome_unknown(response: Response) {
     assert_eq!(body["code"], "OUTCOME_UNKNOWN", "{body}");
 }
 
-/// A 503 as it should be: quick to say when to come back, friendly, and silent about the reason.
+/// Asserts that an answer is a 503 with a time to retry after, and without internal details.
 pub(crate) async fn assert_unavailable(response: Response) {
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers()["retry-after"], "1");
@@ -67,7 +68,7 @@ pub(crate) async fn assert_unavailable(response: Response) {
     assert_eq!(body["detail"], "The service is temporarily unavailable, please try again");
 }
 
-/// The status of a path that needs no token.
+/// Returns the status of a request without a token.
 pub(crate) async fn status(user: &User, path: &str) -> StatusCode {
     user.anonymous(Method::GET, path).send().await.unwrap().status()
 }

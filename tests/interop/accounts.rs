@@ -1,4 +1,4 @@
-//! What one changes about a user is so at the other at once.
+//! A change of a user at one server takes effect at the other at once.
 
 use serde_json::{Value, json};
 use support::user::PASSWORD;
@@ -10,7 +10,7 @@ async fn user(peer: &Peer, cookie: &str) -> Value {
     peer.get_session(cookie).await["user"].clone()
 }
 
-/// Name and picture, and the moment of the change.
+/// Name, image, and the time of the change.
 #[tokio::test]
 async fn a_user_whom_one_updates_is_updated_at_the_other() {
     for pair in Pair::of_each_kind() {
@@ -39,7 +39,7 @@ async fn a_user_whom_one_updates_is_updated_at_the_other() {
     }
 }
 
-/// The old one is refused and the new one accepted at both, to sign in and to be verified.
+/// At both, the old password is rejected and the new one accepted, for sign-in and verification.
 #[tokio::test]
 async fn a_password_that_one_changes_is_changed_at_the_other() {
     for pair in Pair::of_each_kind() {
@@ -67,7 +67,7 @@ async fn a_password_that_one_changes_is_changed_at_the_other() {
     }
 }
 
-/// Then there is one session, which both know.
+/// Afterwards there is a single session, valid at both.
 #[tokio::test]
 async fn a_change_of_password_that_ends_other_sessions_ends_them_at_the_other() {
     for pair in Pair::of_each_kind() {
@@ -87,7 +87,7 @@ async fn a_change_of_password_that_ends_other_sessions_ends_them_at_the_other() 
     }
 }
 
-/// User, sessions, accounts and tasks: the address is free again.
+/// User, sessions, accounts and tasks are deleted, and the address can be used again.
 #[tokio::test]
 async fn a_user_whom_one_deletes_is_gone_at_the_other() {
     for pair in Pair::of_each_kind_with(&[("TASKBRIDGE__AUTH__DELETE_USER", "on")], &[]) {
@@ -115,12 +115,12 @@ async fn a_user_whom_one_deletes_is_gone_at_the_other() {
     }
 }
 
-/// Of Taskbridge, whose tasks API takes no other here.
+/// Returns a token of Taskbridge, the only one that its tasks API accepts here.
 async fn pair_token(pair: &Pair, cookie: &str) -> String {
     Peer::taskbridge(&pair.taskbridge).jwt(cookie).await
 }
 
-/// That of the password, and one of another provider, which only Better Auth can have made.
+/// The account with a password, and one of another provider, which only Better Auth can create.
 #[tokio::test]
 async fn the_accounts_of_a_user_are_the_same_at_both() {
     for pair in Pair::of_each_kind() {
@@ -144,7 +144,7 @@ async fn the_accounts_of_a_user_are_the_same_at_both() {
     }
 }
 
-/// The list has no order.
+/// Indexes a list without a defined order.
 fn by_provider(mut accounts: Value) -> Value {
     accounts.as_array_mut().unwrap().sort_by_key(|account| account["providerId"].as_str().unwrap().to_owned());
     accounts

@@ -1,4 +1,4 @@
-//! The page says which endpoints are called at both.
+//! The page lists the endpoints that tests call on both servers.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The keys in Better Auth's table `jwks` sign and verify the tokens of both.
+//! Keys in Better Auth's `jwks` table sign and verify the tokens of both servers.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,12 +13,12 @@ use crate::recorded::Recorded;
 
 const ALGORITHMS: [&str; 2] = ["EdDSA", "ES256"];
 
-/// A part of a token, without a look at its signature.
+/// Decodes a part of a token without verifying it.
 fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(index).unwrap()).unwrap()).unwrap()
 }
 
-/// What `jose` finds in a token that it verifies with the keys that this one publishes.
+/// Returns the content of a token that `jose` verifies with the keys which this server publishes.
 fn verified(token: &str, peer: &Peer) -> Value {
     let url = format!("{}/api/auth/jwks", peer.base);
     run("verify.mjs", &[("JWKS_URL", &url), ("ISSUER", APP), ("TOKEN", token)])
@@ -34,13 +34,13 @@ fn number_of_keys(database: &Database) -> u64 {
     database.number("select count(*) from jwks")
 }
 
-/// The claims that are not of the moment.
+/// Removes the claims that depend on the time.
 fn lasting(mut claims: Value) -> Value {
     claims.as_object_mut().unwrap().retain(|name, _| !["iat", "exp"].contains(&name.as_str()));
     claims
 }
 
-/// By the same key, which both publish alike: nobody can tell whose token it is.
+/// Both sign with the same key and publish it in the same way.
 #[tokio::test]
 async fn a_token_of_one_is_verified_with_the_keys_of_the_other() {
     for algorithm in ALGORITHMS {
@@ -65,7 +65,7 @@ async fn a_token_of_one_is_verified_with_the_keys_of_the_other() {
     }
 }
 
-/// The other starts when there is a key, and makes none.
+/// The second server finds a key and does not create another.
 #[tokio::test]
 async fn the_key_of_whoever_signs_first_is_the_key_of_both() {
     for algorithm in ALGORITHMS {
@@ -87,7 +87,7 @@ async fn the_key_of_whoever_signs_first_is_the_key_of_both() {
     }
 }
 
-/// The name of the key that signs their token, by which it is verified.
+/// Returns the key id of a new token, which verifies it.
 async fn key_of_somebody(peer: &Peer) -> Value {
     let ann = peer.sign_up("ann").await;
     verified(&peer.jwt(&ann.cookie).await, peer)["header"]["kid"].clone()
@@ -98,7 +98,7 @@ async fn status_of_tasks(server: &Server, user: &Value, token: &str) -> u16 {
     reqwest::Client::new().get(tasks).bearer_auth(token).send().await.unwrap().status().as_u16()
 }
 
-/// Those of nobody else: the same claims by the key of a Better Auth on another database are refused.
+/// A token with the same claims from a Better Auth on another database is rejected.
 #[tokio::test]
 async fn the_tasks_api_takes_the_tokens_of_both() {
     for algorithm in ALGORITHMS {
@@ -126,7 +126,7 @@ async fn the_tasks_api_takes_the_tokens_of_both() {
     }
 }
 
-/// The newest key that has not expired signs, and the one that has is published until thirty days after.
+/// The newest key that has not expired signs. An expired one is published for another thirty days.
 #[tokio::test]
 async fn the_key_of_a_recorded_database_signs_on() {
     for recorded in Recorded::of_each_kind() {
@@ -136,7 +136,7 @@ async fn the_key_of_a_recorded_database_signs_on() {
         } else {
             "date_trunc('milliseconds', now() - interval '1 hour')"
         };
-        // When this runs, the moment in the recording may be longer ago than that.
+        // The time in the recording may be too long ago by now.
         database.query(&format!(r#"update jwks set "expiresAt" = {an_hour_ago} where "expiresAt" is not null"#));
         let current = &database.query(r#"select id from jwks where "expiresAt" is null"#)[0]["id"];
 
@@ -156,7 +156,7 @@ async fn the_key_of_a_recorded_database_signs_on() {
     }
 }
 
-/// By their names.
+/// Sorts by key id.
 fn sorted(mut keys: Value) -> Value {
     keys.as_array_mut().unwrap().sort_by_key(|key| key["kid"].as_str().unwrap().to_owned());
     keys

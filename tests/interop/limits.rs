@@ -1,4 +1,4 @@
-//! Better Auth's table `rateLimit` counts for both.
+//! Both servers count requests in Better Auth's `rateLimit` table.
 
 use serde_json::json;
 use support::{Pair, Peer};
@@ -9,7 +9,7 @@ async fn guess(peer: &Peer) -> u16 {
     peer.try_sign_in(&json!("nobody@example.test"), "wrong horse battery").await.status
 }
 
-/// Three guesses are looked at, wherever they are made.
+/// In total, three guesses are checked.
 #[tokio::test]
 async fn requests_to_both_are_counted_together() {
     let ours = [ON, ("TASKBRIDGE__RATE_LIMIT__STORAGE", "database")];

@@ -1,6 +1,6 @@
-//! A real Better Auth and the real binary on one database, with one secret: what one does, the other knows. (R1-R8, Q2)
+//! A real Better Auth and Taskbridge on one database, with one secret: changes by one are visible to the other.
 //!
-//! Each test runs on SQLite and on PostgreSQL, and each way round.
+//! Each test runs on SQLite and on PostgreSQL, and in both directions.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod accounts;

@@ -1,4 +1,4 @@
-//! docs/moving.md: every command and file as it stands there.
+//! Every command and file of docs/moving.md, verbatim.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use support::{Database, Peer, Server, page};
 
 pub(crate) const PAGE: &str = include_str!("../../docs/moving.md");
 
-/// The environment that the page shows, of an app on this database.
+/// Returns the environment that the page shows, for an app on this database.
 fn environment(database: &Database) -> Vec<(String, String)> {
     let value = |name: &str, text: &str| match name {
         "BETTER_AUTH_URL" => APP.into(),
@@ -24,7 +24,7 @@ fn environment(database: &Database) -> Vec<(String, String)> {
     lines.map(|line| line.split_once('=').unwrap()).map(|(name, text)| (name.into(), value(name, text))).collect()
 }
 
-/// The command on the page that begins so.
+/// Returns the command on the page that begins with `start`.
 fn command(start: &str) -> &'static str {
     let all = page::commands(PAGE, "sh");
     all.into_iter().find(|command| command.starts_with(start)).unwrap()
@@ -40,7 +40,7 @@ fn the_page_shows_nothing_that_is_not_run_here() {
     assert_eq!(PAGE.matches("```").count(), 20);
 }
 
-/// Somebody who is signed in at the app notices neither.
+/// A user who is signed in stays signed in.
 #[tokio::test]
 async fn an_app_moves_to_taskbridge_and_back() {
     for database in Database::of_each_kind() {
@@ -56,7 +56,7 @@ async fn an_app_moves_to_taskbridge_and_back() {
         assert_eq!(command("taskbridge s"), "taskbridge serve\n");
         let variables = environment(&database);
         let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        // The servers of the tests do not count requests, unless they are told to.
+        // Removes the setting with which tests disable rate limits.
         let server = Server::start_with(&[&[("RATE_LIMIT", "")], variables.as_slice()].concat());
         let url = ("TASKBRIDGE_URL", server.base.as_str());
         let (found, printed) = shell(server.folder(), command("curl"), &[url, ("COOKIE", &ann.cookie)]);
@@ -84,7 +84,7 @@ async fn an_app_moves_to_taskbridge_and_back() {
     }
 }
 
-/// The number of those without a password, and what the doctor finds.
+/// The number of users without a password, and the report of the doctor.
 fn look_first(database: &Database, somebody: &Value) {
     let sql = page::commands(PAGE, "sql")[0];
     assert_eq!(database.number(sql), 0);
@@ -102,7 +102,7 @@ fn look_first(database: &Database, somebody: &Value) {
     assert!(report.contains("mode server"), "{report}");
 }
 
-/// What is kept has the users.
+/// The backup contains the users.
 fn back_up(database: &Database) {
     let folder = tempfile::tempdir().unwrap();
     let start = if database.url.starts_with("sqlite:") { "cp" } else { "pg_dump" };
@@ -114,7 +114,7 @@ fn back_up(database: &Database) {
     assert!(kept.windows(address.len()).any(|bytes| bytes == address), "{files:?}");
 }
 
-/// Such as the tables of Drizzle.
+/// For example, the tables of Drizzle.
 #[test]
 fn the_doctor_finds_what_is_in_the_way() {
     for database in Database::of_each_kind() {

@@ -1,5 +1,5 @@
-//! Passwords that one stores are known to the other: by scrypt to an unmodified Better Auth, by bcrypt to one with the
-//! functions that docs/moving.md shows.
+//! Passwords that one server stores, the other verifies: with scrypt an unmodified Better Auth, with bcrypt one that
+//! uses the functions from docs/moving.md.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ use crate::moving::PAGE;
 
 const BCRYPT: (&str, &str) = ("TASKBRIDGE__PASSWORDS__WRITE", "bcrypt");
 
-/// What is set, what else is the same, and what is not.
+/// Returns passwords, each with an equivalent form and a different one.
 fn passwords() -> [(String, String, String); 5] {
     let same = |text: &str, other: &str| (text.to_owned(), text.to_owned(), other.to_owned());
     [
@@ -26,7 +26,8 @@ fn passwords() -> [(String, String, String); 5] {
     ]
 }
 
-/// What one sets, the other knows, and takes nothing else for it. How they are stored, in order.
+/// Asserts that each server verifies the passwords of the other, and rejects others. Returns the stored formats, in
+/// order.
 async fn are_known(
     one: &Peer,
     other: &Peer,
@@ -52,7 +53,7 @@ fn hash_of(database: &Database, user: &Value) -> String {
     rows[0]["password"].as_str().unwrap().to_owned()
 }
 
-/// The longest are longer than any for bcrypt.
+/// These passwords may be longer than bcrypt allows.
 #[tokio::test]
 async fn an_unmodified_better_auth_and_scrypt_know_each_others_passwords() {
     let long = ("é".repeat(128), "é".repeat(128), format!("{}e", "é".repeat(127)));
@@ -67,11 +68,11 @@ async fn an_unmodified_better_auth_and_scrypt_know_each_others_passwords() {
     }
 }
 
-/// The app of the page, as far as it is shown there, with the database of `DATABASE_URL`.
+/// Builds the app of the page, with `DATABASE_URL` as its database.
 fn app() -> TempDir {
     let mut files = page::files(PAGE);
     files.insert("lib/database.ts".into(), format!(r#"export {{ database }} from "{FOLDER}/database.mjs";"#));
-    // As docs/bridge.md has it.
+    // As docs/bridge.md shows.
     let bridge = fs::read_to_string(format!("{FOLDER}/../../docs/bridge.md")).unwrap();
     let route = "app/api/auth/[...all]/route.ts";
     let (_, text) = page::files(bridge.split("\n## ").nth(1).unwrap()).remove_entry(route).unwrap();
@@ -79,7 +80,7 @@ fn app() -> TempDir {
     page::build(&files)
 }
 
-/// Both write bcrypt; old hashes of scrypt go on.
+/// Both write bcrypt, and still verify old scrypt hashes.
 #[tokio::test]
 async fn a_better_auth_with_the_documented_functions_and_bcrypt_know_each_others_passwords() {
     let app = app();
@@ -100,7 +101,8 @@ async fn a_better_auth_with_the_documented_functions_and_bcrypt_know_each_others
     }
 }
 
-/// Taskbridge refuses to set it. Better Auth keeps it whole, in scrypt, which Taskbridge knows.
+/// Taskbridge rejects a password that is too long for bcrypt. Better Auth stores it with scrypt, which Taskbridge
+/// verifies.
 #[tokio::test]
 async fn what_bcrypt_would_cut_off_is_never_cut_off() {
     let app = app();
@@ -119,7 +121,7 @@ async fn what_bcrypt_would_cut_off_is_never_cut_off() {
     }
 }
 
-/// Why the functions are needed.
+/// The reason for the documented functions.
 #[tokio::test]
 async fn an_unmodified_better_auth_fails_for_whoever_has_a_bcrypt_hash() {
     for pair in Pair::of_each_kind_with(&[BCRYPT], &[]) {

@@ -1,4 +1,4 @@
-//! Databases that a real Better Auth made and filled go on: `tests/vectors/sqlite.sql` and `postgres.sql`.
+//! Databases that a real Better Auth created and filled: `tests/vectors/sqlite.sql` and `postgres.sql`.
 
 use serde_json::{Value, json};
 use support::better_auth::BetterAuth;
@@ -10,7 +10,7 @@ const SQLITE: (&str, &str) = (include_str!("../vectors/sqlite.sql"), include_str
 const POSTGRES: (&str, &str) =
     (include_str!("../vectors/postgres.sql"), include_str!("../vectors/postgres-users.json"));
 
-/// A database with what was recorded in it, and what is known of that.
+/// A recorded database, and its contents.
 pub(crate) struct Recorded {
     pub(crate) database: Database,
     pub(crate) secret: String,
@@ -18,7 +18,7 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// On each kind of database.
+    /// Loads a recording into a database of each kind.
     pub(crate) fn of_each_kind() -> impl Iterator<Item = Self> {
         let dumps = [SQLITE, POSTGRES];
         Database::of_each_kind().into_iter().zip(dumps).map(|(database, (dump, known))| {
@@ -35,14 +35,14 @@ impl Recorded {
         self.users.iter().find(|user| user["email"] == format!("{name}@example.test")).unwrap()
     }
 
-    /// The cookie of a session that is alive.
+    /// Returns the cookie of a valid session.
     pub(crate) fn cookie(&self, name: &str, index: usize) -> &str {
         let session = &self.user(name)["sessions"][index];
         assert!(session["state"].as_str().unwrap().starts_with("alive"));
         session["cookie"].as_str().unwrap()
     }
 
-    /// Every password signs its user in; who has none is refused as nobody is.
+    /// Asserts that every user can sign in with their password; a user without one is rejected like an unknown user.
     async fn has_its_passwords(&self, peer: &Peer) {
         for user in &self.users {
             for password in [&user["password"], &user["passwordAlso"]].into_iter().filter_map(Value::as_str) {
@@ -55,7 +55,7 @@ impl Recorded {
         }
     }
 
-    /// Every session is its user's, but for those that have expired or have one of these tokens.
+    /// Asserts that every session is valid, except expired ones and those with the tokens in `over`.
     async fn has_its_sessions_but(&self, over: &[&Value], peer: &Peer) {
         let (mut alive, mut dead) = (0, 0);
         for user in &self.users {
@@ -75,12 +75,12 @@ impl Recorded {
     }
 }
 
-/// The first field of a user that is not as it was recorded.
+/// Returns the first field of a user that differs from the recording.
 fn differs<'a>(user: &'a Value, recorded: &Value) -> Option<&'a String> {
     user.as_object().unwrap().iter().find(|(name, value)| *value != &recorded[*name]).map(|(name, _)| name)
 }
 
-/// Here, and then again with a Better Auth: what was ended here has ended there, too.
+/// Runs against Taskbridge, then against a Better Auth, where sessions that ended stay ended.
 #[tokio::test]
 async fn a_recorded_database_goes_on_here_and_then_there() {
     for recorded in Recorded::of_each_kind() {
@@ -107,7 +107,7 @@ async fn a_recorded_database_goes_on_here_and_then_there() {
     }
 }
 
-/// With another secret there are the passwords, and no session.
+/// With a different secret, passwords still work, but no session is valid.
 #[tokio::test]
 async fn a_recorded_database_has_no_sessions_for_another_secret() {
     for recorded in Recorded::of_each_kind() {

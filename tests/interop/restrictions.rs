@@ -1,4 +1,4 @@
-//! Users whom Better Auth restricts are restricted here, too.
+//! Users whom Better Auth restricts are restricted by Taskbridge, too.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use support::{Database, Pair, Peer};
 
 const PLUGINS: &[(&str, &str)] = &[("RESTRICT", "on")];
 
-/// Both on a database whose tables Better Auth has made, its plugins' columns among them.
+/// Starts both on databases whose tables Better Auth has created, with the columns of its plugins.
 fn pairs(taskbridge: &[(&str, &str)], better_auth: &[(&str, &str)]) -> [Pair; 2] {
     Database::of_each_kind().map(|database| Pair::start_better_auth_first(database, taskbridge, better_auth))
 }
@@ -18,7 +18,7 @@ fn update(pair: &Pair, user: &Value, change: &str) {
     pair.database.query(&format!(r#"update "user" set {change} where "id" = '{id}'"#));
 }
 
-/// A moment so many hours from now, as each database has it.
+/// Returns an SQL expression for the time in `hours` hours.
 fn hours(pair: &Pair, hours: i32) -> String {
     if pair.database.url.starts_with("sqlite:") {
         format!("strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '{hours} hours')")
@@ -27,7 +27,7 @@ fn hours(pair: &Pair, hours: i32) -> String {
     }
 }
 
-/// At sign-in, with Better Auth's own answer; and with every session that was opened before.
+/// Sign-in is rejected with Better Auth's answer, and existing sessions are rejected as well.
 #[tokio::test]
 async fn a_banned_user_is_kept_out_until_the_ban_ends() {
     for pair in pairs(&[], PLUGINS) {
@@ -46,7 +46,7 @@ async fn a_banned_user_is_kept_out_until_the_ban_ends() {
                     assert!(answer.headers.get("set-auth-jwt").is_none());
                 }
             }
-            // Who does not know the password learns nothing of the ban.
+            // Without the password, the ban is not revealed.
             let wrong = ours.try_sign_in(&ann.user["email"], "wrong password").await;
             assert_eq!(wrong.refusal(), (401, "INVALID_EMAIL_OR_PASSWORD"));
         }
@@ -59,7 +59,7 @@ async fn a_banned_user_is_kept_out_until_the_ban_ends() {
     }
 }
 
-/// Better Auth would ask for it; a session that it opened so is good here.
+/// Better Auth would ask for the second factor. A session that it created afterwards is valid.
 #[tokio::test]
 async fn a_user_with_a_second_factor_does_not_sign_in_by_password_alone() {
     for pair in pairs(&[], PLUGINS) {
@@ -77,7 +77,7 @@ async fn a_user_with_a_second_factor_does_not_sign_in_by_password_alone() {
     }
 }
 
-/// The keys of an answer, and what in it does not depend on the moment.
+/// Returns the parts of an answer that do not depend on the time.
 fn shape(answer: &support::peer::Answer) -> (u16, Value, Vec<String>) {
     let mut body = answer.body.clone();
     if let Some(user) = body["user"].as_object_mut() {
@@ -89,7 +89,7 @@ fn shape(answer: &support::peer::Answer) -> (u16, Value, Vec<String>) {
     (answer.status, body, names.map(ToString::to_string).collect())
 }
 
-/// As Better Auth's `requireEmailVerification`; who signs up does not learn that an address is taken.
+/// Like Better Auth's `requireEmailVerification`: the answer to a sign-up does not reveal that an address is taken.
 #[tokio::test]
 async fn addresses_are_verified_before_the_first_session() {
     for pair in pairs(&[("TASKBRIDGE__AUTH__REQUIRE_EMAIL_VERIFICATION", "on")], &[("VERIFY", "on")]) {
@@ -98,7 +98,7 @@ async fn addresses_are_verified_before_the_first_session() {
             let email = format!("ann-of-{}@example.test", peer.name);
             let person = json!({ "name": "Ann", "email": email, "password": PASSWORD });
             let mut seen = Vec::new();
-            // The first makes the user, those after it find the address taken.
+            // The first sign-up creates the user, the others find the address taken.
             for other in [peer, &peers[0], &peers[1]] {
                 let answer = other.post_anonymously("/sign-up/email", person.clone()).await;
                 assert_eq!((answer.status, &answer.body["token"]), (200, &Value::Null), "{}", other.name);
@@ -124,7 +124,7 @@ async fn addresses_are_verified_before_the_first_session() {
     }
 }
 
-/// One line at the start, and a warning of the doctor, with the number of users.
+/// A log line at the start, and a warning of the doctor, with the number of users.
 #[tokio::test]
 async fn columns_that_seem_to_restrict_are_told_to_operators() {
     for pair in pairs(&[], PLUGINS) {
@@ -135,7 +135,7 @@ async fn columns_that_seem_to_restrict_are_told_to_operators() {
         update(&pair, &ann.user, r#""isSuspended" = true, "banned" = true"#);
         update(&pair, &bob.user, r#""twoFactorEnabled" = true"#);
         let again = pair.taskbridge.again();
-        // The server does not wait for the count.
+        // The server does not wait until users are counted.
         let started = Instant::now();
         while !again.log.text().contains("seem to restrict") {
             assert!(started.elapsed() < Duration::from_mins(1), "{}", again.log.text());

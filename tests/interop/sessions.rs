@@ -1,4 +1,4 @@
-//! Accounts and sessions of one are those of the other.
+//! Accounts and sessions of one server are valid at the other.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use support::peer::Session;
 use support::user::PASSWORD;
 use support::{Pair, Peer};
 
-/// All that is said of the user is the same, and what is wrong there is wrong here.
+/// All fields of the user are equal, and wrong credentials are rejected at both.
 #[tokio::test]
 async fn who_signs_up_at_one_signs_in_at_the_other() {
     for pair in Pair::of_each_kind() {
@@ -24,7 +24,8 @@ async fn who_signs_up_at_one_signs_in_at_the_other() {
     }
 }
 
-/// Field by field, whether it comes as a cookie, as what `set-auth-token` gave out, or as the token alone.
+/// All fields are equal, whether the session is sent as a cookie, as the value of `set-auth-token`, or as the bare
+/// token.
 #[tokio::test]
 async fn a_session_of_one_is_the_same_session_at_the_other() {
     for pair in Pair::of_each_kind() {
@@ -45,12 +46,12 @@ async fn a_session_of_one_is_the_same_session_at_the_other() {
     }
 }
 
-/// Which has no order.
+/// Indexes a list without a defined order.
 fn by_id(list: &Value) -> BTreeMap<String, Value> {
     list.as_array().unwrap().iter().map(|item| (item["id"].as_str().unwrap().to_owned(), item.clone())).collect()
 }
 
-/// A cookie that says what it should, but was signed with another secret.
+/// A cookie with a valid session token, signed with another secret.
 #[tokio::test]
 async fn a_cookie_of_another_secret_is_none() {
     let another = ("BETTER_AUTH_SECRET", "another-secret-not-for-production-0123456789");
@@ -63,7 +64,7 @@ async fn a_cookie_of_another_secret_is_none() {
     }
 }
 
-/// When a session is renewed at one, it lives as long at the other.
+/// If one server renews a session, both see the new expiry.
 #[tokio::test]
 async fn a_session_that_one_renews_lives_on_at_the_other() {
     let at_once = [("TASKBRIDGE__SESSION__UPDATE_AGE_SECONDS", "0")];
@@ -93,7 +94,7 @@ async fn a_sign_out_at_one_is_one_at_the_other_at_once() {
     }
 }
 
-/// One by its name, all others, and all.
+/// One by its token, all others, and all.
 #[tokio::test]
 async fn sessions_that_one_ends_are_over_at_the_other_at_once() {
     for pair in Pair::of_each_kind() {
@@ -121,7 +122,7 @@ async fn sessions_that_one_ends_are_over_at_the_other_at_once() {
     }
 }
 
-/// For each session, whether it is one.
+/// Returns, for each session, whether it is valid.
 async fn who_is_left(peer: &Peer, sessions: &[&Session]) -> Vec<bool> {
     let mut are_alive = Vec::new();
     for session in sessions {

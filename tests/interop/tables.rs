@@ -1,10 +1,10 @@
-//! The tables are made by whichever is first.
+//! The server that starts first creates the tables.
 
 use serde_json::json;
 use support::user::PASSWORD;
 use support::{Database, Pair};
 
-/// The other finds nothing to make, its check of the schema passes, and each knows the people of the other.
+/// The second server has nothing to create, its schema check passes, and each knows the users of the other.
 #[tokio::test]
 async fn whoever_is_first_makes_the_tables_of_both() {
     for (ours, theirs) in Database::of_each_kind().into_iter().zip(Database::of_each_kind()) {

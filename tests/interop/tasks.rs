@@ -1,4 +1,4 @@
-//! A table of tasks that another backend has made, on SQLite.
+//! A table of tasks that another backend created, on SQLite.
 
 use reqwest::Client;
 use serde_json::json;
@@ -10,7 +10,7 @@ fn tasks(owner: &str) -> String {
     format!("create table \"tasks\" (\"id\" integer primary key, \"user_id\" {owner}, \"title\" text not null)")
 }
 
-/// The table has no foreign key, and the token is still good.
+/// The table has no foreign key, and the token has not expired.
 #[tokio::test]
 async fn a_deleted_user_adds_no_task() {
     let database = Database::sqlite();
@@ -29,7 +29,7 @@ async fn a_deleted_user_adds_no_task() {
     assert_eq!(database.number(r#"select count(*) as n from "tasks""#), 1);
 }
 
-/// alice would read and delete the tasks of Alice.
+/// Otherwise, the user alice could read and delete the tasks of Alice.
 #[test]
 fn a_server_does_not_start_on_owners_that_ignore_case() {
     for collation in ["nocase", "rtrim"] {
