@@ -9,30 +9,15 @@ use taskbridge_domain::ports::{StoreError, StoreProbe};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
-use super::catalog::{CachedCatalog, Catalog, columns};
-use super::connection::Connection;
+use super::catalog::columns;
+use super::config::StoreConfig;
+use super::connection_pool::ConnectionPool;
 use super::error::{self, store_error};
 use super::postgres::Postgres;
 use super::problem::DatabaseProblem;
+use super::restrictions::{RestrictionColumns, RestrictionColumnsCache};
 use super::sqlite::Sqlite;
-use super::url::{DatabaseUrl, Kind};
-
-/// How to open a [`Store`].
-#[derive(Debug, Clone)]
-pub struct StoreConfig {
-    /// The database.
-    pub url: DatabaseUrl,
-    /// Maximum number of open connections.
-    pub max_connections: u32,
-    /// Time that a request waits for a connection, and on SQLite a writer for another one.
-    pub acquire_timeout: Duration,
-    /// Time for opening one connection. A serverless database has to wake up first.
-    pub connect_timeout: Duration,
-    /// Time for one statement; then it is cancelled.
-    pub statement_timeout: Duration,
-    /// Time that opening the store waits for a database that accepts writes.
-    pub start_timeout: Duration,
-}
+use super::url::ParsedUrl;
 
 /// An error from opening the database. Its text does not contain the URL.
 #[derive(Debug, Error)]
@@ -53,13 +38,13 @@ pub enum OpenError {
 /// An open database; cheap to clone, the connections are shared.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pub(super) connection: Connection,
-    catalog: CachedCatalog,
+    pub(super) pool: ConnectionPool,
+    restriction_columns: RestrictionColumnsCache,
 }
 
-impl From<Connection> for Store {
-    fn from(connection: Connection) -> Self {
-        Self { connection, catalog: CachedCatalog::default() }
+impl From<ConnectionPool> for Store {
+    fn from(pool: ConnectionPool) -> Self {
+        Self { pool, restriction_columns: RestrictionColumnsCache::default() }
     }
 }
 
@@ -69,15 +54,17 @@ impl Store {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(config: &StoreConfig) -> Result<Self, OpenError> {
-        let connection = match &config.url.0 {
-            Kind::Sqlite(url) => Connection::Sqlite(Sqlite::open(url, config).await.map_err(OpenError::Refused)?),
-            Kind::Postgres(url) => {
+        let pool = match &config.url.0 {
+            ParsedUrl::Sqlite(url) => {
+                ConnectionPool::Sqlite(Sqlite::open(url, config).await.map_err(OpenError::Refused)?)
+            }
+            ParsedUrl::Postgres(url) => {
                 let postgres = Postgres::new(url, config).map_err(OpenError::Refused)?;
                 wait_for_server(&postgres, config.start_timeout).await?;
-                Connection::Postgres(Arc::new(postgres))
+                ConnectionPool::Postgres(Arc::new(postgres))
             }
         };
-        Ok(connection.into())
+        Ok(pool.into())
     }
 
     /// Opens the database for reading only: a file of SQLite must exist and is not written to, and PostgreSQL may be
@@ -87,13 +74,13 @@ impl Store {
     /// As [`open`](Self::open).
     pub async fn open_to_read(config: &StoreConfig) -> Result<Self, OpenError> {
         match &config.url.0 {
-            Kind::Sqlite(url) => {
+            ParsedUrl::Sqlite(url) => {
                 let sqlite = Sqlite::open_to_read(url, config).await.map_err(OpenError::Refused)?;
-                Ok(Connection::Sqlite(sqlite).into())
+                Ok(ConnectionPool::Sqlite(sqlite).into())
             }
-            Kind::Postgres(url) => {
+            ParsedUrl::Postgres(url) => {
                 let postgres = Postgres::new(url, config).map_err(OpenError::Refused)?;
-                Ok(Connection::Postgres(Arc::new(postgres)).into())
+                Ok(ConnectionPool::Postgres(Arc::new(postgres)).into())
             }
         }
     }
@@ -104,9 +91,9 @@ impl Store {
     /// # Errors
     /// [`OpenError::Refused`] when it cannot be opened.
     pub async fn dedicated(&self) -> Result<DatabaseConnection, OpenError> {
-        match &self.connection {
-            Connection::Sqlite(sqlite) => sqlite.dedicated().await.map_err(OpenError::Refused),
-            Connection::Postgres(postgres) => postgres.dedicated().await.map_err(OpenError::Refused),
+        match &self.pool {
+            ConnectionPool::Sqlite(sqlite) => sqlite.dedicated().await.map_err(OpenError::Refused),
+            ConnectionPool::Postgres(postgres) => postgres.dedicated().await.map_err(OpenError::Refused),
         }
     }
 
@@ -115,7 +102,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the database fails.
     pub async fn has_better_auth_users(&self) -> Result<bool, StoreError> {
-        let columns = columns(&self.connection, "user").await.map_err(store_error)?;
+        let columns = columns(&self.pool, "user").await.map_err(store_error)?;
         Ok(["id", "email", "emailVerified"].iter().all(|name| columns.iter().any(|column| column.name == *name)))
     }
 
@@ -124,35 +111,38 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the database fails.
     pub async fn has_table(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(!columns(&self.connection, name).await.map_err(store_error)?.is_empty())
+        Ok(!columns(&self.pool, name).await.map_err(store_error)?.is_empty())
     }
 
     /// Returns the number of open connections, and how many of them are idle.
     #[must_use]
     pub fn connections(&self) -> (u32, usize) {
-        match &self.connection {
-            Connection::Sqlite(sqlite) => sqlite.connections(),
-            Connection::Postgres(postgres) => postgres.connections(),
+        match &self.pool {
+            ConnectionPool::Sqlite(sqlite) => sqlite.connections(),
+            ConnectionPool::Postgres(postgres) => postgres.connections(),
         }
     }
 
-    /// Runs a query that depends on the catalog. After an error that does not pass by itself, reads the catalog and runs the
-    /// query once more: the schema may have changed.
-    pub(super) async fn with_catalog<T, F>(&self, query: impl Fn(Arc<Catalog>) -> F) -> Result<T, DbErr>
+    /// Runs a query that depends on the columns that restrict users. After an error that is not temporary, reads these columns
+    /// and runs the query once more: the schema may have changed.
+    pub(super) async fn with_restriction_columns<T, F>(
+        &self,
+        query: impl Fn(Arc<RestrictionColumns>) -> F,
+    ) -> Result<T, DbErr>
     where
         F: Future<Output = Result<T, DbErr>>,
     {
-        match query(self.catalog.get(&self.connection).await?).await {
-            Err(error) if !error::may_pass(&error) => query(self.catalog.read(&self.connection).await?).await,
+        match query(self.restriction_columns.get(&self.pool).await?).await {
+            Err(error) if !error::may_pass(&error) => query(self.restriction_columns.refresh(&self.pool).await?).await,
             result => result,
         }
     }
 
     /// Closes all connections. On PostgreSQL, those in use are closed when they are returned.
     pub async fn close(&self) {
-        match &self.connection {
-            Connection::Sqlite(sqlite) => sqlite.close().await,
-            Connection::Postgres(postgres) => postgres.close().await,
+        match &self.pool {
+            ConnectionPool::Sqlite(sqlite) => sqlite.close().await,
+            ConnectionPool::Postgres(postgres) => postgres.close().await,
         }
     }
 }
@@ -163,7 +153,7 @@ async fn wait_for_server(postgres: &Postgres, limit: Duration) -> Result<(), Ope
     let mut pause = Duration::from_millis(50);
     let mut logged = None;
     loop {
-        let Err(error) = postgres.visit().await else { return Ok(()) };
+        let Err(error) = postgres.try_connect().await else { return Ok(()) };
         let problem = postgres.problem(&error);
         if !error.may_pass() {
             return Err(OpenError::Refused(problem));
@@ -183,6 +173,6 @@ async fn wait_for_server(postgres: &Postgres, limit: Duration) -> Result<(), Ope
 #[async_trait]
 impl StoreProbe for Store {
     async fn probe(&self) -> Result<(), StoreError> {
-        self.connection.check().await.map_err(store_error)
+        self.pool.check().await.map_err(store_error)
     }
 }

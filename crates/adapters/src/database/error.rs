@@ -6,8 +6,8 @@ use taskbridge_domain::Cause;
 use taskbridge_domain::ports::StoreError;
 use tokio_postgres::error::SqlState;
 
-use super::postgres::Failure;
-use super::{postgres, sqlite};
+use super::driver_error::driver_error;
+use super::postgres::{StatementError, sql_state_may_pass};
 
 /// A row that the model cannot hold.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ impl From<Inconsistency> for StoreError {
 
 /// Converts an error to the port's: unavailable if it may pass by itself, of unknown outcome, or else inconsistent.
 pub(super) fn store_error(error: DbErr) -> StoreError {
-    let is_unknown = matches!(postgres::failure(&error), Some(Failure::OutcomeUnknown(_)));
+    let is_unknown = matches!(driver_error(&error), Some(StatementError::OutcomeUnknown(_)));
     let may_pass = may_pass(&error);
     let cause: Cause = match error {
         // Only the driver's error says what happened.
@@ -43,18 +43,12 @@ pub(super) fn store_error(error: DbErr) -> StoreError {
 
 /// Returns `true` if the same statement may succeed later without a change.
 pub(super) fn may_pass(error: &DbErr) -> bool {
-    match (postgres::failure(error), sqlite::failure(error)) {
-        (Some(Failure::Database(error)), _) => postgres_may_pass(error.code().code()),
-        (Some(failure), _) => !matches!(failure, Failure::Value(_)),
+    match (driver_error::<StatementError>(error), driver_error::<sqlx::Error>(error)) {
+        (Some(StatementError::Database(error)), _) => sql_state_may_pass(error.code().code()),
+        (Some(failure), _) => !matches!(failure, StatementError::Value(_)),
         (None, Some(error)) => sqlite_may_pass(error),
         (None, None) => false,
     }
-}
-
-/// By PostgreSQL's classes (appendix A of its manual): connection, transaction rollback, insufficient resources, operator
-/// intervention and time limits, system error, lock not available; and a server that is read-only.
-pub(super) fn postgres_may_pass(code: &str) -> bool {
-    ["08", "40", "53", "57", "58", "55P03", "25006"].iter().any(|class| code.starts_with(class))
 }
 
 fn sqlite_may_pass(error: &sqlx::Error) -> bool {
@@ -76,7 +70,7 @@ fn sqlite_may_pass(error: &sqlx::Error) -> bool {
 
 /// Returns `true` if a transaction with this error certainly had no effect, and may succeed if it is repeated.
 pub(super) fn is_repeatable(error: &DbErr) -> bool {
-    postgres::failure(error).is_some_and(Failure::allows_repetition_of_transaction)
+    driver_error(error).is_some_and(StatementError::allows_repetition_of_transaction)
 }
 
 /// The constraint that a write violates.
@@ -88,14 +82,14 @@ pub(super) enum Violation {
 
 /// Returns the constraint that the error says is violated.
 pub(super) fn violation(error: &DbErr) -> Option<Violation> {
-    if let Some(failure) = postgres::failure(error) {
+    if let Some(failure) = driver_error::<StatementError>(error) {
         return match *failure.sql_state()? {
             SqlState::UNIQUE_VIOLATION => Some(Violation::Unique),
             SqlState::FOREIGN_KEY_VIOLATION => Some(Violation::ForeignKey),
             _ => None,
         };
     }
-    match sqlite::failure(error)?.as_database_error()?.kind() {
+    match driver_error::<sqlx::Error>(error)?.as_database_error()?.kind() {
         ErrorKind::UniqueViolation => Some(Violation::Unique),
         ErrorKind::ForeignKeyViolation => Some(Violation::ForeignKey),
         _ => None,

@@ -9,9 +9,12 @@
 //! - `diagnostics` examines a database and changes nothing. `problem` says why one cannot be used, and what helps.
 
 mod catalog;
+mod config;
 mod connect;
-mod connection;
+mod connection_pool;
+mod dedicated;
 mod diagnostics;
+mod driver_error;
 mod entities;
 mod error;
 mod postgres;
@@ -22,7 +25,8 @@ mod sqlite;
 mod transaction;
 mod url;
 
-pub use connect::{OpenError, Store, StoreConfig};
+pub use config::StoreConfig;
+pub use connect::{OpenError, Store};
 pub use diagnostics::{ConnectionLimits, ExposedPath, Inspection, PostgresFacts, SqliteFacts, inspect};
 pub use problem::DatabaseProblem;
 pub use repositories::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo};

@@ -3,29 +3,30 @@
 use async_trait::async_trait;
 use sea_orm::DbErr;
 
-use super::postgres::{self, PgTransaction};
-use super::sqlite::{self, SqliteTransaction};
+use super::driver_error::to_db_err;
+use super::postgres::PostgresTransaction;
+use super::sqlite::SqliteTransaction;
 
-/// The statements of one transaction. They may be run twice, if the first transaction certainly had no effect.
+/// The statements of a transaction. They run twice if the first attempt failed and certainly had no effect.
 #[async_trait]
-pub(super) trait Work: Sync {
-    /// Executes the statements. Returns `false` if the transaction is to be rolled back.
+pub(super) trait TransactionBody: Sync {
+    /// Executes the statements. Returns `false` to roll the transaction back.
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr>;
 }
 
-/// Statements that take effect together or not at all. Dropped without an end, it is rolled back.
+/// A transaction. It is rolled back when it is dropped before [`end`](Self::end).
 #[derive(Debug)]
 pub(super) enum Transaction {
     Sqlite(SqliteTransaction),
-    Postgres(PgTransaction),
+    Postgres(PostgresTransaction),
 }
 
 impl Transaction {
     /// Commits if the outcome is `true`, and otherwise rolls back.
     pub(super) async fn end(self, outcome: Result<bool, DbErr>) -> Result<bool, DbErr> {
         match (self, &outcome) {
-            (Self::Sqlite(transaction), Ok(true)) => transaction.commit().await.map_err(sqlite::db_err)?,
-            (Self::Postgres(transaction), Ok(true)) => transaction.commit().await.map_err(postgres::db_err)?,
+            (Self::Sqlite(transaction), Ok(true)) => transaction.commit().await.map_err(to_db_err)?,
+            (Self::Postgres(transaction), Ok(true)) => transaction.commit().await.map_err(to_db_err)?,
             (Self::Sqlite(transaction), _) => transaction.roll_back().await,
             (Self::Postgres(transaction), _) => transaction.roll_back().await,
         }

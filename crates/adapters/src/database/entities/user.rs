@@ -31,7 +31,8 @@ pub(crate) struct Model {
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {
-    #[sea_orm(has_many = "super::account::Entity")]
+    // `has_many` would require the opposite relation in `account`, and the two files would import each other.
+    #[sea_orm(belongs_to = "super::account::Entity", from = "Column::Id", to = "super::account::Column::UserId")]
     Account,
 }
 

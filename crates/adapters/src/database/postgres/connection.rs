@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_util::TryStreamExt;
-use sea_orm::{Statement, Value};
+use sea_orm::{QueryResult, Statement, Value};
 use tokio_postgres::types::Type;
 use tokio_postgres::{CancelToken, Client, Error, Row, RowStream};
 
-use super::connector::Endpoint;
-use super::failure::Failure;
-use super::values::Parameter;
+use super::endpoint::Endpoint;
+use super::error::StatementError;
+use super::values::{Parameter, proxy_row};
 
 /// Most named statements that a connection keeps. The number of different statements is bounded by the code, but not
 /// the number of elements in their lists.
@@ -26,7 +26,7 @@ pub(super) type Driver = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>
 ///
 /// No task runs in the background: the task that waits for a reply also polls the driver. A reply therefore wakes one task
 /// instead of two.
-pub(super) struct Connection {
+pub(in crate::database) struct Connection {
     client: Client,
     driver: Driver,
     /// The named statements by their text; `None` while they must be unnamed.
@@ -35,7 +35,7 @@ pub(super) struct Connection {
     /// `true` if the server accepted no writes when the connection was opened.
     pub(super) is_read_only: bool,
     /// `true` if the server sees both ends of the socket as we do: no pooler is in between.
-    pub(super) is_proved_direct: bool,
+    pub(in crate::database) is_proved_direct: bool,
 }
 
 /// The result of a statement.
@@ -43,6 +43,13 @@ pub(super) struct Connection {
 pub(super) struct Reply {
     pub(super) rows: Vec<Row>,
     pub(super) rows_affected: u64,
+}
+
+impl Reply {
+    /// Returns the rows in sea-orm's form.
+    pub(super) fn proxy_rows(&self) -> Result<Vec<QueryResult>, StatementError> {
+        self.rows.iter().map(|row| Ok(proxy_row(row)?.into())).collect()
+    }
 }
 
 impl Connection {
@@ -68,14 +75,14 @@ impl Connection {
     }
 
     /// Asks the server whether it accepts writes.
-    pub(super) async fn is_writable(&mut self) -> Result<bool, Failure> {
+    pub(super) async fn is_writable(&mut self) -> Result<bool, StatementError> {
         let rows = self.ask_unnamed("select current_setting('transaction_read_only')").await?;
-        let setting: &str = rows.first().ok_or_else(Failure::connection_closed)?.try_get(0)?;
+        let setting: &str = rows.first().ok_or_else(StatementError::connection_closed)?.try_get(0)?;
         Ok(setting == "off")
     }
 
     /// Sends a statement and returns its result. Unnamed, it takes one round trip.
-    pub(super) async fn run(&mut self, statement: &Statement) -> Result<Reply, Failure> {
+    pub(super) async fn run(&mut self, statement: &Statement) -> Result<Reply, StatementError> {
         let values: &[Value] = statement.values.as_ref().map_or(&[], |values| &values.0);
         let Self { client, driver, named, .. } = self;
         let Some(named) = named else {
@@ -86,7 +93,8 @@ impl Connection {
         let prepared = if let Some(prepared) = named.get(&statement.sql) {
             prepared.clone()
         } else {
-            let prepared = drive(driver, client.prepare(&statement.sql)).await.map_err(Failure::before_sending)?;
+            let prepared =
+                drive(driver, client.prepare(&statement.sql)).await.map_err(StatementError::before_sending)?;
             if named.len() >= MAX_NAMED {
                 named.clear();
             }
@@ -98,12 +106,12 @@ impl Connection {
     }
 
     /// Returns the rows of an unnamed statement without parameters.
-    pub(super) async fn ask_unnamed(&mut self, sql: &str) -> Result<Vec<Row>, Failure> {
+    pub(in crate::database) async fn ask_unnamed(&mut self, sql: &str) -> Result<Vec<Row>, StatementError> {
         drive(&mut self.driver, self.client.query_typed(sql, &[])).await
     }
 
     /// Executes statements that have no parameters and whose rows are not needed, in one round trip.
-    pub(super) async fn run_script(&mut self, sql: &str) -> Result<(), Failure> {
+    pub(in crate::database) async fn run_script(&mut self, sql: &str) -> Result<(), StatementError> {
         drive(&mut self.driver, self.client.batch_execute(sql)).await
     }
 
@@ -118,7 +126,7 @@ impl Connection {
     }
 
     /// Says goodbye to the server, once all that was sent has been answered.
-    pub(super) async fn close(self) {
+    pub(in crate::database) async fn close(self) {
         let Self { client, driver, named, .. } = self;
         drop((named, client));
         // How the connection ends does not matter any more.
@@ -139,20 +147,20 @@ async fn reply(stream: RowStream) -> Result<Reply, Error> {
 ///
 /// `reply` only ever waits for the driver, which is polled right before it. So it needs no waker, and the task is not
 /// woken a second time for each message.
-async fn drive<T>(driver: &mut Driver, reply: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+async fn drive<T>(driver: &mut Driver, reply: impl Future<Output = Result<T, Error>>) -> Result<T, StatementError> {
     let mut reply = pin!(reply);
     // Hands the request to the driver.
     if let Poll::Ready(result) = reply.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        return result.map_err(|error| Failure::from(error).before_sending());
+        return result.map_err(|error| StatementError::from(error).before_sending());
     }
     poll_fn(|context| {
         let mut quiet = Context::from_waker(Waker::noop());
         let ended = driver.as_mut().poll(context);
         match (reply.as_mut().poll(&mut quiet), ended) {
-            (Poll::Ready(result), _) => Poll::Ready(result.map_err(Failure::from)),
+            (Poll::Ready(result), _) => Poll::Ready(result.map_err(StatementError::from)),
             // Without a driver the reply would never come.
             (Poll::Pending, Poll::Ready(Err(error))) => Poll::Ready(Err(error.into())),
-            (Poll::Pending, Poll::Ready(Ok(()))) => Poll::Ready(Err(Failure::connection_closed())),
+            (Poll::Pending, Poll::Ready(Ok(()))) => Poll::Ready(Err(StatementError::connection_closed())),
             (Poll::Pending, Poll::Pending) => Poll::Pending,
         }
     })

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +17,8 @@ use tokio_postgres::{CancelToken, Config, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connection::{Connection, Driver};
-use super::failure::{ConnectError, Failure};
+use super::endpoint::{Address, Endpoint};
+use super::error::{ConnectError, StatementError};
 use super::socket::Socket;
 use super::tls;
 use crate::database::problem::DatabaseProblem;
@@ -42,22 +42,8 @@ const SEARCH_PATH: &str = "select current_setting('search_path'), current_schema
 
 type TlsConnect<S> = <MakeRustlsConnect as MakeTlsConnect<S>>::TlsConnect;
 
-/// One address of a server.
-#[derive(Debug, Clone)]
-pub(super) enum Address {
-    Tcp(SocketAddr),
-    Unix(PathBuf),
-}
-
-/// The address of a connection, and the host name for which the certificate must be valid.
-#[derive(Debug, Clone)]
-pub(super) struct Endpoint {
-    address: Address,
-    host_name: String,
-}
-
 /// Opens connections to the servers of a URL.
-pub(super) struct Connector {
+pub(in crate::database) struct Connector {
     url: PostgresUrl,
     tls: MakeRustlsConnect,
     /// Time for opening one connection, all hosts together.
@@ -74,7 +60,7 @@ impl Connector {
     ///
     /// # Errors
     /// [`ConnectError::TlsConfig`] when a certificate file cannot be used.
-    pub(super) fn new(
+    pub(in crate::database) fn new(
         url: &PostgresUrl,
         connect_timeout: Duration,
         statement_timeout: Duration,
@@ -107,7 +93,7 @@ impl Connector {
     /// Opens a connection to the first server that accepts writes, or, unless the URL demands that, to the first one.
     ///
     /// A server that refuses ends the search, as in libpq: a password that it rejects must not be sent to the next one.
-    pub(super) async fn connect(&self) -> Result<Connection, ConnectError> {
+    pub(in crate::database) async fn connect(&self) -> Result<Connection, ConnectError> {
         let count = self.url.host_count();
         let share = self.connect_timeout / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
         let limit = self.url.config.get_connect_timeout().copied().unwrap_or(share.max(MIN_ATTEMPT));
@@ -295,7 +281,7 @@ async fn set_search_path(connection: &mut Connection, path: &SearchPath) -> Resu
 /// Checks that tables are found and created where the URL says.
 async fn check_search_path(connection: &mut Connection, demanded: &SearchPath) -> Result<(), ConnectError> {
     let rows = connection.ask_unnamed(SEARCH_PATH).await?;
-    let row = rows.first().ok_or_else(Failure::connection_closed)?;
+    let row = rows.first().ok_or_else(StatementError::connection_closed)?;
     let (in_effect, schemas, first): (&str, Vec<String>, Option<&str>) =
         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     let all: Vec<String> = row.try_get(3)?;

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::connection::Connection;
 use super::connector::Connector;
-use super::failure::ConnectError;
+use super::error::ConnectError;
 
 /// A connection that was unused for longer is asked whether it is alive before it is used.
 const TEST_WHEN_UNUSED_FOR: Duration = Duration::from_secs(1);
@@ -34,13 +34,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const READ_ONLY_PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection that returns to its pool when it is dropped.
-pub(super) type Pooled = Object<Manager>;
+pub(super) type PoolObject = Object<Manager>;
 
 /// All connections, in as many pools as there are processors.
 ///
 /// Each thread has its own pool and borrows from others while its own connections are in use. So threads rarely wake
 /// each other, and a thread that wakes up finds several answers.
-pub(super) struct Pool(Vec<managed::Pool<Manager>>);
+pub(super) struct Pool {
+    pools: Vec<managed::Pool<Manager>>,
+    pub(super) manager: Manager,
+}
 
 thread_local! {
     /// The number of this thread.
@@ -52,7 +55,7 @@ thread_local! {
 
 impl Pool {
     /// Returns a pool, which opens connections when they are needed. Must be called within a tokio runtime.
-    pub(super) fn new(manager: &Manager, max_connections: usize) -> Result<Self, managed::BuildError> {
+    pub(super) fn new(manager: Manager, max_connections: usize) -> Result<Self, managed::BuildError> {
         let count = available_parallelism().map_or(1, usize::from).min(max_connections).max(1);
         let pools = (0..count).map(|index| {
             // The first pools have one more, if they cannot all have as many.
@@ -63,17 +66,17 @@ impl Pool {
         for pool in &pools {
             tokio::spawn(close_unused(pool.weak()));
         }
-        Ok(Self(pools))
+        Ok(Self { pools, manager })
     }
 
     /// Returns all pools, that of this thread first.
     fn pools(&self) -> impl Iterator<Item = &managed::Pool<Manager>> {
-        let (others, own_first) = self.0.split_at(THREAD.with(|number| number % self.0.len()));
+        let (others, own_first) = self.pools.split_at(THREAD.with(|number| number % self.pools.len()));
         own_first.iter().chain(others)
     }
 
     /// Returns an idle connection, if there is one.
-    pub(super) async fn idle(&self) -> Option<Pooled> {
+    pub(super) async fn idle(&self) -> Option<PoolObject> {
         for pool in self.pools().filter(|pool| pool.status().available > 0) {
             let at_once = Timeouts { wait: Some(Duration::ZERO), ..Timeouts::default() };
             if let Ok(pooled) = pool.timeout_get(&at_once).await {
@@ -84,7 +87,7 @@ impl Pool {
     }
 
     /// Returns a new connection, or the first that becomes idle.
-    pub(super) async fn get(&self) -> Result<Pooled, PoolError<ConnectError>> {
+    pub(super) async fn get(&self) -> Result<PoolObject, PoolError<ConnectError>> {
         // Counts connections that are being opened, too.
         let has_room = |status: Status| status.size - status.available + status.waiting < status.max_size;
         if let Some(pool) = self.pools().find(|pool| has_room(pool.status())) {
@@ -108,13 +111,13 @@ impl Pool {
 
     /// Returns the number of open connections, and how many of them are idle.
     pub(super) fn connections(&self) -> (usize, usize) {
-        let statuses = self.0.iter().map(managed::Pool::status);
+        let statuses = self.pools.iter().map(managed::Pool::status);
         statuses.fold((0, 0), |(open, idle), status| (open + status.size, idle + status.available))
     }
 
     /// Closes all connections that are not in use, and the pool.
     pub(super) async fn close(&self) {
-        for pool in &self.0 {
+        for pool in &self.pools {
             let idle = pool.retain(|_, _| false).removed;
             pool.close();
             for connection in idle {
@@ -131,6 +134,8 @@ pub(super) struct Manager {
     pub(super) health: Arc<Health>,
     /// Time for opening a connection, repeated attempts included.
     pub(super) connect_timeout: Duration,
+    /// Time for one statement.
+    pub(super) statement_timeout: Duration,
     /// Time in which an unused connection must say that it is alive.
     pub(super) test_timeout: Duration,
 }

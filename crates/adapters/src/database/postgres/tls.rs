@@ -13,44 +13,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootC
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::certificate::Certificate;
-
-/// Verification of the server's certificate: libpq's `sslmode` from `require` on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::database) enum Verification {
-    /// Any certificate is accepted.
-    #[default]
-    None,
-    /// The certificate must be signed by a trusted authority (`verify-ca`).
-    Authority,
-    /// It must also be for the host of the URL (`verify-full`).
-    Full,
-}
-
-/// The authorities that may sign the server's certificate.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::database) enum Roots {
-    /// The authorities of the web, which are part of the program.
-    #[default]
-    Web,
-    /// The authorities of the operating system.
-    System,
-    /// The certificates in a PEM file. A server's own certificate may be one of them.
-    File(PathBuf),
-}
-
-/// The TLS parameters of a URL.
-#[derive(Debug, Clone)]
-pub(in crate::database) struct TlsConfig {
-    pub(in crate::database) verification: Verification,
-    pub(in crate::database) roots: Roots,
-    /// PEM files of the client's certificate and private key.
-    pub(in crate::database) client_certificate: Option<(PathBuf, PathBuf)>,
-    /// `true` if the handshake comes first, without PostgreSQL's own request for TLS (PostgreSQL 17).
-    pub(in crate::database) is_direct: bool,
-    /// `false` to omit the name of the server (SNI) from the handshake.
-    pub(in crate::database) sends_server_name: bool,
-    pub(in crate::database) needs_tls13: bool,
-}
+use crate::database::url::{Roots, TlsConfig, Verification};
 
 /// A file or a store of certificates that cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -10,11 +10,11 @@ use taskbridge_domain::users::{Account, Email, PasswordHash, ProfileUpdate, User
 use taskbridge_domain::{Timestamp, UserId};
 
 use crate::database::Store;
-use crate::database::catalog::Catalog;
 use crate::database::entities::column_types::Time;
 use crate::database::entities::{account, session, task, user};
 use crate::database::error::{Violation, store_error, violation};
-use crate::database::transaction::{Transaction, Work};
+use crate::database::restrictions::RestrictionColumns;
+use crate::database::transaction::{Transaction, TransactionBody};
 
 /// Users and accounts in Better Auth's tables.
 pub struct SeaIdentityRepo(Store);
@@ -30,30 +30,29 @@ impl SeaIdentityRepo {
 #[async_trait]
 impl IdentityRepo for SeaIdentityRepo {
     async fn register(&self, registration: &Registration) -> Result<(), RegisterError> {
-        let is_new = self.0.connection.transaction(registration).await.map_err(store_error)?;
+        let is_new = self.0.pool.transaction(registration).await.map_err(store_error)?;
         if is_new { Ok(()) } else { Err(RegisterError::EmailTaken) }
     }
 
     async fn find_credential(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
-        let find = |catalog: Arc<Catalog>| async move {
+        let find = |columns: Arc<RestrictionColumns>| async move {
             let users = user::Entity::find().filter(user::Column::Email.eq(email.as_str()));
-            let select = catalog.restrictions.select(users.find_also_related(account::Entity), "A_");
-            select.into_model::<user::Row, account::Model>().one(&self.0.connection).await
+            let select = columns.select(users.find_also_related(account::Entity), "A_");
+            select.into_model::<user::Row, account::Model>().one(&self.0.pool).await
         };
-        let found = self.0.with_catalog(find).await.map_err(store_error)?;
+        let found = self.0.with_restriction_columns(find).await.map_err(store_error)?;
         let Some((user, account)) = found else { return Ok(None) };
         let password = account.and_then(|account| account.password).map(PasswordHash::new);
         Ok(Some(Credential { user: user.try_into()?, password }))
     }
 
     async fn find_password(&self, user: &UserId) -> Result<Option<PasswordHash>, StoreError> {
-        let account =
-            account::Entity::find().filter(account::of(user)).one(&self.0.connection).await.map_err(store_error)?;
+        let account = account::Entity::find().filter(account::of(user)).one(&self.0.pool).await.map_err(store_error)?;
         Ok(account.and_then(|account| account.password).map(PasswordHash::new))
     }
 
     async fn change_password(&self, change: &PasswordChange) -> Result<bool, StoreError> {
-        self.0.connection.transaction(change).await.map_err(store_error)
+        self.0.pool.transaction(change).await.map_err(store_error)
     }
 
     async fn list_accounts(&self, user: &UserId, limit: u32) -> Result<Vec<Account>, StoreError> {
@@ -62,7 +61,7 @@ impl IdentityRepo for SeaIdentityRepo {
             .order_by_asc(account::Column::CreatedAt)
             .order_by_asc(account::Column::Id)
             .limit(u64::from(limit))
-            .all(&self.0.connection)
+            .all(&self.0.pool)
             .await
             .map_err(store_error)?;
         rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
@@ -79,12 +78,12 @@ impl IdentityRepo for SeaIdentityRepo {
         if let Some(image) = image {
             update = update.col_expr(user::Column::Image, image.as_ref().map(UserImage::as_str).into());
         }
-        let done = update.exec(&self.0.connection).await.map_err(store_error)?;
+        let done = update.exec(&self.0.pool).await.map_err(store_error)?;
         Ok(done.rows_affected > 0)
     }
 
     async fn delete(&self, user: &UserId) -> Result<(), StoreError> {
-        self.0.connection.transaction(&Removal(user)).await.map_err(store_error).map(drop)
+        self.0.pool.transaction(&Removal(user)).await.map_err(store_error).map(drop)
     }
 }
 
@@ -95,7 +94,7 @@ async fn open(session: &Session, transaction: &Transaction) -> Result<(), DbErr>
 
 /// Adds the user, the account with the password, and the first session. Returns `false` if the address is taken.
 #[async_trait]
-impl Work for Registration {
+impl TransactionBody for Registration {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
         let Self { user, account_id, password, session } = self;
         let account = account::Model {
@@ -123,7 +122,7 @@ impl Work for Registration {
 
 /// Stores the new password. Returns `false` if the old one is not the stored one any more.
 #[async_trait]
-impl Work for PasswordChange {
+impl TransactionBody for PasswordChange {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
         let Self { user, old, new, at, only_session } = self;
         let done = account::Entity::update_many()
@@ -150,7 +149,7 @@ struct Removal<'a>(&'a UserId);
 /// Deletes table by table: adopted tables need not refer to each other. The order is that of a password change, which may
 /// run at the same time.
 #[async_trait]
-impl Work for Removal<'_> {
+impl TransactionBody for Removal<'_> {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
         let user = self.0.as_str();
         task::Entity::delete_many().filter(task::Column::UserId.eq(user)).exec(transaction).await?;

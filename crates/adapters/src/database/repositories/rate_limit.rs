@@ -30,7 +30,7 @@ impl SeaRateLimiter {
     }
 
     async fn tally(&self, key: &str) -> Result<Option<RateLimitState>, StoreError> {
-        let row = Entity::find().filter(Column::Key.eq(key)).one(&self.0.connection).await.map_err(store_error)?;
+        let row = Entity::find().filter(Column::Key.eq(key)).one(&self.0.pool).await.map_err(store_error)?;
         let tally = |row: Model| {
             let last_request = Timestamp::from_unix_millis(row.last_request)?;
             Some(RateLimitState { count: row.count.try_into().unwrap_or(0), last_request })
@@ -58,7 +58,7 @@ impl RateLimiter for SeaRateLimiter {
             .to_owned();
         let written = Entity::insert(row.into_active_model())
             .on_conflict(on_conflict)
-            .exec_without_returning(&self.0.connection)
+            .exec_without_returning(&self.0.pool)
             .await
             .map_err(store_error)?;
         if written > 0 {
@@ -85,8 +85,7 @@ impl RateLimiter for SeaRateLimiter {
             .limit(BATCH)
             .to_owned();
         loop {
-            let batch =
-                Entity::delete_many().filter(Column::Id.in_subquery(old.clone())).exec(&self.0.connection).await;
+            let batch = Entity::delete_many().filter(Column::Id.in_subquery(old.clone())).exec(&self.0.pool).await;
             if batch.map_err(store_error)?.rows_affected < BATCH {
                 return Ok(());
             }

@@ -11,11 +11,11 @@ use taskbridge_domain::users::{Email, PasswordHash, User};
 use taskbridge_domain::{Timestamp, UserId};
 
 use crate::database::Store;
-use crate::database::catalog::Catalog;
 use crate::database::entities::session::{Column, Entity, Model};
 use crate::database::entities::{account, user};
 use crate::database::error::store_error;
-use crate::database::transaction::{Transaction, Work};
+use crate::database::restrictions::RestrictionColumns;
+use crate::database::transaction::{Transaction, TransactionBody};
 
 /// Sessions in Better Auth's table.
 pub struct SeaSessionRepo(Store);
@@ -28,7 +28,7 @@ impl SeaSessionRepo {
     }
 
     async fn delete(&self, condition: Condition) -> Result<u64, StoreError> {
-        let done = Entity::delete_many().filter(condition).exec(&self.0.connection).await.map_err(store_error)?;
+        let done = Entity::delete_many().filter(condition).exec(&self.0.pool).await.map_err(store_error)?;
         Ok(done.rows_affected)
     }
 }
@@ -54,7 +54,7 @@ struct Opening<'a> {
 
 /// Locks the row with the password until the end of the transaction; on SQLite no other transaction can write anyway.
 #[async_trait]
-impl Work for Opening<'_> {
+impl TransactionBody for Opening<'_> {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
         let Self { session, password } = self;
         let unchanged = account::of(&session.user_id).add(account::Column::Password.eq(password.expose()));
@@ -70,19 +70,19 @@ impl Work for Opening<'_> {
 #[async_trait]
 impl SessionRepo for SeaSessionRepo {
     async fn create(&self, session: &Session, password: &PasswordHash) -> Result<bool, StoreError> {
-        self.0.connection.transaction(&Opening { session, password }).await.map_err(store_error)
+        self.0.pool.transaction(&Opening { session, password }).await.map_err(store_error)
     }
 
     async fn find(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError> {
         if !may_be(token) {
             return Ok(None);
         }
-        let find = |catalog: Arc<Catalog>| async move {
+        let find = |columns: Arc<RestrictionColumns>| async move {
             let sessions = Entity::find().filter(named(token)).find_also_related(user::Entity);
-            let select = catalog.restrictions.select(sessions, "B_");
-            select.into_model::<Model, user::Row>().one(&self.0.connection).await
+            let select = columns.select(sessions, "B_");
+            select.into_model::<Model, user::Row>().one(&self.0.pool).await
         };
-        let found = self.0.with_catalog(find).await.map_err(store_error)?;
+        let found = self.0.with_restriction_columns(find).await.map_err(store_error)?;
         // A session without its user is left over from a deletion.
         let Some((session, Some(user))) = found else { return Ok(None) };
         Ok(Some((session.try_into()?, user.try_into()?)))
@@ -98,7 +98,7 @@ impl SessionRepo for SeaSessionRepo {
             .filter(named(token))
             .col_expr(Column::ExpiresAt, expires_at.datetime().into())
             .col_expr(Column::UpdatedAt, updated_at.datetime().into())
-            .exec(&self.0.connection)
+            .exec(&self.0.pool)
             .await
             .map_err(store_error)?;
         Ok(done.rows_affected > 0)
@@ -110,7 +110,7 @@ impl SessionRepo for SeaSessionRepo {
             .order_by_desc(Column::CreatedAt)
             .order_by_desc(Column::Id)
             .limit(u64::from(limit))
-            .all(&self.0.connection)
+            .all(&self.0.pool)
             .await
             .map_err(store_error)?;
         rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
@@ -126,7 +126,7 @@ impl SessionRepo for SeaSessionRepo {
             .filter(Column::ExpiresAt.gte(now.datetime()))
             .limit(1)
             .into_tuple::<String>()
-            .one(&self.0.connection)
+            .one(&self.0.pool)
             .await
             .map_err(store_error)?;
         Ok(found.is_some())

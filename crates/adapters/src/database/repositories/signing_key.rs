@@ -10,7 +10,7 @@ use taskbridge_domain::ports::StoreError;
 use crate::database::Store;
 use crate::database::entities::jwks::{Column, Entity, Model};
 use crate::database::error::store_error;
-use crate::database::transaction::{Transaction, Work};
+use crate::database::transaction::{Transaction, TransactionBody};
 use crate::jwt::{SigningKeyRepo, StoredKey};
 
 /// Keys in Better Auth's table.
@@ -33,7 +33,7 @@ struct Addition<'a> {
 /// No other key can be added meanwhile: SQLite's transaction is the only one that writes, and PostgreSQL's locks the table
 /// against writers.
 #[async_trait]
-impl Work for Addition<'_> {
+impl TransactionBody for Addition<'_> {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
         let Self { key, known } = *self;
         if transaction.get_database_backend() == DbBackend::Postgres {
@@ -51,12 +51,12 @@ impl Work for Addition<'_> {
 #[async_trait]
 impl SigningKeyRepo for SeaKeyRepo {
     async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
-        let keys = Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(&self.0.connection);
+        let keys = Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(&self.0.pool);
         Ok(keys.await.map_err(store_error)?.into_iter().map(StoredKey::from).collect())
     }
 
     async fn add(&self, key: &StoredKey, known: &[String]) -> Result<bool, StoreError> {
-        self.0.connection.transaction(&Addition { key, known }).await.map_err(store_error)
+        self.0.pool.transaction(&Addition { key, known }).await.map_err(store_error)
     }
 
     async fn expire(&self, ids: &[String], end: Timestamp) -> Result<(), StoreError> {
@@ -65,7 +65,7 @@ impl SigningKeyRepo for SeaKeyRepo {
             .filter(Column::Id.is_in(ids))
             .filter(Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(end)))
             .col_expr(Column::ExpiresAt, end.into())
-            .exec(&self.0.connection)
+            .exec(&self.0.pool)
             .await
             .map_err(store_error)?;
         Ok(())

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sea_orm::sea_query::{Asterisk, Expr, ExprTrait, Func, InsertStatement, Query};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait,
-    FromQueryResult, IdenStatic, Iterable, Order, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
+    FromQueryResult, IdenStatic, Iterable, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
 };
 use taskbridge_domain::ports::{CreateTaskError, StoreError, TaskRepo};
 use taskbridge_domain::tasks::{
@@ -14,9 +14,12 @@ use taskbridge_domain::tasks::{
 use taskbridge_domain::{Owner, Timestamp};
 
 use crate::database::Store;
+use crate::database::connection_pool::ConnectionPool;
+use crate::database::driver_error::to_db_err;
 use crate::database::entities::task::{self, Column, Entity, Model};
 use crate::database::entities::user;
 use crate::database::error::{Violation, store_error, violation};
+use crate::database::postgres::StatementError;
 
 /// Tasks in the table `tasks`.
 pub struct SeaTaskRepo {
@@ -39,22 +42,29 @@ impl SeaTaskRepo {
     }
 
     fn backend(&self) -> DbBackend {
-        self.store.connection.get_database_backend()
+        self.store.pool.get_database_backend()
     }
 
     /// Inserts a row and returns its id, or `None` if the owner is not among the users.
     async fn insert_row(&self, row: task::ActiveModel, owner: &Owner) -> Result<Option<i64>, DbErr> {
-        let connection = &self.store.connection;
+        let pool = &self.store.pool;
         if self.backend() == DbBackend::Sqlite && self.requires_known_owners {
-            let inserted = connection.query_one(&insert_if_known(&row, owner)).await?;
+            let inserted = pool.query_one(&insert_if_known(&row, owner)).await?;
             return inserted.map(|row| row.try_get("", Column::Id.as_str())).transpose();
         }
-        Ok(Some(Entity::insert(row).exec(connection).await?.last_insert_id))
+        Ok(Some(Entity::insert(row).exec(pool).await?.last_insert_id))
+    }
+
+    /// Returns the rows that a statement selects.
+    async fn select(&self, select: Select<Entity>) -> Result<Vec<Model>, DbErr> {
+        let ConnectionPool::Postgres(postgres) = &self.store.pool else { return select.all(&self.store.pool).await };
+        let rows = postgres.rows(&select.build(DbBackend::Postgres)).await.map_err(to_db_err)?;
+        Model::read(&rows).map_err(|error| to_db_err(StatementError::from(error)))
     }
 
     /// Executes a change of one task and returns the task, or `None` if the owner has no such task.
     async fn change(&self, owner: &Owner, update: UpdateMany<Entity>) -> Result<Option<Task>, StoreError> {
-        let changed = update.exec_with_returning(&self.store.connection).await.map_err(store_error)?;
+        let changed = update.exec_with_returning(&self.store.pool).await.map_err(store_error)?;
         Ok(changed.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
     }
 
@@ -205,7 +215,7 @@ impl TaskRepo for SeaTaskRepo {
             PageStart::Offset(_, 0) => select,
             PageStart::Offset(_, offset) => select.offset(u64::from(*offset)),
         };
-        let mut rows = self.store.connection.tasks(select).await.map_err(store_error)?;
+        let mut rows = self.select(select).await.map_err(store_error)?;
         let has_more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| has_more).map(|last| Cursor {
@@ -223,7 +233,7 @@ impl TaskRepo for SeaTaskRepo {
             .expr_as(Func::count(Expr::col(Asterisk)), "count")
             .filter(admitted(self.backend(), owner, filter))
             .into_model::<Count>()
-            .one(&self.store.connection)
+            .one(&self.store.pool)
             .await
             .map_err(store_error)?;
         Ok(counted.map_or(0, |counted| counted.count.unsigned_abs()))
@@ -232,7 +242,7 @@ impl TaskRepo for SeaTaskRepo {
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {
         let select = Entity::find().filter(owned(self.backend(), owner).add(Column::Id.eq(id.number())));
         // The id is unique: a limit would only be one more parameter.
-        let rows = self.store.connection.tasks(select).await.map_err(store_error)?;
+        let rows = self.select(select).await.map_err(store_error)?;
         Ok(rows.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
     }
 
@@ -291,7 +301,7 @@ impl TaskRepo for SeaTaskRepo {
 
     async fn delete(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
         let delete = Entity::delete_many().filter(owned(self.backend(), owner).add(Column::Id.eq(id.number())));
-        let deleted = delete.exec(&self.store.connection).await.map_err(store_error)?;
+        let deleted = delete.exec(&self.store.pool).await.map_err(store_error)?;
         Ok(deleted.rows_affected > 0)
     }
 }

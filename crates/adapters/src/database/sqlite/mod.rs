@@ -1,35 +1,29 @@
-//! SQLite: opening, statements, and its form of dates.
+//! SQLite through sqlx and deadpool.
 
+mod advice;
 mod files;
 mod pool;
-mod problem;
+mod values;
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::{
-    DatabaseConnection, DatabaseConnectionType, DbBackend, DbErr, ProxyDatabaseConnection, ProxyDatabaseTrait,
-    ProxyExecResult, ProxyRow, QueryResult, Statement, Value,
-};
-use sqlx::query::Query;
-use sqlx::sqlite::{
-    Sqlite as Driver, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous,
-};
-use sqlx::{AssertSqlSafe, Column, ConnectOptions, Executor, Row, TypeInfo, ValueRef};
-use taskbridge_domain::Timestamp;
+use sea_orm::{DatabaseConnection, DbBackend, DbErr, ProxyRow, QueryResult, Statement};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row};
 use tokio::sync::Mutex;
 
 pub(super) use self::files::sibling;
 use self::pool::{Pool, PooledConnection};
-use super::connect::StoreConfig;
+use self::values::{bound, proxy_row};
+use super::config::StoreConfig;
+use super::dedicated::{DedicatedConnection, dedicated};
+use super::driver_error::to_db_err;
 use super::problem::DatabaseProblem;
 use super::url::SqliteUrl;
 
-/// The connections to a file.
+/// A connection pool for a file.
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {
     file: PathBuf,
@@ -78,15 +72,13 @@ impl Sqlite {
         Ok(Self { file, pool, statement_timeout })
     }
 
-    /// Returns a connection for sea-orm's migrator, without a limit on the time of statements: a migration may rewrite a
-    /// large table.
+    /// Takes a connection for sea-orm's migrator from the pool. It has no statement timeout: a migration may rewrite a large
+    /// table.
     pub(super) async fn dedicated(&self) -> Result<DatabaseConnection, DatabaseProblem> {
         let connection =
             self.pool.get().await.and_then(|mut connection| connection.roll_back_on_drop().map(|()| connection));
         let connection = connection.map_err(|error| DatabaseProblem::from_sqlite(&error, &self.file))?;
-        let proxy =
-            ProxyDatabaseConnection::new(DbBackend::Sqlite, Arc::new(Box::new(Dedicated(Mutex::new(connection)))));
-        Ok(DatabaseConnectionType::ProxyDatabaseConnection(Arc::new(proxy)).into())
+        Ok(dedicated(DbBackend::Sqlite, connection))
     }
 
     /// Executes a statement and returns its rows.
@@ -124,10 +116,10 @@ impl Sqlite {
     }
 }
 
-/// Statements that take effect together or not at all. Unless the transaction is committed, it is rolled back.
+/// A transaction. It is rolled back when it is dropped before it is committed.
 #[derive(Debug)]
 pub(super) struct SqliteTransaction {
-    /// Locked, because sea-orm asks through a shared reference.
+    /// In a mutex, because sea-orm executes statements through a shared reference.
     connection: Mutex<PooledConnection>,
     statement_timeout: Duration,
 }
@@ -161,19 +153,6 @@ pub(super) async fn version() -> Result<String, sqlx::Error> {
     connection.fetch_one("select sqlite_version()").await?.try_get(0)
 }
 
-/// sea-orm's error type has one variant that carries an error of another type; [`failure`] takes it out again.
-pub(super) fn db_err(error: sqlx::Error) -> DbErr {
-    DbErr::TryIntoErr { from: "statement", into: "result", source: Arc::new(error) }
-}
-
-/// Returns the error that [`db_err`] put into the error.
-pub(super) fn failure(error: &DbErr) -> Option<&sqlx::Error> {
-    match error {
-        DbErr::TryIntoErr { source, .. } => source.downcast_ref(),
-        _ => None,
-    }
-}
-
 async fn query(
     connection: &mut PooledConnection,
     statement: &Statement,
@@ -191,74 +170,19 @@ async fn execute(
     Ok(connection.run(bound(statement)?, Some(limit)).await?.rows_affected)
 }
 
-/// Binds the parameters of a statement. A time is written in the form that Better Auth writes, and compares as text:
-/// exactly `YYYY-MM-DDTHH:MM:SS.mmmZ`.
-fn bound(statement: &Statement) -> Result<Query<'_, Driver, SqliteArguments>, sqlx::Error> {
-    let mut query = sqlx::query(AssertSqlSafe(statement.sql.as_str()));
-    for value in statement.values.iter().flat_map(|values| &values.0) {
-        query = match value {
-            Value::Bool(value) => query.bind(*value),
-            Value::Int(value) => query.bind(*value),
-            Value::BigInt(value) => query.bind(*value),
-            Value::BigUnsigned(value) => {
-                let value = value.map(i64::try_from).transpose();
-                query.bind(value.map_err(|error| sqlx::Error::Encode(error.into()))?)
-            }
-            Value::String(value) => query.bind(value.as_deref()),
-            Value::ChronoDateTimeUtc(value) => query.bind(value.map(|time| Timestamp::new(time).to_string())),
-            _ => return Err(sqlx::Error::Encode("a parameter has a type that cannot be sent to SQLite".into())),
-        };
-    }
-    Ok(query)
-}
-
-/// Converts a row to sea-orm's form, in which columns are found by name. SQLite has types of values, not of columns.
-fn proxy_row(row: &SqliteRow) -> Result<ProxyRow, sqlx::Error> {
-    let mut values = BTreeMap::new();
-    for column in row.columns() {
-        let index = column.ordinal();
-        let value = row.try_get_raw(index)?;
-        let value = match value.type_info().name() {
-            _ if value.is_null() => Value::String(None),
-            "INTEGER" | "BOOLEAN" | "INT4" => Value::BigInt(Some(row.try_get_unchecked(index)?)),
-            "REAL" => Value::Double(Some(row.try_get_unchecked(index)?)),
-            "TEXT" => Value::String(Some(row.try_get_unchecked(index)?)),
-            _ => Value::Bytes(Some(row.try_get_unchecked(index)?)),
-        };
-        values.insert(column.name().to_owned(), value);
-    }
-    Ok(ProxyRow::new(values))
-}
-
-/// A connection in the form that sea-orm's migrator accepts.
-///
-/// sea-orm cannot report an error of a commit here, so its transactions do nothing: the user of the connection sends
-/// `begin` and `commit` as statements. The connection returns to its pool when the last clone is dropped.
-struct Dedicated(Mutex<PooledConnection>);
-
-impl fmt::Debug for Dedicated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dedicated").finish_non_exhaustive()
-    }
-}
-
 #[async_trait]
-impl ProxyDatabaseTrait for Dedicated {
-    async fn query(&self, statement: Statement) -> Result<Vec<ProxyRow>, DbErr> {
-        let query = bound(&statement).map_err(db_err)?;
-        let reply = self.0.lock().await.run(query, None).await.map_err(db_err)?;
-        reply.rows.iter().map(|row| proxy_row(row).map_err(db_err)).collect()
+impl DedicatedConnection for PooledConnection {
+    async fn query(&mut self, statement: &Statement) -> Result<Vec<ProxyRow>, DbErr> {
+        let reply = self.run(bound(statement).map_err(to_db_err)?, None).await.map_err(to_db_err)?;
+        reply.rows.iter().map(|row| proxy_row(row).map_err(to_db_err)).collect()
     }
 
-    async fn execute(&self, statement: Statement) -> Result<ProxyExecResult, DbErr> {
-        let mut connection = self.0.lock().await;
+    async fn execute(&mut self, statement: &Statement) -> Result<u64, DbErr> {
         let reply = if statement.values.is_some() {
-            connection.run(bound(&statement).map_err(db_err)?, None).await
+            self.run(bound(statement).map_err(to_db_err)?, None).await
         } else {
-            // A script: it may contain several statements.
-            connection.run(sqlx::raw_sql(AssertSqlSafe(statement.sql.as_str())), None).await
+            self.run(sqlx::raw_sql(AssertSqlSafe(statement.sql.as_str())), None).await
         };
-        let rows_affected = reply.map_err(db_err)?.rows_affected;
-        Ok(ProxyExecResult { rows_affected, ..ProxyExecResult::default() })
+        Ok(reply.map_err(to_db_err)?.rows_affected)
     }
 }

@@ -3,6 +3,7 @@
 mod invalid;
 mod options;
 mod parameters;
+mod pooler;
 mod postgres;
 mod search_path;
 mod sqlite;
@@ -14,9 +15,12 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use self::invalid::InvalidDatabaseUrl;
+pub use self::pooler::Pooler;
 pub(super) use self::postgres::PostgresUrl;
 pub(super) use self::search_path::{SearchPath, identifier};
 pub(super) use self::sqlite::SqliteUrl;
+pub use self::tls::Transport;
+pub(super) use self::tls::{Roots, TlsConfig, Verification};
 
 /// Schemes of other libraries and databases, each with what to write instead.
 const FOREIGN_SCHEMES: [(&str, &str); 19] = [
@@ -43,44 +47,12 @@ const FOREIGN_SCHEMES: [(&str, &str); 19] = [
 
 /// The address of a database. Its `Debug` output shows the kind only.
 #[derive(Clone)]
-pub struct DatabaseUrl(pub(super) Kind);
+pub struct DatabaseUrl(pub(super) ParsedUrl);
 
 #[derive(Clone)]
-pub(super) enum Kind {
+pub(super) enum ParsedUrl {
     Sqlite(Box<SqliteUrl>),
     Postgres(Box<PostgresUrl>),
-}
-
-/// The presence of a pooler that gives the server connection to another client after each transaction.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Pooler {
-    /// Each connection is treated as if there were one, until the opposite is proved of it.
-    #[default]
-    Detect,
-    /// There is one.
-    Present,
-    /// There is none.
-    Absent,
-}
-
-/// The protection of the connections against an attacker on the network path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// A file, or a server on this machine.
-    Local,
-    /// TLS with a certificate that a trusted authority has signed.
-    Verified {
-        /// `true` if the certificate must be for the host (`verify-full`).
-        is_for_host: bool,
-    },
-    /// TLS, bound to a password that the server must know, too.
-    ChannelBound,
-    /// TLS with any certificate: an attacker who replies in place of the server can read everything.
-    Unverified,
-    /// TLS only if the server offers it, which an attacker can prevent.
-    Opportunistic,
-    /// Plain text.
-    Plain,
 }
 
 impl DatabaseUrl {
@@ -88,15 +60,15 @@ impl DatabaseUrl {
     #[must_use]
     pub fn transport(&self) -> Transport {
         match &self.0 {
-            Kind::Sqlite(_) => Transport::Local,
-            Kind::Postgres(url) => url.transport(),
+            ParsedUrl::Sqlite(_) => Transport::Local,
+            ParsedUrl::Postgres(url) => url.transport(),
         }
     }
 
     /// Declares whether a pooler in transaction mode is in front of the database. Overrides the URL.
     #[must_use]
     pub fn with_pooler(mut self, declared: Pooler) -> Self {
-        if let Kind::Postgres(url) = &mut self.0 {
+        if let ParsedUrl::Postgres(url) = &mut self.0 {
             url.pooler = declared;
         }
         self
@@ -106,8 +78,8 @@ impl DatabaseUrl {
     #[must_use]
     pub fn pooler(&self) -> Pooler {
         match &self.0 {
-            Kind::Sqlite(_) => Pooler::Absent,
-            Kind::Postgres(url) => url.pooler,
+            ParsedUrl::Sqlite(_) => Pooler::Absent,
+            ParsedUrl::Postgres(url) => url.pooler,
         }
     }
 }
@@ -115,8 +87,8 @@ impl DatabaseUrl {
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Kind::Sqlite(_) => "DatabaseUrl(sqlite)",
-            Kind::Postgres(_) => "DatabaseUrl(postgres)",
+            ParsedUrl::Sqlite(_) => "DatabaseUrl(sqlite)",
+            ParsedUrl::Postgres(_) => "DatabaseUrl(postgres)",
         })
     }
 }
@@ -125,8 +97,8 @@ impl fmt::Debug for DatabaseUrl {
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Sqlite(url) => write!(f, "sqlite://{}", url.options.get_filename().display()),
-            Kind::Postgres(url) => {
+            ParsedUrl::Sqlite(url) => write!(f, "sqlite://{}", url.options.get_filename().display()),
+            ParsedUrl::Postgres(url) => {
                 let pooler = match url.pooler {
                     Pooler::Detect => "auto",
                     Pooler::Present => "on",
@@ -151,9 +123,9 @@ impl FromStr for DatabaseUrl {
         let Some((scheme, rest)) = text.trim().split_once(':') else { return Err(InvalidDatabaseUrl::Form) };
         let is_prefixed = || ["postgres://", "postgresql://", "sqlite:"].iter().any(|start| text.contains(start));
         match (scheme, rest.strip_prefix("//")) {
-            ("sqlite", _) => SqliteUrl::parse(rest).map(|url| Self(Kind::Sqlite(Box::new(url)))),
+            ("sqlite", _) => SqliteUrl::parse(rest).map(|url| Self(ParsedUrl::Sqlite(Box::new(url)))),
             ("postgres" | "postgresql", Some(rest)) => {
-                PostgresUrl::parse(rest).map(|url| Self(Kind::Postgres(Box::new(url))))
+                PostgresUrl::parse(rest).map(|url| Self(ParsedUrl::Postgres(Box::new(url))))
             }
             _ => match FOREIGN_SCHEMES.iter().find(|(foreign, _)| *foreign == scheme) {
                 Some((scheme, advice)) => Err(InvalidDatabaseUrl::Scheme { scheme, advice }),

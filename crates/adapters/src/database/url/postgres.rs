@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 
+use super::invalid::InvalidDatabaseUrl;
 use super::options::read_search_path;
 use super::parameters::{Parameters, decode};
-use super::tls::read_tls;
-use super::{InvalidDatabaseUrl, Pooler, SearchPath, Transport};
-use crate::database::postgres::{TlsConfig, Verification};
+use super::pooler::Pooler;
+use super::search_path::SearchPath;
+use super::tls::{TlsConfig, Transport, Verification, read_tls};
 
 /// The port of a host that names none.
 const DEFAULT_PORT: u16 = 5432;

@@ -1,13 +1,13 @@
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host, SslMode, SslNegotiation, TargetSessionAttrs};
 
+use super::tls::{Roots, Verification};
 use super::*;
-use crate::database::postgres::{Roots, Verification};
 
 fn postgres(text: &str) -> PostgresUrl {
     match text.parse::<DatabaseUrl>().unwrap_or_else(|error| panic!("{text}: {error}")).0 {
-        Kind::Postgres(url) => *url,
-        Kind::Sqlite(_) => panic!("{text}"),
+        ParsedUrl::Postgres(url) => *url,
+        ParsedUrl::Sqlite(_) => panic!("{text}"),
     }
 }
 
@@ -22,8 +22,8 @@ fn config(text: &str) -> Config {
 
 fn file(text: &str) -> String {
     match text.parse::<DatabaseUrl>().unwrap_or_else(|error| panic!("{text}: {error}")).0 {
-        Kind::Sqlite(url) => url.options.get_filename().display().to_string(),
-        Kind::Postgres(_) => panic!("{text}"),
+        ParsedUrl::Sqlite(url) => url.options.get_filename().display().to_string(),
+        ParsedUrl::Postgres(_) => panic!("{text}"),
     }
 }
 
@@ -258,7 +258,7 @@ fn a_path_of_sqlite_is_relative_or_absolute() {
     for (url, expected) in
         [("sqlite://x.db", false), ("sqlite://x.db?mode=rwc", false), ("sqlite://x.db?mode=rw", true)]
     {
-        let Kind::Sqlite(url) = url.parse::<DatabaseUrl>().unwrap().0 else { panic!("{url}") };
+        let ParsedUrl::Sqlite(url) = url.parse::<DatabaseUrl>().unwrap().0 else { panic!("{url}") };
         assert_eq!(url.must_exist, expected);
     }
 }

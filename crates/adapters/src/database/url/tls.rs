@@ -1,11 +1,70 @@
 //! The TLS parameters of a PostgreSQL URL.
 
+use std::path::PathBuf;
+
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, SslMode, SslNegotiation};
 
 use super::InvalidDatabaseUrl;
 use super::parameters::Parameters;
-use crate::database::postgres::{Roots, TlsConfig, Verification};
+
+/// The protection of the connections against an attacker on the network path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// A file, or a server on this machine.
+    Local,
+    /// TLS with a certificate that a trusted authority has signed.
+    Verified {
+        /// `true` if the certificate must be for the host (`verify-full`).
+        is_for_host: bool,
+    },
+    /// TLS, bound to a password that the server must know, too.
+    ChannelBound,
+    /// TLS with any certificate: an attacker who replies in place of the server can read everything.
+    Unverified,
+    /// TLS only if the server offers it, which an attacker can prevent.
+    Opportunistic,
+    /// Plain text.
+    Plain,
+}
+
+/// Verification of the server's certificate: libpq's `sslmode` from `require` on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::database) enum Verification {
+    /// Any certificate is accepted.
+    #[default]
+    None,
+    /// The certificate must be signed by a trusted authority (`verify-ca`).
+    Authority,
+    /// It must also be for the host of the URL (`verify-full`).
+    Full,
+}
+
+/// The authorities that may sign the server's certificate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::database) enum Roots {
+    /// The authorities of the web, which are part of the program.
+    #[default]
+    Web,
+    /// The authorities of the operating system.
+    System,
+    /// The certificates in a PEM file. A server's own certificate may be one of them.
+    File(PathBuf),
+}
+
+/// The TLS parameters of a URL.
+#[derive(Debug, Clone)]
+pub(in crate::database) struct TlsConfig {
+    pub(in crate::database) verification: Verification,
+    pub(in crate::database) roots: Roots,
+    /// PEM files of the client's certificate and private key.
+    pub(in crate::database) client_certificate: Option<(PathBuf, PathBuf)>,
+    /// `true` if the handshake comes first, without PostgreSQL's own request for TLS (PostgreSQL 17).
+    pub(in crate::database) is_direct: bool,
+    /// `false` to omit the name of the server (SNI) from the handshake.
+    pub(in crate::database) sends_server_name: bool,
+    pub(in crate::database) needs_tls13: bool,
+}
 
 /// Reads how connections are encrypted and the server is authenticated.
 pub(super) fn read_tls(config: &mut Config, parameters: &mut Parameters) -> Result<TlsConfig, InvalidDatabaseUrl> {

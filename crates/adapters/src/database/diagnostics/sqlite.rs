@@ -1,28 +1,15 @@
-//! Examines a database for an operator. Changes nothing.
+//! Facts about a SQLite file.
 
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rustix::fs::{Access, access};
-use tokio::time::timeout;
 
-use super::connect::StoreConfig;
-use super::postgres::{ConnectError, examine};
-use super::problem::DatabaseProblem;
-use super::sqlite::{sibling, version};
-use super::url::Kind;
-
-/// The result of examining a database.
-#[derive(Debug)]
-pub enum Inspection {
-    /// A file.
-    Sqlite(SqliteFacts),
-    /// A server.
-    Postgres(PostgresFacts),
-}
+use crate::database::problem::DatabaseProblem;
+use crate::database::sqlite::{sibling, version};
+use crate::database::url::SqliteUrl;
 
 /// A file of SQLite, and where it is.
 #[derive(Debug)]
@@ -63,82 +50,18 @@ impl ExposedPath {
     }
 }
 
-/// A PostgreSQL server.
-#[derive(Debug)]
-pub struct PostgresFacts {
-    /// The engine and its version, such as `PostgreSQL 17.2`.
-    pub version: String,
-    /// The same as a number: 170002.
-    pub version_number: u32,
-    /// The schema in which tables are created; `None` if no schema of the search path exists.
-    pub schema: Option<String>,
-    /// Time taken to connect.
-    pub connected_in: Duration,
-    /// Time that an empty statement takes.
-    pub round_trip: Duration,
-    /// `true` if the server is read-only, as a standby is.
-    pub is_read_only: bool,
-    /// `true` if the server sees both ends of the connection as Taskbridge does: no pooler is in between.
-    pub is_proved_direct: bool,
-    /// `true` if one server process answered two connections: then a pooler in transaction mode is in between. A busy pooler
-    /// may go unnoticed.
-    pub shares_processes: bool,
-    /// Connection limits.
-    pub limits: ConnectionLimits,
-}
-
-/// Connection limits of a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConnectionLimits {
-    /// All that there may be (`max_connections`), or fewer if the role or the database is kept to fewer.
-    pub max: u32,
-    /// Connections reserved for superusers and similar roles.
-    pub reserved: u32,
-    /// Connections that other clients hold.
-    pub in_use: u32,
-}
-
-impl ConnectionLimits {
-    /// Returns the number of connections available to a single client.
-    #[must_use]
-    pub fn usable(&self) -> u32 {
-        self.max.saturating_sub(self.reserved)
+/// Examines a file without opening it as a database.
+pub(super) async fn inspect(url: &SqliteUrl) -> Result<SqliteFacts, DatabaseProblem> {
+    let file = url.options.get_filename();
+    if url.must_exist && !file.exists() {
+        return Err(DatabaseProblem::new("the file does not exist", "create it, or remove mode=rw from DATABASE_URL"));
     }
-
-    /// Returns the number of connections available now.
-    #[must_use]
-    pub fn free(&self) -> u32 {
-        self.usable().saturating_sub(self.in_use)
-    }
-}
-
-/// Examines the database within `limit`. Creates and writes nothing.
-///
-/// # Errors
-/// [`DatabaseProblem`], without the URL.
-pub async fn inspect(config: &StoreConfig, limit: Duration) -> Result<Inspection, DatabaseProblem> {
-    match &config.url.0 {
-        Kind::Sqlite(url) => {
-            let file = url.options.get_filename();
-            if url.must_exist && !file.exists() {
-                return Err(DatabaseProblem::new(
-                    "the file does not exist",
-                    "create it, or remove mode=rw from DATABASE_URL",
-                ));
-            }
-            let version = version().await.map_err(|error| DatabaseProblem::from_sqlite(&error, file))?;
-            sqlite(file, version).map(Inspection::Sqlite)
-        }
-        Kind::Postgres(url) => {
-            let facts = timeout(limit, examine(url, config.connect_timeout, config.statement_timeout)).await;
-            let facts = facts.unwrap_or(Err(ConnectError::Timeout(limit)));
-            facts.map(Inspection::Postgres).map_err(|error| DatabaseProblem::from_postgres(&error, url))
-        }
-    }
+    let version = version().await.map_err(|error| DatabaseProblem::from_sqlite(&error, file))?;
+    facts(file, version)
 }
 
 /// Reads the header of the file (The SQLite Database File Format, section 1.3), which takes no lock.
-fn sqlite(path: &Path, version: String) -> Result<SqliteFacts, DatabaseProblem> {
+fn facts(path: &Path, version: String) -> Result<SqliteFacts, DatabaseProblem> {
     let exists = path.exists();
     let mut is_wal = false;
     if exists {

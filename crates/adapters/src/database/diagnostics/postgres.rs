@@ -1,14 +1,60 @@
-//! Facts about a server, for an operator.
+//! Facts about a PostgreSQL server.
 
 use std::time::{Duration, Instant};
 
 use tokio_postgres::Row;
 
-use super::connection::Connection;
-use super::connector::Connector;
-use super::failure::{ConnectError, Failure};
-use crate::database::diagnostics::{ConnectionLimits, PostgresFacts};
+use crate::database::postgres::{ConnectError, Connection, Connector, StatementError};
 use crate::database::url::PostgresUrl;
+
+/// A PostgreSQL server.
+#[derive(Debug)]
+pub struct PostgresFacts {
+    /// The engine and its version, such as `PostgreSQL 17.2`.
+    pub version: String,
+    /// The same as a number: 170002.
+    pub version_number: u32,
+    /// The schema in which tables are created; `None` if no schema of the search path exists.
+    pub schema: Option<String>,
+    /// Time taken to connect.
+    pub connected_in: Duration,
+    /// Time that an empty statement takes.
+    pub round_trip: Duration,
+    /// `true` if the server is read-only, as a standby is.
+    pub is_read_only: bool,
+    /// `true` if the server sees both ends of the connection as Taskbridge does: no pooler is in between.
+    pub is_proved_direct: bool,
+    /// `true` if one server process answered two connections: then a pooler in transaction mode is in between. A busy pooler
+    /// may go unnoticed.
+    pub shares_processes: bool,
+    /// Connection limits.
+    pub limits: ConnectionLimits,
+}
+
+/// Connection limits of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// All that there may be (`max_connections`), or fewer if the role or the database is kept to fewer.
+    pub max: u32,
+    /// Connections reserved for superusers and similar roles.
+    pub reserved: u32,
+    /// Connections that other clients hold.
+    pub in_use: u32,
+}
+
+impl ConnectionLimits {
+    /// Returns the number of connections available to a single client.
+    #[must_use]
+    pub fn usable(&self) -> u32 {
+        self.max.saturating_sub(self.reserved)
+    }
+
+    /// Returns the number of connections available now.
+    #[must_use]
+    pub fn free(&self) -> u32 {
+        self.usable().saturating_sub(self.in_use)
+    }
+}
 
 /// All in one statement: behind a pooler, the next one may be answered by another process. Numbers of connections are
 /// those of all databases; more is shown to privileged roles only.
@@ -27,8 +73,8 @@ const FACTS: &str = "select split_part(version(), ' ', 1) || ' ' || split_part(v
   current_schema()::text
 from pg_roles where rolname = current_user";
 
-/// Connects and asks. Nothing is changed.
-pub(in crate::database) async fn examine(
+/// Connects to a server and reads facts about it.
+pub(super) async fn inspect(
     url: &PostgresUrl,
     connect_timeout: Duration,
     statement_timeout: Duration,
@@ -43,7 +89,7 @@ pub(in crate::database) async fn examine(
     connection.run_script("").await?;
     let round_trip = started.elapsed();
     let rows = connection.ask_unnamed(FACTS).await?;
-    let facts = rows.first().ok_or_else(Failure::connection_closed)?;
+    let facts = rows.first().ok_or_else(StatementError::connection_closed)?;
     // While the first is open: two connections have two processes, unless a pooler shares one among its clients.
     let shares_processes = match connector.connect().await {
         Ok(mut other) => {
@@ -80,5 +126,5 @@ fn count(row: &Row, index: usize) -> Result<u32, tokio_postgres::Error> {
 /// Returns the id of the server's process that answers.
 async fn process(connection: &mut Connection) -> Result<i32, ConnectError> {
     let rows = connection.ask_unnamed("select pg_backend_pid()").await?;
-    Ok(rows.first().ok_or_else(Failure::connection_closed)?.try_get(0)?)
+    Ok(rows.first().ok_or_else(StatementError::connection_closed)?.try_get(0)?)
 }

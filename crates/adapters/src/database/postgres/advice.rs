@@ -6,10 +6,10 @@ use rustls::CertificateError;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::{DbError, SqlState};
 
-use super::failure::ConnectError;
-use super::tls::{Roots, TlsConfigError};
+use super::error::ConnectError;
+use super::tls::TlsConfigError;
 use crate::database::problem::DatabaseProblem;
-use crate::database::url::{PostgresUrl, identifier};
+use crate::database::url::{PostgresUrl, Roots, identifier};
 
 impl DatabaseProblem {
     /// Describes why a connection cannot be opened.

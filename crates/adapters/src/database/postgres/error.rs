@@ -1,17 +1,15 @@
 //! Errors between a statement and its result.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::CertificateError;
-use sea_orm::DbErr;
+use sea_orm::Statement;
 use taskbridge_domain::Cause;
 use tokio_postgres::error::{DbError, SqlState};
 
 use super::tls::TlsConfigError;
 use super::values::ValueError;
-use crate::database::error::postgres_may_pass;
 use crate::database::url::SearchPath;
 
 /// An error from opening a connection.
@@ -70,7 +68,7 @@ impl ConnectError {
     pub(in crate::database) fn may_pass(&self) -> bool {
         match self {
             Self::Lookup { .. } | Self::Io(_) | Self::Timeout(_) | Self::ReadOnly => true,
-            Self::Database(error) => postgres_may_pass(error.code().code()),
+            Self::Database(error) => sql_state_may_pass(error.code().code()),
             _ => false,
         }
     }
@@ -148,11 +146,11 @@ impl From<tokio_postgres::Error> for ConnectError {
     }
 }
 
-impl From<Failure> for ConnectError {
-    fn from(failure: Failure) -> Self {
+impl From<StatementError> for ConnectError {
+    fn from(failure: StatementError) -> Self {
         match failure {
-            Failure::Database(error) => Self::Database(error),
-            Failure::Lost(cause) | Failure::NotSent(cause) => match cause.downcast::<io::Error>() {
+            StatementError::Database(error) => Self::Database(error),
+            StatementError::Lost(cause) | StatementError::NotSent(cause) => match cause.downcast::<io::Error>() {
                 Ok(error) => Self::Io(*error),
                 Err(cause) => Self::Driver(cause),
             },
@@ -163,7 +161,7 @@ impl From<Failure> for ConnectError {
 
 /// An error from executing a statement.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::database) enum Failure {
+pub(in crate::database) enum StatementError {
     /// No connection became free in time.
     #[error("no database connection became free in time")]
     NoConnection,
@@ -184,7 +182,7 @@ pub(in crate::database) enum Failure {
     Timeout,
     /// A write was sent and has no result: it may have been executed or not.
     #[error("it is not known whether the write took effect")]
-    OutcomeUnknown(#[source] Box<Failure>),
+    OutcomeUnknown(#[source] Box<StatementError>),
     /// The server reported an error. The statement had no effect.
     #[error("{} (SQLSTATE {})", .0.message(), .0.code().code())]
     Database(Box<DbError>),
@@ -193,9 +191,9 @@ pub(in crate::database) enum Failure {
     Value(#[from] ValueError),
 }
 
-impl Failure {
+impl StatementError {
     /// The failure of a request on a connection that the other side has closed.
-    pub(super) fn connection_closed() -> Self {
+    pub(in crate::database) fn connection_closed() -> Self {
         Self::Lost(io::Error::from(io::ErrorKind::UnexpectedEof).into())
     }
 
@@ -250,6 +248,31 @@ impl Failure {
         state == Some(&SqlState::T_R_SERIALIZATION_FAILURE) || state == Some(&SqlState::T_R_DEADLOCK_DETECTED)
     }
 
+    /// Returns `true` if a statement may be sent once more on another connection.
+    pub(super) fn allows_repetition(&self, effect: Effect) -> bool {
+        // Not after a timeout: two of them are too long.
+        self.excludes_execution() || effect == Effect::None && (matches!(self, Self::Lost(_)) || self.is_shutdown())
+    }
+
+    /// Returns `true` if a transaction that failed like this had no effect, and may be repeated. The failure of a commit
+    /// is one of unknown outcome instead.
+    pub(in crate::database) fn allows_repetition_of_transaction(&self) -> bool {
+        self.allows_repetition(Effect::None)
+    }
+
+    /// Returns `true` if the server certainly did not execute the statement, and may do so on another connection.
+    fn excludes_execution(&self) -> bool {
+        matches!(self, Self::NotSent(_))
+            || self.is_conflict()
+            || self.is_read_only()
+            || self.is_stale_plan()
+            || self.sql_state().is_some_and(|state| {
+                *state == SqlState::INVALID_SQL_STATEMENT_NAME
+                    || *state == SqlState::DUPLICATE_PSTATEMENT
+                    || *state == SqlState::CANNOT_CONNECT_NOW
+            })
+    }
+
     /// Returns the failure of a write.
     pub(super) fn of_a_write(self) -> Self {
         let is_unknown = match &self {
@@ -274,7 +297,30 @@ impl Failure {
     }
 }
 
-impl From<tokio_postgres::Error> for Failure {
+/// The effect of a statement that succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It reads, or its effect ends with a transaction that is not committed.
+    None,
+    Lasting,
+}
+
+impl Effect {
+    pub(super) fn of(statement: &Statement) -> Self {
+        let is_read = statement.sql.get(..6).is_some_and(|verb| verb.eq_ignore_ascii_case("select"));
+        if is_read { Self::None } else { Self::Lasting }
+    }
+}
+
+/// Returns `true` if an error of this SQLSTATE may disappear without a change of settings or data.
+///
+/// By the classes of PostgreSQL (appendix A of its manual): connection, transaction rollback, insufficient resources,
+/// operator intervention and timeouts, system error, lock not available; and a server that is read-only.
+pub(in crate::database) fn sql_state_may_pass(code: &str) -> bool {
+    ["08", "40", "53", "57", "58", "55P03", "25006"].iter().any(|class| code.starts_with(class))
+}
+
+impl From<tokio_postgres::Error> for StatementError {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.as_db_error() {
             Some(error) => Self::Database(Box::new(error.clone())),
@@ -286,18 +332,5 @@ impl From<tokio_postgres::Error> for Failure {
                 None => Self::connection_closed(),
             },
         }
-    }
-}
-
-/// sea-orm's error type has one variant that carries an error of another type; [`failure`] takes it out again.
-pub(in crate::database) fn db_err(failure: Failure) -> DbErr {
-    DbErr::TryIntoErr { from: "statement", into: "result", source: Arc::new(failure) }
-}
-
-/// Returns the failure that [`db_err`] put into the error.
-pub(in crate::database) fn failure(error: &DbErr) -> Option<&Failure> {
-    match error {
-        DbErr::TryIntoErr { source, .. } => source.downcast_ref(),
-        _ => None,
     }
 }

@@ -1,0 +1,94 @@
+//! The connection pool of a store, and sea-orm's `ConnectionTrait` for pools and transactions of both databases.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, ProxyExecResult, QueryResult, Statement};
+
+use super::driver_error::to_db_err;
+use super::error::is_repeatable;
+use super::postgres::Postgres;
+use super::sqlite::Sqlite;
+use super::transaction::{Transaction, TransactionBody};
+
+/// A connection pool.
+#[derive(Debug, Clone)]
+pub(super) enum ConnectionPool {
+    Sqlite(Sqlite),
+    Postgres(Arc<Postgres>),
+}
+
+impl ConnectionPool {
+    /// Runs `body` in a transaction, which is committed if `body` returns `true` and rolled back otherwise. Runs it once more
+    /// after an error that proves that the first attempt had no effect, such as a deadlock.
+    pub(super) async fn transaction(&self, body: &impl TransactionBody) -> Result<bool, DbErr> {
+        match self.attempt(body).await {
+            Err(error) if is_repeatable(&error) => self.attempt(body).await,
+            result => result,
+        }
+    }
+
+    async fn attempt(&self, body: &impl TransactionBody) -> Result<bool, DbErr> {
+        let transaction = self.begin().await?;
+        let outcome = body.run(&transaction).await;
+        transaction.end(outcome).await
+    }
+
+    /// Begins a transaction that will write.
+    async fn begin(&self) -> Result<Transaction, DbErr> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.begin().await.map(Transaction::Sqlite).map_err(to_db_err),
+            Self::Postgres(postgres) => postgres.begin().await.map(Transaction::Postgres).map_err(to_db_err),
+        }
+    }
+
+    /// Checks that the database answers, and that a server accepts writes.
+    pub(super) async fn check(&self) -> Result<(), DbErr> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.check().await.map_err(to_db_err),
+            Self::Postgres(postgres) => postgres.check_writable().await.map_err(to_db_err),
+        }
+    }
+}
+
+/// Implements sea-orm's trait by the methods of the same name of each database.
+macro_rules! impl_connection_trait {
+    ($pool:ident) => {
+        #[async_trait]
+        impl ConnectionTrait for $pool {
+            fn get_database_backend(&self) -> DbBackend {
+                match self {
+                    Self::Sqlite(_) => DbBackend::Sqlite,
+                    Self::Postgres(_) => DbBackend::Postgres,
+                }
+            }
+
+            async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+                let rows_affected = match self {
+                    Self::Sqlite(sqlite) => sqlite.execute(&statement).await.map_err(to_db_err)?,
+                    Self::Postgres(postgres) => postgres.execute(&statement).await.map_err(to_db_err)?,
+                };
+                Ok(ProxyExecResult { rows_affected, ..ProxyExecResult::default() }.into())
+            }
+
+            async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+                let backend = self.get_database_backend();
+                self.execute_raw(Statement::from_string(backend, sql)).await
+            }
+
+            async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+                Ok(self.query_all_raw(statement).await?.into_iter().next())
+            }
+
+            async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+                match self {
+                    Self::Sqlite(sqlite) => sqlite.query(&statement).await.map_err(to_db_err),
+                    Self::Postgres(postgres) => postgres.query(&statement).await.map_err(to_db_err),
+                }
+            }
+        }
+    };
+}
+
+impl_connection_trait!(ConnectionPool);
+impl_connection_trait!(Transaction);

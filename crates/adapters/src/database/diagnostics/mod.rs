@@ -1,0 +1,39 @@
+//! Examines a database for an operator. Changes nothing.
+
+mod postgres;
+mod sqlite;
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+pub use self::postgres::{ConnectionLimits, PostgresFacts};
+pub use self::sqlite::{ExposedPath, SqliteFacts};
+use super::config::StoreConfig;
+use super::postgres::ConnectError;
+use super::problem::DatabaseProblem;
+use super::url::ParsedUrl;
+
+/// The result of examining a database.
+#[derive(Debug)]
+pub enum Inspection {
+    /// A file.
+    Sqlite(SqliteFacts),
+    /// A server.
+    Postgres(PostgresFacts),
+}
+
+/// Examines the database within `limit`. Creates and writes nothing.
+///
+/// # Errors
+/// [`DatabaseProblem`], without the URL.
+pub async fn inspect(config: &StoreConfig, limit: Duration) -> Result<Inspection, DatabaseProblem> {
+    match &config.url.0 {
+        ParsedUrl::Sqlite(url) => sqlite::inspect(url).await.map(Inspection::Sqlite),
+        ParsedUrl::Postgres(url) => {
+            let facts = timeout(limit, postgres::inspect(url, config.connect_timeout, config.statement_timeout)).await;
+            let facts = facts.unwrap_or(Err(ConnectError::Timeout(limit)));
+            facts.map(Inspection::Postgres).map_err(|error| DatabaseProblem::from_postgres(&error, url))
+        }
+    }
+}

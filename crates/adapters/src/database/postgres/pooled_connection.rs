@@ -1,0 +1,165 @@
+//! A connection in use: statement timeouts, cancel requests, and what becomes of a connection that was interrupted.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::managed::Object;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use super::connection::Connection;
+use super::error::{Effect, StatementError};
+use super::pool::{Pool, PoolObject};
+
+/// Time that the client adds to the statement timeout of the server before it sends a cancel request, and time that the server
+/// has for the reply to one.
+const GRACE: Duration = Duration::from_secs(1);
+/// Time after which a connection is closed although the server has not replied to a cancel request.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection in use. It returns to its pool when it is dropped, unless it is broken, waits for a reply or is in a
+/// transaction.
+pub(super) struct PooledConnection {
+    /// `None` once the connection has been discarded.
+    object: Option<PoolObject>,
+    pool: Arc<Pool>,
+    /// `true` while a reply is outstanding.
+    is_waiting: bool,
+    /// `true` once a cancel request was sent.
+    is_cancelled: bool,
+    pub(super) is_in_transaction: bool,
+}
+
+impl PooledConnection {
+    pub(super) fn new(object: PoolObject, pool: &Arc<Pool>) -> Self {
+        Self {
+            object: Some(object),
+            pool: Arc::clone(pool),
+            is_waiting: false,
+            is_cancelled: false,
+            is_in_transaction: false,
+        }
+    }
+
+    /// Sends a request and returns its result. Discards a broken connection.
+    pub(super) async fn exchange<T>(
+        &mut self,
+        effect: Effect,
+        request: impl AsyncFnOnce(&mut Connection) -> Result<T, StatementError>,
+    ) -> Result<T, StatementError> {
+        let result = self.wait(effect, request).await;
+        if self.is_cancelled && !self.is_waiting {
+            // The cancel request may arrive late, and must not meet another statement.
+            self.discard(Discard::This);
+        }
+        let failure = match result {
+            Ok(value) => return Ok(value),
+            Err(failure) => failure,
+        };
+        if failure.is_statement_mismatch() {
+            self.pool.manager.connector.stop_naming_statements();
+        }
+        if failure.breaks_connection() {
+            self.discard(Discard::Older { is_read_only: failure.is_read_only() });
+        }
+        Err(if effect == Effect::Lasting { failure.of_a_write() } else { failure })
+    }
+
+    /// Waits for the result of a request, and cancels it after the statement timeout.
+    async fn wait<T>(
+        &mut self,
+        effect: Effect,
+        request: impl AsyncFnOnce(&mut Connection) -> Result<T, StatementError>,
+    ) -> Result<T, StatementError> {
+        let Self { object, pool, is_waiting, is_cancelled, .. } = self;
+        let Some(connection) = object else { return Err(StatementError::connection_closed()) };
+        // On a direct connection, the server's own timeout comes first.
+        let limit = pool.manager.statement_timeout + if connection.is_direct() { GRACE } else { Duration::ZERO };
+        let (token, endpoint) = (connection.cancel_token(), Arc::clone(&connection.endpoint));
+        *is_waiting = true;
+        let mut reply = pin!(request(connection));
+        if let Ok(result) = timeout(limit, &mut reply).await {
+            *is_waiting = false;
+            return result;
+        }
+        let connector = Arc::clone(&pool.manager.connector);
+        *is_cancelled = true;
+        tokio::spawn(connector.cancel(token, endpoint));
+        let Ok(result) = timeout(GRACE, reply).await else { return Err(StatementError::Timeout) };
+        *is_waiting = false;
+        // A cancel request does not undo a commit that waits for a standby: it succeeds, and the standby may lack it.
+        let is_final = effect == Effect::None && !self.is_in_transaction;
+        if is_final || result.is_err() { result } else { Err(StatementError::Timeout) }
+    }
+
+    /// Removes the connection from the pool.
+    pub(super) fn discard(&mut self, scope: Discard) {
+        let Some(object) = self.object.take() else { return };
+        if let Discard::Older { is_read_only } = scope {
+            self.pool.manager.health.distrust(is_read_only);
+        }
+        if self.is_waiting || self.is_in_transaction {
+            self.abandon(object);
+        } else {
+            drop(Object::take(object));
+        }
+    }
+
+    /// Cancels the statement and closes the connection. It counts as open until the server has ended the statement, for at most
+    /// [`CANCEL_TIMEOUT`], so that cancelled requests do not add load to the server.
+    fn abandon(&self, object: PoolObject) {
+        let mut abandoned = Abandoned(Some(object));
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (connector, is_waiting) = (Arc::clone(&self.pool.manager.connector), self.is_waiting);
+        runtime.spawn(async move {
+            let Some(connection) = &mut abandoned.0 else { return };
+            let ended = async {
+                if is_waiting {
+                    _ = connector.cancel(connection.cancel_token(), Arc::clone(&connection.endpoint)).await;
+                }
+                // The server replies to this after all that was sent before.
+                connection.run_script("rollback").await
+            };
+            let is_alive = matches!(timeout(CANCEL_TIMEOUT, ended).await, Ok(Ok(())));
+            if let Some(object) = abandoned.0.take_if(|_| is_alive) {
+                _ = timeout(GRACE, Object::take(object).close()).await;
+            }
+        });
+    }
+}
+
+/// A connection that never returns to its pool.
+struct Abandoned(Option<PoolObject>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let Some(object) = self.0.take() {
+            drop(Object::take(object));
+        }
+    }
+}
+
+impl Drop for PooledConnection {
+    fn drop(&mut self) {
+        if self.is_waiting || self.is_in_transaction {
+            self.discard(Discard::This);
+        }
+    }
+}
+
+/// The connections to discard.
+#[derive(Clone, Copy)]
+pub(super) enum Discard {
+    /// Only this one.
+    This,
+    /// This one and those that are older: they may have the same defect.
+    Older { is_read_only: bool },
+}
+
+impl fmt::Debug for PooledConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PooledConnection").finish_non_exhaustive()
+    }
+}

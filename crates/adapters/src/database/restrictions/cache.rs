@@ -1,0 +1,60 @@
+//! A cache of the columns that restrict users.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sea_orm::DbErr;
+use tokio::time::Instant;
+
+use super::columns::RestrictionColumns;
+use crate::database::catalog::columns;
+use crate::database::connection_pool::ConnectionPool;
+
+/// A cache of the columns that restrict users. An entry expires after a minute, because another program may change the schema.
+#[derive(Debug, Clone, Default)]
+pub(in crate::database) struct RestrictionColumnsCache {
+    last: Arc<Mutex<Option<CacheEntry>>>,
+    /// Held by the request that reads the catalog of the database.
+    reading: Arc<tokio::sync::Mutex<()>>,
+}
+
+#[derive(Debug, Clone)]
+struct CacheEntry {
+    read_at: Instant,
+    columns: Arc<RestrictionColumns>,
+}
+
+impl RestrictionColumnsCache {
+    const MAX_AGE: Duration = Duration::from_mins(1);
+
+    /// Returns the columns. While one request reads them again, the others get the previous ones.
+    pub(in crate::database) async fn get(&self, pool: &ConnectionPool) -> Result<Arc<RestrictionColumns>, DbErr> {
+        let is_recent = |entry: &CacheEntry| entry.read_at.elapsed() < Self::MAX_AGE;
+        let last = self.last();
+        if let Some(recent) = last.clone().filter(is_recent) {
+            return Ok(recent.columns);
+        }
+        let _reading = match (self.reading.try_lock(), last) {
+            (Ok(reading), _) => reading,
+            (Err(_is_being_read), Some(last)) => return Ok(last.columns),
+            (Err(_is_being_read), None) => self.reading.lock().await,
+        };
+        match self.last().filter(is_recent) {
+            Some(recent) => Ok(recent.columns),
+            None => self.refresh(pool).await,
+        }
+    }
+
+    /// Reads the columns from the database now.
+    pub(in crate::database) async fn refresh(&self, pool: &ConnectionPool) -> Result<Arc<RestrictionColumns>, DbErr> {
+        let (users, second_factors) = (columns(pool, "user").await?, columns(pool, "twoFactor").await?);
+        let columns = Arc::new(RestrictionColumns::among(&users, &second_factors));
+        let entry = CacheEntry { read_at: Instant::now(), columns: Arc::clone(&columns) };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(entry);
+        Ok(columns)
+    }
+
+    fn last(&self) -> Option<CacheEntry> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,136 @@
+//! The columns by which a database restricts users, and how their values are selected and read.
+
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, SelectStatement};
+use sea_orm::{DbErr, QueryResult, QueryTrait};
+use taskbridge_domain::Timestamp;
+use taskbridge_domain::users::{Ban, Restrictions};
+
+use super::flag::{is_set, quoted, says_no};
+use super::names::plain;
+use crate::database::catalog::Column;
+use crate::database::entities::column_types::Time;
+
+/// The restricting columns that a database has. Their names are compared without case and underscores, so that a table
+/// whose columns were renamed to snake case is not mistaken for one without restrictions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::database) struct RestrictionColumns {
+    /// `user.banned` of the `admin` plugin.
+    pub(super) banned: Option<String>,
+    /// `user.banExpires`.
+    pub(super) ban_expires: Option<Column>,
+    pub(super) second_factor: SecondFactor,
+}
+
+/// The place in which a database says that a user has a second factor.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum SecondFactor {
+    #[default]
+    None,
+    /// `user.twoFactorEnabled` of the `twoFactor` plugin.
+    Column(String),
+    /// Without that column, a row of the table `twoFactor`.
+    Table {
+        user_id: String,
+        /// The column that says whether the user has confirmed the second factor.
+        verified: Option<String>,
+    },
+}
+
+/// Names of the columns, without case and underscores, also as an app may have renamed them.
+const BANNED: [&str; 2] = ["banned", "isbanned"];
+const TWO_FACTOR_ENABLED: [&str; 2] = ["twofactorenabled", "istwofactorenabled"];
+
+/// The names under which [`RestrictionColumns::select`] selects the values.
+const BANNED_AS: &str = "restriction_banned";
+const BAN_EXPIRES_AS: &str = "restriction_ban_expires";
+const SECOND_FACTOR_AS: &str = "restriction_second_factor";
+
+impl RestrictionColumns {
+    /// Returns the restricting columns among those of the tables `user` and `twoFactor`.
+    pub(in crate::database) fn among(user: &[Column], second_factor: &[Column]) -> Self {
+        let find = |columns: &[Column], wanted: &[&str]| {
+            let found = columns.iter().find(|column| wanted.contains(&plain(&column.name).as_str()));
+            found.map(|column| column.name.clone())
+        };
+        let ban_expires = user.iter().find(|column| plain(&column.name) == "banexpires").cloned();
+        let second_factor = match (find(user, &TWO_FACTOR_ENABLED), find(second_factor, &["userid"])) {
+            (Some(column), _) => SecondFactor::Column(column),
+            (None, Some(user_id)) => SecondFactor::Table { user_id, verified: find(second_factor, &["verified"]) },
+            (None, None) => SecondFactor::None,
+        };
+        Self { banned: find(user, &BANNED), ban_expires, second_factor }
+    }
+
+    /// Adds the restricting columns, for [`read`](Self::read), to a statement that selects users under `prefix`.
+    pub(in crate::database) fn select<Q: QueryTrait<QueryStatement = SelectStatement>>(
+        &self,
+        mut select: Q,
+        prefix: &str,
+    ) -> Q {
+        let values = [
+            (BANNED_AS, self.banned()),
+            (BAN_EXPIRES_AS, self.ban_expires()),
+            (SECOND_FACTOR_AS, self.second_factor()),
+        ];
+        for (name, value) in values {
+            select.query().expr_as(value, Alias::new(format!("{prefix}{name}")));
+        }
+        select
+    }
+
+    /// Returns `true` if this column is one of them, or a detail of one.
+    pub(super) fn include(&self, name: &str) -> bool {
+        let is_of_ban = self.banned.is_some() && ["banreason", "banexpires"].contains(&plain(name).as_str());
+        let is_of_factor = matches!(&self.second_factor, SecondFactor::Column(column) if column == name);
+        is_of_ban || is_of_factor || self.banned.as_deref() == Some(name)
+    }
+
+    fn banned(&self) -> Expr {
+        self.banned.as_deref().map_or_else(no_text, |name| of_user(name).cast_as("text"))
+    }
+
+    fn ban_expires(&self) -> Expr {
+        match &self.ban_expires {
+            Some(Column { name, data_type }) if data_type.starts_with("timestamp") => of_user(name),
+            // SQLite stores text. The text of any other type can be read, but is not a time.
+            Some(Column { name, .. }) => of_user(name).cast_as("text"),
+            None => no_text(),
+        }
+    }
+
+    /// Ids are compared as text: the two may have different types.
+    fn second_factor(&self) -> Expr {
+        match &self.second_factor {
+            SecondFactor::None => no_text(),
+            SecondFactor::Column(name) => of_user(name).cast_as("text"),
+            SecondFactor::Table { user_id, verified } => {
+                let confirmed = confirmed_factors(user_id, verified.as_deref());
+                Expr::cust(format!(r#"cast(cast("user"."id" as text) in ({confirmed}) as text)"#))
+            }
+        }
+    }
+
+    /// Reads the values of a row. A value that is missing from the statement is an error.
+    pub(in crate::database) fn read(row: &QueryResult, prefix: &str) -> Result<Restrictions, DbErr> {
+        let is_set =
+            |name| Ok::<_, DbErr>(row.try_get::<Option<String>>(prefix, name)?.is_some_and(|text| is_set(&text)));
+        // If the end cannot be read, the ban does not end.
+        let until = row.try_get::<Option<Time>>(prefix, BAN_EXPIRES_AS).unwrap_or_default();
+        let ban = is_set(BANNED_AS)?.then(|| Ban { until: until.map(|time| Timestamp::new(time.0)) });
+        Ok(Restrictions { ban, second_factor: is_set(SECOND_FACTOR_AS)? })
+    }
+}
+
+fn of_user(name: &str) -> Expr {
+    Expr::col((Alias::new("user"), Alias::new(name)))
+}
+
+fn no_text() -> Expr {
+    Expr::cust("cast(null as text)")
+}
+
+/// Returns the query for the ids, as text, of the users with a second factor that is not unconfirmed.
+pub(super) fn confirmed_factors(user_id: &str, verified: Option<&str>) -> String {
+    let condition = verified.map_or_else(String::new, |name| format!(" where ({}) is not true", says_no(name)));
+    format!(r#"select cast({} as text) from "twoFactor"{condition}"#, quoted(user_id))
+}

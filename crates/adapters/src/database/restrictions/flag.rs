@@ -1,0 +1,19 @@
+//! Columns that say yes or no, whatever their type: a boolean, a number, a time or a word.
+
+/// Texts of a flag that mean no, in lower case. Any other value means yes.
+const NO: [&str; 4] = ["", "0", "false", "f"];
+
+/// Returns `true` if the text of a flag means yes.
+pub(super) fn is_set(text: &str) -> bool {
+    !NO.contains(&text.to_lowercase().as_str())
+}
+
+/// Returns the SQL condition that a flag means no.
+pub(super) fn says_no(name: &str) -> String {
+    format!("lower(cast({} as text)) in ('{}')", quoted(name), NO.join("', '"))
+}
+
+/// Returns the name as a quoted identifier.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,80 @@
+//! Names of columns that suggest a restriction.
+
+/// The meaning of a column's values, as its name suggests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Users with a value other than "no" are restricted: `suspendedAt`, `isLocked`.
+    Restricted,
+    /// Users with the value "no" are restricted: `isActive`.
+    Allowed,
+    /// Users with a word other than `active` and the like are restricted.
+    Status,
+}
+
+const RESTRICTING: [&str; 34] = [
+    "2fa",
+    "archived",
+    "ban",
+    "banned",
+    "bans",
+    "blacklist",
+    "blacklisted",
+    "block",
+    "blocked",
+    "deactivated",
+    "deactivation",
+    "deleted",
+    "denied",
+    "disable",
+    "disabled",
+    "frozen",
+    "inactive",
+    "lock",
+    "locked",
+    "lockedout",
+    "lockout",
+    "mfa",
+    "otp",
+    "rejected",
+    "restricted",
+    "revoked",
+    "secondfactor",
+    "suspended",
+    "suspension",
+    "terminated",
+    "totp",
+    "twofa",
+    "twofactor",
+    "twostep",
+];
+const ALLOWING: [&str; 6] = ["active", "activated", "allowed", "approved", "enabled", "whitelisted"];
+/// Words that may precede or follow such a word. A word comes before those that it ends with: `reason` before `on`.
+const BEFORE: [&str; 9] = ["access", "account", "has", "is", "login", "member", "signin", "soft", "user"];
+const AFTER: [&str; 13] =
+    ["required", "enabled", "reason", "expires", "status", "until", "date", "flag", "note", "at", "by", "on", "to"];
+
+impl Meaning {
+    /// Returns the meaning that the name of a column suggests; `None` if it does not suggest a restriction.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        let name = plain(name);
+        let mut rest = name.as_str();
+        loop {
+            if RESTRICTING.contains(&rest) {
+                return Some(Self::Restricted);
+            }
+            if ALLOWING.contains(&rest) {
+                return Some(Self::Allowed);
+            }
+            if ["status", "state"].contains(&rest) {
+                return Some(Self::Status);
+            }
+            let shorter = BEFORE.iter().find_map(|word| rest.strip_prefix(word));
+            rest = shorter.or_else(|| AFTER.iter().find_map(|word| rest.strip_suffix(word)))?;
+        }
+    }
+}
+
+/// Returns the name in lower case, without underscores.
+pub(super) fn plain(name: &str) -> String {
+    name.replace('_', "").to_lowercase()
+}

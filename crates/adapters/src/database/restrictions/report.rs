@@ -1,0 +1,119 @@
+//! The number of users whom the columns of a database restrict.
+
+use std::fmt;
+
+use sea_orm::{ConnectionTrait, DbErr, Statement};
+use taskbridge_domain::ports::StoreError;
+
+use super::columns::{RestrictionColumns, SecondFactor, confirmed_factors};
+use super::flag::{quoted, says_no};
+use super::names::Meaning;
+use crate::database::Store;
+use crate::database::catalog::{Column, columns};
+use crate::database::error::store_error;
+
+/// Users that the columns of a database restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RestrictionReport {
+    /// Users who are marked as banned, also those whose ban has ended; `None` if the table cannot say.
+    pub banned: Option<u64>,
+    /// Users with a second factor, who cannot sign in here; `None` if the database cannot say.
+    pub second_factor: Option<u64>,
+    /// Columns of `user` that Taskbridge ignores although their names suggest a restriction.
+    pub ignored: Vec<IgnoredColumn>,
+}
+
+/// A column of the table `user` that seems to restrict users and is ignored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IgnoredColumn {
+    /// Name of the column.
+    pub name: String,
+    /// Users whom it seems to restrict.
+    pub users: u64,
+}
+
+/// The name, and the users: `isActive (3 users)`.
+impl fmt::Display for IgnoredColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, users } = self;
+        write!(f, "{name} ({users} {})", if *users == 1 { "user" } else { "users" })
+    }
+}
+
+impl Store {
+    /// Counts the users whose access is restricted. Reads all users once for each column that restricts.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn restrictions(&self) -> Result<RestrictionReport, StoreError> {
+        self.count_restricted().await.map_err(store_error)
+    }
+
+    /// Returns the columns of `user` that seem to restrict users and are ignored. Reads all users once for each.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn ignored_columns(&self) -> Result<Vec<IgnoredColumn>, StoreError> {
+        let users = columns(&self.pool, "user").await.map_err(store_error)?;
+        self.count_ignored(&users, &RestrictionColumns::among(&users, &[])).await.map_err(store_error)
+    }
+
+    async fn count_restricted(&self) -> Result<RestrictionReport, DbErr> {
+        let users = columns(&self.pool, "user").await?;
+        let second_factors = columns(&self.pool, "twoFactor").await?;
+        let known = RestrictionColumns::among(&users, &second_factors);
+        let ignored = self.count_ignored(&users, &known).await?;
+        let banned = known.banned.map(|name| condition(&name, Meaning::Restricted));
+        let second_factor = match known.second_factor {
+            SecondFactor::None => None,
+            SecondFactor::Column(name) => Some(condition(&name, Meaning::Restricted)),
+            SecondFactor::Table { user_id, verified } => {
+                let confirmed = confirmed_factors(&user_id, verified.as_deref());
+                Some(format!(r#"cast("id" as text) in ({confirmed})"#))
+            }
+        };
+        Ok(RestrictionReport {
+            banned: self.count_if(banned).await?,
+            second_factor: self.count_if(second_factor).await?,
+            ignored,
+        })
+    }
+
+    async fn count_ignored(&self, users: &[Column], known: &RestrictionColumns) -> Result<Vec<IgnoredColumn>, DbErr> {
+        let mut ignored = Vec::new();
+        for Column { name, .. } in users.iter().filter(|column| !known.include(&column.name)) {
+            if let Some(meaning) = Meaning::of(name) {
+                let users = self.count(&condition(name, meaning)).await?;
+                ignored.push(IgnoredColumn { name: name.clone(), users });
+            }
+        }
+        Ok(ignored)
+    }
+
+    async fn count_if(&self, condition: Option<String>) -> Result<Option<u64>, DbErr> {
+        match condition {
+            Some(condition) => self.count(&condition).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn count(&self, condition: &str) -> Result<u64, DbErr> {
+        let select = format!(r#"select count(*) as count from "user" where {condition}"#);
+        let statement = Statement::from_string(self.pool.get_database_backend(), select);
+        let row = self.pool.query_one_raw(statement).await?;
+        Ok(row.map(|row| row.try_get::<i64>("", "count")).transpose()?.unwrap_or_default().unsigned_abs())
+    }
+}
+
+/// Returns the condition for users whom the column seems to restrict.
+fn condition(name: &str, meaning: Meaning) -> String {
+    let says_no = says_no(name);
+    match meaning {
+        Meaning::Restricted => format!("not {says_no}"),
+        Meaning::Allowed => says_no,
+        Meaning::Status => {
+            let text = format!("lower(cast({} as text))", quoted(name));
+            format!("{text} not in ('', 'active', 'enabled', 'approved', 'verified')")
+        }
+    }
+}

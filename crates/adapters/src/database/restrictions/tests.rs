@@ -1,0 +1,85 @@
+use super::columns::{RestrictionColumns, SecondFactor};
+use super::flag::is_set;
+use super::names::Meaning;
+use crate::database::catalog::Column;
+
+fn column(name: &str, data_type: &str) -> Column {
+    Column { name: name.to_owned(), data_type: data_type.to_owned() }
+}
+
+#[test]
+fn known_columns_are_found_however_they_are_spelt() {
+    let spelt = |banned: &str, expires: &str, enabled: &str| {
+        let user = [column("id", "text"), column(banned, "boolean"), column(expires, "date"), column(enabled, "x")];
+        RestrictionColumns::among(&user, &[])
+    };
+    for (banned, expires, enabled) in
+        [("banned", "banExpires", "twoFactorEnabled"), ("is_banned", "ban_expires", "two_factor_enabled")]
+    {
+        let expected = RestrictionColumns {
+            banned: Some(banned.into()),
+            ban_expires: Some(column(expires, "date")),
+            second_factor: SecondFactor::Column(enabled.into()),
+        };
+        assert_eq!(spelt(banned, expires, enabled), expected);
+    }
+    assert_eq!(RestrictionColumns::among(&[column("id", "text")], &[]), RestrictionColumns::default());
+    let table = [column("userId", "text"), column("verified", "boolean")];
+    let SecondFactor::Table { user_id, verified } = RestrictionColumns::among(&[], &table).second_factor else {
+        panic!("the table is ignored")
+    };
+    assert_eq!((user_id.as_str(), verified.as_deref()), ("userId", Some("verified")));
+}
+
+#[test]
+fn columns_that_are_enforced_are_not_reported() {
+    let names = ["banned", "isBanned", "banReason", "banExpires", "twoFactorEnabled", "isActive"];
+    let columns = names.map(|name| column(name, "text"));
+    let known = RestrictionColumns::among(&columns, &[]);
+    assert_eq!(names.map(|name| known.include(name)), [true, false, true, true, true, false]);
+    // Without the column that says who is banned, the details say nothing.
+    let known = RestrictionColumns::among(&columns[2..], &[]);
+    assert!(!known.include("banReason") && !known.include("banExpires"));
+}
+
+#[test]
+fn a_flag_restricts_unless_it_says_no() {
+    for (text, expected) in [("1", true), ("true", true), ("yes", true), ("0", false), ("False", false), ("", false)] {
+        assert_eq!(is_set(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn names_that_suggest_a_restriction_are_told_from_others() {
+    use Meaning::{Allowed, Restricted, Status};
+    for (name, expected) in [
+        ("isBlocked", Some(Restricted)),
+        ("suspended_at", Some(Restricted)),
+        ("lockedUntil", Some(Restricted)),
+        ("accountLocked", Some(Restricted)),
+        ("deletedAt", Some(Restricted)),
+        ("suspensionReason", Some(Restricted)),
+        ("disabled", Some(Restricted)),
+        ("isActive", Some(Allowed)),
+        ("user_approved", Some(Allowed)),
+        ("account_status", Some(Status)),
+        ("bannedAt", Some(Restricted)),
+        ("is_locked_out", Some(Restricted)),
+        ("mfaEnabled", Some(Restricted)),
+        ("otpRequired", Some(Restricted)),
+        ("twoFactorStatus", Some(Restricted)),
+        ("state", Some(Status)),
+        ("isBanned", Some(Restricted)),
+        ("banReason", Some(Restricted)),
+        ("emailVerified", None),
+        ("bankAccount", None),
+        ("clock", None),
+        ("notificationsEnabled", None),
+        ("lastActiveAt", None),
+        ("role", None),
+        ("is", None),
+        ("", None),
+    ] {
+        assert_eq!(Meaning::of(name), expected, "{name}");
+    }
+}
