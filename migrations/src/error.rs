@@ -1,19 +1,19 @@
-//! Why the schema stays as it is.
+//! Errors of migrations.
 
 use sea_orm_migration::DbErr;
 
-/// Why nothing was done.
+/// An error after which the database is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// What is in the database cannot serve. One line, which names the table and the column, and says what to do.
+    /// The database cannot be migrated. The text is one line that names the table and the column, and says what to do.
     #[error("{0}")]
     Refused(String),
-    /// The database fails.
+    /// The database failed.
     #[error("{}", reason(.0))]
     Database(DbErr),
 }
 
-/// Returns what the driver says. The error that carries it says nothing more.
+/// Returns the text of the driver's error, without that of the error that wraps it.
 fn reason(error: &DbErr) -> String {
     match error {
         DbErr::TryIntoErr { source, .. } => source.to_string(),
@@ -21,7 +21,7 @@ fn reason(error: &DbErr) -> String {
     }
 }
 
-/// A step can only fail with an error of the database: [`DbErr::Migration`] is a refusal.
+/// A migration can fail only with an error of sea-orm, so that [`DbErr::Migration`] is a refusal.
 impl From<DbErr> for MigrateError {
     fn from(error: DbErr) -> Self {
         match error {
@@ -31,12 +31,12 @@ impl From<DbErr> for MigrateError {
     }
 }
 
-/// A table cannot serve.
+/// Returns the refusal of a table.
 pub(crate) fn refused(table: &str, why: &str) -> DbErr {
     DbErr::Migration(format!("table \"{table}\": {why}"))
 }
 
-/// A column cannot serve.
+/// Returns the refusal of a column.
 pub(crate) fn refused_column(table: &str, column: &str, why: &str) -> DbErr {
     DbErr::Migration(format!("table \"{table}\", column \"{column}\": {why}"))
 }

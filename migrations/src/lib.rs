@@ -1,35 +1,40 @@
-//! The schema of Taskbridge on SQLite and PostgreSQL, step by step, through sea-orm's migrator.
+//! The schema of Taskbridge on SQLite and PostgreSQL, and its migrations.
 //!
-//! Better Auth's tables are exactly those its own migrator makes: the same names, types and order, so that a
-//! Better Auth started on the database finds what it expects. Whatever is added to them later must be nullable.
-//! Tables that are there already are adopted: checked first, and refused with one line if they cannot serve
-//! ([`MigrateError::Refused`]); no row and no column is ever lost.
+//! Better Auth's tables are exactly those that its own migrator creates, with the same names, types and order, so that a
+//! Better Auth on the same database finds what it expects. Columns that are added to them later must be nullable. Existing
+//! tables are adopted: they are checked first, and refused with one line if they cannot be used
+//! ([`MigrateError::Refused`]). No row and no column is ever lost.
 //!
-//! Whatever is done is done in one transaction under a lock: several processes may start on an empty database at
-//! once, and a refusal leaves everything as it was. It works through a pooler in transaction mode too.
+//! Everything happens in one transaction under a lock, so that several processes may start on an empty database at once, and
+//! an error leaves the database unchanged. It also works through a pooler in transaction mode.
 //!
-//! - `migrate` runs the steps, `session` is their transaction, `schema` tells what is in the database.
-//! - `better_auth` and `tasks` know their tables; the steps themselves are thin.
+//! - `migrate` runs the migrations in `steps`, `transaction` is their transaction, `ledger` reads which are applied.
+//! - `adopt` creates or adopts the tables; `catalog` reads which tables exist.
+//! - `privileges` and `id_collation` check the role and the tables at each start.
 //!
-//! # To add a step
+//! # Adding a migration
 //!
-//! 1. A file `mYYYYMMDD_name.rs` with a struct that implements `MigrationTrait`; never change what one that has shipped
-//!    does. It refuses by an error of `error`.
-//! 2. Its line in `migrate::Steps`. Make steps expand first and contract a release later: replicas of two versions
-//!    run side by side during a deployment, and an older one starts on a newer schema.
+//! 1. Add `steps/mYYYYMMDD_NNNNNN_name.rs` with a struct that implements `MigrationTrait`, and its name to `status`. Never
+//!    change a migration that has been released. Report what it cannot handle by the functions in `error`.
+//! 2. Add it to `Migrator::migrations`.
+//! 3. Add first and remove a release later: during a deployment, replicas of two versions run side by side, and an older one
+//!    may start on a newer schema.
 
+mod adopt;
 mod assign;
-mod better_auth;
+mod catalog;
 mod error;
-mod m20261121_000001_better_auth;
-mod m20261121_000002_tasks;
+mod id_collation;
+mod ledger;
 mod migrate;
-mod owners;
 mod privileges;
-mod schema;
-mod session;
-mod tasks;
+mod status;
+mod steps;
+mod transaction;
+mod users;
 
 pub use assign::assign_tasks;
 pub use error::MigrateError;
-pub use migrate::{Readiness, Report, Step, Users, check, down, status, tables, up};
+pub use migrate::{MigrationReport, Readiness, check, down, status, tables, up};
+pub use status::MigrationStatus;
+pub use users::Users;

@@ -2,8 +2,10 @@
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
 
-use crate::migrate::{Step, Users};
-use crate::{better_auth, schema, tasks};
+use crate::adopt::better_auth;
+use crate::catalog;
+use crate::status::{BETTER_AUTH, MigrationStatus, TASKS, is_pending};
+use crate::users::Users;
 
 /// Selects the role, the schema in which it creates tables, and, in case there is none, the first schema of the search path that
 /// exists although the role may not use it.
@@ -65,12 +67,15 @@ struct Table {
 ///
 /// # Errors
 /// A refusal that lists the missing privileges and the commands that grant them.
-pub(crate) async fn check(db: &impl ConnectionTrait, users: Users, steps: &[Step]) -> Result<(), DbErr> {
+pub(crate) async fn check(
+    db: &impl ConnectionTrait,
+    users: Users,
+    migrations: &[MigrationStatus],
+) -> Result<(), DbErr> {
     if db.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
-    let is_pending = |name: &str| steps.iter().any(|step| step.name == name && !step.applied);
-    let Some(facts) = schema::rows(db, ROLE, []).await?.into_iter().next() else { return Ok(()) };
+    let Some(facts) = catalog::rows(db, ROLE, []).await?.into_iter().next() else { return Ok(()) };
     let role = identifier(&facts.try_get::<String>("", "role")?);
     let Some(schema) = facts.try_get::<Option<String>>("", "schema")? else {
         return Err(DbErr::Migration(without_schema(&facts, &role)?));
@@ -78,15 +83,15 @@ pub(crate) async fn check(db: &impl ConnectionTrait, users: Users, steps: &[Step
     let schema = identifier(&schema);
     let tables = tables(db).await?;
     let mut lacks = Lacks::default();
-    let is_behind = steps.iter().any(|step| !step.applied);
+    let is_behind = migrations.iter().any(|migration| !migration.applied);
     if is_behind && !facts.try_get::<bool>("", "may_create")? {
         lacks.add(format!("create on the schema {schema}"), format!("grant create on schema {schema} to {role}"));
     }
     for table in &tables {
         let name = table.name.as_str();
         let quoted = format!("{schema}.{}", identifier(name));
-        let is_altered = name == "tasks" && is_pending(tasks::STEP)
-            || is_pending(better_auth::STEP) && better_auth::lacks_index(db, name).await?;
+        let is_altered = name == "tasks" && is_pending(migrations, TASKS)
+            || is_pending(migrations, BETTER_AUTH) && better_auth::lacks_index(db, name).await?;
         if is_altered && !table.is_owner {
             let owner = identifier(&table.owner);
             // The programs of another owner would lose their access with the ownership.
@@ -105,7 +110,7 @@ pub(crate) async fn check(db: &impl ConnectionTrait, users: Users, steps: &[Step
             LEDGER | "user" => &["select"],
             _ => &[],
         };
-        let is_referred_to = name == "user" && is_pending(tasks::STEP);
+        let is_referred_to = name == "user" && is_pending(migrations, TASKS);
         let needed = used.iter().copied().chain(is_referred_to.then_some("references"));
         let missing: Vec<_> = needed.filter(|needed| table.missing.split(',').any(|other| other == *needed)).collect();
         if !missing.is_empty() {
@@ -150,7 +155,7 @@ fn is_written(table: &str, users: Users) -> bool {
 /// Returns `true` if the role may read which migrations are applied.
 pub(crate) async fn may_read_ledger(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     let select = "select 1 where not has_table_privilege('seaql_migrations', 'select')";
-    Ok(db.get_database_backend() != DbBackend::Postgres || !schema::exists(db, select).await?)
+    Ok(db.get_database_backend() != DbBackend::Postgres || !catalog::exists(db, select).await?)
 }
 
 fn refuse(role: &str, lacks: &Lacks, is_behind: bool) -> Result<(), DbErr> {
@@ -175,7 +180,7 @@ async fn tables(db: &impl ConnectionTrait) -> Result<Vec<Table>, DbErr> {
             sequence: row.try_get("", "sequence")?,
         })
     };
-    schema::rows(db, TABLES, []).await?.iter().map(read).collect()
+    catalog::rows(db, TABLES, []).await?.iter().map(read).collect()
 }
 
 fn identifier(name: &str) -> String {

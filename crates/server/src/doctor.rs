@@ -336,7 +336,7 @@ async fn migrations(store: &StoreConfig, users: Users, migrate: bool) -> Check {
             }
             _ => fail("migrations", format!("{error:#}"), "see the log of the database"),
         },
-        Ok(Ok(Readiness { steps, missing_tables })) => {
+        Ok(Ok(Readiness { migrations: steps, missing_tables })) => {
             let pending: Vec<_> = steps.iter().filter(|step| !step.applied).map(|step| step.name.as_str()).collect();
             if pending.is_empty() {
                 return ok("migrations", format!("all {} steps have been applied", steps.len()));

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use taskbridge_adapters::database::Store;
-use taskbridge_migrations::{Step, Users};
+use taskbridge_migrations::{MigrationStatus, Users};
 
 /// Brings the schema up to date; safe when several processes do it at once. What was applied, in order.
 pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<String>> {
@@ -27,7 +27,7 @@ pub(crate) async fn down(store: &Store, users: Users, steps: u32) -> anyhow::Res
 }
 
 /// All steps, and whether each has been applied.
-pub(crate) async fn status(store: &Store, users: Users) -> anyhow::Result<Vec<Step>> {
+pub(crate) async fn status(store: &Store, users: Users) -> anyhow::Result<Vec<MigrationStatus>> {
     Ok(taskbridge_migrations::status(&store.dedicated().await?, users).await?)
 }
 
@@ -35,7 +35,7 @@ pub(crate) async fn status(store: &Store, users: Users) -> anyhow::Result<Vec<St
 pub(crate) async fn require_current(store: &Store, users: Users) -> anyhow::Result<()> {
     let pending: Vec<_> = taskbridge_migrations::check(&store.dedicated().await?, users, false)
         .await?
-        .steps
+        .migrations
         .into_iter()
         .filter(|step| !step.applied)
         .map(|step| step.name)

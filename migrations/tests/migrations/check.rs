@@ -19,8 +19,8 @@ async fn checked(database: &Database, users: Users) -> Result<Vec<String>, Strin
     let checked = check(&database.connection, users, true).await;
     assert_eq!(database.snapshot().await, before);
     match checked {
-        Ok(Readiness { steps, .. }) => {
-            Ok(steps.into_iter().filter(|step| !step.applied).map(|step| step.name).collect())
+        Ok(Readiness { migrations, .. }) => {
+            Ok(migrations.into_iter().filter(|migration| !migration.applied).map(|migration| migration.name).collect())
         }
         Err(MigrateError::Refused(line)) => Err(line),
         Err(error) => panic!("{error}"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use taskbridge_adapters::database::{Store, StoreConfig};
-use taskbridge_migrations::{MigrateError, Report, Users, up};
+use taskbridge_migrations::{MigrateError, MigrationReport, Users, up};
 use tempfile::TempDir;
 
 /// Every step, in order.
@@ -139,7 +139,7 @@ impl Database {
         self.texts(sql).await.pop().unwrap()
     }
 
-    pub(crate) async fn up(&self, users: Users) -> Result<Report, MigrateError> {
+    pub(crate) async fn up(&self, users: Users) -> Result<MigrationReport, MigrateError> {
         up(&self.connection, users).await
     }
 

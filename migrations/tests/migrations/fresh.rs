@@ -1,6 +1,6 @@
 //! Empty databases.
 
-use taskbridge_migrations::{Report, Step, Users, status};
+use taskbridge_migrations::{MigrationReport, MigrationStatus, Users, status};
 
 use crate::databases::{Backend, Database, STEPS, test_on};
 
@@ -26,16 +26,17 @@ async fn is_made_once(database: &Database) {
     assert_eq!(steps(database, Users::Here).await, [(STEPS[0], false), (STEPS[1], false)]);
     assert!(database.schema().await.is_empty(), "to ask changes nothing");
     let first = database.up(Users::Here).await.unwrap();
-    assert_eq!(first, Report { applied: STEPS.map(String::from).to_vec(), tasks_without_owner: 0 });
+    assert_eq!(first, MigrationReport { applied: STEPS.map(String::from).to_vec(), tasks_without_owner: 0 });
     let made = database.snapshot().await;
     let second = database.up(Users::Here).await.unwrap();
-    assert_eq!(second, Report { applied: Vec::new(), tasks_without_owner: 0 });
+    assert_eq!(second, MigrationReport { applied: Vec::new(), tasks_without_owner: 0 });
     assert_eq!(database.snapshot().await, made);
     assert_eq!(steps(database, Users::Here).await, [(STEPS[0], true), (STEPS[1], true)]);
 }
 
 async fn steps(database: &Database, users: Users) -> Vec<(&'static str, bool)> {
-    let known = |step: Step| (*STEPS.iter().find(|name| **name == step.name).unwrap(), step.applied);
+    let known =
+        |migration: MigrationStatus| (*STEPS.iter().find(|name| **name == migration.name).unwrap(), migration.applied);
     status(&database.connection, users).await.unwrap().into_iter().map(known).collect()
 }
 

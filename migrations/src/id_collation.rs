@@ -1,10 +1,10 @@
-//! Checks that columns with the ids of users tell different ids apart.
+//! Checks that the database treats different user ids as different.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
+use crate::catalog;
 use crate::error::refused_column;
-use crate::migrate::Users;
-use crate::schema;
+use crate::users::Users;
 
 const OF_TASKS: [(&str, &str); 1] = [("tasks", "user_id")];
 /// Also `accountId`, which is the user's id where the account is a password.
@@ -26,13 +26,13 @@ pub(crate) async fn check(db: &impl ConnectionTrait, users: Users) -> Result<(),
     Ok(())
 }
 
-/// Returns the collation of a column, if it takes texts that differ for equal.
+/// Returns the collation of a column if it treats different texts as equal.
 async fn lenient_collation(
     db: &impl ConnectionTrait,
     table: &'static str,
     name: &str,
 ) -> Result<Option<String>, DbErr> {
-    let Some(found) = schema::table(db, table).await? else { return Ok(None) };
+    let Some(found) = catalog::table(db, table).await? else { return Ok(None) };
     let Some(column) = found.column(name) else { return Ok(None) };
     if db.get_database_backend() == DbBackend::Postgres {
         let collation = column.data_type.split_once(" collate ").map(|(_, collation)| collation);
@@ -41,7 +41,7 @@ async fn lenient_collation(
     }
     // SQLite shows the collation of a column only in `explain`. The plus keeps an index with another collation unused.
     let explain = format!(r#"explain select 1 from "{table}" where +"{name}" = 'x'"#);
-    for row in schema::rows(db, &explain, []).await? {
+    for row in catalog::rows(db, &explain, []).await? {
         if ["Eq", "Ne"].contains(&row.try_get::<String>("", "opcode")?.as_str()) {
             let collation: String = row.try_get("", "p4")?;
             let collation = collation.split('-').next().unwrap_or_default();

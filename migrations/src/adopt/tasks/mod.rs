@@ -1,35 +1,34 @@
-//! The table of the tasks: made, or adopted from a backend that kept its tasks in the same database.
+//! Creates the table `tasks`, or adopts the one of another backend.
 //!
-//! An adopted table keeps its rows and its other columns. It is checked first; then what is missing is added and what
-//! is narrower than ours is widened, `postgres` and `sqlite` say how. Tasks without an owner stay as they are: nobody
-//! sees them, for every statement on tasks asks for an owner's.
+//! An adopted table keeps its rows and its other columns. It is checked first; then missing columns are added, and columns that
+//! are too narrow are widened. Tasks without an owner are kept but never shown, because every query filters by owner.
 
 mod postgres;
 mod sqlite;
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
+use crate::catalog::{self, Reference, Table};
 use crate::error::{refused, refused_column};
-use crate::migrate::Users;
-use crate::schema::{self, Reference, Table};
+use crate::users::Users;
 
-/// The step that makes the table.
-pub(crate) const STEP: &str = "m20261121_000002_tasks";
-
+/// The columns that Taskbridge uses.
 const COLUMNS: [&str; 7] = ["id", "user_id", "title", "description", "completed", "created_at", "updated_at"];
 
-/// Holds exactly the order of the owner's list.
+/// Creates the index that serves an owner's list in its default order.
 const INDEX: &str = r#"create index if not exists "tasks_user_id_created_at_id_idx" on "tasks" ("user_id", "created_at" desc, "id" desc)"#;
 
+/// The condition for tasks that have no owner.
 const WITHOUT_OWNER: &str = r#""user_id" is null or "user_id" = ''"#;
 
-/// What else can be done about a table that cannot be adopted.
+/// The alternative to changing a table that cannot be adopted.
 const OR_RENAME: &str = "or rename the table, and a new one is made";
 
-pub(crate) async fn make_or_adopt(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
+/// Creates the table, or adopts the existing one.
+pub(crate) async fn create_or_adopt(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
-    let Some(table) = schema::table(db, "tasks").await? else {
-        let has_users = schema::has_users(db).await?;
+    let Some(table) = catalog::table(db, "tasks").await? else {
+        let has_users = catalog::has_users(db).await?;
         let reference = if has_users { r#" references "user" ("id") on delete cascade"# } else { "" };
         let create = if is_postgres { postgres::create(reference) } else { sqlite::create(reference) };
         db.execute_unprepared(&create).await?;
@@ -45,9 +44,12 @@ pub(crate) async fn make_or_adopt(db: &impl ConnectionTrait, users: Users) -> Re
     refer_to_users(db, users).await
 }
 
-/// Refuses the table when it cannot be adopted. Returns `false` if there is none. Nothing is changed.
+/// Checks that the table can be adopted. Returns `false` if there is none.
+///
+/// # Errors
+/// A refusal if it cannot be adopted.
 pub(crate) async fn check_table(db: &impl ConnectionTrait, users: Users) -> Result<bool, DbErr> {
-    let Some(table) = schema::table(db, "tasks").await? else { return Ok(false) };
+    let Some(table) = catalog::table(db, "tasks").await? else { return Ok(false) };
     check(db, &table).await?;
     check_references(db, users).await?;
     Ok(true)
@@ -61,7 +63,7 @@ async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
     }
 }
 
-/// What is asked of the table whatever the database.
+/// Checks what both databases require of the columns.
 fn check_columns(table: &Table) -> Result<(), DbErr> {
     for name in ["id", "user_id", "title"] {
         if table.column(name).is_none() {
@@ -80,19 +82,22 @@ fn check_columns(table: &Table) -> Result<(), DbErr> {
     }
 }
 
-/// Tasks go with their user. On SQLite a table that is there cannot be given a foreign key: it stays without.
+/// Adds the foreign key that deletes tasks with their user. SQLite cannot add one to an existing table.
 pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
     let references = check_references(db, users).await?;
     let can_be_added = db.get_database_backend() == DbBackend::Postgres && references.is_empty();
-    if can_be_added && schema::has_users(db).await? {
+    if can_be_added && catalog::has_users(db).await? {
         db.execute_unprepared(postgres::REFERENCE).await?;
     }
     Ok(())
 }
 
-/// What tasks refer to; refused when that are not the users, and these are here.
+/// Returns the foreign keys of `user_id`.
+///
+/// # Errors
+/// A refusal if one refers to another table than `user`, and the users are here.
 pub(crate) async fn check_references(db: &impl ConnectionTrait, users: Users) -> Result<Vec<Reference>, DbErr> {
-    let references = schema::references(db, "tasks", "user_id").await?;
+    let references = catalog::references(db, "tasks", "user_id").await?;
     match references.iter().find(|reference| !reference.table.eq_ignore_ascii_case("user")) {
         Some(other) if users == Users::Here => {
             let why = format!(
@@ -106,13 +111,16 @@ pub(crate) async fn check_references(db: &impl ConnectionTrait, users: Users) ->
     }
 }
 
-/// Drops the table, unless something would be lost.
+/// Drops the table.
+///
+/// # Errors
+/// A refusal if the table contains tasks, or a column that Taskbridge did not create.
 pub(crate) async fn drop_empty(db: &impl ConnectionTrait) -> Result<(), DbErr> {
-    let Some(table) = schema::table(db, "tasks").await? else { return Ok(()) };
+    let Some(table) = catalog::table(db, "tasks").await? else { return Ok(()) };
     if db.get_database_backend() == DbBackend::Postgres {
         db.execute_unprepared(r#"lock table "tasks" in access exclusive mode"#).await?;
     }
-    let count = schema::count(db, r#"select count(*) as count from "tasks""#).await?;
+    let count = catalog::count(db, r#"select count(*) as count from "tasks""#).await?;
     if count > 0 {
         return Err(refused("tasks", &format!("holds {count} tasks; delete them first, or drop the table yourself")));
     }
@@ -122,12 +130,12 @@ pub(crate) async fn drop_empty(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     db.execute_unprepared(r#"drop table "tasks""#).await.map(drop)
 }
 
-/// How many tasks belong to nobody.
+/// Returns the number of tasks that have no owner.
 pub(crate) async fn count_without_owner(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
-    schema::count(db, &format!(r#"select count(*) as count from "tasks" where {WITHOUT_OWNER}"#)).await
+    catalog::count(db, &format!(r#"select count(*) as count from "tasks" where {WITHOUT_OWNER}"#)).await
 }
 
-/// Gives the tasks of nobody to a user; how many there were.
+/// Assigns the tasks that have no owner to a user, and returns their number.
 pub(crate) async fn assign(db: &impl ConnectionTrait, user_id: &str) -> Result<u64, DbErr> {
     let place = if db.get_database_backend() == DbBackend::Postgres { "$1" } else { "?" };
     let update = format!(r#"update "tasks" set "user_id" = {place} where {WITHOUT_OWNER}"#);

@@ -1,28 +1,28 @@
-//! What is in the database: on PostgreSQL in the current schema, on SQLite in the main file.
+//! Existing tables: on PostgreSQL those of the current schema, on SQLite those of the main file.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
 use crate::error::refused;
 
-/// A table that is there.
+/// An existing table.
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     pub(crate) columns: Vec<Column>,
-    /// SQLite: values must have their column's type.
+    /// `true` if values must have the type of their column (SQLite).
     pub(crate) is_strict: bool,
-    /// SQLite: an `integer primary key` is the number of the row, and is given by the database.
+    /// `true` if the database generates the values of an `integer primary key` (SQLite). Always `true` on PostgreSQL.
     pub(crate) has_row_numbers: bool,
 }
 
-/// A column that is there.
+/// An existing column.
 pub(crate) struct Column {
     pub(crate) name: String,
-    /// As the database names it (on SQLite in lower case), with the collation if texts that differ can be the same to that.
+    /// The type as the database names it (on SQLite in lower case), with the collation if that can treat different texts as equal.
     pub(crate) data_type: String,
     pub(crate) is_required: bool,
-    /// Whether the database gives it a value when a statement gives none.
+    /// `true` if the database supplies a value when a statement does not.
     pub(crate) has_default: bool,
-    /// Whether no two rows can have the same.
+    /// `true` if no two rows can have the same value.
     pub(crate) is_unique: bool,
 }
 
@@ -33,11 +33,12 @@ pub(crate) struct Reference {
 }
 
 impl Table {
+    /// Returns the column of this name.
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// A column whose name is another way to write this one.
+    /// Returns a column whose name differs only in case and underscores.
     pub(crate) fn column_like(&self, name: &str) -> Option<&Column> {
         let plain = |name: &str| name.replace('_', "").to_lowercase();
         self.columns.iter().find(|column| plain(&column.name) == plain(name))
@@ -76,7 +77,10 @@ select c."name", lower(c."type") as data_type, c."notnull" = 1 as is_required,
 from pragma_table_xinfo(?1) c where c."hidden" <> 1
 order by c."cid""#;
 
-/// The table of that name, if there is one; anything else of that name is refused.
+/// Returns the table of this name, if there is one.
+///
+/// # Errors
+/// A refusal if the name is that of something other than a table, such as a view.
 pub(crate) async fn table(db: &impl ConnectionTrait, name: &'static str) -> Result<Option<Table>, DbErr> {
     let (kind, columns) = match db.get_database_backend() {
         DbBackend::Postgres => (POSTGRES_KIND, POSTGRES_COLUMNS),
@@ -118,7 +122,7 @@ where f.contype = 'f' and n.nspname = current_schema() and c.relname = $1 and a.
 
 const SQLITE_REFERENCES: &str = r#"select "table" from pragma_foreign_key_list(?) where lower("from") = ?"#;
 
-/// The foreign keys on that column alone.
+/// Returns the foreign keys of a single column.
 pub(crate) async fn references(db: &impl ConnectionTrait, table: &str, column: &str) -> Result<Vec<Reference>, DbErr> {
     let sql = match db.get_database_backend() {
         DbBackend::Postgres => POSTGRES_REFERENCES,
@@ -127,14 +131,14 @@ pub(crate) async fn references(db: &impl ConnectionTrait, table: &str, column: &
     rows(db, sql, [table, column]).await?.iter().map(|row| Ok(Reference { table: row.try_get("", "table")? })).collect()
 }
 
-/// Whether there is a table `user` that tasks can refer to: one whose id is text.
+/// Returns `true` if there is a table `user` that tasks can refer to: one with a unique id of text.
 pub(crate) async fn has_users(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     let table = table(db, "user").await?;
     let id = table.as_ref().and_then(|table| table.column("id"));
     Ok(id.is_some_and(|id| id.is_unique && is_text(db.get_database_backend(), id)))
 }
 
-/// Whether the column holds text, of which no two that differ count as the same.
+/// Returns `true` if the column contains text and never treats different texts as equal.
 pub(crate) fn is_text(backend: DbBackend, column: &Column) -> bool {
     match backend {
         DbBackend::Postgres => {
@@ -146,7 +150,7 @@ pub(crate) fn is_text(backend: DbBackend, column: &Column) -> bool {
     }
 }
 
-/// What SQLite makes of values that are written into a column.
+/// The type to which SQLite converts values of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Affinity {
     Integer,
@@ -156,7 +160,7 @@ pub(crate) enum Affinity {
     Numeric,
 }
 
-/// By SQLite's rules (Datatypes In SQLite, section 3.1), for a type in lower case.
+/// Returns the affinity of a type in lower case (Datatypes In SQLite, section 3.1).
 pub(crate) fn affinity(declared: &str) -> Affinity {
     let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
     if has(&["int"]) {
@@ -172,7 +176,7 @@ pub(crate) fn affinity(declared: &str) -> Affinity {
     }
 }
 
-/// The rows that a statement gives.
+/// Returns the rows of a statement.
 pub(crate) async fn rows<const N: usize>(
     db: &impl ConnectionTrait,
     sql: &str,
@@ -182,14 +186,14 @@ pub(crate) async fn rows<const N: usize>(
     db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await
 }
 
-/// Returns the number in the column `count` of a statement's only row.
+/// Returns the number in the column `count` of a statement that returns one row.
 pub(crate) async fn count(db: &impl ConnectionTrait, sql: &str) -> Result<u64, DbErr> {
     let row = rows(db, sql, []).await?.into_iter().next();
     let count: i64 = row.map(|row| row.try_get("", "count")).transpose()?.unwrap_or_default();
     Ok(count.unsigned_abs())
 }
 
-/// Whether a statement gives a row.
+/// Returns `true` if a statement returns a row.
 pub(crate) async fn exists(db: &impl ConnectionTrait, sql: &str) -> Result<bool, DbErr> {
     Ok(!rows(db, sql, []).await?.is_empty())
 }

@@ -1,12 +1,12 @@
-//! On SQLite. A table that is there keeps its shape, only columns are added: the values are brought into our form.
+//! The table `tasks` on SQLite, which cannot change the type of a column: columns are added, and values are converted.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use super::OR_RENAME;
+use crate::catalog::{self, Affinity, Column, Table};
 use crate::error::refused_column;
-use crate::schema::{self, Affinity, Column, Table};
 
-/// `autoincrement` keeps the id of a deleted task from being given again.
+/// Returns the statement that creates the table. With `autoincrement`, the id of a deleted task is never reused.
 pub(super) fn create(reference: &str) -> String {
     format!(
         r#"create table "tasks" ("id" integer not null primary key autoincrement, "user_id" text not null{reference}, "title" text not null, "description" text, "completed" integer not null, "created_at" date not null, "updated_at" date not null)"#
@@ -15,6 +15,7 @@ pub(super) fn create(reference: &str) -> String {
 
 const TIMES: [&str; 2] = ["created_at", "updated_at"];
 
+/// Adds missing columns and converts values.
 pub(super) async fn adopt(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
     let missing = [
         ("description", "text"),
@@ -35,11 +36,11 @@ pub(super) async fn adopt(db: &impl ConnectionTrait, table: &Table) -> Result<()
     db.execute_unprepared(&update).await.map(drop)
 }
 
-/// Null is false.
+/// The value of `completed` as 0 or 1; null is 0.
 const TRUE: &str = r#"coalesce(case typeof("completed") when 'text' then lower("completed") in ('true', 't') else "completed" <> 0 end, 0)"#;
 
-/// A date in our form: from text with or without a zone (UTC then), or from the seconds or milliseconds since 1970.
-/// Null if it is none.
+/// Returns an expression for the date in a column, in the form that Taskbridge stores. The column may contain text, with or
+/// without a zone (then UTC), or seconds or milliseconds since 1970. The result is null for any other value.
 fn date(column: &str) -> String {
     format!(
         r#"case when typeof("{column}") in ('integer', 'real')
@@ -49,6 +50,7 @@ fn date(column: &str) -> String {
     )
 }
 
+/// Checks that the table can be adopted.
 pub(super) async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
     check_columns(table)?;
     check_values(db, table).await
@@ -57,8 +59,8 @@ pub(super) async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<()
 fn check_columns(table: &Table) -> Result<(), DbErr> {
     for column in &table.columns {
         let Column { name, data_type, .. } = column;
-        let is_text = schema::is_text(DbBackend::Sqlite, column);
-        let affinity = schema::affinity(data_type);
+        let is_text = catalog::is_text(DbBackend::Sqlite, column);
+        let affinity = catalog::affinity(data_type);
         let is_row_number = data_type == "integer" && column.is_unique && table.has_row_numbers;
         let wanted = match name.as_str() {
             "id" if !is_row_number => "\"integer primary key\"",
@@ -88,9 +90,10 @@ async fn check_values(db: &impl ConnectionTrait, table: &Table) -> Result<(), Db
     Ok(())
 }
 
-/// Refuses the table when there is a row of which that is true.
+/// Refuses the table if there is a row for which the condition `odd` holds.
 async fn refuse_rows(db: &impl ConnectionTrait, column: &str, odd: &str, why: &str) -> Result<(), DbErr> {
-    let found = schema::rows(db, &format!(r#"select "id" from "tasks" where {odd} order by "id" limit 1"#), []).await?;
+    let found =
+        catalog::rows(db, &format!(r#"select "id" from "tasks" where {odd} order by "id" limit 1"#), []).await?;
     let Some(row) = found.first() else { return Ok(()) };
     let id: i64 = row.try_get("", "id")?;
     Err(refused_column("tasks", column, &format!("task {id} {why}; change it, {OR_RENAME}")))

@@ -1,21 +1,21 @@
-//! The one transaction in which everything is done.
+//! The transaction in which migrations run, and the lock that makes other processes wait.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 
 use crate::error::MigrateError;
 
-/// The number of the advisory lock: "taskbrid" in ASCII.
+/// The key of the advisory lock: "taskbrid" in ASCII.
 const LOCK: i64 = 0x7461_736b_6272_6964;
 
 /// A transaction on a connection that nothing else uses.
 ///
-/// It is begun and ended by statements, whose errors are reported. The transactions that the migrator begins within have
-/// no effect of their own.
-pub(crate) struct Session<'c>(&'c DatabaseConnection);
+/// It begins and ends by statements, whose errors are reported. The transactions that the migrator begins within it have no
+/// effect.
+pub(crate) struct Transaction<'c>(&'c DatabaseConnection);
 
-impl<'c> Session<'c> {
-    /// Begins a transaction that reads.
-    pub(crate) async fn begin(db: &'c DatabaseConnection) -> Result<Self, DbErr> {
+impl<'c> Transaction<'c> {
+    /// Begins a read-only transaction.
+    pub(crate) async fn begin_read_only(db: &'c DatabaseConnection) -> Result<Self, DbErr> {
         let begin = match db.get_database_backend() {
             DbBackend::Postgres => "begin read only",
             _ => "begin",
@@ -24,10 +24,11 @@ impl<'c> Session<'c> {
         Ok(Self(db))
     }
 
-    /// Begins a transaction and waits until it is the only one of its kind.
+    /// Begins a transaction, and waits until no other process has one.
     pub(crate) async fn begin_exclusive(db: &'c DatabaseConnection) -> Result<Self, DbErr> {
         let begin = match db.get_database_backend() {
-            // Waiting for another process and rewriting a large table may take long. What that process has done must be seen.
+            // Waiting for another process and rewriting a large table may take long. `read committed` shows what that process
+            // has committed.
             DbBackend::Postgres => format!(
                 "begin isolation level read committed; set local statement_timeout = 0; set local lock_timeout = 0; \
                  select pg_advisory_xact_lock({LOCK})"
@@ -43,7 +44,7 @@ impl<'c> Session<'c> {
         self.0
     }
 
-    /// Commits if the result is one of success, and otherwise rolls back.
+    /// Commits if the result is `Ok`, and otherwise rolls back.
     pub(crate) async fn end<T>(self, result: Result<T, DbErr>) -> Result<T, MigrateError> {
         match result {
             Ok(value) => {
@@ -51,7 +52,7 @@ impl<'c> Session<'c> {
                 Ok(value)
             }
             Err(error) => {
-                // If that fails, the connection is broken, and the transaction is rolled back with it.
+                // If this fails, the connection is broken, which also rolls the transaction back.
                 _ = self.0.execute_unprepared("rollback").await;
                 Err(error.into())
             }

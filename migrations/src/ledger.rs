@@ -1,0 +1,20 @@
+//! The table in which sea-orm's migrator records the applied migrations.
+
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr, Statement};
+
+use crate::users::Users;
+use crate::{catalog, privileges};
+
+/// Returns the names of the applied migrations, in order.
+pub(crate) async fn applied(db: &impl ConnectionTrait, users: Users) -> Result<Vec<String>, DbErr> {
+    if catalog::table(db, "seaql_migrations").await?.is_none() {
+        return Ok(Vec::new());
+    }
+    if !privileges::may_read_ledger(db).await? {
+        // Fails with a list of all missing privileges, instead of the server's error for this one.
+        privileges::check(db, users, &[]).await?;
+    }
+    let select = r#"select "version" from "seaql_migrations" order by "version""#;
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), select)).await?;
+    rows.iter().map(|row| row.try_get("", "version")).collect()
+}
