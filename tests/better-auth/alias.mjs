@@ -1,4 +1,4 @@
-// "@/lib/auth" is lib/auth.js below the folder that is registered with these hooks, as in a Next.js app.
+// Module hooks that resolve "@/lib/auth" to lib/auth.js below the registered folder, as Next.js does.
 let root;
 
 export function initialize(folder) {

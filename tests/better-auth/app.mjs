@@ -1,5 +1,5 @@
-// The server of a Next.js app, as far as it is route handlers: what app/**/route.js below the folder ROOT export, at an
-// address of its own, which it prints, and which is that of the app unless BETTER_AUTH_URL says another.
+// Serves the route handlers of a Next.js app, app/**/route.js below the folder ROOT, on a free port. Prints its URL, which
+// is the default of BETTER_AUTH_URL.
 import { toNodeHandler } from "better-auth/node";
 import { readdirSync } from "node:fs";
 import { createServer } from "node:http";

@@ -1,4 +1,4 @@
-// Takes the types away: beside each .ts file below the folder ROOT there is a .js file afterwards.
+// Strips the types from each .ts file below the folder ROOT, and writes a .js file next to it.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";

@@ -1,5 +1,5 @@
-// The official clients against the auth server at AUTH: prints all that they make of its answers, as JSON, with the kind
-// of what is drawn in its place, and what they asked for.
+// Calls the auth server at AUTH with the official clients. Prints their results and requests as JSON; generated values are
+// replaced by their type.
 import { createAuthClient } from "better-auth/client";
 import { jwtClient } from "better-auth/client/plugins";
 import { setTimeout } from "node:timers/promises";
@@ -49,7 +49,7 @@ async function told(name, call) {
   return answer;
 }
 
-// With a picture: a real Better Auth in memory leaves out what it has not got.
+// With an image, because Better Auth with its store in memory omits empty fields.
 const person = {
   name: "Ada",
   email: "Ada@Example.com",
@@ -59,7 +59,7 @@ const person = {
 const client = (browser = new Browser(), options = {}) =>
   createAuthClient({ baseURL, plugins: [jwtClient()], fetchOptions: { customFetchImpl: browser.fetch, ...options } });
 
-// Signing up and in.
+// Sign-up and sign-in.
 const browser = new Browser();
 const ada = client(browser);
 await told("no session", ada.getSession());
@@ -112,7 +112,7 @@ await told("sign-out", ada.signOut());
 await told("it is well", ada.$fetch("/ok"));
 await told("what is not there", ada.$fetch("/made-up"));
 
-// What users change of themselves.
+// Changes to the own account.
 const own = new Browser();
 const lin = client(own);
 const his = { ...person, email: "lin@example.com" };
@@ -144,7 +144,7 @@ await told("no sign-in any more", lin.signIn.email(his));
 const { data: keys } = await told("the keys", lin.jwks());
 if (keys.keys.length !== 1 || keys.keys[0].alg !== "EdDSA") throw new Error(JSON.stringify(keys));
 
-// The store of sessions that React reads. It looks for a browser.
+// The session store of the React client, which expects a browser.
 const events = { addEventListener() {}, removeEventListener() {}, dispatchEvent() {} };
 globalThis.window = { ...events, location: { href: baseURL, origin: baseURL } };
 globalThis.document = { ...events, visibilityState: "visible" };

@@ -1,11 +1,11 @@
-// The database of DATABASE_URL, as Better Auth takes it: PostgreSQL through pg, SQLite through libsql.
+// Opens DATABASE_URL for Better Auth: PostgreSQL with pg, SQLite with libsql.
 import { SqliteDialect } from "kysely";
 import Database from "libsql";
 import pg from "pg";
 
 const [, file] = process.env.DATABASE_URL.match(/^sqlite:\/\/(.+)/) ?? [];
 const sqlite = file && new Database(file);
-// Another process may be writing.
+// Waits while another process writes.
 sqlite?.pragma("busy_timeout = 5000");
 const postgres = file ? undefined : new pg.Pool({ connectionString: process.env.DATABASE_URL });
 

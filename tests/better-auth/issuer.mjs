@@ -1,5 +1,5 @@
-// A real Better Auth at an address of its own, in memory: prints its URL, signs users up, and mints tokens with keys of
-// the algorithm ALG. POST /retire-keys lets the keys it has expire: the next token is made with a new one.
+// Runs a Better Auth with a database in memory on a free port, and prints its URL. It signs tokens with the algorithm ALG.
+// POST /retire-keys lets its keys expire, so that it signs the next token with a new one.
 import { betterAuth } from "better-auth";
 import { memoryAdapter } from "better-auth/adapters/memory";
 import { toNodeHandler } from "better-auth/node";

@@ -1,5 +1,5 @@
-// What Next.js makes of the rewrites in next.config.js below the folder ROOT: requests to an address of its own, which it
-// prints, are passed on to where they lead, as from a client at 192.0.2.1. Those that lead nowhere are 404.
+// Forwards requests as Next.js does with the rewrites in next.config.js below the folder ROOT, with 192.0.2.1 as the client
+// address. Prints its URL. Answers requests without a matching rewrite with 404.
 import { createServer, request } from "node:http";
 import { pathToFileURL } from "node:url";
 

@@ -1,8 +1,7 @@
-// A real Better Auth on the database of DATABASE_URL, at an address of its own. When it has made the tables that are
-// missing, and its check of the schema has passed, it prints as JSON where it is and what it made. Its URL is that of
-// BETTER_AUTH_URL, as for an app behind a proxy. ALG is the algorithm of its keys; PASSWORDS a module with functions
-// for passwords; with RATE_LIMIT=on it counts requests; with VERIFY=on addresses must be verified. With RESTRICT=on it has
-// the plugins that restrict users.
+// Runs a Better Auth on the database DATABASE_URL and a free port. Creates the missing tables, checks the schema, and prints
+// its address and the created tables as JSON. BETTER_AUTH_URL is its public URL, as behind a proxy. ALG is the algorithm of
+// its keys, and PASSWORDS a module with password functions. RATE_LIMIT=on enables rate limits, VERIFY=on requires verified
+// email addresses, and RESTRICT=on enables the plugins that restrict users.
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
 import { toNodeHandler } from "better-auth/node";

@@ -1,4 +1,4 @@
-// Runs SCRIPT on the database of DATABASE_URL if there is one, then SQL, and prints its rows, as JSON.
+// Runs SCRIPT, if set, and then SQL on the database DATABASE_URL. Prints the rows as JSON.
 import { query, run } from "./database.mjs";
 
 const { SCRIPT, SQL } = process.env;

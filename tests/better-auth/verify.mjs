@@ -1,4 +1,4 @@
-// Verifies TOKEN by the keys that are published at JWKS_URL, issued by and for ISSUER, and prints its two parts as JSON.
+// Verifies TOKEN, issued by and for ISSUER, with the keys at JWKS_URL. Prints its header and payload as JSON.
 import { createRemoteJWKSet, jwtVerify } from "jose";
 
 const { ISSUER, JWKS_URL, TOKEN } = process.env;

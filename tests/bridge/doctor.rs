@@ -15,7 +15,7 @@ fn doctor(url: &str, more: &[(&str, &str)]) -> (Option<i32>, Value) {
     (code, serde_json::from_str(&text).unwrap())
 }
 
-/// State, what was found and what to do, of each check of that name.
+/// Returns the state, the finding and the advice of each check with that name.
 fn told(report: &Value, name: &str) -> Vec<[String; 3]> {
     let checks = report["checks"].as_array().unwrap().iter().filter(|check| check["name"] == name);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -1,5 +1,5 @@
 //! `taskbridge token explain` in bridge mode: the cause is the true one, and the running server agrees.
-//! `tests/api/explain.rs` has what both modes have. (N2, N8)
+//! `tests/api/explain.rs` has what both modes have.
 
 use serde_json::{Value, json};
 use support::forge::sign;

@@ -1,4 +1,4 @@
-//! The real API in this process, as one caller after another sees it.
+//! The API in this process, called by several users.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,26 +24,27 @@ use taskbridge_web::{
     Stopping, TasksMount, api,
 };
 
-/// The callers; their tokens are `caller-0` and `caller-1`.
+/// The callers' user ids; their tokens are `caller-0` and `caller-1`.
 pub(crate) const CALLERS: [&str; 2] = ["bob", "b%6Fb/ö ?#"];
 
-/// What came back.
+/// An answer of the API.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     body: Vec<u8>,
 }
 
 impl Answer {
-    /// The body, which must be JSON; `null` when there is none.
+    /// Parses the body as JSON; `null` if it is empty.
     pub(crate) fn json(&self) -> Value {
         if self.body.is_empty() { Value::Null } else { serde_json::from_slice(&self.body).unwrap() }
     }
 }
 
-/// Sends requests; no answer may blame ourselves. It lives as long as the process: a runtime cannot go with its thread.
+/// Sends a request, and asserts that the answer is not a server error. It is never dropped, because its runtime must
+/// not end with the thread.
 pub(crate) type Api = &'static dyn Fn(TestRequest) -> Answer;
 
-/// The API on this store. Whoever signs up is let in, and forgotten.
+/// Creates the API with this store. Every sign-in succeeds, and nothing is remembered.
 pub(crate) fn api_on(tasks: Arc<dyn TaskRepo>) -> Api {
     let runtime = Runtime::new().unwrap();
     let app = runtime.block_on(init_service(App::new().configure(api(services(tasks)))));

@@ -1,4 +1,4 @@
-//! Bytes as a media type, a line end and a body, sent to every route that reads one.
+//! Input bytes as a media type, a line break and a body, sent to every route that reads a body.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ pub(crate) fn check(data: &[u8]) {
     refused(&answer_to(Method::POST, "/api/auth/sign-in/email"), &[400, 401, 403, 413, 415]);
 }
 
-/// A task is within the rules, and has what the body gave, or what it had before.
+/// Asserts that a task is valid, and has the values of the body, or else its previous ones.
 fn given(body: &[u8], task: &Value, before: &Value) {
     let sent: Value = serde_json::from_slice(body).unwrap();
     let title = task["title"].as_str().unwrap();
@@ -83,7 +83,7 @@ fn given(body: &[u8], task: &Value, before: &Value) {
     assert_eq!(task["user_id"], CALLERS[0]);
 }
 
-/// A refusal of the tasks API says what is wrong.
+/// Asserts that an error of the tasks API describes what is invalid.
 fn told(refusal: &Answer) {
     blamed(refusal, &[413, 415, 422]);
     let json = refusal.json();
@@ -97,7 +97,8 @@ fn told(refusal: &Answer) {
     }
 }
 
-/// A refusal of the auth server is one of these, with a message; a callback URL that is no text has no code.
+/// Asserts that the auth server's error has one of these statuses and a message. For a callback URL that is not a
+/// string, the code is missing.
 fn refused(refusal: &Answer, statuses: &[u16]) {
     assert!(statuses.contains(&refusal.status), "{}", refusal.status);
     let json = refusal.json();
@@ -105,7 +106,7 @@ fn refused(refusal: &Answer, statuses: &[u16]) {
     assert!(has_code && json["message"].is_string(), "{json}");
 }
 
-/// A refusal is one of these, with a code and a message.
+/// Asserts that an error has one of these statuses, a code and a message.
 fn blamed(refusal: &Answer, statuses: &[u16]) {
     assert!(statuses.contains(&refusal.status), "{}", refusal.status);
     let json = refusal.json();

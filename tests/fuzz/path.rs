@@ -1,4 +1,4 @@
-//! Bytes as a request line, `<method> <target>`, of each caller.
+//! Input bytes as a request line, `<method> <target>`, sent by each caller.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ thread_local! {
 
 pub(crate) fn check(data: &[u8]) {
     let Some((method, target)) = std::str::from_utf8(data).ok().and_then(|line| line.split_once(' ')) else { return };
-    // What these refuse is answered 400 before any code of ours.
+    // The HTTP parser answers these with 400 before our code runs.
     let (Ok(method), Ok(uri)) = (Method::from_bytes(method.as_bytes()), target.parse::<Uri>()) else { return };
 
     let segments: Vec<_> = uri.path().split('/').collect();
@@ -47,7 +47,7 @@ fn only_tasks_of(caller: &str, json: &Value) {
     }
 }
 
-/// A store in which everybody has every task.
+/// Returns a store in which every user has every task.
 fn everybodys_tasks() -> MockTaskRepo {
     let some = |owner: &Owner| -> Option<Task> { Some(task(owner.id().as_str(), 7)) };
     let mut repo = MockTaskRepo::new();

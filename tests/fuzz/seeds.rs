@@ -1,4 +1,4 @@
-//! Every seed, and so whatever was found once, through its target. (P8, P10, O1, O2)
+//! Replays all seeds, which include every input that has ever failed.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test may panic, and say where")]
 
 mod api;

@@ -1,4 +1,4 @@
-//! Bytes as a token; and, well signed, as the claims and as the header of one.
+//! Input bytes as a token, and as the claims and header of a correctly signed token.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use taskbridge_domain::ports::{AuthError, AuthPort};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::fixtures::{clock_at, moment};
 
-/// No seed is signed with it.
+/// No seed is signed with this secret.
 const SECRET: &str = "the-secret-of-the-fuzz-targets-0123456789";
 const URL: &str = "https://app.example.test";
 const LEEWAY: u16 = 30;
@@ -57,14 +57,14 @@ pub(crate) fn check(data: &[u8]) {
     }
 }
 
-/// The JSON that has been accepted. `None` where it holds what only a reader refuses, a lone surrogate or a number
-/// beyond all, in a field that nobody reads.
+/// Parses JSON that the verifier has accepted. Returns `None` if a field that it ignores contains a lone surrogate or
+/// an infinite number, which only this parser rejects.
 fn json(accepted: &[u8]) -> Option<Value> {
     let _: IgnoredAny = serde_json::from_slice(accepted).unwrap();
     serde_json::from_slice(accepted).ok()
 }
 
-/// Whose token it is, if it is good.
+/// Returns the subject of a valid token.
 fn subject(token: &str) -> Option<String> {
     match VERIFIER.verify(token).now_or_never().unwrap() {
         Ok(claims) => Some(claims.subject.to_string()),

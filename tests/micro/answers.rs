@@ -1,4 +1,4 @@
-//! From a request to its answer through the real API, on stores in memory.
+//! Requests through the whole API, with stores in memory.
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 #[path = "../fuzz/api.rs"]
@@ -16,7 +16,7 @@ use serde_json::json;
 use sha2::Sha256;
 use taskbridge_adapters::memory::InMemoryTaskRepo;
 
-/// Of the API that the fuzz targets send requests to.
+/// The secret of the API that the fuzz targets use.
 const SECRET: &str = "the-secret-of-the-fuzz-targets-0123456789";
 
 fn main() {
@@ -37,7 +37,7 @@ fn main() {
     assert_eq!(one().status, 404);
     criterion.bench_function("a task that is not there", |bencher| bencher.iter(one));
 
-    // The signature is checked before the store is asked, which knows of no session.
+    // The signature is verified first; the store does not contain the session.
     for (name, secret) in [("session cookie", SECRET), ("session cookie, forged", "another-secret")] {
         let cookie = ("cookie", format!("better-auth.session_token={}", signed(secret)));
         let session = || api(TestRequest::get().uri("/api/auth/get-session").insert_header(cookie.clone()));

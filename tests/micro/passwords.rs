@@ -1,4 +1,4 @@
-//! A password, hashed and compared, in both forms.
+//! Hashing and verifying a password, in both formats.
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The verification of a token, by the secret and by a published key, known and new.
+//! Verifying a token: signed with the secret or with a published key, remembered or new.
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use std::fmt;
@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 
 const SECRET: &str = "the-secret-of-the-benchmarks-0123456789";
 const URL: &str = "https://app.example.test";
-/// More than are remembered: in turn each is new again.
+/// More than the cache can hold, so that in turn each is new again.
 const MANY: usize = 20_000;
 
 fn main() {
@@ -66,7 +66,7 @@ fn bench(criterion: &mut Criterion, name: &str, verifier: &JwtVerifier, tokens: 
     });
 }
 
-/// Whose token it is. Nothing is waited for once the key is there.
+/// Returns the subject of a valid token. Does not wait once the key is known.
 fn verify(verifier: &JwtVerifier, token: &str) -> Option<String> {
     Some(verifier.verify(token).now_or_never()?.ok()?.subject.to_string())
 }
@@ -81,7 +81,7 @@ fn verifier(keys: Arc<dyn KeySource>) -> JwtVerifier {
     JwtVerifier::new(vec![TrustedIssuer { keys, expected }], Arc::new(SystemClock))
 }
 
-/// As Better Auth writes them.
+/// Returns claims as Better Auth writes them.
 fn claims(user: usize) -> Value {
     let id = format!("user-{user:028}");
     let now = SystemClock.now().unix_seconds();

@@ -1,4 +1,4 @@
-"""Starts the real server and holds its answers against its OpenAPI document. (Q5, C240, P8)
+"""Starts the real server, and checks with schemathesis that its answers match its OpenAPI document.
 
 usage: check.py TASKBRIDGE
 """
@@ -19,12 +19,12 @@ import openapi_spec_validator
 
 HERE = Path(__file__).resolve().parent
 EMAIL, PASSWORD = "ada@example.test", "correct horse battery"
-# Each ends what the others need, a session or a password, and so has a run of its own.
+# These end the session or change the password that the other operations need, so each has a separate run.
 ENDING = ["sign_out", "revoke_session", "revoke_sessions", "revoke_other_sessions", "change_password", "delete_user"]
 
 
 class Server:
-    """`taskbridge serve` on SQLite, on a port and in a folder of its own."""
+    """`taskbridge serve` with SQLite, on a free port and in a new folder."""
 
     def __init__(self, program: str):
         self.statuses = defaultdict(set)
@@ -36,12 +36,12 @@ class Server:
             "PORT": "0",
             "TASKBRIDGE__LOG__FORMAT": "json",
             "TASKBRIDGE__PASSWORDS__BCRYPT_COST": "10",
-            # Nobody else asks as often.
+            # The runs send more requests than the limit allows.
             "RATE_LIMIT": "off",
-            # All operations that there can be.
+            # Enables all operations.
             "JWT_ALGORITHM": "EdDSA",
             "TASKBRIDGE__AUTH__DELETE_USER": "on",
-            # The token is to outlive the run.
+            # The token must not expire during a run.
             "TASKBRIDGE__JWT__LIFETIME_SECONDS": "86400",
         }
         self._process = subprocess.Popen(
@@ -80,7 +80,7 @@ class Server:
             return json.load(answer)
 
     def sign_up(self) -> dict:
-        """A new user, as the configurations name what is theirs."""
+        """Signs a user up, and returns the variables of the configurations."""
         body = json.dumps({"name": "Ada", "email": EMAIL, "password": PASSWORD}).encode()
         request = urllib.request.Request(f"{self.base}/api/auth/sign-up/email", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request) as answer:
@@ -92,15 +92,15 @@ class Server:
 
 
 def run(program: str, configuration: str, *arguments: str, meant: Callable[[dict], set]) -> bool:
-    """Runs schemathesis against a server of its own: whether it found nothing, and no operation was tested in vain,
-    without ever answering one of the statuses that are meant for it, if any are."""
+    """Runs schemathesis against a new server. Returns whether it found no error and each operation has answered at least
+    once with a status that `meant` returns for it, if it returns any."""
     schemathesis = str(Path(sys.executable).with_name("schemathesis"))
     command = [schemathesis, "--config-file", str(HERE / configuration), "run"]
     with tempfile.TemporaryDirectory() as folder, Server(program) as server:
         document = server.get_document()
         openapi_spec_validator.validate(document)
         environment = {**os.environ, **server.sign_up()}
-        # As from a page of the auth server: from nowhere a cookie would change nothing.
+        # Requests with a cookie need a trusted origin.
         command += [f"{server.base}/openapi.json", "--header", f"Origin: {server.origin}", *arguments]
         found = subprocess.run(command, cwd=folder, env=environment).returncode != 0
     operations = [
@@ -112,7 +112,7 @@ def run(program: str, configuration: str, *arguments: str, meant: Callable[[dict
         if meant(operation) and not meant(operation) & server.statuses[method, path]
     ]
     for operation in missed:
-        print(f"{configuration}: {operation} never answered as it is meant to", file=sys.stderr)
+        print(f"{configuration}: {operation} never answered with an expected status", file=sys.stderr)
     return not found and not missed
 
 
@@ -129,7 +129,7 @@ def main() -> bool:
     def refusal(operation: dict) -> set:
         return {403} if "tasks" in operation["tags"] else set()
 
-    # All, whatever the first one finds.
+    # The list runs all of them, even after an error.
     return all([
         run(
             program,

@@ -1,4 +1,4 @@
-//! libFuzzer on `body::check`.
+//! Runs `body::check` with libFuzzer.
 #![no_main]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,4 +1,4 @@
-//! libFuzzer on `path::check`.
+//! Runs `path::check` with libFuzzer.
 #![no_main]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,4 +1,4 @@
-//! libFuzzer on `token::check`.
+//! Runs `token::check` with libFuzzer.
 #![no_main]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
