@@ -11,9 +11,9 @@
 //! ```compile_fail,E0308
 //! use actix_web::{HttpResponse, web};
 //! use taskbridge_domain::{UserId, services::TaskService, tasks::TaskId};
-//! async fn remove(path: web::Path<(String, i64)>, tasks: web::Data<TaskService>) -> HttpResponse {
+//! async fn delete(path: web::Path<(String, i64)>, tasks: web::Data<TaskService>) -> HttpResponse {
 //!     let (user_id, task_id) = path.into_inner();
-//!     let _ = tasks.remove(&UserId::parse(user_id).unwrap(), TaskId::new(task_id)).await;
+//!     let _ = tasks.delete(&UserId::parse(user_id).unwrap(), TaskId::new(task_id)).await;
 //!     HttpResponse::NoContent().finish()
 //! }
 //! ```
@@ -24,11 +24,11 @@
 //! use actix_web::{HttpResponse, web};
 //! use taskbridge_domain::{services::TaskService, tasks::TaskId};
 //! use taskbridge_web::guard::{Guarded, PathOwner};
-//! async fn remove(
+//! async fn delete(
 //!     Guarded(PathOwner(owner), path): Guarded<PathOwner, web::Path<(String, i64)>>,
 //!     tasks: web::Data<TaskService>,
 //! ) -> HttpResponse {
-//!     let _ = tasks.remove(&owner, TaskId::new(path.1)).await;
+//!     let _ = tasks.delete(&owner, TaskId::new(path.1)).await;
 //!     HttpResponse::NoContent().finish()
 //! }
 //! ```
