@@ -1,4 +1,4 @@
-//! What holds for whatever is put in. (N5, O1, P1, P3, P6, P10, R1)
+//! Properties that hold for all inputs.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fmt::Debug;
@@ -18,12 +18,12 @@ use taskbridge_domain::users::{Email, HashAlgorithm, InvalidPassword, NewPasswor
 use taskbridge_domain::{AccessError, Authenticator, Timestamp, UserId};
 use unicode_normalization::UnicodeNormalization;
 
-/// A failure prints the smallest input that shows it: that becomes a test of its own, not a file of seeds.
+/// A failure prints the smallest input that causes it. Write a test for it instead of keeping a file of seeds.
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// Text of that many characters, blanks, controls and those of several bytes among them.
+/// Texts with this number of characters, including spaces, control characters and multi-byte characters.
 fn text(chars: impl Into<SizeRange>) -> impl Strategy<Value = String> {
     let character = prop_oneof![
         6 => any::<char>(),
@@ -34,7 +34,7 @@ fn text(chars: impl Into<SizeRange>) -> impl Strategy<Value = String> {
     vec(character, chars).prop_map(String::from_iter)
 }
 
-/// Short texts, texts about as long as a limit, and texts with a NUL.
+/// Short texts, texts about as long as `limit`, and texts with a NUL.
 fn around(limit: usize) -> impl Strategy<Value = String> {
     prop_oneof![
         4 => text(0..10),
@@ -93,7 +93,7 @@ prop_compose! {
     }
 }
 
-/// An address, and texts in which one part of it is another.
+/// Addresses, and texts that are almost addresses.
 fn address() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[A-Za-z0-9_.+'-]{1,4}@example[.]com",
@@ -106,13 +106,13 @@ fn address() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Text that has more or fewer bytes in NFKC.
+/// Texts whose number of bytes changes by NFKC normalization.
 fn composed() -> impl Strategy<Value = String> {
     vec(select(vec!['a', '\u{e9}', '\u{301}', '\u{fb01}', '\u{bd}', '\u{2163}', '\u{ff21}']), 12..50)
         .prop_map(String::from_iter)
 }
 
-/// Better Auth's own rule, as its pattern says it:
+/// Returns `true` if `text` matches Better Auth's pattern:
 /// `^(?!\.)(?!.*\.\.)([A-Za-z0-9_'+\-.]*)[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$`
 fn is_address(text: &str) -> bool {
     let alphanumeric = |byte: &u8| byte.is_ascii_alphanumeric();
@@ -132,17 +132,17 @@ fn is_address(text: &str) -> bool {
         && top.iter().all(u8::is_ascii_alphabetic)
 }
 
-/// Takes every token for the id of its bearer.
-struct Credulous;
+/// Accepts every token as the id of the caller.
+struct AcceptAll;
 
 #[async_trait]
-impl AuthPort for Credulous {
+impl AuthPort for AcceptAll {
     async fn verify(&self, token: &str) -> Result<Claims, AuthError> {
         UserId::parse(token).map(|subject| Claims { subject }).ok_or_else(|| AuthError::Rejected("no id".into()))
     }
 }
 
-/// Two texts that are the same, nearly the same, or not.
+/// Pairs of texts that are equal, almost equal or different.
 fn two_texts() -> impl Strategy<Value = (String, String)> {
     user_id().prop_flat_map(|one| {
         let one = one.to_string();
@@ -213,13 +213,13 @@ proptest! {
     }
 
     #[test]
-    fn every_number_is_an_id_and_reads_as_it_is_written(number: i64) {
+    fn every_number_is_an_id_that_parses_from_its_display_form(number: i64) {
         let id = TaskId::new(number);
         prop_assert_eq!((id.number(), TaskId::parse(&id.to_string())), (number, Some(id)));
     }
 
     #[test]
-    fn an_id_is_written_in_one_way(text in prop_oneof!["[ +-]?0{0,2}[0-9]{0,20}[ .e]?0?", "-?[1-9][0-9]{17,18}", text(0..5)]) {
+    fn an_id_has_one_decimal_form(text in prop_oneof!["[ +-]?0{0,2}[0-9]{0,20}[ .e]?0?", "-?[1-9][0-9]{17,18}", text(0..5)]) {
         let digits = text.strip_prefix('-').unwrap_or(&text);
         let canonical = text == "0" || digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
         let number = text.parse::<i128>().ok().and_then(|number| i64::try_from(number).ok());
@@ -227,7 +227,7 @@ proptest! {
     }
 
     #[test]
-    fn a_patch_changes_what_it_names_and_nothing_else(before in task(), patch in patch()) {
+    fn a_patch_changes_only_the_given_fields(before in task(), patch in patch()) {
         let mut after = before.clone();
         patch.clone().apply(&mut after);
         let description = match patch.description.clone() {
@@ -250,16 +250,16 @@ proptest! {
     }
 
     #[test]
-    fn a_user_id_is_any_text_but_empty_or_with_nul(text in around(40)) {
+    fn a_user_id_is_any_text_that_is_not_empty_and_has_no_nul(text in around(40)) {
         let id = UserId::parse(text.as_str());
         prop_assert_eq!(id.is_some(), !text.is_empty() && !text.contains('\0'));
         prop_assert!(id.is_none_or(|id| id.as_str() == text && id.to_string() == text));
     }
 
-    /// N5, O1: byte for byte; whatever looks alike is somebody else.
+    /// The ids are compared byte for byte: ids that only look the same are different users.
     #[test]
-    fn nobody_owns_what_bears_another_id((caller, requested) in two_texts()) {
-        let authenticator = Authenticator::new(Arc::new(Credulous));
+    fn a_caller_may_access_only_the_data_of_exactly_their_own_id((caller, requested) in two_texts()) {
+        let authenticator = Authenticator::new(Arc::new(AcceptAll));
         let principal = authenticator.authenticate(&caller).now_or_never().unwrap().unwrap();
         prop_assert_eq!(principal.id().as_str(), &caller);
         if let Some(requested) = UserId::parse(requested) {
@@ -325,7 +325,7 @@ proptest! {
     }
 
     #[test]
-    fn a_moment_is_cut_to_the_millisecond_and_its_text_has_one_form(moment in moment()) {
+    fn a_timestamp_is_truncated_to_milliseconds_and_has_one_text_form(moment in moment()) {
         let cut = Timestamp::new(moment);
         let lost = moment - cut.datetime();
         prop_assert!((0..1_000_000).contains(&lost.num_nanoseconds().unwrap()));
@@ -337,15 +337,15 @@ proptest! {
         prop_assert_eq!(Timestamp::new(text.parse().unwrap()), cut);
     }
 
-    /// SQLite compares them as text.
+    /// SQLite compares times as text.
     #[test]
-    fn moments_and_their_texts_are_in_the_same_order(one in moment(), other in moment()) {
+    fn timestamps_and_their_texts_have_the_same_order(one in moment(), other in moment()) {
         let (one, other) = (Timestamp::new(one), Timestamp::new(other));
         prop_assert_eq!(one.cmp(&other), one.to_string().cmp(&other.to_string()));
     }
 
     #[test]
-    fn a_moment_after_another_is_never_before_it(moment in moment(), seconds: u64, nanos in 0..1_000_000_000_u32) {
+    fn adding_a_duration_never_gives_an_earlier_timestamp(moment in moment(), seconds: u64, nanos in 0..1_000_000_000_u32) {
         let (start, duration) = (Timestamp::new(moment), Duration::new(seconds, nanos));
         prop_assert!(start.after(duration) >= start);
         let milliseconds = Duration::from_millis(seconds % 1_000_000_000_000);
@@ -354,7 +354,7 @@ proptest! {
     }
 }
 
-/// A password in a log is one too many.
+/// Checks that `Debug` does not show the password.
 fn shows_nothing(secret: &impl Debug) -> Result<(), TestCaseError> {
     let shown = format!("{secret:?}");
     prop_assert!(["Password(…)", "NewPassword(Password(…))"].contains(&shown.as_str()), "{}", shown);

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_password_takes_the_place_of_the_one_that_was_right() {
+    async fn a_confirmed_password_is_replaced() {
         for (revoke, changed) in [(false, true), (true, true), (true, false)] {
             let mut ports = with_password(true);
             ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("new".into())));
@@ -251,13 +251,13 @@ mod tests {
                     assert_eq!(expires_at, moment().after(SessionPolicy::DEFAULT.lifetime));
                     assert_eq!(client.user_agent, "elsewhere");
                 }
-                Err(PasswordError::Wrong) => assert!(!changed, "somebody else was quicker"),
+                Err(PasswordError::Wrong) => assert!(!changed, "a concurrent change came first"),
                 Err(other) => panic!("{other:?}"),
             }
         }
     }
 
-    /// Nothing is hashed or stored.
+    /// Nothing is hashed or stored: a call would panic.
     #[tokio::test]
     async fn a_wrong_password_changes_nothing() {
         let outcome = service(with_password(false), POLICY).change_password(&ann(), update(true)).await;
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn wrong_passwords_are_counted_and_too_many_are_not_looked_at() {
+    async fn wrong_passwords_are_counted_and_not_checked_over_the_limit() {
         let limiter = |admission| {
             let mut limiter = MockRateLimiter::new();
             limiter.expect_peek().withf(|key, limit, _| is_anns(key, *limit)).return_once(move |_, _, _| Ok(admission));
@@ -294,24 +294,24 @@ mod tests {
         assert!(matches!(refused, Err(PasswordError::TooManyAttempts { retry_after_seconds: 7 })));
     }
 
-    fn expecting_removal(mut ports: Ports) -> Ports {
+    fn expecting_deletion(mut ports: Ports) -> Ports {
         ports.identity.expect_delete().withf(|user| user.as_str() == "ann").times(1).return_once(|_| Ok(()));
         ports
     }
 
     #[tokio::test]
-    async fn a_user_who_confirms_it_is_removed() {
+    async fn a_user_is_deleted_with_a_fresh_session_or_a_password() {
         let fresh = moment().after(SessionPolicy::DEFAULT.fresh_age.saturating_sub(Duration::from_millis(1)));
         assert!(
-            service(expecting_removal(Ports::at(fresh)), POLICY).delete(&ann(), DeleteUser::default()).await.is_ok()
+            service(expecting_deletion(Ports::at(fresh)), POLICY).delete(&ann(), DeleteUser::default()).await.is_ok()
         );
         let by_password = DeleteUser { password: Some(given()), token: None };
-        let ports = expecting_removal(with_password(true));
+        let ports = expecting_deletion(with_password(true));
         assert!(service(ports, POLICY).delete(&ann(), by_password).await.is_ok());
     }
 
     #[tokio::test]
-    async fn a_user_who_does_not_confirm_it_stays() {
+    async fn a_user_is_not_deleted_without_confirmation() {
         let stale = moment().after(SessionPolicy::DEFAULT.fresh_age);
         let outcome = service(Ports::at(stale), POLICY).delete(&ann(), DeleteUser::default()).await;
         assert!(matches!(outcome, Err(DeleteUserError::NotFresh)));

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn signing_up_registers_user_password_and_session_as_one() {
+    async fn sign_up_registers_user_password_and_session_together() {
         let mut ports = Ports::new();
         ports.identity.expect_find_credential().return_once(|_| Ok(None));
         ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_asks_not_to_be_remembered_gets_the_short_session() {
+    async fn a_user_who_is_not_remembered_gets_a_short_session() {
         let mut ports = Ports::new();
         ports.identity.expect_find_credential().return_once(|_| Ok(None));
         ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_taken_address_is_refused_before_hashing_and_again_when_the_store_says_so() {
+    async fn a_taken_address_is_refused_before_hashing_and_by_the_store() {
         let mut ports = Ports::new();
         ports
             .identity
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sign_up_switched_off_asks_nobody() {
+    async fn disabled_sign_up_calls_no_port() {
         let policy = AccountPolicy { allow_sign_up: false, ..POLICY };
         for password in ["short", "correct horse"] {
             let request = SignUp { password: NewPassword::parse(password, HashAlgorithm::Bcrypt), ..sign_up(true) };
@@ -211,15 +211,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_password_that_cannot_be_one_asks_nobody() {
+    async fn an_invalid_password_calls_no_port() {
         let request = SignUp { password: NewPassword::parse("short", HashAlgorithm::Bcrypt), ..sign_up(true) };
         let refused = service(Ports::new(), POLICY).sign_up(request).await;
         assert!(matches!(refused, Err(SignUpError::Password(InvalidPassword::TooShort))));
     }
 
-    /// No session is opened, and a taken address is answered like a free one, after the same hash.
+    /// The outcome is the same for a taken address, after the same hash.
     #[tokio::test]
-    async fn an_address_that_must_be_verified_opens_no_session() {
+    async fn sign_up_creates_no_session_if_the_address_must_be_verified() {
         let policy = AccountPolicy { require_email_verification: true, ..POLICY };
         for (known, registered) in
             [(None, Some(Ok(()))), (None, Some(Err(RegisterError::EmailTaken))), (Some(credential("hashed")), None)]

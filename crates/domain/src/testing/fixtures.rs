@@ -1,4 +1,4 @@
-//! One builder per type, each with values other than the defaults. They panic where a test is written wrongly.
+//! Example values of each type. Their fields differ from the defaults. The functions panic on invalid arguments.
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "for tests only")]
 
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::tasks::{Description, NewTask, Task, TaskId, Title};
 use crate::time::Timestamp;
 use crate::users::{Email, HashAlgorithm, PasswordHash, Restrictions, User, UserId, UserImage, UserName};
 
-/// 2026-11-21T01:45:03Z.
+/// Returns 2026-11-21T01:45:03Z.
 #[must_use]
 pub fn moment() -> Timestamp {
     Timestamp::from_unix_seconds(1_795_225_503).unwrap()
 }
 
-/// A clock that stands still.
+/// Returns a clock that stands still.
 #[must_use]
 pub fn clock_at(moment: Timestamp) -> MockClock {
     let mut clock = MockClock::new();
@@ -27,7 +27,7 @@ pub fn clock_at(moment: Timestamp) -> MockClock {
     clock
 }
 
-/// Ids that never repeat: a count, in the digits that ids have.
+/// Returns a generator of ids that count up, in the alphabet of [`RandomId`].
 #[must_use]
 pub fn counting_ids() -> MockIdGenerator {
     let count = AtomicUsize::new(1);
@@ -43,7 +43,7 @@ pub fn counting_ids() -> MockIdGenerator {
     ids
 }
 
-/// A hasher that writes bcrypt's form, of which nothing is asked yet.
+/// Returns a hasher for bcrypt without further expectations.
 #[must_use]
 pub fn hasher() -> MockPasswordHasher {
     let mut hasher = MockPasswordHasher::new();
@@ -51,13 +51,13 @@ pub fn hasher() -> MockPasswordHasher {
     hasher
 }
 
-/// A user id.
+/// Parses a user id.
 #[must_use]
 pub fn user_id(text: &str) -> UserId {
     UserId::parse(text).unwrap()
 }
 
-/// A caller, authenticated like everyone: through an [`Authenticator`], over a port that says yes.
+/// Authenticates a caller through an [`Authenticator`] over a port that accepts the token.
 pub async fn principal(id: &str) -> Principal {
     let claims = Claims { subject: user_id(id) };
     let mut auth = MockAuthPort::new();
@@ -65,12 +65,12 @@ pub async fn principal(id: &str) -> Principal {
     Authenticator::new(Arc::new(auth)).authenticate("token").await.unwrap()
 }
 
-/// The right to this user's data.
+/// Returns the authorization to access the data of this user.
 pub async fn owner(id: &str) -> Owner {
     principal(id).await.owner_of(&user_id(id)).unwrap()
 }
 
-/// What a caller gives to add a task.
+/// Returns the fields of a new task, with characters that are special in SQL.
 #[must_use]
 pub fn new_task() -> NewTask {
     NewTask {
@@ -80,7 +80,7 @@ pub fn new_task() -> NewTask {
     }
 }
 
-/// The task that [`new_task`] becomes.
+/// Returns the task that a store creates from [`new_task`].
 #[must_use]
 pub fn task(owner: &str, id: i64) -> Task {
     let NewTask { title, description, completed } = new_task();
@@ -95,7 +95,7 @@ pub fn task(owner: &str, id: i64) -> Task {
     }
 }
 
-/// A user with this id, and an address made of it.
+/// Returns a user with this id and the address `<id>@example.test`.
 #[must_use]
 pub fn user(id: &str) -> User {
     User {
@@ -110,7 +110,7 @@ pub fn user(id: &str) -> User {
     }
 }
 
-/// A session of this user, whose token is `token-of-<user>`.
+/// Returns a session of this user with the token `token-of-<user>`.
 #[must_use]
 pub fn session(user: &str) -> Session {
     Session {
@@ -124,7 +124,7 @@ pub fn session(user: &str) -> Session {
     }
 }
 
-/// A sign-up of this user.
+/// Returns the registration of this user, with a session.
 #[must_use]
 pub fn registration(id: &str) -> Registration {
     Registration {

@@ -22,7 +22,7 @@ fn sign_in(email: &str) -> SignIn {
 }
 
 #[tokio::test]
-async fn every_refused_sign_in_hashes_once_and_opens_nothing() {
+async fn every_failed_sign_in_verifies_once_and_creates_no_session() {
     let cases = [
         (None, None),
         (Some(Credential { user: user("ann"), password: None }), None),
@@ -44,7 +44,7 @@ async fn every_refused_sign_in_hashes_once_and_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_hasher_that_says_yes_to_nobody_still_signs_nobody_in() {
+async fn an_unknown_address_is_refused_even_if_the_hasher_accepts_the_password() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(None));
     ports.hasher.expect_verify().return_once(|_, _| Ok(true));
@@ -55,7 +55,7 @@ async fn a_hasher_that_says_yes_to_nobody_still_signs_nobody_in() {
 }
 
 #[tokio::test]
-async fn the_right_password_opens_a_session_of_its_own() {
+async fn the_right_password_creates_a_session() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| {
         Ok(Some(Credential { user: user("ann"), password: Some(PasswordHash::new("hashed".into())) }))
@@ -75,7 +75,7 @@ async fn the_right_password_opens_a_session_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_password_that_was_changed_while_it_was_looked_at_signs_nobody_in() {
+async fn sign_in_fails_if_the_password_is_changed_during_verification() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
     ports.hasher.expect_verify().return_once(|_, _| Ok(true));
@@ -84,7 +84,7 @@ async fn a_password_that_was_changed_while_it_was_looked_at_signs_nobody_in() {
     assert!(matches!(refused, Err(SignInError::InvalidCredentials(Some(user))) if user.as_str() == "ann"));
 }
 
-/// A limiter that has counted up to the limit.
+/// Returns a limiter that has reached the limit for the account of `ann`.
 fn exhausted() -> MockRateLimiter {
     let mut limiter = MockRateLimiter::new();
     limiter
@@ -100,7 +100,7 @@ fn from(ip_address: &str) -> SignIn {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_counted_whether_the_account_is_known_or_not() {
+async fn a_wrong_password_is_counted_for_known_and_unknown_addresses() {
     for known in [Some(credential("hashed")), None] {
         let mut ports = Ports::new();
         ports.identity.expect_find_credential().return_once(move |_| Ok(known));
@@ -120,7 +120,7 @@ async fn a_wrong_password_is_counted_whether_the_account_is_known_or_not() {
     }
 }
 
-/// With no `hit` expected, one would panic.
+/// A call of `hit` would panic.
 #[tokio::test]
 async fn the_right_password_is_not_counted() {
     let mut ports = Ports::new();
@@ -133,9 +133,9 @@ async fn the_right_password_is_not_counted() {
     assert!(service(ports, POLICY).sign_in(sign_in("Ann@example.test")).await.is_ok());
 }
 
-/// Neither the user nor the password is looked at: the mocks would panic.
+/// The user is not read and the password is not verified: the calls would panic.
 #[tokio::test]
-async fn after_too_many_wrong_passwords_strangers_are_refused() {
+async fn after_too_many_wrong_passwords_unknown_clients_are_refused() {
     for ip_address in ["192.0.2.1", ""] {
         let mut ports = Ports::new();
         ports.sessions.expect_has_session_from().returning(|_, _, _| Ok(false));
@@ -146,7 +146,7 @@ async fn after_too_many_wrong_passwords_strangers_are_refused() {
 }
 
 #[tokio::test]
-async fn and_the_user_is_let_through_where_they_are_signed_in() {
+async fn after_too_many_wrong_passwords_a_user_signs_in_from_an_address_with_a_session() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("hashed"))));
     ports
@@ -160,29 +160,29 @@ async fn and_the_user_is_let_through_where_they_are_signed_in() {
     assert!(service(ports, POLICY).sign_in(from("192.0.2.1")).await.is_ok());
 }
 
-/// The key of the account is not asked for: the mock would panic.
+/// The key of the account is not used: the call would panic.
 #[tokio::test]
-async fn wrong_passwords_from_known_devices_are_counted_apart() {
+async fn wrong_passwords_from_known_devices_are_counted_separately() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("hashed"))));
     ports.hasher.expect_verify().return_once(|_, _| Ok(false));
     let mut limiter = MockRateLimiter::new();
-    let is_of_devices = |key: &str| key == "device|ann@example.test";
+    let is_device_key = |key: &str| key == "device|ann@example.test";
     limiter
         .expect_peek()
-        .withf(move |key, _limit, _now| is_of_devices(key))
+        .withf(move |key, _limit, _now| is_device_key(key))
         .return_once(|_, _, _| Ok(Decision::Allowed));
     limiter
         .expect_hit()
         .times(1)
-        .withf(move |key, limit, _now| is_of_devices(key) && *limit == WRONG_PASSWORD_LIMIT)
+        .withf(move |key, limit, _now| is_device_key(key) && *limit == WRONG_PASSWORD_LIMIT)
         .return_once(|_, _, _| Ok(Decision::Allowed));
     ports.limiter = Some(limiter);
     let refused = service(ports, POLICY).sign_in(SignIn { is_known_device: true, ..from("192.0.2.1") }).await;
     assert!(matches!(refused, Err(SignInError::InvalidCredentials(Some(_)))));
 }
 
-/// Then it is a device like any other.
+/// A known device that has reached its own limit is treated like any other client.
 #[tokio::test]
 async fn known_devices_have_a_limit_too() {
     for (of_account, is_signed_in, expected) in [(true, false, true), (false, true, true), (false, false, false)] {
@@ -202,17 +202,17 @@ async fn known_devices_have_a_limit_too() {
     }
 }
 
-/// No session is opened: the mock would panic.
+/// No session is created: the call would panic.
 #[tokio::test]
-async fn a_restricted_user_is_refused_once_the_password_is_right() {
+async fn the_restriction_of_a_user_is_reported_only_if_the_password_is_right() {
     let must_verify = AccountPolicy { require_email_verification: true, ..POLICY };
     let banned = Restrictions { ban: Some(Ban { until: None }), second_factor: true };
-    let over = Restrictions { ban: Some(Ban { until: Some(Timestamp::EPOCH) }), second_factor: true };
+    let expired = Restrictions { ban: Some(Ban { until: Some(Timestamp::EPOCH) }), second_factor: true };
     for (policy, email_verified, restrictions, expected) in [
         (must_verify, false, banned, SignInRestriction::EmailNotVerified),
         (must_verify, true, banned, SignInRestriction::Banned),
         (POLICY, false, banned, SignInRestriction::Banned),
-        (POLICY, true, over, SignInRestriction::SecondFactor),
+        (POLICY, true, expired, SignInRestriction::SecondFactor),
     ] {
         for is_right in [true, false] {
             let mut ports = Ports::new();
@@ -230,18 +230,18 @@ async fn a_restricted_user_is_refused_once_the_password_is_right() {
 }
 
 #[tokio::test]
-async fn a_password_in_another_form_is_stored_anew_if_that_is_wished() {
-    for (rehash, is_current, stored_anew) in [(true, false, 1), (true, true, 0), (false, false, 0)] {
+async fn an_outdated_hash_is_replaced_if_the_policy_says_so() {
+    for (rehash, is_current, replaced) in [(true, false, 1), (true, true, 0), (false, false, 0)] {
         let mut ports = Ports::new();
         ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
         ports.hasher.expect_verify().return_once(|_, _| Ok(true));
         ports.hasher.expect_is_current().returning(move |_| is_current);
         ports.hasher.expect_algorithm().return_const(HashAlgorithm::Bcrypt);
-        ports.hasher.expect_hash().times(stored_anew).returning(|_| Ok(PasswordHash::new("new".into())));
+        ports.hasher.expect_hash().times(replaced).returning(|_| Ok(PasswordHash::new("new".into())));
         ports
             .identity
             .expect_change_password()
-            .times(stored_anew)
+            .times(replaced)
             .withf(|PasswordChange { user, old, new, at, only_session }| {
                 (user.as_str(), old.expose(), new.expose(), *at) == ("ann", "old", "new", moment())
                     && only_session.is_none()
@@ -253,9 +253,9 @@ async fn a_password_in_another_form_is_stored_anew_if_that_is_wished() {
     }
 }
 
-/// It stays as it is, and its user gets in.
+/// The hash stays the same.
 #[tokio::test]
-async fn a_busy_hasher_keeps_nobody_out_whose_password_was_right() {
+async fn sign_in_succeeds_if_the_hasher_is_too_busy_to_replace_the_hash() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
     ports.hasher.expect_verify().return_once(|_, _| Ok(true));
@@ -267,9 +267,9 @@ async fn a_busy_hasher_keeps_nobody_out_whose_password_was_right() {
     assert!(service(ports, policy).sign_in(sign_in("Ann@example.test")).await.is_ok());
 }
 
-/// It stays as it is, and its user gets in.
+/// The hash stays the same.
 #[tokio::test]
-async fn a_password_that_the_new_form_cannot_hold_is_not_stored_anew() {
+async fn sign_in_succeeds_if_the_new_algorithm_does_not_support_the_password() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
     ports.hasher.expect_verify().return_once(|_, _| Ok(true));

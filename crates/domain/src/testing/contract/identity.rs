@@ -1,4 +1,4 @@
-//! The contract of [`IdentityRepo`], with the [`SessionRepo`] and the [`TaskRepo`] on the same store, which must be empty.
+//! The contract of [`IdentityRepo`], with the [`SessionRepo`] and the [`TaskRepo`] of the same store. The store must be empty.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::tasks::TaskQuery;
 use crate::testing::fixtures::{moment, new_task, owner, registration, session, user, user_id};
 use crate::users::{Account, Email, PasswordHash, ProfileUpdate, User, UserImage, UserName};
 
-/// The tests of an [`IdentityRepo`]; see [`contract`](crate::testing::contract). The subject is three: the repository
-/// of users, that of sessions and that of tasks.
+/// The tests of an [`IdentityRepo`]; see [`contract`](crate::testing::contract). The subject is a tuple of the
+/// [`IdentityRepo`], the [`SessionRepo`] and the [`TaskRepo`].
 #[macro_export]
 macro_rules! identity_repo_contract {
     ($subject:expr) => {
@@ -20,17 +20,17 @@ macro_rules! identity_repo_contract {
             $subject,
             [
                 a_registration_is_stored_as_given,
-                a_registration_may_open_no_session,
+                a_registration_without_a_session_creates_none,
                 an_address_is_registered_once,
-                registrations_at_the_same_time_succeed_once,
-                a_refused_registration_leaves_nothing,
-                strangers_are_unknown,
-                a_password_is_changed_while_it_is_the_old_one,
-                a_changed_password_may_end_all_sessions_but_a_new_one,
-                a_password_is_not_changed_without_its_session,
-                a_user_signs_in_with_the_password_they_registered,
-                a_profile_is_changed_as_far_as_it_is_said,
-                what_is_removed_is_gone_and_all_that_is_others_stays,
+                of_concurrent_registrations_one_succeeds,
+                a_failed_registration_stores_nothing,
+                an_unknown_address_finds_nothing,
+                a_password_changes_only_if_the_old_hash_is_still_stored,
+                a_password_change_replaces_all_sessions_with_a_new_one,
+                a_password_and_its_new_session_are_stored_together_or_not_at_all,
+                a_registered_user_has_one_credential_account,
+                a_profile_update_changes_only_the_given_fields,
+                deleting_a_user_deletes_all_their_data_and_nothing_else,
             ]
         );
     };
@@ -40,7 +40,7 @@ fn email(text: &str) -> Email {
     Email::parse(text).unwrap()
 }
 
-/// User, password and session survive, field by field.
+/// User, password and session are read back unchanged, field by field.
 pub async fn a_registration_is_stored_as_given<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, _): &(I, S, T),
 ) {
@@ -56,8 +56,8 @@ pub async fn a_registration_is_stored_as_given<I: IdentityRepo, S: SessionRepo, 
     }
 }
 
-/// The user is stored, and is not signed in.
-pub async fn a_registration_may_open_no_session<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+/// The user is stored, but not signed in.
+pub async fn a_registration_without_a_session_creates_none<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, _): &(I, S, T),
 ) {
     repo.register(&Registration { session: None, ..registration("ann") }).await.unwrap();
@@ -65,15 +65,15 @@ pub async fn a_registration_may_open_no_session<I: IdentityRepo, S: SessionRepo,
     assert_eq!(sessions.list(&user_id("ann"), moment(), 10).await.unwrap(), []);
 }
 
-/// The same address again is refused, whatever else differs.
+/// A second registration of the address fails, even if everything else differs.
 pub async fn an_address_is_registered_once<I: IdentityRepo, S: SessionRepo, T: TaskRepo>((repo, ..): &(I, S, T)) {
     repo.register(&registration("ann")).await.unwrap();
     let twin = Registration { user: User { email: user("ann").email, ..user("twin") }, ..registration("twin") };
     assert!(matches!(repo.register(&twin).await, Err(RegisterError::EmailTaken)));
 }
 
-/// Exactly one of ten.
-pub async fn registrations_at_the_same_time_succeed_once<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+/// Ten users register the same address.
+pub async fn of_concurrent_registrations_one_succeeds<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, ..): &(I, S, T),
 ) {
     let twins: Vec<_> = (0..10)
@@ -93,8 +93,8 @@ pub async fn registrations_at_the_same_time_succeed_once<I: IdentityRepo, S: Ses
     assert_eq!(registered, 1);
 }
 
-/// No session, no account and no user remain of a registration that failed, and those that were there stay.
-pub async fn a_refused_registration_leaves_nothing<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+/// Neither user nor account nor session is stored, and existing data stay the same.
+pub async fn a_failed_registration_stores_nothing<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, _): &(I, S, T),
 ) {
     let ann = registration("ann");
@@ -103,7 +103,7 @@ pub async fn a_refused_registration_leaves_nothing<I: IdentityRepo, S: SessionRe
     assert!(repo.register(&twin).await.is_err());
     assert_eq!(sessions.find(&session("twin").token).await.unwrap(), None);
     assert_eq!(repo.find_credential(&ann.user.email).await.unwrap().unwrap().password, Some(ann.password));
-    // The session's token is taken: the whole registration must fail, not only its last row.
+    // The token of the session is taken, which fails the last insert: the earlier ones must be rolled back.
     let thief = Registration {
         session: Some(Session { token: session("ann").token, ..session("thief") }),
         ..registration("thief")
@@ -113,8 +113,8 @@ pub async fn a_refused_registration_leaves_nothing<I: IdentityRepo, S: SessionRe
     assert_eq!(sessions.find(&session("ann").token).await.unwrap(), Some((session("ann"), ann.user)));
 }
 
-/// What was never registered is `None`.
-pub async fn strangers_are_unknown<I: IdentityRepo, S: SessionRepo, T: TaskRepo>((repo, ..): &(I, S, T)) {
+/// A prefix, a suffix and an SQL wildcard do not match.
+pub async fn an_unknown_address_finds_nothing<I: IdentityRepo, S: SessionRepo, T: TaskRepo>((repo, ..): &(I, S, T)) {
     repo.register(&registration("ann")).await.unwrap();
     for unknown in ["an@example.test", "ann@example.tes", "ann_@example.test", "nn@example.test"] {
         assert_eq!(repo.find_credential(&email(unknown)).await.unwrap(), None, "{unknown}");
@@ -126,8 +126,8 @@ fn change(user: &str, old: &PasswordHash, new: &str) -> PasswordChange {
     PasswordChange { user: user_id(user), old: old.clone(), new, at: moment(), only_session: None }
 }
 
-/// That user's alone, and no session ends. A change that somebody else has made meanwhile stays.
-pub async fn a_password_is_changed_while_it_is_the_old_one<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+/// Only the password of this user changes, and no session ends. A concurrent change is not overwritten.
+pub async fn a_password_changes_only_if_the_old_hash_is_still_stored<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, _): &(I, S, T),
 ) {
     let same = registration("ann").password;
@@ -143,8 +143,8 @@ pub async fn a_password_is_changed_while_it_is_the_old_one<I: IdentityRepo, S: S
     assert!(sessions.find(&session("ann").token).await.unwrap().is_some());
 }
 
-/// All of that user's, and nobody else's.
-pub async fn a_changed_password_may_end_all_sessions_but_a_new_one<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+/// Sessions of other users stay.
+pub async fn a_password_change_replaces_all_sessions_with_a_new_one<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, _): &(I, S, T),
 ) {
     let ann = registration("ann");
@@ -159,8 +159,12 @@ pub async fn a_changed_password_may_end_all_sessions_but_a_new_one<I: IdentityRe
     assert!(sessions.find(&session("bob").token).await.unwrap().is_some());
 }
 
-/// Neither when it was another password, nor when the session cannot be.
-pub async fn a_password_is_not_changed_without_its_session<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+/// Nothing changes if the old hash differs or if the token of the new session is taken.
+pub async fn a_password_and_its_new_session_are_stored_together_or_not_at_all<
+    I: IdentityRepo,
+    S: SessionRepo,
+    T: TaskRepo,
+>(
     (repo, sessions, _): &(I, S, T),
 ) {
     let ann = registration("ann");
@@ -176,8 +180,8 @@ pub async fn a_password_is_not_changed_without_its_session<I: IdentityRepo, S: S
     assert_eq!(sessions.list(&user_id("ann"), moment(), 10).await.unwrap(), [session("ann")]);
 }
 
-/// One account, which says nothing of the password.
-pub async fn a_user_signs_in_with_the_password_they_registered<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+/// It contains no password.
+pub async fn a_registered_user_has_one_credential_account<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, ..): &(I, S, T),
 ) {
     repo.register(&registration("ann")).await.unwrap();
@@ -197,8 +201,8 @@ pub async fn a_user_signs_in_with_the_password_they_registered<I: IdentityRepo, 
     assert_eq!(repo.find_password(&user_id("nobody")).await.unwrap(), None);
 }
 
-/// And only then does it count as a change.
-pub async fn a_profile_is_changed_as_far_as_it_is_said<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+/// `updated_at` changes too, and other users stay the same.
+pub async fn a_profile_update_changes_only_the_given_fields<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, ..): &(I, S, T),
 ) {
     repo.register(&registration("ann")).await.unwrap();
@@ -218,8 +222,8 @@ pub async fn a_profile_is_changed_as_far_as_it_is_said<I: IdentityRepo, S: Sessi
     assert_eq!(stored("bob").await, user("bob"));
 }
 
-/// Nobody can be found or come in as them any more; nothing is left to whoever has their id next.
-pub async fn what_is_removed_is_gone_and_all_that_is_others_stays<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
+/// The user cannot be found or sign in, and a new user with the same id inherits nothing.
+pub async fn deleting_a_user_deletes_all_their_data_and_nothing_else<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, tasks): &(I, S, T),
 ) {
     let everything = TaskQuery::default();

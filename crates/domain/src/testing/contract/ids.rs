@@ -13,7 +13,7 @@ macro_rules! id_generator_contract {
     };
 }
 
-/// All 62 characters occur, and no others.
+/// All 62 letters and digits occur, and no other characters.
 pub async fn ids_are_32_letters_and_digits(ids: &dyn IdGenerator) {
     let mut seen = HashSet::new();
     for _ in 0..1000 {
@@ -25,7 +25,7 @@ pub async fn ids_are_32_letters_and_digits(ids: &dyn IdGenerator) {
     assert_eq!(seen.len(), 62);
 }
 
-/// Ten thousand are ten thousand different ones.
+/// 10,000 ids are all different.
 pub async fn ids_do_not_repeat(ids: &dyn IdGenerator) {
     let drawn: HashSet<_> = (0..10_000).map(|_| ids.generate().into_string()).collect();
     assert_eq!(drawn.len(), 10_000);

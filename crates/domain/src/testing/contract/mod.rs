@@ -1,8 +1,8 @@
-//! What every adapter of a port must pass, one suite per port.
+//! A suite of tests for each port, which every adapter of the port must pass.
 //!
-//! A suite is a set of functions, each an assertion of one promise in the port's docs; the macro of the suite
-//! makes a `#[tokio::test]` of each. The expression it takes is evaluated anew for every test and gives a future
-//! of something that dereferences to the adapter, together with whatever must live as long:
+//! A suite is a set of functions, each of which asserts one promise of the port's documentation. The macro of the suite
+//! turns each function into a `#[tokio::test]`. Its argument is an expression that is evaluated for every test and returns
+//! a future of a value that dereferences to the adapter, and that keeps alive what the adapter needs:
 //!
 //! ```text
 //! mod in_memory {
@@ -19,7 +19,7 @@ pub mod sessions;
 pub mod tasks;
 pub mod tokens;
 
-/// Makes a test of each named function of a suite. Used by the suites' own macros.
+/// Turns each named function of a suite into a test. For the macros of the suites.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! contract_tests {

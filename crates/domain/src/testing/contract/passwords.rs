@@ -1,5 +1,4 @@
-//! The contract of [`PasswordHasher`]. What it cannot assert, that every refusal costs the same, is a matter of
-//! measurement.
+//! The contract of [`PasswordHasher`]. It does not assert that every failed verification takes the same time.
 
 use crate::ports::PasswordHasher;
 use crate::users::{HashAlgorithm, NewPassword, Password, PasswordHash};
@@ -13,13 +12,13 @@ macro_rules! password_hasher_contract {
             $subject,
             [
                 a_password_matches_its_own_hash_only,
-                every_byte_of_a_password_counts,
-                the_longest_password_of_its_form_counts_in_full,
-                a_nul_matches_nothing,
-                compositions_of_a_password_match,
-                two_hashes_of_a_password_differ,
-                no_hash_and_broken_hashes_match_nothing,
-                only_what_it_would_write_is_current,
+                a_password_of_72_bytes_is_compared_in_full,
+                every_byte_of_the_longest_password_counts,
+                a_password_extended_with_a_nul_does_not_match,
+                different_compositions_of_a_password_match,
+                each_hash_has_its_own_salt,
+                no_password_matches_a_missing_or_invalid_hash,
+                only_hashes_like_its_own_are_current,
             ]
         );
     };
@@ -33,7 +32,7 @@ async fn matches(hasher: &dyn PasswordHasher, password: &str, stored: &PasswordH
     hasher.verify(Password::parse(password).unwrap(), Some(stored.clone())).await.unwrap()
 }
 
-/// And the hash does not show the password.
+/// The hash does not contain the password.
 pub async fn a_password_matches_its_own_hash_only(hasher: &dyn PasswordHasher) {
     let stored = hash(hasher, "correct horse").await;
     assert!(!stored.expose().contains("correct"));
@@ -43,8 +42,8 @@ pub async fn a_password_matches_its_own_hash_only(hasher: &dyn PasswordHasher) {
     }
 }
 
-/// Nothing is cut off, neither of the stored password nor of the one compared.
-pub async fn every_byte_of_a_password_counts(hasher: &dyn PasswordHasher) {
+/// Neither the stored password nor the compared one is truncated.
+pub async fn a_password_of_72_bytes_is_compared_in_full(hasher: &dyn PasswordHasher) {
     let longest = "x".repeat(72);
     let stored = hash(hasher, &longest).await;
     assert!(matches(hasher, &longest, &stored).await);
@@ -53,8 +52,8 @@ pub async fn every_byte_of_a_password_counts(hasher: &dyn PasswordHasher) {
     }
 }
 
-/// What can be set is told apart to its last character.
-pub async fn the_longest_password_of_its_form_counts_in_full(hasher: &dyn PasswordHasher) {
+/// The longest password that the algorithm supports is compared in full.
+pub async fn every_byte_of_the_longest_password_counts(hasher: &dyn PasswordHasher) {
     let chars = match hasher.algorithm() {
         HashAlgorithm::Bcrypt => NewPassword::MAX_BYTES,
         HashAlgorithm::Scrypt => Password::MAX_UNITS,
@@ -65,16 +64,17 @@ pub async fn the_longest_password_of_its_form_counts_in_full(hasher: &dyn Passwo
     assert!(!matches(hasher, &format!("{}y", &longest[1..]), &stored).await);
 }
 
-/// bcrypt repeats its key: without care the hash of P matches P NUL P. So does scrypt's of P match P NUL.
-pub async fn a_nul_matches_nothing(hasher: &dyn PasswordHasher) {
+/// bcrypt repeats its key after a NUL, so that without a check the hash of P matches P NUL P. scrypt ignores NULs at the end, so that it
+/// matches P NUL.
+pub async fn a_password_extended_with_a_nul_does_not_match(hasher: &dyn PasswordHasher) {
     let stored = hash(hasher, "password").await;
     for wrong in ["password\0", "password\0password", "password\0password\0password", "\0", "\0password"] {
         assert!(!matches(hasher, wrong, &stored).await, "{wrong:?}");
     }
 }
 
-/// However the keyboard composed it.
-pub async fn compositions_of_a_password_match(hasher: &dyn PasswordHasher) {
+/// Both forms of an accented letter, and a ligature and its letters, are equal after normalization.
+pub async fn different_compositions_of_a_password_match(hasher: &dyn PasswordHasher) {
     let stored = hash(hasher, "café-\u{fb01}rst-Ⅳ").await;
     for same in ["cafe\u{301}-\u{fb01}rst-Ⅳ", "café-first-IV"] {
         assert!(matches(hasher, same, &stored).await, "{same:?}");
@@ -82,15 +82,15 @@ pub async fn compositions_of_a_password_match(hasher: &dyn PasswordHasher) {
     assert!(!matches(hasher, "cafe-first-IV", &stored).await);
 }
 
-/// Each has a salt of its own.
-pub async fn two_hashes_of_a_password_differ(hasher: &dyn PasswordHasher) {
+/// Two hashes of one password differ, and the password matches both.
+pub async fn each_hash_has_its_own_salt(hasher: &dyn PasswordHasher) {
     let (one, other) = (hash(hasher, "correct horse").await, hash(hasher, "correct horse").await);
     assert!(one != other);
     assert!(matches(hasher, "correct horse", &one).await && matches(hasher, "correct horse", &other).await);
 }
 
-/// Refused, not failed, and never a panic.
-pub async fn no_hash_and_broken_hashes_match_nothing(hasher: &dyn PasswordHasher) {
+/// Verification returns `false`, not an error, and does not panic.
+pub async fn no_password_matches_a_missing_or_invalid_hash(hasher: &dyn PasswordHasher) {
     assert!(!hasher.verify(Password::parse("correct horse").unwrap(), None).await.unwrap());
     for broken in [
         "",
@@ -112,8 +112,8 @@ pub async fn no_hash_and_broken_hashes_match_nothing(hasher: &dyn PasswordHasher
     }
 }
 
-/// What it has just written is; what is no hash is not.
-pub async fn only_what_it_would_write_is_current(hasher: &dyn PasswordHasher) {
+/// A new hash is current, and an invalid one is not.
+pub async fn only_hashes_like_its_own_are_current(hasher: &dyn PasswordHasher) {
     let written = hasher.hash(NewPassword::parse("correct horse", hasher.algorithm()).unwrap()).await.unwrap();
     assert!(hasher.is_current(&written));
     for broken in ["", "x", "$2b$", ":"] {

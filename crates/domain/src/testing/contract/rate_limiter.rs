@@ -1,4 +1,4 @@
-//! The contract of [`RateLimiter`]. Nothing must have been counted yet.
+//! The contract of [`RateLimiter`]. The limiter must not have counted anything yet.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ macro_rules! rate_limiter_contract {
             rate_limiter,
             $subject,
             [
-                no_more_than_the_limit_are_allowed,
-                a_window_is_over_after_a_quiet_time,
-                what_is_refused_prolongs_nothing,
-                a_look_counts_nothing,
-                keys_are_told_apart,
-                of_many_at_once_no_more_than_the_limit_are_allowed,
-                the_window_ends_once_for_many_at_once,
-                what_is_old_is_forgotten,
+                requests_over_the_limit_are_refused,
+                a_window_restarts_with_every_allowed_request,
+                refused_requests_do_not_count,
+                peeking_does_not_count,
+                keys_are_compared_byte_for_byte,
+                of_concurrent_requests_no_more_than_the_limit_are_allowed,
+                concurrent_requests_restart_the_window_once,
+                old_counts_are_deleted,
             ]
         );
     };
@@ -46,8 +46,8 @@ async fn exhaust(limiter: &dyn RateLimiter, key: &str) {
     }
 }
 
-/// And those above it are told how long to wait.
-pub async fn no_more_than_the_limit_are_allowed(limiter: &dyn RateLimiter) {
+/// The decision says how many seconds to wait.
+pub async fn requests_over_the_limit_are_refused(limiter: &dyn RateLimiter) {
     exhaust(limiter, "key").await;
     assert_eq!(hit(limiter, "key", 0).await, Decision::Refused { retry_after_seconds: 10 });
     assert_eq!(hit(limiter, "key", 9).await, Decision::Refused { retry_after_seconds: 1 });
@@ -61,8 +61,8 @@ async fn exhaust_again(limiter: &dyn RateLimiter) {
     assert_eq!(hit(limiter, "key", 10).await, Decision::Refused { retry_after_seconds: 10 });
 }
 
-/// Not after a fixed time: whoever goes on slowly is still stopped.
-pub async fn a_window_is_over_after_a_quiet_time(limiter: &dyn RateLimiter) {
+/// It does not end a fixed time after the first request: slow clients reach the limit, too.
+pub async fn a_window_restarts_with_every_allowed_request(limiter: &dyn RateLimiter) {
     for seconds in [0, 6, 12] {
         assert_eq!(hit(limiter, "key", seconds).await, Decision::Allowed);
     }
@@ -70,8 +70,8 @@ pub async fn a_window_is_over_after_a_quiet_time(limiter: &dyn RateLimiter) {
     assert_eq!(hit(limiter, "key", 22).await, Decision::Allowed);
 }
 
-/// Nor does it count.
-pub async fn what_is_refused_prolongs_nothing(limiter: &dyn RateLimiter) {
+/// They do not extend the window either.
+pub async fn refused_requests_do_not_count(limiter: &dyn RateLimiter) {
     exhaust(limiter, "key").await;
     for seconds in 0..10 {
         assert_ne!(hit(limiter, "key", seconds).await, Decision::Allowed);
@@ -79,20 +79,20 @@ pub async fn what_is_refused_prolongs_nothing(limiter: &dyn RateLimiter) {
     exhaust_again(limiter).await;
 }
 
-/// Neither before nor after the limit is reached.
-pub async fn a_look_counts_nothing(limiter: &dyn RateLimiter) {
-    let look = async |seconds| limiter.peek("key", LIMIT, second(seconds)).await.unwrap();
+/// This holds before and after the limit is reached.
+pub async fn peeking_does_not_count(limiter: &dyn RateLimiter) {
+    let peek = async |seconds| limiter.peek("key", LIMIT, second(seconds)).await.unwrap();
     for _ in 0..=LIMIT.max {
-        assert_eq!(look(0).await, Decision::Allowed);
+        assert_eq!(peek(0).await, Decision::Allowed);
     }
     exhaust(limiter, "key").await;
-    assert_eq!(look(1).await, Decision::Refused { retry_after_seconds: 9 });
-    assert_eq!(look(10).await, Decision::Allowed);
+    assert_eq!(peek(1).await, Decision::Refused { retry_after_seconds: 9 });
+    assert_eq!(peek(10).await, Decision::Allowed);
     exhaust_again(limiter).await;
 }
 
-/// Byte for byte.
-pub async fn keys_are_told_apart(limiter: &dyn RateLimiter) {
+/// The keys differ in case, spaces, Unicode normalization, SQL wildcards or length.
+pub async fn keys_are_compared_byte_for_byte(limiter: &dyn RateLimiter) {
     let long = "x".repeat(300);
     for key in ["key", "KEY", "key ", "", "%", "ke_", "kéy", "ke\u{301}y", "' OR 1=1 --", &long, &format!("{long}y")] {
         exhaust(limiter, key).await;
@@ -105,19 +105,19 @@ async fn allowed_of_many(limiter: &dyn RateLimiter, seconds: u64) -> usize {
     answers.iter().filter(|answer| **answer == Decision::Allowed).count()
 }
 
-/// Exactly so many, of those that are the first.
-pub async fn of_many_at_once_no_more_than_the_limit_are_allowed(limiter: &dyn RateLimiter) {
+/// Exactly as many as the limit are allowed if nothing has been counted yet.
+pub async fn of_concurrent_requests_no_more_than_the_limit_are_allowed(limiter: &dyn RateLimiter) {
     assert_eq!(allowed_of_many(limiter, 0).await, 3);
 }
 
-/// Exactly so many, also of those that find a window that is over.
-pub async fn the_window_ends_once_for_many_at_once(limiter: &dyn RateLimiter) {
+/// Exactly as many as the limit are allowed if the last window has ended.
+pub async fn concurrent_requests_restart_the_window_once(limiter: &dyn RateLimiter) {
     exhaust(limiter, "key").await;
     assert_eq!(allowed_of_many(limiter, 10).await, 3);
 }
 
-/// And what is not old is kept.
-pub async fn what_is_old_is_forgotten(limiter: &dyn RateLimiter) {
+/// A count whose last request is not before the given time stays.
+pub async fn old_counts_are_deleted(limiter: &dyn RateLimiter) {
     exhaust(limiter, "key").await;
     limiter.delete_before(second(0)).await.unwrap();
     assert_ne!(hit(limiter, "key", 1).await, Decision::Allowed);

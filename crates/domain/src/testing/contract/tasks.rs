@@ -1,4 +1,4 @@
-//! The contract of [`TaskRepo`]. A store that keeps its users must hold `alice` and `bob`, and nobody called `nobody`.
+//! The contract of [`TaskRepo`]. A store that also contains the users must contain `alice` and `bob`, but not `nobody`.
 
 use std::time::Duration;
 
@@ -20,25 +20,25 @@ macro_rules! task_repo_contract {
             tasks,
             $subject,
             [
-                an_added_task_is_stored_as_given,
-                hostile_texts_come_back_byte_for_byte,
+                a_created_task_is_stored_as_given,
+                hostile_texts_are_stored_byte_for_byte,
                 a_new_owner_has_no_tasks,
                 the_list_is_newest_first_with_ties_by_id,
-                a_list_is_sorted_as_asked_for,
-                a_list_holds_what_the_filter_admits,
-                the_pages_of_a_list_make_the_list,
-                a_cursor_stays_where_it_is,
+                a_list_is_sorted_by_every_key_and_direction,
+                a_list_contains_the_tasks_that_match_the_filter,
+                the_pages_of_a_list_add_up_to_the_list,
+                a_cursor_stays_valid_when_tasks_before_it_change,
                 reading_changes_nothing,
-                an_update_changes_what_it_names_and_nothing_else,
+                an_update_changes_only_the_given_fields,
                 updated_at_advances_even_if_the_clock_does_not,
-                toggling_turns_completed_round,
-                toggles_at_the_same_time_all_count,
-                a_task_is_removed_once,
-                removals_at_the_same_time_succeed_once,
-                ids_are_never_given_twice,
-                ids_that_were_never_given_are_absent,
-                a_strangers_read_finds_nothing,
-                a_strangers_write_changes_nothing,
+                toggling_inverts_completed,
+                each_of_many_concurrent_toggles_takes_effect,
+                a_deleted_task_is_gone,
+                of_concurrent_deletions_one_succeeds,
+                ids_are_never_reused,
+                an_id_that_was_never_assigned_finds_nothing,
+                reading_a_task_of_another_owner_finds_nothing,
+                writing_a_task_of_another_owner_changes_nothing,
             ]
         );
     };
@@ -52,7 +52,7 @@ fn titled(title: &str) -> NewTask {
     NewTask { title: Title::parse(title).unwrap(), ..new_task() }
 }
 
-async fn add(repo: &dyn TaskRepo, owner_name: &str, task: NewTask, now: Timestamp) -> Task {
+async fn create(repo: &dyn TaskRepo, owner_name: &str, task: NewTask, now: Timestamp) -> Task {
     repo.create(&owner(owner_name).await, task, now).await.unwrap()
 }
 
@@ -72,15 +72,15 @@ async fn stored(repo: &dyn TaskRepo, task: &Task) -> Option<Task> {
     repo.find(&owner(task.owner.as_str()).await, task.id).await.unwrap()
 }
 
-/// Every field survives, in the answer, in the read and in the list.
-pub async fn an_added_task_is_stored_as_given(repo: &dyn TaskRepo) {
+/// All fields are returned as given, by `create`, `find` and `list`.
+pub async fn a_created_task_is_stored_as_given(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     for (index, description) in [new_task().description, None].into_iter().enumerate() {
         let given = NewTask { description, completed: index == 0, ..new_task() };
-        let added = add(repo, "alice", given.clone(), moment()).await;
+        let created = create(repo, "alice", given.clone(), moment()).await;
         let NewTask { title, description, completed } = given;
         let expected = Task {
-            id: added.id,
+            id: created.id,
             owner: user_id("alice"),
             title,
             description,
@@ -88,14 +88,14 @@ pub async fn an_added_task_is_stored_as_given(repo: &dyn TaskRepo) {
             created_at: moment(),
             updated_at: moment(),
         };
-        assert_eq!(added, expected);
-        assert_eq!(repo.find(&alice, added.id).await.unwrap(), Some(expected.clone()));
+        assert_eq!(created, expected);
+        assert_eq!(repo.find(&alice, created.id).await.unwrap(), Some(expected.clone()));
         assert!(repo.list(&alice, &TaskQuery::default()).await.unwrap().tasks.contains(&expected));
     }
 }
 
-/// SQL, templates, every plane of Unicode, composed and decomposed: stored as text.
-pub async fn hostile_texts_come_back_byte_for_byte(repo: &dyn TaskRepo) {
+/// SQL, templates, control characters, bidirectional text, and composed and decomposed letters.
+pub async fn hostile_texts_are_stored_byte_for_byte(repo: &dyn TaskRepo) {
     for text in [
         "'; DROP TABLE tasks; --",
         "\" OR \"\"=\"",
@@ -107,33 +107,33 @@ pub async fn hostile_texts_come_back_byte_for_byte(repo: &dyn TaskRepo) {
         "a\r\nb\tc\u{7f}\u{1}",
     ] {
         let task = NewTask { description: Some(Description::parse(text).unwrap()), ..titled(text) };
-        let added = add(repo, "alice", task, moment()).await;
-        assert_eq!(added.title.as_str(), text);
-        assert_eq!(added.description.as_ref().unwrap().as_str(), text);
-        assert_eq!(stored(repo, &added).await, Some(added));
+        let created = create(repo, "alice", task, moment()).await;
+        assert_eq!(created.title.as_str(), text);
+        assert_eq!(created.description.as_ref().unwrap().as_str(), text);
+        assert_eq!(stored(repo, &created).await, Some(created));
     }
 }
 
-/// Empty is an answer.
+/// The list is empty, not an error.
 pub async fn a_new_owner_has_no_tasks(repo: &dyn TaskRepo) {
-    add(repo, "alice", new_task(), moment()).await;
+    create(repo, "alice", new_task(), moment()).await;
     assert_eq!(repo.list(&owner("bob").await, &TaskQuery::default()).await.unwrap().tasks, []);
 }
 
-/// By `created_at`, not by id; of two made in the same millisecond the one with the higher id first.
+/// The order is that of `created_at`, not of the ids. Of two tasks of the same millisecond, the one with the higher id is first.
 pub async fn the_list_is_newest_first_with_ties_by_id(repo: &dyn TaskRepo) {
     for (title, at) in [("second", later(1)), ("oldest", later(0)), ("tie a", later(2)), ("tie b", later(2))] {
-        add(repo, "alice", titled(title), at).await;
+        create(repo, "alice", titled(title), at).await;
     }
     assert_eq!(titles(&all(repo, &TaskQuery::default()).await), ["tie b", "tie a", "second", "oldest"]);
 }
 
-/// By each key, from each end; titles by code point, upper case before lower, and no alphabet of any language.
-pub async fn a_list_is_sorted_as_asked_for(repo: &dyn TaskRepo) {
+/// Titles are sorted by code point, not by the rules of a language: upper case comes before lower case.
+pub async fn a_list_is_sorted_by_every_key_and_direction(repo: &dyn TaskRepo) {
     for (title, at) in
         [("b", later(1)), ("a", later(0)), ("B", later(2)), ("ä", later(3)), ("a", later(4)), ("-", later(5))]
     {
-        add(repo, "alice", titled(title), at).await;
+        create(repo, "alice", titled(title), at).await;
     }
     let first = all(repo, &TaskQuery::default()).await.pop().unwrap();
     repo.toggle(&owner("alice").await, first.id, later(9)).await.unwrap();
@@ -152,21 +152,21 @@ pub async fn a_list_is_sorted_as_asked_for(repo: &dyn TaskRepo) {
             assert_eq!(titles(&list), ascending, "{key:?} {direction:?}");
             ids.push(list.iter().map(|task| task.id).collect::<Vec<_>>());
         }
-        assert_eq!(ids[0], ids[1], "ties go by id, in the same direction");
+        assert_eq!(ids[0], ids[1], "equal values are sorted by id, in the same direction");
     }
 }
 
-/// Done, to do, with a text in it: `%`, `_` and `\` stand for themselves, and only A to Z have two cases.
-pub async fn a_list_holds_what_the_filter_admits(repo: &dyn TaskRepo) {
+/// In a search text, `%`, `_` and `\` are not special, and only the letters A to Z match in both cases.
+pub async fn a_list_contains_the_tasks_that_match_the_filter(repo: &dyn TaskRepo) {
     let texts =
         ["Buy MILK", "100% of it", "snake_case", "back\\slash", "ÄRGER ärger", "İstanbul", "'; drop table", "x"];
     for (index, text) in texts.into_iter().enumerate() {
         let description = (index % 2 == 0)
             .then(|| Description::parse(&format!("More about {}", texts[(index + 4) % texts.len()])).unwrap());
-        add(repo, "alice", NewTask { description, completed: index % 3 == 0, ..titled(text) }, later(index as u64))
+        create(repo, "alice", NewTask { description, completed: index % 3 == 0, ..titled(text) }, later(index as u64))
             .await;
     }
-    add(repo, "bob", titled("milk of bob"), moment()).await;
+    create(repo, "bob", titled("milk of bob"), moment()).await;
     let everything = all(repo, &TaskQuery::default()).await;
     let searches = [
         "",
@@ -198,11 +198,11 @@ pub async fn a_list_holds_what_the_filter_admits(repo: &dyn TaskRepo) {
     }
 }
 
-/// Page after page, by cursor and by offset, in every order and with ties: each task once, and an end.
-pub async fn the_pages_of_a_list_make_the_list(repo: &dyn TaskRepo) {
+/// The pages, by cursor and by offset, contain each task once, in every order and with equal values.
+pub async fn the_pages_of_a_list_add_up_to_the_list(repo: &dyn TaskRepo) {
     for index in 0..11 {
-        add(repo, "alice", titled(["c", "a", "b"][index % 3]), later(index as u64 / 4)).await;
-        add(repo, "bob", titled("b"), later(1)).await;
+        create(repo, "alice", titled(["c", "a", "b"][index % 3]), later(index as u64 / 4)).await;
+        create(repo, "bob", titled("b"), later(1)).await;
     }
     for key in [SortKey::CreatedAt, SortKey::UpdatedAt, SortKey::Title] {
         for direction in [SortDirection::Ascending, SortDirection::Descending] {
@@ -230,17 +230,17 @@ pub async fn the_pages_of_a_list_make_the_list(repo: &dyn TaskRepo) {
     assert_eq!(page(repo, &beyond).await, TaskPage { tasks: Vec::new(), next: None });
 }
 
-/// What is added or removed before the cursor, its own task included, moves nothing behind it; a stranger's list is not
-/// opened by it.
-pub async fn a_cursor_stays_where_it_is(repo: &dyn TaskRepo) {
+/// Tasks that are created or deleted before the cursor, including its own task, do not move the next page. The cursor gives
+/// another owner no access.
+pub async fn a_cursor_stays_valid_when_tasks_before_it_change(repo: &dyn TaskRepo) {
     for (title, at) in [("oldest", later(0)), ("old", later(1)), ("new", later(2)), ("newest", later(3))] {
-        add(repo, "alice", titled(title), at).await;
+        create(repo, "alice", titled(title), at).await;
     }
     let query = TaskQuery { limit: PageSize::new(2).unwrap(), ..TaskQuery::default() };
     let TaskPage { tasks, next } = page(repo, &query).await;
     assert_eq!(titles(&tasks), ["newest", "new"]);
     let alice = owner("alice").await;
-    add(repo, "alice", titled("newer still"), later(4)).await;
+    create(repo, "alice", titled("newer still"), later(4)).await;
     assert!(repo.delete(&alice, tasks[1].id).await.unwrap());
     let cursor: Cursor = next.unwrap();
     let rest = TaskQuery { start: PageStart::After(cursor), ..query };
@@ -248,21 +248,21 @@ pub async fn a_cursor_stays_where_it_is(repo: &dyn TaskRepo) {
     assert_eq!(repo.list(&owner("bob").await, &rest).await.unwrap(), TaskPage { tasks: Vec::new(), next: None });
 }
 
-/// Two reads give the same.
+/// Two reads return the same.
 pub async fn reading_changes_nothing(repo: &dyn TaskRepo) {
-    let added = add(repo, "alice", new_task(), moment()).await;
+    let created = create(repo, "alice", new_task(), moment()).await;
     let alice = owner("alice").await;
     for _ in 0..2 {
-        assert_eq!(stored(repo, &added).await, Some(added.clone()));
-        assert_eq!(repo.list(&alice, &TaskQuery::default()).await.unwrap().tasks, std::slice::from_ref(&added));
+        assert_eq!(stored(repo, &created).await, Some(created.clone()));
+        assert_eq!(repo.list(&alice, &TaskQuery::default()).await.unwrap().tasks, std::slice::from_ref(&created));
     }
 }
 
-/// Each field alone, all together, of this task alone.
-pub async fn an_update_changes_what_it_names_and_nothing_else(repo: &dyn TaskRepo) {
+/// Each field is updated alone, and all together. Another task of the owner stays the same.
+pub async fn an_update_changes_only_the_given_fields(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
-    let bystander = add(repo, "alice", new_task(), moment()).await;
-    let mut expected = add(repo, "alice", new_task(), moment()).await;
+    let other_task = create(repo, "alice", new_task(), moment()).await;
+    let mut expected = create(repo, "alice", new_task(), moment()).await;
     let title = || Title::parse("another title").unwrap();
     let description = || Description::parse("another description").unwrap();
     let patches = [
@@ -279,77 +279,77 @@ pub async fn an_update_changes_what_it_names_and_nothing_else(repo: &dyn TaskRep
         assert_eq!(updated.as_ref(), Some(&expected));
         assert_eq!(stored(repo, &expected).await, updated);
     }
-    assert_eq!(stored(repo, &bystander).await, Some(bystander));
+    assert_eq!(stored(repo, &other_task).await, Some(other_task));
 }
 
-/// The clock may stand still or step back; a change still shows.
+/// The clock may stand still or go back.
 pub async fn updated_at_advances_even_if_the_clock_does_not(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
-    let added = add(repo, "alice", new_task(), later(10)).await;
+    let created = create(repo, "alice", new_task(), later(10)).await;
     let patch = || TaskPatch { completed: Some(true), ..TaskPatch::default() };
-    let updated = repo.update(&alice, added.id, patch(), later(10)).await.unwrap().unwrap();
+    let updated = repo.update(&alice, created.id, patch(), later(10)).await.unwrap().unwrap();
     assert_eq!(updated.updated_at, later(11));
-    let toggled = repo.toggle(&alice, added.id, later(0)).await.unwrap().unwrap();
+    let toggled = repo.toggle(&alice, created.id, later(0)).await.unwrap().unwrap();
     assert_eq!(toggled.updated_at, later(12));
-    let updated = repo.update(&alice, added.id, patch(), later(1000)).await.unwrap().unwrap();
+    let updated = repo.update(&alice, created.id, patch(), later(1000)).await.unwrap().unwrap();
     assert_eq!(updated.updated_at, later(1000));
     assert_eq!(updated.created_at, later(10));
 }
 
-/// There and back, touching nothing else but `updated_at`.
-pub async fn toggling_turns_completed_round(repo: &dyn TaskRepo) {
+/// Toggling twice restores the value. Otherwise only `updated_at` changes.
+pub async fn toggling_inverts_completed(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
-    let added = add(repo, "alice", new_task(), moment()).await;
-    for (at, completed) in [(later(1), !added.completed), (later(2), added.completed)] {
-        let toggled = repo.toggle(&alice, added.id, at).await.unwrap();
-        assert_eq!(toggled, Some(Task { completed, updated_at: at, ..added.clone() }));
-        assert_eq!(stored(repo, &added).await, toggled);
+    let created = create(repo, "alice", new_task(), moment()).await;
+    for (at, completed) in [(later(1), !created.completed), (later(2), created.completed)] {
+        let toggled = repo.toggle(&alice, created.id, at).await.unwrap();
+        assert_eq!(toggled, Some(Task { completed, updated_at: at, ..created.clone() }));
+        assert_eq!(stored(repo, &created).await, toggled);
     }
 }
 
-/// 21 toggles at once are an odd number of toggles.
-pub async fn toggles_at_the_same_time_all_count(repo: &dyn TaskRepo) {
+/// An odd number of toggles inverts the value.
+pub async fn each_of_many_concurrent_toggles_takes_effect(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
-    let added = add(repo, "alice", new_task(), moment()).await;
-    let toggles = join_all((0..21).map(|_| repo.toggle(&alice, added.id, moment()))).await;
+    let created = create(repo, "alice", new_task(), moment()).await;
+    let toggles = join_all((0..21).map(|_| repo.toggle(&alice, created.id, moment()))).await;
     assert!(toggles.iter().all(|toggled| matches!(toggled, Ok(Some(_)))));
-    let after = stored(repo, &added).await.unwrap();
-    assert_eq!(after.completed, !added.completed);
+    let after = stored(repo, &created).await.unwrap();
+    assert_eq!(after.completed, !created.completed);
     assert_eq!(after.updated_at, later(21));
 }
 
-/// And then it is gone.
-pub async fn a_task_is_removed_once(repo: &dyn TaskRepo) {
+/// It cannot be found, changed or deleted again. Another task of the owner stays.
+pub async fn a_deleted_task_is_gone(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
-    let bystander = add(repo, "alice", new_task(), moment()).await;
-    let added = add(repo, "alice", new_task(), moment()).await;
-    assert!(repo.delete(&alice, added.id).await.unwrap());
-    assert!(!repo.delete(&alice, added.id).await.unwrap());
-    assert_eq!(stored(repo, &added).await, None);
-    assert_eq!(repo.toggle(&alice, added.id, moment()).await.unwrap(), None);
-    assert_eq!(repo.update(&alice, added.id, TaskPatch::default(), moment()).await.unwrap(), None);
-    assert_eq!(repo.list(&alice, &TaskQuery::default()).await.unwrap().tasks, [bystander]);
+    let other_task = create(repo, "alice", new_task(), moment()).await;
+    let created = create(repo, "alice", new_task(), moment()).await;
+    assert!(repo.delete(&alice, created.id).await.unwrap());
+    assert!(!repo.delete(&alice, created.id).await.unwrap());
+    assert_eq!(stored(repo, &created).await, None);
+    assert_eq!(repo.toggle(&alice, created.id, moment()).await.unwrap(), None);
+    assert_eq!(repo.update(&alice, created.id, TaskPatch::default(), moment()).await.unwrap(), None);
+    assert_eq!(repo.list(&alice, &TaskQuery::default()).await.unwrap().tasks, [other_task]);
 }
 
-/// Exactly one of ten is told that it removed the task.
-pub async fn removals_at_the_same_time_succeed_once(repo: &dyn TaskRepo) {
+/// Exactly one of ten calls returns `true`.
+pub async fn of_concurrent_deletions_one_succeeds(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
-    let added = add(repo, "alice", new_task(), moment()).await;
-    let removals = join_all((0..10).map(|_| repo.delete(&alice, added.id))).await;
-    assert_eq!(removals.into_iter().filter(|removed| *removed.as_ref().unwrap()).count(), 1);
+    let created = create(repo, "alice", new_task(), moment()).await;
+    let deletions = join_all((0..10).map(|_| repo.delete(&alice, created.id))).await;
+    assert_eq!(deletions.into_iter().filter(|deleted| *deleted.as_ref().unwrap()).count(), 1);
 }
 
-/// A removed task's id stays its own: an old link never leads to a new task.
-pub async fn ids_are_never_given_twice(repo: &dyn TaskRepo) {
-    let first = add(repo, "alice", new_task(), moment()).await;
+/// An old link to a deleted task never leads to a new task.
+pub async fn ids_are_never_reused(repo: &dyn TaskRepo) {
+    let first = create(repo, "alice", new_task(), moment()).await;
     assert!(repo.delete(&owner("alice").await, first.id).await.unwrap());
-    let second = add(repo, "alice", new_task(), moment()).await;
-    let third = add(repo, "bob", new_task(), moment()).await;
+    let second = create(repo, "alice", new_task(), moment()).await;
+    let third = create(repo, "bob", new_task(), moment()).await;
     assert!(first.id < second.id && second.id < third.id);
 }
 
-/// The whole range of 64 bits can be asked for.
-pub async fn ids_that_were_never_given_are_absent(repo: &dyn TaskRepo) {
+/// Every 64-bit integer is accepted.
+pub async fn an_id_that_was_never_assigned_finds_nothing(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     for number in [0, -1, i64::MAX, i64::MIN, 1 << 31] {
         let id = TaskId::new(number);
@@ -360,29 +360,29 @@ pub async fn ids_that_were_never_given_are_absent(repo: &dyn TaskRepo) {
     }
 }
 
-/// Another owner's task is as if it were not there.
-pub async fn a_strangers_read_finds_nothing(repo: &dyn TaskRepo) {
-    let added = add(repo, "alice", new_task(), moment()).await;
-    for stranger in ["bob", "nobody", "Alice", "alice ", "%", "_____"] {
-        let stranger = owner(stranger).await;
-        assert_eq!(repo.find(&stranger, added.id).await.unwrap(), None);
-        assert_eq!(repo.list(&stranger, &TaskQuery::default()).await.unwrap().tasks, []);
+/// This includes owners whose ids differ only in case or a space, or are SQL wildcards.
+pub async fn reading_a_task_of_another_owner_finds_nothing(repo: &dyn TaskRepo) {
+    let created = create(repo, "alice", new_task(), moment()).await;
+    for other_owner in ["bob", "nobody", "Alice", "alice ", "%", "_____"] {
+        let other_owner = owner(other_owner).await;
+        assert_eq!(repo.find(&other_owner, created.id).await.unwrap(), None);
+        assert_eq!(repo.list(&other_owner, &TaskQuery::default()).await.unwrap().tasks, []);
     }
 }
 
-/// Another owner's writes are answered as for an absent task, and the task stays as it was.
-pub async fn a_strangers_write_changes_nothing(repo: &dyn TaskRepo) {
-    let added = add(repo, "alice", new_task(), moment()).await;
+/// The result is the same as for a task that does not exist.
+pub async fn writing_a_task_of_another_owner_changes_nothing(repo: &dyn TaskRepo) {
+    let created = create(repo, "alice", new_task(), moment()).await;
     let patch = TaskPatch {
         title: Some(Title::parse("taken").unwrap()),
         description: FieldUpdate::Clear,
         completed: Some(false),
     };
-    for stranger in ["bob", "nobody"] {
-        let stranger = owner(stranger).await;
-        assert_eq!(repo.update(&stranger, added.id, patch.clone(), later(1)).await.unwrap(), None);
-        assert_eq!(repo.toggle(&stranger, added.id, later(1)).await.unwrap(), None);
-        assert!(!repo.delete(&stranger, added.id).await.unwrap());
+    for other_owner in ["bob", "nobody"] {
+        let other_owner = owner(other_owner).await;
+        assert_eq!(repo.update(&other_owner, created.id, patch.clone(), later(1)).await.unwrap(), None);
+        assert_eq!(repo.toggle(&other_owner, created.id, later(1)).await.unwrap(), None);
+        assert!(!repo.delete(&other_owner, created.id).await.unwrap());
     }
-    assert_eq!(stored(repo, &added).await, Some(added));
+    assert_eq!(stored(repo, &created).await, Some(created));
 }
