@@ -73,6 +73,7 @@ fn each_layer_depends_on_what_it_may_and_on_nothing_else() {
             "taskbridge-adapters",
             &[
                 "async-trait",
+                "base16ct",
                 "base64",
                 "bcrypt",
                 "bytes",
@@ -82,6 +83,7 @@ fn each_layer_depends_on_what_it_may_and_on_nothing_else() {
                 "ed25519-dalek",
                 "futures-util",
                 "jsonwebtoken",
+                "moka",
                 "p256",
                 "percent-encoding",
                 "rand",

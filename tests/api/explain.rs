@@ -59,10 +59,10 @@ fn wrong_tokens(forge: &Forge) -> Vec<Wrong> {
         (header(r#"{"alg":"EdDSA","kid":"x"}"#), "a trusted key for it", "no trusted key", "AUTH_MODE=bridge"),
         (header(r#"{"alg":"EdDSA"}"#), "a trusted key for it", "no trusted key", "names no kid"),
         (header(r#"{"alg":"ES512","kid":"x"}"#), algorithm, r#""ES512" is not enabled"#, "choose EdDSA"),
-        (by(format!("{SECRET}\n")), signature, "wrong signature", "line break behind it"),
+        (by(format!("{SECRET}\n")), signature, "wrong signature", "line break at its end"),
         (by(format!("\"{SECRET}\"")), signature, "wrong signature", "quotation marks around"),
         (by(SECRET.to_uppercase()), signature, "wrong signature", "upper case"),
-        (by("better-auth-secret-12345678901234567890".into()), signature, "wrong signature", "everybody knows"),
+        (by("better-auth-secret-12345678901234567890".into()), signature, "wrong signature", "well-known example"),
         (by("another secret of somebody else altogether".into()), signature, "wrong signature", "another secret"),
         (
             format!("{}.{}.{}", segments[0], encode(with(&claims, &json!({ "sub": "bob" }))), segments[2]),

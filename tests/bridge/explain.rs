@@ -41,8 +41,8 @@ async fn an_issuer_that_gives_no_keys_is_told_with_its_address_and_reason() {
     let ed = Signer::ed25519("ed");
     let answer = |status: u16, body: &str| Answer::Response(status, Vec::new(), body.into());
     for (answer, cause, advice) in [
-        (answer(200, "<!DOCTYPE html><title>Sign in</title>"), "is no JSON object with an array of keys", "a page"),
-        (answer(200, "null"), "is no JSON object with an array of keys", "JWKS_URL"),
+        (answer(200, "<!DOCTYPE html><title>Sign in</title>"), "is not a JSON object with an array of keys", "a page"),
+        (answer(200, "null"), "is not a JSON object with an array of keys", "JWKS_URL"),
         (answer(500, ""), "has status 500, not 200", "npx auth@latest migrate"),
         (answer(404, ""), "has status 404, not 200", "put jwt() among the plugins"),
         (answer(307, ""), "has status 307, not 200", "set JWKS_URL to where it leads"),

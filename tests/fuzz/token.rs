@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use taskbridge_adapters::jwt::{ExpectedClaims, JwtVerifier, SecretKey, TrustedIssuer};
+use taskbridge_adapters::jwt::{ExpectedClaims, JwtVerifier, SharedSecretKey, TrustedIssuer};
 use taskbridge_domain::ports::{AuthError, AuthPort};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::fixtures::{clock_at, moment};
@@ -24,8 +24,8 @@ const GOOD_HEADER: &[u8] = br#"{"alg":"HS256"}"#;
 static VERIFIER: LazyLock<JwtVerifier> = LazyLock::new(|| {
     let leeway = Duration::from_secs(LEEWAY.into());
     let expected =
-        ExpectedClaims { issuers: vec![URL.into()], audiences: vec![URL.into()], are_required: true, leeway };
-    let keys = Arc::new(SecretKey::new(&SharedSecret::parse(SECRET).unwrap()));
+        ExpectedClaims { issuers: vec![URL.into()], audiences: vec![URL.into()], require_issuer: true, leeway };
+    let keys = Arc::new(SharedSecretKey::new(&SharedSecret::parse(SECRET).unwrap()));
     JwtVerifier::new(vec![TrustedIssuer { keys, expected }], Arc::new(clock_at(moment())))
 });
 

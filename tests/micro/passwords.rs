@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode};
-use taskbridge_adapters::passwords::{Hasher, HasherConfig};
+use taskbridge_adapters::passwords::{ThreadedPasswordHasher, ThreadedPasswordHasherConfig};
 use taskbridge_domain::ports::PasswordHasher;
 use taskbridge_domain::users::{HashAlgorithm, NewPassword, Password};
 use tokio::runtime::Runtime;
@@ -17,7 +17,9 @@ fn main() {
     let mut group = criterion.benchmark_group("password");
     group.sample_size(10).sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(4));
     for (name, write) in [("bcrypt 12", HashAlgorithm::Bcrypt), ("scrypt", HashAlgorithm::Scrypt)] {
-        let hasher = Hasher::new(HasherConfig { write, bcrypt_cost: 12, threads: 1, queue: 1 }).unwrap();
+        let hasher =
+            ThreadedPasswordHasher::new(ThreadedPasswordHasherConfig { write, bcrypt_cost: 12, threads: 1, queue: 1 })
+                .unwrap();
         let new = || NewPassword::parse(PASSWORD, write).unwrap();
         let stored = runtime.block_on(hasher.hash(new())).unwrap();
         group.bench_function(format!("{name}, hashed"), |bencher| {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::jwt::{
-    ExpectedClaims, FetchKeys, JwtVerifier, KeySource, PublishedKeys, PublishedKeysConfig, SecretKey, TrustedIssuer,
+    ExpectedClaims, FetchJwks, JwtVerifier, KeySource, RemoteJwks, RemoteJwksConfig, SharedSecretKey, TrustedIssuer,
 };
 use taskbridge_domain::Cause;
 use taskbridge_domain::ports::{AuthPort, Clock};
@@ -33,7 +33,7 @@ fn main() {
     let runtime = Runtime::new().unwrap();
     let _entered = runtime.enter();
 
-    let secret = SecretKey::new(&SharedSecret::parse(SECRET).unwrap());
+    let secret = SharedSecretKey::new(&SharedSecret::parse(SECRET).unwrap());
     let hs256 = verifier(Arc::new(secret));
     let signed: Vec<_> = (0..100).map(|user| with_secret(&claims(user))).collect();
     bench(&mut criterion, "token, HS256", &hs256, &signed);
@@ -44,12 +44,12 @@ fn main() {
     });
 
     let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
-    let config = PublishedKeysConfig {
+    let config = RemoteJwksConfig {
         refresh: Duration::from_hours(1),
         cool_down: Duration::from_secs(1),
         timeout: Duration::from_secs(5),
     };
-    let keys = PublishedKeys::start(vec![Box::new(Issuer(key_set(&pair)))], config);
+    let keys = RemoteJwks::start(vec![Box::new(Issuer(key_set(&pair)))], config);
     let eddsa = verifier(Arc::new(keys));
     let signed: Vec<_> = (0..MANY).map(|user| with_key(&pair, &claims(user))).collect();
     // Waits for the key.
@@ -75,7 +75,7 @@ fn verifier(keys: Arc<dyn KeySource>) -> JwtVerifier {
     let expected = ExpectedClaims {
         issuers: vec![URL.into()],
         audiences: vec![URL.into()],
-        are_required: true,
+        require_issuer: true,
         leeway: Duration::from_secs(30),
     };
     JwtVerifier::new(vec![TrustedIssuer { keys, expected }], Arc::new(SystemClock))
@@ -119,7 +119,7 @@ impl fmt::Display for Issuer {
 }
 
 #[async_trait]
-impl FetchKeys for Issuer {
+impl FetchJwks for Issuer {
     async fn fetch(&self) -> Result<Vec<u8>, Cause> {
         Ok(self.0.clone().into_bytes())
     }

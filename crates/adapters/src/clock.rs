@@ -1,14 +1,14 @@
-//! The computer's clock.
+//! The system clock.
 
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::Clock;
 
-/// Tells the time of the operating system.
+/// Reads the time of the operating system.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the system clock")]
     fn now(&self) -> Timestamp {
         Timestamp::new(chrono::Utc::now())
     }
@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_goes_on() {
+    fn the_clock_advances() {
         let first = SystemClock.now();
         assert!(first.unix_seconds() > 1_700_000_000);
         while SystemClock.now() == first {

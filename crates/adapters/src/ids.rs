@@ -1,10 +1,10 @@
-//! Ids from the thread's cryptographically secure generator, which the operating system seeds.
+//! Random ids.
 
 use rand::RngExt;
 use taskbridge_domain::ports::IdGenerator;
 use taskbridge_domain::random_id::RandomId;
 
-/// Draws ids with `rand`'s default generator.
+/// Generates ids with `rand`'s thread-local generator, which is cryptographically secure and seeded by the operating system.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SecureIds;
 

@@ -1,4 +1,4 @@
-//! Implementations of the domain's ports, one module per technology.
+//! Implementations of the domain's ports, one module for each technology.
 //!
 //! | port | adapter |
 //! | --- | --- |
@@ -8,28 +8,24 @@
 //! | `IdentityRepo` | [`database::SeaIdentityRepo`] |
 //! | `SessionRepo` | [`database::SeaSessionRepo`] |
 //! | `StoreProbe` | [`database::Store`] |
-//! | `RateLimiter` | [`limiter::InMemoryRateLimiter`], [`database::SeaRateLimiter`] |
-//! | `PasswordHasher` | [`passwords::Hasher`] |
+//! | `RateLimiter` | [`rate_limiter::InMemoryRateLimiter`], [`database::SeaRateLimiter`] |
+//! | `PasswordHasher` | [`passwords::ThreadedPasswordHasher`] |
 //! | `Clock` | [`clock::SystemClock`] |
 //! | `IdGenerator` | [`ids::SecureIds`] |
 //!
-//! This crate knows no HTTP handler and reads no setting: each adapter takes a small plain value of its own. What
-//! belongs to one technology (rows, drivers, key types) never shows outside of its module.
+//! This crate contains no HTTP handlers and reads no settings: each adapter is configured with a plain struct of its own.
+//! The types of a technology (rows, drivers, keys) stay inside its module.
 //!
 //! # To add an adapter
 //!
-//! 1. A module that implements the port; [`memory`] is the worked example.
-//! 2. Three lines in `tests/contract/main.rs`, which run the port's contract suite on it.
-//! 3. One arm in the server's `compose.rs`.
+//! 1. Write a module that implements the port; [`memory`] is an example.
+//! 2. Run the port's contract suite on it: three lines in `tests/contract/main.rs`.
+//! 3. Construct it in the server's `compose` module.
 
 pub mod clock;
 pub mod database;
-mod hashing;
-mod hex;
 pub mod ids;
 pub mod jwt;
-pub mod limiter;
 pub mod memory;
 pub mod passwords;
-
-pub use hashing::HashingLoad;
+pub mod rate_limiter;

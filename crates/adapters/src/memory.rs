@@ -1,4 +1,4 @@
-//! Tasks in memory: for demonstrations and tests of flows, and the worked example of an adapter.
+//! Tasks in memory: for demonstrations and tests, and as an example of an adapter.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use taskbridge_domain::tasks::{
 };
 use taskbridge_domain::{Owner, Timestamp};
 
-/// Keeps tasks until it is dropped. It knows no users, so every owner exists.
+/// Stores tasks until it is dropped. It has no users, so every owner is accepted.
 #[derive(Debug, Default)]
 pub struct InMemoryTaskRepo {
     tasks: Mutex<Tasks>,
@@ -25,13 +25,13 @@ struct Tasks {
 }
 
 impl Tasks {
-    /// The one door to an existing task: by its owner.
+    /// Returns the task if it belongs to `owner`. Every access to a single task goes through here.
     fn owned(&mut self, owner: &Owner, id: TaskId) -> Option<&mut Task> {
         self.by_id.get_mut(&id).filter(|task| task.owner == *owner.id())
     }
 
-    /// The one way to many: those of the owner that the filter admits.
-    fn admitted(&self, owner: &Owner, filter: &TaskFilter) -> impl Iterator<Item = &Task> {
+    /// Returns the tasks of `owner` that match `filter`. Every access to several tasks goes through here.
+    fn matching(&self, owner: &Owner, filter: &TaskFilter) -> impl Iterator<Item = &Task> {
         self.by_id.values().filter(|task| task.owner == *owner.id() && filter.matches(task))
     }
 
@@ -58,20 +58,20 @@ impl TaskRepo for InMemoryTaskRepo {
             SortDirection::Ascending => a.cmp(b),
             SortDirection::Descending => b.cmp(a),
         };
-        let mut admitted: Vec<_> = self
+        let mut matching: Vec<_> = self
             .lock()
-            .admitted(owner, filter)
+            .matching(owner, filter)
             .map(|task| ((SortValue::of(task, key), task.id), task.clone()))
             .collect();
-        admitted.sort_by(|(a, _), (b, _)| in_order(a, b));
+        matching.sort_by(|(a, _), (b, _)| in_order(a, b));
         let skipped = match start {
             PageStart::Offset(_, offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
             PageStart::After(Cursor { value, id, direction: _ }) => {
                 let reached = (value.clone(), *id);
-                admitted.partition_point(|(place, _)| in_order(place, &reached).is_le())
+                matching.partition_point(|(place, _)| in_order(place, &reached).is_le())
             }
         };
-        let mut rest = admitted.into_iter().skip(skipped);
+        let mut rest = matching.into_iter().skip(skipped);
         let page: Vec<_> = rest.by_ref().take(limit.count().into()).collect();
         let last = page.last().filter(|_| rest.next().is_some());
         let next = last.map(|((value, id), _)| Cursor { value: value.clone(), id: *id, direction });
@@ -79,7 +79,7 @@ impl TaskRepo for InMemoryTaskRepo {
     }
 
     async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError> {
-        Ok(self.lock().admitted(owner, filter).count() as u64)
+        Ok(self.lock().matching(owner, filter).count() as u64)
     }
 
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {

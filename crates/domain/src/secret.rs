@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// Words that only stand in secrets copied from documentation, compared without case.
+/// Words that occur only in secrets copied from documentation, in lower case.
 const PLACEHOLDERS: [&str; 12] = [
     "better-auth-secret-123456789",
     "your-secret",
@@ -18,36 +18,39 @@ const PLACEHOLDERS: [&str; 12] = [
     "secret-key-here",
 ];
 
-/// Why a text must not be used as the secret. The text itself is never part of the message.
+/// Errors from parsing a secret. The text itself is never part of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidSecret {
-    /// Fewer than [`SharedSecret::MIN_CHARS`].
+    /// The secret has fewer than [`SharedSecret::MIN_CHARS`] characters.
     #[error("must have at least {} characters", SharedSecret::MIN_CHARS)]
     TooShort,
-    /// White space at an end: the line break of the file it was read from is not part of it on the other side.
+    /// The secret begins or ends with white space, such as the line break of the file it was read from. Better Auth may have
+    /// trimmed it, and would not accept what Taskbridge signs.
     #[error("must not begin or end with white space, such as the line break of a file")]
-    Blank,
-    /// A known example, or one character over and over: everybody can guess it.
+    SurroundingWhitespace,
+    /// The secret is a known example or repeats one character, so that it can be guessed.
     #[error("is a known example; make a random one")]
     KnownExample,
 }
 
-/// `BETTER_AUTH_SECRET`: signs cookies and HS256 tokens, here and in Better Auth. Its UTF-8 bytes are the key.
+/// `BETTER_AUTH_SECRET`: signs cookies and HS256 tokens, in Taskbridge and in Better Auth. The key is its UTF-8 text.
 #[derive(Clone)]
 pub struct SharedSecret(String);
 crate::redacted::redacted!(SharedSecret);
 
 impl SharedSecret {
-    /// The shortest secret accepted, in characters (RFC 7518, section 3.2: a key as long as the hash).
+    /// Minimum length, in characters (RFC 7518, section 3.2: a key as long as the hash).
     pub const MIN_CHARS: usize = 32;
 
+    /// Parses a secret that is to be used from now on.
+    ///
     /// # Errors
-    /// [`InvalidSecret`] names the rule that is broken.
+    /// [`InvalidSecret`] if the secret is too short, is surrounded by white space, or can be guessed.
     pub fn parse(text: &str) -> Result<Self, InvalidSecret> {
         let lower = text.to_lowercase();
         let first = text.chars().next();
         if text.trim() != text {
-            Err(InvalidSecret::Blank)
+            Err(InvalidSecret::SurroundingWhitespace)
         } else if text.chars().count() < Self::MIN_CHARS {
             Err(InvalidSecret::TooShort)
         } else if PLACEHOLDERS.iter().any(|word| lower.contains(word)) || text.chars().all(|c| Some(c) == first) {
@@ -57,13 +60,13 @@ impl SharedSecret {
         }
     }
 
-    /// One that is not in use any more: it was accepted under whatever rules there were.
+    /// Wraps a secret that is no longer in use, whatever rules applied to it.
     #[must_use]
-    pub fn retired(text: &str) -> Self {
+    pub fn unchecked(text: &str) -> Self {
         Self(text.to_owned())
     }
 
-    /// The key.
+    /// Returns the key.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         self.0.as_bytes()
@@ -75,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_known_and_monotonous_secrets_are_refused() {
+    fn short_and_guessable_secrets_are_rejected() {
         assert!(SharedSecret::parse("vectors-secret-not-for-production-0123456789abcdef").is_ok());
         assert!(SharedSecret::parse("ünïcödé-sécret-🔑-not-for-production-0123456789").is_ok());
         assert_eq!(SharedSecret::parse(&"é1".repeat(15)).unwrap_err(), InvalidSecret::TooShort);
@@ -91,18 +94,17 @@ mod tests {
         }
     }
 
-    /// C257: the other side may have trimmed it, and then nothing that one signs would be good for the other.
     #[test]
-    fn white_space_around_it_is_refused() {
+    fn surrounding_white_space_is_rejected() {
         let secret = "vectors-secret-not-for-production-0123456789abcdef";
         for text in [format!("{secret}\n"), format!("{secret}\r\n"), format!("{secret} "), format!(" {secret}")] {
-            assert_eq!(SharedSecret::parse(&text).unwrap_err(), InvalidSecret::Blank, "{text:?}");
+            assert_eq!(SharedSecret::parse(&text).unwrap_err(), InvalidSecret::SurroundingWhitespace, "{text:?}");
         }
         assert!(SharedSecret::parse(&secret.replace('-', " ")).is_ok());
     }
 
     #[test]
-    fn debug_shows_nothing() {
+    fn debug_does_not_show_the_secret() {
         let secret = SharedSecret::parse("vectors-secret-not-for-production-0123456789abcdef").unwrap();
         assert_eq!(format!("{secret:?}"), "SharedSecret(…)");
     }

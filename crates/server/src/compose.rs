@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use anyhow::Context;
 use prometheus_client::registry::Registry;
-use taskbridge_adapters::HashingLoad;
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
-    ExpectedClaims, FetchKeys, HttpKeys, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyRing, KeyRingConfig, KeySource,
-    PublishedKeys, SecretKey, SigningKeys, TrustedIssuer,
+    ExpectedClaims, FetchJwks, JwksClient, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeySource, KeyTable,
+    KeyTableConfig, RemoteJwks, SharedSecretKey, StoredKeys, TokenSigner, TrustedIssuer,
 };
-use taskbridge_adapters::limiter::InMemoryRateLimiter;
-use taskbridge_adapters::passwords::{Hasher, HasherConfig};
+use taskbridge_adapters::passwords::HashingLoad;
+use taskbridge_adapters::passwords::{ThreadedPasswordHasher, ThreadedPasswordHasherConfig};
+use taskbridge_adapters::rate_limiter::InMemoryRateLimiter;
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::{Clock, RateLimiter};
 use taskbridge_domain::services::{
@@ -123,10 +123,16 @@ fn trusted_origins(auth: &AuthSettings, origin: &str) -> anyhow::Result<TrustedO
 
 /// The keys in Better Auth's table, where users sign in here: all of them verify, and what tokens are signed by, or nothing
 /// if that is the secret, signs.
-pub(crate) fn key_ring(mode: &AuthMode, store: &Store) -> Option<Arc<KeyRing>> {
+pub(crate) fn key_ring(mode: &AuthMode, store: &Store) -> Option<Arc<StoredKeys>> {
     let AuthMode::Server(ServerMode { secrets, keys, .. }) = mode else { return None };
     let repo = Arc::new(SeaKeyRepo::new(store.clone()));
-    Some(Arc::new(KeyRing::new(repo, Arc::new(SecureIds), Arc::new(SystemClock), secrets.clone(), *keys)))
+    Some(Arc::new(StoredKeys::new(KeyTable::new(
+        repo,
+        Arc::new(SecureIds),
+        Arc::new(SystemClock),
+        secrets.clone(),
+        *keys,
+    ))))
 }
 
 /// What judges tokens. `origin` is that of the auth server, `table` its keys beside the secret.
@@ -135,16 +141,16 @@ pub(crate) fn key_ring(mode: &AuthMode, store: &Store) -> Option<Arc<KeyRing>> {
 pub(crate) fn verifier(auth: &AuthSettings, origin: &str, table: Option<Arc<dyn KeySource>>) -> JwtVerifier {
     let AuthSettings { mode, trusted_origins: _, jwt_leeway, jwt_max_bytes } = auth;
     let trusted = match mode {
-        AuthMode::Server(ServerMode { secrets, keys: KeyRingConfig { algorithm, .. }, accept_hs256, .. }) => {
+        AuthMode::Server(ServerMode { secrets, keys: KeyTableConfig { algorithm, .. }, accept_hs256, .. }) => {
             let expected = ExpectedClaims {
                 issuers: vec![origin.into()],
                 audiences: vec![origin.into()],
-                are_required: true,
+                require_issuer: true,
                 leeway: *jwt_leeway,
             };
             // Where key pairs sign, tokens of the secret are accepted only if the operator says so.
             let secret = (algorithm.is_none() || *accept_hs256).then(|| TrustedIssuer {
-                keys: Arc::new(SecretKey::new(secrets.current())),
+                keys: Arc::new(SharedSecretKey::new(secrets.current())),
                 expected: expected.clone(),
             });
             let pairs = table.map(|keys| TrustedIssuer { keys, expected });
@@ -158,28 +164,30 @@ pub(crate) fn verifier(auth: &AuthSettings, origin: &str, table: Option<Arc<dyn 
 /// Whoever signs for the app's Better Auth: with the keys it publishes, and with the secret if there is one.
 fn bridged(mode: &BridgeMode, leeway: Duration) -> Vec<TrustedIssuer> {
     let BridgeMode { issuers, audiences, .. } = mode;
-    let expected =
-        |are_required| ExpectedClaims { issuers: issuers.clone(), audiences: audiences.clone(), are_required, leeway };
-    let addresses: Vec<_> = key_addresses(mode).map(|address| -> Box<dyn FetchKeys> { Box::new(address) }).collect();
-    let published = (!addresses.is_empty()).then(|| TrustedIssuer {
-        keys: Arc::new(PublishedKeys::start(addresses, mode.jwks)),
-        expected: expected(true),
-    });
+    let expected = |require_issuer| ExpectedClaims {
+        issuers: issuers.clone(),
+        audiences: audiences.clone(),
+        require_issuer,
+        leeway,
+    };
+    let addresses: Vec<_> = key_addresses(mode).map(|address| -> Box<dyn FetchJwks> { Box::new(address) }).collect();
+    let published = (!addresses.is_empty())
+        .then(|| TrustedIssuer { keys: Arc::new(RemoteJwks::start(addresses, mode.jwks)), expected: expected(true) });
     let secret = mode.secret.as_ref().map(|secret| TrustedIssuer {
-        keys: Arc::new(SecretKey::new(secret)),
+        keys: Arc::new(SharedSecretKey::new(secret)),
         expected: expected(mode.require_issuer),
     });
     secret.into_iter().chain(published).collect()
 }
 
 /// Where the keys of the app's Better Auth are.
-pub(crate) fn key_addresses(mode: &BridgeMode) -> impl Iterator<Item = HttpKeys> {
-    mode.jwks_urls.iter().map(|url| HttpKeys::new(url.clone(), mode.jwks.timeout, &mode.jwks_authorities))
+pub(crate) fn key_addresses(mode: &BridgeMode) -> impl Iterator<Item = JwksClient> {
+    mode.jwks_urls.iter().map(|url| JwksClient::new(url.clone(), mode.jwks.timeout, &mode.jwks_authorities))
 }
 
 /// What hashes passwords.
-pub(crate) fn hasher(config: HasherConfig) -> anyhow::Result<Hasher> {
-    Hasher::new(config).context("cannot start the threads that hash passwords")
+pub(crate) fn hasher(config: ThreadedPasswordHasherConfig) -> anyhow::Result<ThreadedPasswordHasher> {
+    ThreadedPasswordHasher::new(config).context("cannot start the threads that hash passwords")
 }
 
 /// What signs users in here.
@@ -195,14 +203,14 @@ fn sign_in(
     origin: &str,
     store: &Store,
     clock: &Arc<dyn Clock>,
-    ring: Arc<KeyRing>,
+    ring: Arc<StoredKeys>,
 ) -> anyhow::Result<SigningIn> {
     let Settings { accounts, purge, rate_limit, passwords, .. } = settings;
     let ServerMode {
         origin: _,
         secrets,
         jwt_lifetime,
-        keys: KeyRingConfig { algorithm, .. },
+        keys: KeyTableConfig { algorithm, .. },
         accept_hs256: _,
         cookies,
     } = mode;
@@ -223,8 +231,8 @@ fn sign_in(
         requests.clone().map(|limiter| Arc::new(RateLimits::new(limiter, Arc::clone(clock), rate_limit.limit)));
     let session_repo = Arc::new(SeaSessionRepo::new(store.clone()));
     let signing = match algorithm {
-        Some(_) => SigningKeys::Pairs(ring),
-        None => SigningKeys::Secret { secret: secrets.current().clone(), published: Some(ring) },
+        Some(_) => TokenSigner::KeyPair(ring),
+        None => TokenSigner::SharedSecret { secret: secrets.current().clone(), published: Some(ring) },
     };
     let issuer = Arc::new(JwtIssuer::new(signing, tokens, Arc::clone(clock)));
     let sessions = SessionService::new(Arc::clone(&session_repo) as _, issuer, Arc::clone(clock), accounts.sessions);

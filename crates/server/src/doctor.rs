@@ -12,8 +12,8 @@ use taskbridge_adapters::database::{
     ConnectionLimits, DatabaseProblem, ExposedPath, Inspection, OpenError, Pooler, PostgresFacts, RestrictionReport,
     SqliteFacts, Store, StoreConfig, Transport, inspect,
 };
-use taskbridge_adapters::jwt::{HttpKeys, KeyInspection, KeyUse};
-use taskbridge_adapters::passwords::HasherConfig;
+use taskbridge_adapters::jwt::{JwksClient, JwksInspection, StoredKeyStatus};
+use taskbridge_adapters::passwords::ThreadedPasswordHasherConfig;
 use taskbridge_domain::ports::PasswordHasher;
 use taskbridge_domain::users::Password;
 use taskbridge_migrations::{MigrateError, Readiness, Users};
@@ -481,7 +481,7 @@ async fn own_keys(mode: &AuthMode, database: Option<&DatabaseSettings>) -> Check
     let keys = async {
         let store = opened(&database.store).await?;
         let ring = compose::key_ring(mode, &store).context("there are none")?;
-        let keys = if store.has_table("jwks").await? { Some(ring.list().await) } else { None };
+        let keys = if store.has_table("jwks").await? { Some(ring.table().list().await) } else { None };
         store.close().await;
         anyhow::Ok(keys.transpose()?)
     };
@@ -491,8 +491,9 @@ async fn own_keys(mode: &AuthMode, database: Option<&DatabaseSettings>) -> Check
         Ok(Err(error)) => return skip(NAME, line(format!("the table jwks cannot be read: {error:#}"))),
         Err(_elapsed) => return skip(NAME, "it took too long to read the table jwks"),
     };
-    let unreadable: Vec<_> = keys.iter().filter(|key| matches!(key.purpose, KeyUse::Unreadable(_))).collect();
-    match keys.iter().find(|key| key.purpose == KeyUse::Signs) {
+    let unreadable: Vec<_> =
+        keys.iter().filter(|key| matches!(key.status, StoredKeyStatus::Undecryptable(_))).collect();
+    match keys.iter().find(|key| key.status == StoredKeyStatus::Signs) {
         _ if !unreadable.is_empty() => warn(
             NAME,
             unreadable.into_iter().map(keys::line).collect::<Vec<_>>().join("; "),
@@ -507,7 +508,7 @@ async fn own_keys(mode: &AuthMode, database: Option<&DatabaseSettings>) -> Check
     }
 }
 
-async fn look(address: HttpKeys) -> (String, Result<KeyInspection, String>) {
+async fn look(address: JwksClient) -> (String, Result<JwksInspection, String>) {
     let answer = match timeout(LIMIT, address.inspect(&SystemClock)).await {
         Ok(answer) => answer.map_err(|error| error.to_string()),
         Err(_elapsed) => Err(format!("no answer within {} seconds", LIMIT.as_secs())),
@@ -515,9 +516,9 @@ async fn look(address: HttpKeys) -> (String, Result<KeyInspection, String>) {
     (address.to_string(), answer)
 }
 
-fn jwks(address: &str, answer: &Result<KeyInspection, String>, mode: &BridgeMode) -> Check {
+fn jwks(address: &str, answer: &Result<JwksInspection, String>, mode: &BridgeMode) -> Check {
     const NAME: &str = "jwks";
-    let KeyInspection { status, took, keys, .. } = match answer {
+    let JwksInspection { status, latency, keys, .. } = match answer {
         Ok(answer) => answer,
         Err(error) => {
             let authority = if address.starts_with("https:") {
@@ -532,7 +533,7 @@ fn jwks(address: &str, answer: &Result<KeyInspection, String>, mode: &BridgeMode
             return fail(NAME, format!("{address}: {error}"), advice);
         }
     };
-    let found = format!("{address}: {status} in {}", millis(*took));
+    let found = format!("{address}: {status} in {}", millis(*latency));
     let keys = match keys {
         Ok(keys) => keys,
         Err(error) => {
@@ -563,7 +564,7 @@ fn jwks(address: &str, answer: &Result<KeyInspection, String>, mode: &BridgeMode
     if keys.usable.is_empty() { fail(NAME, found, advice) } else { warn(NAME, found, advice) }
 }
 
-fn clock(address: &str, answer: Option<&KeyInspection>, leeway: Option<Duration>) -> Check {
+fn clock(address: &str, answer: Option<&JwksInspection>, leeway: Option<Duration>) -> Check {
     const NAME: &str = "clock";
     let (Some(answer), Some(leeway)) = (answer, leeway) else { return skip(NAME, format!("{address} tells no time")) };
     let Some(ahead) = answer.ahead_seconds else { return skip(NAME, format!("{address} tells no time")) };
@@ -648,7 +649,7 @@ async fn hash(draft: &Draft) -> Check {
     time_of_refusal(started.elapsed(), config)
 }
 
-fn time_of_refusal(took: Duration, config: HasherConfig) -> Check {
+fn time_of_refusal(took: Duration, config: ThreadedPasswordHasherConfig) -> Check {
     let cost = config.bcrypt_cost;
     let found = format!("a refused sign-in takes {} (bcrypt, cost {cost}, and scrypt)", millis(took));
     if took < *HASH.start() {
@@ -672,7 +673,8 @@ mod tests {
 
     #[test]
     fn a_hash_is_neither_too_quick_nor_too_slow() {
-        let config = HasherConfig { write: HashAlgorithm::Bcrypt, bcrypt_cost: 12, threads: 1, queue: 1 };
+        let config =
+            ThreadedPasswordHasherConfig { write: HashAlgorithm::Bcrypt, bcrypt_cost: 12, threads: 1, queue: 1 };
         for (millis, state) in
             [(49, State::Warn), (50, State::Ok), (350, State::Ok), (1000, State::Ok), (1001, State::Warn)]
         {

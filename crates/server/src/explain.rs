@@ -11,8 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::jwt::{
-    BadStatus, CannotFetch, Check, JwtVerifier, KeySource, NotAKeySet, Rejection, Trail, Unreadable,
-    signed_with_a_variant,
+    InvalidJwks, JwksUnavailable, JwtVerifier, KeySource, Rejection, UnavailableKeys, UnexpectedStatus,
+    VerificationReport, VerificationStep, diagnose_secret_mismatch,
 };
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{AuthError, Clock};
@@ -24,7 +24,7 @@ use crate::{compose, doctor};
 pub(crate) struct Explanation {
     header: Option<Map<String, Value>>,
     claims: Option<Map<String, Value>>,
-    trail: Trail,
+    report: VerificationReport,
     now: Timestamp,
     /// What to change; empty when the token is accepted.
     advice: String,
@@ -35,7 +35,7 @@ pub(crate) struct Explanation {
 impl Explanation {
     /// Whether the server accepts the token.
     pub(crate) fn is_accepted(&self) -> bool {
-        self.trail.verdict.is_ok()
+        self.report.result.is_ok()
     }
 }
 
@@ -56,7 +56,7 @@ async fn verifier(token: &str, auth: &AuthSettings, database: &DatabaseSettings,
     let table: Option<Arc<dyn KeySource>> = match &auth.mode {
         AuthMode::Server(_) if !of_secret => match doctor::opened(&database.store).await {
             Ok(store) => compose::key_ring(&auth.mode, &store).map(|ring| ring as _),
-            Err(error) => Some(Arc::new(Unreadable(format!("the table jwks cannot be read: {error}")))),
+            Err(error) => Some(Arc::new(UnavailableKeys(format!("the table jwks cannot be read: {error}")))),
         },
         _ => None,
     };
@@ -66,12 +66,12 @@ async fn verifier(token: &str, auth: &AuthSettings, database: &DatabaseSettings,
 /// Asks the server's verifier, and explains what it says.
 pub(crate) async fn explain(token: &str, settings: &Settings) -> Explanation {
     let Settings { server, tasks, auth, database, .. } = settings;
-    let trail = verifier(token, auth, database, server.port).await.explain(token).await;
+    let report = verifier(token, auth, database, server.port).await.explain(token).await;
     let now = SystemClock.now();
     let [header, claims] = [0, 1].map(|segment| json(token, segment));
-    let seen = Seen { token, header: header.as_ref(), claims: claims.as_ref(), keys: &trail.keys, auth, now };
-    let advice = trail.verdict.as_ref().err().map_or_else(String::new, |error| seen.advice(error));
-    Explanation { header, claims, trail, now, advice, tasks: format!("{}/{{sub}}/tasks", tasks.mount.prefix) }
+    let seen = Seen { token, header: header.as_ref(), claims: claims.as_ref(), keys: &report.keys, auth, now };
+    let advice = report.result.as_ref().err().map_or_else(String::new, |error| seen.advice(error));
+    Explanation { header, claims, report, now, advice, tasks: format!("{}/{{sub}}/tasks", tasks.mount.prefix) }
 }
 
 /// A segment of the token, if it is a JSON object. Looser than the verifier, which has spoken before.
@@ -85,12 +85,12 @@ impl fmt::Display for Explanation {
         section(f, "Header", self.header.as_ref(), |_, _| None)?;
         section(f, "Claims", self.claims.as_ref(), |name, value| meaning(name, value, self.now))?;
         writeln!(f, "Keys that were there")?;
-        for key in &self.trail.keys {
+        for key in &self.report.keys {
             writeln!(f, "  {key}")?;
         }
         writeln!(f, "Checks")?;
-        let reached = self.trail.passed.len();
-        for (place, check) in Check::ALL.into_iter().enumerate() {
+        let reached = self.report.passed.len();
+        for (place, check) in VerificationStep::ALL.into_iter().enumerate() {
             let mark = match place {
                 _ if place < reached => "ok  ",
                 _ if place == reached => "FAIL",
@@ -98,7 +98,7 @@ impl fmt::Display for Explanation {
             };
             writeln!(f, "  {mark} {}", words(check))?;
         }
-        match &self.trail.verdict {
+        match &self.report.result {
             Ok(claims) => {
                 let sub = claims.subject.as_str();
                 write!(f, "Accepted: it speaks for {sub:?}, whose tasks are at {}", self.tasks)
@@ -162,19 +162,19 @@ fn from(now: Timestamp, seconds: i64) -> String {
     if distance < 0 { format!("{amount} {unit} ago") } else { format!("in {amount} {unit}") }
 }
 
-fn words(check: Check) -> &'static str {
+fn words(check: VerificationStep) -> &'static str {
     match check {
-        Check::Form => "three segments with dots between them, not too long",
-        Check::Header => "the header is a JSON object that may be looked at",
-        Check::Algorithm => "its algorithm is enabled",
-        Check::Key => "there is a trusted key for it",
-        Check::Signature => "it was signed with that key",
-        Check::Claims => "the claims are a JSON object of the right types",
-        Check::Expiry => "exp is there and has not passed",
-        Check::NotBefore => "nbf has passed, if there is one",
-        Check::Issuer => "iss is the issuer that is trusted",
-        Check::Audience => "aud is this API",
-        Check::Subject => "sub names a user",
+        VerificationStep::Format => "three segments with dots between them, not too long",
+        VerificationStep::Header => "the header is a JSON object that may be looked at",
+        VerificationStep::Algorithm => "its algorithm is enabled",
+        VerificationStep::Key => "there is a trusted key for it",
+        VerificationStep::Signature => "it was signed with that key",
+        VerificationStep::Claims => "the claims are a JSON object of the right types",
+        VerificationStep::Expiry => "exp is there and has not passed",
+        VerificationStep::NotBefore => "nbf has passed, if there is one",
+        VerificationStep::Issuer => "iss is the issuer that is trusted",
+        VerificationStep::Audience => "aud is this API",
+        VerificationStep::Subject => "sub names a user",
     }
 }
 
@@ -374,7 +374,7 @@ impl Seen<'_> {
             AuthMode::Bridge(mode) => mode.secret.as_ref(),
         };
         let alg = self.header.and_then(|header| header.get("alg")).and_then(Value::as_str);
-        match (alg, secret.and_then(|secret| signed_with_a_variant(self.token, secret))) {
+        match (alg, secret.and_then(|secret| diagnose_secret_mismatch(self.token, secret))) {
             (Some("HS256"), Some(how)) => format!(
                 "it was signed with {how}: BETTER_AUTH_SECRET must be the same text on both sides, to the character"
             ),
@@ -459,26 +459,28 @@ impl Seen<'_> {
 }
 
 /// The one thing to change about the first address that gives no keys.
-fn unavailable(cause: Option<&CannotFetch>) -> String {
-    let Some((address, why)) = cause.and_then(|CannotFetch(addresses)| addresses.first()) else {
+fn unavailable(cause: Option<&JwksUnavailable>) -> String {
+    let Some((address, why)) = cause.and_then(|JwksUnavailable(addresses)| addresses.first()) else {
         return "see the log of the server".into();
     };
-    if why.downcast_ref::<NotAKeySet>().is_some() {
+    if why.downcast_ref::<InvalidJwks>().is_some() {
         return format!(
             "{address} answers with something else than keys, perhaps a page: let it through in the app's proxy.ts, or set \
             JWKS_URL to the address of the keys"
         );
     }
     match why.downcast_ref() {
-        Some(BadStatus(300..=399)) => format!("{address} leads elsewhere: set JWKS_URL to where it leads"),
-        Some(BadStatus(404)) => format!(
+        Some(UnexpectedStatus(300..=399)) => format!("{address} leads elsewhere: set JWKS_URL to where it leads"),
+        Some(UnexpectedStatus(404)) => format!(
             "there are no keys at {address}: put jwt() among the plugins of the app's Better Auth, or set JWKS_URL to where \
             they are"
         ),
-        Some(BadStatus(500..)) => format!(
+        Some(UnexpectedStatus(500..)) => format!(
             "the app fails at {address}: see its log; if the table jwks is missing there, `npx auth@latest migrate` makes it"
         ),
-        Some(BadStatus(_)) => format!("{address} is not open to everybody: let it through in the app or before it"),
+        Some(UnexpectedStatus(_)) => {
+            format!("{address} is not open to everybody: let it through in the app or before it")
+        }
         None => format!(
             "nobody answers at {address}: start the app, or set JWKS_URL to where it is reached from here, as containers \
             need"

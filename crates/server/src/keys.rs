@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use taskbridge_adapters::database::Store;
-use taskbridge_adapters::jwt::{KeyInfo, KeyUse};
+use taskbridge_adapters::jwt::{StoredKeyInfo, StoredKeyStatus};
 
 use crate::settings::Settings;
 use crate::{Keys, compose, schema};
@@ -13,23 +13,23 @@ pub(crate) async fn run(command: Keys, settings: &Settings, store: &Store) -> an
         .context("there are no keys here: in bridge mode the app's Better Auth has them")?;
     schema::require_current(store, settings.auth.mode.users()).await?;
     match command {
-        Keys::List => Ok(ring.list().await?.iter().map(line).collect()),
-        Keys::Rotate => Ok(vec![format!("made {}, which signs within 10 seconds", ring.rotate().await?)]),
+        Keys::List => Ok(ring.table().list().await?.iter().map(line).collect()),
+        Keys::Rotate => Ok(vec![format!("made {}, which signs within 10 seconds", ring.table().rotate().await?)]),
         Keys::Withdraw { kids } => {
-            let count = ring.withdraw(&kids).await?;
+            let count = ring.table().withdraw(&kids).await?;
             Ok(vec![format!("{count} withdrawn: within 10 seconds nobody accepts their tokens")])
         }
     }
 }
 
 /// A key, in words.
-pub(crate) fn line(key: &KeyInfo) -> String {
-    let KeyInfo { id, algorithm, created_at, purpose } = key;
-    let purpose = match purpose {
-        KeyUse::Signs => "signs".into(),
-        KeyUse::Verifies => "verifies what it has signed".into(),
-        KeyUse::Unreadable(why) => format!("cannot sign: {why}"),
-        KeyUse::None => "is not used any more".into(),
+pub(crate) fn line(key: &StoredKeyInfo) -> String {
+    let StoredKeyInfo { id, algorithm, created_at, status } = key;
+    let status = match status {
+        StoredKeyStatus::Signs => "signs".into(),
+        StoredKeyStatus::Verifies => "verifies what it has signed".into(),
+        StoredKeyStatus::Undecryptable(why) => format!("cannot sign: {why}"),
+        StoredKeyStatus::Unused => "is not used any more".into(),
     };
-    format!("{id}  {algorithm:<5}  made {created_at}  {purpose}")
+    format!("{id}  {algorithm:<5}  made {created_at}  {status}")
 }

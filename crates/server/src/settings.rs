@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use taskbridge_adapters::database::{DatabaseUrl, Pooler, StoreConfig};
-use taskbridge_adapters::jwt::{Authorities, KeyRingConfig, PublishedKeysConfig, SigningAlgorithm, VersionedSecrets};
-use taskbridge_adapters::passwords::HasherConfig;
+use taskbridge_adapters::jwt::{
+    CertificateAuthorities, KeyTableConfig, RemoteJwksConfig, SigningAlgorithm, VersionedSecrets,
+};
+use taskbridge_adapters::passwords::ThreadedPasswordHasherConfig;
 use taskbridge_domain::rate_limit::RateLimit;
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::AccountPolicy;
@@ -37,7 +39,7 @@ pub(crate) struct Settings {
     /// How often what is over is removed; never, if this is nothing.
     pub(crate) purge: Duration,
     pub(crate) rate_limit: RateLimitSettings,
-    pub(crate) passwords: HasherConfig,
+    pub(crate) passwords: ThreadedPasswordHasherConfig,
 }
 
 /// How requests are served.
@@ -133,7 +135,7 @@ pub(crate) struct ServerMode {
     pub(crate) origin: Origin,
     pub(crate) secrets: VersionedSecrets,
     pub(crate) jwt_lifetime: Duration,
-    pub(crate) keys: KeyRingConfig,
+    pub(crate) keys: KeyTableConfig,
     /// Whether tokens signed with the secret are accepted, whatever the server signs with.
     pub(crate) accept_hs256: bool,
     pub(crate) cookies: CookieSettings,
@@ -153,8 +155,8 @@ pub(crate) struct BridgeMode {
     pub(crate) origin: String,
     pub(crate) secret: Option<SharedSecret>,
     pub(crate) jwks_urls: Vec<Url>,
-    pub(crate) jwks_authorities: Authorities,
-    pub(crate) jwks: PublishedKeysConfig,
+    pub(crate) jwks_authorities: CertificateAuthorities,
+    pub(crate) jwks: RemoteJwksConfig,
     pub(crate) issuers: Vec<String>,
     pub(crate) audiences: Vec<String>,
     pub(crate) require_issuer: bool,
@@ -274,7 +276,7 @@ pub(crate) struct Draft {
     pub(crate) accounts: Option<AccountPolicy>,
     pub(crate) purge: Option<Duration>,
     pub(crate) rate_limit: Option<RateLimitSettings>,
-    pub(crate) passwords: Option<HasherConfig>,
+    pub(crate) passwords: Option<ThreadedPasswordHasherConfig>,
     /// Every key.
     pub(crate) list: Vec<Setting>,
     /// All that is wrong.
@@ -520,13 +522,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn passwords(&mut self) -> Option<HasherConfig> {
+    fn passwords(&mut self) -> Option<ThreadedPasswordHasherConfig> {
         let write =
             self.one_of("passwords.write", [("bcrypt", HashAlgorithm::Bcrypt), ("scrypt", HashAlgorithm::Scrypt)]);
         let bcrypt_cost = self.number("passwords.bcrypt_cost", 10..=16);
         let threads = self.number("passwords.threads", 0..=64);
         let queue = self.number("passwords.queue", 1..=10_000);
-        Some(HasherConfig { write: write?, bcrypt_cost: bcrypt_cost?, threads: or_cores(threads?), queue: queue? })
+        Some(ThreadedPasswordHasherConfig {
+            write: write?,
+            bcrypt_cost: bcrypt_cost?,
+            threads: or_cores(threads?),
+            queue: queue?,
+        })
     }
 
     fn fault<T>(&mut self, key: &str, problem: impl Into<String>) -> Option<T> {
@@ -679,7 +686,7 @@ impl<'a> Reader<'a> {
                 secret: self.secret().or(secrets.map(|secrets| secrets.current().clone())),
                 jwks_urls: jwks_urls?,
                 jwks_authorities: jwks_authorities?,
-                jwks: PublishedKeysConfig { refresh: refresh?, cool_down: cool_down?, timeout: timeout? },
+                jwks: RemoteJwksConfig { refresh: refresh?, cool_down: cool_down?, timeout: timeout? },
                 issuers: or_origin(self.plain_texts("jwt.issuer")),
                 audiences: or_origin(self.plain_texts("jwt.audience")),
                 require_issuer: require_issuer?,
@@ -702,7 +709,7 @@ impl<'a> Reader<'a> {
             origin: origin.map_or(Origin::Local, Origin::Given),
             secrets: secrets?,
             jwt_lifetime: jwt_lifetime?,
-            keys: KeyRingConfig { algorithm, grace },
+            keys: KeyTableConfig { algorithm, grace },
             accept_hs256: accept_hs256?,
             cookies: cookies?,
         }))
@@ -792,12 +799,12 @@ impl<'a> Reader<'a> {
         )
     }
 
-    fn authorities(&mut self) -> Option<Authorities> {
+    fn authorities(&mut self) -> Option<CertificateAuthorities> {
         let path = self.plain("jwt.jwks_ca_file");
         if path.is_empty() {
-            return Some(Authorities::of_the_web());
+            return Some(CertificateAuthorities::public());
         }
-        Authorities::in_file(Path::new(&path))
+        CertificateAuthorities::from_file(Path::new(&path))
             .map_or_else(|error| self.fault("jwt.jwks_ca_file", error.to_string()), Some)
     }
 
@@ -810,11 +817,11 @@ impl<'a> Reader<'a> {
         const KEY: &str = "auth.secrets";
         let list = self.text(KEY);
         if list.is_empty() {
-            return self.secret().map(VersionedSecrets::one);
+            return self.secret().map(VersionedSecrets::single);
         }
         // As in Better Auth, what everybody knows opens nothing.
         let unnumbered = Some(self.text("auth.secret")).filter(|text| !text.is_empty() && text != KNOWN_TO_ALL);
-        let unnumbered = unnumbered.map(|text| SharedSecret::retired(&text));
+        let unnumbered = unnumbered.map(|text| SharedSecret::unchecked(&text));
         VersionedSecrets::parse(&list, unnumbered).map_or_else(|invalid| self.fault(KEY, invalid.to_string()), Some)
     }
 
@@ -1263,7 +1270,7 @@ mod tests {
         assert_eq!(secrets.current().expose(), b"settings-secret-not-for-production-9876543210");
         let found = [Some(1), None].map(|version| secrets.find(version).map(SharedSecret::expose));
         assert_eq!(found, [Some(&b"older"[..]), Some(&b"before"[..])]);
-        let KeyRingConfig { algorithm, grace } = keys;
+        let KeyTableConfig { algorithm, grace } = keys;
         assert_eq!((algorithm, grace), (Some(SigningAlgorithm::Es256), Duration::from_hours(30 * 24)));
         let bridge = bridge(&[("BETTER_AUTH_URL", "https://app.example.test"), ("BETTER_AUTH_SECRETS", list)]);
         assert_eq!(bridge.secret.unwrap().expose(), b"settings-secret-not-for-production-9876543210");

@@ -1,28 +1,28 @@
-//! The claims of a token (RFC 7519, section 4), read strictly and judged by the injected clock.
+//! Validation of the claims of a token (RFC 7519, section 4).
 
 use std::time::Duration;
 
 use taskbridge_domain::ports::Claims;
 use taskbridge_domain::{Timestamp, UserId};
 
-use super::header::{object, present};
-use super::verifier::{Check, Rejection};
+use super::json::{object, present};
+use super::rejection::Rejection;
+use super::report::VerificationStep;
 
-/// What the claims of an acceptable token must say.
+/// What the claims of a token are compared with.
 #[derive(Debug, Clone)]
 pub struct ExpectedClaims {
-    /// `iss` must be exactly one of these.
+    /// Accepted values of `iss`.
     pub issuers: Vec<String>,
-    /// `aud` must be one of these, or a list that holds one.
+    /// Accepted values of `aud`; if it is a list, one accepted entry is enough.
     pub audiences: Vec<String>,
-    /// Whether a token must have `iss` and `aud` at all.
-    pub are_required: bool,
-    /// How far the clocks of issuer and verifier may be apart.
+    /// Whether `iss` and `aud` must be present. A wrong value is rejected either way.
+    pub require_issuer: bool,
+    /// Tolerated difference between the clocks of issuer and verifier.
     pub leeway: Duration,
 }
 
-/// The claims as they stand in the token. `iat` is not looked at: it says nothing about validity, and a clock that
-/// runs ahead at the issuer is no attack.
+/// The claims as the token has them. `iat` is ignored: it does not affect validity, and an issuer's clock may be ahead.
 #[derive(serde::Deserialize)]
 struct Payload {
     #[serde(default, deserialize_with = "present")]
@@ -54,40 +54,45 @@ impl Audience {
 }
 
 impl ExpectedClaims {
-    /// Judges a decoded payload segment, whose signature has been verified. Each check that is passed is added.
-    pub(super) fn check(&self, json: &[u8], now: Timestamp, passed: &mut Vec<Check>) -> Result<Claims, Rejection> {
+    /// Validates a decoded payload whose signature has been verified, and appends each passed step to `passed`.
+    pub(super) fn validate(
+        &self,
+        json: &[u8],
+        now: Timestamp,
+        passed: &mut Vec<VerificationStep>,
+    ) -> Result<Claims, Rejection> {
         let Payload { sub, exp, nbf, iss, aud } = object(json).ok_or(Rejection::Malformed("claims"))?;
         let leeway = self.leeway.as_secs_f64();
-        let now = seconds(now);
-        passed.push(Check::Claims);
+        let now = numeric_date(now);
+        passed.push(VerificationStep::Claims);
         if now >= exp.ok_or(Rejection::Missing("exp"))? + leeway {
             return Err(Rejection::Expired);
         }
-        passed.push(Check::Expiry);
+        passed.push(VerificationStep::Expiry);
         if nbf.is_some_and(|nbf| now < nbf - leeway) {
             return Err(Rejection::NotYetValid);
         }
-        passed.push(Check::NotBefore);
+        passed.push(VerificationStep::NotBefore);
         match iss {
             Some(iss) if !self.issuers.contains(&iss) => return Err(Rejection::issuer(&iss, &self.issuers)),
-            None if self.are_required => return Err(Rejection::Missing("iss")),
-            _ => passed.push(Check::Issuer),
+            None if self.require_issuer => return Err(Rejection::Missing("iss")),
+            _ => passed.push(VerificationStep::Issuer),
         }
         match aud.as_ref().map(Audience::as_slice) {
             Some(aud) if !aud.iter().any(|one| self.audiences.contains(one)) => {
                 return Err(Rejection::audience(aud, &self.audiences));
             }
-            None if self.are_required => return Err(Rejection::Missing("aud")),
-            _ => passed.push(Check::Audience),
+            None if self.require_issuer => return Err(Rejection::Missing("aud")),
+            _ => passed.push(VerificationStep::Audience),
         }
         let subject = UserId::parse(sub.ok_or(Rejection::Missing("sub"))?).ok_or(Rejection::Missing("sub"))?;
-        passed.push(Check::Subject);
+        passed.push(VerificationStep::Subject);
         Ok(Claims { subject })
     }
 }
 
-/// Seconds since 1970 with their fraction, the way `NumericDate` counts.
+/// Converts to a `NumericDate`: seconds since 1970, with a fraction.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds are exact in 53 bits for 285,000 years")]
-fn seconds(moment: Timestamp) -> f64 {
+fn numeric_date(moment: Timestamp) -> f64 {
     moment.datetime().timestamp_millis() as f64 / 1000.0
 }

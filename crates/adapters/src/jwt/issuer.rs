@@ -10,48 +10,48 @@ use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::sessions::Jwt;
 use taskbridge_domain::users::{User, UserImage};
 
-use super::key_ring::KeyRing;
+use super::sources::stored_keys::StoredKeys;
 
-/// What a [`JwtIssuer`] writes into its tokens.
+/// The claims of a [`JwtIssuer`] that do not depend on the user.
 #[derive(Debug, Clone)]
 pub struct JwtIssuerConfig {
-    /// `iss`.
+    /// The `iss` claim.
     pub issuer: String,
-    /// `aud`.
+    /// The `aud` claim.
     pub audience: String,
-    /// From `iat` to `exp`; whole seconds.
+    /// Time from `iat` to `exp`, in whole seconds.
     pub lifetime: Duration,
 }
 
-/// What tokens are signed with.
-pub enum SigningKeys {
+/// What signs tokens.
+pub enum TokenSigner {
     /// HS256 with the secret shared with Better Auth.
-    Secret {
+    SharedSecret {
         /// The secret.
         secret: SharedSecret,
-        /// Key pairs that a Better Auth on the same database signs with; only published.
-        published: Option<Arc<KeyRing>>,
+        /// Keys that a Better Auth on the same database signs with; they are only published here.
+        published: Option<Arc<StoredKeys>>,
     },
     /// A key pair, whose public half is published.
-    Pairs(Arc<KeyRing>),
+    KeyPair(Arc<StoredKeys>),
 }
 
-/// Signs tokens. Their claims are those of Better Auth's JWT plugin.
+/// Signs tokens with the claims of Better Auth's JWT plugin.
 pub struct JwtIssuer {
-    keys: SigningKeys,
+    signer: TokenSigner,
     config: JwtIssuerConfig,
     clock: Arc<dyn Clock>,
 }
 
 impl JwtIssuer {
-    /// An issuer that signs with these keys.
+    /// Creates an issuer that signs with `signer`.
     #[must_use]
-    pub fn new(keys: SigningKeys, config: JwtIssuerConfig, clock: Arc<dyn Clock>) -> Self {
-        Self { keys, config, clock }
+    pub fn new(signer: TokenSigner, config: JwtIssuerConfig, clock: Arc<dyn Clock>) -> Self {
+        Self { signer, config, clock }
     }
 }
 
-/// The payload in Better Auth's order: `iat`, the public fields of the user, the registered claims.
+/// The payload, in Better Auth's order: `iat`, the public fields of the user, the registered claims.
 #[derive(serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Payload<'a> {
@@ -79,7 +79,7 @@ impl TokenIssuer for JwtIssuer {
             name: name.as_str(),
             email: email.as_str(),
             email_verified: *email_verified,
-            // A longer one, stored under other rules, would make a token that nobody takes.
+            // A long image, stored under other rules, would make a token that exceeds the verifier's maximum length.
             image: image.as_ref().and_then(UserImage::if_short),
             created_at: created_at.to_string(),
             updated_at: updated_at.to_string(),
@@ -89,28 +89,29 @@ impl TokenIssuer for JwtIssuer {
             iss: &self.config.issuer,
             aud: &self.config.audience,
         };
-        let signed = match &self.keys {
-            SigningKeys::Secret { secret, published: _ } => jsonwebtoken::encode(
-                &Header::new(Algorithm::HS256),
-                &payload,
-                &EncodingKey::from_secret(secret.expose()),
-            ),
-            SigningKeys::Pairs(ring) => {
-                let (algorithm, signer) = ring.signer().await?;
-                // As Better Auth has it: alg and kid, and no typ.
-                let mut header = Header::new(algorithm.jws());
+        let signed = match &self.signer {
+            TokenSigner::SharedSecret { secret, published: _ } => {
+                let key = EncodingKey::from_secret(secret.expose());
+                jsonwebtoken::encode(&Header::new(Algorithm::HS256), &payload, &key)
+            }
+            TokenSigner::KeyPair(keys) => {
+                let signing_key = keys.signing_key().await?;
+                // Better Auth's header has `alg` and `kid`, and no `typ`.
+                let mut header = Header::new(signing_key.algorithm.jws());
                 header.typ = None;
-                header.kid = Some(signer.id.clone());
-                jsonwebtoken::encode(&header, &payload, &signer.key)
+                header.kid = Some(signing_key.id.clone());
+                jsonwebtoken::encode(&header, &payload, &signing_key.key)
             }
         };
         signed.map(Jwt::new).map_err(|error| SigningError::NoKey(error.into()))
     }
 
     async fn public_keys(&self) -> Result<Vec<PublicKey>, SigningError> {
-        match &self.keys {
-            SigningKeys::Pairs(keys) | SigningKeys::Secret { published: Some(keys), .. } => keys.published().await,
-            SigningKeys::Secret { published: None, .. } => Ok(Vec::new()),
+        match &self.signer {
+            TokenSigner::KeyPair(keys) | TokenSigner::SharedSecret { published: Some(keys), .. } => {
+                keys.public_keys().await
+            }
+            TokenSigner::SharedSecret { published: None, .. } => Ok(Vec::new()),
         }
     }
 }

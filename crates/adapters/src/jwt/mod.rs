@@ -1,45 +1,49 @@
-//! JSON Web Tokens (RFC 7519): verified against the keys of trusted issuers, and issued.
+//! JSON Web Tokens (RFC 7519): verified with the keys of trusted issuers, and issued.
 //!
-//! A token says which key it was made with; it never chooses how it is verified. The path is
-//! the header → a [`KeySource`], which holds the one algorithm of each key → the signature → the claims.
+//! A token names the key it was signed with, but never chooses how it is verified. Verification goes from the header to a
+//! [`KeySource`], which binds each key to one algorithm, then to the signature, then to the claims.
 //!
-//! Keys are the secret shared with Better Auth ([`SecretKey`]), those that it publishes ([`PublishedKeys`]), or those in
-//! its table ([`KeyRing`]), which it shares with Taskbridge.
+//! There are three sources of keys: the secret shared with Better Auth ([`SharedSecretKey`]), the keys that Better Auth
+//! publishes ([`RemoteJwks`]), and the keys in its table, which it shares with Taskbridge ([`StoredKeys`]).
 //!
 //! # To trust another source of keys
 //!
-//! Implement [`KeySource`] and hand it to a [`TrustedIssuer`]; nothing else changes.
+//! Implement [`KeySource`] and pass it to a [`TrustedIssuer`]; nothing else changes.
 
-mod algorithms;
 mod claims;
-mod fetch;
+mod compact;
+mod encryption;
 mod header;
-mod inspection;
 mod issuer;
-mod jwk;
-mod key_pair;
-mod key_ring;
+mod json;
 mod keys;
-mod published;
-mod sealing;
-mod secrets;
-mod seen;
-mod stored_key;
+mod rejection;
+mod report;
+mod secret_mismatch;
+mod sources;
 mod verifier;
 mod versioned_secrets;
 
 pub use claims::ExpectedClaims;
-pub use fetch::{Authorities, AuthoritiesError, BadStatus, FetchKeys, HttpKeys};
+pub use encryption::DecryptionError;
 pub use header::Header;
-pub use inspection::{KeyInspection, KeySetInspection};
-pub use issuer::{JwtIssuer, JwtIssuerConfig, SigningKeys};
-pub use jwk::NotAKeySet;
-pub use key_pair::SigningAlgorithm;
-pub use key_ring::{KeyInfo, KeyRing, KeyRingConfig, KeyUse, NoSigner};
-pub use keys::{Fits, KeySource, SecretKey, Unreadable, VerifyingKey};
-pub use published::{CannotFetch, Failure, PublishedKeys, PublishedKeysConfig};
-pub use sealing::CannotOpen;
-pub use secrets::signed_with_a_variant;
-pub use stored_key::{SigningKeyRepo, StoredKey, StoredPrivateKey};
-pub use verifier::{Check, JwtVerifier, Rejection, Trail, TrustedIssuer};
+pub use issuer::{JwtIssuer, JwtIssuerConfig, TokenSigner};
+pub use keys::algorithm::SigningAlgorithm;
+pub use keys::jwk_set::InvalidJwks;
+pub use keys::stored_key::{SigningKeyRepo, StoredKey, StoredPrivateKey};
+pub use keys::table::{KeyTable, KeyTableConfig, NoSigningKey, StoredKeyInfo, StoredKeyStatus};
+pub use keys::verifying_key::{SignatureCheck, VerifyingKey};
+pub use rejection::Rejection;
+pub use report::{VerificationReport, VerificationStep};
+pub use secret_mismatch::diagnose_secret_mismatch;
+pub use sources::KeySource;
+pub use sources::inspection::{JwksInspection, JwksKeys};
+pub use sources::jwks_client::{
+    CertificateAuthorities, CertificateAuthoritiesError, FetchJwks, JwksClient, UnexpectedStatus,
+};
+pub use sources::remote_jwks::{JwksUnavailable, RemoteJwks, RemoteJwksConfig};
+pub use sources::shared_secret::SharedSecretKey;
+pub use sources::stored_keys::StoredKeys;
+pub use sources::unavailable::UnavailableKeys;
+pub use verifier::{JwtVerifier, TrustedIssuer};
 pub use versioned_secrets::{InvalidSecrets, VersionedSecrets};

@@ -3,79 +3,80 @@
 use taskbridge_domain::secret::{InvalidSecret, SharedSecret};
 use thiserror::Error;
 
-/// The secret in use, and those that were in use before it, which only open what they have sealed.
+/// The current secret and the secrets before it. The older ones only decrypt stored keys.
 #[derive(Debug, Clone)]
 pub struct VersionedSecrets {
     current: SharedSecret,
+    /// The version of the current secret.
     version: Option<u64>,
-    /// By version, the current one among them.
+    /// All secrets with a version, including the current one.
     versions: Vec<(u64, SharedSecret)>,
-    /// What has sealed whatever names no version.
-    unnumbered: Option<SharedSecret>,
+    /// The secret from before there were versions.
+    unversioned: Option<SharedSecret>,
 }
 
-/// Why a text is no list of secrets. The text itself is never part of the message.
+/// Errors from parsing a list of secrets. The text itself is never part of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidSecrets {
     /// An entry is not `<version>:<secret>`.
-    #[error("must be versions and secrets, <version>:<secret>, with commas between them, the current one first")]
+    #[error("must be a comma-separated list of <version>:<secret>, the current secret first")]
     Form,
     /// Two entries have the same version.
     #[error("has version {0} twice")]
-    Twice(u64),
-    /// The current one cannot be used.
+    DuplicateVersion(u64),
+    /// The current secret is not accepted.
     #[error("the current secret {0}")]
     Current(#[from] InvalidSecret),
 }
 
 impl VersionedSecrets {
-    /// One that was never changed.
+    /// Creates a list of one secret without a version.
     #[must_use]
-    pub fn one(secret: SharedSecret) -> Self {
-        Self { current: secret.clone(), version: None, versions: Vec::new(), unnumbered: Some(secret) }
+    pub fn single(secret: SharedSecret) -> Self {
+        Self { current: secret.clone(), version: None, versions: Vec::new(), unversioned: Some(secret) }
     }
 
-    /// `2:newer,1:older`, as in `BETTER_AUTH_SECRETS`: the first is the current one. `unnumbered` is the secret from before
-    /// there were versions.
+    /// Parses `2:newer,1:older`, the form of `BETTER_AUTH_SECRETS`. The first secret is the current one; `unversioned` is the
+    /// secret from before there were versions.
     ///
     /// # Errors
-    /// [`InvalidSecrets`] names the rule that is broken.
-    pub fn parse(list: &str, unnumbered: Option<SharedSecret>) -> Result<Self, InvalidSecrets> {
+    /// [`InvalidSecrets`] if the list is malformed, names a version twice, or has a current secret that is not accepted.
+    pub fn parse(list: &str, unversioned: Option<SharedSecret>) -> Result<Self, InvalidSecrets> {
         let mut versions: Vec<(u64, SharedSecret)> = Vec::new();
         for entry in list.split(',') {
             let (version, text) = entry.split_once(':').ok_or(InvalidSecrets::Form)?;
-            let version = version.trim().parse().map_err(|_not_shown| InvalidSecrets::Form)?;
+            let version = version.trim().parse().map_err(|_secret| InvalidSecrets::Form)?;
             let text = text.trim();
             if text.is_empty() {
                 return Err(InvalidSecrets::Form);
             }
             if versions.iter().any(|(other, _)| *other == version) {
-                return Err(InvalidSecrets::Twice(version));
+                return Err(InvalidSecrets::DuplicateVersion(version));
             }
-            let secret = if versions.is_empty() { SharedSecret::parse(text)? } else { SharedSecret::retired(text) };
+            let secret = if versions.is_empty() { SharedSecret::parse(text)? } else { SharedSecret::unchecked(text) };
             versions.push((version, secret));
         }
         let (version, current) = versions.first().cloned().ok_or(InvalidSecrets::Form)?;
-        Ok(Self { current, version: Some(version), versions, unnumbered })
+        Ok(Self { current, version: Some(version), versions, unversioned })
     }
 
-    /// The one that signs, verifies and seals.
+    /// Returns the secret that signs, verifies and encrypts.
     #[must_use]
     pub fn current(&self) -> &SharedSecret {
         &self.current
     }
 
-    /// Its version, if it has one.
+    /// Returns the version of the current secret, if it has one.
     #[must_use]
     pub fn version(&self) -> Option<u64> {
         self.version
     }
 
-    /// The one that has sealed what names this version, or none.
+    /// Returns the secret with this version, or the secret from before there were versions.
     #[must_use]
     pub fn find(&self, version: Option<u64>) -> Option<&SharedSecret> {
         match version {
-            None => self.unnumbered.as_ref(),
+            None => self.unversioned.as_ref(),
             Some(version) => self.versions.iter().find(|(other, _)| *other == version).map(|(_, secret)| secret),
         }
     }
@@ -86,29 +87,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_several_secrets_is_in_use_and_the_others_are_found_by_version() {
+    fn the_first_secret_is_current_and_the_others_are_found_by_version() {
         let (newer, older) = ("newer-secret-0123456789-abcdefghijklmnop", "short");
-        let unnumbered = SharedSecret::retired("first");
-        let secrets = VersionedSecrets::parse(&format!("12:{newer} , 3:{older}"), Some(unnumbered)).unwrap();
+        let unversioned = SharedSecret::unchecked("first");
+        let secrets = VersionedSecrets::parse(&format!("12:{newer} , 3:{older}"), Some(unversioned)).unwrap();
         let found = |version| secrets.find(version).map(SharedSecret::expose);
         assert_eq!((secrets.current().expose(), secrets.version()), (newer.as_bytes(), Some(12)));
         assert_eq!(
             [found(Some(12)), found(Some(3)), found(Some(1)), found(None)],
             [Some(newer.as_bytes()), Some(older.as_bytes()), None, Some(&b"first"[..]),]
         );
-        let one = VersionedSecrets::one(SharedSecret::parse(newer).unwrap());
+        let one = VersionedSecrets::single(SharedSecret::parse(newer).unwrap());
         assert_eq!((one.version(), one.find(None).map(SharedSecret::expose)), (None, Some(newer.as_bytes())));
         assert!(one.find(Some(1)).is_none());
     }
 
     #[test]
-    fn a_list_of_secrets_is_versions_and_secrets() {
+    fn each_entry_is_a_version_and_a_secret() {
         let good = "good-secret-0123456789-abcdefghijklmnopq";
         for wrong in ["", good, "1:", ":secret", "-1:secret", "x:secret", &format!("1:{good},"), &format!("1:{good},2")]
         {
             assert_eq!(VersionedSecrets::parse(wrong, None).unwrap_err(), InvalidSecrets::Form, "{wrong:?}");
         }
-        assert_eq!(VersionedSecrets::parse(&format!("1:{good},1:other"), None).unwrap_err(), InvalidSecrets::Twice(1));
+        assert_eq!(
+            VersionedSecrets::parse(&format!("1:{good},1:other"), None).unwrap_err(),
+            InvalidSecrets::DuplicateVersion(1)
+        );
         let short = VersionedSecrets::parse(&format!("2:short,1:{good}"), None).unwrap_err();
         assert_eq!(short, InvalidSecrets::Current(InvalidSecret::TooShort));
     }

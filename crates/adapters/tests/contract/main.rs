@@ -5,15 +5,15 @@ mod better_auth;
 mod column_types;
 mod databases;
 mod inspection;
-mod key_ring;
 mod owners;
 mod pooler;
 mod precision;
 mod prepared;
 mod repetition;
 mod restrictions;
-mod signing_keys;
+mod signing_key_repo;
 mod sqlite_pool;
+mod stored_keys;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +22,12 @@ use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
-    ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyRing, KeyRingConfig, KeySource, SecretKey,
-    SigningAlgorithm, SigningKeys, TrustedIssuer, VersionedSecrets,
+    ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeySource, KeyTable, KeyTableConfig, SharedSecretKey,
+    SigningAlgorithm, StoredKeys, TokenSigner, TrustedIssuer, VersionedSecrets,
 };
-use taskbridge_adapters::limiter::InMemoryRateLimiter;
 use taskbridge_adapters::memory::InMemoryTaskRepo;
-use taskbridge_adapters::passwords::{Hasher, HasherConfig};
+use taskbridge_adapters::passwords::{ThreadedPasswordHasher, ThreadedPasswordHasherConfig};
+use taskbridge_adapters::rate_limiter::InMemoryRateLimiter;
 use taskbridge_domain::ports::{IdentityRepo, PasswordHasher};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::contract::tokens::Tokens;
@@ -118,8 +118,8 @@ mod limiter_in_memory {
     taskbridge_domain::rate_limiter_contract!(async { Box::new(InMemoryRateLimiter::default()) });
 }
 
-fn hasher(write: HashAlgorithm) -> Hasher {
-    Hasher::new(HasherConfig { write, bcrypt_cost: 4, threads: 2, queue: 8 }).unwrap()
+fn hasher(write: HashAlgorithm) -> ThreadedPasswordHasher {
+    ThreadedPasswordHasher::new(ThreadedPasswordHasherConfig { write, bcrypt_cost: 4, threads: 2, queue: 8 }).unwrap()
 }
 
 mod bcrypt_hasher {
@@ -150,8 +150,13 @@ async fn either_hasher_verifies_both_forms() {
 #[tokio::test]
 async fn another_form_is_not_current() {
     let [bcrypt, scrypt] = [HashAlgorithm::Bcrypt, HashAlgorithm::Scrypt].map(hasher);
-    let harder =
-        Hasher::new(HasherConfig { write: HashAlgorithm::Bcrypt, bcrypt_cost: 5, threads: 1, queue: 1 }).unwrap();
+    let harder = ThreadedPasswordHasher::new(ThreadedPasswordHasherConfig {
+        write: HashAlgorithm::Bcrypt,
+        bcrypt_cost: 5,
+        threads: 1,
+        queue: 1,
+    })
+    .unwrap();
     for (writer, others) in
         [(&bcrypt, [&scrypt, &harder]), (&scrypt, [&bcrypt, &harder]), (&harder, [&bcrypt, &scrypt])]
     {
@@ -168,12 +173,12 @@ mod secure_ids {
 const URL: &str = "http://localhost:8000";
 
 /// Both sides of one configuration: what signs, and where the keys are that verify it.
-fn tokens(keys: SigningKeys, source: Arc<dyn KeySource>) -> Tokens<JwtIssuer, JwtVerifier> {
+fn tokens(keys: TokenSigner, source: Arc<dyn KeySource>) -> Tokens<JwtIssuer, JwtVerifier> {
     let config = JwtIssuerConfig { issuer: URL.into(), audience: URL.into(), lifetime: Duration::from_mins(15) };
     let expected = ExpectedClaims {
         issuers: vec![URL.into()],
         audiences: vec![URL.into()],
-        are_required: true,
+        require_issuer: true,
         leeway: Duration::from_secs(30),
     };
     Tokens {
@@ -188,16 +193,20 @@ fn secret() -> SharedSecret {
 
 fn signed_with_pairs(store: Store, algorithm: SigningAlgorithm) -> Tokens<JwtIssuer, JwtVerifier> {
     let repo = Arc::new(SeaKeyRepo::new(store));
-    let config = KeyRingConfig { algorithm: Some(algorithm), grace: Duration::ZERO };
-    let secrets = VersionedSecrets::one(secret());
-    let ring = Arc::new(KeyRing::new(repo, Arc::new(SecureIds), Arc::new(SystemClock), secrets, config));
-    tokens(SigningKeys::Pairs(Arc::clone(&ring)), ring)
+    let config = KeyTableConfig { algorithm: Some(algorithm), grace: Duration::ZERO };
+    let secrets = VersionedSecrets::single(secret());
+    let table = KeyTable::new(repo, Arc::new(SecureIds), Arc::new(SystemClock), secrets, config);
+    let keys = Arc::new(StoredKeys::new(table));
+    tokens(TokenSigner::KeyPair(Arc::clone(&keys)), keys)
 }
 
 mod hs256 {
     use super::*;
     taskbridge_domain::tokens_contract!(async {
-        Box::new(tokens(SigningKeys::Secret { secret: secret(), published: None }, Arc::new(SecretKey::new(&secret()))))
+        Box::new(tokens(
+            TokenSigner::SharedSecret { secret: secret(), published: None },
+            Arc::new(SharedSecretKey::new(&secret())),
+        ))
     });
 }
 

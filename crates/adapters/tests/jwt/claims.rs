@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use taskbridge_adapters::jwt::{Check, ExpectedClaims, JwtVerifier, Rejection, TrustedIssuer};
+use taskbridge_adapters::jwt::{ExpectedClaims, JwtVerifier, Rejection, TrustedIssuer, VerificationStep};
 use taskbridge_domain::testing::fixtures::{clock_at, moment};
 
 use crate::support::{CONFIG, Issuer, SigningKey, URL, claims, expected, judge, verifier};
 
 fn expecting(expected: ExpectedClaims, issuer: &Issuer) -> JwtVerifier {
-    let keys = taskbridge_adapters::jwt::PublishedKeys::start(vec![Box::new(issuer.clone())], CONFIG);
+    let keys = taskbridge_adapters::jwt::RemoteJwks::start(vec![Box::new(issuer.clone())], CONFIG);
     JwtVerifier::new(vec![TrustedIssuer { keys: Arc::new(keys), expected }], Arc::new(clock_at(moment())))
 }
 
@@ -32,17 +32,17 @@ async fn issuer_and_audience_may_be_missing_only_where_they_are_not_required() {
         claims[name] = json!(value);
         claims
     };
-    for are_required in [true, false] {
-        let verifier = expecting(ExpectedClaims { are_required, ..expected(URL, URL) }, &issuer);
+    for require_issuer in [true, false] {
+        let verifier = expecting(ExpectedClaims { require_issuer, ..expected(URL, URL) }, &issuer);
         assert_eq!(judge(&verifier, &token(&claims())).await.as_deref(), Ok("ann"));
         for (names, missing) in [(&["iss"][..], "iss"), (&["aud"], "aud"), (&["iss", "aud"], "iss")] {
             let verdict = judge(&verifier, &token(&without(names))).await;
-            let expected = if are_required { Err(Rejection::Missing(missing)) } else { Ok("ann".into()) };
-            assert_eq!(verdict, expected, "without {names:?}, required: {are_required}");
+            let expected = if require_issuer { Err(Rejection::Missing(missing)) } else { Ok("ann".into()) };
+            assert_eq!(verdict, expected, "without {names:?}, required: {require_issuer}");
         }
         for missing in ["exp", "sub"] {
             let verdict = judge(&verifier, &token(&without(&[missing]))).await;
-            assert_eq!(verdict, Err(Rejection::Missing(missing)), "required: {are_required}");
+            assert_eq!(verdict, Err(Rejection::Missing(missing)), "required: {require_issuer}");
         }
         let wrong = judge(&verifier, &token(&with("iss", "https://else.test"))).await;
         assert!(matches!(wrong, Err(Rejection::Issuer { .. })), "{wrong:?}");
@@ -95,9 +95,11 @@ async fn a_refusal_says_what_differs() {
 
 /// One path for requests and for whoever asks why: the checks in order, up to the first that fails.
 #[tokio::test]
-async fn the_trail_of_a_token_ends_where_it_fails() {
-    use Check::{Algorithm, Audience, Claims, Expiry, Form, Header, Issuer, Key, NotBefore, Signature, Subject};
-    let all = [Form, Header, Algorithm, Key, Signature, Claims, Expiry, NotBefore, Issuer, Audience, Subject];
+async fn the_report_of_a_token_ends_where_it_fails() {
+    use VerificationStep::{
+        Algorithm, Audience, Claims, Expiry, Format, Header, Issuer, Key, NotBefore, Signature, Subject,
+    };
+    let all = [Format, Header, Algorithm, Key, Signature, Claims, Expiry, NotBefore, Issuer, Audience, Subject];
     let key = SigningKey::ed25519("a");
     let verifier = verifier(&[&crate::support::Issuer::of(&[&key])]);
     let good = key.token();
@@ -122,8 +124,8 @@ async fn the_trail_of_a_token_ends_where_it_fails() {
         (with("aud", json!("else")), 9),
         (with("sub", json!("")), 10),
     ] {
-        let trail = verifier.explain(&token).await;
-        assert_eq!(trail.passed, all[..passed], "{:?}", trail.verdict);
-        assert_eq!(trail.verdict.is_ok(), passed == all.len());
+        let report = verifier.explain(&token).await;
+        assert_eq!(report.passed, all[..passed], "{:?}", report.result);
+        assert_eq!(report.result.is_ok(), passed == all.len());
     }
 }

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod claims;
-mod fetching;
-mod keys;
-mod ring;
+mod hs256;
+mod key_sets;
+mod remote_jwks;
+mod stored_keys;
 mod support;
-mod tokens;

@@ -12,7 +12,7 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::{Value, json};
 use taskbridge_adapters::jwt::{
-    ExpectedClaims, FetchKeys, JwtVerifier, PublishedKeys, PublishedKeysConfig, Rejection, SecretKey, TrustedIssuer,
+    ExpectedClaims, FetchJwks, JwtVerifier, Rejection, RemoteJwks, RemoteJwksConfig, SharedSecretKey, TrustedIssuer,
 };
 use taskbridge_domain::Cause;
 use taskbridge_domain::ports::{AuthError, AuthPort, Clock};
@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 pub(crate) const SECRET: &str = "shared-hs256-secret-not-for-production-0123456789";
 pub(crate) const URL: &str = "https://app.example.test";
 
-pub(crate) const CONFIG: PublishedKeysConfig = PublishedKeysConfig {
+pub(crate) const CONFIG: RemoteJwksConfig = RemoteJwksConfig {
     refresh: Duration::from_mins(5),
     cool_down: Duration::from_secs(10),
     timeout: Duration::from_secs(5),
@@ -38,7 +38,7 @@ pub(crate) fn expected(issuer: &str, audience: &str) -> ExpectedClaims {
     ExpectedClaims {
         issuers: vec![issuer.into()],
         audiences: vec![audience.into()],
-        are_required: true,
+        require_issuer: true,
         leeway: Duration::from_secs(30),
     }
 }
@@ -195,7 +195,7 @@ impl fmt::Display for Issuer {
 }
 
 #[async_trait]
-impl FetchKeys for Issuer {
+impl FetchJwks for Issuer {
     async fn fetch(&self) -> Result<Vec<u8>, Cause> {
         self.0.fetches.fetch_add(1, Ordering::SeqCst);
         let answer = self.0.answer.lock().unwrap().clone();
@@ -211,11 +211,11 @@ pub(crate) fn verifier(issuers: &[&Issuer]) -> JwtVerifier {
 
 /// The same, beside HS256 by this secret, and by this clock.
 pub(crate) fn verifier_with(secret: Option<&str>, issuers: &[&Issuer], clock: Arc<dyn Clock>) -> JwtVerifier {
-    let addresses = issuers.iter().map(|&issuer| -> Box<dyn FetchKeys> { Box::new(issuer.clone()) });
-    let published = PublishedKeys::start(addresses.collect(), CONFIG);
+    let addresses = issuers.iter().map(|&issuer| -> Box<dyn FetchJwks> { Box::new(issuer.clone()) });
+    let published = RemoteJwks::start(addresses.collect(), CONFIG);
     let mut trusted = vec![TrustedIssuer { keys: Arc::new(published), expected: expected(URL, URL) }];
     if let Some(secret) = secret {
-        let keys = Arc::new(SecretKey::new(&SharedSecret::parse(secret).unwrap()));
+        let keys = Arc::new(SharedSecretKey::new(&SharedSecret::parse(secret).unwrap()));
         trusted.insert(0, TrustedIssuer { keys, expected: expected(URL, URL) });
     }
     JwtVerifier::new(trusted, clock)

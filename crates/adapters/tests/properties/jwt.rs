@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
 use taskbridge_adapters::jwt::{
-    ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, SecretKey, SigningKeys, TrustedIssuer,
+    ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, SharedSecretKey, TokenSigner, TrustedIssuer,
 };
 use taskbridge_domain::UserId;
 use taskbridge_domain::ports::{AuthError, AuthPort, TokenIssuer};
@@ -29,8 +29,8 @@ const LEEWAY: f64 = 30.0;
 static VERIFIER: LazyLock<JwtVerifier> = LazyLock::new(|| {
     let leeway = Duration::from_secs_f64(LEEWAY);
     let expected =
-        ExpectedClaims { issuers: vec![URL.into()], audiences: vec![URL.into()], are_required: true, leeway };
-    let keys = Arc::new(SecretKey::new(&secret()));
+        ExpectedClaims { issuers: vec![URL.into()], audiences: vec![URL.into()], require_issuer: true, leeway };
+    let keys = Arc::new(SharedSecretKey::new(&secret()));
     JwtVerifier::new(vec![TrustedIssuer { keys, expected }], Arc::new(clock_at(moment())))
 });
 
@@ -204,8 +204,8 @@ proptest! {
     #[test]
     fn a_token_under_another_secret_is_refused(claims in claims(), secret in "[!-~]{32,64}") {
         let verifier = |secret: &SharedSecret| {
-            let expected = ExpectedClaims { issuers: vec![URL.into()], audiences: vec![URL.into()], are_required: true, leeway: Duration::ZERO };
-            let keys = Arc::new(SecretKey::new(secret));
+            let expected = ExpectedClaims { issuers: vec![URL.into()], audiences: vec![URL.into()], require_issuer: true, leeway: Duration::ZERO };
+            let keys = Arc::new(SharedSecretKey::new(secret));
             JwtVerifier::new(vec![TrustedIssuer { keys, expected }], Arc::new(clock_at(moment())))
         };
         let Ok(secret) = SharedSecret::parse(&secret) else { return Ok(()) };
@@ -237,7 +237,7 @@ proptest! {
     fn what_we_issue_we_accept_as_the_same_user(id in ".{1,40}") {
         let Some(id) = UserId::parse(id) else { return Ok(()) };
         let config = JwtIssuerConfig { issuer: URL.into(), audience: URL.into(), lifetime: Duration::from_mins(15) };
-        let issuer = JwtIssuer::new(SigningKeys::Secret { secret: secret(), published: None }, config, Arc::new(clock_at(moment())));
+        let issuer = JwtIssuer::new(TokenSigner::SharedSecret { secret: secret(), published: None }, config, Arc::new(clock_at(moment())));
         let user = User { id: id.clone(), ..user("ann") };
         let token = issuer.issue(&user).now_or_never().unwrap().unwrap();
         prop_assert_eq!(subject(token.expose()), Some(id.to_string()));

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use async_trait::async_trait;
+use base16ct::lower;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use sha2::{Digest, Sha256};
@@ -13,7 +14,6 @@ use taskbridge_domain::rate_limit::{Decision, RateLimit, RateLimitState};
 use crate::database::Store;
 use crate::database::entities::rate_limit::{Column, Entity, Model};
 use crate::database::error::store_error;
-use crate::hex::hex;
 use crate::ids::SecureIds;
 
 /// Rate limits in Better Auth's table, shared with all replicas and with a Better Auth on the same database.
@@ -98,5 +98,5 @@ fn stored(key: &str) -> Cow<'_, str> {
     if key.len() <= SeaRateLimiter::MAX_KEY {
         return key.into();
     }
-    format!("sha256|{}", hex(&Sha256::digest(key))).into()
+    format!("sha256|{}", lower::encode_string(&Sha256::digest(key))).into()
 }

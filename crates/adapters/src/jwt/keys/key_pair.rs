@@ -1,56 +1,24 @@
-//! Key pairs: made, and read back, in the form of JSON Web Keys (RFC 7517, RFC 7518, RFC 8037).
+//! Key pairs as JSON Web Keys (RFC 7517, RFC 7518, RFC 8037): generated, and parsed again for signing.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
-use jsonwebtoken::{Algorithm, EncodingKey};
+use jsonwebtoken::EncodingKey;
 use p256::elliptic_curve::sec1::ToEncodedPoint;
 use rand::RngExt;
 use serde::Deserialize;
 use serde_json::json;
 
-/// By what tokens of our own key pairs are signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SigningAlgorithm {
-    /// Ed25519 (RFC 8037): Better Auth's default.
-    EdDsa,
-    /// ECDSA on P-256 with SHA-256 (RFC 7518, section 3.4).
-    Es256,
-}
+use super::algorithm::SigningAlgorithm;
 
-impl SigningAlgorithm {
-    /// Its name in `alg`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::EdDsa => "EdDSA",
-            Self::Es256 => "ES256",
-        }
-    }
-
-    pub(super) fn curve(self) -> &'static str {
-        match self {
-            Self::EdDsa => "Ed25519",
-            Self::Es256 => "P-256",
-        }
-    }
-
-    pub(super) fn jws(self) -> Algorithm {
-        match self {
-            Self::EdDsa => Algorithm::EdDSA,
-            Self::Es256 => Algorithm::ES256,
-        }
-    }
-}
-
-/// A key pair that has just been made, both halves as JSON Web Keys.
+/// Both halves of a new key pair, as JSON Web Keys.
 pub(super) struct KeyPair {
     pub(super) public: String,
     pub(super) private: String,
 }
 
 impl KeyPair {
-    /// A new one, out of a generator that the operating system seeds.
+    /// Generates a key pair with a generator that the operating system seeds.
     pub(super) fn generate(algorithm: SigningAlgorithm) -> Self {
         match algorithm {
             SigningAlgorithm::EdDsa => {
@@ -76,7 +44,7 @@ impl KeyPair {
     }
 }
 
-/// Almost every 32 bytes are one: at the first try, but for one time in 2^32.
+/// Generates a P-256 private key. All but about one in 2^32 random values are valid, so the loop ends at once.
 fn p256_secret() -> p256::SecretKey {
     loop {
         if let Ok(key) = p256::SecretKey::from_slice(&rand::rng().random::<[u8; 32]>()) {
@@ -85,8 +53,8 @@ fn p256_secret() -> p256::SecretKey {
     }
 }
 
-/// The private half, to sign with; `None` for what is none of this algorithm.
-pub(super) fn signing_key(private: &str, algorithm: SigningAlgorithm) -> Option<EncodingKey> {
+/// Parses a private JSON Web Key for signing; `None` if it is not a key of `algorithm`.
+pub(super) fn encoding_key(private: &str, algorithm: SigningAlgorithm) -> Option<EncodingKey> {
     #[derive(Deserialize)]
     struct PrivateJwk {
         crv: String,

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::{Value, json};
 use taskbridge_adapters::jwt::{
-    JwtIssuer, JwtIssuerConfig, JwtVerifier, Rejection, SecretKey, SigningKeys, TrustedIssuer,
+    JwtIssuer, JwtIssuerConfig, JwtVerifier, Rejection, SharedSecretKey, TokenSigner, TrustedIssuer,
 };
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::TokenIssuer;
@@ -21,7 +21,7 @@ const VECTORS: &str = include_str!("../../../../tests/vectors/hs256.json");
 
 fn verifier_at(secret: &str, issuer: &str, audience: &str, now: Timestamp) -> JwtVerifier {
     let expected = expected(issuer, audience);
-    let keys = Arc::new(SecretKey::new(&SharedSecret::parse(secret).unwrap()));
+    let keys = Arc::new(SharedSecretKey::new(&SharedSecret::parse(secret).unwrap()));
     JwtVerifier::new(vec![TrustedIssuer { keys, expected }], Arc::new(clock_at(now)))
 }
 
@@ -337,7 +337,8 @@ async fn only_sub_is_the_identity() {
 async fn our_own_tokens_carry_better_auths_claims() {
     let config = JwtIssuerConfig { issuer: URL.into(), audience: URL.into(), lifetime: Duration::from_mins(15) };
     let secret = SharedSecret::parse(SECRET).unwrap();
-    let issuer = JwtIssuer::new(SigningKeys::Secret { secret, published: None }, config, Arc::new(clock_at(moment())));
+    let issuer =
+        JwtIssuer::new(TokenSigner::SharedSecret { secret, published: None }, config, Arc::new(clock_at(moment())));
     let token = issuer.issue(&user("ann")).await.unwrap();
     assert_eq!(verdict(token.expose()).await.as_deref(), Ok("ann"));
 

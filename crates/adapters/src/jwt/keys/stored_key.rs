@@ -3,8 +3,9 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::ports::StoreError;
+use taskbridge_domain::ports::{PublicKey, StoreError};
 
 /// The private half of a key pair as the table holds it: encrypted, unless Better Auth was configured not to.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,6 +55,30 @@ impl StoredKey {
     #[must_use]
     pub fn may_sign(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| end > now)
+    }
+
+    /// Returns the stored algorithm or, if the row has none, the one that the public half implies.
+    pub(in crate::jwt) fn algorithm_name(&self) -> Option<String> {
+        self.algorithm.clone().or_else(|| {
+            let jwk: Map<String, Value> = serde_json::from_str(&self.public).ok()?;
+            let member = |name: &str| jwk.get(name).and_then(Value::as_str);
+            match (member("kty")?, member("crv")) {
+                ("OKP", Some("Ed25519")) => Some("EdDSA".into()),
+                ("EC", Some("P-256")) => Some("ES256".into()),
+                ("EC", Some("P-521")) => Some("ES512".into()),
+                ("RSA", _) => Some("RS256".into()),
+                _ => None,
+            }
+        })
+    }
+
+    /// Returns the key to publish, with only those members of the row that are public by definition.
+    pub(in crate::jwt) fn public_key(&self) -> Option<PublicKey> {
+        const MEMBERS: [&str; 6] = ["crv", "kty", "x", "y", "n", "e"];
+        let jwk: Map<String, Value> = serde_json::from_str(&self.public).ok()?;
+        let member = |name: &str| Some((name.to_owned(), jwk.get(name)?.as_str()?.to_owned()));
+        let members = MEMBERS.into_iter().filter_map(member).collect();
+        Some(PublicKey { id: self.id.clone(), algorithm: self.algorithm_name()?, members })
     }
 }
 

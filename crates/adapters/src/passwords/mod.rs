@@ -1,8 +1,11 @@
-//! Passwords by bcrypt, and by scrypt in Better Auth's form.
+//! Password hashing with bcrypt, and with scrypt in Better Auth's form.
+
+mod threads;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use base16ct::lower;
 use rand::RngExt;
 use scrypt::Params;
 use subtle::ConstantTimeEq;
@@ -10,46 +13,45 @@ use taskbridge_domain::Cause;
 use taskbridge_domain::ports::{HashError, PasswordHasher};
 use taskbridge_domain::users::{HashAlgorithm, NewPassword, Password, PasswordHash};
 
-use crate::hashing::{HashingLoad, HashingThreads};
-use crate::hex::hex;
+pub use self::threads::HashingLoad;
+use self::threads::HashingThreads;
 
-/// How a [`Hasher`] works.
+/// Configuration of a [`ThreadedPasswordHasher`].
 #[derive(Debug, Clone, Copy)]
-pub struct HasherConfig {
-    /// The form that is written.
+pub struct ThreadedPasswordHasherConfig {
+    /// The algorithm of new hashes.
     pub write: HashAlgorithm,
-    /// bcrypt's work factor: 2 to the power of this many rounds. Each step doubles the time; 12 is about a third of a
-    /// second.
+    /// bcrypt's work factor: the binary logarithm of the number of rounds. 12 takes about a third of a second.
     pub bcrypt_cost: u32,
-    /// How many passwords are hashed at the same time; each by scrypt takes 32 MiB.
+    /// Number of threads that hash passwords. scrypt needs 32 MiB on each.
     pub threads: usize,
-    /// How many more may wait; beyond that callers are told to come back.
+    /// Maximum number of passwords that wait for a thread; further ones get [`HashError::Busy`].
     pub queue: usize,
 }
 
-/// Hashes into one form, and compares with both: bcrypt's `$2b$…` (`$2a$`, `$2x$` and `$2y$`, too), and Better Auth's
-/// `<salt>:<key>` by scrypt.
+/// Hashes passwords on threads of its own, with one algorithm, and verifies hashes of both: bcrypt's `$2b$…` (also `$2a$`,
+/// `$2x$` and `$2y$`), and Better Auth's `<salt>:<key>` by scrypt.
 ///
-/// Every refusal costs one comparison of each form, whatever the reason; more only where a bcrypt hash has a higher cost
-/// than new ones get.
-pub struct Hasher {
+/// A password that does not match costs one comparison with each algorithm, whatever the reason. It costs more only if the
+/// stored bcrypt hash has a higher cost than new hashes get.
+pub struct ThreadedPasswordHasher {
     threads: HashingThreads,
     write: HashAlgorithm,
     bcrypt_cost: u32,
 }
 
-impl Hasher {
+impl ThreadedPasswordHasher {
     /// Starts the threads.
     ///
     /// # Errors
-    /// That of the operating system when it gives no threads.
-    pub fn new(config: HasherConfig) -> std::io::Result<Self> {
-        let HasherConfig { write, bcrypt_cost, threads, queue } = config;
+    /// The error of the operating system if it cannot start a thread.
+    pub fn new(config: ThreadedPasswordHasherConfig) -> std::io::Result<Self> {
+        let ThreadedPasswordHasherConfig { write, bcrypt_cost, threads, queue } = config;
         let threads = HashingThreads::start(threads, queue)?;
         Ok(Self { threads, write, bcrypt_cost })
     }
 
-    /// How much there is to do, now and later.
+    /// Returns the load of the threads, which stays up to date.
     #[must_use]
     pub fn load(&self) -> Arc<HashingLoad> {
         self.threads.load()
@@ -57,47 +59,47 @@ impl Hasher {
 }
 
 #[async_trait]
-impl PasswordHasher for Hasher {
+impl PasswordHasher for ThreadedPasswordHasher {
     fn algorithm(&self) -> HashAlgorithm {
         self.write
     }
 
     fn is_current(&self, stored: &PasswordHash) -> bool {
-        match (self.write, Stored::parse(stored.expose())) {
-            (HashAlgorithm::Scrypt, Some(Stored::Scrypt { .. })) => true,
-            (HashAlgorithm::Bcrypt, Some(Stored::Bcrypt { cost, .. })) => cost == self.bcrypt_cost,
+        match (self.write, StoredHash::parse(stored.expose())) {
+            (HashAlgorithm::Scrypt, Some(StoredHash::Scrypt { .. })) => true,
+            (HashAlgorithm::Bcrypt, Some(StoredHash::Bcrypt { cost, .. })) => cost == self.bcrypt_cost,
             _ => false,
         }
     }
 
     async fn hash(&self, password: NewPassword) -> Result<PasswordHash, HashError> {
-        let (form, cost) = (self.write, self.bcrypt_cost);
-        let hashed = self.threads.run(move || hash(password.password().expose(), form, cost)).await?;
+        let (algorithm, cost) = (self.write, self.bcrypt_cost);
+        let hashed = self.threads.run(move || hash(password.password().expose(), algorithm, cost)).await?;
         hashed.map(PasswordHash::new).map_err(HashError::Failed)
     }
 
     async fn verify(&self, password: Password, stored: Option<PasswordHash>) -> Result<bool, HashError> {
         let cost = self.bcrypt_cost;
-        let stored = stored.and_then(|stored| Stored::parse(stored.expose()));
+        let stored = stored.and_then(|stored| StoredHash::parse(stored.expose()));
         self.threads.run(move || matches(&password, stored.as_ref(), cost, compare)).await
     }
 }
 
-/// A hash of a known form.
+/// A stored hash, parsed.
 #[derive(Clone)]
-enum Stored {
+enum StoredHash {
     Bcrypt {
         cost: u32,
         hash: String,
     },
-    /// 16 bytes of salt and 64 of the key, in lower-case hexadecimal digits.
+    /// A salt of 16 bytes and a key of 64 bytes, in lower-case hexadecimal digits.
     Scrypt {
         salt: String,
         key: String,
     },
 }
 
-impl Stored {
+impl StoredHash {
     fn parse(text: &str) -> Option<Self> {
         let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         match text.split_once(':') {
@@ -120,70 +122,74 @@ impl Stored {
     }
 }
 
-/// Whether `password` is the one `stored` was made of. Where it is not, as much has been compared as when nothing is
-/// stored: each form once, bcrypt with this cost.
+/// Returns `true` if `stored` is a hash of `password`. Otherwise it has done the same work as if no hash were stored: one
+/// comparison with each algorithm, bcrypt with `bcrypt_cost`.
 ///
-/// `compare` is `None` when it could not, and did no work.
+/// `compare` returns `None` if it could not compare and did no work.
 fn matches(
     password: &Password,
-    stored: Option<&Stored>,
+    stored: Option<&StoredHash>,
     bcrypt_cost: u32,
-    mut compare: impl FnMut(&str, &Stored) -> Option<bool>,
+    mut compare: impl FnMut(&str, &StoredHash) -> Option<bool>,
 ) -> bool {
     let compared = stored.and_then(|stored| Some((stored, compare(password.expose(), stored)?)));
-    // Neither form tells all that is typed from what was set: those passwords could not have been set.
+    // bcrypt truncates long passwords and scrypt ignores trailing NULs, so that other passwords match, too. The algorithm does
+    // not support those, and they cannot have been set.
     if compared.is_some_and(|(stored, same)| same && stored.algorithm().supports(password)) {
         return true;
     }
-    let (rest_of_bcrypt, needs_scrypt) = match compared {
+    let (missing_costs, needs_scrypt) = match compared {
         None => (bcrypt_cost..bcrypt_cost + 1, true),
-        Some((Stored::Scrypt { .. }, _)) => (bcrypt_cost..bcrypt_cost + 1, false),
-        // Each step costs twice as much: all from that one on are together as much as the last.
-        Some((Stored::Bcrypt { cost, .. }, _)) => (*cost..bcrypt_cost, true),
+        Some((StoredHash::Scrypt { .. }, _)) => (bcrypt_cost..bcrypt_cost + 1, false),
+        // Each cost takes twice as long as the one before. So one comparison at each cost from that of the stored hash up to,
+        // but not including, `bcrypt_cost` completes the work.
+        Some((StoredHash::Bcrypt { cost, .. }, _)) => (*cost..bcrypt_cost, true),
     };
     let scrypt = needs_scrypt.then(scrypt_decoy);
-    for decoy in rest_of_bcrypt.map(bcrypt_decoy).chain(scrypt) {
+    for decoy in missing_costs.map(bcrypt_decoy).chain(scrypt) {
         compare(password.expose(), &decoy);
     }
     false
 }
 
-/// A hash that no password is known for, to spend the time of a comparison on.
-fn bcrypt_decoy(cost: u32) -> Stored {
-    Stored::Bcrypt { cost, hash: format!("$2b${cost:02}$TaskbridgeDecoySalt...TaskbridgeDecoyHashValue.......") }
+/// Returns a hash that matches no known password. Comparing with it takes as long as with a real one.
+fn bcrypt_decoy(cost: u32) -> StoredHash {
+    StoredHash::Bcrypt { cost, hash: format!("$2b${cost:02}$TaskbridgeDecoySalt...TaskbridgeDecoyHashValue.......") }
 }
 
-fn scrypt_decoy() -> Stored {
-    Stored::Scrypt { salt: "0".repeat(32), key: "0".repeat(128) }
+fn scrypt_decoy() -> StoredHash {
+    StoredHash::Scrypt { salt: "0".repeat(32), key: "0".repeat(128) }
 }
 
-fn compare(password: &str, stored: &Stored) -> Option<bool> {
+fn compare(password: &str, stored: &StoredHash) -> Option<bool> {
     match stored {
-        Stored::Bcrypt { hash, .. } => bcrypt::verify(password, hash).ok(),
-        Stored::Scrypt { salt, key } => Some(scrypt_key(password, salt).ok()?.as_bytes().ct_eq(key.as_bytes()).into()),
+        StoredHash::Bcrypt { hash, .. } => bcrypt::verify(password, hash).ok(),
+        StoredHash::Scrypt { salt, key } => {
+            Some(scrypt_key(password, salt).ok()?.as_bytes().ct_eq(key.as_bytes()).into())
+        }
     }
 }
 
-/// What to store. That nothing of the password is cut off, its type has seen to.
-fn hash(password: &str, form: HashAlgorithm, bcrypt_cost: u32) -> Result<String, Cause> {
-    match form {
+/// Hashes a password. [`NewPassword`] has ensured that the algorithm supports it.
+fn hash(password: &str, algorithm: HashAlgorithm, bcrypt_cost: u32) -> Result<String, Cause> {
+    match algorithm {
         HashAlgorithm::Bcrypt => Ok(bcrypt::hash(password, bcrypt_cost)?),
         HashAlgorithm::Scrypt => {
-            let salt = hex(&rand::rng().random::<[u8; 16]>());
+            let salt = lower::encode_string(&rand::rng().random::<[u8; 16]>());
             let key = scrypt_key(password, &salt)?;
             Ok(format!("{salt}:{key}"))
         }
     }
 }
 
-/// The key, in hexadecimal digits. As in Better Auth, the salt is its digits, not the bytes that they spell.
+/// Derives the key, in hexadecimal digits. As in Better Auth, the salt is the text of its digits, not the bytes they encode.
 fn scrypt_key(password: &str, salt: &str) -> Result<String, Cause> {
     const LOG_N: u8 = 14;
     const R: u32 = 16;
     const P: u32 = 1;
     let mut key = [0; 64];
     scrypt::scrypt(password.as_bytes(), salt.as_bytes(), &Params::new(LOG_N, R, P)?, &mut key)?;
-    Ok(hex(&key))
+    Ok(lower::encode_string(&key))
 }
 
 #[cfg(test)]
@@ -199,15 +205,15 @@ mod tests {
         Password::parse(text).unwrap()
     }
 
-    /// The rounds of bcrypt and the comparisons by scrypt that were done in earnest, and the answer.
+    /// Verifies a password, and counts the rounds of bcrypt and the comparisons by scrypt.
     fn count(text: &str, stored: Option<&str>) -> (bool, [u32; 2]) {
         let mut counts = [0, 0];
-        let stored = stored.and_then(Stored::parse);
+        let stored = stored.and_then(StoredHash::parse);
         let same = matches(&password(text), stored.as_ref(), COST, |password, stored| {
             let compared = compare(password, stored);
             let (form, work) = match stored {
-                Stored::Bcrypt { cost, .. } => (0, 1_u32.checked_shl(*cost).unwrap_or_default()),
-                Stored::Scrypt { .. } => (1, 1),
+                StoredHash::Bcrypt { cost, .. } => (0, 1_u32.checked_shl(*cost).unwrap_or_default()),
+                StoredHash::Scrypt { .. } => (1, 1),
             };
             counts[form] += if compared.is_some() { work } else { 0 };
             compared
@@ -215,9 +221,9 @@ mod tests {
         (same, counts)
     }
 
-    /// C153, C154: whoever measures the time must not learn whether there is an account, and of which kind.
+    /// Otherwise an attacker could tell from the time whether an account exists and which algorithm it uses.
     #[test]
-    fn every_refusal_costs_the_same() {
+    fn every_mismatch_costs_the_same() {
         let [bcrypt, scrypt] =
             [HashAlgorithm::Bcrypt, HashAlgorithm::Scrypt].map(|form| hash("correct horse", form, COST).unwrap());
         let [nul, scrypt_nul] =
@@ -230,13 +236,17 @@ mod tests {
             ("a wrong password, by bcrypt with half the work", "wrong horse", Some(&cheap)),
             ("a wrong password, by bcrypt with a quarter", "wrong horse", Some(&cheaper)),
             ("a wrong password, by scrypt", "wrong horse", Some(&scrypt)),
-            ("what bcrypt repeats", "password\0password", Some(&nul)),
-            ("what scrypt ignores", "password\0", Some(&scrypt_nul)),
-            ("what bcrypt cuts off", &"x".repeat(73), Some(&long)),
-            ("a hash of no form", "correct horse", Some("$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2g")),
-            ("a hash of a cost that is none", "correct horse", Some(&bcrypt.replacen("$06$", "$99$", 1))),
-            ("a hash that is cut off", "correct horse", Some(&scrypt[..100])),
-            ("nothing", "correct horse", Some("")),
+            ("a password that bcrypt repeats", "password\0password", Some(&nul)),
+            ("a trailing NUL that scrypt ignores", "password\0", Some(&scrypt_nul)),
+            ("a character that bcrypt truncates", &"x".repeat(73), Some(&long)),
+            (
+                "a hash of an unknown algorithm",
+                "correct horse",
+                Some("$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2g"),
+            ),
+            ("a hash with an invalid cost", "correct horse", Some(&bcrypt.replacen("$06$", "$99$", 1))),
+            ("a truncated hash", "correct horse", Some(&scrypt[..100])),
+            ("an empty hash", "correct horse", Some("")),
         ] {
             assert_eq!(count(typed, stored), (false, [ROUNDS, 1]), "{what}");
         }
@@ -245,19 +255,19 @@ mod tests {
     }
 
     #[test]
-    fn the_decoys_cost_what_hashes_of_ours_cost() {
+    fn the_decoys_have_the_cost_of_real_hashes() {
         for cost in [4, 12] {
-            let Stored::Bcrypt { hash, .. } = bcrypt_decoy(cost) else { panic!("a decoy of another form") };
+            let StoredHash::Bcrypt { hash, .. } = bcrypt_decoy(cost) else { panic!("a decoy of another algorithm") };
             assert_eq!(hash.parse::<bcrypt::HashParts>().unwrap().get_cost(), cost);
         }
-        // Compared in full, not turned away for its form.
+        // `Some`: the decoy is well-formed, so it is compared in full.
         for decoy in [bcrypt_decoy(COST), scrypt_decoy()] {
             assert_eq!(compare("password", &decoy), Some(false));
         }
     }
 
     #[test]
-    fn the_older_prefixes_match() {
+    fn older_bcrypt_prefixes_match() {
         let ours = bcrypt::hash("correct horse", COST).unwrap();
         assert!(ours.starts_with("$2b$06$"));
         for prefix in ["$2a$", "$2y$"] {
@@ -265,10 +275,10 @@ mod tests {
         }
     }
 
-    /// `tests/vectors/passwords.json` was hashed by Better Auth.
+    /// The hashes in `tests/vectors/passwords.json` are Better Auth's.
     #[test]
-    fn what_better_auth_hashed_matches_its_passwords_alone() {
-        let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/passwords.json")).unwrap();
+    fn hashes_of_better_auth_match_their_passwords_only() {
+        let vectors: Value = serde_json::from_str(include_str!("../../../../tests/vectors/passwords.json")).unwrap();
         let cases = vectors["cases"].as_array().unwrap();
         assert_eq!(cases.len(), 11);
         for case in cases {
@@ -277,7 +287,7 @@ mod tests {
             for accepted in [vec![case["password"].clone()], texts("alsoAccepted")].concat() {
                 assert!(count(accepted.as_str().unwrap(), stored).0, "{accepted}");
             }
-            // One is longer than any password.
+            // One of them is longer than a password can be.
             let refused = texts("refused");
             for refused in refused.iter().filter_map(Value::as_str).filter(|text| Password::parse(text).is_ok()) {
                 assert!(!count(refused, stored).0, "{refused}");

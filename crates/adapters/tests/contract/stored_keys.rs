@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use taskbridge_adapters::database::{SeaKeyRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
-    CannotOpen, Header, JwtIssuer, JwtIssuerConfig, KeyRing, KeyRingConfig, KeySource, KeyUse, NoSigner,
-    SigningAlgorithm, SigningKeyRepo, SigningKeys, StoredKey, StoredPrivateKey, VersionedSecrets,
+    DecryptionError, Header, JwtIssuer, JwtIssuerConfig, KeySource, KeyTable, KeyTableConfig, NoSigningKey,
+    SigningAlgorithm, SigningKeyRepo, StoredKey, StoredKeyStatus, StoredKeys, StoredPrivateKey, TokenSigner,
+    VersionedSecrets,
 };
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{Clock, SigningError, StoreError, TokenIssuer};
@@ -52,12 +53,12 @@ struct Table {
 
 /// One of them.
 struct Program {
-    ring: Arc<KeyRing>,
+    keys: Arc<StoredKeys>,
     issuer: JwtIssuer,
 }
 
 fn secret(text: &str) -> VersionedSecrets {
-    VersionedSecrets::one(SharedSecret::retired(text))
+    VersionedSecrets::single(SharedSecret::unchecked(text))
 }
 
 impl Table {
@@ -70,17 +71,17 @@ impl Table {
     }
 
     fn program(&self, secrets: VersionedSecrets, algorithm: SigningAlgorithm) -> Program {
-        self.program_with(secrets, KeyRingConfig { algorithm: Some(algorithm), grace: GRACE })
+        self.program_with(secrets, KeyTableConfig { algorithm: Some(algorithm), grace: GRACE })
     }
 
-    fn program_with(&self, secrets: VersionedSecrets, config: KeyRingConfig) -> Program {
-        let ring =
-            KeyRing::new(Arc::new(self.repo()), Arc::new(SecureIds), Arc::clone(&self.clock) as _, secrets, config);
-        let ring = Arc::new(ring);
+    fn program_with(&self, secrets: VersionedSecrets, config: KeyTableConfig) -> Program {
+        let (repo, clock) = (Arc::new(self.repo()), Arc::clone(&self.clock) as _);
+        let table = KeyTable::new(repo, Arc::new(SecureIds), clock, secrets, config);
+        let keys = Arc::new(StoredKeys::new(table));
         let url = || "http://localhost:8000".to_owned();
         let config = JwtIssuerConfig { issuer: url(), audience: url(), lifetime: Duration::from_mins(15) };
-        let issuer = JwtIssuer::new(SigningKeys::Pairs(Arc::clone(&ring)), config, Arc::clone(&self.clock) as _);
-        Program { ring, issuer }
+        let issuer = JwtIssuer::new(TokenSigner::KeyPair(Arc::clone(&keys)), config, Arc::clone(&self.clock) as _);
+        Program { keys, issuer }
     }
 
     async fn add(&self, key: &StoredKey) {
@@ -105,8 +106,8 @@ impl Program {
         self.issuer.public_keys().await.unwrap().into_iter().map(|key| key.id).collect()
     }
 
-    async fn purposes(&self) -> Vec<KeyUse> {
-        self.ring.list().await.unwrap().into_iter().map(|key| key.purpose).collect()
+    async fn statuses(&self) -> Vec<StoredKeyStatus> {
+        self.keys.table().list().await.unwrap().into_iter().map(|key| key.status).collect()
     }
 }
 
@@ -198,11 +199,11 @@ async fn keys_of_other_algorithms_stay_published() {
     let program = table.program(secrets, SigningAlgorithm::EdDsa);
     assert_eq!(program.kid().await, eddsa.id);
     assert_eq!(program.published().await, ids);
-    let rotated = program.ring.rotate().await.unwrap();
+    let rotated = program.keys.table().rotate().await.unwrap();
     ids.insert(rotated.clone());
     assert_eq!(program.published().await, ids);
     ids.remove(&eddsa.id);
-    assert_eq!(program.ring.withdraw(&[eddsa.id, "nobody".into()]).await.unwrap(), 1);
+    assert_eq!(program.keys.table().withdraw(&[eddsa.id, "nobody".into()]).await.unwrap(), 1);
     assert_eq!(program.published().await, ids);
 }
 
@@ -217,16 +218,16 @@ async fn a_key_that_cannot_be_read_is_replaced_only_when_that_is_asked_for() {
     for _ in 0..2 {
         let refused = wrong.issuer.issue(&user("ann")).await.unwrap_err();
         let SigningError::NoKey(why) = refused else { panic!("{refused:?}") };
-        assert_eq!(why.downcast_ref(), Some(&NoSigner::Unreadable));
+        assert_eq!(why.downcast_ref(), Some(&NoSigningKey::Undecryptable));
         assert_eq!(wrong.published().await, set([&old]));
         assert_eq!(table.repo().all().await.unwrap().len(), 1);
-        table.clock.move_on(KeyRing::REREAD);
+        table.clock.move_on(StoredKeys::REFRESH);
     }
-    assert_eq!(wrong.purposes().await, [KeyUse::Unreadable(CannotOpen::OtherSecret)]);
+    assert_eq!(wrong.statuses().await, [StoredKeyStatus::Undecryptable(DecryptionError::OtherSecret)]);
     assert_eq!(right.kid().await, old);
 
-    let new = wrong.ring.rotate().await.unwrap();
-    table.clock.move_on(KeyRing::REREAD);
+    let new = wrong.keys.table().rotate().await.unwrap();
+    table.clock.move_on(StoredKeys::REFRESH);
     assert_eq!(wrong.kid().await, new);
     assert_eq!(wrong.published().await, set([&old, &new]));
 }
@@ -238,11 +239,11 @@ async fn a_rotated_secret_reads_the_keys_of_the_one_before() {
     let first = table.program(secret("the-first-secret"), SigningAlgorithm::EdDsa);
     let kid = first.kid().await;
     let list = "1:the-second-secret-0123456789-abcdefghij";
-    let second = VersionedSecrets::parse(list, Some(SharedSecret::retired("the-first-secret"))).unwrap();
+    let second = VersionedSecrets::parse(list, Some(SharedSecret::unchecked("the-first-secret"))).unwrap();
     let second = table.program(second, SigningAlgorithm::EdDsa);
     assert_eq!(second.kid().await, kid);
     table.clock.move_on(MILLISECOND);
-    let rotated = second.ring.rotate().await.unwrap();
+    let rotated = second.keys.table().rotate().await.unwrap();
     let list = format!("2:the-third-secret-0123456789-abcdefghijk,{list}");
     let third = table.program(VersionedSecrets::parse(&list, None).unwrap(), SigningAlgorithm::EdDsa);
     assert_eq!(third.kid().await, rotated);
@@ -258,16 +259,16 @@ async fn a_key_that_was_replaced_is_published_for_the_grace_period() {
     let old = one.kid().await;
     assert_eq!(other.kid().await, old);
     table.clock.move_on(Duration::from_mins(5));
-    let new = one.ring.rotate().await.unwrap();
-    assert_eq!(one.purposes().await, [KeyUse::Verifies, KeyUse::Signs]);
+    let new = one.keys.table().rotate().await.unwrap();
+    assert_eq!(one.statuses().await, [StoredKeyStatus::Verifies, StoredKeyStatus::Signs]);
     assert_eq!(other.published().await, set([&old, &new]));
-    table.clock.move_on(KeyRing::REREAD);
+    table.clock.move_on(StoredKeys::REFRESH);
     assert_eq!((one.kid().await, other.kid().await), (new.clone(), new.clone()));
-    table.clock.move_on(GRACE.saturating_sub(KeyRing::REREAD + MILLISECOND));
+    table.clock.move_on(GRACE.saturating_sub(StoredKeys::REFRESH + MILLISECOND));
     assert_eq!(other.published().await, set([&old, &new]));
     table.clock.move_on(MILLISECOND);
     assert_eq!(other.published().await, set([&new]));
-    assert_eq!(other.purposes().await, [KeyUse::None, KeyUse::Signs]);
+    assert_eq!(other.statuses().await, [StoredKeyStatus::Unused, StoredKeyStatus::Signs]);
 }
 
 /// For keys that somebody else may have: whatever grace period whoever reckons with, and the next token is of a new one.
@@ -275,31 +276,31 @@ async fn a_key_that_was_replaced_is_published_for_the_grace_period() {
 async fn keys_that_were_withdrawn_are_gone() {
     let table = Table::on(Backend::Sqlite.store()).await;
     let one = table.program(secret("a-secret"), SigningAlgorithm::EdDsa);
-    let patient = KeyRingConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: GRACE * 1000 };
+    let patient = KeyTableConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: GRACE * 1000 };
     let other = table.program_with(secret("a-secret"), patient);
     let old = one.kid().await;
     assert_eq!(other.kid().await, old);
-    assert_eq!(one.ring.withdraw(&[]).await.unwrap(), 1);
-    table.clock.move_on(KeyRing::REREAD);
+    assert_eq!(one.keys.table().withdraw(&[]).await.unwrap(), 1);
+    table.clock.move_on(StoredKeys::REFRESH);
     let new = other.kid().await;
     assert_ne!(new, old);
     assert_eq!((one.published().await, other.published().await), (set([&new]), set([&new])));
     assert_eq!(one.kid().await, new);
-    assert_eq!(one.purposes().await, [KeyUse::None, KeyUse::Signs]);
+    assert_eq!(one.statuses().await, [StoredKeyStatus::Unused, StoredKeyStatus::Signs]);
 }
 
 /// Where the secret signs, the keys of others verify all the same, and none is made.
 #[tokio::test]
 async fn a_program_that_signs_with_the_secret_makes_no_key() {
     let table = Table::on(Backend::Sqlite.store()).await;
-    let by_secret = table.program_with(secret("a-secret"), KeyRingConfig { algorithm: None, grace: GRACE });
+    let by_secret = table.program_with(secret("a-secret"), KeyTableConfig { algorithm: None, grace: GRACE });
     assert_eq!(by_secret.published().await, BTreeSet::new());
-    assert!(by_secret.ring.rotate().await.is_err());
+    assert!(by_secret.keys.table().rotate().await.is_err());
     assert_eq!(table.repo().all().await.unwrap(), []);
     let other = table.program(secret("a-secret"), SigningAlgorithm::Es256);
     let kid = other.kid().await;
     assert_eq!(by_secret.published().await, set([&kid]));
-    assert_eq!(by_secret.purposes().await, [KeyUse::Verifies]);
+    assert_eq!(by_secret.statuses().await, [StoredKeyStatus::Verifies]);
 }
 
 /// Better Auth gives keys an end where it is told to rotate them.
@@ -362,32 +363,28 @@ impl SigningKeyRepo for Breakable {
 async fn a_store_that_is_away_takes_no_token_along() {
     let table = Table::on(Backend::Sqlite.store()).await;
     let repo = Arc::new(Breakable { repo: table.repo(), is_away: false.into(), asked: 0.into() });
-    let config = KeyRingConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: GRACE };
-    let ring = KeyRing::new(
-        Arc::clone(&repo) as _,
-        Arc::new(SecureIds),
-        Arc::clone(&table.clock) as _,
-        secret("a-secret"),
-        config,
-    );
+    let config = KeyTableConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: GRACE };
+    let clock = Arc::clone(&table.clock) as _;
+    let keys = KeyTable::new(Arc::clone(&repo) as _, Arc::new(SecureIds), clock, secret("a-secret"), config);
+    let keys = StoredKeys::new(keys);
     let other = table.program(secret("a-secret"), SigningAlgorithm::EdDsa);
     let kid = other.kid().await;
     let header = |kid: &str| -> Header { serde_json::from_value(json!({ "alg": "EdDSA", "kid": kid })).unwrap() };
-    assert!(ring.key(&header(&kid), &|_| true).await.unwrap().is_some());
-    assert!(ring.key(&header("made-up"), &|_| true).await.unwrap().is_none());
+    assert!(keys.find_key(&header(&kid), &|_| true).await.unwrap().is_some());
+    assert!(keys.find_key(&header("made-up"), &|_| true).await.unwrap().is_none());
     let asked = || repo.asked.swap(0, Ordering::Relaxed);
     assert_eq!(asked(), 1, "not again within a second, for whatever kid");
 
     repo.is_away.store(true, Ordering::Relaxed);
     for hours in [0, 1, 100] {
-        table.clock.move_on(Duration::from_hours(hours) + KeyRing::REREAD);
+        table.clock.move_on(Duration::from_hours(hours) + StoredKeys::REFRESH);
         for _ in 0..10 {
-            assert!(ring.key(&header(&kid), &|_| true).await.unwrap().is_some());
-            assert!(ring.key(&header("made-up"), &|_| true).await.is_err());
+            assert!(keys.find_key(&header(&kid), &|_| true).await.unwrap().is_some());
+            assert!(keys.find_key(&header("made-up"), &|_| true).await.is_err());
         }
         assert_eq!(asked(), 1);
     }
     repo.is_away.store(false, Ordering::Relaxed);
-    table.clock.move_on(KeyRing::COOL_DOWN);
-    assert!(ring.key(&header("made-up"), &|_| true).await.unwrap().is_none());
+    table.clock.move_on(StoredKeys::COOL_DOWN);
+    assert!(keys.find_key(&header("made-up"), &|_| true).await.unwrap().is_none());
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::{Value, json};
-use taskbridge_adapters::jwt::{ExpectedClaims, JwtVerifier, PublishedKeys, Rejection, TrustedIssuer};
+use taskbridge_adapters::jwt::{ExpectedClaims, JwtVerifier, Rejection, RemoteJwks, TrustedIssuer};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{Clock, MockClock};
 use taskbridge_domain::testing::fixtures::{clock_at, moment};
@@ -35,7 +35,7 @@ async fn recorded_tokens_pass_and_fail_as_they_must() {
     let verdict_on = async |case: &Value, moment: &str| {
         let now = Timestamp::from_unix_seconds(case[moment].as_i64().unwrap()).unwrap();
         let issuer = Issuer::answering(Some(&case["jwks"].to_string()));
-        let keys = Arc::new(PublishedKeys::start(vec![Box::new(issuer)], CONFIG));
+        let keys = Arc::new(RemoteJwks::start(vec![Box::new(issuer)], CONFIG));
         let audience = case["audience"].as_str().or(case["audience"][1].as_str()).unwrap();
         // One token is to be refused 20 seconds before its nbf.
         let leeway = Duration::from_secs(10);

@@ -11,7 +11,8 @@ use futures_util::future::{FutureExt, join_all};
 use serde_json::json;
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
-    Header, KeyRing, KeyRingConfig, KeySource, SigningAlgorithm, SigningKeyRepo, StoredKey, VersionedSecrets,
+    Header, KeySource, KeyTable, KeyTableConfig, SigningAlgorithm, SigningKeyRepo, StoredKey, StoredKeys,
+    VersionedSecrets,
 };
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{Clock, StoreError};
@@ -59,11 +60,11 @@ impl Clock for RuntimeClock {
 
 impl Table {
     /// A process on this table.
-    fn ring(self: &Arc<Self>) -> KeyRing {
-        let config = KeyRingConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: Duration::from_hours(24) };
+    fn process(self: &Arc<Self>) -> StoredKeys {
+        let config = KeyTableConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: Duration::from_hours(24) };
         let clock = Arc::new(RuntimeClock(Instant::now()));
-        let secrets = VersionedSecrets::one(SharedSecret::parse(SECRET).unwrap());
-        KeyRing::new(Arc::clone(self) as _, Arc::new(SecureIds), clock, secrets, config)
+        let secrets = VersionedSecrets::single(SharedSecret::parse(SECRET).unwrap());
+        StoredKeys::new(KeyTable::new(Arc::clone(self) as _, Arc::new(SecureIds), clock, secrets, config))
     }
 
     fn reads(&self) -> usize {
@@ -76,46 +77,46 @@ fn header(kid: &str) -> Header {
 }
 
 /// Returns `true` if the key is found, which may take a wait. An error means that it cannot be decided now.
-async fn knows(ring: &KeyRing, kid: &str) -> Result<bool, String> {
-    let found = ring.key(&header(kid), &|_| true).await;
+async fn knows(keys: &StoredKeys, kid: &str) -> Result<bool, String> {
+    let found = keys.find_key(&header(kid), &|_| true).await;
     found.map(|key| key.is_some()).map_err(|error| error.to_string())
 }
 
 /// Returns a table, a process that has read it, and two keys, of which another process has made the second since that read.
-async fn rotated_after_a_read() -> (Arc<Table>, KeyRing, [String; 2]) {
+async fn rotated_after_a_read() -> (Arc<Table>, StoredKeys, [String; 2]) {
     let table = Arc::new(Table::default());
-    let (ring, other) = (table.ring(), table.ring());
-    let first = other.rotate().await.unwrap();
-    assert_eq!(knows(&ring, &first).await, Ok(true));
-    let second = other.rotate().await.unwrap();
+    let (keys, other) = (table.process(), table.process());
+    let first = other.table().rotate().await.unwrap();
+    assert_eq!(knows(&keys, &first).await, Ok(true));
+    let second = other.table().rotate().await.unwrap();
     table.reads();
-    (table, ring, [first, second])
+    (table, keys, [first, second])
 }
 
 /// Another process has rotated the keys a moment after the table was read.
 #[tokio::test(start_paused = true)]
 async fn a_token_of_a_new_key_waits_for_the_next_read() {
-    let (table, ring, [_, second]) = rotated_after_a_read().await;
+    let (table, keys, [_, second]) = rotated_after_a_read().await;
     advance(Duration::from_millis(300)).await;
     let begin = Instant::now();
-    assert_eq!(knows(&ring, &second).await, Ok(true));
+    assert_eq!(knows(&keys, &second).await, Ok(true));
     assert_eq!((begin.elapsed(), table.reads()), (Duration::from_millis(700), 1));
-    assert!(ring.key(&header(&second), &|_| true).now_or_never().unwrap().unwrap().is_some());
+    assert!(keys.find_key(&header(&second), &|_| true).now_or_never().unwrap().unwrap().is_some());
 }
 
 /// The places are taken by tokens that share one read; for the other tokens it cannot be decided. Tokens of known keys do not
 /// wait.
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_unknown_kids_takes_no_more_than_the_places_there_are() {
-    let (table, ring, [first, second]) = rotated_after_a_read().await;
+    let (table, keys, [first, second]) = rotated_after_a_read().await;
     advance(Duration::from_millis(1)).await;
-    let (places, more) = (KeyRing::MAX_WAITING, 36);
+    let (places, more) = (StoredKeys::MAX_WAITING, 36);
     let kids: Vec<_> = (1..places + more).map(|number| format!("junk {number}")).collect();
     let flood = [second.as_str()].into_iter().chain(kids.iter().map(String::as_str));
-    let flood = join_all(flood.map(|kid| knows(&ring, kid)));
+    let flood = join_all(flood.map(|kid| knows(&keys, kid)));
     let known = async {
         let begin = Instant::now();
-        assert_eq!(knows(&ring, &first).await, Ok(true));
+        assert_eq!(knows(&keys, &first).await, Ok(true));
         begin.elapsed()
     };
     let (verdicts, waited) = tokio::join!(flood, known);
@@ -125,20 +126,20 @@ async fn a_flood_of_unknown_kids_takes_no_more_than_the_places_there_are() {
     assert!(verdicts[places..].iter().all(Result::is_err) && verdicts.len() == places + more);
     assert_eq!(table.reads(), 1);
     // The places are free again.
-    assert_eq!(knows(&ring, "junk").await, Ok(false));
+    assert_eq!(knows(&keys, "junk").await, Ok(false));
 }
 
 /// The table lists the key as expired: another read would not find it.
 #[tokio::test(start_paused = true)]
 async fn a_token_of_a_withdrawn_key_waits_for_nothing() {
     let table = Arc::new(Table::default());
-    let (ring, other) = (table.ring(), table.ring());
-    let first = other.rotate().await.unwrap();
-    other.withdraw(std::slice::from_ref(&first)).await.unwrap();
-    assert_eq!(knows(&ring, "another").await, Ok(false));
+    let (keys, other) = (table.process(), table.process());
+    let first = other.table().rotate().await.unwrap();
+    other.table().withdraw(std::slice::from_ref(&first)).await.unwrap();
+    assert_eq!(knows(&keys, "another").await, Ok(false));
     table.reads();
     advance(Duration::from_millis(300)).await;
-    let found = ring.key(&header(&first), &|_| true).now_or_never().unwrap();
+    let found = keys.find_key(&header(&first), &|_| true).now_or_never().unwrap();
     assert!(found.unwrap().is_none());
     assert_eq!(table.reads(), 0);
 }

@@ -1,4 +1,4 @@
-//! Threads for work that keeps a core busy for a large part of a second.
+//! Worker threads for hashing, which keeps a core busy for a large part of a second.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// How much there is to hash.
+/// The load of the hashing threads.
 #[derive(Debug, Default)]
 pub struct HashingLoad {
     waiting: AtomicUsize,
@@ -20,35 +20,34 @@ pub struct HashingLoad {
 }
 
 impl HashingLoad {
-    /// How many passwords wait for a thread.
+    /// Returns the number of passwords that wait for a thread.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// How many threads are at work.
+    /// Returns the number of threads that are hashing.
     #[must_use]
     pub fn busy(&self) -> usize {
         self.busy.load(Ordering::Relaxed)
     }
 
-    /// How many passwords were turned away, since the start, because too many waited.
+    /// Returns the number of passwords that were refused since the start because the queue was full.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
 }
 
-/// A fixed number of threads of the lowest priority, with a bounded queue before them. They end when this is
-/// dropped.
-pub(crate) struct HashingThreads {
+/// A fixed number of threads with the lowest priority and a bounded queue. They end when this is dropped.
+pub(super) struct HashingThreads {
     jobs: SyncSender<Job>,
     load: Arc<HashingLoad>,
 }
 
 impl HashingThreads {
-    /// Starts `threads` threads; at most `queue` jobs wait for one.
-    pub(crate) fn start(threads: usize, queue: usize) -> std::io::Result<Self> {
+    /// Starts `threads` threads, with a queue of at most `queue` jobs.
+    pub(super) fn start(threads: usize, queue: usize) -> std::io::Result<Self> {
         let (jobs, waiting) = sync_channel(queue);
         let waiting = Arc::new(Mutex::new(waiting));
         let load = Arc::new(HashingLoad::default());
@@ -59,24 +58,24 @@ impl HashingThreads {
         Ok(Self { jobs, load })
     }
 
-    pub(crate) fn load(&self) -> Arc<HashingLoad> {
+    pub(super) fn load(&self) -> Arc<HashingLoad> {
         Arc::clone(&self.load)
     }
 
-    /// The answer of `job`, run by one of the threads.
+    /// Runs `job` on one of the threads and returns its result.
     ///
-    /// A job whose caller has gone before it starts is skipped: a client that hangs up costs nothing.
-    pub(crate) async fn run<T: Send + 'static>(
+    /// The job is skipped if this future is dropped before the job starts, as when the client disconnects.
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashError> {
-        let (answer, answered) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let job = Box::new(move || {
-            if !answer.is_closed() {
-                let _ = answer.send(job());
+            if !sender.is_closed() {
+                let _ = sender.send(job());
             }
         });
-        // Before it can be taken out.
+        // Counted before a thread can take the job and subtract it again.
         self.load.waiting.fetch_add(1, Ordering::Relaxed);
         self.jobs.try_send(job).map_err(|error| {
             self.load.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -85,10 +84,10 @@ impl HashingThreads {
                     self.load.refused.fetch_add(1, Ordering::Relaxed);
                     HashError::Busy
                 }
-                TrySendError::Disconnected(_) => HashError::Failed("no hashing thread is left".into()),
+                TrySendError::Disconnected(_) => HashError::Failed("all hashing threads have ended".into()),
             }
         })?;
-        answered.await.map_err(|lost| HashError::Failed(Box::new(lost)))
+        receiver.await.map_err(|panicked| HashError::Failed(Box::new(panicked)))
     }
 }
 
@@ -99,18 +98,18 @@ fn work(waiting: &Mutex<Receiver<Job>>, load: &HashingLoad) {
         let Ok(job) = job else { return };
         load.waiting.fetch_sub(1, Ordering::Relaxed);
         load.busy.fetch_add(1, Ordering::Relaxed);
-        // A job that panics loses its answer, not the thread.
+        // A panic ends the job, whose caller gets an error, but not the thread.
         drop(catch_unwind(AssertUnwindSafe(job)));
         load.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Requests come first: a storm of sign-ins takes only what they leave. On Linux niceness is a thread's own;
-/// elsewhere it is the process's, so it stays.
+/// Gives the current thread the lowest priority, so that many sign-ins do not slow other requests down. Does so on Linux
+/// only; elsewhere the priority belongs to the whole process.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(19) {
-        tracing::warn!(%error, "hashing threads keep the normal priority");
+        tracing::warn!(%error, "cannot lower the priority of the hashing threads");
     }
 }
 
@@ -122,7 +121,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_full_queue_answers_busy_at_once_and_recovers() {
+    async fn a_full_queue_returns_busy_at_once_and_recovers() {
         let threads = Arc::new(HashingThreads::start(1, 1).unwrap());
         let (release, released) = channel::<()>();
         let (started, has_started) = oneshot::channel();
@@ -138,9 +137,9 @@ mod tests {
             }
         });
         has_started.await.unwrap();
-        // The thread is taken; one job may wait, the next may not.
+        // The only thread is busy and the queue has room for one job.
         let mut waiting = Box::pin(threads.run(|| "waited"));
-        assert!(futures_pending(&mut waiting).await);
+        assert!(is_pending(&mut waiting).await);
         assert!(matches!(threads.run(|| "too many").await, Err(HashError::Busy)));
         let load = threads.load();
         assert_eq!((load.waiting(), load.busy(), load.refused()), (1, 1, 1));
@@ -152,14 +151,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_job_whose_caller_has_gone_is_skipped() {
+    async fn a_job_whose_caller_is_gone_is_skipped() {
         static RAN: AtomicBool = AtomicBool::new(false);
         let threads = HashingThreads::start(1, 2).unwrap();
         let (release, released) = channel::<()>();
         let mut first = Box::pin(threads.run(move || released.recv()));
-        assert!(futures_pending(&mut first).await);
+        assert!(is_pending(&mut first).await);
         let mut abandoned = Box::pin(threads.run(|| RAN.store(true, Ordering::SeqCst)));
-        assert!(futures_pending(&mut abandoned).await);
+        assert!(is_pending(&mut abandoned).await);
         drop(abandoned);
         release.send(()).unwrap();
         first.await.unwrap().unwrap();
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_job_that_panics_fails_alone() {
+    async fn a_panic_fails_one_job_only() {
         let threads = HashingThreads::start(1, 1).unwrap();
         assert!(matches!(threads.run(|| panic!("on purpose")).await, Err::<(), _>(HashError::Failed(_))));
         assert_eq!(threads.run(|| 1).await.unwrap(), 1);
@@ -176,7 +175,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn the_threads_have_the_lowest_priority_and_the_rest_of_the_process_has_not() {
+    async fn only_the_hashing_threads_have_the_lowest_priority() {
         let threads = HashingThreads::start(1, 1).unwrap();
         let nice = || rustix::process::getpriority_process(None).unwrap();
         let before = nice();
@@ -184,8 +183,8 @@ mod tests {
         assert_eq!(nice(), before);
     }
 
-    /// Polls once.
-    async fn futures_pending<F: Future + Unpin>(future: &mut F) -> bool {
+    /// Polls the future once.
+    async fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
         std::future::poll_fn(|context| {
             std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(context).is_pending())
         })

@@ -15,58 +15,60 @@ use ureq::http::header::{AGE, DATE, HeaderMap, HeaderName};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use url::Url;
 
-/// The longest answer that is read, in bytes: about 1,000 RSA keys.
+/// Maximum size of a response, in bytes: about 1,000 RSA keys.
 const MAX_BYTES: u64 = 512 * 1024;
 
-/// Fetches a key set. It displays as its address, for the log.
+/// Fetches a key set. Its `Display` form is the address, for the log.
 #[async_trait]
-pub trait FetchKeys: fmt::Display + Send + Sync {
-    /// The answer as it came.
+pub trait FetchJwks: fmt::Display + Send + Sync {
+    /// Returns the body of the response.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Any error that keeps the key set from being fetched.
     async fn fetch(&self) -> Result<Vec<u8>, Cause>;
 }
 
-/// An address for key sets, over HTTP. Whatever the environment says about proxies is not followed.
+/// Fetches a key set over HTTP. Ignores the proxy settings of the environment.
+///
+/// Uses ureq: one blocking request every few minutes does not justify the asynchronous stack of reqwest (hyper, tower).
 #[derive(Debug, Clone)]
-pub struct HttpKeys {
+pub struct JwksClient {
     agent: Agent,
     url: Url,
 }
 
-/// An answer that holds no keys, whatever is in it.
+/// The response does not have the status 200.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the answer has status {0}, not 200")]
-pub struct BadStatus(pub u16);
+#[error("the response has status {0}, not 200")]
+pub struct UnexpectedStatus(pub u16);
 
-/// Why a file names no certificate authorities.
+/// Errors from loading certificate authorities.
 #[derive(Debug, Error)]
-pub enum AuthoritiesError {
-    /// It cannot be read.
+pub enum CertificateAuthoritiesError {
+    /// The file cannot be read.
     #[error("cannot be read: {0}")]
     Unreadable(#[from] std::io::Error),
-    /// It holds none.
-    #[error("holds no certificate in PEM")]
-    None,
+    /// The file contains no certificate.
+    #[error("contains no certificate in PEM format")]
+    NoCertificate,
 }
 
-/// Which certificate authorities are trusted.
+/// The certificate authorities that a [`JwksClient`] trusts.
 #[derive(Debug, Clone)]
-pub struct Authorities(RootCerts);
+pub struct CertificateAuthorities(RootCerts);
 
-impl Authorities {
-    /// Those of the web, as Mozilla lists them.
+impl CertificateAuthorities {
+    /// Returns the public authorities in Mozilla's list.
     #[must_use]
-    pub fn of_the_web() -> Self {
+    pub fn public() -> Self {
         Self(RootCerts::WebPki)
     }
 
-    /// Those in a PEM file, and no others.
+    /// Loads the authorities in a PEM file; no other authorities are trusted.
     ///
     /// # Errors
-    /// [`AuthoritiesError`] when there are none in it.
-    pub fn in_file(path: &Path) -> Result<Self, AuthoritiesError> {
+    /// [`CertificateAuthoritiesError`] if the file cannot be read or contains no certificate.
+    pub fn from_file(path: &Path) -> Result<Self, CertificateAuthoritiesError> {
         let pem = std::fs::read(path)?;
         let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
             .filter_map(|item| match item {
@@ -75,16 +77,16 @@ impl Authorities {
             })
             .collect();
         if certificates.is_empty() {
-            return Err(AuthoritiesError::None);
+            return Err(CertificateAuthoritiesError::NoCertificate);
         }
         Ok(Self(RootCerts::new_with_certs(&certificates)))
     }
 }
 
-impl HttpKeys {
-    /// The address `url` (http or https), which must answer in full within `timeout`.
+impl JwksClient {
+    /// Creates a client for `url` (http or https), whose complete response must arrive within `timeout`.
     #[must_use]
-    pub fn new(url: Url, timeout: Duration, authorities: &Authorities) -> Self {
+    pub fn new(url: Url, timeout: Duration, authorities: &CertificateAuthorities) -> Self {
         let tls = TlsConfig::builder().root_certs(authorities.0.clone()).build();
         let config = Agent::config_builder()
             .timeout_global(Some(timeout))
@@ -97,16 +99,16 @@ impl HttpKeys {
         Self { agent: config.build().into(), url }
     }
 
-    /// Whatever is answered, with the time at which that was.
-    pub(super) async fn ask(&self) -> Result<Answer, Cause> {
+    /// Sends a request and returns the response, whatever its status.
+    pub(super) async fn request(&self) -> Result<Response, Cause> {
         let (sender, receiver) = oneshot::channel();
         let this = self.clone();
-        // Not one of the runtime's: it would hold up the end of the program.
-        thread::Builder::new().name("fetch-keys".into()).spawn(move || sender.send(this.get()))?;
+        // A thread of its own, not one of the runtime's: the runtime would wait for it at shutdown.
+        thread::Builder::new().name("fetch-keys".into()).spawn(move || sender.send(this.request_blocking()))?;
         receiver.await?
     }
 
-    fn get(&self) -> Result<Answer, Cause> {
+    fn request_blocking(&self) -> Result<Response, Cause> {
         let mut response = self.agent.get(self.url.as_str()).header("accept", "application/json").call()?;
         let status = response.status().as_u16();
         let date = date(response.headers());
@@ -114,30 +116,30 @@ impl HttpKeys {
             200 => response.body_mut().with_config().limit(MAX_BYTES).read_to_vec()?,
             _ => Vec::new(),
         };
-        Ok(Answer { status, date, body })
+        Ok(Response { status, date, body })
     }
 }
 
-/// What an address answers.
-pub(super) struct Answer {
+/// A response to a request for keys.
+pub(super) struct Response {
     pub(super) status: u16,
-    /// What its clock says, in seconds since 1970.
+    /// The time of the remote clock, in seconds since 1970.
     pub(super) date: Option<i64>,
-    /// Empty unless the status is 200.
+    /// The body; empty unless the status is 200.
     body: Vec<u8>,
 }
 
-impl Answer {
-    /// The body, of which nothing is believed unless the status is 200.
+impl Response {
+    /// Returns the body, or an error unless the status is 200.
     pub(super) fn body(self) -> Result<Vec<u8>, Cause> {
         match self.status {
             200 => Ok(self.body),
-            status => Err(BadStatus(status).into()),
+            status => Err(UnexpectedStatus(status).into()),
         }
     }
 }
 
-/// The time of the answer (RFC 9110, section 6.6.1), later by as much as a cache has kept it (RFC 9111, section 5.1).
+/// Returns the time of the response (RFC 9110, section 6.6.1), plus its age in a cache (RFC 9111, section 5.1).
 fn date(headers: &HeaderMap) -> Option<i64> {
     let text = |name: HeaderName| headers.get(name)?.to_str().ok();
     let date = DateTime::parse_from_rfc2822(text(DATE)?).ok()?.timestamp();
@@ -146,14 +148,14 @@ fn date(headers: &HeaderMap) -> Option<i64> {
 }
 
 #[async_trait]
-impl FetchKeys for HttpKeys {
+impl FetchJwks for JwksClient {
     async fn fetch(&self) -> Result<Vec<u8>, Cause> {
-        self.ask().await?.body()
+        self.request().await?.body()
     }
 }
 
-/// Without a query, which may hold a secret.
-impl fmt::Display for HttpKeys {
+/// Omits the query, which may contain a secret.
+impl fmt::Display for JwksClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.url.origin().ascii_serialization(), self.url.path())
     }

@@ -1,0 +1,53 @@
+//! Signature algorithms and their names in `alg` (RFC 7518, section 3.1).
+
+use jsonwebtoken::Algorithm;
+
+/// The algorithms that published keys can verify. An Ed25519 signature has two names: RFC 8037's and RFC 9864's.
+pub(in crate::jwt) const PUBLISHED_ALGORITHMS: [&str; 5] = ["EdDSA", "Ed25519", "ES256", "RS256", "PS256"];
+
+/// Parses one of [`PUBLISHED_ALGORITHMS`].
+pub(in crate::jwt) fn published_algorithm(name: &str) -> Option<Algorithm> {
+    match name {
+        "EdDSA" | "Ed25519" => Some(Algorithm::EdDSA),
+        "ES256" => Some(Algorithm::ES256),
+        "RS256" => Some(Algorithm::RS256),
+        "PS256" => Some(Algorithm::PS256),
+        _ => None,
+    }
+}
+
+/// An algorithm that Taskbridge signs tokens with, by a key pair of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SigningAlgorithm {
+    /// Ed25519 (RFC 8037): Better Auth's default.
+    EdDsa,
+    /// ECDSA on P-256 with SHA-256 (RFC 7518, section 3.4).
+    Es256,
+}
+
+impl SigningAlgorithm {
+    /// Returns the name in `alg`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EdDsa => "EdDSA",
+            Self::Es256 => "ES256",
+        }
+    }
+
+    /// Returns the name in `crv`.
+    pub(in crate::jwt) fn curve(self) -> &'static str {
+        match self {
+            Self::EdDsa => "Ed25519",
+            Self::Es256 => "P-256",
+        }
+    }
+
+    /// Returns the algorithm as the JWT library knows it.
+    pub(in crate::jwt) fn jws(self) -> Algorithm {
+        match self {
+            Self::EdDsa => Algorithm::EdDSA,
+            Self::Es256 => Algorithm::ES256,
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The key pairs in Better Auth's table: created, rotated, withdrawn and listed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsonwebtoken::EncodingKey;
+use taskbridge_domain::Timestamp;
+use taskbridge_domain::ports::{Clock, IdGenerator, SigningError, StoreError};
+use thiserror::Error;
+
+use super::algorithm::SigningAlgorithm;
+use super::key_pair::{KeyPair, encoding_key};
+use super::stored_key::{SigningKeyRepo, StoredKey};
+use crate::jwt::encryption::{DecryptionError, decrypt, encrypt};
+use crate::jwt::versioned_secrets::VersionedSecrets;
+
+/// Configuration of a [`KeyTable`].
+#[derive(Debug, Clone, Copy)]
+pub struct KeyTableConfig {
+    /// The algorithm of new keys; `None` if tokens are signed with the shared secret, and then no key is created.
+    pub algorithm: Option<SigningAlgorithm>,
+    /// Time for which a key remains published after it has expired.
+    pub grace: Duration,
+}
+
+/// The key pairs in Better Auth's table, in the form in which Better Auth creates and reads them.
+///
+/// Several processes can share the table, a Better Auth among them. Nothing is cached here; see
+/// [`StoredKeys`](crate::jwt::StoredKeys) for the keys that sign and verify.
+pub struct KeyTable {
+    repo: Arc<dyn SigningKeyRepo>,
+    ids: Arc<dyn IdGenerator>,
+    pub(in crate::jwt) clock: Arc<dyn Clock>,
+    secrets: VersionedSecrets,
+    config: KeyTableConfig,
+}
+
+/// A decrypted key that signs tokens.
+pub(in crate::jwt) struct SigningKey {
+    pub(in crate::jwt) id: String,
+    pub(in crate::jwt) algorithm: SigningAlgorithm,
+    pub(in crate::jwt) key: EncodingKey,
+    pub(in crate::jwt) expires_at: Option<Timestamp>,
+}
+
+/// What a stored key is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredKeyStatus {
+    /// The next token is signed with it.
+    Signs,
+    /// It is published and verifies tokens, but does not sign.
+    Verifies,
+    /// It is published and would sign, but cannot be decrypted.
+    Undecryptable(DecryptionError),
+    /// It is not used any more.
+    Unused,
+}
+
+/// A stored key, described for an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredKeyInfo {
+    /// The `kid`.
+    pub id: String,
+    /// The algorithm; empty if it is unknown.
+    pub algorithm: String,
+    /// When the key was created.
+    pub created_at: Timestamp,
+    /// What the key is used for.
+    pub status: StoredKeyStatus,
+}
+
+/// Why there is no key to sign with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NoSigningKey {
+    /// There are keys, but none can be decrypted.
+    ///
+    /// No key is created in this case: if this process has the wrong secret, a Better Auth on the same table could not
+    /// decrypt the new key either, and could not sign any user in.
+    #[error(
+        "no key can be decrypted; set BETTER_AUTH_SECRET or BETTER_AUTH_SECRETS, or replace the keys by: taskbridge keys rotate"
+    )]
+    Undecryptable,
+    /// The new key cannot be encrypted, or not decrypted again.
+    #[error("a new key cannot be encrypted")]
+    CannotEncrypt,
+    /// Other processes kept adding keys at the same time.
+    #[error("other processes are adding keys at the same time; try again")]
+    Contention,
+    /// Tokens are signed with the shared secret.
+    #[error("tokens are signed with the secret")]
+    SharedSecret,
+}
+
+impl From<NoSigningKey> for SigningError {
+    fn from(why: NoSigningKey) -> Self {
+        Self::NoKey(why.into())
+    }
+}
+
+impl KeyTable {
+    /// Maximum number of attempts to add a key while other processes add keys.
+    pub(in crate::jwt) const ATTEMPTS: usize = 5;
+
+    /// Creates a table on `repo`, whose private keys are encrypted with `secrets`.
+    #[must_use]
+    pub fn new(
+        repo: Arc<dyn SigningKeyRepo>,
+        ids: Arc<dyn IdGenerator>,
+        clock: Arc<dyn Clock>,
+        secrets: VersionedSecrets,
+        config: KeyTableConfig,
+    ) -> Self {
+        Self { repo, ids, clock, secrets, config }
+    }
+
+    /// Returns all keys, oldest first.
+    pub(in crate::jwt) async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
+        self.repo.all().await
+    }
+
+    /// Returns the algorithm of new keys.
+    pub(in crate::jwt) fn algorithm(&self) -> Result<SigningAlgorithm, NoSigningKey> {
+        self.config.algorithm.ok_or(NoSigningKey::SharedSecret)
+    }
+
+    /// Returns `true` if the key has our algorithm and has not expired.
+    pub(in crate::jwt) fn is_candidate(&self, key: &StoredKey, now: Timestamp) -> bool {
+        key.may_sign(now) && self.has_our_algorithm(key)
+    }
+
+    /// Returns `true` if tokens of this key are still accepted.
+    pub(in crate::jwt) fn is_published(&self, key: &StoredKey, now: Timestamp) -> bool {
+        key.expires_at.is_none_or(|end| end.after(self.config.grace) > now) && key.public_key().is_some()
+    }
+
+    fn has_our_algorithm(&self, key: &StoredKey) -> bool {
+        self.config.algorithm.is_some_and(|ours| key.algorithm_name().as_deref() == Some(ours.name()))
+    }
+
+    /// Decrypts the private half of `key`, which must have our algorithm.
+    pub(in crate::jwt) fn signing_key(&self, key: &StoredKey) -> Result<SigningKey, DecryptionError> {
+        let private = decrypt(&key.private, &self.secrets)?;
+        let algorithm = self.config.algorithm.ok_or(DecryptionError::Malformed)?;
+        let encoding_key = encoding_key(&private, algorithm).ok_or(DecryptionError::Malformed)?;
+        Ok(SigningKey { id: key.id.clone(), algorithm, key: encoding_key, expires_at: key.expires_at })
+    }
+
+    /// Creates a key and returns its id; `None` if the table has keys besides those in `known`.
+    pub(in crate::jwt) async fn create(&self, known: &[StoredKey]) -> Result<Option<String>, SigningError> {
+        let algorithm = self.algorithm()?;
+        let KeyPair { public, private } = KeyPair::generate(algorithm);
+        let key = StoredKey {
+            id: self.ids.generate().into_string(),
+            public,
+            private: encrypt(&private, &self.secrets).ok_or(NoSigningKey::CannotEncrypt)?,
+            algorithm: Some(algorithm.name().into()),
+            curve: Some(algorithm.curve().into()),
+            created_at: self.clock.now(),
+            expires_at: None,
+        };
+        self.signing_key(&key).map_err(|_unlikely| NoSigningKey::CannotEncrypt)?;
+        Ok(self.repo.add(&key, &ids(known)).await?.then_some(key.id))
+    }
+
+    /// Creates a key that signs from now on, expires the other keys of its algorithm, and returns its id.
+    ///
+    /// Other processes sign with it within [`StoredKeys::REFRESH`](crate::jwt::StoredKeys::REFRESH).
+    ///
+    /// # Errors
+    /// [`SigningError`] if no key could be created, or if the new key could not replace the other ones; in the second case
+    /// it signs all the same.
+    pub async fn rotate(&self) -> Result<String, SigningError> {
+        for _ in 0..Self::ATTEMPTS {
+            let keys = self.repo.all().await?;
+            if let Some(created) = self.create(&keys).await? {
+                let old: Vec<_> = keys.into_iter().filter(|key| self.has_our_algorithm(key)).collect();
+                self.repo.expire(&ids(&old), self.clock.now()).await?;
+                return Ok(created);
+            }
+        }
+        Err(NoSigningKey::Contention.into())
+    }
+
+    /// Withdraws the keys with the ids in `wanted`, or all keys if it is empty, and returns their number.
+    ///
+    /// No process accepts their tokens any more, this one within
+    /// [`StoredKeys::REFRESH`](crate::jwt::StoredKeys::REFRESH).
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read or written.
+    pub async fn withdraw(&self, wanted: &[String]) -> Result<usize, StoreError> {
+        let mut withdrawn = ids(&self.repo.all().await?);
+        withdrawn.retain(|id| wanted.is_empty() || wanted.contains(id));
+        // Earlier than any grace period, whatever another process has configured.
+        self.repo.expire(&withdrawn, Timestamp::EPOCH).await?;
+        Ok(withdrawn.len())
+    }
+
+    /// Describes all keys, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table cannot be read.
+    pub async fn list(&self) -> Result<Vec<StoredKeyInfo>, StoreError> {
+        let now = self.clock.now();
+        let keys = self.repo.all().await?;
+        let signs = |key: &&StoredKey| self.is_candidate(key, now) && self.signing_key(key).is_ok();
+        let signing_id = keys.iter().rev().find(signs).map(|key| &key.id);
+        let status = |key: &StoredKey| match self.signing_key(key) {
+            _ if signing_id == Some(&key.id) => StoredKeyStatus::Signs,
+            _ if !self.is_published(key, now) => StoredKeyStatus::Unused,
+            Err(why) if self.is_candidate(key, now) => StoredKeyStatus::Undecryptable(why),
+            _ => StoredKeyStatus::Verifies,
+        };
+        let info = |key: &StoredKey| StoredKeyInfo {
+            id: key.id.clone(),
+            algorithm: key.algorithm_name().unwrap_or_default(),
+            created_at: key.created_at,
+            status: status(key),
+        };
+        Ok(keys.iter().map(info).collect())
+    }
+}
+
+fn ids(keys: &[StoredKey]) -> Vec<String> {
+    keys.iter().map(|key| key.id.clone()).collect()
+}

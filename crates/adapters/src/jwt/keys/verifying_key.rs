@@ -1,0 +1,48 @@
+//! A key that verifies signatures, bound to one algorithm (RFC 8725, section 3.1).
+
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use taskbridge_domain::secret::SharedSecret;
+
+use super::verified_tokens::VerifiedTokens;
+use crate::jwt::compact::CompactToken;
+
+/// A key and the only algorithm that it verifies.
+pub struct VerifyingKey {
+    pub(in crate::jwt) algorithm: Algorithm,
+    key: DecodingKey,
+    /// The index of the key in its set and the tokens that the keys of the set have verified; `None` for HS256, where
+    /// verifying a token again costs less than looking it up.
+    verified: Option<(usize, VerifiedTokens)>,
+}
+
+/// Checks whether a key verifies the token at hand.
+pub type SignatureCheck<'a> = &'a (dyn Fn(&VerifyingKey) -> bool + Send + Sync);
+
+impl VerifyingKey {
+    /// Creates an HS256 key.
+    pub(in crate::jwt) fn hs256(secret: &SharedSecret) -> Self {
+        Self { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret.expose()), verified: None }
+    }
+
+    /// Creates a key from the public half of a pair, at `index` of its key set; `None` if it cannot verify anything.
+    pub(super) fn public(
+        algorithm: Algorithm,
+        key: DecodingKey,
+        index: usize,
+        verified: &VerifiedTokens,
+    ) -> Option<Self> {
+        // The library checks that the point is on the curve only when it verifies a signature, so verify any.
+        let verified = Some((index, verified.clone()));
+        crypto::verify("AA", b"", &key, algorithm).ok().map(|_| Self { algorithm, key, verified })
+    }
+
+    /// Returns `true` if the token was signed with the other half of this key.
+    pub(in crate::jwt) fn verifies(&self, token: &CompactToken<'_>) -> bool {
+        let check =
+            || matches!(crypto::verify(token.signature, token.signed.as_bytes(), &self.key, self.algorithm), Ok(true));
+        match &self.verified {
+            Some((index, verified)) => verified.contains_or_check(*index, token.whole, check),
+            None => check(),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Inspecting an address that publishes keys, for `taskbridge doctor`.
+
+use std::time::{Duration, Instant};
+
+use taskbridge_domain::Cause;
+use taskbridge_domain::ports::Clock;
+
+use super::jwks_client::JwksClient;
+use crate::jwt::keys::jwk_set::JwkSet;
+
+/// What an address responded.
+#[derive(Debug)]
+pub struct JwksInspection {
+    /// The HTTP status.
+    pub status: u16,
+    /// Time until the response was complete.
+    pub latency: Duration,
+    /// Seconds by which the remote clock is ahead of ours, negative if it is behind; `None` if the response has no date. Its
+    /// precision is one second.
+    pub ahead_seconds: Option<i64>,
+    /// The keys, or why there are none.
+    pub keys: Result<JwksKeys, Cause>,
+}
+
+/// The keys of a set, described in words.
+#[derive(Debug, Default)]
+pub struct JwksKeys {
+    /// Algorithm and `kid` of each usable key.
+    pub usable: Vec<String>,
+    /// Index and `kid` of each unusable key, and the reason.
+    pub unusable: Vec<String>,
+}
+
+impl JwksClient {
+    /// Sends one request, as [`RemoteJwks`](crate::jwt::RemoteJwks) does, and describes the response.
+    ///
+    /// # Errors
+    /// Any error that keeps the response from arriving.
+    pub async fn inspect(&self, clock: &dyn Clock) -> Result<JwksInspection, Cause> {
+        let started = Instant::now();
+        let response = self.request().await?;
+        let latency = started.elapsed();
+        let now = clock.now().unix_seconds();
+        let (status, date) = (response.status, response.date);
+        let keys = response.body().and_then(|body| Ok(JwkSet::parse(&body)?)).map(|(set, unusable)| JwksKeys {
+            usable: set.describe().collect(),
+            unusable: unusable.into_iter().map(|(key, why)| format!("{key}: {why}")).collect(),
+        });
+        Ok(JwksInspection { status, latency, ahead_seconds: date.map(|date| date - now), keys })
+    }
+}

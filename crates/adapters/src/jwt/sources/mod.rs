@@ -1,0 +1,37 @@
+//! Where the keys that verify tokens come from.
+
+pub(super) mod inspection;
+pub(super) mod jwks_client;
+pub(super) mod remote_jwks;
+pub(super) mod shared_secret;
+pub(super) mod stored_keys;
+pub(super) mod unavailable;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use taskbridge_domain::Cause;
+
+use super::header::Header;
+use super::keys::verifying_key::{SignatureCheck, VerifyingKey};
+
+/// Finds the key that verifies a token, among the keys of one issuer.
+#[async_trait]
+pub trait KeySource: Send + Sync {
+    /// Returns the names of the algorithms that the keys can have.
+    fn algorithms(&self) -> &'static [&'static str];
+
+    /// Returns the key that `header` names; `None` if the source has no key with its algorithm and `kid`. The algorithm is
+    /// one of [`algorithms`](Self::algorithms).
+    ///
+    /// If the key or the token has no `kid`, the key is returned only if it passes `verifies`: the issuer may have replaced
+    /// it.
+    ///
+    /// # Errors
+    /// Any error that keeps the keys from being loaded.
+    async fn find_key(&self, header: &Header, verifies: SignatureCheck<'_>)
+    -> Result<Option<Arc<VerifyingKey>>, Cause>;
+
+    /// Describes the current keys, a line for each, for an operator who asks why a token is rejected.
+    fn describe(&self) -> Vec<String>;
+}

@@ -1,0 +1,29 @@
+//! A source whose keys cannot be loaded.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use taskbridge_domain::Cause;
+
+use super::KeySource;
+use crate::jwt::header::Header;
+use crate::jwt::keys::algorithm::PUBLISHED_ALGORITHMS;
+use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
+
+/// Published keys that cannot be loaded, and why. No token of theirs can be verified or rejected.
+pub struct UnavailableKeys(pub String);
+
+#[async_trait]
+impl KeySource for UnavailableKeys {
+    fn algorithms(&self) -> &'static [&'static str] {
+        &PUBLISHED_ALGORITHMS
+    }
+
+    async fn find_key(&self, _: &Header, _: SignatureCheck<'_>) -> Result<Option<Arc<VerifyingKey>>, Cause> {
+        Err(self.0.clone().into())
+    }
+
+    fn describe(&self) -> Vec<String> {
+        vec![format!("no key: {}", self.0)]
+    }
+}
