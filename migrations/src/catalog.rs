@@ -17,7 +17,8 @@ pub(crate) struct Table {
 /// An existing column.
 pub(crate) struct Column {
     pub(crate) name: String,
-    /// The type as the database names it (on SQLite in lower case), with the collation if that can treat different texts as equal.
+    /// The type as the database names it (on SQLite in lower case), with the collation if that can treat different
+    /// texts as equal.
     pub(crate) data_type: String,
     pub(crate) is_required: bool,
     /// `true` if the database supplies a value when a statement does not.

@@ -1,12 +1,12 @@
 //! The schema of Taskbridge on SQLite and PostgreSQL, and its migrations.
 //!
-//! Better Auth's tables are exactly those that its own migrator creates, with the same names, types and order, so that a
-//! Better Auth on the same database finds what it expects. Columns that are added to them later must be nullable. Existing
-//! tables are adopted: they are checked first, and refused with one line if they cannot be used
+//! Better Auth's tables are exactly those that its own migrator creates, with the same names, types and order, so that
+//! a Better Auth on the same database finds what it expects. Columns that are added to them later must be nullable.
+//! Existing tables are adopted: they are checked first, and refused with one line if they cannot be used
 //! ([`MigrateError::Refused`]). No row and no column is ever lost.
 //!
-//! Everything happens in one transaction under a lock, so that several processes may start on an empty database at once, and
-//! an error leaves the database unchanged. It also works through a pooler in transaction mode.
+//! Everything happens in one transaction under a lock, so that several processes may start on an empty database at
+//! once, and an error leaves the database unchanged. It also works through a pooler in transaction mode.
 //!
 //! - `migrate` runs the migrations in `steps`, `transaction` is their transaction, `ledger` reads which are applied.
 //! - `adopt` creates or adopts the tables; `catalog` reads which tables exist.
@@ -14,11 +14,11 @@
 //!
 //! # Adding a migration
 //!
-//! 1. Add `steps/mYYYYMMDD_NNNNNN_name.rs` with a struct that implements `MigrationTrait`, and its name to `status`. Never
-//!    change a migration that has been released. Report what it cannot handle by the functions in `error`.
+//! 1. Add `steps/mYYYYMMDD_NNNNNN_name.rs` with a struct that implements `MigrationTrait`, and its name to `status`.
+//!    Never change a migration that has been released. Report what it cannot handle by the functions in `error`.
 //! 2. Add it to `Migrator::migrations`.
-//! 3. Add first and remove a release later: during a deployment, replicas of two versions run side by side, and an older one
-//!    may start on a newer schema.
+//! 3. Add first and remove a release later: during a deployment, replicas of two versions run side by side, and an
+//!    older one may start on a newer schema.
 
 mod adopt;
 mod assign;

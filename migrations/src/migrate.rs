@@ -17,7 +17,8 @@ use crate::{id_collation, privileges};
 pub struct MigrationReport {
     /// The names of the applied migrations, in order.
     pub applied: Vec<String>,
-    /// Number of tasks that have no owner. They are kept but never shown; [`assign_tasks`](crate::assign_tasks) assigns them.
+    /// Number of tasks that have no owner. They are kept but never shown; [`assign_tasks`](crate::assign_tasks) assigns
+    /// them.
     pub tasks_without_owner: u64,
 }
 
@@ -43,8 +44,8 @@ pub async fn up(db: &DatabaseConnection, users: Users) -> Result<MigrationReport
 /// Reverts the last `count` migrations and returns their names, newest first. Better Auth's tables are never dropped.
 ///
 /// # Errors
-/// [`MigrateError::Refused`] if the table `tasks` contains tasks or was not created by Taskbridge, or if a newer version of
-/// Taskbridge has applied a migration.
+/// [`MigrateError::Refused`] if the table `tasks` contains tasks or was not created by Taskbridge, or if a newer
+/// version of Taskbridge has applied a migration.
 pub async fn down(db: &DatabaseConnection, users: Users, count: u32) -> Result<Vec<String>, MigrateError> {
     let transaction = Transaction::begin_exclusive(db).await?;
     let reverted = run_down(transaction.connection(), users, count).await;
@@ -149,7 +150,8 @@ async fn run_up(db: &DatabaseConnection, users: Users) -> Result<MigrationReport
     privileges::check(db, users, &migrations).await?;
     let pending: Vec<_> =
         migrations.into_iter().filter(|migration| !migration.applied).map(|migration| migration.name).collect();
-    // Even with nothing to apply, sea-orm would create its table of migrations, which needs a privilege that a server may lack.
+    // Even with nothing to apply, sea-orm would create its table of migrations, which needs a privilege that a server
+    // may lack.
     if !pending.is_empty() {
         Migrator(users).up(db, None).await?;
     }

@@ -7,8 +7,8 @@ use crate::catalog;
 use crate::status::{BETTER_AUTH, MigrationStatus, TASKS, is_pending};
 use crate::users::Users;
 
-/// Selects the role, the schema in which it creates tables, and, in case there is none, the first schema of the search path that
-/// exists although the role may not use it.
+/// Selects the role, the schema in which it creates tables, and, in case there is none, the first schema of the search
+/// path that exists although the role may not use it.
 const ROLE: &str = r#"select current_user::text as role, current_schema()::text as schema,
   coalesce(has_schema_privilege(current_schema(), 'create'), false) as may_create,
   current_setting('search_path') as search_path,

@@ -43,20 +43,17 @@ async fn steps(database: &Database, users: Users) -> Vec<(&'static str, bool)> {
 async fn the_tables_are_made_once_and_as_better_auth_makes_them(database: Database) {
     is_made_once(&database).await;
     let official = database.another().await;
-    match database.backend {
-        Backend::Sqlite => {
-            official.run(OFFICIAL_SQLITE).await;
-            let tasks = "select sql from sqlite_master where tbl_name = 'tasks' and sql is not null";
-            let tasks = database.texts(tasks).await;
-            let user_id = r#""user_id" text not null references "user" ("id") on delete cascade"#;
-            assert!(tasks[0].contains(user_id), "{tasks:?}");
-            assert!(tasks[1].contains(r#"("user_id", "created_at" desc, "id" desc)"#), "{tasks:?}");
-        }
-        _ => {
-            official.run(OFFICIAL_POSTGRES).await;
-            let tasks: Vec<_> = database.schema().await.into_iter().filter(|line| line.contains("tasks")).collect();
-            assert_eq!(tasks, POSTGRES_TASKS);
-        }
+    if database.backend == Backend::Sqlite {
+        official.run(OFFICIAL_SQLITE).await;
+        let tasks = "select sql from sqlite_master where tbl_name = 'tasks' and sql is not null";
+        let tasks = database.texts(tasks).await;
+        let user_id = r#""user_id" text not null references "user" ("id") on delete cascade"#;
+        assert!(tasks[0].contains(user_id), "{tasks:?}");
+        assert!(tasks[1].contains(r#"("user_id", "created_at" desc, "id" desc)"#), "{tasks:?}");
+    } else {
+        official.run(OFFICIAL_POSTGRES).await;
+        let tasks: Vec<_> = database.schema().await.into_iter().filter(|line| line.contains("tasks")).collect();
+        assert_eq!(tasks, POSTGRES_TASKS);
     }
     assert_eq!(of_better_auth(&database).await, official.schema().await);
 }

@@ -52,15 +52,12 @@ async fn so_is_one_of_better_auths() {
 /// As a database that an older version has adopted: nothing is to come, and it is refused at each start.
 async fn a_database_that_is_up_to_date_is_refused_all_the_same(database: Database) {
     database.up(Users::Here).await.unwrap();
-    let collation = match database.backend {
-        Backend::Sqlite => {
-            recreate(&database, "tasks", "user_id").await;
-            "NOCASE"
-        }
-        _ => {
-            database.run(IGNORE_CASE).await;
-            "ignoring_case"
-        }
+    let collation = if database.backend == Backend::Sqlite {
+        recreate(&database, "tasks", "user_id").await;
+        "NOCASE"
+    } else {
+        database.run(IGNORE_CASE).await;
+        "ignoring_case"
     };
     for refused in [
         check(&database.connection, Users::Here, true).await.map(drop),

@@ -1,4 +1,4 @@
-//! Tables and columns that only some databases have.
+//! The columns that a table has.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
@@ -12,7 +12,7 @@ pub(super) struct Column {
     pub(super) data_type: String,
 }
 
-/// Returns the columns of a table, generated ones included; none if there is no such table.
+/// Returns the columns of a table, including generated ones, or none if there is no such table.
 pub(super) async fn columns(pool: &ConnectionPool, table: &str) -> Result<Vec<Column>, DbErr> {
     let backend = pool.get_database_backend();
     let select = match backend {

@@ -11,12 +11,12 @@ pub struct StoreConfig {
     pub url: DatabaseUrl,
     /// Maximum number of open connections.
     pub max_connections: u32,
-    /// Time that a request waits for a connection, and on SQLite a writer for another one.
+    /// Time that a request waits for a connection and, on SQLite, that a writer waits for another one.
     pub acquire_timeout: Duration,
-    /// Time for opening one connection. A serverless database has to wake up first.
+    /// Time for opening a connection. A serverless database may have to resume first.
     pub connect_timeout: Duration,
-    /// Time for one statement; then it is cancelled.
+    /// Time after which a statement is cancelled.
     pub statement_timeout: Duration,
-    /// Time that opening the store waits for a database that accepts writes.
+    /// Time that [`Store::open`](super::Store::open) waits for a server that accepts writes.
     pub start_timeout: Duration,
 }

@@ -1,4 +1,4 @@
-//! Opening the database.
+//! Opens and closes a database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +22,10 @@ use super::url::ParsedUrl;
 /// An error from opening the database. Its text does not contain the URL.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// No server could be used within the time for the start.
+    /// No server became usable in time.
     #[error("the database could not be used within {} seconds: {problem}", waited.as_secs())]
     Absent {
-        /// That time.
+        /// The time that was allowed.
         waited: Duration,
         /// The last problem.
         problem: DatabaseProblem,
@@ -35,7 +35,7 @@ pub enum OpenError {
     Refused(DatabaseProblem),
 }
 
-/// An open database; cheap to clone, the connections are shared.
+/// An open database. Clones share its connection pool.
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(super) pool: ConnectionPool,
@@ -49,10 +49,10 @@ impl From<ConnectionPool> for Store {
 }
 
 impl Store {
-    /// Opens the database. Waits for a PostgreSQL server that accepts writes as long as the configuration says.
+    /// Opens the database. Waits for a PostgreSQL server that accepts writes, for at most the start timeout.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// [`OpenError`] if the database cannot be used.
     pub async fn open(config: &StoreConfig) -> Result<Self, OpenError> {
         let pool = match &config.url.0 {
             ParsedUrl::Sqlite(url) => {
@@ -67,11 +67,11 @@ impl Store {
         Ok(pool.into())
     }
 
-    /// Opens the database for reading only: a file of SQLite must exist and is not written to, and PostgreSQL may be
+    /// Opens the database for reading. A SQLite file must exist and is not changed; a PostgreSQL server may be
     /// read-only.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// [`OpenError::Refused`] if the file cannot be used. PostgreSQL is not connected to yet.
     pub async fn open_to_read(config: &StoreConfig) -> Result<Self, OpenError> {
         match &config.url.0 {
             ParsedUrl::Sqlite(url) => {
@@ -85,11 +85,11 @@ impl Store {
         }
     }
 
-    /// Returns a connection for the migrator. No limit on the time of statements applies to it on SQLite. On PostgreSQL, it
-    /// is a new one, and closed when it is dropped.
+    /// Returns a connection for the migrator. On SQLite, it is part of the pool and has no statement timeout. On
+    /// PostgreSQL, it is a new connection, which is closed when it is dropped.
     ///
     /// # Errors
-    /// [`OpenError::Refused`] when it cannot be opened.
+    /// [`OpenError::Refused`] if it cannot be opened.
     pub async fn dedicated(&self) -> Result<DatabaseConnection, OpenError> {
         match &self.pool {
             ConnectionPool::Sqlite(sqlite) => sqlite.dedicated().await.map_err(OpenError::Refused),
@@ -97,7 +97,7 @@ impl Store {
         }
     }
 
-    /// Returns `true` if the database has Better Auth's table `user`. Another program may have one of that name.
+    /// Returns `true` if the database has Better Auth's table `user`, rather than one of another program.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
@@ -123,8 +123,8 @@ impl Store {
         }
     }
 
-    /// Runs a query that depends on the columns that restrict users. After an error that is not temporary, reads these columns
-    /// and runs the query once more: the schema may have changed.
+    /// Runs a query that depends on the columns that restrict users. After an error that is not temporary, reads these
+    /// columns and runs the query once more: the schema may have changed.
     pub(super) async fn with_restriction_columns<T, F>(
         &self,
         query: impl Fn(Arc<RestrictionColumns>) -> F,
@@ -138,7 +138,7 @@ impl Store {
         }
     }
 
-    /// Closes all connections. On PostgreSQL, those in use are closed when they are returned.
+    /// Closes all connections. On PostgreSQL, those in use are closed when they are returned to the pool.
     pub async fn close(&self) {
         match &self.pool {
             ConnectionPool::Sqlite(sqlite) => sqlite.close().await,
@@ -147,7 +147,7 @@ impl Store {
     }
 }
 
-/// Connects to a server that accepts writes, again and again, with pauses of up to two seconds. Logs each problem once.
+/// Tries to connect to a server that accepts writes, with pauses of up to two seconds. Logs each new problem once.
 async fn wait_for_server(postgres: &Postgres, limit: Duration) -> Result<(), OpenError> {
     let deadline = Instant::now() + limit;
     let mut pause = Duration::from_millis(50);

@@ -19,8 +19,8 @@ pub(super) enum ConnectionPool {
 }
 
 impl ConnectionPool {
-    /// Runs `body` in a transaction, which is committed if `body` returns `true` and rolled back otherwise. Runs it once more
-    /// after an error that proves that the first attempt had no effect, such as a deadlock.
+    /// Runs `body` in a transaction, which is committed if `body` returns `true` and rolled back otherwise. Runs it
+    /// once more after an error that proves that the first attempt had no effect, such as a deadlock.
     pub(super) async fn transaction(&self, body: &impl TransactionBody) -> Result<bool, DbErr> {
         match self.attempt(body).await {
             Err(error) if is_repeatable(&error) => self.attempt(body).await,
@@ -42,7 +42,7 @@ impl ConnectionPool {
         }
     }
 
-    /// Checks that the database answers, and that a server accepts writes.
+    /// Checks that the database responds and that a server accepts writes.
     pub(super) async fn check(&self) -> Result<(), DbErr> {
         match self {
             Self::Sqlite(sqlite) => sqlite.check().await.map_err(to_db_err),

@@ -16,8 +16,8 @@ pub(super) trait DedicatedConnection: Send + 'static {
     /// Executes a statement and returns its rows.
     async fn query(&mut self, statement: &Statement) -> Result<Vec<ProxyRow>, DbErr>;
 
-    /// Executes a statement and returns the number of rows that it changed. Without values it may be a script of several
-    /// statements.
+    /// Executes a statement and returns the number of rows that it changed. Without values it may be a script of
+    /// several statements.
     async fn execute(&mut self, statement: &Statement) -> Result<u64, DbErr>;
 }
 

@@ -9,9 +9,9 @@ use tokio_postgres::error::SqlState;
 use super::driver_error::driver_error;
 use super::postgres::{StatementError, sql_state_may_pass};
 
-/// A row that the model cannot hold.
+/// A row with a value that the domain does not allow.
 #[derive(Debug, thiserror::Error)]
-#[error("table {table}, column {column}: not a value of the model")]
+#[error("table {table}, column {column}: invalid value")]
 pub(crate) struct Inconsistency {
     pub(crate) table: &'static str,
     pub(crate) column: &'static str,
@@ -23,12 +23,12 @@ impl From<Inconsistency> for StoreError {
     }
 }
 
-/// Converts an error to the port's: unavailable if it may pass by itself, of unknown outcome, or else inconsistent.
+/// Converts an error to that of the ports: unavailable if it may be temporary, of unknown outcome, or else corrupt.
 pub(super) fn store_error(error: DbErr) -> StoreError {
     let is_unknown = matches!(driver_error(&error), Some(StatementError::OutcomeUnknown(_)));
     let may_pass = may_pass(&error);
     let cause: Cause = match error {
-        // Only the driver's error says what happened.
+        // Without the wrapper, whose text says nothing.
         DbErr::TryIntoErr { source, .. } => Box::new(source),
         error => Box::new(error),
     };
@@ -41,7 +41,7 @@ pub(super) fn store_error(error: DbErr) -> StoreError {
     }
 }
 
-/// Returns `true` if the same statement may succeed later without a change.
+/// Returns `true` if the error may be temporary, so that the same statement may succeed later.
 pub(super) fn may_pass(error: &DbErr) -> bool {
     match (driver_error::<StatementError>(error), driver_error::<sqlx::Error>(error)) {
         (Some(StatementError::Database(error)), _) => sql_state_may_pass(error.code().code()),
@@ -68,19 +68,19 @@ fn sqlite_may_pass(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Returns `true` if a transaction with this error certainly had no effect, and may succeed if it is repeated.
+/// Returns `true` if a transaction with this error certainly had no effect and may be repeated.
 pub(super) fn is_repeatable(error: &DbErr) -> bool {
     driver_error(error).is_some_and(StatementError::allows_repetition_of_transaction)
 }
 
-/// The constraint that a write violates.
+/// The kind of constraint that a write violates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Violation {
     Unique,
     ForeignKey,
 }
 
-/// Returns the constraint that the error says is violated.
+/// Returns the kind of constraint that the error reports as violated.
 pub(super) fn violation(error: &DbErr) -> Option<Violation> {
     if let Some(failure) = driver_error::<StatementError>(error) {
         return match *failure.sql_state()? {

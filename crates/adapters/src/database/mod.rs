@@ -1,12 +1,12 @@
-//! Users, sessions and tasks in a relational database, through sea-orm.
+//! Users, sessions, signing keys, rate limits and tasks in SQLite or PostgreSQL, through sea-orm.
 //!
-//! - [`DatabaseUrl`] says which database; [`Store`] opens it and owns its connections.
-//! - `repositories` implement the ports, once for SQLite and PostgreSQL. `entities` are their rows, each with its mapping
-//!   to the model.
-//! - `connection` and `transaction` are what the queries run on. Below them, `sqlite` uses sqlx and `postgres`
-//!   tokio-postgres.
-//! - `catalog` reads what not every schema has: `restrictions` are columns that keep users out.
-//! - `diagnostics` examines a database and changes nothing. `problem` says why one cannot be used, and what helps.
+//! - `url` parses a [`DatabaseUrl`]; `config` and `connect` open it as a [`Store`], which owns the connection pool.
+//! - `repositories` implement the ports, once for both databases, with the rows in `entities`.
+//! - `connection_pool` and `transaction` execute statements. Below them, `sqlite` uses sqlx, and `postgres`
+//!   tokio-postgres. `dedicated` gives a single connection to the migrator.
+//! - `catalog` reads which columns a table has; `restrictions` finds those that restrict users.
+//! - `diagnostics` examines a database and changes nothing. `problem` describes why a database cannot be used.
+//! - `driver_error` and `error` convert errors of the drivers to those of sea-orm and of the ports.
 
 mod catalog;
 mod config;

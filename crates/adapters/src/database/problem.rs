@@ -1,14 +1,14 @@
-//! Reasons for which a database cannot be used, in an operator's words.
+//! Descriptions for the operator of why a database cannot be used.
 
 use thiserror::Error;
 
-/// A reason for which a database cannot be used, with a remedy. Contains no password.
+/// A description of why a database cannot be used, with advice. Contains no password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{found}; {advice}")]
 pub struct DatabaseProblem {
-    /// The cause.
+    /// What is wrong.
     pub found: String,
-    /// The parameter or the command that helps.
+    /// What to do: a parameter to change or a command to run.
     pub advice: String,
 }
 

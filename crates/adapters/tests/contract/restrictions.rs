@@ -27,7 +27,8 @@ test_on!(
     ]
 );
 
-/// The columns of the plugins `admin` and `twoFactor`, as Better Auth's migrator makes them, and as an ORM may name them.
+/// The columns of the plugins `admin` and `twoFactor`, as Better Auth's migrator makes them, and as an ORM may name
+/// them.
 const CAMEL: [(&str, &str); 3] = [("banned", "flag"), ("banExpires", "time"), ("twoFactorEnabled", "flag")];
 const SNAKE: [(&str, &str); 3] = [("banned", "flag"), ("ban_expires", "time"), ("two_factor_enabled", "flag")];
 

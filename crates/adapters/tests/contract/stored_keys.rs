@@ -207,8 +207,8 @@ async fn keys_of_other_algorithms_stay_published() {
     assert_eq!(program.published().await, ids);
 }
 
-/// C060: no key is made by itself that a Better Auth with the right secret could not read, which would take that for its
-/// newest and fail for everybody. What is published stays so.
+/// C060: no key is made by itself that a Better Auth with the right secret could not read, which would take that for
+/// its newest and fail for everybody. What is published stays so.
 #[tokio::test]
 async fn a_key_that_cannot_be_read_is_replaced_only_when_that_is_asked_for() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -271,7 +271,8 @@ async fn a_key_that_was_replaced_is_published_for_the_grace_period() {
     assert_eq!(other.statuses().await, [StoredKeyStatus::Unused, StoredKeyStatus::Signs]);
 }
 
-/// For keys that somebody else may have: whatever grace period whoever reckons with, and the next token is of a new one.
+/// For keys that somebody else may have: whatever grace period whoever reckons with, and the next token is of a new
+/// one.
 #[tokio::test]
 async fn keys_that_were_withdrawn_are_gone() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -358,7 +359,8 @@ impl SigningKeyRepo for Breakable {
     }
 }
 
-/// Keys that are known verify for as long as it takes; a key that is not known cannot be told, and the store is left alone.
+/// Keys that are known verify for as long as it takes; a key that is not known cannot be told, and the store is left
+/// alone.
 #[tokio::test]
 async fn a_store_that_is_away_takes_no_token_along() {
     let table = Table::on(Backend::Sqlite.store()).await;

@@ -1,7 +1,8 @@
 //! Creates the table `tasks`, or adopts the one of another backend.
 //!
-//! An adopted table keeps its rows and its other columns. It is checked first; then missing columns are added, and columns that
-//! are too narrow are widened. Tasks without an owner are kept but never shown, because every query filters by owner.
+//! An adopted table keeps its rows and its other columns. It is checked first; then missing columns are added, and
+//! columns that are too narrow are widened. Tasks without an owner are kept but never shown, because every query
+//! filters by owner.
 
 mod postgres;
 mod sqlite;

@@ -111,8 +111,8 @@ fn has_room(data_type: &str, characters: u32) -> bool {
     }
 }
 
-/// Returns the changes of a column with times. Times without a zone are UTC; a missing time becomes that of the other column, or
-/// else the current time.
+/// Returns the changes of a column with times. Times without a zone are UTC; a missing time becomes that of the other
+/// column, or else the current time.
 async fn time_changes(db: &impl ConnectionTrait, column: &Column, other: &Column) -> Result<Vec<String>, DbErr> {
     let Column { name, data_type, is_required, .. } = column;
     let finer = format!(r#"select 1 from "tasks" where date_trunc('milliseconds', "{name}") <> "{name}" limit 1"#);

@@ -39,8 +39,8 @@ pub(super) async fn adopt(db: &impl ConnectionTrait, table: &Table) -> Result<()
 /// The value of `completed` as 0 or 1; null is 0.
 const TRUE: &str = r#"coalesce(case typeof("completed") when 'text' then lower("completed") in ('true', 't') else "completed" <> 0 end, 0)"#;
 
-/// Returns an expression for the date in a column, in the form that Taskbridge stores. The column may contain text, with or
-/// without a zone (then UTC), or seconds or milliseconds since 1970. The result is null for any other value.
+/// Returns an expression for the date in a column, in the form that Taskbridge stores. The column may contain text,
+/// with or without a zone (then UTC), or seconds or milliseconds since 1970. The result is null for any other value.
 fn date(column: &str) -> String {
     format!(
         r#"case when typeof("{column}") in ('integer', 'real')

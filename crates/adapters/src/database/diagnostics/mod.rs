@@ -17,16 +17,16 @@ use super::url::ParsedUrl;
 /// The result of examining a database.
 #[derive(Debug)]
 pub enum Inspection {
-    /// A file.
+    /// A SQLite file.
     Sqlite(SqliteFacts),
-    /// A server.
+    /// A PostgreSQL server.
     Postgres(PostgresFacts),
 }
 
 /// Examines the database within `limit`. Creates and writes nothing.
 ///
 /// # Errors
-/// [`DatabaseProblem`], without the URL.
+/// [`DatabaseProblem`] if the database cannot be read.
 pub async fn inspect(config: &StoreConfig, limit: Duration) -> Result<Inspection, DatabaseProblem> {
     match &config.url.0 {
         ParsedUrl::Sqlite(url) => sqlite::inspect(url).await.map(Inspection::Sqlite),

@@ -7,25 +7,25 @@ use tokio_postgres::Row;
 use crate::database::postgres::{ConnectError, Connection, Connector, StatementError};
 use crate::database::url::PostgresUrl;
 
-/// A PostgreSQL server.
+/// Facts about a PostgreSQL server.
 #[derive(Debug)]
 pub struct PostgresFacts {
-    /// The engine and its version, such as `PostgreSQL 17.2`.
+    /// The product and its version, such as `PostgreSQL 17.2`.
     pub version: String,
-    /// The same as a number: 170002.
+    /// The version as a number, such as 170002.
     pub version_number: u32,
     /// The schema in which tables are created; `None` if no schema of the search path exists.
     pub schema: Option<String>,
     /// Time taken to connect.
     pub connected_in: Duration,
-    /// Time that an empty statement takes.
+    /// Round-trip time of an empty statement.
     pub round_trip: Duration,
     /// `true` if the server is read-only, as a standby is.
     pub is_read_only: bool,
-    /// `true` if the server sees both ends of the connection as Taskbridge does: no pooler is in between.
+    /// `true` if the server sees the same two socket addresses as this process: there is no pooler.
     pub is_proved_direct: bool,
-    /// `true` if one server process answered two connections: then a pooler in transaction mode is in between. A busy pooler
-    /// may go unnoticed.
+    /// `true` if one server process replied on two connections, which proves a pooler in transaction mode. A busy
+    /// pooler may go unnoticed.
     pub shares_processes: bool,
     /// Connection limits.
     pub limits: ConnectionLimits,
@@ -34,30 +34,30 @@ pub struct PostgresFacts {
 /// Connection limits of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// All that there may be (`max_connections`), or fewer if the role or the database is kept to fewer.
+    /// Maximum number of connections: `max_connections`, or the limit of the role or the database if that is lower.
     pub max: u32,
-    /// Connections reserved for superusers and similar roles.
+    /// Number of connections reserved for superusers and similar roles.
     pub reserved: u32,
-    /// Connections that other clients hold.
+    /// Number of connections of other clients.
     pub in_use: u32,
 }
 
 impl ConnectionLimits {
-    /// Returns the number of connections available to a single client.
+    /// Returns the number of connections that a client can have if there is no other.
     #[must_use]
     pub fn usable(&self) -> u32 {
         self.max.saturating_sub(self.reserved)
     }
 
-    /// Returns the number of connections available now.
+    /// Returns the number of connections that are free now.
     #[must_use]
     pub fn free(&self) -> u32 {
         self.usable().saturating_sub(self.in_use)
     }
 }
 
-/// All in one statement: behind a pooler, the next one may be answered by another process. Numbers of connections are
-/// those of all databases; more is shown to privileged roles only.
+/// Selects the facts in one statement, because a pooler may send the next one to another server process. The number of
+/// connections is that of all databases: only privileged roles see more.
 const FACTS: &str = "select split_part(version(), ' ', 1) || ' ' || split_part(version(), ' ', 2), current_setting('server_version_num')::int,
   pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool,
   least(
@@ -90,14 +90,14 @@ pub(super) async fn inspect(
     let round_trip = started.elapsed();
     let rows = connection.ask_unnamed(FACTS).await?;
     let facts = rows.first().ok_or_else(StatementError::connection_closed)?;
-    // While the first is open: two connections have two processes, unless a pooler shares one among its clients.
+    // While the first connection is open, a second one has another process, unless a pooler shares it.
     let shares_processes = match connector.connect().await {
         Ok(mut other) => {
             let second = process(&mut other).await?;
             other.close().await;
             first == second
         }
-        // The first may have been the last that the server accepts.
+        // The first connection may have been the last that the server accepts.
         Err(_) => false,
     };
     connection.close().await;
@@ -113,7 +113,7 @@ pub(super) async fn inspect(
         limits: ConnectionLimits {
             max: count(facts, 3)?,
             reserved: count(facts, 4)?,
-            // One of them is the connection that asked.
+            // Without the connection of this statement.
             in_use: count(facts, 5)?.saturating_sub(1),
         },
     })
@@ -123,7 +123,7 @@ fn count(row: &Row, index: usize) -> Result<u32, tokio_postgres::Error> {
     row.try_get::<_, i32>(index).map(i32::unsigned_abs)
 }
 
-/// Returns the id of the server's process that answers.
+/// Returns the process id of the server process.
 async fn process(connection: &mut Connection) -> Result<i32, ConnectError> {
     let rows = connection.ask_unnamed("select pg_backend_pid()").await?;
     Ok(rows.first().ok_or_else(StatementError::connection_closed)?.try_get(0)?)

@@ -11,24 +11,24 @@ use crate::database::problem::DatabaseProblem;
 use crate::database::sqlite::{sibling, version};
 use crate::database::url::SqliteUrl;
 
-/// A file of SQLite, and where it is.
+/// Facts about a SQLite file and its folder.
 #[derive(Debug)]
 pub struct SqliteFacts {
     /// The version of SQLite, such as `3.51.3`.
     pub version: String,
-    /// `true` if the file exists. The server creates a missing one.
+    /// `true` if the file exists. The server creates a missing file.
     pub exists: bool,
-    /// The folder of the file, if it does not exist; the server creates it.
+    /// The folder of the file, if it does not exist. The server creates it.
     pub missing_folder: Option<PathBuf>,
-    /// `true` if the file is in WAL mode. The server switches another one to it.
+    /// `true` if the file is in WAL mode. The server enables it.
     pub is_wal: bool,
-    /// The file, or the folder that it is or would be in, that this process may not write to.
+    /// The file or its nearest existing folder, if this process may not write to it.
     pub unwritable: Option<PathBuf>,
-    /// The file, those that SQLite keeps next to it, and their folder, as far as other users have access to them.
+    /// Those of the file, the files that SQLite keeps next to it, and their folder, to which other users have access.
     pub exposed: Vec<ExposedPath>,
 }
 
-/// A file that the group or others can read or write, or a folder in which they can replace files.
+/// A file that other users can read or write, or a folder in which they can replace files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExposedPath {
     /// The file or folder.
@@ -40,7 +40,7 @@ pub struct ExposedPath {
 }
 
 impl ExposedPath {
-    /// Returns `None` if only the owner has access, and if nothing exists at the path.
+    /// Examines a path. Returns `None` if only the owner has access, or if nothing exists there.
     fn find(path: &Path) -> Option<Self> {
         let metadata = path.metadata().ok()?;
         let (is_folder, mode) = (metadata.is_dir(), metadata.mode() & 0o7777);
@@ -60,7 +60,7 @@ pub(super) async fn inspect(url: &SqliteUrl) -> Result<SqliteFacts, DatabaseProb
     facts(file, version)
 }
 
-/// Reads the header of the file (The SQLite Database File Format, section 1.3), which takes no lock.
+/// Reads the header of the file (The SQLite Database File Format, section 1.3), which requires no lock.
 fn facts(path: &Path, version: String) -> Result<SqliteFacts, DatabaseProblem> {
     let exists = path.exists();
     let mut is_wal = false;
@@ -73,7 +73,7 @@ fn facts(path: &Path, version: String) -> Result<SqliteFacts, DatabaseProblem> {
                 "let the user of the server read and write it",
             )
         })?;
-        // Empty is what it is before anything was written to it.
+        // A new database is an empty file.
         let is_database = header.is_empty() || header.len() == 100 && header.starts_with(b"SQLite format 3\0");
         if !is_database {
             return Err(DatabaseProblem::not_a_database(path));

@@ -1,5 +1,5 @@
-//! Better Auth's table `account`: one row for each way a user signs in. Ours is the password; of the
-//! other ways it is read what they are called and what they let the app do, and nothing is written.
+//! Better Auth's table `account`: one row for each way in which a user signs in. Taskbridge writes rows with passwords,
+//! and only lists those of other providers.
 
 use sea_orm::Condition;
 use sea_orm::entity::prelude::*;
@@ -9,7 +9,7 @@ use taskbridge_domain::{Timestamp, UserId};
 use super::column_types::Time;
 use crate::database::error::Inconsistency;
 
-/// The `providerId` of the row that holds a password; its `accountId` is the user's id.
+/// The `providerId` of the row that holds a password. Its `accountId` is the id of the user.
 pub(crate) const CREDENTIAL: &str = "credential";
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -23,7 +23,7 @@ pub(crate) struct Model {
     pub(crate) provider_id: String,
     #[sea_orm(column_name = "userId", select_as = "text")]
     pub(crate) user_id: String,
-    /// Separated by commas; none for a password.
+    /// The granted scopes, separated by commas; none for a password.
     #[sea_orm(select_as = "text")]
     pub(crate) scope: Option<String>,
     #[sea_orm(select_as = "text")]
@@ -34,7 +34,7 @@ pub(crate) struct Model {
     pub(crate) updated_at: Time,
 }
 
-/// The account of this user that holds a password.
+/// Returns the condition for the account that holds the password of this user.
 pub(crate) fn of(user: &UserId) -> Condition {
     Condition::all()
         .add(Column::UserId.eq(user.as_str()))

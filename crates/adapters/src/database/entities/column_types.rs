@@ -1,12 +1,12 @@
 //! Column types that each database represents differently.
 //!
-//! SQLite has neither booleans nor times: it returns integers and text. sea-orm's own types would read those as null.
+//! SQLite has neither booleans nor times, and returns integers and text, which sea-orm's own types would read as null.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use sea_orm::sea_query::{ArrayType, ColumnType, Nullable, Value, ValueType, ValueTypeErr};
 use sea_orm::{ColIdx, DbErr, QueryResult, TryGetError, TryGetable};
 
-/// A time: `timestamptz` or `timestamp` on PostgreSQL, text on SQLite. Without a zone it is UTC.
+/// A time: `timestamptz` or `timestamp` on PostgreSQL, text on SQLite. A time without a zone is UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Time(pub(crate) DateTime<Utc>);
 
@@ -14,7 +14,7 @@ pub(crate) struct Time(pub(crate) DateTime<Utc>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Flag(pub(crate) bool);
 
-/// Forms without a zone that other programs write to SQLite.
+/// Formats without a zone that other programs write to SQLite.
 const WITHOUT_ZONE: [&str; 2] = ["%F %T%.f", "%FT%T%.f"];
 
 impl Time {
@@ -93,7 +93,7 @@ impl Nullable for Flag {
     }
 }
 
-/// Reads a column. A null is one; a value of another type is an error, so that it is never mistaken for null.
+/// Reads a column. A value of another type is an error, so that it is not read as null.
 fn read<T: ValueType, I: ColIdx>(row: &QueryResult, index: I) -> Result<T, TryGetError> {
     let name = index.as_str().unwrap_or_default();
     let value = row.try_as_proxy_row().and_then(|row| row.values.get(name));

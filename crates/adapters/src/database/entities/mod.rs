@@ -1,9 +1,9 @@
-//! The rows: Better Auth's tables under its names, and ours.
+//! Rows of the tables, and their conversion from and to the types of the domain.
 //!
-//! Text columns are selected as `text`: in the table they may be `uuid`, `citext`, an enum or an integer.
-//! A type that is not built in would make tokio-postgres look it up with a named statement.
+//! Text columns are selected as `text`, because the column may be `uuid`, `citext`, an enum or an integer. For types
+//! that are not built in, tokio-postgres would also send a query by a named statement.
 
-/// Implements `Debug`, which sea-orm requires, for rows with addresses, tokens or hashes: only the id is shown.
+/// Implements `Debug`, which sea-orm requires, without addresses, tokens and hashes: it shows only the id.
 macro_rules! debug_shows_the_id {
     () => {
         impl std::fmt::Debug for Model {

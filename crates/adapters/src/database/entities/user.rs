@@ -36,15 +36,15 @@ pub(crate) enum Relation {
     Account,
 }
 
-/// To the account with the user's password, if there is one: of all accounts that refer to the user, the one that
-/// says `credential` and contains the user's own id.
+/// Joins the account that holds the user's password: its provider is `credential`, and its `accountId` is the user's
+/// own id.
 impl Related<super::account::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Account.def().on_condition(|user, account| {
             let of_account = |column: super::account::Column| Expr::col((account.clone(), column));
             Condition::all()
                 .add(of_account(super::account::Column::ProviderId).eq(super::account::CREDENTIAL))
-                // The id may be of another type; the account's is always text.
+                // The id of a user may have another type than text.
                 .add(of_account(super::account::Column::AccountId).eq(Expr::col((user, Column::Id)).cast_as("text")))
         })
     }
@@ -52,7 +52,7 @@ impl Related<super::account::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A user as they are read, with what restricts them. Selected by [`RestrictionColumns::select`].
+/// A user with their restrictions, selected by [`RestrictionColumns::select`].
 pub(crate) struct Row {
     model: Model,
     restrictions: Restrictions,
@@ -93,7 +93,7 @@ impl TryFrom<Row> for User {
 
 impl From<&User> for Model {
     fn from(user: &User) -> Self {
-        // The columns that restrict users are never written.
+        // Taskbridge never writes the columns that restrict users.
         let User { id, name, email, email_verified, image, created_at, updated_at, restrictions: _ } = user;
         Self {
             id: id.to_string(),

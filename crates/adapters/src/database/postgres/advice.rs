@@ -1,4 +1,4 @@
-//! The meaning of errors from connecting, with the parameter or command that helps.
+//! The meaning of errors from connecting, with advice.
 
 use std::io::ErrorKind;
 
@@ -170,7 +170,7 @@ fn of_certificate(reason: &CertificateError, url: &PostgresUrl) -> DatabaseProbl
     }
 }
 
-/// By the codes of PostgreSQL (appendix A of its manual).
+/// Describes an error of the server, by its SQLSTATE (appendix A of PostgreSQL's manual).
 fn of_refusal(error: &DbError, url: &PostgresUrl) -> DatabaseProblem {
     let message = error.message();
     let said = format!("{} refused: {message}", servers(url));
@@ -213,7 +213,7 @@ fn no_database(found: String, url: &PostgresUrl) -> DatabaseProblem {
     DatabaseProblem::new(found, format!("run: create database {}; or name another one in DATABASE_URL", database(url)))
 }
 
-/// Returns the server of the URL, or says that one of several is meant.
+/// Returns the server of the URL, or "one of" its servers.
 fn servers(url: &PostgresUrl) -> String {
     let servers = url.servers();
     if url.host_count() > 1 { format!("one of {servers}") } else { servers }

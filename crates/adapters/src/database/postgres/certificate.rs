@@ -1,5 +1,4 @@
-//! Checks of certificates that webpki does not make: the validity of a server's certificate that is its own authority, and
-//! common names.
+//! Checks of certificates that webpki does not offer: the validity period of a pinned certificate, and common names.
 
 use rustls::client::verify_server_name;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -39,7 +38,7 @@ impl<'a> Certificate<'a> {
         Ok(())
     }
 
-    /// Returns `true` if the certificate may sign others: it says so, or is too old to say it (version 1).
+    /// Returns `true` if the certificate is that of an authority. One of X.509 version 1 may always sign others.
     pub(super) fn is_authority(&self) -> bool {
         let certificate = &self.parsed.tbs_certificate;
         match certificate.get::<BasicConstraints>() {
@@ -54,8 +53,8 @@ impl<'a> Certificate<'a> {
         self.has_extension(ID_CE_NAME_CONSTRAINTS)
     }
 
-    /// Checks that the certificate is for this server: by its alternative names, or, as libpq does, by its first common name
-    /// if it has none.
+    /// Checks that the certificate is for this server: by its alternative names or, as in libpq, by its first common
+    /// name if it has none.
     pub(super) fn check_name(&self, name: &ServerName<'_>) -> Result<(), Error> {
         let checked = verify_server_name(&ParsedCertificate::try_from(self.der)?, name);
         if checked.is_ok() || self.has_extension(ID_CE_SUBJECT_ALT_NAME) {

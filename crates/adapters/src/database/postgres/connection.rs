@@ -1,4 +1,4 @@
-//! One connection: a driver that is polled while a reply is waited for, and statements, named or not.
+//! A connection to PostgreSQL, which executes named or unnamed statements.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -15,26 +15,26 @@ use super::endpoint::Endpoint;
 use super::error::StatementError;
 use super::values::{Parameter, proxy_row};
 
-/// Most named statements that a connection keeps. The number of different statements is bounded by the code, but not
-/// the number of elements in their lists.
+/// Maximum number of named statements per connection. The code has a fixed number of statements, but those with lists
+/// differ by the length of the list.
 const MAX_NAMED: usize = 256;
 
-/// Exchanges the messages of a connection. Ends when the connection does.
+/// The future that sends and receives the messages of a connection. It completes when the connection is closed.
 pub(super) type Driver = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 /// A connection to PostgreSQL or to a pooler.
 ///
-/// No task runs in the background: the task that waits for a reply also polls the driver. A reply therefore wakes one task
-/// instead of two.
+/// No task runs in the background: the task that waits for a reply also polls the driver. A reply therefore wakes one
+/// task instead of two.
 pub(in crate::database) struct Connection {
     client: Client,
     driver: Driver,
-    /// The named statements by their text; `None` while they must be unnamed.
+    /// The named statements by their text; `None` if statements must be unnamed.
     named: Option<HashMap<String, tokio_postgres::Statement>>,
     pub(super) endpoint: Arc<Endpoint>,
     /// `true` if the server accepted no writes when the connection was opened.
     pub(super) is_read_only: bool,
-    /// `true` if the server sees both ends of the socket as we do: no pooler is in between.
+    /// `true` if the server sees the same two socket addresses as this process: there is no pooler.
     pub(in crate::database) is_proved_direct: bool,
 }
 
@@ -58,8 +58,8 @@ impl Connection {
         Self { client, driver, named: None, endpoint: Arc::new(endpoint), is_read_only: false, is_proved_direct: false }
     }
 
-    /// Prepares and keeps statements from now on. Nothing but PostgreSQL itself may be at the other end: a pooler would
-    /// execute the statement that another client has given the same name.
+    /// Uses named statements from now on. Must not be called behind a pooler, where the server may execute a statement
+    /// of another client that has the same name.
     pub(super) fn name_statements(&mut self) {
         self.named = Some(HashMap::new());
     }
@@ -69,19 +69,19 @@ impl Connection {
         Self { named: None, ..self }
     }
 
-    /// Returns `true` if statements are named, because nothing is between us and PostgreSQL.
+    /// Returns `true` if statements are named, because there is no pooler.
     pub(super) fn is_direct(&self) -> bool {
         self.named.is_some()
     }
 
-    /// Asks the server whether it accepts writes.
+    /// Returns `true` if the server accepts writes.
     pub(super) async fn is_writable(&mut self) -> Result<bool, StatementError> {
         let rows = self.ask_unnamed("select current_setting('transaction_read_only')").await?;
         let setting: &str = rows.first().ok_or_else(StatementError::connection_closed)?.try_get(0)?;
         Ok(setting == "off")
     }
 
-    /// Sends a statement and returns its result. Unnamed, it takes one round trip.
+    /// Executes a statement and returns its result. An unnamed statement takes one round trip.
     pub(super) async fn run(&mut self, statement: &Statement) -> Result<Reply, StatementError> {
         let values: &[Value] = statement.values.as_ref().map_or(&[], |values| &values.0);
         let Self { client, driver, named, .. } = self;
@@ -115,21 +115,20 @@ impl Connection {
         drive(&mut self.driver, self.client.batch_execute(sql)).await
     }
 
-    /// Returns `true` if the other side has closed the connection. Does not wait.
+    /// Returns `true` if the peer has closed the connection. Does not wait.
     pub(super) fn is_closed(&mut self) -> bool {
         self.driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
-    /// Returns the right to cancel the statement that the connection executes.
+    /// Returns a token that can cancel the statement that the connection executes.
     pub(super) fn cancel_token(&self) -> CancelToken {
         self.client.cancel_token()
     }
 
-    /// Says goodbye to the server, once all that was sent has been answered.
+    /// Closes the connection in an orderly way, after all outstanding replies.
     pub(in crate::database) async fn close(self) {
         let Self { client, driver, named, .. } = self;
         drop((named, client));
-        // How the connection ends does not matter any more.
         _ = driver.await;
     }
 }
@@ -145,8 +144,8 @@ async fn reply(stream: RowStream) -> Result<Reply, Error> {
 
 /// Polls the driver until `reply` is complete.
 ///
-/// `reply` only ever waits for the driver, which is polled right before it. So it needs no waker, and the task is not
-/// woken a second time for each message.
+/// `reply` waits for nothing but the driver, which is polled right before it. It therefore needs no waker, and each
+/// message wakes the task once instead of twice.
 async fn drive<T>(driver: &mut Driver, reply: impl Future<Output = Result<T, Error>>) -> Result<T, StatementError> {
     let mut reply = pin!(reply);
     // Hands the request to the driver.
@@ -158,7 +157,7 @@ async fn drive<T>(driver: &mut Driver, reply: impl Future<Output = Result<T, Err
         let ended = driver.as_mut().poll(context);
         match (reply.as_mut().poll(&mut quiet), ended) {
             (Poll::Ready(result), _) => Poll::Ready(result.map_err(StatementError::from)),
-            // Without a driver the reply would never come.
+            // Without the driver, the reply never arrives.
             (Poll::Pending, Poll::Ready(Err(error))) => Poll::Ready(Err(error.into())),
             (Poll::Pending, Poll::Ready(Ok(()))) => Poll::Ready(Err(StatementError::connection_closed())),
             (Poll::Pending, Poll::Pending) => Poll::Pending,

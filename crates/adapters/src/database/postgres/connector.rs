@@ -1,4 +1,4 @@
-//! Opening a connection: hosts and addresses in turn, TLS, and what the server says about itself.
+//! Opens connections: tries hosts and addresses in turn, negotiates TLS, and detects poolers and read-only servers.
 
 use std::collections::HashMap;
 use std::io;
@@ -24,19 +24,19 @@ use super::tls;
 use crate::database::problem::DatabaseProblem;
 use crate::database::url::{Pooler, PostgresUrl, SearchPath};
 
-/// The name in `pg_stat_activity`, unless the URL has another.
+/// The default name in `pg_stat_activity`.
 const APPLICATION_NAME: &str = "taskbridge";
-/// Hosts that failed are tried after all others for this time.
+/// Time for which a host that failed is tried after all others.
 const FAILURE_MEMORY: Duration = Duration::from_secs(30);
-/// Shortest time for one host or address, however many share the time for all.
+/// Minimum time for one host or address, however many share the connect timeout.
 const MIN_ATTEMPT: Duration = Duration::from_secs(2);
 
-/// Both ends of the connection as the server sees them, and whether it accepts writes.
+/// Selects both socket addresses of the connection, as the server sees them, and whether the server accepts writes.
 const PROBE: &str = "select host(inet_client_addr()), inet_client_port(), host(inet_server_addr()), inet_server_port(), \
      current_setting('transaction_read_only')";
 
-/// Selects the setting `search_path`, the schemas of it that exist and may be used, the schema in which tables are created, and
-/// all schemas of the database.
+/// Selects the setting `search_path`, the schemas of it that exist and may be used, the schema in which tables are
+/// created, and all schemas of the database.
 const SEARCH_PATH: &str = "select current_setting('search_path'), current_schemas(false)::text[], \
      current_schema()::text, array(select nspname::text from pg_namespace)";
 
@@ -49,9 +49,9 @@ pub(in crate::database) struct Connector {
     /// Time for opening one connection, all hosts together.
     connect_timeout: Duration,
     statement_timeout: Duration,
-    /// `true` if a named statement turned out to be another client's although the proof had succeeded.
+    /// `true` after a statement of another client was found under our name, although the connection had seemed direct.
     found_hidden_pooler: AtomicBool,
-    /// Time of the last failure of each host, by its place in the URL.
+    /// Time of the last failure of each host, by its index in the URL.
     failures: Mutex<HashMap<usize, Instant>>,
 }
 
@@ -59,14 +59,14 @@ impl Connector {
     /// Returns a connector for the servers of `url`.
     ///
     /// # Errors
-    /// [`ConnectError::TlsConfig`] when a certificate file cannot be used.
+    /// [`ConnectError::TlsConfig`] if a certificate file cannot be used.
     pub(in crate::database) fn new(
         url: &PostgresUrl,
         connect_timeout: Duration,
         statement_timeout: Duration,
     ) -> Result<Self, ConnectError> {
         let mut url = url.clone();
-        // A pooler may refuse the parameter.
+        // A pooler may reject the parameter.
         if url.config.get_application_name().is_none() && url.pooler != Pooler::Present {
             url.config.application_name(APPLICATION_NAME);
         }
@@ -80,19 +80,21 @@ impl Connector {
         })
     }
 
-    /// Returns a problem with the servers of the URL.
+    /// Returns the meaning of an error, with advice.
     pub(super) fn problem(&self, error: &ConnectError) -> DatabaseProblem {
         DatabaseProblem::from_postgres(error, &self.url)
     }
 
-    /// Sends only unnamed statements on connections that are opened from now on.
+    /// Makes connections that are opened from now on use unnamed statements.
     pub(super) fn stop_naming_statements(&self) {
         self.found_hidden_pooler.store(true, Ordering::Relaxed);
     }
 
-    /// Opens a connection to the first server that accepts writes, or, unless the URL demands that, to the first one.
+    /// Opens a connection to the first server that accepts writes. If none does, and the URL does not require it,
+    /// returns a connection to a read-only server.
     ///
-    /// A server that refuses ends the search, as in libpq: a password that it rejects must not be sent to the next one.
+    /// As in libpq, an authentication error ends the search: a password that one server rejects is not sent to the next
+    /// one.
     pub(in crate::database) async fn connect(&self) -> Result<Connection, ConnectError> {
         let count = self.url.host_count();
         let share = self.connect_timeout / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
@@ -130,7 +132,7 @@ impl Connector {
         read_only.ok_or(error)
     }
 
-    /// Returns the places of all hosts in the URL, those that failed recently last.
+    /// Returns the indices of all hosts in the URL; those that failed recently come last.
     fn hosts(&self, count: usize) -> Vec<usize> {
         let mut hosts: Vec<_> = (0..count).collect();
         if self.url.config.get_load_balance_hosts() == LoadBalanceHosts::Random {
@@ -215,7 +217,7 @@ impl Connector {
         Ok(connection)
     }
 
-    /// Checks `target_session_attrs`.
+    /// Checks the connection against `target_session_attrs`.
     fn accept(&self, connection: Connection) -> Result<Connection, ConnectError> {
         match self.url.config.get_target_session_attrs() {
             TargetSessionAttrs::ReadWrite if connection.is_read_only => Err(ConnectError::ReadOnly),
@@ -250,7 +252,7 @@ impl Connector {
             .map_err(|error| ConnectError::Tls(error.into()))
     }
 
-    /// Asks the server to cancel what the connection with this token is executing.
+    /// Asks the server to cancel the statement of the connection with this token.
     pub(super) async fn cancel(
         self: Arc<Self>,
         token: CancelToken,
@@ -273,7 +275,8 @@ impl Connector {
     }
 }
 
-/// Sets the search path of the session. Must not be called behind a pooler, which would apply the setting to other clients.
+/// Sets the search path of the session. Must not be called behind a pooler, which would apply the setting to other
+/// clients.
 async fn set_search_path(connection: &mut Connection, path: &SearchPath) -> Result<(), ConnectError> {
     Ok(connection.run_script(&format!("set search_path = {path}")).await?)
 }
@@ -301,8 +304,8 @@ fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// The two ends of a TCP connection. No two connections of a network have the same at one time: when the server sees the
-/// ends that our socket has, nothing is in between.
+/// The two socket addresses of a TCP connection. They identify the connection: if the server sees the same pair as this
+/// process, there is no pooler.
 #[derive(Debug, PartialEq, Eq)]
 struct SocketPair {
     client: SocketAddr,

@@ -1,4 +1,4 @@
-//! Errors between a statement and its result.
+//! Errors from opening connections and executing statements.
 
 use std::io;
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub(in crate::database) enum ConnectError {
     /// The server requires a password, and the URL has none.
     #[error("the server requires a password")]
     NoPassword,
-    /// The server or a pooler refused, and said why.
+    /// The server or a pooler rejected the connection.
     #[error("{} (SQLSTATE {})", .0.message(), .0.code().code())]
     Database(Box<DbError>),
     /// The first schema of the search path does not exist.
@@ -63,8 +63,8 @@ pub(in crate::database) enum ConnectError {
 }
 
 impl ConnectError {
-    /// Returns `true` if a server may become usable without a change of the settings, perhaps after minutes: it is worth
-    /// waiting for at the start.
+    /// Returns `true` if a server may become usable without a change of the settings, perhaps after minutes. The start
+    /// waits for it.
     pub(in crate::database) fn may_pass(&self) -> bool {
         match self {
             Self::Lookup { .. } | Self::Io(_) | Self::Timeout(_) | Self::ReadOnly => true,
@@ -73,7 +73,7 @@ impl ConnectError {
         }
     }
 
-    /// Returns `true` if the same attempt may succeed shortly: a request waits for it.
+    /// Returns `true` if another attempt may succeed shortly. Requests wait for it.
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Io(error) => is_of_the_connection(error),
@@ -86,8 +86,8 @@ impl ConnectError {
         }
     }
 
-    /// Returns `true` if another server may be available although this one is not. An error of authentication or TLS is not of
-    /// this kind.
+    /// Returns `true` if another server may be usable although this one is not. Errors of authentication and TLS apply
+    /// to all.
     pub(super) fn is_of_one_server(&self) -> bool {
         match self {
             Self::Lookup { .. } | Self::Io(_) | Self::Timeout(_) | Self::ReadOnly => true,
@@ -97,20 +97,20 @@ impl ConnectError {
         }
     }
 
-    /// Returns `true` if the server's rules for this host and user refuse TLS or the user. With `sslmode=prefer`, a connection
-    /// without TLS may succeed then.
+    /// Returns `true` if the server's rules (`pg_hba.conf`) reject the connection. With `sslmode=prefer`, one without
+    /// TLS may succeed.
     pub(super) fn allows_plain_text(&self) -> bool {
         matches!(self, Self::Database(error) if *error.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
     }
 }
 
-/// Returns `true` if the other side refused or closed the connection.
+/// Returns `true` if the peer refused or closed the connection.
 fn is_of_the_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, UnexpectedEof};
     matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset | BrokenPipe | UnexpectedEof)
 }
 
-/// Returns the error of a connection that failed in, or after, its TLS handshake.
+/// Returns the meaning of an I/O error, which may contain an error of TLS.
 fn io_or_tls(error: io::Error, is_about_tls: bool) -> ConnectError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(reason)) => ConnectError::Certificate(reason.clone()),
@@ -165,7 +165,7 @@ pub(in crate::database) enum StatementError {
     /// No connection became free in time.
     #[error("no database connection became free in time")]
     NoConnection,
-    /// No connection can be opened at present.
+    /// No connection can be opened now.
     #[error("the database cannot be reached")]
     Down,
     /// No connection could be opened.
@@ -180,7 +180,7 @@ pub(in crate::database) enum StatementError {
     /// The statement did not end in time.
     #[error("the database did not answer in time")]
     Timeout,
-    /// A write was sent and has no result: it may have been executed or not.
+    /// A write was sent and its result is unknown: the server may have executed it.
     #[error("it is not known whether the write took effect")]
     OutcomeUnknown(#[source] Box<StatementError>),
     /// The server reported an error. The statement had no effect.
@@ -192,7 +192,7 @@ pub(in crate::database) enum StatementError {
 }
 
 impl StatementError {
-    /// The failure of a request on a connection that the other side has closed.
+    /// Returns the error of a request on a connection that the peer has closed.
     pub(in crate::database) fn connection_closed() -> Self {
         Self::Lost(io::Error::from(io::ErrorKind::UnexpectedEof).into())
     }
@@ -221,8 +221,8 @@ impl StatementError {
         self.sql_state() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
     }
 
-    /// Returns `true` if a named statement was missing, had been taken, or had other parameters: a pooler is in between
-    /// after all. The server has not executed it.
+    /// Returns `true` if a named statement was missing, existed already, or had other parameters, which means that
+    /// there is a pooler. The server has not executed the statement.
     pub(super) fn is_statement_mismatch(&self) -> bool {
         let state = self.sql_state();
         state == Some(&SqlState::INVALID_SQL_STATEMENT_NAME)
@@ -230,8 +230,8 @@ impl StatementError {
             || state == Some(&SqlState::PROTOCOL_VIOLATION)
     }
 
-    /// Returns `true` if a table was altered after the statement had been prepared ("cached plan must not change result
-    /// type"). The server has not executed it, and never will on this connection.
+    /// Returns `true` if a table was altered after the statement was prepared ("cached plan must not change result
+    /// type"). The server has not executed the statement, and rejects it for as long as the connection is open.
     pub(super) fn is_stale_plan(&self) -> bool {
         self.sql_state() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
     }
@@ -241,26 +241,26 @@ impl StatementError {
         self.sql_state().is_some_and(|state| state.code().starts_with("57P") || state.code().starts_with("08"))
     }
 
-    /// Returns `true` if the server rolled the transaction back because of a conflict with another one, so that the same
-    /// transaction may succeed if it is repeated (40001 and 40P01).
+    /// Returns `true` if the server rolled the transaction back because of a conflict with another one (40001 and
+    /// 40P01). It may succeed if it is repeated.
     pub(in crate::database) fn is_conflict(&self) -> bool {
         let state = self.sql_state();
         state == Some(&SqlState::T_R_SERIALIZATION_FAILURE) || state == Some(&SqlState::T_R_DEADLOCK_DETECTED)
     }
 
-    /// Returns `true` if a statement may be sent once more on another connection.
+    /// Returns `true` if the statement may be sent once more on another connection.
     pub(super) fn allows_repetition(&self, effect: Effect) -> bool {
-        // Not after a timeout: two of them are too long.
+        // Not after a timeout: the request would wait twice as long.
         self.excludes_execution() || effect == Effect::None && (matches!(self, Self::Lost(_)) || self.is_shutdown())
     }
 
-    /// Returns `true` if a transaction that failed like this had no effect, and may be repeated. The failure of a commit
-    /// is one of unknown outcome instead.
+    /// Returns `true` if a transaction that failed with this error had no effect and may be repeated. A failed commit
+    /// is a [`OutcomeUnknown`](Self::OutcomeUnknown) instead.
     pub(in crate::database) fn allows_repetition_of_transaction(&self) -> bool {
         self.allows_repetition(Effect::None)
     }
 
-    /// Returns `true` if the server certainly did not execute the statement, and may do so on another connection.
+    /// Returns `true` if the server certainly did not execute the statement, and may execute it on another connection.
     fn excludes_execution(&self) -> bool {
         matches!(self, Self::NotSent(_))
             || self.is_conflict()
@@ -273,11 +273,11 @@ impl StatementError {
             })
     }
 
-    /// Returns the failure of a write.
+    /// Returns the error of a write, whose outcome may be unknown.
     pub(super) fn of_a_write(self) -> Self {
         let is_unknown = match &self {
             Self::Lost(_) | Self::Timeout => true,
-            // The session ended while the write was running, perhaps after its commit. A pooler that has lost its server
+            // The session ended while the write was running, perhaps after its commit. A pooler that lost its server
             // reports 08P01.
             Self::Database(error) => {
                 let ends_session = matches!(error.severity(), "FATAL" | "PANIC") || self.is_shutdown();
@@ -288,7 +288,7 @@ impl StatementError {
         if is_unknown { Self::OutcomeUnknown(Box::new(self)) } else { self }
     }
 
-    /// Returns the failure of a request that was not sent if the connection broke.
+    /// Returns the error of a request that failed before it was sent.
     pub(super) fn before_sending(self) -> Self {
         match self {
             Self::Lost(cause) => Self::NotSent(cause),
@@ -297,11 +297,12 @@ impl StatementError {
     }
 }
 
-/// The effect of a statement that succeeds.
+/// The effect of a successful statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// It reads, or its effect ends with a transaction that is not committed.
+    /// The statement reads, or is part of a transaction that is not committed.
     None,
+    /// The statement writes.
     Lasting,
 }
 

@@ -1,17 +1,18 @@
 //! PostgreSQL through tokio-postgres and deadpool: directly, or behind a pooler in transaction mode.
 //!
-//! **Poolers.** Such a pooler gives the server connection to another client as soon as a transaction ends. A named
-//! statement is then missing, or worse: it is another client's statement of the same name, which the server executes with
-//! our values. So statements are unnamed, and sent with their values in one round trip, until [`connector`] has proved of
-//! that very connection that nothing is in between.
+//! **Poolers.** A pooler in transaction mode assigns the server connection to another client as soon as a transaction
+//! ends. A named statement is then missing or, worse, belongs to another client that chose the same name, and the
+//! server would execute it with our values. Statements are therefore unnamed, and sent with their values in one round
+//! trip, unless [`connector`] has proved for the connection that there is no pooler.
 //!
-//! **Time limits.** On a direct connection the server ends a statement itself (`statement_timeout`). A pooler refuses that
-//! setting, so behind one the client does it with a cancel request; there, nothing but the limits of the role and the
-//! database bounds a statement whose client is gone.
+//! **Timeouts.** On a direct connection, the server enforces `statement_timeout`. Poolers reject that setting, so
+//! behind one the client sends a cancel request. If the client crashes there, only the settings of the role and the
+//! database limit the statement.
 //!
-//! **Failures.** A statement whose request has ended, or that does not end in time, is cancelled, and its connection keeps
-//! its place in the pool until the server has ended the statement. Reads are repeated once on another connection. Writes are
-//! repeated only when the server certainly did not execute them; otherwise their outcome is reported as unknown.
+//! **Failures.** A statement that exceeds its timeout, or whose request is dropped, is cancelled on the server, and its
+//! connection counts as open until the server has ended the statement. Reads are repeated once on another connection.
+//! Writes are repeated only if the server certainly did not execute them; otherwise their outcome is reported as
+//! unknown.
 
 mod advice;
 mod certificate;
@@ -70,10 +71,10 @@ impl fmt::Debug for Postgres {
 }
 
 impl Postgres {
-    /// Returns a pool that connects when a connection is needed. Must be called within a tokio runtime.
+    /// Returns a pool, which opens connections when they are needed. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`DatabaseProblem`] when a certificate file cannot be used.
+    /// [`DatabaseProblem`] if a certificate file cannot be used.
     pub(super) fn new(url: &PostgresUrl, config: &StoreConfig) -> Result<Self, DatabaseProblem> {
         let StoreConfig { max_connections, acquire_timeout, connect_timeout, statement_timeout, .. } = *config;
         let connector = Connector::new(url, connect_timeout, statement_timeout);
@@ -82,16 +83,17 @@ impl Postgres {
             health: Arc::new(Health::default()),
             connect_timeout,
             statement_timeout,
-            // Leaves time to open another one.
+            // Leaves time to open another connection.
             test_timeout: TEST_TIMEOUT.min(acquire_timeout / 2),
         };
         let pool = Pool::new(manager, max_connections as usize);
         let pool =
-            pool.map_err(|error| DatabaseProblem::new(error.to_string(), "report it as an error in Taskbridge"))?;
+            pool.map_err(|error| DatabaseProblem::new(error.to_string(), "report this as a bug in Taskbridge"))?;
         Ok(Self { pool: Arc::new(pool), is_down: AtomicBool::new(false), acquire_timeout })
     }
 
-    /// Opens a connection outside of the pool, for sea-orm's migrator. Its statements are unnamed, which a pooler requires.
+    /// Opens a connection outside of the pool, for sea-orm's migrator. Its statements are unnamed, which a pooler
+    /// requires.
     pub(super) async fn dedicated(&self) -> Result<DatabaseConnection, DatabaseProblem> {
         let connection = self.pool.manager.connector.connect().await.map_err(|error| self.problem(&error))?;
         Ok(dedicated(DbBackend::Postgres, connection.unnamed()))
@@ -120,7 +122,7 @@ impl Postgres {
         }
     }
 
-    /// Executes a statement and returns its rows as the driver has them.
+    /// Executes a statement and returns the driver's rows.
     pub(super) async fn rows(self: &Arc<Self>, statement: &Statement) -> Result<Vec<Row>, StatementError> {
         Ok(self.run(statement).await?.rows)
     }
@@ -155,7 +157,7 @@ impl Postgres {
         PostgresTransaction::begin(self.acquire().await?).await
     }
 
-    /// Checks that a server answers and accepts writes.
+    /// Checks that a server responds and accepts writes.
     pub(super) async fn check_writable(self: &Arc<Self>) -> Result<(), StatementError> {
         if self.is_writable().await? || self.is_writable().await? { Ok(()) } else { Err(ConnectError::ReadOnly.into()) }
     }
@@ -182,7 +184,7 @@ impl Postgres {
         (u32::try_from(open).unwrap_or(u32::MAX), idle)
     }
 
-    /// Closes all connections.
+    /// Closes all idle connections, and those in use when they are returned.
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
@@ -219,7 +221,7 @@ impl Postgres {
         let postgres = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(postgres) = postgres.upgrade() {
-                // Each call pauses between its own attempts.
+                // Each call makes several attempts, with pauses.
                 match postgres.pool.get().await {
                     Err(PoolError::Backend(error)) if error.is_transient() => {
                         tracing::warn!(%error, "the database cannot be reached");

@@ -1,5 +1,5 @@
-//! The connection pool. Adds to deadpool: a pool for each thread, repeated attempts to connect, a maximum age, and tests of
-//! connections that were idle.
+//! The connection pool. Adds to deadpool a pool for each thread, repeated attempts to connect, a maximum age, and tests
+//! of idle connections.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,30 +16,31 @@ use super::connection::Connection;
 use super::connector::Connector;
 use super::error::ConnectError;
 
-/// A connection that was unused for longer is asked whether it is alive before it is used.
+/// Connections that were idle for longer are tested before use.
 const TEST_WHEN_UNUSED_FOR: Duration = Duration::from_secs(1);
-/// Unused connections are closed after this time: below the five minutes after which a serverless database goes to sleep.
+/// Time after which idle connections are closed: less than the five minutes after which a serverless database is
+/// suspended.
 const UNUSED_LIMIT: Duration = Duration::from_mins(4);
-/// Time between two searches for unused connections.
+/// Time between two searches for idle connections.
 const UNUSED_CHECK: Duration = Duration::from_secs(15);
-/// Connections are closed after this time, so that a database that has moved is found again.
+/// Age at which connections are closed, so that a change of the DNS takes effect.
 const MAX_AGE: Duration = Duration::from_mins(30);
-/// Pause before a database that refuses is asked again. It doubles each time.
+/// First pause between two attempts to connect. It doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-/// Time that a request waits for its own thread's pool before it tries the others again.
+/// Time that a request waits for the pool of its own thread before it tries the others again.
 const BORROW_AFTER: Duration = Duration::from_millis(50);
-/// Longest pause.
+/// Longest pause between two attempts to connect, and longest time for closing a connection.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// While no server accepts writes, each write finds that out anew. Connections for reads are discarded once in this time.
+/// Shortest time between two occasions on which a read-only server causes all connections to be discarded.
 const READ_ONLY_PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection that returns to its pool when it is dropped.
 pub(super) type PoolObject = Object<Manager>;
 
-/// All connections, in as many pools as there are processors.
+/// All connections, in one pool for each processor.
 ///
-/// Each thread has its own pool and borrows from others while its own connections are in use. So threads rarely wake
-/// each other, and a thread that wakes up finds several answers.
+/// A thread uses its own pool, and the others while all of its own connections are in use. Threads therefore rarely
+/// wake each other, and a thread that wakes up can process several replies.
 pub(super) struct Pool {
     pools: Vec<managed::Pool<Manager>>,
     pub(super) manager: Manager,
@@ -58,7 +59,7 @@ impl Pool {
     pub(super) fn new(manager: Manager, max_connections: usize) -> Result<Self, managed::BuildError> {
         let count = available_parallelism().map_or(1, usize::from).min(max_connections).max(1);
         let pools = (0..count).map(|index| {
-            // The first pools have one more, if they cannot all have as many.
+            // The first pools get one connection more if the number cannot be divided evenly.
             let size = (max_connections + count - 1 - index) / count;
             managed::Pool::builder(manager.clone()).max_size(size.max(1)).queue_mode(QueueMode::Lifo).build()
         });
@@ -91,13 +92,13 @@ impl Pool {
         // Counts connections that are being opened, too.
         let has_room = |status: Status| status.size - status.available + status.waiting < status.max_size;
         if let Some(pool) = self.pools().find(|pool| has_room(pool.status())) {
-            // In a separate task: a connection that takes long to open, because the database has to wake up, is there for
-            // the next request even if this one gives up.
+            // In a separate task: if this request times out while a suspended database resumes, the connection serves a
+            // later request.
             let pool = pool.clone();
             return tokio::spawn(async move { pool.get().await }).await.unwrap_or(Err(PoolError::Closed));
         }
         let Some(own) = self.pools().next() else { return Err(PoolError::Closed) };
-        // Keeps its place among those that wait.
+        // Keeps its place in the queue.
         let mut own = pin!(own.get());
         loop {
             if let Ok(result) = timeout(BORROW_AFTER, &mut own).await {
@@ -136,11 +137,11 @@ pub(super) struct Manager {
     pub(super) connect_timeout: Duration,
     /// Time for one statement.
     pub(super) statement_timeout: Duration,
-    /// Time in which an unused connection must say that it is alive.
+    /// Time in which an idle connection must reply to a test.
     pub(super) test_timeout: Duration,
 }
 
-/// The last time that a connection was found dead or read-only. Older connections are discarded.
+/// The last time that a connection was found broken or read-only. Older connections are discarded.
 #[derive(Debug, Default)]
 pub(super) struct Health {
     distrusted: Mutex<Option<Instant>>,
@@ -163,16 +164,16 @@ impl Health {
 }
 
 impl managed::Manager for Manager {
-    /// In a box, because it moves with every use.
+    /// Boxed, because it is moved with every use.
     type Type = Box<Connection>;
     type Error = ConnectError;
 
-    /// Opens a connection. Tries again while the database refuses, starts, or is read-only.
+    /// Opens a connection. Tries again while the server refuses connections, is starting, or is read-only.
     async fn create(&self) -> Result<Box<Connection>, ConnectError> {
         let deadline = Instant::now() + self.connect_timeout;
         let mut pause = FIRST_PAUSE;
         loop {
-            // In a box, because every request would otherwise carry the space for opening a connection.
+            // Boxed, because it would otherwise enlarge the future of every request.
             match Box::pin(self.connector.connect()).await {
                 Err(error) if error.is_transient() && Instant::now() + pause < deadline => {
                     sleep(pause).await;
@@ -201,7 +202,7 @@ impl managed::Manager for Manager {
     }
 }
 
-/// Closes connections that are not used, until the pool is gone.
+/// Closes idle connections until the pool is dropped.
 async fn close_unused(pool: WeakPool<Manager>) {
     loop {
         sleep(UNUSED_CHECK).await;

@@ -13,8 +13,8 @@ use super::connection::Connection;
 use super::error::{Effect, StatementError};
 use super::pool::{Pool, PoolObject};
 
-/// Time that the client adds to the statement timeout of the server before it sends a cancel request, and time that the server
-/// has for the reply to one.
+/// Time that the client adds to the statement timeout of the server before it sends a cancel request, and time that the
+/// server has for the reply to one.
 const GRACE: Duration = Duration::from_secs(1);
 /// Time after which a connection is closed although the server has not replied to a cancel request.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -107,8 +107,8 @@ impl PooledConnection {
         }
     }
 
-    /// Cancels the statement and closes the connection. It counts as open until the server has ended the statement, for at most
-    /// [`CANCEL_TIMEOUT`], so that cancelled requests do not add load to the server.
+    /// Cancels the statement and closes the connection. It counts as open until the server has ended the statement, for
+    /// at most [`CANCEL_TIMEOUT`], so that cancelled requests do not add load to the server.
     fn abandon(&self, object: PoolObject) {
         let mut abandoned = Abandoned(Some(object));
         let Ok(runtime) = Handle::try_current() else { return };

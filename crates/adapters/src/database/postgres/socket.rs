@@ -1,8 +1,8 @@
 //! A TCP socket that belongs to the thread that uses it.
 //!
-//! A socket of tokio belongs to the runtime on which it was opened: what arrives on it wakes a thread of that runtime, even
-//! if another one waits for it. Each worker thread has its own runtime, and connections move between threads.
-//! So the socket moves along, for two system calls instead of the wake-up of a thread for each answer.
+//! A tokio socket is registered with the runtime that opened it: data that arrives wakes a thread of that runtime, even
+//! if a task on another runtime waits for it. Each worker thread has its own runtime, and connections move between
+//! threads. Moving the registration along costs two system calls, instead of an extra wake-up for each reply.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem::replace;
@@ -20,10 +20,10 @@ thread_local! {
 
 /// A connected socket.
 pub(super) struct Socket {
-    /// `None` only after a move that failed.
+    /// `None` only after the registration could not be moved.
     stream: Option<TcpStream>,
     thread: ThreadId,
-    /// `true` if the socket has not been read since it was registered here: its readiness is not known yet.
+    /// `true` if the socket has not been read since it was registered here, so that its readiness is unknown.
     is_new_here: bool,
 }
 
@@ -77,7 +77,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let stream = self.here()?;
-        // The runtime need not be asked: there is almost always room.
+        // Tried without waiting for readiness: the send buffer almost always has room.
         let written = (&*SockRef::from(&*stream)).write(bytes);
         match at_once(written) {
             Some(result) => Poll::Ready(result),

@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL with rustls: how the server's certificate is checked.
+//! TLS with rustls, and the verification of the server's certificate.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,7 +74,7 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsConfigEr
 /// The certificates that are trusted.
 #[derive(Debug)]
 struct TrustStore {
-    /// `None` if no certificate may sign others.
+    /// `None` if no certificate is that of an authority.
     authorities: Option<Arc<WebPkiServerVerifier>>,
     /// The certificates in the file of the operator. One of them may be the server's own.
     pinned: Vec<CertificateDer<'static>>,
@@ -101,7 +101,7 @@ impl TrustStore {
                 for certificate in &pinned {
                     let Ok(parsed) = Certificate::parse(certificate) else { continue };
                     is_read = true;
-                    // A server's own certificate is trusted itself, but not to vouch for others.
+                    // A server's own certificate is trusted, but certificates that it signed are not.
                     if parsed.is_authority() && parsed.check_validity(UnixTime::now()).is_ok() {
                         store.add_parsable_certificates([certificate.clone()]);
                     }
@@ -121,8 +121,8 @@ impl TrustStore {
         Ok(Self { authorities, pinned, constrains_names })
     }
 
-    /// Checks that the certificate is trusted and valid, and then that it is for the host. A certificate without alternative
-    /// names is also for its common name.
+    /// Checks that the certificate is trusted and valid, and then that it is for the host. A certificate without
+    /// alternative names is valid for its common name.
     fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -141,7 +141,7 @@ impl TrustStore {
             return Err(Error::InvalidCertificate(CertificateError::UnknownIssuer));
         };
         match authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // Nothing but the name is wrong: it is checked last.
+            // The name is checked last, so everything else is valid.
             Err(error) if is_about_name(&error) && !self.constrains_names_of(intermediates) => {
                 Certificate::parse(end_entity)?.check_name(server_name)
             }
@@ -161,7 +161,7 @@ fn is_about_name(error: &Error) -> bool {
     matches!(error, Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }))
 }
 
-/// Checks the server's certificate as `sslmode` says.
+/// Verifies the server's certificate as `sslmode` requires.
 #[derive(Debug)]
 struct Verifier {
     provider: Arc<CryptoProvider>,

@@ -1,7 +1,7 @@
-//! Conversion between sea-orm's values and PostgreSQL's, by the real type of each column.
+//! Conversion between sea-orm's values and those of PostgreSQL, by the type of each column.
 //!
-//! Parameters are sent as text and without a type, so that PostgreSQL chooses the type that the statement needs: the same
-//! statement works on a `text`, `uuid` or `integer` column, and on `timestamp` with and without a time zone.
+//! Parameters are sent as text without a type, so that PostgreSQL infers the type: the same statement works on a
+//! `text`, `uuid` or `integer` column, and on a `timestamp` with or without a time zone.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -15,27 +15,27 @@ use tokio_postgres::Row;
 use crate::database::entities::column_types::{Flag, Time};
 use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 
-/// A value that has no counterpart on the other side.
+/// An error from converting a value.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::database) enum ValueError {
-    /// A parameter of a type that no model uses.
+    /// The type of a parameter is not supported.
     #[error("a parameter has a type that cannot be sent to PostgreSQL")]
     Parameter,
-    /// A result column of a type that no model uses.
+    /// The type of a result column is not supported.
     #[error("column \"{column}\" has the type {data_type}, which cannot be read; cast it to text")]
     Column {
         /// The name of the column.
         column: String,
-        /// PostgreSQL's name of its type.
+        /// The name of its type in PostgreSQL.
         data_type: String,
     },
-    /// A column that the statement was to return and did not.
+    /// A result column is missing.
     #[error("column \"{column}\" is missing")]
     Missing {
         /// The name of the column.
         column: &'static str,
     },
-    /// A result value that the model cannot hold, such as the time `infinity`.
+    /// A result value cannot be represented, such as the time `infinity`.
     #[error("a value cannot be read: {error}{}", reason(error))]
     Content {
         /// The driver's error.
@@ -71,7 +71,7 @@ impl ToSql for Parameter<'_> {
                 out.extend_from_slice(value.as_bytes());
                 Ok(())
             }),
-            // A column without a time zone ignores the `Z`, and so holds UTC.
+            // A column without a time zone ignores the `Z` and stores UTC.
             Value::ChronoDateTimeUtc(value) => value.map(|value| write!(out, "{}", value.format("%FT%T%.6fZ"))),
             _ => return Err(ValueError::Parameter.into()),
         };
@@ -109,7 +109,7 @@ pub(super) fn proxy_row(row: &Row) -> Result<ProxyRow, ValueError> {
     Ok(ProxyRow::new(values))
 }
 
-/// Reads one column, or returns `None` if no model uses its type. All integers become `i64`, a time without a zone is
+/// Reads a column. Returns `None` if its type is not supported. All integers become `i64`, a time without a zone is
 /// UTC, and a UUID becomes text.
 fn read(row: &Row, index: usize, data_type: &Type) -> Result<Option<Value>, tokio_postgres::Error> {
     Ok(Some(match *data_type {

@@ -16,7 +16,7 @@ use crate::database::error::{Violation, store_error, violation};
 use crate::database::restrictions::RestrictionColumns;
 use crate::database::transaction::{Transaction, TransactionBody};
 
-/// Users and accounts in Better Auth's tables.
+/// Stores users and accounts in Better Auth's tables.
 pub struct SeaIdentityRepo(Store);
 
 impl SeaIdentityRepo {
@@ -92,7 +92,8 @@ async fn open(session: &Session, transaction: &Transaction) -> Result<(), DbErr>
     session::Entity::insert(session).exec_without_returning(transaction).await.map(drop)
 }
 
-/// Adds the user, the account with the password, and the first session. Returns `false` if the address is taken.
+/// Creates the user, the account with the password, and the first session. Returns `false` if the e-mail address is
+/// taken.
 #[async_trait]
 impl TransactionBody for Registration {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
@@ -120,7 +121,7 @@ impl TransactionBody for Registration {
     }
 }
 
-/// Stores the new password. Returns `false` if the old one is not the stored one any more.
+/// Stores the new password. Returns `false` if the stored password has changed since.
 #[async_trait]
 impl TransactionBody for PasswordChange {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
@@ -146,8 +147,8 @@ impl TransactionBody for PasswordChange {
 /// The deletion of a user.
 struct Removal<'a>(&'a UserId);
 
-/// Deletes table by table: adopted tables need not refer to each other. The order is that of a password change, which may
-/// run at the same time.
+/// Deletes the rows of each table, because adopted tables may lack foreign keys. Locks rows in the same order as a
+/// password change, to avoid deadlocks.
 #[async_trait]
 impl TransactionBody for Removal<'_> {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {

@@ -1,4 +1,4 @@
-//! The ports that store something, implemented with sea-orm's entities and query builder, for either database.
+//! Implementations of the storage ports with sea-orm's entities and query builder, for both databases.
 
 mod identity;
 mod rate_limit;

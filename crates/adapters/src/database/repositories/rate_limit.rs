@@ -1,4 +1,4 @@
-//! Rate limits for any number of processes.
+//! Rate limits that all replicas share.
 
 use std::borrow::Cow;
 
@@ -16,11 +16,12 @@ use crate::database::entities::rate_limit::{Column, Entity, Model};
 use crate::database::error::store_error;
 use crate::ids::SecureIds;
 
-/// Rate limits in Better Auth's table, shared with all replicas and with a Better Auth on the same database.
+/// Counts requests in Better Auth's table `rateLimit`, which all replicas and a Better Auth on the same database share.
 pub struct SeaRateLimiter(Store);
 
 impl SeaRateLimiter {
-    /// Length in bytes above which the digest of a key is stored instead: PostgreSQL's index accepts 2,704 bytes.
+    /// Maximum length in bytes of a stored key. Of a longer key, the digest is stored: an index of PostgreSQL accepts
+    /// 2,704 bytes.
     const MAX_KEY: usize = 255;
 
     /// Returns a limiter on this store.
@@ -41,8 +42,7 @@ impl SeaRateLimiter {
 
 #[async_trait]
 impl RateLimiter for SeaRateLimiter {
-    /// Uses one statement, which writes only if the request is allowed: each of several concurrent requests sees what the
-    /// previous one has counted.
+    /// Uses one statement, which writes only if the request is allowed, so that concurrent requests are all counted.
     async fn hit(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError> {
         let key = stored(key);
         let id = SecureIds.generate().into_string();
@@ -64,7 +64,7 @@ impl RateLimiter for SeaRateLimiter {
         if written > 0 {
             return Ok(Decision::Allowed);
         }
-        // The window may have ended meanwhile.
+        // The window may have ended in the meantime.
         match limit.decide(self.tally(&key).await?, now) {
             Decision::Allowed => Ok(Decision::Refused { retry_after_seconds: 1 }),
             refused @ Decision::Refused { .. } => Ok(refused),
@@ -76,7 +76,7 @@ impl RateLimiter for SeaRateLimiter {
     }
 
     async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError> {
-        // In batches: none takes long or blocks other writers.
+        // In batches, so that other writers do not wait long.
         const BATCH: u64 = 1000;
         let old = Query::select()
             .column(Column::Id)

@@ -17,7 +17,7 @@ use crate::database::error::store_error;
 use crate::database::restrictions::RestrictionColumns;
 use crate::database::transaction::{Transaction, TransactionBody};
 
-/// Sessions in Better Auth's table.
+/// Stores sessions in Better Auth's table.
 pub struct SeaSessionRepo(Store);
 
 impl SeaSessionRepo {
@@ -33,12 +33,12 @@ impl SeaSessionRepo {
     }
 }
 
-/// Returns `false` for a token with a NUL character: PostgreSQL cannot store one, and reports an error if asked for it.
-fn may_be(token: &SessionToken) -> bool {
+/// Returns `false` for a token with a NUL character, which PostgreSQL cannot store and rejects in a query.
+fn can_exist(token: &SessionToken) -> bool {
     !token.expose().contains('\0')
 }
 
-fn named(token: &SessionToken) -> Condition {
+fn has_token(token: &SessionToken) -> Condition {
     Condition::all().add(Column::Token.eq(token.expose()))
 }
 
@@ -46,13 +46,13 @@ fn of(user: &UserId) -> Condition {
     Condition::all().add(Column::UserId.eq(user.as_str()))
 }
 
-/// A new session, for a password that must still be the stored one.
+/// A new session, to be created if the password is still the stored one.
 struct Opening<'a> {
     session: &'a Session,
     password: &'a PasswordHash,
 }
 
-/// Locks the row with the password until the end of the transaction; on SQLite no other transaction can write anyway.
+/// Locks the row with the password until the end of the transaction. SQLite allows no other writer anyway.
 #[async_trait]
 impl TransactionBody for Opening<'_> {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
@@ -74,16 +74,16 @@ impl SessionRepo for SeaSessionRepo {
     }
 
     async fn find(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError> {
-        if !may_be(token) {
+        if !can_exist(token) {
             return Ok(None);
         }
         let find = |columns: Arc<RestrictionColumns>| async move {
-            let sessions = Entity::find().filter(named(token)).find_also_related(user::Entity);
+            let sessions = Entity::find().filter(has_token(token)).find_also_related(user::Entity);
             let select = columns.select(sessions, "B_");
             select.into_model::<Model, user::Row>().one(&self.0.pool).await
         };
         let found = self.0.with_restriction_columns(find).await.map_err(store_error)?;
-        // A session without its user is left over from a deletion.
+        // The user of the session may have been deleted.
         let Some((session, Some(user))) = found else { return Ok(None) };
         Ok(Some((session.try_into()?, user.try_into()?)))
     }
@@ -95,7 +95,7 @@ impl SessionRepo for SeaSessionRepo {
         updated_at: Timestamp,
     ) -> Result<bool, StoreError> {
         let done = Entity::update_many()
-            .filter(named(token))
+            .filter(has_token(token))
             .col_expr(Column::ExpiresAt, expires_at.datetime().into())
             .col_expr(Column::UpdatedAt, updated_at.datetime().into())
             .exec(&self.0.pool)
@@ -133,11 +133,11 @@ impl SessionRepo for SeaSessionRepo {
     }
 
     async fn delete(&self, token: &SessionToken) -> Result<(), StoreError> {
-        if may_be(token) { self.delete(named(token)).await.map(drop) } else { Ok(()) }
+        if can_exist(token) { self.delete(has_token(token)).await.map(drop) } else { Ok(()) }
     }
 
     async fn delete_owned(&self, user: &UserId, token: &SessionToken) -> Result<(), StoreError> {
-        if may_be(token) { self.delete(of(user).add(named(token))).await.map(drop) } else { Ok(()) }
+        if can_exist(token) { self.delete(of(user).add(has_token(token))).await.map(drop) } else { Ok(()) }
     }
 
     async fn delete_all(&self, user: &UserId) -> Result<(), StoreError> {
@@ -149,7 +149,7 @@ impl SessionRepo for SeaSessionRepo {
     }
 
     async fn delete_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
-        // In batches: none takes long or blocks other writers.
+        // In batches, so that other writers do not wait long.
         const BATCH: u64 = 1000;
         let over = Query::select()
             .column(Column::Id)

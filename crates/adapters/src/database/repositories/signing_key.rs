@@ -13,7 +13,7 @@ use crate::database::error::store_error;
 use crate::database::transaction::{Transaction, TransactionBody};
 use crate::jwt::{SigningKeyRepo, StoredKey};
 
-/// Keys in Better Auth's table.
+/// Stores signing keys in Better Auth's table `jwks`.
 pub struct SeaKeyRepo(Store);
 
 impl SeaKeyRepo {
@@ -24,20 +24,19 @@ impl SeaKeyRepo {
     }
 }
 
-/// A new key, for a table with no other keys than the known ones.
+/// A new key, to be added if the table contains no other keys than the known ones.
 struct Addition<'a> {
     key: &'a StoredKey,
     known: &'a [String],
 }
 
-/// No other key can be added meanwhile: SQLite's transaction is the only one that writes, and PostgreSQL's locks the table
-/// against writers.
+/// No other process can add a key at the same time: SQLite allows one writer, and on PostgreSQL the table is locked.
 #[async_trait]
 impl TransactionBody for Addition<'_> {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
         let Self { key, known } = *self;
         if transaction.get_database_backend() == DbBackend::Postgres {
-            // The builder knows no table locks.
+            // The query builder does not support table locks.
             transaction.execute_unprepared(r#"lock table "jwks" in share row exclusive mode"#).await?;
         }
         if Entity::find().filter(Column::Id.is_not_in(known)).one(transaction).await?.is_some() {

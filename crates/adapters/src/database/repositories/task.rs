@@ -21,21 +21,21 @@ use crate::database::entities::user;
 use crate::database::error::{Violation, store_error, violation};
 use crate::database::postgres::StatementError;
 
-/// Tasks in the table `tasks`.
+/// Stores tasks in the table `tasks`.
 pub struct SeaTaskRepo {
     store: Store,
     requires_known_owners: bool,
 }
 
 impl SeaTaskRepo {
-    /// Returns a repository on this store, whose tasks may belong to users of another database.
+    /// Returns a repository on this store. The users may be in another database.
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self { store, requires_known_owners: false }
     }
 
-    /// Rejects new tasks whose owner is not in the table `user`. PostgreSQL's foreign key does this; a table that was adopted
-    /// on SQLite may have none.
+    /// Rejects new tasks whose owner is not in the table `user`. On PostgreSQL, a foreign key does this; a table that
+    /// was adopted on SQLite may lack one.
     #[must_use]
     pub fn requiring_known_owners(self) -> Self {
         Self { requires_known_owners: true, ..self }
@@ -45,7 +45,7 @@ impl SeaTaskRepo {
         self.store.pool.get_database_backend()
     }
 
-    /// Inserts a row and returns its id, or `None` if the owner is not among the users.
+    /// Inserts a row and returns its id, or `None` if the owner is not in the table `user`.
     async fn insert_row(&self, row: task::ActiveModel, owner: &Owner) -> Result<Option<i64>, DbErr> {
         let pool = &self.store.pool;
         if self.backend() == DbBackend::Sqlite && self.requires_known_owners {
@@ -62,13 +62,13 @@ impl SeaTaskRepo {
         Model::read(&rows).map_err(|error| to_db_err(StatementError::from(error)))
     }
 
-    /// Executes a change of one task and returns the task, or `None` if the owner has no such task.
+    /// Executes an update of one task and returns the task, or `None` if the owner has no such task.
     async fn change(&self, owner: &Owner, update: UpdateMany<Entity>) -> Result<Option<Task>, StoreError> {
         let changed = update.exec_with_returning(&self.store.pool).await.map_err(store_error)?;
         Ok(changed.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
     }
 
-    /// Starts the change of one task of this owner.
+    /// Returns an update of one task of this owner, which sets `updated_at`.
     fn update_of(&self, owner: &Owner, id: TaskId, now: Timestamp) -> UpdateMany<Entity> {
         Entity::update_many()
             .filter(owned(self.backend(), owner).add(Column::Id.eq(id.number())))
@@ -76,12 +76,12 @@ impl SeaTaskRepo {
     }
 }
 
-/// Returns the condition for the tasks of `owner`; all other conditions extend it.
+/// Returns the condition for the tasks of `owner`, which every query contains.
 fn owned(backend: DbBackend, owner: &Owner) -> Condition {
     Condition::all().add(byte_for_byte(backend, Column::UserId.into_expr()).eq(owner.id().as_str()))
 }
 
-/// Returns a column of ids. On SQLite it is compared byte for byte, whatever its collation.
+/// Returns a column of ids, which SQLite compares byte for byte whatever its collation.
 fn byte_for_byte(backend: DbBackend, column: Expr) -> Expr {
     match backend {
         DbBackend::Sqlite => Expr::cust_with_expr("? collate binary", column),
@@ -89,7 +89,7 @@ fn byte_for_byte(backend: DbBackend, column: Expr) -> Expr {
     }
 }
 
-/// Returns the insertion of a task, on SQLite, that has no effect unless its owner is among the users.
+/// Returns an `insert` for SQLite that has no effect unless the owner is in the table `user`.
 fn insert_if_known(row: &task::ActiveModel, owner: &Owner) -> InsertStatement {
     let (columns, values): (Vec<_>, Vec<_>) = Column::iter()
         .filter_map(|column| match row.get(column) {
@@ -105,12 +105,12 @@ fn insert_if_known(row: &task::ActiveModel, owner: &Owner) -> InsertStatement {
     let row = Query::select().exprs(values).and_where(Expr::exists(user)).to_owned();
     let mut insert = Query::insert();
     insert.into_table(Entity).columns(columns).returning_col(Column::Id);
-    // The numbers of columns and values are the same.
+    // Fails only if the numbers of columns and values differ.
     let _ = insert.select_from(row);
     insert
 }
 
-/// Returns the next `updated_at`: now, or a millisecond more than it was if the clock has not moved since.
+/// Returns the next `updated_at`: now, but at least a millisecond later than the previous one.
 fn advanced(backend: DbBackend, now: Timestamp) -> Expr {
     let updated_at = Expr::col(Column::UpdatedAt);
     let (latest, next) = match backend {
@@ -120,22 +120,22 @@ fn advanced(backend: DbBackend, now: Timestamp) -> Expr {
                 .args([Expr::val("%Y-%m-%dT%H:%M:%fZ"), updated_at, Expr::val("+0.001 seconds")])
                 .into(),
         ),
-        // The builder knows no intervals.
+        // The query builder does not support intervals.
         _ => (Func::cust("greatest"), updated_at.add(Expr::cust("interval '1 millisecond'"))),
     };
     latest.args([Expr::val(now.datetime()), next]).into()
 }
 
-/// Returns a text column whose letters compare by code point. SQLite's always do.
+/// Returns a text column that is compared by code point, as SQLite always does.
 fn by_code_point(backend: DbBackend, column: Column) -> Expr {
     match backend {
         DbBackend::Sqlite => column.into_expr(),
-        // The builder knows no collations.
+        // The query builder does not support collations.
         _ => Expr::cust_with_expr(r#"$1 collate "C""#, column.into_expr()),
     }
 }
 
-/// Returns what a list is sorted by.
+/// Returns the expression by which a list is sorted.
 fn sorted_by(backend: DbBackend, key: SortKey) -> Expr {
     match key {
         SortKey::CreatedAt => Column::CreatedAt.into_expr(),
@@ -144,9 +144,9 @@ fn sorted_by(backend: DbBackend, key: SortKey) -> Expr {
     }
 }
 
-/// Returns the condition on tasks of this owner that pass the filter. Both databases fold the case of A to Z alone: SQLite
-/// always, PostgreSQL in the collation C.
-fn admitted(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> Condition {
+/// Returns the condition for the tasks of this owner that match the filter. `lower` converts only A to Z: always on
+/// SQLite, and on PostgreSQL in the collation C.
+fn matching(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> Condition {
     let TaskFilter { completed, search } = filter;
     let position = match backend {
         DbBackend::Sqlite => "instr",
@@ -164,8 +164,8 @@ fn admitted(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> Condition
         .add_option(search.as_ref().map(|search| found(search.lowercase())))
 }
 
-/// Returns the condition on tasks behind the cursor: one comparison of rows, which the owner's index answers.
-fn behind(backend: DbBackend, cursor: &Cursor) -> Expr {
+/// Returns the condition for tasks after the cursor, as a comparison of rows, which can use the index of the owner.
+fn after(backend: DbBackend, cursor: &Cursor) -> Expr {
     let Cursor { value, id, direction } = cursor;
     let row = Expr::tuple([sorted_by(backend, value.key()), Column::Id.into_expr()]);
     let position = match value {
@@ -179,7 +179,7 @@ fn behind(backend: DbBackend, cursor: &Cursor) -> Expr {
     }
 }
 
-/// Returns the place of a row in a list, as precisely as the database has it.
+/// Returns the sort value of a row, with the precision of the database.
 fn sort_value(row: &Model, key: SortKey) -> SortValue {
     match key {
         SortKey::CreatedAt => SortValue::CreatedAt(PreciseTimestamp::new(row.created_at.0)),
@@ -205,13 +205,13 @@ impl TaskRepo for SeaTaskRepo {
             SortDirection::Descending => Order::Desc,
         };
         let mut select = Entity::find()
-            .filter(admitted(backend, owner, filter))
+            .filter(matching(backend, owner, filter))
             .order_by(sorted_by(backend, key), order.clone())
             .order_by(Column::Id, order)
-            // One more shows whether there is another page.
+            // One row more shows whether there is another page.
             .limit(limit as u64 + 1);
         select = match start {
-            PageStart::After(cursor) => select.filter(behind(backend, cursor)),
+            PageStart::After(cursor) => select.filter(after(backend, cursor)),
             PageStart::Offset(_, 0) => select,
             PageStart::Offset(_, offset) => select.offset(u64::from(*offset)),
         };
@@ -231,7 +231,7 @@ impl TaskRepo for SeaTaskRepo {
         let counted = Entity::find()
             .select_only()
             .expr_as(Func::count(Expr::col(Asterisk)), "count")
-            .filter(admitted(self.backend(), owner, filter))
+            .filter(matching(self.backend(), owner, filter))
             .into_model::<Count>()
             .one(&self.store.pool)
             .await
@@ -241,7 +241,7 @@ impl TaskRepo for SeaTaskRepo {
 
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {
         let select = Entity::find().filter(owned(self.backend(), owner).add(Column::Id.eq(id.number())));
-        // The id is unique: a limit would only be one more parameter.
+        // The id is unique, so no limit is needed.
         let rows = self.select(select).await.map_err(store_error)?;
         Ok(rows.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
     }

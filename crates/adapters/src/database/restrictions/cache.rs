@@ -10,7 +10,8 @@ use super::columns::RestrictionColumns;
 use crate::database::catalog::columns;
 use crate::database::connection_pool::ConnectionPool;
 
-/// A cache of the columns that restrict users. An entry expires after a minute, because another program may change the schema.
+/// A cache of the columns that restrict users. An entry expires after a minute, because another program may change the
+/// schema.
 #[derive(Debug, Clone, Default)]
 pub(in crate::database) struct RestrictionColumnsCache {
     last: Arc<Mutex<Option<CacheEntry>>>,

@@ -10,8 +10,8 @@ use super::names::plain;
 use crate::database::catalog::Column;
 use crate::database::entities::column_types::Time;
 
-/// The restricting columns that a database has. Their names are compared without case and underscores, so that a table
-/// whose columns were renamed to snake case is not mistaken for one without restrictions.
+/// The columns by which a database restricts users. Names are compared without case and underscores, because an app may
+/// have renamed columns to snake case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::database) struct RestrictionColumns {
     /// `user.banned` of the `admin` plugin.
@@ -21,22 +21,22 @@ pub(in crate::database) struct RestrictionColumns {
     pub(super) second_factor: SecondFactor,
 }
 
-/// The place in which a database says that a user has a second factor.
+/// Where a database stores whether a user has a second factor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum SecondFactor {
     #[default]
     None,
     /// `user.twoFactorEnabled` of the `twoFactor` plugin.
     Column(String),
-    /// Without that column, a row of the table `twoFactor`.
+    /// Without that column: a row of the table `twoFactor`.
     Table {
         user_id: String,
-        /// The column that says whether the user has confirmed the second factor.
+        /// The column that contains whether the user has confirmed the second factor.
         verified: Option<String>,
     },
 }
 
-/// Names of the columns, without case and underscores, also as an app may have renamed them.
+/// Names of the columns, without case and underscores, including common names that apps choose instead.
 const BANNED: [&str; 2] = ["banned", "isbanned"];
 const TWO_FACTOR_ENABLED: [&str; 2] = ["twofactorenabled", "istwofactorenabled"];
 
@@ -61,7 +61,7 @@ impl RestrictionColumns {
         Self { banned: find(user, &BANNED), ban_expires, second_factor }
     }
 
-    /// Adds the restricting columns, for [`read`](Self::read), to a statement that selects users under `prefix`.
+    /// Adds the restricting columns to a statement that selects users under `prefix`. [`read`](Self::read) reads them.
     pub(in crate::database) fn select<Q: QueryTrait<QueryStatement = SelectStatement>>(
         &self,
         mut select: Q,
@@ -78,7 +78,7 @@ impl RestrictionColumns {
         select
     }
 
-    /// Returns `true` if this column is one of them, or a detail of one.
+    /// Returns `true` if this column is one of them, or a detail such as the reason of a ban.
     pub(super) fn include(&self, name: &str) -> bool {
         let is_of_ban = self.banned.is_some() && ["banreason", "banexpires"].contains(&plain(name).as_str());
         let is_of_factor = matches!(&self.second_factor, SecondFactor::Column(column) if column == name);
@@ -98,7 +98,7 @@ impl RestrictionColumns {
         }
     }
 
-    /// Ids are compared as text: the two may have different types.
+    /// Compares ids as text, because the two tables may have different types.
     fn second_factor(&self) -> Expr {
         match &self.second_factor {
             SecondFactor::None => no_text(),
@@ -110,11 +110,14 @@ impl RestrictionColumns {
         }
     }
 
-    /// Reads the values of a row. A value that is missing from the statement is an error.
+    /// Reads the restrictions of a user from a row.
+    ///
+    /// # Errors
+    /// [`DbErr`] if the statement does not select the columns.
     pub(in crate::database) fn read(row: &QueryResult, prefix: &str) -> Result<Restrictions, DbErr> {
         let is_set =
             |name| Ok::<_, DbErr>(row.try_get::<Option<String>>(prefix, name)?.is_some_and(|text| is_set(&text)));
-        // If the end cannot be read, the ban does not end.
+        // A ban whose end cannot be read does not end.
         let until = row.try_get::<Option<Time>>(prefix, BAN_EXPIRES_AS).unwrap_or_default();
         let ban = is_set(BANNED_AS)?.then(|| Ban { until: until.map(|time| Timestamp::new(time.0)) });
         Ok(Restrictions { ban, second_factor: is_set(SECOND_FACTOR_AS)? })
@@ -129,7 +132,7 @@ fn no_text() -> Expr {
     Expr::cust("cast(null as text)")
 }
 
-/// Returns the query for the ids, as text, of the users with a second factor that is not unconfirmed.
+/// Returns a query for the ids, as text, of users with a second factor, except for those who have not confirmed it.
 pub(super) fn confirmed_factors(user_id: &str, verified: Option<&str>) -> String {
     let condition = verified.map_or_else(String::new, |name| format!(" where ({}) is not true", says_no(name)));
     format!(r#"select cast({} as text) from "twoFactor"{condition}"#, quoted(user_id))

@@ -3,11 +3,11 @@
 /// The meaning of a column's values, as its name suggests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// Users with a value other than "no" are restricted: `suspendedAt`, `isLocked`.
+    /// Users whose value does not mean no are restricted: `suspendedAt`, `isLocked`.
     Restricted,
-    /// Users with the value "no" are restricted: `isActive`.
+    /// Users whose value means no are restricted: `isActive`.
     Allowed,
-    /// Users with a word other than `active` and the like are restricted.
+    /// Users whose value is not `active` or the like are restricted.
     Status,
 }
 
@@ -48,7 +48,7 @@ const RESTRICTING: [&str; 34] = [
     "twostep",
 ];
 const ALLOWING: [&str; 6] = ["active", "activated", "allowed", "approved", "enabled", "whitelisted"];
-/// Words that may precede or follow such a word. A word comes before those that it ends with: `reason` before `on`.
+/// Words that may precede or follow such a word. `reason` comes before `on`, with which it ends.
 const BEFORE: [&str; 9] = ["access", "account", "has", "is", "login", "member", "signin", "soft", "user"];
 const AFTER: [&str; 13] =
     ["required", "enabled", "reason", "expires", "status", "until", "date", "flag", "note", "at", "by", "on", "to"];

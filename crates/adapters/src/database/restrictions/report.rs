@@ -12,27 +12,27 @@ use crate::database::Store;
 use crate::database::catalog::{Column, columns};
 use crate::database::error::store_error;
 
-/// Users that the columns of a database restrict.
+/// Numbers of users whom the columns of a database restrict.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RestrictionReport {
-    /// Users who are marked as banned, also those whose ban has ended; `None` if the table cannot say.
+    /// Users who are marked as banned, including those whose ban has ended; `None` if there is no such column.
     pub banned: Option<u64>,
-    /// Users with a second factor, who cannot sign in here; `None` if the database cannot say.
+    /// Users with a second factor, who cannot sign in with Taskbridge; `None` if the database does not store it.
     pub second_factor: Option<u64>,
     /// Columns of `user` that Taskbridge ignores although their names suggest a restriction.
     pub ignored: Vec<IgnoredColumn>,
 }
 
-/// A column of the table `user` that seems to restrict users and is ignored.
+/// An ignored column of the table `user` whose name suggests a restriction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IgnoredColumn {
     /// Name of the column.
     pub name: String,
-    /// Users whom it seems to restrict.
+    /// Number of users whom it seems to restrict.
     pub users: u64,
 }
 
-/// The name, and the users: `isActive (3 users)`.
+/// Shows the name and the number of users: `isActive (3 users)`.
 impl fmt::Display for IgnoredColumn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, users } = self;
@@ -41,7 +41,7 @@ impl fmt::Display for IgnoredColumn {
 }
 
 impl Store {
-    /// Counts the users whose access is restricted. Reads all users once for each column that restricts.
+    /// Counts the users whose access is restricted. Scans the table `user` once for each restricting column.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
@@ -49,7 +49,7 @@ impl Store {
         self.count_restricted().await.map_err(store_error)
     }
 
-    /// Returns the columns of `user` that seem to restrict users and are ignored. Reads all users once for each.
+    /// Returns the ignored columns of `user` whose names suggest a restriction. Scans the table once for each.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
@@ -105,7 +105,7 @@ impl Store {
     }
 }
 
-/// Returns the condition for users whom the column seems to restrict.
+/// Returns the SQL condition for users whom the column seems to restrict.
 fn condition(name: &str, meaning: Meaning) -> String {
     let says_no = says_no(name);
     match meaning {

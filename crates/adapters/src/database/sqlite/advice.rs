@@ -1,4 +1,4 @@
-//! The meaning of errors from SQLite, with what helps.
+//! The meaning of errors from SQLite, with advice.
 
 use std::io;
 use std::path::Path;
@@ -31,7 +31,7 @@ impl DatabaseProblem {
         }
     }
 
-    /// Describes a file of another kind.
+    /// Describes a file that is not a SQLite database.
     pub(in crate::database) fn not_a_database(file: &Path) -> Self {
         Self::new(
             format!("the file {} is not a SQLite database", file.display()),

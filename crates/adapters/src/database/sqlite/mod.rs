@@ -32,8 +32,8 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the file, and creates it and its folder if they are missing: in WAL mode, every commit on disk before it is
-    /// acknowledged, foreign keys on. A writer waits for another as long as a request waits for a connection.
+    /// Opens the file, and creates it and its folder if they are missing. Uses WAL mode and foreign keys; each commit
+    /// is on disk before it is acknowledged. A writer waits for another one for at most the acquire timeout.
     pub(super) async fn open(url: &SqliteUrl, config: &StoreConfig) -> Result<Self, DatabaseProblem> {
         if !url.must_exist && !url.is_in_memory {
             files::create_missing(url.options.get_filename())?;
@@ -50,14 +50,14 @@ impl Sqlite {
 
     /// Opens an existing file for reading.
     pub(super) async fn open_to_read(url: &SqliteUrl, config: &StoreConfig) -> Result<Self, DatabaseProblem> {
-        // The last process to leave deletes its journal. Without a journal no process writes; for a file that does not
-        // change, SQLite creates no file next to it.
+        // The last process that closes the file deletes its journal, so without one no process writes. If the file is
+        // declared immutable, SQLite creates no files next to it.
         let is_in_use = ["-wal", "-journal"].iter().any(|suffix| sibling(url.options.get_filename(), suffix).exists());
         let options = url.options.clone().create_if_missing(false).read_only(true).immutable(!is_in_use);
         Self::connect(options, config, 1).await
     }
 
-    /// Opens a first connection, which shows that the file can be used.
+    /// Creates the pool, and opens a first connection to check that the file can be used.
     async fn connect(
         options: SqliteConnectOptions,
         config: &StoreConfig,
@@ -67,13 +67,13 @@ impl Sqlite {
         let file = options.get_filename().to_owned();
         let options = options.busy_timeout(acquire_timeout).disable_statement_logging();
         let pool = Pool::new(options, max_connections, acquire_timeout)
-            .map_err(|error| DatabaseProblem::new(error.to_string(), "report it as an error in Taskbridge"))?;
+            .map_err(|error| DatabaseProblem::new(error.to_string(), "report this as a bug in Taskbridge"))?;
         pool.get().await.map_err(|error| DatabaseProblem::from_sqlite(&error, &file))?;
         Ok(Self { file, pool, statement_timeout })
     }
 
-    /// Takes a connection for sea-orm's migrator from the pool. It has no statement timeout: a migration may rewrite a large
-    /// table.
+    /// Takes a connection for sea-orm's migrator from the pool. It has no statement timeout: a migration may rewrite a
+    /// large table.
     pub(super) async fn dedicated(&self) -> Result<DatabaseConnection, DatabaseProblem> {
         let connection =
             self.pool.get().await.and_then(|mut connection| connection.roll_back_on_drop().map(|()| connection));
@@ -91,14 +91,14 @@ impl Sqlite {
         execute(&mut self.pool.get().await?, statement, self.statement_timeout).await
     }
 
-    /// Begins a transaction that will write. It takes the write lock at once, and waits for it, instead of failing half-way.
+    /// Begins a transaction for writing. Waits for the write lock at once, instead of failing at the first write.
     pub(super) async fn begin(&self) -> Result<SqliteTransaction, sqlx::Error> {
         let mut connection = self.pool.get().await?;
         connection.begin().await?;
         Ok(SqliteTransaction { connection: Mutex::new(connection), statement_timeout: self.statement_timeout })
     }
 
-    /// Checks that the database answers.
+    /// Checks that the database responds.
     pub(super) async fn check(&self) -> Result<(), sqlx::Error> {
         self.pool.get().await?.run(sqlx::query("select 1"), Some(self.statement_timeout)).await.map(drop)
     }
@@ -109,8 +109,8 @@ impl Sqlite {
         (u32::try_from(open).unwrap_or(u32::MAX), idle)
     }
 
-    /// Closes all connections, after what they are doing. If no other process has the file open, SQLite deletes `-wal` and
-    /// `-shm`.
+    /// Closes all connections when their statements have ended. If no other process has the file open, SQLite deletes
+    /// `-wal` and `-shm`.
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
@@ -142,12 +142,12 @@ impl SqliteTransaction {
 
     /// Rolls the transaction back.
     pub(super) async fn roll_back(self) {
-        // Fails if SQLite has rolled it back already, as it does when a write is interrupted.
+        // Fails if SQLite has already rolled it back, as after an interrupted write.
         _ = self.connection.into_inner().end("rollback").await;
     }
 }
 
-/// Returns the version of SQLite, which is part of the program.
+/// Returns the version of the built-in SQLite.
 pub(super) async fn version() -> Result<String, sqlx::Error> {
     let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await?;
     connection.fetch_one("select sqlite_version()").await?.try_get(0)

@@ -1,8 +1,8 @@
-//! The connection pool. Adds to deadpool a time limit for each statement, and rolls back what a cancelled
-//! request began.
+//! The connection pool. Adds to deadpool a timeout for each statement, and rolls back the transactions of dropped
+//! requests.
 //!
-//! SQLite executes statements within this process and has no time limit of its own. While it executes one, it calls a
-//! progress handler again and again, which ends the statement when its deadline has passed.
+//! SQLite executes statements within this process and has no timeout of its own. It regularly calls a progress handler,
+//! which interrupts the statement once its deadline has passed.
 
 use std::mem;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use sqlx::{ConnectOptions, Connection as _, Either, Execute, Executor};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
-/// Number of instructions of SQLite's virtual machine between two calls of the progress handler: tens of microseconds.
-/// `begin`, `commit` and `rollback` have fewer, so that a deadline never interrupts them.
+/// Number of instructions of SQLite's virtual machine between two calls of the progress handler, which take tens of
+/// microseconds. `begin`, `commit` and `rollback` consist of fewer, so that a deadline never interrupts them.
 const INSTRUCTIONS: i32 = 1000;
 /// Pause between two checks for connections that were returned.
 const CLOSE_PAUSE: Duration = Duration::from_millis(5);
 
-/// The moment at which SQLite ends what a connection executes.
+/// The moment at which the statement of a connection is interrupted.
 #[derive(Debug)]
 struct Deadline {
     opened: Instant,
@@ -31,14 +31,14 @@ struct Deadline {
 }
 
 impl Deadline {
-    /// Lets SQLite end what it executes `limit` from now, or never.
+    /// Sets the deadline to `limit` from now, or to never.
     fn set(&self, limit: Option<Duration>) {
         let at = limit.map(|limit| self.opened.elapsed().saturating_add(limit).as_millis());
         let at = at.and_then(|at| u64::try_from(at).ok());
         self.at.store(at.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Ends the statement now.
+    /// Interrupts the statement now.
     fn expire(&self) {
         self.at.store(0, Ordering::Relaxed);
     }
@@ -60,7 +60,8 @@ pub(super) struct Reply {
 pub(super) struct Connection {
     sqlite: SqliteConnection,
     deadline: Arc<Deadline>,
-    /// `false` while a statement is executed or a transaction may be open. It stays `false` if the request is cancelled.
+    /// `false` while a statement is executed or a transaction may be open, and after the request was dropped in that
+    /// state.
     is_reusable: bool,
 }
 
@@ -86,7 +87,7 @@ impl Connection {
 
     /// Waits until the statement that is being executed has ended, and rolls back the transaction if one is open.
     async fn interrupt_and_roll_back(&mut self) -> Result<(), sqlx::Error> {
-        // Fails if a transaction is already open. Either way one is open now, so `rollback` fails only on a broken
+        // Fails if a transaction is already open. Either way there is one now, so `rollback` fails only on a broken
         // connection.
         _ = self.run(sqlx::query("begin")).await;
         self.run(sqlx::query("rollback")).await?;
@@ -141,11 +142,11 @@ impl Pool {
         Ok(Self { connections, acquire_timeout })
     }
 
-    /// Returns a connection that is not in use, a new one, or the first that is returned.
+    /// Returns an idle connection, a new one, or the first that is returned to the pool.
     ///
     /// # Errors
-    /// [`sqlx::Error::PoolTimedOut`] when there is none in time, [`sqlx::Error::PoolClosed`] when the pool is closed, and
-    /// errors from opening a connection.
+    /// [`sqlx::Error::PoolTimedOut`] if none is available in time, [`sqlx::Error::PoolClosed`] if the pool is closed,
+    /// and errors from opening a connection.
     pub(super) async fn get(&self) -> Result<PooledConnection, sqlx::Error> {
         match timeout(self.acquire_timeout, self.connections.get()).await {
             Ok(Ok(connection)) => Ok(PooledConnection(Some(connection))),
@@ -161,14 +162,14 @@ impl Pool {
         (status.size, status.available)
     }
 
-    /// Closes all connections and the pool. Waits for connections in use as long as a request waits for one.
+    /// Closes all connections and the pool. Waits for connections in use, for at most the acquire timeout.
     ///
     /// The last connection to a file deletes `-wal` and `-shm` when it is closed.
     pub(super) async fn close(&self) {
         let closed = async {
             loop {
                 for connection in self.connections.retain(|_, _| false).removed {
-                    // Fails only if its thread has ended, which closes it, too.
+                    // Fails only if the thread of the connection has ended, which also closes it.
                     _ = connection.sqlite.close().await;
                 }
                 if self.connections.status().size == 0 {
@@ -182,17 +183,17 @@ impl Pool {
     }
 }
 
-/// A connection in use. It returns to its pool when it is dropped: at once, or when what it executes has ended.
+/// A connection in use. It returns to its pool when it is dropped and its statement has ended.
 #[derive(Debug)]
 pub(super) struct PooledConnection(Option<Object<Manager>>);
 
 impl PooledConnection {
-    /// Returns the connection. It is missing only while it is dropped.
+    /// Returns the connection, which is present until the drop.
     fn connection(&mut self) -> Result<&mut Connection, sqlx::Error> {
         self.0.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
     }
 
-    /// Executes statements for no longer than `limit`.
+    /// Executes statements, and interrupts them after `limit`.
     pub(super) async fn run<'q>(
         &mut self,
         query: impl Execute<'q, Driver> + 'q,
@@ -203,8 +204,8 @@ impl PooledConnection {
         connection.run(query).await
     }
 
-    /// Begins a transaction that will write. When it is dropped before [`end`](Self::end) has succeeded, the
-    /// transaction is rolled back.
+    /// Begins a transaction for writing. It is rolled back if the connection is dropped before [`end`](Self::end) has
+    /// succeeded.
     pub(super) async fn begin(&mut self) -> Result<(), sqlx::Error> {
         self.run(sqlx::query("begin immediate"), None).await?;
         self.roll_back_on_drop()
@@ -217,7 +218,7 @@ impl PooledConnection {
         Ok(())
     }
 
-    /// Makes sure that a transaction that is open when this is dropped is rolled back.
+    /// Lets the drop roll back a transaction that is open.
     pub(super) fn roll_back_on_drop(&mut self) -> Result<(), sqlx::Error> {
         self.connection()?.is_reusable = false;
         Ok(())
@@ -228,9 +229,9 @@ impl Drop for PooledConnection {
     fn drop(&mut self) {
         let Some(mut connection) = self.0.take_if(|connection| !connection.is_reusable) else { return };
         connection.deadline.expire();
-        // Without a runtime, it is closed as soon as the pool tries to use it again.
+        // Without a runtime, the pool closes the connection before its next use.
         let Ok(runtime) = Handle::try_current() else { return };
-        // Meanwhile it keeps its place in the pool, so that cancelled requests never hold more than `max_connections`
+        // The connection counts as in use until then, so that dropped requests never occupy more than `max_connections`
         // threads.
         runtime.spawn(async move {
             if connection.interrupt_and_roll_back().await.is_err() {

@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-/// An error from parsing a database URL. Messages start with a verb, name what to change after a semicolon, and never contain
-/// values: a value may be a part of a password.
+/// An error from parsing a database URL. Messages start with a verb, name what to change after a semicolon, and never
+/// contain values: a value may be a part of a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidDatabaseUrl {
     /// The text is not the URL of a supported database.

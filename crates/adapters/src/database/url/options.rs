@@ -6,7 +6,8 @@ use super::InvalidDatabaseUrl;
 use super::parameters::Parameters;
 use super::search_path::SearchPath;
 
-/// Reads the search path from its parameters or from `options`, and sets the other options, which are sent to the server.
+/// Reads the search path from its parameters or from `options`, and sets the other options, which are sent to the
+/// server.
 pub(super) fn read_search_path(
     config: &mut Config,
     parameters: &mut Parameters,

@@ -18,8 +18,8 @@ const DEFAULT_PORT: u16 = 5432;
 /// Longest time that Linux accepts for keep-alives: about nine hours.
 const MAX_SECONDS: u32 = 32_767;
 
-/// Parameters of other libraries for their own pools, caches and time limits, and parameters of libpq for authentication methods
-/// that are never used here.
+/// Parameters of other libraries for their own pools, caches and time limits, and parameters of libpq for
+/// authentication methods that are never used here.
 const IGNORED: [&str; 35] = [
     "binary_parameters",
     "connection_limit",
@@ -94,7 +94,8 @@ impl PostgresUrl {
     pub(super) fn parse(rest: &str) -> Result<Self, InvalidDatabaseUrl> {
         let (servers, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, database) = servers.split_once('/').unwrap_or((servers, ""));
-        // An @ after the authority belongs to a password of which a part would become a host, a database or a parameter.
+        // An @ after the authority belongs to a password of which a part would become a host, a database or a
+        // parameter.
         let is_cut = authority.matches('@').count() > 1 || database.contains('@') || query.contains('@');
         if is_cut || rest.contains('#') {
             return Err(InvalidDatabaseUrl::RawDelimiter);

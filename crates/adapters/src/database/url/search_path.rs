@@ -15,8 +15,8 @@ impl SearchPath {
         (name.len() <= MAX_NAME).then(|| Self(vec![name]))
     }
 
-    /// Parses the text of the setting: names with commas between them, quoted as identifiers or folded to lower case. Returns
-    /// `None` if the text is malformed or empty.
+    /// Parses the text of the setting: names with commas between them, quoted as identifiers or folded to lower case.
+    /// Returns `None` if the text is malformed or empty.
     pub(in crate::database) fn parse(text: &str) -> Option<Self> {
         let mut names = Vec::new();
         let mut rest = text.trim_start();

@@ -49,8 +49,8 @@ impl SqliteUrl {
 
 /// Returns the file that a path means.
 ///
-/// `SQLAlchemy` writes relative paths after three slashes, as in `sqlite:///./app.db`; elsewhere that is a file in the root
-/// folder, where no database belongs.
+/// `SQLAlchemy` writes relative paths after three slashes, as in `sqlite:///./app.db`; elsewhere that is a file in the
+/// root folder, where no database belongs.
 fn file(path: &str) -> Result<PathBuf, InvalidDatabaseUrl> {
     let invalid = |problem, advice| Err(InvalidDatabaseUrl::Path { problem, advice });
     if path.is_empty() {
