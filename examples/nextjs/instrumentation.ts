@@ -1,6 +1,6 @@
 import { authServer } from '@/lib/auth-server';
 
-/** Runs once, when the server starts: says what is missing, and makes Better Auth's tables the first time. */
+/** Runs once when the server starts: reports missing settings, and creates Better Auth's tables the first time. */
 export async function register() {
   if (process.env.NEXT_RUNTIME !== 'nodejs') return;
   if (authServer !== 'app' && authServer !== 'taskbridge') throw new Error('AUTH_SERVER must be app or taskbridge.');

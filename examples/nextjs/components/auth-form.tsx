@@ -25,7 +25,7 @@ const texts = {
   },
 } as const;
 
-/** Sign-up and sign-in. `notice` is said before anything was tried. */
+/** The form for sign-up and sign-in. `notice` is shown before the first attempt. */
 export function AuthForm({ mode, notice }: { mode: Mode; notice?: string }) {
   const router = useRouter();
   const [{ values, faults }, submit, pending] = useActionState<State, FormData>(
@@ -130,7 +130,7 @@ function check({ name, email, password }: Values, mode: Mode): Faults {
   return faults;
 }
 
-/** What the auth server has against it; nothing, when the user is signed in. */
+/** Returns the auth server's error message, or nothing if the user is signed in. */
 async function send({ name, email, password }: Values, mode: Mode): Promise<Faults | undefined> {
   const call =
     mode === 'signup'

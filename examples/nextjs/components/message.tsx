@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** A page that has only one thing to say. */
+/** A page with one message. */
 export function Message({ title, text, children }: { title: string; text: string; children: ReactNode }) {
   return (
     <main className="mx-auto flex min-h-dvh max-w-md flex-col items-center justify-center gap-4 p-6 text-center">

@@ -11,7 +11,7 @@ function onError(error: Error) {
   if (error instanceof SessionExpired) void leaveExpired();
 }
 
-/** Without a network requests fail and say so, instead of waiting in silence. */
+/** Without a network, requests fail with an error instead of waiting. */
 function makeQueryClient() {
   return new QueryClient({
     queryCache: new QueryCache({ onError }),

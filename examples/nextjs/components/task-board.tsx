@@ -11,7 +11,7 @@ import type { Filter, Status } from '@/lib/tasks';
 
 const statuses: Record<Status, string> = { all: 'All', pending: 'Open', completed: 'Done' };
 
-/** All there is to do with one's tasks. Filter and search are kept in the address: a reload keeps them, too. */
+/** The user's tasks. The URL contains filter and search, so that they survive a reload. */
 export function TaskBoard({ userId }: { userId: string }) {
   const params = useSearchParams();
   const status = params.get('status');
@@ -31,7 +31,7 @@ export function TaskBoard({ userId }: { userId: string }) {
     window.history.replaceState(null, '', query.size > 0 ? `?${query}` : window.location.pathname);
   }
 
-  /** Asks when the typing pauses. */
+  /** Searches when the user pauses typing. */
   function search(next: string) {
     setText(next);
     clearTimeout(timer.current);

@@ -7,7 +7,7 @@ import { type Draft, useAddTask } from '@/lib/tasks';
 
 const nothing = { title: '', description: '' };
 
-/** Adds a task. What could not be added comes back into the fields, if they are still empty. */
+/** A form that adds a task. If that fails, the text returns to the fields, provided that they are still empty. */
 export function TaskForm({ userId }: { userId: string }) {
   const [{ title, description }, setDraft] = useState(nothing);
   const [missing, setMissing] = useState(false);

@@ -13,7 +13,7 @@ import { SessionExpired } from '@/lib/token';
 
 type Props = { userId: string; filter: Filter; onShowAll: () => void };
 
-/** The tasks that the filter lets through, or why there are none. */
+/** The tasks that match the filter, or the reason why none are shown. */
 export function TaskList({ userId, filter, onShowAll }: Props) {
   const query = useTasks(userId, filter);
   const complete = useCompleteTask(userId);
@@ -21,7 +21,7 @@ export function TaskList({ userId, filter, onShowAll }: Props) {
   const focusAfterwards = useRef<HTMLElement>(null);
   const count = useRef<HTMLParagraphElement>(null);
 
-  // On 401 the way to the sign-in page is under way.
+  // On 401, the sign-in page is about to load.
   if (query.isPending || query.error instanceof SessionExpired) return <Skeleton />;
 
   const retry = (
@@ -38,7 +38,7 @@ export function TaskList({ userId, filter, onShowAll }: Props) {
     );
   }
 
-  /** Where the keyboard goes on when a task leaves the list. */
+  /** Moves the keyboard focus when a task leaves the list. */
   function neighbour(task: Task) {
     const row = document.getElementById(rowId(task));
     const next = row?.nextElementSibling ?? row?.previousElementSibling;

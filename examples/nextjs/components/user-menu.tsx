@@ -11,7 +11,7 @@ const themes = { system: ['As the system', Monitor], light: ['Light', Sun], dark
 
 const item = 'flex h-10 items-center gap-2.5 rounded-lg px-2.5 text-sm outline-none data-highlighted:bg-subtle';
 
-/** In another tab, the user may have signed out, and somebody else in. Asking for the session also renews its cookie. */
+/** Detects that another user signed in, in another tab. Reading the session also renews its cookie. */
 function useSessionOf(id: string) {
   const { data, isPending, error } = authClient.useSession();
   const present = data?.user.id;
@@ -22,7 +22,7 @@ function useSessionOf(id: string) {
   }, [isPending, error, present, id]);
 }
 
-/** Who is signed in, how the page looks, and the way out. */
+/** The signed-in user, the color theme, and sign-out. */
 export function UserMenu({ user, theme }: { user: { id: string; name: string; email: string }; theme: string }) {
   const { id, name, email } = user;
   useSessionOf(id);
@@ -30,7 +30,7 @@ export function UserMenu({ user, theme }: { user: { id: string; name: string; em
 
   function choose(next: string) {
     setChosen(next);
-    // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not everywhere yet
+    // biome-ignore lint/suspicious/noDocumentCookie: not all browsers have the Cookie Store API yet
     document.cookie = `theme=${next}; path=/; max-age=${365 * 24 * 60 * 60}; samesite=lax`;
     document.documentElement.dataset.theme = next;
   }

@@ -1,6 +1,6 @@
 // @ts-check
-// Sign-ins are counted by the client's address. A client of these tests is an address of this computer, 127.0.0.2 and on,
-// which nobody has named as a proxy.
+// Sign-ins are counted by client address. Each client of these tests has an address of this computer, 127.0.0.2 and up, that
+// no setting names as a proxy.
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { ask, start } from './support.mjs';
@@ -11,14 +11,14 @@ before(async () => {
   site = await start();
 });
 
-/** A try to sign in, and how it ended. @param {string} client its address @param {Record<string, string | string[]>} said */
+/** Tries to sign in, and returns the result. @param {string} client its address @param {Record<string, string | string[]>} said */
 async function tryFrom(client, said = {}) {
   const headers = { Origin: site.origin, 'Content-Type': 'application/json', ...said };
   const body = JSON.stringify({ email: 'nobody@example.com', password: 'not that' });
   return (await ask(site.origin, client, '/api/auth/sign-in/email', { method: 'POST', headers, body })).status;
 }
 
-/** What a client may say of itself, in the hope to be another. @type {Record<string, string | string[]>[]} */
+/** Headers with which a client may try to have another address. @type {Record<string, string | string[]>[]} */
 const lies = [
   { 'X-Forwarded-For': '198.51.100.1' },
   { 'X-Forwarded-For': '198.51.100.2, 198.51.100.3' },
@@ -37,7 +37,7 @@ const lies = [
   { Connection: 'close, X-Forwarded-For' },
 ];
 
-test('a fourth sign-in in a row is one too many, for this client and for no other', async () => {
+test('a fourth sign-in in a row is refused, for this client only', async () => {
   const [one, two] = ['127.0.0.2', '127.0.0.3'];
   for (const expected of [401, 401, 401, 429]) assert.equal(await tryFrom(one), expected);
   assert.equal(await tryFrom(two), 401);
@@ -49,19 +49,19 @@ test('a fourth sign-in in a row is one too many, for this client and for no othe
   );
 });
 
-test('whoever says to be somebody new each time is counted as one', async () => {
+test('a client that sends a new address each time is counted as one', async () => {
   const answers = [];
   for (const lie of lies.slice(0, 4)) answers.push(await tryFrom('127.0.0.4', lie));
   assert.deepEqual(answers, [401, 401, 401, 429]);
 });
 
-test('whoever says to be another takes no tries away from that one', async () => {
+test('a client that sends the address of another client does not use up its attempts', async () => {
   const [one, other] = ['127.0.0.5', '127.0.0.6'];
   for (const expected of [401, 401, 401, 429]) assert.equal(await tryFrom(one, { 'X-Forwarded-For': other }), expected);
   assert.equal(await tryFrom(other), 401);
 });
 
-test('what a proxy says is believed, as far as it knows', async () => {
+test('the addresses that a trusted proxy sends are used', async () => {
   const proxy = '127.0.0.1';
   const tries = (/** @type {string} */ said) => tryFrom(proxy, { 'X-Forwarded-For': said });
   for (const expected of [401, 401, 401, 429]) assert.equal(await tries('192.0.2.201'), expected);

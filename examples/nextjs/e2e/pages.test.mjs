@@ -1,5 +1,5 @@
 // @ts-check
-// S1, S2, and how the pages look and feel (S4).
+// Sign-up, sign-in, redirects, and the appearance of the pages.
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { add, box, eventually, look, row, shows, signIn, signOut, signUp, somebody, start } from './support.mjs';
@@ -10,7 +10,7 @@ before(async () => {
   site = await start();
 });
 
-test('S1: sign-up explains wrong input, and leads to the dashboard', async () => {
+test('sign-up explains invalid input, and leads to the dashboard', async () => {
   const page = await (await site.visitor()).newPage();
   const ada = somebody('Ada');
   await page.goto('/signup');
@@ -37,7 +37,7 @@ test('S1: sign-up explains wrong input, and leads to the dashboard', async () =>
   await page.getByText('No tasks yet').waitFor();
 });
 
-test('S1: an address that is taken, a wrong password and too many tries are explained', async () => {
+test('an address in use, a wrong password and too many attempts are explained', async () => {
   const context = await site.visitor();
   const page = await context.newPage();
   const grace = somebody('Grace');
@@ -65,7 +65,7 @@ test('S1: an address that is taken, a wrong password and too many tries are expl
   }, 'the tries are too many');
 });
 
-test('S2: signed out, protected pages lead to sign-in; signed in, the auth pages lead to the dashboard', async () => {
+test('signed-out users are redirected to sign-in, and signed-in users from the auth pages to the dashboard', async () => {
   const context = await site.visitor();
   for (const path of ['/', '/dashboard', '/dashboard?status=pending']) {
     const answer = await context.request.get(path, { maxRedirects: 0 });
@@ -75,7 +75,7 @@ test('S2: signed out, protected pages lead to sign-in; signed in, the auth pages
     await page.waitForURL('**/signin');
     await page.close();
   }
-  // A cookie that only looks like one of a session opens nothing.
+  // A forged session cookie gives access to nothing.
   await context.addCookies([{ name: 'better-auth.session_token', value: 'forged.forged', url: site.origin }]);
   assert.equal((await context.request.get('/dashboard', { maxRedirects: 0 })).status(), 307);
 
@@ -100,7 +100,7 @@ test('S2: signed out, protected pages lead to sign-in; signed in, the auth pages
 
 for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
   for (const width of [390, 1280]) {
-    test(`S4: every page and state is fit to be seen: ${colorScheme}, ${width} px`, async () => {
+    test(`every page and state is accessible and fits the screen: ${colorScheme}, ${width} px`, async () => {
       const context = await site.visitor({ colorScheme, viewport: { width, height: width < 500 ? 844 : 800 } });
       const page = await context.newPage();
       const seen = (/** @type {string} */ name) => look(page, `${name}-${colorScheme}-${width}`);
@@ -168,7 +168,7 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
   }
 }
 
-test('S4: the appearance is chosen, kept, and there from the first byte', async () => {
+test('the chosen theme is kept, and applied from the first byte', async () => {
   const context = await site.visitor({ colorScheme: 'light' });
   const page = await context.newPage();
   await signUp(page, somebody('Ada'));
@@ -186,7 +186,7 @@ test('S4: the appearance is chosen, kept, and there from the first byte', async 
   await eventually(async () => (await background()) === light, 'the page is as the system again');
 });
 
-test('S4: everything can be done with the keyboard alone', async () => {
+test('everything can be done with the keyboard', async () => {
   const page = await (await site.visitor()).newPage();
   const { name, email, password } = somebody('Ada');
   const keys = page.keyboard;

@@ -1,5 +1,5 @@
 // @ts-check
-// S3 and S4: tokens that end in use, sessions that end in use, and a Taskbridge that is away for a while.
+// Tokens and sessions that expire in use, and a Taskbridge that is down for a while.
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import {
@@ -19,7 +19,7 @@ import {
 
 /** @type {Awaited<ReturnType<typeof start>>} */
 let site;
-/** With tokens that live as long as usual. @type {Awaited<ReturnType<typeof start>>} */
+/** With the default lifetime of tokens. @type {Awaited<ReturnType<typeof start>>} */
 let calm;
 before(async () => {
   [site, calm] = [await start({ jwtLife: 4 }), await start()];
@@ -35,10 +35,10 @@ async function signedUp(at = site) {
   return { context, page, user, sub };
 }
 
-/** What reached Taskbridge for a user. @param {string} sub */
+/** Returns the requests that reached Taskbridge for a user. @param {string} sub */
 const seenOf = (sub, at = site) => at.gate.seen.filter(({ url }) => url.startsWith(`/api/${sub}/`));
 
-/** The token of the last request, once Taskbridge refuses it. @param {string} sub */
+/** Returns the token of the last request, as soon as Taskbridge rejects it. @param {string} sub */
 async function expired(sub) {
   const authorization = seenOf(sub).at(-1)?.headers.authorization ?? '';
   const refused = async () =>
@@ -56,14 +56,14 @@ async function endSessions(user) {
   assert.ok((await request.post('/api/auth/revoke-other-sessions', { headers, data: {} })).ok());
 }
 
-/** Those of its own Taskbridge always accepts: they are spoilt on their way. @param {boolean} whether */
+/** Makes Taskbridge reject its own tokens: the proxy corrupts them. @param {boolean} whether */
 async function refuseTokens(whether) {
   if (authServer === 'taskbridge') return site.gate.spoilTokens(whether);
   await site.stopTaskbridge();
   await site.startTaskbridge(whether ? { TASKBRIDGE__JWT__ISSUER: 'http://localhost:1' } : {});
 }
 
-test('S3: a token that has expired is renewed, and nobody notices', async () => {
+test('an expired token is renewed without a visible effect', async () => {
   const { page, sub } = await signedUp();
   await add(page, 'Buy milk');
   const first = await expired(sub);
@@ -75,9 +75,9 @@ test('S3: a token that has expired is renewed, and nobody notices', async () => 
   assert.ok(later.every(({ headers }) => headers.authorization !== first));
 });
 
-test('S3: a token that Taskbridge refuses is renewed, and the call sent once more', async () => {
+test('a token that Taskbridge rejects is renewed, and the call is repeated', async () => {
   const { page, sub } = await signedUp();
-  await page.clock.setFixedTime(Date.now()); // To this device no time passes: it takes the token for good.
+  await page.clock.setFixedTime(Date.now()); // The clock of this device stands still, so the token never seems to expire.
   await add(page, 'Buy milk');
   const refused = await expired(sub);
   const before = seenOf(sub).length;
@@ -95,7 +95,7 @@ test('S3: a token that Taskbridge refuses is renewed, and the call sent once mor
   assert.notEqual(posts[1]?.headers.authorization, refused);
 });
 
-test('S3: it is renewed before it expires, in one flight for all who ask', async () => {
+test('a token is renewed before it expires, with one request for concurrent calls', async () => {
   const { page, sub } = await signedUp(calm);
   /** @type {import('playwright-core').Route[]} */
   const held = [];
@@ -126,7 +126,7 @@ test('S3: it is renewed before it expires, in one flight for all who ask', async
   assert.ok(seenOf(sub, calm).every(({ status }) => status !== 401));
 });
 
-test('S3: a session that has ended leads to sign-in, which says so, and back', async () => {
+test('an expired session leads to sign-in with an explanation, and back', async () => {
   const { page, user, sub } = await signedUp();
   await add(page, 'Buy milk');
   await endSessions(user);
@@ -139,7 +139,7 @@ test('S3: a session that has ended leads to sign-in, which says so, and back', a
   assert.ok(!(await box(page, 'Buy milk').isChecked()));
 });
 
-test('S3: a Taskbridge that refuses every token leads to sign-in, not in a circle', async () => {
+test('if Taskbridge rejects every token, the user gets to sign-in without a redirect loop', async () => {
   const { page, user } = await signedUp();
   await refuseTokens(true);
   await page.getByRole('radio', { name: 'Open' }).click();
@@ -150,7 +150,7 @@ test('S3: a Taskbridge that refuses every token leads to sign-in, not in a circl
   await page.getByText('No tasks yet').waitFor();
 });
 
-test('S4: sign-out ends the session for good', async () => {
+test('sign-out ends the session permanently', async () => {
   const { context, page, user } = await signedUp();
   await add(page, 'Buy milk');
   const other = await context.newPage();
@@ -176,7 +176,7 @@ test('S4: sign-out ends the session for good', async () => {
   await shows(page, ['Buy milk']);
 });
 
-test('S5: when somebody else has signed in in another tab, the page becomes theirs', async () => {
+test('when another user signs in in another tab, the page shows that user’s tasks', async () => {
   const { context, page } = await signedUp();
   await add(page, 'Of Ada');
   const grace = somebody('Grace');
@@ -188,7 +188,7 @@ test('S5: when somebody else has signed in in another tab, the page becomes thei
   await page.getByText('No tasks yet').waitFor();
 });
 
-test('S4: a restart of Taskbridge is not noticed', async () => {
+test('a restart of Taskbridge has no visible effect', async () => {
   const { page } = await signedUp();
   await add(page, 'Buy milk');
   await site.stopTaskbridge();
@@ -200,7 +200,7 @@ test('S4: a restart of Taskbridge is not noticed', async () => {
   assert.equal(await page.getByText('cannot be reached').count(), 0);
 });
 
-test('S4: while Taskbridge is away the page says so, and goes on by itself when it is back', async () => {
+test('while Taskbridge is down the page says so, and recovers on its own', async () => {
   const { page } = await signedUp();
   await add(page, 'Buy milk');
   await site.stopTaskbridge();
@@ -213,7 +213,7 @@ test('S4: while Taskbridge is away the page says so, and goes on by itself when 
   await shows(page, ['Buy milk']);
 });
 
-test('S4: while the app is away the page says so, and goes on by itself when it is back', async () => {
+test('while the app is down the page says so, and recovers on its own', async () => {
   const { page, sub } = await signedUp();
   await add(page, 'Buy milk');
   await expired(sub);

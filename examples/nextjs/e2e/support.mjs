@@ -1,9 +1,9 @@
 // @ts-check
-// The app and a Taskbridge of their own, each on its own database, and a browser before them.
+// Starts the app and Taskbridge, each with its own database, and a browser.
 //   TASKBRIDGE    the program
-//   AUTH_SERVER   who signs users in, app or taskbridge
-//   CHROMIUM      /usr/bin/chromium unless given
-//   SCREENSHOTS   the folder to keep pictures in; none unless given
+//   AUTH_SERVER   the auth server: app or taskbridge
+//   CHROMIUM      the browser; /usr/bin/chromium by default
+//   SCREENSHOTS   the folder for pictures; none by default
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -24,7 +24,7 @@ const program = process.env.TASKBRIDGE ?? '';
 assert.ok(program, 'TASKBRIDGE must name the program');
 export const authServer = process.env.AUTH_SERVER ?? '';
 assert.match(authServer, /^(app|taskbridge)$/, 'AUTH_SERVER must be app or taskbridge');
-/** Browsers of the tests say their addresses themselves, as a load balancer on this computer would. */
+/** The browsers of the tests send their own address, as a load balancer on this computer would. */
 const proxies = '127.0.0.1';
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -32,7 +32,7 @@ const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 /** @typedef {import('playwright-core').BrowserContext} BrowserContext */
 /** @typedef {{ method: string, url: string, status: number | undefined, headers: import('node:http').IncomingHttpHeaders }} Seen */
 
-/** What is to be done at the end, the last first. @type {(() => unknown)[]} */
+/** Functions to call at the end, in reverse order. @type {(() => unknown)[]} */
 const ends = [];
 after(async () => {
   /** @type {unknown[]} */
@@ -44,7 +44,7 @@ after(async () => {
   if (faults.length > 0) throw faults[0];
 });
 
-/** Asks until the answer is yes: for conditions that nothing tells of. @param {() => unknown} condition @param {string} what */
+/** Polls a condition until it is true. @param {() => unknown} condition @param {string} what */
 export async function eventually(condition, what, seconds = 30) {
   for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
     if (await condition()) return;
@@ -62,7 +62,7 @@ async function freePort() {
   return port;
 }
 
-/** A program that is stopped when the tests end, if it was not before. */
+/** A program that is stopped at the end of the tests at the latest. */
 class Program {
   /** @param {string} command @param {string[]} args @param {Record<string, string>} env @param {string} cwd */
   constructor(command, args, env, cwd) {
@@ -96,8 +96,8 @@ class Program {
 }
 
 /**
- * Between the app and Taskbridge: sees what passes, holds calls for tasks back when asked to, or spoils their tokens.
- * @param {number} port where Taskbridge is
+ * A proxy between the app and Taskbridge. It records requests, and can delay calls for tasks or corrupt their tokens.
+ * @param {number} port the port of Taskbridge
  */
 async function gate(port) {
   /** @type {Seen[]} */
@@ -130,7 +130,7 @@ async function gate(port) {
   return {
     seen,
     port: /** @type {import('node:net').AddressInfo} */ (server.address()).port,
-    /** Nothing passes until the function is called that this returns. */
+    /** Delays requests until the returned function is called. */
     hold() {
       /** @type {() => void} */
       let open = () => {};
@@ -146,12 +146,12 @@ async function gate(port) {
   };
 }
 
-/** Everything else that Taskbridge is asked, it is asked as the auth server. @param {{ url: string }} asked */
+/** Returns `true` for the tasks API. Taskbridge gets all other requests as the auth server. @param {{ url: string }} asked */
 export const isForTasks = ({ url }) => !url.startsWith('/api/auth/');
 
 /**
- * Starts everything; it ends with the tests of the file.
- * @param {{ jwtLife?: number, settings?: Record<string, string> }} options the life of tokens in seconds, and more settings of Taskbridge
+ * Starts all programs. They stop when the tests of the file end.
+ * @param {{ jwtLife?: number, settings?: Record<string, string> }} options the lifetime of tokens in seconds, and more settings of Taskbridge
  */
 export async function start({ jwtLife = 900, settings = {} } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'taskbridge-e2e-'));
@@ -234,8 +234,8 @@ export async function start({ jwtLife = 900, settings = {} } = {}) {
   let addresses = 0;
 
   /**
-   * A browser of somebody's, at an address of its own: sign-ins are counted by address.
-   * @param {import('playwright-core').BrowserContextOptions & { expected?: RegExp }} options `expected`: the errors that it may tell
+   * Opens a browser with its own address, because sign-ins are counted by address.
+   * @param {import('playwright-core').BrowserContextOptions & { expected?: RegExp }} options `expected`: the console errors that are allowed
    */
   async function visitor({ expected, ...options } = {}) {
     addresses += 1;
@@ -253,7 +253,7 @@ export async function start({ jwtLife = 900, settings = {} } = {}) {
       if (!expected?.test(String(fault.error()))) complaints.push(String(fault.error()));
     });
     context.on('console', (message) => {
-      // A browser says so whenever an answer is an error, wanted or not.
+      // Browsers log every answer with an error status, expected or not.
       if (message.type() !== 'error' || message.text().startsWith('Failed to load')) return;
       if (!expected?.test(message.text())) complaints.push(message.text());
     });
@@ -262,9 +262,9 @@ export async function start({ jwtLife = 900, settings = {} } = {}) {
 
   return {
     origin,
-    /** Of all that is kept. */
+    /** The folder with all data. */
     folder,
-    /** Taskbridge itself. */
+    /** The URL of Taskbridge, without the proxy. */
     direct,
     gate: between,
     visitor,
@@ -325,10 +325,10 @@ export const row = (page, title) =>
 /** @param {Page} page @param {string} title */
 export const box = (page, title) => page.getByRole('checkbox', { name: title, exact: true });
 
-/** The titles that are shown, from top to bottom. @param {Page} page */
+/** Returns the displayed titles, from top to bottom. @param {Page} page */
 export const titles = (page) => page.getByRole('list', { name: 'Tasks' }).locator('label').allTextContents();
 
-/** Waits until exactly these titles are shown. @param {Page} page @param {string[]} expected */
+/** Waits until exactly these titles are displayed. @param {Page} page @param {string[]} expected */
 export async function shows(page, expected) {
   await eventually(
     async () => JSON.stringify(await titles(page)) === JSON.stringify(expected),
@@ -336,7 +336,7 @@ export async function shows(page, expected) {
   ).catch(async (error) => assert.deepEqual(await titles(page), expected, error.message));
 }
 
-/** The token of whoever is signed in, and the id in it. @param {BrowserContext} context */
+/** Returns the access token of the signed-in user, and the id in it. @param {BrowserContext} context */
 export async function tokenOf(context) {
   const answer = await context.request.get('/api/auth/token');
   const { token } = await answer.json();
@@ -345,7 +345,7 @@ export async function tokenOf(context) {
 }
 
 /**
- * What the app answers to a client at an address of this computer.
+ * Returns the app's answer to a client with this address.
  * @param {string} origin @param {string} client @param {string} path @param {{ method?: string, headers?: import('node:http').OutgoingHttpHeaders, body?: string }} options
  */
 export async function ask(origin, client, path, { method = 'GET', headers = {}, body = '' } = {}) {
@@ -357,7 +357,7 @@ export async function ask(origin, client, path, { method = 'GET', headers = {}, 
   return { status: answer.statusCode, headers: answer.headers, body: await text(answer) };
 }
 
-/** What Taskbridge has, asked past the app. @param {string} direct @param {{ token: string, sub: string }} user */
+/** Returns the tasks of a user, read from Taskbridge directly. @param {string} direct @param {{ token: string, sub: string }} user */
 export async function tasksOf(direct, { token, sub }) {
   const answer = await fetch(`${direct}/api/${sub}/tasks`, { headers: { Authorization: `Bearer ${token}` } });
   assert.equal(answer.status, 200);
@@ -366,15 +366,15 @@ export async function tasksOf(direct, { token, sub }) {
   );
 }
 
-/** Nothing serious, by axe, and nothing wider than the screen. @param {Page} page @param {string} name */
+/** Checks a page with axe, and that it is not wider than the screen. @param {Page} page @param {string} name */
 export async function look(page, name) {
-  // Colours are judged when they have arrived.
+  // Colors are checked after their transitions.
   await page.evaluate(() =>
     Promise.all(
       document
         .getAnimations()
         .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity)
-        // One that is cancelled has no end to wait for.
+        // A cancelled transition never finishes.
         .map(({ finished }) => finished.catch(() => undefined)),
     ),
   );

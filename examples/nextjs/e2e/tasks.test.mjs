@@ -1,5 +1,5 @@
 // @ts-check
-// S4: the five operations, filter and search, seen at once and taken back; S5: nobody sees another's.
+// The operations on tasks, filter and search: shown immediately, and undone on errors. Users cannot see each other's tasks.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
@@ -19,7 +19,7 @@ async function signedUp(name = 'Ada') {
   return { context, page };
 }
 
-test('S4: add, view, change, complete, delete; after a reload all is as the server has it', async () => {
+test('tasks are added, shown, changed, completed and deleted; a reload shows the server’s state', async () => {
   const { context, page } = await signedUp();
   const me = await tokenOf(context);
   await page.getByRole('button', { name: 'Add task' }).click();
@@ -71,7 +71,7 @@ test('S4: add, view, change, complete, delete; after a reload all is as the serv
   await page.getByRole('status').filter({ hasText: '2 tasks' }).waitFor();
 });
 
-test('S4: filter and search, kept over a reload', async () => {
+test('filter and search are kept over a reload', async () => {
   const { page } = await signedUp();
   await add(page, 'Buy milk', 'at the CORNER shop');
   await add(page, 'Call the corner shop');
@@ -101,7 +101,7 @@ test('S4: filter and search, kept over a reload', async () => {
   await shows(page, ['100 % sure', 'Call the corner shop', 'Buy milk']);
 });
 
-test('S4: a long list comes page by page', async () => {
+test('a long list is loaded page by page', async () => {
   const { context, page } = await signedUp();
   const { token, sub } = await tokenOf(context);
   for (let number = 1; number <= 120; number += 1) {
@@ -118,7 +118,7 @@ test('S4: a long list comes page by page', async () => {
   await page.getByRole('status').filter({ hasText: '120 tasks' }).waitFor();
   await page.getByRole('button', { name: 'Show more' }).click();
   await shows(page, all.slice(0, 100));
-  // Where pages meet nothing is lost or doubled, also when the list becomes shorter and longer.
+  // No task is missing or repeated at the border of two pages, also after the list became shorter and longer.
   await row(page, 'Task 119')
     .getByRole('button', { name: /^Delete/ })
     .click();
@@ -129,7 +129,7 @@ test('S4: a long list comes page by page', async () => {
   assert.equal(await page.getByRole('button', { name: 'Show more' }).count(), 0);
 });
 
-test('S4: changes are seen before the server has them, and taken back when it refuses', async () => {
+test('changes are displayed before the server has them, and undone when it refuses them', async () => {
   const { context, page } = await signedUp();
   const me = await tokenOf(context);
   await add(page, 'Buy milk');
@@ -161,7 +161,7 @@ test('S4: changes are seen before the server has them, and taken back when it re
     'the server has it all',
   );
 
-  // The server is away: each change is taken back, and the user is told.
+  // The server is down: each change is undone, and the user sees an error.
   await site.stopTaskbridge();
   await box(page, 'Think').click();
   await page.getByText('“Think” was not changed').waitFor();
@@ -187,7 +187,7 @@ test('S4: changes are seen before the server has them, and taken back when it re
   await shows(page, ['Lost?', 'Think', 'Buy milk']);
 });
 
-test('S4: a task that another device has deleted is told of, and gone', async () => {
+test('a task that another device deleted is reported and removed', async () => {
   const { context, page } = await signedUp();
   await add(page, 'Buy milk');
   const me = await tokenOf(context);
@@ -199,7 +199,7 @@ test('S4: a task that another device has deleted is told of, and gone', async ()
   await page.getByText('No tasks yet').waitFor();
 });
 
-test('S5: two users side by side never see each other’s tasks', async () => {
+test('two users at the same time never see each other’s tasks', async () => {
   const [ada, grace] = await Promise.all([signedUp('Ada'), signedUp('Grace')]);
   await Promise.all([add(ada.page, 'Of Ada'), add(grace.page, 'Of Grace')]);
   await Promise.all([ada.page.reload(), grace.page.reload()]);
@@ -219,7 +219,7 @@ test('S5: two users side by side never see each other’s tasks', async () => {
     answers.push((await fetch(`${site.origin}${path}`, { method: method ?? '', headers })).status);
   }
   assert.deepEqual(answers, [403, 403, 404, 404]);
-  // The cookie alone opens nothing.
+  // The cookie alone does not give access.
   assert.equal((await ada.context.request.get(`/api/${one.sub}/tasks`)).status(), 401);
 
   // On the same device, one after the other.
@@ -232,7 +232,7 @@ test('S5: two users side by side never see each other’s tasks', async () => {
   );
 });
 
-test('S3, S5: what Taskbridge answered was asked with the token of the path’s user, and without a cookie', () => {
+test('every call that Taskbridge answered had the token of the path’s user and no cookie', () => {
   const seen = site.gate.seen.filter(isForTasks);
   const answered = seen.filter(({ status }) => status && status < 300);
   assert.ok(answered.length > 50);
@@ -247,7 +247,7 @@ test('S3, S5: what Taskbridge answered was asked with the token of the path’s 
   );
 });
 
-test('nothing of the server is in what browsers load', () => {
+test('the scripts that browsers load contain no server code', () => {
   const files = readdirSync('.next/static', { recursive: true, encoding: 'utf8' }).filter((name) =>
     /\.(js|css)$/.test(name),
   );

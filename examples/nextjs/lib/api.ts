@@ -4,7 +4,7 @@ import { getToken, SessionExpired } from '@/lib/token';
 
 export type Task = components['schemas']['Task'];
 
-/** What Taskbridge refused, in its own words; 5xx are told in ours. */
+/** An error answer of Taskbridge, with its message. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -15,8 +15,8 @@ export class ApiError extends Error {
 }
 
 /**
- * Taskbridge, typed by its own description (`npm run api:types`). Every call carries the bearer token; one that is
- * refused with 401 is sent once more with a new one.
+ * The client of Taskbridge, with types from its OpenAPI document (`npm run api:types`). Every call carries the access
+ * token. A call that is answered 401 is repeated once with a new token.
  */
 export const api = createClient<paths>({
   fetch: async (request) => {
@@ -35,14 +35,14 @@ function send(request: Request, token: string) {
   return fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(15_000)]) });
 }
 
-/** The data of an answer that is as it should be; everything else is thrown. */
+/** Returns the data of a successful answer, and throws an `ApiError` for any other. */
 export async function ok<Data>(call: Promise<{ data?: Data; error?: unknown; response: Response }>) {
   const { data, error, response } = await call;
   if (!response.ok) throw new ApiError(response.status, wordsOf(error));
   return { data: data as Data, headers: response.headers };
 }
 
-/** `detail` is a sentence, or on 422 one fault for each field. */
+/** Returns the error message: `detail` is a sentence, or on 422 an array with one error for each invalid field. */
 function wordsOf(body: unknown): string {
   const { detail } = (typeof body === 'object' && body ? body : {}) as Partial<
     components['schemas']['Error'] | components['schemas']['ValidationError']
@@ -50,12 +50,12 @@ function wordsOf(body: unknown): string {
   return typeof detail === 'string' ? detail : (detail?.map(({ msg }) => msg).join(', ') ?? 'Something went wrong.');
 }
 
-/** Whether nobody answered, or nobody who could: worth another try. */
+/** Returns `true` if the server was unreachable or busy, so that a retry can succeed. */
 export function isUnavailable(error: Error): boolean {
   return error instanceof ApiError ? error.status >= 500 || error.status === 429 : !(error instanceof SessionExpired);
 }
 
-/** For people. */
+/** Returns the message to display. */
 export function explain(error: Error): string {
   return isUnavailable(error) ? 'The server cannot be reached right now.' : error.message;
 }

@@ -1,5 +1,5 @@
 import { jwtClient } from 'better-auth/client/plugins';
 import { createAuthClient } from 'better-auth/react';
 
-/** The only place that knows who signs users in: /api/auth of this origin. */
+/** The client of the auth server, which is at /api/auth of this origin in both modes. */
 export const authClient = createAuthClient({ plugins: [jwtClient()] });

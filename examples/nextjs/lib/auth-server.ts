@@ -1,5 +1,5 @@
 /**
- * Who signs users in at /api/auth: `app` is this app (lib/auth.ts), `taskbridge` Taskbridge, to which proxy.ts leads.
- * Read when the app starts, so that one build serves both.
+ * The auth server at /api/auth: `app` is Better Auth in this app (lib/auth.ts), `taskbridge` is Taskbridge (proxy.ts).
+ * Read when the app starts, so that one build supports both modes.
  */
 export const authServer = process.env.AUTH_SERVER || 'app';

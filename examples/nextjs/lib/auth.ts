@@ -6,7 +6,7 @@ import { jwt } from 'better-auth/plugins';
 import { SqliteDialect } from 'kysely';
 import Database from 'libsql';
 
-/** Opened with the first query, so that `next build` needs no database. */
+/** Opens the database at the first query, so that `next build` does not need it. */
 async function openDatabase() {
   const file = process.env.AUTH_DATABASE ?? 'data/auth.db';
   mkdirSync(dirname(file), { recursive: true });
@@ -15,12 +15,12 @@ async function openDatabase() {
   return database;
 }
 
-/** Signs users in. BETTER_AUTH_URL and BETTER_AUTH_SECRET are read from the environment by Better Auth itself. */
+/** Better Auth. It reads BETTER_AUTH_URL and BETTER_AUTH_SECRET from the environment itself. */
 export const auth = betterAuth({
   database: { dialect: new SqliteDialect({ database: openDatabase }), type: 'sqlite', transaction: true },
   emailAndPassword: { enabled: true },
-  // Sign-ins are counted by the client's address: the last in X-Forwarded-For that is no proxy's.
+  // Sign-ins are counted by client address: the last one in X-Forwarded-For that is not a proxy.
   advanced: { ipAddress: { trustedProxies: process.env.TRUSTED_PROXIES?.match(/[^\s,]+/g) ?? [] } },
-  // Tokens for Taskbridge: signed with EdDSA, verified there with the public keys at /api/auth/jwks.
+  // Signs access tokens with EdDSA. Taskbridge verifies them with the public keys at /api/auth/jwks.
   plugins: [jwt({ jwt: { expirationTime: process.env.JWT_LIFE ?? '15m' } })],
 });

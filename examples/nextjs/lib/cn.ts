@@ -1,2 +1,2 @@
-/** Class names in one string, without those that are not given. */
+/** Joins class names, without the missing ones. */
 export const cn = (...names: (string | false | null | undefined)[]) => names.filter(Boolean).join(' ');

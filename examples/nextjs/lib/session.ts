@@ -6,7 +6,7 @@ import { authServer } from '@/lib/auth-server';
 
 type Session = { user: { id: string; name: string; email: string } };
 
-/** Whoever sends this request; asked once for each request. A page cannot renew the cookie. */
+/** Returns the session of this request, and reads it once for each request. A page cannot renew the cookie. */
 const getSession = cache(async (): Promise<Session | null> => {
   const asked = await headers();
   if (authServer === 'taskbridge') return askTaskbridge(asked);
@@ -14,7 +14,7 @@ const getSession = cache(async (): Promise<Session | null> => {
   return auth.api.getSession({ headers: asked, query: { disableRefresh: true } });
 });
 
-/** With the client's address: each is counted for itself. Whoever cannot be told is led nowhere, but to app/error.tsx. */
+/** Sends the client's address, by which Taskbridge counts requests. If the session cannot be read, app/error.tsx is shown. */
 async function askTaskbridge(asked: Headers): Promise<Session | null> {
   const passedOn = new Headers();
   for (const name of ['cookie', 'x-forwarded-for']) {
@@ -26,17 +26,17 @@ async function askTaskbridge(asked: Headers): Promise<Session | null> {
     cache: 'no-store',
     signal: AbortSignal.timeout(10_000),
   });
-  if (!answer.ok) throw new Error(`Taskbridge answers ${answer.status} when asked for the session.`);
+  if (!answer.ok) throw new Error(`Taskbridge answered ${answer.status} to the request for the session.`);
   return answer.json();
 }
 
-/** For pages that want a user: leads everybody else to sign in. */
+/** Returns the user, or redirects to the sign-in page. */
 export async function requireUser() {
   const session = await getSession();
   return session ? session.user : redirect('/signin');
 }
 
-/** For pages that are for nobody yet: leads users to their tasks. */
+/** Redirects signed-in users to their tasks. */
 export async function requireGuest() {
   if (await getSession()) redirect('/dashboard');
 }

@@ -3,7 +3,7 @@ import { forgetToken } from '@/lib/token';
 
 let leaving = false;
 
-/** Ends the session. The page is loaded anew, so that nothing of the user stays in memory. */
+/** Ends the session, and reloads the page so that no data of the user stays in memory. */
 export async function signOut() {
   leaving = true;
   forgetToken();
@@ -13,7 +13,7 @@ export async function signOut() {
   location.assign('/signin');
 }
 
-/** After a 401 in use. A session that is there, but of no use, is ended: otherwise /signin would lead back. */
+/** Leaves after a 401. Ends a session that is unusable; otherwise /signin would redirect back. */
 export async function leaveExpired() {
   if (leaving) return;
   leaving = true;

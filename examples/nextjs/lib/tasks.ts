@@ -30,12 +30,12 @@ export function useTasks(userId: string, { status, q }: Filter) {
     initialPageParam: '',
     getNextPageParam: (page) => page.next,
     placeholderData: keepPreviousData,
-    // The page finds out by itself when the server is back.
+    // Retries, so that the page recovers when the server does.
     refetchInterval: (query) => query.state.error !== null && isUnavailable(query.state.error) && 5_000,
   });
 }
 
-/** Taskbridge leads on with `Link: <?…&cursor=…>; rel="next"`. */
+/** Returns the cursor of the next page, from `Link: <?…&cursor=…>; rel="next"`. */
 function nextCursor(headers: Headers): string | undefined {
   const query = headers.get('Link')?.match(/<\?([^>]*)>;\s*rel="next"/)?.[1];
   return new URLSearchParams(query).get('cursor') ?? undefined;
@@ -43,14 +43,14 @@ function nextCursor(headers: Headers): string | undefined {
 
 export type Draft = { title: string; description: string | null };
 
-/** A task that the server has not seen yet. */
+/** A task that has not been sent yet. */
 export const isDraft = (task: Task) => task.id < 0;
 
 export function useAddTask(userId: string, onFailure: (draft: Draft) => void) {
   return useTaskMutation<Draft, Task>(userId, {
     send: async (draft) =>
       (await ok(api.POST('/api/{user_id}/tasks', { params: { path: { user_id: userId } }, body: draft }))).data,
-    // Shown at once, until the server's own is there.
+    // Displayed immediately, and replaced by the server's task.
     foresee: (draft, lists) => {
       const now = new Date().toISOString();
       const id = -Date.now();
@@ -101,15 +101,15 @@ const pathOf = (task: Task) => ({ path: { user_id: task.user_id, task_id: task.i
 
 type Change<Variables, Result> = {
   send: (variables: Variables) => Promise<Result>;
-  /** Changes the lists as the server is going to, and returns what takes it back. */
+  /** Changes the lists as the server will, and returns a function that undoes it. */
   foresee: (variables: Variables, lists: Lists) => () => void;
   done?: (result: Result, lists: Lists, undo: () => void) => void;
   failed?: (variables: Variables) => void;
-  /** What is told when the server did not. */
+  /** The message if the server refuses the change. */
   failure: (variables: Variables) => string;
 };
 
-/** A change that is seen at once, and taken back when the server refuses it. Changes are sent one after the other. */
+/** A change that is displayed immediately, and undone if the server refuses it. Changes are sent one at a time. */
 function useTaskMutation<Variables, Result>(userId: string, change: Change<Variables, Result>) {
   const queryClient = useQueryClient();
   const queryKey = ['tasks', userId];
@@ -133,7 +133,7 @@ function useTaskMutation<Variables, Result>(userId: string, change: Change<Varia
           !change.failed && { action: { label: 'Try again', onClick: () => mutation.mutate(variables) } }),
       });
     },
-    // The server's word is the last, once nothing is under way that it does not know of.
+    // Reload from the server, once no other change is pending.
     onSettled: () => {
       if (queryClient.isMutating({ mutationKey: queryKey }) === 1) void queryClient.invalidateQueries({ queryKey });
     },
@@ -141,14 +141,14 @@ function useTaskMutation<Variables, Result>(userId: string, change: Change<Varia
   return mutation.mutate;
 }
 
-/** Every list of the user that has been loaded, whatever its filter. */
+/** All loaded lists of the user, with any filter. */
 class Lists {
   constructor(
     private readonly queryClient: QueryClient,
     private readonly queryKey: string[],
   ) {}
 
-  /** Puts a task where it belongs, in the place of what was there by its id. Returns what takes that back. */
+  /** Inserts a task at its position, or replaces the one with its id. Returns a function that undoes it. */
   put(task: Task): () => void {
     const before = this.find(task.id);
     this.edit((tasks, filter) => {
@@ -159,7 +159,7 @@ class Lists {
     return () => (before ? this.put(before) : this.drop(task.id));
   }
 
-  /** Takes a task out. Returns what puts it back. */
+  /** Removes a task. Returns a function that undoes it. */
   drop(id: number): () => void {
     const before = this.find(id);
     this.edit((tasks) => tasks.filter((task) => task.id !== id));
@@ -193,7 +193,7 @@ class Lists {
   }
 }
 
-/** As the server filters and searches: case counts for letters other than A to Z. */
+/** Filters and searches like the server: only A to Z match in both cases. */
 function matches(task: Task, { status, q }: Filter): boolean {
   const fold = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   const found = [task.title, task.description ?? ''].some((text) => fold(text).includes(fold(q)));

@@ -4,7 +4,7 @@ import { cn } from '@/lib/cn';
 
 type Props = { tone?: 'note' | 'danger'; action?: ReactNode; children: ReactNode };
 
-/** Something that must not be overlooked; screen readers say it at once. */
+/** An important message, which screen readers announce immediately. */
 export function Alert({ tone = 'note', action, children }: Props) {
   const colours = tone === 'danger' ? 'bg-danger-subtle text-danger' : 'bg-subtle';
   return (

@@ -15,7 +15,7 @@ const sizes = { normal: 'h-10 px-4', icon: 'size-9' };
 
 type Look = { variant?: keyof typeof variants; size?: keyof typeof sizes };
 
-/** `pending`: it was pressed, and is at it. */
+/** A button. `pending` means that its action is running. */
 export function Button({
   variant = 'primary',
   size = 'normal',

@@ -4,7 +4,7 @@ import { Dialog as Radix } from 'radix-ui';
 import type { ReactNode, RefObject } from 'react';
 
 type Props = {
-  /** An alert dialog asks before something is lost: it is not closed by a click beside it. */
+  /** An alert dialog asks before data is lost. A click outside does not close it. */
   alert?: boolean;
   title: string;
   description?: ReactNode;
@@ -13,7 +13,7 @@ type Props = {
   children: ReactNode;
 };
 
-/** Open as long as it is there. The focus stays inside; Escape closes. */
+/** A dialog that is open while it is mounted. It keeps the focus inside; Escape closes it. */
 export function Dialog({ alert = false, title, description, focusAfterwards, onClose, children }: Props) {
   return (
     <Radix.Root open onOpenChange={(open) => !open && onClose()}>

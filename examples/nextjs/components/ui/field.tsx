@@ -7,7 +7,7 @@ const control =
 
 type Parts = { label: string; hint?: string | undefined; error?: string | undefined };
 
-/** An input with its label, and what is wrong with it. */
+/** An input with its label and its error. */
 export function Field({ label, hint, error, children, className, ...props }: ComponentProps<'input'> & Parts) {
   const id = useId();
   return (

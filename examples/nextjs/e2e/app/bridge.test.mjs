@@ -1,5 +1,5 @@
 // @ts-check
-// Where the app signs users in, and Taskbridge, in bridge mode, keeps their tasks alone.
+// The app signs users in, and Taskbridge, in bridge mode, only stores their tasks.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { before, test } from 'node:test';
@@ -11,13 +11,13 @@ before(async () => {
   site = await start();
 });
 
-// As an auth server it describes that, too, for which the app has Better Auth's own client.
+// In server mode the document also describes the auth endpoints, for which the app uses Better Auth's client.
 test('the generated types are those of this Taskbridge', () => {
   execFileSync('npm', ['run', '--silent', 'api:check', '--', `${site.direct}/openapi.json`], { stdio: 'pipe' });
 });
 
-// Where Taskbridge signs users in, nobody can be told from anybody while it is away: see ../taskbridge.
-test('S4: while Taskbridge is away a page that is loaded says so, and goes on by itself when it is back', async () => {
+// If Taskbridge signs users in, the app cannot identify users while Taskbridge is down: see ../taskbridge.
+test('while Taskbridge is down a newly loaded page says so, and recovers on its own', async () => {
   const page = await (await site.visitor()).newPage();
   await signUp(page, somebody('Ada'));
   await add(page, 'Buy milk');

@@ -1,5 +1,5 @@
 // @ts-check
-// Where Taskbridge signs users in, and the app has nothing of theirs.
+// Taskbridge signs users in, and the app stores no users.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { before, test } from 'node:test';
@@ -7,14 +7,14 @@ import { add, ask, look, shows, signUp, somebody, start } from '../support.mjs';
 
 /** @type {Awaited<ReturnType<typeof start>>} */
 let site;
-/** As many questions of one kind as a client may ask in a row. */
+/** The number of requests of one kind that a client may send in a row. */
 const max = 20;
 before(async () => {
   site = await start({ settings: { TASKBRIDGE__RATE_LIMIT__MAX: String(max) } });
 });
 
-// In the other way pages need no Taskbridge to know who is there: see ../app.
-test('S4: while Taskbridge is away every page says so, and when it is back nobody has to sign in again', async () => {
+// In the other mode, pages identify users without Taskbridge: see ../app.
+test('while Taskbridge is down every page says so, and afterwards users are still signed in', async () => {
   // "An error occurred in the Server Components render."
   const context = await site.visitor({ expected: /React error #441/ });
   const page = await context.newPage();
@@ -41,7 +41,7 @@ test('S4: while Taskbridge is away every page says so, and when it is back nobod
   await shows(page, ['Buy milk']);
 });
 
-test('S2: for a page Taskbridge is asked with the cookie and the address of whoever wants it, and nothing else', async () => {
+test('for a page, the app sends Taskbridge the cookie and the address of the client, and nothing else', async () => {
   const headers = { Cookie: 'better-auth.session_token=forged.forged', 'X-Secret': 'of the app', Referer: site.origin };
   const before = site.gate.seen.length;
   assert.equal((await ask(site.origin, '127.0.0.2', '/dashboard', { headers })).status, 307);
@@ -52,7 +52,7 @@ test('S2: for a page Taskbridge is asked with the cookie and the address of whoe
   assert.equal(seen?.headers['x-secret'] ?? seen?.headers.referer, undefined);
 });
 
-test('pages are counted by the client, too, not by the app that asks for it', async () => {
+test('requests for pages count for the client, not for the app', async () => {
   const load = async (/** @type {string} */ client, headers = {}) =>
     (await ask(site.origin, client, '/dashboard', { headers })).status;
   for (let loads = 0; loads < max; loads += 1) assert.equal(await load('127.0.0.3'), 307);

@@ -1,13 +1,13 @@
 import type { NextRequest } from 'next/server';
 
-/** The session's cookie is between browser and app: it is not among what Taskbridge gets to see. */
+/** Headers that are forwarded. The session cookie is not: Taskbridge does not need it. */
 const passedOn = ['accept', 'authorization', 'content-type', 'x-forwarded-for', 'x-request-id'];
 const ofOneConnection = ['connection', 'content-encoding', 'content-length', 'keep-alive', 'transfer-encoding'];
 
 /**
- * Taskbridge, on the origin of this app: no CORS, no second address in the browser. Nothing is decided here; Taskbridge
- * verifies the token of every request. `rewrites` in next.config.ts could do the same, with the cookie passed on and the
- * address fixed by `next build`.
+ * Forwards a request to Taskbridge, so that browsers see one origin and need no CORS. Taskbridge verifies the token of
+ * every request. `rewrites` in next.config.ts could do the same, but would forward the cookie, and `next build` would fix
+ * the address.
  */
 async function forward(request: NextRequest) {
   const { pathname, search } = request.nextUrl;
