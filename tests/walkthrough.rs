@@ -1,7 +1,9 @@
-//! The commands of the walk-through in the README and in docs/api.md print the output that the pages show: a shell runs
-//! them against the real binary.
+//! The walk-through in the README and in docs/api.md prints the output that the pages show: a shell runs its commands
+//! against the real binary. And the links between pages lead somewhere.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::Server;
@@ -68,5 +70,51 @@ fn make_run_shows_the_readmes_commands() {
     assert!(!commands.is_empty());
     for (_, block) in commands {
         assert!(shown.contains(&block.replace("localhost:8000", "localhost:9000")), "{block}");
+    }
+}
+
+/// The text of a page without its code blocks.
+fn prose(page: &Path) -> String {
+    let text = fs::read_to_string(page).unwrap();
+    text.split("\n```").step_by(2).collect::<Vec<_>>().join("\n")
+}
+
+/// The targets of the links on a page, without the links to other sites.
+fn links(page: &Path) -> Vec<String> {
+    let prose = prose(page);
+    let targets = prose.split("](").skip(1).map(|rest| rest.split_once(')').unwrap().0.to_owned());
+    targets.filter(|target| !target.contains("://")).collect()
+}
+
+/// The anchors that GitHub gives to the headings of a page.
+fn anchors(page: &Path) -> Vec<String> {
+    let prose = prose(page);
+    let headings = prose.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches(['#', ' ']));
+    let anchor = |heading: &str| {
+        let kept = heading.to_lowercase().replace(' ', "-");
+        kept.chars().filter(|&c| c.is_alphanumeric() || c == '-' || c == '_').collect()
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn links_between_pages_lead_to_files_and_headings() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let markdown = |folder: &str| fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let folders = ["", "docs", "bench", "examples/nextjs"].into_iter().flat_map(markdown);
+    let pages: Vec<PathBuf> =
+        folders.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect();
+    assert!(pages.len() >= 18, "{pages:?}");
+    for page in &pages {
+        for link in links(page) {
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            assert!(target.exists(), "{}: {link}", page.display());
+            assert!(
+                anchor.is_empty() || anchors(&target).iter().any(|there| there == anchor),
+                "{}: {link}",
+                page.display()
+            );
+        }
     }
 }
