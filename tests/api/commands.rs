@@ -19,12 +19,12 @@ fn the_schema_is_migrated_by_command() {
     for url in ["sqlite://commands.db", &fresh_database()] {
         let database = [("DATABASE_URL", url), ("RUST_LOG", "error")];
         let migrate = |command: &str| run(folder.path(), &["migrate", command], &database);
-        assert_eq!(migrate("status"), (true, lines("to come")));
+        assert_eq!(migrate("status"), (true, lines("pending")));
         assert_eq!(migrate("up"), (true, lines("applied")));
         assert_eq!(migrate("up"), (true, String::new()));
         assert_eq!(migrate("status"), (true, lines("applied")));
-        assert_eq!(migrate("down"), (true, format!("took back {}\n", STEPS[1])));
-        assert_eq!(migrate("status"), (true, format!("applied {}\nto come {}\n", STEPS[0], STEPS[1])));
+        assert_eq!(migrate("down"), (true, format!("reverted {}\n", STEPS[1])));
+        assert_eq!(migrate("status"), (true, format!("applied {}\npending {}\n", STEPS[0], STEPS[1])));
         assert_eq!(migrate("up"), (true, format!("applied {}\n", STEPS[1])));
     }
 }

@@ -1,4 +1,4 @@
-//! What operators set, see, and get wrong. (N8; C256 to C258)
+//! The configuration: what operators set, what they see, and errors.
 
 use std::fs;
 use std::path::Path;
@@ -8,10 +8,10 @@ use tempfile::TempDir;
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
-/// Nobody may see it, wherever it stands.
+/// Part of each secret. It must not appear in any output.
 const CANARY: &str = "hunter2";
 
-/// What both ways to read the configuration say about it: the same.
+/// Returns the error of `config check`, which must be the error of `serve`.
 fn refusal(folder: &Path, variables: Variables<'_>) -> String {
     let [checked, served] = [&["config", "check"][..], &["serve"]].map(|command| outcome(folder, command, variables));
     assert_eq!(checked, served);
@@ -31,7 +31,7 @@ fn folder_with(files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
-/// C256, C258: each is named with its key, where it came from, and what is right; never with its value.
+/// Each error has the key, the source and the rule, but not the value.
 #[test]
 fn a_wrong_configuration_stops_the_start_and_says_what_is_wrong() {
     let with_line_break = format!("{SECRET}\n");
@@ -42,7 +42,6 @@ fn a_wrong_configuration_stops_the_start_and_says_what_is_wrong() {
         ("BETTER_AUTH_SECRET", "hunter2-", "auth.secret", "at least 32 characters"),
         ("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890", "auth.secret", "a known example"),
         ("BETTER_AUTH_SECRET", "please-change-me-hunter2-hunter2-hunter2", "auth.secret", "a known example"),
-        // C257.
         ("BETTER_AUTH_SECRET", &with_line_break, "auth.secret", "the line break of a file"),
         (
             "DATABASE_URL",
@@ -71,12 +70,12 @@ fn a_wrong_configuration_stops_the_start_and_says_what_is_wrong() {
         ("TASKBRIDGE__PASSWORDS__QUEUE", "18446744073709551616", "passwords.queue", "must be a number"),
         ("TASKBRIDGE__SERVER__PROT", "hunter2", "server.prot", "unknown key; did you mean server.port?"),
         ("TASKBRIDGE__JWT__LIFETIME", "9", "jwt.lifetime", "unknown key; did you mean jwt.lifetime_seconds?"),
-        ("TASKBRIDGE__NOWHERE", "hunter2", "nowhere", "unknown key; config/default.toml lists all there are"),
+        ("TASKBRIDGE__NOWHERE", "hunter2", "nowhere", "unknown key; config/default.toml lists all keys"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let message = refusal(folder.path(), &[(name, value)]);
         let from = if value.is_empty() { "(from config/default.toml): ".into() } else { in_environment(name) };
-        assert!(message.contains("the configuration has 1 fault(s):"), "{message}");
+        assert!(message.contains("the configuration has 1 error:"), "{message}");
         assert!(message.contains(&format!("\n  {key} {from}")), "{name}={value}: {message}");
         assert!(message.contains(problem), "{name}={value}: {message}");
     }
@@ -90,9 +89,8 @@ fn a_wrong_configuration_stops_the_start_and_says_what_is_wrong() {
     assert!(message.contains("auth.url (from BETTER_AUTH_URL in the environment)"), "{message}");
 }
 
-/// All at once, whichever of the three places each is in.
 #[test]
-fn faults_of_all_sources_are_told_at_once() {
+fn errors_of_all_sources_are_reported_at_once() {
     let folder = folder_with(&[
         (".env", "TASKBRIDGE_PROFILE=staging\nAUTH_SIGN_UP=hunter2\nTASKBRIDGE__SESION__LIFETIME_SECONDS=1\n"),
         (
@@ -102,7 +100,7 @@ fn faults_of_all_sources_are_told_at_once() {
     ]);
     let message = refusal(folder.path(), &[("BETTER_AUTH_SECRET", "hunter2"), ("HOST", "hunter2")]);
     for expected in [
-        "the configuration has 8 fault(s):",
+        "the configuration has 8 errors:",
         "\n  sesion.lifetime_seconds (from TASKBRIDGE__SESION__LIFETIME_SECONDS in .env): unknown key; did you mean session.lifetime_seconds?",
         "\n  server.timeout (from config/staging.toml): unknown key",
         "\n  server.workers (from config/staging.toml): must be a number",
@@ -116,9 +114,8 @@ fn faults_of_all_sources_are_told_at_once() {
     }
 }
 
-/// Files that cannot be read at all are named, without their lines.
 #[test]
-fn files_that_cannot_be_read_are_named_and_not_shown() {
+fn files_that_cannot_be_parsed_are_named_without_their_lines() {
     let profile = ("TASKBRIDGE_PROFILE", "staging");
     for (file, text, expected) in [
         (".env", "BETTER_AUTH_SECRET=\"hunter2\nPORT=1\n", ".env: not lines of NAME=value"),
@@ -138,15 +135,14 @@ fn files_that_cannot_be_read_are_named_and_not_shown() {
     }
 }
 
-/// The line about a key.
+/// Returns the value and the source of a key.
 fn line<'a>(list: &'a str, key: &str) -> Vec<&'a str> {
     let line =
         list.lines().find(|line| line.starts_with(&format!("{key} ="))).unwrap_or_else(|| panic!("{key}: {list}"));
-    let (setting, origin) = line.split_once(" # ").unwrap();
-    vec![setting.split_once('=').unwrap().1.trim(), origin]
+    let (setting, source) = line.split_once(" # ").unwrap();
+    vec![setting.split_once('=').unwrap().1.trim(), source]
 }
 
-/// Every key there is, as `serve` would read it, and where it came from.
 #[test]
 fn config_check_shows_every_setting_and_no_secret() {
     let folder = folder_with(&[
@@ -165,7 +161,7 @@ fn config_check_shows_every_setting_and_no_secret() {
     let (succeeded, list) = run(folder.path(), &["config", "check"], &variables);
     assert!(succeeded, "{list}");
     assert!(!list.contains(CANARY), "{list}");
-    for (key, value, origin) in [
+    for (key, value, source) in [
         ("auth.secret", "(set, 47 characters)", "BETTER_AUTH_SECRET in the environment"),
         (
             "database.url",
@@ -180,9 +176,9 @@ fn config_check_shows_every_setting_and_no_secret() {
         ("log.filter", "info", "config/default.toml"),
         ("metrics.address", "", "config/default.toml"),
     ] {
-        assert_eq!(line(&list, key), [value, origin]);
+        assert_eq!(line(&list, key), [value, source]);
     }
-    // All that the manual lists, and nothing else.
+    // All keys of the file that documents them, and no other key.
     let manual = include_str!("../../config/default.toml");
     let mut section = "";
     let mut keys = Vec::new();
@@ -205,7 +201,6 @@ fn config_check_shows_every_setting_and_no_secret() {
     assert!(!folder.path().join("data").exists(), "nothing is opened");
 }
 
-/// Neither a text for people nor a command that is none shows what is in the environment.
 #[test]
 fn help_and_mistakes_show_no_secret() {
     let folder = tempfile::tempdir().unwrap();

@@ -85,8 +85,8 @@ fn a_good_set_up_passes_and_every_check_is_told_on_every_database() {
     let found = |name: &str| check(&report, name)["found"].as_str().unwrap().to_owned();
     assert!(found("database").contains("pooled: auto: PostgreSQL 1"), "{report}");
     assert!(found("database").contains(", schema public, no pooler in between"), "{report}");
-    assert!(found("pool").contains("the database takes 200"), "{report}");
-    assert!(found("migrations").contains("all 2 steps"), "{report}");
+    assert!(found("pool").contains("the database allows 200"), "{report}");
+    assert!(found("migrations").contains("all 2 migrations"), "{report}");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn people_get_a_line_for_each_check() {
     for (line, name) in lines.iter().zip(CHECKS) {
         assert_eq!(line.split_whitespace().nth(1), Some(name), "{text}");
     }
-    assert!(lines[1].starts_with("fail secret ") && lines[1].contains(". To do: set BETTER_AUTH_SECRET"), "{text}");
+    assert!(lines[1].starts_with("fail secret ") && lines[1].contains(". Advice: set BETTER_AUTH_SECRET"), "{text}");
     assert!(lines.last().unwrap().starts_with("1 failed, "), "{text}");
     assert_eq!(outcome(folder.path(), &["doctor", "--xml"], &[]).0, Some(2));
 }
@@ -149,7 +149,7 @@ fn each_fault_is_told_by_its_check_alone() {
         (&[("PORT", "hunter2")], "settings", "server.port (from PORT in the environment)", "default.toml"),
         (&[("TASKBRIDGE__SERVER__PROT", "1")], "settings", "unknown key", "did you mean server.port?"),
         (&[("BETTER_AUTH_URL", "https://app.test")], "settings", "AUTH_MODE must be", "default.toml"),
-        (&[("BETTER_AUTH_TRUSTED_ORIGINS", "*")], "cors", "every site there is", "default.toml"),
+        (&[("BETTER_AUTH_TRUSTED_ORIGINS", "*")], "cors", "every site", "default.toml"),
         (&[("TRUSTED_PROXIES", "10.0.0.0/33")], "proxy", "addresses or networks", "default.toml"),
         (&[("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "31")], "hash", "from 10 to 16", "default.toml"),
         (&[("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "1001")], "pool", "from 0 to 1000", "default.toml"),
@@ -166,9 +166,9 @@ fn each_fault_is_told_by_its_check_alone() {
         (&[("DATABASE_URL", "sqlite://folder.db")], "database", "cannot be read", "let the user"),
         (&[("DATABASE_URL", &refused)], "database", "refused the connection", "check that the database is running"),
         (&[("DATABASE_URL", &absent)], "database", "does not exist", "run: create database"),
-        (&[("DATABASE_URL", &standby)], "database", "nothing can be written", "primary"),
-        (&[empty, ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "300")], "pool", "takes 200", "lower database.max"),
-        (&[empty, ("TASKBRIDGE__DATABASE__MIGRATE", "off")], "migrations", "to come", "run: taskbridge migrate up"),
+        (&[("DATABASE_URL", &standby)], "database", "the database is read-only", "primary"),
+        (&[empty, ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "300")], "pool", "allows 200", "lower database.max"),
+        (&[empty, ("TASKBRIDGE__DATABASE__MIGRATE", "off")], "migrations", "pending", "run: taskbridge migrate up"),
         (&[("DATABASE_URL", &foreign)], "migrations", "\"emailVerified\": missing", "AUTH_MODE=bridge works"),
     ];
     for (variables, name, found, advice) in table {
@@ -183,7 +183,7 @@ fn each_fault_is_told_by_its_check_alone() {
         let (code, report) =
             doctor(folder.path(), &[("TASKBRIDGE_PROFILE", if file == ".env" { "" } else { "staging" })]);
         assert_eq!(code, Some(1));
-        tells(&report, "settings", file, "mend the file");
+        tells(&report, "settings", file, "fix the file");
     }
 }
 
@@ -203,7 +203,12 @@ fn all_faults_are_told_at_once_and_the_rest_is_looked_at() {
     assert_eq!(code, Some(1));
     assert_eq!(with_state(&report, "fail"), ["settings", "settings", "secret", "hash"], "{report}");
     assert_eq!(check(&report, "database")["state"], "ok", "{report}");
-    tells(&report, "migrations", "m20261121_000001_better_auth, m20261121_000002_tasks to come", "at its start");
+    tells(
+        &report,
+        "migrations",
+        "pending, and ready to apply: m20261121_000001_better_auth, m20261121_000002_tasks",
+        "when it starts",
+    );
 }
 
 /// The status is that of success: somebody may have meant it.
@@ -222,7 +227,7 @@ fn what_may_be_meant_is_a_warning() {
         ),
         (&[], "cors", "may call the API", "BETTER_AUTH_TRUSTED_ORIGINS"),
         (&[("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "15")], "hash", "cost 15", "lower passwords.bcrypt_cost"),
-        (&[("DATABASE_URL", &url)], "migrations", "to come", "taskbridge migrate up"),
+        (&[("DATABASE_URL", &url)], "migrations", "pending", "taskbridge migrate up"),
     ];
     for (variables, name, found, advice) in table {
         let (code, report) = doctor(folder.path(), variables);
@@ -230,7 +235,7 @@ fn what_may_be_meant_is_a_warning() {
         tells(&report, name, found, advice);
     }
     let (_, report) = doctor(folder.path(), &[("DATABASE_URL", &limited)]);
-    assert!(check(&report, "pool")["found"].as_str().unwrap().contains("takes 40,"), "{report}");
+    assert!(check(&report, "pool")["found"].as_str().unwrap().contains("allows 40,"), "{report}");
 }
 
 #[test]
@@ -411,7 +416,7 @@ fn a_server_that_does_not_migrate_is_not_asked_for_the_privileges() {
     tells(
         &report,
         "migrations",
-        "m20261121_000001_better_auth, m20261121_000002_tasks to come",
+        "pending, and ready to apply: m20261121_000001_better_auth, m20261121_000002_tasks",
         "run: taskbridge migrate up",
     );
     let (code, message) = outcome(folder.path(), &["serve"], &variables);
@@ -448,7 +453,7 @@ fn nothing_is_made_and_nothing_is_written() {
     let mut server = Server::start_with(&[("DATABASE_URL", "sqlite://old/tasks.db")]);
     let database = [("DATABASE_URL", "sqlite://old/tasks.db")];
     let (_, report) = doctor(server.folder(), &database);
-    assert!(check(&report, "migrations")["found"].as_str().unwrap().contains("all 2 steps"), "{report}");
+    assert!(check(&report, "migrations")["found"].as_str().unwrap().contains("all 2 migrations"), "{report}");
     server.terminate();
     server.wait();
     let before = files(server.folder());

@@ -33,13 +33,13 @@ fn wrong_tokens(forge: &Forge) -> Vec<Wrong> {
     let by = |key: String| sign(HS256, claims.to_string(), key.as_bytes());
     let opaque = "MRJbYmtEqQ2weOLEwerkxTXl8pTFvgyk";
     let [form, head, algorithm, signature] =
-        ["three segments", "the header is", "its algorithm", "it was signed with that key"];
+        ["three segments", "the header is", "the algorithm", "the key verifies the signature"];
     let [types, expiry, not_before, issuer, audience, subject] =
-        ["of the right types", "exp is there", "nbf has", "iss is", "aud is this", "sub names"];
+        ["of the right types", "exp exists", "nbf has", "iss is", "aud includes this API", "sub identifies"];
     let segments: Vec<_> = good.split('.').collect();
     let session = json!({ "session": { "id": "x" }, "user": { "id": "ann" }, "sub": null, "iss": null, "aud": null });
     vec![
-        (String::new(), form, "malformed token", "nothing was sent"),
+        (String::new(), form, "malformed token", "the token is empty"),
         ("undefined".into(), form, "malformed token", "await"),
         (opaque.into(), form, "malformed token", "session token"),
         (format!("{opaque}.{}", encode("x")), form, "malformed token", "session cookie"),
@@ -50,14 +50,14 @@ fn wrong_tokens(forge: &Forge) -> Vec<Wrong> {
         (format!("{}.{}", segments[0], "x".repeat(9000)), form, "longer than", "definePayload"),
         (format!("\"{good}\""), head, "malformed header", "quotation marks"),
         (good.replacen('.', ". ", 1), signature, "wrong signature", "white space"),
-        (good[4..].into(), head, "malformed header", "was cut"),
+        (good[4..].into(), head, "malformed header", "was cut off"),
         (header(r#"{"typ":"JWT"}"#), head, "malformed header", "no alg"),
         (header(r#"{"alg":"HS256","crit":["exp"]}"#), head, "crit", "without the header crit"),
         (header(r#"{"alg":"HS256","typ":"better-auth.session-cache+jwt"}"#), head, "session-cache", "get a JWT"),
-        (header(r#"{"alg":"none"}"#), algorithm, r#""none" is not enabled"#, "not signed at all"),
+        (header(r#"{"alg":"none"}"#), algorithm, r#""none" is not enabled"#, "the token is not signed"),
         (header(r#"{"alg":"HS512"}"#), algorithm, r#""HS512" is not enabled"#, r#"alg: "HS256""#),
         (header(r#"{"alg":"EdDSA","kid":"x"}"#), "a trusted key for it", "no trusted key", "AUTH_MODE=bridge"),
-        (header(r#"{"alg":"EdDSA"}"#), "a trusted key for it", "no trusted key", "names no kid"),
+        (header(r#"{"alg":"EdDSA"}"#), "a trusted key for it", "no trusted key", "has no kid"),
         (header(r#"{"alg":"ES512","kid":"x"}"#), algorithm, r#""ES512" is not enabled"#, "choose EdDSA"),
         (by(format!("{SECRET}\n")), signature, "wrong signature", "line break at its end"),
         (by(format!("\"{SECRET}\"")), signature, "wrong signature", "quotation marks around"),
@@ -70,10 +70,10 @@ fn wrong_tokens(forge: &Forge) -> Vec<Wrong> {
             "wrong signature",
             "changed afterwards",
         ),
-        (sign(HS256, "[]", SECRET.as_bytes()), types, "malformed claims", "no JSON object"),
+        (sign(HS256, "[]", SECRET.as_bytes()), types, "malformed claims", "not a JSON object"),
         (hs256(json!({ "exp": "tomorrow" })), types, "malformed claims", r#"exp is "tomorrow""#),
-        (hs256(json!({ "sub": 7 })), types, "malformed claims", "sub is 7; it must be text"),
-        (hs256(json!({ "aud": { "x": 1 } })), types, "malformed claims", "list of texts"),
+        (hs256(json!({ "sub": 7 })), types, "malformed claims", "sub is 7; it must be a string"),
+        (hs256(json!({ "aud": { "x": 1 } })), types, "malformed claims", "list of strings"),
         (hs256(json!({ "exp": null })), expiry, "claim exp is missing", "setExpirationTime"),
         (hs256(json!({ "exp": now() - 7200 })), expiry, "expired", "it expired 2 hours ago"),
         (hs256(json!({ "exp": now() - 3600, "iat": now() + 3600 })), expiry, "expired", "clock"),
@@ -117,7 +117,7 @@ async fn the_true_cause_of_a_refusal_is_named_with_what_to_do() {
         assert!(failed.contains(check), "{check} in {text}");
         let refused = text.lines().find(|line| line.starts_with("Refused (401): ")).unwrap();
         assert!(refused.contains(cause), "{cause} in {text}");
-        let to_do = text.lines().find(|line| line.starts_with("To do: ")).unwrap();
+        let to_do = text.lines().find(|line| line.starts_with("Advice: ")).unwrap();
         assert!(to_do.contains(advice), "{advice} in {text}");
         assert!(!text.contains(SECRET), "{text}");
         advices.insert(to_do.to_owned());
@@ -136,7 +136,7 @@ async fn a_good_token_is_explained_in_plain_words() {
     for arguments in [vec![token.as_str()], vec![&pasted], vec!["--file", file.to_str().unwrap()]] {
         let (is_accepted, text) = explained(&server, &arguments);
         assert!(is_accepted, "{text}");
-        assert!(text.contains(r#"Accepted: it speaks for "ann""#), "{text}");
+        assert!(text.contains(r#"Accepted: the user is "ann", with tasks at /api/"#), "{text}");
         for words in [r#"alg        "HS256""#, " minutes)", "HS256 with the secret shared with Better Auth"] {
             assert!(text.contains(words), "{words} in {text}");
         }

@@ -75,7 +75,7 @@ fn a_file_that_must_exist_is_not_created() {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{url}");
     }
     let (code, report) = outcome(folder.path(), &["doctor"], &[("DATABASE_URL", "sqlite://tasks.db?mode=rw")]);
-    assert!(code == Some(1) && report.contains("the file does not exist. To do: create it"), "{report}");
+    assert!(code == Some(1) && report.contains("the file does not exist. Advice: create it"), "{report}");
     assert!(migrate("sqlite:///./tasks.db").0);
     assert!(migrate("sqlite://tasks.db?mode=rw").0);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

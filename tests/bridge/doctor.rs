@@ -35,8 +35,8 @@ fn keys_are_told_and_clocks_compared() {
     let issuer = Issuer::of(&[]);
     let keys = json!({ "keys": [ed.jwk(), ec.jwk()] }).to_string();
     for (lines, state, found) in [
-        (vec![], "skip", "tells no time"),
-        (vec!["date: yesterday".into()], "skip", "tells no time"),
+        (vec![], "skip", "did not send its time"),
+        (vec!["date: yesterday".into()], "skip", "did not send its time"),
         (vec![format!("date: {}", date("now"))], "ok", "http"),
         (vec![format!("date: {}", date("5 minutes ago")), "age: 300".into()], "ok", "http"),
         (vec![format!("date: {}", date("5 minutes ago"))], "warn", "seconds behind"),
@@ -65,14 +65,14 @@ fn an_issuer_that_does_not_publish_keys_fails_and_is_told_why() {
         (Answer::body("{}"), "fail", "no JSON object", "set JWKS_URL"),
         (status(404), "fail", "404", "jwt()"),
         (status(307), "fail", "307", "redirects are not followed"),
-        (status(401), "fail", "401", "let this path through"),
+        (status(401), "fail", "401", "allow this path"),
         (status(500), "fail", "500", "log of the app"),
-        (Answer::Nothing, "fail", "/api/auth/jwks: ", "see that the app runs"),
-        (Answer::Silence, "fail", "no answer within", "see that the app runs"),
-        (Answer::Large(1024 * 1024), "fail", "limit", "see that the app runs"),
+        (Answer::Nothing, "fail", "/api/auth/jwks: ", "check that the app is running"),
+        (Answer::Silence, "fail", "no answer within", "check that the app is running"),
+        (Answer::Large(1024 * 1024), "fail", "limit", "check that the app is running"),
         (Answer::keys(std::slice::from_ref(&es512)), "fail", "ES512 is not supported", "choose EdDSA"),
         (Answer::keys(&[es512, ed.jwk()]), "warn", r#"0, kid "es512""#, "choose EdDSA"),
-        (Answer::keys(&[]), "warn", "keys that are used: none", "first token"),
+        (Answer::keys(&[]), "warn", "usable keys: none", "first token"),
     ] {
         issuer.answer(answer.clone());
         let (code, report) = doctor(&issuer.url, &[]);

@@ -26,9 +26,9 @@ async fn is_explained(case: &str, settings: &[(&str, &str)], token: &str, status
     let verdict = match status {
         200 => "Accepted: ",
         401 => "Refused (401): ",
-        _ => "Cannot tell (503): ",
+        _ => "Cannot be verified now (503): ",
     };
-    for (start, words) in ["  FAIL ", verdict, "To do: "].into_iter().zip(words) {
+    for (start, words) in ["  FAIL ", verdict, "Advice: "].into_iter().zip(words) {
         let line = text.lines().find(|line| line.starts_with(start)).unwrap_or_default();
         assert!(line.contains(words), "{case}: {words:?} in {text}");
     }
@@ -44,9 +44,9 @@ async fn an_issuer_that_gives_no_keys_is_told_with_its_address_and_reason() {
         (answer(200, "<!DOCTYPE html><title>Sign in</title>"), "is not a JSON object with an array of keys", "a page"),
         (answer(200, "null"), "is not a JSON object with an array of keys", "JWKS_URL"),
         (answer(500, ""), "has status 500, not 200", "npx auth@latest migrate"),
-        (answer(404, ""), "has status 404, not 200", "put jwt() among the plugins"),
-        (answer(307, ""), "has status 307, not 200", "set JWKS_URL to where it leads"),
-        (answer(401, ""), "has status 401, not 200", "not open to everybody"),
+        (answer(404, ""), "has status 404, not 200", "add jwt() to the plugins"),
+        (answer(307, ""), "has status 307, not 200", "set JWKS_URL to the target"),
+        (answer(401, ""), "has status 401, not 200", "requires credentials"),
     ] {
         let issuer = Issuer::of(&[]);
         issuer.answer(answer);
@@ -63,7 +63,7 @@ async fn an_issuer_that_is_not_there_is_told_and_with_two_the_one_that_is_to_bla
     let issuer = Issuer::of(&[&ed]);
     let gone = Issuer::of(&[]).url.clone();
     let [here, away] = [&issuer.url, &gone].map(|url| format!("{url}/api/auth/jwks"));
-    let nobody = format!("nobody answers at {away}");
+    let nobody = format!("{away} cannot be reached");
     let alone = settings(&gone, "");
     is_explained("away", &alone, &ed.token(&gone, ANN), 503, [KEY, "Connection refused", &nobody]).await;
     let both = format!("{here},{away}");
@@ -85,13 +85,13 @@ async fn what_is_wrong_with_a_token_is_told() {
         ed.sign(&header("EdDSA", "ed"), &claims)
     };
     let hs256 = sign(r#"{"alg":"HS256"}"#, claims(url, ANN).to_string(), b"a secret that the server does not have");
-    let secret = "set BETTER_AUTH_SECRET here";
+    let secret = "set BETTER_AUTH_SECRET of this server";
     for (case, token, words) in [
-        ("no such kid", stranger.token(url, ANN), [KEY, "no trusted key", r#"no key of kid "stranger""#]),
+        ("no such kid", stranger.token(url, ANN), [KEY, "no trusted key", r#"no key with the kid "stranger""#]),
         (
             "another app",
             stranger.token("https://else.test", ANN),
-            [KEY, "no trusted key", r#"it is of "https://else.test""#],
+            [KEY, "no trusted key", r#"the issuer of the token is "https://else.test""#],
         ),
         (
             "another algorithm",
@@ -101,7 +101,7 @@ async fn what_is_wrong_with_a_token_is_told() {
         (
             "the same kid",
             Signer::ed25519("ed").token(url, ANN),
-            ["signed with that key", "wrong signature", "did not sign it"],
+            ["the key verifies the signature", "wrong signature", "did not sign it"],
         ),
         (
             "another issuer",
@@ -111,11 +111,11 @@ async fn what_is_wrong_with_a_token_is_told() {
         ("a slash", with("iss", json!(format!("{url}/"))), ["iss is", "wrong issuer", "the slash at its end"]),
         ("https", with("iss", json!(url.replace("http:", "https:"))), ["iss is", "wrong issuer", "http and https"]),
         ("another audience", with("aud", json!("api")), ["aud is", r#"aud is "api""#, "jwt.audience"]),
-        ("no secret", hs256, ["its algorithm", r#""HS256" is not enabled"#, secret]),
+        ("no secret", hs256, ["the algorithm", r#""HS256" is not enabled"#, secret]),
     ] {
         is_explained(case, &settings(url, ""), &token, 401, words).await;
     }
     issuer.answer(Answer::keys(&[]));
-    let words = [KEY, "no trusted key", "publishes no key that can be used"];
+    let words = [KEY, "no trusted key", "publishes no usable key"];
     is_explained("an empty set", &settings(url, ""), &ed.token(url, ANN), 401, words).await;
 }

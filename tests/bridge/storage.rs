@@ -117,5 +117,5 @@ fn the_schema_of_a_bridge_is_migrated_by_command() {
     let migrate = |command: &str| support::server::run(folder.path(), &["migrate", command], &settings);
     assert_eq!(migrate("up"), (true, format!("applied {step}\n")));
     assert_eq!(migrate("status"), (true, format!("applied {step}\n")));
-    assert_eq!(migrate("down"), (true, format!("took back {step}\n")));
+    assert_eq!(migrate("down"), (true, format!("reverted {step}\n")));
 }

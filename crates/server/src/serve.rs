@@ -23,7 +23,7 @@ use tokio::time::{sleep, timeout};
 use crate::compose::{Composition, compose};
 use crate::connection::Connection;
 use crate::metrics;
-use crate::settings::Settings;
+use crate::settings::{AuthMode, Settings};
 
 /// How long the head of a request may take, unless requests must be quicker still.
 const HEAD: Duration = Duration::from_secs(5);
@@ -33,23 +33,22 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Serves until SIGINT or SIGTERM. Then the server is not ready any more, but goes on for as long as load balancers
 /// need to notice; then no more connections are taken, requests under way are finished within the time allowed, and the
 /// store is closed.
-pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
+pub(crate) async fn serve(settings: &Settings, mode: &AuthMode) -> anyhow::Result<()> {
     // Bound first: the port, when the system chooses it, is part of the origin; and a second server does not touch
     // the store of the first.
-    let (listener, address) = listen(SocketAddr::new(settings.server.host, settings.server.port))?;
-    let metrics = settings.server.metrics.map(|address| listen(address).context("metrics.address")).transpose()?;
+    let (listener, address) = listen(SocketAddr::new(settings.server.host, settings.server.port.get()))?;
+    let metrics = settings.metrics.address.map(|address| listen(address).context("metrics.address")).transpose()?;
     let metrics_address = metrics.as_ref().map(|(_, address)| tracing::field::display(*address));
-    let mode = settings.auth.mode.name();
-    let origin = settings.auth.mode.origin(address.port());
+    let origin = mode.origin(address.port());
 
-    let Composition { services, store, registry, upkeep } = compose(&settings, &origin).await?;
+    let Composition { services, store, registry, cleanup } = compose(settings, mode, &origin).await?;
     let signals = Signals::new().context("cannot wait for signals")?;
     let closing = watch::Sender::new(false);
     let stop = Stop {
         stopping: services.stopping.clone(),
         requests: Arc::clone(&services.metrics),
-        drain: settings.server.drain,
-        limit: settings.server.shutdown,
+        drain: settings.server.drain_seconds.get(),
+        limit: settings.server.shutdown_seconds.get(),
         closing: closing.clone(),
     };
     let app = move || {
@@ -60,16 +59,18 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
             .wrap(from_fn(taskbridge_web::security_headers))
             .wrap(from_fn(taskbridge_web::access_log))
     };
-    let keep_alive = settings.server.keep_alive;
-    let head = HEAD.min(settings.server.request_timeout);
+    let keep_alive = settings.server.keep_alive_seconds.get();
+    let request_timeout = settings.server.request_seconds.get();
+    let workers = settings.server.workers();
+    let head = HEAD.min(request_timeout);
     // What takes longer has been answered, and longer ago than any clock of ours is coarse.
-    let patience = head + settings.server.request_timeout + LINGER;
+    let patience = head + request_timeout + LINGER;
     // As `HttpServer` does it, which takes plain TCP streams only.
     let server = Server::build()
-        .workers(settings.server.workers)
-        .max_concurrent_connections((max_connections(settings.server.max_connections) / settings.server.workers).max(1))
+        .workers(workers)
+        .max_concurrent_connections((max_connections(settings.server.max_connections.get()) / workers).max(1))
         .disable_signals()
-        .shutdown_timeout(settings.server.shutdown.as_secs())
+        .shutdown_timeout(settings.server.shutdown_seconds.get().as_secs())
         .listen("taskbridge", listener, move || {
             let closing = closing.clone();
             let http = HttpService::build()
@@ -95,14 +96,14 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
     actix_web::rt::spawn(stop.after(signals, server.handle()));
     let metrics =
         metrics.map(|(listener, _)| metrics::serve(listener, registry)).transpose()?.map(actix_web::rt::spawn);
-    let upkeep = upkeep.map(|upkeep| actix_web::rt::spawn(upkeep.run()));
-    tracing::info!(%address, origin, mode, metrics = metrics_address, "ready");
+    let cleanup = cleanup.map(|cleanup| actix_web::rt::spawn(cleanup.run()));
+    tracing::info!(%address, origin, mode = mode.name().as_str(), metrics = metrics_address, "ready");
     server.await.context("the server failed")?;
     if let Some(metrics) = metrics {
         metrics.abort();
     }
-    if let Some(upkeep) = upkeep {
-        upkeep.abort();
+    if let Some(cleanup) = cleanup {
+        cleanup.abort();
     }
     store.close().await;
     tracing::info!("stopped");

@@ -1,0 +1,18 @@
+//! `taskbridge config`.
+
+use clap::Subcommand;
+
+use super::print;
+use crate::settings::ValidConfiguration;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Show every setting with its value and source, or all errors. Secrets are not shown.
+    Check,
+}
+
+pub(super) fn run(command: &ConfigCommand, configuration: &ValidConfiguration) {
+    match command {
+        ConfigCommand::Check => configuration.lines().for_each(|line| print(&line)),
+    }
+}

@@ -1,0 +1,26 @@
+//! `taskbridge doctor`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::print;
+use crate::doctor::examine;
+use crate::settings::{Configuration, ConfigurationError};
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Print the report as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: &DoctorArgs, configuration: Result<Configuration, ConfigurationError>) -> ExitCode {
+    let report = examine(configuration).await;
+    if args.json {
+        print(&report.json());
+    } else {
+        print(&report);
+    }
+    if report.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

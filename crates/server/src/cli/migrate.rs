@@ -1,0 +1,47 @@
+//! `taskbridge migrate`.
+
+use clap::Subcommand;
+use taskbridge_migrations::Users;
+
+use super::print;
+use crate::compose::{up, with_store};
+use crate::settings::DatabaseSettings;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MigrateCommand {
+    /// Apply all pending migrations.
+    Up,
+    /// Revert the last migrations. Users and passwords are never dropped.
+    Down {
+        /// Number of migrations to revert.
+        #[arg(default_value_t = 1)]
+        count: u32,
+    },
+    /// List all migrations, applied or pending.
+    Status,
+}
+
+pub(super) async fn run(command: &MigrateCommand, database: &DatabaseSettings, users: Users) -> anyhow::Result<()> {
+    with_store(database, async |store| {
+        match command {
+            MigrateCommand::Up => {
+                for name in up(store, users).await? {
+                    print(&format!("applied {name}"));
+                }
+            }
+            MigrateCommand::Down { count } => {
+                for name in taskbridge_migrations::down(&store.dedicated().await?, users, *count).await? {
+                    print(&format!("reverted {name}"));
+                }
+            }
+            MigrateCommand::Status => {
+                for step in taskbridge_migrations::status(&store.dedicated().await?, users).await? {
+                    let status = if step.applied { "applied" } else { "pending" };
+                    print(&format!("{status} {}", step.name));
+                }
+            }
+        }
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,91 @@
+//! The command line: a file for each command.
+
+mod config;
+mod doctor;
+mod keys;
+mod migrate;
+mod tasks;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::settings::{Configuration, ValidConfiguration};
+use crate::{serve, telemetry};
+
+/// Tasks API for the users of Better Auth.
+///
+/// Settings are read from environment variables, the file .env, a profile, and the built-in config/default.toml, which
+/// documents all of them.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve,
+    /// Check the configuration.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Apply, revert or list database migrations.
+    #[command(subcommand)]
+    Migrate(migrate::MigrateCommand),
+    /// Manage tasks.
+    #[command(subcommand)]
+    Tasks(tasks::TasksCommand),
+    /// Inspect access tokens.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Manage the keys that sign access tokens.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Check everything that the server depends on, and print advice. Changes nothing.
+    ///
+    /// The exit status is 1 if a check fails, and 0 if there are only warnings.
+    Doctor(doctor::DoctorArgs),
+}
+
+/// Parses the command line and runs the command.
+pub(crate) fn run() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    actix_web::rt::System::new().block_on(run_command(command)).unwrap_or_else(|error| {
+        print_error(&error);
+        ExitCode::FAILURE
+    })
+}
+
+async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
+    let configuration = Configuration::load();
+    if let Command::Doctor(args) = command {
+        return Ok(doctor::run(&args, configuration).await);
+    }
+    let configuration = configuration?.validate()?;
+    let ValidConfiguration { settings, mode, .. } = &configuration;
+    telemetry::start(&settings.log);
+    match command {
+        Command::Serve => serve::serve(settings, mode).await?,
+        Command::Config(command) => config::run(&command, &configuration),
+        Command::Migrate(command) => migrate::run(&command, &settings.database, mode.name().users()).await?,
+        Command::Tasks(command) => tasks::run(&command, &settings.database).await?,
+        Command::Keys(command) => keys::run(&command, settings, mode).await?,
+        Command::Token(command) => return token::run(command, settings, mode).await,
+        // Handled above: it also reports an invalid configuration.
+        Command::Doctor(_) => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "the output of commands")]
+fn print(line: &dyn std::fmt::Display) {
+    println!("{line}");
+}
+
+#[expect(clippy::print_stderr, reason = "the error of a command")]
+fn print_error(error: &anyhow::Error) {
+    eprintln!("taskbridge: {error:#}");
+}

@@ -1,0 +1,26 @@
+//! `taskbridge tasks`.
+
+use clap::Subcommand;
+
+use super::print;
+use crate::compose::with_store;
+use crate::settings::DatabaseSettings;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TasksCommand {
+    /// Assign all tasks without an owner to a user.
+    Assign {
+        /// Id of the user.
+        user_id: String,
+    },
+}
+
+pub(super) async fn run(command: &TasksCommand, database: &DatabaseSettings) -> anyhow::Result<()> {
+    let TasksCommand::Assign { user_id } = command;
+    let count = with_store(database, async |store| {
+        Ok(taskbridge_migrations::assign_tasks(&store.dedicated().await?, user_id).await?)
+    })
+    .await?;
+    print(&format!("{count} tasks assigned"));
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! Builds adapters and services from settings. No other module creates an adapter.
+
+mod metrics;
+mod migrations;
+mod sign_in;
+mod store;
+mod tokens;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use prometheus_client::registry::Registry;
+use taskbridge_adapters::clock::SystemClock;
+use taskbridge_adapters::database::{SeaTaskRepo, Store};
+use taskbridge_domain::Authenticator;
+use taskbridge_domain::ports::Clock;
+use taskbridge_domain::services::TaskService;
+use taskbridge_web::{
+    BodyLimit, Compatibility, Docs, DocsConfig, HttpMetrics, RequestTimeout, Services, Stopping, TasksMount,
+    TrustedOrigins, TrustedProxies,
+};
+
+pub(crate) use self::migrations::{require_current, up};
+pub(crate) use self::sign_in::hasher;
+pub(crate) use self::store::{open_to_read, store_config, with_store};
+pub(crate) use self::tokens::{describe_key, key_addresses, key_ring, verifier};
+
+use self::sign_in::{SignIn, sign_in};
+use crate::cleanup::Cleanup;
+use crate::settings::{AuthMode, Settings};
+
+/// Everything that the server consists of.
+pub(crate) struct Composition {
+    pub(crate) services: Services,
+    /// The store that the services use, to be closed at the end.
+    pub(crate) store: Store,
+    pub(crate) registry: Registry,
+    pub(crate) cleanup: Option<Cleanup>,
+}
+
+/// Opens the store, applies or checks the migrations, and builds the services. `origin` is the origin of the auth server.
+pub(crate) async fn compose(settings: &Settings, mode: &AuthMode, origin: &str) -> anyhow::Result<Composition> {
+    let Settings { server, database, tasks, .. } = settings;
+    let store = store::open_for_server(database, mode.name().users()).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ring = key_ring(mode, &settings.jwt, &store);
+    let (auth, hashing, cleanup) = match (mode, &ring) {
+        (AuthMode::Server(mode), Some(ring)) => {
+            warn_of_ignored_columns(store.clone());
+            let SignIn { server, hashing, cleanup } =
+                sign_in(settings, mode, origin, &store, &clock, Arc::clone(ring))?;
+            (Some(server), Some(hashing), cleanup)
+        }
+        _ => (None, None, None),
+    };
+    let task_repo = SeaTaskRepo::new(store.clone());
+    let has_users = store.has_better_auth_users().await.context("cannot read the columns of the table user")?;
+    let task_repo = if has_users { task_repo.requiring_known_owners() } else { task_repo };
+    let http_metrics = Arc::new(HttpMetrics::default());
+    let registry = metrics::registry(clock.now(), &http_metrics, hashing, store.clone());
+    let tasks_mount = TasksMount { prefix: tasks.prefix.clone(), without_user_id: tasks.without_user_id.is_on() };
+    let compatibility = Compatibility {
+        list_envelope: tasks.list_envelope.is_on(),
+        is_completed: tasks.is_completed.is_on(),
+        delete_message: tasks.delete_message.is_on(),
+    };
+    let docs = DocsConfig { openapi: settings.docs.openapi.is_on(), page: settings.docs.page.is_on() };
+    let docs =
+        Docs::new(docs, auth.as_ref(), &tasks_mount, compatibility).context("cannot generate the OpenAPI document")?;
+    let verifier = verifier(mode, &settings.jwt, origin, ring.map(|ring| ring as _));
+    let services = Services {
+        authenticator: Arc::new(Authenticator::new(Arc::new(verifier))),
+        tasks: Arc::new(TaskService::new(Arc::new(task_repo), clock)),
+        auth,
+        store: Arc::new(store.clone()),
+        body_limit: BodyLimit(server.body_limit.get()),
+        request_timeout: RequestTimeout(server.request_seconds.get()),
+        trusted_origins: Arc::new(trusted_origins(&settings.auth.trusted_origins, origin)?),
+        trusted_proxies: Arc::new(TrustedProxies::new(server.trusted_proxies.clone(), server.forwarded_header)),
+        tasks_mount,
+        compatibility,
+        docs,
+        stopping: Stopping::default(),
+        metrics: http_metrics,
+    };
+    Ok(Composition { services, store, registry, cleanup })
+}
+
+/// Logs the columns that seem to restrict users but are not enforced. The server does not wait for the query.
+fn warn_of_ignored_columns(store: Store) {
+    tokio::spawn(async move {
+        match store.ignored_columns().await {
+            Ok(ignored) if ignored.is_empty() => {}
+            Ok(ignored) => {
+                let columns: Vec<_> = ignored.iter().map(ToString::to_string).collect();
+                tracing::warn!(
+                    columns = columns.join(", "),
+                    "columns of the table user seem to restrict users; Taskbridge does not enforce them"
+                );
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot check for restricted users");
+            }
+        }
+    });
+}
+
+/// Returns the origin of the auth server and the configured origins.
+fn trusted_origins(configured: &[String], origin: &str) -> anyhow::Result<TrustedOrigins> {
+    let mut trusted = TrustedOrigins::default();
+    for origin in configured.iter().map(String::as_str).chain([origin]) {
+        trusted.add(origin).with_context(|| format!("cannot trust the origin {origin:?}"))?;
+    }
+    Ok(trusted)
+}

@@ -1,0 +1,125 @@
+//! Builds what signs users in, in server mode.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use taskbridge_adapters::HashingLoad;
+use taskbridge_adapters::database::{SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, Store};
+use taskbridge_adapters::ids::SecureIds;
+use taskbridge_adapters::jwt::{JwtIssuer, JwtIssuerConfig, KeyRing, SigningKeys};
+use taskbridge_adapters::limiter::InMemoryRateLimiter;
+use taskbridge_adapters::passwords::{Hasher, HasherConfig};
+use taskbridge_domain::ports::{Clock, RateLimiter};
+use taskbridge_domain::rate_limit::RateLimit;
+use taskbridge_domain::services::{AccountPolicy, AccountService, ProfilePolicy, ProfileService, SessionService};
+use taskbridge_domain::sessions::SessionPolicy;
+use taskbridge_web::{AuthServer, CookieConfig, RateLimits, SessionCookies};
+
+use crate::cleanup::Cleanup;
+use crate::settings::{PasswordSettings, RateLimitStorage, ServerMode, Settings};
+
+/// The auth server and what belongs to it.
+pub(super) struct SignIn {
+    pub(super) server: AuthServer,
+    pub(super) hashing: Arc<HashingLoad>,
+    pub(super) cleanup: Option<Cleanup>,
+}
+
+pub(super) fn sign_in(
+    settings: &Settings,
+    mode: &ServerMode,
+    origin: &str,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+    ring: Arc<KeyRing>,
+) -> anyhow::Result<SignIn> {
+    let Settings { auth, jwt, session, rate_limit, passwords, .. } = settings;
+    let policy = SessionPolicy {
+        lifetime: session.lifetime_seconds.get(),
+        unremembered_lifetime: session.unremembered_lifetime_seconds.get(),
+        update_age: session.update_age_seconds.get(),
+        fresh_age: session.fresh_age_seconds.get(),
+    };
+    let hasher = Arc::new(hasher(passwords)?);
+    let hashing = hasher.load();
+    // Requests and password guesses are counted apart: a flood of requests, which costs an attacker nothing, must not
+    // evict the counts of guesses.
+    let limiter = || rate_limit.enabled.is_on().then(|| limiter(rate_limit.storage, store));
+    let (requests, guesses) = (limiter(), limiter());
+    let limit = RateLimit { window: rate_limit.window_seconds.get(), max: rate_limit.max.get() };
+    let limits = requests.clone().map(|limiter| Arc::new(RateLimits::new(limiter, Arc::clone(clock), limit)));
+    let signing = match jwt.algorithm {
+        Some(_) => SigningKeys::Pairs(Arc::clone(&ring)),
+        None => SigningKeys::Secret(mode.secrets.current().clone()),
+    };
+    let tokens =
+        JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: jwt.lifetime_seconds.get() };
+    let issuer = Arc::new(JwtIssuer::new(signing, tokens, Arc::clone(clock)));
+    let session_repo = Arc::new(SeaSessionRepo::new(store.clone()));
+    let sessions = SessionService::new(Arc::clone(&session_repo) as _, issuer, Arc::clone(clock), policy);
+    let sessions = Arc::new(sessions);
+    let identity = Arc::new(SeaIdentityRepo::new(store.clone()));
+    let users = ProfileService::new(
+        Arc::clone(&identity) as _,
+        Arc::clone(&hasher) as _,
+        guesses.clone(),
+        Arc::new(SecureIds),
+        Arc::clone(clock),
+        ProfilePolicy { allow_deletion: auth.delete_user.is_on(), sessions: policy },
+    );
+    let accounts = AccountService::new(
+        identity,
+        session_repo,
+        hasher,
+        guesses.clone(),
+        Arc::new(SecureIds),
+        Arc::clone(clock),
+        AccountPolicy {
+            sign_up: auth.sign_up.is_on(),
+            require_email_verification: auth.require_email_verification.is_on(),
+            rehash: passwords.rehash.is_on(),
+            sessions: policy,
+        },
+    );
+    let interval = session.purge_seconds.get();
+    let cleanup = (!interval.is_zero()).then(|| Cleanup {
+        interval,
+        sessions: Arc::clone(&sessions),
+        limiters: requests.into_iter().chain(guesses).collect(),
+        clock: Arc::clone(clock),
+    });
+    let cookies = CookieConfig {
+        prefix: session.cookie_prefix.clone(),
+        domain: session.cookie_domain.clone(),
+        secure: origin.starts_with("https://"),
+        max_age: policy.lifetime,
+        accept_unsigned_bearer: session.accept_unsigned_bearer.is_on(),
+    };
+    let server = AuthServer {
+        accounts: Arc::new(accounts),
+        users: Arc::new(users),
+        sessions,
+        keys: ring,
+        cookies: Arc::new(SessionCookies::new(mode.secrets.current().clone(), cookies)),
+        limits,
+    };
+    Ok(SignIn { server, hashing, cleanup })
+}
+
+/// Returns the password hasher.
+pub(crate) fn hasher(settings: &PasswordSettings) -> anyhow::Result<Hasher> {
+    let config = HasherConfig {
+        write: settings.write,
+        bcrypt_cost: settings.bcrypt_cost.get(),
+        threads: settings.threads(),
+        queue: settings.queue.get(),
+    };
+    Hasher::new(config).context("cannot start the threads that hash passwords")
+}
+
+fn limiter(storage: RateLimitStorage, store: &Store) -> Arc<dyn RateLimiter> {
+    match storage {
+        RateLimitStorage::Memory => Arc::new(InMemoryRateLimiter::default()),
+        RateLimitStorage::Database => Arc::new(SeaRateLimiter::new(store.clone())),
+    }
+}

@@ -1,0 +1,98 @@
+//! Builds what verifies access tokens, and the keys of server mode.
+
+use std::sync::Arc;
+
+use taskbridge_adapters::clock::SystemClock;
+use taskbridge_adapters::database::{SeaKeyRepo, Store};
+use taskbridge_adapters::ids::SecureIds;
+use taskbridge_adapters::jwt::{
+    ExpectedClaims, FetchKeys, HttpKeys, JwtVerifier, KeyInfo, KeyRing, KeyRingConfig, KeySource, KeyUse,
+    PublishedKeys, PublishedKeysConfig, SecretKey, TrustedIssuer,
+};
+
+use crate::settings::{AuthMode, BridgeMode, JwtSettings, ServerMode};
+
+/// Returns the signing keys in Better Auth's table `jwks`, in server mode. All of them verify tokens; one signs, unless
+/// the secret does.
+pub(crate) fn key_ring(mode: &AuthMode, settings: &JwtSettings, store: &Store) -> Option<Arc<KeyRing>> {
+    let AuthMode::Server(ServerMode { secrets, .. }) = mode else { return None };
+    let repo = Arc::new(SeaKeyRepo::new(store.clone()));
+    let config = KeyRingConfig { algorithm: settings.algorithm, grace: settings.key_grace_seconds.get() };
+    Some(Arc::new(KeyRing::new(repo, Arc::new(SecureIds), Arc::new(SystemClock), secrets.clone(), config)))
+}
+
+/// Returns the verifier of access tokens. `origin` is the origin of the auth server; `table` has the keys of server mode.
+///
+/// Must be called within a tokio runtime, in which published keys are fetched.
+pub(crate) fn verifier(
+    mode: &AuthMode,
+    settings: &JwtSettings,
+    origin: &str,
+    table: Option<Arc<dyn KeySource>>,
+) -> JwtVerifier {
+    let trusted = match mode {
+        AuthMode::Server(mode) => issuers_of_server(mode, settings, origin, table),
+        AuthMode::Bridge(mode) => issuers_of_bridge(mode, settings),
+    };
+    JwtVerifier::new(trusted, Arc::new(SystemClock)).with_max_bytes(settings.max_bytes.get())
+}
+
+fn issuers_of_server(
+    mode: &ServerMode,
+    settings: &JwtSettings,
+    origin: &str,
+    table: Option<Arc<dyn KeySource>>,
+) -> Vec<TrustedIssuer> {
+    let expected = ExpectedClaims {
+        issuers: vec![origin.into()],
+        audiences: vec![origin.into()],
+        are_required: true,
+        leeway: settings.leeway_seconds.get(),
+    };
+    // Where key pairs sign, tokens signed with the secret are accepted only if the operator allows it.
+    let secret = (settings.algorithm.is_none() || settings.accept_hs256.is_on())
+        .then(|| TrustedIssuer { keys: Arc::new(SecretKey::new(mode.secrets.current())), expected: expected.clone() });
+    let pairs = table.map(|keys| TrustedIssuer { keys, expected });
+    secret.into_iter().chain(pairs).collect()
+}
+
+fn issuers_of_bridge(mode: &BridgeMode, settings: &JwtSettings) -> Vec<TrustedIssuer> {
+    let expected = |are_required| ExpectedClaims {
+        issuers: mode.issuers.clone(),
+        audiences: mode.audiences.clone(),
+        are_required,
+        leeway: settings.leeway_seconds.get(),
+    };
+    let config = PublishedKeysConfig {
+        refresh: settings.jwks_refresh_seconds.get(),
+        cool_down: settings.jwks_cooldown_seconds.get(),
+        timeout: settings.jwks_timeout_seconds.get(),
+    };
+    let addresses: Vec<_> =
+        key_addresses(mode, settings).map(|address| -> Box<dyn FetchKeys> { Box::new(address) }).collect();
+    let published = (!addresses.is_empty())
+        .then(|| TrustedIssuer { keys: Arc::new(PublishedKeys::start(addresses, config)), expected: expected(true) });
+    let secret = mode.secret.as_ref().map(|secret| TrustedIssuer {
+        keys: Arc::new(SecretKey::new(secret)),
+        expected: expected(settings.require_issuer.is_on()),
+    });
+    secret.into_iter().chain(published).collect()
+}
+
+/// Returns the addresses at which the app's Better Auth publishes its keys.
+pub(crate) fn key_addresses(mode: &BridgeMode, settings: &JwtSettings) -> impl Iterator<Item = HttpKeys> {
+    let timeout = settings.jwks_timeout_seconds.get();
+    mode.jwks_urls.iter().map(move |url| HttpKeys::new(url.clone(), timeout, &settings.jwks_ca_file))
+}
+
+/// Describes a key of the table `jwks` in one line.
+pub(crate) fn describe_key(key: &KeyInfo) -> String {
+    let KeyInfo { id, algorithm, created_at, purpose } = key;
+    let purpose = match purpose {
+        KeyUse::Signs => "signs".into(),
+        KeyUse::Verifies => "verifies older tokens".into(),
+        KeyUse::Unreadable(why) => format!("cannot sign: {why}"),
+        KeyUse::None => "not used any more".into(),
+    };
+    format!("{id}  {algorithm:<5}  created {created_at}  {purpose}")
+}

@@ -1,0 +1,186 @@
+//! Checks of the database and its connections.
+
+use taskbridge_adapters::database::{
+    ConnectionLimits, DatabaseProblem, ExposedPath, Inspection, Pooler, PostgresFacts, SqliteFacts, StoreConfig,
+    Transport, inspect,
+};
+
+use super::report::{Finding, fail, ok, skip, warn};
+use super::{REQUEST_TIMEOUT, migrations, millis, restrictions};
+use crate::compose::store_config;
+use crate::settings::Configuration;
+
+const NAME: &str = "database";
+/// The oldest version of PostgreSQL that is tested.
+const OLDEST_POSTGRES: u32 = 14;
+
+/// Checks the database, its migrations, the pool and the users.
+pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
+    if configuration.has_error("database.") {
+        return [NAME, "tls", "migrations", "pool", "restrictions"]
+            .map(|name| skip(name, "the settings of the database are invalid"))
+            .into();
+    }
+    let settings = &configuration.settings.database;
+    let store = store_config(settings);
+    let inspection = match inspect(&store, REQUEST_TIMEOUT).await {
+        Ok(inspection) => inspection,
+        Err(DatabaseProblem { found, advice }) => {
+            let found = [fail(NAME, format!("{}: {found}", store.url), advice), tls(&store)];
+            let others = ["migrations", "pool", "restrictions"].map(|name| skip(name, "the database cannot be used"));
+            return found.into_iter().chain(others).collect();
+        }
+    };
+    let exists = !matches!(inspection, Inspection::Sqlite(SqliteFacts { exists: false, .. }));
+    let users = configuration.mode_name.map(crate::settings::AuthModeName::users);
+    let restrictions = restrictions::check(settings, users, exists).await;
+    let migrations = migrations::check(settings, users, exists).await;
+    let (database, pool) = match inspection {
+        Inspection::Sqlite(facts) => {
+            let pool = format!("at most {} connections; one at a time can write", store.max_connections);
+            (sqlite(&store, &facts), ok("pool", pool))
+        }
+        Inspection::Postgres(facts) => (postgres(&store, &facts), pool(&store, &facts)),
+    };
+    vec![database, tls(&store), migrations, pool, restrictions]
+}
+
+/// Reports whether an attacker on the network path can read or change what is sent to the database.
+fn tls(store: &StoreConfig) -> Finding {
+    const NAME: &str = "tls";
+    let advice = "set sslmode=verify-full in the URL, with sslrootcert=system or the file of the certificate authority; \
+                  or channel_binding=require where the password is checked by SCRAM";
+    match store.url.transport() {
+        Transport::Local => skip(NAME, "the database is on this machine"),
+        Transport::Verified { is_for_host: true } => {
+            ok(NAME, "the certificate of the database is verified for its host")
+        }
+        Transport::Verified { is_for_host: false } => {
+            ok(NAME, "the certificate of the database is verified, for any host of its authority")
+        }
+        Transport::ChannelBound => {
+            ok(NAME, "the password is bound to the certificate of the database (channel binding)")
+        }
+        Transport::Unverified => warn(
+            NAME,
+            "the certificate of the database is not verified: another server can take its place and read the password",
+            advice,
+        ),
+        Transport::Opportunistic => {
+            warn(NAME, "TLS is not required: an attacker on the network path can read and change everything", advice)
+        }
+        Transport::Plain => {
+            warn(NAME, "TLS is off: an attacker on the network path can read and change everything", advice)
+        }
+    }
+}
+
+fn sqlite(store: &StoreConfig, facts: &SqliteFacts) -> Finding {
+    let SqliteFacts { version, exists, missing_folder, is_wal, unwritable, exposed } = facts;
+    let state = match missing_folder {
+        Some(folder) => {
+            format!("does not exist yet; the server creates the folder {}, the file and its tables", folder.display())
+        }
+        None if !exists => "does not exist yet; the server creates the file and its tables".into(),
+        None if *is_wal => "exists, in WAL mode".into(),
+        None => "exists, not in WAL mode; the server changes that".into(),
+    };
+    let found = format!("{}: SQLite {version}; the file {state}", store.url);
+    if let Some(path) = unwritable {
+        return fail(
+            NAME,
+            format!("{found}; {} is not writable", path.display()),
+            "let the user that the server runs as write there: SQLite writes to both the file and its folder",
+        );
+    }
+    if exposed.is_empty() {
+        return ok(NAME, found);
+    }
+    let access = exposed.iter().map(|ExposedPath { path, is_folder, mode }| {
+        let access = if *is_folder { "can replace the files in it" } else { "have access to it" };
+        format!("{} has the mode {mode:04o}: other users {access}", path.display())
+    });
+    let remedies = exposed.iter().map(|ExposedPath { path, is_folder, .. }| {
+        let mode = if *is_folder { "go-w" } else { "600" };
+        format!("chmod {mode} {}", path.display())
+    });
+    let join = |lines: Vec<String>| lines.join("; ");
+    warn(NAME, format!("{found}; {}", join(access.collect())), join(remedies.collect()))
+}
+
+fn postgres(store: &StoreConfig, facts: &PostgresFacts) -> Finding {
+    let PostgresFacts { version, version_number, schema, connected_in, round_trip, .. } = facts;
+    let PostgresFacts { is_read_only, is_proved_direct, shares_processes, .. } = facts;
+    let route = match (shares_processes, is_proved_direct) {
+        (true, _) => "behind a pooler: one server process answered two connections",
+        (false, true) => "no pooler in between",
+        (false, false) => "a pooler, a proxy or address translation may be in between",
+    };
+    let found = format!(
+        "{}: {version}, schema {}, {route}; connected in {}, a round trip takes {}",
+        store.url,
+        schema.as_deref().unwrap_or("missing"),
+        millis(*connected_in),
+        millis(*round_trip)
+    );
+    if version_number / 10_000 < OLDEST_POSTGRES {
+        let advice = format!("upgrade to PostgreSQL {OLDEST_POSTGRES} or newer");
+        return fail(NAME, found, advice);
+    }
+    if *is_read_only {
+        let found = format!("{found}; the database is read-only");
+        return fail(NAME, found, "set DATABASE_URL to the primary, not to a standby");
+    }
+    if store.url.pooler() == Pooler::Absent && !is_proved_direct {
+        let advice = "set database.pooled = \"auto\": behind a transaction-mode pooler, statements of different clients \
+                      can mix";
+        return if *shares_processes { fail(NAME, found, advice) } else { warn(NAME, found, advice) };
+    }
+    ok(NAME, found)
+}
+
+fn pool(store: &StoreConfig, facts: &PostgresFacts) -> Finding {
+    const NAME: &str = "pool";
+    let (ours, limits) = (store.max_connections, facts.limits);
+    if store.url.pooler() == Pooler::Present || facts.shares_processes {
+        let found = format!(
+            "at most {ours} connections to the pooler, which has its own limit; the database behind it allows {}",
+            limits.usable()
+        );
+        return ok(NAME, found);
+    }
+    let found = capacity(ours, limits);
+    if ours > limits.usable() {
+        fail(NAME, found, "lower database.max_connections, or raise max_connections of PostgreSQL")
+    } else if ours > limits.free() {
+        let advice = "nothing if this server holds the connections in use; else lower database.max_connections, or close \
+                      other connections";
+        warn(NAME, found, advice)
+    } else {
+        ok(NAME, found)
+    }
+}
+
+fn capacity(ours: u32, limits: ConnectionLimits) -> String {
+    let ConnectionLimits { max, reserved, in_use } = limits;
+    let (fit, more) = (limits.usable() / ours.max(1), limits.free() / ours.max(1));
+    format!(
+        "at most {ours} connections for each replica; the database allows {max}, of which {reserved} are reserved and \
+         {in_use} are in use: enough for {fit} replicas, or {more} more than now"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicas_are_counted_within_the_limits_of_the_database() {
+        let limits = ConnectionLimits { max: 100, reserved: 3, in_use: 40 };
+        let found = capacity(10, limits);
+        assert!(found.contains("enough for 9 replicas, or 5 more than now"), "{found}");
+        assert!(capacity(0, limits).contains("enough for 97 replicas"));
+        let full = ConnectionLimits { max: 3, reserved: 3, in_use: 4 };
+        assert_eq!((full.usable(), full.free()), (0, 0));
+    }
+}

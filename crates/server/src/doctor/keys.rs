@@ -1,0 +1,156 @@
+//! Checks of the keys that verify tokens, and of the issuer's clock.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use taskbridge_adapters::clock::SystemClock;
+use taskbridge_adapters::jwt::{HttpKeys, KeyInspection, KeyUse};
+use tokio::time::timeout;
+
+use super::report::{Finding, fail, ok, skip, warn};
+use super::{DATABASE_TIMEOUT, REQUEST_TIMEOUT, millis};
+use crate::compose::{describe_key, key_addresses, key_ring, open_to_read};
+use crate::settings::{AuthMode, BridgeMode, Configuration};
+
+const NAME: &str = "jwks";
+const CLOCK: &str = "clock";
+
+pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
+    let jwt = &configuration.settings.jwt;
+    match &configuration.mode {
+        _ if configuration.has_error("jwt.jwks") => {
+            [NAME, CLOCK].map(|name| skip(name, "the address of the keys is invalid")).into()
+        }
+        None => [NAME, CLOCK].map(|name| skip(name, "the settings of the auth mode are invalid")).into(),
+        Some(mode @ AuthMode::Server(_)) => {
+            vec![table(configuration, mode).await, skip(CLOCK, "Taskbridge issues the tokens itself")]
+        }
+        Some(AuthMode::Bridge(mode)) if mode.jwks_urls.is_empty() => vec![
+            ok(NAME, "no keys are fetched (JWKS_URL=off): only tokens signed with the secret are accepted"),
+            skip(CLOCK, "no keys are fetched"),
+        ],
+        Some(AuthMode::Bridge(mode)) => {
+            let fetches: Vec<_> = key_addresses(mode, jwt).map(|address| tokio::spawn(fetch(address))).collect();
+            let (mut keys, mut clocks) = (Vec::new(), Vec::new());
+            for fetch in fetches {
+                let Ok((address, answer)) = fetch.await else { continue };
+                clocks.push(clock(&address, answer.as_ref().ok(), jwt.leeway_seconds.get()));
+                keys.push(published(&address, &answer, mode));
+            }
+            keys.into_iter().chain(clocks).collect()
+        }
+    }
+}
+
+/// Checks the keys in the database.
+async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
+    if configuration.has_error("database.") {
+        return skip(NAME, "the settings of the database are invalid");
+    }
+    let settings = &configuration.settings;
+    let keys = async {
+        let store = open_to_read(&settings.database, REQUEST_TIMEOUT).await?;
+        let ring = key_ring(mode, &settings.jwt, &store).context("there are no keys")?;
+        let keys = if store.has_table("jwks").await? { Some(ring.list().await) } else { None };
+        store.close().await;
+        anyhow::Ok(keys.transpose()?)
+    };
+    let keys = match timeout(DATABASE_TIMEOUT, keys).await {
+        Ok(Ok(Some(keys))) => keys,
+        Ok(Ok(None)) => return ok(NAME, "there is no table jwks yet"),
+        Ok(Err(error)) => return skip(NAME, format!("the table jwks cannot be read: {error:#}")),
+        Err(_elapsed) => return skip(NAME, "reading the table jwks timed out"),
+    };
+    let unreadable: Vec<_> = keys.iter().filter(|key| matches!(key.purpose, KeyUse::Unreadable(_))).collect();
+    match keys.iter().find(|key| key.purpose == KeyUse::Signs) {
+        _ if !unreadable.is_empty() => warn(
+            NAME,
+            unreadable.into_iter().map(describe_key).collect::<Vec<_>>().join("; "),
+            "set BETTER_AUTH_SECRET or BETTER_AUTH_SECRETS as in the Better Auth that created them; or, if no other \
+             program uses this database, replace them: taskbridge keys rotate",
+        ),
+        Some(key) => ok(NAME, format!("in the table jwks; {} signs, with {}", key.id, key.algorithm)),
+        None if settings.jwt.algorithm.is_none() => {
+            ok(NAME, format!("the secret signs tokens; {} keys in the table jwks verify, too", keys.len()))
+        }
+        None => ok(NAME, "in the table jwks; the first token creates a key that signs"),
+    }
+}
+
+async fn fetch(address: HttpKeys) -> (String, Result<KeyInspection, String>) {
+    let answer = match timeout(REQUEST_TIMEOUT, address.inspect(&SystemClock)).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_elapsed) => Err(format!("no answer within {} seconds", REQUEST_TIMEOUT.as_secs())),
+    };
+    (address.to_string(), answer)
+}
+
+fn published(address: &str, answer: &Result<KeyInspection, String>, mode: &BridgeMode) -> Finding {
+    let KeyInspection { status, took, keys, .. } = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            let authority = if address.starts_with("https:") {
+                "; set jwt.jwks_ca_file if a private authority issued its certificate"
+            } else {
+                ""
+            };
+            let advice = format!(
+                "check that the app is running and that this address is reachable from here; set JWKS_URL if the app has \
+                 another address here, as between containers{authority}"
+            );
+            return fail(NAME, format!("{address}: {error}"), advice);
+        }
+    };
+    let found = format!("{address}: {status} in {}", millis(*took));
+    let keys = match keys {
+        Ok(keys) => keys,
+        Err(error) => {
+            let advice = match status {
+                200 => {
+                    "the response is not a key set: set JWKS_URL to the address of the keys, $BETTER_AUTH_URL/api/auth/jwks \
+                     unless Better Auth is mounted elsewhere"
+                }
+                300..=399 => "redirects are not followed: set JWKS_URL to their target",
+                401 | 403 => "a proxy or middleware in front of it requires credentials: allow this path without them",
+                404 => {
+                    "add the plugin jwt() to Better Auth, or set JWKS_URL to the address at which it publishes its keys"
+                }
+                _ => "see the log of the app",
+            };
+            return fail(NAME, format!("{found}: {error}"), advice);
+        }
+    };
+    let list = |keys: &[String]| if keys.is_empty() { "none".into() } else { keys.join("; ") };
+    let found = format!("{found}; usable keys: {}", list(&keys.usable));
+    if keys.usable.is_empty() && keys.unusable.is_empty() {
+        let found = if mode.secret.is_some() { format!("{found} (tokens of the secret are accepted)") } else { found };
+        return warn(NAME, found, "request a token from /api/auth/token: Better Auth then creates its key");
+    }
+    if keys.unusable.is_empty() {
+        return ok(NAME, found);
+    }
+    let found = format!("{found}; unusable keys: {}", list(&keys.unusable));
+    let advice =
+        "choose EdDSA, ES256, RS256 or PS256 in Better Auth: jwt({ jwks: { keyPairConfig: { alg: \"EdDSA\" } } })";
+    if keys.usable.is_empty() { fail(NAME, found, advice) } else { warn(NAME, found, advice) }
+}
+
+/// Compares the clock of the issuer with the clock of this computer.
+fn clock(address: &str, answer: Option<&KeyInspection>, leeway: Duration) -> Finding {
+    let Some(ahead) = answer.and_then(|answer| answer.ahead_seconds) else {
+        return skip(CLOCK, format!("{address} did not send its time"));
+    };
+    let distance = ahead.unsigned_abs();
+    let found = match ahead {
+        -1..=1 => format!("{address} has the same time"),
+        2.. => format!("{address} is {distance} seconds ahead"),
+        _ => format!("{address} is {distance} seconds behind"),
+    };
+    if distance <= leeway.as_secs().max(1) {
+        ok(CLOCK, found)
+    } else {
+        let advice =
+            format!("synchronise both clocks (NTP); jwt.leeway_seconds allows a difference of {}", leeway.as_secs());
+        warn(CLOCK, format!("{found}, or the clock of this computer is wrong"), advice)
+    }
+}

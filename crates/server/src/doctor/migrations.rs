@@ -1,0 +1,58 @@
+//! The check of the migrations.
+
+use taskbridge_migrations::{MigrateError, Readiness, Users};
+use tokio::time::timeout;
+
+use super::report::{Finding, fail, ok, skip, warn};
+use super::{DATABASE_TIMEOUT, REQUEST_TIMEOUT};
+use crate::compose::open_to_read;
+use crate::settings::DatabaseSettings;
+
+const NAME: &str = "migrations";
+
+pub(super) async fn check(settings: &DatabaseSettings, users: Option<Users>, exists: bool) -> Finding {
+    let Some(users) = users else { return skip(NAME, "the auth mode is not known") };
+    let migrates = settings.migrate.is_on();
+    if !exists {
+        return pending(&creates(&taskbridge_migrations::tables(users)), migrates);
+    }
+    match timeout(DATABASE_TIMEOUT, readiness(settings, users)).await {
+        Err(_elapsed) => fail(NAME, "reading the schema timed out", "check for sessions that hold locks on its tables"),
+        Ok(Err(error)) => match error.downcast_ref() {
+            Some(MigrateError::Refused(line)) => {
+                let (found, advice) = line.split_once("; ").unwrap_or((line, "change the table"));
+                fail(NAME, found, advice)
+            }
+            _ => fail(NAME, format!("{error:#}"), "see the log of the database"),
+        },
+        Ok(Ok(Readiness { steps, missing_tables })) => {
+            let names: Vec<_> = steps.iter().filter(|step| !step.applied).map(|step| step.name.as_str()).collect();
+            if names.is_empty() {
+                return ok(NAME, format!("all {} migrations have been applied", steps.len()));
+            }
+            let found = format!("pending, and ready to apply: {}", names.join(", "));
+            let found =
+                if missing_tables.is_empty() { found } else { format!("{found}; {}", creates(&missing_tables)) };
+            pending(&found, migrates)
+        }
+    }
+}
+
+fn pending(found: &str, migrates: bool) -> Finding {
+    if migrates {
+        warn(NAME, found, "nothing if the server may apply them when it starts; else run: taskbridge migrate up")
+    } else {
+        fail(NAME, found, "run: taskbridge migrate up (database.migrate is off)")
+    }
+}
+
+fn creates(tables: &[&str]) -> String {
+    format!("tables that will be created: {}", tables.join(", "))
+}
+
+async fn readiness(settings: &DatabaseSettings, users: Users) -> anyhow::Result<Readiness> {
+    let store = open_to_read(settings, REQUEST_TIMEOUT).await?;
+    let readiness = taskbridge_migrations::check(&store.dedicated().await?, users, settings.migrate.is_on()).await;
+    store.close().await;
+    Ok(readiness?)
+}

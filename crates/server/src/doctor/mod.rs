@@ -1,0 +1,75 @@
+//! `taskbridge doctor`: checks everything that the server depends on, and prints advice.
+//!
+//! The checks use the settings and adapters of the server and change nothing. Each request over a network has a timeout.
+
+mod database;
+mod keys;
+mod migrations;
+mod passwords;
+mod report;
+mod restrictions;
+mod settings;
+
+use std::time::Duration;
+
+use self::report::{Finding, Report, fail};
+use crate::settings::{Configuration, ConfigurationError, SettingError};
+
+/// Timeout of a request over a network.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Timeout of a check that sends several statements to the database.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Runs all checks.
+pub(crate) async fn examine(configuration: Result<Configuration, ConfigurationError>) -> Report {
+    let configuration = match configuration {
+        Ok(configuration) => configuration,
+        Err(error) => {
+            return Report(vec![fail("settings", error.to_string(), "fix the file and run the command again")]);
+        }
+    };
+    let (database, keys, hash) =
+        tokio::join!(database::check(&configuration), keys::check(&configuration), passwords::check(&configuration));
+    let first = vec![settings::summary(&configuration), settings::secret(&configuration)];
+    let last = vec![settings::cors(&configuration), settings::proxy(&configuration), hash];
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in [first, database, keys, last].into_iter().flatten() {
+        // A setting that is invalid explains more than what its check found without it.
+        let errors = configuration.errors.iter().filter(|error| check_of(error) == finding.check);
+        let invalid: Vec<_> = errors.map(|error| invalid_setting(finding.check, error)).collect();
+        if invalid.is_empty() {
+            findings.push(finding);
+        } else if !findings.iter().any(|other| other.check == finding.check) {
+            findings.extend(invalid);
+        }
+    }
+    Report(findings)
+}
+
+/// Returns the name of the check that reports an invalid setting.
+fn check_of(error: &SettingError) -> &'static str {
+    let is_in = |prefix: &str| error.key.starts_with(prefix);
+    match error.key.as_str() {
+        "auth.secret" | "auth.secrets" => "secret",
+        "auth.trusted_origins" => "cors",
+        "server.trusted_proxies" => "proxy",
+        "database.max_connections" => "pool",
+        "database.migrate" => "migrations",
+        "jwt.leeway_seconds" => "clock",
+        _ if is_in("database.") => "database",
+        _ if is_in("jwt.jwks") => "jwks",
+        _ if is_in("passwords.") => "hash",
+        _ => "settings",
+    }
+}
+
+/// Most messages contain the advice, after a semicolon.
+fn invalid_setting(check: &'static str, error: &SettingError) -> Finding {
+    let text = error.to_string();
+    let (found, advice) = text.split_once("; ").unwrap_or((&text, "config/default.toml documents the key"));
+    fail(check, found, advice)
+}
+
+fn millis(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
+}

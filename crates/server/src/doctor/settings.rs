@@ -1,0 +1,89 @@
+//! Checks of settings alone.
+
+use url::Url;
+
+use super::report::{Finding, ok, skip, warn};
+use crate::settings::{AuthMode, AuthModeName, Configuration, ServerMode, ServerSettings, is_loopback};
+
+pub(super) fn summary(configuration: &Configuration) -> Finding {
+    let mode = configuration.mode_name.map_or("unknown", AuthModeName::as_str);
+    let sources = &configuration.sources;
+    ok("settings", format!("mode {mode}; {} of {} keys are set", sources.count_set(), sources.keys().count()))
+}
+
+pub(super) fn secret(configuration: &Configuration) -> Finding {
+    const NAME: &str = "secret";
+    let sources = &configuration.sources;
+    if sources.length("auth.secrets").is_some() {
+        return ok(NAME, format!("set, with versions, from {}", sources.name("auth.secrets")));
+    }
+    match sources.length("auth.secret") {
+        Some(length) => ok(NAME, format!("{length}, from {}", sources.name("auth.secret"))),
+        None => ok(NAME, "not set and not required: only tokens of published keys are accepted"),
+    }
+}
+
+pub(super) fn cors(configuration: &Configuration) -> Finding {
+    const NAME: &str = "cors";
+    let trusted = &configuration.settings.auth.trusted_origins;
+    let mode = configuration.mode.as_ref();
+    let own = mode.map(|mode| mode.origin(configuration.settings.server.port.get()));
+    let origins: Vec<_> = own.iter().chain(trusted).map(String::as_str).collect();
+    let found = format!("pages of {} may call the API", origins.join(", "));
+    let insecure: Vec<_> = origins.iter().filter(|origin| is_insecure(origin)).copied().collect();
+    let is_alone = trusted.is_empty() && matches!(mode, Some(AuthMode::Server(ServerMode { origin: None, .. })));
+    if origins.is_empty() {
+        skip(NAME, "the origin of the auth server is not known, and no other origin is trusted")
+    } else if !insecure.is_empty() {
+        let advice = format!(
+            "serve {} over https: an attacker on the network path can replace pages that are sent over http",
+            insecure.join(", ")
+        );
+        warn(NAME, found, advice)
+    } else if is_alone {
+        let advice = "if the pages of the app call the API from the browser, set BETTER_AUTH_TRUSTED_ORIGINS to the origin \
+                      of the app, such as http://localhost:3000";
+        warn(NAME, found, advice)
+    } else {
+        ok(NAME, found)
+    }
+}
+
+/// Returns `true` if an attacker on the network path could serve a page of this origin.
+fn is_insecure(origin: &str) -> bool {
+    let Ok(url) = Url::parse(origin) else { return false };
+    url.scheme() == "http" && !is_loopback(&url)
+}
+
+pub(super) fn proxy(configuration: &Configuration) -> Finding {
+    let ServerSettings { host, port, trusted_proxies, forwarded_header, .. } = &configuration.settings.server;
+    let (port, header) = (port.get(), forwarded_header.title());
+    let client = if trusted_proxies.is_empty() {
+        format!("{header} is ignored: the client address is the address of the connection")
+    } else {
+        let proxies: Vec<_> = trusted_proxies.iter().map(ToString::to_string).collect();
+        format!("{header} is trusted from {}", proxies.join(", "))
+    };
+    ok("proxy", format!("listens on {host}:{port}; {client}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_insecure_over_plain_http_unless_it_is_this_computer() {
+        for (origin, expected) in [
+            ("https://app.test", false),
+            ("http://app.test", true),
+            ("http://10.0.0.1:3000", true),
+            ("http://localhost:3000", false),
+            ("http://app.localhost", false),
+            ("http://127.0.0.1:3000", false),
+            ("http://[::1]", false),
+            ("http://localhost.test", true),
+        ] {
+            assert_eq!(is_insecure(origin), expected, "{origin}");
+        }
+    }
+}

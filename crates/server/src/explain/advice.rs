@@ -1,0 +1,329 @@
+//! What to change about a token that is refused.
+
+use serde_json::{Map, Value};
+use taskbridge_adapters::jwt::{BadStatus, CannotFetch, NotAKeySet, Rejection, signed_with_a_variant};
+use taskbridge_domain::Timestamp;
+use taskbridge_domain::ports::AuthError;
+
+use super::{relative, seconds};
+use crate::settings::{AuthMode, BridgeMode};
+
+const GET_A_JWT: &str = "get a JWT with authClient.token() (jwtClient) or from /api/auth/token, and send it as `Authorization: Bearer <JWT>`";
+const SIGN_WITH_A_LIBRARY: &str = "sign it with a JWT library";
+
+/// A token as far as it can be read, and the mode of the server that refused it.
+pub(super) struct Token<'a> {
+    pub(super) text: &'a str,
+    pub(super) header: Option<&'a Map<String, Value>>,
+    pub(super) claims: Option<&'a Map<String, Value>>,
+    /// Descriptions of the available keys.
+    pub(super) keys: &'a [String],
+    pub(super) mode: &'a AuthMode,
+    pub(super) now: Timestamp,
+}
+
+impl Token<'_> {
+    /// Returns the most likely remedy.
+    pub(super) fn advice(&self, error: &AuthError) -> String {
+        let cause = match error {
+            AuthError::Rejected(cause) => cause,
+            AuthError::Unavailable(cause) => return unavailable(cause.downcast_ref()),
+        };
+        match cause.downcast_ref::<Rejection>() {
+            Some(Rejection::TooLong { .. }) => {
+                "make the token smaller (definePayload of the JWT plugin), or raise jwt.max_bytes".into()
+            }
+            Some(Rejection::Malformed("claims")) => self.malformed_claims(),
+            Some(Rejection::Malformed("header")) => self.malformed_header(),
+            Some(Rejection::Malformed(_)) => self.malformed(),
+            Some(Rejection::CriticalHeader) => {
+                "sign it without the header crit: Taskbridge supports no extension".into()
+            }
+            Some(Rejection::SessionCache) => session_cache(),
+            Some(Rejection::Algorithm { found, .. }) => self.algorithm(found).into(),
+            Some(Rejection::NoKey) => self.no_key(),
+            Some(Rejection::Signature) => self.signature(),
+            Some(Rejection::Missing(claim)) => self.missing(claim),
+            Some(Rejection::Expired) => self.expired(),
+            Some(Rejection::NotYetValid) => {
+                "the clocks of issuer and server differ: synchronise them, or raise jwt.leeway_seconds".into()
+            }
+            Some(Rejection::Issuer { accepted, .. }) => {
+                self.other_url("iss", accepted, "jwt.issuer", ".setIssuer(baseURL)")
+            }
+            Some(Rejection::Audience { accepted, .. }) => {
+                self.other_url("aud", accepted, "jwt.audience", ".setAudience(baseURL)")
+            }
+            None => "see the log of the server".into(),
+        }
+    }
+
+    fn header_text(&self, name: &str) -> Option<&str> {
+        self.header?.get(name)?.as_str()
+    }
+
+    /// Explains characters that are sent with the token but do not belong to it.
+    fn extra_characters(&self) -> Option<&'static str> {
+        let text = self.text;
+        if text.starts_with(['{', '[']) {
+            Some("this is JSON: send only the text of its field `token`")
+        } else if text.contains(['"', '\'', '`']) {
+            Some("the token contains quotation marks: take the text out of the JSON with response.json() or JSON.parse")
+        } else if text.contains(char::is_whitespace) {
+            Some("the token contains white space: it was wrapped or joined; send it in one piece")
+        } else if text.contains('%') {
+            Some("the token is percent-encoded, as cookies are: decode it, or do not send the value of a cookie")
+        } else {
+            None
+        }
+    }
+
+    /// Explains a text that is not a JWT.
+    fn malformed(&self) -> String {
+        let text = self.text;
+        let is_opaque = |text: &str| text.len() == 32 && text.chars().all(|c| c.is_ascii_alphanumeric());
+        match text {
+            "" => {
+                return "the token is empty: await the call that gets the token, and check that it returned one".into();
+            }
+            "undefined" | "null" | "NaN" | "[object Object]" | "[object Promise]" => {
+                return format!(
+                    "the client sent the word {text:?}: await the call that gets the token, and use the text in its result"
+                );
+            }
+            _ => {}
+        }
+        if let Some(advice) = self.extra_characters() {
+            return advice.into();
+        }
+        let dots = text.matches('.').count();
+        if is_opaque(text) {
+            return format!(
+                "this looks like a session token of Better Auth, which identifies a session, not a user; {GET_A_JWT}"
+            );
+        }
+        if dots == 1 && text.split('.').next().is_some_and(is_opaque) {
+            return format!("this looks like the value of a session cookie; {GET_A_JWT}");
+        }
+        if dots == 4 {
+            return format!("this token is encrypted (JWE), as Better Auth's cookie cache can be; {GET_A_JWT}");
+        }
+        format!(
+            "a JWT has three segments and two dots, this text has {dots}: it was cut off or is not a JWT; {GET_A_JWT}"
+        )
+    }
+
+    fn malformed_header(&self) -> String {
+        let first = self.text.split('.').next().unwrap_or_default();
+        if let Some(advice) = self.extra_characters() {
+            advice.into()
+        } else if first.contains(['+', '/', '=']) {
+            format!(
+                "it is encoded as base64 instead of base64url without padding (RFC 7515, section 2): {SIGN_WITH_A_LIBRARY}"
+            )
+        } else if self.header.is_some() && self.header_text("alg").is_none() {
+            format!("the header has no alg that is a string: {SIGN_WITH_A_LIBRARY}")
+        } else {
+            "the first segment is not a JSON object in base64url: it was cut off or changed, or this is not a JWT"
+                .into()
+        }
+    }
+
+    fn malformed_claims(&self) -> String {
+        let Some(claims) = self.claims else {
+            return format!("the second segment is not a JSON object in base64url: {SIGN_WITH_A_LIBRARY}");
+        };
+        let is_audience =
+            |value: &Value| value.is_string() || value.as_array().is_some_and(|all| all.iter().all(Value::is_string));
+        let wrong = claims.iter().find_map(|(name, value)| match name.as_str() {
+            "exp" | "nbf" if !value.is_number() => Some((name, value, "a number of seconds")),
+            "sub" | "iss" if !value.is_string() => Some((name, value, "a string")),
+            "aud" if !is_audience(value) => Some((name, value, "a string or a list of strings")),
+            _ => None,
+        });
+        match wrong {
+            Some((name, value, right)) => format!("{name} is {value}; it must be {right}"),
+            None => format!("a claim occurs twice or is not valid text: {SIGN_WITH_A_LIBRARY}"),
+        }
+    }
+
+    fn algorithm(&self, found: &str) -> &'static str {
+        match found {
+            "HS256" if matches!(self.mode, AuthMode::Server(_)) => {
+                "this server signs with key pairs and accepts only their tokens: sign in again for a new token, or set \
+                 jwt.accept_hs256"
+            }
+            "HS256" => "set BETTER_AUTH_SECRET of this server to the secret that signed the token",
+            "none" | "None" | "NONE" => "the token is not signed: get it from Better Auth's JWT plugin",
+            "EdDSA" | "Ed25519" | "ES256" | "RS256" | "PS256" => {
+                "remove JWKS_URL=off, so that the keys that Better Auth publishes are fetched"
+            }
+            "HS384" | "HS512" => "sign it with HS256: .setProtectedHeader({ alg: \"HS256\" })",
+            _ => {
+                "choose EdDSA, ES256, RS256 or PS256 in Better Auth: jwt({ jwks: { keyPairConfig: { alg: \"EdDSA\" } } })"
+            }
+        }
+    }
+
+    fn no_key(&self) -> String {
+        if self.keys.iter().all(|key| key.starts_with("no key")) {
+            return "the issuer publishes no usable key: choose EdDSA, ES256, RS256 or PS256 in the JWT plugin of the app, and \
+                    check that JWKS_URL, if it is set, is an address of that app"
+                .into();
+        }
+        let kid = self.header_text("kid");
+        let known = kid.and_then(|kid| self.keys.iter().find(|key| key.contains(&format!(", kid {kid:?},"))));
+        if let Some(key) = known {
+            return format!(
+                "the key with this kid is for another algorithm: {key}. The header of the token was changed, or the token was \
+                 not made by Better Auth: send the token that Better Auth issued, unchanged"
+            );
+        }
+        if let AuthMode::Bridge(BridgeMode { issuers, .. }) = self.mode
+            && let Some(iss) = self.claims.and_then(|claims| claims.get("iss")).and_then(Value::as_str)
+            && !issuers.iter().any(|issuer| issuer == iss)
+        {
+            return format!(
+                "the issuer of the token is {iss:?}, and this server trusts {}: send a token of that app, or set \
+                 BETTER_AUTH_URL to the issuer",
+                issuers.join(", ")
+            );
+        }
+        let Some(kid) = kid else {
+            return "the token has no kid, and no key of its algorithm verifies it: the key was replaced, or the token was \
+                    changed; sign in again"
+                .into();
+        };
+        if let AuthMode::Server(_) = self.mode {
+            return format!(
+                "the table jwks of this database has no key with the kid {kid:?}: if the Better Auth of an app issued the \
+                 token, set AUTH_MODE=bridge and BETTER_AUTH_URL to that app; if the key was withdrawn, sign in again"
+            );
+        }
+        format!(
+            "the issuer publishes no key with the kid {kid:?}: another Better Auth (another database or environment) issued \
+             the token, or its key was withdrawn; sign in again, and check that JWKS_URL, if it is set, is an address of the \
+             app that issued the token"
+        )
+    }
+
+    fn signature(&self) -> String {
+        if let Some(advice) = self.extra_characters() {
+            return advice.into();
+        }
+        if self.header_text("alg") != Some("HS256") {
+            return "the published key with its kid did not sign it: the token was changed, or another Better Auth has a key \
+                    with the same kid"
+                .into();
+        }
+        let secret = match self.mode {
+            AuthMode::Server(mode) => Some(mode.secrets.current()),
+            AuthMode::Bridge(mode) => mode.secret.as_ref(),
+        };
+        match secret.and_then(|secret| signed_with_a_variant(self.text, secret)) {
+            Some(variant) => {
+                format!("it was signed with {variant}: BETTER_AUTH_SECRET must be exactly the same on both sides")
+            }
+            None => {
+                "it was signed with another secret, or changed afterwards: BETTER_AUTH_SECRET must be the same on both \
+                     sides"
+                    .into()
+            }
+        }
+    }
+
+    fn missing(&self, claim: &str) -> String {
+        let has = |name: &str| self.claims.is_some_and(|claims| claims.contains_key(name));
+        let other_subject = ["id", "user_id", "userId", "uid", "email"].into_iter().find(|name| has(name));
+        match (claim, other_subject) {
+            ("sub" | "iss" | "aud" | "exp", _) if has("session") && has("user") => session_cache(),
+            ("sub", Some(other)) => {
+                format!("the user is in {other:?}, but must be in `sub`: sign with .setSubject(user.id)")
+            }
+            ("sub", None) => "sign with .setSubject(user.id); in the JWT plugin, see getSubject".into(),
+            ("exp", _) => "sign with an expiry: .setExpirationTime(\"15m\")".into(),
+            (claim, _) => {
+                let sign_with = if claim == "iss" { ".setIssuer(baseURL)" } else { ".setAudience(baseURL)" };
+                format!(
+                    "sign with {sign_with}; in bridge mode, HS256 tokens do not need {claim} unless jwt.require_issuer is on"
+                )
+            }
+        }
+    }
+
+    fn expired(&self) -> String {
+        let time = |name: &str| self.claims.and_then(|claims| claims.get(name)).and_then(seconds);
+        let ago = time("exp").map_or_else(String::new, |exp| format!(" {}", relative(self.now, exp)));
+        if time("iat").is_some_and(|iat| iat > self.now.unix_seconds()) {
+            return format!("it expired{ago}, but was issued in the future: correct the clock of this computer");
+        }
+        format!("it expired{ago}: get a new token before `exp` (Better Auth's expire after 15 minutes) and after a 401")
+    }
+
+    /// Explains an `iss` or `aud` that is not accepted, often another spelling of the accepted URL.
+    fn other_url(&self, claim: &str, accepted: &str, setting: &str, sign_with: &str) -> String {
+        let found = self.claims.and_then(|claims| claims.get(claim));
+        let first = match found {
+            Some(Value::Array(all)) => all.iter().find_map(Value::as_str),
+            Some(one) => one.as_str(),
+            None => None,
+        };
+        let hint = match first.unwrap_or_default() {
+            text if text.ends_with('/') => " (the slash at its end counts)",
+            text if accepted.contains(&text.replacen("http:", "https:", 1))
+                || accepted.contains(&text.replacen("https:", "http:", 1)) =>
+            {
+                " (http and https are two origins)"
+            }
+            text if text.contains("127.0.0.1") || text.contains("localhost") => {
+                " (localhost and 127.0.0.1 are two origins, and so is each port)"
+            }
+            _ => "",
+        };
+        let same = format!("BETTER_AUTH_URL must be the same on both sides{hint}");
+        if self.header.and_then(|header| header.get("alg")).is_some_and(|alg| alg != "HS256") {
+            return format!(
+                "{same}: set it here to its value in the app; if the app's JWT plugin has another {claim} on purpose, set \
+                 {setting} here to that"
+            );
+        }
+        format!(
+            "{same}: set it here to the baseURL of the app that signed, or in bridge mode accept this value in {setting}; an \
+             app that signs its own tokens uses {sign_with}"
+        )
+    }
+}
+
+fn session_cache() -> String {
+    format!("this is the cookie in which Better Auth caches a session, not an access token; {GET_A_JWT}")
+}
+
+/// Returns what to change about the first address from which no keys could be fetched.
+fn unavailable(cause: Option<&CannotFetch>) -> String {
+    let Some((address, why)) = cause.and_then(|CannotFetch(addresses)| addresses.first()) else {
+        return "see the log of the server".into();
+    };
+    if why.downcast_ref::<NotAKeySet>().is_some() {
+        return format!(
+            "the response of {address} is not a key set, perhaps a page: allow the path in the app's proxy.ts, or set \
+             JWKS_URL to the address of the keys"
+        );
+    }
+    match why.downcast_ref() {
+        Some(BadStatus(300..=399)) => format!("{address} redirects: set JWKS_URL to the target"),
+        Some(BadStatus(404)) => format!(
+            "there are no keys at {address}: add jwt() to the plugins of the app's Better Auth, or set JWKS_URL to the \
+             address of the keys"
+        ),
+        Some(BadStatus(500..)) => format!(
+            "the app fails at {address}: see its log; if its table jwks is missing, run `npx auth@latest migrate` there"
+        ),
+        Some(BadStatus(_)) => {
+            format!("{address} requires credentials: allow the path without them in the app or its proxy")
+        }
+        None => format!(
+            "{address} cannot be reached: start the app, or set JWKS_URL to its address as seen from here, as between \
+             containers"
+        ),
+    }
+}

@@ -1,0 +1,182 @@
+//! `taskbridge token explain`: shows what a token contains, whether the server accepts it, and what to change.
+//!
+//! The verdict is that of the server's own verifier. The advice reads the token without verifying it, and decides nothing.
+
+mod advice;
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+use taskbridge_adapters::clock::SystemClock;
+use taskbridge_adapters::jwt::{Check, JwtVerifier, KeySource, Trail, Unreadable};
+use taskbridge_domain::Timestamp;
+use taskbridge_domain::ports::{AuthError, Clock};
+
+use self::advice::Token;
+use crate::compose;
+use crate::settings::{AuthMode, Settings};
+
+/// Timeout of opening the database.
+const DATABASE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What is known about a token.
+pub(crate) struct Explanation {
+    header: Option<Map<String, Value>>,
+    claims: Option<Map<String, Value>>,
+    trail: Trail,
+    now: Timestamp,
+    /// What to change. Empty if the token is accepted.
+    advice: String,
+    /// Path of the tasks of the token's user.
+    tasks: String,
+}
+
+impl Explanation {
+    /// Returns `true` if the server accepts the token.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.trail.verdict.is_ok()
+    }
+}
+
+/// Removes white space, the name of the header and the word `Bearer` from pasted text.
+pub(crate) fn strip_prefixes(pasted: &str) -> &str {
+    let mut text = pasted.trim();
+    for prefix in ["authorization:", "bearer "] {
+        if text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)) {
+            text = text[prefix.len()..].trim_start();
+        }
+    }
+    text
+}
+
+/// Verifies the token as the server does, and explains the result.
+pub(crate) async fn explain(token: &str, settings: &Settings, mode: &AuthMode) -> Explanation {
+    let trail = verifier(token, settings, mode).await.explain(token).await;
+    let now = SystemClock.now();
+    let [header, claims] = [0, 1].map(|segment| json(token, segment));
+    let read = Token { text: token, header: header.as_ref(), claims: claims.as_ref(), keys: &trail.keys, mode, now };
+    let advice = trail.verdict.as_ref().err().map_or_else(String::new, |error| read.advice(error));
+    let tasks = format!("{}/{{sub}}/tasks", settings.tasks.prefix);
+    Explanation { header, claims, trail, now, advice, tasks }
+}
+
+/// Returns the server's verifier. The database is opened only for tokens that keys in its table may have signed.
+async fn verifier(token: &str, settings: &Settings, mode: &AuthMode) -> JwtVerifier {
+    let is_hs256 = json(token, 0).is_some_and(|header| header.get("alg").is_some_and(|alg| alg == "HS256"));
+    let table: Option<Arc<dyn KeySource>> = match mode {
+        AuthMode::Server(_) if !is_hs256 => match compose::open_to_read(&settings.database, DATABASE_TIMEOUT).await {
+            Ok(store) => compose::key_ring(mode, &settings.jwt, &store).map(|ring| ring as _),
+            Err(error) => Some(Arc::new(Unreadable(format!("the table jwks cannot be read: {error}")))),
+        },
+        _ => None,
+    };
+    compose::verifier(mode, &settings.jwt, &mode.origin(settings.server.port.get()), table)
+}
+
+/// Returns a segment of the token if it is a JSON object. It is less strict than the verifier, so that more is shown.
+fn json(token: &str, segment: usize) -> Option<Map<String, Value>> {
+    let bytes = URL_SAFE_NO_PAD.decode(token.split('.').nth(segment)?.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        section(f, "Header", self.header.as_ref(), |_, _| None)?;
+        section(f, "Claims", self.claims.as_ref(), |name, value| meaning(name, value, self.now))?;
+        writeln!(f, "Available keys")?;
+        for key in &self.trail.keys {
+            writeln!(f, "  {key}")?;
+        }
+        writeln!(f, "Checks")?;
+        let reached = self.trail.passed.len();
+        for (place, check) in Check::ALL.into_iter().enumerate() {
+            let mark = match place {
+                _ if place < reached => "ok  ",
+                _ if place == reached => "FAIL",
+                _ => "-   ",
+            };
+            writeln!(f, "  {mark} {}", description(check))?;
+        }
+        match &self.trail.verdict {
+            Ok(claims) => {
+                write!(f, "Accepted: the user is {:?}, with tasks at {}", claims.subject.as_str(), self.tasks)
+            }
+            Err(AuthError::Rejected(cause)) => write!(f, "Refused (401): {cause}\nAdvice: {}", self.advice),
+            Err(AuthError::Unavailable(cause)) => {
+                write!(f, "Cannot be verified now (503): {cause}\nAdvice: {}", self.advice)
+            }
+        }
+    }
+}
+
+fn section(
+    f: &mut fmt::Formatter<'_>,
+    title: &str,
+    members: Option<&Map<String, Value>>,
+    meaning: impl Fn(&str, &Value) -> Option<String>,
+) -> fmt::Result {
+    let Some(members) = members else { return writeln!(f, "{title}: cannot be read") };
+    writeln!(f, "{title}")?;
+    for (name, value) in members {
+        match meaning(name, value) {
+            Some(meaning) => writeln!(f, "  {name:<10} {value} ({meaning})")?,
+            None => writeln!(f, "  {name:<10} {value}")?,
+        }
+    }
+    Ok(())
+}
+
+/// Returns the meaning of a claim.
+fn meaning(name: &str, value: &Value, now: Timestamp) -> Option<String> {
+    match name {
+        "sub" => Some("the user".into()),
+        "iss" => Some("the issuer".into()),
+        "aud" => Some("the audience".into()),
+        "exp" | "nbf" | "iat" => {
+            let seconds = seconds(value)?;
+            // As seconds since 1970, this is the year 5138; as milliseconds, 1973.
+            if seconds > 100_000_000_000 {
+                return Some("far in the future, perhaps in milliseconds; the unit must be seconds".into());
+            }
+            let moment = Timestamp::from_unix_seconds(seconds)?;
+            Some(format!("{moment}, {}", relative(now, seconds)))
+        }
+        _ => None,
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "fractions of a second are not shown")]
+fn seconds(value: &Value) -> Option<i64> {
+    value.as_f64().map(|seconds| seconds as i64)
+}
+
+/// Returns a moment relative to now, such as `2 hours ago`.
+fn relative(now: Timestamp, seconds: i64) -> String {
+    let distance = seconds.saturating_sub(now.unix_seconds());
+    let (amount, unit) = match distance.unsigned_abs() {
+        seconds @ 0..120 => (seconds, "seconds"),
+        seconds @ 120..7200 => (seconds / 60, "minutes"),
+        seconds @ 7200..172_800 => (seconds / 3600, "hours"),
+        seconds => (seconds / 86_400, "days"),
+    };
+    if distance < 0 { format!("{amount} {unit} ago") } else { format!("in {amount} {unit}") }
+}
+
+fn description(check: Check) -> &'static str {
+    match check {
+        Check::Form => "the token has three segments, separated by dots, and is not too long",
+        Check::Header => "the header is a JSON object with supported parameters",
+        Check::Algorithm => "the algorithm is enabled",
+        Check::Key => "there is a trusted key for the token",
+        Check::Signature => "the key verifies the signature",
+        Check::Claims => "the claims are a JSON object with values of the right types",
+        Check::Expiry => "exp exists and has not passed",
+        Check::NotBefore => "nbf has passed or does not exist",
+        Check::Issuer => "iss is a trusted issuer",
+        Check::Audience => "aud includes this API",
+        Check::Subject => "sub identifies a user",
+    }
+}

@@ -1,0 +1,88 @@
+//! Errors in the configuration.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::sources::Sources;
+
+/// A setting that is invalid, unknown or missing. The message does not contain the value, which may be a secret.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SettingError {
+    pub(crate) key: String,
+    pub(crate) source: String,
+    pub(crate) message: String,
+}
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, source, message } = self;
+        write!(f, "{key} (from {source}): {message}")
+    }
+}
+
+/// An error from loading the settings.
+#[derive(Debug, Error)]
+pub(crate) enum ConfigurationError {
+    /// A file cannot be read or parsed.
+    #[error("configuration: {0}")]
+    Unreadable(#[from] config::ConfigError),
+    /// Settings are invalid. All of them are listed.
+    #[error("{}", list(.0))]
+    Invalid(Vec<SettingError>),
+}
+
+fn list(errors: &[SettingError]) -> String {
+    let title = match errors.len() {
+        1 => "the configuration has 1 error:".to_owned(),
+        count => format!("the configuration has {count} errors:"),
+    };
+    errors.iter().fold(title, |list, error| format!("{list}\n  {error}"))
+}
+
+/// Collects errors, at most one for each key: the first.
+#[derive(Debug)]
+pub(super) struct Errors<'a> {
+    sources: &'a Sources,
+    found: Vec<SettingError>,
+}
+
+impl<'a> Errors<'a> {
+    /// Creates a collection with an error for each unknown key.
+    pub(super) fn new(sources: &'a Sources) -> Self {
+        let mut errors = Self { sources, found: Vec::new() };
+        for key in sources.unknown_keys() {
+            let message = match nearest(key, sources.keys()) {
+                Some(known) => format!("unknown key; did you mean {known}?"),
+                None => "unknown key; config/default.toml lists all keys".into(),
+            };
+            errors.add(key, message);
+        }
+        errors
+    }
+
+    pub(super) fn add(&mut self, key: &str, message: impl Into<String>) {
+        if !self.has(key) {
+            let source = self.sources.name(key).to_owned();
+            self.found.push(SettingError { key: key.into(), source, message: message.into() });
+        }
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.found.iter().any(|error| error.key == key)
+    }
+
+    /// Returns the errors, sorted by key.
+    pub(super) fn into_sorted(mut self) -> Vec<SettingError> {
+        self.found.sort_by(|one, other| one.key.cmp(&other.key));
+        self.found
+    }
+}
+
+/// Returns the known key that is most similar to `key`, unless none is similar.
+fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const SIMILAR: f64 = 0.9;
+    let by_similarity = known.map(|known| (strsim::jaro_winkler(key, known), known));
+    let similar = by_similarity.filter(|(similarity, _)| *similarity > SIMILAR);
+    similar.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, known)| known)
+}

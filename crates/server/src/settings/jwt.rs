@@ -1,0 +1,151 @@
+//! The section `[jwt]`.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use taskbridge_adapters::jwt::{Authorities, SigningAlgorithm};
+use url::Url;
+
+use super::auth::{is_loopback, web_url};
+use super::error::Errors;
+use super::value::{Number, Seconds, Switch, one_of, parse, split, texts};
+
+/// The section `[jwt]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JwtSettings {
+    pub(crate) lifetime_seconds: Seconds<1, 86_400>,
+    /// The algorithm of the key pairs that sign, or `None` if the secret signs.
+    #[serde(deserialize_with = "algorithm")]
+    pub(crate) algorithm: Option<SigningAlgorithm>,
+    pub(crate) accept_hs256: Switch,
+    pub(crate) key_grace_seconds: Seconds<0, { 400 * 86_400 }>,
+    pub(crate) leeway_seconds: Seconds<0, 300>,
+    pub(crate) max_bytes: Number<usize, 1024, 65_536>,
+    #[serde(deserialize_with = "jwks_url")]
+    pub(super) jwks_url: JwksUrl,
+    #[serde(deserialize_with = "texts")]
+    jwks_http_hosts: Vec<String>,
+    #[serde(deserialize_with = "jwks_ca_file")]
+    pub(crate) jwks_ca_file: Authorities,
+    pub(crate) jwks_refresh_seconds: Seconds<1, 86_400>,
+    pub(crate) jwks_cooldown_seconds: Seconds<1, 3600>,
+    pub(crate) jwks_timeout_seconds: Seconds<1, 60>,
+    #[serde(deserialize_with = "texts")]
+    pub(super) issuer: Vec<String>,
+    #[serde(deserialize_with = "texts")]
+    pub(super) audience: Vec<String>,
+    pub(crate) require_issuer: Switch,
+}
+
+/// The addresses of the key sets that the issuer publishes.
+#[derive(Debug)]
+pub(super) enum JwksUrl {
+    /// Below the URL of the app's Better Auth.
+    Default,
+    /// Nowhere: only tokens signed with the secret are accepted.
+    Off,
+    Urls(Vec<Url>),
+}
+
+/// Shows URLs without their query, which may contain a credential.
+impl fmt::Display for JwksUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => Ok(()),
+            Self::Off => f.write_str("off"),
+            Self::Urls(urls) => {
+                let shown = urls.iter().map(|url| url.as_str().split('?').next().unwrap_or_default());
+                f.write_str(&shown.collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+}
+
+impl JwtSettings {
+    /// Checks the settings of server mode.
+    pub(super) fn validate_for_server(&self, errors: &mut Errors<'_>) {
+        const FOR_BRIDGE: &str = "is for AUTH_MODE=bridge; in server mode Taskbridge accepts only its own tokens";
+        let is_set = [
+            ("jwt.jwks_url", !matches!(self.jwks_url, JwksUrl::Default)),
+            ("jwt.issuer", !self.issuer.is_empty()),
+            ("jwt.audience", !self.audience.is_empty()),
+        ];
+        for (key, _) in is_set.into_iter().filter(|(_, is_set)| *is_set) {
+            errors.add(key, FOR_BRIDGE);
+        }
+        if self.key_grace_seconds.get() < self.lifetime_seconds.get() + Duration::from_mins(1) {
+            errors.add("jwt.key_grace_seconds", "must be at least 60 seconds longer than jwt.lifetime_seconds");
+        }
+    }
+
+    /// Checks the settings of bridge mode.
+    pub(super) fn validate_for_bridge(&self, errors: &mut Errors<'_>) {
+        if self.algorithm.is_some() {
+            errors.add("jwt.algorithm", "is for AUTH_MODE=server; in bridge mode the app's Better Auth signs");
+        }
+        if self.accept_hs256.is_on() {
+            let message = "is for AUTH_MODE=server; in bridge mode set BETTER_AUTH_SECRET to accept HS256";
+            errors.add("jwt.accept_hs256", message);
+        }
+    }
+
+    /// Returns the addresses of the keys of the Better Auth at `auth_url`, in bridge mode.
+    pub(super) fn jwks_urls(&self, auth_url: &Url, has_secret: bool, errors: &mut Errors<'_>) -> Vec<Url> {
+        const KEY: &str = "jwt.jwks_url";
+        let (key, urls) = match &self.jwks_url {
+            JwksUrl::Default => ("auth.url", vec![default_jwks_url(auth_url)]),
+            JwksUrl::Off => (KEY, Vec::new()),
+            JwksUrl::Urls(urls) => (KEY, urls.clone()),
+        };
+        if urls.is_empty() && !has_secret {
+            errors.add(KEY, "off leaves no key that could verify a token; set BETTER_AUTH_SECRET as well");
+        }
+        // An attacker on the network path could replace keys that are fetched over http.
+        let is_safe = |url: &Url| {
+            let is_allowed = self.jwks_http_hosts.iter().any(|host| url.host_str() == Some(host));
+            url.scheme() == "https" || is_loopback(url) || is_allowed
+        };
+        if !urls.iter().all(is_safe) {
+            let message =
+                "the address of the keys must be https, unless its host is this computer or one of jwt.jwks_http_hosts";
+            errors.add(key, message);
+        }
+        urls
+    }
+}
+
+/// Returns the address at which Better Auth publishes its keys. It is mounted at the path of its URL, if there is one.
+fn default_jwks_url(auth_url: &Url) -> Url {
+    let mut url = auth_url.clone();
+    let path = match url.path().trim_end_matches('/') {
+        "" => "/api/auth/jwks".to_owned(),
+        mounted => format!("{mounted}/jwks"),
+    };
+    url.set_path(&path);
+    url.set_query(None);
+    url.set_fragment(None);
+    url
+}
+
+fn algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SigningAlgorithm>, D::Error> {
+    let [eddsa, es256] = [SigningAlgorithm::EdDsa, SigningAlgorithm::Es256].map(|pair| (pair.name(), Some(pair)));
+    one_of(deserializer, [("HS256", None), eddsa, es256])
+}
+
+fn jwks_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<JwksUrl, D::Error> {
+    const FORM: &str = "must be http or https URLs without user and password, separated by commas";
+    parse(deserializer, |text| match split(text).collect::<Vec<_>>().as_slice() {
+        [] => Ok(JwksUrl::Default),
+        ["off"] => Ok(JwksUrl::Off),
+        urls => urls.iter().map(|url| web_url(url)).collect::<Option<_>>().map(JwksUrl::Urls).ok_or(FORM),
+    })
+}
+
+fn jwks_ca_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Authorities, D::Error> {
+    parse(deserializer, |path| {
+        if path.is_empty() { Ok(Authorities::of_the_web()) } else { Authorities::in_file(Path::new(path)) }
+    })
+}

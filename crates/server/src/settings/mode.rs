@@ -1,0 +1,114 @@
+//! The auth mode, which follows from several sections.
+
+use taskbridge_domain::secret::{Secrets, SharedSecret};
+use taskbridge_migrations::Users;
+use url::Url;
+
+use super::Settings;
+use super::error::Errors;
+
+/// The name of an auth mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AuthModeName {
+    Server,
+    Bridge,
+}
+
+impl AuthModeName {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Bridge => "bridge",
+        }
+    }
+
+    /// Returns where the users are stored.
+    pub(crate) fn users(self) -> Users {
+        match self {
+            Self::Server => Users::Here,
+            Self::Bridge => Users::Elsewhere,
+        }
+    }
+}
+
+/// The program that signs users in, with what verifies its tokens.
+#[derive(Debug)]
+pub(crate) enum AuthMode {
+    /// Taskbridge.
+    Server(ServerMode),
+    /// The Better Auth of an app.
+    Bridge(BridgeMode),
+}
+
+/// Taskbridge signs users in.
+#[derive(Debug)]
+pub(crate) struct ServerMode {
+    /// The origin of `BETTER_AUTH_URL`. Without it, the origin is `http://localhost:<port>`.
+    pub(crate) origin: Option<String>,
+    pub(crate) secrets: Secrets,
+}
+
+/// The Better Auth of an app signs users in.
+#[derive(Debug)]
+pub(crate) struct BridgeMode {
+    pub(crate) origin: String,
+    pub(crate) secret: Option<SharedSecret>,
+    pub(crate) jwks_urls: Vec<Url>,
+    pub(crate) issuers: Vec<String>,
+    pub(crate) audiences: Vec<String>,
+}
+
+impl AuthMode {
+    /// Checks the settings of the mode `name`. Returns `None` if one that the mode requires is missing or invalid.
+    pub(super) fn resolve(name: AuthModeName, settings: &Settings, errors: &mut Errors<'_>) -> Option<Self> {
+        let Settings { auth, jwt, session, .. } = settings;
+        match name {
+            AuthModeName::Server => {
+                jwt.validate_for_server(errors);
+                if let Some(url) = &auth.url {
+                    session.validate(url, errors);
+                }
+                let origin = auth.url.as_ref().map(origin_of);
+                Some(Self::Server(ServerMode { origin, secrets: auth.required_secrets(errors)? }))
+            }
+            AuthModeName::Bridge => {
+                jwt.validate_for_bridge(errors);
+                let secret = auth.optional_secret(errors);
+                let Some(url) = &auth.url else {
+                    errors.add("auth.url", "is missing; AUTH_MODE=bridge requires the BETTER_AUTH_URL of the app");
+                    return None;
+                };
+                let origin = origin_of(url);
+                let or_origin = |texts: &[String]| if texts.is_empty() { vec![origin.clone()] } else { texts.to_vec() };
+                Some(Self::Bridge(BridgeMode {
+                    secret,
+                    jwks_urls: jwt.jwks_urls(url, auth.has_secret(), errors),
+                    issuers: or_origin(&jwt.issuer),
+                    audiences: or_origin(&jwt.audience),
+                    origin,
+                }))
+            }
+        }
+    }
+
+    /// Returns the origin of the auth server, for a server that listens on `port`.
+    pub(crate) fn origin(&self, port: u16) -> String {
+        match self {
+            Self::Server(ServerMode { origin: Some(origin), .. }) | Self::Bridge(BridgeMode { origin, .. }) => {
+                origin.clone()
+            }
+            Self::Server(ServerMode { origin: None, .. }) => format!("http://localhost:{port}"),
+        }
+    }
+
+    pub(crate) fn name(&self) -> AuthModeName {
+        match self {
+            Self::Server(_) => AuthModeName::Server,
+            Self::Bridge(_) => AuthModeName::Bridge,
+        }
+    }
+}
+
+pub(super) fn origin_of(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}

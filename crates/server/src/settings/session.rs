@@ -1,0 +1,56 @@
+//! The section `[session]`.
+
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+use super::error::Errors;
+use super::value::{Seconds, Switch, parse};
+
+/// Browsers keep no cookie for longer (RFC 6265bis, section 5.5).
+const MAX_AGE: u64 = 400 * 86_400;
+
+/// The section `[session]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SessionSettings {
+    pub(crate) lifetime_seconds: Seconds<1, MAX_AGE>,
+    pub(crate) unremembered_lifetime_seconds: Seconds<1, MAX_AGE>,
+    pub(crate) update_age_seconds: Seconds<0, MAX_AGE>,
+    pub(crate) fresh_age_seconds: Seconds<0, MAX_AGE>,
+    pub(crate) accept_unsigned_bearer: Switch,
+    #[serde(deserialize_with = "cookie_prefix")]
+    pub(crate) cookie_prefix: String,
+    #[serde(deserialize_with = "cookie_domain")]
+    pub(crate) cookie_domain: Option<String>,
+    pub(crate) purge_seconds: Seconds<0, 86_400>,
+}
+
+impl SessionSettings {
+    /// Checks that browsers accept the cookies from an auth server at `url`.
+    pub(super) fn validate(&self, url: &Url, errors: &mut Errors<'_>) {
+        let Some(domain) = &self.cookie_domain else { return };
+        let is_within = |host: &str| host == domain || host.ends_with(&format!(".{domain}"));
+        if !url.host_str().is_some_and(is_within) {
+            errors.add("session.cookie_domain", "must be the host of BETTER_AUTH_URL, or a domain above it");
+        }
+    }
+}
+
+/// Accepts characters of cookie names (RFC 6265, section 4.1.1) that all servers and browsers agree on.
+fn cookie_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    parse(deserializer, |text| {
+        let is_prefix = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        is_prefix.then(|| text.to_owned()).ok_or("must be letters, digits, '-', '_' and '.'")
+    })
+}
+
+fn cookie_domain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    parse(deserializer, |text| {
+        let url = Url::parse(&format!("https://{text}")).ok();
+        match url.as_ref().and_then(Url::domain) {
+            _ if text.is_empty() => Ok(None),
+            Some(domain) if domain == text && domain.contains('.') => Ok(Some(text.to_owned())),
+            _ => Err("must be a domain in lower case, such as example.com"),
+        }
+    })
+}

@@ -1,0 +1,178 @@
+//! The sources of settings, merged. Each value keeps the name of its source.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+
+/// The source with the lowest precedence, which has every key.
+const DEFAULTS: &str = include_str!("../../../../config/default.toml");
+const DEFAULTS_NAME: &str = "config/default.toml";
+
+/// Environment variables with a short name, and their keys.
+const SHORT_NAMES: [(&str, &str); 14] = [
+    ("HOST", "server.host"),
+    ("PORT", "server.port"),
+    ("RUST_LOG", "log.filter"),
+    ("DATABASE_URL", "database.url"),
+    ("AUTH_MODE", "auth.mode"),
+    ("AUTH_SIGN_UP", "auth.sign_up"),
+    ("BETTER_AUTH_URL", "auth.url"),
+    ("BETTER_AUTH_SECRET", "auth.secret"),
+    ("BETTER_AUTH_SECRETS", "auth.secrets"),
+    ("JWT_ALGORITHM", "jwt.algorithm"),
+    ("JWKS_URL", "jwt.jwks_url"),
+    ("BETTER_AUTH_TRUSTED_ORIGINS", "auth.trusted_origins"),
+    ("TRUSTED_PROXIES", "server.trusted_proxies"),
+    ("RATE_LIMIT", "rate_limit.enabled"),
+];
+
+const PREFIX: &str = "TASKBRIDGE__";
+const PROFILE: &str = "TASKBRIDGE_PROFILE";
+
+/// Environment variables by name.
+pub(super) type Environment = BTreeMap<String, String>;
+
+/// Values by dotted key.
+pub(super) type Values = BTreeMap<String, Value>;
+
+/// The merged values of all sources.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    defaults: Values,
+    values: Values,
+}
+
+impl Sources {
+    /// Merges the defaults, the profile that the environment names (from the folder `config` below `folder`), the
+    /// `.env` in `folder` and the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if a file cannot be read or parsed. It does not contain the file's lines.
+    pub(super) fn read(folder: &Path, environment: Environment) -> Result<Self, ConfigError> {
+        let dot_env = dot_env(&folder.join(".env"))?;
+        let profile = environment.get(PROFILE).or_else(|| dot_env.get(PROFILE)).filter(|profile| !profile.is_empty());
+        let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build()?;
+        let mut builder = Config::builder().add_source(defaults.clone());
+        if let Some(profile) = profile {
+            let path = folder.join("config").join(format!("{profile}.toml"));
+            builder = builder.add_source(File::from(path).format(FileFormat::Toml));
+        }
+        let merged = builder
+            .add_source(Variables { place: ".env", variables: dot_env })
+            .add_source(Variables { place: "the environment", variables: environment })
+            .build()
+            .map_err(without_lines)?;
+        Ok(Self { defaults: flat(&defaults)?, values: flat(&merged)? })
+    }
+
+    /// Returns every known key, sorted.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.defaults.keys().map(String::as_str)
+    }
+
+    /// Returns the keys that the defaults do not have.
+    pub(super) fn unknown_keys(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().filter(|key| !self.defaults.contains_key(*key)).map(String::as_str)
+    }
+
+    /// Returns the value of every known key.
+    pub(super) fn values(&self) -> Values {
+        let value = |(key, default): (&String, &Value)| (key.clone(), self.values.get(key).unwrap_or(default).clone());
+        self.defaults.iter().map(value).collect()
+    }
+
+    /// Returns the default of a known key.
+    pub(super) fn default(&self, key: &str) -> Option<&Value> {
+        self.defaults.get(key)
+    }
+
+    /// Returns the value of a key as text. It may be a secret.
+    pub(crate) fn text(&self, key: &str) -> String {
+        self.values.get(key).and_then(|value| value.clone().into_string().ok()).unwrap_or_default()
+    }
+
+    /// Returns the length of a secret, or `None` if it is not set.
+    pub(crate) fn length(&self, key: &str) -> Option<String> {
+        let characters = self.text(key).chars().count();
+        (characters > 0).then(|| format!("set, {characters} characters"))
+    }
+
+    /// Returns the name of the source that the value of a key is from.
+    pub(crate) fn name(&self, key: &str) -> &str {
+        self.values.get(key).and_then(Value::origin).unwrap_or(DEFAULTS_NAME)
+    }
+
+    /// Returns the number of known keys that are not set to their default by the built-in file.
+    pub(crate) fn count_set(&self) -> usize {
+        self.keys().filter(|key| self.name(key) != DEFAULTS_NAME).count()
+    }
+}
+
+/// Environment variables as a source. Variables without a key are ignored, and so are empty ones.
+#[derive(Debug, Clone)]
+struct Variables {
+    place: &'static str,
+    variables: Environment,
+}
+
+impl Source for Variables {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        let short_names = BTreeMap::from(SHORT_NAMES);
+        let set = self.variables.iter().filter(|(_, text)| !text.is_empty());
+        let values = set.filter_map(|(name, text)| {
+            let key = match (name.strip_prefix(PREFIX), short_names.get(name.as_str())) {
+                (Some(path), _) => path.to_ascii_lowercase().replace("__", "."),
+                (None, Some(key)) => (*key).to_owned(),
+                (None, None) => return None,
+            };
+            let source = format!("{name} in {}", self.place);
+            Some((key, Value::new(Some(&source), ValueKind::String(text.clone()))))
+        });
+        Ok(values.collect())
+    }
+}
+
+/// Keeps only the position of a parse error: the parser quotes the line, which may contain a secret.
+fn without_lines(error: ConfigError) -> ConfigError {
+    match error {
+        ConfigError::FileParse { uri, cause } => {
+            let position = cause.to_string().lines().next().unwrap_or_default().to_owned();
+            ConfigError::Message(format!("{}: {position}", uri.unwrap_or_default()))
+        }
+        other => other,
+    }
+}
+
+fn dot_env(path: &Path) -> Result<Environment, ConfigError> {
+    if !path.exists() {
+        return Ok(Environment::new());
+    }
+    // The errors of dotenvy quote the line, which may contain a secret.
+    let invalid = |_quotes_the_line| {
+        ConfigError::Message(format!("{}: not a file of lines NAME=value; fix the file", path.display()))
+    };
+    let lines = dotenvy::from_path_iter(path).map_err(invalid)?;
+    lines.collect::<Result<_, _>>().map_err(invalid)
+}
+
+/// Returns all values of a configuration by dotted key.
+fn flat(config: &Config) -> Result<Values, ConfigError> {
+    let mut found = Values::new();
+    flatten("", config.collect()?, &mut found);
+    Ok(found)
+}
+
+fn flatten(path: &str, table: Map<String, Value>, found: &mut Values) {
+    for (key, value) in table {
+        let path = if path.is_empty() { key } else { format!("{path}.{key}") };
+        match value.kind {
+            ValueKind::Table(table) => flatten(&path, table, found),
+            _ => drop(found.insert(path, value)),
+        }
+    }
+}

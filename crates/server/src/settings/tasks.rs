@@ -1,0 +1,36 @@
+//! The section `[tasks]`.
+
+use serde::{Deserialize, Deserializer};
+
+use super::value::{Switch, parse};
+
+/// The section `[tasks]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TasksSettings {
+    #[serde(deserialize_with = "prefix")]
+    pub(crate) prefix: String,
+    pub(crate) without_user_id: Switch,
+    pub(crate) list_envelope: Switch,
+    pub(crate) is_completed: Switch,
+    pub(crate) delete_message: Switch,
+}
+
+/// Returns the prefix without the slash at its end. It must not contain what the router treats as a pattern, and must not
+/// hide the auth routes.
+fn prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let is_plain = |segment: &str| {
+        let unreserved = |c: char| c.is_ascii_alphanumeric() || "-_~.".contains(c);
+        !segment.is_empty() && segment.chars().all(unreserved) && segment.chars().any(|c| c != '.')
+    };
+    parse(deserializer, |text| {
+        let prefix = text.strip_suffix('/').unwrap_or(text);
+        let segments = prefix.strip_prefix('/').map(|segments| segments.split('/').all(is_plain));
+        let is_auth = prefix == "/api/auth" || prefix.starts_with("/api/auth/");
+        if (prefix.is_empty() || segments == Some(true)) && !is_auth {
+            Ok(prefix.to_owned())
+        } else {
+            Err("must be a path such as /api, made of letters, digits and -_~. and not below /api/auth")
+        }
+    })
+}

@@ -1,0 +1,99 @@
+//! Types of values. All of them deserialise from text, as environment variables are, and no error contains the text.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+/// An integer from `MIN` to `MAX`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Number<T, const MIN: u64, const MAX: u64>(T);
+
+impl<T: Copy, const MIN: u64, const MAX: u64> Number<T, MIN, MAX> {
+    pub(crate) fn get(self) -> T {
+        self.0
+    }
+}
+
+impl<'de, T: TryFrom<u64>, const MIN: u64, const MAX: u64> Deserialize<'de> for Number<T, MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        parse(deserializer, |text| {
+            let number = text.parse().ok().filter(|number| (MIN..=MAX).contains(number));
+            let number = number.and_then(|number| T::try_from(number).ok());
+            number.map(Self).ok_or_else(|| format!("must be a number from {MIN} to {MAX}"))
+        })
+    }
+}
+
+/// A duration from `MIN` to `MAX` seconds.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(crate) struct Seconds<const MIN: u64, const MAX: u64>(Number<u64, MIN, MAX>);
+
+impl<const MIN: u64, const MAX: u64> Seconds<MIN, MAX> {
+    pub(crate) fn get(self) -> Duration {
+        Duration::from_secs(self.0.get())
+    }
+}
+
+/// A setting that is on or off.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Switch(bool);
+
+impl Switch {
+    pub(crate) fn is_on(self) -> bool {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Switch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one_of(deserializer, [("on", true), ("true", true), ("off", false), ("false", false)]).map(Self)
+    }
+}
+
+/// A text that is never shown.
+#[derive(Deserialize)]
+pub(crate) struct Hidden(String);
+
+impl Hidden {
+    /// Returns the text, or `None` if it is empty.
+    pub(super) fn get(&self) -> Option<&str> {
+        Some(self.0.as_str()).filter(|text| !text.is_empty())
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hidden(…)")
+    }
+}
+
+/// Deserialises a text and parses it. The error must not contain the text.
+pub(super) fn parse<'de, D: Deserializer<'de>, T, E: fmt::Display>(
+    deserializer: D,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, D::Error> {
+    parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+/// Deserialises the name of one of `choices`.
+pub(super) fn one_of<'de, D: Deserializer<'de>, T: Copy, const N: usize>(
+    deserializer: D,
+    choices: [(&str, T); N],
+) -> Result<T, D::Error> {
+    parse(deserializer, |text| {
+        let chosen = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+        chosen.ok_or_else(|| format!("must be one of {}", choices.map(|(name, _)| name).join(", ")))
+    })
+}
+
+/// Deserialises texts that are separated by commas.
+pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(split(&String::deserialize(deserializer)?).map(str::to_owned).collect())
+}
+
+/// Splits a text at its commas, without the white space around them and without empty parts.
+pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|text| !text.is_empty())
+}
