@@ -122,13 +122,13 @@ async fn keys_are_replaced_while_the_server_runs() {
         text
     };
     let (old, listed) = (kid(&ann.token), keys(&["list"]));
-    assert!(listed.contains(&format!("{old}  EdDSA  made 20")) && listed.contains("signs"), "{listed}");
+    assert!(listed.contains(&format!("{old}  EdDSA  created 20")) && listed.contains("signs"), "{listed}");
     let made = keys(&["rotate"]);
-    let new = made.strip_prefix("made ").unwrap().split(',').next().unwrap().to_owned();
+    let new = made.strip_prefix("created ").unwrap().split(',').next().unwrap().to_owned();
     assert_eq!(published(&server).await, [old.clone(), new.clone()].into());
     assert_eq!(status(&ann, &ann.token).await, StatusCode::OK);
     let listed = keys(&["list"]);
-    assert!(listed.contains("verifies what it has signed") && !listed.contains(SECRET), "{listed}");
+    assert!(listed.contains("verifies older tokens") && !listed.contains(SECRET), "{listed}");
     // A server that starts now uses the new key.
     let server = server.again();
     let ann = ann.at(&server);
@@ -139,7 +139,7 @@ async fn keys_are_replaced_while_the_server_runs() {
     let last = token(&ann).await;
     assert_eq!(status(&ann, &last).await, StatusCode::OK);
     let withdrawn = keys(&["withdraw"]);
-    assert!(withdrawn.starts_with("2 withdrawn"), "{withdrawn}");
+    assert!(withdrawn.starts_with("withdrew 2 keys"), "{withdrawn}");
     let started = std::time::Instant::now();
     while status(&ann, &last).await == StatusCode::OK {
         assert!(started.elapsed() < std::time::Duration::from_mins(1));
@@ -179,7 +179,7 @@ async fn a_secret_that_was_changed_breaks_no_session() {
     assert!(log.contains("it was encrypted with another secret") && log.contains("taskbridge keys rotate"), "{log}");
     let keys = |command: &str| run(changed.folder(), &["keys", command], &[EDDSA, FILE, NEWER]).1;
     assert!(keys("list").contains("cannot sign: it was encrypted with another secret"));
-    assert!(keys("rotate").starts_with("made "));
+    assert!(keys("rotate").starts_with("created "));
     let started = std::time::Instant::now();
     while !get_session(&changed, &cookie).await.1 {
         assert!(started.elapsed() < std::time::Duration::from_mins(1));
@@ -218,7 +218,7 @@ fn without_key_pairs_there_are_no_keys_to_replace() {
     assert!(run(folder.path(), &["migrate", "up"], &[FILE]).0);
     for (settings, why) in [
         (&[FILE][..], "tokens are signed with the secret"),
-        (&[FILE, ("AUTH_MODE", "bridge"), ("BETTER_AUTH_URL", "https://app.example.test")], "there are no keys here"),
+        (&[FILE, ("AUTH_MODE", "bridge"), ("BETTER_AUTH_URL", "https://app.example.test")], "there are no keys in bridge mode"),
     ] {
         let (done, text) = run(folder.path(), &["keys", "rotate"], settings);
         assert!(!done && text.contains(why), "{text}");

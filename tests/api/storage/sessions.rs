@@ -184,7 +184,7 @@ async fn what_is_over_is_removed() {
     let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
     let removed = |line: &String| {
         let line: Value = serde_json::from_str(line).unwrap();
-        line["fields"]["message"] == "sessions that were over are removed" && line["fields"]["sessions"] == 1
+        line["fields"]["message"] == "deleted expired sessions" && line["fields"]["sessions"] == 1
     };
     while !server.log.lines().iter().any(removed) {
         assert!(std::time::Instant::now() < patience);
