@@ -118,8 +118,8 @@ fn errors_of_all_sources_are_reported_at_once() {
 fn files_that_cannot_be_parsed_are_named_without_their_lines() {
     let profile = ("TASKBRIDGE_PROFILE", "staging");
     for (file, text, expected) in [
-        (".env", "BETTER_AUTH_SECRET=\"hunter2\nPORT=1\n", ".env: not lines of NAME=value"),
-        (".env", "hunter2 hunter2\n", ".env: not lines of NAME=value"),
+        (".env", "BETTER_AUTH_SECRET=\"hunter2\nPORT=1\n", ".env: must consist of lines NAME=value"),
+        (".env", "hunter2 hunter2\n", ".env: must consist of lines NAME=value"),
         (
             "config/staging.toml",
             "[auth]\nsecret = hunter2\n",

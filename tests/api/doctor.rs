@@ -304,7 +304,7 @@ fn the_doctor_prints_the_commands_that_grant_missing_privileges() {
         &report,
         "migrations",
         "tables that will be created: user, session, account, verification, jwks",
-        "nothing if",
+        "no action is needed if",
     );
 
     // A table that must be altered belongs to another role.
@@ -534,7 +534,7 @@ async fn the_keys_in_the_table_are_told() {
     let found = |report: &Value| check(report, "jwks")["found"].as_str().unwrap().to_owned();
     let settings = [("JWT_ALGORITHM", "EdDSA"), ("DATABASE_URL", "sqlite://./tasks.db")];
     let (_, report) = doctor(server.folder(), &settings);
-    assert!(found(&report).contains("the first token makes one"), "{report}");
+    assert!(found(&report).contains("the first token creates a key"), "{report}");
     support::User::sign_up(&server, "ann").await;
     let (code, report) = doctor(server.folder(), &settings);
     assert_eq!(code, Some(0), "{report}");

@@ -218,7 +218,10 @@ fn without_key_pairs_there_are_no_keys_to_replace() {
     assert!(run(folder.path(), &["migrate", "up"], &[FILE]).0);
     for (settings, why) in [
         (&[FILE][..], "tokens are signed with the secret"),
-        (&[FILE, ("AUTH_MODE", "bridge"), ("BETTER_AUTH_URL", "https://app.example.test")], "there are no keys in bridge mode"),
+        (
+            &[FILE, ("AUTH_MODE", "bridge"), ("BETTER_AUTH_URL", "https://app.example.test")],
+            "there are no keys in bridge mode",
+        ),
     ] {
         let (done, text) = run(folder.path(), &["keys", "rotate"], settings);
         assert!(!done && text.contains(why), "{text}");

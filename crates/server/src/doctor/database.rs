@@ -153,8 +153,8 @@ fn pool(store: &StoreConfig, facts: &PostgresFacts) -> Finding {
     if ours > limits.usable() {
         fail(NAME, found, "lower database.max_connections, or raise max_connections of PostgreSQL")
     } else if ours > limits.free() {
-        let advice = "nothing if this server holds the connections in use; else lower database.max_connections, or close \
-                      other connections";
+        let advice = "no action is needed if this server holds the connections in use; otherwise lower \
+                      database.max_connections, or close other connections";
         warn(NAME, found, advice)
     } else {
         ok(NAME, found)

@@ -40,7 +40,11 @@ pub(super) async fn check(settings: &DatabaseSettings, users: Option<Users>, exi
 
 fn pending(found: &str, migrates: bool) -> Finding {
     if migrates {
-        warn(NAME, found, "nothing if the server may apply them when it starts; else run: taskbridge migrate up")
+        warn(
+            NAME,
+            found,
+            "no action is needed if the server may apply them when it starts; otherwise run: taskbridge migrate up",
+        )
     } else {
         fail(NAME, found, "run: taskbridge migrate up (database.migrate is off)")
     }

@@ -153,9 +153,8 @@ fn dot_env(path: &Path) -> Result<Environment, ConfigError> {
         return Ok(Environment::new());
     }
     // The errors of dotenvy quote the line, which may contain a secret.
-    let invalid = |_quotes_the_line| {
-        ConfigError::Message(format!("{}: not a file of lines NAME=value; fix the file", path.display()))
-    };
+    let invalid =
+        |_quotes_the_line| ConfigError::Message(format!("{}: must consist of lines NAME=value", path.display()));
     let lines = dotenvy::from_path_iter(path).map_err(invalid)?;
     lines.collect::<Result<_, _>>().map_err(invalid)
 }
