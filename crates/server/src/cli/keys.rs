@@ -4,7 +4,7 @@ use anyhow::Context;
 use clap::Subcommand;
 
 use super::print;
-use crate::compose::{describe_key, key_ring, require_current, with_store};
+use crate::compose::{describe_key, require_current, stored_keys, with_store};
 use crate::settings::{AuthMode, Settings};
 
 #[derive(Debug, Subcommand)]
@@ -22,16 +22,16 @@ pub(super) enum KeysCommand {
 
 pub(super) async fn run(command: &KeysCommand, settings: &Settings, mode: &AuthMode) -> anyhow::Result<()> {
     with_store(&settings.database, async |store| {
-        let ring = key_ring(mode, &settings.jwt, store)
+        let keys = stored_keys(mode, &settings.jwt, store)
             .context("there are no keys in bridge mode: the app's Better Auth has them")?;
         require_current(store, mode.name().users()).await?;
         match command {
-            KeysCommand::List => ring.list().await?.iter().for_each(|key| print(&describe_key(key))),
+            KeysCommand::List => keys.table().list().await?.iter().for_each(|key| print(&describe_key(key))),
             KeysCommand::Rotate => {
-                print(&format!("created {}, which signs within 10 seconds", ring.rotate().await?));
+                print(&format!("created {}, which signs within 10 seconds", keys.table().rotate().await?));
             }
             KeysCommand::Withdraw { kids } => {
-                let count = ring.withdraw(kids).await?;
+                let count = keys.table().withdraw(kids).await?;
                 print(&format!("withdrew {count} keys; their tokens are refused within 10 seconds"));
             }
         }

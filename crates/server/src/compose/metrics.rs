@@ -9,8 +9,8 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use taskbridge_adapters::HashingLoad;
 use taskbridge_adapters::database::Store;
+use taskbridge_adapters::passwords::HashingLoad;
 use taskbridge_domain::Timestamp;
 use taskbridge_web::HttpMetrics;
 

@@ -27,10 +27,10 @@ pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<String
 pub(crate) async fn require_current(store: &Store, users: Users) -> anyhow::Result<()> {
     let pending: Vec<_> = taskbridge_migrations::check(&store.dedicated().await?, users, false)
         .await?
-        .steps
+        .migrations
         .into_iter()
-        .filter(|step| !step.applied)
-        .map(|step| step.name)
+        .filter(|migration| !migration.applied)
+        .map(|migration| migration.name)
         .collect();
     if pending.is_empty() {
         return Ok(());

@@ -23,7 +23,7 @@ use taskbridge_web::{
 pub(crate) use self::migrations::{require_current, up};
 pub(crate) use self::sign_in::hasher;
 pub(crate) use self::store::{open_to_read, store_config, with_store};
-pub(crate) use self::tokens::{describe_key, key_addresses, key_ring, verifier};
+pub(crate) use self::tokens::{describe_key, key_addresses, stored_keys, verifier};
 
 use self::sign_in::{SignIn, sign_in};
 use crate::cleanup::Cleanup;
@@ -43,12 +43,12 @@ pub(crate) async fn compose(settings: &Settings, mode: &AuthMode, origin: &str) 
     let Settings { server, database, tasks, .. } = settings;
     let store = store::open_for_server(database, mode.name().users()).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let ring = key_ring(mode, &settings.jwt, &store);
-    let (auth, hashing, cleanup) = match (mode, &ring) {
-        (AuthMode::Server(mode), Some(ring)) => {
+    let keys = stored_keys(mode, &settings.jwt, &store);
+    let (auth, hashing, cleanup) = match (mode, &keys) {
+        (AuthMode::Server(mode), Some(keys)) => {
             warn_of_ignored_columns(store.clone());
             let SignIn { server, hashing, cleanup } =
-                sign_in(settings, mode, origin, &store, &clock, Arc::clone(ring))?;
+                sign_in(settings, mode, origin, &store, &clock, Arc::clone(keys))?;
             (Some(server), Some(hashing), cleanup)
         }
         _ => (None, None, None),
@@ -67,7 +67,7 @@ pub(crate) async fn compose(settings: &Settings, mode: &AuthMode, origin: &str) 
     let docs = DocsConfig { openapi: settings.docs.openapi.is_on(), page: settings.docs.page.is_on() };
     let docs =
         Docs::new(docs, auth.as_ref(), &tasks_mount, compatibility).context("cannot generate the OpenAPI document")?;
-    let verifier = verifier(mode, &settings.jwt, origin, ring.map(|ring| ring as _));
+    let verifier = verifier(mode, &settings.jwt, origin, keys.map(|keys| keys as _));
     let services = Services {
         authenticator: Arc::new(Authenticator::new(Arc::new(verifier))),
         tasks: Arc::new(TaskService::new(Arc::new(task_repo), clock)),

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use taskbridge_adapters::HashingLoad;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
-use taskbridge_adapters::jwt::{JwtIssuer, JwtIssuerConfig, KeyRing, SigningKeys};
-use taskbridge_adapters::limiter::InMemoryRateLimiter;
-use taskbridge_adapters::passwords::{Hasher, HasherConfig};
+use taskbridge_adapters::jwt::{JwtIssuer, JwtIssuerConfig, StoredKeys, TokenSigner};
+use taskbridge_adapters::passwords::HashingLoad;
+use taskbridge_adapters::passwords::{ThreadedPasswordHasher, ThreadedPasswordHasherConfig};
+use taskbridge_adapters::rate_limiter::InMemoryRateLimiter;
 use taskbridge_domain::ports::{Clock, RateLimiter};
 use taskbridge_domain::rate_limit::RateLimit;
-use taskbridge_domain::services::{AccountPolicy, AccountService, ProfilePolicy, ProfileService, SessionService};
+use taskbridge_domain::services::{
+    AccountContext, AccountPolicy, ProfileService, SessionService, SignInService, SignUpService,
+};
 use taskbridge_domain::sessions::SessionPolicy;
 use taskbridge_web::{AuthServer, CookieConfig, RateLimits, SessionCookies};
 
@@ -31,7 +33,7 @@ pub(super) fn sign_in(
     origin: &str,
     store: &Store,
     clock: &Arc<dyn Clock>,
-    ring: Arc<KeyRing>,
+    keys: Arc<StoredKeys>,
 ) -> anyhow::Result<SignIn> {
     let Settings { auth, jwt, session, rate_limit, passwords, .. } = settings;
     let policy = SessionPolicy {
@@ -49,8 +51,8 @@ pub(super) fn sign_in(
     let limit = RateLimit { window: rate_limit.window_seconds.get(), max: rate_limit.max.get() };
     let limits = requests.clone().map(|limiter| Arc::new(RateLimits::new(limiter, Arc::clone(clock), limit)));
     let signing = match jwt.algorithm {
-        Some(_) => SigningKeys::Pairs(Arc::clone(&ring)),
-        None => SigningKeys::Secret(mode.secrets.current().clone()),
+        Some(_) => TokenSigner::KeyPair(keys),
+        None => TokenSigner::SharedSecret { secret: mode.secrets.current().clone(), published: Some(keys) },
     };
     let tokens =
         JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: jwt.lifetime_seconds.get() };
@@ -58,29 +60,21 @@ pub(super) fn sign_in(
     let session_repo = Arc::new(SeaSessionRepo::new(store.clone()));
     let sessions = SessionService::new(Arc::clone(&session_repo) as _, issuer, Arc::clone(clock), policy);
     let sessions = Arc::new(sessions);
-    let identity = Arc::new(SeaIdentityRepo::new(store.clone()));
-    let users = ProfileService::new(
-        Arc::clone(&identity) as _,
-        Arc::clone(&hasher) as _,
-        guesses.clone(),
-        Arc::new(SecureIds),
-        Arc::clone(clock),
-        ProfilePolicy { allow_deletion: auth.delete_user.is_on(), sessions: policy },
-    );
-    let accounts = AccountService::new(
-        identity,
-        session_repo,
+    let context = AccountContext {
+        identity: Arc::new(SeaIdentityRepo::new(store.clone())),
+        sessions: session_repo,
         hasher,
-        guesses.clone(),
-        Arc::new(SecureIds),
-        Arc::clone(clock),
-        AccountPolicy {
-            sign_up: auth.sign_up.is_on(),
+        limiter: guesses.clone(),
+        ids: Arc::new(SecureIds),
+        clock: Arc::clone(clock),
+        policy: AccountPolicy {
+            allow_sign_up: auth.sign_up.is_on(),
+            allow_deletion: auth.delete_user.is_on(),
             require_email_verification: auth.require_email_verification.is_on(),
             rehash: passwords.rehash.is_on(),
             sessions: policy,
         },
-    );
+    };
     let interval = session.purge_seconds.get();
     let cleanup = (!interval.is_zero()).then(|| Cleanup {
         interval,
@@ -96,10 +90,10 @@ pub(super) fn sign_in(
         accept_unsigned_bearer: session.accept_unsigned_bearer.is_on(),
     };
     let server = AuthServer {
-        accounts: Arc::new(accounts),
-        users: Arc::new(users),
+        sign_up: Arc::new(SignUpService::new(context.clone())),
+        sign_in: Arc::new(SignInService::new(context.clone())),
+        profile: Arc::new(ProfileService::new(context)),
         sessions,
-        keys: ring,
         cookies: Arc::new(SessionCookies::new(mode.secrets.current().clone(), cookies)),
         limits,
     };
@@ -107,14 +101,14 @@ pub(super) fn sign_in(
 }
 
 /// Returns the password hasher.
-pub(crate) fn hasher(settings: &PasswordSettings) -> anyhow::Result<Hasher> {
-    let config = HasherConfig {
+pub(crate) fn hasher(settings: &PasswordSettings) -> anyhow::Result<ThreadedPasswordHasher> {
+    let config = ThreadedPasswordHasherConfig {
         write: settings.write,
         bcrypt_cost: settings.bcrypt_cost.get(),
         threads: settings.threads(),
         queue: settings.queue.get(),
     };
-    Hasher::new(config).context("cannot start the threads that hash passwords")
+    ThreadedPasswordHasher::new(config).context("cannot start the threads that hash passwords")
 }
 
 fn limiter(storage: RateLimitStorage, store: &Store) -> Arc<dyn RateLimiter> {

@@ -6,19 +6,20 @@ use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::database::{SeaKeyRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
-    ExpectedClaims, FetchKeys, HttpKeys, JwtVerifier, KeyInfo, KeyRing, KeyRingConfig, KeySource, KeyUse,
-    PublishedKeys, PublishedKeysConfig, SecretKey, TrustedIssuer,
+    ExpectedClaims, FetchJwks, JwksClient, JwtVerifier, KeySource, KeyTable, KeyTableConfig, RemoteJwks,
+    RemoteJwksConfig, SharedSecretKey, StoredKeyInfo, StoredKeyStatus, StoredKeys, TrustedIssuer,
 };
 
 use crate::settings::{AuthMode, BridgeMode, JwtSettings, ServerMode};
 
 /// Returns the signing keys in Better Auth's table `jwks`, in server mode. All of them verify tokens; one signs, unless
 /// the secret does.
-pub(crate) fn key_ring(mode: &AuthMode, settings: &JwtSettings, store: &Store) -> Option<Arc<KeyRing>> {
+pub(crate) fn stored_keys(mode: &AuthMode, settings: &JwtSettings, store: &Store) -> Option<Arc<StoredKeys>> {
     let AuthMode::Server(ServerMode { secrets, .. }) = mode else { return None };
     let repo = Arc::new(SeaKeyRepo::new(store.clone()));
-    let config = KeyRingConfig { algorithm: settings.algorithm, grace: settings.key_grace_seconds.get() };
-    Some(Arc::new(KeyRing::new(repo, Arc::new(SecureIds), Arc::new(SystemClock), secrets.clone(), config)))
+    let config = KeyTableConfig { algorithm: settings.algorithm, grace: settings.key_grace_seconds.get() };
+    let table = KeyTable::new(repo, Arc::new(SecureIds), Arc::new(SystemClock), secrets.clone(), config);
+    Some(Arc::new(StoredKeys::new(table)))
 }
 
 /// Returns the verifier of access tokens. `origin` is the origin of the auth server; `table` has the keys of server mode.
@@ -46,53 +47,55 @@ fn issuers_of_server(
     let expected = ExpectedClaims {
         issuers: vec![origin.into()],
         audiences: vec![origin.into()],
-        are_required: true,
+        require_issuer: true,
         leeway: settings.leeway_seconds.get(),
     };
     // Where key pairs sign, tokens signed with the secret are accepted only if the operator allows it.
-    let secret = (settings.algorithm.is_none() || settings.accept_hs256.is_on())
-        .then(|| TrustedIssuer { keys: Arc::new(SecretKey::new(mode.secrets.current())), expected: expected.clone() });
+    let secret = (settings.algorithm.is_none() || settings.accept_hs256.is_on()).then(|| TrustedIssuer {
+        keys: Arc::new(SharedSecretKey::new(mode.secrets.current())),
+        expected: expected.clone(),
+    });
     let pairs = table.map(|keys| TrustedIssuer { keys, expected });
     secret.into_iter().chain(pairs).collect()
 }
 
 fn issuers_of_bridge(mode: &BridgeMode, settings: &JwtSettings) -> Vec<TrustedIssuer> {
-    let expected = |are_required| ExpectedClaims {
+    let expected = |require_issuer| ExpectedClaims {
         issuers: mode.issuers.clone(),
         audiences: mode.audiences.clone(),
-        are_required,
+        require_issuer,
         leeway: settings.leeway_seconds.get(),
     };
-    let config = PublishedKeysConfig {
+    let config = RemoteJwksConfig {
         refresh: settings.jwks_refresh_seconds.get(),
         cool_down: settings.jwks_cooldown_seconds.get(),
         timeout: settings.jwks_timeout_seconds.get(),
     };
     let addresses: Vec<_> =
-        key_addresses(mode, settings).map(|address| -> Box<dyn FetchKeys> { Box::new(address) }).collect();
+        key_addresses(mode, settings).map(|address| -> Box<dyn FetchJwks> { Box::new(address) }).collect();
     let published = (!addresses.is_empty())
-        .then(|| TrustedIssuer { keys: Arc::new(PublishedKeys::start(addresses, config)), expected: expected(true) });
+        .then(|| TrustedIssuer { keys: Arc::new(RemoteJwks::start(addresses, config)), expected: expected(true) });
     let secret = mode.secret.as_ref().map(|secret| TrustedIssuer {
-        keys: Arc::new(SecretKey::new(secret)),
+        keys: Arc::new(SharedSecretKey::new(secret)),
         expected: expected(settings.require_issuer.is_on()),
     });
     secret.into_iter().chain(published).collect()
 }
 
 /// Returns the addresses at which the app's Better Auth publishes its keys.
-pub(crate) fn key_addresses(mode: &BridgeMode, settings: &JwtSettings) -> impl Iterator<Item = HttpKeys> {
+pub(crate) fn key_addresses(mode: &BridgeMode, settings: &JwtSettings) -> impl Iterator<Item = JwksClient> {
     let timeout = settings.jwks_timeout_seconds.get();
-    mode.jwks_urls.iter().map(move |url| HttpKeys::new(url.clone(), timeout, &settings.jwks_ca_file))
+    mode.jwks_urls.iter().map(move |url| JwksClient::new(url.clone(), timeout, &settings.jwks_ca_file))
 }
 
 /// Describes a key of the table `jwks` in one line.
-pub(crate) fn describe_key(key: &KeyInfo) -> String {
-    let KeyInfo { id, algorithm, created_at, purpose } = key;
-    let purpose = match purpose {
-        KeyUse::Signs => "signs".into(),
-        KeyUse::Verifies => "verifies older tokens".into(),
-        KeyUse::Unreadable(why) => format!("cannot sign: {why}"),
-        KeyUse::None => "not used any more".into(),
+pub(crate) fn describe_key(key: &StoredKeyInfo) -> String {
+    let StoredKeyInfo { id, algorithm, created_at, status } = key;
+    let status = match status {
+        StoredKeyStatus::Signs => "signs".into(),
+        StoredKeyStatus::Verifies => "verifies older tokens".into(),
+        StoredKeyStatus::Undecryptable(why) => format!("cannot sign: {why}"),
+        StoredKeyStatus::Unused => "not used any more".into(),
     };
-    format!("{id}  {algorithm:<5}  created {created_at}  {purpose}")
+    format!("{id}  {algorithm:<5}  created {created_at}  {status}")
 }

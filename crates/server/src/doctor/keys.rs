@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use taskbridge_adapters::clock::SystemClock;
-use taskbridge_adapters::jwt::{HttpKeys, KeyInspection, KeyUse};
+use taskbridge_adapters::jwt::{JwksClient, JwksInspection, StoredKeyStatus};
 use tokio::time::timeout;
 
 use super::report::{Finding, fail, ok, skip, warn};
 use super::{DATABASE_TIMEOUT, REQUEST_TIMEOUT, millis};
-use crate::compose::{describe_key, key_addresses, key_ring, open_to_read};
+use crate::compose::{describe_key, key_addresses, open_to_read, stored_keys};
 use crate::settings::{AuthMode, BridgeMode, Configuration};
 
 const NAME: &str = "jwks";
@@ -50,8 +50,8 @@ async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
     let settings = &configuration.settings;
     let keys = async {
         let store = open_to_read(&settings.database, REQUEST_TIMEOUT).await?;
-        let ring = key_ring(mode, &settings.jwt, &store).context("there are no keys")?;
-        let keys = if store.has_table("jwks").await? { Some(ring.list().await) } else { None };
+        let table = stored_keys(mode, &settings.jwt, &store).context("there are no keys")?;
+        let keys = if store.has_table("jwks").await? { Some(table.table().list().await) } else { None };
         store.close().await;
         anyhow::Ok(keys.transpose()?)
     };
@@ -61,8 +61,9 @@ async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
         Ok(Err(error)) => return skip(NAME, format!("the table jwks cannot be read: {error:#}")),
         Err(_elapsed) => return skip(NAME, "reading the table jwks timed out"),
     };
-    let unreadable: Vec<_> = keys.iter().filter(|key| matches!(key.purpose, KeyUse::Unreadable(_))).collect();
-    match keys.iter().find(|key| key.purpose == KeyUse::Signs) {
+    let unreadable: Vec<_> =
+        keys.iter().filter(|key| matches!(key.status, StoredKeyStatus::Undecryptable(_))).collect();
+    match keys.iter().find(|key| key.status == StoredKeyStatus::Signs) {
         _ if !unreadable.is_empty() => warn(
             NAME,
             unreadable.into_iter().map(describe_key).collect::<Vec<_>>().join("; "),
@@ -77,7 +78,7 @@ async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
     }
 }
 
-async fn fetch(address: HttpKeys) -> (String, Result<KeyInspection, String>) {
+async fn fetch(address: JwksClient) -> (String, Result<JwksInspection, String>) {
     let answer = match timeout(REQUEST_TIMEOUT, address.inspect(&SystemClock)).await {
         Ok(answer) => answer.map_err(|error| error.to_string()),
         Err(_elapsed) => Err(format!("no answer within {} seconds", REQUEST_TIMEOUT.as_secs())),
@@ -85,8 +86,8 @@ async fn fetch(address: HttpKeys) -> (String, Result<KeyInspection, String>) {
     (address.to_string(), answer)
 }
 
-fn published(address: &str, answer: &Result<KeyInspection, String>, mode: &BridgeMode) -> Finding {
-    let KeyInspection { status, took, keys, .. } = match answer {
+fn published(address: &str, answer: &Result<JwksInspection, String>, mode: &BridgeMode) -> Finding {
+    let JwksInspection { status, latency, keys, .. } = match answer {
         Ok(answer) => answer,
         Err(error) => {
             let authority = if address.starts_with("https:") {
@@ -101,7 +102,7 @@ fn published(address: &str, answer: &Result<KeyInspection, String>, mode: &Bridg
             return fail(NAME, format!("{address}: {error}"), advice);
         }
     };
-    let found = format!("{address}: {status} in {}", millis(*took));
+    let found = format!("{address}: {status} in {}", millis(*latency));
     let keys = match keys {
         Ok(keys) => keys,
         Err(error) => {
@@ -136,7 +137,7 @@ fn published(address: &str, answer: &Result<KeyInspection, String>, mode: &Bridg
 }
 
 /// Compares the clock of the issuer with the clock of this computer.
-fn clock(address: &str, answer: Option<&KeyInspection>, leeway: Duration) -> Finding {
+fn clock(address: &str, answer: Option<&JwksInspection>, leeway: Duration) -> Finding {
     let Some(ahead) = answer.and_then(|answer| answer.ahead_seconds) else {
         return skip(CLOCK, format!("{address} did not send its time"));
     };

@@ -25,10 +25,14 @@ pub(super) async fn check(settings: &DatabaseSettings, users: Option<Users>, exi
             }
             _ => fail(NAME, format!("{error:#}"), "see the log of the database"),
         },
-        Ok(Ok(Readiness { steps, missing_tables })) => {
-            let names: Vec<_> = steps.iter().filter(|step| !step.applied).map(|step| step.name.as_str()).collect();
+        Ok(Ok(Readiness { migrations, missing_tables })) => {
+            let names: Vec<_> = migrations
+                .iter()
+                .filter(|migration| !migration.applied)
+                .map(|migration| migration.name.as_str())
+                .collect();
             if names.is_empty() {
-                return ok(NAME, format!("all {} migrations have been applied", steps.len()));
+                return ok(NAME, format!("all {} migrations have been applied", migrations.len()));
             }
             let found = format!("pending, and ready to apply: {}", names.join(", "));
             let found =

@@ -1,7 +1,7 @@
 //! What to change about a token that is refused.
 
 use serde_json::{Map, Value};
-use taskbridge_adapters::jwt::{BadStatus, CannotFetch, NotAKeySet, Rejection, signed_with_a_variant};
+use taskbridge_adapters::jwt::{InvalidJwks, JwksUnavailable, Rejection, UnexpectedStatus, diagnose_secret_mismatch};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::AuthError;
 
@@ -220,7 +220,7 @@ impl Token<'_> {
             AuthMode::Server(mode) => Some(mode.secrets.current()),
             AuthMode::Bridge(mode) => mode.secret.as_ref(),
         };
-        match secret.and_then(|secret| signed_with_a_variant(self.text, secret)) {
+        match secret.and_then(|secret| diagnose_secret_mismatch(self.text, secret)) {
             Some(variant) => {
                 format!("it was signed with {variant}: BETTER_AUTH_SECRET must be exactly the same on both sides")
             }
@@ -299,26 +299,26 @@ fn session_cache() -> String {
 }
 
 /// Returns what to change about the first address from which no keys could be fetched.
-fn unavailable(cause: Option<&CannotFetch>) -> String {
-    let Some((address, why)) = cause.and_then(|CannotFetch(addresses)| addresses.first()) else {
+fn unavailable(cause: Option<&JwksUnavailable>) -> String {
+    let Some((address, why)) = cause.and_then(|JwksUnavailable(addresses)| addresses.first()) else {
         return "see the log of the server".into();
     };
-    if why.downcast_ref::<NotAKeySet>().is_some() {
+    if why.downcast_ref::<InvalidJwks>().is_some() {
         return format!(
             "the response of {address} is not a key set, perhaps a page: allow the path in the app's proxy.ts, or set \
              JWKS_URL to the address of the keys"
         );
     }
     match why.downcast_ref() {
-        Some(BadStatus(300..=399)) => format!("{address} redirects: set JWKS_URL to the target"),
-        Some(BadStatus(404)) => format!(
+        Some(UnexpectedStatus(300..=399)) => format!("{address} redirects: set JWKS_URL to the target"),
+        Some(UnexpectedStatus(404)) => format!(
             "there are no keys at {address}: add jwt() to the plugins of the app's Better Auth, or set JWKS_URL to the \
              address of the keys"
         ),
-        Some(BadStatus(500..)) => format!(
+        Some(UnexpectedStatus(500..)) => format!(
             "the app fails at {address}: see its log; if its table jwks is missing, run `npx auth@latest migrate` there"
         ),
-        Some(BadStatus(_)) => {
+        Some(UnexpectedStatus(_)) => {
             format!("{address} requires credentials: allow the path without them in the app or its proxy")
         }
         None => format!(

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use taskbridge_adapters::clock::SystemClock;
-use taskbridge_adapters::jwt::{Check, JwtVerifier, KeySource, Trail, Unreadable};
+use taskbridge_adapters::jwt::{JwtVerifier, KeySource, UnavailableKeys, VerificationReport, VerificationStep};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{AuthError, Clock};
 
@@ -26,7 +26,7 @@ const DATABASE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 pub(crate) struct Explanation {
     header: Option<Map<String, Value>>,
     claims: Option<Map<String, Value>>,
-    trail: Trail,
+    report: VerificationReport,
     now: Timestamp,
     /// What to change. Empty if the token is accepted.
     advice: String,
@@ -37,7 +37,7 @@ pub(crate) struct Explanation {
 impl Explanation {
     /// Returns `true` if the server accepts the token.
     pub(crate) fn is_accepted(&self) -> bool {
-        self.trail.verdict.is_ok()
+        self.report.result.is_ok()
     }
 }
 
@@ -54,13 +54,13 @@ pub(crate) fn strip_prefixes(pasted: &str) -> &str {
 
 /// Verifies the token as the server does, and explains the result.
 pub(crate) async fn explain(token: &str, settings: &Settings, mode: &AuthMode) -> Explanation {
-    let trail = verifier(token, settings, mode).await.explain(token).await;
+    let report = verifier(token, settings, mode).await.explain(token).await;
     let now = SystemClock.now();
     let [header, claims] = [0, 1].map(|segment| json(token, segment));
-    let read = Token { text: token, header: header.as_ref(), claims: claims.as_ref(), keys: &trail.keys, mode, now };
-    let advice = trail.verdict.as_ref().err().map_or_else(String::new, |error| read.advice(error));
+    let read = Token { text: token, header: header.as_ref(), claims: claims.as_ref(), keys: &report.keys, mode, now };
+    let advice = report.result.as_ref().err().map_or_else(String::new, |error| read.advice(error));
     let tasks = format!("{}/{{sub}}/tasks", settings.tasks.prefix);
-    Explanation { header, claims, trail, now, advice, tasks }
+    Explanation { header, claims, report, now, advice, tasks }
 }
 
 /// Returns the server's verifier. The database is opened only for tokens that keys in its table may have signed.
@@ -68,8 +68,8 @@ async fn verifier(token: &str, settings: &Settings, mode: &AuthMode) -> JwtVerif
     let is_hs256 = json(token, 0).is_some_and(|header| header.get("alg").is_some_and(|alg| alg == "HS256"));
     let table: Option<Arc<dyn KeySource>> = match mode {
         AuthMode::Server(_) if !is_hs256 => match compose::open_to_read(&settings.database, DATABASE_TIMEOUT).await {
-            Ok(store) => compose::key_ring(mode, &settings.jwt, &store).map(|ring| ring as _),
-            Err(error) => Some(Arc::new(Unreadable(format!("the table jwks cannot be read: {error}")))),
+            Ok(store) => compose::stored_keys(mode, &settings.jwt, &store).map(|keys| keys as _),
+            Err(error) => Some(Arc::new(UnavailableKeys(format!("the table jwks cannot be read: {error}")))),
         },
         _ => None,
     };
@@ -87,12 +87,12 @@ impl fmt::Display for Explanation {
         section(f, "Header", self.header.as_ref(), |_, _| None)?;
         section(f, "Claims", self.claims.as_ref(), |name, value| meaning(name, value, self.now))?;
         writeln!(f, "Available keys")?;
-        for key in &self.trail.keys {
+        for key in &self.report.keys {
             writeln!(f, "  {key}")?;
         }
         writeln!(f, "Checks")?;
-        let reached = self.trail.passed.len();
-        for (place, check) in Check::ALL.into_iter().enumerate() {
+        let reached = self.report.passed.len();
+        for (place, check) in VerificationStep::ALL.into_iter().enumerate() {
             let mark = match place {
                 _ if place < reached => "ok  ",
                 _ if place == reached => "FAIL",
@@ -100,7 +100,7 @@ impl fmt::Display for Explanation {
             };
             writeln!(f, "  {mark} {}", description(check))?;
         }
-        match &self.trail.verdict {
+        match &self.report.result {
             Ok(claims) => {
                 write!(f, "Accepted: the user is {:?}, with tasks at {}", claims.subject.as_str(), self.tasks)
             }
@@ -165,18 +165,18 @@ fn relative(now: Timestamp, seconds: i64) -> String {
     if distance < 0 { format!("{amount} {unit} ago") } else { format!("in {amount} {unit}") }
 }
 
-fn description(check: Check) -> &'static str {
+fn description(check: VerificationStep) -> &'static str {
     match check {
-        Check::Form => "the token has three segments, separated by dots, and is not too long",
-        Check::Header => "the header is a JSON object with supported parameters",
-        Check::Algorithm => "the algorithm is enabled",
-        Check::Key => "there is a trusted key for the token",
-        Check::Signature => "the key verifies the signature",
-        Check::Claims => "the claims are a JSON object with values of the right types",
-        Check::Expiry => "exp exists and has not passed",
-        Check::NotBefore => "nbf has passed or does not exist",
-        Check::Issuer => "iss is a trusted issuer",
-        Check::Audience => "aud includes this API",
-        Check::Subject => "sub identifies a user",
+        VerificationStep::Format => "the token has three segments, separated by dots, and is not too long",
+        VerificationStep::Header => "the header is a JSON object with supported parameters",
+        VerificationStep::Algorithm => "the algorithm is enabled",
+        VerificationStep::Key => "there is a trusted key for the token",
+        VerificationStep::Signature => "the key verifies the signature",
+        VerificationStep::Claims => "the claims are a JSON object with values of the right types",
+        VerificationStep::Expiry => "exp exists and has not passed",
+        VerificationStep::NotBefore => "nbf has passed or does not exist",
+        VerificationStep::Issuer => "iss is a trusted issuer",
+        VerificationStep::Audience => "aud includes this API",
+        VerificationStep::Subject => "sub identifies a user",
     }
 }

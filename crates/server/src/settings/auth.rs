@@ -1,7 +1,8 @@
 //! The section `[auth]`.
 
 use serde::{Deserialize, Deserializer};
-use taskbridge_domain::secret::{Secrets, SharedSecret};
+use taskbridge_adapters::jwt::VersionedSecrets;
+use taskbridge_domain::secret::SharedSecret;
 use taskbridge_web::{InvalidOrigin, TrustedOrigins};
 use url::{Host, Url};
 
@@ -46,13 +47,13 @@ impl AuthSettings {
     }
 
     /// Returns the secrets, which server mode requires.
-    pub(super) fn required_secrets(&self, errors: &mut Errors<'_>) -> Option<Secrets> {
+    pub(super) fn required_secrets(&self, errors: &mut Errors<'_>) -> Option<VersionedSecrets> {
         if self.secret.get().is_none() && self.secrets.get().is_none() {
             errors.add("auth.secret", format!("is missing; {MAKE_A_SECRET}"));
         }
         match self.secrets.get() {
             Some(_) => self.versioned_secrets(errors),
-            None => self.unversioned_secret(errors).map(Secrets::one),
+            None => self.unversioned_secret(errors).map(VersionedSecrets::single),
         }
     }
 
@@ -67,10 +68,10 @@ impl AuthSettings {
         self.secret.get().or(self.secrets.get()).is_some()
     }
 
-    fn versioned_secrets(&self, errors: &mut Errors<'_>) -> Option<Secrets> {
+    fn versioned_secrets(&self, errors: &mut Errors<'_>) -> Option<VersionedSecrets> {
         // Better Auth ignores its public default secret, too: it would decrypt nothing that is worth reading.
-        let oldest = self.secret.get().filter(|text| *text != PUBLIC_SECRET).map(SharedSecret::retired);
-        let parsed = Secrets::parse(self.secrets.get()?, oldest);
+        let oldest = self.secret.get().filter(|text| *text != PUBLIC_SECRET).map(SharedSecret::unchecked);
+        let parsed = VersionedSecrets::parse(self.secrets.get()?, oldest);
         parsed.map_err(|invalid| errors.add("auth.secrets", invalid.to_string())).ok()
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
-use taskbridge_adapters::jwt::{Authorities, SigningAlgorithm};
+use taskbridge_adapters::jwt::{CertificateAuthorities, SigningAlgorithm};
 use url::Url;
 
 use super::auth::{is_loopback, web_url};
@@ -29,7 +29,7 @@ pub(crate) struct JwtSettings {
     #[serde(deserialize_with = "texts")]
     jwks_http_hosts: Vec<String>,
     #[serde(deserialize_with = "jwks_ca_file")]
-    pub(crate) jwks_ca_file: Authorities,
+    pub(crate) jwks_ca_file: CertificateAuthorities,
     pub(crate) jwks_refresh_seconds: Seconds<1, 86_400>,
     pub(crate) jwks_cooldown_seconds: Seconds<1, 3600>,
     pub(crate) jwks_timeout_seconds: Seconds<1, 60>,
@@ -144,8 +144,12 @@ fn jwks_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<JwksUrl, D::Er
     })
 }
 
-fn jwks_ca_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Authorities, D::Error> {
+fn jwks_ca_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CertificateAuthorities, D::Error> {
     parse(deserializer, |path| {
-        if path.is_empty() { Ok(Authorities::of_the_web()) } else { Authorities::in_file(Path::new(path)) }
+        if path.is_empty() {
+            Ok(CertificateAuthorities::public())
+        } else {
+            CertificateAuthorities::from_file(Path::new(path))
+        }
     })
 }

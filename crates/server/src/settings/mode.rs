@@ -1,6 +1,7 @@
 //! The auth mode, which follows from several sections.
 
-use taskbridge_domain::secret::{Secrets, SharedSecret};
+use taskbridge_adapters::jwt::VersionedSecrets;
+use taskbridge_domain::secret::SharedSecret;
 use taskbridge_migrations::Users;
 use url::Url;
 
@@ -45,7 +46,7 @@ pub(crate) enum AuthMode {
 pub(crate) struct ServerMode {
     /// The origin of `BETTER_AUTH_URL`. Without it, the origin is `http://localhost:<port>`.
     pub(crate) origin: Option<String>,
-    pub(crate) secrets: Secrets,
+    pub(crate) secrets: VersionedSecrets,
 }
 
 /// The Better Auth of an app signs users in.
