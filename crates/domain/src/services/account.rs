@@ -16,6 +16,7 @@ pub const WRONG_PASSWORD_LIMIT: RateLimit = RateLimit { window: Duration::from_m
 
 /// The operator's rules for accounts.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent switches")]
 pub struct AccountPolicy {
     /// Whether new users may sign up.
     pub allow_sign_up: bool,

@@ -198,8 +198,8 @@ mod tests {
     fn a_description_is_stored_as_given() {
         let text = "  e\u{301} \u{202e}rtl 👩‍👩‍👧 \n";
         assert_eq!(Description::parse(text).unwrap().as_str(), text);
-        assert!(Description::parse(&"é".repeat(1000)).is_ok());
-        assert_eq!(Description::parse(&"é".repeat(1001)), Err(InvalidText::TooLong { max_chars: 1000 }));
+        assert!(Description::parse("é".repeat(1000)).is_ok());
+        assert_eq!(Description::parse("é".repeat(1001)), Err(InvalidText::TooLong { max_chars: 1000 }));
         assert_eq!(Description::parse("a\0"), Err(InvalidText::Nul));
     }
 }

@@ -162,7 +162,7 @@ pub async fn a_list_contains_the_tasks_that_match_the_filter(repo: &dyn TaskRepo
         ["Buy MILK", "100% of it", "snake_case", "back\\slash", "ÄRGER ärger", "İstanbul", "'; drop table", "x"];
     for (index, text) in texts.into_iter().enumerate() {
         let description = (index % 2 == 0)
-            .then(|| Description::parse(&format!("More about {}", texts[(index + 4) % texts.len()])).unwrap());
+            .then(|| Description::parse(format!("More about {}", texts[(index + 4) % texts.len()])).unwrap());
         create(repo, "alice", NewTask { description, completed: index % 3 == 0, ..titled(text) }, later(index as u64))
             .await;
     }
