@@ -11,7 +11,9 @@ use taskbridge_domain::services::TaskError;
 use taskbridge_domain::{AccessError, Cause};
 use thiserror::Error;
 use utoipa::ToSchema;
-use validator::ValidationErrors;
+use validator::ValidationError;
+
+use crate::extract::field::InvalidField;
 
 /// How long a caller should wait before trying again, in seconds.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
@@ -128,18 +130,14 @@ impl ApiError {
         Self::Invalid(vec![FieldError { loc, msg: msg.into(), kind: kind.into() }])
     }
 
-    /// The faults that `validator` gathered in a body, in the order of its fields.
-    pub(crate) fn invalid_body(errors: &ValidationErrors, fields: &[&'static str]) -> Self {
-        let gathered = errors.field_errors();
-        let in_order = fields.iter().filter_map(|field| Some((field, gathered.get(*field)?)));
-        let faults = in_order.flat_map(|(field, faults)| {
-            faults.iter().map(|fault| FieldError {
-                loc: vec!["body", field],
-                msg: fault.message.as_ref().map_or_else(|| fault.code.to_string(), ToString::to_string),
-                kind: fault.code.to_string(),
-            })
+    /// Returns a validation error for the invalid fields of a body.
+    pub(crate) fn invalid_body(fields: Vec<InvalidField>) -> Self {
+        let errors = fields.into_iter().map(|(field, ValidationError { code, message, .. })| FieldError {
+            loc: vec!["body", field],
+            msg: message.unwrap_or_else(|| code.clone()).into_owned(),
+            kind: code.into_owned(),
         });
-        Self::Invalid(faults.collect())
+        Self::Invalid(errors.collect())
     }
 
     /// The stable name of the error, for programs.

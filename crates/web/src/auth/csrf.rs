@@ -120,7 +120,7 @@ fn check_target(
 }
 
 /// What JavaScript takes for there: Better Auth passes over the rest here, for the schema to judge.
-fn is_truthy(value: &Value) -> bool {
+pub(super) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
         Value::String(text) => !text.is_empty(),

@@ -1,21 +1,11 @@
-//! Answers below `/api/auth`.
+//! Bodies of responses below `/api/auth`.
 
-use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue, LOCATION, USER_AGENT};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
-use taskbridge_domain::services::{ActiveSession, SessionService};
-use taskbridge_domain::sessions::{ClientInfo, Jwt, Session, SessionToken};
+use taskbridge_domain::sessions::Session;
 use taskbridge_domain::users::User;
 use utoipa::ToSchema;
 
-use super::cookies::{SessionCookies, set_cookies};
-use super::known_device::remember_device;
-use crate::extract::client_address::ClientAddress;
-
-/// How much of a `User-Agent` is kept, in characters.
-const MAX_USER_AGENT_CHARS: usize = 1024;
-
-/// A user as Better Auth's clients read it.
+/// A user, as in Better Auth.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = User)]
@@ -25,7 +15,7 @@ pub(super) struct UserResponse {
     #[schema(example = "ada@example.com")]
     email: String,
     email_verified: bool,
-    /// The address of a picture.
+    /// The URL of a picture.
     #[schema(required = true)]
     image: Option<String>,
     /// UTC.
@@ -53,7 +43,7 @@ impl From<&User> for UserResponse {
     }
 }
 
-/// A session as Better Auth's clients read it.
+/// A session, as in Better Auth.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Session)]
@@ -61,7 +51,7 @@ pub(super) struct SessionResponse<'a> {
     /// UTC.
     #[schema(format = DateTime, example = "2026-11-28T03:46:30.168Z")]
     expires_at: String,
-    /// The session token: whoever has it is signed in.
+    /// The session token. It authenticates the user, so it must be kept secret.
     token: &'a str,
     /// UTC.
     #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
@@ -69,9 +59,9 @@ pub(super) struct SessionResponse<'a> {
     /// UTC.
     #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
     updated_at: String,
-    /// Empty when it is not known.
+    /// The address of the client, or an empty string if it is unknown.
     ip_address: &'a str,
-    /// Empty when none was sent.
+    /// The user agent of the client, or an empty string if it sent none.
     user_agent: &'a str,
     user_id: &'a str,
     id: &'a str,
@@ -93,16 +83,16 @@ impl<'a> From<&'a Session> for SessionResponse<'a> {
     }
 }
 
-/// The answer to what changes something and has nothing to tell.
+/// The response to a change.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Done)]
-pub(super) struct Status {
+pub(super) struct StatusResponse {
     /// Always `true`.
     status: bool,
 }
 
-impl Status {
-    pub(super) const DONE: Self = Self { status: true };
+impl StatusResponse {
+    pub(super) const TRUE: Self = Self { status: true };
 }
 
 /// The response to a sign-in, or to a sign-up that opens a session; only a sign-in has `redirect` and `url`.
@@ -111,55 +101,14 @@ impl Status {
 pub(super) struct SignedInResponse<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = bool, required = false)]
-    redirect: Option<bool>,
+    pub(super) redirect: Option<bool>,
     /// The session token.
-    token: &'a str,
+    pub(super) token: &'a str,
     /// The `callbackURL` of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
-    url: Option<&'a str>,
-    user: UserResponse,
-}
-
-/// Where a client may be told to go.
-pub(super) struct Next(pub(super) Option<String>);
-
-/// A session that has just been opened.
-pub(super) struct SignedIn<'a> {
-    pub(super) session: &'a ActiveSession,
-    pub(super) remember: bool,
-    pub(super) next: Option<Next>,
-}
-
-impl SignedIn<'_> {
-    /// 200 with the session token, its cookie, its bearer form in `set-auth-token`, and, other than Better Auth, a JWT in
-    /// `set-auth-jwt`, which spares the client a request.
-    pub(super) async fn respond(
-        self,
-        request: &HttpRequest,
-        sessions: &SessionService,
-        cookies: &SessionCookies,
-    ) -> HttpResponse {
-        let Self { session, remember, next } = self;
-        let token = &session.session().token;
-        let mut response = HttpResponse::Ok();
-        issue_session(&mut response, token, remember, cookies);
-        set_cookies(&mut response, &remember_device(request, cookies, &session.user().email));
-        if remember {
-            set_cookies(&mut response, &cookies.clear_dont_remember(request));
-        }
-        if let Some(jwt) = jwt(session, sessions).await {
-            response.insert_header(("set-auth-jwt", jwt.expose()));
-            response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "set-auth-jwt, set-auth-token"));
-        }
-        let url = next.as_ref().and_then(|Next(url)| url.as_deref());
-        // A header holds less than a URL may.
-        if let Some(Ok(location)) = url.map(HeaderValue::from_str) {
-            response.insert_header((LOCATION, location));
-        }
-        let redirect = next.as_ref().map(|Next(url)| url.is_some());
-        response.json(SignedInResponse { redirect, token: token.expose(), url, user: session.user().into() })
-    }
+    pub(super) url: Option<&'a str>,
+    pub(super) user: UserResponse,
 }
 
 /// The response to a sign-up, with or without a session.
@@ -168,36 +117,6 @@ impl SignedIn<'_> {
 pub(super) struct SignedUpResponse<'a> {
     /// The session token; `null` for a user who must verify their address first.
     #[schema(required = true)]
-    token: Option<&'a str>,
-    user: UserResponse,
-}
-
-/// Returns the answer to a new user who must verify their address before they sign in.
-pub(super) fn unverified(user: &User) -> HttpResponse {
-    HttpResponse::Ok().json(SignedUpResponse { token: None, user: user.into() })
-}
-
-/// The JWT for an answer that is good without it, too.
-pub(super) async fn jwt(session: &ActiveSession, sessions: &SessionService) -> Option<Jwt> {
-    let jwt = sessions.token(session).await;
-    jwt.inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "no JWT with the session")).ok()
-}
-
-/// Hands the session out: as a cookie, and for clients without cookies.
-pub(super) fn issue_session(
-    response: &mut HttpResponseBuilder,
-    token: &SessionToken,
-    remember: bool,
-    cookies: &SessionCookies,
-) {
-    set_cookies(response, &cookies.set(token, remember));
-    response.insert_header(("set-auth-token", cookies.bearer_form(token)));
-    response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "set-auth-token"));
-}
-
-/// From where a request comes, as far as it can be believed.
-pub(super) fn client(request: &HttpRequest) -> ClientInfo {
-    let user_agent = request.headers().get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
-    let user_agent = user_agent.unwrap_or_default().chars().take(MAX_USER_AGENT_CHARS).collect();
-    ClientInfo { ip_address: ClientAddress::of(request).to_string(), user_agent }
+    pub(super) token: Option<&'a str>,
+    pub(super) user: UserResponse,
 }

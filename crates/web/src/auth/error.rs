@@ -147,7 +147,7 @@ impl AuthApiError {
         match invalid {
             InvalidPassword::TooShort => Self::PasswordTooShort,
             InvalidPassword::TooLong => Self::PasswordTooLong,
-            InvalidPassword::Nul => Self::Validation(problem(field, NUL)),
+            InvalidPassword::Nul => Self::Validation(invalid_field(field, NUL)),
         }
     }
 
@@ -365,7 +365,7 @@ impl From<SigningError> for AuthApiError {
     }
 }
 
-/// One problem of a field.
-pub(super) fn problem(field: &str, text: &str) -> String {
-    format!("[body.{field}] {text}")
+/// Returns the message for an invalid field.
+pub(super) fn invalid_field(field: &str, message: &str) -> String {
+    format!("[body.{field}] {message}")
 }

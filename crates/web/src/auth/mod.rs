@@ -7,9 +7,11 @@ mod dto;
 mod endpoints;
 mod error;
 mod extract;
+mod fields;
 mod known_device;
 mod rate_limit;
-pub(crate) mod responses;
+mod responses;
+mod session_response;
 
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ use taskbridge_domain::services::{ProfileService, SessionService, SignInService,
 
 use crate::error::ApiError;
 
-use self::endpoints::{jwks, profile, sessions, sign_in, sign_up, status, token};
+use self::endpoints::{delete_user, jwks, password, profile, session, sessions, sign_in, sign_up, status, token};
 use self::error::PATH;
 use self::extract::session::session_headers;
 use self::rate_limit::rate_limits;
@@ -69,17 +71,17 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
             .service(endpoint("/error").get(status::error))
             .service(endpoint("/sign-up/email").post(sign_up::sign_up))
             .service(endpoint("/sign-in/email").post(sign_in::sign_in))
-            .service(endpoint("/sign-out").post(sessions::sign_out))
-            .service(endpoint("/get-session").get(sessions::get_session).post(sessions::post_session))
+            .service(endpoint("/sign-out").post(session::sign_out))
+            .service(endpoint("/get-session").get(session::get_session).post(session::post_session))
             .service(endpoint("/list-sessions").get(sessions::list_sessions))
             .service(endpoint("/revoke-session").post(sessions::revoke_session))
             .service(endpoint("/revoke-sessions").post(sessions::revoke_sessions))
             .service(endpoint("/revoke-other-sessions").post(sessions::revoke_other_sessions))
-            .service(endpoint("/update-session").post(sessions::update_session))
+            .service(endpoint("/update-session").post(session::update_session))
             .service(endpoint("/update-user").post(profile::update_user))
-            .service(endpoint("/change-password").post(profile::change_password))
-            .service(endpoint("/verify-password").post(profile::verify_password))
-            .service(endpoint("/delete-user").post(profile::delete_user))
+            .service(endpoint("/change-password").post(password::change_password))
+            .service(endpoint("/verify-password").post(password::verify_password))
+            .service(endpoint("/delete-user").post(delete_user::delete_user))
             .service(endpoint("/list-accounts").get(profile::list_accounts))
             .service(endpoint("/token").get(token::token))
             .service(endpoint("/jwks").get(jwks::jwks))
@@ -97,16 +99,16 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
     status::error,
     sign_up::sign_up,
     sign_in::sign_in,
-    sessions::sign_out,
-    sessions::get_session,
+    session::sign_out,
+    session::get_session,
     sessions::list_sessions,
     sessions::revoke_session,
     sessions::revoke_sessions,
     sessions::revoke_other_sessions,
-    sessions::update_session,
+    session::update_session,
     profile::update_user,
-    profile::change_password,
-    profile::verify_password,
+    password::change_password,
+    password::verify_password,
     profile::list_accounts,
     token::token,
     jwks::jwks
@@ -115,7 +117,7 @@ struct Operations;
 
 /// Where users may delete themselves.
 #[derive(OpenApi)]
-#[openapi(paths(profile::delete_user))]
+#[openapi(paths(delete_user::delete_user))]
 struct DeletionOperations;
 
 /// The operations that this server has.

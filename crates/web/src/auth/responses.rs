@@ -1,43 +1,70 @@
-//! Error responses that several operations below `/api/auth` share.
+//! Error responses of the operations below `/api/auth`, for the OpenAPI document.
 
 use std::collections::BTreeMap;
 
+use serde_json::Map;
 use utoipa::IntoResponses;
 use utoipa::openapi::{RefOr, Response};
 
-use super::error::{AuthApiError, AuthErrorBody};
+use super::error::{AuthApiError, AuthErrorBody, CALLBACK};
+use super::extract::body::invalid_fields;
+use crate::extract::field::{RequestBody, parse_fields};
 use crate::responses::of;
 
-/// What these errors below `/api/auth` answer, beside those that every operation there has.
-pub(crate) fn auth_errors(own: impl IntoIterator<Item = AuthApiError>) -> BTreeMap<String, RefOr<Response>> {
-    let too_many = AuthApiError::TooManyRequests { retry_after_seconds: 10 };
-    let of_all = [
-        too_many,
+/// Declares the error responses of an operation; those that every operation below `/api/auth` has are added.
+macro_rules! error_responses {
+    ($name:ident: $($errors:expr),+) => {
+        struct $name;
+
+        impl utoipa::IntoResponses for $name {
+            fn responses() -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
+                $crate::auth::responses::of_operation(std::iter::empty()$(.chain($errors))+)
+            }
+        }
+    };
+}
+pub(crate) use error_responses;
+
+/// Returns the responses for these errors, and for those that every operation below `/api/auth` has.
+pub(crate) fn of_operation(errors: impl Iterator<Item = AuthApiError>) -> BTreeMap<String, RefOr<Response>> {
+    let common = [
+        AuthApiError::TooManyRequests { retry_after_seconds: 10 },
         AuthApiError::Unavailable("".into()),
         AuthApiError::OutcomeUnknown("".into()),
         AuthApiError::Internal("".into()),
     ];
-    of::<_, AuthErrorBody>(own.into_iter().chain(of_all))
+    of::<_, AuthErrorBody>(errors.chain(common))
 }
 
-/// What these errors below `/api/auth` answer, beside those that every operation there has that changes something.
-pub(crate) fn auth_request_errors<const N: usize>(own: [AuthApiError; N]) -> BTreeMap<String, RefOr<Response>> {
-    let of_bodies = [
+/// The responses of an operation without errors of its own.
+pub(crate) struct CommonErrors;
+
+impl IntoResponses for CommonErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        of_operation(std::iter::empty())
+    }
+}
+
+/// Returns the errors of an operation that needs a session.
+pub(crate) fn session_errors() -> [AuthApiError; 2] {
+    [AuthApiError::Unauthorized { clear: Vec::new() }, AuthApiError::Banned]
+}
+
+/// Returns the errors of an operation that reads a body.
+pub(crate) fn body_errors() -> [AuthApiError; 7] {
+    [
         AuthApiError::InvalidJson,
         AuthApiError::MissingOrigin,
         AuthApiError::InvalidOrigin,
+        AuthApiError::InvalidTarget(&CALLBACK),
         AuthApiError::BodyLate,
         AuthApiError::BodyTooLarge,
         AuthApiError::MediaType { sent: "text/plain".into(), allowed: "application/json" },
-    ];
-    auth_errors(own.into_iter().chain(of_bodies))
+    ]
 }
 
-/// What every operation below `/api/auth` may answer, and no more.
-pub(crate) struct AuthErrors;
-
-impl IntoResponses for AuthErrors {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        auth_errors([])
-    }
+/// Returns the validation error of a body that lacks every field, or that is not an object if all are optional.
+pub(crate) fn validation_error<T: RequestBody>() -> [AuthApiError; 1] {
+    let not_an_object = || AuthApiError::Validation("[body] Invalid input: expected object, received null".into());
+    [parse_fields::<T>(Map::new()).map_or_else(invalid_fields, |_valid| not_an_object())]
 }

@@ -1,43 +1,133 @@
-//! A field as a client gave it.
+//! Fields of request bodies. One struct describes a body: its field types parse, `validator` gathers their errors, and
+//! utoipa documents them.
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde::de::value::Error as DeserializeError;
+use serde::de::{DeserializeOwned, Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, forward_to_deserialize_any};
+use serde_json::{Map, Value};
+use validator::{Validate, ValidationError};
 
-/// Absent, `null`, a value, or something of another type. Reading one never fails, so that all faults of a body can
-/// be told at once. (`validator` wants to be able to write one down.)
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Input<T> {
-    #[default]
-    Absent,
-    Null,
-    Value(T),
-    OtherType,
+/// A field of a request body. Deserializing one never fails: it holds its value or its error, so that all errors of a
+/// body can be reported at once.
+#[derive(Debug)]
+pub(crate) struct Field<T>(Result<T, ValidationError>);
+
+/// A type that a field can have.
+pub(crate) trait FieldValue: Sized {
+    /// Parses the value of a field, which is `None` if the field is absent.
+    fn parse(value: Option<Value>) -> Result<Self, ValidationError>;
 }
 
-/// Types a field can have.
-pub(crate) trait FromJson: Sized {
-    /// `None` when the value is of another type.
-    fn from_json(value: Value) -> Option<Self>;
-}
-
-impl FromJson for String {
-    fn from_json(value: Value) -> Option<Self> {
-        if let Value::String(text) = value { Some(text) } else { None }
+impl<T: FieldValue> FieldValue for Option<T> {
+    fn parse(value: Option<Value>) -> Result<Self, ValidationError> {
+        value.map(|value| T::parse(Some(value))).transpose()
     }
 }
 
-impl FromJson for bool {
-    fn from_json(value: Value) -> Option<Self> {
-        value.as_bool()
+impl<T> Field<T> {
+    /// Returns the error of the field, for `validator`.
+    pub(crate) fn check(&self) -> Result<(), ValidationError> {
+        self.0.as_ref().map(drop).map_err(Clone::clone)
+    }
+
+    /// Returns the value, or `None` if the field is invalid.
+    pub(crate) fn valid(self) -> Option<T> {
+        self.0.ok()
     }
 }
 
-impl<'de, T: FromJson> Deserialize<'de> for Input<T> {
+/// An absent field.
+impl<T: FieldValue> Default for Field<T> {
+    fn default() -> Self {
+        Self(T::parse(None))
+    }
+}
+
+impl<'de, T: FieldValue> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Value::deserialize(deserializer)? {
-            Value::Null => Self::Null,
-            value => T::from_json(value).map_or(Self::OtherType, Self::Value),
-        })
+        Value::deserialize(deserializer).map(|value| Self(T::parse(Some(value))))
     }
+}
+
+/// `validator` copies the invalid value into its error; a password must not get there.
+impl<T> Serialize for Field<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+/// A request body, all of whose members are [`Field`]s.
+pub(crate) trait RequestBody: DeserializeOwned + Validate + 'static {
+    /// What a valid body is converted to.
+    type Value;
+
+    /// Converts the body, or returns `None` if a field is invalid.
+    fn into_value(self) -> Option<Self::Value>;
+}
+
+/// The name of a field in the body, and its error.
+pub(crate) type InvalidField = (&'static str, ValidationError);
+
+/// Parses the members of a JSON object; unknown ones are ignored.
+///
+/// # Errors
+/// Returns every invalid field, in the order in which the struct declares them.
+pub(crate) fn parse_fields<T: RequestBody>(object: Map<String, Value>) -> Result<T::Value, Vec<InvalidField>> {
+    let body: T = serde_json::from_value(Value::Object(object)).map_err(|_unreachable| Vec::new())?;
+    validated(body)
+}
+
+/// Converts a body.
+///
+/// # Errors
+/// Returns every invalid field, in the order in which the struct declares them.
+pub(crate) fn validated<T: RequestBody>(body: T) -> Result<T::Value, Vec<InvalidField>> {
+    let errors = body.validate().err().unwrap_or_default();
+    body.into_value().ok_or_else(|| {
+        // `validator` knows the fields by their Rust names, in no order.
+        let errors = errors.field_errors();
+        let invalid = field_names::<T>().iter().filter_map(|name| {
+            let (_, errors) = errors.iter().find(|(field, _)| is_same_name(name, field))?;
+            Some((*name, errors.first()?.clone()))
+        });
+        invalid.collect()
+    })
+}
+
+/// Returns the names of the members of `T` in JSON, in the order of their declaration.
+fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
+    struct Names<'a>(&'a mut &'static [&'static str]);
+
+    impl<'de> Deserializer<'de> for Names<'_> {
+        type Error = DeserializeError;
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            _: V,
+        ) -> Result<V::Value, Self::Error> {
+            *self.0 = fields;
+            Err(Error::custom("only the names are needed"))
+        }
+
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+            Err(Error::custom("not a struct"))
+        }
+
+        forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+            newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    let mut names: &[&str] = &[];
+    // The result is the error above.
+    let _ = T::deserialize(Names(&mut names));
+    names
+}
+
+/// Returns `true` for `callbackURL` and `callback_url`.
+fn is_same_name(json: &str, rust: &str) -> bool {
+    rust.replace('_', "").eq_ignore_ascii_case(&json.replace('_', ""))
 }

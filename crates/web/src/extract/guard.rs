@@ -7,8 +7,12 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use taskbridge_domain::{Authenticator, Owner, Principal, UserId};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::{Object, Type};
 
 use crate::error::{ApiError, Challenge};
+use crate::json_schema::path_parameter;
 
 type Pending<T, E = ApiError> = Pin<Box<dyn Future<Output = Result<T, E>>>>;
 
@@ -68,6 +72,13 @@ impl FromRequest for PathOwner {
             let requested = requested.ok_or(ApiError::Forbidden)?;
             Ok(Self(principal.owner_of(&requested)?))
         })
+    }
+}
+
+impl IntoParams for PathOwner {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let user_id = Object::builder().schema_type(Type::String).min_length(Some(1));
+        vec![path_parameter("user_id", "The id of the caller, as in the `sub` of the access token.", user_id)]
     }
 }
 

@@ -1,24 +1,24 @@
-//! Cursors on the wire: opaque to clients, checked when they come back.
+//! Cursors: opaque to clients, validated when a client sends one.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use taskbridge_domain::tasks::{Cursor, PreciseTimestamp, SortDirection, SortKey, SortValue, TaskId};
 
-/// The longest cursor that is looked at, in characters: a title of 200 characters of 4 bytes, as JSON in base64url.
+/// Maximum length of a cursor, in characters: enough for a title of 200 characters of 4 bytes, as JSON in base64url.
 const MAX_LENGTH: usize = 2048;
 
-/// What is in a cursor: JSON in base64url.
+/// The content of a cursor, which is encoded as JSON in base64url.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wire {
+struct CursorFields {
     sort: String,
     order: String,
     at: At,
     id: i64,
 }
 
-/// The value that the list is sorted by: a title, or microseconds since 1970.
+/// The value that the list is sorted by: a title, or microseconds since the Unix epoch.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum At {
@@ -33,16 +33,16 @@ pub(super) fn encode(cursor: &Cursor) -> String {
         SortValue::Title(title) => At::Title(title.clone()),
     };
     let (sort, order) = (key_name(value.key()).to_owned(), direction_name(*direction).to_owned());
-    let wire = Wire { sort, order, at, id: id.number() };
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&wire).unwrap_or_default())
+    let fields = CursorFields { sort, order, at, id: id.number() };
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&fields).unwrap_or_default())
 }
 
-/// `None` for what [`encode`] did not make.
+/// Decodes a cursor. Returns `None` if [`encode`] cannot have returned it.
 pub(super) fn decode(text: &str) -> Option<Cursor> {
     if text.len() > MAX_LENGTH {
         return None;
     }
-    let Wire { sort, order, at, id } = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    let CursorFields { sort, order, at, id } = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
     let value = match (key_of(&sort)?, at) {
         (SortKey::CreatedAt, At::Time(micros)) => SortValue::CreatedAt(PreciseTimestamp::from_unix_micros(micros)?),
         (SortKey::UpdatedAt, At::Time(micros)) => SortValue::UpdatedAt(PreciseTimestamp::from_unix_micros(micros)?),

@@ -1,21 +1,18 @@
-//! Tasks on the wire.
-//!
-//! `validator` gathers the faults of all fields; each rule is a call into the domain, which is where the rules are.
+//! Tasks in requests and responses.
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::tasks::{Description, FieldUpdate, NewTask, Task, TaskPatch, Title};
 use taskbridge_domain::text::InvalidText;
 use utoipa::ToSchema;
-use validator::{Validate, ValidationError, ValidationErrors};
+use validator::{Validate, ValidationError};
 
-use crate::error::ApiError;
-use crate::extract::field::Input;
+use super::compatibility::Compatibility;
+use crate::extract::field::{Field, FieldValue, RequestBody};
 use crate::json_schema;
-use crate::tasks::compatibility::Compatibility;
-
-/// The fields of a body, in the order in which their faults are told.
-const FIELDS: [&str; 3] = ["title", "description", "completed"];
 
 /// A task as callers read it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -82,160 +79,128 @@ pub(crate) struct Message {
 }
 
 /// The body of `POST /api/{user_id}/tasks`.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
 pub(crate) struct CreateTask {
-    #[serde(default)]
-    #[validate(custom(function = rules::required_title))]
+    #[validate(custom(function = Field::check))]
     #[schema(schema_with = json_schema::title, required = true)]
-    title: Input<String>,
-    #[serde(default)]
-    #[validate(custom(function = rules::description_edit))]
+    title: Field<Title>,
+    #[validate(custom(function = Field::check))]
     #[schema(schema_with = json_schema::description)]
-    description: Input<String>,
-    #[serde(default)]
-    #[validate(custom(function = rules::optional_bool))]
+    description: Field<FieldUpdate<Description>>,
+    #[validate(custom(function = Field::check))]
     #[schema(value_type = bool)]
-    completed: Input<bool>,
+    completed: Field<Option<Completed>>,
 }
 
-impl TryFrom<CreateTask> for NewTask {
-    type Error = ApiError;
+impl RequestBody for CreateTask {
+    type Value = NewTask;
 
-    fn try_from(request: CreateTask) -> Result<Self, ApiError> {
-        validated(&request)?;
-        let CreateTask { title, description, completed } = request;
-        Ok(Self {
-            title: required_title(&title).map_err(at("title"))?,
-            description: match description_edit(&description).map_err(at("description"))? {
+    fn into_value(self) -> Option<NewTask> {
+        let Self { title, description, completed } = self;
+        Some(NewTask {
+            title: title.valid()?,
+            description: match description.valid()? {
                 FieldUpdate::Set(description) => Some(description),
                 FieldUpdate::Keep | FieldUpdate::Clear => None,
             },
-            completed: optional_bool(&completed).map_err(at("completed"))?.unwrap_or(false),
+            completed: completed.valid()?.is_some_and(|Completed(completed)| completed),
         })
     }
 }
 
-/// The body of `PUT` and `PATCH /api/{user_id}/tasks/{id}`: what is absent stays as it is.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+/// The body of `PUT` and `PATCH /api/{user_id}/tasks/{id}`. Absent fields keep their value.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
 pub(crate) struct UpdateTask {
-    #[serde(default)]
-    #[validate(custom(function = rules::optional_title))]
+    #[validate(custom(function = Field::check))]
     #[schema(schema_with = json_schema::title)]
-    title: Input<String>,
-    #[serde(default)]
-    #[validate(custom(function = rules::description_edit))]
+    title: Field<Option<Title>>,
+    #[validate(custom(function = Field::check))]
     #[schema(schema_with = json_schema::description)]
-    description: Input<String>,
-    #[serde(default)]
-    #[validate(custom(function = rules::optional_bool))]
+    description: Field<FieldUpdate<Description>>,
+    #[validate(custom(function = Field::check))]
     #[schema(value_type = bool)]
-    completed: Input<bool>,
+    completed: Field<Option<Completed>>,
 }
 
-impl TryFrom<UpdateTask> for TaskPatch {
-    type Error = ApiError;
+impl RequestBody for UpdateTask {
+    type Value = TaskPatch;
 
-    fn try_from(request: UpdateTask) -> Result<Self, ApiError> {
-        validated(&request)?;
-        let UpdateTask { title, description, completed } = request;
-        Ok(Self {
-            title: optional_title(&title).map_err(at("title"))?,
-            description: description_edit(&description).map_err(at("description"))?,
-            completed: optional_bool(&completed).map_err(at("completed"))?,
+    fn into_value(self) -> Option<TaskPatch> {
+        let Self { title, description, completed } = self;
+        Some(TaskPatch {
+            title: title.valid()?,
+            description: description.valid()?,
+            completed: completed.valid()?.map(|Completed(completed)| completed),
         })
     }
 }
 
-/// The body of `PATCH /api/{user_id}/tasks/{id}/complete`: without `completed` the task is turned round.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+/// The body of `PATCH /api/{user_id}/tasks/{id}/complete`. Without `completed`, `completed` is toggled.
+#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
+#[serde(default)]
 pub(crate) struct CompleteTask {
-    #[serde(default)]
-    #[validate(custom(function = rules::optional_bool))]
+    #[validate(custom(function = Field::check))]
     #[schema(value_type = bool)]
-    completed: Input<bool>,
+    completed: Field<Option<Completed>>,
 }
 
-impl TryFrom<CompleteTask> for Option<bool> {
-    type Error = ApiError;
+impl RequestBody for CompleteTask {
+    type Value = Option<bool>;
 
-    fn try_from(request: CompleteTask) -> Result<Self, ApiError> {
-        validated(&request)?;
-        let CompleteTask { completed } = request;
-        optional_bool(&completed).map_err(at("completed"))
+    fn into_value(self) -> Option<Option<bool>> {
+        let completed = self.completed.valid()?;
+        Some(completed.map(|Completed(completed)| completed))
     }
 }
 
-fn validated(request: &impl Validate) -> Result<(), ApiError> {
-    request.validate().map_err(|faults| ApiError::invalid_body(&faults, &FIELDS))
-}
+/// The value of `completed`.
+#[derive(Debug)]
+struct Completed(bool);
 
-/// The parsers below as `validator` wants them: without the value they make.
-mod rules {
-    use super::{Input, ValidationError};
-
-    pub(super) fn required_title(input: &Input<String>) -> Result<(), ValidationError> {
-        super::required_title(input).map(drop)
-    }
-
-    pub(super) fn optional_title(input: &Input<String>) -> Result<(), ValidationError> {
-        super::optional_title(input).map(drop)
-    }
-
-    pub(super) fn description_edit(input: &Input<String>) -> Result<(), ValidationError> {
-        super::description_edit(input).map(drop)
-    }
-
-    pub(super) fn optional_bool(input: &Input<bool>) -> Result<(), ValidationError> {
-        super::optional_bool(input).map(drop)
+impl FieldValue for Completed {
+    fn parse(value: Option<Value>) -> Result<Self, ValidationError> {
+        match value {
+            Some(Value::Bool(completed)) => Ok(Self(completed)),
+            _ => Err(invalid("bool_type", "Input should be a valid boolean")),
+        }
     }
 }
 
-fn at(field: &'static str) -> impl FnOnce(ValidationError) -> ApiError {
-    move |fault| {
-        let mut faults = ValidationErrors::new();
-        faults.add(field, fault);
-        ApiError::invalid_body(&faults, &FIELDS)
+impl FieldValue for Title {
+    fn parse(value: Option<Value>) -> Result<Self, ValidationError> {
+        let text = match value {
+            Some(Value::String(text)) => text,
+            Some(_) => return Err(invalid("string_type", "Input should be a valid string")),
+            None => return Err(invalid("missing", "Field required")),
+        };
+        Self::parse(&text).map_err(invalid_text)
     }
 }
 
-fn fault(kind: &'static str, message: impl Into<String>) -> ValidationError {
-    ValidationError::new(kind).with_message(message.into().into())
+impl FieldValue for FieldUpdate<Description> {
+    fn parse(value: Option<Value>) -> Result<Self, ValidationError> {
+        let text = match value {
+            None => return Ok(Self::Keep),
+            Some(Value::Null) => return Ok(Self::Clear),
+            Some(Value::String(text)) => text,
+            Some(_) => return Err(invalid("string_type", "Input should be a valid string or null")),
+        };
+        Description::parse(&text).map(Self::Set).map_err(invalid_text)
+    }
 }
 
-fn invalid_text(invalid: InvalidText) -> ValidationError {
-    let kind = match invalid {
+fn invalid_text(error: InvalidText) -> ValidationError {
+    let kind = match error {
         InvalidText::Empty => "string_too_short",
         InvalidText::TooLong { .. } => "string_too_long",
         InvalidText::Nul => "string_nul",
     };
-    fault(kind, invalid.to_string())
+    invalid(kind, error.to_string())
 }
 
-fn required_title(input: &Input<String>) -> Result<Title, ValidationError> {
-    optional_title(input)?.ok_or_else(|| fault("missing", "Field required"))
-}
-
-fn optional_title(input: &Input<String>) -> Result<Option<Title>, ValidationError> {
-    match input {
-        Input::Absent => Ok(None),
-        Input::Value(text) => Title::parse(text).map(Some).map_err(invalid_text),
-        Input::Null | Input::OtherType => Err(fault("string_type", "Input should be a valid string")),
-    }
-}
-
-fn description_edit(input: &Input<String>) -> Result<FieldUpdate<Description>, ValidationError> {
-    match input {
-        Input::Absent => Ok(FieldUpdate::Keep),
-        Input::Null => Ok(FieldUpdate::Clear),
-        Input::Value(text) => Description::parse(text).map(FieldUpdate::Set).map_err(invalid_text),
-        Input::OtherType => Err(fault("string_type", "Input should be a valid string or null")),
-    }
-}
-
-fn optional_bool(input: &Input<bool>) -> Result<Option<bool>, ValidationError> {
-    match input {
-        Input::Absent => Ok(None),
-        Input::Value(value) => Ok(Some(*value)),
-        Input::Null | Input::OtherType => Err(fault("bool_type", "Input should be a valid boolean")),
-    }
+/// Returns an error with `kind` as FastAPI's `type`, and its `msg`.
+fn invalid(kind: &'static str, message: impl Into<Cow<'static, str>>) -> ValidationError {
+    ValidationError::new(kind).with_message(message.into())
 }

@@ -4,14 +4,14 @@ use actix_web::HttpResponse;
 use actix_web::http::header::LINK;
 use actix_web::web::Data;
 use taskbridge_domain::services::{self, TaskService, TotalCount};
-use taskbridge_domain::tasks::{NewTask, TaskPatch};
 
 use super::compatibility::Compatibility;
 use super::dto::{CompleteTask, CreateTask, Message, TaskList, TaskResponse, UpdateTask};
-use super::parameters::{ListParams, PathTask, TaskPath, TasksPath};
+use super::path::PathTask;
 use super::query::ListQuery;
 use crate::body::{JsonBody, OptionalJsonBody};
 use crate::error::ApiError;
+use crate::extract::field::validated;
 use crate::extract::guard::{Guarded, PathOwner};
 use crate::responses::{BodyErrors, NoTask, OwnerErrors, QueryErrors};
 
@@ -24,7 +24,7 @@ const X_TOTAL_COUNT: &str = "X-Total-Count";
 /// is more; `X-Total-Count` is there when the list is whole, and always with `count=true`.
 #[utoipa::path(
     get, path = "/{user_id}/tasks", operation_id = "list_tasks", tag = "tasks", security(("jwt" = [])),
-    params(TasksPath, ListParams),
+    params(PathOwner, ListQuery),
     responses(
         (status = 200, description = "The tasks.", body = Vec<TaskResponse>, headers(
             ("Link" = String, description = "Where the rest of the list begins, relative to this URL (RFC 8288)."),
@@ -59,7 +59,7 @@ pub(super) async fn list(
 /// **Access:** the owner. 201 with the task.
 #[utoipa::path(
     post, path = "/{user_id}/tasks", operation_id = "create_task", tag = "tasks", security(("jwt" = [])),
-    params(TasksPath), request_body = CreateTask,
+    params(PathOwner), request_body = CreateTask,
     responses((status = 201, description = "The new task.", body = TaskResponse), OwnerErrors, BodyErrors)
 )]
 pub(super) async fn create(
@@ -67,7 +67,7 @@ pub(super) async fn create(
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
-    let task = tasks.create(&owner, NewTask::try_from(new)?).await?;
+    let task = tasks.create(&owner, validated(new).map_err(ApiError::invalid_body)?).await?;
     Ok(HttpResponse::Created().json(TaskResponse::new(&task, **compatibility)))
 }
 
@@ -76,7 +76,7 @@ pub(super) async fn create(
 /// **Access:** the owner. 200 with the task.
 #[utoipa::path(
     get, path = "/{user_id}/tasks/{task_id}", operation_id = "get_task", tag = "tasks", security(("jwt" = [])),
-    params(TaskPath),
+    params(PathOwner, PathTask),
     responses((status = 200, description = "The task.", body = TaskResponse), OwnerErrors, NoTask)
 )]
 pub(super) async fn show(
@@ -93,7 +93,7 @@ pub(super) async fn show(
 /// **Access:** the owner. 200 with the task; what the body does not name stays as it is.
 #[utoipa::path(
     method(put, patch), path = "/{user_id}/tasks/{task_id}", operation_id = "update_task", tag = "tasks",
-    security(("jwt" = [])), params(TaskPath), request_body = UpdateTask,
+    security(("jwt" = [])), params(PathOwner, PathTask), request_body = UpdateTask,
     responses((status = 200, description = "The task as it is now.", body = TaskResponse), OwnerErrors, NoTask, BodyErrors)
 )]
 pub(super) async fn update(
@@ -104,7 +104,7 @@ pub(super) async fn update(
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
-    let task = tasks.update(&owner, id, TaskPatch::try_from(change)?).await?;
+    let task = tasks.update(&owner, id, validated(change).map_err(ApiError::invalid_body)?).await?;
     Ok(HttpResponse::Ok().json(TaskResponse::new(&task, **compatibility)))
 }
 
@@ -114,7 +114,7 @@ pub(super) async fn update(
 /// `""` count as no body.
 #[utoipa::path(
     method(patch, post), path = "/{user_id}/tasks/{task_id}/complete", operation_id = "complete_task", tag = "tasks",
-    security(("jwt" = [])), params(TaskPath), request_body = Option<CompleteTask>,
+    security(("jwt" = [])), params(PathOwner, PathTask), request_body = Option<CompleteTask>,
     responses((status = 200, description = "The task as it is now.", body = TaskResponse), OwnerErrors, NoTask, BodyErrors)
 )]
 pub(super) async fn complete(
@@ -125,7 +125,7 @@ pub(super) async fn complete(
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
-    let completed = body.map_or(Ok(None), Option::<bool>::try_from)?;
+    let completed = body.map_or(Ok(None), validated).map_err(ApiError::invalid_body)?;
     let task = tasks.complete(&owner, id, completed).await?;
     Ok(HttpResponse::Ok().json(TaskResponse::new(&task, **compatibility)))
 }
@@ -135,7 +135,7 @@ pub(super) async fn complete(
 /// **Access:** the owner. 204, or 200 with a message for clients that want one.
 #[utoipa::path(
     delete, path = "/{user_id}/tasks/{task_id}", operation_id = "delete_task", tag = "tasks", security(("jwt" = [])),
-    params(TaskPath), responses((status = 204, description = "The task is gone."), OwnerErrors, NoTask)
+    params(PathOwner, PathTask), responses((status = 204, description = "The task is gone."), OwnerErrors, NoTask)
 )]
 pub(super) async fn remove(
     Guarded(PathOwner(owner), PathTask(id)): Guarded<PathOwner, PathTask>,

@@ -4,7 +4,7 @@ pub(crate) mod compatibility;
 mod cursor;
 mod dto;
 mod handlers;
-mod parameters;
+mod path;
 mod query;
 
 use actix_web::web::{self, ServiceConfig};

@@ -1,6 +1,7 @@
-//! The query of a list on the wire, and the headers that go with its answer.
+//! The query of a list, and the `Link` header of its response.
 
 use std::collections::BTreeMap;
+use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::web::Query;
@@ -10,27 +11,82 @@ use taskbridge_domain::services::TotalCount;
 use taskbridge_domain::tasks::{
     Cursor, PageSize, PageStart, SearchText, SortDirection, SortKey, TaskFilter, TaskOrder, TaskQuery,
 };
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::{Object, Type};
 
 use super::cursor::{self, direction_of, key_of};
 use crate::error::{ApiError, FieldError};
+use crate::json_schema::{query_parameter, text_without_nul};
 
-/// The parameters of a list, in the order in which their faults are told. All others are ignored, and of one given
-/// twice the last counts; an empty one is as if it were not given.
+/// The query of a list, and the parameters it was parsed from.
+///
+/// # Errors
+/// Returns a 422 with every invalid parameter.
+pub(super) struct ListQuery(pub(super) ListParameters, pub(super) ListRequest);
+
+impl FromRequest for ListQuery {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let parameters = ListParameters::parse(request.query_string());
+        ready(parameters.request().map(|request| Self(parameters, request)))
+    }
+}
+
+impl IntoParams for ListQuery {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let boolean = || Object::builder().schema_type(Type::Boolean);
+        let choice = |values: &[&str]| Object::builder().schema_type(Type::String).enum_values(Some(values.to_vec()));
+        let integer = |minimum: u32, maximum: u32| {
+            Object::builder().schema_type(Type::Integer).minimum(Some(minimum)).maximum(Some(maximum))
+        };
+        let status = choice(&["all", "pending", "completed"]);
+        let search = text_without_nul().max_length(Some(SearchText::MAX_CHARS));
+        let limit = integer(1, PageSize::MAX).default(Some(PageSize::default().count().into()));
+        let cursor = Object::builder().schema_type(Type::String).pattern(Some("^[A-Za-z0-9_-]*$"));
+        vec![
+            query_parameter("completed", "Returns only tasks with this value of `completed`.", boolean()),
+            query_parameter("status", "The same as `completed`, in words.", status),
+            query_parameter(
+                "q",
+                "Returns only tasks with this text in title or description, ignoring ASCII case.",
+                search,
+            ),
+            query_parameter("sort", SORT, choice(&["created_at", "updated_at", "title"])),
+            query_parameter("order", ORDER, choice(&["asc", "desc"])),
+            query_parameter("limit", "Maximum number of tasks to return.", limit),
+            query_parameter(
+                "offset",
+                "Number of tasks to skip. Cannot be combined with `cursor`.",
+                integer(0, u32::MAX),
+            ),
+            query_parameter("cursor", "Start of the page, from the header `Link` of the previous page.", cursor),
+            query_parameter("count", "`true` returns `X-Total-Count` even if the tasks must be counted.", boolean()),
+        ]
+    }
+}
+
+const SORT: &str = "The field to sort by. The default is `created_at`.";
+const ORDER: &str = "The sort direction. The default is `desc` for times and `asc` for titles.";
+
+/// The known parameters, in the order in which their errors are reported.
 const NAMES: [&str; 9] = ["completed", "status", "q", "sort", "order", "limit", "offset", "cursor", "count"];
 
-/// The parameters that were given.
-pub(crate) struct ListParameters(BTreeMap<&'static str, String>);
+/// The known parameters of a query that are not empty. Unknown ones are ignored; if one is repeated, the last counts.
+pub(super) struct ListParameters(BTreeMap<&'static str, String>);
 
-/// A list, as it is asked for.
+/// A parsed query.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ListRequest {
-    pub(crate) query: TaskQuery,
-    pub(crate) total: TotalCount,
+pub(super) struct ListRequest {
+    pub(super) query: TaskQuery,
+    pub(super) total: TotalCount,
 }
 
 impl ListParameters {
-    /// From the query of a URL. What is no UTF-8 in it becomes U+FFFD.
-    pub(crate) fn parse(query: &str) -> Self {
+    /// Parses the query of a URL. Bytes that are not UTF-8 become U+FFFD.
+    fn parse(query: &str) -> Self {
         let pairs = Query::<Vec<(String, String)>>::from_query(query).map(Query::into_inner).unwrap_or_default();
         let known = |name: &str| NAMES.into_iter().find(|known| *known == name);
         let given: BTreeMap<_, _> =
@@ -38,22 +94,18 @@ impl ListParameters {
         Self(given.into_iter().filter(|(_, value)| !value.is_empty()).collect())
     }
 
-    /// What is asked for.
-    ///
-    /// # Errors
-    /// 422 with every fault.
-    pub(crate) fn request(&self) -> Result<ListRequest, ApiError> {
-        let mut reader = Reader { given: &self.0, faults: Vec::new() };
+    fn request(&self) -> Result<ListRequest, ApiError> {
+        let mut reader = Reader { given: &self.0, errors: Vec::new() };
         let request = reader.request();
         match request {
-            Ok(request) if reader.faults.is_empty() => Ok(request),
-            _ => Err(ApiError::Invalid(reader.faults)),
+            Ok(request) if reader.errors.is_empty() => Ok(request),
+            _ => Err(ApiError::Invalid(reader.errors)),
         }
     }
 
-    /// The `Link` to the rest of the list (RFC 8288), with the same parameters. It is relative to the URL of the
-    /// request, whatever that is outside of a proxy.
-    pub(crate) fn link_to(&self, next: &Cursor) -> String {
+    /// Returns the `Link` to the next page (RFC 8288), with the same parameters. It is relative, since the server does
+    /// not know the URL that a proxy serves it at.
+    pub(super) fn link_to(&self, next: &Cursor) -> String {
         let kept = self.0.iter().filter(|(name, _)| !["offset", "cursor"].contains(*name));
         let mut query = String::from("?");
         for (name, value) in kept {
@@ -63,18 +115,18 @@ impl ListParameters {
     }
 }
 
-/// Takes values out of the parameters and gathers what is wrong with them.
+/// Parses parameters and collects their errors.
 struct Reader<'a> {
     given: &'a BTreeMap<&'static str, String>,
-    faults: Vec<FieldError>,
+    errors: Vec<FieldError>,
 }
 
-/// A value is wrong, and the fault is noted.
-struct Noted;
+/// A parameter is invalid; its error has been collected.
+struct Invalid;
 
 impl Reader<'_> {
-    fn request(&mut self) -> Result<ListRequest, Noted> {
-        // All of them first, so that the faults of all are known, then the `?`.
+    fn request(&mut self) -> Result<ListRequest, Invalid> {
+        // Every parameter is parsed before the first `?`, so that all errors are collected.
         let completed = self.completed();
         let search = self.search();
         let key = self.optional("sort", "enum", "must be created_at, updated_at or title", key_of);
@@ -97,20 +149,25 @@ impl Reader<'_> {
         })
     }
 
-    fn completed(&mut self) -> Result<Option<bool>, Noted> {
+    fn completed(&mut self) -> Result<Option<bool>, Invalid> {
         let completed = self.optional("completed", "bool_parsing", BOOLEAN, boolean);
-        let status = self.optional("status", "enum", "must be all, pending or completed", status_of);
-        match (completed?, status?.and_then(Status::completed)) {
+        let status = self.optional("status", "enum", "must be all, pending or completed", |text| match text {
+            "all" => Some(None),
+            "pending" => Some(Some(false)),
+            "completed" => Some(Some(true)),
+            _ => None,
+        });
+        match (completed?, status?.flatten()) {
             (Some(completed), Some(status)) if completed != status => {
-                self.fault("status", "conflict", "contradicts the parameter completed")
+                self.error("status", "conflict", "contradicts the parameter completed")
             }
             (completed, status) => Ok(completed.or(status)),
         }
     }
 
-    fn search(&mut self) -> Result<Option<SearchText>, Noted> {
+    fn search(&mut self) -> Result<Option<SearchText>, Invalid> {
         let search = self.given.get("q").map(|text| SearchText::parse(text)).transpose();
-        search.or_else(|invalid| self.fault("q", "string", &invalid.to_string()))
+        search.or_else(|error| self.error("q", "string", &error.to_string()))
     }
 
     fn start(
@@ -119,7 +176,7 @@ impl Reader<'_> {
         direction: Option<SortDirection>,
         offset: Option<u32>,
         cursor: Option<Cursor>,
-    ) -> Result<PageStart, Noted> {
+    ) -> Result<PageStart, Invalid> {
         let Some(cursor) = cursor else {
             let natural = TaskOrder::by(key.unwrap_or_default());
             let order = TaskOrder { direction: direction.unwrap_or(natural.direction), ..natural };
@@ -128,11 +185,11 @@ impl Reader<'_> {
         let same_order = key.is_none_or(|key| key == cursor.value.key())
             && direction.is_none_or(|direction| direction == cursor.direction);
         if offset.is_some() {
-            self.fault("cursor", "conflict", "cannot be given together with offset")
+            self.error("cursor", "conflict", "cannot be given together with offset")
         } else if same_order {
             Ok(PageStart::After(cursor))
         } else {
-            self.fault("cursor", "conflict", "is of a list in another order")
+            self.error("cursor", "conflict", "is of a list in another order")
         }
     }
 
@@ -142,66 +199,26 @@ impl Reader<'_> {
         kind: &str,
         expected: &str,
         parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, Noted> {
+    ) -> Result<Option<T>, Invalid> {
         match self.given.get(name) {
             None => Ok(None),
-            Some(text) => parse(text).map_or_else(|| self.fault(name, kind, expected), |value| Ok(Some(value))),
+            Some(text) => parse(text).map_or_else(|| self.error(name, kind, expected), |value| Ok(Some(value))),
         }
     }
 
-    fn fault<T>(&mut self, name: &'static str, kind: &str, msg: &str) -> Result<T, Noted> {
-        self.faults.push(FieldError { loc: vec!["query", name], msg: msg.into(), kind: kind.into() });
-        Err(Noted)
+    fn error<T>(&mut self, name: &'static str, kind: &str, msg: &str) -> Result<T, Invalid> {
+        self.errors.push(FieldError { loc: vec!["query", name], msg: msg.into(), kind: kind.into() });
+        Err(Invalid)
     }
 }
 
 const BOOLEAN: &str = "must be true or false";
 
-/// As FastAPI reads them, which the clients of this API were written for.
+/// Parses a boolean as FastAPI does, for which the clients of this API were written.
 fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),
         _ => None,
-    }
-}
-
-/// The values of the parameter `status`.
-#[derive(Clone, Copy)]
-enum Status {
-    All,
-    Pending,
-    Completed,
-}
-
-impl Status {
-    fn completed(self) -> Option<bool> {
-        match self {
-            Self::All => None,
-            Self::Pending => Some(false),
-            Self::Completed => Some(true),
-        }
-    }
-}
-
-fn status_of(text: &str) -> Option<Status> {
-    match text {
-        "all" => Some(Status::All),
-        "pending" => Some(Status::Pending),
-        "completed" => Some(Status::Completed),
-        _ => None,
-    }
-}
-
-/// What the query asks for, and the parameters it was read from.
-pub(super) struct ListQuery(pub(super) ListParameters, pub(super) ListRequest);
-
-impl FromRequest for ListQuery {
-    type Error = ApiError;
-    type Future = std::future::Ready<Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let parameters = ListParameters::parse(request.query_string());
-        std::future::ready(parameters.request().map(|request| Self(parameters, request)))
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /api/auth/jwks`: the keys of tokens, as a JSON Web Key Set (RFC 7517).
+//! `GET /api/auth/jwks`: the JSON Web Key Set (RFC 7517).
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use taskbridge_domain::services::SessionService;
 use utoipa::ToSchema;
 
 use crate::auth::error::AuthApiError;
-use crate::auth::responses::AuthErrors;
+use crate::auth::responses::CommonErrors;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = KeySet)]
@@ -18,13 +18,13 @@ struct KeySetResponse {
     keys: Vec<JsonWebKey>,
 }
 
-/// A public key.
+/// A public key for access tokens.
 #[derive(Serialize, ToSchema)]
 struct JsonWebKey {
-    /// The one algorithm it is for.
+    /// The algorithm that the key is for.
     #[schema(example = "EdDSA")]
     alg: String,
-    /// `kty`, `crv`, `x`, `y`, `n`, `e`: those that a key of its kind has.
+    /// The members of this type of key: `kty` and some of `crv`, `x`, `y`, `n` and `e`.
     #[serde(flatten)]
     members: BTreeMap<String, String>,
     kid: String,
@@ -36,16 +36,16 @@ impl From<PublicKey> for JsonWebKey {
     }
 }
 
-/// The public keys of the tokens.
+/// Get the key set.
 ///
-/// **Access:** everybody. 200 with all keys that may still verify one; the first is made when it is asked for. 404 without
-/// a body where tokens are signed with the secret and there are no others.
+/// **Access:** anyone. Returns the public keys that verify access tokens. If access tokens are signed with the shared
+/// secret, the response is a 404 without a body.
 #[utoipa::path(
     get, path = "/jwks", operation_id = "get_keys", tag = "auth",
     responses(
-        (status = 200, description = "The keys.", body = KeySetResponse),
-        (status = 404, description = "There are none."),
-        AuthErrors
+        (status = 200, description = "The public keys.", body = KeySetResponse),
+        (status = 404, description = "There are no public keys."),
+        CommonErrors
     )
 )]
 pub(crate) async fn jwks(sessions: Data<SessionService>) -> Result<HttpResponse, AuthApiError> {

@@ -1,9 +1,12 @@
 //! The endpoints below `/api/auth`, in a file for each group.
 
-pub(crate) mod jwks;
-pub(crate) mod profile;
-pub(crate) mod sessions;
-pub(crate) mod sign_in;
-pub(crate) mod sign_up;
-pub(crate) mod status;
-pub(crate) mod token;
+pub(super) mod delete_user;
+pub(super) mod jwks;
+pub(super) mod password;
+pub(super) mod profile;
+pub(super) mod session;
+pub(super) mod sessions;
+pub(super) mod sign_in;
+pub(super) mod sign_up;
+pub(super) mod status;
+pub(super) mod token;

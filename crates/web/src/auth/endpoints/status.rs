@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::auth::responses::AuthErrors;
+use crate::auth::responses::CommonErrors;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Ok)]
@@ -14,32 +14,32 @@ struct OkResponse {
     ok: bool,
 }
 
-/// Whether there is an auth server.
+/// Check that the auth server is running.
 ///
-/// **Access:** everybody. 200.
+/// **Access:** anyone.
 #[utoipa::path(
     get, path = "/ok", operation_id = "auth_ok", tag = "auth",
-    responses((status = 200, description = "There is.", body = OkResponse), AuthErrors)
+    responses((status = 200, description = "The auth server is running.", body = OkResponse), CommonErrors)
 )]
 pub(crate) async fn ok() -> HttpResponse {
     HttpResponse::Ok().json(OkResponse { ok: true })
 }
 
-/// What is shown of an error when it is no code of one.
+/// The text shown if the query has no valid error code.
 const UNKNOWN: &str = "UNKNOWN";
 
-/// What Better Auth sends a browser to when something went wrong on its way.
+/// Show an error.
 ///
-/// **Access:** everybody. 200 with a page.
+/// **Access:** anyone. Better Auth redirects browsers to this page after an error.
 #[utoipa::path(
     get, path = "/error", operation_id = "auth_error", tag = "auth",
-    params(("error" = Option<String>, Query, description = "The code to show.")),
-    responses((status = 200, description = "A page.", content_type = "text/html", body = String), AuthErrors)
+    params(("error" = Option<String>, Query, description = "The error code to show.")),
+    responses((status = 200, description = "A page with the error code.", content_type = "text/html", body = String), CommonErrors)
 )]
 pub(crate) async fn error(request: HttpRequest) -> HttpResponse {
     let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
     let code = pairs.find(|(name, _)| name == "error").map(|(_, value)| value.into_owned());
-    // Nothing that could be more than text.
+    // Excludes every character that could be markup.
     let is_code = |code: &String| {
         !code.is_empty() && code.len() <= 100 && code.chars().all(|c| c.is_ascii_alphanumeric() || "_'-".contains(c))
     };

@@ -1,40 +1,31 @@
 //! `GET /api/auth/token`.
 
-use std::collections::BTreeMap;
-
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde::Serialize;
 use taskbridge_domain::services::SessionService;
-use utoipa::openapi::{RefOr, Response};
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::ToSchema;
 
 use crate::auth::error::AuthApiError;
 use crate::auth::extract::session::CurrentSession;
-use crate::auth::responses::auth_errors;
+use crate::auth::responses::{error_responses, session_errors};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Token)]
 struct TokenResponse<'a> {
-    /// The JWT.
+    /// A JWT.
     token: &'a str,
 }
 
-struct Errors;
+error_responses!(Errors: session_errors());
 
-impl IntoResponses for Errors {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        auth_errors([AuthApiError::Unauthorized { clear: Vec::new() }, AuthApiError::Banned])
-    }
-}
-
-/// A token for the tasks.
+/// Get an access token.
 ///
-/// **Access:** whoever has a session. 200 with a JWT for its user.
+/// **Access:** a caller with a session. Returns a JWT with which the user can use the tasks API.
 #[utoipa::path(
     get, path = "/token", operation_id = "get_token", tag = "auth",
     security(("session_cookie" = []), ("session_token" = [])),
-    responses((status = 200, description = "The token.", body = TokenResponse), Errors)
+    responses((status = 200, description = "An access token of the user.", body = TokenResponse), Errors)
 )]
 pub(crate) async fn token(
     CurrentSession(session): CurrentSession,

@@ -1,5 +1,4 @@
-//! Bodies below `/api/auth`, checked the way Better Auth checks them: field by field in the order of the schema, all
-//! problems in one message.
+//! Request bodies below `/api/auth`, validated as Better Auth validates them: all errors in one message.
 
 use std::pin::Pin;
 
@@ -7,21 +6,55 @@ use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest};
 use serde_json::{Map, Value};
-use taskbridge_domain::text::InvalidText;
 
 use super::session::CurrentSession;
 use crate::auth::csrf::check_origin;
-use crate::auth::error::{AuthApiError, NUL, problem};
+use crate::auth::error::{AuthApiError, invalid_field};
+use crate::auth::fields::wrong_type;
 use crate::body::{media_type, read};
+use crate::extract::field::{InvalidField, RequestBody, parse_fields};
 
-/// How much of a media type the message repeats, in characters: it also stands in the log.
+/// Maximum length of a media type in the error message, in characters. The message is logged, too.
 const MAX_SHOWN_CHARS: usize = 100;
 
-/// The body as JSON, of a request that may come from where it comes from; `None` when there is none. As under Node, one
-/// without a media type counts as none.
+/// A JSON body whose request comes from a trusted origin, or `None` if there is no body. A body without a media type is
+/// ignored, as Better Auth does under Node.js.
 ///
-/// Errors: 408, 413, 415, 400; 403, or 400 for its callback URLs.
+/// # Errors
+/// Returns a 400, 408, 413 or 415 if the body cannot be read, a 403 if the origin is not trusted, and a 400 or 403 for an
+/// invalid or untrusted callback URL.
 pub(crate) struct AuthBody(pub(crate) Option<Value>);
+
+impl AuthBody {
+    /// Returns the members of the body, which must be an object.
+    ///
+    /// # Errors
+    /// Returns a validation error with a message for each schema that `expected` names.
+    pub(crate) fn into_object(self, expected: &[&str]) -> Result<Map<String, Value>, AuthApiError> {
+        match self.0 {
+            Some(Value::Object(fields)) => Ok(fields),
+            other => {
+                let messages =
+                    expected.iter().map(|expected| format!("[body] {}", wrong_type(expected, other.as_ref())));
+                Err(AuthApiError::Validation(messages.collect::<Vec<_>>().join("; ")))
+            }
+        }
+    }
+
+    /// Parses the body.
+    ///
+    /// # Errors
+    /// Returns a validation error if the body is not an object, or with every invalid field.
+    pub(crate) fn parse<T: RequestBody>(self, expected: &[&str]) -> Result<T::Value, AuthApiError> {
+        parse_fields::<T>(self.into_object(expected)?).map_err(invalid_fields)
+    }
+}
+
+/// Returns one validation error for all invalid fields.
+pub(crate) fn invalid_fields(fields: Vec<InvalidField>) -> AuthApiError {
+    let messages = fields.into_iter().map(|(field, error)| invalid_field(field, &error.message.unwrap_or_default()));
+    AuthApiError::Validation(messages.collect::<Vec<_>>().join("; "))
+}
 
 impl FromRequest for AuthBody {
     type Error = AuthApiError;
@@ -32,37 +65,33 @@ impl FromRequest for AuthBody {
     }
 }
 
-/// The same for the routes that take forms, too: all values of those are strings.
-pub(crate) struct SignInBody(pub(crate) AuthBody);
+/// An [`AuthBody`] that may also be a form. All values of a form are strings.
+pub(crate) struct JsonOrForm(pub(crate) AuthBody);
 
-impl FromRequest for SignInBody {
+impl FromRequest for JsonOrForm {
     type Error = AuthApiError;
     type Future = Pending<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = checked_body(
-            request,
-            payload,
-            "application/x-www-form-urlencoded, application/json",
-            |media_type, body| {
-                if media_type != "application/x-www-form-urlencoded" {
-                    return parse_json(media_type, body);
-                }
-                let pairs = url::form_urlencoded::parse(body);
-                let fields = pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
-                Some(Ok(Value::Object(fields.collect())))
-            },
-        );
+        let allowed = "application/x-www-form-urlencoded, application/json";
+        let body = checked_body(request, payload, allowed, |media_type, body| {
+            if media_type != "application/x-www-form-urlencoded" {
+                return parse_json(media_type, body);
+            }
+            let pairs = url::form_urlencoded::parse(body);
+            let fields = pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
+            Some(Ok(Value::Object(fields.collect())))
+        });
         Box::pin(async move { body.await.map(Self) })
     }
 }
 
 type Pending<T> = Pin<Box<dyn Future<Output = Result<T, AuthApiError>>>>;
 
-/// What a parser makes of a body; `None` if it does not know the media type.
+/// The result of a parser, or `None` if it does not support the media type.
 type Parsed = Option<Result<Value, AuthApiError>>;
 
-/// The body as the parser reads it.
+/// Reads and parses the body, and checks the origin and the callback URLs of the request.
 fn checked_body(
     request: &HttpRequest,
     payload: &mut Payload,
@@ -74,7 +103,7 @@ fn checked_body(
         let body = read(&request, &mut payload).await?;
         let body = match media_type(&request) {
             Some(media_type) if !body.is_empty() => {
-                Some(parse(&media_type, &body).ok_or_else(|| unknown_media_type(&request, allowed))??)
+                Some(parse(&media_type, &body).ok_or_else(|| unsupported_media_type(&request, allowed))??)
             }
             _ => None,
         };
@@ -88,23 +117,57 @@ fn parse_json(media_type: &str, body: &[u8]) -> Parsed {
         .then(|| serde_json::from_slice(body).map_err(|_position| AuthApiError::InvalidJson))
 }
 
-fn unknown_media_type(request: &HttpRequest, allowed: &'static str) -> AuthApiError {
+fn unsupported_media_type(request: &HttpRequest, allowed: &'static str) -> AuthApiError {
     let sent = request.headers().get(CONTENT_TYPE).and_then(|sent| sent.to_str().ok());
     AuthApiError::MediaType { sent: sent.unwrap_or_default().chars().take(MAX_SHOWN_CHARS).collect(), allowed }
 }
 
-/// What a route reads of its body.
-pub(crate) trait AuthRequest: Sized + 'static {
-    /// Takes what it needs.
+/// What an endpoint that needs a session reads from its body.
+pub(crate) trait SessionRequest: 'static {
+    /// What the body is converted to.
+    type Value;
+
+    /// Parses the body.
     ///
-    /// Errors: 400.
-    fn parse(body: AuthBody) -> Result<Self, AuthApiError>;
+    /// # Errors
+    /// Returns a validation error.
+    fn parse(body: AuthBody) -> Result<Self::Value, AuthApiError>;
 }
 
-/// A body that is as the route wants it, and then the session: whoever sends what is no request is told that first.
-pub(crate) struct WithSession<T>(pub(crate) T, pub(crate) CurrentSession);
+impl<T: RequestBody> SessionRequest for T {
+    type Value = T::Value;
 
-impl<T: AuthRequest> FromRequest for WithSession<T> {
+    fn parse(body: AuthBody) -> Result<T::Value, AuthApiError> {
+        body.parse::<T>(&["object"])
+    }
+}
+
+/// A body that the endpoint ignores.
+pub(crate) struct Ignored;
+
+impl SessionRequest for Ignored {
+    type Value = ();
+
+    fn parse(_: AuthBody) -> Result<(), AuthApiError> {
+        Ok(())
+    }
+}
+
+/// An object with any members.
+pub(crate) struct Record;
+
+impl SessionRequest for Record {
+    type Value = Map<String, Value>;
+
+    fn parse(body: AuthBody) -> Result<Self::Value, AuthApiError> {
+        body.into_object(&["record"])
+    }
+}
+
+/// A valid body, then a valid session: as in Better Auth, an invalid body is reported to callers without a session, too.
+pub(crate) struct WithSession<T: SessionRequest>(pub(crate) T::Value, pub(crate) CurrentSession);
+
+impl<T: SessionRequest> FromRequest for WithSession<T> {
     type Error = AuthApiError;
     type Future = Pending<Self>;
 
@@ -112,149 +175,8 @@ impl<T: AuthRequest> FromRequest for WithSession<T> {
         let body = AuthBody::from_request(request, payload);
         let request = request.clone();
         Box::pin(async move {
-            let body = T::parse(body.await?)?;
-            Ok(Self(body, CurrentSession::of(&request).await?))
+            let value = T::parse(body.await?)?;
+            Ok(Self(value, CurrentSession::of(&request).await?))
         })
-    }
-}
-
-/// No route reads anything of it.
-pub(crate) struct Anything;
-
-impl AuthRequest for Anything {
-    fn parse(_: AuthBody) -> Result<Self, AuthApiError> {
-        Ok(Self)
-    }
-}
-
-/// The fields of an object, and the problems found in them so far.
-pub(crate) struct Schema {
-    fields: Map<String, Value>,
-    problems: Vec<String>,
-}
-
-impl Schema {
-    /// `expected` is what the body is called in the messages, one for each part of the schema.
-    pub(crate) fn of(AuthBody(body): AuthBody, expected: &[&str]) -> Result<Self, AuthApiError> {
-        match body {
-            Some(Value::Object(fields)) => Ok(Self { fields, problems: Vec::new() }),
-            other => {
-                let received = other.as_ref().map_or("undefined", name_of);
-                let problem = |expected| format!("[body] Invalid input: expected {expected}, received {received}");
-                Err(AuthApiError::Validation(expected.iter().map(problem).collect::<Vec<_>>().join("; ")))
-            }
-        }
-    }
-
-    /// A string that must be there; `None` with the problem noted.
-    pub(crate) fn string(&mut self, field: &str) -> Option<String> {
-        if !self.fields.contains_key(field) {
-            self.wrong_type(field, "string", "undefined");
-        }
-        self.optional_string(field)
-    }
-
-    /// A string that may be absent.
-    pub(crate) fn optional_string(&mut self, field: &str) -> Option<String> {
-        match self.fields.get(field)? {
-            Value::String(text) => Some(text.clone()),
-            other => {
-                let received = name_of(other);
-                self.wrong_type(field, "string", received);
-                None
-            }
-        }
-    }
-
-    /// Whether the field is there.
-    pub(crate) fn has(&self, field: &str) -> bool {
-        self.fields.contains_key(field)
-    }
-
-    /// Whether the field is there with what JavaScript takes for true.
-    pub(crate) fn is_truthy(&self, field: &str) -> bool {
-        match self.fields.get(field) {
-            None | Some(Value::Null | Value::Bool(false)) => false,
-            Some(Value::String(text)) => !text.is_empty(),
-            Some(Value::Number(number)) => number.as_f64() != Some(0.0),
-            Some(_) => true,
-        }
-    }
-
-    /// A boolean that may be absent.
-    pub(crate) fn optional_boolean(&mut self, field: &str) -> Option<bool> {
-        match self.fields.get(field)? {
-            Value::Bool(value) => Some(*value),
-            other => {
-                let received = name_of(other);
-                self.wrong_type(field, "boolean", received);
-                None
-            }
-        }
-    }
-
-    /// A string that must be there and follow a rule of its own.
-    pub(crate) fn parsed<T, E>(
-        &mut self,
-        field: &str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-        text: impl FnOnce(E) -> String,
-    ) -> Option<T> {
-        let given = self.string(field)?;
-        parse(&given).map_err(|error| self.problems.push(problem(field, &text(error)))).ok()
-    }
-
-    /// The same that may be absent.
-    pub(crate) fn optional_parsed<T, E>(
-        &mut self,
-        field: &str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-        text: impl FnOnce(E) -> String,
-    ) -> Option<T> {
-        if self.has(field) { self.parsed(field, parse, text) } else { None }
-    }
-
-    /// The same that may be `null`.
-    pub(crate) fn nullable_parsed<T, E>(
-        &mut self,
-        field: &str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-        text: impl FnOnce(E) -> String,
-    ) -> Option<T> {
-        if let Some(Value::Null) = self.fields.get(field) { None } else { self.parsed(field, parse, text) }
-    }
-
-    /// Whether no problem was found.
-    pub(crate) fn is_met(&self) -> bool {
-        self.problems.is_empty()
-    }
-
-    /// All problems as one error.
-    pub(crate) fn into_error(self) -> AuthApiError {
-        AuthApiError::Validation(self.problems.join("; "))
-    }
-
-    fn wrong_type(&mut self, field: &str, expected: &str, received: &str) {
-        self.problems.push(problem(field, &format!("Invalid input: expected {expected}, received {received}")));
-    }
-}
-
-/// Returns the message for an invalid text, as Better Auth words it.
-pub(crate) fn text_problem(invalid: InvalidText) -> String {
-    match invalid {
-        InvalidText::Empty => "Too small: expected string to have >=1 characters".into(),
-        InvalidText::TooLong { max_chars } => format!("Too big: expected string to have <={max_chars} characters"),
-        InvalidText::Nul => NUL.into(),
-    }
-}
-
-fn name_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
     }
 }

@@ -1,0 +1,68 @@
+//! Responses that hand a session to the client.
+
+use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue, LOCATION};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use taskbridge_domain::services::{ActiveSession, SessionService};
+use taskbridge_domain::sessions::{Jwt, SessionToken};
+
+use super::cookies::{SessionCookies, set_cookies};
+use super::dto::SignedInResponse;
+use super::known_device::remember_device;
+
+/// A session that a sign-in or sign-up has created.
+pub(super) struct NewSession<'a> {
+    pub(super) session: &'a ActiveSession,
+    pub(super) remember: bool,
+    /// The `callbackURL` of a sign-in, which may be absent; `None` for a sign-up.
+    pub(super) callback: Option<Option<String>>,
+}
+
+impl NewSession<'_> {
+    /// Returns a 200 with the session token, its cookie, its bearer form in `set-auth-token`, and, unlike Better Auth, a
+    /// JWT in `set-auth-jwt`, which saves the client a request.
+    pub(super) async fn respond(
+        self,
+        request: &HttpRequest,
+        sessions: &SessionService,
+        cookies: &SessionCookies,
+    ) -> HttpResponse {
+        let Self { session, remember, callback } = self;
+        let token = &session.session().token;
+        let mut response = HttpResponse::Ok();
+        issue_session(&mut response, token, remember, cookies);
+        set_cookies(&mut response, &remember_device(request, cookies, &session.user().email));
+        if remember {
+            set_cookies(&mut response, &cookies.clear_dont_remember(request));
+        }
+        if let Some(jwt) = issue_jwt(session, sessions).await {
+            response.insert_header(("set-auth-jwt", jwt.expose()));
+            response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "set-auth-jwt, set-auth-token"));
+        }
+        let redirect = callback.as_ref().map(Option::is_some);
+        let url = callback.flatten();
+        // A URL may contain characters that a header cannot.
+        if let Some(Ok(location)) = url.as_deref().map(HeaderValue::from_str) {
+            response.insert_header((LOCATION, location));
+        }
+        let user = session.user().into();
+        response.json(SignedInResponse { redirect, token: token.expose(), url: url.as_deref(), user })
+    }
+}
+
+/// Issues a JWT for a response that is complete without it, too: an error is only logged.
+pub(super) async fn issue_jwt(session: &ActiveSession, sessions: &SessionService) -> Option<Jwt> {
+    let jwt = sessions.token(session).await;
+    jwt.inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "no JWT with the session")).ok()
+}
+
+/// Adds the session to the response: as a cookie, and as a bearer token for clients without cookies.
+pub(super) fn issue_session(
+    response: &mut HttpResponseBuilder,
+    token: &SessionToken,
+    remember: bool,
+    cookies: &SessionCookies,
+) {
+    set_cookies(response, &cookies.set(token, remember));
+    response.insert_header(("set-auth-token", cookies.bearer_form(token)));
+    response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "set-auth-token"));
+}
