@@ -1,4 +1,4 @@
-//! Everything the API stands on, and the API itself.
+//! Mounts the API with the services it needs.
 
 use std::sync::Arc;
 
@@ -18,34 +18,34 @@ use crate::tasks::TasksMount;
 use crate::tasks::compatibility::Compatibility;
 use crate::trusted_origins::TrustedOrigins;
 
-/// Everything the API stands on. Cheap to clone: each worker has its own.
+/// The services of the API. Each worker has a clone.
 #[derive(Clone)]
 pub struct Services {
-    /// Who is calling.
+    /// Authenticates callers.
     pub authenticator: Arc<Authenticator>,
-    /// What can be done with tasks.
+    /// Reads and changes tasks.
     pub tasks: Arc<TaskService>,
-    /// Signing up and in; none when somebody else does that, and then nothing below `/api/auth` is served.
+    /// The auth server, or `None` in bridge mode, where nothing below `/api/auth` is served.
     pub auth: Option<AuthServer>,
-    /// Whether the store answers.
+    /// Checks that the database responds.
     pub store: Arc<dyn StoreProbe>,
-    /// How much of a request body is read.
+    /// Maximum size of a request body.
     pub body_limit: BodyLimit,
-    /// How long a request may take.
+    /// Maximum duration of a request.
     pub request_timeout: RequestTimeout,
-    /// Whose pages may use the API.
+    /// The origins whose pages may use the API.
     pub trusted_origins: Arc<TrustedOrigins>,
-    /// Whose word is believed about who is calling.
+    /// The reverse proxies that report the address of the client.
     pub trusted_proxies: Arc<TrustedProxies>,
-    /// Where the tasks are found.
+    /// The paths of the tasks API.
     pub tasks_mount: TasksMount,
-    /// What is different for clients of other backends.
+    /// Settings for clients of other backends.
     pub compatibility: Compatibility,
-    /// What tells people about all this.
+    /// The OpenAPI document and Swagger UI.
     pub docs: Docs,
-    /// Whether the server is about to stop.
+    /// Whether the server is shutting down.
     pub stopping: Stopping,
-    /// What is measured of requests.
+    /// Metrics of requests.
     pub metrics: Arc<HttpMetrics>,
 }
 

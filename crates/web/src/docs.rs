@@ -1,4 +1,4 @@
-//! For people: the OpenAPI document at `/openapi.json`, and at `/docs` a page on which it can be read and tried.
+//! The OpenAPI document at `/openapi.json`, and Swagger UI at `/docs`.
 
 use actix_web::http::Method;
 use actix_web::http::header::{Accept, CONTENT_SECURITY_POLICY, ContentType, Header, LOCATION, Quality, QualityItem};
@@ -13,16 +13,16 @@ use crate::openapi;
 use crate::tasks::TasksMount;
 use crate::tasks::compatibility::Compatibility;
 
-/// What is offered.
+/// The documentation to serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DocsConfig {
-    /// The document.
+    /// Whether to serve the OpenAPI document.
     pub openapi: bool,
-    /// The page; there is none without the document.
+    /// Whether to serve Swagger UI, which requires the document.
     pub page: bool,
 }
 
-/// The document, and the page that shows it, as far as they are offered. Cheap to clone.
+/// The OpenAPI document as JSON, and whether Swagger UI shows it.
 #[derive(Clone)]
 pub struct Docs {
     document: Option<Bytes>,
@@ -30,10 +30,10 @@ pub struct Docs {
 }
 
 impl Docs {
-    /// Writes the document, if one is offered; without an auth server its operations are not in it.
+    /// Assembles the document. It has the operations of an auth server if there is a `server`.
     ///
     /// # Errors
-    /// When it cannot be written as JSON.
+    /// Returns an error if the document cannot be serialized.
     pub fn new(
         config: DocsConfig,
         server: Option<&AuthServer>,
@@ -52,7 +52,7 @@ impl Docs {
         config.service(endpoint("/openapi.json").app_data(Document(document)).get(serve_document));
         if page {
             config.app_data(Page);
-            // Both are relative, so that they hold behind a proxy that adds a prefix.
+            // The URL is relative, so that it works behind a proxy that adds a prefix.
             let ui = Config::new(["../openapi.json"]).validator_url("none").try_it_out_enabled(true);
             config
                 .service(endpoint("/docs").get(to_page))
@@ -68,17 +68,15 @@ fn endpoint(path: &str) -> Resource {
 #[derive(Clone)]
 struct Document(Bytes);
 
-/// Marks an app that serves the page.
+/// A marker in the data of an app that serves Swagger UI.
 struct Page;
 
-/// Redirects a browser that opens `/` to the page. Any other path without a route is 404, and so is `/` without a page.
-///
-/// **Access:** everybody.
+/// Redirects a browser that opens `/` to Swagger UI. Returns a 404 for every other path without a route.
 pub(crate) async fn no_such_route(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let has_page = request.app_data::<Page>().is_some();
     let is_get = [Method::GET, Method::HEAD].contains(request.method());
     if has_page && is_get && request.path() == "/" && accepts_html(&request) {
-        // Relative, as the redirect to the slash.
+        // Relative, so that it works behind a proxy that adds a prefix.
         return Ok(HttpResponse::TemporaryRedirect().insert_header((LOCATION, "docs")).finish());
     }
     Err(ApiError::RouteNotFound)
@@ -90,22 +88,22 @@ fn accepts_html(request: &HttpRequest) -> bool {
     Accept::parse(request).is_ok_and(|accept| accept.iter().any(is_html))
 }
 
-/// **Access:** everybody. 200 with the OpenAPI document.
+/// Returns the OpenAPI document.
 async fn serve_document(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let Document(document) = request.app_data().ok_or(ApiError::RouteNotFound)?;
     Ok(HttpResponse::Ok().content_type(ContentType::json()).body(document.clone()))
 }
 
-/// **Access:** everybody. The page's files are named relative to the slash.
+/// Redirects to the path with a slash, which the URLs in the page are relative to.
 async fn to_page() -> HttpResponse {
     HttpResponse::Found().insert_header((LOCATION, "docs/")).finish()
 }
 
-/// Everything comes from here, and goes back here; Swagger UI has styles in its elements, and pictures in its styles.
+/// The content security policy of Swagger UI, which uses inline styles and `data:` images.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// **Access:** everybody. 200 with the page, or a file of it.
+/// Returns a file of Swagger UI.
 async fn serve_page(request: HttpRequest, config: Data<Config<'static>>) -> Result<HttpResponse, ApiError> {
     let name = request.match_info().get("file").unwrap_or_default();
     let file = utoipa_swagger_ui::serve(name, config.into_inner())

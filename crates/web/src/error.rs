@@ -1,10 +1,10 @@
-//! The one mapping from what went wrong to what the caller of the tasks API reads.
+//! Error responses of the tasks API.
 //!
-//! `Display` is the public sentence. Sources stay inside, for [`access_log`](crate::access_log) to write.
+//! `Display` is the message in the response. Sources are only logged, by [`access_log`](crate::access_log).
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError, Route, web};
+use actix_web::{HttpResponse, ResponseError, Route, web};
 use serde::Serialize;
 use taskbridge_domain::ports::{AuthError, CreateTaskError, StoreError};
 use taskbridge_domain::services::TaskError;
@@ -15,28 +15,28 @@ use validator::ValidationError;
 
 use crate::extract::field::InvalidField;
 
-/// How long a caller should wait before trying again, in seconds.
+/// Time that a client should wait before it repeats a request, in seconds.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// What is wrong with the credentials of a request (RFC 6750, section 3).
+/// An authentication challenge (RFC 6750, section 3).
 #[derive(Debug, Error)]
 pub(crate) enum Challenge {
-    /// There are none: a bare challenge.
+    /// The request has no credentials.
     #[error("no Authorization header")]
     NoToken,
-    /// They are not good: `error="invalid_token"`.
+    /// The credentials are invalid: `error="invalid_token"`.
     #[error("invalid token")]
     Invalid(#[source] Cause),
 }
 
-/// One fault of a request, in the form FastAPI gives it.
+/// A validation error, in FastAPI's format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct FieldError {
-    /// The way to the place: `["body", "title"]`.
+    /// The path to the invalid field, such as `["body", "title"]`.
     pub(crate) loc: Vec<&'static str>,
-    /// What is wrong, in words.
+    /// A description of the error.
     pub(crate) msg: String,
-    /// What is wrong, for programs.
+    /// A stable code.
     #[serde(rename = "type")]
     pub(crate) kind: String,
 }
@@ -45,49 +45,49 @@ pub(crate) struct FieldError {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Error)]
 pub(crate) struct ErrorBody {
-    /// What is wrong, in words.
+    /// A description of the error.
     detail: String,
-    /// What is wrong, for programs.
+    /// A stable code.
     code: &'static str,
     /// The same as `detail`.
     message: String,
 }
 
-/// The body of an error for what was sent.
+/// The body of a validation error.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ValidationError)]
 pub(crate) struct InvalidBody<'a> {
-    /// Each fault.
+    /// Every invalid field.
     detail: &'a [FieldError],
     /// `VALIDATION_ERROR`.
     code: &'static str,
-    /// All faults as one sentence.
+    /// All errors in one sentence.
     message: String,
 }
 
-/// An error answer of the tasks API, and of every path that nobody serves.
+/// Errors of the tasks API and of unknown paths.
 #[derive(Debug, Error)]
 pub enum ApiError {
-    /// 401. One sentence for every cause.
+    /// 401. The message is the same for every cause.
     #[error("A valid bearer token is required")]
     #[expect(private_interfaces, reason = "made by From only")]
     Unauthenticated(#[source] Challenge),
-    /// 403, before any look-up. The word by which clients know a 401 is not in it.
+    /// 403, for the path of another user. The message must not contain "unauthorized", by which some clients detect a 401.
     #[error("You may only use your own tasks")]
     Forbidden,
-    /// 404, the same for what is absent and what is somebody else's.
+    /// 404, for a task that does not exist or that belongs to another user.
     #[error("Task not found")]
     TaskNotFound,
-    /// 404 for a path that nobody serves.
+    /// 404, for an unknown path.
     #[error("Not found")]
     RouteNotFound,
-    /// 404 for the auth endpoints, where this is no auth server.
+    /// 404, for the auth endpoints in bridge mode.
     #[error("Not found: users sign in at the app's own Better Auth, not here")]
     SignInElsewhere,
-    /// 405, with the methods the path knows.
+    /// 405, with the methods that the path supports.
     #[error("Method not allowed")]
     MethodNotAllowed(&'static str),
-    /// 400: the framing of the body is wrong, so the connection cannot be used any more.
+    /// 400. The framing of the body is invalid, so the connection is closed.
     #[error("The request body is malformed or incomplete")]
     BodyMalformed,
     /// 408.
@@ -99,23 +99,23 @@ pub enum ApiError {
     /// 415.
     #[error("The request body must be application/json")]
     NotJson,
-    /// 415 for a body with a `Content-Encoding`.
+    /// 415, for a body with a `Content-Encoding`.
     #[error("Content-Encoding is not supported: send the body uncompressed")]
     BodyEncoded,
     /// 431.
     #[error("The request headers are too large")]
     HeadTooLarge,
-    /// 422, with each fault.
+    /// 422, with every invalid field.
     #[error("{}", summary(.0))]
     #[expect(private_interfaces, reason = "made by From only")]
     Invalid(Vec<FieldError>),
-    /// 503: later it may work.
+    /// 503, for a temporary failure.
     #[error("The service is temporarily unavailable, please try again")]
     Unavailable(#[source] Cause),
-    /// 503: a write was sent to the store, and its answer was lost.
+    /// 503, for a write whose result was lost.
     #[error("It is not known whether the change was saved: check before you repeat it")]
     OutcomeUnknown(#[source] Cause),
-    /// 500: it is our fault.
+    /// 500.
     #[error("Internal server error")]
     Internal(#[source] Cause),
 }
@@ -125,7 +125,7 @@ impl ApiError {
         Self::Unauthenticated(challenge)
     }
 
-    /// One fault.
+    /// Returns a validation error with one field.
     pub(crate) fn invalid(loc: Vec<&'static str>, kind: &str, msg: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError { loc, msg: msg.into(), kind: kind.into() }])
     }
@@ -140,28 +140,44 @@ impl ApiError {
         Self::Invalid(errors.collect())
     }
 
-    /// The stable name of the error, for programs.
-    fn code(&self) -> &'static str {
+    /// Returns the status and the code of the response.
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::Unauthenticated(_) => "UNAUTHORIZED",
-            Self::Forbidden => "FORBIDDEN",
-            Self::TaskNotFound => "TASK_NOT_FOUND",
-            Self::RouteNotFound | Self::SignInElsewhere => "NOT_FOUND",
-            Self::MethodNotAllowed(_) => "METHOD_NOT_ALLOWED",
-            Self::BodyMalformed => "BAD_REQUEST",
-            Self::BodyLate => "REQUEST_TIMEOUT",
-            Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
-            Self::NotJson | Self::BodyEncoded => "UNSUPPORTED_MEDIA_TYPE",
-            Self::HeadTooLarge => "REQUEST_HEADER_FIELDS_TOO_LARGE",
-            Self::Invalid(_) => "VALIDATION_ERROR",
-            Self::Unavailable(_) => "SERVICE_UNAVAILABLE",
-            Self::OutcomeUnknown(_) => "OUTCOME_UNKNOWN",
-            Self::Internal(_) => "INTERNAL_SERVER_ERROR",
+            Self::BodyMalformed => (StatusCode::BAD_REQUEST, "BAD_REQUEST"),
+            Self::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "FORBIDDEN"),
+            Self::TaskNotFound => (StatusCode::NOT_FOUND, "TASK_NOT_FOUND"),
+            Self::RouteNotFound | Self::SignInElsewhere => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+            Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
+            Self::BodyLate => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT"),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"),
+            Self::NotJson | Self::BodyEncoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE"),
+            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_ERROR"),
+            Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "REQUEST_HEADER_FIELDS_TOO_LARGE"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR"),
+            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
+            Self::OutcomeUnknown(_) => (StatusCode::SERVICE_UNAVAILABLE, "OUTCOME_UNKNOWN"),
         }
     }
+}
 
-    fn head(&self) -> HttpResponseBuilder {
-        let mut response = HttpResponse::build(self.status_code());
+/// Returns all errors in one sentence.
+fn summary(errors: &[FieldError]) -> String {
+    let one = |error: &FieldError| match error.loc.last() {
+        Some(field) => format!("{field}: {}", error.msg),
+        None => error.msg.clone(),
+    };
+    errors.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status_and_code().0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let ((status, code), message) = (self.status_and_code(), self.to_string());
+        let mut response = HttpResponse::build(status);
         match self {
             Self::Unauthenticated(Challenge::NoToken) => response.insert_header((WWW_AUTHENTICATE, "Bearer")),
             Self::Unauthenticated(Challenge::Invalid(_)) => {
@@ -172,55 +188,10 @@ impl ApiError {
             Self::Unavailable(_) | Self::OutcomeUnknown(_) => {
                 response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS))
             }
-            Self::Forbidden
-            | Self::TaskNotFound
-            | Self::RouteNotFound
-            | Self::SignInElsewhere
-            | Self::BodyLate
-            | Self::BodyTooLarge
-            | Self::NotJson
-            | Self::BodyEncoded
-            | Self::HeadTooLarge
-            | Self::Invalid(_)
-            | Self::Internal(_) => &mut response,
+            Self::Invalid(detail) => return response.json(InvalidBody { detail, code, message }),
+            _ => &mut response,
         };
-        response
-    }
-}
-
-/// All faults as one sentence.
-fn summary(faults: &[FieldError]) -> String {
-    let one = |fault: &FieldError| match fault.loc.last() {
-        Some(place) => format!("{place}: {}", fault.msg),
-        None => fault.msg.clone(),
-    };
-    faults.iter().map(one).collect::<Vec<_>>().join("; ")
-}
-
-impl ResponseError for ApiError {
-    fn status_code(&self) -> StatusCode {
-        match self {
-            Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::TaskNotFound | Self::RouteNotFound | Self::SignInElsewhere => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BodyMalformed => StatusCode::BAD_REQUEST,
-            Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotJson | Self::BodyEncoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unavailable(_) | Self::OutcomeUnknown(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let (code, message) = (self.code(), self.to_string());
-        match self {
-            Self::Invalid(detail) => self.head().json(InvalidBody { detail, code, message }),
-            _ => self.head().json(ErrorBody { detail: message.clone(), code, message }),
-        }
+        response.json(ErrorBody { detail: message.clone(), code, message })
     }
 }
 
@@ -261,14 +232,14 @@ impl From<TaskError> for ApiError {
 impl From<CreateTaskError> for ApiError {
     fn from(error: CreateTaskError) -> Self {
         match error {
-            // The token outlives its user: it speaks for nobody any more.
+            // The user has been deleted since the token was issued.
             CreateTaskError::UnknownOwner => Self::Unauthenticated(Challenge::Invalid(Box::new(error))),
             CreateTaskError::Store(error) => error.into(),
         }
     }
 }
 
-/// The answer for methods that a path does not know; these are those it knows.
+/// Returns the route for methods that a path does not support; `methods` are those that it supports.
 pub(crate) fn not_allowed(methods: &'static str) -> Route {
     web::to(move || async move { Err::<HttpResponse, _>(ApiError::MethodNotAllowed(methods)) })
 }

@@ -1,4 +1,4 @@
-//! Grammar that headers share (RFC 9110, section 5.6).
+//! Syntax that several headers share (RFC 9110, section 5.6).
 
 /// Returns `true` if `text` is a token (section 5.6.2), such as the name of a header.
 pub(crate) fn is_token(text: &[u8]) -> bool {

@@ -1,4 +1,4 @@
-//! For load balancers: is the process alive, and does it make sense to send it requests?
+//! Health checks for load balancers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,25 +10,25 @@ use taskbridge_domain::ports::StoreProbe;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::error::{ApiError, not_allowed};
-use crate::responses::StoreErrors;
+use crate::responses::ReadinessErrors;
 
-/// Whether the server is about to stop. Cheap to clone: all clones are one.
+/// A flag that is set when the server begins to shut down. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Stopping(Arc<AtomicBool>);
 
 impl Stopping {
-    /// From now on the server is not ready, and every answer ends its connection.
+    /// Sets the flag: the server is no longer ready, and each response closes its connection.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it has begun.
+    /// Returns `true` if the shutdown has begun.
     pub(crate) fn has_begun(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// What readiness depends on.
+/// The state that readiness depends on.
 pub(crate) struct Readiness {
     pub(crate) store: Arc<dyn StoreProbe>,
     pub(crate) stopping: Stopping,
@@ -50,34 +50,34 @@ pub(crate) struct Operations;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Health)]
-struct Status {
-    /// Always the same.
+struct HealthResponse {
+    /// Always `ok`.
     #[schema(example = "ok")]
     status: &'static str,
 }
 
-/// Whether the process answers.
+/// Check that the process is running.
 ///
-/// **Access:** everybody. 200 as long as the process answers at all; asks nobody.
+/// **Access:** anyone. Does not check the database.
 #[utoipa::path(
     get, path = "/health/live", operation_id = "live", tag = "health",
-    responses((status = 200, description = "The process answers.", body = Status))
+    responses((status = 200, description = "The process is running.", body = HealthResponse))
 )]
 async fn live() -> impl Responder {
-    HttpResponse::Ok().json(Status { status: "ok" })
+    HttpResponse::Ok().json(HealthResponse { status: "ok" })
 }
 
-/// Whether requests make sense.
+/// Check that the server is ready.
 ///
-/// **Access:** everybody. 200 when the store answers and the server is not about to stop, else 503.
+/// **Access:** anyone. Returns a 503 if the database does not respond or the server is shutting down.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "ready", tag = "health",
-    responses((status = 200, description = "The store answers.", body = Status), StoreErrors)
+    responses((status = 200, description = "The server is ready for requests.", body = HealthResponse), ReadinessErrors)
 )]
 async fn ready(readiness: Data<Readiness>) -> Result<HttpResponse, ApiError> {
     if readiness.stopping.has_begun() {
-        return Err(ApiError::Unavailable("the server is about to stop".into()));
+        return Err(ApiError::Unavailable("the server is shutting down".into()));
     }
     readiness.store.probe().await?;
-    Ok(HttpResponse::Ok().json(Status { status: "ok" }))
+    Ok(HttpResponse::Ok().json(HealthResponse { status: "ok" }))
 }

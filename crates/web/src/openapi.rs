@@ -1,43 +1,43 @@
-//! The OpenAPI document: its frame, and what several operations have in common. The operations stand at their handlers.
+//! Assembles the OpenAPI document from the operations, which are documented at their handlers.
 
 use actix_web::http::StatusCode;
-use utoipa::OpenApi as _;
-use utoipa::openapi::content::Content;
+use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::path::{Operation, PathItem, PathsMap};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Object, OpenApi, RefOr, Schema, Type};
+use utoipa::openapi::{Object, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema, Type};
+use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 
 use crate::auth::{self, AuthErrorBody, AuthServer};
 use crate::error::{ErrorBody, InvalidBody};
 use crate::health;
-use crate::responses::operations;
 use crate::tasks::compatibility::Compatibility;
+use crate::tasks::dto::{Message, TaskList};
 use crate::tasks::{self, TasksMount};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "Taskbridge",
-        description = "Tasks that nobody but their owner can reach, for the users of Better Auth.\n\n\
-            Answers come in this order: 401 without a valid token, 403 on another user's path, 404 for an id that is \
-            no integer, 400, 408, 413, 415 and 422 for the query and the body, and 404 for a task that is not there, which reads \
-            the same as one that is somebody else's. A method that a path does not know is 405 with `Allow`. Below \
-            `/api/auth` it is as in Better Auth: what is not known there, methods included, is 404 without a body. A head \
-            with too much in it is 431 everywhere."
+        description = "A tasks API for the users of Better Auth. Only its owner can access a task.\n\n\
+            Requests are checked in this order: 401 without a valid access token, 403 for the path of another user, 404 \
+            for a task id that is not an integer, 400, 408, 413, 415 and 422 for an invalid query or body, and 404 for a \
+            task that does not exist or that belongs to another user. A method that a path does not support is 405 with \
+            `Allow`. Below `/api/auth`, unknown paths and methods are 404 without a body, as in Better Auth. Headers \
+            that are too large are 431 on every path."
     ),
     tags(
-        (name = "tasks", description = "What a user has to do."),
-        (name = "auth", description = "Better Auth's protocol."),
-        (name = "health", description = "For load balancers.")
+        (name = "tasks", description = "Create, list, update and delete tasks."),
+        (name = "auth", description = "Sign up, sign in and manage sessions, compatible with Better Auth."),
+        (name = "health", description = "Health checks for load balancers.")
     ),
     components(schemas(ErrorBody, InvalidBody, AuthErrorBody))
 )]
 struct Frame;
 
-/// The document of all operations there are: those of an auth server if there is one.
+/// Returns the document of all operations that the server mounts.
 pub(crate) fn document(server: Option<&AuthServer>, mount: &TasksMount, compatibility: Compatibility) -> OpenApi {
     let mut tasks = tasks::Operations::openapi();
-    compatibility.describe(&mut tasks);
+    describe(compatibility, &mut tasks);
     if mount.without_user_id {
         mount_without_user_id(&mut tasks.paths.paths);
     }
@@ -51,10 +51,14 @@ pub(crate) fn document(server: Option<&AuthServer>, mount: &TasksMount, compatib
         operations(item).for_each(|(_, operation)| allow_empty_text(operation));
     }
     let components = document.components.get_or_insert_default();
-    components.add_security_scheme("jwt", bearer("A JWT, from `/api/auth/token` or the header `set-auth-jwt`.", "JWT"));
+    components.add_security_scheme(
+        "jwt",
+        bearer("An access token from `/api/auth/token` or the header `set-auth-jwt`.", "JWT"),
+    );
     if let Some(AuthServer { cookies, .. }) = server {
-        components.add_security_scheme("session_token", bearer("The session token of a sign-in.", "opaque"));
-        let cookie = ApiKeyValue::with_description(cookies.session_cookie().as_str(), "The cookie of a sign-in.");
+        components.add_security_scheme("session_token", bearer("A session token from a sign-in.", "opaque"));
+        let cookie =
+            ApiKeyValue::with_description(cookies.session_cookie().as_str(), "The session cookie from a sign-in.");
         components.add_security_scheme("session_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
     document
@@ -65,7 +69,14 @@ fn bearer(description: &str, format: &str) -> SecurityScheme {
     SecurityScheme::Http(scheme.build())
 }
 
-/// The same operations once more, on paths that name no user: those are nobody else's.
+/// Returns the operations of a path with their methods.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let PathItem { get, put, post, delete, patch, .. } = item;
+    let all = [("get", get), ("put", put), ("post", post), ("delete", delete), ("patch", patch)];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// Adds the operations again on paths without a user id, which belong to the caller.
 fn mount_without_user_id(paths: &mut PathsMap<String, PathItem>) {
     for (path, mut item) in paths.clone() {
         for (_, operation) in operations(&mut item) {
@@ -82,7 +93,7 @@ fn mount_without_user_id(paths: &mut PathsMap<String, PathItem>) {
     }
 }
 
-/// An operation that answers to two methods is two operations, each with an id of its own.
+/// Gives an operation with two methods an id for each of them.
 fn name_apart(item: &mut PathItem) {
     let ids: Vec<_> = operations(item).map(|(_, operation)| operation.operation_id.clone()).collect();
     for (method, operation) in operations(item) {
@@ -92,7 +103,7 @@ fn name_apart(item: &mut PathItem) {
     }
 }
 
-/// Adds the empty string to a body that may be left out, where it counts as no body, as `null` does.
+/// Adds the empty string to an optional body: like `null`, it counts as no body.
 fn allow_empty_text(operation: &mut Operation) {
     let Some(RefOr::T(body)) = &mut operation.request_body else { return };
     for content in body.content.values_mut() {
@@ -101,4 +112,42 @@ fn allow_empty_text(operation: &mut Operation) {
             either.items.push(empty.build().into());
         }
     }
+}
+
+/// Changes the document of the tasks API to these settings.
+fn describe(compatibility: Compatibility, document: &mut OpenApi) {
+    let Compatibility { list_envelope, is_completed, delete_message } = compatibility;
+    let schemas = &mut document.components.get_or_insert_default().schemas;
+    if list_envelope {
+        schemas.insert(TaskList::name().into(), TaskList::schema());
+    }
+    if is_completed {
+        for name in ["Task", "CreateTask", "UpdateTask", "CompleteTask"] {
+            if let Some(RefOr::T(Schema::Object(task))) = schemas.get_mut(name) {
+                let boolean = Object::builder().schema_type(Type::Boolean);
+                let boolean = boolean.description(Some("The same as `completed`, which takes precedence."));
+                task.properties.insert("is_completed".into(), boolean.build().into());
+            }
+        }
+    }
+    if delete_message {
+        schemas.insert(Message::name().into(), Message::schema());
+    }
+    for (method, operation) in document.paths.paths.values_mut().flat_map(operations) {
+        let responses = &mut operation.responses.responses;
+        if delete_message && method == "delete" && responses.remove("204").is_some() {
+            responses
+                .insert("200".into(), json_response("The task has been deleted.", Message::name().as_ref()).into());
+        }
+        if let (true, Some("list_tasks"), Some(RefOr::T(list))) =
+            (list_envelope, operation.operation_id.as_deref(), responses.get_mut("200"))
+        {
+            list.content = json_response("", TaskList::name().as_ref()).content;
+        }
+    }
+}
+
+fn json_response(description: &str, schema: &str) -> Response {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
+    ResponseBuilder::new().description(description).content("application/json", content).build()
 }

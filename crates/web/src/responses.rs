@@ -10,7 +10,6 @@ use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::header::{Header, HeaderBuilder};
-use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{Object, Ref, RefOr, Response, ResponseBuilder, Type};
 use utoipa::{IntoResponses, ToSchema};
 
@@ -18,14 +17,7 @@ use crate::error::{ApiError, Challenge, ErrorBody, InvalidBody};
 
 const JSON: &str = "application/json";
 
-/// The operations of a path, with their methods.
-pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
-    let PathItem { get, put, post, delete, patch, .. } = item;
-    let all = [("get", get), ("put", put), ("post", post), ("delete", delete), ("patch", patch)];
-    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
-}
-
-/// What the guard of a user's tasks answers, and whatever asks the store.
+/// The error responses of every operation on tasks.
 pub(crate) struct OwnerErrors;
 
 impl IntoResponses for OwnerErrors {
@@ -43,16 +35,16 @@ impl IntoResponses for OwnerErrors {
     }
 }
 
-/// What the store answers when there is no guard.
-pub(crate) struct StoreErrors;
+/// The error responses of the readiness check.
+pub(crate) struct ReadinessErrors;
 
-impl IntoResponses for StoreErrors {
+impl IntoResponses for ReadinessErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         of::<_, ErrorBody>([unavailable(), ApiError::Internal("".into())])
     }
 }
 
-/// The task is not there.
+/// The response for a task that does not exist.
 pub(crate) struct NoTask;
 
 impl IntoResponses for NoTask {
@@ -61,7 +53,7 @@ impl IntoResponses for NoTask {
     }
 }
 
-/// The query is not as it should be.
+/// The response to an invalid query.
 pub(crate) struct QueryErrors;
 
 impl IntoResponses for QueryErrors {
@@ -71,7 +63,7 @@ impl IntoResponses for QueryErrors {
     }
 }
 
-/// The body is not as it should be.
+/// The responses to an invalid body.
 pub(crate) struct BodyErrors;
 
 impl IntoResponses for BodyErrors {
@@ -88,23 +80,23 @@ fn unavailable() -> ApiError {
     ApiError::Unavailable("".into())
 }
 
-/// What these errors answer, by status, as it really is: bodies and headers are taken from the answers.
+/// Returns the responses for these errors by status. Examples and headers are those of the real responses.
 pub(crate) fn of<E: ResponseError, B: ToSchema>(
     errors: impl IntoIterator<Item = E>,
 ) -> BTreeMap<String, RefOr<Response>> {
     let mut responses: BTreeMap<String, Response> = BTreeMap::new();
     for error in errors {
-        let answer = error.error_response();
-        let status = answer.status();
+        let real = error.error_response();
+        let status = real.status();
         let response = responses.entry(status.as_str().to_owned()).or_insert_with(|| {
             let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(B::name())));
             let response = ResponseBuilder::new().content(JSON, content.build());
             response.description(status.canonical_reason().unwrap_or_default()).build()
         });
-        for name in answer.headers().keys().filter(|name| **name != CONTENT_TYPE) {
+        for name in real.headers().keys().filter(|name| **name != CONTENT_TYPE) {
             response.headers.insert(name.to_string(), header().into());
         }
-        let body = answer.into_body().try_into_bytes().unwrap_or_default();
+        let body = real.into_body().try_into_bytes().unwrap_or_default();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         if let (Some(RefOr::T(content)), Some(code)) = (response.content.get_mut(JSON), body["code"].as_str()) {
             let example = ExampleBuilder::new().value(Some(body.clone())).build();
@@ -114,7 +106,7 @@ pub(crate) fn of<E: ResponseError, B: ToSchema>(
     responses.into_iter().map(|(status, response)| (status, response.into())).collect()
 }
 
-/// A header that is always there. The type has no field for that; it becomes one.
+/// Returns a required header. utoipa has no field for `required`, so it is added as an extension.
 fn header() -> Header {
     let required = Extensions::from_iter([("required", true)]);
     HeaderBuilder::new().schema(Some(Object::with_type(Type::String))).extensions(Some(required)).build()

@@ -1,37 +1,38 @@
-//! Whose pages are trusted.
+//! Trusted origins.
 
 use thiserror::Error;
 use url::{Host, Url};
 use wildmatch::WildMatch;
 
-/// The origins whose pages may sign users in and use the API: that of the auth server, and those that the operators add.
+/// The origins whose pages may sign users in and use the API: that of the auth server, and those in the settings.
 ///
-/// Each is an origin, `https://app.example.com`; or an app's own scheme, `myapp://`, with or without host and path; or a
-/// pattern in which `*` stands for any run of characters and `?` for one, dots included: with `://` it is compared with
-/// the whole origin, otherwise with host and port. A port must be named; `*` between digits and dots stands for
-/// the numbers of an address only. As in Better Auth.
+/// As in Better Auth, each is one of:
+/// - an origin such as `https://app.example.com`;
+/// - a custom scheme of an app such as `myapp://`, with or without host and path;
+/// - a pattern in which `*` matches any characters and `?` matches one, dots included. A pattern with `://` is compared
+///   with the whole origin, any other with host and port. In an IP address, `*` only matches digits and dots.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedOrigins(Vec<Pattern>);
 
-/// Why a text is not taken for a trusted origin.
+/// Errors from adding a trusted origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidOrigin {
-    /// No page ever has it.
+    /// The text is neither an origin nor a pattern.
     #[error("is no origin as browsers write it, such as https://app.example.com, and no pattern of one")]
     NotAnOrigin,
-    /// Everybody's pages would be trusted.
+    /// The pattern matches every origin.
     #[error("would trust every site there is")]
     Everything,
 }
 
 impl TrustedOrigins {
-    /// Trusts one more.
+    /// Adds an origin or a pattern.
     ///
     /// # Errors
-    /// [`InvalidOrigin`].
+    /// Returns [`InvalidOrigin`] if the text is neither, or matches every origin.
     pub fn add(&mut self, text: &str) -> Result<(), InvalidOrigin> {
         let pattern = Pattern::parse(text).ok_or(InvalidOrigin::NotAnOrigin)?;
-        // A name that nobody has thought of.
+        // `.invalid` is reserved (RFC 2606), so only a pattern for every origin matches.
         if ["https://nobody.invalid", "http://nobody.invalid:8000"].iter().any(|url| pattern.matches(url)) {
             return Err(InvalidOrigin::Everything);
         }
@@ -39,15 +40,15 @@ impl TrustedOrigins {
         Ok(())
     }
 
-    /// Whether the page at this URL, or with this origin, is trusted.
+    /// Returns `true` if the origin of this URL is trusted.
     #[must_use]
     pub fn trust(&self, url: &str) -> bool {
         self.0.iter().any(|pattern| pattern.matches(url))
     }
 
-    /// Whether it is an origin, and nothing more, and trusted.
+    /// Returns `true` if the text is exactly an origin, and trusted.
     pub(crate) fn trust_origin(&self, origin: &str) -> bool {
-        // What most requests say; to parse it takes longer than all else that is done with it.
+        // The common case. Parsing the URL would take most of the time.
         if self.0.iter().any(|pattern| matches!(pattern, Pattern::Origin(trusted) if trusted == origin)) {
             return true;
         }
@@ -60,7 +61,7 @@ impl TrustedOrigins {
         is_origin && self.trust(origin)
     }
 
-    /// Whether a browser may be sent there: to a page that is trusted, or to a path of the same site.
+    /// Returns `true` if a client may be redirected to `url`: a URL of a trusted origin, or a path of the same site.
     pub(crate) fn trust_target(&self, url: &str) -> bool {
         is_safe_path(url) || self.trust(url)
     }
@@ -68,19 +69,19 @@ impl TrustedOrigins {
 
 #[derive(Debug, Clone)]
 enum Pattern {
-    /// An origin of the web, as the URL standard writes it.
+    /// An http or https origin, as the URL standard serializes it.
     Origin(String),
-    /// Origins of the web with `*` and `?`.
+    /// A pattern of http and https origins.
     Wildcard {
         pattern: WildMatch,
-        /// Compared with scheme, host and port; otherwise without the scheme.
+        /// Whether the pattern is compared with scheme, host and port; otherwise only with host and port.
         has_scheme: bool,
-        /// For addresses only: nobody can have a name that looks like one.
+        /// Whether the pattern only matches IPv4 addresses.
         is_address: bool,
     },
-    /// URLs of an app with a scheme of its own that begin like this one.
+    /// A prefix of URLs with a custom scheme.
     App(AppUrl),
-    /// The same with `*` and `?`.
+    /// A pattern of URLs with a custom scheme.
     AppWildcard(WildMatch),
 }
 
@@ -136,14 +137,14 @@ fn is_of_the_web(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
 }
 
-/// A URL of a scheme other than those of the web: `myapp://host/path`.
+/// A URL with a custom scheme: `myapp://host/path`.
 #[derive(Debug, Clone)]
 struct AppUrl {
     /// In lower case.
     scheme: String,
-    /// In lower case; empty for any.
+    /// In lower case. Empty matches any authority.
     authority: String,
-    /// Without dot segments, and without a slash at its end.
+    /// Without dot segments and trailing slash.
     path: String,
 }
 
@@ -157,7 +158,7 @@ impl AppUrl {
         }
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(end);
-        // On a host of ours, for the standard's treatment of dots.
+        // Resolves dot segments as the URL standard does.
         let url = Url::parse("http://app.invalid").ok()?.join(rest).ok()?;
         let scheme = scheme.to_ascii_lowercase();
         let is_app = !matches!(scheme.as_str(), "http" | "https" | "ws" | "wss" | "ftp" | "file");
@@ -174,14 +175,14 @@ impl AppUrl {
     }
 }
 
-/// The same URL, but that the case of scheme and authority, which does not matter, is gone.
+/// Returns the URL with scheme and authority in lower case.
 fn with_lower_authority(url: &str) -> String {
     let authority = url.find("://").map_or(0, |scheme| scheme + 3);
     let end = url[authority..].find(['/', '?', '#']).map_or(url.len(), |path| authority + path);
     format!("{}{}", url[..end].to_ascii_lowercase(), &url[end..])
 }
 
-/// Whether it is a path that no browser takes for another site.
+/// Returns `true` if the text is a path that browsers resolve to the same site.
 fn is_safe_path(text: &str) -> bool {
     if !text.starts_with('/') || text.starts_with("//") || text.contains(|c: char| c.is_control() || c == '\\') {
         return false;

@@ -1,4 +1,4 @@
-//! How a session travels: in a signed cookie, or as a bearer token.
+//! Signed session cookies and bearer tokens.
 //!
 //! The signature is HMAC-SHA-256 of the value under the shared secret, in standard base64 with padding; a cookie is
 //! `<value>.<signature>`, percent-encoded as JavaScript's `encodeURIComponent` does it.
@@ -15,7 +15,7 @@ use sha2::Sha256;
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::sessions::SessionToken;
 
-/// What `encodeURIComponent` leaves alone, beside letters and digits.
+/// The characters that `encodeURIComponent` encodes.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -27,25 +27,28 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// The number of base64 digits of a signature, the one of padding included.
+/// Length of a signature in base64, including the padding.
 const SIGNATURE_DIGITS: usize = 44;
 
-/// How session cookies are called, and where they are sent.
+/// Names and attributes of session cookies.
 #[derive(Debug, Clone)]
 pub struct CookieConfig {
-    /// What their names begin with; Better Auth's is `better-auth`.
+    /// Prefix of the names. Better Auth's default is `better-auth`.
     pub prefix: String,
-    /// The domain whose hosts all get them; without it only the host that set them.
+    /// Value of `Domain`. Without it, browsers send the cookies only to the host that set them.
     pub domain: Option<String>,
-    /// For an auth server on https: the flag, and `__Secure-` before the prefix.
+    /// Whether the cookies have `Secure` and the names begin with `__Secure-`, for an auth server on https.
     pub secure: bool,
-    /// The life of a remembered session.
+    /// Lifetime of the cookies of a remembered session.
     pub max_age: Duration,
-    /// Whether a bearer credential may be a session token without its signature.
+    /// Whether a bearer token may be a session token without a signature.
     pub accept_unsigned_bearer: bool,
 }
 
-/// Writes and reads Better Auth's session cookies.
+/// Creates and verifies Better Auth's session cookies.
+///
+/// `actix_web::cookie` is not used: it writes the attributes in another order than Better Auth, and one malformed cookie
+/// makes it reject all cookies of a request.
 pub struct SessionCookies {
     secret: SharedSecret,
     config: CookieConfig,
@@ -55,7 +58,7 @@ impl SessionCookies {
     /// Maximum number of session cookies that are read from a request.
     const MAX_SESSIONS: usize = 4;
 
-    /// Cookies signed with `secret`.
+    /// Creates cookies that are signed with `secret`.
     #[must_use]
     pub fn new(secret: SharedSecret, config: CookieConfig) -> Self {
         Self { secret, config }
@@ -77,12 +80,12 @@ impl SessionCookies {
         ["session_token", "session_data", "dont_remember"].iter().flat_map(|cookie| self.removals(cookie)).collect()
     }
 
-    /// Returns the lines that remove what is left of Better Auth's cookie cache, if the request carries it.
+    /// Returns the lines that remove Better Auth's cookie cache, if the request has it.
     pub(super) fn clear_cache(&self, request: &HttpRequest) -> Vec<String> {
         self.removals_if_sent(request, "session_data")
     }
 
-    /// Returns the lines that remove the wish not to be remembered, if the request carries it.
+    /// Returns the lines that remove the cookie `dont_remember`, if the request has it.
     pub(super) fn clear_dont_remember(&self, request: &HttpRequest) -> Vec<String> {
         self.removals_if_sent(request, "dont_remember")
     }
@@ -92,12 +95,12 @@ impl SessionCookies {
         self.sent(request, "dont_remember").filter_map(|value| self.verify(&value)).any(|value| value == "true")
     }
 
-    /// The form in which a client without cookies keeps the token.
+    /// Returns the bearer token for clients without cookies.
     pub(super) fn bearer_form(&self, token: &SessionToken) -> String {
         self.sign(token.expose())
     }
 
-    /// Returns the tokens in the session cookies of a request that are well signed, at most [`Self::MAX_SESSIONS`].
+    /// Returns the tokens of session cookies with a valid signature, at most [`Self::MAX_SESSIONS`].
     ///
     /// A browser sends several cookies of the same name after the domain has changed, the older one first.
     pub(super) fn read(&self, request: &HttpRequest) -> Vec<SessionToken> {
@@ -111,8 +114,8 @@ impl SessionCookies {
         tokens
     }
 
-    /// Returns the token in a bearer credential: `<token>.<signature>`, or the bare token, which has no dot, if that is
-    /// accepted. A JWT is neither.
+    /// Returns the session token in a bearer token: `<token>.<signature>`, or the token alone, which has no dot, if that
+    /// is accepted. A JWT is neither.
     pub(super) fn read_bearer(&self, credential: &str) -> Option<SessionToken> {
         if credential.contains('.') {
             self.verify(credential).map(SessionToken::new)
@@ -125,7 +128,7 @@ impl SessionCookies {
     /// Returns the raw values of all cookies of this name, in order.
     pub(super) fn sent(&self, request: &HttpRequest, cookie: &str) -> impl Iterator<Item = String> {
         let name = self.name(cookie);
-        // Cookies of others may be in any bytes.
+        // Cookies of other programs may contain any bytes.
         let pairs = request.headers().get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
         pairs.filter_map(move |pair| {
             let equals = pair.iter().position(|byte| *byte == b'=')?;
@@ -134,7 +137,7 @@ impl SessionCookies {
         })
     }
 
-    /// The name of the cookie that is a session.
+    /// Returns the name of the session cookie.
     pub(crate) fn session_cookie(&self) -> String {
         self.name("session_token")
     }
@@ -149,7 +152,7 @@ impl SessionCookies {
         if is_sent { self.removals(cookie) } else { Vec::new() }
     }
 
-    /// Returns the lines that remove a cookie, whichever hosts get it.
+    /// Returns the lines that remove a cookie.
     fn removals(&self, cookie: &str) -> Vec<String> {
         self.lines(cookie, "", Some(Duration::ZERO))
     }
@@ -179,7 +182,7 @@ impl SessionCookies {
         format!("{value}.{signature}")
     }
 
-    /// The value of `<value>.<signature>`, percent-encoded or not, in quotes or not.
+    /// Returns the value of `<value>.<signature>` if the signature is valid. It may be percent-encoded or in quotes.
     fn verify(&self, signed: &str) -> Option<String> {
         let decoded = percent_decode_str(signed).decode_utf8().ok()?;
         let bare = decoded.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&decoded);
@@ -199,6 +202,7 @@ impl SessionCookies {
     }
 }
 
+/// Adds `Set-Cookie` lines to a response.
 pub(super) fn set_cookies(response: &mut HttpResponseBuilder, lines: &[String]) {
     for line in lines {
         response.append_header((SET_COOKIE, line.as_str()));

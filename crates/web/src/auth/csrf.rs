@@ -1,4 +1,4 @@
-//! Whether a request may come from where it comes from: what keeps other people's pages from acting for our users.
+//! Protection against cross-site request forgery, by the origin of a request, as in Better Auth.
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
@@ -11,14 +11,15 @@ use super::error::{AuthApiError, CALLBACK, OTHER_TARGETS, Target};
 use crate::log_text::{MAX_ORIGIN_CHARS, truncated};
 use crate::trusted_origins::TrustedOrigins;
 
-/// The header in which apps made with Expo send what a browser would send as `Origin`. A page of another site cannot: the
-/// browser asks for it in a preflight, which is refused, and sends `Origin` as well.
+/// The header in which Expo apps send their origin. A page of another site cannot send it: the browser sends a preflight
+/// first, which is refused, and always adds `Origin`.
 const EXPO_ORIGIN: HeaderName = HeaderName::from_static("expo-origin");
 
-/// For every request that may change something: one with cookies must come from a trusted origin, and nobody is sent to
-/// another place.
+/// Checks a request that may change something: one with cookies must come from a trusted origin, and its callback URLs
+/// must be trusted.
 ///
-/// Errors: 403, 400.
+/// # Errors
+/// Returns a 403 for an untrusted origin or URL, and a 400 for a URL that is not a string.
 pub(super) fn check_origin(request: &HttpRequest, body: Option<&Value>) -> Result<(), AuthApiError> {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
@@ -30,10 +31,11 @@ pub(super) fn check_origin(request: &HttpRequest, body: Option<&Value>) -> Resul
     [&CALLBACK].into_iter().chain(&OTHER_TARGETS).try_for_each(|target| check_target(request, body, trusted, target))
 }
 
-/// For the routes that sign somebody in, of whom nothing is known yet: another page must not do that for its visitor.
-/// Programs other than browsers name no origin, and may.
+/// Checks a request that opens a session: a page of another site must not sign its visitor in. Clients other than
+/// browsers send no origin and are accepted.
 ///
-/// Errors: 403.
+/// # Errors
+/// Returns a 403 for an untrusted origin.
 pub(super) fn check_sign_in(request: &HttpRequest) -> Result<(), AuthApiError> {
     let fetch = |name| text(request, &HeaderName::from_static(name)).map(str::trim).filter(|value| !value.is_empty());
     let (site, mode) = (fetch("sec-fetch-site"), fetch("sec-fetch-mode"));
@@ -41,7 +43,7 @@ pub(super) fn check_sign_in(request: &HttpRequest) -> Result<(), AuthApiError> {
     let is_browser = site.is_some() || fetch("sec-fetch-dest").is_some();
     let names_origin = [ORIGIN, EXPO_ORIGIN, REFERER].iter().any(|name| request.headers().contains_key(name));
     if request.headers().contains_key(COOKIE) {
-        // Seen to already.
+        // `check_origin` has checked the origin.
         Ok(())
     } else if site == Some("cross-site") && mode == Some("navigate") {
         Err(refused(request, AuthApiError::CrossSiteNavigation))
@@ -52,10 +54,11 @@ pub(super) fn check_sign_in(request: &HttpRequest) -> Result<(), AuthApiError> {
     }
 }
 
-/// Requires that the origin of the request is trusted. A page without an origin of its own (`null`) is trusted if the
-/// browser says that it is of this very site.
+/// Requires that the origin of the request is trusted. The origin `null` is trusted if the browser reports that the page
+/// is of the same origin as this server.
 ///
-/// Errors: 403, which is logged.
+/// # Errors
+/// Returns a 403, which is also logged.
 fn require_trusted_origin(request: &HttpRequest) -> Result<(), AuthApiError> {
     match origin(request) {
         Some("null") if text(request, &HeaderName::from_static("sec-fetch-site")) == Some("same-origin") => Ok(()),
@@ -89,7 +92,7 @@ fn refused(request: &HttpRequest, cause: AuthApiError) -> AuthApiError {
     let sent = [ORIGIN, EXPO_ORIGIN].into_iter().find_map(|name| request.headers().get(name));
     let origin = match (sent, text(request, &REFERER)) {
         (Some(sent), _) if !sent.is_empty() => Some(truncated(sent.as_bytes(), MAX_ORIGIN_CHARS)),
-        // Path and query of a page may hold secrets.
+        // The path and query of a page may contain secrets.
         (_, Some(referer)) => match Url::parse(referer) {
             Ok(url) => Some(truncated(url.origin().ascii_serialization().as_bytes(), MAX_ORIGIN_CHARS)),
             Err(_) => Some("an invalid Referer".into()),
@@ -119,7 +122,7 @@ fn check_target(
     }
 }
 
-/// What JavaScript takes for there: Better Auth passes over the rest here, for the schema to judge.
+/// Returns `true` if JavaScript converts the value to `true`. Better Auth leaves other values to the schema.
 pub(super) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
@@ -130,7 +133,7 @@ pub(super) fn is_truthy(value: &Value) -> bool {
 }
 
 fn text<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
-    // One that is no text is there all the same, and trusted by nobody.
+    // A value that is not text becomes an origin that is never trusted.
     request.headers().get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 

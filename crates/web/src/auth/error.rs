@@ -1,4 +1,4 @@
-//! The one mapping from what went wrong to what a Better Auth client reads: `{"message", "code"}`.
+//! Error responses below `/api/auth`, in Better Auth's format: `{"message", "code"}`.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ContentType, RETRY_AFTER};
@@ -16,19 +16,20 @@ use utoipa::ToSchema;
 use crate::body::ReadError;
 use crate::error::RETRY_AFTER_SECONDS;
 
+/// The path of the auth endpoints.
 pub(super) const PATH: &str = "/api/auth";
 
-/// Whether a path is one of these.
+/// Returns `true` if `path` is below `/api/auth`.
 pub(crate) fn serves(path: &str) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// A field that says where to send the browser next.
+/// A field or query parameter with a URL that a client is sent to.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(super) field: &'static str,
     pub(super) in_query: bool,
-    /// What it is called in an error.
+    /// The name in error messages.
     pub(super) name: &'static str,
     pub(super) code: &'static str,
 }
@@ -44,30 +45,30 @@ const fn target(field: &'static str, in_query: bool, name: &'static str, code: &
     Target { field, in_query, name, code }
 }
 
-/// The text of a problem that Better Auth does not know: it lets a NUL through to the database.
+/// The message for a NUL character. Better Auth has none: it passes NUL characters to the database.
 pub(super) const NUL: &str = "Invalid input: must not contain a NUL character";
 
 /// The body of an error below `/api/auth`.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthError)]
 pub(crate) struct AuthErrorBody {
-    /// What is wrong, in words.
+    /// A description of the error.
     message: String,
-    /// What is wrong, for programs. Three kinds of error have none, as in Better Auth.
+    /// A stable code. Some errors have none, as in Better Auth.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     code: Option<&'static str>,
 }
 
-/// An error answer below `/api/auth`. `Display` is the public message.
+/// Errors of the endpoints below `/api/auth`. `Display` is the message in the response.
 #[derive(Debug, Error)]
 pub(crate) enum AuthApiError {
-    /// The fields of the body break the schema; the message names each.
+    /// The body is invalid; the message names every invalid field.
     #[error("{0}")]
     Validation(String),
     #[error("Invalid JSON in request body")]
     InvalidJson,
-    /// The media type as it was sent, and those that the route takes.
+    /// The media type of the body is not one of those `allowed`.
     #[error("Content-Type {sent:?} is not allowed. Allowed types: {allowed}")]
     MediaType { sent: String, allowed: &'static str },
     #[error("Content-Encoding is not supported: send the body uncompressed")]
@@ -108,7 +109,7 @@ pub(crate) enum AuthApiError {
     InvalidToken,
     #[error("Session expired. Re-authenticate to perform this action.")]
     Stale,
-    /// As for a path that is not known, less the media type: users may not delete themselves.
+    /// Users may not delete themselves. The response is that for an unknown path, with a content type.
     #[error("Not Found")]
     NotEnabled,
     #[error("Password too short")]
@@ -127,10 +128,10 @@ pub(crate) enum AuthApiError {
     EmailNotVerified,
     #[error("You have been banned from this application. Please contact support if you believe this is an error.")]
     Banned,
-    /// Better Auth would ask for the second factor; Taskbridge cannot.
+    /// The user has a second factor, which the server cannot verify.
     #[error("Two-factor authentication is required, and this server does not support it")]
     SecondFactor,
-    /// No session; the lines that clear the cookies of one that is over.
+    /// The request has no valid session. `clear` holds the `Set-Cookie` lines that remove an expired one.
     #[error("Unauthorized")]
     Unauthorized { clear: Vec<String> },
     #[error("The service is temporarily unavailable, please try again")]
@@ -142,7 +143,7 @@ pub(crate) enum AuthApiError {
 }
 
 impl AuthApiError {
-    /// What is wrong with a password in this field.
+    /// Returns the error for an invalid password in `field`.
     pub(super) fn of_password(invalid: InvalidPassword, field: &str) -> Self {
         match invalid {
             InvalidPassword::TooShort => Self::PasswordTooShort,
@@ -151,85 +152,57 @@ impl AuthApiError {
         }
     }
 
-    fn code(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::TargetNotText(_) | Self::NothingToUpdate | Self::TooManyRequests { .. } | Self::NotEnabled => {
-                return None;
+    /// Returns the status and the code of the response. Some errors have no code, as in Better Auth.
+    fn status_and_code(&self) -> (StatusCode, Option<&'static str>) {
+        let (status, code) = match self {
+            Self::TargetNotText(_) | Self::NothingToUpdate => return (StatusCode::BAD_REQUEST, None),
+            Self::NotEnabled => return (StatusCode::NOT_FOUND, None),
+            Self::TooManyRequests { .. } => return (StatusCode::TOO_MANY_REQUESTS, None),
+            Self::Validation(_) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR"),
+            Self::InvalidJson | Self::BodyMalformed => (StatusCode::BAD_REQUEST, "BAD_REQUEST"),
+            Self::EmailFixed => (StatusCode::BAD_REQUEST, "EMAIL_CAN_NOT_BE_UPDATED"),
+            Self::InvalidEmail => (StatusCode::BAD_REQUEST, "INVALID_EMAIL"),
+            Self::InvalidPassword => (StatusCode::BAD_REQUEST, "INVALID_PASSWORD"),
+            Self::PasswordTooShort => (StatusCode::BAD_REQUEST, "PASSWORD_TOO_SHORT"),
+            Self::PasswordTooLong => (StatusCode::BAD_REQUEST, "PASSWORD_TOO_LONG"),
+            Self::NoPassword => (StatusCode::BAD_REQUEST, "CREDENTIAL_ACCOUNT_NOT_FOUND"),
+            Self::SignUpDisabled => (StatusCode::BAD_REQUEST, "EMAIL_PASSWORD_SIGN_UP_DISABLED"),
+            Self::Stale => (StatusCode::BAD_REQUEST, "SESSION_EXPIRED"),
+            Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "INVALID_EMAIL_OR_PASSWORD"),
+            Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+            Self::Banned => (StatusCode::FORBIDDEN, "BANNED_USER"),
+            Self::CrossSiteNavigation => (StatusCode::FORBIDDEN, "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED"),
+            Self::EmailNotVerified => (StatusCode::FORBIDDEN, "EMAIL_NOT_VERIFIED"),
+            Self::InvalidOrigin => (StatusCode::FORBIDDEN, "INVALID_ORIGIN"),
+            Self::InvalidTarget(target) => (StatusCode::FORBIDDEN, target.code),
+            Self::MissingOrigin => (StatusCode::FORBIDDEN, "MISSING_OR_NULL_ORIGIN"),
+            Self::NotFresh => (StatusCode::FORBIDDEN, "SESSION_NOT_FRESH"),
+            Self::SecondFactor => (StatusCode::FORBIDDEN, "TWO_FACTOR_REQUIRED"),
+            Self::InvalidToken => (StatusCode::NOT_FOUND, "INVALID_TOKEN"),
+            Self::NotDeferred => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED"),
+            Self::BodyLate => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT"),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"),
+            Self::MediaType { .. } | Self::BodyEncoded => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE")
             }
-            Self::EmailFixed => "EMAIL_CAN_NOT_BE_UPDATED",
-            Self::InvalidPassword => "INVALID_PASSWORD",
-            Self::NoPassword => "CREDENTIAL_ACCOUNT_NOT_FOUND",
-            Self::InvalidToken => "INVALID_TOKEN",
-            Self::Stale => "SESSION_EXPIRED",
-            Self::Validation(_) => "VALIDATION_ERROR",
-            Self::InvalidJson | Self::BodyMalformed => "BAD_REQUEST",
-            Self::MediaType { .. } | Self::BodyEncoded => "UNSUPPORTED_MEDIA_TYPE",
-            Self::MissingOrigin => "MISSING_OR_NULL_ORIGIN",
-            Self::InvalidOrigin => "INVALID_ORIGIN",
-            Self::CrossSiteNavigation => "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED",
-            Self::InvalidTarget(target) => target.code,
-            Self::NotFresh => "SESSION_NOT_FRESH",
-            Self::NotDeferred => "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED",
-            Self::BodyLate => "REQUEST_TIMEOUT",
-            Self::HeadTooLarge => "REQUEST_HEADER_FIELDS_TOO_LARGE",
-            Self::BodyTooLarge => "PAYLOAD_TOO_LARGE",
-            Self::PasswordTooShort => "PASSWORD_TOO_SHORT",
-            Self::PasswordTooLong => "PASSWORD_TOO_LONG",
-            Self::InvalidEmail => "INVALID_EMAIL",
-            Self::SignUpDisabled => "EMAIL_PASSWORD_SIGN_UP_DISABLED",
-            Self::EmailTaken => "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
-            Self::InvalidCredentials => "INVALID_EMAIL_OR_PASSWORD",
-            Self::EmailNotVerified => "EMAIL_NOT_VERIFIED",
-            Self::Banned => "BANNED_USER",
-            Self::SecondFactor => "TWO_FACTOR_REQUIRED",
-            Self::Unauthorized { .. } => "UNAUTHORIZED",
-            Self::Unavailable(_) => "SERVICE_UNAVAILABLE",
-            Self::OutcomeUnknown(_) => "OUTCOME_UNKNOWN",
-            Self::Internal(_) => "INTERNAL_SERVER_ERROR",
-        })
+            Self::EmailTaken => (StatusCode::UNPROCESSABLE_ENTITY, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL"),
+            Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "REQUEST_HEADER_FIELDS_TOO_LARGE"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR"),
+            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
+            Self::OutcomeUnknown(_) => (StatusCode::SERVICE_UNAVAILABLE, "OUTCOME_UNKNOWN"),
+        };
+        (status, Some(code))
     }
 }
 
 impl ResponseError for AuthApiError {
     fn status_code(&self) -> StatusCode {
-        match self {
-            Self::Validation(_)
-            | Self::InvalidJson
-            | Self::BodyMalformed
-            | Self::PasswordTooShort
-            | Self::PasswordTooLong
-            | Self::InvalidEmail
-            | Self::SignUpDisabled
-            | Self::TargetNotText(_)
-            | Self::NothingToUpdate
-            | Self::EmailFixed
-            | Self::InvalidPassword
-            | Self::NoPassword
-            | Self::Stale => StatusCode::BAD_REQUEST,
-            Self::InvalidToken | Self::NotEnabled => StatusCode::NOT_FOUND,
-            Self::MissingOrigin
-            | Self::InvalidOrigin
-            | Self::CrossSiteNavigation
-            | Self::EmailNotVerified
-            | Self::Banned
-            | Self::SecondFactor
-            | Self::InvalidTarget(_)
-            | Self::NotFresh => StatusCode::FORBIDDEN,
-            Self::NotDeferred => StatusCode::METHOD_NOT_ALLOWED,
-            Self::InvalidCredentials | Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
-            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
-            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::MediaType { .. } | Self::BodyEncoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::EmailTaken => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unavailable(_) | Self::OutcomeUnknown(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        self.status_and_code().0
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status_code());
+        let (status, code) = self.status_and_code();
+        let mut response = HttpResponse::build(status);
         if let Self::Unauthorized { clear } = self {
             super::cookies::set_cookies(&mut response, clear);
         }
@@ -248,7 +221,7 @@ impl ResponseError for AuthApiError {
             Self::NotEnabled => return response.content_type(ContentType::json()).finish(),
             _ => {}
         }
-        response.json(AuthErrorBody { message: self.to_string(), code: self.code() })
+        response.json(AuthErrorBody { message: self.to_string(), code })
     }
 }
 

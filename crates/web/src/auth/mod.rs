@@ -1,5 +1,7 @@
-//! `/api/auth`: Better Auth's wire protocol. Paths match exactly; everything else below is 404 with an empty body,
-//! the wrong method and a trailing slash included. Where users sign in elsewhere, all of it is an ordinary 404.
+//! The auth server: Better Auth's endpoints below `/api/auth`.
+//!
+//! Paths match exactly. As in Better Auth, an unknown path, an unsupported method and a trailing slash are a 404 without a
+//! body. In bridge mode, every path is a 404 of the tasks API.
 
 mod cookies;
 mod csrf;
@@ -34,7 +36,7 @@ pub use cookies::{CookieConfig, SessionCookies};
 pub(crate) use error::{AuthApiError, AuthErrorBody, serves};
 pub use rate_limit::RateLimits;
 
-/// What the endpoints below `/api/auth` stand on.
+/// The services of the endpoints below `/api/auth`.
 #[derive(Clone)]
 pub struct AuthServer {
     /// Creates users.
@@ -43,11 +45,11 @@ pub struct AuthServer {
     pub sign_in: Arc<SignInService>,
     /// Reads and changes the profile of a signed-in user.
     pub profile: Arc<ProfileService>,
-    /// What a session gives, and how it ends.
+    /// Resumes, lists and ends sessions, and issues access tokens.
     pub sessions: Arc<SessionService>,
-    /// How sessions travel in cookies.
+    /// Creates and verifies session cookies.
     pub cookies: Arc<SessionCookies>,
-    /// How often all this may be asked for, if that is limited.
+    /// Rate limits, if they are on.
     pub limits: Option<Arc<RateLimits>>,
 }
 
@@ -55,7 +57,7 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
     move |config| {
         let scope = web::scope(PATH);
         let Some(AuthServer { sign_up, sign_in, profile, sessions, cookies, limits }) = auth else {
-            config.service(scope.default_service(web::to(elsewhere)));
+            config.service(scope.default_service(web::to(not_an_auth_server)));
             return;
         };
         if let Some(limits) = limits {
@@ -87,7 +89,7 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
             .service(endpoint("/jwks").get(jwks::jwks))
             .default_service(web::to(not_found))
             .wrap(from_fn(session_headers))
-            .wrap(from_fn(as_spelled))
+            .wrap(from_fn(reject_encoded_paths))
             .wrap(from_fn(rate_limits));
         config.service(scope);
     }
@@ -115,12 +117,12 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
 ))]
 struct Operations;
 
-/// Where users may delete themselves.
+/// The operation that exists only if users may delete themselves.
 #[derive(OpenApi)]
 #[openapi(paths(delete_user::delete_user))]
 struct DeletionOperations;
 
-/// The operations that this server has.
+/// Returns the operations of this server for the OpenAPI document.
 pub(crate) fn operations(server: &AuthServer) -> utoipa::openapi::OpenApi {
     let mut operations = Operations::openapi();
     if server.profile.allows_deletion() {
@@ -133,8 +135,9 @@ fn endpoint(path: &str) -> Resource {
     web::resource(path).default_service(web::to(not_found))
 }
 
-/// Middleware (for `actix_web::middleware::from_fn`): a path is compared as it is spelled, where actix decodes it first.
-async fn as_spelled(
+/// Middleware (for `actix_web::middleware::from_fn`) that rejects percent-encoded paths, which actix-web would decode
+/// before it matches them.
+async fn reject_encoded_paths(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -148,6 +151,6 @@ async fn not_found() -> HttpResponse {
     HttpResponse::NotFound().finish()
 }
 
-async fn elsewhere() -> Result<HttpResponse, ApiError> {
+async fn not_an_auth_server() -> Result<HttpResponse, ApiError> {
     Err(ApiError::SignInElsewhere)
 }

@@ -1,4 +1,4 @@
-//! How often the endpoints below `/api/auth` may be called: Better Auth's rules.
+//! Rate limits of the endpoints below `/api/auth`, with Better Auth's rules.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,25 +14,25 @@ use taskbridge_domain::rate_limit::{Decision, RateLimit};
 use super::error::{AuthApiError, PATH};
 use crate::extract::client_address::ClientAddress;
 
-/// Where passwords can be guessed, or accounts made: paths that begin like this. Unlike in Better Auth these are all that
-/// cost a hash.
+/// Prefixes of paths at which passwords can be guessed or users created. Unlike Better Auth's, these are all paths that
+/// hash a password.
 const SENSITIVE: [&str; 6] =
     ["/sign-in", "/sign-up", "/change-password", "/change-email", "/verify-password", "/delete-user"];
 const SENSITIVE_LIMIT: RateLimit = RateLimit { window: Duration::from_secs(10), max: 3 };
 
-/// Counts the requests of each client address to each endpoint.
+/// Limits the requests of each client address to each endpoint.
 pub struct RateLimits {
     limiter: Arc<dyn RateLimiter>,
     clock: Arc<dyn Clock>,
-    /// For all endpoints but the sensitive ones.
+    /// The limit of all endpoints that are not sensitive.
     limit: RateLimit,
 }
 
 impl RateLimits {
-    /// Better Auth's limit for all endpoints but those where passwords can be guessed.
+    /// Better Auth's limit for endpoints that are not sensitive.
     pub const DEFAULT: RateLimit = RateLimit { window: Duration::from_secs(10), max: 100 };
 
-    /// Limits that this limiter counts.
+    /// Creates limits that `limiter` counts.
     #[must_use]
     pub fn new(limiter: Arc<dyn RateLimiter>, clock: Arc<dyn Clock>, limit: RateLimit) -> Self {
         Self { limiter, clock, limit }
@@ -40,7 +40,7 @@ impl RateLimits {
 
     async fn admit(&self, request: &HttpRequest) -> Result<(), AuthApiError> {
         let path = request.path().strip_prefix(PATH).unwrap_or_default();
-        // Paths that nobody serves are counted together, or whoever makes them up could have more and more counted.
+        // Unknown paths share one counter, so that a client cannot create any number of counters.
         let path = request.match_pattern().map_or("*", |_is_served| path);
         let is_sensitive = SENSITIVE.iter().any(|prefix| path.starts_with(prefix));
         let limit = if is_sensitive { SENSITIVE_LIMIT } else { self.limit };
@@ -55,11 +55,11 @@ impl RateLimits {
     }
 }
 
-/// Middleware (for `actix_web::middleware::from_fn`) that lets through what the [`RateLimits`] of the app allow, before
-/// anything else is looked at; everything, if it has none.
+/// Middleware (for `actix_web::middleware::from_fn`) that enforces the [`RateLimits`] of the app, if it has any, before
+/// all other checks.
 ///
 /// # Errors
-/// Those of the service within; 429, and 503 when what counts is not to be reached.
+/// Returns the errors of the inner service, a 429, and a 503 if the limiter is unavailable.
 pub(super) async fn rate_limits(
     request: ServiceRequest,
     next: Next<impl MessageBody>,

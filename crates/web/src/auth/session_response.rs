@@ -13,8 +13,10 @@ use super::known_device::remember_device;
 pub(super) struct NewSession<'a> {
     pub(super) session: &'a ActiveSession,
     pub(super) remember: bool,
-    /// The `callbackURL` of a sign-in, which may be absent; `None` for a sign-up.
-    pub(super) callback: Option<Option<String>>,
+    /// Whether the response has `redirect` and `url`, as that of a sign-in.
+    pub(super) is_sign_in: bool,
+    /// The `callbackURL` of a sign-in.
+    pub(super) callback: Option<String>,
 }
 
 impl NewSession<'_> {
@@ -26,7 +28,7 @@ impl NewSession<'_> {
         sessions: &SessionService,
         cookies: &SessionCookies,
     ) -> HttpResponse {
-        let Self { session, remember, callback } = self;
+        let Self { session, remember, is_sign_in, callback } = self;
         let token = &session.session().token;
         let mut response = HttpResponse::Ok();
         issue_session(&mut response, token, remember, cookies);
@@ -38,14 +40,13 @@ impl NewSession<'_> {
             response.insert_header(("set-auth-jwt", jwt.expose()));
             response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "set-auth-jwt, set-auth-token"));
         }
-        let redirect = callback.as_ref().map(Option::is_some);
-        let url = callback.flatten();
+        let (redirect, url) = (is_sign_in.then_some(callback.is_some()), callback.as_deref());
         // A URL may contain characters that a header cannot.
-        if let Some(Ok(location)) = url.as_deref().map(HeaderValue::from_str) {
+        if let Some(Ok(location)) = url.map(HeaderValue::from_str) {
             response.insert_header((LOCATION, location));
         }
         let user = session.user().into();
-        response.json(SignedInResponse { redirect, token: token.expose(), url: url.as_deref(), user })
+        response.json(SignedInResponse { redirect, token: token.expose(), url, user })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who is at the other end: the connection's address, or what proxies of ours say of it.
+//! The address of the client: that of the connection, or the one that a trusted proxy reports.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::log_text::truncated;
 /// Maximum length of an entry in the log, in characters.
 const MAX_SHOWN_CHARS: usize = 100;
 
-/// The reverse proxies whose forwarding header is trusted. None, unless operators name them.
+/// The reverse proxies whose forwarding header is trusted.
 #[derive(Debug, Default)]
 pub struct TrustedProxies {
     networks: Vec<IpNet>,
@@ -80,15 +80,15 @@ impl TrustedProxies {
     }
 }
 
-/// The address of a client, as far as it is known.
+/// The address of a client, if it is known.
 ///
-/// It displays as Better Auth writes it: IPv6 in full, and only the network of it (the first 64 bits), in which a
-/// client may take any address it likes. Nothing when it is not known.
+/// `Display` writes it as Better Auth does: an IPv6 address in full, with only the first 64 bits, since a client can choose
+/// the others. An unknown address is an empty string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
 
 impl ClientAddress {
-    /// Who sends this.
+    /// Returns the address of the client.
     pub(crate) fn of(request: &HttpRequest) -> Self {
         let peer = request.peer_addr().map(|peer| peer.ip());
         let proxies = request.app_data::<Data<TrustedProxies>>();

@@ -1,4 +1,4 @@
-//! Who may: guards as extractors. They hand out the right itself, not a yes.
+//! Authentication and authorization, as extractors.
 
 use std::pin::Pin;
 
@@ -16,9 +16,10 @@ use crate::json_schema::path_parameter;
 
 type Pending<T, E = ApiError> = Pin<Box<dyn Future<Output = Result<T, E>>>>;
 
-/// The caller, whoever it is: the bearer of a valid JWT in the one `Authorization` header (RFC 6750, section 2.1).
+/// The caller, authenticated by an access token in the `Authorization` header (RFC 6750, section 2.1).
 ///
-/// Errors: 401 without a valid token; 503 when it cannot be verified now.
+/// # Errors
+/// Returns a 401 without a valid access token, and a 503 if it cannot be verified at the moment.
 pub struct AuthenticatedUser(pub Principal);
 
 impl FromRequest for AuthenticatedUser {
@@ -31,7 +32,7 @@ impl FromRequest for AuthenticatedUser {
         let request = request.clone();
         Box::pin(async move {
             let token = token.map_err(ApiError::unauthenticated)?;
-            // Fails closed: an API mounted without an authenticator lets nobody in.
+            // Fails closed: an app without an authenticator rejects every request.
             let authenticator =
                 authenticator.ok_or_else(|| ApiError::Internal("no authenticator is mounted".into()))?;
             let principal = authenticator.authenticate(&token).await?;
@@ -41,21 +42,22 @@ impl FromRequest for AuthenticatedUser {
     }
 }
 
-/// Left in the request's extensions for the access log.
+/// The id of the caller, stored in the request's extensions for the access log.
 pub(crate) struct Caller(pub(crate) UserId);
 
-/// Where a route has its owner from; part of the data of its resource. Without it, it is the path.
+/// What determines the owner of a route. It is part of the data of the route's resource; the default is the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OwnerFrom {
-    /// The user that the path names as `{user_id}`, who must be the caller.
+    /// The `{user_id}` of the path, which must be the caller's.
     Path,
     /// The caller.
     Token,
 }
 
-/// The caller, who is the user that the path names as `{user_id}`, if it has to name one.
+/// The caller as the owner of tasks. If the path has a `{user_id}`, it is the caller's.
 ///
-/// Errors: those of [`AuthenticatedUser`]; 403 when the path names somebody else.
+/// # Errors
+/// Returns the errors of [`AuthenticatedUser`], and a 403 for the path of another user.
 pub struct PathOwner(pub Owner);
 
 impl FromRequest for PathOwner {
@@ -82,11 +84,11 @@ impl IntoParams for PathOwner {
     }
 }
 
-/// `T`, extracted only once the guard `G` has passed.
+/// `T`, extracted after the guard `G` has passed.
 ///
-/// actix polls all arguments of a handler side by side and answers the first error that is ready. Were `T` an argument
-/// of its own, then while the guard waits for a key a stranger would learn what is wrong with their path, query or
-/// body, and the body would be read for nothing.
+/// actix-web polls all arguments of a handler concurrently and returns the first error. If `T` were an argument of its
+/// own, an unauthenticated caller could learn what is wrong with the path, query or body while the guard waits for a
+/// key, and the body would be read in vain.
 pub struct Guarded<G, T>(pub G, pub T);
 
 impl<G: FromRequest + 'static, T: FromRequest + 'static> FromRequest for Guarded<G, T> {
@@ -104,7 +106,7 @@ impl<G: FromRequest + 'static, T: FromRequest + 'static> FromRequest for Guarded
     }
 }
 
-/// The token of `Authorization: Bearer <token>`; the scheme in any case (RFC 9110, section 11.1).
+/// Returns the token of `Authorization: Bearer <token>`. The case of the scheme is ignored (RFC 9110, section 11.1).
 pub(crate) fn bearer_token(request: &HttpRequest) -> Result<&str, Challenge> {
     let mut headers = request.headers().get_all(AUTHORIZATION);
     let header = headers.next().ok_or(Challenge::NoToken)?;
@@ -118,14 +120,14 @@ pub(crate) fn bearer_token(request: &HttpRequest) -> Result<&str, Challenge> {
     }
 }
 
-/// The user the path names, percent-decoded in full. `None` when that is no text: then it is nobody's id.
+/// Returns the percent-decoded `{user_id}` of the path, or `None` if it is not a valid id.
 fn requested_user(request: &HttpRequest) -> Option<UserId> {
     #[derive(serde::Deserialize)]
     struct UserPath {
         user_id: String,
     }
     let UserPath { user_id } = request.match_info().load().ok()?;
-    // What is not UTF-8 has become U+FFFD on the way here; no bytes but its own may stand for an id.
+    // actix-web has replaced invalid UTF-8 by U+FFFD. It must not match an id that contains this character.
     if user_id.contains(char::REPLACEMENT_CHARACTER) { None } else { UserId::parse(user_id) }
 }
 
@@ -143,7 +145,7 @@ mod tests {
 
     use super::*;
 
-    /// A body that remembers whether anybody asked for it.
+    /// A body that records whether it is read.
     struct Watched(Arc<AtomicBool>);
 
     impl futures_core::Stream for Watched {
@@ -156,7 +158,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn the_body_of_a_stranger_is_not_even_asked_for() {
+    async fn the_body_of_an_unauthenticated_request_is_not_read() {
         let mut auth = MockAuthPort::new();
         auth.expect_verify().return_once(|_| Err(taskbridge_domain::ports::AuthError::Rejected("forged".into())));
         let request = TestRequest::default()
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn an_api_without_an_authenticator_lets_nobody_in() {
+    async fn an_app_without_an_authenticator_rejects_every_request() {
         let request = TestRequest::default().insert_header((AUTHORIZATION, "Bearer x")).to_http_request();
         let refused = AuthenticatedUser::from_request(&request, &mut Payload::None).await;
         assert!(matches!(refused, Err(ApiError::Internal(_))));

@@ -1,4 +1,4 @@
-//! One line of log for each request, and the one place where errors are logged.
+//! The access log: one line for each request, which is also where its error is logged.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -19,14 +19,14 @@ use crate::error::ApiError;
 use crate::extract::guard::Caller;
 use crate::health::Readiness;
 
-/// Middleware (for `actix_web::middleware::from_fn`) that logs method, route, status, duration, the caller's id, and
-/// for an error its whole chain of causes. The route is the pattern: ids, queries, headers and bodies stay out.
+/// Middleware (for `actix_web::middleware::from_fn`) that logs the method, route, status, duration and caller of each
+/// request, and the causes of an error. The route is the pattern, so ids, queries, headers and bodies are not logged.
 ///
-/// The answer bears the request's id, which is [`request_id`](crate::request_id) to all that is done on the way to it. So
-/// it goes outermost. Once the server is about to stop, the answer ends its connection.
+/// It must be the outermost middleware: it also sets the [`request_id`](crate::request_id) for all that happens inside.
+/// During a shutdown, each response closes its connection.
 ///
 /// # Errors
-/// Those of the service within, which are logged and bear the id as any answer does.
+/// Returns the errors of the inner service.
 pub async fn access_log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -44,7 +44,7 @@ async fn logged<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Resul
     let method = method_name(request.method());
     let outcome = next.call(request).await;
     let took = started.elapsed();
-    // An error of a middleware has no request any more.
+    // An error of a middleware no longer has its request.
     let (request, status, error) = match &outcome {
         Ok(response) => (Some(response.request()), response.status(), response.response().error()),
         Err(error) => (None, error.as_response_error().status_code(), Some(error)),
@@ -68,8 +68,7 @@ async fn logged<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Resul
     outcome
 }
 
-/// One of the methods there are (RFC 9110, section 9, and RFC 5789); a client may make up others, as many and as long
-/// as it likes.
+/// Returns a standard method (RFC 9110, section 9, and RFC 5789) or `other`, since clients can send any text.
 fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -83,7 +82,7 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
-/// The chain of an error of ours, from its sentence to its root.
+/// Returns the error and its sources, joined by colons.
 fn causes(error: &Error) -> Option<String> {
     let error: &dyn StdError = match (error.as_error::<ApiError>(), error.as_error::<AuthApiError>()) {
         (Some(error), _) => error,

@@ -17,20 +17,24 @@ use crate::header_syntax::is_token;
 use crate::log_text::{MAX_ORIGIN_CHARS, truncated};
 use crate::trusted_origins::TrustedOrigins;
 
-/// What pages of other origins may send, and may read of an answer.
+/// The methods that pages of trusted origins may use.
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
 /// The headers that a page may send if its preflight names none.
 const HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type");
+/// The headers of a response that pages of trusted origins may read.
 const EXPOSED: &str = "X-Total-Count, Link, set-auth-jwt, set-auth-token, X-Request-Id, Retry-After, X-Retry-After";
-/// How long browsers may keep the answer to a preflight, in seconds: as long as any of them does.
+/// Time that browsers may cache a preflight, in seconds: the maximum that any browser accepts.
 const MAX_AGE: &str = "7200";
 
-/// Middleware (for `actix_web::middleware::from_fn`) that lets pages of the [`TrustedOrigins`] of the app read its
-/// answers, errors included, and answers their preflights. A request of any other origin is served like one without:
-/// that its page must not read the answer is for the browser to see to.
+/// Middleware (for `actix_web::middleware::from_fn`) that lets pages of the app's [`TrustedOrigins`] read its responses,
+/// errors included, and answers their preflights. Requests of other origins are served without CORS headers, so that
+/// browsers do not let pages read the responses.
+///
+/// `actix-cors` is not used: it adds `Access-Control-Allow-Credentials` to responses for untrusted origins, reads only the
+/// first of several `Origin` headers, and rejects a preflight of an untrusted origin with a response in another format.
 ///
 /// # Errors
-/// Those of the service within, with the same headers.
+/// Returns the errors of the inner service, with the same headers.
 pub async fn cors(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -63,7 +67,7 @@ pub async fn cors(
     })
 }
 
-/// The origin of the request, if it is one of those allowed.
+/// Returns the origin of the request if it is trusted.
 fn allowed_origin(request: &ServiceRequest) -> Option<HeaderValue> {
     let mut given = request.headers().get_all(ORIGIN);
     let (Some(origin), None) = (given.next(), given.next()) else { return None };
@@ -100,7 +104,7 @@ fn allow(origin: &HeaderValue, headers: &mut HeaderMap) {
     vary(headers);
 }
 
-/// Whoever keeps an answer must keep it for the one origin.
+/// Tells caches to store a response separately for each origin.
 fn vary(headers: &mut HeaderMap) {
     headers.append(VARY, HeaderValue::from_static("Origin"));
 }

@@ -1,4 +1,4 @@
-//! What is measured of requests. Every label is one of a known few, whatever clients send.
+//! Metrics of requests. Labels have a bounded number of values, whatever clients send.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-/// Upper bounds of the durations that are told apart, in seconds: below one millisecond what needs no database, around
-/// ten what does, around a third of a second what hashes a password, and beyond what waits.
+/// Upper bounds of the histogram buckets, in seconds. Requests without a database take less than a millisecond, those
+/// with one around ten, and those that hash a password around a third of a second.
 const BOUNDS: [f64; 16] =
     [0.0001, 0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -29,7 +29,7 @@ struct Served {
     route: Cow<'static, str>,
 }
 
-/// Counts and times requests.
+/// Counters and histograms of requests.
 #[derive(Debug)]
 pub struct HttpMetrics {
     requests: Family<Answered, Counter>,
@@ -48,22 +48,27 @@ impl Default for HttpMetrics {
 }
 
 impl HttpMetrics {
-    /// Makes them part of what is shown.
+    /// Registers the metrics.
     pub fn register(&self, registry: &mut Registry) {
-        registry.register("http_requests", "Requests answered", self.requests.clone());
+        registry.register("http_requests", "Number of requests that received a response", self.requests.clone());
         let durations = self.durations.clone();
-        registry.register_with_unit("http_request_duration", "Time to an answer", Unit::Seconds, durations);
-        registry.register("http_requests_in_flight", "Requests not answered yet", self.in_flight.clone());
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time between a request and its response",
+            Unit::Seconds,
+            durations,
+        );
+        registry.register("http_requests_in_flight", "Number of requests without a response", self.in_flight.clone());
     }
 
-    /// Whether no request is waiting for its answer.
+    /// Returns `true` if no request is in flight.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.in_flight.get() == 0
     }
 }
 
-/// A request on its way. Dropped without an answer, because its client has gone, it only ceases to be in flight.
+/// A request in flight. If it is dropped without a response, because the client has disconnected, it is not counted.
 pub(crate) struct InFlight(Data<HttpMetrics>);
 
 impl InFlight {
@@ -72,7 +77,7 @@ impl InFlight {
         Self(metrics)
     }
 
-    /// `method` and `route` must be of a known few: each pair is kept for ever.
+    /// Records a response. `method` and `route` must have a bounded number of values: each pair is kept forever.
     pub(crate) fn answered(self, method: &'static str, route: Cow<'static, str>, status: u16, took: Duration) {
         let labels = Answered { method, route, status };
         self.0.requests.get_or_create(&labels).inc();

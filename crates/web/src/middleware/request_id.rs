@@ -1,4 +1,4 @@
-//! The id by which an answer and the lines of log that belong to it find each other.
+//! Request ids, which connect a response with its log lines.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -8,33 +8,33 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::response_headers::with_headers;
 
-/// Where callers give theirs, and read it in the answer.
+/// The header of request ids, in requests and responses.
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
     static CURRENT: RequestId;
 }
 
-/// The id of the request that is being answered here, for a line of log: 1 to 128 letters, digits, `-`, `.`, `_` and `~`.
+/// Returns the id of the request that the current task handles: 1 to 128 letters, digits, `-`, `.`, `_` and `~`.
 #[must_use]
 pub fn request_id() -> Option<String> {
     CURRENT.try_with(|id| id.as_str().to_owned()).ok()
 }
 
-/// One request. It may be anything that a caller says, so it is no secret and proves nothing.
+/// The id of a request. Clients may choose it, so it is neither secret nor unique.
 pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
     const MAX_BYTES: usize = 128;
 
-    /// The caller's own, when that is 1 to 128 of the characters that stand for themselves in a URL (RFC 3986,
-    /// section 2.3): in a log none of them can be taken for anything else. Otherwise a new one.
+    /// Returns the id that the client sent if it consists of 1 to 128 unreserved characters (RFC 3986, section 2.3), which
+    /// have no special meaning in logs. Otherwise returns a new one.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         headers.get(&X_REQUEST_ID).filter(|given| is_plain(given.as_bytes())).cloned().map_or_else(Self::random, Self)
     }
 
-    /// 32 hexadecimal digits. The standard library's hashers are keyed at random, each with another key: that is enough
-    /// for an id that nobody has to guess.
+    /// Returns 32 random hexadecimal digits. The randomly keyed hashers of the standard library suffice, since the id need
+    /// not be unpredictable.
     fn random() -> Self {
         let random = RandomState::new();
         let number = u128::from(random.hash_one(0)) << 64 | u128::from(random.hash_one(1));
@@ -47,7 +47,7 @@ impl RequestId {
         self.0.to_str().unwrap_or_default()
     }
 
-    /// Answers the request of this id; [`request_id`] is this one meanwhile, and the answer bears it.
+    /// Runs `answering` with this id as the current [`request_id`], and adds the id to the response.
     pub(crate) async fn answer<B>(
         self,
         answering: impl Future<Output = Result<ServiceResponse<B>, Error>>,

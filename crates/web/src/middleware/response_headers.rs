@@ -1,10 +1,10 @@
-//! Headers that middleware adds to every response.
+//! Headers that middleware adds to every response, errors included.
 
 use actix_web::Error;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::HeaderMap;
 
-/// An outcome with more headers in its answer. An error of a middleware becomes an answer later.
+/// Adds headers to the response. An error becomes a response later, so it gets a mapper that adds them then.
 pub(super) fn with_headers<B>(
     outcome: Result<ServiceResponse<B>, Error>,
     add: impl Fn(&mut HeaderMap) + 'static,

@@ -1,4 +1,4 @@
-//! Headers that every answer has.
+//! Security headers of every response.
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -11,11 +11,10 @@ use actix_web::middleware::Next;
 
 use super::response_headers::with_headers;
 
-/// What a browser may do with an answer: take it for what it says it is, keep it nowhere, load nothing for it, show it
-/// in no frame, name it to nobody, embed it in no page of another site. (OWASP's REST security cheat sheet.)
+/// The headers that OWASP's REST security cheat sheet recommends.
 ///
-/// `Strict-Transport-Security` is not among them. It belongs to the proxy that ends TLS: browsers heed it over TLS
-/// only, and only the proxy knows for which hosts it holds.
+/// `Strict-Transport-Security` is left to the proxy that terminates TLS: browsers ignore it without TLS, and only the
+/// proxy knows which hosts it applies to.
 const SECURITY: [(HeaderName, &str); 6] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (CACHE_CONTROL, "no-store"),
@@ -25,10 +24,10 @@ const SECURITY: [(HeaderName, &str); 6] = [
     (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
 ];
 
-/// Middleware (for `actix_web::middleware::from_fn`) that adds to every answer the security headers it has not got.
+/// Middleware (for `actix_web::middleware::from_fn`) that adds the security headers that a response lacks.
 ///
 /// # Errors
-/// Those of the service within, with the same headers.
+/// Returns the errors of the inner service, with the same headers.
 pub async fn security_headers(
     request: ServiceRequest,
     next: Next<impl MessageBody>,

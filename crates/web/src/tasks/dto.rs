@@ -14,13 +14,13 @@ use super::compatibility::Compatibility;
 use crate::extract::field::{Field, FieldValue, RequestBody};
 use crate::json_schema;
 
-/// A task as callers read it.
+/// A task.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Task)]
 pub(crate) struct TaskResponse<'a> {
     #[schema(example = 7)]
     id: i64,
-    /// Whose it is.
+    /// The owner of the task.
     #[schema(example = "swX896FuLmuQcLSw5BH08q03oNhXmkex")]
     user_id: &'a str,
     #[schema(example = "Buy milk")]
@@ -28,7 +28,7 @@ pub(crate) struct TaskResponse<'a> {
     #[schema(required = true, example = "2 litres")]
     description: Option<&'a str>,
     completed: bool,
-    /// As `completed`, for clients that know it by this name.
+    /// The same as `completed`, for clients of other backends.
     #[schema(ignore)]
     #[serde(skip_serializing_if = "Option::is_none")]
     is_completed: Option<bool>,
@@ -36,7 +36,7 @@ pub(crate) struct TaskResponse<'a> {
     #[serde(serialize_with = "as_text")]
     #[schema(value_type = String, format = DateTime, example = "2026-11-21T03:47:14.585Z")]
     created_at: Timestamp,
-    /// UTC; later with every change.
+    /// UTC; every change increases it.
     #[serde(serialize_with = "as_text")]
     #[schema(value_type = String, format = DateTime, example = "2026-11-21T03:47:14.585Z")]
     updated_at: Timestamp,
@@ -62,17 +62,17 @@ impl<'a> TaskResponse<'a> {
     }
 }
 
-/// A list with what is known of the whole, for callers that want it so.
+/// A page of a list, for clients of other backends.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TaskList<'a> {
     pub(crate) tasks: Vec<TaskResponse<'a>>,
-    /// How many there are in the whole list.
+    /// The number of tasks in the whole list.
     pub(crate) total: u64,
-    /// How many are here.
+    /// The number of tasks on this page.
     pub(crate) count: usize,
 }
 
-/// What is told instead of an empty answer.
+/// The response to a deletion, for clients of other backends.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Message {
     pub(super) message: &'static str,

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::LINK;
 use actix_web::web::Data;
-use taskbridge_domain::services::{self, TaskService, TotalCount};
+use taskbridge_domain::services::{TaskListing, TaskService, TotalCount};
 
 use super::compatibility::Compatibility;
 use super::dto::{CompleteTask, CreateTask, Message, TaskList, TaskResponse, UpdateTask};
@@ -15,20 +15,20 @@ use crate::extract::field::validated;
 use crate::extract::guard::{Guarded, PathOwner};
 use crate::responses::{BodyErrors, NoTask, OwnerErrors, QueryErrors};
 
-/// How many tasks the whole list has, whatever part of it is in the answer.
+/// The header with the number of tasks in the whole list.
 const X_TOTAL_COUNT: &str = "X-Total-Count";
 
-/// The tasks of a user.
+/// List tasks.
 ///
-/// **Access:** the owner. 200 with an array, newest first unless asked for otherwise. `Link` leads to the rest, if there
-/// is more; `X-Total-Count` is there when the list is whole, and always with `count=true`.
+/// **Access:** the owner. Returns an array of tasks, newest first unless `sort` or `order` says otherwise. The header
+/// `Link` leads to the next page, if there is one.
 #[utoipa::path(
     get, path = "/{user_id}/tasks", operation_id = "list_tasks", tag = "tasks", security(("jwt" = [])),
     params(PathOwner, ListQuery),
     responses(
         (status = 200, description = "The tasks.", body = Vec<TaskResponse>, headers(
-            ("Link" = String, description = "Where the rest of the list begins, relative to this URL (RFC 8288)."),
-            ("X-Total-Count" = u64, description = "How many tasks the whole list has, where that is known."),
+            ("Link" = String, description = "The next page, as a URL relative to this one (RFC 8288)."),
+            ("X-Total-Count" = u64, description = "The number of tasks in the whole list, if it is known."),
         )),
         OwnerErrors, QueryErrors
     )
@@ -39,7 +39,7 @@ pub(super) async fn list(
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
     let total = if compatibility.list_envelope { TotalCount::Always } else { request.total };
-    let services::TaskListing { tasks, next, total } = tasks.list(&owner, &request.query, total).await?;
+    let TaskListing { tasks, next, total } = tasks.list(&owner, &request.query, total).await?;
     let mut response = HttpResponse::Ok();
     if let Some(next) = next {
         response.insert_header((LINK, parameters.link_to(&next)));
@@ -54,13 +54,15 @@ pub(super) async fn list(
     })
 }
 
-/// Add a task.
+/// Create a task.
 ///
-/// **Access:** the owner. 201 with the task.
+/// **Access:** the owner.
 #[utoipa::path(
     post, path = "/{user_id}/tasks", operation_id = "create_task", tag = "tasks", security(("jwt" = [])),
     params(PathOwner), request_body = CreateTask,
-    responses((status = 201, description = "The new task.", body = TaskResponse), OwnerErrors, BodyErrors)
+    responses(
+        (status = 201, description = "The task has been created.", body = TaskResponse), OwnerErrors, BodyErrors
+    )
 )]
 pub(super) async fn create(
     Guarded(PathOwner(owner), JsonBody(new)): Guarded<PathOwner, JsonBody<CreateTask>>,
@@ -71,15 +73,15 @@ pub(super) async fn create(
     Ok(HttpResponse::Created().json(TaskResponse::new(&task, **compatibility)))
 }
 
-/// One task.
+/// Get a task.
 ///
-/// **Access:** the owner. 200 with the task.
+/// **Access:** the owner.
 #[utoipa::path(
     get, path = "/{user_id}/tasks/{task_id}", operation_id = "get_task", tag = "tasks", security(("jwt" = [])),
     params(PathOwner, PathTask),
     responses((status = 200, description = "The task.", body = TaskResponse), OwnerErrors, NoTask)
 )]
-pub(super) async fn show(
+pub(super) async fn get(
     Guarded(PathOwner(owner), PathTask(id)): Guarded<PathOwner, PathTask>,
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
@@ -88,34 +90,34 @@ pub(super) async fn show(
     Ok(HttpResponse::Ok().json(TaskResponse::new(&task, **compatibility)))
 }
 
-/// Change a task.
+/// Update a task.
 ///
-/// **Access:** the owner. 200 with the task; what the body does not name stays as it is.
+/// **Access:** the owner. Absent fields keep their value.
 #[utoipa::path(
     method(put, patch), path = "/{user_id}/tasks/{task_id}", operation_id = "update_task", tag = "tasks",
     security(("jwt" = [])), params(PathOwner, PathTask), request_body = UpdateTask,
-    responses((status = 200, description = "The task as it is now.", body = TaskResponse), OwnerErrors, NoTask, BodyErrors)
+    responses((status = 200, description = "The updated task.", body = TaskResponse), OwnerErrors, NoTask, BodyErrors)
 )]
 pub(super) async fn update(
-    Guarded(PathOwner(owner), Guarded(PathTask(id), JsonBody(change))): Guarded<
+    Guarded(PathOwner(owner), Guarded(PathTask(id), JsonBody(patch))): Guarded<
         PathOwner,
         Guarded<PathTask, JsonBody<UpdateTask>>,
     >,
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
-    let task = tasks.update(&owner, id, validated(change).map_err(ApiError::invalid_body)?).await?;
+    let task = tasks.update(&owner, id, validated(patch).map_err(ApiError::invalid_body)?).await?;
     Ok(HttpResponse::Ok().json(TaskResponse::new(&task, **compatibility)))
 }
 
-/// Say whether a task is done.
+/// Complete a task.
 ///
-/// **Access:** the owner. 200 with the task; without a body, or without `completed` in it, `completed` is toggled. `null` and
-/// `""` count as no body.
+/// **Access:** the owner. Sets `completed` to the value in the body. Without a body, or without `completed` in it,
+/// `completed` is toggled. `null` and `""` count as no body.
 #[utoipa::path(
     method(patch, post), path = "/{user_id}/tasks/{task_id}/complete", operation_id = "complete_task", tag = "tasks",
     security(("jwt" = [])), params(PathOwner, PathTask), request_body = Option<CompleteTask>,
-    responses((status = 200, description = "The task as it is now.", body = TaskResponse), OwnerErrors, NoTask, BodyErrors)
+    responses((status = 200, description = "The updated task.", body = TaskResponse), OwnerErrors, NoTask, BodyErrors)
 )]
 pub(super) async fn complete(
     Guarded(PathOwner(owner), Guarded(PathTask(id), OptionalJsonBody(body))): Guarded<
@@ -130,14 +132,15 @@ pub(super) async fn complete(
     Ok(HttpResponse::Ok().json(TaskResponse::new(&task, **compatibility)))
 }
 
-/// Remove a task.
+/// Delete a task.
 ///
-/// **Access:** the owner. 204, or 200 with a message for clients that want one.
+/// **Access:** the owner.
 #[utoipa::path(
     delete, path = "/{user_id}/tasks/{task_id}", operation_id = "delete_task", tag = "tasks", security(("jwt" = [])),
-    params(PathOwner, PathTask), responses((status = 204, description = "The task is gone."), OwnerErrors, NoTask)
+    params(PathOwner, PathTask),
+    responses((status = 204, description = "The task has been deleted."), OwnerErrors, NoTask)
 )]
-pub(super) async fn remove(
+pub(super) async fn delete(
     Guarded(PathOwner(owner), PathTask(id)): Guarded<PathOwner, PathTask>,
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,

@@ -1,8 +1,8 @@
-//! `/api/{user_id}/tasks`, or wherever the tasks are mounted.
+//! The tasks API, at `/api/{user_id}/tasks` by default.
 
 pub(crate) mod compatibility;
 mod cursor;
-mod dto;
+pub(crate) mod dto;
 mod handlers;
 mod path;
 mod query;
@@ -10,16 +10,16 @@ mod query;
 use actix_web::web::{self, ServiceConfig};
 use utoipa::OpenApi;
 
-use self::handlers::{complete, create, list, remove, show, update};
+use self::handlers::{complete, create, delete, get, list, update};
 use crate::error::not_allowed;
 use crate::extract::guard::OwnerFrom;
 
-/// Where the tasks are found.
+/// The paths of the tasks API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TasksMount {
-    /// What comes before `/{user_id}/tasks`: nothing, or segments that each begin with a slash.
+    /// What precedes `/{user_id}/tasks`: nothing, or segments that each begin with a slash.
     pub prefix: String,
-    /// Whether they are at `<prefix>/tasks`, too, where the owner is the caller.
+    /// Whether the tasks of the caller are also at `<prefix>/tasks`.
     pub without_user_id: bool,
 }
 
@@ -33,32 +33,25 @@ impl TasksMount {
     }
 }
 
-/// A trailing slash is served in place: a redirect would lose the body in many clients.
+/// Mounts the operations at `base`, also with a trailing slash: many clients would lose the body in a redirect.
 fn mount(config: &mut ServiceConfig, base: &str, owner: OwnerFrom) {
     let resource = |path: &str| web::resource([format!("{base}{path}"), format!("{base}{path}/")]).app_data(owner);
+    let list_resource = resource("").get(list).head(list).post(create);
+    let task_resource = resource("/{task_id}").get(get).head(get).put(update).patch(update).delete(delete);
+    let complete_resource = resource("/{task_id}/complete").patch(complete).post(complete);
     config
-        .service(resource("").get(list).head(list).post(create).default_service(not_allowed("GET, HEAD, POST")))
-        .service(
-            resource("/{task_id}")
-                .get(show)
-                .head(show)
-                .put(update)
-                .patch(update)
-                .delete(remove)
-                .default_service(not_allowed("GET, HEAD, PUT, PATCH, DELETE")),
-        )
-        .service(
-            resource("/{task_id}/complete").patch(complete).post(complete).default_service(not_allowed("PATCH, POST")),
-        );
+        .service(list_resource.default_service(not_allowed("GET, HEAD, POST")))
+        .service(task_resource.default_service(not_allowed("GET, HEAD, PUT, PATCH, DELETE")))
+        .service(complete_resource.default_service(not_allowed("PATCH, POST")));
 }
 
 #[derive(OpenApi)]
 #[openapi(paths(
     handlers::list,
     handlers::create,
-    handlers::show,
+    handlers::get,
     handlers::update,
     handlers::complete,
-    handlers::remove
+    handlers::delete
 ))]
 pub(crate) struct Operations;

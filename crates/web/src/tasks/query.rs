@@ -44,7 +44,7 @@ impl IntoParams for ListQuery {
         };
         let status = choice(&["all", "pending", "completed"]);
         let search = text_without_nul().max_length(Some(SearchText::MAX_CHARS));
-        let limit = integer(1, PageSize::MAX).default(Some(PageSize::default().count().into()));
+        let limit = integer(1, PageSize::MAX.into()).default(Some(PageSize::default().count().into()));
         let cursor = Object::builder().schema_type(Type::String).pattern(Some("^[A-Za-z0-9_-]*$"));
         vec![
             query_parameter("completed", "Returns only tasks with this value of `completed`.", boolean()),

@@ -45,11 +45,11 @@ pub(crate) async fn get_session(
     let mut response = HttpResponse::Ok();
     match named {
         NamedSession::None => response.json(()),
-        NamedSession::Over(clear) => {
+        NamedSession::Expired(clear) => {
             set_cookies(&mut response, &clear);
             response.json(())
         }
-        NamedSession::Alive(active) => {
+        NamedSession::Valid(active) => {
             set_cookies(&mut response, &cookies.clear_cache(&request));
             if let Some(jwt) = issue_jwt(&active, &sessions).await {
                 response.insert_header(("set-auth-jwt", jwt.expose()));

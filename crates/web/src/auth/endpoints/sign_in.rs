@@ -100,7 +100,7 @@ pub(crate) async fn sign_in(
     let session = service.sign_in(sign_in).await.inspect_err(|error| log_failure(&request, error))?;
     let client_ip = ClientAddress::of(&request).0.map(display);
     tracing::info!(user_id = session.user().id.as_str(), client_ip, "signed in");
-    let new_session = NewSession { session: &session, remember, callback: Some(callback) };
+    let new_session = NewSession { session: &session, remember, is_sign_in: true, callback };
     Ok(new_session.respond(&request, &sessions, &cookies).await)
 }
 

@@ -110,6 +110,6 @@ pub(crate) async fn sign_up(
         }
     };
     tracing::info!(user_id = session.user().id.as_str(), client_ip, "signed up");
-    let new_session = NewSession { session: &session, remember, callback: None };
+    let new_session = NewSession { session: &session, remember, is_sign_in: false, callback: None };
     Ok(new_session.respond(&request, &sessions, &cookies).await)
 }

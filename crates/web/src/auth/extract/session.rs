@@ -1,4 +1,4 @@
-//! The session of a request below `/api/auth`, as an extractor; and its cookie, when it has been renewed.
+//! The session of a request below `/api/auth`, and the headers of its response.
 
 use std::pin::Pin;
 
@@ -19,19 +19,19 @@ use crate::extract::guard::{Caller, bearer_token};
 
 type Pending<T> = Pin<Box<dyn Future<Output = Result<T, AuthApiError>>>>;
 
-/// What a request says of a session.
+/// The session that a request names.
 pub(crate) enum NamedSession {
-    /// Nothing, or nothing that is well signed.
+    /// The request has no session token with a valid signature.
     None,
-    /// One that is over, or never was; the lines that clear its cookies.
-    Over(Vec<String>),
-    /// One that is alive.
-    Alive(Box<ActiveSession>),
+    /// The session has expired or does not exist. Holds the `Set-Cookie` lines that remove its cookies.
+    Expired(Vec<String>),
+    /// The session is valid.
+    Valid(Box<ActiveSession>),
 }
 
 impl NamedSession {
-    /// By `Authorization: Bearer <session token>`, else by the cookie. Renewed if that is due, unless the user asked not
-    /// to be remembered, or the query says `disableRefresh`.
+    /// Resumes the session of the bearer token, or else of the cookie. Renews it when that is due, unless the user asked
+    /// not to be remembered or the query has `disableRefresh`.
     async fn of(request: &HttpRequest) -> Result<Self, AuthApiError> {
         let (sessions, cookies) = services(request)?;
         let tokens = session_tokens(request, cookies);
@@ -43,12 +43,12 @@ impl NamedSession {
         } else {
             Renewal::WhenDue
         };
-        let Some(session) = sessions.resume(&tokens, renewal).await? else { return Ok(Self::Over(cookies.clear())) };
+        let Some(session) = sessions.resume(&tokens, renewal).await? else { return Ok(Self::Expired(cookies.clear())) };
         request.extensions_mut().insert(Caller(session.user().id.clone()));
         if session.was_renewed() {
             request.extensions_mut().insert(Renewed(session.session().token.clone()));
         }
-        Ok(Self::Alive(Box::new(session)))
+        Ok(Self::Valid(Box::new(session)))
     }
 }
 
@@ -62,17 +62,18 @@ impl FromRequest for NamedSession {
     }
 }
 
-/// A session that is alive.
+/// The valid session of a request.
 ///
-/// Errors: 401 without one. If the request named one, well signed, that is over, the answer clears its cookies.
+/// # Errors
+/// Returns a 401 without a valid session. If the request names an expired one, the response removes its cookies.
 pub(crate) struct CurrentSession(pub(crate) ActiveSession);
 
 impl CurrentSession {
     pub(crate) async fn of(request: &HttpRequest) -> Result<Self, AuthApiError> {
         match NamedSession::of(request).await? {
-            NamedSession::Alive(session) => Ok(Self(*session)),
+            NamedSession::Valid(session) => Ok(Self(*session)),
             NamedSession::None => Err(AuthApiError::Unauthorized { clear: Vec::new() }),
-            NamedSession::Over(clear) => Err(AuthApiError::Unauthorized { clear }),
+            NamedSession::Expired(clear) => Err(AuthApiError::Unauthorized { clear }),
         }
     }
 }
@@ -87,14 +88,14 @@ impl FromRequest for CurrentSession {
     }
 }
 
-/// Left in the request's extensions: the session that was renewed on the way.
+/// The token of a session that has been renewed, stored in the request's extensions.
 struct Renewed(SessionToken);
 
-/// Middleware (for `actix_web::middleware::from_fn`) for all answers below `/api/auth`: nobody may keep one, and one to
-/// whoever's session was renewed bears its cookie, unless it ends it.
+/// Middleware (for `actix_web::middleware::from_fn`) that forbids caching of all responses below `/api/auth`. If the
+/// session was renewed, it also sets the session cookie, unless the response already does.
 ///
 /// # Errors
-/// Those of the service within.
+/// Returns the errors of the inner service.
 pub(crate) async fn session_headers(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -107,8 +108,8 @@ pub(crate) async fn session_headers(
     let Some(Renewed(token)) = request.extensions_mut().remove() else { return Ok(response) };
     let (_, cookies) = services(&request)?;
     let prefix = format!("{}=", cookies.session_cookie());
-    let is_settled = headers.get_all(SET_COOKIE).any(|line| line.as_bytes().starts_with(prefix.as_bytes()));
-    if !is_settled {
+    let is_set = headers.get_all(SET_COOKIE).any(|line| line.as_bytes().starts_with(prefix.as_bytes()));
+    if !is_set {
         for line in cookies.set(&token, true) {
             headers.append(SET_COOKIE, HeaderValue::from_str(&line).map_err(internal)?);
         }
@@ -125,13 +126,13 @@ fn internal(error: impl Into<taskbridge_domain::Cause>) -> AuthApiError {
     AuthApiError::Internal(error.into())
 }
 
-/// Returns the session tokens that a request names: a bearer credential that is one wins over the cookies.
+/// Returns the session tokens of a request. A bearer token takes precedence over the cookies.
 pub(crate) fn session_tokens(request: &HttpRequest, cookies: &SessionCookies) -> Vec<SessionToken> {
     let bearer = bearer_token(request).ok().and_then(|credential| cookies.read_bearer(credential.trim()));
     bearer.map_or_else(|| cookies.read(request), |token| vec![token])
 }
 
-/// Any value will do, `false` included, as in Better Auth.
+/// Returns `true` if the query has `disableRefresh` with any value, even `false`, as in Better Auth.
 fn is_refresh_disabled(request: &HttpRequest) -> bool {
     let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
     pairs.any(|(name, value)| name == "disableRefresh" && !value.is_empty())
