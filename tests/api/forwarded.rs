@@ -1,33 +1,11 @@
 //! The client address behind a reverse proxy, from `X-Forwarded-For` or `Forwarded` (RFC 7239).
 
-use reqwest::Client;
-use reqwest::header::HeaderMap;
-use serde_json::{Value, json};
+use serde_json::Value;
 use support::Server;
 
-const ON: (&str, &str) = ("RATE_LIMIT", "on");
-/// The address from which the tests connect.
-const BEHIND_A_PROXY: (&str, &str) = ("TRUSTED_PROXIES", "127.0.0.1, ::1");
+use crate::limits::{BEHIND_A_PROXY, ON, exhaust, guess};
+
 const FORWARDED: (&str, &str) = ("TASKBRIDGE__SERVER__FORWARDED_HEADER", "forwarded");
-
-/// Returns the status of a sign-in with a wrong password and these header lines.
-async fn guess(server: &Server, headers: &[(&'static str, &str)]) -> u16 {
-    let mut lines = HeaderMap::new();
-    for (name, value) in headers {
-        lines.append(*name, value.parse().unwrap());
-    }
-    let body = json!({ "email": "ann@example.test", "password": "wrong password" });
-    let request = Client::new().post(server.url("/api/auth/sign-in/email")).headers(lines).json(&body);
-    request.send().await.unwrap().status().as_u16()
-}
-
-/// Sends guesses until the limit of this client is reached.
-async fn exhaust(server: &Server, headers: &[(&'static str, &str)]) {
-    for _ in 0..3 {
-        assert_eq!(guess(server, headers).await, 401, "{headers:?}");
-    }
-    assert_eq!(guess(server, headers).await, 429, "{headers:?}");
-}
 
 /// Returns the warnings in the log.
 fn warnings(server: &Server) -> Vec<Value> {

@@ -8,7 +8,7 @@ use support::{Forge, Server};
 
 pub(crate) const ON: (&str, &str) = ("RATE_LIMIT", "on");
 /// The address from which the tests connect.
-const BEHIND_A_PROXY: (&str, &str) = ("TRUSTED_PROXIES", "127.0.0.1, ::1");
+pub(crate) const BEHIND_A_PROXY: (&str, &str) = ("TRUSTED_PROXIES", "127.0.0.1, ::1");
 const SIGN_IN: &str = "/api/auth/sign-in/email";
 const REFUSAL: &str = r#"{"message":"Too many requests. Please try again later."}"#;
 
