@@ -51,11 +51,12 @@ pub fn timeless(answer: &Answer) -> (Vec<&str>, &str) {
     (head, &answer.body)
 }
 
-/// Sends a request with this token. See [`request`] for the other parameters.
+/// Sends a request with this token, and reads one answer: if a server answers before it has read the body, it keeps the
+/// connection open for a while. See [`request`] for the other parameters.
 pub async fn send_as(server: &Server, token: &str, request_line: &str, headers: &[&str], body: &[u8]) -> Answer {
     let authorization = format!("Authorization: Bearer {token}");
     let headers: Vec<_> = headers.iter().copied().chain([authorization.as_str()]).collect();
-    send(server, &request(request_line, &headers, body)).await
+    send_unfinished(server, &request(request_line, &headers, body)).await
 }
 
 /// Sends these bytes on a new connection, and reads until the server closes it.

@@ -4,7 +4,7 @@ pub(crate) mod auth;
 
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
-use support::raw::{Answer, request, send, send_as};
+use support::raw::{Answer, request, send_as, send_unfinished};
 use support::{Server, User};
 use tokio::task::JoinSet;
 
@@ -129,7 +129,7 @@ impl TwoUsers {
 
     /// Sends a request without a token.
     pub(crate) async fn ask_anonymously(&self, method: &str, path: &str) -> Answer {
-        send(&self.server, &request(&format!("{method} {path} HTTP/1.1"), &[], b"")).await
+        send_unfinished(&self.server, &request(&format!("{method} {path} HTTP/1.1"), &[], b"")).await
     }
 
     /// Asserts that an answer contains nothing of Bob's.
