@@ -1,7 +1,7 @@
 //! Authentication of callers, and authorization to access the data of one user.
 //!
-//! [`Authenticator`], [`Principal`] and [`Owner`] share this module because their fields are private to it: no other code,
-//! in this crate or outside, can construct them.
+//! [`Authenticator`], [`Principal`] and [`Owner`] share this module because their fields are private to it: no other
+//! code, in this crate or outside, can construct them.
 
 use std::sync::Arc;
 

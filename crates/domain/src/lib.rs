@@ -2,13 +2,13 @@
 //!
 //! This crate performs no I/O and knows no framework, ORM or wire format. The rest of the world is behind the traits in
 //! [`ports`]; the adapters implement them, and the [`services`] are concrete structs over them. Inside the crate,
-//! dependencies point in one direction: `services → ports → access → tasks, users, sessions`.
+//! dependencies point in one direction: `services → ports, access → tasks, sessions → users → text, time`.
 //!
 //! # Isolation is a type
 //!
-//! All access to tasks requires an [`Owner`]. [`Authenticator::authenticate`] verifies a token and returns a [`Principal`];
-//! [`Principal::owner_of`] compares it with the user that the request names and returns the [`Owner`]. No other code can
-//! construct one:
+//! All access to tasks requires an [`Owner`]. [`Authenticator::authenticate`] verifies a token and returns a
+//! [`Principal`]; [`Principal::owner_of`] compares it with the user that the request names and returns the [`Owner`].
+//! No other code can construct one:
 //!
 //! ```compile_fail,E0423
 //! use taskbridge_domain::{Owner, UserId};
@@ -33,8 +33,8 @@
 //!
 //! 1. Add it to [`tasks::Task`] and, if callers set it, to [`tasks::NewTask`] and [`tasks::TaskPatch`].
 //! 2. Give it a value other than the default in `testing/fixtures.rs`, so that the contract suite covers it.
-//! 3. Follow the compiler to the database entity, the API types and the tests: every mapping between them destructures all
-//!    fields. Write a migration for the column.
+//! 3. Follow the compiler to the database entity, the API types and the tests: every mapping between them destructures
+//!    all fields. Write a migration for the column.
 //!
 //! # Adding a use case
 //!
@@ -44,9 +44,9 @@
 //!
 //! # Adding a port
 //!
-//! 1. Add a trait to `ports/`: `Send + Sync`, methods that take `&self`, no constructor, `#[async_trait]` if it does I/O,
-//!    and `automock` with the feature `testing`. Its documentation is the contract: each sentence about behavior has an
-//!    assertion in the suite.
+//! 1. Add a trait to `ports/`: `Send + Sync`, methods that take `&self`, no constructor, `#[async_trait]` if it does
+//!    I/O, and `automock` with the feature `testing`. Its documentation is the contract: each sentence about behavior
+//!    has an assertion in the suite.
 //! 2. Add a contract suite to `testing/contract/`, and run it for every adapter.
 
 pub mod access;

@@ -30,7 +30,7 @@ pub(crate) fn bounded(text: String, max_chars: usize) -> Result<String, InvalidT
     }
 }
 
-/// Defines a text type with a maximum length. Its `parse` is written by hand.
+/// Defines a text type with a maximum length. The caller adds `parse`.
 macro_rules! bounded_text {
     ($(#[$doc:meta])* $name:ident, $max_chars:literal) => {
         $(#[$doc])*

@@ -8,7 +8,8 @@ use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, TimeDelta, Timelike
 /// A time in UTC with milliseconds.
 ///
 /// The precision is part of the type, so that a value read from any database equals the one that was written. The
-/// [`Display`](fmt::Display) form is `YYYY-MM-DDTHH:MM:SS.mmmZ` (RFC 3339), the only form of dates in the API and in SQLite.
+/// [`Display`](fmt::Display) form is `YYYY-MM-DDTHH:MM:SS.mmmZ` (RFC 3339), the only form of dates in the API and in
+/// SQLite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(DateTime<Utc>);
 

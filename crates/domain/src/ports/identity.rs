@@ -58,8 +58,8 @@ pub struct PasswordChange {
 
 /// Stores users and their accounts, in Better Auth's tables.
 ///
-/// The methods do not require an [`Owner`](crate::Owner). Only [`delete`](Self::delete) affects tasks: it deletes those of
-/// the user.
+/// The methods do not require an [`Owner`](crate::Owner). Only [`delete`](Self::delete) affects tasks: it deletes those
+/// of the user.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait IdentityRepo: Send + Sync {
@@ -73,8 +73,8 @@ pub trait IdentityRepo: Send + Sync {
     /// Returns the password of the user's `credential` account.
     async fn find_password(&self, user: &UserId) -> Result<Option<PasswordHash>, StoreError>;
 
-    /// Changes the password and the sessions in one transaction. Returns `false` and changes nothing if `old` is no longer
-    /// the stored hash.
+    /// Changes the password and the sessions in one transaction. Returns `false` and changes nothing if `old` is no
+    /// longer the stored hash.
     async fn change_password(&self, change: &PasswordChange) -> Result<bool, StoreError>;
 
     /// Returns the accounts of the user, oldest first, at most `limit`.
@@ -83,7 +83,7 @@ pub trait IdentityRepo: Send + Sync {
     /// Updates the profile, and sets `updated_at` to `now`. Returns `false` if the user does not exist.
     async fn update_profile(&self, user: &UserId, update: &ProfileUpdate, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Deletes the user and all their sessions, accounts and tasks in one transaction. Does nothing if the user does not
-    /// exist.
+    /// Deletes the user and all their sessions, accounts and tasks in one transaction. Does nothing if the user does
+    /// not exist.
     async fn delete(&self, user: &UserId) -> Result<(), StoreError>;
 }

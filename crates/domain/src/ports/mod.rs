@@ -1,4 +1,4 @@
-//! What the services need from the rest of the world.
+//! The traits through which the services reach the rest of the world.
 //!
 //! The documentation of each trait is a contract: the suites in `testing/contract` assert what implementations must do.
 

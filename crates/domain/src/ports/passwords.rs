@@ -19,8 +19,8 @@ pub enum HashError {
 
 /// Hashes and verifies passwords.
 ///
-/// Both are slow by design. Implementations must run them outside the threads that serve requests, and bound the number of
-/// passwords that wait.
+/// Both are slow by design. Implementations must run them outside the threads that serve requests, and bound the number
+/// of passwords that wait.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
@@ -35,7 +35,7 @@ pub trait PasswordHasher: Send + Sync {
 
     /// Returns `true` if `stored` is a hash of `password`.
     ///
-    /// Must return `false`, after the same work as for a wrong password, if `stored` is `None` or not a valid hash, or if
-    /// its algorithm does not support the password: the response time must not reveal who has an account.
+    /// Must return `false`, after the same work as for a wrong password, if `stored` is `None` or not a valid hash, or
+    /// if its algorithm does not support the password: the response time must not reveal who has an account.
     async fn verify(&self, password: Password, stored: Option<PasswordHash>) -> Result<bool, HashError>;
 }

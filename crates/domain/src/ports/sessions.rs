@@ -23,8 +23,8 @@ pub trait SessionRepo: Send + Sync {
     /// Returns the session with this token and its user, even if the session has expired.
     async fn find(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError>;
 
-    /// Sets a new expiry. Returns `false` if the session no longer exists; a session that was deleted meanwhile must not
-    /// reappear.
+    /// Sets a new expiry. Returns `false` if the session no longer exists; a session that was deleted meanwhile must
+    /// not reappear.
     async fn extend(
         &self,
         token: &SessionToken,

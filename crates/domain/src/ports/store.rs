@@ -1,4 +1,4 @@
-//! What all stores have in common.
+//! The errors and the availability of the store.
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -11,7 +11,7 @@ pub enum StoreError {
     /// The store cannot be reached or is overloaded. A retry may succeed.
     #[error("store unavailable")]
     Unavailable(#[source] Cause),
-    /// A write was sent to the store and there is no response: it may or may not have taken effect.
+    /// A write was sent to the store and got no response: it may or may not have taken effect.
     #[error("the outcome of a write is unknown")]
     OutcomeUnknown(#[source] Cause),
     /// The store contains a value that the model does not allow.

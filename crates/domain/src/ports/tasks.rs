@@ -21,8 +21,8 @@ pub enum CreateTaskError {
 
 /// Stores tasks. Each belongs to one owner.
 ///
-/// Every method must be atomic and filter by the owner in the statement itself: for a task of another user it must return
-/// the same as for one that does not exist, and must not change it.
+/// Every method must be atomic and filter by the owner in the statement itself: for a task of another user it must
+/// return the same as for one that does not exist, and must not change it.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait TaskRepo: Send + Sync {
@@ -51,8 +51,8 @@ pub trait TaskRepo: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Task>, StoreError>;
 
-    /// Toggles `completed` of a task of `owner` and returns the result. Changes `updated_at` as [`update`](Self::update)
-    /// does. Each of several concurrent calls must take effect.
+    /// Toggles `completed` of a task of `owner` and returns the result. Changes `updated_at` as
+    /// [`update`](Self::update) does. Each of several concurrent calls must take effect.
     async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError>;
 
     /// Deletes a task of `owner`. Returns `true` if it existed: of several concurrent calls, exactly one must.

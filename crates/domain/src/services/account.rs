@@ -1,4 +1,4 @@
-//! What the services for sign-up, sign-in and profiles share.
+//! The ports and rules that sign-up, sign-in and profiles share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +18,13 @@ pub const WRONG_PASSWORD_LIMIT: RateLimit = RateLimit { window: Duration::from_m
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent switches")]
 pub struct AccountPolicy {
-    /// Whether new users may sign up.
+    /// Lets new users sign up.
     pub allow_sign_up: bool,
-    /// Whether users may delete themselves.
+    /// Lets users delete themselves.
     pub allow_deletion: bool,
-    /// Whether users must verify their e-mail address before they sign in (Better Auth's `requireEmailVerification`).
+    /// Requires users to verify their e-mail address before they sign in (Better Auth's `requireEmailVerification`).
     pub require_email_verification: bool,
-    /// Whether sign-in hashes a password again if its stored hash has another algorithm or cost than new hashes.
+    /// Hashes a password again at sign-in if its stored hash has another algorithm or cost than new hashes.
     pub rehash: bool,
     /// Lifetimes of sessions.
     pub sessions: SessionPolicy,

@@ -1,4 +1,4 @@
-//! What signed-in users do with their own profile, password and account.
+//! Changes that signed-in users make to their own profile, password and account.
 
 use thiserror::Error;
 
@@ -15,7 +15,7 @@ pub struct ChangePassword {
     pub current: Password,
     /// The new password.
     pub new: NewPassword,
-    /// Whether to end all sessions of the user and create a new one.
+    /// Ends all sessions of the user and creates a new one.
     pub revoke_sessions: bool,
     /// The client of the new session.
     pub client: ClientInfo,
@@ -274,9 +274,9 @@ mod tests {
 
     #[tokio::test]
     async fn wrong_passwords_are_counted_and_not_checked_over_the_limit() {
-        let limiter = |admission| {
+        let limiter = |decision| {
             let mut limiter = MockRateLimiter::new();
-            limiter.expect_peek().withf(|key, limit, _| is_anns(key, *limit)).return_once(move |_, _, _| Ok(admission));
+            limiter.expect_peek().withf(|key, limit, _| is_anns(key, *limit)).return_once(move |_, _, _| Ok(decision));
             limiter
         };
         for (is_right, counted) in [(true, 0), (false, 1)] {

@@ -15,7 +15,8 @@ pub enum Renewal {
     /// Extends the expiry if the last renewal is long enough ago.
     #[default]
     WhenDue,
-    /// Leaves the expiry as it is, because the user has chosen not to be remembered or the client has asked for no renewal.
+    /// Never extends the expiry, because the user has chosen not to be remembered or the client has asked for no
+    /// renewal.
     Never,
 }
 
@@ -63,10 +64,12 @@ impl SessionService {
 
     /// Returns the unexpired session with one of these tokens; if there are several, the one with the latest sign-in.
     ///
-    /// Extends its expiry if `renewal` allows it and the session is due for renewal. Deletes the sessions that have expired.
+    /// Extends its expiry if `renewal` allows it and the session is due for renewal. Deletes the sessions that have
+    /// expired.
     ///
     /// # Errors
-    /// Returns [`ResumeError::Banned`] if all unexpired sessions belong to banned users, or the [`StoreError`] of the store.
+    /// Returns [`ResumeError::Banned`] if all unexpired sessions belong to banned users, or the [`StoreError`] of the
+    /// store.
     pub async fn resume(
         &self,
         tokens: &[SessionToken],
@@ -259,8 +262,8 @@ mod tests {
         assert!(resume(Some(moment())).await.unwrap().is_some());
     }
 
-    /// A browser may send several cookies with the same name. Of these four sessions, one has expired and one belongs to a
-    /// banned user.
+    /// A browser may send several cookies with the same name. Of these four sessions, one has expired and one belongs
+    /// to a banned user.
     #[tokio::test]
     async fn of_several_sessions_the_latest_valid_one_is_resumed() {
         let started =

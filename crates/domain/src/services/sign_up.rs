@@ -86,8 +86,8 @@ impl SignUpService {
         }
         let password = password?;
         let must_verify = policy.require_email_verification;
-        // The insert decides. This check saves the hash of a taken address. Where addresses must be verified, the hash is
-        // computed in any case, so that the response time does not reveal that the address is taken.
+        // The insert decides. This check saves the hash of a taken address. Where addresses must be verified, the hash
+        // is computed in any case, so that the response time does not reveal that the address is taken.
         let is_taken = identity.find_credential(&email).await?.is_some();
         if is_taken && !must_verify {
             return Err(SignUpError::EmailTaken);

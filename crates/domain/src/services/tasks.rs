@@ -19,7 +19,7 @@ pub enum TaskError {
     Store(#[from] StoreError),
 }
 
-/// Whether to count all tasks of a list, which takes a query of its own.
+/// Whether to count all tasks of a list, which takes a second query.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TotalCount {
     /// Returns the total only if the page contains the whole list.
@@ -83,7 +83,8 @@ impl TaskService {
         self.repo.find(owner, id).await?.ok_or(TaskError::NotFound)
     }
 
-    /// Applies `patch` to a task of `owner` and returns the result. An empty patch changes nothing, not even `updated_at`.
+    /// Applies `patch` to a task of `owner` and returns the result. An empty patch changes nothing, not even
+    /// `updated_at`.
     ///
     /// # Errors
     /// Returns a [`TaskError`] if the owner has no such task or the store fails.

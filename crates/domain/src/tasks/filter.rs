@@ -1,4 +1,4 @@
-//! Which tasks a list contains.
+//! Filters for lists of tasks.
 
 use super::task::Task;
 use crate::text::{InvalidText, bounded};
@@ -22,7 +22,7 @@ impl TaskFilter {
     }
 }
 
-/// A text to search for in titles and descriptions. There are no wildcards.
+/// A text to search for in titles and descriptions. Wildcards are not supported.
 ///
 /// The search ignores the case of the letters A to Z only, because that is the same on every database.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -66,8 +66,8 @@ impl PreciseTimestamp {
         Self(time)
     }
 
-    /// Converts a number of microseconds since 1970-01-01T00:00:00Z. Returns `None` outside the years 1 to 9999, the range
-    /// that every database can compare with.
+    /// Converts a number of microseconds since 1970-01-01T00:00:00Z. Returns `None` outside the years 1 to 9999, the
+    /// range that every database can compare with.
     #[must_use]
     pub fn from_unix_micros(micros: i64) -> Option<Self> {
         DateTime::from_timestamp_micros(micros).filter(|time| (1..=9999).contains(&time.year())).map(Self)
@@ -121,7 +121,7 @@ impl SortValue {
 
 /// A position in a list: directly after a task that has, or had, this value and id.
 ///
-/// It stays valid whatever is added or deleted before it, including that task.
+/// It stays valid when tasks before it are created or deleted, including that task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     /// The value of the task.

@@ -49,9 +49,9 @@ impl Default for PageSize {
 /// A query for a page of a list of tasks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskQuery {
-    /// Which tasks the list contains.
+    /// The filter of the list.
     pub filter: TaskFilter,
-    /// Where the page starts, and the order of the list.
+    /// The start of the page, and the order of the list.
     pub start: PageStart,
     /// Maximum number of tasks on the page.
     pub limit: PageSize,

@@ -17,8 +17,8 @@ impl TaskId {
         Self(number)
     }
 
-    /// Parses the decimal form. Returns `None` for any text that [`fmt::Display`] would write differently, such as one with a
-    /// sign `+`, leading zeros, spaces, an exponent or non-ASCII digits.
+    /// Parses the decimal form. Returns `None` for any text that [`fmt::Display`] would write differently, such as one
+    /// with a sign `+`, leading zeros, spaces, an exponent or non-ASCII digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let id = Self(text.parse().ok()?);

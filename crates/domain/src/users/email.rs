@@ -20,9 +20,9 @@ impl Email {
 
     /// Parses an address by the syntax that Better Auth accepts, and converts it to lower case.
     ///
-    /// The address is ASCII. The local part consists of letters, digits and `_ ' + -`, with single dots between them, and
-    /// does not end in `'`. The domain consists of labels of letters, digits and hyphens; no label starts with a hyphen,
-    /// and the last one has at least two letters and nothing else.
+    /// The address is ASCII. The local part consists of letters, digits and `_ ' + -`, with single dots between them,
+    /// and does not end in `'`. The domain consists of labels of letters, digits and hyphens; no label starts with a
+    /// hyphen, and the last one has at least two letters and nothing else.
     ///
     /// # Errors
     /// Returns [`InvalidEmail`] for anything else, and for more than [`Self::MAX_BYTES`].

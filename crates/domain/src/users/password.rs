@@ -72,8 +72,8 @@ pub enum InvalidPassword {
     /// [`NewPassword::MAX_BYTES`].
     #[error("password too long")]
     TooLong,
-    /// The password contains a NUL character. bcrypt repeats its key after one and scrypt ignores those at the end, so that
-    /// other passwords would match too.
+    /// The password contains a NUL character. bcrypt repeats its key after one and scrypt ignores those at the end, so
+    /// that other passwords would match too.
     #[error("password must not contain a NUL character")]
     Nul,
 }

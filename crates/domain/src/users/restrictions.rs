@@ -2,7 +2,7 @@
 
 use crate::time::Timestamp;
 
-/// Restrictions of a user's access, as plugins of Better Auth store them beside the user.
+/// Restrictions of a user's access, as plugins of Better Auth store them in the `user` table.
 ///
 /// Taskbridge enforces them and never changes them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

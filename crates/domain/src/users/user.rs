@@ -10,8 +10,8 @@ use crate::time::Timestamp;
 
 /// The id of a user: the `sub` claim of a token, `{user_id}` in a path, the owner of a task.
 ///
-/// An opaque, non-empty text without NUL characters, compared byte for byte. Ids that Taskbridge generates have 32 letters
-/// and digits; other issuers use UUIDs or numbers.
+/// An opaque, non-empty text without NUL characters, compared byte for byte. Ids that Taskbridge generates have 32
+/// letters and digits; other issuers use UUIDs or numbers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(String);
 
@@ -58,7 +58,8 @@ impl UserName {
 }
 
 bounded_text! {
-    /// The URL of a user's picture. Every access token carries it, so it is short: no `data:` URL with the picture itself.
+    /// The URL of a user's picture. Every access token carries it, so it is short: no `data:` URL with the picture
+    /// itself.
     UserImage, 2048
 }
 

@@ -45,7 +45,7 @@ pub enum SignInError {
     Restricted {
         /// The user.
         user: UserId,
-        /// What restricts their access.
+        /// The reason.
         restriction: SignInRestriction,
     },
     /// See [`HashError`].
@@ -82,9 +82,9 @@ impl SignInService {
 
     /// Creates a session for the user with this address and password.
     ///
-    /// Once [`WRONG_PASSWORD_LIMIT`](super::WRONG_PASSWORD_LIMIT) is reached for an address, sign-ins for it are refused
-    /// for a while, whether a user has it or not. Known devices and IP addresses from which the user has a session are
-    /// exempt. Sessions that exist stay.
+    /// Once [`WRONG_PASSWORD_LIMIT`](super::WRONG_PASSWORD_LIMIT) is reached for an address, sign-ins for it are
+    /// refused for a while, whether a user has it or not. Known devices and IP addresses from which the user has a
+    /// session are exempt. Sessions that exist stay.
     ///
     /// # Errors
     /// Returns a [`SignInError`]. An unknown address, a user without a password and a wrong password all give
@@ -138,7 +138,7 @@ impl SignInService {
         Err(SignInError::TooManyAttempts { retry_after_seconds })
     }
 
-    /// Returns what keeps the user from signing in, in the order in which Better Auth checks it.
+    /// Returns the restriction that keeps the user from signing in, in the order in which Better Auth checks it.
     fn restriction(&self, user: &User) -> Option<SignInRestriction> {
         if self.0.policy.require_email_verification && !user.email_verified {
             Some(SignInRestriction::EmailNotVerified)
@@ -149,7 +149,7 @@ impl SignInService {
         }
     }
 
-    /// Replaces `old`, the hash of `password`, if its algorithm or cost is not current. Returns the hash that is stored
+    /// Replaces `old`, the hash of `password`, if its algorithm or cost is not current. Returns the stored hash
     /// afterwards.
     ///
     /// Keeps `old` if the current algorithm does not support the password or the hasher is busy: the user signs in, and

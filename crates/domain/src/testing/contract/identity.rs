@@ -1,4 +1,5 @@
-//! The contract of [`IdentityRepo`], with the [`SessionRepo`] and the [`TaskRepo`] of the same store. The store must be empty.
+//! The contract of [`IdentityRepo`], with the [`SessionRepo`] and the [`TaskRepo`] of the same store. The store must be
+//! empty.
 
 use std::time::Duration;
 

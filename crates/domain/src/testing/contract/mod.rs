@@ -1,8 +1,8 @@
 //! A suite of tests for each port, which every adapter of the port must pass.
 //!
 //! A suite is a set of functions, each of which asserts one promise of the port's documentation. The macro of the suite
-//! turns each function into a `#[tokio::test]`. Its argument is an expression that is evaluated for every test and returns
-//! a future of a value that dereferences to the adapter, and that keeps alive what the adapter needs:
+//! turns each function into a `#[tokio::test]`. Its argument is an expression that is evaluated for every test and
+//! returns a future of a value that dereferences to the adapter, and that keeps alive what the adapter needs:
 //!
 //! ```text
 //! mod in_memory {

@@ -120,7 +120,8 @@ pub async fn a_new_owner_has_no_tasks(repo: &dyn TaskRepo) {
     assert_eq!(repo.list(&owner("bob").await, &TaskQuery::default()).await.unwrap().tasks, []);
 }
 
-/// The order is that of `created_at`, not of the ids. Of two tasks of the same millisecond, the one with the higher id is first.
+/// The order is that of `created_at`, not of the ids. Of two tasks of the same millisecond, the one with the higher id
+/// is first.
 pub async fn the_list_is_newest_first_with_ties_by_id(repo: &dyn TaskRepo) {
     for (title, at) in [("second", later(1)), ("oldest", later(0)), ("tie a", later(2)), ("tie b", later(2))] {
         create(repo, "alice", titled(title), at).await;
@@ -128,7 +129,7 @@ pub async fn the_list_is_newest_first_with_ties_by_id(repo: &dyn TaskRepo) {
     assert_eq!(titles(&all(repo, &TaskQuery::default()).await), ["tie b", "tie a", "second", "oldest"]);
 }
 
-/// Titles are sorted by code point, not by the rules of a language: upper case comes before lower case.
+/// Titles are sorted by code point, not by the rules of a language. Upper case precedes lower case.
 pub async fn a_list_is_sorted_by_every_key_and_direction(repo: &dyn TaskRepo) {
     for (title, at) in
         [("b", later(1)), ("a", later(0)), ("B", later(2)), ("ä", later(3)), ("a", later(4)), ("-", later(5))]
@@ -230,8 +231,8 @@ pub async fn the_pages_of_a_list_add_up_to_the_list(repo: &dyn TaskRepo) {
     assert_eq!(page(repo, &beyond).await, TaskPage { tasks: Vec::new(), next: None });
 }
 
-/// Tasks that are created or deleted before the cursor, including its own task, do not move the next page. The cursor gives
-/// another owner no access.
+/// Tasks that are created or deleted before the cursor, including its own task, do not move the next page. The cursor
+/// gives another owner no access.
 pub async fn a_cursor_stays_valid_when_tasks_before_it_change(repo: &dyn TaskRepo) {
     for (title, at) in [("oldest", later(0)), ("old", later(1)), ("new", later(2)), ("newest", later(3))] {
         create(repo, "alice", titled(title), at).await;
