@@ -13,7 +13,7 @@
 //! | `Clock` | [`clock::SystemClock`] |
 //! | `IdGenerator` | [`ids::SecureIds`] |
 //!
-//! This crate contains no HTTP handlers and reads no settings: each adapter is configured with a plain struct of its own.
+//! This crate contains no HTTP handlers and reads no settings: each adapter has its own plain configuration struct.
 //! The types of a technology (rows, drivers, keys) stay inside its module.
 //!
 //! # To add an adapter

@@ -60,7 +60,7 @@ impl SharedSecret {
         }
     }
 
-    /// Wraps a secret that is no longer in use, whatever rules applied to it.
+    /// Wraps a secret without checking it, because it was in use before and only decrypts stored keys.
     #[must_use]
     pub fn unchecked(text: &str) -> Self {
         Self(text.to_owned())

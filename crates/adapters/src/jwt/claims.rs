@@ -9,7 +9,7 @@ use super::json::{object, present};
 use super::rejection::Rejection;
 use super::report::VerificationStep;
 
-/// What the claims of a token are compared with.
+/// The values that the claims of a token are compared with.
 #[derive(Debug, Clone)]
 pub struct ExpectedClaims {
     /// Accepted values of `iss`.

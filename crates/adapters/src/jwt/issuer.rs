@@ -23,7 +23,7 @@ pub struct JwtIssuerConfig {
     pub lifetime: Duration,
 }
 
-/// What signs tokens.
+/// The key that signs tokens.
 pub enum TokenSigner {
     /// HS256 with the secret shared with Better Auth.
     SharedSecret {

@@ -1,11 +1,11 @@
-//! Why a token is rejected.
+//! Reasons for rejecting a token.
 
 use taskbridge_domain::ports::AuthError;
 use thiserror::Error;
 
 use super::keys::algorithm::published_algorithm;
 
-/// Why a token is rejected: for the log, never for the client.
+/// The reason for rejecting a token: for the log, never for the client.
 ///
 /// Of the token it contains only the name of the algorithm and, once the signature has been verified, a wrong issuer or
 /// audience. These are escaped and truncated.

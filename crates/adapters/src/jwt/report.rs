@@ -1,4 +1,4 @@
-//! How far a token got through verification, for an operator who asks why it is rejected.
+//! The course of a verification, for an operator who asks why a token is rejected.
 
 use taskbridge_domain::ports::{AuthError, Claims};
 

@@ -20,7 +20,7 @@ const MAX_TOKEN_BYTES: usize = 8192;
 pub struct TrustedIssuer {
     /// The issuer's keys.
     pub keys: Arc<dyn KeySource>,
-    /// What the claims of its tokens are compared with.
+    /// The values that the claims of its tokens are compared with.
     pub expected: ExpectedClaims,
 }
 

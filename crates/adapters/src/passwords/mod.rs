@@ -29,10 +29,10 @@ pub struct ThreadedPasswordHasherConfig {
     pub queue: usize,
 }
 
-/// Hashes passwords on threads of its own, with one algorithm, and verifies hashes of both: bcrypt's `$2b$…` (also `$2a$`,
+/// Hashes passwords on separate threads, with one algorithm, and verifies hashes of both: bcrypt's `$2b$…` (also `$2a$`,
 /// `$2x$` and `$2y$`), and Better Auth's `<salt>:<key>` by scrypt.
 ///
-/// A password that does not match costs one comparison with each algorithm, whatever the reason. It costs more only if the
+/// A password that does not match costs one comparison with each algorithm, for every reason. It costs more only if the
 /// stored bcrypt hash has a higher cost than new hashes get.
 pub struct ThreadedPasswordHasher {
     threads: HashingThreads,

@@ -1,4 +1,4 @@
-//! What a token must say, as far as that can be configured. (N7, DESIGN 4)
+//! The claims that are configurable: issuer and audience.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use taskbridge_adapters::jwt::{ExpectedClaims, JwtVerifier, Rejection, TrustedIssuer, VerificationStep};
 use taskbridge_domain::testing::fixtures::{clock_at, moment};
 
-use crate::support::{CONFIG, Issuer, SigningKey, URL, claims, expected, judge, verifier};
+use crate::support::{CONFIG, Issuer, SigningKey, URL, claims, expected, verifier, verify};
 
 fn expecting(expected: ExpectedClaims, issuer: &Issuer) -> JwtVerifier {
     let keys = taskbridge_adapters::jwt::RemoteJwks::start(vec![Box::new(issuer.clone())], CONFIG);
@@ -21,7 +21,7 @@ fn without(names: &[&str]) -> Value {
     claims
 }
 
-/// A wrong one is wrong whether it is required or not.
+/// A wrong value is rejected even where the claim is optional.
 #[tokio::test]
 async fn issuer_and_audience_may_be_missing_only_where_they_are_not_required() {
     let key = SigningKey::ed25519("a");
@@ -34,24 +34,24 @@ async fn issuer_and_audience_may_be_missing_only_where_they_are_not_required() {
     };
     for require_issuer in [true, false] {
         let verifier = expecting(ExpectedClaims { require_issuer, ..expected(URL, URL) }, &issuer);
-        assert_eq!(judge(&verifier, &token(&claims())).await.as_deref(), Ok("ann"));
+        assert_eq!(verify(&verifier, &token(&claims())).await.as_deref(), Ok("ann"));
         for (names, missing) in [(&["iss"][..], "iss"), (&["aud"], "aud"), (&["iss", "aud"], "iss")] {
-            let verdict = judge(&verifier, &token(&without(names))).await;
+            let verdict = verify(&verifier, &token(&without(names))).await;
             let expected = if require_issuer { Err(Rejection::Missing(missing)) } else { Ok("ann".into()) };
             assert_eq!(verdict, expected, "without {names:?}, required: {require_issuer}");
         }
         for missing in ["exp", "sub"] {
-            let verdict = judge(&verifier, &token(&without(&[missing]))).await;
+            let verdict = verify(&verifier, &token(&without(&[missing]))).await;
             assert_eq!(verdict, Err(Rejection::Missing(missing)), "required: {require_issuer}");
         }
-        let wrong = judge(&verifier, &token(&with("iss", "https://else.test"))).await;
+        let wrong = verify(&verifier, &token(&with("iss", "https://else.test"))).await;
         assert!(matches!(wrong, Err(Rejection::Issuer { .. })), "{wrong:?}");
-        let wrong = judge(&verifier, &token(&with("aud", "https://else.test"))).await;
+        let wrong = verify(&verifier, &token(&with("aud", "https://else.test"))).await;
         assert!(matches!(wrong, Err(Rejection::Audience { .. })), "{wrong:?}");
     }
 }
 
-/// For migrations: the issuer of yesterday and that of tomorrow.
+/// As needed while an application moves to another address.
 #[tokio::test]
 async fn several_issuers_and_audiences_may_be_accepted() {
     let key = SigningKey::ed25519("a");
@@ -74,28 +74,27 @@ async fn several_issuers_and_audiences_may_be_accepted() {
         let mut claims = claims();
         claims["iss"] = iss;
         claims["aud"] = aud;
-        let verdict = judge(&verifier, &key.sign(&json!({ "alg": "EdDSA", "kid": "a" }), &claims)).await;
+        let verdict = verify(&verifier, &key.sign(&json!({ "alg": "EdDSA", "kid": "a" }), &claims)).await;
         assert_eq!(verdict.is_ok(), is_good, "{claims} {verdict:?}");
     }
 }
 
-/// Demand 2: the log says which side differs, and what to change. What it shows is escaped and cut.
+/// Values from the token are escaped and truncated.
 #[tokio::test]
-async fn a_refusal_says_what_differs() {
+async fn the_rejection_of_an_issuer_names_both_sides() {
     let key = SigningKey::ed25519("a");
     let verifier = verifier(&[&Issuer::of(&[&key])]);
     let mut wrong = claims();
     wrong["iss"] = json!(format!("https://other.test/\n{}", "x".repeat(1000)));
-    let message = judge(&verifier, &key.sign(&json!({ "alg": "EdDSA", "kid": "a" }), &wrong)).await.unwrap_err();
+    let message = verify(&verifier, &key.sign(&json!({ "alg": "EdDSA", "kid": "a" }), &wrong)).await.unwrap_err();
     let message = message.to_string();
     assert!(message.starts_with(r#"wrong issuer: iss is "https://other.test/\nxxx"#), "{message}");
     assert!(message.ends_with(r#"xxx", jwt.issuer accepts "https://app.example.test""#), "{message}");
     assert!(message.len() < 300, "{message}");
 }
 
-/// One path for requests and for whoever asks why: the checks in order, up to the first that fails.
 #[tokio::test]
-async fn the_report_of_a_token_ends_where_it_fails() {
+async fn the_report_ends_at_the_step_that_fails() {
     use VerificationStep::{
         Algorithm, Audience, Claims, Expiry, Format, Header, Issuer, Key, NotBefore, Signature, Subject,
     };

@@ -1,4 +1,4 @@
-//! HS256 by the shared secret: real tokens, and whatever can be made of them. (N2 to N7, C001 to C077)
+//! HS256 with the shared secret: real tokens and manipulated ones.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use taskbridge_domain::ports::TokenIssuer;
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::fixtures::{clock_at, moment, user};
 
-use crate::support::{SECRET, URL, encode, expected, judge};
+use crate::support::{SECRET, URL, encode, expected, verify};
 
 const VECTORS: &str = include_str!("../../../../tests/vectors/hs256.json");
 
@@ -25,12 +25,12 @@ fn verifier_at(secret: &str, issuer: &str, audience: &str, now: Timestamp) -> Jw
     JwtVerifier::new(vec![TrustedIssuer { keys, expected }], Arc::new(clock_at(now)))
 }
 
-/// The verdict on a token at [`moment`]: the subject, or why not.
+/// Verifies a token at [`moment`], and returns its subject or the reason for the rejection.
 async fn verdict(token: &str) -> Result<String, Rejection> {
-    judge(&verifier_at(SECRET, URL, URL, moment()), token).await
+    verify(&verifier_at(SECRET, URL, URL, moment()), token).await
 }
 
-/// A token of these raw segments, signed with HMAC-SHA-256 by `secret`, whatever its header says.
+/// Signs these raw segments with HMAC-SHA-256, regardless of the algorithm in the header.
 fn signed(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>, secret: &[u8]) -> String {
     let message = format!("{}.{}", encode(header), encode(payload));
     let signature = crypto::sign(message.as_bytes(), &EncodingKey::from_secret(secret), Algorithm::HS256).unwrap();
@@ -45,14 +45,14 @@ fn with_claims(claims: &str) -> String {
     signed(r#"{"alg":"HS256"}"#, claims, SECRET.as_bytes())
 }
 
-/// Good claims, at [`moment`].
+/// Valid claims at [`moment`].
 fn claims() -> Value {
     let now = moment().unix_seconds();
     json!({ "sub": "ann", "iat": now, "exp": now + 900, "iss": URL, "aud": URL })
 }
 
-/// Good claims but for one, which is replaced, or removed with `None`. Values are raw JSON: not all of them fit into
-/// a `Value`.
+/// A token with valid claims, except that one is replaced or, with `None`, removed. The value is raw JSON, because not every
+/// number fits into a `Value`.
 fn changed(name: &str, raw: Option<&str>) -> String {
     let mut claims = claims();
     claims.as_object_mut().unwrap().remove(name);
@@ -63,21 +63,21 @@ fn changed(name: &str, raw: Option<&str>) -> String {
     }
 }
 
-/// N6: real tokens, at the times they were recorded for.
+/// Verified at the times for which they were recorded.
 #[tokio::test]
-async fn recorded_hs256_tokens_pass_and_fail_as_they_must() {
+async fn recorded_hs256_tokens_are_accepted_or_rejected_as_recorded() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let text = |case: &Value, key: &str| case[key].as_str().unwrap_or_default().to_owned();
     let verdict_on = async |case: &Value| {
         let now = Timestamp::from_unix_seconds(case["verifyAt"].as_i64().unwrap()).unwrap();
         let verifier = verifier_at(&text(case, "secret"), &text(case, "issuer"), &text(case, "audience"), now);
-        judge(&verifier, &text(case, "token")).await
+        verify(&verifier, &text(case, "token")).await
     };
     let cases = vectors["cases"].as_array().unwrap();
     let negatives = vectors["negatives"].as_array().unwrap();
     assert_eq!((cases.len(), negatives.len()), (4, 6));
     for case in cases {
-        // Where this server is the issuer, a token without issuer is none of its own.
+        // A server that issues tokens itself does not issue any without `iss`.
         let expected =
             if case["issuer"].is_null() { Err(Rejection::Missing("iss")) } else { Ok(text(&case["payload"], "sub")) };
         assert_eq!(verdict_on(case).await, expected, "{}", case["name"]);
@@ -87,9 +87,9 @@ async fn recorded_hs256_tokens_pass_and_fail_as_they_must() {
     }
 }
 
-/// C040, N6: without this every refusal below would prove nothing.
+/// The positive control for the rejections below.
 #[tokio::test]
-async fn honest_tokens_are_accepted() {
+async fn valid_tokens_are_accepted() {
     let now = moment().unix_seconds();
     for token in [
         with_claims(&claims().to_string()),
@@ -109,9 +109,9 @@ async fn honest_tokens_are_accepted() {
     }
 }
 
-/// C001, C002, C004, C012, C020 to C026: nothing in the header opens a door.
+/// `alg: none`, duplicate members, `crit`, wrong types and malformed JSON.
 #[tokio::test]
-async fn hostile_headers_are_refused() {
+async fn manipulated_headers_are_rejected() {
     let deep = format!(r#"{{"alg":"HS256","x":{}{}}}"#, "[".repeat(1000), "]".repeat(1000));
     let kid = format!(r#"{{"alg":"HS256","kid":{}}}"#, "[".repeat(3));
     let headers = [
@@ -166,13 +166,13 @@ async fn hostile_headers_are_refused() {
         assert!(verdict(&with_header(header)).await.is_err(), "accepted {header}");
     }
     assert!(verdict(&signed(b"{\"alg\":\"HS256\xff\"}", claims().to_string(), SECRET.as_bytes())).await.is_err());
-    // Ignored, not recursed into.
+    // An unknown member is skipped without recursion.
     assert!(verdict(&with_header(&deep)).await.is_ok());
 }
 
-/// C005, C007 to C010, C013, C014: no key but the secret.
+/// Keys in the header are ignored, and similar secrets do not match.
 #[tokio::test]
-async fn other_keys_are_refused() {
+async fn a_token_signed_with_another_key_is_rejected() {
     let header = r#"{"alg":"HS256","kid":"../../../../dev/null","jku":"http://127.0.0.1:9/jwks","x5u":"http://127.0.0.1:9/","jwk":{"kty":"oct","k":"AA"},"x5c":["MIIB"]}"#;
     let payload = claims().to_string();
     let newline = format!("{SECRET}\n");
@@ -189,13 +189,13 @@ async fn other_keys_are_refused() {
         let token = signed(header, &payload, key.as_bytes());
         assert_eq!(verdict(&token).await, Err(Rejection::Signature), "accepted with key {key:?}");
     }
-    // With the right one the pointers are ignored.
+    // The same header, signed with the secret.
     assert!(verdict(&signed(header, &payload, SECRET.as_bytes())).await.is_ok());
 }
 
-/// C016 to C018: one way to write a token.
+/// Padding, white space, other alphabets and stray bits: a token has exactly one encoding.
 #[tokio::test]
-async fn other_spellings_are_refused() {
+async fn other_encodings_of_a_token_are_rejected() {
     let good = with_claims(&claims().to_string());
     let segments: Vec<_> = good.split('.').collect();
     for junk in ["=", "==", "+", "/", " ", "\n", "\t", "\0", "%3D", "%2E", "é"] {
@@ -219,9 +219,9 @@ async fn other_spellings_are_refused() {
     assert_eq!(verdict(&long).await, Err(Rejection::TooLong { max_bytes: 8192 }));
 }
 
-/// C020, C021, C028: a payload is one JSON object in UTF-8 with the claims of a token.
+/// A payload is one JSON object in UTF-8 with the claims of an access token.
 #[tokio::test]
-async fn hostile_payloads_are_refused() {
+async fn manipulated_payloads_are_rejected() {
     for payload in [
         "",
         "null",
@@ -248,7 +248,7 @@ async fn hostile_payloads_are_refused() {
     assert!(verdict(&signed(r#"{"alg":"HS256"}"#, utf16, SECRET.as_bytes())).await.is_err());
 }
 
-/// N4, N7, C061 to C076: each claim absent, of another type, wrong.
+/// Each claim missing, of the wrong type, or with the wrong value.
 #[tokio::test]
 async fn each_claim_is_checked() {
     use Rejection::{Expired, Malformed, Missing, NotYetValid};
@@ -314,7 +314,7 @@ async fn each_claim_is_checked() {
     }
 }
 
-/// C065: 30 seconds either way, to the second.
+/// Exact to the second, before and after.
 #[tokio::test]
 async fn the_leeway_is_thirty_seconds() {
     let now = moment().unix_seconds();
@@ -322,7 +322,7 @@ async fn the_leeway_is_thirty_seconds() {
     assert!(verdict(&changed("nbf", Some(&(now + 30).to_string()))).await.is_ok());
 }
 
-/// N5, C077: nobody but `sub` is the caller.
+/// Other claims that name a user are ignored.
 #[tokio::test]
 async fn only_sub_is_the_identity() {
     let mut claims = claims();
@@ -332,9 +332,8 @@ async fn only_sub_is_the_identity() {
     assert_eq!(verdict(&with_claims(&claims.to_string())).await.as_deref(), Ok("ann"));
 }
 
-/// R4, C082: what we put into a token ourselves, and how long it lives.
 #[tokio::test]
-async fn our_own_tokens_carry_better_auths_claims() {
+async fn issued_tokens_have_the_claims_of_better_auth() {
     let config = JwtIssuerConfig { issuer: URL.into(), audience: URL.into(), lifetime: Duration::from_mins(15) };
     let secret = SharedSecret::parse(SECRET).unwrap();
     let issuer =

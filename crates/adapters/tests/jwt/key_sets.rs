@@ -1,4 +1,4 @@
-//! Published keys: each serves the one algorithm it is for, or nobody. (N3, N6, C005 to C007, C032 to C038, C056)
+//! Published key sets: each key verifies one algorithm only, and unusable keys are skipped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,22 +12,22 @@ use taskbridge_domain::ports::{Clock, MockClock};
 use taskbridge_domain::testing::fixtures::{clock_at, moment};
 
 use crate::support::{
-    CONFIG, Issuer, SECRET, SigningKey, claims, encode, expected, judge, set, verifier, verifier_with,
+    CONFIG, Issuer, SECRET, SigningKey, claims, encode, expected, set, verifier, verifier_with, verify,
 };
 
 const VECTORS: &str = include_str!("../../../../tests/vectors/jwt.json");
 
 async fn verdict(jwks: &[Value], token: &str) -> Result<String, Rejection> {
-    judge(&verifier(&[&Issuer::answering(Some(&set(jwks)))]), token).await
+    verify(&verifier(&[&Issuer::answering(Some(&set(jwks)))]), token).await
 }
 
 fn not_enabled(algorithm: &str) -> Rejection {
     Rejection::Algorithm { found: algorithm.into(), enabled: "EdDSA, Ed25519, ES256, RS256, PS256".into() }
 }
 
-/// N6: tokens and key sets that Better Auth made, at the times they were recorded for.
+/// Tokens and key sets of Better Auth, verified at the times for which they were recorded.
 #[tokio::test(start_paused = true)]
-async fn recorded_tokens_pass_and_fail_as_they_must() {
+async fn recorded_tokens_are_accepted_or_rejected_as_recorded() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let cases = vectors["cases"].as_array().unwrap();
     let negatives = vectors["negatives"].as_array().unwrap();
@@ -37,11 +37,11 @@ async fn recorded_tokens_pass_and_fail_as_they_must() {
         let issuer = Issuer::answering(Some(&case["jwks"].to_string()));
         let keys = Arc::new(RemoteJwks::start(vec![Box::new(issuer)], CONFIG));
         let audience = case["audience"].as_str().or(case["audience"][1].as_str()).unwrap();
-        // One token is to be refused 20 seconds before its nbf.
+        // One recorded token must be rejected 20 seconds before its `nbf`.
         let leeway = Duration::from_secs(10);
         let expected = ExpectedClaims { leeway, ..expected(case["issuer"].as_str().unwrap(), audience) };
         let verifier = JwtVerifier::new(vec![TrustedIssuer { keys, expected }], Arc::new(clock_at(now)));
-        judge(&verifier, case["token"].as_str().unwrap()).await
+        verify(&verifier, case["token"].as_str().unwrap()).await
     };
     for case in cases {
         let expected = match case["alg"].as_str().unwrap() {
@@ -57,7 +57,7 @@ async fn recorded_tokens_pass_and_fail_as_they_must() {
     }
 }
 
-/// The positive control for all below.
+/// The positive control for the rejections below.
 #[tokio::test]
 async fn each_kind_of_key_verifies_its_own_tokens() {
     let keys = SigningKey::all();
@@ -68,7 +68,7 @@ async fn each_kind_of_key_verifies_its_own_tokens() {
     }
 }
 
-/// RFC 9864: the same algorithm under its new name, in the key, in the token or in both.
+/// RFC 9864 gives EdDSA with Ed25519 a new name, which can occur in the key, in the token or in both.
 #[tokio::test]
 async fn ed25519_has_two_names() {
     let key = SigningKey::ed25519("a");
@@ -81,23 +81,23 @@ async fn ed25519_has_two_names() {
     }
 }
 
-/// C033: one key, one algorithm; the token does not choose, not even among those its key could do.
+/// Not even another algorithm of the same key type that the header names.
 #[tokio::test]
-async fn a_key_serves_no_other_algorithm() {
+async fn a_key_verifies_no_other_algorithm() {
     use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
     let rs = SigningKey::rsa("r", RS256);
     let ps = SigningKey::rsa("r", PS256);
     for (jwk, own) in [
         (rs.jwk(), RS256),
         (ps.jwk(), PS256),
-        // RFC 7518, section 3.1: RS256 is the recommended one.
+        // Without `alg`, the one that RFC 7518, section 3.1, recommends.
         (rs.jwk_with(&json!({ "alg": null })), RS256),
     ] {
         for algorithm in [RS256, RS384, RS512, PS256, PS384, PS512] {
             let header = json!({ "alg": format!("{algorithm:?}"), "kid": "r" });
             let verdict = verdict(std::slice::from_ref(&jwk), &rs.sign_as(algorithm, &header, &claims())).await;
             assert_eq!(verdict.is_ok(), algorithm == own, "{algorithm:?} by a key for {own:?}: {verdict:?}");
-            // The header says what the key is for, the signature is another.
+            // The header names the algorithm of the key, but the signature uses another one.
             let header = json!({ "alg": format!("{own:?}"), "kid": "r" });
             let verdict = self::verdict(std::slice::from_ref(&jwk), &rs.sign_as(algorithm, &header, &claims())).await;
             assert_eq!(verdict.is_ok(), algorithm == own, "{algorithm:?} under the name of {own:?}: {verdict:?}");
@@ -105,9 +105,9 @@ async fn a_key_serves_no_other_algorithm() {
     }
 }
 
-/// C006, C032, C038: a public key is no secret, whatever the header says and whether the key names its algorithm or not.
+/// Algorithm confusion, with every form in which a public key can be used as an HMAC secret.
 #[tokio::test]
-async fn no_public_key_is_a_secret() {
+async fn a_token_signed_with_a_public_key_as_hmac_secret_is_rejected() {
     for key in SigningKey::all() {
         for jwk in [key.jwk(), key.jwk_with(&json!({ "alg": null })), key.jwk_with(&json!({ "alg": "HS256" }))] {
             let text = |name: &str| jwk[name].as_str().unwrap_or_default().to_owned();
@@ -126,7 +126,7 @@ async fn no_public_key_is_a_secret() {
                 assert_eq!(verdict(std::slice::from_ref(&jwk), &token).await, Err(not_enabled("HS256")));
                 let issuer = Issuer::answering(Some(&set(std::slice::from_ref(&jwk))));
                 let both = verifier_with(Some(SECRET), &[&issuer], Arc::new(clock_at(moment())));
-                assert_eq!(judge(&both, &token).await, Err(Rejection::Signature));
+                assert_eq!(verify(&both, &token).await, Err(Rejection::Signature));
             }
         }
     }
@@ -137,9 +137,8 @@ fn base64_decode(text: &str) -> Vec<u8> {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
-/// C038: HS256 is judged by the secret alone, and nothing else is.
 #[tokio::test(start_paused = true)]
-async fn secret_and_published_keys_do_not_mix() {
+async fn the_secret_verifies_hs256_only_and_published_keys_never_do() {
     let key = SigningKey::ed25519("a");
     let both = verifier_with(Some(SECRET), &[&Issuer::of(&[&key])], Arc::new(clock_at(moment())));
     let hs256 = |header: Value, secret: &str| {
@@ -148,26 +147,26 @@ async fn secret_and_published_keys_do_not_mix() {
         format!("{message}.{}", crypto::sign(message.as_bytes(), &secret, Algorithm::HS256).unwrap())
     };
     let named = json!({ "alg": "HS256", "kid": "a" });
-    assert_eq!(judge(&both, &key.token()).await.as_deref(), Ok("ann"));
-    assert_eq!(judge(&both, &hs256(named.clone(), SECRET)).await.as_deref(), Ok("ann"));
-    assert_eq!(judge(&both, &hs256(named.clone(), "another")).await, Err(Rejection::Signature));
-    assert_eq!(judge(&both, &key.sign(&named, &claims())).await, Err(Rejection::Signature));
+    assert_eq!(verify(&both, &key.token()).await.as_deref(), Ok("ann"));
+    assert_eq!(verify(&both, &hs256(named.clone(), SECRET)).await.as_deref(), Ok("ann"));
+    assert_eq!(verify(&both, &hs256(named.clone(), "another")).await, Err(Rejection::Signature));
+    assert_eq!(verify(&both, &key.sign(&named, &claims())).await, Err(Rejection::Signature));
     for kid in [json!("a"), json!("unknown")] {
         let token = hs256(json!({ "alg": "EdDSA", "kid": kid }), SECRET);
         let expected = if kid == "a" { Rejection::Signature } else { Rejection::NoKey };
-        assert_eq!(judge(&both, &token).await, Err(expected));
+        assert_eq!(verify(&both, &token).await, Err(expected));
     }
 }
 
-/// C034, C036, C037, C044: the others still work.
+/// A key with another use, of an unsupported kind, malformed or weak is skipped, and the other keys work.
 #[tokio::test]
-async fn a_key_that_cannot_be_used_hurts_no_other() {
+async fn an_unusable_key_does_not_affect_the_others() {
     let good = SigningKey::p256("good");
     let ed = SigningKey::ed25519("bad");
     let ec = SigningKey::p256("bad");
     let rsa = SigningKey::rsa("bad", Algorithm::RS256);
     let zeros = encode([0; 32]);
-    // The point of order one, in RFC 8032's encoding.
+    // The point of order one, as RFC 8032 encodes it.
     let identity = encode([[1].as_slice(), &[0; 31]].concat());
     let bytes = |key: &SigningKey, name: &str| base64_decode(key.jwk()[name].as_str().unwrap());
     let cut = |key: &SigningKey, name: &str| encode(&bytes(key, name)[1..]);
@@ -244,9 +243,9 @@ async fn a_key_that_cannot_be_used_hurts_no_other() {
     }
 }
 
-/// C034: what a key may say beside what we need, private members included.
+/// Including private members, which are not read.
 #[tokio::test]
-async fn what_else_a_key_says_does_not_matter() {
+async fn unrelated_members_of_a_key_are_ignored() {
     let key = SigningKey::ed25519("a");
     for more in [
         json!({ "use": "sig" }),
@@ -263,7 +262,7 @@ async fn what_else_a_key_says_does_not_matter() {
     }
 }
 
-/// C036: with a point of small order a signature of zeros fits messages that nobody has signed.
+/// With a point of small order as public key, such a signature would match messages that were never signed.
 #[tokio::test]
 async fn a_signature_of_zeros_is_not_accepted() {
     let keys = SigningKey::all();
@@ -283,9 +282,9 @@ async fn a_signature_of_zeros_is_not_accepted() {
     }
 }
 
-/// C037: of two algorithms each has its own; of one algorithm nobody can tell, so neither is used.
+/// Two keys with the same `kid` are both used if their algorithms differ, and neither is used otherwise.
 #[tokio::test]
-async fn two_keys_of_one_kid_are_told_apart_or_refused() {
+async fn keys_with_the_same_kid_are_distinguished_by_algorithm_or_not_used() {
     let (ed, ec) = (SigningKey::ed25519("twin"), SigningKey::p256("twin"));
     let jwks = [ed.jwk(), ec.jwk()];
     for key in [&ed, &ec] {
@@ -303,9 +302,8 @@ async fn two_keys_of_one_kid_are_told_apart_or_refused() {
     assert_eq!(verdict(&jwks, &ec.token()).await.as_deref(), Ok("ann"));
 }
 
-/// C056: without a `kid`, in the token or the key, only if there is no choice.
 #[tokio::test]
-async fn a_missing_kid_is_accepted_when_exactly_one_key_fits() {
+async fn a_token_or_key_without_kid_is_accepted_if_exactly_one_key_matches() {
     let (a, b, ec) = (SigningKey::ed25519("a"), SigningKey::ed25519("b"), SigningKey::p256("ec"));
     let nameless = |key: &SigningKey| key.jwk_with(&json!({ "kid": null }));
     let without = a.sign(&json!({ "alg": "EdDSA" }), &claims());
@@ -326,24 +324,23 @@ async fn a_missing_kid_is_accepted_when_exactly_one_key_fits() {
     }
 }
 
-/// C012: `kid` is compared as it is, and points at nothing else.
+/// It is compared verbatim, never used as a path or an address.
 #[tokio::test(start_paused = true)]
-async fn a_kid_is_a_name_and_nothing_more() {
+async fn a_kid_is_only_compared() {
     let key = SigningKey::ed25519("../../dev/null");
     let issuer = Issuer::of(&[&key]);
     let verifier = verifier(&[&issuer]);
-    assert_eq!(judge(&verifier, &key.token()).await.as_deref(), Ok("ann"));
+    assert_eq!(verify(&verifier, &key.token()).await.as_deref(), Ok("ann"));
     for kid in
         ["", "../../dev/nul", "../../dev/null ", "../../DEV/null", "\0", "http://127.0.0.1:1/", &"k".repeat(4096)]
     {
         let token = key.sign(&json!({ "alg": "EdDSA", "kid": kid }), &claims());
-        assert_eq!(judge(&verifier, &token).await, Err(Rejection::NoKey), "{kid:?}");
+        assert_eq!(verify(&verifier, &token).await, Err(Rejection::NoKey), "{kid:?}");
     }
 }
 
-/// C005, C007, C009: keys in the token itself are not looked at.
 #[tokio::test]
-async fn a_stranger_cannot_bring_a_key_along() {
+async fn keys_in_the_header_of_a_token_are_ignored() {
     let key = SigningKey::ed25519("a");
     let stranger = SigningKey::ed25519("stranger");
     for more in [
@@ -359,9 +356,8 @@ async fn a_stranger_cannot_bring_a_key_along() {
     }
 }
 
-/// Demand 1: what was found, what is enabled, what to change.
 #[tokio::test]
-async fn an_algorithm_that_is_not_enabled_is_named_with_what_to_change() {
+async fn the_rejection_of_an_algorithm_says_what_is_enabled_and_what_to_change() {
     let key = SigningKey::ed25519("a");
     let published = verifier(&[&Issuer::of(&[&key])]);
     for (algorithm, remedy) in [
@@ -370,15 +366,15 @@ async fn an_algorithm_that_is_not_enabled_is_named_with_what_to_change() {
         ("none", ""),
     ] {
         let message =
-            judge(&published, &key.sign(&json!({ "alg": algorithm }), &claims())).await.unwrap_err().to_string();
+            verify(&published, &key.sign(&json!({ "alg": algorithm }), &claims())).await.unwrap_err().to_string();
         let enabled = "(enabled: EdDSA, Ed25519, ES256, RS256, PS256)";
         assert_eq!(message, format!("algorithm {algorithm:?} is not enabled {enabled}{remedy}"));
     }
-    let message = judge(&published, &key.sign(&json!({ "alg": "x\n".repeat(999) }), &claims())).await.unwrap_err();
+    let message = verify(&published, &key.sign(&json!({ "alg": "x\n".repeat(999) }), &claims())).await.unwrap_err();
     assert!(message.to_string().len() < 200 && !message.to_string().contains('\n'), "{message}");
 }
 
-/// A clock that a test moves.
+/// A clock that the test can set.
 fn moving_clock() -> (Arc<AtomicI64>, Arc<dyn Clock>) {
     let seconds = Arc::new(AtomicI64::new(moment().unix_seconds()));
     let mut clock = MockClock::new();
@@ -387,9 +383,9 @@ fn moving_clock() -> (Arc<AtomicI64>, Arc<dyn Clock>) {
     (seconds, Arc::new(clock))
 }
 
-/// C080: only the signature of a token that was seen before is not checked again.
+/// Only its signature is not checked again.
 #[tokio::test]
-async fn a_token_that_was_good_is_judged_anew_every_time() {
+async fn the_claims_of_a_known_token_are_checked_every_time() {
     for key in SigningKey::all() {
         let (clock, shown) = moving_clock();
         let verifier = verifier_with(None, &[&Issuer::of(&[&key])], shown);
@@ -406,7 +402,7 @@ async fn a_token_that_was_good_is_judged_anew_every_time() {
             (10, Ok("ann")),
         ] {
             clock.store(moment().unix_seconds() + later, Ordering::SeqCst);
-            let verdict = judge(&verifier, &token).await;
+            let verdict = verify(&verifier, &token).await;
             assert_eq!(
                 verdict.as_deref(),
                 expected.as_deref().map_err(|error: &Rejection| error),
@@ -417,7 +413,7 @@ async fn a_token_that_was_good_is_judged_anew_every_time() {
         let (unsigned, signature) = token.rsplit_once('.').unwrap();
         let other_claims =
             unsigned.split_once('.').unwrap().0.to_owned() + "." + &encode(claims().to_string().replace("ann", "bob"));
-        assert_eq!(judge(&verifier, &format!("{other_claims}.{signature}")).await, Err(Rejection::Signature));
-        assert_eq!(judge(&verifier, &format!("{unsigned}.")).await, Err(Rejection::Signature));
+        assert_eq!(verify(&verifier, &format!("{other_claims}.{signature}")).await, Err(Rejection::Signature));
+        assert_eq!(verify(&verifier, &format!("{unsigned}.")).await, Err(Rejection::Signature));
     }
 }

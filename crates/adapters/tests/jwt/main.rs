@@ -1,4 +1,4 @@
-//! Which tokens are accepted, and with which keys.
+//! Verification and issuing of tokens.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod claims;

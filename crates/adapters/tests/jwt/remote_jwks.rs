@@ -1,6 +1,6 @@
-//! When keys are fetched, and what holds meanwhile. (N12, C041 to C056)
+//! Fetching published keys: schedule, failures, and tokens that wait.
 //!
-//! Time stands still but for waiting: nothing here takes any.
+//! The tests run on a paused clock, which advances only while they wait.
 
 use std::time::Duration;
 
@@ -16,28 +16,28 @@ use crate::support::{CONFIG, Issuer, SigningKey, claims, set, verifier};
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Good,
-    Refused,
+    Rejected,
     Unavailable,
 }
-use Verdict::{Good, Refused, Unavailable};
+use Verdict::{Good, Rejected, Unavailable};
 
 async fn verdict(verifier: &JwtVerifier, key: &SigningKey) -> Verdict {
     match verifier.verify(&key.token()).await {
         Ok(_) => Good,
         Err(AuthError::Rejected(cause)) => {
             assert_eq!(*cause.downcast::<Rejection>().unwrap(), Rejection::NoKey);
-            Refused
+            Rejected
         }
         Err(AuthError::Unavailable(_)) => Unavailable,
     }
 }
 
-/// A verdict that nobody has to wait for, however many the test asks for without a pause.
+/// Verifies a token, and panics if that has to wait for anything.
 fn at_once(verifier: &JwtVerifier, key: &SigningKey) -> Verdict {
-    unconstrained(verdict(verifier, key)).now_or_never().unwrap_or_else(|| panic!("it waits for something"))
+    unconstrained(verdict(verifier, key)).now_or_never().unwrap_or_else(|| panic!("the verification waits"))
 }
 
-/// Until everything that can go on without time has.
+/// Lets all tasks run until they wait for time to pass.
 async fn settle() {
     for _ in 0..20 {
         yield_now().await;
@@ -49,7 +49,7 @@ async fn pass(duration: Duration) {
     settle().await;
 }
 
-/// A verifier whose keys have been fetched.
+/// Returns a verifier that has fetched its keys.
 async fn ready(issuer: &Issuer) -> JwtVerifier {
     let verifier = verifier(&[issuer]);
     settle().await;
@@ -62,7 +62,7 @@ fn keys<const N: usize>(names: [&str; N]) -> [SigningKey; N] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_are_there_before_anybody_asks_and_are_fetched_again_in_time() {
+async fn keys_are_fetched_at_the_start_and_after_each_refresh_interval() {
     let [a] = keys(["a"]);
     let issuer = Issuer::of(&[&a]);
     let verifier = ready(&issuer).await;
@@ -75,7 +75,7 @@ async fn keys_are_there_before_anybody_asks_and_are_fetched_again_in_time() {
     }
 }
 
-/// C049: also right after the keys were fetched.
+/// Even immediately after a fetch.
 #[tokio::test(start_paused = true)]
 async fn the_first_token_of_a_new_key_is_accepted() {
     let [a, b, c] = keys(["a", "b", "c"]);
@@ -90,7 +90,7 @@ async fn the_first_token_of_a_new_key_is_accepted() {
     assert_eq!(verdict(&verifier, &c).await, Good);
 }
 
-/// A key without a name stands for any, so that it is told from its successor by the signature alone.
+/// A key without `kid` matches any token, so only the signature distinguishes it from its successor.
 #[tokio::test(start_paused = true)]
 async fn the_first_token_of_a_new_key_without_a_kid_is_accepted() {
     let [a, b, c] = keys(["a", "b", "c"]);
@@ -102,19 +102,19 @@ async fn the_first_token_of_a_new_key_without_a_kid_is_accepted() {
     assert_eq!(verdict(&verifier, &b).await, Good);
     assert_eq!(issuer.fetches(), 2);
     assert_eq!(at_once(&verifier, &b), Good);
-    assert_eq!(at_once(&verifier, &a), Refused, "and junk causes no more");
+    assert_eq!(at_once(&verifier, &a), Rejected, "and causes no further fetch");
     assert_eq!(issuer.fetches(), 2);
 
-    // The token has no name, and the key has one.
+    // A token without `kid`, and a key with one.
     pass(CONFIG.cool_down).await;
     issuer.publish(&[&c]);
     let token = c.sign(&json!({ "alg": "EdDSA" }), &claims());
     assert!(verifier.verify(&token).await.is_ok());
 }
 
-/// The answer under way may be older than the key.
+/// The pending response may not contain the new key yet.
 #[tokio::test(start_paused = true)]
-async fn a_new_key_is_accepted_while_an_older_answer_is_under_way() {
+async fn a_new_key_is_accepted_while_an_older_response_is_pending() {
     let [a, b] = keys(["a", "b"]);
     let issuer = Issuer::of(&[&a]);
     let verifier = ready(&issuer).await;
@@ -128,9 +128,8 @@ async fn a_new_key_is_accepted_while_an_older_answer_is_under_way() {
     assert_eq!(waiting.await, Good);
 }
 
-/// C050: a key that was withdrawn is accepted no longer than a refresh takes to come.
 #[tokio::test(start_paused = true)]
-async fn a_withdrawn_key_is_refused_after_the_next_refresh() {
+async fn a_withdrawn_key_is_rejected_after_the_next_refresh() {
     let [a, b] = keys(["a", "b"]);
     let issuer = Issuer::of(&[&a, &b]);
     let verifier = ready(&issuer).await;
@@ -140,16 +139,17 @@ async fn a_withdrawn_key_is_refused_after_the_next_refresh() {
     pass(almost).await;
     assert_eq!(at_once(&verifier, &a), Good);
     pass(CONFIG.refresh.abs_diff(almost)).await;
-    assert_eq!(verdict(&verifier, &a).await, Refused, "though its signature was remembered");
+    assert_eq!(verdict(&verifier, &a).await, Rejected, "although its token was verified before");
     assert_eq!(at_once(&verifier, &b), Good);
 }
 
-/// C052: junk is refused at once, and costs one fetch in a cool-down, whatever the issuer answers.
+/// Further tokens of unknown keys are rejected at once, with any response of the issuer.
 #[tokio::test(start_paused = true)]
-async fn junk_causes_one_fetch_in_a_cool_down() {
+async fn unknown_keys_cause_one_fetch_per_cool_down() {
     let [a] = keys(["a"]);
     let good = set(&[a.jwk()]);
-    for (answer, expected) in [(Some(good.as_str()), Refused), (Some(r#"{"keys":[]}"#), Refused), (None, Unavailable)] {
+    for (answer, expected) in [(Some(good.as_str()), Rejected), (Some(r#"{"keys":[]}"#), Rejected), (None, Unavailable)]
+    {
         let issuer = Issuer::of(&[&a]);
         let verifier = ready(&issuer).await;
         issuer.answer(answer);
@@ -161,16 +161,15 @@ async fn junk_causes_one_fetch_in_a_cool_down() {
                 assert_eq!(at_once(&verifier, &a), Good);
             }
             assert_eq!(issuer.fetches(), caused);
-            // One that was caused, and while fetches fail one that repeats it.
+            // In each round one fetch for the tokens, and one repetition while fetches fail.
             assert!((round + 1..=2 * round + 1).contains(&caused), "{caused} in round {round}");
             pass(CONFIG.cool_down).await;
         }
     }
 }
 
-/// C052: a known key waits for nothing.
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_for_the_fetch_of_somebody_elses_key() {
+async fn tokens_of_known_keys_do_not_wait_for_a_fetch() {
     let [a, junk] = keys(["a", "junk"]);
     let issuer = Issuer::of(&[&a]);
     let verifier = ready(&issuer).await;
@@ -184,7 +183,7 @@ async fn nobody_waits_for_the_fetch_of_somebody_elses_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tokens_that_come_together_share_one_fetch() {
+async fn concurrent_tokens_share_one_fetch() {
     let [a, b] = keys(["a", "b"]);
     let issuer = Issuer::of(&[&a]);
     let verifier = ready(&issuer).await;
@@ -198,7 +197,7 @@ async fn tokens_that_come_together_share_one_fetch() {
     assert_eq!(issuer.fetches(), 2);
 }
 
-/// Whoever goes away does not take the fetch along.
+/// As when the client disconnects.
 #[tokio::test(start_paused = true)]
 async fn a_fetch_outlives_the_request_that_caused_it() {
     let [a, b] = keys(["a", "b"]);
@@ -214,9 +213,9 @@ async fn a_fetch_outlives_the_request_that_caused_it() {
     assert_eq!(issuer.fetches(), 2);
 }
 
-/// C042, C044, C045: whatever comes instead of keys, those that are known stay, for as long as it lasts.
+/// However long the issuer responds with something other than keys.
 #[tokio::test(start_paused = true)]
-async fn known_keys_outlast_every_wrong_answer() {
+async fn known_keys_stay_in_use_after_invalid_responses() {
     let [a, b] = keys(["a", "b"]);
     let whole = set(&[a.jwk(), b.jwk()]);
     let many = set(&vec![json!({}); 1001]);
@@ -247,35 +246,35 @@ async fn known_keys_outlast_every_wrong_answer() {
         issuer.publish(&[&b]);
         pass(CONFIG.cool_down).await;
         assert_eq!(verdict(&verifier, &b).await, Good, "{answer:?}");
-        assert_eq!(verdict(&verifier, &a).await, Refused, "{answer:?}");
+        assert_eq!(verdict(&verifier, &a).await, Rejected, "{answer:?}");
     }
 }
 
-/// C048, C050: an issuer that has just lost its keys is more likely broken than empty; one that stays so is not.
+/// An issuer that has just lost its keys is more likely broken than empty.
 #[tokio::test(start_paused = true)]
-async fn an_empty_set_is_believed_once_it_has_lasted() {
+async fn an_empty_set_takes_effect_after_a_whole_refresh_interval() {
     let [a, junk] = keys(["a", "junk"]);
     let broken = set(&[json!({ "kty": "OKP" })]);
     for empty in [r#"{"keys":[]}"#, broken.as_str()] {
         let issuer = Issuer::of(&[&a]);
         let verifier = ready(&issuer).await;
         issuer.answer(Some(empty));
-        // Asking more often does not make it last longer.
+        // More frequent fetches do not shorten the interval.
         for _ in 0..5 {
-            assert_eq!(verdict(&verifier, &junk).await, Refused);
+            assert_eq!(verdict(&verifier, &junk).await, Rejected);
             assert_eq!(at_once(&verifier, &a), Good);
             pass(CONFIG.cool_down).await;
         }
-        // Neither does silence.
+        // Neither does a failed fetch.
         issuer.answer(None);
         pass(CONFIG.refresh).await;
         assert_eq!(at_once(&verifier, &a), Good);
         issuer.answer(Some(empty));
         pass(CONFIG.cool_down).await;
-        assert_eq!(verdict(&verifier, &a).await, Refused, "{empty}");
+        assert_eq!(verdict(&verifier, &a).await, Rejected, "{empty}");
     }
 
-    // One answer with keys, and it starts anew.
+    // A response with keys restarts the interval.
     let issuer = Issuer::of(&[&a]);
     let verifier = ready(&issuer).await;
     for answer in [r#"{"keys":[]}"#, &set(&[a.jwk()]), r#"{"keys":[]}"#] {
@@ -284,12 +283,12 @@ async fn an_empty_set_is_believed_once_it_has_lasted() {
         assert_eq!(at_once(&verifier, &a), Good);
     }
     pass(CONFIG.refresh).await;
-    assert_eq!(verdict(&verifier, &a).await, Refused);
+    assert_eq!(verdict(&verifier, &a).await, Rejected);
 }
 
-/// C041: quickly told, and over as soon as the issuer is there.
+/// Until then, tokens get an error without delay.
 #[tokio::test(start_paused = true)]
-async fn an_issuer_that_is_down_at_first_is_found_when_it_comes() {
+async fn an_issuer_that_starts_later_is_found() {
     let [a] = keys(["a"]);
     for comes_with_a_token in [true, false] {
         let issuer = Issuer::answering(None);
@@ -306,9 +305,8 @@ async fn an_issuer_that_is_down_at_first_is_found_when_it_comes() {
     }
 }
 
-/// C041: an issuer that accepts and never answers holds a token up for a bounded time.
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_long_for_an_issuer_that_hangs() {
+async fn the_wait_for_an_issuer_that_does_not_respond_is_bounded() {
     let [a] = keys(["a"]);
     let issuer = Issuer::of(&[&a]);
     issuer.hold();
@@ -321,13 +319,12 @@ async fn nobody_waits_long_for_an_issuer_that_hangs() {
     }
 }
 
-/// C012: what cannot be a key's name is not asked for.
 #[tokio::test(start_paused = true)]
 async fn a_kid_that_is_too_long_causes_no_fetch() {
     let [a] = keys(["a"]);
     let issuer = Issuer::of(&[&a]);
     let verifier = ready(&issuer).await;
-    assert_eq!(at_once(&verifier, &SigningKey::ed25519(&"k".repeat(257))), Refused);
+    assert_eq!(at_once(&verifier, &SigningKey::ed25519(&"k".repeat(257))), Rejected);
     for other in
         [json!({ "alg": "HS256", "kid": "b" }), json!({ "alg": "ES512", "kid": "b" }), json!({ "alg": "none" })]
     {
@@ -337,9 +334,9 @@ async fn a_kid_that_is_too_long_causes_no_fetch() {
     assert_eq!(issuer.fetches(), 1);
 }
 
-/// One of several addresses is down: the keys of the other are there, and are followed.
+/// The keys of one endpoint are used and refreshed while another one does not respond.
 #[tokio::test(start_paused = true)]
-async fn addresses_do_not_wait_for_each_other() {
+async fn endpoints_do_not_wait_for_each_other() {
     let [a, b, c] = keys(["a", "b", "c"]);
     let (first, second) = (Issuer::of(&[&a]), Issuer::of(&[&b]));
     let verifier = verifier(&[&first, &second]);
@@ -354,7 +351,7 @@ async fn addresses_do_not_wait_for_each_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_fetched_when_nobody_verifies_any_more() {
+async fn fetching_stops_when_the_verifier_is_dropped() {
     let [a] = keys(["a"]);
     let issuer = Issuer::of(&[&a]);
     drop(ready(&issuer).await);

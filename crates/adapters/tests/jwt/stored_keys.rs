@@ -1,6 +1,6 @@
 //! Tokens of keys that are newer than the last read of the table.
 //!
-//! Time stands still but for waiting: nothing here takes any.
+//! The tests run on a paused clock, which advances only while they wait.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ use tokio::time::{Instant, advance};
 
 use crate::support::SECRET;
 
-/// A table in memory, and how often it was read.
+/// A table in memory that counts reads.
 #[derive(Default)]
 struct Table {
     keys: Mutex<Vec<StoredKey>>,
@@ -49,7 +49,7 @@ impl SigningKeyRepo for Table {
     }
 }
 
-/// The runtime's time.
+/// A clock that follows the runtime's paused clock.
 struct RuntimeClock(Instant);
 
 impl Clock for RuntimeClock {
@@ -59,7 +59,7 @@ impl Clock for RuntimeClock {
 }
 
 impl Table {
-    /// A process on this table.
+    /// Returns the keys as a process on this table sees them.
     fn process(self: &Arc<Self>) -> StoredKeys {
         let config = KeyTableConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: Duration::from_hours(24) };
         let clock = Arc::new(RuntimeClock(Instant::now()));
@@ -104,14 +104,13 @@ async fn a_token_of_a_new_key_waits_for_the_next_read() {
     assert!(keys.find_key(&header(&second), &|_| true).now_or_never().unwrap().unwrap().is_some());
 }
 
-/// The places are taken by tokens that share one read; for the other tokens it cannot be decided. Tokens of known keys do not
-/// wait.
+/// A token needs a permit to wait; those that wait share one read, and the others get an error. Tokens of known keys do not wait.
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_unknown_kids_takes_no_more_than_the_places_there_are() {
+async fn the_number_of_waiting_tokens_of_unknown_keys_is_bounded() {
     let (table, keys, [first, second]) = rotated_after_a_read().await;
     advance(Duration::from_millis(1)).await;
-    let (places, more) = (StoredKeys::MAX_WAITING, 36);
-    let kids: Vec<_> = (1..places + more).map(|number| format!("junk {number}")).collect();
+    let (permits, more) = (StoredKeys::MAX_WAITING, 36);
+    let kids: Vec<_> = (1..permits + more).map(|number| format!("junk {number}")).collect();
     let flood = [second.as_str()].into_iter().chain(kids.iter().map(String::as_str));
     let flood = join_all(flood.map(|kid| knows(&keys, kid)));
     let known = async {
@@ -121,11 +120,11 @@ async fn a_flood_of_unknown_kids_takes_no_more_than_the_places_there_are() {
     };
     let (verdicts, waited) = tokio::join!(flood, known);
     assert_eq!(waited, Duration::ZERO);
-    assert_eq!(verdicts[0], Ok(true), "the good one among them");
-    assert!(verdicts[1..places].iter().all(|verdict| *verdict == Ok(false)), "{verdicts:?}");
-    assert!(verdicts[places..].iter().all(Result::is_err) && verdicts.len() == places + more);
+    assert_eq!(verdicts[0], Ok(true), "the valid one among them");
+    assert!(verdicts[1..permits].iter().all(|verdict| *verdict == Ok(false)), "{verdicts:?}");
+    assert!(verdicts[permits..].iter().all(Result::is_err) && verdicts.len() == permits + more);
     assert_eq!(table.reads(), 1);
-    // The places are free again.
+    // The permits have been returned.
     assert_eq!(knows(&keys, "junk").await, Ok(false));
 }
 

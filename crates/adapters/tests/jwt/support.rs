@@ -1,4 +1,4 @@
-//! Issuers whose keys and answers a test chooses.
+//! Issuers whose keys and responses are set by the test.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +33,7 @@ pub(crate) fn encode(segment: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(segment)
 }
 
-/// What every token must say.
+/// The expected claims of a token.
 pub(crate) fn expected(issuer: &str, audience: &str) -> ExpectedClaims {
     ExpectedClaims {
         issuers: vec![issuer.into()],
@@ -43,8 +43,8 @@ pub(crate) fn expected(issuer: &str, audience: &str) -> ExpectedClaims {
     }
 }
 
-/// The subject, or why not.
-pub(crate) async fn judge(verifier: &JwtVerifier, token: &str) -> Result<String, Rejection> {
+/// Verifies a token, and returns its subject or the reason for the rejection.
+pub(crate) async fn verify(verifier: &JwtVerifier, token: &str) -> Result<String, Rejection> {
     match verifier.verify(token).await {
         Ok(claims) => Ok(claims.subject.to_string()),
         Err(AuthError::Rejected(cause)) => Err(*cause.downcast().unwrap()),
@@ -52,13 +52,13 @@ pub(crate) async fn judge(verifier: &JwtVerifier, token: &str) -> Result<String,
     }
 }
 
-/// Good claims, at [`moment`].
+/// Valid claims at [`moment`].
 pub(crate) fn claims() -> Value {
     let now = moment().unix_seconds();
     json!({ "sub": "ann", "iat": now, "exp": now + 900, "iss": URL, "aud": URL })
 }
 
-/// The private half of a key that is published under the name `kid`.
+/// The private half of a published key.
 pub(crate) struct SigningKey {
     pub(crate) kid: String,
     pub(crate) algorithm: Algorithm,
@@ -66,9 +66,9 @@ pub(crate) struct SigningKey {
 }
 
 impl SigningKey {
-    /// One for each `kid`.
+    /// Derives a key from `kid`.
     pub(crate) fn ed25519(kid: &str) -> Self {
-        // RFC 8410, section 7, before a seed made of the name.
+        // The DER prefix of RFC 8410, section 7, then a seed made of the name.
         let mut der = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
         der.extend(kid.bytes().cycle().take(32));
         Self { kid: kid.into(), algorithm: Algorithm::EdDSA, key: EncodingKey::from_ed_der(&der) }
@@ -82,7 +82,7 @@ impl SigningKey {
         Self { kid: kid.into(), algorithm, key: EncodingKey::from_rsa_der(&stored("rsa", 0)) }
     }
 
-    /// One of each kind.
+    /// Returns a key of each supported algorithm.
     pub(crate) fn all() -> [Self; 4] {
         [Self::ed25519("ed"), Self::p256("ec"), Self::rsa("rs", Algorithm::RS256), Self::rsa("ps", Algorithm::PS256)]
     }
@@ -91,14 +91,14 @@ impl SigningKey {
         format!("{:?}", self.algorithm)
     }
 
-    /// The public half, as Better Auth publishes it.
+    /// Returns the public half, as Better Auth publishes it.
     pub(crate) fn jwk(&self) -> Value {
         let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&self.key, self.algorithm).unwrap()).unwrap();
         jwk["kid"] = json!(self.kid);
         jwk
     }
 
-    /// The public half, with these members put in, or taken away by null.
+    /// Returns the public half with some members replaced, or removed by `null`.
     pub(crate) fn jwk_with(&self, changes: &Value) -> Value {
         let mut jwk = self.jwk();
         let members = jwk.as_object_mut().unwrap();
@@ -112,17 +112,17 @@ impl SigningKey {
         jwk
     }
 
-    /// A good token.
+    /// Returns a valid token.
     pub(crate) fn token(&self) -> String {
         self.sign(&json!({ "alg": self.name(), "kid": self.kid }), &claims())
     }
 
-    /// A token of these segments, by this key and its algorithm whatever the header says.
+    /// Signs these segments with the algorithm of the key, regardless of the header.
     pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
         self.sign_as(self.algorithm, header, claims)
     }
 
-    /// The same, but with this algorithm.
+    /// Signs these segments with `algorithm`.
     pub(crate) fn sign_as(&self, algorithm: Algorithm, header: &Value, claims: &Value) -> String {
         let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
         let signature = crypto::sign(message.as_bytes(), &self.key, algorithm).unwrap();
@@ -135,31 +135,31 @@ fn stored(kind: &str, index: usize) -> Vec<u8> {
     STANDARD.decode(keys[kind][index].as_str().unwrap()).unwrap()
 }
 
-/// A key set in JSON.
+/// Formats a key set.
 pub(crate) fn set(keys: &[Value]) -> String {
     json!({ "keys": keys }).to_string()
 }
 
-/// An issuer, or rather the address at which it publishes its keys.
+/// An address at which an issuer publishes its keys.
 #[derive(Clone)]
 pub(crate) struct Issuer(Arc<State>);
 
 struct State {
     answer: Mutex<Option<String>>,
     fetches: AtomicUsize,
-    /// An answer is given for each.
+    /// Each response takes one permit.
     permits: Semaphore,
 }
 
 impl Issuer {
-    /// One that publishes the public halves of these.
+    /// Creates an issuer that publishes these keys.
     pub(crate) fn of(keys: &[&SigningKey]) -> Self {
         let issuer = Self::answering(None);
         issuer.publish(keys);
         issuer
     }
 
-    /// One that gives this answer; none: it cannot be reached.
+    /// Creates an issuer with this response; `None` if it cannot be reached.
     pub(crate) fn answering(answer: Option<&str>) -> Self {
         let answer = Mutex::new(answer.map(str::to_owned));
         Self(Arc::new(State { answer, fetches: AtomicUsize::new(0), permits: Semaphore::new(Semaphore::MAX_PERMITS) }))
@@ -173,7 +173,7 @@ impl Issuer {
         *self.0.answer.lock().unwrap() = answer.map(str::to_owned);
     }
 
-    /// From now on each answer, made when it was asked for, is held back until [`release`](Self::release).
+    /// Holds back the responses to requests from now on until [`release`](Self::release).
     pub(crate) fn hold(&self) {
         self.0.permits.forget_permits(Semaphore::MAX_PERMITS);
     }
@@ -182,7 +182,7 @@ impl Issuer {
         self.0.permits.add_permits(answers);
     }
 
-    /// How often it has been asked.
+    /// Returns the number of requests so far.
     pub(crate) fn fetches(&self) -> usize {
         self.0.fetches.load(Ordering::SeqCst)
     }
@@ -204,12 +204,12 @@ impl FetchJwks for Issuer {
     }
 }
 
-/// A verifier of the tokens of these issuers, at [`moment`].
+/// Creates a verifier for the tokens of these issuers, at [`moment`].
 pub(crate) fn verifier(issuers: &[&Issuer]) -> JwtVerifier {
     verifier_with(None, issuers, Arc::new(clock_at(moment())))
 }
 
-/// The same, beside HS256 by this secret, and by this clock.
+/// Creates a verifier for the tokens of these issuers and, if a secret is given, for HS256 tokens.
 pub(crate) fn verifier_with(secret: Option<&str>, issuers: &[&Issuer], clock: Arc<dyn Clock>) -> JwtVerifier {
     let addresses = issuers.iter().map(|&issuer| -> Box<dyn FetchJwks> { Box::new(issuer.clone()) });
     let published = RemoteJwks::start(addresses.collect(), CONFIG);

@@ -1,4 +1,4 @@
-//! Which tokens are accepted, by the rules as they are written down. (N2 to N7)
+//! Random tokens are accepted exactly if they follow the documented rules.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn secret() -> SharedSecret {
     SharedSecret::parse(SECRET).unwrap()
 }
 
-/// Whose token it is; `None` when it is refused.
+/// Returns the subject of the token; `None` if it is rejected.
 fn subject(token: &str) -> Option<String> {
     match VERIFIER.verify(token).now_or_never().unwrap() {
         Ok(claims) => Some(claims.subject.to_string()),
@@ -61,7 +61,7 @@ fn good_token() -> String {
     signed(r#"{"alg":"HS256"}"#, good_claims().to_string())
 }
 
-/// Seconds since 1970, at and around the moment of verification and the leeway before and after it.
+/// Seconds since 1970, mostly around the moment of verification and the leeway before and after it.
 fn dates() -> impl Strategy<Value = Value> {
     let now = moment().unix_seconds();
     let near = (select(vec![-31_i64, -30, -29, -1, 0, 1, 29, 30, 31, 900]), select(vec![0.0, 0.001, 0.5, 0.999]));
@@ -76,7 +76,7 @@ fn dates() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Any JSON, not too deep.
+/// Any JSON value of limited depth.
 fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -95,7 +95,7 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Mostly what belongs there; sometimes nothing, sometimes anything.
+/// Mostly a valid value; sometimes nothing, sometimes any value.
 fn or_anything(good: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value = Option<Value>> {
     prop_oneof![16 => good.prop_map(Some), 1 => Just(Some(Value::Null)), 1 => option::of(json())]
 }
@@ -122,7 +122,7 @@ prop_compose! {
     }
 }
 
-/// Whose the claims are by the rules of our documentation, read off one by one.
+/// Returns the subject if the claims follow every documented rule; an independent implementation.
 fn subject_by_the_rules(claims: &Map<String, Value>) -> Option<&str> {
     let now = f64::from(i32::try_from(moment().unix_seconds()).unwrap());
     let is_good_date =
@@ -186,7 +186,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_with_any_bit_turned_is_refused(at: Index, bit in 0..8_u8) {
+    fn a_token_with_any_bit_flipped_is_rejected(at: Index, bit in 0..8_u8) {
         let mut token = good_token().into_bytes();
         let at = at.index(token.len());
         token[at] ^= 1 << bit;
@@ -194,7 +194,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_with_anything_cut_out_or_put_in_is_refused(from: Index, to: Index, put_in in ".{0,4}") {
+    fn a_token_with_any_part_replaced_is_rejected(from: Index, to: Index, put_in in ".{0,4}") {
         let good = good_token();
         let (from, to) = (from.index(good.len() + 1), to.index(good.len() + 1));
         let changed = format!("{}{put_in}{}", &good[..from.min(to)], &good[from.max(to)..]);
@@ -202,7 +202,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_under_another_secret_is_refused(claims in claims(), secret in "[!-~]{32,64}") {
+    fn a_token_signed_with_another_secret_is_rejected(claims in claims(), secret in "[!-~]{32,64}") {
         let verifier = |secret: &SharedSecret| {
             let expected = ExpectedClaims { issuers: vec![URL.into()], audiences: vec![URL.into()], require_issuer: true, leeway: Duration::ZERO };
             let keys = Arc::new(SharedSecretKey::new(secret));
@@ -214,17 +214,17 @@ proptest! {
     }
 
     #[test]
-    fn text_that_is_no_token_is_refused(text in prop_oneof![".{0,60}", "[A-Za-z0-9_=.-]{0,60}", "[A-Za-z0-9_-]{0,20}([.][A-Za-z0-9_-]{0,20}){2}"]) {
+    fn text_that_is_not_a_token_is_rejected(text in prop_oneof![".{0,60}", "[A-Za-z0-9_=.-]{0,60}", "[A-Za-z0-9_-]{0,20}([.][A-Za-z0-9_-]{0,20}){2}"]) {
         prop_assert_eq!(subject(&text), None);
     }
 
-    /// Bytes that are no JSON, no UTF-8, no object, but well signed.
+    /// Signed correctly, but not JSON, not UTF-8 or not an object.
     #[test]
-    fn segments_that_are_no_objects_are_refused(
+    fn segments_that_are_not_objects_are_rejected(
         segment in prop_oneof![
             any::<Vec<u8>>(),
             json().prop_map(|json| json.to_string().into_bytes()),
-            // The values of an object, in the order in which a reader may expect them.
+            // The values of an object in order, from which serde could deserialize a struct.
             Just(br#"["HS256"]"#.to_vec()),
             Just(json!(["ann", moment().unix_seconds() + 60, 0, URL, URL]).to_string().into_bytes()),
         ],
@@ -234,7 +234,7 @@ proptest! {
     }
 
     #[test]
-    fn what_we_issue_we_accept_as_the_same_user(id in ".{1,40}") {
+    fn issued_tokens_are_accepted_for_the_same_user(id in ".{1,40}") {
         let Some(id) = UserId::parse(id) else { return Ok(()) };
         let config = JwtIssuerConfig { issuer: URL.into(), audience: URL.into(), lifetime: Duration::from_mins(15) };
         let issuer = JwtIssuer::new(TokenSigner::SharedSecret { secret: secret(), published: None }, config, Arc::new(clock_at(moment())));

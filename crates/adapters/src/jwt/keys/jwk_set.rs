@@ -33,7 +33,7 @@ struct PublishedKey {
     key: Arc<VerifyingKey>,
 }
 
-/// Why a response is not a key set.
+/// Errors from parsing a response as a key set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidJwks {
     /// The response is something else, such as a page.
@@ -44,7 +44,7 @@ pub enum InvalidJwks {
     TooMany,
 }
 
-/// Why a key is not used.
+/// Reasons for skipping a key.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub(in crate::jwt) enum UnusableKey {
     #[error("it is not a JSON object with a kty, or a member has the wrong type")]
@@ -65,7 +65,7 @@ pub(in crate::jwt) enum UnusableKey {
     Ambiguous,
 }
 
-/// A key as it is published. Private members are not read.
+/// The members of a published key. Private ones are not read.
 ///
 /// `jsonwebtoken::jwk` cannot take its place: it rejects a key because of unrelated members, such as a malformed `x5c`, does
 /// not know the name `Ed25519` (RFC 9864), and accepts weak keys.

@@ -44,9 +44,9 @@ pub struct StoredKey {
     pub algorithm: Option<String>,
     /// The curve; `None` for RSA.
     pub curve: Option<String>,
-    /// When the key was created.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When the key stops signing; `None` if it never does.
+    /// Time from which the key does not sign any more; `None` if it never expires.
     pub expires_at: Option<Timestamp>,
 }
 

@@ -43,7 +43,7 @@ pub(in crate::jwt) struct SigningKey {
     pub(in crate::jwt) expires_at: Option<Timestamp>,
 }
 
-/// What a stored key is used for.
+/// The current use of a stored key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredKeyStatus {
     /// The next token is signed with it.
@@ -63,13 +63,13 @@ pub struct StoredKeyInfo {
     pub id: String,
     /// The algorithm; empty if it is unknown.
     pub algorithm: String,
-    /// When the key was created.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// What the key is used for.
+    /// The current use.
     pub status: StoredKeyStatus,
 }
 
-/// Why there is no key to sign with.
+/// Reasons for a missing signing key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NoSigningKey {
     /// There are keys, but none can be decrypted.
@@ -145,7 +145,7 @@ impl KeyTable {
         Ok(SigningKey { id: key.id.clone(), algorithm, key: encoding_key, expires_at: key.expires_at })
     }
 
-    /// Creates a key and returns its id; `None` if the table has keys besides those in `known`.
+    /// Creates a key and returns its id; `None` if the table has other keys than those in `known`.
     pub(in crate::jwt) async fn create(&self, known: &[StoredKey]) -> Result<Option<String>, SigningError> {
         let algorithm = self.algorithm()?;
         let KeyPair { public, private } = KeyPair::generate(algorithm);
@@ -191,7 +191,7 @@ impl KeyTable {
     pub async fn withdraw(&self, wanted: &[String]) -> Result<usize, StoreError> {
         let mut withdrawn = ids(&self.repo.all().await?);
         withdrawn.retain(|id| wanted.is_empty() || wanted.contains(id));
-        // Earlier than any grace period, whatever another process has configured.
+        // Before any grace period, because other processes may have configured a longer one.
         self.repo.expire(&withdrawn, Timestamp::EPOCH).await?;
         Ok(withdrawn.len())
     }

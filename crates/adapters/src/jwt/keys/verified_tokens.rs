@@ -17,7 +17,7 @@ pub(super) struct VerifiedTokens(Cache<(usize, [u8; 32]), ()>);
 
 impl VerifiedTokens {
     pub(super) fn new() -> Self {
-        // Least recently used, not least frequently: old tokens expire and do not come back, however often they were sent.
+        // Evicts the least recently used tokens, not the least frequently used ones, since a frequent token expires, too.
         Self(Cache::builder().max_capacity(CAPACITY).eviction_policy(EvictionPolicy::lru()).build())
     }
 

@@ -8,7 +8,7 @@ use taskbridge_domain::ports::Clock;
 use super::jwks_client::JwksClient;
 use crate::jwt::keys::jwk_set::JwkSet;
 
-/// What an address responded.
+/// The response of an address.
 #[derive(Debug)]
 pub struct JwksInspection {
     /// The HTTP status.

@@ -99,11 +99,11 @@ impl JwksClient {
         Self { agent: config.build().into(), url }
     }
 
-    /// Sends a request and returns the response, whatever its status.
+    /// Sends a request and returns the response with any status.
     pub(super) async fn request(&self) -> Result<Response, Cause> {
         let (sender, receiver) = oneshot::channel();
         let this = self.clone();
-        // A thread of its own, not one of the runtime's: the runtime would wait for it at shutdown.
+        // Not a blocking thread of the runtime, which would wait for it at shutdown.
         thread::Builder::new().name("fetch-keys".into()).spawn(move || sender.send(this.request_blocking()))?;
         receiver.await?
     }

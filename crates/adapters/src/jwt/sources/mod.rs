@@ -1,4 +1,4 @@
-//! Where the keys that verify tokens come from.
+//! Sources of the keys that verify tokens.
 
 pub(super) mod inspection;
 pub(super) mod jwks_client;

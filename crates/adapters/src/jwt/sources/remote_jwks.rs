@@ -18,7 +18,7 @@ use crate::jwt::keys::algorithm::PUBLISHED_ALGORITHMS;
 use crate::jwt::keys::jwk_set::{InvalidJwks, JwkSet, MAX_KID_BYTES, find_key};
 use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
 
-/// When [`RemoteJwks`] fetches keys.
+/// The schedule on which [`RemoteJwks`] fetches keys.
 #[derive(Debug, Clone, Copy)]
 pub struct RemoteJwksConfig {
     /// Time between two scheduled fetches. A withdrawn key can remain accepted for that long.
@@ -59,7 +59,7 @@ struct Shared {
 struct Endpoint {
     client: Box<dyn FetchJwks>,
     fetch_requested: Notify,
-    /// When a token last caused a fetch, and the number of that fetch.
+    /// Time and number of the last fetch that a token has caused.
     last_request: Mutex<Option<(Instant, u64)>>,
 }
 
@@ -70,16 +70,16 @@ struct EndpointState {
     started: u64,
     /// Number of fetches that have finished.
     finished: u64,
-    /// Why the last fetch failed, if it did.
+    /// The error of the last fetch, if it failed.
     failure: Option<FetchError>,
-    /// Since when responses have had no usable key.
+    /// Time of the first of the latest responses without a usable key.
     empty_since: Option<Instant>,
 }
 
-/// How long a token waits for a fetch while fetches fail.
+/// Maximum time that a token waits for a fetch while fetches fail.
 const MAX_WAIT_WHILE_FAILING: Duration = Duration::from_secs(1);
 
-/// Why a fetch failed: [`UnexpectedStatus`](crate::jwt::UnexpectedStatus), [`InvalidJwks`], or an I/O error.
+/// The error of a fetch: [`UnexpectedStatus`](crate::jwt::UnexpectedStatus), [`InvalidJwks`], or an I/O error.
 type FetchError = Arc<dyn Error + Send + Sync>;
 
 /// The token's key is unknown, and these endpoints, named without their query, cannot be fetched.

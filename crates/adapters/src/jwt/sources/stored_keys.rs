@@ -25,8 +25,8 @@ use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
 /// created. Several processes on one table, a Better Auth among them, use the same keys.
 ///
 /// The table is read when a token is signed or verified and the last read is older than [`REFRESH`](Self::REFRESH), and for a
-/// token of an unknown key, at most once per [`COOL_DOWN`](Self::COOL_DOWN). There is no timer, so that an idle database can
-/// sleep. One request at a time reads; requests with a known key do not wait for it, and after a failed read the previous
+/// token of an unknown key, at most once per [`COOL_DOWN`](Self::COOL_DOWN). A timer would keep
+/// an idle database awake. One request at a time reads; requests with a known key do not wait for it, and after a failed read the previous
 /// keys stay in use. At most [`MAX_WAITING`](Self::MAX_WAITING) tokens of unknown keys wait for the next read; further ones
 /// get an error.
 pub struct StoredKeys {
@@ -96,7 +96,7 @@ impl StoredKeys {
         }
     }
 
-    /// Returns a snapshot that was read at or after `moment`. Waits until [`COOL_DOWN`](Self::COOL_DOWN) has passed since the
+    /// Returns a snapshot not older than `moment`. Waits until [`COOL_DOWN`](Self::COOL_DOWN) has passed since the
     /// previous read; concurrent callers share one read.
     async fn read_since(&self, moment: Timestamp) -> Result<Arc<Snapshot>, StoreError> {
         let mut failed_at = self.reading.lock().await;
@@ -203,7 +203,7 @@ impl StoredKeys {
 
     /// Returns the published keys, read from the table. Creates the first one if there is none.
     pub(in crate::jwt) async fn public_keys(&self) -> Result<Vec<PublicKey>, SigningError> {
-        // Existing keys are published whatever else prevents signing.
+        // Existing keys are published even if no token can be signed.
         match self.signing_key().await {
             Err(SigningError::Store(error)) => return Err(error.into()),
             Err(SigningError::NoKey(_)) | Ok(_) => {}

@@ -1,14 +1,14 @@
-//! The contract of [`TokenIssuer`] and [`AuthPort`] together: what the one issues the other verifies.
+//! The contract of [`TokenIssuer`] and [`AuthPort`] together: the one verifies the tokens of the other.
 
 use crate::ports::{AuthError, AuthPort, TokenIssuer};
 use crate::testing::fixtures::{user, user_id};
 use crate::users::User;
 
-/// Both sides of one configuration.
+/// An issuer and a verifier with the same configuration.
 pub struct Tokens<I, V> {
-    /// The side that signs.
+    /// Signs the tokens.
     pub issuer: I,
-    /// The side that verifies.
+    /// Verifies the tokens.
     pub auth: V,
 }
 
@@ -20,13 +20,17 @@ macro_rules! tokens_contract {
         $crate::contract_tests!(
             tokens,
             $subject,
-            [an_issued_token_names_its_user, a_changed_token_is_rejected, what_is_no_token_is_rejected]
+            [
+                an_issued_token_is_accepted_for_its_user,
+                a_changed_token_is_rejected,
+                text_that_is_not_a_token_is_rejected
+            ]
         );
     };
 }
 
-/// Whatever text the id is.
-pub async fn an_issued_token_names_its_user<I: TokenIssuer, V: AuthPort>(tokens: &Tokens<I, V>) {
+/// For any text that is a user id.
+pub async fn an_issued_token_is_accepted_for_its_user<I: TokenIssuer, V: AuthPort>(tokens: &Tokens<I, V>) {
     for id in ["ann", "ljJS4iTtdrTKYBTXzNu0skdZbvGQyqlR", "42", "Ü漢🙂 \" \\"] {
         let subject = User { id: user_id(id), ..user("ann") };
         let token = tokens.issuer.issue(&subject).await.unwrap();
@@ -34,7 +38,8 @@ pub async fn an_issued_token_names_its_user<I: TokenIssuer, V: AuthPort>(tokens:
     }
 }
 
-/// Wherever it is changed. The last digit of a segment may hold unused bits, so each is changed to one far away.
+/// At any position. Each digit is replaced by one that differs in the significant bits, since the last digit of a segment can
+/// have unused ones.
 pub async fn a_changed_token_is_rejected<I: TokenIssuer, V: AuthPort>(tokens: &Tokens<I, V>) {
     let token = tokens.issuer.issue(&user("ann")).await.unwrap();
     let token = token.expose();
@@ -48,8 +53,8 @@ pub async fn a_changed_token_is_rejected<I: TokenIssuer, V: AuthPort>(tokens: &T
     }
 }
 
-/// And never a panic.
-pub async fn what_is_no_token_is_rejected<I: TokenIssuer, V: AuthPort>(tokens: &Tokens<I, V>) {
+/// Without a panic.
+pub async fn text_that_is_not_a_token_is_rejected<I: TokenIssuer, V: AuthPort>(tokens: &Tokens<I, V>) {
     let token = tokens.issuer.issue(&user("ann")).await.unwrap();
     let token = token.expose();
     let (unsigned, signature) = token.rsplit_once('.').unwrap();
