@@ -4,7 +4,8 @@ use rand::RngExt;
 use taskbridge_domain::ports::IdGenerator;
 use taskbridge_domain::random_id::RandomId;
 
-/// Generates ids with `rand`'s thread-local generator, which is cryptographically secure and seeded by the operating system.
+/// Generates ids with `rand`'s thread-local generator, which is cryptographically secure and seeded by the operating
+/// system.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SecureIds;
 

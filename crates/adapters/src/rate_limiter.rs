@@ -14,8 +14,8 @@ use taskbridge_domain::rate_limit::{Decision, RateLimit, RateLimitState};
 /// The first half of the SHA-256 of a key. It has a fixed size, and collisions are infeasible to find.
 type Digest128 = [u8; 16];
 
-/// Counts requests for at most [`Self::MAX_KEYS`] keys; beyond that, the keys whose last allowed request is the oldest are
-/// evicted. It needs less than 12 MiB.
+/// Counts requests for at most [`Self::MAX_KEYS`] keys; beyond that, the keys whose last allowed request is the oldest
+/// are evicted. It needs less than 12 MiB.
 #[derive(Debug, Default)]
 pub struct InMemoryRateLimiter {
     counters: Mutex<Counters>,
@@ -118,8 +118,8 @@ mod tests {
             let decision = limiter.peek(&number.to_string(), ONCE, end).await.unwrap();
             assert_eq!(decision == Decision::Allowed, expected, "{number}");
         }
-        // The hash table has one more byte for each slot, and one slot in eight is empty. The nodes of the tree are at least
-        // half full and have pointers to their children.
+        // The hash table has one more byte for each slot, and one slot in eight is empty. The nodes of the tree are at
+        // least half full and have pointers to their children.
         let table = slots * 8 / 7 * (size_of::<(Digest128, RateLimitState)>() + 1);
         let tree = 2 * ages * (size_of::<(Timestamp, Digest128)>() + size_of::<usize>());
         assert!(table + tree < 12 << 20, "{table} and {tree} bytes");

@@ -24,8 +24,8 @@ pub enum InvalidSecret {
     /// The secret has fewer than [`SharedSecret::MIN_CHARS`] characters.
     #[error("must have at least {} characters", SharedSecret::MIN_CHARS)]
     TooShort,
-    /// The secret begins or ends with white space, such as the line break of the file it was read from. Better Auth may have
-    /// trimmed it, and would not accept what Taskbridge signs.
+    /// The secret begins or ends with white space, such as the line break of the file it was read from. Better Auth may
+    /// have trimmed it, and would not accept what Taskbridge signs.
     #[error("must not begin or end with white space, such as the line break of a file")]
     SurroundingWhitespace,
     /// The secret is a known example or repeats one character, so that it can be guessed.

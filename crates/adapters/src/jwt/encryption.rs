@@ -1,5 +1,5 @@
-//! Better Auth's encryption of private keys: XChaCha20-Poly1305 under the SHA-256 of the secret, as the hexadecimal digits
-//! of nonce, ciphertext and tag. With versioned secrets, `$ba$<version>$` stands before the digits.
+//! Better Auth's encryption of private keys: XChaCha20-Poly1305 under the SHA-256 of the secret, as the hexadecimal
+//! digits of nonce, ciphertext and tag. With versioned secrets, `$ba$<version>$` stands before the digits.
 
 use base16ct::{lower, mixed};
 use chacha20poly1305::aead::{Aead, KeyInit};

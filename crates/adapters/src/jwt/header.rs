@@ -5,8 +5,8 @@ use serde::de::IgnoredAny;
 use super::json::{object, present};
 use super::rejection::Rejection;
 
-/// The members of the header that are used. `jku`, `jwk`, `x5u` and `x5c` are not read at all: only the configuration says
-/// where keys come from.
+/// The members of the header that are used. `jku`, `jwk`, `x5u` and `x5c` are not read at all: only the configuration
+/// says where keys come from.
 #[derive(Debug, serde::Deserialize)]
 pub struct Header {
     /// The algorithm that the token claims. It is compared with the key's algorithm and never chooses it.

@@ -1,7 +1,7 @@
 //! JSON Web Tokens (RFC 7519): verified with the keys of trusted issuers, and issued.
 //!
-//! A token names the key it was signed with, but never chooses how it is verified. Verification goes from the header to a
-//! [`KeySource`], which binds each key to one algorithm, then to the signature, then to the claims.
+//! A token names the key it was signed with, but never chooses how it is verified. Verification goes from the header to
+//! a [`KeySource`], which binds each key to one algorithm, then to the signature, then to the claims.
 //!
 //! There are three sources of keys: the secret shared with Better Auth ([`SharedSecretKey`]), the keys that Better Auth
 //! publishes ([`RemoteJwks`]), and the keys in its table, which it shares with Taskbridge ([`StoredKeys`]).

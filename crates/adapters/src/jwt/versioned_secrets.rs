@@ -36,8 +36,8 @@ impl VersionedSecrets {
         Self { current: secret.clone(), version: None, versions: Vec::new(), unversioned: Some(secret) }
     }
 
-    /// Parses `2:newer,1:older`, the form of `BETTER_AUTH_SECRETS`. The first secret is the current one; `unversioned` is the
-    /// secret from before there were versions.
+    /// Parses `2:newer,1:older`, the form of `BETTER_AUTH_SECRETS`. The first secret is the current one; `unversioned`
+    /// is the secret from before there were versions.
     ///
     /// # Errors
     /// [`InvalidSecrets`] if the list is malformed, names a version twice, or has a current secret that is not accepted.

@@ -29,8 +29,8 @@ pub struct ThreadedPasswordHasherConfig {
     pub queue: usize,
 }
 
-/// Hashes passwords on separate threads, with one algorithm, and verifies hashes of both: bcrypt's `$2b$…` (also `$2a$`,
-/// `$2x$` and `$2y$`), and Better Auth's `<salt>:<key>` by scrypt.
+/// Hashes passwords on separate threads, with one algorithm, and verifies hashes of both: bcrypt's `$2b$…` (also
+/// `$2a$`, `$2x$` and `$2y$`), and Better Auth's `<salt>:<key>` by scrypt.
 ///
 /// A password that does not match costs one comparison with each algorithm, for every reason. It costs more only if the
 /// stored bcrypt hash has a higher cost than new hashes get.
@@ -122,8 +122,8 @@ impl StoredHash {
     }
 }
 
-/// Returns `true` if `stored` is a hash of `password`. Otherwise it has done the same work as if no hash were stored: one
-/// comparison with each algorithm, bcrypt with `bcrypt_cost`.
+/// Returns `true` if `stored` is a hash of `password`. Otherwise it has done the same work as if no hash were stored:
+/// one comparison with each algorithm, bcrypt with `bcrypt_cost`.
 ///
 /// `compare` returns `None` if it could not compare and did no work.
 fn matches(
@@ -133,16 +133,16 @@ fn matches(
     mut compare: impl FnMut(&str, &StoredHash) -> Option<bool>,
 ) -> bool {
     let compared = stored.and_then(|stored| Some((stored, compare(password.expose(), stored)?)));
-    // bcrypt truncates long passwords and scrypt ignores trailing NULs, so that other passwords match, too. The algorithm does
-    // not support those, and they cannot have been set.
+    // bcrypt truncates long passwords and scrypt ignores trailing NULs, so that other passwords match, too. The
+    // algorithm does not support those, and they cannot have been set.
     if compared.is_some_and(|(stored, same)| same && stored.algorithm().supports(password)) {
         return true;
     }
     let (missing_costs, needs_scrypt) = match compared {
         None => (bcrypt_cost..bcrypt_cost + 1, true),
         Some((StoredHash::Scrypt { .. }, _)) => (bcrypt_cost..bcrypt_cost + 1, false),
-        // Each cost takes twice as long as the one before. So one comparison at each cost from that of the stored hash up to,
-        // but not including, `bcrypt_cost` completes the work.
+        // Each cost takes twice as long as the one before. So one comparison at each cost from that of the stored hash
+        // up to, but not including, `bcrypt_cost` completes the work.
         Some((StoredHash::Bcrypt { cost, .. }, _)) => (*cost..bcrypt_cost, true),
     };
     let scrypt = needs_scrypt.then(scrypt_decoy);
@@ -182,7 +182,8 @@ fn hash(password: &str, algorithm: HashAlgorithm, bcrypt_cost: u32) -> Result<St
     }
 }
 
-/// Derives the key, in hexadecimal digits. As in Better Auth, the salt is the text of its digits, not the bytes they encode.
+/// Derives the key, in hexadecimal digits. As in Better Auth, the salt is the text of its digits, not the bytes they
+/// encode.
 fn scrypt_key(password: &str, salt: &str) -> Result<String, Cause> {
     const LOG_N: u8 = 14;
     const R: u32 = 16;

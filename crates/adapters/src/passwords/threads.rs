@@ -104,8 +104,8 @@ fn work(waiting: &Mutex<Receiver<Job>>, load: &HashingLoad) {
     }
 }
 
-/// Gives the current thread the lowest priority, so that many sign-ins do not slow other requests down. Does so on Linux
-/// only; elsewhere the priority belongs to the whole process.
+/// Gives the current thread the lowest priority, so that many sign-ins do not slow other requests down. Does so on
+/// Linux only; elsewhere the priority belongs to the whole process.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(19) {

@@ -207,8 +207,8 @@ async fn keys_of_other_algorithms_stay_published() {
     assert_eq!(program.published().await, ids);
 }
 
-/// Otherwise a Better Auth with the right secret would take the new key for its newest, could not decrypt it, and could not
-/// issue any token. Published keys stay published.
+/// Otherwise a Better Auth with the right secret would take the new key for its newest, could not decrypt it, and could
+/// not issue any token. Published keys stay published.
 #[tokio::test]
 async fn a_key_that_cannot_be_decrypted_is_replaced_only_on_request() {
     let table = Table::on(Backend::Sqlite.store()).await;

@@ -51,8 +51,8 @@ fn claims() -> Value {
     json!({ "sub": "ann", "iat": now, "exp": now + 900, "iss": URL, "aud": URL })
 }
 
-/// A token with valid claims, except that one is replaced or, with `None`, removed. The value is raw JSON, because not every
-/// number fits into a `Value`.
+/// A token with valid claims, except that one is replaced or, with `None`, removed. The value is raw JSON, because not
+/// every number fits into a `Value`.
 fn changed(name: &str, raw: Option<&str>) -> String {
     let mut claims = claims();
     claims.as_object_mut().unwrap().remove(name);

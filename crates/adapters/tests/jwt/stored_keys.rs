@@ -82,7 +82,8 @@ async fn knows(keys: &StoredKeys, kid: &str) -> Result<bool, String> {
     found.map(|key| key.is_some()).map_err(|error| error.to_string())
 }
 
-/// Returns a table, a process that has read it, and two keys, of which another process has made the second since that read.
+/// Returns a table, a process that has read it, and two keys, of which another process has made the second since that
+/// read.
 async fn rotated_after_a_read() -> (Arc<Table>, StoredKeys, [String; 2]) {
     let table = Arc::new(Table::default());
     let (keys, other) = (table.process(), table.process());
@@ -104,7 +105,8 @@ async fn a_token_of_a_new_key_waits_for_the_next_read() {
     assert!(keys.find_key(&header(&second), &|_| true).now_or_never().unwrap().unwrap().is_some());
 }
 
-/// A token needs a permit to wait; those that wait share one read, and the others get an error. Tokens of known keys do not wait.
+/// A token needs a permit to wait; those that wait share one read, and the others get an error. Tokens of known keys do
+/// not wait.
 #[tokio::test(start_paused = true)]
 async fn the_number_of_waiting_tokens_of_unknown_keys_is_bounded() {
     let (table, keys, [first, second]) = rotated_after_a_read().await;

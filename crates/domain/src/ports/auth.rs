@@ -33,10 +33,11 @@ pub enum AuthError {
 pub trait AuthPort: Send + Sync {
     /// Verifies a JWT in compact form (RFC 7515, section 7.1) and returns its claims.
     ///
-    /// Must return [`AuthError::Rejected`] unless the token consists of three base64url segments, its header and claims are
-    /// JSON objects, and it has a valid signature by a trusted key, made with the one algorithm configured for that key. Must
-    /// also reject a token without `exp` or `sub`, one that has expired or is not valid yet, one with a `crit` header, and one
-    /// for another issuer or audience. The token itself must never choose the key, the algorithm or the issuer.
+    /// Must return [`AuthError::Rejected`] unless the token consists of three base64url segments, its header and claims
+    /// are JSON objects, and it has a valid signature by a trusted key, made with the one algorithm configured for that
+    /// key. Must also reject a token without `exp` or `sub`, one that has expired or is not valid yet, one with a
+    /// `crit` header, and one for another issuer or audience. The token itself must never choose the key, the algorithm
+    /// or the issuer.
     async fn verify(&self, token: &str) -> Result<Claims, AuthError>;
 }
 
@@ -66,11 +67,11 @@ pub enum SigningError {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait TokenIssuer: Send + Sync {
-    /// Issues a token for `user` that is valid from now on. [`AuthPort::verify`] must accept it, with the user's id as its
-    /// subject.
+    /// Issues a token for `user` that is valid from now on. [`AuthPort::verify`] must accept it, with the user's id as
+    /// its subject.
     async fn issue(&self, user: &User) -> Result<Jwt, SigningError>;
 
-    /// Returns the public keys. They must include the key of every token that was issued and has not expired, unless that key
-    /// was withdrawn. Returns none if tokens are signed with a secret and no other keys exist.
+    /// Returns the public keys. They must include the key of every token that was issued and has not expired, unless
+    /// that key was withdrawn. Returns none if tokens are signed with a secret and no other keys exist.
     async fn public_keys(&self) -> Result<Vec<PublicKey>, SigningError>;
 }

@@ -67,8 +67,8 @@ pub(in crate::jwt) enum UnusableKey {
 
 /// The members of a published key. Private ones are not read.
 ///
-/// `jsonwebtoken::jwk` cannot take its place: it rejects a key because of unrelated members, such as a malformed `x5c`, does
-/// not know the name `Ed25519` (RFC 9864), and accepts weak keys.
+/// `jsonwebtoken::jwk` cannot take its place: it rejects a key because of unrelated members, such as a malformed `x5c`,
+/// does not know the name `Ed25519` (RFC 9864), and accepts weak keys.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -131,8 +131,8 @@ impl JwkSet {
     }
 }
 
-/// Returns the key that a token names, among the keys of all `sets`: the one with its algorithm and `kid`. If the token or
-/// the key has no `kid`, returns the only key of the algorithm if it passes `verifies`.
+/// Returns the key that a token names, among the keys of all `sets`: the one with its algorithm and `kid`. If the token
+/// or the key has no `kid`, returns the only key of the algorithm if it passes `verifies`.
 pub(in crate::jwt) fn find_key<'a>(
     sets: impl Iterator<Item = &'a JwkSet>,
     header: &Header,
@@ -193,8 +193,8 @@ impl PublishedKey {
 }
 
 impl Jwk {
-    /// Returns the one algorithm of the key: `alg` if it matches the type of the key, or what the type implies. An RSA key
-    /// without `alg` is for RS256, which RFC 7518 recommends.
+    /// Returns the one algorithm of the key: `alg` if it matches the type of the key, or what the type implies. An RSA
+    /// key without `alg` is for RS256, which RFC 7518 recommends.
     fn algorithm(&self) -> Result<Algorithm, UnusableKey> {
         let possible: &[Algorithm] = match (self.kty.as_str(), self.crv.as_deref()) {
             ("OKP", Some("Ed25519")) => &[Algorithm::EdDSA],

@@ -10,14 +10,14 @@ const CAPACITY: u64 = 8192;
 /// The tokens that the keys of one set have verified, so that a client that sends a token again does not cost another
 /// signature check.
 ///
-/// Only valid signatures are remembered, as a valid signature never becomes invalid. Everything else about a token is checked
-/// every time, and a key that is no longer published is not asked any more.
+/// Only valid signatures are remembered, as a valid signature never becomes invalid. Everything else about a token is
+/// checked every time, and a key that is no longer published is not asked any more.
 #[derive(Clone)]
 pub(super) struct VerifiedTokens(Cache<(usize, [u8; 32]), ()>);
 
 impl VerifiedTokens {
     pub(super) fn new() -> Self {
-        // Evicts the least recently used tokens, not the least frequently used ones, since a frequent token expires, too.
+        // Evicts the least recently used tokens, not the least frequently used ones: every token expires.
         Self(Cache::builder().max_capacity(CAPACITY).eviction_policy(EvictionPolicy::lru()).build())
     }
 

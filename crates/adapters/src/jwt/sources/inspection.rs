@@ -15,8 +15,8 @@ pub struct JwksInspection {
     pub status: u16,
     /// Time until the response was complete.
     pub latency: Duration,
-    /// Seconds by which the remote clock is ahead of ours, negative if it is behind; `None` if the response has no date. Its
-    /// precision is one second.
+    /// Seconds by which the remote clock is ahead of ours, negative if it is behind; `None` if the response has no
+    /// date. Its precision is one second.
     pub ahead_seconds: Option<i64>,
     /// The keys, or why there are none.
     pub keys: Result<JwksKeys, Cause>,

@@ -21,11 +21,11 @@ pub trait KeySource: Send + Sync {
     /// Returns the names of the algorithms that the keys can have.
     fn algorithms(&self) -> &'static [&'static str];
 
-    /// Returns the key that `header` names; `None` if the source has no key with its algorithm and `kid`. The algorithm is
-    /// one of [`algorithms`](Self::algorithms).
+    /// Returns the key that `header` names; `None` if the source has no key with its algorithm and `kid`. The algorithm
+    /// is one of [`algorithms`](Self::algorithms).
     ///
-    /// If the key or the token has no `kid`, the key is returned only if it passes `verifies`: the issuer may have replaced
-    /// it.
+    /// If the key or the token has no `kid`, the key is returned only if it passes `verifies`: the issuer may have
+    /// replaced it.
     ///
     /// # Errors
     /// Any error that keeps the keys from being loaded.

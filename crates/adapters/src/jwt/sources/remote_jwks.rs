@@ -33,16 +33,16 @@ pub struct RemoteJwksConfig {
 ///
 /// - A response with usable keys takes effect at once. Each endpoint is fetched again after
 ///   [`refresh`](RemoteJwksConfig::refresh), so that a withdrawn key is accepted for at most that long.
-/// - A response without usable keys takes effect once there have been no others for a whole `refresh`: an issuer that has
-///   just lost its keys is more likely broken than empty.
-/// - A failed fetch, or a response that is not a key set, changes nothing, however long this lasts. The fetch is repeated
-///   after `cool_down`.
+/// - A response without usable keys takes effect once there have been no others for a whole `refresh`: an issuer that
+///   has just lost its keys is more likely broken than empty.
+/// - A failed fetch, or a response that is not a key set, changes nothing, however long this lasts. The fetch is
+///   repeated after `cool_down`.
 /// - A token of an unknown key causes a fetch, unless another token has caused one within `cool_down`. It waits for the
-///   fetch, as other tokens of unknown keys do: for at most `timeout`, or one second while fetches fail. Further tokens of
-///   unknown keys are rejected at once.
+///   fetch, as other tokens of unknown keys do: for at most `timeout`, or one second while fetches fail. Further tokens
+///   of unknown keys are rejected at once.
 ///
-/// Each endpoint has its own task, so it is never fetched twice at the same time. Tokens of known keys never wait. Time is
-/// the runtime's, which is independent of changes to the system clock.
+/// Each endpoint has its own task, so it is never fetched twice at the same time. Tokens of known keys never wait. Time
+/// is the runtime's, which is independent of changes to the system clock.
 pub struct RemoteJwks {
     shared: Arc<Shared>,
     /// Aborted when this is dropped.
@@ -66,7 +66,8 @@ struct Endpoint {
 #[derive(Default)]
 struct EndpointState {
     keys: Arc<JwkSet>,
-    /// Number of fetches that have started. Starts at 1, so that a token which arrives before the first fetch waits for it.
+    /// Number of fetches that have started. Starts at 1, so that a token which arrives before the first fetch waits for
+    /// it.
     started: u64,
     /// Number of fetches that have finished.
     finished: u64,
@@ -178,10 +179,11 @@ impl KeySource for RemoteJwks {
 }
 
 impl Endpoint {
-    /// Returns the number of the fetch that a token of an unknown key has to wait for; `None` if none may be caused now.
+    /// Returns the number of the fetch that a token of an unknown key has to wait for; `None` if none may be caused
+    /// now.
     ///
-    /// This is the fetch that another token has caused, or a scheduled one under way. A scheduled fetch may have started
-    /// before the key was published; if it does not help, the next call causes a new one.
+    /// This is the fetch that another token has caused, or a scheduled one under way. A scheduled fetch may have
+    /// started before the key was published; if it does not help, the next call causes a new one.
     fn request_fetch(&self, state: &EndpointState, cool_down: Duration) -> Option<u64> {
         let mut last_request = self.last_request.lock().unwrap_or_else(PoisonError::into_inner);
         match *last_request {

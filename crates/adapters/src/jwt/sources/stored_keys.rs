@@ -21,14 +21,14 @@ use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
 
 /// The published keys of a [`KeyTable`], which verify tokens, and the key that signs them.
 ///
-/// The newest key that has the configured algorithm, has not expired and can be decrypted signs; if there is none, one is
-/// created. Several processes on one table, a Better Auth among them, use the same keys.
+/// The newest key that has the configured algorithm, has not expired and can be decrypted signs; if there is none, one
+/// is created. Several processes on one table, a Better Auth among them, use the same keys.
 ///
-/// The table is read when a token is signed or verified and the last read is older than [`REFRESH`](Self::REFRESH), and for a
-/// token of an unknown key, at most once per [`COOL_DOWN`](Self::COOL_DOWN). A timer would keep
-/// an idle database awake. One request at a time reads; requests with a known key do not wait for it, and after a failed read the previous
-/// keys stay in use. At most [`MAX_WAITING`](Self::MAX_WAITING) tokens of unknown keys wait for the next read; further ones
-/// get an error.
+/// The table is read when a token is signed or verified and the last read is older than [`REFRESH`](Self::REFRESH), and
+/// for a token of an unknown key, at most once per [`COOL_DOWN`](Self::COOL_DOWN). A timer would keep an idle database
+/// awake. One request at a time reads; requests with a known key do not wait for it, and after a failed read the
+/// previous keys stay in use. At most [`MAX_WAITING`](Self::MAX_WAITING) tokens of unknown keys wait for the next read;
+/// further ones get an error.
 pub struct StoredKeys {
     table: KeyTable,
     snapshot: Mutex<Option<Arc<Snapshot>>>,

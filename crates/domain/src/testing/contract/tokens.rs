@@ -38,8 +38,8 @@ pub async fn an_issued_token_is_accepted_for_its_user<I: TokenIssuer, V: AuthPor
     }
 }
 
-/// At any position. Each digit is replaced by one that differs in the significant bits, since the last digit of a segment can
-/// have unused ones.
+/// At any position. Each digit is replaced by one that differs in the significant bits, since the last digit of a
+/// segment can have unused ones.
 pub async fn a_changed_token_is_rejected<I: TokenIssuer, V: AuthPort>(tokens: &Tokens<I, V>) {
     let token = tokens.issuer.issue(&user("ann")).await.unwrap();
     let token = token.expose();
