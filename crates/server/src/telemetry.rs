@@ -1,4 +1,4 @@
-//! Logs, on standard error.
+//! Log lines on standard error.
 
 use std::fmt;
 use std::io;
@@ -11,32 +11,35 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::settings::{LogFormat, LogSettings};
 
-/// Below errors this module repeats the headers that it cannot read.
-const QUIET: &str = "actix_http::h1::decoder=error";
+/// Below the level `error`, this module logs headers that it cannot parse, which may contain secrets.
+const NO_HEADERS: &str = "actix_http::h1::decoder=error";
 
-/// Starts logging. Statements and their values are not logged at any level: see the store.
+/// Starts logging. No level logs SQL statements or their values: the store disables that.
 pub(crate) fn start(settings: &LogSettings) {
-    let filter = EnvFilter::new(format!("{},{QUIET}", settings.filter));
-    // What cannot be written is lost: to complain about that, on standard error of all places, would end the request.
+    let filter = EnvFilter::new(format!("{},{NO_HEADERS}", settings.filter));
+    // Lines that cannot be written are lost. Reporting that on standard error, which is broken then, would panic.
     let builder = fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
-    let form = settings.format;
-    match form {
+    match settings.format {
         LogFormat::Text => {
-            let lines: Format = format().with_ansi(io::IsTerminal::is_terminal(&io::stderr()));
-            builder.event_format(Lines { lines, form }).init();
+            let inner: Format = format().with_ansi(io::IsTerminal::is_terminal(&io::stderr()));
+            builder.event_format(WithRequestId { inner, format: LogFormat::Text }).init();
         }
-        LogFormat::Json => builder.json().event_format(Lines { lines: format().json(), form }).init(),
+        LogFormat::Json => {
+            builder.json().event_format(WithRequestId { inner: format().json(), format: LogFormat::Json }).init();
+        }
     }
 }
 
-/// Lines that say which request they belong to, if any. A span for each request would say so, too, and cost each request
-/// as much as the check of its token, whether anything is logged or not.
-struct Lines<F> {
-    lines: F,
-    form: LogFormat,
+/// Adds the id of the current request to each line.
+///
+/// tracing can only add a field to all events of a request through a span. A span for each request takes as much time as
+/// verifying its token, even if nothing is logged.
+struct WithRequestId<F> {
+    inner: F,
+    format: LogFormat,
 }
 
-impl<S, N, F> FormatEvent<S, N> for Lines<F>
+impl<S, N, F> FormatEvent<S, N> for WithRequestId<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -44,12 +47,12 @@ where
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let Some(id) = taskbridge_web::request_id() else {
-            return self.lines.format_event(context, writer, event);
+            return self.inner.format_event(context, writer, event);
         };
         let mut line = String::new();
-        self.lines.format_event(context, Writer::new(&mut line), event)?;
+        self.inner.format_event(context, Writer::new(&mut line), event)?;
         let line = line.trim_end();
-        match (self.form, line.strip_suffix('}')) {
+        match (self.format, line.strip_suffix('}')) {
             (LogFormat::Json, Some(open)) => writeln!(writer, r#"{open},"request_id":"{id}"}}"#),
             _ => writeln!(writer, r#"{line} request_id="{id}""#),
         }

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::print;
+use super::output::print;
 use crate::settings::ValidConfiguration;
 
 #[derive(Debug, Subcommand)]

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::Subcommand;
 
-use super::print;
+use super::output::print;
 use crate::compose::{describe_key, require_current, stored_keys, with_store};
 use crate::settings::{AuthMode, Settings};
 

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use taskbridge_migrations::Users;
 
-use super::print;
+use super::output::print;
 use crate::compose::{up, with_store};
 use crate::settings::DatabaseSettings;
 

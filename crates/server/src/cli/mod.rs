@@ -4,6 +4,7 @@ mod config;
 mod doctor;
 mod keys;
 mod migrate;
+mod output;
 mod tasks;
 mod token;
 
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::output::print_error;
 use crate::settings::{Configuration, ValidConfiguration};
 use crate::{serve, telemetry};
 
@@ -78,14 +80,4 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Doctor(_) => {}
     }
     Ok(ExitCode::SUCCESS)
-}
-
-#[expect(clippy::print_stdout, reason = "the output of commands")]
-fn print(line: &dyn std::fmt::Display) {
-    println!("{line}");
-}
-
-#[expect(clippy::print_stderr, reason = "the error of a command")]
-fn print_error(error: &anyhow::Error) {
-    eprintln!("taskbridge: {error:#}");
 }

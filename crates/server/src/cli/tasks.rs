@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::print;
+use super::output::print;
 use crate::compose::with_store;
 use crate::settings::DatabaseSettings;
 

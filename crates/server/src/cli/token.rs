@@ -7,7 +7,7 @@ use std::{fs, io};
 use anyhow::Context;
 use clap::Subcommand;
 
-use super::print;
+use super::output::print;
 use crate::explain::{explain, strip_prefixes};
 use crate::settings::{AuthMode, Settings};
 

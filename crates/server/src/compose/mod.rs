@@ -29,7 +29,7 @@ use self::sign_in::{SignIn, sign_in};
 use crate::cleanup::Cleanup;
 use crate::settings::{AuthMode, Settings};
 
-/// Everything that the server consists of.
+/// The parts of the server.
 pub(crate) struct Composition {
     pub(crate) services: Services,
     /// The store that the services use, to be closed at the end.

@@ -5,10 +5,11 @@ use taskbridge_adapters::database::{
     Transport, inspect,
 };
 
-use super::report::{Finding, fail, ok, skip, warn};
-use super::{REQUEST_TIMEOUT, migrations, millis, restrictions};
+use super::report::{Finding, fail, millis, ok, skip, warn};
+use super::timeouts::REQUEST_TIMEOUT;
+use super::{migrations, restrictions};
 use crate::compose::store_config;
-use crate::settings::Configuration;
+use crate::settings::{AuthModeName, Configuration};
 
 const NAME: &str = "database";
 /// The oldest version of PostgreSQL that is tested.
@@ -32,7 +33,7 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
         }
     };
     let exists = !matches!(inspection, Inspection::Sqlite(SqliteFacts { exists: false, .. }));
-    let users = configuration.mode_name.map(crate::settings::AuthModeName::users);
+    let users = configuration.mode_name.map(AuthModeName::users);
     let restrictions = restrictions::check(settings, users, exists).await;
     let migrations = migrations::check(settings, users, exists).await;
     let (database, pool) = match inspection {

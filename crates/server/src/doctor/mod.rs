@@ -9,16 +9,10 @@ mod passwords;
 mod report;
 mod restrictions;
 mod settings;
-
-use std::time::Duration;
+mod timeouts;
 
 use self::report::{Finding, Report, fail};
 use crate::settings::{Configuration, ConfigurationError, SettingError};
-
-/// Timeout of a request over a network.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout of a check that sends several statements to the database.
-const DATABASE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs all checks.
 pub(crate) async fn examine(configuration: Result<Configuration, ConfigurationError>) -> Report {
@@ -68,8 +62,4 @@ fn invalid_setting(check: &'static str, error: &SettingError) -> Finding {
     let text = error.to_string();
     let (found, advice) = text.split_once("; ").unwrap_or((&text, "config/default.toml documents the key"));
     fail(check, found, advice)
-}
-
-fn millis(duration: Duration) -> String {
-    format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
 }

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use taskbridge_domain::ports::PasswordHasher;
 use taskbridge_domain::users::Password;
 
-use super::millis;
-use super::report::{Finding, fail, ok, skip, warn};
+use super::report::{Finding, fail, millis, ok, skip, warn};
 use crate::compose::hasher;
 use crate::settings::{AuthModeName, Configuration};
 

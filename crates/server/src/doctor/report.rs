@@ -1,6 +1,7 @@
 //! The report of the doctor.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -34,7 +35,7 @@ pub(super) struct Finding {
     pub(super) check: &'static str,
     pub(super) outcome: Outcome,
     pub(super) found: String,
-    /// What the operator should do. `None` if the outcome is `Ok` or `Skipped`.
+    /// Advice for the operator. `None` if the outcome is `Ok` or `Skipped`.
     pub(super) advice: Option<String>,
 }
 
@@ -52,6 +53,11 @@ pub(super) fn warn(check: &'static str, found: impl Into<String>, advice: impl I
 
 pub(super) fn fail(check: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Finding {
     Finding { outcome: Outcome::Failure, ..warn(check, found, advice) }
+}
+
+/// Returns a duration in milliseconds, with the unit.
+pub(super) fn millis(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
 }
 
 /// Joins the lines of a text, such as an error of the database.

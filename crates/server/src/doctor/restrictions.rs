@@ -5,7 +5,7 @@ use taskbridge_migrations::Users;
 use tokio::time::timeout;
 
 use super::report::{Finding, fail, ok, skip, warn};
-use super::{DATABASE_TIMEOUT, REQUEST_TIMEOUT};
+use super::timeouts::{DATABASE_TIMEOUT, REQUEST_TIMEOUT};
 use crate::compose::open_to_read;
 use crate::settings::DatabaseSettings;
 

@@ -1,11 +1,11 @@
-//! What to change about a token that is refused.
+//! Advice about a token that is refused.
 
 use serde_json::{Map, Value};
 use taskbridge_adapters::jwt::{InvalidJwks, JwksUnavailable, Rejection, UnexpectedStatus, diagnose_secret_mismatch};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::AuthError;
 
-use super::{relative, seconds};
+use super::time::{relative, seconds};
 use crate::settings::{AuthMode, BridgeMode};
 
 const GET_A_JWT: &str = "get a JWT with authClient.token() (jwtClient) or from /api/auth/token, and send it as `Authorization: Bearer <JWT>`";

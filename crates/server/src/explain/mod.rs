@@ -3,6 +3,7 @@
 //! The verdict is that of the server's own verifier. The advice reads the token without verifying it, and decides nothing.
 
 mod advice;
+mod time;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,19 +17,20 @@ use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{AuthError, Clock};
 
 use self::advice::Token;
+use self::time::{relative, seconds};
 use crate::compose;
 use crate::settings::{AuthMode, Settings};
 
 /// Timeout of opening the database.
 const DATABASE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// What is known about a token.
+/// The contents of a token and the result of its verification.
 pub(crate) struct Explanation {
     header: Option<Map<String, Value>>,
     claims: Option<Map<String, Value>>,
     report: VerificationReport,
     now: Timestamp,
-    /// What to change. Empty if the token is accepted.
+    /// Advice for the developer. Empty if the token is accepted.
     advice: String,
     /// Path of the tasks of the token's user.
     tasks: String,
@@ -146,23 +148,6 @@ fn meaning(name: &str, value: &Value, now: Timestamp) -> Option<String> {
         }
         _ => None,
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "fractions of a second are not shown")]
-fn seconds(value: &Value) -> Option<i64> {
-    value.as_f64().map(|seconds| seconds as i64)
-}
-
-/// Returns a moment relative to now, such as `2 hours ago`.
-fn relative(now: Timestamp, seconds: i64) -> String {
-    let distance = seconds.saturating_sub(now.unix_seconds());
-    let (amount, unit) = match distance.unsigned_abs() {
-        seconds @ 0..120 => (seconds, "seconds"),
-        seconds @ 120..7200 => (seconds / 60, "minutes"),
-        seconds @ 7200..172_800 => (seconds / 3600, "hours"),
-        seconds => (seconds / 86_400, "days"),
-    };
-    if distance < 0 { format!("{amount} {unit} ago") } else { format!("in {amount} {unit}") }
 }
 
 fn description(check: VerificationStep) -> &'static str {

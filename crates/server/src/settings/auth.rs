@@ -3,11 +3,11 @@
 use serde::{Deserialize, Deserializer};
 use taskbridge_adapters::jwt::VersionedSecrets;
 use taskbridge_domain::secret::SharedSecret;
+use taskbridge_migrations::Users;
 use taskbridge_web::{InvalidOrigin, TrustedOrigins};
 use url::{Host, Url};
 
 use super::error::Errors;
-use super::mode::AuthModeName;
 use super::value::{Hidden, Switch, parse, split};
 
 /// The default secret of Better Auth.
@@ -31,6 +31,30 @@ pub(crate) struct AuthSettings {
     pub(crate) sign_up: Switch,
     pub(crate) require_email_verification: Switch,
     pub(crate) delete_user: Switch,
+}
+
+/// The name of an auth mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AuthModeName {
+    Server,
+    Bridge,
+}
+
+impl AuthModeName {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Bridge => "bridge",
+        }
+    }
+
+    /// Returns where the users are stored.
+    pub(crate) fn users(self) -> Users {
+        match self {
+            Self::Server => Users::Here,
+            Self::Bridge => Users::Elsewhere,
+        }
+    }
 }
 
 impl AuthSettings {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use taskbridge_adapters::database::{DatabaseUrl, Pooler};
 
-use super::value::{Number, Seconds, Switch, one_of, parse};
+use super::value::{Number, Seconds, Switch, cores, one_of, parse};
 
 /// The section `[database]`.
 #[derive(Debug, Deserialize)]
@@ -31,7 +31,7 @@ impl DatabaseSettings {
     /// wait for each other.
     pub(crate) fn max_connections(&self) -> u32 {
         match self.max_connections.get() {
-            0 => u32::try_from(4 * super::cores()).unwrap_or(u32::MAX).clamp(8, 32),
+            0 => u32::try_from(4 * cores()).unwrap_or(u32::MAX).clamp(8, 32),
             connections => connections,
         }
     }

@@ -2,35 +2,11 @@
 
 use taskbridge_adapters::jwt::VersionedSecrets;
 use taskbridge_domain::secret::SharedSecret;
-use taskbridge_migrations::Users;
 use url::Url;
 
 use super::Settings;
+use super::auth::AuthModeName;
 use super::error::Errors;
-
-/// The name of an auth mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AuthModeName {
-    Server,
-    Bridge,
-}
-
-impl AuthModeName {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Bridge => "bridge",
-        }
-    }
-
-    /// Returns where the users are stored.
-    pub(crate) fn users(self) -> Users {
-        match self {
-            Self::Server => Users::Here,
-            Self::Bridge => Users::Elsewhere,
-        }
-    }
-}
 
 /// The program that signs users in, with what verifies its tokens.
 #[derive(Debug)]

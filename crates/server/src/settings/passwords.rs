@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use taskbridge_domain::users::HashAlgorithm;
 
-use super::value::{Number, Switch, one_of};
+use super::value::{Number, Switch, one_of, or_cores};
 
 /// The section `[passwords]`.
 #[derive(Debug, Deserialize)]
@@ -20,7 +20,7 @@ pub(crate) struct PasswordSettings {
 impl PasswordSettings {
     /// Returns the number of threads that hash passwords.
     pub(crate) fn threads(&self) -> usize {
-        super::or_cores(self.threads.get())
+        or_cores(self.threads.get())
     }
 }
 

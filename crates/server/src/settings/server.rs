@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 use taskbridge_web::ForwardedHeader;
 
-use super::value::{Number, Seconds, one_of, parse, split};
+use super::value::{Number, Seconds, one_of, or_cores, parse, split};
 
 /// The section `[server]`.
 #[derive(Debug, Deserialize)]
@@ -31,7 +31,7 @@ pub(crate) struct ServerSettings {
 impl ServerSettings {
     /// Returns the number of worker threads.
     pub(crate) fn workers(&self) -> usize {
-        super::or_cores(self.workers.get())
+        or_cores(self.workers.get())
     }
 }
 

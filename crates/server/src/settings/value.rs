@@ -97,3 +97,13 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
 pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|text| !text.is_empty())
 }
+
+/// Returns `threads`, or one for each core if it is 0.
+pub(super) fn or_cores(threads: usize) -> usize {
+    if threads == 0 { cores() } else { threads }
+}
+
+/// Returns the number of cores.
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, Into::into)
+}

@@ -1,5 +1,6 @@
 //! Errors: all of them at once, with key and source, and without values.
 
+use super::super::sources::Environment;
 use super::*;
 
 /// Invalid values, with the key that the error names.

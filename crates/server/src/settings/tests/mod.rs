@@ -1,7 +1,8 @@
-//! Settings as they are read from their sources.
+//! Settings from different sources.
 
 mod errors;
 
+use std::path::Path;
 use std::time::Duration;
 
 use taskbridge_adapters::database::Pooler;

@@ -1,0 +1,102 @@
+//! The configuration: settings, auth mode and errors.
+
+use std::fmt;
+use std::path::Path;
+
+use super::Settings;
+use super::auth::{AuthModeName, AuthSettings};
+use super::error::{ConfigurationError, Errors, SettingError};
+use super::mode::{self, AuthMode};
+use super::sources::{Environment, Sources};
+
+/// The configuration of this process, valid or not.
+#[derive(Debug)]
+pub(crate) struct Configuration {
+    /// The settings, with the default in place of each invalid value.
+    pub(crate) settings: Settings,
+    /// `None` if the mode is not known.
+    pub(crate) mode_name: Option<AuthModeName>,
+    /// `None` if a setting that the mode requires is missing or invalid.
+    pub(crate) mode: Option<AuthMode>,
+    /// All errors, sorted by key.
+    pub(crate) errors: Vec<SettingError>,
+    pub(crate) sources: Sources,
+}
+
+/// A configuration without errors.
+#[derive(Debug)]
+pub(crate) struct ValidConfiguration {
+    pub(crate) settings: Settings,
+    pub(crate) mode: AuthMode,
+    sources: Sources,
+}
+
+impl Configuration {
+    /// Reads the environment and the files in the working directory.
+    ///
+    /// # Errors
+    /// [`ConfigurationError::Unreadable`] if a file cannot be read. Invalid settings are not an error here.
+    pub(crate) fn load() -> Result<Self, ConfigurationError> {
+        Self::read(Path::new("."), environment())
+    }
+
+    pub(super) fn read(folder: &Path, environment: Environment) -> Result<Self, ConfigurationError> {
+        let sources = Sources::read(folder, environment)?;
+        let mut errors = Errors::new(&sources);
+        let settings = Settings::deserialize_all(&sources, &mut errors)?;
+        let mode_name = settings.auth.mode(&mut errors);
+        let mode = mode_name.and_then(|name| AuthMode::resolve(name, &settings, &mut errors));
+        let errors = errors.into_sorted();
+        Ok(Self { settings, mode_name, mode, errors, sources })
+    }
+
+    /// Returns `true` if a key that starts with `prefix` has an error.
+    pub(crate) fn has_error(&self, prefix: &str) -> bool {
+        self.errors.iter().any(|error| error.key.starts_with(prefix))
+    }
+
+    /// Returns the configuration if it has no errors.
+    ///
+    /// # Errors
+    /// [`ConfigurationError::Invalid`] with all errors.
+    pub(crate) fn validate(self) -> Result<ValidConfiguration, ConfigurationError> {
+        let Self { settings, mode, errors, sources, .. } = self;
+        match mode {
+            Some(mode) if errors.is_empty() => Ok(ValidConfiguration { settings, mode, sources }),
+            _ => Err(ConfigurationError::Invalid(errors)),
+        }
+    }
+}
+
+impl ValidConfiguration {
+    /// Returns a line for each key, sorted: the value that is in effect, without secrets, and its source.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = impl fmt::Display> {
+        self.sources.keys().map(|key| {
+            let setting = format!("{key} = {}", self.shown(key));
+            format!("{setting:<48} # {}", self.sources.name(key))
+        })
+    }
+
+    /// Returns the value of a key as it may be shown.
+    fn shown(&self, key: &str) -> String {
+        let AuthSettings { url, trusted_origins, .. } = &self.settings.auth;
+        match key {
+            "database.url" => self.settings.database.url().to_string(),
+            "auth.url" => url.as_ref().map(mode::origin_of).unwrap_or_default(),
+            "auth.trusted_origins" => trusted_origins.join(", "),
+            "jwt.jwks_url" => self.settings.jwt.jwks_url.to_string(),
+            _ if key.contains("secret") => {
+                self.sources.length(key).map(|length| format!("({length})")).unwrap_or_default()
+            }
+            _ => self.sources.text(key),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "settings are read here and nowhere else")]
+fn environment() -> Environment {
+    // All names and values of settings are UTF-8; other variables belong to other programs.
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
