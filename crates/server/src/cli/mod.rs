@@ -31,7 +31,7 @@ struct Cli {
 enum Command {
     /// Run the server.
     Serve,
-    /// VerificationStep the configuration.
+    /// Check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
     /// Apply, revert or list database migrations.
@@ -46,7 +46,7 @@ enum Command {
     /// Manage the keys that sign access tokens.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// VerificationStep everything that the server depends on, and print advice. Changes nothing.
+    /// Check everything that the server depends on, and print advice. Changes nothing.
     ///
     /// The exit status is 1 if a check fails, and 0 if there are only warnings.
     Doctor(doctor::DoctorArgs),
