@@ -9,9 +9,11 @@ mod compose;
 mod connection;
 mod doctor;
 mod explain;
+mod http_server;
 mod metrics;
 mod serve;
 mod settings;
+mod shutdown;
 mod telemetry;
 
 use std::process::ExitCode;

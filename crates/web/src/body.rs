@@ -4,15 +4,16 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, UPGRADE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, UPGRADE};
 use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::timeout_at;
 
+use crate::connection_phase::ConnectionPhase;
 use crate::error::ApiError;
-use crate::exchange::{Deadline, content_length};
+use crate::middleware::request_limits::Deadline;
 use crate::tasks::compatibility::Compatibility;
 
 /// How many bytes of a request body are read at the most.
@@ -37,11 +38,15 @@ pub(crate) enum ReadError {
 /// The whole body, if it is within the [`BodyLimit`] of the app, here before the request's [`Deadline`], and not encoded.
 pub(crate) async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, ReadError> {
     let deadline = request.extensions().get::<Deadline>().copied();
-    let body = read_within_limit(request, payload);
-    let body = match deadline {
-        Some(Deadline(deadline)) => timeout_at(deadline, body).await.unwrap_or(Err(ReadError::Late)),
-        None => body.await,
-    }?;
+    let phase = request.conn_data::<ConnectionPhase>().cloned().unwrap_or_default();
+    let body = phase.read_body(async {
+        let body = read_within_limit(request, payload);
+        match deadline {
+            Some(Deadline(deadline)) => timeout_at(deadline, body).await.unwrap_or(Err(ReadError::Late)),
+            None => body.await,
+        }
+    });
+    let body = body.await?;
     if !body.is_empty() && is_encoded(request) { Err(ReadError::Encoded) } else { Ok(body) }
 }
 
@@ -63,6 +68,11 @@ async fn read_within_limit(request: &HttpRequest, payload: &mut Payload) -> Resu
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+/// Returns the value of `Content-Length`, which actix-http has validated; `None` for a chunked body.
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 async fn next_chunk(payload: &mut Payload) -> Option<Result<Bytes, PayloadError>> {

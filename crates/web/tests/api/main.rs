@@ -3,13 +3,13 @@
 
 mod auth;
 mod compatibility;
-mod exchange;
 mod health;
 mod limits;
 mod lists;
 mod openapi;
 mod origins;
 mod properties;
+mod request_limits;
 mod routes_are_guarded;
 mod sessions;
 mod support;

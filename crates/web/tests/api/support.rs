@@ -28,7 +28,7 @@ use taskbridge_domain::tasks::{Task, TaskPage};
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, moment, user_id};
 use taskbridge_web::{
     AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, RateLimits, RequestTimeout, Services,
-    SessionCookies, Stopping, TasksMount, TrustedOrigins, TrustedProxies, api, cors, limits, security_headers,
+    SessionCookies, Stopping, TasksMount, TrustedOrigins, TrustedProxies, api, cors, request_limits, security_headers,
 };
 
 pub(crate) const BODY_LIMIT: usize = 4096;
@@ -184,7 +184,7 @@ impl Ports {
     /// The answer with all that is around the API.
     pub(crate) async fn framed_answer(self, request: TestRequest) -> Answer {
         let app = App::new().configure(api(self.services()));
-        let app = app.wrap(from_fn(limits)).wrap(from_fn(cors)).wrap(from_fn(security_headers));
+        let app = app.wrap(from_fn(request_limits)).wrap(from_fn(cors)).wrap(from_fn(security_headers));
         let outcome = try_call_service(&init_service(app).await, request.to_request()).await;
         match outcome {
             Ok(response) => Answer::of(response.into_parts().1).await,

@@ -1,0 +1,130 @@
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+use super::*;
+
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+const LONG: Duration = Duration::from_mins(1);
+const SHORT: Duration = Duration::from_millis(10);
+const PATIENT: Timeouts = Timeouts { next_head: LONG, write: LONG, linger: LONG };
+
+/// Returns both ends of a connection.
+async fn pair(timeouts: Timeouts) -> (Connection, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (Connection::new(listener.accept().await.unwrap().0, timeouts), client)
+}
+
+/// Reads once. Returns `None` if that would wait.
+async fn read_now(connection: &mut Connection) -> Option<io::Result<Vec<u8>>> {
+    let mut bytes = vec![0; 100_000];
+    let mut buffer = ReadBuf::new(&mut bytes);
+    let poll = poll_fn(|context| Poll::Ready(Pin::new(&mut *connection).poll_read(context, &mut buffer))).await;
+    match poll {
+        Poll::Ready(result) => Some(result.map(|()| buffer.filled().to_vec())),
+        Poll::Pending => None,
+    }
+}
+
+/// Waits until `length` bytes can be read.
+async fn until_received(connection: &Connection, length: usize) {
+    let mut bytes = vec![0; length];
+    while connection.stream.get_ref().peek(&mut bytes).await.unwrap() < length {}
+}
+
+/// Writes until the socket's buffer is full. Returns the number of bytes written.
+async fn fill(connection: &mut Connection) -> usize {
+    let mut written = 0;
+    poll_fn(|context| {
+        while let Poll::Ready(length) = Pin::new(&mut *connection).poll_write(context, &vec![b'y'; 100_000])? {
+            written += length;
+        }
+        Poll::Ready(io::Result::Ok(written))
+    })
+    .await
+    .unwrap()
+}
+
+#[actix_web::test]
+async fn one_poll_reads_a_limited_number_of_bytes() {
+    let (mut connection, mut client) = pair(PATIENT).await;
+    client.write_all(&vec![b'x'; READ_SIZE + 1]).await.unwrap();
+    until_received(&connection, READ_SIZE + 1).await;
+    assert_eq!(read_now(&mut connection).await.unwrap().unwrap().len(), READ_SIZE);
+    assert!(read_now(&mut connection).await.is_none());
+    assert_eq!(read_now(&mut connection).await.unwrap().unwrap().len(), 1);
+    assert!(read_now(&mut connection).await.is_none());
+}
+
+#[actix_web::test]
+async fn nothing_is_read_while_the_client_does_not_read() {
+    let (mut connection, mut client) = pair(PATIENT).await;
+    client.write_all(b"x").await.unwrap();
+    until_received(&connection, 1).await;
+    let written = fill(&mut connection).await;
+    assert!(read_now(&mut connection).await.is_none());
+    assert_eq!(client.read_exact(&mut vec![0; written]).await.unwrap(), written);
+    connection.stream.get_ref().writable().await.unwrap();
+    let flag = Arc::new(Flag::default());
+    let waker = Waker::from(Arc::clone(&flag));
+    let poll = Pin::new(&mut connection).poll_write(&mut Context::from_waker(&waker), b"y");
+    assert!(poll.is_ready() && flag.0.load(Ordering::SeqCst), "the reader is woken");
+    assert_eq!(read_now(&mut connection).await.unwrap().unwrap(), b"x");
+}
+
+#[actix_web::test]
+async fn the_next_head_has_a_deadline() {
+    let (mut connection, mut client) = pair(Timeouts { next_head: SHORT, ..PATIENT }).await;
+    client.write_all(b"GET /").await.unwrap();
+    connection.read_exact(&mut [0; 5]).await.unwrap();
+    let failed = connection.read_exact(&mut [0]).await;
+    assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::TimedOut);
+}
+
+#[actix_web::test]
+async fn each_response_extends_the_deadline_of_the_next_head() {
+    let timeouts = Timeouts { next_head: 10 * SHORT, ..PATIENT };
+    let (mut connection, mut client) = pair(timeouts).await;
+    let started = Instant::now();
+    while started.elapsed() < 2 * timeouts.next_head {
+        client.write_all(b"x").await.unwrap();
+        connection.read_exact(&mut [0]).await.unwrap();
+        connection.write_all(b"y").await.unwrap();
+        client.read_exact(&mut [0]).await.unwrap();
+    }
+}
+
+#[actix_web::test]
+async fn a_response_that_is_not_read_has_a_deadline() {
+    let (mut connection, _client) = pair(Timeouts { write: SHORT, ..PATIENT }).await;
+    fill(&mut connection).await;
+    let failed = connection.write_all(b"y").await;
+    assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::TimedOut);
+}
+
+#[actix_web::test]
+async fn the_timer_is_set_although_nothing_is_read_after_a_response() {
+    let (mut connection, mut client) = pair(Timeouts { next_head: SHORT, ..PATIENT }).await;
+    let flag = Arc::new(Flag::default());
+    let waker = Waker::from(Arc::clone(&flag));
+    let poll = Pin::new(&mut connection).poll_write(&mut Context::from_waker(&waker), b"y");
+    assert!(poll.is_ready());
+    client.read_exact(&mut [0]).await.unwrap();
+    while !flag.0.load(Ordering::SeqCst) {
+        tokio::time::sleep(SHORT).await;
+    }
+    assert_eq!(read_now(&mut connection).await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
+}

@@ -1,0 +1,67 @@
+//! Graceful shutdown: from the signal to the end of the last request.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use taskbridge_web::{HttpMetrics, Stopping};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+/// The steps of a graceful shutdown.
+pub(crate) struct Shutdown {
+    pub(crate) stopping: Stopping,
+    pub(crate) requests: Arc<HttpMetrics>,
+    /// Time between the signal and the end of accepting connections, for load balancers to notice.
+    pub(crate) drain: Duration,
+    /// Time for requests to finish after that.
+    pub(crate) limit: Duration,
+    /// Tells connections to close after their current request.
+    pub(crate) closing: watch::Sender<bool>,
+}
+
+impl Shutdown {
+    /// Waits for the signal to stop and stops `server`. A second signal ends the wait for load balancers.
+    pub(crate) async fn run(self, mut signals: Signals, server: ServerHandle) {
+        signals.next().await;
+        tracing::info!(drain_seconds = self.drain.as_secs(), "stopping");
+        self.stopping.begin();
+        let _ = timeout(self.drain, signals.next()).await;
+        server.pause().await;
+        self.closing.send_replace(true);
+        // No worker thread may end before the last request of any worker: a connection to the database may be registered
+        // with its runtime.
+        let idle = async {
+            while !self.requests.is_idle() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let is_idle = timeout(self.limit, idle).await.is_ok();
+        server.stop(is_idle).await;
+    }
+}
+
+/// The signals that stop the server: SIGTERM and SIGINT.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Starts to listen for the signals.
+    ///
+    /// # Errors
+    /// Returns an error if a signal handler cannot be installed.
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Limits that apply to every request: the size of its head and the time until its response.
+
+use std::time::Duration;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
+use tokio::time::{Instant, timeout_at};
+
+use crate::auth::{self, AuthApiError};
+use crate::connection_phase::{ConnectionPhase, Phase};
+use crate::error::ApiError;
+
+/// Maximum time from the end of a request's head to its response, body included.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestTimeout(pub Duration);
+
+/// The deadline of a request, stored in its extensions: its body must be complete and its response ready by then.
+#[derive(Clone, Copy)]
+pub(crate) struct Deadline(pub(crate) Instant);
+
+/// Maximum size of a request's target and headers together, in bytes. Beyond it the response is a 431. actix-http itself
+/// accepts 128 KiB and 96 headers, and sends a 431 without a body beyond that.
+const HEAD_LIMIT: usize = 64 * 1024;
+
+/// Middleware (for `actix_web::middleware::from_fn`) that rejects a head that is too large and enforces the
+/// [`RequestTimeout`] of the app.
+///
+/// A body that is not complete by the deadline is answered with a 408 by the extractor that reads it, everything else
+/// with a 503 by this middleware.
+///
+/// # Errors
+/// Returns the errors of the inner service, a 431 and a 503.
+pub async fn request_limits(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let phase = request.conn_data::<ConnectionPhase>().cloned().unwrap_or_default();
+    let is_chunked = request.chunked().unwrap_or_default();
+    phase.begin_response();
+    let mut outcome = limited(request, next).await;
+    // actix-http closes the connection if the rest of a body of known length has not been read, but reads on and on if the
+    // body is chunked.
+    if !is_chunked || phase.is_body_complete() {
+        phase.set(Phase::Head);
+        return outcome;
+    }
+    phase.set(Phase::Close);
+    match &mut outcome {
+        Ok(response) => response.response_mut().head_mut().set_connection_type(ConnectionType::Close),
+        Err(error) => error.add_response_mapper(|mut response| {
+            response.head_mut().set_connection_type(ConnectionType::Close);
+            response
+        }),
+    }
+    outcome
+}
+
+async fn limited(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let is_auth = auth::serves(request.path());
+    let is_safe = request.method().is_safe();
+    if head_size(&request) > HEAD_LIMIT {
+        return Ok(request.error_response(error(is_auth, AuthApiError::HeadTooLarge, ApiError::HeadTooLarge)));
+    }
+    let timeout = request.app_data::<RequestTimeout>().map_or(Duration::ZERO, |timeout| timeout.0);
+    let deadline = Instant::now() + timeout;
+    request.extensions_mut().insert(Deadline(deadline));
+    if let Ok(outcome) = timeout_at(deadline, next.call(request)).await {
+        return outcome.map(ServiceResponse::map_into_boxed_body);
+    }
+    let late = || "not answered in time".into();
+    // A write may have reached the store, or may still reach it.
+    let of_tasks = if is_safe { ApiError::Unavailable(late()) } else { ApiError::OutcomeUnknown(late()) };
+    Err(error(is_auth, AuthApiError::Unavailable(late()), of_tasks))
+}
+
+/// Returns the error in the format of the API that the request addresses.
+fn error(is_auth: bool, auth: AuthApiError, api: ApiError) -> Error {
+    if is_auth { auth.into() } else { api.into() }
+}
+
+fn head_size(request: &ServiceRequest) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = request.headers().iter();
+    headers.fold(target, |size, (name, value)| size + name.as_str().len() + value.len())
+}
