@@ -19,7 +19,7 @@ pub async fn assign_tasks(db: &DatabaseConnection, user_id: &str) -> Result<u64,
 
 async fn assign(db: &impl ConnectionTrait, user_id: &str) -> Result<u64, DbErr> {
     if user_id.is_empty() {
-        return Err(refused("tasks", "the id of a user is not empty"));
+        return Err(refused("tasks", "the user id must not be empty"));
     }
     if catalog::table(db, "tasks").await?.is_none() {
         return Err(refused("tasks", "missing; run: taskbridge migrate up"));
@@ -28,7 +28,7 @@ async fn assign(db: &impl ConnectionTrait, user_id: &str) -> Result<u64, DbErr> 
         let place = if db.get_database_backend() == DbBackend::Postgres { "$1" } else { "?" };
         let select = format!(r#"select 1 from "user" where "id" = {place}"#);
         if catalog::rows(db, &select, [user_id]).await?.is_empty() {
-            let line = format!("there is no user with the id \"{user_id}\"; the id is needed, not the e-mail address");
+            let line = format!("there is no user with the id \"{user_id}\"; give the id, not the e-mail address");
             return Err(refused("user", &line));
         }
     }

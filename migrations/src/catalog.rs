@@ -89,7 +89,7 @@ pub(crate) async fn table(db: &impl ConnectionTrait, name: &'static str) -> Resu
     };
     let Some(kind) = rows(db, kind, [name]).await?.into_iter().next() else { return Ok(None) };
     if !flag(&kind, "is_table")? {
-        return Err(refused(name, "there is something of that name that is no table; rename or drop it"));
+        return Err(refused(name, "exists but is not a table; rename or drop it"));
     }
     let columns = rows(db, columns, [name]).await?;
     Ok(Some(Table {

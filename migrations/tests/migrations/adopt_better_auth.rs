@@ -1,17 +1,17 @@
-//! Better Auth's tables that are there already: adopted when its own migrator made them, refused otherwise.
+//! Existing tables of Better Auth: adopted if its own migrator created them, refused otherwise.
 
 use taskbridge_migrations::Users;
 
-use crate::databases::{Backend, Database, STEPS, test_on};
+use crate::databases::{Backend, Database, MIGRATIONS, test_on};
 
 test_on!(
     [Sqlite, Postgres],
     [
         the_official_dumps_are_adopted,
         harmless_differences_are_adopted,
-        tables_and_indices_that_are_missing_are_made,
-        tables_of_others_are_refused,
-        what_is_no_table_is_refused,
+        missing_tables_and_indices_are_created,
+        tables_of_other_tools_are_refused,
+        a_view_is_refused,
     ]
 );
 
@@ -23,10 +23,10 @@ const SQLITE_DUMP: &str = include_str!("../../../tests/vectors/sqlite.sql");
 const SQLITE: &str = include_str!("../../../tests/vectors/schema-sqlite-text-ids.sql");
 const SQLITE_SERIAL: &str = include_str!("../../../tests/vectors/schema-sqlite-serial-ids.sql");
 
-/// The tables stay as they are, and tasks come beside them.
-async fn is_adopted(database: &Database) {
+/// Checks that the tables are adopted unchanged, and `tasks` is added.
+async fn assert_adopted(database: &Database) {
     let before = database.schema().await;
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+    assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
     let after = database.schema().await;
     let ours = |line: &String| line.contains("tasks") || line.contains("seaql_migrations");
     assert_eq!(after.into_iter().filter(|line| !ours(line)).collect::<Vec<_>>(), before);
@@ -44,12 +44,12 @@ async fn the_official_dumps_are_adopted(database: Database) {
     // The dump for SQLite disables foreign keys, and contains its own transaction.
     database.run(if database.backend == Backend::Sqlite { SQLITE_DUMP } else { POSTGRES_DUMP }).await;
     let before = rows(&database).await;
-    is_adopted(&database).await;
+    assert_adopted(&database).await;
     assert_eq!(rows(&database).await, before);
     assert_eq!(before[0], "4");
 }
 
-/// What an app may have added or left out, and Better Auth itself would not mind.
+/// Additions and omissions of an app that Better Auth itself accepts.
 async fn harmless_differences_are_adopted(database: Database) {
     let additions = r#"
         alter table "user" add column "role" text;
@@ -63,26 +63,26 @@ async fn harmless_differences_are_adopted(database: Database) {
         _ => format!("{POSTGRES}; {additions} {narrow}"),
     };
     database.run(&script).await;
-    is_adopted(&database).await;
+    assert_adopted(&database).await;
 }
 
-async fn tables_and_indices_that_are_missing_are_made(database: Database) {
+async fn missing_tables_and_indices_are_created(database: Database) {
     let official = if database.backend == Backend::Sqlite { SQLITE } else { POSTGRES };
     database.run(official).await;
     let before = database.schema().await;
     database.run(r#"drop index "session_userId_idx"; drop table "rateLimit"; drop table "jwks""#).await;
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+    assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
     let after = database.schema().await;
     assert!(before.iter().all(|line| after.contains(line)), "{after:?}");
 }
 
-/// The schema that Drizzle makes of what Better Auth generates.
+/// The schema that Drizzle creates from the one that Better Auth generates.
 const DRIZZLE_POSTGRES: &str = r#"
 create table "user" ("id" text primary key not null, "name" text not null, "email" text not null unique, "email_verified" boolean default false not null, "image" text, "created_at" timestamp default now() not null, "updated_at" timestamp default now() not null);
 create table "session" ("id" text primary key not null, "expires_at" timestamp not null, "token" text not null unique, "created_at" timestamp default now() not null, "updated_at" timestamp not null, "ip_address" text, "user_agent" text, "user_id" text not null references "user"("id") on delete cascade);"#;
 const DRIZZLE_SQLITE: &str = r"
 create table `user` (`id` text primary key not null, `name` text not null, `email` text not null unique, `email_verified` integer default false not null, `image` text, `created_at` integer default (cast(unixepoch('subsecond') * 1000 as integer)) not null, `updated_at` integer not null);";
-/// One table of Prisma's.
+/// A table that Prisma creates.
 const PRISMA_POSTGRES: &str = r#"
 create table "user" ("id" text not null, "name" text not null, "email" text not null, "emailVerified" boolean not null default false, "image" text, "createdAt" timestamp(3) not null default current_timestamp, "updatedAt" timestamp(3) not null, constraint "user_pkey" primary key ("id"));
 create unique index "user_email_key" on "user"("email");"#;
@@ -91,13 +91,13 @@ create table "user" ("id" text not null primary key, "name" text not null, "emai
 create unique index "user_email_key" on "user"("email");
 insert into "user" values ('ann', 'Ann', 'ann@example.test', false, null, 1795225520646, 1795225520646);"#;
 
-const ADVICE: &str = "; AUTH_MODE=server needs the tables as Better Auth's own migrator makes them, AUTH_MODE=bridge works with this database";
+const ADVICE: &str = "; AUTH_MODE=server requires the tables as Better Auth's own migrator creates them; AUTH_MODE=bridge works with this database";
 
-async fn is_refused(database: &Database, setup: &str, expected: &str) {
+/// Checks that server mode refuses the tables, and bridge mode accepts them.
+async fn assert_refused(database: &Database, setup: &str, expected: &str) {
     database.run(setup).await;
     assert_eq!(database.refusal(Users::Here).await, format!("{expected}{ADVICE}"));
-    // And bridge mode does work with it.
-    assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [STEPS[1]], "{setup}");
+    assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [MIGRATIONS[1]], "{setup}");
 }
 
 mod zones {
@@ -105,22 +105,22 @@ mod zones {
 
     test_on!([Postgres], [times_without_a_zone_are_adopted]);
 
-    /// Prisma's times have no zone.
+    /// Prisma creates times without a zone.
     async fn times_without_a_zone_are_adopted(database: Database) {
         database.run(PRISMA_POSTGRES).await;
-        assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+        assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
         let types = "select data_type::text from information_schema.columns where table_name = 'user' and column_name = 'createdAt'";
         assert_eq!(database.text(types).await, "timestamp without time zone");
     }
 }
 
-async fn tables_of_others_are_refused(mut database: Database) {
+async fn tables_of_other_tools_are_refused(mut database: Database) {
     let cases = match database.backend {
         Backend::Sqlite => sqlite_tables_of_others(),
         _ => postgres_tables_of_others(),
     };
     for (setup, expected) in cases {
-        is_refused(&database, &setup, expected).await;
+        assert_refused(&database, &setup, expected).await;
         database = database.cleared().await;
     }
 }
@@ -130,21 +130,21 @@ fn postgres_tables_of_others() -> Vec<(String, &'static str)> {
     vec![
         (
             DRIZZLE_POSTGRES.to_owned(),
-            r#"table "user", column "emailVerified": missing, there is "email_verified" (Drizzle's way to name it)"#,
+            r#"table "user", column "emailVerified": missing, but "email_verified" exists (Drizzle's naming)"#,
         ),
         (POSTGRES_UUID.to_owned(), r#"table "user", column "id": is uuid, not text"#),
         (POSTGRES_SERIAL.to_owned(), r#"table "user", column "id": is integer, not text"#),
         (
             altered(r#"alter table "account" add column "issuer" text not null"#),
-            r#"table "account", column "issuer": must have a value, which only Better Auth 1.7.0 to 1.7.2 gave it; drop it, or allow null"#,
+            r#"table "account", column "issuer": is required, but only Better Auth 1.7.0 to 1.7.2 writes it; drop it, or allow null"#,
         ),
         (
             altered(r#"alter table "jwks" add column "tenant" text not null"#),
-            r#"table "jwks", column "tenant": must have a value, and is not known to Better Auth; allow null, or give it a default"#,
+            r#"table "jwks", column "tenant": is required, but unknown to Better Auth; allow null, or add a default"#,
         ),
         (
             altered(r#"alter table "session" drop column "userId"; alter table "session" add column "user_id" uuid"#),
-            r#"table "session", column "userId": missing, there is "user_id" (Drizzle's way to name it)"#,
+            r#"table "session", column "userId": missing, but "user_id" exists (Drizzle's naming)"#,
         ),
         (
             altered(r#"alter table "session" alter column "token" type uuid using null"#),
@@ -181,21 +181,21 @@ fn sqlite_tables_of_others() -> Vec<(String, &'static str)> {
     vec![
         (
             DRIZZLE_SQLITE.to_owned(),
-            r#"table "user", column "emailVerified": missing, there is "email_verified" (Drizzle's way to name it)"#,
+            r#"table "user", column "emailVerified": missing, but "email_verified" exists (Drizzle's naming)"#,
         ),
-        (PRISMA_SQLITE.to_owned(), r#"table "user", column "createdAt": holds dates as numbers, not as text"#),
+        (PRISMA_SQLITE.to_owned(), r#"table "user", column "createdAt": contains dates as numbers, not as text"#),
         (
             PRISMA_SQLITE.replace("datetime", "integer"),
-            r#"table "user", column "createdAt": is integer, not date (as text)"#,
+            r#"table "user", column "createdAt": is integer, not date (stored as text)"#,
         ),
         (SQLITE_SERIAL.to_owned(), r#"table "user", column "id": is integer, not text"#),
         (
             SQLITE.replace(r#""accountId" text not null,"#, r#""accountId" text not null, "issuer" text not null,"#),
-            r#"table "account", column "issuer": must have a value, which only Better Auth 1.7.0 to 1.7.2 gave it; drop it, or allow null"#,
+            r#"table "account", column "issuer": is required, but only Better Auth 1.7.0 to 1.7.2 writes it; drop it, or allow null"#,
         ),
         (
             altered(r#"alter table "account" rename column "userId" to "user_id""#),
-            r#"table "account", column "userId": missing, there is "user_id" (Drizzle's way to name it)"#,
+            r#"table "account", column "userId": missing, but "user_id" exists (Drizzle's naming)"#,
         ),
         (altered(r#"alter table "jwks" drop column "crv""#), r#"table "jwks", column "crv": missing"#),
         (
@@ -205,9 +205,8 @@ fn sqlite_tables_of_others() -> Vec<(String, &'static str)> {
     ]
 }
 
-/// A view is no table.
-async fn what_is_no_table_is_refused(database: Database) {
+async fn a_view_is_refused(database: Database) {
     database.run(r#"create view "session" as select 1 as "id""#).await;
     let line = database.refusal(Users::Here).await;
-    assert_eq!(line, r#"table "session": there is something of that name that is no table; rename or drop it"#);
+    assert_eq!(line, r#"table "session": exists but is not a table; rename or drop it"#);
 }

@@ -1,23 +1,23 @@
-//! Tables of tasks that other backends made on PostgreSQL.
+//! Tables `tasks` that other backends created on PostgreSQL.
 
 use taskbridge_migrations::Users;
 
-use crate::databases::{Database, STEPS, test_on};
+use crate::databases::{Database, MIGRATIONS, test_on};
 
 test_on!(
     [Postgres],
     [
-        sqlmodels_tasks_are_adopted_and_none_is_lost,
-        to_adopt_twice_is_to_adopt_once,
-        ours_is_adopted_as_it_is,
-        each_shape_is_adopted,
+        tasks_of_sqlmodel_are_adopted_and_none_is_lost,
+        adopting_twice_changes_nothing,
+        a_table_that_taskbridge_created_is_adopted_unchanged,
+        columns_are_added_widened_and_converted,
         triggers_do_not_run,
-        a_foreign_key_that_is_there_stays,
-        what_cannot_serve_is_refused,
+        an_existing_foreign_key_is_kept,
+        unsuitable_tables_are_refused,
     ]
 );
 
-/// A table as `SQLModel` makes it, with tasks of somebody, of nobody, and without times.
+/// A table as `SQLModel` creates it, with tasks that lack an owner or times.
 const SQLMODEL: &str = r"
 create table tasks (id serial not null primary key, user_id varchar, title varchar(100) not null, description varchar(500), completed boolean, created_at timestamp without time zone default now(), updated_at timestamp without time zone, priority varchar(10) default 'low', due_date date);
 create index ix_tasks_user_id on tasks (user_id);
@@ -49,13 +49,13 @@ async fn references(database: &Database) -> Vec<String> {
         .await
 }
 
-async fn sqlmodels_tasks_are_adopted_and_none_is_lost(database: Database) {
-    // The zone of the session is of no account.
+async fn tasks_of_sqlmodel_are_adopted_and_none_is_lost(database: Database) {
+    // The time zone of the session has no effect.
     let name = database.text("select current_database()::text").await;
     database.run(&format!("alter database {name} set timezone = 'Asia/Tokyo'")).await;
     database.run(SQLMODEL).await;
     let report = database.up(Users::Here).await.unwrap();
-    assert_eq!(report.applied, STEPS);
+    assert_eq!(report.applied, MIGRATIONS);
     assert_eq!(report.tasks_without_owner, 2);
     assert_eq!(
         database.texts(TASKS).await,
@@ -91,18 +91,16 @@ async fn sqlmodels_tasks_are_adopted_and_none_is_lost(database: Database) {
     assert_eq!(database.up(Users::Here).await.unwrap().applied, [""; 0]);
 }
 
-/// What was adopted is adopted again without a change.
-async fn to_adopt_twice_is_to_adopt_once(database: Database) {
+async fn adopting_twice_changes_nothing(database: Database) {
     database.run(SQLMODEL).await;
     database.up(Users::Here).await.unwrap();
     let once = database.snapshot().await;
     database.run("delete from seaql_migrations").await;
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+    assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
     assert_eq!(database.snapshot().await, once);
 }
 
-/// Our own table needs no change.
-async fn ours_is_adopted_as_it_is(database: Database) {
+async fn a_table_that_taskbridge_created_is_adopted_unchanged(database: Database) {
     database.up(Users::Here).await.unwrap();
     let once = database.snapshot().await;
     database.run("delete from seaql_migrations").await;
@@ -110,8 +108,7 @@ async fn ours_is_adopted_as_it_is(database: Database) {
     assert_eq!(database.snapshot().await, once);
 }
 
-/// Each shape, and what its columns are afterwards.
-async fn each_shape_is_adopted(database: Database) {
+async fn columns_are_added_widened_and_converted(database: Database) {
     let bare = "create table tasks (id int generated always as identity primary key, user_id text not null, title text not null); insert into tasks (user_id, title) values ('ann', 'x')";
     let cases = [
         // Missing columns.
@@ -124,7 +121,7 @@ async fn each_shape_is_adopted(database: Database) {
                 "updated_at timestamp with time zone NO date_trunc('milliseconds'::text, now())",
             ],
         ),
-        // A description that must be given, by Drizzle with times of its own precision.
+        // A required description, and times of other precisions.
         (
             format!(
                 "{bare}; alter table tasks add description text not null default '', add completed boolean not null default false, add created_at timestamp(3) not null default now(), add updated_at timestamptz(6) not null default now()"
@@ -136,7 +133,7 @@ async fn each_shape_is_adopted(database: Database) {
                 "updated_at timestamp with time zone NO date_trunc('milliseconds'::text, now())",
             ],
         ),
-        // Wide enough, and with zones: all stays.
+        // Wide enough and with zones: no change.
         (
             format!(
                 "{bare}; alter table tasks alter title type varchar(200), add description varchar(1000), add completed boolean not null, add created_at timestamptz not null default '2025-01-01T00:00:00Z', add updated_at timestamptz not null default '2025-01-01T00:00:00Z'"
@@ -170,7 +167,7 @@ async fn each_shape_is_adopted(database: Database) {
     }
 }
 
-/// A trigger of the table's, which keeps `updated_at`, is not set off.
+/// Otherwise a trigger that maintains `updated_at` would overwrite it.
 async fn triggers_do_not_run(database: Database) {
     database.run(SQLMODEL).await;
     database
@@ -183,8 +180,7 @@ async fn triggers_do_not_run(database: Database) {
     assert!(database.texts(TASKS).await[0].contains("2025-01-02 03:04:06"));
 }
 
-/// Foreign keys that are there stay as they are.
-async fn a_foreign_key_that_is_there_stays(database: Database) {
+async fn an_existing_foreign_key_is_kept(database: Database) {
     database.run(include_str!("../../../tests/vectors/schema-postgres-text-ids.sql")).await;
     database.run(r#"create table tasks (id serial primary key, user_id varchar not null references "user"(id), title varchar not null)"#).await;
     database.up(Users::Here).await.unwrap();
@@ -199,16 +195,16 @@ async fn a_foreign_key_that_is_there_stays(database: Database) {
     );
     database.up(Users::Elsewhere).await.unwrap();
     assert_eq!(references(&database).await, ["FOREIGN KEY (user_id) REFERENCES users(id)"]);
-    // Later, with users here, it is refused as well.
+    // It is also refused after the migrations of bridge mode.
     assert!(database.refusal(Users::Here).await.contains("refers to the table"));
 }
 
-async fn what_cannot_serve_is_refused(mut database: Database) {
+async fn unsuitable_tables_are_refused(mut database: Database) {
     let tasks = |columns: &str| format!("create table tasks ({columns}); insert into tasks default values");
     let cases = [
         (
             tasks("id uuid primary key default gen_random_uuid(), user_id text, title text default 'x'"),
-            r#"column "id": is uuid, not an integer; change it, or rename the table, and a new one is made"#,
+            r#"column "id": is uuid, not an integer; change it, or rename the table so that a new one is created"#,
         ),
         (
             tasks("id serial, user_id text, title text default 'x'"),
@@ -220,21 +216,21 @@ async fn what_cannot_serve_is_refused(mut database: Database) {
         ),
         (
             tasks("id serial primary key, user_id uuid, title text default 'x'"),
-            r#"column "user_id": is uuid, but ids of users are text; run: alter table "tasks" alter column "user_id" type text using "user_id"::text"#,
+            r#"column "user_id": is uuid, but user ids are text; run: alter table "tasks" alter column "user_id" type text using "user_id"::text"#,
         ),
         (
             tasks("id serial primary key, user_id integer, title text default 'x'"),
-            r#"column "user_id": is integer, but ids of users are text"#,
+            r#"column "user_id": is integer, but user ids are text"#,
         ),
         (
             tasks("id serial primary key, \"userId\" text, title text default 'x'"),
-            r#"column "user_id": missing, there is "userId"; add it"#,
+            r#"column "user_id": missing, but "userId" exists; add it"#,
         ),
         (tasks("user_id text, title text default 'x'"), r#"column "id": missing; add it"#),
         (tasks("id serial primary key, user_id text, name text"), r#"column "title": missing; add it"#),
         (
             "create table tasks (id serial primary key, user_id text, title text, list_id integer not null)".to_owned(),
-            r#"column "list_id": must have a value, and is not known here; allow null, give it a default, or rename"#,
+            r#"column "list_id": is required, but unknown to Taskbridge; allow null, add a default, or rename"#,
         ),
         (
             tasks("id serial primary key, user_id text, title text default 'x', completed text"),
@@ -248,10 +244,7 @@ async fn what_cannot_serve_is_refused(mut database: Database) {
             tasks("id serial primary key, user_id text, title text default 'x', description text[]"),
             r#"column "description": is text[], not text"#,
         ),
-        (
-            tasks("id serial primary key, user_id text, title text"),
-            r#"column "title": is null in 1 rows; give them a title"#,
-        ),
+        (tasks("id serial primary key, user_id text, title text"), r#"column "title": is null in 1 rows; add titles"#),
     ];
 
     for (setup, expected) in cases {

@@ -1,10 +1,10 @@
-//! Tables of tasks that other backends made on SQLite.
+//! Tables `tasks` that other backends created on SQLite.
 
 use taskbridge_migrations::Users;
 
-use crate::databases::{Backend, STEPS};
+use crate::databases::{Backend, MIGRATIONS};
 
-/// As `SQLAlchemy` makes it: dates without a zone.
+/// A table as `SQLAlchemy` creates it: dates are text without a zone.
 const SQLMODEL: &str = r"
 create table tasks (id INTEGER NOT NULL, user_id VARCHAR, title VARCHAR(200) NOT NULL, description VARCHAR(1000), completed BOOLEAN, created_at DATETIME, updated_at DATETIME, priority VARCHAR(10) DEFAULT 'low', PRIMARY KEY (id));
 insert into tasks (user_id, title, completed, created_at, updated_at) values
@@ -14,7 +14,7 @@ insert into tasks (user_id, title, completed, created_at, updated_at) values
   ('ann', 'ours', 0, '2025-01-02T03:04:05.678Z', '2025-01-02T03:04:05.678Z'),
   ('ann', 'timeless', 'false', null, null);";
 
-/// As Drizzle makes it: dates are numbers.
+/// A table as Drizzle creates it: dates are numbers.
 const DRIZZLE: &str = r"
 create table `tasks` (`id` integer primary key autoincrement not null, `user_id` text not null, `title` text not null, `description` text, `completed` integer default false not null, `created_at` integer default (unixepoch()) not null, `updated_at` integer not null);
 insert into tasks (user_id, title, completed, created_at, updated_at) values
@@ -24,12 +24,12 @@ insert into tasks (user_id, title, completed, created_at, updated_at) values
 const TASKS: &str = "select id || ' ' || coalesce(user_id, '-') || ' ' || title || ' ' || typeof(completed) || completed || ' ' || created_at || ' ' || updated_at from tasks where title <> 'timeless' order by id";
 
 #[tokio::test]
-async fn sqlalchemys_tasks_are_adopted_and_none_is_lost() {
+async fn tasks_of_sqlalchemy_are_adopted_and_none_is_lost() {
     let database = Backend::Sqlite.database().await;
     database.run(SQLMODEL).await;
     let shape = database.text("select sql from sqlite_master where name = 'tasks'").await;
     let report = database.up(Users::Here).await.unwrap();
-    assert_eq!((report.applied, report.tasks_without_owner), (STEPS.map(String::from).to_vec(), 2));
+    assert_eq!((report.applied, report.tasks_without_owner), (MIGRATIONS.map(String::from).to_vec(), 2));
     assert_eq!(
         database.texts(TASKS).await,
         [
@@ -41,7 +41,11 @@ async fn sqlalchemys_tasks_are_adopted_and_none_is_lost() {
     );
     let timeless = "select cast(created_at = updated_at and created_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 minute') as text) from tasks where title = 'timeless'";
     assert_eq!(database.text(timeless).await, "1");
-    assert_eq!(database.text("select sql from sqlite_master where name = 'tasks'").await, shape, "its shape stays");
+    assert_eq!(
+        database.text("select sql from sqlite_master where name = 'tasks'").await,
+        shape,
+        "the definition of the table is unchanged"
+    );
     assert_eq!(database.texts("select priority from tasks").await, ["low"; 5]);
     let index = "select name from sqlite_master where name = 'tasks_user_id_created_at_id_idx'";
     assert_eq!(database.texts(index).await.len(), 1);
@@ -49,8 +53,8 @@ async fn sqlalchemys_tasks_are_adopted_and_none_is_lost() {
     let once = database.snapshot().await;
     assert_eq!(database.up(Users::Here).await.unwrap().applied, [""; 0]);
     database.run("delete from seaql_migrations").await;
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
-    assert_eq!(database.snapshot().await, once, "to adopt twice is to adopt once");
+    assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
+    assert_eq!(database.snapshot().await, once, "adopting twice changes nothing");
 }
 
 #[tokio::test]
@@ -77,7 +81,7 @@ async fn missing_columns_are_added() {
 }
 
 #[tokio::test]
-async fn what_cannot_serve_is_refused() {
+async fn unsuitable_tables_are_refused() {
     let tasks = |columns: &str| format!("create table tasks ({columns}); insert into tasks default values");
     let rows = |values: &str| {
         format!(
@@ -87,7 +91,7 @@ async fn what_cannot_serve_is_refused() {
     let cases = [
         (
             tasks("id text primary key, user_id text, title text default 'x'"),
-            r#"column "id": is text, not "integer primary key"; change it, or rename the table, and a new one is made"#,
+            r#"column "id": is text, not "integer primary key"; change it, or rename the table so that a new one is created"#,
         ),
         (tasks("id bigint primary key, user_id text, title text default 'x'"), r#"column "id": is bigint, not"#),
         (
@@ -96,20 +100,20 @@ async fn what_cannot_serve_is_refused() {
         ),
         (
             tasks("id integer primary key, user_id integer, title text default 'x'"),
-            r#"column "user_id": is integer, not text, as the ids of users are"#,
+            r#"column "user_id": is integer, not text, which user ids require"#,
         ),
         (
             tasks("id integer primary key, user_id uuid, title text default 'x'"),
-            r#"column "user_id": is uuid, not text, as the ids of users are"#,
+            r#"column "user_id": is uuid, not text, which user ids require"#,
         ),
         (tasks("id integer primary key, title text default 'x'"), r#"column "user_id": missing; add it"#),
         (
             tasks("id integer primary key, userId text, title text default 'x'"),
-            r#"column "user_id": missing, there is "userId"; add it"#,
+            r#"column "user_id": missing, but "userId" exists; add it"#,
         ),
         (
             tasks("id integer primary key, user_id text, title text default 'x', description text not null default ''"),
-            r#"column "description": is text, not one that allows null"#,
+            r#"column "description": is text, not nullable"#,
         ),
         (
             tasks("id integer primary key, user_id text, title text default 'x', completed text"),
@@ -119,18 +123,18 @@ async fn what_cannot_serve_is_refused() {
             tasks("id integer primary key, user_id text, title text default 'x', list_id integer not null default 1")
                 .replace(" default 1", "")
                 .replace("; insert into tasks default values", ""),
-            r#"column "list_id": must have a value, and is not known here"#,
+            r#"column "list_id": is required, but unknown to Taskbridge"#,
         ),
         (
             "create table tasks (id integer primary key, user_id text, title text, created_at integer) strict"
                 .to_owned(),
-            r#"column "created_at": is integer, not text, and is strict"#,
+            r#"column "created_at": is integer, not text, in a strict table"#,
         ),
         (rows("(1, 'a', null, 1, null)"), r#"column "title": task 1 has no title"#),
         (rows("(2, 'a', 'x', 'maybe', null)"), r#"column "completed": task 2 is neither true nor false"#),
-        (rows("(3, 'a', 'x', 1, 'yesterday')"), r#"column "created_at": task 3 has no date that can be read"#),
-        (rows("(4, 'a', 'x', 1, '')"), r#"column "created_at": task 4 has no date that can be read"#),
-        (rows("(5, 'a', 'x', 1, 1795225522058000000)"), r#"column "created_at": task 5 has no date that can be read"#),
+        (rows("(3, 'a', 'x', 1, 'yesterday')"), r#"column "created_at": task 3 has an invalid date"#),
+        (rows("(4, 'a', 'x', 1, '')"), r#"column "created_at": task 4 has an invalid date"#),
+        (rows("(5, 'a', 'x', 1, 1795225522058000000)"), r#"column "created_at": task 5 has an invalid date"#),
     ];
     for (setup, expected) in cases {
         let database = Backend::Sqlite.database().await;

@@ -1,10 +1,13 @@
-//! Giving away what belongs to nobody.
+//! Assignment of tasks that have no owner.
 
 use taskbridge_migrations::{MigrateError, Users, assign_tasks};
 
 use crate::databases::{Backend, Database, test_on};
 
-test_on!([Sqlite, Postgres], [tasks_without_an_owner_are_given_to_a_user, tasks_without_an_owner_are_given_to_anybody]);
+test_on!(
+    [Sqlite, Postgres],
+    [tasks_without_an_owner_are_assigned_to_an_existing_user, without_a_user_table_tasks_are_assigned_to_any_id]
+);
 
 const TASKS: &str = "
 create table tasks (id integer primary key, user_id varchar(64), title varchar(200) not null);
@@ -32,13 +35,13 @@ async fn create_tasks(database: &Database) {
     }
 }
 
-async fn tasks_without_an_owner_are_given_to_a_user(database: Database) {
+async fn tasks_without_an_owner_are_assigned_to_an_existing_user(database: Database) {
     create_tasks(&database).await;
     let report = database.up(Users::Here).await.unwrap();
     assert_eq!(report.tasks_without_owner, 2);
     database.run(ANN).await;
     assert!(refusal(&database, "bob").await.contains("no user with the id \"bob\""));
-    assert!(refusal(&database, "").await.contains("not empty"));
+    assert!(refusal(&database, "").await.contains("must not be empty"));
     assert_eq!(owners(&database).await, ["null", "", "ann"]);
     assert_eq!(assign_tasks(&database.connection, "ann").await.unwrap(), 2);
     assert_eq!(owners(&database).await, ["ann", "ann", "ann"]);
@@ -46,7 +49,7 @@ async fn tasks_without_an_owner_are_given_to_a_user(database: Database) {
     assert_eq!(database.up(Users::Here).await.unwrap().tasks_without_owner, 0);
 }
 
-async fn tasks_without_an_owner_are_given_to_anybody(database: Database) {
+async fn without_a_user_table_tasks_are_assigned_to_any_id(database: Database) {
     create_tasks(&database).await;
     assert_eq!(database.up(Users::Elsewhere).await.unwrap().tasks_without_owner, 2);
     assert_eq!(assign_tasks(&database.connection, "o'bob").await.unwrap(), 2);

@@ -1,19 +1,19 @@
-//! What `up` would say, before anybody runs it.
+//! Predictions of what `up` will do.
 
 use taskbridge_migrations::{MigrateError, Readiness, Users, check};
 
-use crate::databases::{Database, STEPS, test_on};
+use crate::databases::{Database, MIGRATIONS, test_on};
 
 test_on!(
     [Sqlite, Postgres, Pgbouncer],
     [
-        it_tells_the_steps_to_come_on_every_database,
-        it_refuses_what_up_refuses,
-        a_table_that_can_be_adopted_is_left_as_it_is,
+        pending_migrations_are_listed,
+        it_refuses_what_up_refuses_with_the_same_line,
+        a_table_that_can_be_adopted_is_not_changed,
     ]
 );
 
-/// The steps to come, or the refusal; nothing may have changed.
+/// Returns the pending migrations or the line of the refusal, and checks that nothing has changed.
 async fn checked(database: &Database, users: Users) -> Result<Vec<String>, String> {
     let before = database.snapshot().await;
     let checked = check(&database.connection, users, true).await;
@@ -27,17 +27,16 @@ async fn checked(database: &Database, users: Users) -> Result<Vec<String>, Strin
     }
 }
 
-async fn it_tells_the_steps_to_come_on_every_database(database: Database) {
-    assert_eq!(checked(&database, Users::Here).await.unwrap(), STEPS);
-    assert_eq!(checked(&database, Users::Elsewhere).await.unwrap(), [STEPS[1]]);
+async fn pending_migrations_are_listed(database: Database) {
+    assert_eq!(checked(&database, Users::Here).await.unwrap(), MIGRATIONS);
+    assert_eq!(checked(&database, Users::Elsewhere).await.unwrap(), [MIGRATIONS[1]]);
     database.up(Users::Elsewhere).await.unwrap();
-    assert_eq!(checked(&database, Users::Here).await.unwrap(), [STEPS[0]]);
+    assert_eq!(checked(&database, Users::Here).await.unwrap(), [MIGRATIONS[0]]);
     database.up(Users::Here).await.unwrap();
     assert!(checked(&database, Users::Here).await.unwrap().is_empty());
 }
 
-/// Word for word what `up` says.
-async fn it_refuses_what_up_refuses(database: Database) {
+async fn it_refuses_what_up_refuses_with_the_same_line(database: Database) {
     for script in [
         r#"create table "user" (id text primary key, email_verified boolean)"#,
         r#"create table "jwks" (id integer primary key)"#,
@@ -56,11 +55,10 @@ async fn it_refuses_what_up_refuses(database: Database) {
     }
 }
 
-/// What can be adopted is not changed before its time.
-async fn a_table_that_can_be_adopted_is_left_as_it_is(database: Database) {
+async fn a_table_that_can_be_adopted_is_not_changed(database: Database) {
     let id = database.row_id();
     database.run(&format!("create table tasks (id {id} primary key, user_id text, title text)")).await;
     database.run("insert into tasks (title) values ('x')").await;
-    assert_eq!(checked(&database, Users::Here).await.unwrap(), STEPS);
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+    assert_eq!(checked(&database, Users::Here).await.unwrap(), MIGRATIONS);
+    assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
 }

@@ -1,4 +1,4 @@
-//! Empty databases, and what is in them.
+//! Empty databases, and queries for their content.
 //!
 //! A test that needs PostgreSQL is in a module whose name contains `on_postgres`, which [`test_on`] makes, so that
 //! `cargo test -- --skip on_postgres` runs everything that works without a server.
@@ -12,19 +12,19 @@ use taskbridge_adapters::database::{Store, StoreConfig};
 use taskbridge_migrations::{MigrateError, MigrationReport, Users, up};
 use tempfile::TempDir;
 
-/// Every step, in order.
-pub(crate) const STEPS: [&str; 2] = ["m20261121_000001_better_auth", "m20261121_000002_tasks"];
+/// The names of all migrations, in order.
+pub(crate) const MIGRATIONS: [&str; 2] = ["m20261121_000001_better_auth", "m20261121_000002_tasks"];
 
-/// A kind of database, and the way to it.
+/// A kind of database, and whether it is behind a pooler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Backend {
     Sqlite,
     Postgres,
-    /// PostgreSQL behind a pooler in transaction mode, which has fewer connections to the server than we have to it.
+    /// PostgreSQL behind a pooler in transaction mode, which has fewer connections to the server than clients.
     Pgbouncer,
 }
 
-/// Runs each of these functions as a test on each of these backends, in a module of the backend.
+/// Runs each of the functions as a test on each of the backends, in one module per backend.
 macro_rules! test_on {
     ([$($backend:ident),+], $tests:tt) => { $(crate::databases::test_on!(@ $backend $tests);)+ };
     (@ Sqlite $tests:tt) => { crate::databases::test_on!(@ on_sqlite Sqlite $tests); };
@@ -43,7 +43,7 @@ macro_rules! test_on {
 }
 pub(crate) use test_on;
 
-/// A database of its own for a test.
+/// The database of a test.
 pub(crate) struct Database {
     pub(crate) backend: Backend,
     pub(crate) connection: DatabaseConnection,
@@ -66,7 +66,7 @@ impl Backend {
     }
 }
 
-/// A connection as the server opens it for migrations.
+/// Opens a connection as the server does for migrations.
 pub(crate) async fn open(url: &str) -> DatabaseConnection {
     let config = StoreConfig {
         url: url.parse().unwrap(),
@@ -103,12 +103,12 @@ impl Database {
         self.backend.database().await
     }
 
-    /// Returns the type of ids that the database gives to rows.
+    /// Returns the column type for generated ids.
     pub(crate) fn row_id(&self) -> &'static str {
         if self.backend == Backend::Sqlite { "integer" } else { "serial" }
     }
 
-    /// The same on new connections, as after a change of the database's settings.
+    /// Reconnects, after which changed settings of the database apply.
     pub(crate) async fn reopened(self) -> Self {
         let connection = open(&self.url).await;
         Self { connection, ..self }
@@ -127,7 +127,7 @@ impl Database {
         self.connection.execute_unprepared(sql).await.unwrap();
     }
 
-    /// The first column of what a query gives, as text.
+    /// Returns the first column of the rows of a query, as text.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
         let backend = self.connection.get_database_backend();
         let rows = self.connection.query_all_raw(Statement::from_string(backend, sql)).await.unwrap();
@@ -143,7 +143,7 @@ impl Database {
         up(&self.connection, users).await
     }
 
-    /// The line of the refusal, which must have changed nothing.
+    /// Applies the migrations and returns the line of the refusal, which must have changed nothing.
     pub(crate) async fn refusal(&self, users: Users) -> String {
         let before = self.snapshot().await;
         let MigrateError::Refused(line) = self.up(users).await.unwrap_err() else { panic!("not a refusal") };
@@ -152,7 +152,7 @@ impl Database {
         line
     }
 
-    /// All tables with their columns, constraints and indices, and all tasks.
+    /// Returns a description of all tables, columns, constraints and indices, and all tasks.
     pub(crate) async fn snapshot(&self) -> Vec<String> {
         let mut all = self.schema().await;
         let has_tasks = all.iter().any(|line| line.contains("tasks"));
@@ -167,7 +167,7 @@ impl Database {
         all
     }
 
-    /// All tables with their columns, constraints and indices.
+    /// Returns a description of all tables, columns, constraints and indices.
     pub(crate) async fn schema(&self) -> Vec<String> {
         let sql = match self.connection.get_database_backend() {
             DbBackend::Postgres => POSTGRES_SCHEMA,

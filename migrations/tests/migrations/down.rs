@@ -1,16 +1,20 @@
-//! Taking steps back: nothing of anybody's is lost.
+//! Reverting migrations, which never loses data.
 
 use taskbridge_migrations::{MigrateError, Users, down};
 
-use crate::databases::{Database, STEPS, test_on};
+use crate::databases::{Database, MIGRATIONS, test_on};
 
 test_on!(
     [Sqlite, Postgres],
-    [an_empty_database_goes_down_and_up_again, tasks_are_kept, with_users_elsewhere_only_tasks_are_undone,]
+    [
+        migrations_of_an_empty_database_can_be_reverted_and_applied_again,
+        tasks_are_kept,
+        with_users_elsewhere_only_the_tasks_are_reverted,
+    ]
 );
 
-async fn undone(database: &Database, steps: u32) -> Result<Vec<String>, MigrateError> {
-    down(&database.connection, Users::Here, steps).await
+async fn reverted(database: &Database, count: u32) -> Result<Vec<String>, MigrateError> {
+    down(&database.connection, Users::Here, count).await
 }
 
 fn line<T: std::fmt::Debug>(result: Result<T, MigrateError>) -> String {
@@ -20,29 +24,29 @@ fn line<T: std::fmt::Debug>(result: Result<T, MigrateError>) -> String {
 
 const TASK: &str = "insert into tasks (user_id, title, completed, created_at, updated_at) values ('ann', 'x', 'false', '2026-11-21T01:45:22.058Z', '2026-11-21T01:45:22.058Z')";
 
-async fn an_empty_database_goes_down_and_up_again(database: Database) {
+async fn migrations_of_an_empty_database_can_be_reverted_and_applied_again(database: Database) {
     database.up(Users::Here).await.unwrap();
-    assert_eq!(undone(&database, 0).await.unwrap(), [""; 0]);
-    assert_eq!(undone(&database, 1).await.unwrap(), [STEPS[1]]);
+    assert_eq!(reverted(&database, 0).await.unwrap(), [""; 0]);
+    assert_eq!(reverted(&database, 1).await.unwrap(), [MIGRATIONS[1]]);
     assert!(!database.schema().await.iter().any(|line| line.contains("user_id")));
-    assert_eq!(undone(&database, 5).await.unwrap(), [STEPS[0]]);
-    assert_eq!(undone(&database, 5).await.unwrap(), [""; 0]);
-    assert!(database.schema().await.iter().any(|line| line.contains("rateLimit")), "Better Auth's tables stay");
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+    assert_eq!(reverted(&database, 5).await.unwrap(), [MIGRATIONS[0]]);
+    assert_eq!(reverted(&database, 5).await.unwrap(), [""; 0]);
+    assert!(database.schema().await.iter().any(|line| line.contains("rateLimit")), "Better Auth's tables are kept");
+    assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
 }
 
 async fn tasks_are_kept(database: Database) {
     database.up(Users::Elsewhere).await.unwrap();
     database.run(TASK).await;
     let before = database.snapshot().await;
-    assert!(line(undone(&database, 1).await).contains(r#"table "tasks": holds 1 tasks"#));
+    assert!(line(reverted(&database, 1).await).contains(r#"table "tasks": contains 1 tasks"#));
     assert_eq!(database.snapshot().await, before);
     database.run("delete from tasks; alter table tasks add column priority integer").await;
-    assert!(line(undone(&database, 1).await).contains(r#"table "tasks", column "priority": was not made by"#));
+    assert!(line(reverted(&database, 1).await).contains(r#"table "tasks", column "priority": was not created by"#));
 }
 
-/// Where the users are elsewhere, Better Auth's step is not ours to undo.
-async fn with_users_elsewhere_only_tasks_are_undone(database: Database) {
+/// If the users are elsewhere, the migration of Better Auth's tables is not part of the database.
+async fn with_users_elsewhere_only_the_tasks_are_reverted(database: Database) {
     database.up(Users::Here).await.unwrap();
-    assert_eq!(down(&database.connection, Users::Elsewhere, 9).await.unwrap(), [STEPS[1]]);
+    assert_eq!(down(&database.connection, Users::Elsewhere, 9).await.unwrap(), [MIGRATIONS[1]]);
 }

@@ -2,46 +2,47 @@
 
 use taskbridge_migrations::{MigrationReport, MigrationStatus, Users, status};
 
-use crate::databases::{Backend, Database, STEPS, test_on};
+use crate::databases::{Backend, Database, MIGRATIONS, test_on};
 
 test_on!(
     [Sqlite, Postgres],
     [
-        the_tables_are_made_once_and_as_better_auth_makes_them,
-        without_users_there_are_tasks_alone,
-        a_step_of_a_newer_version_is_left_alone,
+        the_tables_are_created_once_and_as_better_auth_creates_them,
+        without_users_only_tasks_are_created,
+        a_migration_of_a_newer_version_is_ignored,
     ]
 );
 
 const OFFICIAL_POSTGRES: &str = include_str!("../../../tests/vectors/schema-postgres-text-ids.sql");
 const OFFICIAL_SQLITE: &str = include_str!("../../../tests/vectors/schema-sqlite-text-ids.sql");
 
-/// The schema without what is ours alone.
+/// Returns the schema without the tables of Taskbridge.
 async fn of_better_auth(database: &Database) -> Vec<String> {
     let ours = |line: &String| line.contains("tasks") || line.contains("seaql_migrations");
     database.schema().await.into_iter().filter(|line| !ours(line)).collect()
 }
 
-async fn is_made_once(database: &Database) {
-    assert_eq!(steps(database, Users::Here).await, [(STEPS[0], false), (STEPS[1], false)]);
-    assert!(database.schema().await.is_empty(), "to ask changes nothing");
+async fn assert_created_once(database: &Database) {
+    assert_eq!(statuses(database, Users::Here).await, [(MIGRATIONS[0], false), (MIGRATIONS[1], false)]);
+    assert!(database.schema().await.is_empty(), "status changes nothing");
     let first = database.up(Users::Here).await.unwrap();
-    assert_eq!(first, MigrationReport { applied: STEPS.map(String::from).to_vec(), tasks_without_owner: 0 });
+    assert_eq!(first, MigrationReport { applied: MIGRATIONS.map(String::from).to_vec(), tasks_without_owner: 0 });
     let made = database.snapshot().await;
     let second = database.up(Users::Here).await.unwrap();
     assert_eq!(second, MigrationReport { applied: Vec::new(), tasks_without_owner: 0 });
     assert_eq!(database.snapshot().await, made);
-    assert_eq!(steps(database, Users::Here).await, [(STEPS[0], true), (STEPS[1], true)]);
+    assert_eq!(statuses(database, Users::Here).await, [(MIGRATIONS[0], true), (MIGRATIONS[1], true)]);
 }
 
-async fn steps(database: &Database, users: Users) -> Vec<(&'static str, bool)> {
-    let known =
-        |migration: MigrationStatus| (*STEPS.iter().find(|name| **name == migration.name).unwrap(), migration.applied);
+async fn statuses(database: &Database, users: Users) -> Vec<(&'static str, bool)> {
+    let known = |migration: MigrationStatus| {
+        (*MIGRATIONS.iter().find(|name| **name == migration.name).unwrap(), migration.applied)
+    };
     status(&database.connection, users).await.unwrap().into_iter().map(known).collect()
 }
 
-async fn the_tables_are_made_once_and_as_better_auth_makes_them(database: Database) {
-    is_made_once(&database).await;
+async fn the_tables_are_created_once_and_as_better_auth_creates_them(database: Database) {
+    assert_created_once(&database).await;
     let official = database.another().await;
     if database.backend == Backend::Sqlite {
         official.run(OFFICIAL_SQLITE).await;
@@ -73,20 +74,20 @@ const POSTGRES_TASKS: [&str; 12] = [
     "tasks_id_seq bigint 9223372036854775807",
 ];
 
-async fn without_users_there_are_tasks_alone(database: Database) {
-    assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [STEPS[1]]);
-    assert_eq!(steps(&database, Users::Elsewhere).await, [(STEPS[1], true)]);
+async fn without_users_only_tasks_are_created(database: Database) {
+    assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [MIGRATIONS[1]]);
+    assert_eq!(statuses(&database, Users::Elsewhere).await, [(MIGRATIONS[1], true)]);
     let schema = database.schema().await;
     assert!(!schema.iter().any(|line| line.contains("rateLimit") || line.to_lowercase().contains("references")));
     database.run("insert into tasks (user_id, title, completed, created_at, updated_at) values ('anybody', 'x', 'false', '2026-11-21T01:45:22.058Z', '2026-11-21T01:45:22.058Z')").await;
 }
 
-/// An older replica starts on the schema of a newer one.
-async fn a_step_of_a_newer_version_is_left_alone(database: Database) {
+/// An older replica may start on the schema of a newer one.
+async fn a_migration_of_a_newer_version_is_ignored(database: Database) {
     database.up(Users::Here).await.unwrap();
     database.run("insert into seaql_migrations values ('m20991231_000001_later', 0)").await;
     assert!(database.up(Users::Here).await.unwrap().applied.is_empty());
-    assert_eq!(steps(&database, Users::Here).await, [(STEPS[0], true), (STEPS[1], true)]);
+    assert_eq!(statuses(&database, Users::Here).await, [(MIGRATIONS[0], true), (MIGRATIONS[1], true)]);
     let error = taskbridge_migrations::down(&database.connection, Users::Here, 1).await.unwrap_err();
     assert!(error.to_string().contains("m20991231_000001_later"), "{error}");
 }
@@ -94,14 +95,14 @@ async fn a_step_of_a_newer_version_is_left_alone(database: Database) {
 mod schemas {
     use super::*;
 
-    test_on!([Postgres], [the_tables_are_made_in_the_current_schema]);
+    test_on!([Postgres], [the_tables_are_created_in_the_current_schema]);
 
-    async fn the_tables_are_made_in_the_current_schema(database: Database) {
+    async fn the_tables_are_created_in_the_current_schema(database: Database) {
         let name = database.text("select current_database()::text").await;
         let setup = "create schema app; create table public.tasks (id uuid); alter database";
         database.run(&format!("{setup} {name} set search_path = app")).await;
         let database = database.reopened().await;
-        assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
+        assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
         assert_eq!(database.text("select count(*)::text from pg_tables where schemaname = 'app'").await, "8");
     }
 }

@@ -1,4 +1,4 @@
-//! The steps on SQLite and PostgreSQL: on empty databases, on those of Better Auth, on those of other backends.
+//! Migrations on SQLite and PostgreSQL: on empty databases, on those of Better Auth, and on those of other backends.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod adopt_better_auth;

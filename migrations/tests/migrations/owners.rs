@@ -1,12 +1,12 @@
-//! Columns that name the owner of a row, and take ids that differ for equal.
+//! Columns with user ids whose collation treats different ids as equal.
 
 use taskbridge_migrations::{MigrateError, Users, check, up};
 
 use crate::databases::{Backend, Database, test_on};
 
-test_on!([Sqlite, Postgres], [a_database_that_is_up_to_date_is_refused_all_the_same]);
+test_on!([Sqlite, Postgres], [a_database_that_is_up_to_date_is_also_refused]);
 
-/// A user would read and delete the tasks of another.
+/// A user could otherwise read and delete the tasks of another user.
 #[tokio::test]
 async fn an_owner_column_that_ignores_case_or_spaces_is_refused() {
     for collation in ["nocase", "rtrim", "NoCase"] {
@@ -38,7 +38,7 @@ async fn an_owner_column_that_ignores_case_or_spaces_is_refused() {
 }
 
 #[tokio::test]
-async fn so_is_one_of_better_auths() {
+async fn an_id_column_of_better_auth_that_ignores_case_is_refused() {
     for (table, column) in [("user", "id"), ("session", "userId"), ("account", "userId"), ("account", "accountId")] {
         let database = Backend::Sqlite.database().await;
         database.up(Users::Here).await.unwrap();
@@ -49,8 +49,8 @@ async fn so_is_one_of_better_auths() {
     }
 }
 
-/// As a database that an older version has adopted: nothing is to come, and it is refused at each start.
-async fn a_database_that_is_up_to_date_is_refused_all_the_same(database: Database) {
+/// An older version may have adopted the database: no migration is pending, and each start refuses it.
+async fn a_database_that_is_up_to_date_is_also_refused(database: Database) {
     database.up(Users::Here).await.unwrap();
     let collation = if database.backend == Backend::Sqlite {
         recreate(&database, "tasks", "user_id").await;
@@ -73,7 +73,7 @@ create collation ignoring_case (provider = icu, locale = 'und-u-ks-level2', dete
 alter table tasks drop constraint tasks_user_id_fkey;
 alter table tasks alter user_id type text collate ignoring_case;";
 
-/// The same table, with a column that ignores case.
+/// Creates the table again, with a column that ignores case.
 async fn recreate(database: &Database, table: &str, column: &str) {
     let sql = database.text(&format!("select sql from sqlite_master where name = '{table}'")).await;
     let plain = format!("\"{column}\" text not null");

@@ -1,27 +1,27 @@
-//! Through a pooler in transaction mode.
+//! Migrations through a pooler in transaction mode.
 
 use sea_orm_migration::sea_orm::ConnectionTrait;
 use taskbridge_migrations::{Users, assign_tasks, down, status};
 
-use crate::databases::{Database, STEPS, open, test_on};
+use crate::databases::{Database, MIGRATIONS, open, test_on};
 
-test_on!([Pgbouncer], [everything_works_whatever_other_clients_have_prepared]);
+test_on!([Pgbouncer], [prepared_statements_of_other_clients_do_not_interfere]);
 
-/// Other clients have prepared statements on the connections to the server, under the names that the driver would use.
-async fn everything_works_whatever_other_clients_have_prepared(database: Database) {
+/// Other clients have prepared statements under the names that the driver would use.
+async fn prepared_statements_of_other_clients_do_not_interfere(database: Database) {
     let prepare: Vec<_> = (0..40).map(|number| format!("prepare s{number} as select 1")).collect();
     let prepare = format!("deallocate all; {}", prepare.join(";"));
     let other = open(&database.url).await;
     let connection = &database.connection;
     for _ in 0..3 {
         other.execute_unprepared(&prepare).await.unwrap();
-        assert_eq!(database.up(Users::Here).await.unwrap().applied, STEPS);
-        // The pooler gives the connection that was used last.
+        assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
+        // The pooler reuses the last connection.
         other.execute_unprepared(&prepare).await.unwrap();
         assert!(status(connection, Users::Here).await.unwrap().iter().all(|step| step.applied));
         other.execute_unprepared(&prepare).await.unwrap();
         assert_eq!(assign_tasks(connection, "nobody").await.unwrap_err().to_string().matches("nobody").count(), 1);
         other.execute_unprepared(&prepare).await.unwrap();
-        assert_eq!(down(connection, Users::Here, 2).await.unwrap(), [STEPS[1], STEPS[0]]);
+        assert_eq!(down(connection, Users::Here, 2).await.unwrap(), [MIGRATIONS[1], MIGRATIONS[0]]);
     }
 }

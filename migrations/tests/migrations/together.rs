@@ -1,13 +1,13 @@
-//! Several processes start on an empty database at once.
+//! Concurrent starts on an empty database.
 
 use taskbridge_migrations::{Users, up};
 
-use crate::databases::{Database, STEPS, open, test_on};
+use crate::databases::{Database, MIGRATIONS, open, test_on};
 
-test_on!([Sqlite, Postgres, Pgbouncer], [eight_processes_start_at_once]);
+test_on!([Sqlite, Postgres, Pgbouncer], [eight_processes_can_migrate_at_once]);
 
-/// All succeed, and each step is applied by one of them.
-async fn eight_processes_start_at_once(database: Database) {
+/// All processes succeed, and each migration is applied by one of them.
+async fn eight_processes_can_migrate_at_once(database: Database) {
     let mut connections = Vec::new();
     for _ in 0..8 {
         connections.push(open(&database.url).await);
@@ -18,5 +18,5 @@ async fn eight_processes_start_at_once(database: Database) {
     for start in starts {
         applied.extend(start.await.unwrap().applied);
     }
-    assert_eq!(applied, STEPS);
+    assert_eq!(applied, MIGRATIONS);
 }

@@ -1,37 +1,37 @@
-//! The users were elsewhere, and now they are here; and back.
+//! Changes between bridge mode and server mode.
 
 use taskbridge_migrations::Users;
 
-use crate::databases::{Backend, Database, STEPS, test_on};
+use crate::databases::{Backend, Database, MIGRATIONS, test_on};
 
 test_on!(
     [Sqlite, Postgres],
     [
-        tasks_stay_when_the_users_move_here,
-        a_bridges_tasks_refer_to_a_user_table_that_is_there,
-        a_bridges_tasks_refer_to_no_other_ids,
+        tasks_are_kept_when_the_mode_changes,
+        tasks_refer_to_an_existing_user_table_in_bridge_mode,
+        tasks_do_not_refer_to_ids_of_other_types_in_bridge_mode,
     ]
 );
 
 const TASK: &str = "insert into tasks (user_id, title, completed, created_at, updated_at) values ('ann', 'x', 'false', '2026-11-21T01:45:22.058Z', '2026-11-21T01:45:22.058Z')";
 
-/// On PostgreSQL, tasks also refer to users as soon as there is a table of them. On SQLite, the table stays as it is.
-async fn tasks_stay_when_the_users_move_here(database: Database) {
+/// On PostgreSQL, the tasks get a foreign key to the new table of users. On SQLite, the table does not change.
+async fn tasks_are_kept_when_the_mode_changes(database: Database) {
     database.up(Users::Elsewhere).await.unwrap();
     database.run(TASK).await;
     let before = definition(&database).await;
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, [STEPS[0]]);
+    assert_eq!(database.up(Users::Here).await.unwrap().applied, [MIGRATIONS[0]]);
     let after = match database.backend {
         Backend::Sqlite => before,
         _ => [r#"FOREIGN KEY (user_id) REFERENCES "user"(id) ON DELETE CASCADE NOT VALID"#.to_owned()].into(),
     };
     assert_eq!(definition(&database).await, after);
-    assert_eq!(database.text("select user_id from tasks").await, "ann", "whose owner is not there yet");
+    assert_eq!(database.text("select user_id from tasks").await, "ann", "a task may precede its owner");
     assert!(database.up(Users::Elsewhere).await.unwrap().applied.is_empty());
     assert!(database.up(Users::Here).await.unwrap().applied.is_empty());
 }
 
-/// Returns the foreign key of the tasks on PostgreSQL, and on SQLite the definition of the table.
+/// Returns the foreign key of `tasks` on PostgreSQL, and the definition of the table on SQLite.
 async fn definition(database: &Database) -> Vec<String> {
     let select = match database.backend {
         Backend::Sqlite => "select sql from sqlite_master where name = 'tasks'",
@@ -40,10 +40,10 @@ async fn definition(database: &Database) -> Vec<String> {
     database.texts(select).await
 }
 
-/// A bridge on Better Auth's database: tasks refer to its users, whoever named the other columns.
-async fn a_bridges_tasks_refer_to_a_user_table_that_is_there(database: Database) {
+/// In bridge mode on the database of Better Auth, tasks refer to its users, even if the other columns are renamed.
+async fn tasks_refer_to_an_existing_user_table_in_bridge_mode(database: Database) {
     database.run(r#"create table "user" (id text primary key, email_verified boolean)"#).await;
-    assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [STEPS[1]]);
+    assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [MIGRATIONS[1]]);
     let definition = definition(&database).await;
     match database.backend {
         Backend::Sqlite => assert!(definition[0].contains("references"), "{definition:?}"),
@@ -51,8 +51,7 @@ async fn a_bridges_tasks_refer_to_a_user_table_that_is_there(database: Database)
     }
 }
 
-/// There is nothing to refer to in a table whose ids are not text.
-async fn a_bridges_tasks_refer_to_no_other_ids(database: Database) {
+async fn tasks_do_not_refer_to_ids_of_other_types_in_bridge_mode(database: Database) {
     for id in ["uuid", "integer"] {
         let database = database.another().await;
         database.run(&format!(r#"create table "user" (id {id} primary key)"#)).await;

@@ -69,7 +69,7 @@ async fn missing(db: &impl ConnectionTrait) -> Result<Vec<&'static TableDefiniti
 
 fn refused(table: &str, column: &str, why: &str) -> DbErr {
     let line = format!(
-        "{why}; AUTH_MODE=server needs the tables as Better Auth's own migrator makes them, AUTH_MODE=bridge works with \
+        "{why}; AUTH_MODE=server requires the tables as Better Auth's own migrator creates them; AUTH_MODE=bridge works with \
          this database"
     );
     refused_column(table, column, &line)
@@ -80,7 +80,7 @@ async fn check(db: &impl ConnectionTrait, definition: &TableDefinition, table: &
     for (name, column_type) in definition.columns {
         let Some(column) = table.column(name) else {
             let why = match table.column_like(name) {
-                Some(other) => format!("missing, there is \"{}\" (Drizzle's way to name it)", other.name),
+                Some(other) => format!("missing, but \"{}\" exists (Drizzle's naming)", other.name),
                 None => "missing".to_owned(),
             };
             return Err(refused(definition.name, name, &why));
@@ -93,15 +93,15 @@ async fn check(db: &impl ConnectionTrait, definition: &TableDefinition, table: &
             return Err(refused(definition.name, name, "is not unique"));
         }
         if backend == DbBackend::Sqlite && *column_type == Time && contains_numbers(db, definition.name, name).await? {
-            return Err(refused(definition.name, name, "holds dates as numbers, not as text"));
+            return Err(refused(definition.name, name, "contains dates as numbers, not as text"));
         }
     }
     let known = |column: &Column| definition.columns.iter().any(|(name, _)| *name == column.name);
     match table.columns.iter().find(|column| column.is_required && !column.has_default && !known(column)) {
         Some(column) => {
             let why = match column.name.as_str() {
-                "issuer" => "must have a value, which only Better Auth 1.7.0 to 1.7.2 gave it; drop it, or allow null",
-                _ => "must have a value, and is not known to Better Auth; allow null, or give it a default",
+                "issuer" => "is required, but only Better Auth 1.7.0 to 1.7.2 writes it; drop it, or allow null",
+                _ => "is required, but unknown to Better Auth; allow null, or add a default",
             };
             Err(refused(definition.name, &column.name, why))
         }
@@ -134,7 +134,7 @@ fn type_name(backend: DbBackend, column_type: ColumnType) -> &'static str {
         (_, Boolean | Integer) => "integer",
         (_, BigInteger) => "bigint",
         (DbBackend::Postgres, Time) => "a timestamp",
-        (_, Time) => "date (as text)",
+        (_, Time) => "date (stored as text)",
     }
 }
 

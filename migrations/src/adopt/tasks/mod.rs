@@ -23,7 +23,7 @@ const INDEX: &str = r#"create index if not exists "tasks_user_id_created_at_id_i
 const WITHOUT_OWNER: &str = r#""user_id" is null or "user_id" = ''"#;
 
 /// The alternative to changing a table that cannot be adopted.
-const OR_RENAME: &str = "or rename the table, and a new one is made";
+const OR_RENAME: &str = "or rename the table so that a new one is created";
 
 /// Creates the table, or adopts the existing one.
 pub(crate) async fn create_or_adopt(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
@@ -69,14 +69,14 @@ fn check_columns(table: &Table) -> Result<(), DbErr> {
     for name in ["id", "user_id", "title"] {
         if table.column(name).is_none() {
             let found =
-                table.column_like(name).map(|other| format!(", there is \"{}\"", other.name)).unwrap_or_default();
+                table.column_like(name).map(|other| format!(", but \"{}\" exists", other.name)).unwrap_or_default();
             return Err(refused_column("tasks", name, &format!("missing{found}; add it, {OR_RENAME}")));
         }
     }
     let is_ours = |name: &str| COLUMNS.contains(&name);
     match table.columns.iter().find(|column| column.is_required && !column.has_default && !is_ours(&column.name)) {
         Some(column) => {
-            let why = format!("must have a value, and is not known here; allow null, give it a default, {OR_RENAME}");
+            let why = format!("is required, but unknown to Taskbridge; allow null, add a default, {OR_RENAME}");
             Err(refused_column("tasks", &column.name, &why))
         }
         None => Ok(()),
@@ -123,10 +123,13 @@ pub(crate) async fn drop_empty(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     }
     let count = catalog::count(db, r#"select count(*) as count from "tasks""#).await?;
     if count > 0 {
-        return Err(refused("tasks", &format!("holds {count} tasks; delete them first, or drop the table yourself")));
+        return Err(refused(
+            "tasks",
+            &format!("contains {count} tasks; delete them first, or drop the table yourself"),
+        ));
     }
     if let Some(column) = table.columns.iter().find(|column| !COLUMNS.contains(&column.name.as_str())) {
-        return Err(refused_column("tasks", &column.name, "was not made by Taskbridge; drop the table yourself"));
+        return Err(refused_column("tasks", &column.name, "was not created by Taskbridge; drop the table yourself"));
     }
     db.execute_unprepared(r#"drop table "tasks""#).await.map(drop)
 }

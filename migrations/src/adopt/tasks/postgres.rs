@@ -73,7 +73,7 @@ pub(super) async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<()
             "id" if !matches!(data_type.as_str(), "smallint" | "integer" | "bigint") => "an integer",
             "user_id" if !is_text => {
                 let why = format!(
-                    "is {data_type}, but ids of users are text; run: alter table \"tasks\" alter column \"user_id\" \
+                    "is {data_type}, but user ids are text; run: alter table \"tasks\" alter column \"user_id\" \
                      type text using \"user_id\"::text"
                 );
                 return Err(refused_column("tasks", name, &why));
@@ -97,7 +97,7 @@ pub(super) async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<()
     }
     let untitled = catalog::count(db, r#"select count(*) as count from "tasks" where "title" is null"#).await?;
     if untitled > 0 {
-        return Err(refused_column("tasks", "title", &format!("is null in {untitled} rows; give them a title")));
+        return Err(refused_column("tasks", "title", &format!("is null in {untitled} rows; add titles")));
     }
     Ok(())
 }

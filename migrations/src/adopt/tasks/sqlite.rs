@@ -64,12 +64,14 @@ fn check_columns(table: &Table) -> Result<(), DbErr> {
         let is_row_number = data_type == "integer" && column.is_unique && table.has_row_numbers;
         let wanted = match name.as_str() {
             "id" if !is_row_number => "\"integer primary key\"",
-            "user_id" if !is_text => "text, as the ids of users are",
+            "user_id" if !is_text => "text, which user ids require",
             "title" | "description" if !is_text => "text",
-            "description" if column.is_required => "one that allows null",
+            "description" if column.is_required => "nullable",
             "completed" if !matches!(affinity, Affinity::Integer | Affinity::Numeric) => "boolean",
             "created_at" | "updated_at" if affinity == Affinity::Real => "a date",
-            "created_at" | "updated_at" if table.is_strict && affinity == Affinity::Integer => "text, and is strict",
+            "created_at" | "updated_at" if table.is_strict && affinity == Affinity::Integer => {
+                "text, in a strict table"
+            }
             _ => continue,
         };
         return Err(refused_column("tasks", name, &format!("is {data_type}, not {wanted}; change it, {OR_RENAME}")));
@@ -85,7 +87,7 @@ async fn check_values(db: &impl ConnectionTrait, table: &Table) -> Result<(), Db
     }
     for name in TIMES.into_iter().filter(|name| table.column(name).is_some()) {
         let odd = format!(r#""{name}" is not null and {} is null"#, date(name));
-        refuse_rows(db, name, &odd, "has no date that can be read").await?;
+        refuse_rows(db, name, &odd, "has an invalid date").await?;
     }
     Ok(())
 }
