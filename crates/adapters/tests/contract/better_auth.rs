@@ -1,4 +1,4 @@
-//! Databases that a real Better Auth made and filled are read right, and what we write has the form that it writes.
+//! Databases that Better Auth created and filled. What Taskbridge writes has the form that Better Auth writes.
 
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
@@ -13,9 +13,9 @@ use crate::databases::{Backend, OnDatabase, test_on};
 test_on!(
     [Sqlite, Postgres],
     [
-        users_and_sessions_of_better_auth_are_read_as_they_are,
+        users_and_sessions_of_better_auth_are_read,
         what_we_write_has_better_auths_form,
-        tasks_go_with_their_user,
+        tasks_are_deleted_with_their_user,
     ]
 );
 
@@ -33,7 +33,7 @@ async fn adopted(backend: Backend) -> (OnDatabase<Store>, Value) {
     (backend.store_after(dump).await, serde_json::from_str(users).unwrap())
 }
 
-async fn users_and_sessions_of_better_auth_are_read_as_they_are(backend: Backend) {
+async fn users_and_sessions_of_better_auth_are_read(backend: Backend) {
     let (store, known) = adopted(backend).await;
     let identity = SeaIdentityRepo::new(store.clone());
     let users = known["users"].as_array().unwrap();
@@ -56,7 +56,7 @@ async fn users_and_sessions_of_better_auth_are_read_as_they_are(backend: Backend
     assert_eq!(sessions, 5);
 }
 
-/// How a value is stored, as text.
+/// Returns the column `stored` of a row.
 async fn stored(store: &Store, sql: &str) -> String {
     let connection = store.dedicated().await.unwrap();
     let statement = Statement::from_string(connection.get_database_backend(), sql);
@@ -89,8 +89,7 @@ async fn what_we_write_has_better_auths_form(backend: Backend) {
     }
 }
 
-/// Foreign key and cascade.
-async fn tasks_go_with_their_user(backend: Backend) {
+async fn tasks_are_deleted_with_their_user(backend: Backend) {
     let (store, _) = adopted(backend).await;
     SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
     let tasks = SeaTaskRepo::new(store.clone());

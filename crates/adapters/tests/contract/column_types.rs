@@ -1,5 +1,4 @@
-//! Tables of PostgreSQL whose columns have other types than ours: read and written by their real types, directly and
-//! through a pooler.
+//! Tables of PostgreSQL whose columns have other types than those that Taskbridge creates.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
@@ -15,7 +14,7 @@ test_on!(
     [Postgres, UndeclaredPgbouncer],
     [
         each_value_is_written_and_read_by_the_type_of_its_column,
-        a_type_that_no_model_has_is_an_error,
+        an_unsupported_type_is_an_error,
         the_repositories_work_on_tables_of_other_types,
     ]
 );
@@ -26,7 +25,7 @@ fn time(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-/// A type, a value as the model has it, and the value as it is read.
+/// Returns column types, each with a value that is written and the value that is read back.
 fn cases() -> Vec<(&'static str, Value, Value)> {
     let utc = time("2026-11-29T12:34:56.123456Z");
     vec![
@@ -55,7 +54,7 @@ fn cases() -> Vec<(&'static str, Value, Value)> {
 async fn each_value_is_written_and_read_by_the_type_of_its_column(postgres: Backend) {
     let store = postgres.store().await;
     let connection = store.dedicated().await.unwrap();
-    // Times without a zone are UTC whatever the server's zone is.
+    // The time zone of the session has no effect on times without a zone.
     connection.execute_unprepared("begin; set local time zone 'Asia/Tokyo'").await.unwrap();
     for (number, (data_type, written, expected)) in cases().into_iter().enumerate() {
         let create = format!("create temporary table t{number} (value {data_type}) on commit drop");
@@ -68,7 +67,7 @@ async fn each_value_is_written_and_read_by_the_type_of_its_column(postgres: Back
     connection.execute_unprepared("rollback").await.unwrap();
 }
 
-async fn a_type_that_no_model_has_is_an_error(postgres: Backend) {
+async fn an_unsupported_type_is_an_error(postgres: Backend) {
     let store = postgres.store().await;
     let connection = store.dedicated().await.unwrap();
     for (sql, words) in [
@@ -81,7 +80,7 @@ async fn a_type_that_no_model_has_is_an_error(postgres: Backend) {
     }
 }
 
-/// The columns of Better Auth's tables and ours as other tools make them.
+/// Gives the columns the types that other tools use.
 const OTHER_TYPES: &str = r#"
 create extension citext;
 create type provider as enum ('credential', 'github');

@@ -1,4 +1,4 @@
-//! Empty databases with our schema, one for each test.
+//! A new database for each test.
 //!
 //! A test that needs PostgreSQL is in a module whose name contains `on_postgres`, which [`test_on`] makes, so that
 //! `cargo test -- --skip on_postgres` runs everything that works without a server.
@@ -13,18 +13,18 @@ use taskbridge_adapters::database::{Store, StoreConfig};
 use taskbridge_migrations::Users;
 use tempfile::TempDir;
 
-/// A kind of database, and the way to it.
+/// A kind of database, and whether it is behind a pooler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Backend {
     Sqlite,
     Postgres,
-    /// PostgreSQL behind a pooler in transaction mode, which has fewer connections to the server than we have to it.
+    /// PostgreSQL behind a pooler in transaction mode, which has fewer connections to the server than clients.
     Pgbouncer,
     /// The same, without `pgbouncer=true` in the URL.
     UndeclaredPgbouncer,
 }
 
-/// Runs each of these functions as a test on each of these backends, in a module of the backend.
+/// Runs each of the functions as a test on each of the backends, in one module per backend.
 macro_rules! test_on {
     ([$($backend:ident),+], $tests:tt) => { $(crate::databases::test_on!(@ $backend $tests);)+ };
     (@ Sqlite $tests:tt) => { crate::databases::test_on!(@ on_sqlite Sqlite $tests); };
@@ -46,7 +46,7 @@ macro_rules! test_on {
 }
 pub(crate) use test_on;
 
-/// An adapter on a database of its own, and what must live as long.
+/// An adapter on a separate database, and the folder that must live as long.
 pub(crate) struct OnDatabase<A> {
     adapter: A,
     folder: Option<TempDir>,
@@ -67,12 +67,12 @@ impl<A> Deref for OnDatabase<A> {
 }
 
 impl Backend {
-    /// Returns a new database with all our tables.
+    /// Returns a new database with all tables.
     pub(crate) async fn store(self) -> OnDatabase<Store> {
         self.open(Users::Here, "").await
     }
 
-    /// Returns a new database, filled by a script before our tables were made or adopted.
+    /// Returns a new database that a script filled before the migrations ran.
     pub(crate) async fn store_after(self, script: &str) -> OnDatabase<Store> {
         self.open(Users::Here, script).await
     }

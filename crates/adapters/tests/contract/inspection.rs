@@ -1,4 +1,4 @@
-//! What an operator is told about a database. Nothing is changed by it.
+//! Facts about databases for an operator.
 
 use std::time::Duration;
 
@@ -7,10 +7,7 @@ use taskbridge_adapters::database::{Inspection, PostgresFacts, Store, inspect};
 
 use crate::databases::{Backend, config, test_on, variable};
 
-test_on!(
-    [Postgres],
-    [a_server_tells_its_limits_and_a_pooler_is_seen, a_common_role_has_less_and_a_limited_one_less_still,]
-);
+test_on!([Postgres], [limits_of_a_server_are_reported_and_a_pooler_is_detected, limits_of_the_role_are_considered,]);
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -21,7 +18,7 @@ async fn facts_of(url: &str) -> PostgresFacts {
     }
 }
 
-async fn a_server_tells_its_limits_and_a_pooler_is_seen(postgres: Backend) {
+async fn limits_of_a_server_are_reported_and_a_pooler_is_detected(postgres: Backend) {
     let (direct, _) = postgres.new_database().await;
     let facts = facts_of(&direct).await;
     assert!(
@@ -30,7 +27,7 @@ async fn a_server_tells_its_limits_and_a_pooler_is_seen(postgres: Backend) {
     );
     assert_eq!(facts.schema.as_deref(), Some("public"));
     assert!(facts.is_proved_direct && !facts.shares_processes && !facts.is_read_only);
-    // The role of the tests is a superuser, to whom nothing is reserved.
+    // The role of the tests is a superuser, which may use reserved connections.
     assert_eq!((facts.limits.max, facts.limits.reserved), (200, 0));
 
     let name = direct.rsplit_once('/').unwrap().1;
@@ -38,13 +35,12 @@ async fn a_server_tells_its_limits_and_a_pooler_is_seen(postgres: Backend) {
     let facts = facts_of(&format!("{pooled}?pgbouncer=true")).await;
     assert!(!facts.is_proved_direct);
     assert_eq!(facts.limits.max, 200);
-    // Declared or not.
     assert!(!facts_of(&pooled).await.is_proved_direct);
     let with_option = inspect(&config(&format!("{pooled}?options=-cgeqo%3Doff")), LIMIT).await.unwrap_err();
     assert!(with_option.found.starts_with("a pooler refused a parameter"), "{with_option}");
 }
 
-async fn a_common_role_has_less_and_a_limited_one_less_still(postgres: Backend) {
+async fn limits_of_the_role_are_considered(postgres: Backend) {
     let (url, _) = postgres.new_database().await;
     let admin = Store::open(&config(&url)).await.unwrap().dedicated().await.unwrap();
     let role = format!("common_{}", std::process::id());
@@ -60,7 +56,7 @@ async fn a_common_role_has_less_and_a_limited_one_less_still(postgres: Backend) 
 }
 
 #[tokio::test]
-async fn a_file_is_told_and_never_made() {
+async fn a_file_is_examined_and_never_created() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("new/x.db");
     let config = config(&format!("sqlite://{}", file.display()));

@@ -132,7 +132,6 @@ mod scrypt_hasher {
     taskbridge_domain::password_hasher_contract!(async { Box::new(hasher(HashAlgorithm::Scrypt)) });
 }
 
-/// What one wrote the other verifies: a table may have both.
 #[tokio::test]
 async fn either_hasher_verifies_both_forms() {
     let hashers = [HashAlgorithm::Bcrypt, HashAlgorithm::Scrypt].map(hasher);
@@ -146,7 +145,7 @@ async fn either_hasher_verifies_both_forms() {
     }
 }
 
-/// Nor is what is hashed with less work, or with more.
+/// A hash with another cost is not current either.
 #[tokio::test]
 async fn another_form_is_not_current() {
     let [bcrypt, scrypt] = [HashAlgorithm::Bcrypt, HashAlgorithm::Scrypt].map(hasher);
@@ -172,7 +171,7 @@ mod secure_ids {
 
 const URL: &str = "http://localhost:8000";
 
-/// Both sides of one configuration: what signs, and where the keys are that verify it.
+/// Returns an issuer with these keys, and a verifier with this source of keys.
 fn tokens(keys: TokenSigner, source: Arc<dyn KeySource>) -> Tokens<JwtIssuer, JwtVerifier> {
     let config = JwtIssuerConfig { issuer: URL.into(), audience: URL.into(), lifetime: Duration::from_mins(15) };
     let expected = ExpectedClaims {

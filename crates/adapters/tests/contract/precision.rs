@@ -1,4 +1,4 @@
-//! Rows that another program wrote, with finer times than ours.
+//! Rows of another program whose times have microseconds.
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::SeaTaskRepo;
@@ -10,7 +10,7 @@ use crate::databases::{Backend, test_on};
 
 test_on!([Postgres], [pages_tell_microseconds_apart]);
 
-/// Within one millisecond, the later microsecond with the lower id: pages lose none of them and repeat none.
+/// The ids descend within one millisecond. No page loses or repeats a row.
 async fn pages_tell_microseconds_apart(postgres: Backend) {
     let store = postgres.store_without_users().await;
     let script = r#"insert into "tasks" ("user_id", "title", "created_at", "updated_at")

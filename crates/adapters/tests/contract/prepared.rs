@@ -7,14 +7,14 @@ use taskbridge_domain::testing::fixtures::{moment, new_task, owner};
 
 use crate::databases::{Backend, test_on};
 
-test_on!([Postgres], [a_table_may_be_altered_while_we_use_it]);
+test_on!([Postgres], [a_table_may_be_altered_while_it_is_in_use]);
 
 /// Another program alters the table under prepared statements: reads and writes are repeated on a new connection.
-async fn a_table_may_be_altered_while_we_use_it(postgres: Backend) {
+async fn a_table_may_be_altered_while_it_is_in_use(postgres: Backend) {
     let store = postgres.store_without_users().await;
     let (repo, alice) = (SeaTaskRepo::new(store.clone()), owner("alice").await);
     let mut expected = repo.create(&alice, new_task(), moment()).await.unwrap();
-    // The first one to find out is another each time.
+    // In each round, another statement is the first to fail.
     for (round, column) in ["varchar(500)", "text", "varchar(400)"].into_iter().enumerate() {
         repo.create(&alice, new_task(), moment()).await.unwrap();
         expected = repo.toggle(&alice, expected.id, moment()).await.unwrap().unwrap();

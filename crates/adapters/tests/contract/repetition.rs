@@ -1,4 +1,4 @@
-//! Writes that PostgreSQL refuses: repeated once if they certainly had no effect, and otherwise not.
+//! Repetition of writes that PostgreSQL rejects.
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaTaskRepo, Store};
@@ -14,8 +14,8 @@ test_on!(
     [a_write_is_repeated_only_if_it_certainly_had_no_effect, a_transaction_is_repeated_as_a_whole,]
 );
 
-/// Lets the first `times` insertions into the table fail with this SQLSTATE. A sequence counts attempts: it is not
-/// rolled back with them.
+/// Makes the first `times` insertions into the table fail with this SQLSTATE. Counts them by a sequence, which is not
+/// rolled back.
 async fn fail(store: &Store, table: &str, state: &str, times: u32) {
     let script = format!(
         r#"drop sequence if exists attempts; create sequence attempts;
@@ -47,7 +47,7 @@ async fn a_write_is_repeated_only_if_it_certainly_had_no_effect(postgres: Backen
         ("40P01", 1, Outcome::Inserted),
         ("25006", 1, Outcome::Inserted),
         ("57P03", 1, Outcome::Inserted),
-        // Once, not forever.
+        // A second failure.
         ("40001", 2, Outcome::Unavailable),
         ("25006", 2, Outcome::Unavailable),
         // Shutdown, crash, broken connection.
@@ -74,7 +74,6 @@ async fn a_write_is_repeated_only_if_it_certainly_had_no_effect(postgres: Backen
     }
 }
 
-/// All of its statements, in a new transaction.
 async fn a_transaction_is_repeated_as_a_whole(postgres: Backend) {
     let store = postgres.store().await;
     let identity = SeaIdentityRepo::new(store.clone());

@@ -1,4 +1,4 @@
-//! Columns and tables that restrict users, as Better Auth's plugins and others make them.
+//! Columns and tables by which plugins of Better Auth, or an app, restrict users.
 
 use std::time::Duration;
 
@@ -27,8 +27,7 @@ test_on!(
     ]
 );
 
-/// The columns of the plugins `admin` and `twoFactor`, as Better Auth's migrator makes them, and as an ORM may name
-/// them.
+/// The columns of the plugins `admin` and `twoFactor`, as Better Auth's migrator creates them, and in snake case.
 const CAMEL: [(&str, &str); 3] = [("banned", "flag"), ("banExpires", "time"), ("twoFactorEnabled", "flag")];
 const SNAKE: [(&str, &str); 3] = [("banned", "flag"), ("ban_expires", "time"), ("two_factor_enabled", "flag")];
 
@@ -85,7 +84,7 @@ async fn the_columns_of_the_plugins_are_read_in_either_spelling(backend: Backend
     }
 }
 
-/// A column may be dropped while the catalog still has it.
+/// A column may be dropped while the cache still contains it.
 async fn the_schema_may_change_at_any_time(backend: Backend) {
     let store = with_columns(backend, &[("state", "text"), ("twoFactorEnabled", "flag")]).await;
     execute(&store, r#"update "user" set "state" = 'x' where "id" = 'ann'"#).await;
@@ -168,9 +167,9 @@ async fn ignored_columns_are_reported_with_the_users_they_seem_to_restrict(backe
     assert_eq!(report, RestrictionReport { banned: None, second_factor: None, ignored: ignored.into() });
 }
 
-/// An adopted table has no foreign key that would say so.
+/// An adopted table may lack a foreign key.
 #[tokio::test]
-async fn no_task_is_added_for_a_user_who_is_gone() {
+async fn no_task_is_created_for_a_deleted_user() {
     const TASKS: &str =
         r#"create table "tasks" ("id" integer primary key, "user_id" text not null, "title" text not null)"#;
     let store = Backend::Sqlite.store_after(TASKS).await;
@@ -184,11 +183,11 @@ async fn no_task_is_added_for_a_user_who_is_gone() {
         let added = tasks.create(&owner(gone).await, new_task(), moment()).await;
         assert!(matches!(added, Err(CreateTaskError::UnknownOwner)), "{added:?}");
     }
-    // In bridge mode the users are elsewhere, and a table `user` may be of another program.
+    // In bridge mode, a table `user` may belong to another program.
     assert!(SeaTaskRepo::new(store.clone()).create(&ann, new_task(), moment()).await.is_ok());
 }
 
-/// The column ignores case, although such a table is refused at the start: no statement reads or writes another's row.
+/// The start refuses such a table, but the queries do not depend on that.
 #[tokio::test]
 async fn owners_are_compared_byte_for_byte_whatever_the_column() {
     let store = Backend::Sqlite.store().await;

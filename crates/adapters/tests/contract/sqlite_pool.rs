@@ -1,4 +1,4 @@
-//! The connections to a SQLite file: statements that do not end, requests that are cancelled, and closing.
+//! The connection pool of a SQLite file: statements that do not end, dropped requests, and closing.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use tokio::time::timeout;
 
 use crate::databases::config;
 
-/// A limit that no test reaches.
+/// A timeout that no test reaches.
 const HOUR: Duration = Duration::from_hours(1);
-/// A limit that only statements without an end reach.
+/// A timeout that only endless statements reach.
 const BRIEF: Duration = Duration::from_millis(500);
 /// Time after which a test fails rather than hangs.
 const HANG: Duration = Duration::from_mins(1);
-/// Lets the insertion of tasks with the title `slow`, and of the account of `slow`, go on for ever.
+/// Makes insertions of tasks with the title `slow`, and of the account of the user `slow`, run forever.
 const NEVER_END: &str = "\
     create trigger slow_task before insert on tasks when new.title = 'slow' begin \
       select count(*) from (with recursive n(i) as (select 1 union all select i + 1 from n) select i from n); end; \
@@ -34,7 +34,7 @@ struct Opened {
 }
 
 impl Opened {
-    /// Opens a file with our tables, a user `ann`, and insertions that never end.
+    /// Opens a file with all tables, a user `ann`, and insertions that never end.
     async fn with(max_connections: u32, statement_timeout: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("pool.db").display());
@@ -79,10 +79,10 @@ impl Opened {
             }
         };
         tokio::select! {
-            _ = &mut work => panic!("it has ended"),
+            _ = &mut work => panic!("it has completed"),
             () = has_connection => {}
         }
-        // `work` holds a connection now. This pause usually lets its statement begin, too.
+        // `work` has a connection now. In this pause, its statement usually begins, too.
         assert!(timeout(BRIEF / 2, work).await.is_err());
     }
 }
@@ -112,7 +112,7 @@ async fn a_transaction_with_an_interrupted_statement_is_rolled_back() {
     opened.register("slow").await.unwrap();
 }
 
-/// Otherwise a client could occupy all connections by sending requests and closing its connections.
+/// Otherwise, an attacker could occupy all connections by sending requests and hanging up.
 #[tokio::test]
 async fn a_cancelled_request_leaves_no_statement_behind() {
     let opened = Opened::with(1, HOUR).await;
@@ -128,7 +128,7 @@ async fn a_cancelled_request_leaves_no_transaction_behind() {
     let opened = Opened::with(2, HOUR).await;
     for id in ["bob", "eve", "max"] {
         opened.cancel(opened.register("slow")).await;
-        // Has to wait for the write lock of the transaction.
+        // Waits for the write lock of the transaction.
         opened.register(id).await.unwrap();
     }
     opened.execute("drop trigger slow_account").await;
@@ -151,7 +151,7 @@ async fn a_migration_may_take_longer_than_a_statement_and_is_rolled_back_when_it
 }
 
 #[tokio::test]
-async fn a_request_waits_for_a_connection_no_longer_than_it_may() {
+async fn a_request_waits_for_a_connection_for_at_most_the_acquire_timeout() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("pool.db").display());
     let config = StoreConfig { max_connections: 1, acquire_timeout: Duration::from_millis(500), ..config(&url) };

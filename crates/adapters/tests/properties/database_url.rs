@@ -1,4 +1,4 @@
-//! Whatever is pasted: no panic, and the password nowhere. (Q1, Q7)
+//! Parsing of database URLs never panics, and never shows a password.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use crate::config;
 
 const PASSWORD: &str = "hunter2";
 
-/// A text in which something follows this password, in places where one may be.
+/// Returns texts with this password in places where a URL may have one.
 fn with_password() -> impl Strategy<Value = String> {
     let scheme = select(vec!["postgres", "postgresql", "sqlite", "mysql", "POSTGRES", "jdbc:postgresql", ""]);
     let host = prop_oneof!["(localhost|db-pooler|[a-z.-]{0,8}|\\[::1\\]|%2Ftmp)(:[0-9]{0,6})?", ".{0,6}"];
@@ -44,13 +44,13 @@ impl Write for Log {
     }
 }
 
-/// Everything that is said while the text is read.
-fn said_about(text: &str) -> String {
+/// Returns the log, the errors and the `Debug` output of parsing a text.
+fn output_of(text: &str) -> String {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(move || writer.clone());
     let answer = tracing::subscriber::with_default(subscriber.finish(), || match text.parse::<DatabaseUrl>() {
-        // The path of a SQLite file has no password.
+        // The path of a SQLite file is not a secret.
         Ok(url) if text.starts_with("sqlite") => format!("{url:?}"),
         Ok(url) => format!("{:?} {}", url.clone(), url.with_pooler(Pooler::Present)),
         Err(error) => format!("{error} {error:?}"),
@@ -63,17 +63,17 @@ proptest! {
 
     #[test]
     fn a_password_in_a_database_url_is_never_shown(text in with_password()) {
-        let said = said_about(&text);
-        prop_assert!(!said.contains(PASSWORD), "{}", said);
+        let output = output_of(&text);
+        prop_assert!(!output.contains(PASSWORD), "{}", output);
     }
 
     #[test]
     fn any_text_is_a_database_url_or_refused(text in prop_oneof![".{0,40}", "(postgres|sqlite):.{0,20}", "sqlite://[a-z%?&=]{0,20}"]) {
-        let said = said_about(&text);
+        let output = output_of(&text);
         if text.parse::<DatabaseUrl>().is_ok() {
-            prop_assert!(said.starts_with("DatabaseUrl("), "{}", said);
+            prop_assert!(output.starts_with("DatabaseUrl("), "{}", output);
         } else {
-            prop_assert!(["must ", "has "].iter().any(|verb| said.starts_with(verb)), "{}", said);
+            prop_assert!(["must ", "has "].iter().any(|verb| output.starts_with(verb)), "{}", output);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What holds for whatever is put in.
+//! Properties that hold for any input.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod database_url;
@@ -7,7 +7,7 @@ mod tasks;
 
 use proptest::prelude::ProptestConfig;
 
-/// A failure prints the smallest input that shows it: that becomes a test of its own, not a file of seeds.
+/// Writes no file of failures: the smallest failing input, which proptest prints, should become a test.
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }

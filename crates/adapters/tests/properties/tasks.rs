@@ -1,4 +1,4 @@
-//! Random histories of several owners, against a model that is a map: in memory and on SQLite. (O1 to O4, P1 to P6)
+//! Random sequences of operations by several owners, in memory and on SQLite, compared with a model that is a map.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -21,16 +21,16 @@ use crate::config;
 
 const OWNERS: [&str; 3] = ["alice", "Alice", "al' OR 1=1 --"];
 
-/// One step; `Which` names one of all tasks that ever were, whoever's.
+/// An operation. `Which` selects from all tasks that have ever existed, of any owner.
 #[derive(Debug, Clone)]
-enum Step {
+enum Operation {
     Add(NewTask),
     Show(Which),
     Change(Which, TaskPatch),
     Complete(Which, Option<bool>),
     Remove(Which),
     List,
-    /// The clock goes on, stands still or is set back, by so many milliseconds.
+    /// Moves the clock forwards or back by this number of milliseconds.
     Time(i64),
 }
 
@@ -65,20 +65,20 @@ fn patch() -> impl Strategy<Value = TaskPatch> {
     })
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn operation() -> impl Strategy<Value = Operation> {
     let which = || prop_oneof![9 => any::<Index>().prop_map(Which::Known), 1 => any::<i64>().prop_map(Which::Number)];
     prop_oneof![
-        4 => new_task().prop_map(Step::Add),
-        2 => which().prop_map(Step::Show),
-        4 => (which(), patch()).prop_map(|(which, patch)| Step::Change(which, patch)),
-        3 => (which(), any::<Option<bool>>()).prop_map(|(which, completed)| Step::Complete(which, completed)),
-        2 => which().prop_map(Step::Remove),
-        1 => Just(Step::List),
-        2 => prop_oneof![1..5_i64, -5_000..5_000_i64].prop_map(Step::Time),
+        4 => new_task().prop_map(Operation::Add),
+        2 => which().prop_map(Operation::Show),
+        4 => (which(), patch()).prop_map(|(which, patch)| Operation::Change(which, patch)),
+        3 => (which(), any::<Option<bool>>()).prop_map(|(which, completed)| Operation::Complete(which, completed)),
+        2 => which().prop_map(Operation::Remove),
+        1 => Just(Operation::List),
+        2 => prop_oneof![1..5_i64, -5_000..5_000_i64].prop_map(Operation::Time),
     ]
 }
 
-/// A clock that goes only when it is told to.
+/// A clock that only a test moves.
 struct SetClock(Mutex<Timestamp>);
 
 impl Clock for SetClock {
@@ -88,13 +88,13 @@ impl Clock for SetClock {
 }
 
 impl SetClock {
-    fn turn(&self, milliseconds: i64) {
+    fn advance(&self, milliseconds: i64) {
         let mut now = self.0.lock().unwrap();
         *now = Timestamp::new(now.datetime() + chrono::Duration::milliseconds(milliseconds));
     }
 }
 
-/// What there should be.
+/// The expected tasks.
 #[derive(Default)]
 struct Model {
     tasks: BTreeMap<TaskId, Task>,
@@ -139,7 +139,7 @@ fn found(answer: Result<Task, TaskError>) -> Option<Task> {
 async fn obeys_the_model(
     repo: Arc<dyn TaskRepo>,
     start: Timestamp,
-    history: Vec<(usize, Step)>,
+    history: Vec<(usize, Operation)>,
 ) -> Result<(), TestCaseError> {
     let clock = Arc::new(SetClock(Mutex::new(start)));
     let service = TaskService::new(repo, Arc::<SetClock>::clone(&clock));
@@ -148,10 +148,10 @@ async fn obeys_the_model(
     for id in OWNERS {
         owners.push(owner(id).await);
     }
-    for (who, step) in history {
+    for (who, operation) in history {
         let (owner, now) = (&owners[who], clock.now());
-        match step {
-            Step::Add(new) => {
+        match operation {
+            Operation::Add(new) => {
                 let added = service.create(owner, new.clone()).await.unwrap();
                 prop_assert!(model.ever.insert(added.id), "an id was given again");
                 let NewTask { title, description, completed } = new;
@@ -160,11 +160,11 @@ async fn obeys_the_model(
                 prop_assert_eq!(&added, &task);
                 model.tasks.insert(added.id, task);
             }
-            Step::Show(which) => {
+            Operation::Show(which) => {
                 let id = model.id(&which);
                 prop_assert_eq!(found(service.get(owner, id).await), model.owned(owner, id).cloned());
             }
-            Step::Change(which, patch) => {
+            Operation::Change(which, patch) => {
                 let id = model.id(&which);
                 let TaskPatch { title, description, completed } = patch.clone();
                 let expected = if title.is_none() && description == FieldUpdate::Keep && completed.is_none() {
@@ -182,13 +182,13 @@ async fn obeys_the_model(
                 };
                 prop_assert_eq!(found(service.update(owner, id, patch).await), expected);
             }
-            Step::Complete(which, completed) => {
+            Operation::Complete(which, completed) => {
                 let id = model.id(&which);
                 let expected =
                     model.change(owner, id, now, |task| task.completed = completed.unwrap_or(!task.completed));
                 prop_assert_eq!(found(service.complete(owner, id, completed).await), expected);
             }
-            Step::Remove(which) => {
+            Operation::Remove(which) => {
                 let id = model.id(&which);
                 let expected = model.owned(owner, id).is_some() && model.tasks.remove(&id).is_some();
                 match service.delete(owner, id).await {
@@ -197,10 +197,10 @@ async fn obeys_the_model(
                     Err(error @ TaskError::Store(_)) => panic!("{error:?}"),
                 }
             }
-            Step::List => {
+            Operation::List => {
                 prop_assert_eq!(listed(&service, owner).await, model.list(owner));
             }
-            Step::Time(milliseconds) => clock.turn(milliseconds),
+            Operation::Time(milliseconds) => clock.advance(milliseconds),
         }
     }
     for owner in &owners {
@@ -209,17 +209,17 @@ async fn obeys_the_model(
     Ok(())
 }
 
-fn history() -> impl Strategy<Value = Vec<(usize, Step)>> {
-    prop::collection::vec((0..OWNERS.len(), step()), 0..40)
+fn history() -> impl Strategy<Value = Vec<(usize, Operation)>> {
+    prop::collection::vec((0..OWNERS.len(), operation()), 0..40)
 }
 
-/// From 1970 to 2100.
+/// Returns times from 1970 to 2100.
 fn start() -> impl Strategy<Value = Timestamp> {
     (0..4_102_444_800_000_i64)
         .prop_map(|milliseconds| Timestamp::new(chrono::DateTime::from_timestamp_millis(milliseconds).unwrap()))
 }
 
-/// SQLite in memory, with our schema and without a table of users.
+/// Returns a repository on SQLite in memory, without a table of users.
 async fn sqlite() -> Arc<dyn TaskRepo> {
     let limit = Duration::from_secs(10);
     let config = StoreConfig {
