@@ -8,11 +8,11 @@ use crate::settings::ValidConfiguration;
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Show every setting with its value and source, or all errors. Secrets are not shown.
-    VerificationStep,
+    Check,
 }
 
 pub(super) fn run(command: &ConfigCommand, configuration: &ValidConfiguration) {
     match command {
-        ConfigCommand::VerificationStep => configuration.lines().for_each(|line| print(&line)),
+        ConfigCommand::Check => configuration.lines().for_each(|line| print(&line)),
     }
 }
