@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::output::print;
-use crate::settings::ValidConfiguration;
+use crate::settings::Configuration;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
@@ -11,7 +11,7 @@ pub(super) enum ConfigCommand {
     Check,
 }
 
-pub(super) fn run(command: &ConfigCommand, configuration: &ValidConfiguration) {
+pub(super) fn run(command: &ConfigCommand, configuration: &Configuration) {
     match command {
         ConfigCommand::Check => configuration.lines().for_each(|line| print(&line)),
     }

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::output::print_error;
-use crate::settings::{Configuration, ValidConfiguration};
+use crate::settings::Configuration;
 use crate::{serve, telemetry};
 
 /// Tasks API for the users of Better Auth.
@@ -66,8 +66,8 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
     if let Command::Doctor(args) = command {
         return Ok(doctor::run(&args, configuration).await);
     }
-    let configuration = configuration?.validate()?;
-    let ValidConfiguration { settings, mode, .. } = &configuration;
+    let configuration = configuration?;
+    let (settings, mode) = configuration.validate()?;
     telemetry::start(&settings.log);
     match command {
         Command::Serve => serve::serve(settings, mode).await?,

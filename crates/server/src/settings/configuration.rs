@@ -8,6 +8,7 @@ use super::auth::{AuthModeName, AuthSettings};
 use super::error::{ConfigurationError, Errors, SettingError};
 use super::mode::{self, AuthMode};
 use super::sources::{Environment, Sources};
+use super::value::split;
 
 /// The configuration of this process, valid or not.
 #[derive(Debug)]
@@ -21,14 +22,6 @@ pub(crate) struct Configuration {
     /// All errors, sorted by key.
     pub(crate) errors: Vec<SettingError>,
     pub(crate) sources: Sources,
-}
-
-/// A configuration without errors.
-#[derive(Debug)]
-pub(crate) struct ValidConfiguration {
-    pub(crate) settings: Settings,
-    pub(crate) mode: AuthMode,
-    sources: Sources,
 }
 
 impl Configuration {
@@ -55,20 +48,17 @@ impl Configuration {
         self.errors.iter().any(|error| error.key.starts_with(prefix))
     }
 
-    /// Returns the configuration if it has no errors.
+    /// Returns the settings and the mode if there are no errors.
     ///
     /// # Errors
     /// [`ConfigurationError::Invalid`] with all errors.
-    pub(crate) fn validate(self) -> Result<ValidConfiguration, ConfigurationError> {
-        let Self { settings, mode, errors, sources, .. } = self;
-        match mode {
-            Some(mode) if errors.is_empty() => Ok(ValidConfiguration { settings, mode, sources }),
-            _ => Err(ConfigurationError::Invalid(errors)),
+    pub(crate) fn validate(&self) -> Result<(&Settings, &AuthMode), ConfigurationError> {
+        match &self.mode {
+            Some(mode) if self.errors.is_empty() => Ok((&self.settings, mode)),
+            _ => Err(ConfigurationError::Invalid(self.errors.clone())),
         }
     }
-}
 
-impl ValidConfiguration {
     /// Returns a line for each key, sorted: the value that is in effect, without secrets, and its source.
     pub(crate) fn lines(&self) -> impl Iterator<Item = impl fmt::Display> {
         self.sources.keys().map(|key| {
@@ -84,7 +74,10 @@ impl ValidConfiguration {
             "database.url" => self.settings.database.url().to_string(),
             "auth.url" => url.as_ref().map(mode::origin_of).unwrap_or_default(),
             "auth.trusted_origins" => trusted_origins.join(", "),
-            "jwt.jwks_url" => self.settings.jwt.jwks_url.to_string(),
+            // A query may contain a credential.
+            "jwt.jwks_url" => {
+                split(&self.sources.text(key)).filter_map(|url| url.split('?').next()).collect::<Vec<_>>().join(", ")
+            }
             _ if key.contains("secret") => {
                 self.sources.length(key).map(|length| format!("({length})")).unwrap_or_default()
             }

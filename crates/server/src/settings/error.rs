@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::sources::Sources;
 
 /// A setting that is invalid, unknown or missing. The message does not contain the value, which may be a secret.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SettingError {
     pub(crate) key: String,
     pub(crate) source: String,

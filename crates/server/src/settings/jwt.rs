@@ -1,6 +1,5 @@
 //! The section `[jwt]`.
 
-use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,8 +23,9 @@ pub(crate) struct JwtSettings {
     pub(crate) key_grace_seconds: Seconds<0, { 400 * 86_400 }>,
     pub(crate) leeway_seconds: Seconds<0, 300>,
     pub(crate) max_bytes: Number<usize, 1024, 65_536>,
+    /// The addresses of the keys: by default none, and `None` if no keys are fetched.
     #[serde(deserialize_with = "jwks_url")]
-    pub(super) jwks_url: JwksUrl,
+    jwks_url: Option<Vec<Url>>,
     #[serde(deserialize_with = "texts")]
     jwks_http_hosts: Vec<String>,
     #[serde(deserialize_with = "jwks_ca_file")]
@@ -40,36 +40,12 @@ pub(crate) struct JwtSettings {
     pub(crate) require_issuer: Switch,
 }
 
-/// The addresses of the key sets that the issuer publishes.
-#[derive(Debug)]
-pub(super) enum JwksUrl {
-    /// Below the URL of the app's Better Auth.
-    Default,
-    /// Nowhere: only tokens signed with the secret are accepted.
-    Off,
-    Urls(Vec<Url>),
-}
-
-/// Shows URLs without their query, which may contain a credential.
-impl fmt::Display for JwksUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => Ok(()),
-            Self::Off => f.write_str("off"),
-            Self::Urls(urls) => {
-                let shown = urls.iter().map(|url| url.as_str().split('?').next().unwrap_or_default());
-                f.write_str(&shown.collect::<Vec<_>>().join(", "))
-            }
-        }
-    }
-}
-
 impl JwtSettings {
     /// Checks the settings of server mode.
     pub(super) fn validate_for_server(&self, errors: &mut Errors<'_>) {
         const FOR_BRIDGE: &str = "is for AUTH_MODE=bridge; in server mode Taskbridge accepts only its own tokens";
         let is_set = [
-            ("jwt.jwks_url", !matches!(self.jwks_url, JwksUrl::Default)),
+            ("jwt.jwks_url", self.jwks_url.as_ref().is_none_or(|urls| !urls.is_empty())),
             ("jwt.issuer", !self.issuer.is_empty()),
             ("jwt.audience", !self.audience.is_empty()),
         ];
@@ -95,14 +71,13 @@ impl JwtSettings {
     /// Returns the addresses of the keys of the Better Auth at `auth_url`, in bridge mode.
     pub(super) fn jwks_urls(&self, auth_url: &Url, has_secret: bool, errors: &mut Errors<'_>) -> Vec<Url> {
         const KEY: &str = "jwt.jwks_url";
-        let (key, urls) = match &self.jwks_url {
-            JwksUrl::Default => ("auth.url", vec![default_jwks_url(auth_url)]),
-            JwksUrl::Off => (KEY, Vec::new()),
-            JwksUrl::Urls(urls) => (KEY, urls.clone()),
+        let Some(urls) = self.jwks_url.clone() else {
+            if !has_secret {
+                errors.add(KEY, "off leaves no key that could verify a token; set BETTER_AUTH_SECRET as well");
+            }
+            return Vec::new();
         };
-        if urls.is_empty() && !has_secret {
-            errors.add(KEY, "off leaves no key that could verify a token; set BETTER_AUTH_SECRET as well");
-        }
+        let (key, urls) = if urls.is_empty() { ("auth.url", vec![default_jwks_url(auth_url)]) } else { (KEY, urls) };
         // An attacker on the network path could replace keys that are fetched over http.
         let is_safe = |url: &Url| {
             let is_allowed = self.jwks_http_hosts.iter().any(|host| url.host_str() == Some(host));
@@ -135,12 +110,11 @@ fn algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Signin
     one_of(deserializer, [("HS256", None), eddsa, es256])
 }
 
-fn jwks_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<JwksUrl, D::Error> {
+fn jwks_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Url>>, D::Error> {
     const FORM: &str = "must be http or https URLs without user and password, separated by commas";
-    parse(deserializer, |text| match split(text).collect::<Vec<_>>().as_slice() {
-        [] => Ok(JwksUrl::Default),
-        ["off"] => Ok(JwksUrl::Off),
-        urls => urls.iter().map(|url| web_url(url)).collect::<Option<_>>().map(JwksUrl::Urls).ok_or(FORM),
+    parse(deserializer, |text| match text.trim() {
+        "off" => Ok(None),
+        urls => split(urls).map(web_url).collect::<Option<_>>().map(Some).ok_or(FORM),
     })
 }
 

@@ -27,7 +27,7 @@ use ::config::{ConfigError, Map, Value};
 use serde::Deserialize;
 
 pub(crate) use self::auth::{AuthModeName, is_loopback};
-pub(crate) use self::configuration::{Configuration, ValidConfiguration};
+pub(crate) use self::configuration::Configuration;
 pub(crate) use self::database::DatabaseSettings;
 pub(crate) use self::error::{ConfigurationError, SettingError};
 pub(crate) use self::jwt::JwtSettings;

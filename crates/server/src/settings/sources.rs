@@ -53,17 +53,20 @@ impl Sources {
         let dot_env = dot_env(&folder.join(".env"))?;
         let profile = environment.get(PROFILE).or_else(|| dot_env.get(PROFILE)).filter(|profile| !profile.is_empty());
         let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build()?;
-        let mut builder = Config::builder().add_source(defaults.clone());
+        let mut files = Config::builder().add_source(defaults.clone());
         if let Some(profile) = profile {
             let path = folder.join("config").join(format!("{profile}.toml"));
-            builder = builder.add_source(File::from(path).format(FileFormat::Toml));
+            files = files.add_source(File::from(path).format(FileFormat::Toml));
         }
-        let merged = builder
-            .add_source(Variables { place: ".env", variables: dot_env })
-            .add_source(Variables { place: "the environment", variables: environment })
-            .build()
-            .map_err(without_lines)?;
-        Ok(Self { defaults: flat(&defaults)?, values: flat(&merged)? })
+        let mut values = flat(&files.build().map_err(without_lines)?)?;
+        for (place, variables) in [(".env", dot_env), ("the environment", environment)] {
+            let set = variables.into_iter().filter(|(_, text)| !text.is_empty());
+            values.extend(set.filter_map(|(name, text)| {
+                let source = format!("{name} in {place}");
+                Some((key_of(&name)?, Value::new(Some(&source), ValueKind::String(text))))
+            }));
+        }
+        Ok(Self { defaults: flat(&defaults)?, values })
     }
 
     /// Returns every known key, sorted.
@@ -109,32 +112,12 @@ impl Sources {
     }
 }
 
-/// Environment variables as a source. Variables without a key are ignored, and so are empty ones.
-#[derive(Debug, Clone)]
-struct Variables {
-    place: &'static str,
-    variables: Environment,
-}
-
-impl Source for Variables {
-    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
-        Box::new(self.clone())
+/// Returns the key that an environment variable sets.
+fn key_of(variable: &str) -> Option<String> {
+    if let Some(path) = variable.strip_prefix(PREFIX) {
+        return Some(path.to_ascii_lowercase().replace("__", "."));
     }
-
-    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
-        let short_names = BTreeMap::from(SHORT_NAMES);
-        let set = self.variables.iter().filter(|(_, text)| !text.is_empty());
-        let values = set.filter_map(|(name, text)| {
-            let key = match (name.strip_prefix(PREFIX), short_names.get(name.as_str())) {
-                (Some(path), _) => path.to_ascii_lowercase().replace("__", "."),
-                (None, Some(key)) => (*key).to_owned(),
-                (None, None) => return None,
-            };
-            let source = format!("{name} in {}", self.place);
-            Some((key, Value::new(Some(&source), ValueKind::String(text.clone()))))
-        });
-        Ok(values.collect())
-    }
+    SHORT_NAMES.iter().find(|(name, _)| *name == variable).map(|(_, key)| (*key).to_owned())
 }
 
 /// Keeps only the position of a parse error: the parser quotes the line, which may contain a secret.

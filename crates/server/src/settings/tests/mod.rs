@@ -13,24 +13,34 @@ use url::Url;
 
 use super::*;
 
+/// Settings and mode of a configuration without errors.
+#[derive(Debug)]
+struct Valid {
+    settings: Settings,
+    mode: AuthMode,
+}
+
 const SECRET: &str = "settings-secret-not-for-production-0123456789";
 
-fn read(variables: &[(&str, &str)]) -> Result<ValidConfiguration, Vec<SettingError>> {
+fn read(variables: &[(&str, &str)]) -> Result<Valid, Vec<SettingError>> {
     read_in(Path::new("/nonexistent"), variables)
 }
 
-fn read_in(folder: &Path, variables: &[(&str, &str)]) -> Result<ValidConfiguration, Vec<SettingError>> {
+fn read_in(folder: &Path, variables: &[(&str, &str)]) -> Result<Valid, Vec<SettingError>> {
     let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    match Configuration::read(folder, environment.collect()).and_then(Configuration::validate) {
-        Ok(configuration) => Ok(configuration),
-        Err(ConfigurationError::Invalid(errors)) => Err(errors),
-        Err(error) => panic!("{error}"),
+    let configuration = Configuration::read(folder, environment.collect()).unwrap();
+    match configuration.validate() {
+        Ok(_) => Ok(Valid { settings: configuration.settings, mode: configuration.mode.unwrap() }),
+        Err(error) => {
+            let ConfigurationError::Invalid(errors) = error else { panic!("{error}") };
+            Err(errors)
+        }
     }
 }
 
 #[test]
 fn only_a_secret_is_required() {
-    let ValidConfiguration { settings, mode, .. } = read(&[("BETTER_AUTH_SECRET", SECRET)]).unwrap();
+    let Valid { settings, mode } = read(&[("BETTER_AUTH_SECRET", SECRET)]).unwrap();
     assert_eq!((settings.server.host.to_string().as_str(), settings.server.port.get()), ("127.0.0.1", 8000));
     assert_eq!(format!("{:?}", settings.database.url()), "DatabaseUrl(sqlite)");
     assert!(settings.database.migrate.is_on());
@@ -49,7 +59,7 @@ fn only_a_secret_is_required() {
 
 #[test]
 fn short_and_long_names_override_the_file_and_an_empty_one_does_not() {
-    let ValidConfiguration { settings, mode, .. } = read(&[
+    let Valid { settings, mode } = read(&[
         ("BETTER_AUTH_SECRET", SECRET),
         ("PORT", "9000"),
         ("HOST", ""),
@@ -77,7 +87,7 @@ fn short_and_long_names_override_the_file_and_an_empty_one_does_not() {
 
 fn bridge(variables: &[(&str, &str)]) -> (BridgeMode, JwtSettings) {
     let variables = [&[("AUTH_MODE", "bridge")], variables].concat();
-    let ValidConfiguration { settings, mode, .. } = read(&variables).unwrap();
+    let Valid { settings, mode } = read(&variables).unwrap();
     let AuthMode::Bridge(mode) = mode else { panic!("the mode is not bridge") };
     (mode, settings.jwt)
 }
@@ -210,7 +220,7 @@ fn the_environment_wins_over_dot_env_and_dot_env_over_the_profile() {
         format!("# comment\nTASKBRIDGE_PROFILE=staging\nBETTER_AUTH_SECRET=\"{SECRET}\"\nPORT=2\nTASKBRIDGE__SERVER__WORKERS=4\n"),
     )
     .unwrap();
-    let ValidConfiguration { settings, .. } = read_in(folder.path(), &[("PORT", "3")]).unwrap();
+    let Valid { settings, .. } = read_in(folder.path(), &[("PORT", "3")]).unwrap();
     assert_eq!(settings.server.port.get(), 3);
     assert_eq!(settings.server.workers(), 4);
     assert_eq!(settings.server.body_limit.get(), 4096);
@@ -221,7 +231,7 @@ fn the_environment_wins_over_dot_env_and_dot_env_over_the_profile() {
 fn the_first_of_several_secrets_is_in_use() {
     let list = "2:settings-secret-not-for-production-9876543210, 1:older";
     let server = [("BETTER_AUTH_SECRETS", list), ("BETTER_AUTH_SECRET", "before"), ("JWT_ALGORITHM", "ES256")];
-    let ValidConfiguration { settings, mode, .. } = read(&server).unwrap();
+    let Valid { settings, mode } = read(&server).unwrap();
     let AuthMode::Server(ServerMode { secrets, .. }) = mode else { panic!() };
     assert_eq!(secrets.current().expose(), b"settings-secret-not-for-production-9876543210");
     let found = [Some(1), None].map(|version| secrets.find(version).map(SharedSecret::expose));
