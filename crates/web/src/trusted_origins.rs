@@ -223,9 +223,8 @@ mod tests {
         }
     }
 
-    /// C190.
     #[test]
-    fn what_only_looks_trusted_is_not() {
+    fn similar_origins_are_not_trusted() {
         let origins = trusting("https://app.example.com");
         for url in [
             "https://app.example.com.evil.test",
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_one_to_the_letter() {
+    fn an_origin_must_be_exact() {
         let mut origins = trusting("https://*.example.com");
         origins.add("capacitor://localhost").unwrap();
         assert!(origins.trust_origin("https://a.example.com") && origins.trust_origin("capacitor://localhost"));
@@ -265,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_and_what_trusts_everybody_cannot_be_trusted() {
+    fn invalid_origins_and_patterns_for_every_origin_are_rejected() {
         for text in [
             "",
             "example.com",

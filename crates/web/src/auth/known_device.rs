@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_signed_with_another_secret_or_changed_is_not_known() {
+    fn a_cookie_with_an_invalid_signature_is_ignored() {
         let cookie = sign_in("", "ann");
         let other = cookies("another-secret-not-for-production-0123456789", None);
         assert!(!is_known_device(&browser(&cookie), &other, &user("ann").email));
@@ -149,9 +149,9 @@ mod tests {
         }
     }
 
-    /// A cookie of the same name that another host has set hides none of ours.
+    /// Including a cookie of the same name that another host has set.
     #[test]
-    fn junk_before_it_hides_nothing() {
+    fn other_cookies_before_it_do_not_hide_it() {
         let junk = [URL_SAFE_NO_PAD.encode([7; 32]).as_str()].repeat(MAX_ACCOUNTS).join(SEPARATOR);
         let junk = format!("better-auth.known_device={junk}; better-auth.known_device=x~y");
         assert!(is_known(&format!("{junk}; {}", sign_in("", "ann")), "ann"));
@@ -159,7 +159,7 @@ mod tests {
 
     /// A signed value of one kind is not accepted as the other.
     #[test]
-    fn the_cookie_is_no_session_and_a_session_is_no_known_device() {
+    fn a_known_device_is_not_a_session_and_vice_versa() {
         let cookies = ours();
         let value = sign_in("", "ann").split_once('=').unwrap().1.to_owned();
         assert!(cookies.read(&browser(&format!("better-auth.session_token={value}"))).is_empty());
@@ -169,13 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn where_guesses_are_not_limited_no_device_is_remembered() {
+    fn without_rate_limits_no_device_is_remembered() {
         let request = TestRequest::default().to_http_request();
         assert!(remember_device(&request, &ours(), &user("ann").email).is_empty());
     }
 
     #[test]
-    fn the_cookie_of_the_host_alone_goes_when_there_is_a_domain() {
+    fn with_a_domain_the_host_only_cookie_is_removed() {
         let cookies = cookies("cookie-secret-not-for-production-0123456789", Some("example.test"));
         let lines = remember_device(&browser(""), &cookies, &user("ann").email);
         assert_eq!(lines.len(), 2);

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_believed_unless_named() {
+    fn only_trusted_proxies_are_believed() {
         let proxies = proxies(&["10.0.0.0/8", "fd00::/8"]);
         let headers = forwarded(&["1.2.3.4"]);
         for (peer, client) in [

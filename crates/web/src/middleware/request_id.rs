@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_plain_and_short_is_kept() {
+    fn short_ids_of_unreserved_characters_are_kept() {
         let longest = "x".repeat(128);
         for given in ["a", "0", "01J9ZQ-A.b_c~", longest.as_str()] {
             assert_eq!(of(given.as_bytes()), given);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_taken_for_something_else_is_replaced() {
+    fn other_ids_are_replaced() {
         let too_long = "x".repeat(129);
         let others = ["", " ", "a b", "a\"b", "a=b", "{}", "\u{fc}", "a\tb", "a,b", "a;b", "a/b", "a%0Ab", &too_long];
         for given in others {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_are_the_same() {
+    fn new_ids_are_unique() {
         let made: HashSet<_> = (0..10_000).map(|_| RequestId::random().as_str().to_owned()).collect();
         assert_eq!(made.len(), 10_000);
     }

@@ -1,4 +1,4 @@
-//! Better Auth's wire protocol: sign-up, sign-in, token. (R1, R2, R6)
+//! Sign-up, sign-in and access tokens, compatible with Better Auth.
 
 use actix_web::test::TestRequest;
 use serde_json::json;
@@ -63,9 +63,9 @@ fn validation(answer: &Answer) -> String {
     answer.json()["message"].as_str().unwrap().to_owned()
 }
 
-/// R1: the answer, the cookie, and the token in both forms.
+/// The body, the cookie, and the session token in both forms.
 #[actix_web::test]
-async fn signing_up_answers_as_better_auth_does() {
+async fn the_response_to_a_sign_up_is_that_of_better_auth() {
     let body = r#"{"name":"Ann","email":"Ann@Example.test","password":"correct horse"}"#;
     let answer = open_door().answer(post(SIGN_UP, body)).await;
     assert_eq!(answer.status, 200);
@@ -84,9 +84,9 @@ async fn signing_up_answers_as_better_auth_does() {
     assert_eq!(answer.all("set-cookie"), [cookie]);
 }
 
-/// C186: a session that is not to be remembered ends with the browser.
+/// A session with `rememberMe: false` ends when the browser is closed.
 #[actix_web::test]
-async fn who_is_not_to_be_remembered_gets_cookies_without_an_age() {
+async fn a_session_that_is_not_remembered_has_cookies_without_max_age() {
     let up = r#"{"name":"Ann","email":"ann@example.test","password":"correct horse","rememberMe":false}"#;
     let signed_in = r#"{"email":"ann@example.test","password":"correct horse","rememberMe":false}"#;
     for answer in [open_door().answer(post(SIGN_UP, up)).await, known_user().answer(post(SIGN_IN, signed_in)).await] {
@@ -100,7 +100,7 @@ async fn who_is_not_to_be_remembered_gets_cookies_without_an_age() {
 }
 
 #[actix_web::test]
-async fn signing_in_answers_as_better_auth_does() {
+async fn the_response_to_a_sign_in_is_that_of_better_auth() {
     let body = r#"{"email":"ANN@example.test","password":"correct horse"}"#;
     let answer = known_user().answer(post(SIGN_IN, body)).await;
     assert_eq!(answer.status, 200);
@@ -110,9 +110,9 @@ async fn signing_in_answers_as_better_auth_does() {
     assert_eq!(answer.header("set-auth-jwt"), Some("header.claims.signature"));
 }
 
-/// R1: messages to the letter, in the order of the schema.
+/// The messages are exactly Better Auth's, in the order of the schema.
 #[actix_web::test]
-async fn invalid_sign_ups_are_told_as_better_auth_tells_them() {
+async fn invalid_sign_ups_have_the_messages_of_better_auth() {
     let long_name = format!(r#"{{"name":"{}","email":"a@b.co","password":"correct horse"}}"#, "x".repeat(101));
     let long_email = format!(r#"{{"name":"A","email":"{}@example.test","password":"correct horse"}}"#, "a".repeat(250));
     let cases = [
@@ -162,7 +162,7 @@ async fn invalid_sign_ups_are_told_as_better_auth_tells_them() {
 }
 
 #[actix_web::test]
-async fn passwords_that_cannot_be_set_are_refused() {
+async fn invalid_new_passwords_are_rejected() {
     for (password, code) in [
         ("short", "PASSWORD_TOO_SHORT"),
         (&*"x".repeat(73), "PASSWORD_TOO_LONG"),
@@ -196,7 +196,7 @@ async fn a_taken_address_is_422() {
 }
 
 #[actix_web::test]
-async fn bodies_that_are_no_json_are_told_as_better_auth_tells_them() {
+async fn bodies_that_are_not_json_have_the_messages_of_better_auth() {
     for path in [SIGN_UP, SIGN_IN] {
         let malformed = Ports::new().answer(post(path, "{oops")).await;
         assert_eq!(malformed.body, r#"{"message":"Invalid JSON in request body","code":"BAD_REQUEST"}"#);
@@ -219,7 +219,7 @@ async fn bodies_that_are_no_json_are_told_as_better_auth_tells_them() {
     );
 }
 
-/// R2: one answer, and one comparison, whoever it is that cannot sign in.
+/// Both verify one hash and have the same response.
 #[actix_web::test]
 async fn a_wrong_password_and_an_unknown_address_read_the_same() {
     let body = r#"{"email":"ann@example.test","password":"correct horse"}"#;
@@ -238,7 +238,7 @@ async fn a_wrong_password_and_an_unknown_address_read_the_same() {
 }
 
 #[actix_web::test]
-async fn sign_ins_that_cannot_be_are_refused_before_anybody_is_asked() {
+async fn invalid_sign_ins_are_rejected_before_the_store_is_asked() {
     let email = Ports::new().answer(post(SIGN_IN, r#"{"email":"nobody","password":"correct horse"}"#)).await;
     assert_eq!(email.body, r#"{"message":"Invalid email","code":"INVALID_EMAIL"}"#);
     let long = json!({ "email": "ann@example.test", "password": "x".repeat(129) }).to_string();
@@ -250,7 +250,7 @@ async fn sign_ins_that_cannot_be_are_refused_before_anybody_is_asked() {
     );
 }
 
-/// DESIGN 7: too many at once is a quick 503.
+/// Too many hashes at the same time are a quick 503.
 #[actix_web::test]
 async fn a_busy_hasher_and_a_failing_store_are_503_and_a_broken_hasher_is_500() {
     let body = r#"{"email":"ann@example.test","password":"correct horse"}"#;
@@ -271,7 +271,7 @@ async fn a_busy_hasher_and_a_failing_store_are_503_and_a_broken_hasher_is_500() 
     assert_eq!(ports.answer(post(SIGN_IN, body)).await.verdict(), (503, "SERVICE_UNAVAILABLE".into()));
 }
 
-/// The cookie of `vectors`: HMAC-SHA-256 of `token-of-ann` by the test's secret.
+/// Returns the session cookie: HMAC-SHA-256 of `token-of-ann` with the secret of the tests.
 async fn cookie() -> String {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
@@ -283,7 +283,7 @@ async fn cookie() -> String {
 }
 
 #[actix_web::test]
-async fn a_session_gives_a_token_by_cookie_and_by_bearer() {
+async fn an_access_token_is_issued_for_a_cookie_and_for_a_bearer_token() {
     let cookie = cookie().await;
     let signed = cookie.strip_prefix("better-auth.session_token=").unwrap().to_owned();
     let requests = [
@@ -309,7 +309,7 @@ async fn a_session_gives_a_token_by_cookie_and_by_bearer() {
 }
 
 #[actix_web::test]
-async fn without_a_session_there_is_no_token() {
+async fn without_a_session_no_access_token_is_issued() {
     for request in [
         anonymous("GET", TOKEN),
         anonymous("GET", TOKEN).insert_header(("cookie", "better-auth.session_token=forged.forged")),
@@ -323,7 +323,7 @@ async fn without_a_session_there_is_no_token() {
     }
 }
 
-/// A session that is over: 401, and its cookies are cleared.
+/// An expired session is a 401 that removes its cookies.
 #[actix_web::test]
 async fn a_session_that_is_over_is_401_and_its_cookies_go() {
     let mut expired = known_session(|row| Session {
@@ -348,7 +348,7 @@ async fn a_session_that_is_over_is_401_and_its_cookies_go() {
     }
 }
 
-/// A key that cannot sign does not undo the sign-in.
+/// A signing error does not undo the sign-in.
 #[actix_web::test]
 async fn a_sign_in_survives_an_issuer_that_fails() {
     let mut ports = Ports::new();
@@ -363,7 +363,7 @@ async fn a_sign_in_survives_an_issuer_that_fails() {
     assert!(answer.header("set-auth-token").is_some());
 }
 
-/// Better Auth's 404 is empty, and there is no 405.
+/// As in Better Auth, a 404 has no body, and there is no 405.
 #[actix_web::test]
 async fn everything_else_below_the_mount_is_an_empty_404() {
     for (method, path) in [
@@ -387,7 +387,7 @@ async fn everything_else_below_the_mount_is_an_empty_404() {
     }
 }
 
-/// In bridge mode: an answer that says where to go instead. Tasks are served all the same.
+/// In bridge mode, the response says where users sign in. The tasks API is served.
 #[actix_web::test]
 async fn without_an_auth_server_everything_below_the_mount_is_an_ordinary_404() {
     for (method, path) in
@@ -402,9 +402,9 @@ async fn without_an_auth_server_everything_below_the_mount_is_an_ordinary_404() 
     assert_eq!(ports.answer(anonymous("GET", "/api/ann/tasks")).await.status, 401);
 }
 
-/// The token of one kind is not the token of the other.
+/// Neither kind of token is accepted as the other.
 #[actix_web::test]
-async fn a_session_token_is_no_jwt() {
+async fn a_session_token_is_not_an_access_token() {
     let cookie = cookie().await;
     let request = anonymous("GET", "/api/ann/tasks").insert_header(("cookie", cookie.clone()));
     assert_eq!(Ports::new().answer(request).await.status, 401);

@@ -1,4 +1,4 @@
-//! The ways of other backends: off unless switched on, each by itself. (P9)
+//! Settings for clients of other backends. Each is off by default and independent of the others.
 
 use serde_json::{Value, json};
 use taskbridge_domain::ports::MockTaskRepo;
@@ -19,7 +19,7 @@ fn with_is_completed(mut task: Value) -> Value {
 }
 
 #[actix_web::test]
-async fn a_list_may_come_in_an_envelope_with_its_total() {
+async fn a_list_can_have_an_envelope_with_its_total() {
     let envelope = Compatibility { list_envelope: true, ..Compatibility::default() };
     let next = Cursor { value: SortValue::Title("x".into()), id: TaskId::new(7), direction: SortDirection::Ascending };
     for (next, total) in [(None, 1), (Some(next), 42)] {
@@ -32,7 +32,7 @@ async fn a_list_may_come_in_an_envelope_with_its_total() {
 }
 
 #[actix_web::test]
-async fn is_completed_may_stand_beside_completed() {
+async fn is_completed_can_be_used_like_completed() {
     let on = Compatibility { is_completed: true, ..Compatibility::default() };
     let mut repo = MockTaskRepo::new();
     repo.expect_list().return_once(|_, _| Ok(page(vec![task("alice", 7)])));
@@ -64,7 +64,7 @@ async fn is_completed_may_stand_beside_completed() {
 }
 
 #[actix_web::test]
-async fn delete_may_answer_with_a_message() {
+async fn delete_can_return_a_message() {
     let mut repo = MockTaskRepo::new();
     repo.expect_delete().return_once(|_, _| Ok(true));
     let message = Compatibility { delete_message: true, ..Compatibility::default() };
@@ -87,7 +87,7 @@ async fn at(prefix: &str, without_user_id: bool, path: &str, token: Option<&str>
 }
 
 #[actix_web::test]
-async fn the_tasks_may_be_mounted_anywhere() {
+async fn the_tasks_can_be_mounted_at_any_prefix() {
     for (prefix, path, status) in [
         ("/api", "/api/alice/tasks", 200),
         ("/api", "/api/tasks", 404),
@@ -101,9 +101,9 @@ async fn the_tasks_may_be_mounted_anywhere() {
     }
 }
 
-/// O1: without a user in the path the owner is the caller, whoever that is; with one it is as ever.
+/// Without a user id in the path, the owner is the caller. Paths with one work as before.
 #[actix_web::test]
-async fn the_owner_may_come_from_the_token_alone() {
+async fn the_owner_can_be_the_caller_without_a_user_id_in_the_path() {
     for path in ["/api/tasks", "/api/tasks/", "/api/tasks/9/complete"] {
         for caller in ["alice", "bob"] {
             let answer = at("/api", true, path, Some(&format!("{caller}-token"))).await;
@@ -118,9 +118,8 @@ async fn the_owner_may_come_from_the_token_alone() {
     assert_eq!(at("/api", true, "/api/tasks/tasks", Some("bob-token")).await.status, 403);
 }
 
-/// Q5: the document says the same as the answers.
 #[actix_web::test]
-async fn the_document_knows_the_ways_that_are_switched_on() {
+async fn the_openapi_document_describes_the_settings() {
     let compatibility = Compatibility { list_envelope: true, is_completed: true, delete_message: true };
     let mount = TasksMount { prefix: "/v2".into(), without_user_id: true };
     let ports = Ports { mount, compatibility, ..Ports::new() };

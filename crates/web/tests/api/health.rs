@@ -1,17 +1,17 @@
-//! Alive and ready are two questions.
+//! The health checks.
 
 use taskbridge_domain::ports::StoreError;
 
 use crate::support::{Ports, anonymous};
 
 #[actix_web::test]
-async fn alive_asks_nobody() {
+async fn liveness_does_not_check_the_store() {
     let answer = Ports::new().answer(anonymous("GET", "/health/live")).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, r#"{"status":"ok"}"#));
 }
 
 #[actix_web::test]
-async fn ready_asks_the_store() {
+async fn readiness_checks_the_store() {
     let mut ports = Ports::new();
     ports.store.expect_probe().return_once(|| Ok(()));
     assert_eq!(ports.answer(anonymous("GET", "/health/ready")).await.status, 200);

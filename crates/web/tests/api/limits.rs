@@ -1,4 +1,4 @@
-//! Rate limits: what is counted under which key, and what comes before everything else. (R11)
+//! Rate limits: the keys of the counters, and the order of checks.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use taskbridge_web::{ForwardedHeader, TrustedProxies};
 
 use crate::support::{Ports, anonymous};
 
-/// Expects to be asked once for this key, and refuses.
+/// Returns a limiter that expects one request with this key and refuses it.
 fn refusing(key: &'static str, max: u32) -> MockRateLimiter {
     let mut limiter = MockRateLimiter::new();
     limiter
@@ -29,9 +29,9 @@ fn from(peer: &str, method: &str, path: &str) -> TestRequest {
     anonymous(method, path).peer_addr(SocketAddr::new(peer.parse().unwrap(), 1234))
 }
 
-/// No other port is asked, and nothing is read.
+/// A refused request reaches no other port, and its body is not read.
 #[actix_web::test]
-async fn each_address_and_endpoint_is_counted_for_itself() {
+async fn each_address_and_endpoint_has_its_own_counter() {
     for (peer, method, path, key, max) in [
         ("192.0.2.1", "POST", "/api/auth/sign-in/email", "192.0.2.1|/sign-in/email", 3),
         ("192.0.2.1", "POST", "/api/auth/sign-in/email?x=1", "192.0.2.1|/sign-in/email", 3),
@@ -40,7 +40,7 @@ async fn each_address_and_endpoint_is_counted_for_itself() {
         ("::ffff:192.0.2.1", "GET", "/api/auth/get-session", "192.0.2.1|/get-session", 100),
         ("2001:db8::1", "GET", "/api/auth/token", "2001:0db8:0000:0000:0000:0000:0000:0000|/token", 100),
         ("2001:db8::2:1", "GET", "/api/auth/token", "2001:0db8:0000:0000:0000:0000:0000:0000|/token", 100),
-        // What nobody serves is counted together.
+        // Unknown paths share one counter.
         ("192.0.2.1", "GET", "/api/auth/made-up/1", "192.0.2.1|*", 100),
         ("192.0.2.1", "POST", "/api/auth/sign-in/made-up", "192.0.2.1|*", 100),
         ("192.0.2.1", "POST", "/api/auth/sign-in/email/", "192.0.2.1|*", 100),
@@ -58,7 +58,7 @@ async fn each_address_and_endpoint_is_counted_for_itself() {
     }
 }
 
-/// A path that is spelled otherwise is no way around: it is counted with what nobody serves, and not served.
+/// Another spelling of a path does not circumvent the limit: it is counted with the unknown paths.
 #[actix_web::test]
 async fn a_path_in_another_spelling_is_not_served() {
     for path in ["/api/auth/sign-in/%65mail", "/api/auth/sign%2din/email", "/api/auth/%73ign-in/email"] {
@@ -74,7 +74,7 @@ async fn a_path_in_another_spelling_is_not_served() {
 }
 
 #[actix_web::test]
-async fn a_trusted_proxy_tells_who_is_counted() {
+async fn requests_are_counted_by_the_address_that_a_trusted_proxy_reports() {
     let proxies = || TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()], ForwardedHeader::XForwardedFor);
     for (forwarded, key) in [
         ("6.6.6.6, 198.51.100.1, 10.0.0.7", "198.51.100.1|/token"),
@@ -88,7 +88,7 @@ async fn a_trusted_proxy_tells_who_is_counted() {
     }
 }
 
-/// Tasks have their tokens; who is asked for their health must not be told to wait.
+/// The tasks API and the health checks have no rate limit.
 #[actix_web::test]
 async fn only_what_is_below_api_auth_is_limited() {
     for path in ["/api/alice/tasks", "/health/live", "/api/authentic", "/openapi.json"] {
@@ -98,7 +98,7 @@ async fn only_what_is_below_api_auth_is_limited() {
 }
 
 #[actix_web::test]
-async fn while_nothing_can_be_counted_nothing_is_served() {
+async fn an_unavailable_limiter_is_a_503() {
     let mut limiter = MockRateLimiter::new();
     limiter.expect_hit().return_once(|_, _, _| Err(StoreError::Unavailable("secret detail".into())));
     let answer = Ports { limiter: Some(limiter), ..Ports::new() }.framed_answer(anonymous("GET", "/api/auth/ok")).await;
@@ -106,7 +106,7 @@ async fn while_nothing_can_be_counted_nothing_is_served() {
     assert!(!answer.body.contains("secret"));
 }
 
-/// C208, C212: no word of whether there is such an account.
+/// The response does not reveal whether the account exists.
 #[actix_web::test]
 async fn too_many_wrong_passwords_for_one_account_are_one_more_429() {
     let mut ports = Ports::new();

@@ -1,4 +1,4 @@
-//! Lists: which tasks, in which order, from where on, and what is told of the rest. (P2, C132, C136, C137)
+//! Lists of tasks: filter, order, pages, and the number of tasks.
 
 use serde_json::{Value, json};
 use taskbridge_domain::ports::MockTaskRepo;
@@ -11,7 +11,7 @@ use taskbridge_domain::testing::fixtures::task;
 use crate::support::{Answer, Ports, alice, page};
 use crate::tasks::on_the_wire;
 
-/// A store that is asked for exactly this list, and has alice's task 7.
+/// Sends a query to a store that expects exactly this list, and that has alice's task 7.
 async fn asked(query: &str, expected: TaskQuery, next: Option<Cursor>) -> Answer {
     let mut repo = MockTaskRepo::new();
     let shown = query.to_owned();
@@ -43,10 +43,9 @@ fn cursor() -> Cursor {
     Cursor { value: SortValue::CreatedAt(time), id: TaskId::new(7), direction: SortDirection::Descending }
 }
 
-/// What clients send, their habits included: several spellings of a boolean, empty parameters for none, parameters that
-/// mean nothing here, one given twice.
+/// Including several spellings of a boolean, empty and unknown parameters, and one that is repeated.
 #[actix_web::test]
-async fn a_list_is_asked_for_by_its_parameters() {
+async fn parameters_determine_the_list() {
     let everything = TaskQuery::default;
     for (query, expected) in [
         ("", everything()),
@@ -83,7 +82,7 @@ async fn a_list_is_asked_for_by_its_parameters() {
     }
 }
 
-/// C136, C137: each wrong value is named, all at once; nothing is guessed, and the store is not asked.
+/// The response names every invalid value, and the store is not asked.
 #[actix_web::test]
 async fn wrong_parameters_are_422_and_each_is_named() {
     let nul = "q=a%00b";
@@ -125,7 +124,7 @@ async fn wrong_parameters_are_422_and_each_is_named() {
     }
 }
 
-/// The way to the next page is told when there is one, keeps what was asked for, and leads there.
+/// `Link` is present if there is a next page, and keeps the other parameters.
 #[actix_web::test]
 async fn link_leads_to_the_next_page() {
     let answer = asked("", TaskQuery::default(), None).await;
@@ -150,9 +149,9 @@ async fn link_leads_to_the_next_page() {
     }
 }
 
-/// A cursor is of one list: in another order, or beside an offset, it is refused.
+/// A cursor is rejected with another order or an offset.
 #[actix_web::test]
-async fn a_cursor_is_of_a_list_in_one_order() {
+async fn a_cursor_is_valid_for_one_order() {
     let answer = asked("", TaskQuery::default(), Some(cursor())).await;
     let link = answer.header("link").unwrap();
     let (_, cursor_parameter) = link.split_once('?').unwrap();
@@ -172,7 +171,7 @@ async fn a_cursor_is_of_a_list_in_one_order() {
     }
 }
 
-/// What a client may make of a cursor: it is looked at as any other input.
+/// A cursor that a client has changed is validated like any other input.
 #[actix_web::test]
 async fn a_forged_cursor_is_422() {
     use base64::Engine;
@@ -214,7 +213,7 @@ async fn a_forged_cursor_is_422() {
     assert_eq!(Ports::with_tasks(repo).answer(alice("GET", &path)).await.status, 200);
 }
 
-/// Known without a count when the first page is the whole list; counted only on demand.
+/// Without `count=true`, the total is known only if the first page is the whole list.
 #[actix_web::test]
 async fn the_total_is_exact_or_absent() {
     for (query, next, total) in [

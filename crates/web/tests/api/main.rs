@@ -1,4 +1,4 @@
-//! The HTTP layer on mocked ports: no database, network, file or environment. The tree is that of the URLs.
+//! Tests of the HTTP layer with mocked ports.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod auth;

@@ -1,4 +1,4 @@
-//! The OpenAPI document and its page. (Q5, C240) That the answers obey the document is seen by `scripts/openapi.sh`.
+//! The OpenAPI document and Swagger UI. `scripts/openapi.sh` compares responses with the document.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use taskbridge_web::DocsConfig;
 
 use crate::support::{Answer, Ports, anonymous, mounted_routes};
 
-/// Routes for people, not for programs: they are not in the document.
+/// Routes that are not in the document.
 const UNDOCUMENTED: [(&str, &str); 4] =
     [("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/docs/{file:[^/]*}"), ("POST", "/api/auth/get-session")];
 
@@ -21,7 +21,7 @@ async fn document() -> Value {
     answer.json()
 }
 
-/// Every operation: method, path, and what the document says of it.
+/// Returns method, path and description of every operation.
 fn operations(document: &Value) -> Vec<(String, &str, &Value)> {
     let paths = document["paths"].as_object().unwrap();
     let operations = paths.iter().flat_map(|(path, item)| {
@@ -30,7 +30,7 @@ fn operations(document: &Value) -> Vec<(String, &str, &Value)> {
     operations.collect()
 }
 
-/// A trailing slash is another name of the same route, and HEAD goes with GET (RFC 9110, section 9.3.2).
+/// A path with a trailing slash is the same route, and HEAD is implied by GET (RFC 9110, section 9.3.2).
 #[actix_web::test]
 async fn the_document_has_every_route_that_is_mounted_and_no_other() {
     let document = document().await;
@@ -47,7 +47,7 @@ async fn the_document_has_every_route_that_is_mounted_and_no_other() {
 }
 
 #[actix_web::test]
-async fn every_operation_says_who_may() {
+async fn every_operation_says_who_has_access() {
     let document = document().await;
     assert_eq!(document["openapi"], "3.1.0");
     for (method, path, operation) in operations(&document) {
@@ -61,9 +61,9 @@ async fn every_operation_says_who_may() {
     assert_eq!(document["components"]["securitySchemes"]["session_cookie"]["name"], "better-auth.session_token");
 }
 
-/// C240: no token, cookie or password, not even one that nobody has.
+/// Not even an invalid token, cookie or password.
 #[actix_web::test]
-async fn no_example_is_a_secret() {
+async fn no_example_looks_like_a_secret() {
     let document = document().await;
     for (schema, field) in [("Token", "token"), ("SignedIn", "token"), ("SignUp", "password"), ("SignIn", "password")] {
         let shown = &document["components"]["schemas"][schema]["properties"][field];
@@ -75,7 +75,6 @@ async fn no_example_is_a_secret() {
     assert!(!document.to_string().contains("eyJ"));
 }
 
-/// What the page loads, it loads from here.
 #[actix_web::test]
 async fn the_page_is_served_whole_and_loads_nothing_from_elsewhere() {
     let redirect = get("/docs").await;
@@ -96,7 +95,7 @@ async fn the_page_is_served_whole_and_loads_nothing_from_elsewhere() {
 }
 
 #[actix_web::test]
-async fn what_is_not_offered_is_not_there() {
+async fn documentation_that_is_switched_off_is_not_served() {
     let absent = |path: &'static str, openapi, page| async move {
         let ports = Ports { docs: DocsConfig { openapi, page }, ..Ports::new() };
         ports.answer(anonymous("GET", path)).await.verdict()

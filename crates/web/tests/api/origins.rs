@@ -1,4 +1,4 @@
-//! Whose pages may sign users in, and change anything in their name. (R7)
+//! Protection against cross-site request forgery.
 
 use actix_web::test::TestRequest;
 use taskbridge_domain::ports::Credential;
@@ -11,7 +11,7 @@ use crate::support::{Answer, Ports, anonymous};
 const OURS: (&str, &str) = ("origin", "https://app.example.test");
 const THEIRS: (&str, &str) = ("origin", "https://evil.example");
 
-/// Ports through which ann can sign in, if anybody gets that far.
+/// Returns ports with which ann can sign in if the origin is accepted.
 fn door() -> Ports {
     let mut ports = Ports::new();
     ports
@@ -35,12 +35,11 @@ fn refused(answer: &Answer, code: &str) {
     assert!(answer.all("set-cookie").is_empty());
 }
 
-/// Headers, and the code of the refusal.
+/// Headers, and the code of the error.
 type Case = (&'static [(&'static str, &'static str)], Option<&'static str>);
 
-/// C188 to C193: the table of the contract's section 12.
 #[actix_web::test]
-async fn nobody_elses_page_signs_anybody_in() {
+async fn pages_of_untrusted_origins_cannot_sign_in() {
     let (missing, invalid) = ("MISSING_OR_NULL_ORIGIN", "INVALID_ORIGIN");
     let cases: [Case; 20] = [
         (&[], None),
@@ -76,9 +75,9 @@ async fn nobody_elses_page_signs_anybody_in() {
     }
 }
 
-/// C192: whoever is signed in by a cookie is not made to do anything; a bearer token is no browser's doing.
+/// A request with a bearer token is accepted: browsers do not send one by themselves.
 #[actix_web::test]
-async fn nobody_elses_page_changes_anything() {
+async fn pages_of_untrusted_origins_cannot_change_anything() {
     for path in ["/sign-out", "/revoke-session", "/revoke-sessions", "/revoke-other-sessions", "/update-session"] {
         for (headers, code) in [
             (&[("cookie", "better-auth.session_token=x")][..], "MISSING_OR_NULL_ORIGIN"),
@@ -95,16 +94,15 @@ async fn nobody_elses_page_changes_anything() {
     assert_eq!(ports.answer(bearer.insert_header(THEIRS)).await.status, 200);
 }
 
-/// A GET tells, and CORS sees to who may read it.
+/// CORS restricts who can read the response.
 #[actix_web::test]
-async fn reading_needs_no_origin() {
+async fn a_get_needs_no_origin() {
     let request = anonymous("GET", "/api/auth/get-session").insert_header(("cookie", "a=b")).insert_header(THEIRS);
     assert_eq!(Ports::new().answer(request).await.status, 200);
 }
 
-/// C196: whatever is no trusted page and no path of ours.
 #[actix_web::test]
-async fn nobody_is_sent_elsewhere() {
+async fn untrusted_callback_urls_are_rejected() {
     for url in [
         "https://evil.example/",
         "//evil.example",
@@ -140,7 +138,7 @@ async fn nobody_is_sent_elsewhere() {
 }
 
 #[actix_web::test]
-async fn who_asks_is_sent_on() {
+async fn trusted_callback_urls_are_returned() {
     for url in ["/dash?x=%2f#y", "https://app.example.test/dash"] {
         let answer = door().answer(sign_in(&[OURS], &format!(r#","callbackURL":"{url}""#))).await;
         let json = answer.json();
@@ -151,9 +149,9 @@ async fn who_asks_is_sent_on() {
     assert_eq!((nowhere.json()["redirect"].as_bool(), nowhere.header("location")), (Some(false), None));
 }
 
-/// C194: a form may come from any page, so it is judged like everything else; nothing else is taken.
+/// Any page can send a form without a preflight, so the origin is checked. Other media types are rejected.
 #[actix_web::test]
-async fn forms_are_taken_from_trusted_pages_only() {
+async fn forms_are_accepted_from_trusted_origins_only() {
     let form = |headers: &[(&str, &str)], media_type: &str| {
         let request =
             anonymous("POST", "/api/auth/sign-in/email").insert_header(("content-type", media_type.to_owned()));
@@ -167,7 +165,7 @@ async fn forms_are_taken_from_trusted_pages_only() {
         let answer = door().answer(form(&[THEIRS], media_type)).await;
         assert_eq!(answer.verdict(), (415, "UNSUPPORTED_MEDIA_TYPE".into()));
     }
-    // All its values are texts.
+    // All values of a form are strings.
     let request =
         form(&[OURS], encoded).set_payload("email=ann%40example.test&password=correct+horse&rememberMe=false");
     assert_eq!(door().answer(request).await.verdict(), (400, "VALIDATION_ERROR".into()));

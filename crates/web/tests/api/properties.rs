@@ -1,4 +1,4 @@
-//! What holds for whatever is sent. (N2, O1 to O3, P1, P3, P8, P10, C120 to C130)
+//! Properties that hold for any request.
 
 use actix_web::http::Uri;
 use actix_web::http::header::HeaderValue;
@@ -16,7 +16,7 @@ use taskbridge_domain::testing::fixtures::{new_task, task};
 
 use crate::support::{Answer, BODY_LIMIT, Ports, alice, alice_sends, anonymous, page};
 
-/// A failure prints the smallest input that shows it: that becomes a test of its own, not a file of seeds.
+/// Failures are not persisted: the printed minimal input should become a test.
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -25,7 +25,7 @@ fn answer(request: TestRequest) -> Answer {
     Runtime::new().unwrap().block_on(Ports::with_tasks(everybodys_tasks()).answer(request))
 }
 
-/// A store in which everybody has every task; it keeps nothing.
+/// Returns a store in which every task exists for every owner. It stores nothing.
 fn everybodys_tasks() -> MockTaskRepo {
     let some = |owner: &Owner| task(owner.id().as_str(), 7);
     let mut repo = MockTaskRepo::new();
@@ -48,7 +48,7 @@ fn everybodys_tasks() -> MockTaskRepo {
     repo
 }
 
-/// Any JSON, not too deep.
+/// Generates JSON of limited depth.
 fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -66,7 +66,7 @@ fn object(values: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> 
     prop::collection::hash_map(name, values, 0..4).prop_map(|fields| Value::Object(fields.into_iter().collect()))
 }
 
-/// Texts about as long as a limit, blanks, controls and NULs among them.
+/// Generates texts of about the maximum length, some with white space, control characters and NULs.
 fn texts(limit: usize) -> impl Strategy<Value = Value> {
     let character = prop_oneof![8 => any::<char>(), 2 => select(vec![' ', '\n', '\u{3000}', '\u{1}', '\u{7f}'])];
     let of = move |chars| vec(character.clone(), chars).prop_map(|text| Value::from(String::from_iter(text)));
@@ -74,7 +74,7 @@ fn texts(limit: usize) -> impl Strategy<Value = Value> {
 }
 
 prop_compose! {
-    /// A body that looks like a task more often than not.
+    /// Generates bodies, most of which resemble a task.
     fn fields()(
         title in option::weighted(0.9, prop_oneof![6 => texts(200), 1 => json()]),
         description in option::of(prop_oneof![6 => texts(1000), 1 => Just(Value::Null), 1 => json()]),
@@ -87,7 +87,7 @@ prop_compose! {
     }
 }
 
-/// What is wrong with a body by the rules, field by field, in the order of the fields.
+/// Returns the expected errors of a body, in the order of the fields.
 fn faults(fields: &Map<String, Value>, title_required: bool) -> Vec<(&'static str, &'static str)> {
     let title = match fields.get("title") {
         None => title_required.then_some("missing"),
@@ -109,7 +109,7 @@ fn faults(fields: &Map<String, Value>, title_required: bool) -> Vec<(&'static st
     all.into_iter().filter_map(|(field, fault)| Some((field, fault?))).collect()
 }
 
-/// The faults of a refusal, whose form is checked.
+/// Returns the errors in a response, and checks its format.
 fn told(refusal: &Answer) -> Vec<(String, String)> {
     assert_eq!(refusal.verdict(), (422, "VALIDATION_ERROR".into()));
     let json = refusal.json();
@@ -124,7 +124,7 @@ fn told(refusal: &Answer) -> Vec<(String, String)> {
     json["detail"].as_array().unwrap().iter().map(fault).collect()
 }
 
-/// Whether a body was refused, which must be for its length, or for exactly these faults.
+/// Returns `true` if the body was rejected, which must be for its size or for exactly these errors.
 fn refused(answer: &Answer, body: &str, faults: &[(&str, &str)]) -> Result<bool, TestCaseError> {
     if body.len() > BODY_LIMIT {
         prop_assert_eq!(answer.status.as_u16(), 413);
@@ -137,7 +137,7 @@ fn refused(answer: &Answer, body: &str, faults: &[(&str, &str)]) -> Result<bool,
     Ok(!faults.is_empty())
 }
 
-/// Any answer to any body.
+/// Checks that the response is a valid one.
 fn is_an_answer(answer: &Answer, good: u16) -> Result<(), TestCaseError> {
     match answer.status.as_u16() {
         422 => prop_assert!(!told(answer).is_empty()),
@@ -150,7 +150,7 @@ fn is_an_answer(answer: &Answer, good: u16) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The bytes of a text, each as it is or in `%XX`, where it may stand as it is.
+/// Generates spellings of a text in which any byte may be percent-encoded.
 fn spellings(text: String) -> impl Strategy<Value = String> {
     let count = text.len();
     vec(0..3_u8, count).prop_map(move |styles| {
@@ -163,7 +163,7 @@ fn spellings(text: String) -> impl Strategy<Value = String> {
     })
 }
 
-/// A caller's id, and the id that a path names, in any spelling: the same, nearly the same, or another.
+/// Generates a caller's id, and an id for the path: the same, a similar or another one, in any spelling.
 fn caller_and_named() -> impl Strategy<Value = (String, String, String)> {
     "[!-~][ -~]{0,10}".prop_flat_map(|caller| {
         let named = prop_oneof![
@@ -183,9 +183,8 @@ fn caller_and_named() -> impl Strategy<Value = (String, String, String)> {
 proptest! {
     #![proptest_config(config())]
 
-    /// P1, O3: exactly what breaks a rule is refused, and what is accepted comes back as it was given.
     #[test]
-    fn a_new_task_is_what_was_sent_or_all_its_faults_are_told(fields in fields()) {
+    fn a_new_task_has_the_fields_of_the_body_or_every_error_is_reported(fields in fields()) {
         let body = Value::from(fields.clone()).to_string();
         let answer = answer(alice_sends("POST", "/api/alice/tasks", body.as_str()));
         if refused(&answer, &body, &faults(&fields, true))? { return Ok(()); }
@@ -197,9 +196,9 @@ proptest! {
         prop_assert_eq!((&task["id"], &task["user_id"]), (&json!(7), &json!("alice")));
     }
 
-    /// P3: the same, but that what is not named stays.
+    /// Absent fields keep their value.
     #[test]
-    fn a_changed_task_has_what_was_sent_or_all_faults_are_told(fields in fields(), method in select(vec!["PUT", "PATCH"])) {
+    fn an_updated_task_has_the_fields_of_the_body_or_every_error_is_reported(fields in fields(), method in select(vec!["PUT", "PATCH"])) {
         let body = Value::from(fields.clone()).to_string();
         let answer = answer(alice_sends(method, "/api/alice/tasks/7", body.as_str()));
         if refused(&answer, &body, &faults(&fields, false))? { return Ok(()); }
@@ -247,9 +246,9 @@ proptest! {
         prop_assert_eq!(answer.status == 413, body.len() > BODY_LIMIT);
     }
 
-    /// O1: byte for byte after percent-decoding, however it is spelt.
+    /// Ids are compared byte by byte after percent-decoding.
     #[test]
-    fn a_path_is_the_callers_when_it_names_the_caller_and_only_then(
+    fn a_path_is_accepted_only_with_the_id_of_the_caller(
         (caller, named, spelt) in caller_and_named(),
         (method, to) in select(vec![("GET", ""), ("GET", "/7"), ("PATCH", "/7/complete")]),
     ) {
@@ -259,7 +258,7 @@ proptest! {
         prop_assert_eq!(answer.body.contains("user_id"), named == caller);
     }
 
-    /// Not through dots, double slashes, parameters, or whatever else there may be.
+    /// Including paths with dot segments, double slashes and parameters.
     #[test]
     fn no_path_leads_to_another_user(
         path in prop_oneof![
@@ -293,9 +292,9 @@ proptest! {
         }
     }
 
-    /// N1, N2: one header, `Bearer` in any case, a blank or more, and the token.
+    /// One header with `Bearer` in any case, at least one space, and the token.
     #[test]
-    fn credentials_are_one_good_bearer_token_and_nothing_else(
+    fn only_one_valid_bearer_token_is_accepted(
         headers in vec(
             prop_oneof![
                 4 => "(Bearer|bearer|BEARER|bEaReR|Basic|Bearers|)( |  |\t|=|)(alice-token|Alice-token|alice-tokens|)( |\t|,|)",

@@ -1,5 +1,4 @@
-//! Every route that is mounted, and those of the tasks with no token, a bad one, somebody else's and the owner's. (N1, N2,
-//! N9, N11, O1, O5)
+//! Access to every mounted route: without a token, with an invalid one, with that of another user and with the owner's.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +8,7 @@ use taskbridge_domain::testing::fixtures::task;
 
 use crate::support::{Ports, TestAuth, anonymous, mounted_routes, page};
 
-/// Method, path below `/api/{user_id}/tasks`, body, and the status of the owner's request.
+/// Method, path below `/api/{user_id}/tasks`, body, and the status of the response to the owner.
 const ROUTES: [(&str, &str, &str, u16); 10] = [
     ("GET", "", "", 200),
     ("HEAD", "", "", 200),
@@ -23,7 +22,7 @@ const ROUTES: [(&str, &str, &str, u16); 10] = [
     ("DELETE", "/7", "", 204),
 ];
 
-/// Routes that want no token of a user: open to everybody, or to a session (see `auth`).
+/// Routes that need no access token: public ones, and those that need a session.
 const OTHERS: [(&str, &str); 26] = [
     ("GET", "/api/auth/ok"),
     ("GET", "/api/auth/error"),
@@ -53,23 +52,23 @@ const OTHERS: [(&str, &str); 26] = [
     ("GET", "/docs/{file:[^/]*}"),
 ];
 
-/// The table above, each path as it is and with a trailing slash, for `owner`.
+/// Returns the table above for `owner`, each path with and without a trailing slash.
 fn routes(owner: &str) -> impl Iterator<Item = (&'static str, String, &'static str, u16)> {
     ROUTES.into_iter().flat_map(move |(method, path, body, status)| {
         ["", "/"].map(|slash| (method, format!("/api/{owner}/tasks{path}{slash}"), body, status))
     })
 }
 
-/// Whoever mounts a route says above who may use it.
+/// A new route must be added to one of the tables above.
 #[actix_web::test]
-async fn every_mounted_route_is_in_the_table_or_open_on_purpose() {
+async fn every_mounted_route_is_in_a_table() {
     let guarded = routes("{user_id}").map(|(method, path, ..)| (method.to_owned(), path.replace('7', "{task_id}")));
     let others = OTHERS.map(|(method, path)| (method.to_owned(), path.to_owned()));
     let known: BTreeSet<_> = guarded.chain(others).collect();
     assert_eq!(known, mounted_routes().await);
 }
 
-/// Nor is there a handler for any other method of their paths, which a list of routes would not show.
+/// A list of routes does not show handlers for any method.
 #[actix_web::test]
 async fn methods_that_are_not_mounted_have_no_handler() {
     let mounted = mounted_routes().await;
@@ -95,7 +94,7 @@ fn request(method: &str, path: &str, body: &str, token: Option<&str>) -> TestReq
     }
 }
 
-/// A store that has alice's task 7.
+/// Returns a store that has alice's task 7.
 fn alices_store() -> MockTaskRepo {
     let mut repo = MockTaskRepo::new();
     repo.expect_list().returning(|_, _| Ok(page(vec![task("alice", 7)])));
@@ -130,16 +129,16 @@ async fn on_another_users_path_every_route_is_403_and_the_store_is_not_asked() {
 }
 
 #[actix_web::test]
-async fn the_owner_passes() {
+async fn the_owner_has_access() {
     for (method, path, body, status) in routes("alice") {
         let answer = Ports::with_tasks(alices_store()).answer(request(method, &path, body, Some("alice-token"))).await;
         assert_eq!(answer.status.as_u16(), status, "{method} {path}: {}", answer.body);
     }
 }
 
-/// O5: path, query and body are behind the guard, also while verification waits.
+/// Path, query and body are extracted after the guard, even if the verification takes a while.
 #[actix_web::test]
-async fn a_stranger_learns_nothing_of_path_query_and_body() {
+async fn other_callers_learn_nothing_about_path_query_and_body() {
     let hostile = [
         ("GET", "/api/alice/tasks?limit=junk", ""),
         ("GET", "/api/alice/tasks/junk", ""),
@@ -164,9 +163,9 @@ async fn a_stranger_learns_nothing_of_path_query_and_body() {
     }
 }
 
-/// One answer for every stranger: nothing in it depends on what was sent.
+/// The response does not depend on the request.
 #[actix_web::test]
-async fn all_refusals_read_the_same() {
+async fn all_refusals_have_the_same_response() {
     let mut bodies = Vec::new();
     for (method, path, body, _) in routes("alice") {
         bodies.push(Ports::new().answer(request(method, &path, body, Some("forged"))).await.body);
@@ -175,7 +174,7 @@ async fn all_refusals_read_the_same() {
     assert_eq!(bodies.len(), 1);
 }
 
-/// The keys cannot be had: that is nobody's fault, and nobody's data.
+/// If the keys are unavailable, the response is a 503.
 #[actix_web::test]
 async fn a_token_that_cannot_be_verified_now_is_503() {
     for (method, path, body, _) in routes("keyless") {
@@ -186,9 +185,8 @@ async fn a_token_that_cannot_be_verified_now_is_503() {
     }
 }
 
-/// N11: what is not a route has no handler, and reaches nothing.
 #[actix_web::test]
-async fn twins_of_the_routes_are_not_served() {
+async fn paths_that_resemble_routes_are_not_served() {
     for path in [
         "/api/tasks",
         "/tasks",

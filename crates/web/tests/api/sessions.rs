@@ -1,4 +1,4 @@
-//! Better Auth's wire protocol: what a session gives, and how sessions end. (R4, R5, R6)
+//! Sessions: renewal, listing, revocation and sign-out, compatible with Better Auth.
 
 use actix_web::test::TestRequest;
 use taskbridge_domain::Timestamp;
@@ -14,7 +14,7 @@ const CLEARED: [&str; 3] = [
     "better-auth.dont_remember=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",
 ];
 
-/// Ann's session, which ends then.
+/// Returns ports with a session of ann that expires at this time.
 fn ending(expires_at: Timestamp) -> Ports {
     let mut ports = Ports::new();
     let row = Session { expires_at, ..session("ann") };
@@ -43,12 +43,12 @@ fn anns_post(path: &str, body: &str) -> TestRequest {
     anns("POST", path).insert_header(("content-type", "application/json")).set_payload(body.to_owned())
 }
 
-fn is_kept_by_nobody(answer: &Answer) {
+fn assert_not_cacheable(answer: &Answer) {
     assert_eq!((answer.header("cache-control"), answer.header("pragma")), (Some("no-store"), Some("no-cache")));
 }
 
 #[actix_web::test]
-async fn who_is_signed_in_is_told_with_a_jwt() {
+async fn get_session_returns_the_user_and_a_jwt() {
     let answer = with_jwt(alive()).answer(anns("GET", "/get-session")).await;
     let expected = concat!(
         r#"{"session":{"expiresAt":"2026-11-28T01:45:03.000Z","token":"token-of-ann","#,
@@ -62,11 +62,11 @@ async fn who_is_signed_in_is_told_with_a_jwt() {
     assert_eq!(answer.header("set-auth-jwt"), Some("header.claims.signature"));
     assert_eq!(answer.header("access-control-expose-headers"), Some("set-auth-jwt"));
     assert!(answer.all("set-cookie").is_empty() && answer.header("set-auth-token").is_none());
-    is_kept_by_nobody(&answer);
+    assert_not_cacheable(&answer);
 }
 
 #[actix_web::test]
-async fn nobody_is_null() {
+async fn get_session_without_a_session_is_null() {
     let mut unknown = Ports::new();
     unknown.sessions.expect_find().return_once(|_| Ok(None));
     let stranger = anonymous("GET", "/api/auth/get-session");
@@ -79,19 +79,19 @@ async fn nobody_is_null() {
         let answer = ports.answer(request).await;
         assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "null"));
         assert_eq!(answer.all("set-cookie"), cleared);
-        is_kept_by_nobody(&answer);
+        assert_not_cacheable(&answer);
     }
 }
 
 #[actix_web::test]
-async fn a_session_without_a_jwt_is_a_session() {
+async fn get_session_succeeds_without_a_jwt() {
     let mut ports = alive();
     ports.issuer.expect_issue().return_once(|_| Err(taskbridge_domain::ports::SigningError::NoKey("no key".into())));
     let answer = ports.answer(anns("GET", "/get-session")).await;
     assert_eq!((answer.status.as_u16(), answer.header("set-auth-jwt")), (200, None));
 }
 
-/// A day after it was opened: the end is moved, on every route, and the cookie is issued again.
+/// A day after it was created, every route extends the session and sets its cookie again.
 #[actix_web::test]
 async fn a_session_in_use_is_renewed() {
     let due = || {
@@ -115,7 +115,7 @@ async fn a_session_in_use_is_renewed() {
     assert!(token.all("set-cookie").len() == 1 && token.header("set-auth-token").is_some());
     assert_eq!(token.header("access-control-expose-headers"), Some("set-auth-token"));
 
-    // One that is ended at the same time is not handed out again.
+    // A session that is ended at the same time is not issued again.
     let mut ports = due();
     ports.sessions.expect_delete_all().times(1).return_once(|_| Ok(()));
     let ended = ports.answer(anns("POST", "/revoke-sessions")).await;
@@ -123,9 +123,9 @@ async fn a_session_in_use_is_renewed() {
     assert_eq!(ended.header("set-auth-token"), None);
 }
 
-/// Not for whoever is not to be remembered, nor when the client says so, with whatever value.
+/// Not with `rememberMe: false`, nor with `disableRefresh` and any value.
 #[actix_web::test]
-async fn a_session_is_not_renewed_against_anybodys_wish() {
+async fn a_session_is_not_renewed_if_user_or_client_opted_out() {
     let due = || with_jwt(ending(moment().after(LIFETIME.saturating_sub(SessionPolicy::DEFAULT.update_age))));
     for path in ["/get-session?disableRefresh=true", "/get-session?a=b&disableRefresh=false", "/token?disableRefresh=0"]
     {
@@ -147,7 +147,7 @@ async fn a_session_is_not_renewed_against_anybodys_wish() {
     assert!(answer.status == 200 && answer.all("set-cookie").is_empty());
 }
 
-/// What is left of Better Auth's cookie cache only confuses whoever reads it.
+/// A cookie of Better Auth's cookie cache would be outdated.
 #[actix_web::test]
 async fn a_cached_session_is_cleared() {
     let request = anns("GET", "/get-session").insert_header(("cookie", "better-auth.session_data=x"));
@@ -156,7 +156,7 @@ async fn a_cached_session_is_cleared() {
 }
 
 #[actix_web::test]
-async fn deferred_renewal_is_not_built() {
+async fn deferred_renewal_is_not_supported() {
     let answer = Ports::new().answer(anonymous("POST", "/api/auth/get-session")).await;
     assert_eq!(answer.verdict(), (405, "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED".into()));
     let crossing = anonymous("POST", "/api/auth/get-session").insert_header(("cookie", "a=b"));
@@ -215,9 +215,9 @@ async fn many_sessions_are_revoked() {
     assert_eq!((others.body.as_str(), others.all("set-cookie")), (r#"{"status":true}"#, vec![]));
 }
 
-/// The body is judged first, as there.
+/// As in Better Auth, the body is validated first.
 #[actix_web::test]
-async fn a_request_that_is_none_is_told_before_the_session_is_asked_for() {
+async fn an_invalid_body_is_reported_before_the_session_is_checked() {
     for (path, body, code) in [
         ("/revoke-session", "{}", (400, "VALIDATION_ERROR")),
         ("/revoke-session", "[]", (400, "VALIDATION_ERROR")),
@@ -239,9 +239,9 @@ async fn a_request_that_is_none_is_told_before_the_session_is_asked_for() {
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (400, r#"{"message":"No fields to update"}"#));
 }
 
-/// With a session or without, and with one that is over already.
+/// With a valid session, with an expired one, and without one.
 #[actix_web::test]
-async fn signing_out_ends_the_session_that_is_named_and_none_that_is_forged() {
+async fn signing_out_ends_the_session_of_a_valid_signature_only() {
     let mut ports = Ports::new();
     ports.sessions.expect_delete().withf(|token| token.expose() == "token-of-ann").times(1).return_once(|_| Ok(()));
     let forged = anonymous("POST", "/api/auth/sign-out")
@@ -258,7 +258,7 @@ async fn signing_out_ends_the_session_that_is_named_and_none_that_is_forged() {
     }
 }
 
-/// C178, and everything else that a link can do.
+/// Including every route that a link can lead to.
 #[actix_web::test]
 async fn a_get_changes_nothing() {
     for path in ["/sign-out", "/revoke-session", "/revoke-sessions", "/revoke-other-sessions", "/update-session"] {
@@ -268,7 +268,7 @@ async fn a_get_changes_nothing() {
 }
 
 #[actix_web::test]
-async fn the_small_routes() {
+async fn ok_and_error_are_served() {
     assert_eq!(Ports::new().answer(anonymous("GET", "/api/auth/ok")).await.body, r#"{"ok":true}"#);
     for (query, shown) in [
         ("error=state_mismatch", "Code: state_mismatch<"),

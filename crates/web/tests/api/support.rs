@@ -1,4 +1,4 @@
-//! The API over mocks. A mock without an expectation is the strongest assertion: it panics when it is asked.
+//! The API with mocked ports. A mock without an expectation panics when it is called.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,12 +32,12 @@ use taskbridge_web::{
 };
 
 pub(crate) const BODY_LIMIT: usize = 4096;
-/// Short: that it passes is tested.
+/// Short, because a test waits until it has passed.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// A token is good if it is `<user>-token`; verification may take a while.
+/// Accepts tokens of the form `<user>-token`. The verification can take a while.
 pub(crate) struct TestAuth {
-    /// How often the verification is polled before it has an answer.
+    /// Number of times that the verification is pending when polled.
     pub(crate) delay: usize,
 }
 
@@ -49,7 +49,7 @@ impl AuthPort for TestAuth {
         }
         match token.strip_suffix("-token") {
             Some("keyless") => Err(AuthError::Unavailable("the issuer is down: secret detail".into())),
-            // No header can hold the character itself.
+            // A header cannot contain the character itself.
             Some("lossy") => Ok(Claims { subject: user_id("\u{fffd}") }),
             Some(user) => Ok(Claims { subject: user_id(user) }),
             None => Err(AuthError::Rejected("signature: secret detail".into())),
@@ -57,7 +57,7 @@ impl AuthPort for TestAuth {
     }
 }
 
-/// The ports behind the API.
+/// The ports of the API.
 pub(crate) struct Ports {
     pub(crate) auth: TestAuth,
     pub(crate) tasks: MockTaskRepo,
@@ -72,7 +72,7 @@ pub(crate) struct Ports {
     pub(crate) compatibility: Compatibility,
     pub(crate) docs: DocsConfig,
     pub(crate) has_auth_server: bool,
-    /// With the limiter, limits are on.
+    /// The limiter; without one, rate limits are off.
     pub(crate) limiter: Option<MockRateLimiter>,
     pub(crate) trusted_proxies: TrustedProxies,
 }
@@ -97,7 +97,7 @@ impl Ports {
         }
     }
 
-    /// Only tasks are expected to be asked for.
+    /// Returns ports of which only the task repository is used.
     pub(crate) fn with_tasks(tasks: MockTaskRepo) -> Self {
         Self { tasks, ..Self::new() }
     }
@@ -175,13 +175,13 @@ impl Ports {
         }
     }
 
-    /// The answer to one request.
+    /// Returns the response to a request.
     pub(crate) async fn answer(self, request: TestRequest) -> Answer {
         let app = init_service(App::new().configure(api(self.services()))).await;
         Answer::of(call_service(&app, request.to_request()).await.into_parts().1).await
     }
 
-    /// The answer with all that is around the API.
+    /// Returns the response to a request that passes the middleware.
     pub(crate) async fn framed_answer(self, request: TestRequest) -> Answer {
         let app = App::new().configure(api(self.services()));
         let app = app.wrap(from_fn(request_limits)).wrap(from_fn(cors)).wrap(from_fn(security_headers));
@@ -193,7 +193,7 @@ impl Ports {
     }
 }
 
-/// Every route that is mounted: its method, `*` for any, and its pattern.
+/// Returns method (`*` for any) and pattern of every mounted route.
 pub(crate) async fn mounted_routes() -> BTreeSet<(String, String)> {
     let app = init_service(App::new().configure(api(Ports::new().services()))).await;
     let response = call_service(&app, TestRequest::get().to_request()).await;
@@ -210,7 +210,7 @@ pub(crate) fn secret() -> SharedSecret {
     SharedSecret::parse("vectors-secret-not-for-production-0123456789abcdef").unwrap()
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -237,28 +237,28 @@ impl Answer {
         self.headers.get_all(name).map(|value| value.to_str().unwrap()).collect()
     }
 
-    /// The status, and the stable code of an error.
+    /// Returns the status, and the code of an error.
     pub(crate) fn verdict(&self) -> (u16, String) {
         (self.status.as_u16(), self.json()["code"].as_str().unwrap_or_default().to_owned())
     }
 }
 
-/// A list that ends here.
+/// Returns the last page of a list.
 pub(crate) fn page(tasks: Vec<Task>) -> TaskPage {
     TaskPage { tasks, next: None }
 }
 
-/// A request of alice's.
+/// Returns a request of alice.
 pub(crate) fn alice(method: &str, path: &str) -> TestRequest {
     anonymous(method, path).insert_header(("authorization", "Bearer alice-token"))
 }
 
-/// A request without credentials.
+/// Returns a request without credentials.
 pub(crate) fn anonymous(method: &str, path: &str) -> TestRequest {
     TestRequest::with_uri(path).method(method.parse().unwrap())
 }
 
-/// A request of alice's with a JSON body.
+/// Returns a request of alice with a JSON body.
 pub(crate) fn alice_sends(method: &str, path: &str, body: impl Into<String>) -> TestRequest {
     alice(method, path).insert_header(("content-type", "application/json")).set_payload(body.into())
 }

@@ -1,4 +1,4 @@
-//! Statuses and wire shapes of the tasks. (P1, P3 to P6, P8, P10, O3)
+//! Statuses and bodies of the tasks API.
 
 use serde_json::{Value, json};
 use taskbridge_domain::ports::{CreateTaskError, MockTaskRepo, StoreError};
@@ -7,7 +7,7 @@ use taskbridge_domain::testing::fixtures::{new_task, task};
 
 use crate::support::{BODY_LIMIT, Ports, alice, alice_sends, page};
 
-/// The fixture's task on the wire.
+/// Returns the task of the fixtures as JSON.
 pub(crate) fn on_the_wire() -> Value {
     let NewTask { title, description, completed } = new_task();
     json!({
@@ -21,7 +21,6 @@ pub(crate) fn on_the_wire() -> Value {
     })
 }
 
-/// P6: exactly these fields, of these types.
 #[actix_web::test]
 async fn a_task_has_seven_fields() {
     let mut repo = MockTaskRepo::new();
@@ -32,7 +31,7 @@ async fn a_task_has_seven_fields() {
     assert_eq!((answer.status.as_u16(), answer.json()), (200, on_the_wire()));
 }
 
-/// P1, O3: what is stored is what the body says and nothing that it must not say.
+/// Other fields of the body, such as an owner, are ignored.
 #[actix_web::test]
 async fn a_task_is_created_from_the_fields_it_may_have() {
     let cases = [
@@ -62,9 +61,9 @@ async fn a_task_is_created_from_the_fields_it_may_have() {
     }
 }
 
-/// P3: a missing field is untouched, `null` clears the description; PUT and PATCH are the same.
+/// Absent fields keep their value, and `null` removes the description. PUT and PATCH are the same.
 #[actix_web::test]
-async fn an_update_changes_what_it_names() {
+async fn an_update_changes_the_fields_in_the_body() {
     let NewTask { title, description, .. } = new_task();
     let text = description.clone().unwrap();
     let cases = [
@@ -94,7 +93,7 @@ async fn an_update_changes_what_it_names() {
     }
 }
 
-/// P4: `{"completed": bool}` sets; no body, an empty one with a media type, or `{}` toggles.
+/// `{"completed": bool}` sets the value; no body, an empty one with a media type, or `{}` toggles it.
 #[actix_web::test]
 async fn complete_sets_or_toggles() {
     for method in ["PATCH", "POST"] {
@@ -120,7 +119,6 @@ async fn complete_sets_or_toggles() {
     }
 }
 
-/// P5.
 #[actix_web::test]
 async fn a_deleted_task_is_204_without_a_body() {
     let mut repo = MockTaskRepo::new();
@@ -129,7 +127,7 @@ async fn a_deleted_task_is_204_without_a_body() {
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""));
 }
 
-/// O2, C100: absent, another's and impossible ids read the same.
+/// Unknown ids, ids of other users' tasks and invalid ids have the same response.
 #[actix_web::test]
 async fn a_task_that_is_not_there_is_404_however_it_is_asked_for() {
     let absent = || {
@@ -159,7 +157,7 @@ async fn a_task_that_is_not_there_is_404_however_it_is_asked_for() {
     assert_eq!(answers.len(), 1);
 }
 
-/// P8: every fault of a body at once, in the order of the fields.
+/// Every error of a body is reported, in the order of the fields.
 #[actix_web::test]
 async fn invalid_fields_are_422_with_a_place_a_sentence_and_a_type_each() {
     let long = "x".repeat(201);
@@ -196,7 +194,7 @@ async fn invalid_fields_are_422_with_a_place_a_sentence_and_a_type_each() {
     }
 }
 
-/// P8, P10, C117 to C126: bodies that are none.
+/// Bodies that are not a JSON object.
 #[actix_web::test]
 async fn what_is_no_json_object_is_422() {
     let deep = "[".repeat(2000);
@@ -223,7 +221,7 @@ async fn what_is_no_json_object_is_422() {
     for (body, kind) in cases {
         let routes =
             [("POST", "/api/alice/tasks"), ("PUT", "/api/alice/tasks/7"), ("PATCH", "/api/alice/tasks/7/complete")];
-        // Where no body is required, `null` counts as none.
+        // `null` counts as no body if the body is optional.
         let count = if body == b"null" { 2 } else { 3 };
         for (method, path) in &routes[..count] {
             let request = alice_sends(method, path, "").set_payload(body.to_vec());
@@ -232,12 +230,11 @@ async fn what_is_no_json_object_is_422() {
             assert_eq!(answer.json()["detail"][0]["type"], kind);
         }
     }
-    // Where a body is needed, none is a fault of its own.
+    // A missing body has its own error if it is required.
     let answer = Ports::new().answer(alice("POST", "/api/alice/tasks")).await;
     assert_eq!(answer.json()["detail"], json!([{ "loc": ["body"], "msg": "Field required", "type": "missing" }]));
 }
 
-/// C122: of a field given twice the last counts.
 #[actix_web::test]
 async fn the_last_of_duplicate_keys_counts() {
     let mut repo = MockTaskRepo::new();
@@ -246,7 +243,7 @@ async fn the_last_of_duplicate_keys_counts() {
     assert_eq!(Ports::with_tasks(repo).answer(request).await.status, 201);
 }
 
-/// P8, C129, C130: only JSON, in UTF-8, as it is.
+/// Only JSON in UTF-8 without a `Content-Encoding` is accepted.
 #[actix_web::test]
 async fn other_media_types_are_415() {
     for media_type in [
@@ -277,9 +274,9 @@ async fn other_media_types_are_415() {
     }
 }
 
-/// DESIGN: 404 for an impossible id, then 413, then 415, then 422.
+/// First a 404 for an invalid id, then 413, 415 and 422.
 #[actix_web::test]
-async fn faults_are_answered_in_order() {
+async fn errors_have_a_fixed_order() {
     let huge = "x".repeat(BODY_LIMIT + 1);
     let text = |method: &str, path: &str, body: &str| {
         alice(method, path).insert_header(("content-type", "text/plain")).set_payload(body.to_owned())
@@ -302,9 +299,8 @@ async fn faults_are_answered_in_order() {
     assert_eq!(answer.status, 201);
 }
 
-/// Q7: what is wrong inside stays inside.
 #[actix_web::test]
-async fn a_failing_store_is_told_without_its_reason() {
+async fn the_reason_of_a_store_error_is_not_in_the_response() {
     let unavailable: fn() -> StoreError = || StoreError::Unavailable("tasks: secret detail".into());
     let corrupt: fn() -> StoreError = || StoreError::Corrupt("tasks: secret detail".into());
     let cases = [(unavailable, 503, "SERVICE_UNAVAILABLE", Some("1")), (corrupt, 500, "INTERNAL_SERVER_ERROR", None)];
@@ -323,7 +319,7 @@ async fn a_failing_store_is_told_without_its_reason() {
     }
 }
 
-/// A token outlives its user: whoever was deleted can write nothing.
+/// The access token of a deleted user is rejected when it writes.
 #[actix_web::test]
 async fn a_write_for_a_user_who_is_gone_is_401() {
     let mut repo = MockTaskRepo::new();
@@ -332,7 +328,7 @@ async fn a_write_for_a_user_who_is_gone_is_401() {
     assert_eq!(answer.verdict(), (401, "UNAUTHORIZED".into()));
 }
 
-/// O1: the path's id is decoded once and in full, and compared byte for byte.
+/// The id in the path is decoded once and compared byte by byte.
 #[actix_web::test]
 async fn the_path_is_decoded_once() {
     let ports = || {
@@ -383,12 +379,11 @@ async fn the_path_is_decoded_once() {
         let answer = ports().answer(alice("GET", &format!("/api/{segment}/tasks"))).await;
         assert_eq!(answer.verdict(), (403, "FORBIDDEN".into()), "{segment}");
     }
-    // Bytes that are no text do not stand for the character that replaces them.
+    // Invalid UTF-8 does not match the replacement character.
     let request = alice("GET", "/api/%ff/tasks").insert_header(("authorization", "Bearer lossy-token"));
     assert_eq!(ports().answer(request).await.status, 403);
 }
 
-/// N1, N2, C086 to C090: which header is a bearer credential.
 #[actix_web::test]
 async fn the_authorization_header_is_read_strictly() {
     for header in ["Bearer alice-token", "bearer alice-token", "BEARER alice-token", "Bearer   alice-token"] {

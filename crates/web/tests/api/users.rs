@@ -1,4 +1,4 @@
-//! Better Auth's wire protocol: what users see and change of themselves, and the keys of tokens. (R5, C160-C162)
+//! Profiles, passwords, accounts and the key set, compatible with Better Auth.
 
 use actix_web::test::TestRequest;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::support::{Answer, Ports, anonymous};
 
 const CHANGES: [&str; 4] = ["/update-user", "/change-password", "/verify-password", "/delete-user"];
 
-/// Ann is signed in.
+/// Returns ports with a session of ann.
 fn ports() -> Ports {
     let mut ports = Ports::new();
     let find = ports.sessions.expect_find().withf(|token| token.expose() == "token-of-ann");
@@ -18,7 +18,7 @@ fn ports() -> Ports {
     ports
 }
 
-/// Ann is signed in, and this is asked of her password.
+/// Returns ports with a session of ann and a password.
 fn ports_with_password(stored: Option<&'static str>, is_right: bool) -> Ports {
     let mut ports = ports();
     let stored = stored.map(|stored| PasswordHash::new(stored.into()));
@@ -42,9 +42,9 @@ fn is_error(answer: &Answer, status: u16, code: Option<&str>, message: &str) {
     assert_eq!(answer.json(), expected);
 }
 
-/// The request is looked at before the session, as everywhere below `/api/auth`.
+/// The body is valid, because it is validated before the session.
 #[actix_web::test]
-async fn nobody_changes_anything_without_a_session() {
+async fn changes_need_a_session() {
     let good = r#"{"name":"x","newPassword":"new password","currentPassword":"x","password":"x"}"#;
     for path in CHANGES {
         let request =
@@ -56,7 +56,7 @@ async fn nobody_changes_anything_without_a_session() {
 }
 
 #[actix_web::test]
-async fn a_profile_is_changed_and_the_session_given_out_again() {
+async fn a_profile_is_updated_and_the_session_cookie_set_again() {
     for (body, name, image) in [
         (r#"{"name":"Änn"}"#, Some("Änn"), None),
         (r#"{"name":""}"#, Some(""), None),
@@ -81,9 +81,8 @@ async fn a_profile_is_changed_and_the_session_given_out_again() {
     }
 }
 
-/// C162.
 #[actix_web::test]
-async fn what_cannot_be_changed_is_refused_or_ignored() {
+async fn invalid_profile_updates_are_rejected_or_ignored() {
     let nothing = (None, "No fields to update".to_owned());
     let fixed = (Some("EMAIL_CAN_NOT_BE_UPDATED"), "Email can not be updated".to_owned());
     let invalid = |text: &str| (Some("VALIDATION_ERROR"), text.to_owned());
@@ -106,9 +105,8 @@ async fn what_cannot_be_changed_is_refused_or_ignored() {
     }
 }
 
-/// A user who was deleted meanwhile.
 #[actix_web::test]
-async fn who_is_there_no_more_has_no_session() {
+async fn updating_a_user_who_has_been_deleted_is_a_401() {
     let mut ports = ports();
     ports.identity.expect_update_profile().return_once(|_, _, _| Ok(false));
     let answer = ports.answer(anns("/update-user", r#"{"name":"x"}"#)).await;
@@ -121,7 +119,7 @@ const CHANGE_AND_REVOKE: &str =
     r#"{"newPassword":"new password","currentPassword":"the password","revokeOtherSessions":true}"#;
 
 #[actix_web::test]
-async fn a_password_is_changed_and_sessions_end_if_that_is_wished() {
+async fn a_password_is_changed_and_sessions_end_on_request() {
     for (body, revoked) in [(CHANGE, false), (CHANGE_AND_REVOKE, true)] {
         let mut ports = ports_with_password(Some("stored"), true);
         ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("new".into())));
@@ -141,9 +139,8 @@ async fn a_password_is_changed_and_sessions_end_if_that_is_wished() {
     }
 }
 
-/// C160.
 #[actix_web::test]
-async fn a_password_is_not_changed_by_whoever_does_not_know_it() {
+async fn changing_a_password_requires_the_current_one() {
     let wrong = ports_with_password(Some("stored"), false).answer(anns("/change-password", CHANGE)).await;
     is_error(&wrong, 400, Some("INVALID_PASSWORD"), "Invalid password");
     let none = ports_with_password(None, false).answer(anns("/change-password", CHANGE)).await;
@@ -181,7 +178,7 @@ async fn a_password_is_verified() {
 }
 
 #[actix_web::test]
-async fn a_user_who_may_deletes_themselves() {
+async fn a_user_can_be_deleted() {
     for body in ["{}", r#"{"password":"the password"}"#, r#"{"password":"","token":"","callbackURL":"/bye"}"#] {
         let mut ports = ports_with_password(Some("stored"), true);
         ports.identity.expect_delete().withf(|user| user.as_str() == "ann").times(1).return_once(|_| Ok(()));
@@ -196,9 +193,9 @@ async fn a_user_who_may_deletes_themselves() {
     is_error(&token, 404, Some("INVALID_TOKEN"), "Invalid token");
 }
 
-/// Off unless it is switched on; nobody learns that it is there without a session.
+/// The response is a 404, and the operation is not in the OpenAPI document.
 #[actix_web::test]
-async fn nobody_is_deleted_where_that_is_switched_off() {
+async fn deletion_can_be_switched_off() {
     let answer = Ports { deletion: false, ..ports() }.answer(anns("/delete-user", "{}")).await;
     assert_eq!((answer.status.as_u16(), &*answer.body), (404, ""));
     assert_eq!(answer.header("content-type"), Some("application/json"));
@@ -207,7 +204,7 @@ async fn nobody_is_deleted_where_that_is_switched_off() {
 }
 
 #[actix_web::test]
-async fn the_accounts_are_listed_without_what_they_prove_themselves_by() {
+async fn accounts_are_listed_without_secrets() {
     let mut ports = ports();
     let account = Account {
         id: "account".into(),
@@ -235,7 +232,7 @@ fn ports_with_keys(published: Result<Vec<PublicKey>, SigningError>) -> Ports {
 }
 
 #[actix_web::test]
-async fn the_keys_of_tokens_are_published() {
+async fn the_key_set_is_published() {
     let members = [("crv", "Ed25519"), ("kty", "OKP"), ("x", "0mTEOYNmrph_9B8B8P_6uk0kcb-Q1GPi5B99oqCDeMM")];
     let members = members.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let key = PublicKey { id: "the-kid".into(), algorithm: "EdDSA".into(), members };
@@ -252,9 +249,9 @@ async fn the_keys_of_tokens_are_published() {
     assert_eq!(away.answer(anonymous("GET", "/api/auth/jwks")).await.status, 503);
 }
 
-/// Signed with the secret there are none, as in Better Auth when tokens are signed elsewhere.
+/// As in Better Auth when tokens are signed elsewhere.
 #[actix_web::test]
-async fn without_keys_there_is_nothing_to_publish() {
+async fn without_keys_the_key_set_is_a_404() {
     let answer = ports_with_keys(Ok(Vec::new())).answer(anonymous("GET", "/api/auth/jwks")).await;
     assert_eq!((answer.status.as_u16(), &*answer.body), (404, ""));
 }

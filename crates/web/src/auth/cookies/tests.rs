@@ -23,12 +23,12 @@ fn read(cookies: &SessionCookies, header: &str) -> Option<String> {
 }
 
 #[test]
-fn cookies_are_those_of_better_auth_to_the_letter() {
+fn cookies_are_exactly_those_of_better_auth() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let mut compared = 0;
     for case in vectors["cases"].as_array().unwrap() {
         let secure = case["baseURL"].as_str().unwrap().starts_with("https://");
-        // One vector's secret is a hundred times the same letter, which we refuse.
+        // The secret of one vector is the same letter a hundred times, which `SharedSecret` rejects.
         let Some(cookies) = cookies(&case["secret"], secure) else { continue };
         let token = SessionToken::new(case["token"].as_str().unwrap().into());
         let lines = cookies.set(&token, case["rememberMe"].as_bool().unwrap());
@@ -44,7 +44,7 @@ fn cookies_are_those_of_better_auth_to_the_letter() {
 }
 
 #[test]
-fn badly_signed_cookies_are_none() {
+fn cookies_with_an_invalid_signature_are_ignored() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let cookies = cookies(&vectors["invalid"]["secret"], false).unwrap();
     let cases = vectors["invalid"]["cases"].as_array().unwrap();
@@ -80,7 +80,7 @@ fn a_cookie_is_found_among_others_by_its_exact_name() {
 }
 
 #[test]
-fn what_others_have_set_is_passed_over() {
+fn cookies_of_other_programs_are_ignored() {
     let cookies = SessionCookies::new(secret("cookie-secret-not-for-production-0123456789"), config(false));
     let own = sent_back(&cookies, "token");
     for header in [format!("city=München; {own}"), format!("{own}; x=é"), format!("novalue; é; =; {own}")] {
@@ -91,7 +91,7 @@ fn what_others_have_set_is_passed_over() {
 }
 
 #[test]
-fn name_and_domain_are_those_that_are_configured() {
+fn name_and_domain_are_configurable() {
     let secret = secret("cookie-secret-not-for-production-0123456789");
     let config = CookieConfig { prefix: "my.app".into(), domain: Some("example.com".into()), ..config(true) };
     let cookies = SessionCookies::new(secret, config);
@@ -111,7 +111,7 @@ fn name_and_domain_are_those_that_are_configured() {
 }
 
 #[test]
-fn every_cookie_of_the_name_that_is_well_signed_is_read() {
+fn every_session_cookie_with_a_valid_signature_is_read() {
     let cookies = SessionCookies::new(secret("cookie-secret-not-for-production-0123456789"), config(false));
     let header = |tokens: &[&str]| tokens.iter().map(|token| sent_back(&cookies, token)).collect::<Vec<_>>().join("; ");
     let forged = "better-auth.session_token=forged.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -129,7 +129,7 @@ fn every_cookie_of_the_name_that_is_well_signed_is_read() {
 }
 
 #[test]
-fn a_bare_token_is_accepted_where_that_is_allowed() {
+fn an_unsigned_bearer_token_is_accepted_if_configured() {
     let secret = || secret("cookie-secret-not-for-production-0123456789");
     let strict = SessionCookies::new(secret(), CookieConfig { accept_unsigned_bearer: false, ..config(false) });
     assert!(strict.read_bearer("bare").is_none());
@@ -138,7 +138,7 @@ fn a_bare_token_is_accepted_where_that_is_allowed() {
 }
 
 #[test]
-fn the_wish_not_to_be_remembered_must_be_signed() {
+fn the_cookie_dont_remember_must_be_signed() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let cookies = cookies(&vectors["cases"][0]["secret"], false).unwrap();
     let line = cookies.set(&SessionToken::new("token".into()), false).remove(1);
@@ -152,7 +152,7 @@ fn the_wish_not_to_be_remembered_must_be_signed() {
 }
 
 #[test]
-fn a_jwt_is_no_session_token() {
+fn a_jwt_is_not_a_session_token() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let cookies = cookies(&vectors["cases"][0]["secret"], false).unwrap();
     assert!(cookies.read_bearer("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyLTEifQ.c2lnbmF0dXJl").is_none());
@@ -160,7 +160,7 @@ fn a_jwt_is_no_session_token() {
     assert_eq!(cookies.read_bearer("bare").unwrap().expose(), "bare");
 }
 
-/// What a browser sends back for a session with this token.
+/// Returns the cookie that a browser sends for a session with this token.
 fn sent_back(cookies: &SessionCookies, token: &str) -> String {
     let line = cookies.set(&SessionToken::new(token.to_owned()), true).remove(0);
     line.split_once(';').unwrap().0.to_owned()
@@ -174,7 +174,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_the_token_it_comes_back(token in "(?s).{1,40}", secure: bool, before in "[a-z]{1,3}=[!-:<-~]{0,5}") {
+    fn any_token_can_be_read_back(token in "(?s).{1,40}", secure: bool, before in "[a-z]{1,3}=[!-:<-~]{0,5}") {
         let cookies = SessionCookies::new(secret("cookie-secret-not-for-production-0123456789"), config(secure));
         let cookie = sent_back(&cookies, &token);
         prop_assert!(cookie.bytes().all(|byte| byte.is_ascii_graphic() && !b"\";,\\".contains(&byte)), "{}", cookie);
@@ -185,9 +185,9 @@ proptest! {
         prop_assert_eq!(read(&others, &cookie), None);
     }
 
-    /// C170, C172: cut, changed or spliced, it is no session, unless it is spelt otherwise only.
+    /// Except if only its percent-encoding has changed.
     #[test]
-    fn a_changed_cookie_is_none(token in "[A-Za-z0-9]{32}", from: Index, length in 0..3_usize, put_in in "[ -~]{0,3}") {
+    fn a_changed_cookie_is_ignored(token in "[A-Za-z0-9]{32}", from: Index, length in 0..3_usize, put_in in "[ -~]{0,3}") {
         let cookies = SessionCookies::new(secret("cookie-secret-not-for-production-0123456789"), config(false));
         let session = SessionToken::new(token.clone());
         for signed in [cookies.bearer_form(&session), cookies.cookie_value(&token)] {
