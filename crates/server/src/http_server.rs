@@ -7,13 +7,11 @@ use std::time::Duration;
 use actix_http::HttpService;
 use actix_http::error::DispatchError;
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
-use actix_web::App;
 use actix_web::dev::{AppConfig, Server, fn_service};
-use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use taskbridge_web::Services;
+use taskbridge_web::{Services, app};
 use tokio::sync::watch;
 
 use crate::connection::{Connection, Timeouts};
@@ -32,14 +30,6 @@ pub(crate) fn start(
     settings: &ServerSettings,
     closing: watch::Receiver<bool>,
 ) -> anyhow::Result<Server> {
-    let app = move || {
-        App::new()
-            .configure(taskbridge_web::api(services.clone()))
-            .wrap(from_fn(taskbridge_web::request_limits))
-            .wrap(from_fn(taskbridge_web::cors))
-            .wrap(from_fn(taskbridge_web::security_headers))
-            .wrap(from_fn(taskbridge_web::access_log))
-    };
     let keep_alive = settings.keep_alive_seconds.get();
     let request_timeout = settings.request_seconds.get();
     let workers = settings.workers();
@@ -62,7 +52,7 @@ pub(crate) fn start(
                 .client_request_timeout(head)
                 .client_disconnect_timeout(LINGER)
                 .h1_allow_half_closed(false)
-                .h1(map_config(app().into_factory().map_err(|error| error.error_response()), |()| {
+                .h1(map_config(app(services.clone()).into_factory().map_err(|error| error.error_response()), |()| {
                     AppConfig::default()
                 }));
             let open = move |stream: TcpStream| {

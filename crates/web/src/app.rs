@@ -2,18 +2,25 @@
 
 use std::sync::Arc;
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig};
+use actix_web::{App, Error};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::StoreProbe;
 use taskbridge_domain::services::TaskService;
 
 use crate::auth::{self, AuthServer};
-use crate::body::BodyLimit;
 use crate::docs::{self, Docs};
+use crate::extract::body::BodyLimit;
 use crate::extract::client_address::TrustedProxies;
 use crate::health::{self, Stopping};
+use crate::middleware::access_log::access_log;
+use crate::middleware::cors::cors;
 use crate::middleware::metrics::HttpMetrics;
-use crate::middleware::request_limits::RequestTimeout;
+use crate::middleware::request_limits::{RequestTimeout, request_limits};
+use crate::middleware::security_headers::security_headers;
 use crate::tasks::TasksMount;
 use crate::tasks::compatibility::Compatibility;
 use crate::trusted_origins::TrustedOrigins;
@@ -49,7 +56,28 @@ pub struct Services {
     pub metrics: Arc<HttpMetrics>,
 }
 
-/// Mounts the API.
+/// Creates the app: the API behind the middleware that every request passes, which is listed from the inside out.
+pub fn app(
+    services: Services,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+        Future: 'static,
+    >,
+> {
+    App::new()
+        .configure(api(services))
+        .wrap(from_fn(request_limits))
+        .wrap(from_fn(cors))
+        .wrap(from_fn(security_headers))
+        .wrap(from_fn(access_log))
+}
+
+/// Mounts the API without the middleware.
 pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
     let Services {
         authenticator,

@@ -44,7 +44,6 @@
 
 mod app;
 mod auth;
-mod body;
 mod connection_phase;
 mod docs;
 mod error;
@@ -59,21 +58,18 @@ mod responses;
 mod tasks;
 mod trusted_origins;
 
-pub use app::{Services, api};
+pub use app::{Services, api, app};
 pub use auth::{AuthServer, CookieConfig, RateLimits, SessionCookies};
-pub use body::BodyLimit;
 pub use connection_phase::{ConnectionPhase, Phase};
 pub use docs::{Docs, DocsConfig};
+pub use extract::body::BodyLimit;
 pub use extract::client_address::TrustedProxies;
 pub use extract::forwarded::ForwardedHeader;
 pub use extract::guard;
 pub use health::Stopping;
-pub use middleware::access_log::access_log;
-pub use middleware::cors::cors;
 pub use middleware::metrics::HttpMetrics;
 pub use middleware::request_id::request_id;
-pub use middleware::request_limits::{RequestTimeout, request_limits};
-pub use middleware::security_headers::security_headers;
+pub use middleware::request_limits::RequestTimeout;
 pub use tasks::TasksMount;
 pub use tasks::compatibility::Compatibility;
 pub use trusted_origins::{InvalidOrigin, TrustedOrigins};

@@ -7,7 +7,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::openapi::{Object, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema, Type};
 use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 
-use crate::auth::{self, AuthErrorBody, AuthServer};
+use crate::auth::error::AuthErrorBody;
+use crate::auth::{self, AuthServer};
 use crate::error::{ErrorBody, InvalidBody};
 use crate::health;
 use crate::tasks::compatibility::Compatibility;

@@ -13,8 +13,8 @@ use taskbridge_domain::users::InvalidPassword;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use crate::body::ReadError;
 use crate::error::RETRY_AFTER_SECONDS;
+use crate::extract::body::ReadError;
 
 /// The path of the auth endpoints.
 pub(super) const PATH: &str = "/api/auth";

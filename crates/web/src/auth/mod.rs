@@ -7,7 +7,7 @@ mod cookies;
 mod csrf;
 mod dto;
 mod endpoints;
-mod error;
+pub(crate) mod error;
 mod extract;
 mod fields;
 mod known_device;
@@ -33,7 +33,6 @@ use self::error::PATH;
 use self::extract::session::session_headers;
 use self::rate_limit::rate_limits;
 pub use cookies::{CookieConfig, SessionCookies};
-pub(crate) use error::{AuthApiError, AuthErrorBody, serves};
 pub use rate_limit::RateLimits;
 
 /// The services of the endpoints below `/api/auth`.

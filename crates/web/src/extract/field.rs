@@ -58,10 +58,15 @@ impl<T> Serialize for Field<T> {
 
 /// A request body, all of whose members are [`Field`]s.
 pub(crate) trait RequestBody: DeserializeOwned + Validate + 'static {
-    /// What a valid body is converted to.
+    /// The value of a valid body.
     type Value;
 
-    /// Converts the body, or returns `None` if a field is invalid.
+    /// Returns the value of an absent body, or `None` if the body is required.
+    fn absent() -> Option<Self::Value> {
+        None
+    }
+
+    /// Returns the value of the body, or `None` if a field is invalid.
     fn into_value(self) -> Option<Self::Value>;
 }
 
@@ -74,14 +79,6 @@ pub(crate) type InvalidField = (&'static str, ValidationError);
 /// Returns every invalid field, in the order in which the struct declares them.
 pub(crate) fn parse_fields<T: RequestBody>(object: Map<String, Value>) -> Result<T::Value, Vec<InvalidField>> {
     let body: T = serde_json::from_value(Value::Object(object)).map_err(|_unreachable| Vec::new())?;
-    validated(body)
-}
-
-/// Converts a body.
-///
-/// # Errors
-/// Returns every invalid field, in the order in which the struct declares them.
-pub(crate) fn validated<T: RequestBody>(body: T) -> Result<T::Value, Vec<InvalidField>> {
     let errors = body.validate().err().unwrap_or_default();
     body.into_value().ok_or_else(|| {
         // `validator` knows the fields by their Rust names, in no order.

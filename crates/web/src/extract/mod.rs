@@ -1,5 +1,6 @@
-//! What handlers take from a request: the caller, the body, the address of the client.
+//! Extractors and other readers of requests: the caller, the body and the address of the client.
 
+pub(crate) mod body;
 pub(crate) mod client_address;
 pub(crate) mod field;
 pub(crate) mod forwarded;

@@ -14,7 +14,7 @@ use actix_web::{Error, HttpMessage, HttpRequest};
 
 use super::metrics::{HttpMetrics, InFlight};
 use super::request_id::RequestId;
-use crate::auth::AuthApiError;
+use crate::auth::error::AuthApiError;
 use crate::error::ApiError;
 use crate::extract::guard::Caller;
 use crate::health::Readiness;
@@ -27,7 +27,7 @@ use crate::health::Readiness;
 ///
 /// # Errors
 /// Returns the errors of the inner service.
-pub async fn access_log(
+pub(crate) async fn access_log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {

@@ -35,7 +35,7 @@ const MAX_AGE: &str = "7200";
 ///
 /// # Errors
 /// Returns the errors of the inner service, with the same headers.
-pub async fn cors(
+pub(crate) async fn cors(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {

@@ -9,17 +9,14 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 use tokio::time::{Instant, timeout_at};
 
-use crate::auth::{self, AuthApiError};
+use crate::auth::error::{AuthApiError, serves};
 use crate::connection_phase::{ConnectionPhase, Phase};
 use crate::error::ApiError;
+use crate::extract::body::Deadline;
 
 /// Maximum time from the end of a request's head to its response, body included.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestTimeout(pub Duration);
-
-/// The deadline of a request, stored in its extensions: its body must be complete and its response ready by then.
-#[derive(Clone, Copy)]
-pub(crate) struct Deadline(pub(crate) Instant);
 
 /// Maximum size of a request's target and headers together, in bytes. Beyond it the response is a 431. actix-http itself
 /// accepts 128 KiB and 96 headers, and sends a 431 without a body beyond that.
@@ -33,7 +30,7 @@ const HEAD_LIMIT: usize = 64 * 1024;
 ///
 /// # Errors
 /// Returns the errors of the inner service, a 431 and a 503.
-pub async fn request_limits(
+pub(crate) async fn request_limits(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -62,7 +59,7 @@ async fn limited(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let is_auth = auth::serves(request.path());
+    let is_auth = serves(request.path());
     let is_safe = request.method().is_safe();
     if head_size(&request) > HEAD_LIMIT {
         return Ok(request.error_response(error(is_auth, AuthApiError::HeadTooLarge, ApiError::HeadTooLarge)));

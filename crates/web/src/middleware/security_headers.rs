@@ -28,7 +28,7 @@ const SECURITY: [(HeaderName, &str); 6] = [
 ///
 /// # Errors
 /// Returns the errors of the inner service, with the same headers.
-pub async fn security_headers(
+pub(crate) async fn security_headers(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {

@@ -149,6 +149,10 @@ pub(crate) struct CompleteTask {
 impl RequestBody for CompleteTask {
     type Value = Option<bool>;
 
+    fn absent() -> Option<Option<bool>> {
+        Some(None)
+    }
+
     fn into_value(self) -> Option<Option<bool>> {
         let completed = self.completed.valid()?;
         Some(completed.map(|Completed(completed)| completed))

@@ -7,11 +7,10 @@ use taskbridge_domain::services::{TaskListing, TaskService, TotalCount};
 
 use super::compatibility::Compatibility;
 use super::dto::{CompleteTask, CreateTask, Message, TaskList, TaskResponse, UpdateTask};
+use super::json_body::JsonBody;
 use super::path::PathTask;
 use super::query::ListQuery;
-use crate::body::{JsonBody, OptionalJsonBody};
 use crate::error::ApiError;
-use crate::extract::field::validated;
 use crate::extract::guard::{Guarded, PathOwner};
 use crate::responses::{BodyErrors, NoTask, OwnerErrors, QueryErrors};
 
@@ -69,7 +68,7 @@ pub(super) async fn create(
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
-    let task = tasks.create(&owner, validated(new).map_err(ApiError::invalid_body)?).await?;
+    let task = tasks.create(&owner, new).await?;
     Ok(HttpResponse::Created().json(TaskResponse::new(&task, **compatibility)))
 }
 
@@ -106,7 +105,7 @@ pub(super) async fn update(
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
-    let task = tasks.update(&owner, id, validated(patch).map_err(ApiError::invalid_body)?).await?;
+    let task = tasks.update(&owner, id, patch).await?;
     Ok(HttpResponse::Ok().json(TaskResponse::new(&task, **compatibility)))
 }
 
@@ -120,14 +119,13 @@ pub(super) async fn update(
     responses((status = 200, description = "The updated task.", body = TaskResponse), OwnerErrors, NoTask, BodyErrors)
 )]
 pub(super) async fn complete(
-    Guarded(PathOwner(owner), Guarded(PathTask(id), OptionalJsonBody(body))): Guarded<
+    Guarded(PathOwner(owner), Guarded(PathTask(id), JsonBody(completed))): Guarded<
         PathOwner,
-        Guarded<PathTask, OptionalJsonBody<CompleteTask>>,
+        Guarded<PathTask, JsonBody<CompleteTask>>,
     >,
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
-    let completed = body.map_or(Ok(None), validated).map_err(ApiError::invalid_body)?;
     let task = tasks.complete(&owner, id, completed).await?;
     Ok(HttpResponse::Ok().json(TaskResponse::new(&task, **compatibility)))
 }

@@ -4,6 +4,7 @@ pub(crate) mod compatibility;
 mod cursor;
 pub(crate) mod dto;
 mod handlers;
+mod json_body;
 mod path;
 mod query;
 

@@ -8,7 +8,6 @@ use actix_web::body::{MessageBody, to_bytes};
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
-use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, call_service, init_service, try_call_service};
 use actix_web::web::Data;
 use actix_web::{App, HttpResponse};
@@ -28,7 +27,7 @@ use taskbridge_domain::tasks::{Task, TaskPage};
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, moment, user_id};
 use taskbridge_web::{
     AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, RateLimits, RequestTimeout, Services,
-    SessionCookies, Stopping, TasksMount, TrustedOrigins, TrustedProxies, api, cors, request_limits, security_headers,
+    SessionCookies, Stopping, TasksMount, TrustedOrigins, TrustedProxies, api, app,
 };
 
 pub(crate) const BODY_LIMIT: usize = 4096;
@@ -183,9 +182,7 @@ impl Ports {
 
     /// Returns the response to a request that passes the middleware.
     pub(crate) async fn framed_answer(self, request: TestRequest) -> Answer {
-        let app = App::new().configure(api(self.services()));
-        let app = app.wrap(from_fn(request_limits)).wrap(from_fn(cors)).wrap(from_fn(security_headers));
-        let outcome = try_call_service(&init_service(app).await, request.to_request()).await;
+        let outcome = try_call_service(&init_service(app(self.services())).await, request.to_request()).await;
         match outcome {
             Ok(response) => Answer::of(response.into_parts().1).await,
             Err(error) => Answer::of(error.error_response()).await,

@@ -11,7 +11,7 @@ use super::session::CurrentSession;
 use crate::auth::csrf::check_origin;
 use crate::auth::error::{AuthApiError, invalid_field};
 use crate::auth::fields::wrong_type;
-use crate::body::{media_type, read};
+use crate::extract::body::{media_type, read};
 use crate::extract::field::{InvalidField, RequestBody, parse_fields};
 
 /// Maximum length of a media type in the error message, in characters. The message is logged, too.
