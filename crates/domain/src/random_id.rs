@@ -1,6 +1,6 @@
 //! Random ids.
 
-use crate::redacted::redacted;
+use crate::redacted;
 
 /// 32 random letters and digits (190 bits of entropy), the form of Better Auth's ids and session tokens.
 #[derive(Clone, PartialEq, Eq, Hash)]

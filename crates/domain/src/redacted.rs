@@ -1,6 +1,8 @@
 //! Values that `Debug` does not show.
 
 /// Implements `Debug` for a type such that it shows the name of the type and nothing of its content.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! redacted {
     ($name:ident) => {
         impl std::fmt::Debug for $name {
@@ -10,15 +12,18 @@ macro_rules! redacted {
         }
     };
 }
-pub(crate) use redacted;
 
 /// Defines a secret text with a redacted `Debug`.
+///
+/// `secrecy` would not replace these types: they keep session tokens and JWTs apart and are compared, which its types do
+/// not allow. Its erasure of memory would miss the copies in the buffers of HTTP and of the database driver.
+#[macro_export]
 macro_rules! secret_text {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq)]
         pub struct $name(String);
-        crate::redacted::redacted!($name);
+        $crate::redacted!($name);
 
         impl $name {
             /// Takes over a text without checks.
@@ -35,4 +40,3 @@ macro_rules! secret_text {
         }
     };
 }
-pub(crate) use secret_text;

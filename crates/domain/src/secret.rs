@@ -36,7 +36,7 @@ pub enum InvalidSecret {
 /// `BETTER_AUTH_SECRET`: signs cookies and HS256 tokens, in Taskbridge and in Better Auth. The key is its UTF-8 text.
 #[derive(Clone)]
 pub struct SharedSecret(String);
-crate::redacted::redacted!(SharedSecret);
+crate::redacted!(SharedSecret);
 
 impl SharedSecret {
     /// Minimum length, in characters (RFC 7518, section 3.2: a key as long as the hash).

@@ -6,7 +6,7 @@ use taskbridge_domain::ports::Claims;
 use taskbridge_domain::{Timestamp, UserId};
 
 use super::json::{object, present};
-use super::rejection::Rejection;
+use super::rejection::{Rejection, quoted};
 use super::report::VerificationStep;
 
 /// The values that the claims of a token are compared with.
@@ -74,13 +74,15 @@ impl ExpectedClaims {
         }
         passed.push(VerificationStep::NotBefore);
         match iss {
-            Some(iss) if !self.issuers.contains(&iss) => return Err(Rejection::issuer(&iss, &self.issuers)),
+            Some(iss) if !self.issuers.contains(&iss) => {
+                return Err(Rejection::Issuer { found: quoted(&[iss]), accepted: quoted(&self.issuers) });
+            }
             None if self.require_issuer => return Err(Rejection::Missing("iss")),
             _ => passed.push(VerificationStep::Issuer),
         }
         match aud.as_ref().map(Audience::as_slice) {
             Some(aud) if !aud.iter().any(|one| self.audiences.contains(one)) => {
-                return Err(Rejection::audience(aud, &self.audiences));
+                return Err(Rejection::Audience { found: quoted(aud), accepted: quoted(&self.audiences) });
             }
             None if self.require_issuer => return Err(Rejection::Missing("aud")),
             _ => passed.push(VerificationStep::Audience),

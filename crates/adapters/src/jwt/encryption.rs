@@ -38,14 +38,10 @@ fn cipher(secret: &SharedSecret) -> XChaCha20Poly1305 {
 
 /// Encrypts a private key with the current secret.
 pub(super) fn encrypt(plaintext: &str, secrets: &VersionedSecrets) -> Option<StoredPrivateKey> {
-    encrypt_with_nonce(plaintext, secrets, rand::rng().random())
+    encrypt_with(rand::rng().random(), plaintext, secrets)
 }
 
-fn encrypt_with_nonce(
-    plaintext: &str,
-    secrets: &VersionedSecrets,
-    nonce: [u8; NONCE_BYTES],
-) -> Option<StoredPrivateKey> {
+fn encrypt_with(nonce: [u8; NONCE_BYTES], plaintext: &str, secrets: &VersionedSecrets) -> Option<StoredPrivateKey> {
     let ciphertext = cipher(secrets.current()).encrypt(&XNonce::from(nonce), plaintext.as_bytes()).ok()?;
     let version = secrets.version().map(|version| format!("{VERSION_PREFIX}{version}$")).unwrap_or_default();
     let digits = lower::encode_string(&[&nonce, ciphertext.as_slice()].concat());
@@ -123,7 +119,7 @@ mod tests {
         let vectors: Value = serde_json::from_str(VECTORS).unwrap();
         let fixed = &vectors["fixedNonce"];
         let nonce = mixed::decode_vec(text(&fixed["nonceHex"])).unwrap().try_into().unwrap();
-        let encrypted = encrypt_with_nonce(text(&fixed["plaintext"]), &single(&fixed["secret"]), nonce).unwrap();
+        let encrypted = encrypt_with(nonce, text(&fixed["plaintext"]), &single(&fixed["secret"])).unwrap();
         assert_eq!(encrypted.expose(), fixed["encrypted"].to_string());
 
         let list = "7:the-secret-in-use-0123456789-abcdefghij,6:older";

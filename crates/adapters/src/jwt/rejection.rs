@@ -67,16 +67,6 @@ pub enum Rejection {
     },
 }
 
-impl Rejection {
-    pub(super) fn issuer(found: &str, accepted: &[String]) -> Self {
-        Self::Issuer { found: quoted(&[found.to_owned()]), accepted: quoted(accepted) }
-    }
-
-    pub(super) fn audience(found: &[String], accepted: &[String]) -> Self {
-        Self::Audience { found: quoted(found), accepted: quoted(accepted) }
-    }
-}
-
 impl From<Rejection> for AuthError {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(Box::new(rejection))
@@ -84,7 +74,7 @@ impl From<Rejection> for AuthError {
 }
 
 /// Formats `texts` for a message, escaped and truncated.
-fn quoted(texts: &[String]) -> String {
+pub(super) fn quoted(texts: &[String]) -> String {
     let truncate = |text: &String| format!("{:?}", text.chars().take(200).collect::<String>());
     let quoted: Vec<_> = texts.iter().take(10).map(truncate).collect();
     if quoted.is_empty() { "an empty list".into() } else { quoted.join(", ") }

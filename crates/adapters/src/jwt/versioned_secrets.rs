@@ -6,13 +6,10 @@ use thiserror::Error;
 /// The current secret and the secrets before it. The older ones only decrypt stored keys.
 #[derive(Debug, Clone)]
 pub struct VersionedSecrets {
-    current: SharedSecret,
-    /// The version of the current secret.
     version: Option<u64>,
-    /// All secrets with a version, including the current one.
-    versions: Vec<(u64, SharedSecret)>,
-    /// The secret from before there were versions.
-    unversioned: Option<SharedSecret>,
+    current: SharedSecret,
+    /// The other secrets with their versions, without one if the secret is from before there were versions.
+    older: Vec<(Option<u64>, SharedSecret)>,
 }
 
 /// Errors from parsing a list of secrets. The text itself is never part of the message.
@@ -33,7 +30,7 @@ impl VersionedSecrets {
     /// Creates a list of one secret without a version.
     #[must_use]
     pub fn single(secret: SharedSecret) -> Self {
-        Self { current: secret.clone(), version: None, versions: Vec::new(), unversioned: Some(secret) }
+        Self { version: None, current: secret, older: Vec::new() }
     }
 
     /// Parses `2:newer,1:older`, the form of `BETTER_AUTH_SECRETS`. The first secret is the current one; `unversioned`
@@ -42,7 +39,7 @@ impl VersionedSecrets {
     /// # Errors
     /// [`InvalidSecrets`] if the list is malformed, names a version twice, or has a current secret that is not accepted.
     pub fn parse(list: &str, unversioned: Option<SharedSecret>) -> Result<Self, InvalidSecrets> {
-        let mut versions: Vec<(u64, SharedSecret)> = Vec::new();
+        let mut versions: Vec<(Option<u64>, SharedSecret)> = Vec::new();
         for entry in list.split(',') {
             let (version, text) = entry.split_once(':').ok_or(InvalidSecrets::Form)?;
             let version = version.trim().parse().map_err(|_secret| InvalidSecrets::Form)?;
@@ -50,14 +47,15 @@ impl VersionedSecrets {
             if text.is_empty() {
                 return Err(InvalidSecrets::Form);
             }
-            if versions.iter().any(|(other, _)| *other == version) {
+            if versions.iter().any(|(other, _)| *other == Some(version)) {
                 return Err(InvalidSecrets::DuplicateVersion(version));
             }
             let secret = if versions.is_empty() { SharedSecret::parse(text)? } else { SharedSecret::unchecked(text) };
-            versions.push((version, secret));
+            versions.push((Some(version), secret));
         }
-        let (version, current) = versions.first().cloned().ok_or(InvalidSecrets::Form)?;
-        Ok(Self { current, version: Some(version), versions, unversioned })
+        let mut secrets = versions.into_iter().chain(unversioned.map(|secret| (None, secret)));
+        let (version, current) = secrets.next().ok_or(InvalidSecrets::Form)?;
+        Ok(Self { version, current, older: secrets.collect() })
     }
 
     /// Returns the secret that signs, verifies and encrypts.
@@ -75,10 +73,8 @@ impl VersionedSecrets {
     /// Returns the secret with this version, or the secret from before there were versions.
     #[must_use]
     pub fn find(&self, version: Option<u64>) -> Option<&SharedSecret> {
-        match version {
-            None => self.unversioned.as_ref(),
-            Some(version) => self.versions.iter().find(|(other, _)| *other == version).map(|(_, secret)| secret),
-        }
+        let older = || self.older.iter().find(|(other, _)| *other == version).map(|(_, secret)| secret);
+        if version == self.version { Some(&self.current) } else { older() }
     }
 }
 

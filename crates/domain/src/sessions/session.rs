@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::redacted::secret_text;
+use crate::secret_text;
 use crate::time::Timestamp;
 use crate::users::UserId;
 

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::redacted::redacted;
+use crate::redacted;
 
 /// The error from parsing an e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -3,7 +3,7 @@
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::redacted::{redacted, secret_text};
+use crate::{redacted, secret_text};
 
 /// A password in Unicode's NFKC form, so that it is the same text however the keyboard composed it.
 ///

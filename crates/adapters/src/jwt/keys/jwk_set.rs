@@ -118,10 +118,6 @@ impl JwkSet {
         self.0.len()
     }
 
-    pub(in crate::jwt) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Describes each key by its algorithm and `kid`.
     pub(in crate::jwt) fn describe(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|PublishedKey { kid, key }| match kid {

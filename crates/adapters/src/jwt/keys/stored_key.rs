@@ -1,34 +1,13 @@
 //! A key pair in Better Auth's table `jwks`, and the repository that stores it.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{PublicKey, StoreError};
 
-/// The private half of a key pair as the table holds it: encrypted, unless Better Auth was configured not to.
-#[derive(Clone, PartialEq, Eq)]
-pub struct StoredPrivateKey(String);
-
-impl StoredPrivateKey {
-    /// Wraps the content of the column.
-    #[must_use]
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// Returns the content of the column. It must not reach a log.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for StoredPrivateKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("StoredPrivateKey(…)")
-    }
+taskbridge_domain::secret_text! {
+    /// The private half of a key pair as the table holds it: encrypted, unless Better Auth was configured not to.
+    StoredPrivateKey
 }
 
 /// A row of the table `jwks`.
@@ -60,9 +39,8 @@ impl StoredKey {
     /// Returns the stored algorithm or, if the row has none, the one that the public half implies.
     pub(in crate::jwt) fn algorithm_name(&self) -> Option<String> {
         self.algorithm.clone().or_else(|| {
-            let jwk: Map<String, Value> = serde_json::from_str(&self.public).ok()?;
-            let member = |name: &str| jwk.get(name).and_then(Value::as_str);
-            match (member("kty")?, member("crv")) {
+            let jwk = self.public_members()?;
+            match (jwk.get("kty")?.as_str()?, jwk.get("crv").and_then(Value::as_str)) {
                 ("OKP", Some("Ed25519")) => Some("EdDSA".into()),
                 ("EC", Some("P-256")) => Some("ES256".into()),
                 ("EC", Some("P-521")) => Some("ES512".into()),
@@ -74,11 +52,14 @@ impl StoredKey {
 
     /// Returns the key to publish, with only those members of the row that are public by definition.
     pub(in crate::jwt) fn public_key(&self) -> Option<PublicKey> {
-        const MEMBERS: [&str; 6] = ["crv", "kty", "x", "y", "n", "e"];
-        let jwk: Map<String, Value> = serde_json::from_str(&self.public).ok()?;
+        let jwk = self.public_members()?;
         let member = |name: &str| Some((name.to_owned(), jwk.get(name)?.as_str()?.to_owned()));
-        let members = MEMBERS.into_iter().filter_map(member).collect();
+        let members = ["crv", "kty", "x", "y", "n", "e"].into_iter().filter_map(member).collect();
         Some(PublicKey { id: self.id.clone(), algorithm: self.algorithm_name()?, members })
+    }
+
+    fn public_members(&self) -> Option<Map<String, Value>> {
+        serde_json::from_str(&self.public).ok()
     }
 }
 

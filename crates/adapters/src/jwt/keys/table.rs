@@ -123,9 +123,9 @@ impl KeyTable {
         self.config.algorithm.ok_or(NoSigningKey::SharedSecret)
     }
 
-    /// Returns `true` if the key has our algorithm and has not expired.
+    /// Returns `true` if the key has the configured algorithm and has not expired.
     pub(in crate::jwt) fn is_candidate(&self, key: &StoredKey, now: Timestamp) -> bool {
-        key.may_sign(now) && self.has_our_algorithm(key)
+        key.may_sign(now) && self.has_configured_algorithm(key)
     }
 
     /// Returns `true` if tokens of this key are still accepted.
@@ -133,11 +133,11 @@ impl KeyTable {
         key.expires_at.is_none_or(|end| end.after(self.config.grace) > now) && key.public_key().is_some()
     }
 
-    fn has_our_algorithm(&self, key: &StoredKey) -> bool {
-        self.config.algorithm.is_some_and(|ours| key.algorithm_name().as_deref() == Some(ours.name()))
+    fn has_configured_algorithm(&self, key: &StoredKey) -> bool {
+        self.config.algorithm.is_some_and(|configured| key.algorithm_name().as_deref() == Some(configured.name()))
     }
 
-    /// Decrypts the private half of `key`, which must have our algorithm.
+    /// Decrypts the private half of `key`, which must have the configured algorithm.
     pub(in crate::jwt) fn signing_key(&self, key: &StoredKey) -> Result<SigningKey, DecryptionError> {
         let private = decrypt(&key.private, &self.secrets)?;
         let algorithm = self.config.algorithm.ok_or(DecryptionError::Malformed)?;
@@ -173,7 +173,7 @@ impl KeyTable {
         for _ in 0..Self::ATTEMPTS {
             let keys = self.repo.all().await?;
             if let Some(created) = self.create(&keys).await? {
-                let old: Vec<_> = keys.into_iter().filter(|key| self.has_our_algorithm(key)).collect();
+                let old: Vec<_> = keys.into_iter().filter(|key| self.has_configured_algorithm(key)).collect();
                 self.repo.expire(&ids(&old), self.clock.now()).await?;
                 return Ok(created);
             }

@@ -256,7 +256,7 @@ impl EndpointState {
             }
         };
         self.failure = None;
-        if !keys.is_empty() {
+        if keys.len() > 0 {
             self.empty_since = None;
             self.keys = keys;
         } else if self.empty_since.get_or_insert_with(Instant::now).elapsed() >= refresh {

@@ -25,10 +25,10 @@ use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
 /// is created. Several processes on one table, a Better Auth among them, use the same keys.
 ///
 /// The table is read when a token is signed or verified and the last read is older than [`REFRESH`](Self::REFRESH), and
-/// for a token of an unknown key, at most once per [`COOL_DOWN`](Self::COOL_DOWN). A timer would keep an idle database
-/// awake. One request at a time reads; requests with a known key do not wait for it, and after a failed read the
-/// previous keys stay in use. At most [`MAX_WAITING`](Self::MAX_WAITING) tokens of unknown keys wait for the next read;
-/// further ones get an error.
+/// for a token of an unknown key, at most once per [`COOL_DOWN`](Self::COOL_DOWN). There is no timer, because it would
+/// keep an idle database awake. One request at a time reads; requests with a known key do not wait for it, and after a
+/// failed read the previous keys stay in use. At most [`MAX_WAITING`](Self::MAX_WAITING) tokens of unknown keys wait
+/// for the next read; further ones get an error.
 pub struct StoredKeys {
     table: KeyTable,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
