@@ -61,7 +61,8 @@ impl JwtVerifier {
         let mut issuers = self.issuers.iter().filter(has_algorithm).peekable();
         if issuers.peek().is_none() {
             let found = header.alg.chars().take(16).collect();
-            return Err(Rejection::Algorithm { found, enabled: self.algorithms().join(", ") }.into());
+            let enabled: Vec<_> = self.issuers.iter().flat_map(|issuer| issuer.keys.algorithms()).copied().collect();
+            return Err(Rejection::Algorithm { found, enabled: enabled.join(", ") }.into());
         }
         passed.push(VerificationStep::Algorithm);
         for issuer in issuers {
@@ -76,11 +77,6 @@ impl JwtVerifier {
             return Ok(issuer.expected.validate(&token.claims()?, self.clock.now(), passed)?);
         }
         Err(Rejection::NoKey.into())
-    }
-
-    /// Returns the names of all enabled algorithms.
-    fn algorithms(&self) -> Vec<&'static str> {
-        self.issuers.iter().flat_map(|issuer| issuer.keys.algorithms()).copied().collect()
     }
 }
 

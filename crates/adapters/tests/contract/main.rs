@@ -194,7 +194,7 @@ fn signed_with_pairs(store: Store, algorithm: SigningAlgorithm) -> Tokens<JwtIss
     let repo = Arc::new(SeaKeyRepo::new(store));
     let config = KeyTableConfig { algorithm: Some(algorithm), grace: Duration::ZERO };
     let secrets = VersionedSecrets::single(secret());
-    let table = KeyTable::new(repo, Arc::new(SecureIds), Arc::new(SystemClock), secrets, config);
+    let table = KeyTable { repo, ids: Arc::new(SecureIds), clock: Arc::new(SystemClock), secrets, config };
     let keys = Arc::new(StoredKeys::new(table));
     tokens(TokenSigner::KeyPair(Arc::clone(&keys)), keys)
 }

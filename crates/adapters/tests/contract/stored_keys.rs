@@ -76,7 +76,7 @@ impl Table {
 
     fn process_with(&self, secrets: VersionedSecrets, config: KeyTableConfig) -> Process {
         let (repo, clock) = (Arc::new(self.repo()), Arc::clone(&self.clock) as _);
-        let table = KeyTable::new(repo, Arc::new(SecureIds), clock, secrets, config);
+        let table = KeyTable { repo, ids: Arc::new(SecureIds), clock, secrets, config };
         let keys = Arc::new(StoredKeys::new(table));
         let url = || "http://localhost:8000".to_owned();
         let config = JwtIssuerConfig { issuer: url(), audience: url(), lifetime: Duration::from_mins(15) };
@@ -365,7 +365,8 @@ async fn known_keys_stay_in_use_while_the_database_is_unavailable() {
     let repo = Arc::new(Breakable { repo: table.repo(), is_failing: false.into(), asked: 0.into() });
     let config = KeyTableConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: GRACE };
     let clock = Arc::clone(&table.clock) as _;
-    let keys = KeyTable::new(Arc::clone(&repo) as _, Arc::new(SecureIds), clock, secret("a-secret"), config);
+    let keys =
+        KeyTable { repo: Arc::clone(&repo) as _, ids: Arc::new(SecureIds), clock, secrets: secret("a-secret"), config };
     let keys = StoredKeys::new(keys);
     let other = table.process(secret("a-secret"), SigningAlgorithm::EdDsa);
     let kid = other.kid().await;

@@ -68,7 +68,7 @@ async fn each_kind_of_key_verifies_its_own_tokens() {
     }
 }
 
-/// RFC 9864 gives EdDSA with Ed25519 a new name, which can occur in the key, in the token or in both.
+/// RFC 9864 introduces a second name, which can occur in the key, in the token or in both.
 #[tokio::test]
 async fn ed25519_has_two_names() {
     let key = SigningKey::ed25519("a");

@@ -64,7 +64,7 @@ impl Table {
         let config = KeyTableConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: Duration::from_hours(24) };
         let clock = Arc::new(RuntimeClock(Instant::now()));
         let secrets = VersionedSecrets::single(SharedSecret::parse(SECRET).unwrap());
-        StoredKeys::new(KeyTable::new(Arc::clone(self) as _, Arc::new(SecureIds), clock, secrets, config))
+        StoredKeys::new(KeyTable { repo: Arc::clone(self) as _, ids: Arc::new(SecureIds), clock, secrets, config })
     }
 
     fn reads(&self) -> usize {

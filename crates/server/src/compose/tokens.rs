@@ -18,7 +18,8 @@ pub(crate) fn stored_keys(mode: &AuthMode, settings: &JwtSettings, store: &Store
     let AuthMode::Server(ServerMode { secrets, .. }) = mode else { return None };
     let repo = Arc::new(SeaKeyRepo::new(store.clone()));
     let config = KeyTableConfig { algorithm: settings.algorithm, grace: settings.key_grace_seconds.get() };
-    let table = KeyTable::new(repo, Arc::new(SecureIds), Arc::new(SystemClock), secrets.clone(), config);
+    let table =
+        KeyTable { repo, ids: Arc::new(SecureIds), clock: Arc::new(SystemClock), secrets: secrets.clone(), config };
     Some(Arc::new(StoredKeys::new(table)))
 }
 

@@ -28,11 +28,16 @@ pub struct KeyTableConfig {
 /// Several processes can share the table, a Better Auth among them. Nothing is cached here; see
 /// [`StoredKeys`](crate::jwt::StoredKeys) for the keys that sign and verify.
 pub struct KeyTable {
-    repo: Arc<dyn SigningKeyRepo>,
-    ids: Arc<dyn IdGenerator>,
-    pub(in crate::jwt) clock: Arc<dyn Clock>,
-    secrets: VersionedSecrets,
-    config: KeyTableConfig,
+    /// Reads and writes the rows.
+    pub repo: Arc<dyn SigningKeyRepo>,
+    /// Generates the ids of new keys.
+    pub ids: Arc<dyn IdGenerator>,
+    /// Tells which keys have expired.
+    pub clock: Arc<dyn Clock>,
+    /// Encrypt and decrypt the private keys.
+    pub secrets: VersionedSecrets,
+    /// The configuration.
+    pub config: KeyTableConfig,
 }
 
 /// A decrypted key that signs tokens.
@@ -100,18 +105,6 @@ impl From<NoSigningKey> for SigningError {
 impl KeyTable {
     /// Maximum number of attempts to add a key while other processes add keys.
     pub(in crate::jwt) const ATTEMPTS: usize = 5;
-
-    /// Creates a table on `repo`, whose private keys are encrypted with `secrets`.
-    #[must_use]
-    pub fn new(
-        repo: Arc<dyn SigningKeyRepo>,
-        ids: Arc<dyn IdGenerator>,
-        clock: Arc<dyn Clock>,
-        secrets: VersionedSecrets,
-        config: KeyTableConfig,
-    ) -> Self {
-        Self { repo, ids, clock, secrets, config }
-    }
 
     /// Returns all keys, oldest first.
     pub(in crate::jwt) async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
