@@ -79,36 +79,21 @@ pub fn app(
 
 /// Mounts the API without the middleware.
 pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
-    let Services {
-        authenticator,
-        tasks,
-        auth,
-        store,
-        body_limit,
-        request_timeout,
-        trusted_origins,
-        trusted_proxies,
-        tasks_mount,
-        compatibility,
-        docs,
-        stopping,
-        metrics,
-    } = services;
     move |config| {
         config
-            .app_data(Data::from(authenticator))
-            .app_data(Data::from(tasks))
-            .app_data(Data::new(health::Readiness { store, stopping }))
-            .app_data(body_limit)
-            .app_data(request_timeout)
-            .app_data(Data::from(trusted_origins))
-            .app_data(Data::from(trusted_proxies))
-            .app_data(Data::new(compatibility))
-            .app_data(Data::from(metrics))
-            .configure(auth::routes(auth))
-            .configure(|config| tasks_mount.routes(config))
+            .app_data(Data::from(services.authenticator))
+            .app_data(Data::from(services.tasks))
+            .app_data(Data::new(health::Readiness { store: services.store, stopping: services.stopping }))
+            .app_data(services.body_limit)
+            .app_data(services.request_timeout)
+            .app_data(Data::from(services.trusted_origins))
+            .app_data(Data::from(services.trusted_proxies))
+            .app_data(Data::new(services.compatibility))
+            .app_data(Data::from(services.metrics))
+            .configure(auth::routes(services.auth))
+            .configure(|config| services.tasks_mount.routes(config))
             .configure(health::routes)
-            .configure(|config| docs.routes(config))
+            .configure(|config| services.docs.routes(config))
             .default_service(actix_web::web::to(docs::no_such_route));
     }
 }

@@ -1,6 +1,6 @@
 //! Error responses of the tasks API.
 //!
-//! `Display` is the message in the response. Sources are only logged, by [`access_log`](crate::access_log).
+//! `Display` is the message in the response. Sources are only logged, by the access log.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};

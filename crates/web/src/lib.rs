@@ -1,12 +1,20 @@
-//! HTTP over the domain: routes, guards, wire types, error answers.
+//! The HTTP layer: routes, extractors, request and response bodies, errors.
 //!
-//! This crate knows the domain and actix-web, and no database, no token library, no setting. [`api`] is the one
-//! door: it takes every service, so that mounting the API with a part missing does not compile.
+//! This crate depends on the domain and actix-web, but not on a database, a token library or the settings. [`app()`] takes
+//! every service the API needs, so an app without one of them does not compile.
+//!
+//! | folder | contents |
+//! | --- | --- |
+//! | `middleware/` | what every request passes; [`app()`] lists it in order |
+//! | `extract/` | the guards, request bodies, the address of the client |
+//! | `tasks/` | the tasks API |
+//! | `auth/` | the auth server, with one file for each group of `endpoints/` |
+//! | `responses.rs`, `openapi.rs` | error responses that operations share, and the OpenAPI document |
 //!
 //! # Guards are extractors
 //!
-//! A handler that reaches tasks takes a [`guard::PathOwner`]; without it there is no [`Owner`] to hand to the
-//! service, and the handler does not compile:
+//! A handler for tasks takes a [`guard::PathOwner`]. Without one it has no [`Owner`] to pass to the service, and does not
+//! compile:
 //!
 //! ```compile_fail,E0308
 //! use actix_web::{HttpResponse, web};
@@ -18,7 +26,7 @@
 //! }
 //! ```
 //!
-//! With the guard the same handler is fine:
+//! With the guard, the same handler compiles:
 //!
 //! ```
 //! use actix_web::{HttpResponse, web};
@@ -33,12 +41,14 @@
 //! }
 //! ```
 //!
-//! # To add an endpoint
+//! # Adding an endpoint
 //!
-//! 1. A handler of at most 15 lines (extractors, one service call, a DTO), its line in `routes()` of the file, and its
-//!    operation for the OpenAPI document (`#[utoipa::path]`, named in the file's `Operations`).
-//!    Whatever it reads of path, query or body stands behind the guard in a [`guard::Guarded`].
-//! 2. Its line in the table of `tests/api/routes_are_guarded.rs`, and its tests.
+//! 1. If it reads a body, a struct with [`serde::Deserialize`], [`validator::Validate`] and [`utoipa::ToSchema`] whose
+//!    members are fields that the domain's types parse. It is the only description of the body.
+//! 2. A handler of at most 15 lines with its `#[utoipa::path]`. It extracts path, query and body with [`guard::Guarded`],
+//!    behind the guard.
+//! 3. The route and the operation in the `mod.rs` of the folder.
+//! 4. A line in the tables of `tests/api/routes_are_guarded.rs`, which fails otherwise, and tests of the responses.
 //!
 //! [`Owner`]: taskbridge_domain::Owner
 

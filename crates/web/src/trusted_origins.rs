@@ -18,10 +18,10 @@ pub struct TrustedOrigins(Vec<Pattern>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidOrigin {
     /// The text is neither an origin nor a pattern.
-    #[error("is no origin as browsers write it, such as https://app.example.com, and no pattern of one")]
+    #[error("is not an origin such as https://app.example.com, nor a pattern of origins")]
     NotAnOrigin,
     /// The pattern matches every origin.
-    #[error("would trust every site there is")]
+    #[error("would trust every site")]
     Everything,
 }
 
