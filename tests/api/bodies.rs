@@ -1,7 +1,7 @@
 //! Bodies that HTTP libraries send on their own: `null` if there is none, and compressed bodies.
 
 use serde_json::{Value, json};
-use support::raw::{request, send, send_as};
+use support::raw::{request, send_as, send_unfinished};
 use support::{Server, User};
 
 const JSON: &str = "Content-Type: application/json";
@@ -47,7 +47,7 @@ async fn null_is_no_body_where_none_is_required() {
     let session = format!("Authorization: Bearer {}", ann.session);
     for path in ["/revoke-other-sessions", "/revoke-sessions"] {
         let line = format!("POST /api/auth{path} HTTP/1.1");
-        assert_eq!(send(&server, &request(&line, &[JSON, &session], b"null")).await.status, 200, "{path}");
+        assert_eq!(send_unfinished(&server, &request(&line, &[JSON, &session], b"null")).await.status, 200, "{path}");
     }
 }
 
@@ -64,7 +64,7 @@ async fn a_content_encoding_is_refused_by_its_name() {
         let body = json!({ "detail": REASON, "code": "UNSUPPORTED_MEDIA_TYPE", "message": REASON });
         assert_eq!((answer.status, parsed(&answer.body)), (415, body), "{encoding}");
         for line in [SIGN_IN, "POST /api/auth/sign-out HTTP/1.1"] {
-            let answer = send(&server, &request(line, &[JSON, &encoding], good.as_bytes())).await;
+            let answer = send_unfinished(&server, &request(line, &[JSON, &encoding], good.as_bytes())).await;
             let body = json!({ "message": REASON, "code": "UNSUPPORTED_MEDIA_TYPE" });
             assert_eq!((answer.status, parsed(&answer.body)), (415, body), "{line} {encoding}");
         }
@@ -73,7 +73,7 @@ async fn a_content_encoding_is_refused_by_its_name() {
         let encoding = format!("Content-Encoding: {encoding}");
         let answer = send_as(&server, &ann.token, &tasks, &[JSON, &encoding], br#"{"title":"x"}"#).await;
         assert_eq!(answer.status, 201, "{encoding}");
-        let answer = send(&server, &request(SIGN_IN, &[JSON, &encoding], good.as_bytes())).await;
+        let answer = send_unfinished(&server, &request(SIGN_IN, &[JSON, &encoding], good.as_bytes())).await;
         assert_eq!(answer.status, 200, "{encoding}");
     }
     // Two header lines form one list.

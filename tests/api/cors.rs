@@ -1,7 +1,7 @@
 //! CORS: which origins may read answers. Every answer has the headers, also those to requests that fail early.
 
 use serde_json::{Value, json};
-use support::raw::{Answer, request, send, send_unfinished};
+use support::raw::{Answer, request, send_unfinished};
 use support::server::{SECRET, refuse_to_start};
 use support::{Forge, Server, User};
 
@@ -116,7 +116,7 @@ async fn every_answer_may_be_read_by_trusted_origins_and_by_no_other() {
     }
     // A 204 has no length.
     let delete = request(&format!("DELETE {tasks}/{first} HTTP/1.1"), &[bearer, &origin(APP)], b"");
-    let deleted = send(&server, &delete).await;
+    let deleted = send_unfinished(&server, &delete).await;
     assert_eq!((deleted.status, cors(&deleted)), (204, allowed(APP)));
 }
 
@@ -139,7 +139,8 @@ async fn an_answer_that_comes_too_late_may_be_read_as_well() {
         for (origin, status, expected) in [(APP, status, allowed(APP)), (EVIL, to_others, not_allowed())] {
             let origin = self::origin(origin);
             let headers = [&headers[..], &[&*origin]].concat();
-            let answer = send(&server, &request(&format!("POST {path} HTTP/1.1"), &headers, body.as_bytes())).await;
+            let answer =
+                send_unfinished(&server, &request(&format!("POST {path} HTTP/1.1"), &headers, body.as_bytes())).await;
             assert_eq!((answer.status, cors(&answer)), (status, expected), "{path}");
         }
     }
@@ -200,14 +201,15 @@ async fn look_alikes_of_a_trusted_origin_are_strangers() {
     ] {
         let origin = origin(look_alike);
         let get = request(&format!("GET {} HTTP/1.1", ann.tasks("")), &[&bearer, &origin], b"");
-        let answer = send(&server, &get).await;
+        let answer = send_unfinished(&server, &get).await;
         assert_eq!((answer.status, cors(&answer)), (200, not_allowed()), "{look_alike:?}");
         assert_no_preflight(&server, &[&origin], look_alike).await;
     }
     let (one, other) = (origin(APP), origin("https://evil.example.test"));
     for origins in [[&*one, &*other], [&*other, &*one], [&*one, &*one]] {
         let headers = [&*bearer, origins[0], origins[1]];
-        let answer = send(&server, &request(&format!("GET {} HTTP/1.1", ann.tasks("")), &headers, b"")).await;
+        let answer =
+            send_unfinished(&server, &request(&format!("GET {} HTTP/1.1", ann.tasks("")), &headers, b"")).await;
         assert_eq!((answer.status, cors(&answer)), (200, not_allowed()), "{origins:?}");
         assert_no_preflight(&server, &origins, "two origins").await;
     }
@@ -216,7 +218,7 @@ async fn look_alikes_of_a_trusted_origin_are_strangers() {
 async fn assert_no_preflight(server: &Server, origins: &[&str], name: &str) {
     let headers: Vec<_> = origins.iter().copied().chain(["Access-Control-Request-Method: GET"]).collect();
     for (path, status) in [("/api/ann/tasks", 405), (SIGN_IN, 404), ("/nowhere", 404)] {
-        let answer = send(server, &request(&format!("OPTIONS {path} HTTP/1.1"), &headers, b"")).await;
+        let answer = send_unfinished(server, &request(&format!("OPTIONS {path} HTTP/1.1"), &headers, b"")).await;
         assert_eq!((answer.status, cors(&answer)), (status, not_allowed()), "{name:?} {path}");
     }
 }
@@ -232,7 +234,8 @@ async fn a_preflight_of_a_trusted_origin_is_answered() {
             for origin in [APP, "http://localhost:3000", own] {
                 let (header, asked) = (self::origin(origin), format!("Access-Control-Request-Method: {method}"));
                 let headers = [&*header, &asked, "Access-Control-Request-Headers: authorization,content-type,x-other"];
-                let answer = send(&server, &request(&format!("OPTIONS {path} HTTP/1.1"), &headers, b"")).await;
+                let answer =
+                    send_unfinished(&server, &request(&format!("OPTIONS {path} HTTP/1.1"), &headers, b"")).await;
                 let expected = [
                     ("access-control-allow-credentials", "true"),
                     ("access-control-allow-headers", "authorization,content-type,x-other"),
@@ -275,7 +278,7 @@ async fn a_preflight_may_ask_for_any_header() {
         let app = origin(APP);
         let mut headers = vec![&*app, "Access-Control-Request-Method: POST"];
         headers.extend(asked.iter().map(String::as_str));
-        let answer = send(&server, &request("OPTIONS /api/ann/tasks HTTP/1.1", &headers, b"")).await;
+        let answer = send_unfinished(&server, &request("OPTIONS /api/ann/tasks HTTP/1.1", &headers, b"")).await;
         assert_eq!((answer.status, answer.header("access-control-allow-headers")), (204, Some(allowed)), "{asked:?}");
     }
 }
@@ -289,7 +292,7 @@ async fn a_preflight_of_an_untrusted_origin_is_logged() {
         let origins: Vec<_> = origins.iter().map(|origin| self::origin(origin)).collect();
         let mut headers = vec!["Access-Control-Request-Method: POST"];
         headers.extend(origins.iter().map(String::as_str));
-        send(&server, &request("OPTIONS /api/ann/tasks HTTP/1.1", &headers, b"")).await;
+        send_unfinished(&server, &request("OPTIONS /api/ann/tasks HTTP/1.1", &headers, b"")).await;
     };
     for origins in [&[EVIL][..], &[&long], &["a\tb"], &[APP, EVIL], &[APP], &[]] {
         preflight(origins).await;
@@ -314,9 +317,10 @@ async fn a_cookie_reads_no_task_from_any_origin() {
     let (server, ann) = site().await;
     let cookie = format!("Cookie: {}", ann.cookie);
     let get = format!("GET {} HTTP/1.1", ann.tasks(""));
-    let trusted = send(&server, &request(&get, &[&cookie, &origin(APP)], b"")).await;
+    let trusted = send_unfinished(&server, &request(&get, &[&cookie, &origin(APP)], b"")).await;
     assert_eq!((trusted.status, cors(&trusted)), (401, allowed(APP)));
-    let stranger = send(&server, &request(&get, &[&cookie, &origin("https://evil.example.test")], b"")).await;
+    let stranger =
+        send_unfinished(&server, &request(&get, &[&cookie, &origin("https://evil.example.test")], b"")).await;
     assert_eq!((stranger.status, cors(&stranger)), (401, not_allowed()));
 }
 
@@ -331,7 +335,7 @@ async fn without_further_origins_only_that_of_the_auth_server_is_trusted() {
         (&*server.base, not_allowed()),
         ("http://localhost:3000", not_allowed()),
     ] {
-        let answer = send(&server, &request("GET /health/live HTTP/1.1", &[&origin(given)], b"")).await;
+        let answer = send_unfinished(&server, &request("GET /health/live HTTP/1.1", &[&origin(given)], b"")).await;
         assert_eq!((answer.status, cors(&answer)), (200, expected), "{given}");
     }
 }

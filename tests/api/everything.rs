@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use support::forge::{encode, sign};
 use support::postgres::DATABASE_PASSWORD;
-use support::raw::{Answer, request, send};
+use support::raw::{Answer, request, send, send_unfinished};
 use support::server::SECRET;
 use support::user::task_routes;
 use support::{Forge, Server};
@@ -85,7 +85,7 @@ impl Run<'_> {
     }
 
     async fn ask(&mut self, line: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Answer {
-        let answer = send(self.server, &request(&format!("{line} HTTP/1.1"), headers, body.as_ref())).await;
+        let answer = send_unfinished(self.server, &request(&format!("{line} HTTP/1.1"), headers, body.as_ref())).await;
         self.so_far.answers.push((line.to_owned(), answer.clone()));
         answer
     }

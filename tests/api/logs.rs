@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 use serde_json::{Value, json};
 use support::postgres::{Cluster, fresh_database, psql};
-use support::raw::{Answer, request, send};
+use support::raw::{Answer, request, send_unfinished};
 use support::user::{PASSWORD, task_routes};
 use support::{Server, User};
 
@@ -154,17 +154,22 @@ async fn database_errors_are_logged_without_values_and_not_told() {
             let line = format!("{method} {} HTTP/1.1", ann.tasks(&rest));
             let body = if method == "GET" { "" } else { &body };
             answers.push(
-                send(&server, &request(&line, &[&authorization, "Content-Type: application/json"], body.as_bytes()))
-                    .await,
+                send_unfinished(
+                    &server,
+                    &request(&line, &[&authorization, "Content-Type: application/json"], body.as_bytes()),
+                )
+                .await,
             );
         }
         for path in ["/api/auth/sign-in/email", "/api/auth/sign-up/email"] {
             let body = json!({ "name": "Ann", "email": ann.email, "password": PASSWORD }).to_string();
             let line = format!("POST {path} HTTP/1.1");
-            answers.push(send(&server, &request(&line, &["Content-Type: application/json"], body.as_bytes())).await);
+            answers.push(
+                send_unfinished(&server, &request(&line, &["Content-Type: application/json"], body.as_bytes())).await,
+            );
         }
         let cookie = format!("Cookie: {}", ann.cookie);
-        answers.push(send(&server, &request("GET /api/auth/token HTTP/1.1", &[&cookie], b"")).await);
+        answers.push(send_unfinished(&server, &request("GET /api/auth/token HTTP/1.1", &[&cookie], b"")).await);
         for answer in &answers {
             assert_tells_nothing(&answer.head, answer);
             assert!(answer.header("x-request-id").is_some());

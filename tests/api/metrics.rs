@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use support::metrics::Scrape;
-use support::raw::{request, send};
+use support::raw::{request, send_unfinished};
 use support::server::{SECRET, refuse_to_start};
 use support::user::PASSWORD;
 use support::{Server, User};
@@ -76,7 +76,7 @@ async fn what_clients_make_up_is_one_label() {
             format!("GET /api/%22%0A%7D{number}/tasks HTTP/1.1"),
         ] {
             let id = format!("X-Request-Id: made-up-{number}");
-            assert_ne!(send(&server, &request(&line, &[&id], b"")).await.status, 0, "{line}");
+            assert_ne!(send_unfinished(&server, &request(&line, &[&id], b"")).await.status, 0, "{line}");
         }
     }
     ann.list().await;

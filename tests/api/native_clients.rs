@@ -1,7 +1,7 @@
 //! Clients that are not browsers (Expo apps, Node's `fetch`), and the log message for a rejected origin.
 
 use serde_json::{Value, json};
-use support::raw::{Answer, request, send};
+use support::raw::{Answer, request, send_unfinished};
 use support::user::PASSWORD;
 use support::{Server, User};
 
@@ -19,7 +19,7 @@ async fn site() -> (Server, User) {
 
 async fn sign_in(server: &Server, ann: &User, headers: &[&str]) -> Answer {
     let body = json!({ "email": ann.email, "password": PASSWORD }).to_string();
-    send(server, &request(SIGN_IN, &[&[JSON], headers].concat(), body.as_bytes())).await
+    send_unfinished(server, &request(SIGN_IN, &[&[JSON], headers].concat(), body.as_bytes())).await
 }
 
 fn verdict(answer: &Answer) -> (u16, String) {
@@ -53,7 +53,7 @@ async fn expo_origin_stands_in_for_a_missing_origin() {
     }
     for (origin, status) in [("evil://", 403), ("myapp://", 200)] {
         let headers = [&*cookie, &format!("expo-origin: {origin}")];
-        let answer = send(&server, &request("POST /api/auth/sign-out HTTP/1.1", &headers, b"")).await;
+        let answer = send_unfinished(&server, &request("POST /api/auth/sign-out HTTP/1.1", &headers, b"")).await;
         assert_eq!(answer.status, status, "{origin}");
     }
 }
@@ -100,7 +100,7 @@ async fn a_refused_origin_is_logged_with_what_to_change() {
         assert_eq!(sign_in(&server, &ann, headers).await.status, 403, "{headers:?}");
     }
     let out = request("POST /api/auth/sign-out HTTP/1.1", &[&cookie, "Origin: https://evil.example.test"], b"");
-    assert_eq!(send(&server, &out).await.status, 403);
+    assert_eq!(send_unfinished(&server, &out).await.status, 403);
     let lines = server.log.lines();
     let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let refused = lines.filter(|line| line["fields"]["message"].as_str().unwrap().starts_with("refused a"));

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use support::raw::{Answer, request, send};
+use support::raw::{Answer, request, send_unfinished};
 use support::user::{PASSWORD, task_routes};
 use support::{Server, User};
 
@@ -55,14 +55,14 @@ async fn every_answer_has_an_id() {
 
     let mut made = HashSet::new();
     for (line, headers, body, status) in asked {
-        let answer = send(&server, &request(&format!("{line} HTTP/1.1"), &headers, body.as_bytes())).await;
+        let answer = send_unfinished(&server, &request(&format!("{line} HTTP/1.1"), &headers, body.as_bytes())).await;
         assert!(status == ANY || status == answer.status, "{line}: {answer:?}");
         let [id] = ids(&answer)[..] else { panic!("{line}: {answer:?}") };
         assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
         assert!(made.insert(id.to_owned()), "{id} twice");
 
         let given: Vec<_> = headers.into_iter().chain(["X-REQUEST-ID: 01J9-a.b_c~"]).collect();
-        let answer = send(&server, &request(&format!("{line} HTTP/1.1"), &given, body.as_bytes())).await;
+        let answer = send_unfinished(&server, &request(&format!("{line} HTTP/1.1"), &given, body.as_bytes())).await;
         assert_eq!(ids(&answer), ["01J9-a.b_c~"], "{line}");
     }
 }
@@ -87,7 +87,7 @@ async fn an_id_that_could_break_a_log_is_replaced() {
         &too_long,
     ];
     let get = async |id: &str| {
-        send(&server, &request("GET /health/live HTTP/1.1", &[&format!("X-Request-Id: {id}")], b"")).await
+        send_unfinished(&server, &request("GET /health/live HTTP/1.1", &[&format!("X-Request-Id: {id}")], b"")).await
     };
     assert_eq!(ids(&get(&longest).await), [longest.as_str()]);
     for id in hostile {
@@ -98,7 +98,7 @@ async fn an_id_that_could_break_a_log_is_replaced() {
     }
     // The first of several ids is used.
     let two = ["X-Request-Id: one", "X-Request-Id: two"];
-    assert_eq!(ids(&send(&server, &request("GET /health/live HTTP/1.1", &two, b"")).await), ["one"]);
+    assert_eq!(ids(&send_unfinished(&server, &request("GET /health/live HTTP/1.1", &two, b"")).await), ["one"]);
     server.terminate();
     server.wait();
     let log = server.log.text();
@@ -116,7 +116,8 @@ async fn every_line_of_a_request_has_its_id() {
         let ann = User::sign_up(&server, "ann").await;
         let credentials = json!({ "email": ann.email, "password": PASSWORD }).to_string();
         let headers = [JSON, "X-Request-Id: the-one"];
-        send(&server, &request("POST /api/auth/sign-in/email HTTP/1.1", &headers, credentials.as_bytes())).await;
+        send_unfinished(&server, &request("POST /api/auth/sign-in/email HTTP/1.1", &headers, credentials.as_bytes()))
+            .await;
         server.terminate();
         server.wait();
         let log = server.log.lines();

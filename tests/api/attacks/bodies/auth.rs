@@ -2,7 +2,7 @@
 
 use reqwest::Response;
 use serde_json::json;
-use support::raw::{request, send, send_unfinished};
+use support::raw::{request, send_unfinished};
 use support::user::PASSWORD;
 
 use crate::site::{JSON, OneUser, SIGN_IN, SIGN_UP, parsed};
@@ -94,7 +94,7 @@ async fn bodies_of_sign_up_and_sign_in_are_refused_in_better_auths_words() {
         (SIGN_IN, sign_in("nobody@example.test", PASSWORD), refused),
     ] {
         let line = format!("POST {path} HTTP/1.1");
-        let answer = send(&site.server, &request(&line, &[JSON], body.as_bytes())).await;
+        let answer = send_unfinished(&site.server, &request(&line, &[JSON], body.as_bytes())).await;
         assert_eq!(answer.status, status, "{path} {body}: {answer:?}");
         assert_eq!(answer.body, format!(r#"{{"message":{},"code":"{code}"}}"#, json!(message)), "{path} {body}");
         assert_eq!(answer.header("content-type"), Some("application/json"), "{path} {body}");
@@ -115,7 +115,7 @@ async fn sign_up_and_sign_in_take_json_only() {
     let site = OneUser::open().await;
     let sign_in = json!({ "email": site.ann.email, "password": PASSWORD }).to_string();
     let post = async |path: &str, headers: &[&str], body: &[u8]| {
-        send(&site.server, &request(&format!("POST {path} HTTP/1.1"), headers, body)).await
+        send_unfinished(&site.server, &request(&format!("POST {path} HTTP/1.1"), headers, body)).await
     };
     for media_type in
         ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;x=y"]
@@ -175,7 +175,8 @@ async fn what_is_not_there_below_api_auth_is_an_empty_404() {
         ("GET", "/api/auth"),
     ] {
         let bearer = format!("Authorization: Bearer {}", site.ann.session);
-        let answer = send(&site.server, &request(&format!("{method} {path} HTTP/1.1"), &[&bearer], b"")).await;
+        let answer =
+            send_unfinished(&site.server, &request(&format!("{method} {path} HTTP/1.1"), &[&bearer], b"")).await;
         let shown = (answer.status, answer.body.as_str(), answer.header("content-type"));
         assert_eq!(shown, (404, "", None), "{method} {path}");
     }

@@ -1,7 +1,7 @@
 //! The order in which errors are reported, and what it reveals.
 
 use support::User;
-use support::raw::{request, send, send_unfinished, timeless};
+use support::raw::{request, send_unfinished, timeless};
 use support::user::task_routes;
 
 use crate::site::{NEVER_USED, TwoUsers};
@@ -71,12 +71,12 @@ async fn path_query_and_body_never_decide_before_the_guard() {
     let bearer = format!("Authorization: Bearer {}", site.ann.token);
     for (token, status) in [(vec![], 401), (vec!["Authorization: Bearer x"], 401), (vec![bearer.as_str()], 403)] {
         let plain = request(&format!("GET {} HTTP/1.1", site.bob.tasks("")), &token, b"");
-        let reference = send(&site.server, &plain).await;
+        let reference = send_unfinished(&site.server, &plain).await;
         assert_eq!(reference.status, status);
         for (method, rest, _) in task_routes(&site.id).into_iter().chain(task_routes("x")) {
             for query in ["", "?limit=x", "?limit=1&limit=0", "?%ff", "?limit=%00"] {
                 let line = format!("{method} {}{query} HTTP/1.1", site.bob.tasks(&rest));
-                let answer = send(&site.server, &request(&line, &token, b"")).await;
+                let answer = send_unfinished(&site.server, &request(&line, &token, b"")).await;
                 assert_eq!(timeless(&answer), timeless(&reference), "{line}");
             }
             let line = format!("{method} {} HTTP/1.1", site.bob.tasks(&rest));
