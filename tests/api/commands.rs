@@ -1,4 +1,4 @@
-//! The commands beside `serve`. (Q2)
+//! Commands other than `serve`.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -12,7 +12,7 @@ fn lines(word: &str) -> String {
     STEPS.map(|step| format!("{word} {step}\n")).concat()
 }
 
-/// Up, status, down, and up again, on both kinds of database.
+/// `migrate up`, `status` and `down`, on both kinds of database.
 #[test]
 fn the_schema_is_migrated_by_command() {
     let folder = tempfile::tempdir().unwrap();
@@ -29,7 +29,7 @@ fn the_schema_is_migrated_by_command() {
     }
 }
 
-/// Operators may want to migrate by themselves; then a schema that is behind stops the start.
+/// With automatic migrations off, the server does not start on an old schema.
 #[test]
 fn a_server_that_must_not_migrate_says_what_to_run() {
     let url = fresh_database();
@@ -46,8 +46,7 @@ fn a_server_that_must_not_migrate_says_what_to_run() {
     assert!(server.address.starts_with("127.0.0.1:"));
 }
 
-/// DESIGN 10: the table of an older backend is adopted; what belonged to nobody is shown to nobody, until it is given
-/// away.
+/// An existing table of tasks is adopted. Tasks without an owner are hidden until they are assigned.
 #[tokio::test]
 async fn an_older_backends_tasks_are_adopted_and_given_away() {
     let url = fresh_database();
@@ -81,7 +80,7 @@ async fn an_older_backends_tasks_are_adopted_and_given_away() {
     assert_eq!(added["id"], 4);
 }
 
-/// A user table of another tool stops server mode with one line that says what to do.
+/// Server mode does not start with a `user` table of another program.
 #[test]
 fn a_foreign_user_table_is_refused_with_one_line() {
     let url = fresh_database();

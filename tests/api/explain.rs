@@ -1,4 +1,4 @@
-//! `taskbridge token explain`: the verdict is the server's, and the cause is the true one. (N2, N8)
+//! `taskbridge token explain`: it accepts the same tokens as the server, and reports the actual cause.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use support::server::SECRET;
 
 const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
-/// Claims with these members instead; `null` takes one away.
+/// Replaces these claims; `null` removes one.
 fn with(claims: &Value, members: &Value) -> String {
     let mut claims = claims.clone();
     for (name, value) in members.as_object().unwrap() {
@@ -22,7 +22,7 @@ fn with(claims: &Value, members: &Value) -> String {
     claims.to_string()
 }
 
-/// A token, the check that it fails, words of the cause and words of what to do.
+/// A token, the check that fails, and words of the cause and of the advice.
 type Wrong = (String, &'static str, &'static str, &'static str);
 
 fn wrong_tokens(forge: &Forge) -> Vec<Wrong> {
@@ -91,7 +91,7 @@ fn wrong_tokens(forge: &Forge) -> Vec<Wrong> {
     ]
 }
 
-/// What `token explain` says with the settings of this server, and whether it accepts.
+/// Runs `token explain` with the settings of this server. Returns whether it accepts the token, and its output.
 fn explained(server: &Server, arguments: &[&str]) -> (bool, String) {
     let (_, port) = server.address.rsplit_once(':').unwrap();
     server.run(&[&["token", "explain"], arguments].concat(), &[("PORT", port), ("RUST_LOG", "error")])

@@ -23,4 +23,3 @@ mod site;
 mod slow_clients;
 mod sqlite;
 mod storage;
-mod transport_attacks;

@@ -5,3 +5,4 @@ mod bodies;
 mod isolation;
 mod sessions;
 mod tokens;
+mod transport;

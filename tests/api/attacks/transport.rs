@@ -1,15 +1,15 @@
-//! How credentials travel, and how they must not. Attack group D; N1, N2, N5, N10.
+//! How credentials are sent, and which other ways are rejected.
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use support::raw::{Answer, request, send, timeless};
+use support::raw::{Answer, request, send, send_unfinished, timeless};
 use support::user::{PASSWORD, REFUSAL, task_routes};
 use support::{Forge, Server, User};
 
 const BARE: Option<&str> = Some("Bearer");
 const INVALID: Option<&str> = Some(r#"Bearer error="invalid_token""#);
 
-/// The list under these header lines.
+/// Requests the list with these header lines.
 async fn list(server: &Server, user: &User, headers: &[&str]) -> Answer {
     get(server, &user.tasks(""), headers).await
 }
@@ -24,7 +24,7 @@ fn assert_refused(answer: &Answer, challenge: Option<&str>, name: &str) {
     assert_eq!(answer.header("content-type"), Some("application/json"), "{name}");
 }
 
-/// A server with two users, who have one task each.
+/// Starts a server with two users, who have one task each.
 async fn two_users() -> (Server, User, User) {
     let server = Server::start();
     let (ann, bob) = (User::sign_up(&server, "ann").await, User::sign_up(&server, "bob").await);
@@ -34,7 +34,7 @@ async fn two_users() -> (Server, User, User) {
     (server, ann, bob)
 }
 
-/// C084, C085, N1, N2: on every route, and the cause makes no difference but in the challenge.
+/// Without a valid token, every route has the same answer; only the challenge differs.
 #[tokio::test]
 async fn every_task_route_wants_a_good_token() {
     let (server, ann, _) = two_users().await;
@@ -49,7 +49,7 @@ async fn every_task_route_wants_a_good_token() {
                 let headers: Vec<_> =
                     ["Content-Type: application/json"].into_iter().chain(authorization.as_deref()).collect();
                 let line = format!("{method} {}{slash} HTTP/1.1", ann.tasks(&rest));
-                let answer = send(&server, &request(&line, &headers, body.as_bytes())).await;
+                let answer = send_unfinished(&server, &request(&line, &headers, body.as_bytes())).await;
                 assert_refused(&answer, challenge, &line);
             }
         }
@@ -57,7 +57,7 @@ async fn every_task_route_wants_a_good_token() {
     assert_eq!(ann.list().await, before);
 }
 
-/// N2: whatever is wrong with a token, head and body are the same.
+/// Head and body of the answer do not depend on what is wrong with a token.
 #[tokio::test]
 async fn the_answer_does_not_tell_what_is_wrong_with_a_token() {
     let (server, ann, bob) = two_users().await;
@@ -82,7 +82,7 @@ async fn the_answer_does_not_tell_what_is_wrong_with_a_token() {
     }
 }
 
-/// N1: the positive control of this file.
+/// The counterpart of the other tests: valid ways to send a token.
 #[tokio::test]
 async fn the_scheme_and_the_name_of_the_header_may_be_in_any_case() {
     let (server, ann, _) = two_users().await;
@@ -105,7 +105,7 @@ async fn the_scheme_and_the_name_of_the_header_may_be_in_any_case() {
     }
 }
 
-/// C086, C088, C090, N2.
+/// Other schemes, several values, and malformed values of `Authorization` are rejected.
 #[tokio::test]
 async fn any_other_use_of_the_authorization_header_is_refused() {
     let (server, ann, bob) = two_users().await;
@@ -160,7 +160,7 @@ async fn any_other_use_of_the_authorization_header_is_refused() {
     assert_eq!(list(&server, &ann, &[&format!("Authorization: Bearer {a}")]).await.status, 200);
 }
 
-/// C089, N2: a proxy may have looked at the other one.
+/// A proxy may have checked the other header.
 #[tokio::test]
 async fn several_authorization_headers_are_refused() {
     let (server, ann, bob) = two_users().await;
@@ -188,7 +188,7 @@ async fn several_authorization_headers_are_refused() {
     assert_eq!(list(&server, &ann, &[&a, "X-Between: 1"]).await.status, 200);
 }
 
-/// C092, N1: a token anywhere else is none at all.
+/// A token in the query, the body, a cookie or another header is ignored.
 #[tokio::test]
 async fn a_token_is_read_from_nowhere_but_the_authorization_header() {
     let (server, ann, _) = two_users().await;
@@ -226,12 +226,12 @@ async fn a_token_is_read_from_nowhere_but_the_authorization_header() {
     ] {
         let header = format!("Content-Type: {media_type}");
         let line = format!("POST {} HTTP/1.1", ann.tasks(""));
-        assert_refused(&send(&server, &request(&line, &[&header], body.as_bytes())).await, BARE, media_type);
+        assert_refused(&send_unfinished(&server, &request(&line, &[&header], body.as_bytes())).await, BARE, media_type);
     }
     assert_eq!(ann.list().await, before);
 }
 
-/// C093, C094, N5: only the token says who the caller is.
+/// Only the token decides who the caller is.
 #[tokio::test]
 async fn cookies_and_headers_beside_the_token_change_nothing() {
     let (server, ann, bob) = two_users().await;
@@ -267,18 +267,18 @@ async fn cookies_and_headers_beside_the_token_change_nothing() {
         assert_eq!(timeless(&listed), timeless(&plain), "{header}");
         assert_refused(&get(&server, &victims, &[header]).await, BARE, header);
     }
-    // The same words in query and path do no more.
+    // The same ids in query and path have no effect.
     for query in [format!("user_id={}", ann.id), format!("userId={}&sub={}", ann.id, ann.id)] {
         let listed = get(&server, &format!("{own}?{query}"), &[&authorization]).await;
         assert_eq!(timeless(&listed), timeless(&plain), "{query}");
     }
-    // And the other way round: the token of the victim beside the cookie of another.
+    // The reverse: the token of the victim with the cookie of another user.
     let authorization = format!("Authorization: Bearer {}", ann.token);
     let mixed = get(&server, &victims, &[&authorization, &format!("Cookie: {}", bob.cookie)]).await;
     assert_eq!(serde_json::from_str::<Value>(&mixed.body).unwrap(), ann.list().await);
 }
 
-/// DESIGN 2, C174: what proves a session to `/api/auth` opens no task, however it is sent; a JWT is no session.
+/// A session cookie or session token gives no access to tasks, and an access token is not a session.
 #[tokio::test]
 async fn a_session_gets_a_token_and_nothing_else() {
     let (server, ann, _) = two_users().await;
@@ -321,7 +321,7 @@ async fn a_session_gets_a_token_and_nothing_else() {
     }
 }
 
-/// C202, DESIGN 2: a browser that is led to a task route by another site brings nothing but cookies.
+/// A cross-site request from a browser has cookies only, and changes nothing.
 #[tokio::test]
 async fn cookies_alone_change_no_task() {
     let (server, ann, _) = two_users().await;
@@ -331,14 +331,14 @@ async fn cookies_alone_change_no_task() {
         for media_type in ["application/json", "text/plain", "application/x-www-form-urlencoded"] {
             let line = format!("{method} {} HTTP/1.1", ann.tasks(&rest));
             let headers = ["Origin: https://evil.example.test", &cookie, &format!("Content-Type: {media_type}")];
-            let answer = send(&server, &request(&line, &headers, body.as_bytes())).await;
+            let answer = send_unfinished(&server, &request(&line, &headers, body.as_bytes())).await;
             assert_refused(&answer, BARE, &format!("{line} {media_type}"));
         }
     }
     assert_eq!(ann.list().await, before);
 }
 
-/// C232, N5: what one request proved is forgotten before the next on the same connection.
+/// The credentials of one request do not apply to the next on the same connection.
 #[tokio::test]
 async fn requests_on_one_connection_are_strangers_to_each_other() {
     let (server, ann, bob) = two_users().await;
