@@ -1,7 +1,7 @@
 //! The program `taskbridge`, which composes all other crates.
 //!
-//! `settings` reads the configuration, `compose` builds adapters and services from it, and `serve` runs the HTTP server.
-//! `cli` has a file for each command.
+//! `cli` has a file for each command. `settings` reads the configuration, `compose` builds adapters and services from it,
+//! and `http_server` serves them.
 
 mod cleanup;
 mod cli;
@@ -11,7 +11,6 @@ mod doctor;
 mod explain;
 mod http_server;
 mod metrics;
-mod serve;
 mod settings;
 mod shutdown;
 mod telemetry;

@@ -5,6 +5,7 @@ mod doctor;
 mod keys;
 mod migrate;
 mod output;
+mod serve;
 mod tasks;
 mod token;
 
@@ -14,7 +15,7 @@ use clap::{Parser, Subcommand};
 
 use self::output::print_error;
 use crate::settings::Configuration;
-use crate::{serve, telemetry};
+use crate::telemetry;
 
 /// Tasks API for the users of Better Auth.
 ///
@@ -70,7 +71,7 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
     let (settings, mode) = configuration.validate()?;
     telemetry::start(&settings.log);
     match command {
-        Command::Serve => serve::serve(settings, mode).await?,
+        Command::Serve => serve::run(settings, mode).await?,
         Command::Config(command) => config::run(&command, &configuration),
         Command::Migrate(command) => migrate::run(&command, &settings.database, mode.name().users()).await?,
         Command::Tasks(command) => tasks::run(&command, &settings.database).await?,

@@ -1,4 +1,4 @@
-//! The command `serve`.
+//! `taskbridge serve`.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -11,12 +11,10 @@ use crate::settings::{AuthMode, Settings};
 use crate::shutdown::{Shutdown, Signals};
 use crate::{http_server, metrics};
 
-/// Serves until SIGINT or SIGTERM. Then the server is not ready any more, but goes on for as long as load balancers
-/// need to notice; then no more connections are taken, requests under way are finished within the time allowed, and the
-/// store is closed.
-pub(crate) async fn serve(settings: &Settings, mode: &AuthMode) -> anyhow::Result<()> {
-    // Bound first: the port, when the system chooses it, is part of the origin; and a second server does not touch
-    // the store of the first.
+/// Serves until SIGINT or SIGTERM, shuts down gracefully, and closes the store.
+pub(super) async fn run(settings: &Settings, mode: &AuthMode) -> anyhow::Result<()> {
+    // Listens before it opens the store: the origin contains the port, which the system may have chosen, and a second
+    // server must not migrate the store of the first.
     let (listener, address) = listen(SocketAddr::new(settings.server.host, settings.server.port.get()))?;
     let metrics = settings.metrics.address.map(|address| listen(address).context("metrics.address")).transpose()?;
     let metrics_address = metrics.as_ref().map(|(_, address)| tracing::field::display(*address));
@@ -49,9 +47,9 @@ pub(crate) async fn serve(settings: &Settings, mode: &AuthMode) -> anyhow::Resul
     Ok(())
 }
 
-/// Listens, and tells where: the system may have chosen the port.
+/// Listens on `address` and returns the address in use, with the port that the system may have chosen.
 fn listen(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
-    let address = listener.local_addr().context("cannot tell the address listened on")?;
+    let address = listener.local_addr().context("cannot read the address of the listener")?;
     Ok((listener, address))
 }
