@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::output::print;
 use crate::doctor::examine;
-use crate::settings::{Configuration, ConfigurationError};
+use crate::settings::Configuration;
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
@@ -15,7 +15,7 @@ pub(super) struct DoctorArgs {
     json: bool,
 }
 
-pub(super) async fn run(args: &DoctorArgs, configuration: Result<Configuration, ConfigurationError>) -> ExitCode {
+pub(super) async fn run(args: &DoctorArgs, configuration: anyhow::Result<Configuration>) -> ExitCode {
     let report = examine(configuration).await;
     if args.json {
         print(&report.json());

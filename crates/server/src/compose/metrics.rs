@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use prometheus_client::encoding::{EncodeMetric, MetricEncoder};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
@@ -28,59 +28,48 @@ pub(super) fn registry(
         Unit::Seconds,
         ConstGauge::new(started.unix_seconds()),
     );
-    if resident_memory().is_some() {
-        let memory = Gauge(|| resident_memory().unwrap_or_default());
-        registry.register_with_unit("process_resident_memory", "Resident memory of the process", Unit::Bytes, memory);
-    }
-
+    registry.register_collector(Box::new(CurrentValues { hashing, store }));
     let ours = registry.sub_registry_with_prefix("taskbridge");
     ours.register("build", "Version of the program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     http.register(ours);
-    if let Some(hashing) = hashing {
-        let (waiting, busy) = (Arc::clone(&hashing), Arc::clone(&hashing));
-        ours.register("hashing_waiting", "Passwords waiting to be hashed", Gauge(move || waiting.waiting() as u64));
-        ours.register("hashing_busy", "Threads that are hashing a password", Gauge(move || busy.busy() as u64));
-        let refused = Counter(move || hashing.refused());
-        ours.register("hashing_refused", "Passwords refused because the queue was full", refused);
-    }
-    let idle = store.clone();
-    ours.register("database_connections", "Open connections in the pool", Gauge(move || store.connections().0.into()));
-    ours.register(
-        "database_connections_idle",
-        "Idle connections in the pool",
-        Gauge(move || idle.connections().1 as u64),
-    );
     registry
 }
 
-/// A gauge whose value is read when the metrics are encoded.
-struct Gauge<F>(F);
-
-/// A counter whose value is read when the metrics are encoded.
-struct Counter<F>(F);
-
-macro_rules! read_when_encoded {
-    ($name:ident, $constant:ident) => {
-        impl<F: Fn() -> u64> EncodeMetric for $name<F> {
-            fn encode(&self, encoder: MetricEncoder<'_>) -> fmt::Result {
-                $constant::new((self.0)()).encode(encoder)
-            }
-
-            fn metric_type(&self) -> MetricType {
-                MetricType::$name
-            }
-        }
-
-        impl<F> fmt::Debug for $name<F> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(stringify!($name))
-            }
-        }
-    };
+/// Metrics whose values are read when they are encoded.
+#[derive(Debug)]
+struct CurrentValues {
+    hashing: Option<Arc<HashingLoad>>,
+    store: Store,
 }
 
-read_when_encoded!(Gauge, ConstGauge);
-read_when_encoded!(Counter, ConstCounter);
+impl Collector for CurrentValues {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut metric = |name: &str, help: &str, unit: Option<&Unit>, value: &dyn EncodeMetric| {
+            value.encode(encoder.encode_descriptor(name, help, unit, value.metric_type())?)
+        };
+        let gauge = |value: usize| ConstGauge::new(value as u64);
+        if let Some(bytes) = resident_memory() {
+            let help = "Resident memory of the process";
+            metric("process_resident_memory", help, Some(&Unit::Bytes), &ConstGauge::new(bytes))?;
+        }
+        if let Some(hashing) = &self.hashing {
+            let help = "Passwords waiting to be hashed";
+            metric("taskbridge_hashing_waiting", help, None, &gauge(hashing.waiting()))?;
+            let help = "Threads that are hashing a password";
+            metric("taskbridge_hashing_busy", help, None, &gauge(hashing.busy()))?;
+            let help = "Passwords refused because the queue was full";
+            metric("taskbridge_hashing_refused", help, None, &ConstCounter::new(hashing.refused()))?;
+        }
+        let (open, idle) = self.store.connections();
+        metric(
+            "taskbridge_database_connections",
+            "Open connections in the pool",
+            None,
+            &ConstGauge::new(u64::from(open)),
+        )?;
+        metric("taskbridge_database_connections_idle", "Idle connections in the pool", None, &gauge(idle))
+    }
+}
 
 /// Returns the resident memory of this process, in bytes. Only Linux provides it.
 fn resident_memory() -> Option<u64> {

@@ -12,14 +12,14 @@ mod settings;
 mod timeouts;
 
 use self::report::{Finding, Report, fail};
-use crate::settings::{Configuration, ConfigurationError, SettingError};
+use crate::settings::{Configuration, SettingError};
 
 /// Runs all checks.
-pub(crate) async fn examine(configuration: Result<Configuration, ConfigurationError>) -> Report {
+pub(crate) async fn examine(configuration: anyhow::Result<Configuration>) -> Report {
     let configuration = match configuration {
         Ok(configuration) => configuration,
         Err(error) => {
-            return Report(vec![fail("settings", error.to_string(), "fix the file and run the command again")]);
+            return Report(vec![fail("settings", format!("{error:#}"), "fix the file and run the command again")]);
         }
     };
     let (database, keys, hash) =

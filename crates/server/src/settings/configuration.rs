@@ -3,9 +3,12 @@
 use std::fmt;
 use std::path::Path;
 
+use ::config::ConfigError;
+use anyhow::{Context, bail};
+
 use super::Settings;
 use super::auth::{AuthModeName, AuthSettings};
-use super::error::{ConfigurationError, Errors, SettingError};
+use super::error::{Errors, SettingError, list};
 use super::mode::{self, AuthMode};
 use super::sources::{Environment, Sources};
 use super::value::split;
@@ -28,12 +31,12 @@ impl Configuration {
     /// Reads the environment and the files in the working directory.
     ///
     /// # Errors
-    /// [`ConfigurationError::Unreadable`] if a file cannot be read. Invalid settings are not an error here.
-    pub(crate) fn load() -> Result<Self, ConfigurationError> {
-        Self::read(Path::new("."), environment())
+    /// An error if a file cannot be read. Invalid settings are not an error here.
+    pub(crate) fn load() -> anyhow::Result<Self> {
+        Self::read(Path::new("."), environment()).context("cannot read the configuration")
     }
 
-    pub(super) fn read(folder: &Path, environment: Environment) -> Result<Self, ConfigurationError> {
+    pub(super) fn read(folder: &Path, environment: Environment) -> Result<Self, ConfigError> {
         let sources = Sources::read(folder, environment)?;
         let mut errors = Errors::new(&sources);
         let settings = Settings::deserialize_all(&sources, &mut errors)?;
@@ -51,11 +54,11 @@ impl Configuration {
     /// Returns the settings and the mode if there are no errors.
     ///
     /// # Errors
-    /// [`ConfigurationError::Invalid`] with all errors.
-    pub(crate) fn validate(&self) -> Result<(&Settings, &AuthMode), ConfigurationError> {
+    /// An error that lists all errors.
+    pub(crate) fn validate(&self) -> anyhow::Result<(&Settings, &AuthMode)> {
         match &self.mode {
             Some(mode) if self.errors.is_empty() => Ok((&self.settings, mode)),
-            _ => Err(ConfigurationError::Invalid(self.errors.clone())),
+            _ => bail!(list(&self.errors)),
         }
     }
 

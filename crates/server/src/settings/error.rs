@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use thiserror::Error;
-
 use super::sources::Sources;
 
 /// A setting that is invalid, unknown or missing. The message does not contain the value, which may be a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SettingError {
     pub(crate) key: String,
     pub(crate) source: String,
@@ -21,18 +19,8 @@ impl fmt::Display for SettingError {
     }
 }
 
-/// An error from loading the settings.
-#[derive(Debug, Error)]
-pub(crate) enum ConfigurationError {
-    /// A file cannot be read or parsed.
-    #[error("configuration: {0}")]
-    Unreadable(#[from] config::ConfigError),
-    /// Settings are invalid. All of them are listed.
-    #[error("{}", list(.0))]
-    Invalid(Vec<SettingError>),
-}
-
-fn list(errors: &[SettingError]) -> String {
+/// Lists the errors of a configuration.
+pub(super) fn list(errors: &[SettingError]) -> String {
     let title = match errors.len() {
         1 => "the configuration has 1 error:".to_owned(),
         count => format!("the configuration has {count} errors:"),

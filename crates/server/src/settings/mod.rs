@@ -29,7 +29,7 @@ use serde::Deserialize;
 pub(crate) use self::auth::{AuthModeName, is_loopback};
 pub(crate) use self::configuration::Configuration;
 pub(crate) use self::database::DatabaseSettings;
-pub(crate) use self::error::{ConfigurationError, SettingError};
+pub(crate) use self::error::SettingError;
 pub(crate) use self::jwt::JwtSettings;
 pub(crate) use self::log::{LogFormat, LogSettings};
 pub(crate) use self::mode::{AuthMode, BridgeMode, ServerMode};

@@ -1,5 +1,6 @@
 //! Errors: all of them at once, with key and source, and without values.
 
+use super::super::error::list;
 use super::super::sources::Environment;
 use super::*;
 
@@ -182,7 +183,7 @@ fn each_mode_has_required_and_foreign_settings() {
 #[test]
 fn all_errors_are_reported_at_once() {
     let errors = read(&[("PORT", "x"), ("HOST", "x"), ("TASKBRIDGE__A__B", "x")]).unwrap_err();
-    let message = ConfigurationError::Invalid(errors).to_string();
+    let message = list(&errors);
     for expected in [
         "the configuration has 4 errors:",
         "server.port (from PORT in the environment)",

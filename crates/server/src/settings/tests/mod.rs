@@ -29,13 +29,10 @@ fn read(variables: &[(&str, &str)]) -> Result<Valid, Vec<SettingError>> {
 fn read_in(folder: &Path, variables: &[(&str, &str)]) -> Result<Valid, Vec<SettingError>> {
     let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let configuration = Configuration::read(folder, environment.collect()).unwrap();
-    match configuration.validate() {
-        Ok(_) => Ok(Valid { settings: configuration.settings, mode: configuration.mode.unwrap() }),
-        Err(error) => {
-            let ConfigurationError::Invalid(errors) = error else { panic!("{error}") };
-            Err(errors)
-        }
+    if configuration.validate().is_err() {
+        return Err(configuration.errors);
     }
+    Ok(Valid { settings: configuration.settings, mode: configuration.mode.unwrap() })
 }
 
 #[test]
