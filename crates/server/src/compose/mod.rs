@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use prometheus_client::registry::Registry;
-use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::database::{SeaTaskRepo, Store};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::Clock;
@@ -20,10 +19,12 @@ use taskbridge_web::{
     TrustedOrigins, TrustedProxies,
 };
 
+pub(crate) use taskbridge_adapters::clock::SystemClock;
+
 pub(crate) use self::migrations::{require_current, up};
 pub(crate) use self::sign_in::hasher;
 pub(crate) use self::store::{open_to_read, store_config, with_store};
-pub(crate) use self::tokens::{describe_key, key_addresses, stored_keys, verifier};
+pub(crate) use self::tokens::{describe_key, key_addresses, stored_keys, verifier, verifier_for_command};
 
 use self::sign_in::{SignIn, sign_in};
 use crate::cleanup::Cleanup;

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::jwt::{JwksClient, JwksInspection, StoredKeyStatus};
 use tokio::time::timeout;
 
 use super::report::{Finding, fail, millis, ok, skip, warn};
 use super::timeouts::{DATABASE_TIMEOUT, REQUEST_TIMEOUT};
-use crate::compose::{describe_key, key_addresses, open_to_read, stored_keys};
+use crate::compose::{SystemClock, describe_key, key_addresses, open_to_read, stored_keys};
 use crate::settings::{AuthMode, BridgeMode, Configuration};
 
 const NAME: &str = "jwks";

@@ -6,23 +6,18 @@ mod advice;
 mod time;
 
 use std::fmt;
-use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
-use taskbridge_adapters::clock::SystemClock;
-use taskbridge_adapters::jwt::{JwtVerifier, KeySource, UnavailableKeys, VerificationReport, VerificationStep};
+use taskbridge_adapters::jwt::{VerificationReport, VerificationStep};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{AuthError, Clock};
 
 use self::advice::Token;
 use self::time::{relative, seconds};
-use crate::compose;
+use crate::compose::{self, SystemClock};
 use crate::settings::{AuthMode, Settings};
-
-/// Timeout of opening the database.
-const DATABASE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The contents of a token and the result of its verification.
 pub(crate) struct Explanation {
@@ -56,26 +51,15 @@ pub(crate) fn strip_prefixes(pasted: &str) -> &str {
 
 /// Verifies the token as the server does, and explains the result.
 pub(crate) async fn explain(token: &str, settings: &Settings, mode: &AuthMode) -> Explanation {
-    let report = verifier(token, settings, mode).await.explain(token).await;
+    // Only tokens that the secret did not sign need the keys in the database.
+    let is_hs256 = json(token, 0).is_some_and(|header| header.get("alg").is_some_and(|alg| alg == "HS256"));
+    let report = compose::verifier_for_command(mode, settings, !is_hs256).await.explain(token).await;
     let now = SystemClock.now();
     let [header, claims] = [0, 1].map(|segment| json(token, segment));
     let read = Token { text: token, header: header.as_ref(), claims: claims.as_ref(), keys: &report.keys, mode, now };
     let advice = report.result.as_ref().err().map_or_else(String::new, |error| read.advice(error));
     let tasks = format!("{}/{{sub}}/tasks", settings.tasks.prefix);
     Explanation { header, claims, report, now, advice, tasks }
-}
-
-/// Returns the server's verifier. The database is opened only for tokens that keys in its table may have signed.
-async fn verifier(token: &str, settings: &Settings, mode: &AuthMode) -> JwtVerifier {
-    let is_hs256 = json(token, 0).is_some_and(|header| header.get("alg").is_some_and(|alg| alg == "HS256"));
-    let table: Option<Arc<dyn KeySource>> = match mode {
-        AuthMode::Server(_) if !is_hs256 => match compose::open_to_read(&settings.database, DATABASE_TIMEOUT).await {
-            Ok(store) => compose::stored_keys(mode, &settings.jwt, &store).map(|keys| keys as _),
-            Err(error) => Some(Arc::new(UnavailableKeys(format!("the table jwks cannot be read: {error}")))),
-        },
-        _ => None,
-    };
-    compose::verifier(mode, &settings.jwt, &mode.origin(settings.server.port.get()), table)
 }
 
 /// Returns a segment of the token if it is a JSON object. It is less strict than the verifier, so that more is shown.

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::path::Path;
 
-use ::config::ConfigError;
 use anyhow::{Context, bail};
+use config::ConfigError;
 
 use super::Settings;
 use super::auth::{AuthModeName, AuthSettings};
-use super::error::{Errors, SettingError, list};
+use super::error::{Errors, SettingError, format_errors};
 use super::mode::{self, AuthMode};
 use super::sources::{Environment, Sources};
 use super::value::split;
@@ -58,7 +58,7 @@ impl Configuration {
     pub(crate) fn validate(&self) -> anyhow::Result<(&Settings, &AuthMode)> {
         match &self.mode {
             Some(mode) if self.errors.is_empty() => Ok((&self.settings, mode)),
-            _ => bail!(list(&self.errors)),
+            _ => bail!(format_errors(&self.errors)),
         }
     }
 
@@ -70,7 +70,7 @@ impl Configuration {
         })
     }
 
-    /// Returns the value of a key as it may be shown.
+    /// Returns the value of a key without secrets. A secret in a key without `secret` in its name must be handled here.
     fn shown(&self, key: &str) -> String {
         let AuthSettings { url, trusted_origins, .. } = &self.settings.auth;
         match key {

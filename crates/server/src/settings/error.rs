@@ -20,7 +20,7 @@ impl fmt::Display for SettingError {
 }
 
 /// Lists the errors of a configuration.
-pub(super) fn list(errors: &[SettingError]) -> String {
+pub(super) fn format_errors(errors: &[SettingError]) -> String {
     let title = match errors.len() {
         1 => "the configuration has 1 error:".to_owned(),
         count => format!("the configuration has {count} errors:"),

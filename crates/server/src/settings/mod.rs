@@ -23,7 +23,7 @@ mod tasks;
 mod tests;
 mod value;
 
-use ::config::{ConfigError, Map, Value};
+use config::{ConfigError, Map, Value};
 use serde::Deserialize;
 
 pub(crate) use self::auth::{AuthModeName, is_loopback};

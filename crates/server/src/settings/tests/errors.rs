@@ -1,6 +1,6 @@
 //! Errors: all of them at once, with key and source, and without values.
 
-use super::super::error::list;
+use super::super::error::format_errors;
 use super::super::sources::Environment;
 use super::*;
 
@@ -183,7 +183,7 @@ fn each_mode_has_required_and_foreign_settings() {
 #[test]
 fn all_errors_are_reported_at_once() {
     let errors = read(&[("PORT", "x"), ("HOST", "x"), ("TASKBRIDGE__A__B", "x")]).unwrap_err();
-    let message = list(&errors);
+    let message = format_errors(&errors);
     for expected in [
         "the configuration has 4 errors:",
         "server.port (from PORT in the environment)",
