@@ -23,7 +23,7 @@ pub(crate) use taskbridge_adapters::clock::SystemClock;
 
 pub(crate) use self::migrations::{require_current, up};
 pub(crate) use self::sign_in::hasher;
-pub(crate) use self::store::{open_to_read, store_config, with_store};
+pub(crate) use self::store::{store_config, with_store, with_store_to_read};
 pub(crate) use self::tokens::{describe_key, key_addresses, stored_keys, verifier, verifier_for_command};
 
 use self::sign_in::{SignIn, sign_in};

@@ -8,6 +8,9 @@ use taskbridge_migrations::Users;
 use super::migrations;
 use crate::settings::DatabaseSettings;
 
+/// Timeout of a connection that only reads.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Returns the configuration of the store.
 pub(crate) fn store_config(settings: &DatabaseSettings) -> StoreConfig {
     StoreConfig {
@@ -45,12 +48,23 @@ pub(crate) async fn with_store<T>(
     result
 }
 
-/// Opens the store for reading, with one connection. Gives up after `timeout`.
-pub(crate) async fn open_to_read(settings: &DatabaseSettings, timeout: Duration) -> Result<Store, OpenError> {
+/// Opens the store as [`open_to_read`] does, passes it to `work`, and closes it.
+pub(crate) async fn with_store_to_read<T>(
+    settings: &DatabaseSettings,
+    work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let store = open_to_read(settings).await?;
+    let result = work(&store).await;
+    store.close().await;
+    result
+}
+
+/// Opens the store for reading, with one connection. Does not wait for a database that is starting.
+pub(super) async fn open_to_read(settings: &DatabaseSettings) -> Result<Store, OpenError> {
     let config = StoreConfig {
         max_connections: 1,
-        acquire_timeout: timeout,
-        connect_timeout: timeout,
+        acquire_timeout: READ_TIMEOUT,
+        connect_timeout: READ_TIMEOUT,
         start_timeout: Duration::ZERO,
         ..store_config(settings)
     };

@@ -1,7 +1,6 @@
 //! Builds what verifies access tokens, and the keys of server mode.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::database::{SeaKeyRepo, Store};
@@ -13,9 +12,6 @@ use taskbridge_adapters::jwt::{
 
 use super::store::open_to_read;
 use crate::settings::{AuthMode, BridgeMode, JwtSettings, ServerMode, Settings};
-
-/// Timeout of opening the database for a command.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns the signing keys in Better Auth's table `jwks`, in server mode. All of them verify tokens; one signs, unless
 /// the secret does.
@@ -47,7 +43,7 @@ pub(crate) fn verifier(
 /// Returns the verifier for a command that does not serve. `reads_table` opens the database for its keys, in server mode.
 pub(crate) async fn verifier_for_command(mode: &AuthMode, settings: &Settings, reads_table: bool) -> JwtVerifier {
     let table: Option<Arc<dyn KeySource>> = match mode {
-        AuthMode::Server(_) if reads_table => match open_to_read(&settings.database, OPEN_TIMEOUT).await {
+        AuthMode::Server(_) if reads_table => match open_to_read(&settings.database).await {
             Ok(store) => stored_keys(mode, &settings.jwt, &store).map(|keys| keys as _),
             Err(error) => Some(Arc::new(UnavailableKeys(format!("the table jwks cannot be read: {error}")))),
         },

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::report::{Finding, fail, millis, ok, skip, warn};
 use super::timeouts::{DATABASE_TIMEOUT, REQUEST_TIMEOUT};
-use crate::compose::{SystemClock, describe_key, key_addresses, open_to_read, stored_keys};
+use crate::compose::{SystemClock, describe_key, key_addresses, stored_keys, with_store_to_read};
 use crate::settings::{AuthMode, BridgeMode, Configuration};
 
 const NAME: &str = "jwks";
@@ -17,7 +17,7 @@ const CLOCK: &str = "clock";
 pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
     let jwt = &configuration.settings.jwt;
     match &configuration.mode {
-        _ if configuration.has_error("jwt.jwks") => {
+        _ if ["jwt.jwks", "auth.url"].iter().any(|prefix| configuration.has_error(prefix)) => {
             [NAME, CLOCK].map(|name| skip(name, "the address of the keys is invalid")).into()
         }
         None => [NAME, CLOCK].map(|name| skip(name, "the settings of the auth mode are invalid")).into(),
@@ -47,13 +47,10 @@ async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
         return skip(NAME, "the settings of the database are invalid");
     }
     let settings = &configuration.settings;
-    let keys = async {
-        let store = open_to_read(&settings.database, REQUEST_TIMEOUT).await?;
-        let table = stored_keys(mode, &settings.jwt, &store).context("there are no keys")?;
-        let keys = if store.has_table("jwks").await? { Some(table.table().list().await) } else { None };
-        store.close().await;
-        anyhow::Ok(keys.transpose()?)
-    };
+    let keys = with_store_to_read(&settings.database, async |store| {
+        let keys = stored_keys(mode, &settings.jwt, store).context("there are no keys")?;
+        Ok(if store.has_table("jwks").await? { Some(keys.table().list().await?) } else { None })
+    });
     let keys = match timeout(DATABASE_TIMEOUT, keys).await {
         Ok(Ok(Some(keys))) => keys,
         Ok(Ok(None)) => return ok(NAME, "there is no table jwks yet"),

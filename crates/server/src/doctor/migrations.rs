@@ -4,8 +4,8 @@ use taskbridge_migrations::{MigrateError, Readiness, Users};
 use tokio::time::timeout;
 
 use super::report::{Finding, fail, ok, skip, warn};
-use super::timeouts::{DATABASE_TIMEOUT, REQUEST_TIMEOUT};
-use crate::compose::open_to_read;
+use super::timeouts::DATABASE_TIMEOUT;
+use crate::compose::with_store_to_read;
 use crate::settings::DatabaseSettings;
 
 const NAME: &str = "migrations";
@@ -16,7 +16,10 @@ pub(super) async fn check(settings: &DatabaseSettings, users: Option<Users>, exi
     if !exists {
         return pending(&creates(&taskbridge_migrations::tables(users)), migrates);
     }
-    match timeout(DATABASE_TIMEOUT, readiness(settings, users)).await {
+    let readiness = with_store_to_read(settings, async |store| {
+        Ok(taskbridge_migrations::check(&store.dedicated().await?, users, migrates).await?)
+    });
+    match timeout(DATABASE_TIMEOUT, readiness).await {
         Err(_elapsed) => fail(NAME, "reading the schema timed out", "check for sessions that hold locks on its tables"),
         Ok(Err(error)) => match error.downcast_ref() {
             Some(MigrateError::Refused(line)) => {
@@ -56,11 +59,4 @@ fn pending(found: &str, migrates: bool) -> Finding {
 
 fn creates(tables: &[&str]) -> String {
     format!("tables that will be created: {}", tables.join(", "))
-}
-
-async fn readiness(settings: &DatabaseSettings, users: Users) -> anyhow::Result<Readiness> {
-    let store = open_to_read(settings, REQUEST_TIMEOUT).await?;
-    let readiness = taskbridge_migrations::check(&store.dedicated().await?, users, settings.migrate.is_on()).await;
-    store.close().await;
-    Ok(readiness?)
 }

@@ -5,18 +5,19 @@ use taskbridge_migrations::Users;
 use tokio::time::timeout;
 
 use super::report::{Finding, fail, ok, skip, warn};
-use super::timeouts::{DATABASE_TIMEOUT, REQUEST_TIMEOUT};
-use crate::compose::open_to_read;
+use super::timeouts::DATABASE_TIMEOUT;
+use crate::compose::with_store_to_read;
 use crate::settings::DatabaseSettings;
 
 const NAME: &str = "restrictions";
 
 pub(super) async fn check(settings: &DatabaseSettings, users: Option<Users>, exists: bool) -> Finding {
+    let report = with_store_to_read(settings, async |store| Ok(store.restrictions().await?));
     match users {
         None => skip(NAME, "the auth mode is not known"),
         Some(Users::Elsewhere) => skip(NAME, "the app's Better Auth signs users in"),
         Some(Users::Here) if !exists => ok(NAME, "there are no users yet"),
-        Some(Users::Here) => match timeout(DATABASE_TIMEOUT, report(settings)).await {
+        Some(Users::Here) => match timeout(DATABASE_TIMEOUT, report).await {
             Err(_elapsed) => {
                 warn(NAME, "counting the restricted users timed out", "run the doctor when the database is idle")
             }
@@ -24,13 +25,6 @@ pub(super) async fn check(settings: &DatabaseSettings, users: Option<Users>, exi
             Ok(Ok(report)) => judge(&report),
         },
     }
-}
-
-async fn report(settings: &DatabaseSettings) -> anyhow::Result<RestrictionReport> {
-    let store = open_to_read(settings, REQUEST_TIMEOUT).await?;
-    let report = store.restrictions().await;
-    store.close().await;
-    Ok(report?)
 }
 
 fn judge(report: &RestrictionReport) -> Finding {
