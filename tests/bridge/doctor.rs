@@ -61,8 +61,8 @@ fn an_issuer_that_does_not_publish_keys_fails_and_is_told_why() {
     let es512 = json!({ "alg": "ES512", "crv": "P-521", "kty": "EC", "x": "AA", "y": "AA", "kid": "es512" });
     let status = |status: u16| Answer::Response(status, vec!["location: /keys".into()], String::new());
     for (answer, state, found, advice) in [
-        (Answer::body("<!DOCTYPE html><p>Sign in"), "fail", "no JSON object with an array of keys", "set JWKS_URL"),
-        (Answer::body("{}"), "fail", "no JSON object", "set JWKS_URL"),
+        (Answer::body("<!DOCTYPE html><p>Sign in"), "fail", "not a JSON object with an array of keys", "set JWKS_URL"),
+        (Answer::body("{}"), "fail", "not a JSON object", "set JWKS_URL"),
         (status(404), "fail", "404", "jwt()"),
         (status(307), "fail", "307", "redirects are not followed"),
         (status(401), "fail", "401", "allow this path"),

@@ -51,7 +51,7 @@ async fn an_issuer_that_gives_no_keys_is_told_with_its_address_and_reason() {
         let issuer = Issuer::of(&[]);
         issuer.answer(answer);
         let address = format!("{}/api/auth/jwks", issuer.url);
-        let told = format!("({address}: the answer {cause})");
+        let told = format!("({address}: the response {cause})");
         let token = ed.token(&issuer.url, ANN);
         is_explained(cause, &settings(&issuer.url, ""), &token, 503, [KEY, &told, advice]).await;
     }
@@ -110,7 +110,7 @@ async fn what_is_wrong_with_a_token_is_told() {
         ),
         ("a slash", with("iss", json!(format!("{url}/"))), ["iss is", "wrong issuer", "the slash at its end"]),
         ("https", with("iss", json!(url.replace("http:", "https:"))), ["iss is", "wrong issuer", "http and https"]),
-        ("another audience", with("aud", json!("api")), ["aud is", r#"aud is "api""#, "jwt.audience"]),
+        ("another audience", with("aud", json!("api")), ["aud includes", r#"aud is "api""#, "jwt.audience"]),
         ("no secret", hs256, ["the algorithm", r#""HS256" is not enabled"#, secret]),
     ] {
         is_explained(case, &settings(url, ""), &token, 401, words).await;
