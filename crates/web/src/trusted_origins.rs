@@ -6,7 +6,7 @@ use wildmatch::WildMatch;
 
 /// The origins whose pages may sign users in and use the API: that of the auth server, and those in the settings.
 ///
-/// As in Better Auth, each is one of:
+/// Better Auth accepts the same:
 /// - an origin such as `https://app.example.com`;
 /// - a custom scheme of an app such as `myapp://`, with or without host and path;
 /// - a pattern in which `*` matches any characters and `?` matches one, dots included. A pattern with `://` is compared

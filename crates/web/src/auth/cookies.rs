@@ -55,7 +55,7 @@ pub struct SessionCookies {
 }
 
 impl SessionCookies {
-    /// Maximum number of session cookies that are read from a request.
+    /// Maximum number of session cookies read from a request.
     const MAX_SESSIONS: usize = 4;
 
     /// Creates cookies that are signed with `secret`.

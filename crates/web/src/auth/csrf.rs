@@ -15,8 +15,8 @@ use crate::trusted_origins::TrustedOrigins;
 /// first, which is refused, and always adds `Origin`.
 const EXPO_ORIGIN: HeaderName = HeaderName::from_static("expo-origin");
 
-/// Checks a request that may change something: one with cookies must come from a trusted origin, and its callback URLs
-/// must be trusted.
+/// Checks a request that may change something: with cookies, its origin must be trusted, and its callback URLs must always
+/// be.
 ///
 /// # Errors
 /// Returns a 403 for an untrusted origin or URL, and a 400 for a URL that is not a string.

@@ -17,11 +17,11 @@ use super::cookies::SessionCookies;
 use super::rate_limit::RateLimits;
 
 const COOKIE: &str = "known_device";
-/// The longest that browsers keep a cookie (RFC 6265bis, section 5.5).
+/// Maximum lifetime of a cookie in browsers (RFC 6265bis, section 5.5).
 const MAX_AGE: Duration = Duration::from_hours(400 * 24);
-/// Maximum number of accounts that the cookie is set with, the latest sign-ins.
+/// Maximum number of accounts in the cookie. The latest sign-ins are kept.
 const MAX_ACCOUNTS: usize = 5;
-/// Maximum number of signatures of a request that are verified: the cookie may have twins.
+/// Maximum number of signatures verified for a request, which may have several cookies of this name.
 const MAX_VERIFIED: usize = 4 * MAX_ACCOUNTS;
 /// Separator between signatures; not in the base64url alphabet.
 const SEPARATOR: &str = "~";
@@ -31,7 +31,7 @@ pub(super) fn is_known_device(request: &HttpRequest, cookies: &SessionCookies, e
     signatures(request, cookies).iter().any(|signature| is_signature_of(signature, cookies, email))
 }
 
-/// Returns the `Set-Cookie` lines that make the device known for this account; none where guesses are not limited.
+/// Returns the `Set-Cookie` lines that make the device known for this account, or none if rate limits are off.
 pub(super) fn remember_device(request: &HttpRequest, cookies: &SessionCookies, email: &Email) -> Vec<String> {
     if request.app_data::<Data<RateLimits>>().is_none() {
         return Vec::new();

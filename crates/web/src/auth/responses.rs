@@ -36,7 +36,7 @@ pub(crate) fn of_operation(errors: impl Iterator<Item = AuthApiError>) -> BTreeM
     of::<_, AuthErrorBody>(errors.chain(common))
 }
 
-/// The responses of an operation without errors of its own.
+/// The error responses that every operation below `/api/auth` has.
 pub(crate) struct CommonErrors;
 
 impl IntoResponses for CommonErrors {

@@ -142,8 +142,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// `tests/vectors/client-ip.json` was recorded from Better Auth, which never looks at the connection: here that is a
-    /// proxy of ours. It cannot be told to look at other headers, at none, or at more of an address.
+    /// `tests/vectors/client-ip.json` was recorded from Better Auth, which does not use the address of the connection. Here
+    /// the connection is that of a trusted proxy. Cases with settings that Taskbridge lacks are skipped.
     #[test]
     fn addresses_are_those_of_better_auth() {
         let vectors: Value = serde_json::from_str(include_str!("../../../../tests/vectors/client-ip.json")).unwrap();
@@ -156,10 +156,11 @@ mod tests {
                 None => continue,
             };
             let header = case["headers"]["x-forwarded-for"].as_str();
-            // Without proxies it believes a single address, whoever sends it, and here the one that the proxy has added.
+            // Without trusted proxies, Better Auth accepts a single address from any client. Taskbridge uses the one that
+            // the proxy has added.
             let expected = match (header, trusted.is_empty() || trusted == ["not-a-cidr"]) {
                 (Some("1.2.3.4, 5.6.7.8"), true) => "5.6.7.8",
-                // Better Auth reads no entry with a port or brackets.
+                // Better Auth does not parse an entry with a port or brackets.
                 (Some("1.2.3.4:1234"), _) => "1.2.3.4",
                 (Some("[2001:db8::1]"), _) => "2001:0db8:0000:0000:0000:0000:0000:0000",
                 _ => case["ip"].as_str().unwrap_or_default(),

@@ -45,7 +45,7 @@ impl FromRequest for AuthenticatedUser {
 /// The id of the caller, stored in the request's extensions for the access log.
 pub(crate) struct Caller(pub(crate) UserId);
 
-/// What determines the owner of a route. It is part of the data of the route's resource; the default is the path.
+/// The source of a route's owner, in the data of the route's resource. The default is the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OwnerFrom {
     /// The `{user_id}` of the path, which must be the caller's.

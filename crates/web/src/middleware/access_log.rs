@@ -31,14 +31,14 @@ pub(crate) async fn access_log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut response = RequestId::of(request.headers()).answer(logged(request, next)).await?;
+    let mut response = RequestId::of(request.headers()).scope(log_request(request, next)).await?;
     if response.request().app_data::<Data<Readiness>>().is_some_and(|readiness| readiness.stopping.has_begun()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)
 }
 
-async fn logged<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+async fn log_request<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
     let in_flight = request.app_data::<Data<HttpMetrics>>().cloned().map(InFlight::begin);
     let method = method_name(request.method());
@@ -63,7 +63,7 @@ async fn logged<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Resul
         }
     }
     if let Some(in_flight) = in_flight {
-        in_flight.answered(method, route, status.as_u16(), took);
+        in_flight.finish(method, route, status.as_u16(), took);
     }
     outcome
 }

@@ -1,4 +1,4 @@
-//! Metrics of requests. Labels have a bounded number of values, whatever clients send.
+//! Metrics of requests. Labels have a bounded number of values.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -17,14 +17,14 @@ const BOUNDS: [f64; 16] =
     [0.0001, 0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answered {
+struct ResponseLabels {
     method: &'static str,
     route: Cow<'static, str>,
     status: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Served {
+struct RouteLabels {
     method: &'static str,
     route: Cow<'static, str>,
 }
@@ -32,8 +32,8 @@ struct Served {
 /// Counters and histograms of requests.
 #[derive(Debug)]
 pub struct HttpMetrics {
-    requests: Family<Answered, Counter>,
-    durations: Family<Served, Histogram, fn() -> Histogram>,
+    requests: Family<ResponseLabels, Counter>,
+    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
 }
 
@@ -78,11 +78,11 @@ impl InFlight {
     }
 
     /// Records a response. `method` and `route` must have a bounded number of values: each pair is kept forever.
-    pub(crate) fn answered(self, method: &'static str, route: Cow<'static, str>, status: u16, took: Duration) {
-        let labels = Answered { method, route, status };
+    pub(crate) fn finish(self, method: &'static str, route: Cow<'static, str>, status: u16, took: Duration) {
+        let labels = ResponseLabels { method, route, status };
         self.0.requests.get_or_create(&labels).inc();
-        let Answered { method, route, status: _ } = labels;
-        self.0.durations.get_or_create(&Served { method, route }).observe(took.as_secs_f64());
+        let ResponseLabels { method, route, status: _ } = labels;
+        self.0.durations.get_or_create(&RouteLabels { method, route }).observe(took.as_secs_f64());
     }
 }
 

@@ -1,4 +1,4 @@
-//! What every request passes on its way in, and every response on its way out.
+//! The middleware that every request passes. `app` lists it in order.
 
 pub(crate) mod access_log;
 pub(crate) mod cors;

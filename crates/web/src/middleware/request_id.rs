@@ -47,13 +47,13 @@ impl RequestId {
         self.0.to_str().unwrap_or_default()
     }
 
-    /// Runs `answering` with this id as the current [`request_id`], and adds the id to the response.
-    pub(crate) async fn answer<B>(
+    /// Runs `service` with this id as the current [`request_id`], and adds the id to the response.
+    pub(crate) async fn scope<B>(
         self,
-        answering: impl Future<Output = Result<ServiceResponse<B>, Error>>,
+        service: impl Future<Output = Result<ServiceResponse<B>, Error>>,
     ) -> Result<ServiceResponse<B>, Error> {
         let id = self.0.clone();
-        let outcome = CURRENT.scope(self, answering).await;
+        let outcome = CURRENT.scope(self, service).await;
         with_headers(outcome, move |headers| drop(headers.insert(X_REQUEST_ID.clone(), id.clone())))
     }
 }

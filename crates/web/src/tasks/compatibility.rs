@@ -1,4 +1,4 @@
-//! Settings for clients that were written for another backend. All are off by default.
+//! Settings for clients of other backends. All are off by default.
 
 use serde_json::{Map, Value};
 

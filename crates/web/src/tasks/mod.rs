@@ -18,7 +18,7 @@ use crate::extract::guard::OwnerFrom;
 /// The paths of the tasks API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TasksMount {
-    /// What precedes `/{user_id}/tasks`: nothing, or segments that each begin with a slash.
+    /// The path before `/{user_id}/tasks`: empty, or segments that each begin with a slash.
     pub prefix: String,
     /// Whether the tasks of the caller are also at `<prefix>/tasks`.
     pub without_user_id: bool,

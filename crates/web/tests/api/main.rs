@@ -4,11 +4,11 @@
 mod auth;
 mod compatibility;
 mod health;
-mod limits;
 mod lists;
 mod openapi;
 mod origins;
 mod properties;
+mod rate_limits;
 mod request_limits;
 mod routes_are_guarded;
 mod sessions;

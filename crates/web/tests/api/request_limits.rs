@@ -1,4 +1,4 @@
-//! What holds for every request and answer, by the middlewares around the API. (Q6, C224, C237, C238)
+//! The middleware that every request passes.
 
 use serde_json::json;
 

@@ -249,7 +249,7 @@ async fn the_key_set_is_published() {
     assert_eq!(away.answer(anonymous("GET", "/api/auth/jwks")).await.status, 503);
 }
 
-/// As in Better Auth when tokens are signed elsewhere.
+/// Better Auth does the same when tokens are signed elsewhere.
 #[actix_web::test]
 async fn without_keys_the_key_set_is_a_404() {
     let answer = ports_with_keys(Ok(Vec::new())).answer(anonymous("GET", "/api/auth/jwks")).await;

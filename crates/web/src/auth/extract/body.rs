@@ -17,8 +17,8 @@ use crate::extract::field::{InvalidField, RequestBody, parse_fields};
 /// Maximum length of a media type in the error message, in characters. The message is logged, too.
 const MAX_SHOWN_CHARS: usize = 100;
 
-/// A JSON body whose request comes from a trusted origin, or `None` if there is no body. A body without a media type is
-/// ignored, as Better Auth does under Node.js.
+/// The JSON body of a request from a trusted origin, or `None` without a body. A body without a media type is ignored, as
+/// Better Auth does under Node.js.
 ///
 /// # Errors
 /// Returns a 400, 408, 413 or 415 if the body cannot be read, a 403 if the origin is not trusted, and a 400 or 403 for an
@@ -122,9 +122,9 @@ fn unsupported_media_type(request: &HttpRequest, allowed: &'static str) -> AuthA
     AuthApiError::MediaType { sent: sent.unwrap_or_default().chars().take(MAX_SHOWN_CHARS).collect(), allowed }
 }
 
-/// What an endpoint that needs a session reads from its body.
+/// A body of an endpoint that needs a session.
 pub(crate) trait SessionRequest: 'static {
-    /// What the body is converted to.
+    /// The value of the body.
     type Value;
 
     /// Parses the body.

@@ -1,4 +1,4 @@
-//! What the endpoints below `/api/auth` take from a request.
+//! Extractors of the endpoints below `/api/auth`.
 
 pub(crate) mod body;
 pub(crate) mod client_info;
