@@ -18,10 +18,10 @@ pub(super) struct UserResponse {
     /// The URL of a picture.
     #[schema(required = true)]
     image: Option<String>,
-    /// UTC.
+    /// A time in UTC.
     #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
     created_at: String,
-    /// UTC.
+    /// A time in UTC.
     #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
     updated_at: String,
     #[schema(example = "swX896FuLmuQcLSw5BH08q03oNhXmkex")]
@@ -48,15 +48,15 @@ impl From<&User> for UserResponse {
 #[serde(rename_all = "camelCase")]
 #[schema(as = Session)]
 pub(super) struct SessionResponse<'a> {
-    /// UTC.
+    /// A time in UTC.
     #[schema(format = DateTime, example = "2026-11-28T03:46:30.168Z")]
     expires_at: String,
     /// The session token. It authenticates the user, so it must be kept secret.
     token: &'a str,
-    /// UTC.
+    /// A time in UTC.
     #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
     created_at: String,
-    /// UTC.
+    /// A time in UTC.
     #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
     updated_at: String,
     /// The address of the client, or an empty string if it is unknown.
@@ -95,7 +95,7 @@ impl StatusResponse {
     pub(super) const TRUE: Self = Self { status: true };
 }
 
-/// The response to a sign-in, or to a sign-up that opens a session; only a sign-in has `redirect` and `url`.
+/// The response to a sign-in, or to a sign-up that opens a session. Only that to a sign-in has `redirect` and `url`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SignedIn)]
 pub(super) struct SignedInResponse<'a> {
@@ -115,7 +115,7 @@ pub(super) struct SignedInResponse<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SignedUp)]
 pub(super) struct SignedUpResponse<'a> {
-    /// The session token; `null` for a user who must verify their address first.
+    /// The session token, or `null` if the user must verify their address first.
     #[schema(required = true)]
     pub(super) token: Option<&'a str>,
     pub(super) user: UserResponse,

@@ -32,11 +32,11 @@ pub(crate) struct TaskResponse<'a> {
     #[schema(ignore)]
     #[serde(skip_serializing_if = "Option::is_none")]
     is_completed: Option<bool>,
-    /// UTC.
+    /// A time in UTC.
     #[serde(serialize_with = "as_text")]
     #[schema(value_type = String, format = DateTime, example = "2026-11-21T03:47:14.585Z")]
     created_at: Timestamp,
-    /// UTC; every change increases it.
+    /// A time in UTC. Every change increases it.
     #[serde(serialize_with = "as_text")]
     #[schema(value_type = String, format = DateTime, example = "2026-11-21T03:47:14.585Z")]
     updated_at: Timestamp,

@@ -56,13 +56,13 @@ impl IntoParams for ListQuery {
             ),
             query_parameter("sort", SORT, choice(&["created_at", "updated_at", "title"])),
             query_parameter("order", ORDER, choice(&["asc", "desc"])),
-            query_parameter("limit", "Maximum number of tasks to return.", limit),
+            query_parameter("limit", "The maximum number of tasks to return.", limit),
             query_parameter(
                 "offset",
-                "Number of tasks to skip. Cannot be combined with `cursor`.",
+                "The number of tasks to skip. It cannot be combined with `cursor`.",
                 integer(0, u32::MAX),
             ),
-            query_parameter("cursor", "Start of the page, from the header `Link` of the previous page.", cursor),
+            query_parameter("cursor", "The start of the page, from the header `Link` of the previous page.", cursor),
             query_parameter("count", "`true` returns `X-Total-Count` even if the tasks must be counted.", boolean()),
         ]
     }

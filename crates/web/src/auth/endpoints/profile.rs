@@ -89,10 +89,10 @@ struct AccountResponse {
     provider_id: String,
     account_id: String,
     user_id: String,
-    /// UTC.
+    /// A time in UTC.
     #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
     created_at: String,
-    /// UTC.
+    /// A time in UTC.
     #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
     updated_at: String,
     scopes: Vec<String>,

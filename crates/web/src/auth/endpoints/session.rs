@@ -30,7 +30,7 @@ error_responses!(GetErrors: [AuthApiError::Banned]);
 #[utoipa::path(
     get, path = "/get-session", operation_id = "get_session", tag = "auth",
     security((), ("session_cookie" = []), ("session_token" = [])),
-    params(("disableRefresh" = Option<String>, Query, description = "Any value prevents that the session is renewed.")),
+    params(("disableRefresh" = Option<String>, Query, description = "Any value prevents the renewal of the session.")),
     responses(
         (status = 200, description = "The session and its user, or `null`.", body = Option<SessionWithUser>),
         GetErrors
