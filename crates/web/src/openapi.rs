@@ -52,6 +52,7 @@ pub(crate) fn document(server: Option<&AuthServer>, mount: &TasksMount, compatib
         operations(item).for_each(|(_, operation)| allow_empty_text(operation));
     }
     let components = document.components.get_or_insert_default();
+    components.schemas.values_mut().for_each(remove_null_defaults);
     components.add_security_scheme(
         "jwt",
         bearer("An access token from `/api/auth/token` or the header `set-auth-jwt`.", "JWT"),
@@ -111,6 +112,17 @@ fn allow_empty_text(operation: &mut Operation) {
         if let RefOr::T(Content { schema: Some(RefOr::T(Schema::OneOf(either))), .. }) = content {
             let empty = Object::builder().schema_type(Type::String).enum_values(Some([""]));
             either.items.push(empty.build().into());
+        }
+    }
+}
+
+/// Removes the default `null` that utoipa adds to the properties of a request body: `null` is not a valid value of most of
+/// them, and generators of clients treat properties with a default as required.
+fn remove_null_defaults(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(body)) = schema else { return };
+    for property in body.properties.values_mut() {
+        if let RefOr::T(Schema::Object(property)) = property {
+            property.default.take_if(|default| default.is_null());
         }
     }
 }

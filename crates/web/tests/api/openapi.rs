@@ -75,6 +75,18 @@ async fn no_example_looks_like_a_secret() {
     assert!(!document.to_string().contains("eyJ"));
 }
 
+/// Generators of clients treat a property with a default as required.
+#[actix_web::test]
+async fn optional_fields_of_a_body_have_no_null_as_default() {
+    let document = document().await;
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let properties = schemas.values().filter_map(|schema| schema["properties"].as_object()).flatten();
+    let with_null: Vec<_> =
+        properties.filter(|(_, property)| property.get("default").is_some_and(Value::is_null)).collect();
+    assert!(with_null.is_empty(), "{with_null:?}");
+    assert_eq!(schemas["CreateTask"]["required"], serde_json::json!(["title"]));
+}
+
 #[actix_web::test]
 async fn the_page_is_served_whole_and_loads_nothing_from_elsewhere() {
     let redirect = get("/docs").await;
