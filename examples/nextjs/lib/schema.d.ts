@@ -12,15 +12,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The tasks of a user.
-         * @description **Access:** the owner. 200 with an array, newest first unless asked for otherwise. `Link` leads to the rest, if there
-         *     is more; `X-Total-Count` is there when the list is whole, and always with `count=true`.
+         * List tasks.
+         * @description **Access:** the owner. Returns an array of tasks, newest first unless `sort` or `order` says otherwise. The header
+         *     `Link` leads to the next page, if there is one.
          */
         get: operations["list_tasks"];
         put?: never;
         /**
-         * Add a task.
-         * @description **Access:** the owner. 201 with the task.
+         * Create a task.
+         * @description **Access:** the owner.
          */
         post: operations["create_task"];
         delete?: never;
@@ -37,26 +37,26 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One task.
-         * @description **Access:** the owner. 200 with the task.
+         * Get a task.
+         * @description **Access:** the owner.
          */
         get: operations["get_task"];
         /**
-         * Change a task.
-         * @description **Access:** the owner. 200 with the task; what the body does not name stays as it is.
+         * Update a task.
+         * @description **Access:** the owner. Absent fields keep their value.
          */
         put: operations["update_task_by_put"];
         post?: never;
         /**
-         * Remove a task.
-         * @description **Access:** the owner. 204, or 200 with a message for clients that want one.
+         * Delete a task.
+         * @description **Access:** the owner.
          */
         delete: operations["delete_task"];
         options?: never;
         head?: never;
         /**
-         * Change a task.
-         * @description **Access:** the owner. 200 with the task; what the body does not name stays as it is.
+         * Update a task.
+         * @description **Access:** the owner. Absent fields keep their value.
          */
         patch: operations["update_task_by_patch"];
         trace?: never;
@@ -71,18 +71,18 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Say whether a task is done.
-         * @description **Access:** the owner. 200 with the task; without a body, or without `completed` in it, `completed` is toggled. `null` and
-         *     `""` count as no body.
+         * Complete a task.
+         * @description **Access:** the owner. Sets `completed` to the value in the body. Without a body, or without `completed` in it,
+         *     `completed` is toggled. `null` and `""` count as no body.
          */
         post: operations["complete_task_by_post"];
         delete?: never;
         options?: never;
         head?: never;
         /**
-         * Say whether a task is done.
-         * @description **Access:** the owner. 200 with the task; without a body, or without `completed` in it, `completed` is toggled. `null` and
-         *     `""` count as no body.
+         * Complete a task.
+         * @description **Access:** the owner. Sets `completed` to the value in the body. Without a body, or without `completed` in it,
+         *     `completed` is toggled. `null` and `""` count as no body.
          */
         patch: operations["complete_task_by_patch"];
         trace?: never;
@@ -95,8 +95,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Whether the process answers.
-         * @description **Access:** everybody. 200 as long as the process answers at all; asks nobody.
+         * Check that the process is running.
+         * @description **Access:** anyone. Does not check the database.
          */
         get: operations["live"];
         put?: never;
@@ -115,8 +115,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Whether requests make sense.
-         * @description **Access:** everybody. 200 when the store answers and the server is not about to stop, else 503.
+         * Check that the server is ready.
+         * @description **Access:** anyone. Returns a 503 if the database does not respond or the server is shutting down.
          */
         get: operations["ready"];
         put?: never;
@@ -133,12 +133,12 @@ export interface components {
     schemas: {
         /** @description The body of an error below `/api/auth`. */
         AuthError: {
-            /** @description What is wrong, for programs. Three kinds of error have none, as in Better Auth. */
+            /** @description A stable code. Some errors have none, as in Better Auth. */
             code?: string;
-            /** @description What is wrong, in words. */
+            /** @description A description of the error. */
             message: string;
         };
-        /** @description The body of `PATCH /api/{user_id}/tasks/{id}/complete`: without `completed` the task is turned round. */
+        /** @description The body of `PATCH /api/{user_id}/tasks/{id}/complete`. Without `completed`, `completed` is toggled. */
         CompleteTask: {
             completed?: boolean;
         };
@@ -148,37 +148,37 @@ export interface components {
             /** @example 2 litres */
             description?: string | null;
             /**
-             * @description Blanks around it are cut off and do not count.
+             * @description Leading and trailing white space is removed.
              * @example Buy milk
              */
             title: string;
         };
         /** @description The body of an error. */
         Error: {
-            /** @description What is wrong, for programs. */
+            /** @description A stable code. */
             code: string;
-            /** @description What is wrong, in words. */
+            /** @description A description of the error. */
             detail: string;
             /** @description The same as `detail`. */
             message: string;
         };
-        /** @description One fault of a request, in the form FastAPI gives it. */
+        /** @description A validation error, in FastAPI's format. */
         FieldError: {
-            /** @description The way to the place: `["body", "title"]`. */
+            /** @description The path to the invalid field, such as `["body", "title"]`. */
             loc: string[];
-            /** @description What is wrong, in words. */
+            /** @description A description of the error. */
             msg: string;
-            /** @description What is wrong, for programs. */
+            /** @description A stable code. */
             type: string;
         };
         Health: {
             /**
-             * @description Always the same.
+             * @description Always `ok`.
              * @example ok
              */
             status: string;
         };
-        /** @description A task as callers read it. */
+        /** @description A task. */
         Task: {
             completed: boolean;
             /**
@@ -198,34 +198,34 @@ export interface components {
             title: string;
             /**
              * Format: date-time
-             * @description UTC; later with every change.
+             * @description UTC; every change increases it.
              * @example 2026-11-21T03:47:14.585Z
              */
             updated_at: string;
             /**
-             * @description Whose it is.
+             * @description The owner of the task.
              * @example swX896FuLmuQcLSw5BH08q03oNhXmkex
              */
             user_id: string;
         };
-        /** @description The body of `PUT` and `PATCH /api/{user_id}/tasks/{id}`: what is absent stays as it is. */
+        /** @description The body of `PUT` and `PATCH /api/{user_id}/tasks/{id}`. Absent fields keep their value. */
         UpdateTask: {
             completed?: boolean;
             /** @example 2 litres */
             description?: string | null;
             /**
-             * @description Blanks around it are cut off and do not count.
+             * @description Leading and trailing white space is removed.
              * @example Buy milk
              */
             title?: string;
         };
-        /** @description The body of an error for what was sent. */
+        /** @description The body of a validation error. */
         ValidationError: {
             /** @description `VALIDATION_ERROR`. */
             code: string;
-            /** @description Each fault. */
+            /** @description Every invalid field. */
             detail: components["schemas"]["FieldError"][];
-            /** @description All faults as one sentence. */
+            /** @description All errors in one sentence. */
             message: string;
         };
     };
@@ -240,28 +240,28 @@ export interface operations {
     list_tasks: {
         parameters: {
             query?: {
-                /** @description Only those that are done, or only those that are not. */
+                /** @description Returns only tasks with this value of `completed`. */
                 completed?: boolean;
-                /** @description The same in other words. */
+                /** @description The same as `completed`, in words. */
                 status?: "all" | "pending" | "completed";
-                /** @description Only those with this text in title or description; A to Z in either case. */
+                /** @description Returns only tasks with this text in title or description, ignoring ASCII case. */
                 q?: string;
-                /** @description The order; unless given, the newest first. */
+                /** @description The field to sort by. The default is `created_at`. */
                 sort?: "created_at" | "updated_at" | "title";
-                /** @description From which end; unless given, times from the newest, titles from A. */
+                /** @description The sort direction. The default is `desc` for times and `asc` for titles. */
                 order?: "asc" | "desc";
-                /** @description How many tasks at the most. */
+                /** @description Maximum number of tasks to return. */
                 limit?: number;
-                /** @description How many to leave out from the first on. */
+                /** @description Number of tasks to skip. Cannot be combined with `cursor`. */
                 offset?: number;
-                /** @description Where to go on, from the header `Link`; not together with `offset`. */
+                /** @description Start of the page, from the header `Link` of the previous page. */
                 cursor?: string;
-                /** @description Whether `X-Total-Count` is wanted at the price of a count. */
+                /** @description `true` returns `X-Total-Count` even if the tasks must be counted. */
                 count?: boolean;
             };
             header?: never;
             path: {
-                /** @description The `sub` of the token. */
+                /** @description The id of the caller, as in the `sub` of the access token. */
                 user_id: string;
             };
             cookie?: never;
@@ -271,9 +271,9 @@ export interface operations {
             /** @description The tasks. */
             200: {
                 headers: {
-                    /** @description Where the rest of the list begins, relative to this URL (RFC 8288). */
+                    /** @description The next page, as a URL relative to this one (RFC 8288). */
                     Link?: string;
-                    /** @description How many tasks the whole list has, where that is known. */
+                    /** @description The number of tasks in the whole list, if it is known. */
                     "X-Total-Count"?: number;
                     [name: string]: unknown;
                 };
@@ -335,7 +335,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The `sub` of the token. */
+                /** @description The id of the caller, as in the `sub` of the access token. */
                 user_id: string;
             };
             cookie?: never;
@@ -346,7 +346,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The new task. */
+            /** @description The task has been created. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -445,8 +445,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The `sub` of the token. */
+                /** @description The id of the caller, as in the `sub` of the access token. */
                 user_id: string;
+                /** @description The id of the task. */
                 task_id: number;
             };
             cookie?: never;
@@ -516,8 +517,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The `sub` of the token. */
+                /** @description The id of the caller, as in the `sub` of the access token. */
                 user_id: string;
+                /** @description The id of the task. */
                 task_id: number;
             };
             cookie?: never;
@@ -528,7 +530,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The task as it is now. */
+            /** @description The updated task. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -636,15 +638,16 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The `sub` of the token. */
+                /** @description The id of the caller, as in the `sub` of the access token. */
                 user_id: string;
+                /** @description The id of the task. */
                 task_id: number;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The task is gone. */
+            /** @description The task has been deleted. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -705,8 +708,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The `sub` of the token. */
+                /** @description The id of the caller, as in the `sub` of the access token. */
                 user_id: string;
+                /** @description The id of the task. */
                 task_id: number;
             };
             cookie?: never;
@@ -717,7 +721,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The task as it is now. */
+            /** @description The updated task. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -825,8 +829,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The `sub` of the token. */
+                /** @description The id of the caller, as in the `sub` of the access token. */
                 user_id: string;
+                /** @description The id of the task. */
                 task_id: number;
             };
             cookie?: never;
@@ -837,7 +842,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The task as it is now. */
+            /** @description The updated task. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -945,8 +950,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The `sub` of the token. */
+                /** @description The id of the caller, as in the `sub` of the access token. */
                 user_id: string;
+                /** @description The id of the task. */
                 task_id: number;
             };
             cookie?: never;
@@ -957,7 +963,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The task as it is now. */
+            /** @description The updated task. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1069,7 +1075,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The process answers. */
+            /** @description The process is running. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1089,7 +1095,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The store answers. */
+            /** @description The server is ready for requests. */
             200: {
                 headers: {
                     [name: string]: unknown;
