@@ -1,6 +1,6 @@
 //! Assigns tasks that have no owner.
 
-use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 
 use crate::adopt::tasks;
 use crate::catalog;
@@ -24,13 +24,10 @@ async fn assign(db: &impl ConnectionTrait, user_id: &str) -> Result<u64, DbErr> 
     if catalog::table(db, "tasks").await?.is_none() {
         return Err(refused("tasks", "missing; run: taskbridge migrate up"));
     }
-    if catalog::has_users(db).await? {
-        let place = if db.get_database_backend() == DbBackend::Postgres { "$1" } else { "?" };
-        let select = format!(r#"select 1 from "user" where "id" = {place}"#);
-        if catalog::rows(db, &select, [user_id]).await?.is_empty() {
-            let line = format!("there is no user with the id \"{user_id}\"; give the id, not the e-mail address");
-            return Err(refused("user", &line));
-        }
+    let user = r#"select 1 from "user" where "id" = $1"#;
+    if catalog::has_users(db).await? && catalog::rows(db, user, [user_id]).await?.is_empty() {
+        let line = format!("there is no user with the id \"{user_id}\"; give the id, not the e-mail address");
+        return Err(refused("user", &line));
     }
     tasks::assign(db, user_id).await
 }

@@ -27,12 +27,6 @@ pub(crate) struct Column {
     pub(crate) is_unique: bool,
 }
 
-/// A foreign key.
-pub(crate) struct Reference {
-    /// The table that it refers to.
-    pub(crate) table: String,
-}
-
 impl Table {
     /// Returns the column of this name.
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
@@ -123,13 +117,13 @@ where f.contype = 'f' and n.nspname = current_schema() and c.relname = $1 and a.
 
 const SQLITE_REFERENCES: &str = r#"select "table" from pragma_foreign_key_list(?) where lower("from") = ?"#;
 
-/// Returns the foreign keys of a single column.
-pub(crate) async fn references(db: &impl ConnectionTrait, table: &str, column: &str) -> Result<Vec<Reference>, DbErr> {
+/// Returns the tables to which the foreign keys of a column refer.
+pub(crate) async fn references(db: &impl ConnectionTrait, table: &str, column: &str) -> Result<Vec<String>, DbErr> {
     let sql = match db.get_database_backend() {
         DbBackend::Postgres => POSTGRES_REFERENCES,
         _ => SQLITE_REFERENCES,
     };
-    rows(db, sql, [table, column]).await?.iter().map(|row| Ok(Reference { table: row.try_get("", "table")? })).collect()
+    rows(db, sql, [table, column]).await?.iter().map(|row| row.try_get("", "table")).collect()
 }
 
 /// Returns `true` if there is a table `user` that tasks can refer to: one with a unique id of text.

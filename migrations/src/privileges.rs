@@ -37,20 +37,6 @@ const LEDGER: &str = "seaql_migrations";
 /// Better Auth's tables that requests read and write.
 const WRITTEN: [&str; 5] = ["account", "jwks", "rateLimit", "session", "user"];
 
-/// Privileges that the role lacks, and the commands that grant them.
-#[derive(Default)]
-struct Lacks {
-    found: Vec<String>,
-    commands: Vec<String>,
-}
-
-impl Lacks {
-    fn add(&mut self, found: String, command: String) {
-        self.found.push(found);
-        self.commands.push(command);
-    }
-}
-
 /// An existing table, and the role's privileges on it.
 struct Table {
     name: String,
@@ -82,10 +68,11 @@ pub(crate) async fn check(
     };
     let schema = identifier(&schema);
     let tables = tables(db).await?;
-    let mut lacks = Lacks::default();
+    // Privileges that the role lacks, each with the command that grants it.
+    let mut lacks = Vec::new();
     let is_behind = migrations.iter().any(|migration| !migration.applied);
     if is_behind && !facts.try_get::<bool>("", "may_create")? {
-        lacks.add(format!("create on the schema {schema}"), format!("grant create on schema {schema} to {role}"));
+        lacks.push((format!("create on the schema {schema}"), format!("grant create on schema {schema} to {role}")));
     }
     for table in &tables {
         let name = table.name.as_str();
@@ -100,7 +87,7 @@ pub(crate) async fn check(
             } else {
                 format!("grant {owner} to {role}")
             };
-            lacks.add(format!("ownership of the table {quoted}, which belongs to {owner}"), command);
+            lacks.push((format!("ownership of the table {quoted}, which belongs to {owner}"), command));
             continue;
         }
         let is_written = is_written(name, users);
@@ -115,17 +102,15 @@ pub(crate) async fn check(
         let missing: Vec<_> = needed.filter(|needed| table.missing.split(',').any(|other| other == *needed)).collect();
         if !missing.is_empty() {
             let missing = missing.join(", ");
-            lacks.add(format!("{missing} on the table {quoted}"), format!("grant {missing} on {quoted} to {role}"));
+            lacks.push((format!("{missing} on the table {quoted}"), format!("grant {missing} on {quoted} to {role}")));
         }
         if let Some(sequence) = table.sequence.as_deref().filter(|_| is_written) {
             let sequence = format!("{schema}.{}", identifier(sequence));
-            lacks.add(
-                format!("usage of the sequence {sequence}"),
-                format!("grant usage on sequence {sequence} to {role}"),
-            );
+            let command = format!("grant usage on sequence {sequence} to {role}");
+            lacks.push((format!("usage of the sequence {sequence}"), command));
         }
     }
-    refuse(&role, &lacks, is_behind)
+    refuse(&role, lacks, is_behind)
 }
 
 /// Returns the refusal of a database in which the role has no schema.
@@ -158,13 +143,14 @@ pub(crate) async fn may_read_ledger(db: &impl ConnectionTrait) -> Result<bool, D
     Ok(db.get_database_backend() != DbBackend::Postgres || !catalog::exists(db, select).await?)
 }
 
-fn refuse(role: &str, lacks: &Lacks, is_behind: bool) -> Result<(), DbErr> {
-    if lacks.found.is_empty() {
+/// Returns an error that lists what the role lacks, unless that is nothing.
+fn refuse(role: &str, lacks: Vec<(String, String)>, is_behind: bool) -> Result<(), DbErr> {
+    if lacks.is_empty() {
         return Ok(());
     }
-    let (found, mut commands) = (lacks.found.join(", "), lacks.commands.clone());
+    let (found, mut commands): (Vec<_>, Vec<_>) = lacks.into_iter().unzip();
     commands.dedup();
-    let commands = commands.join("; ");
+    let (found, commands) = (found.join(", "), commands.join("; "));
     let or_migrate = if is_behind { "run taskbridge migrate up with a role that has this, or " } else { "" };
     Err(DbErr::Migration(format!("the role {role} lacks {found}; {or_migrate}run as an administrator: {commands}")))
 }

@@ -74,15 +74,11 @@ impl Store {
     /// [`OpenError::Refused`] if the file cannot be used. PostgreSQL is not connected to yet.
     pub async fn open_to_read(config: &StoreConfig) -> Result<Self, OpenError> {
         match &config.url.0 {
-            ParsedUrl::Sqlite(url) => {
-                let sqlite = Sqlite::open_to_read(url, config).await.map_err(OpenError::Refused)?;
-                Ok(ConnectionPool::Sqlite(sqlite).into())
-            }
-            ParsedUrl::Postgres(url) => {
-                let postgres = Postgres::new(url, config).map_err(OpenError::Refused)?;
-                Ok(ConnectionPool::Postgres(Arc::new(postgres)).into())
-            }
+            ParsedUrl::Sqlite(url) => Sqlite::open_to_read(url, config).await.map(ConnectionPool::Sqlite),
+            ParsedUrl::Postgres(url) => Postgres::new(url, config).map(|pool| ConnectionPool::Postgres(Arc::new(pool))),
         }
+        .map(Self::from)
+        .map_err(OpenError::Refused)
     }
 
     /// Returns a connection for the migrator. On SQLite, it is part of the pool and has no statement timeout. On
@@ -92,9 +88,10 @@ impl Store {
     /// [`OpenError::Refused`] if it cannot be opened.
     pub async fn dedicated(&self) -> Result<DatabaseConnection, OpenError> {
         match &self.pool {
-            ConnectionPool::Sqlite(sqlite) => sqlite.dedicated().await.map_err(OpenError::Refused),
-            ConnectionPool::Postgres(postgres) => postgres.dedicated().await.map_err(OpenError::Refused),
+            ConnectionPool::Sqlite(sqlite) => sqlite.dedicated().await,
+            ConnectionPool::Postgres(postgres) => postgres.dedicated().await,
         }
+        .map_err(OpenError::Refused)
     }
 
     /// Returns `true` if the database has Better Auth's table `user`, rather than one of another program.

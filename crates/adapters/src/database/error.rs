@@ -7,7 +7,7 @@ use taskbridge_domain::ports::StoreError;
 use tokio_postgres::error::SqlState;
 
 use super::driver_error::driver_error;
-use super::postgres::{StatementError, sql_state_may_pass};
+use super::postgres::{Effect, StatementError, sql_state_may_pass};
 
 /// A row with a value that the domain does not allow.
 #[derive(Debug, thiserror::Error)]
@@ -68,9 +68,10 @@ fn sqlite_may_pass(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Returns `true` if a transaction with this error certainly had no effect and may be repeated.
+/// Returns `true` if a transaction with this error certainly had no effect and may be repeated. The outcome of a failed
+/// commit is unknown instead.
 pub(super) fn is_repeatable(error: &DbErr) -> bool {
-    driver_error(error).is_some_and(StatementError::allows_repetition_of_transaction)
+    driver_error(error).is_some_and(|error: &StatementError| error.allows_repetition(Effect::None))
 }
 
 /// The kind of constraint that a write violates.

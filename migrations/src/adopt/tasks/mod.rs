@@ -9,7 +9,7 @@ mod sqlite;
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
-use crate::catalog::{self, Reference, Table};
+use crate::catalog::{self, Table};
 use crate::error::{refused, refused_column};
 use crate::users::Users;
 
@@ -93,18 +93,17 @@ pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, users: Users) -> R
     Ok(())
 }
 
-/// Returns the foreign keys of `user_id`.
+/// Returns the tables to which `user_id` refers.
 ///
 /// # Errors
 /// A refusal if one refers to another table than `user`, and the users are here.
-pub(crate) async fn check_references(db: &impl ConnectionTrait, users: Users) -> Result<Vec<Reference>, DbErr> {
+pub(crate) async fn check_references(db: &impl ConnectionTrait, users: Users) -> Result<Vec<String>, DbErr> {
     let references = catalog::references(db, "tasks", "user_id").await?;
-    match references.iter().find(|reference| !reference.table.eq_ignore_ascii_case("user")) {
+    match references.iter().find(|table| !table.eq_ignore_ascii_case("user")) {
         Some(other) if users == Users::Here => {
             let why = format!(
-                "refers to the table \"{}\", but the users are in \"user\"; drop that foreign key, or use \
-                 AUTH_MODE=bridge",
-                other.table
+                "refers to the table \"{other}\", but the users are in \"user\"; drop that foreign key, or use \
+                 AUTH_MODE=bridge"
             );
             Err(refused_column("tasks", "user_id", &why))
         }
@@ -141,8 +140,7 @@ pub(crate) async fn count_without_owner(db: &impl ConnectionTrait) -> Result<u64
 
 /// Assigns the tasks that have no owner to a user, and returns their number.
 pub(crate) async fn assign(db: &impl ConnectionTrait, user_id: &str) -> Result<u64, DbErr> {
-    let place = if db.get_database_backend() == DbBackend::Postgres { "$1" } else { "?" };
-    let update = format!(r#"update "tasks" set "user_id" = {place} where {WITHOUT_OWNER}"#);
+    let update = format!(r#"update "tasks" set "user_id" = $1 where {WITHOUT_OWNER}"#);
     let update = Statement::from_sql_and_values(db.get_database_backend(), update, [user_id.into()]);
     Ok(db.execute_raw(update).await?.rows_affected())
 }

@@ -23,75 +23,69 @@ impl Time {
         let unzoned = || WITHOUT_ZONE.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
         zoned.ok().or_else(|| Some(unzoned()?.and_utc())).map(Self)
     }
-}
 
-impl From<Time> for Value {
-    fn from(time: Time) -> Self {
-        time.0.into()
-    }
-}
-
-impl ValueType for Time {
-    fn try_from(value: Value) -> Result<Self, ValueTypeErr> {
+    fn from_value(value: &Value) -> Option<Self> {
         match value {
-            Value::ChronoDateTimeUtc(Some(time)) => Ok(Self(time)),
-            Value::String(Some(text)) => Self::parse(&text).ok_or(ValueTypeErr),
-            _ => Err(ValueTypeErr),
+            Value::ChronoDateTimeUtc(Some(time)) => Some(Self(*time)),
+            Value::String(Some(text)) => Self::parse(text),
+            _ => None,
         }
     }
-
-    fn type_name() -> String {
-        "Time".to_owned()
-    }
-
-    fn array_type() -> ArrayType {
-        ArrayType::ChronoDateTimeUtc
-    }
-
-    fn column_type() -> ColumnType {
-        ColumnType::TimestampWithTimeZone
-    }
 }
 
-impl Nullable for Time {
-    fn null() -> Value {
-        Value::ChronoDateTimeUtc(None)
-    }
-}
-
-impl From<Flag> for Value {
-    fn from(flag: Flag) -> Self {
-        flag.0.into()
-    }
-}
-
-impl ValueType for Flag {
-    fn try_from(value: Value) -> Result<Self, ValueTypeErr> {
+impl Flag {
+    fn from_value(value: &Value) -> Option<Self> {
         match value {
-            Value::Bool(Some(value)) => Ok(Self(value)),
-            Value::BigInt(Some(value)) => Ok(Self(value != 0)),
-            _ => Err(ValueTypeErr),
+            Value::Bool(Some(value)) => Some(Self(*value)),
+            Value::BigInt(Some(value)) => Some(Self(*value != 0)),
+            _ => None,
         }
     }
-
-    fn type_name() -> String {
-        "Flag".to_owned()
-    }
-
-    fn array_type() -> ArrayType {
-        ArrayType::Bool
-    }
-
-    fn column_type() -> ColumnType {
-        ColumnType::Boolean
-    }
 }
 
-impl Nullable for Flag {
-    fn null() -> Value {
-        Value::Bool(None)
-    }
+/// Implements the traits of a column type, which sea-orm represents by `Value::$variant`.
+macro_rules! column_type {
+    ($type:ident, $variant:ident, $column_type:ident) => {
+        impl From<$type> for Value {
+            fn from(value: $type) -> Self {
+                value.0.into()
+            }
+        }
+
+        impl ValueType for $type {
+            fn try_from(value: Value) -> Result<Self, ValueTypeErr> {
+                Self::from_value(&value).ok_or(ValueTypeErr)
+            }
+
+            fn type_name() -> String {
+                stringify!($type).to_owned()
+            }
+
+            fn array_type() -> ArrayType {
+                ArrayType::$variant
+            }
+
+            fn column_type() -> ColumnType {
+                ColumnType::$column_type
+            }
+        }
+
+        impl Nullable for $type {
+            fn null() -> Value {
+                Value::$variant(None)
+            }
+        }
+
+        impl TryGetable for $type {
+            fn try_get_by<I: ColIdx>(row: &QueryResult, index: I) -> Result<Self, TryGetError> {
+                read(row, index)
+            }
+        }
+    };
 }
+
+column_type!(Time, ChronoDateTimeUtc, TimestampWithTimeZone);
+column_type!(Flag, Bool, Boolean);
 
 /// Reads a column. A value of another type is an error, so that it is not read as null.
 fn read<T: ValueType, I: ColIdx>(row: &QueryResult, index: I) -> Result<T, TryGetError> {
@@ -102,16 +96,4 @@ fn read<T: ValueType, I: ColIdx>(row: &QueryResult, index: I) -> Result<T, TryGe
         return Err(TryGetError::Null(name.to_owned()));
     }
     T::try_from(value.clone()).map_err(|ValueTypeErr| DbErr::Type(format!("column \"{name}\" cannot be read")).into())
-}
-
-impl TryGetable for Time {
-    fn try_get_by<I: ColIdx>(row: &QueryResult, index: I) -> Result<Self, TryGetError> {
-        read(row, index)
-    }
-}
-
-impl TryGetable for Flag {
-    fn try_get_by<I: ColIdx>(row: &QueryResult, index: I) -> Result<Self, TryGetError> {
-        read(row, index)
-    }
 }

@@ -224,10 +224,9 @@ impl StatementError {
     /// Returns `true` if a named statement was missing, existed already, or had other parameters, which means that
     /// there is a pooler. The server has not executed the statement.
     pub(super) fn is_statement_mismatch(&self) -> bool {
-        let state = self.sql_state();
-        state == Some(&SqlState::INVALID_SQL_STATEMENT_NAME)
-            || state == Some(&SqlState::DUPLICATE_PSTATEMENT)
-            || state == Some(&SqlState::PROTOCOL_VIOLATION)
+        const MISMATCH: [SqlState; 3] =
+            [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT, SqlState::PROTOCOL_VIOLATION];
+        self.sql_state().is_some_and(|state| MISMATCH.contains(state))
     }
 
     /// Returns `true` if a table was altered after the statement was prepared ("cached plan must not change result
@@ -241,36 +240,25 @@ impl StatementError {
         self.sql_state().is_some_and(|state| state.code().starts_with("57P") || state.code().starts_with("08"))
     }
 
-    /// Returns `true` if the server rolled the transaction back because of a conflict with another one (40001 and
-    /// 40P01). It may succeed if it is repeated.
-    pub(in crate::database) fn is_conflict(&self) -> bool {
-        let state = self.sql_state();
-        state == Some(&SqlState::T_R_SERIALIZATION_FAILURE) || state == Some(&SqlState::T_R_DEADLOCK_DETECTED)
-    }
-
     /// Returns `true` if the statement may be sent once more on another connection.
-    pub(super) fn allows_repetition(&self, effect: Effect) -> bool {
+    pub(in crate::database) fn allows_repetition(&self, effect: Effect) -> bool {
         // Not after a timeout: the request would wait twice as long.
         self.excludes_execution() || effect == Effect::None && (matches!(self, Self::Lost(_)) || self.is_shutdown())
     }
 
-    /// Returns `true` if a transaction that failed with this error had no effect and may be repeated. A failed commit
-    /// is a [`OutcomeUnknown`](Self::OutcomeUnknown) instead.
-    pub(in crate::database) fn allows_repetition_of_transaction(&self) -> bool {
-        self.allows_repetition(Effect::None)
-    }
-
     /// Returns `true` if the server certainly did not execute the statement, and may execute it on another connection.
     fn excludes_execution(&self) -> bool {
-        matches!(self, Self::NotSent(_))
-            || self.is_conflict()
-            || self.is_read_only()
-            || self.is_stale_plan()
-            || self.sql_state().is_some_and(|state| {
-                *state == SqlState::INVALID_SQL_STATEMENT_NAME
-                    || *state == SqlState::DUPLICATE_PSTATEMENT
-                    || *state == SqlState::CANNOT_CONNECT_NOW
-            })
+        const NOT_EXECUTED: [SqlState; 7] = [
+            SqlState::CANNOT_CONNECT_NOW,
+            SqlState::DUPLICATE_PSTATEMENT,
+            SqlState::FEATURE_NOT_SUPPORTED,
+            SqlState::INVALID_SQL_STATEMENT_NAME,
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            // The transaction was rolled back because of a conflict with another one.
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::T_R_SERIALIZATION_FAILURE,
+        ];
+        matches!(self, Self::NotSent(_)) || self.sql_state().is_some_and(|state| NOT_EXECUTED.contains(state))
     }
 
     /// Returns the error of a write, whose outcome may be unknown.
@@ -299,7 +287,7 @@ impl StatementError {
 
 /// The effect of a successful statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
+pub(in crate::database) enum Effect {
     /// The statement reads, or is part of a transaction that is not committed.
     None,
     /// The statement writes.

@@ -41,8 +41,7 @@ use tokio_postgres::Row;
 pub(super) use self::connection::Connection;
 use self::connection::Reply;
 pub(super) use self::connector::Connector;
-use self::error::Effect;
-pub(super) use self::error::{ConnectError, StatementError, sql_state_may_pass};
+pub(super) use self::error::{ConnectError, Effect, StatementError, sql_state_may_pass};
 use self::pool::{Health, Manager, Pool};
 use self::pooled_connection::{Discard, PooledConnection};
 pub(super) use self::transaction::PostgresTransaction;
@@ -134,48 +133,31 @@ impl Postgres {
 
     async fn run(self: &Arc<Self>, statement: &Statement) -> Result<Reply, StatementError> {
         let effect = Effect::of(statement);
-        match self.run_once(statement, effect).await {
-            Err(failure) if failure.allows_repetition(effect) => self.run_once(statement, effect).await,
-            result => result,
-        }
-    }
-
-    async fn run_once(self: &Arc<Self>, statement: &Statement, effect: Effect) -> Result<Reply, StatementError> {
-        let mut connection = self.acquire().await?;
-        connection.exchange(effect, async |connection| connection.run(statement).await).await
+        repeat_once(effect, || async move {
+            self.acquire().await?.exchange(effect, async |connection| connection.run(statement).await).await
+        })
+        .await
     }
 
     /// Begins a transaction.
     pub(super) async fn begin(self: &Arc<Self>) -> Result<PostgresTransaction, StatementError> {
-        match self.begin_once().await {
-            Err(failure) if failure.allows_repetition(Effect::None) => self.begin_once().await,
-            result => result,
-        }
-    }
-
-    async fn begin_once(self: &Arc<Self>) -> Result<PostgresTransaction, StatementError> {
-        PostgresTransaction::begin(self.acquire().await?).await
+        repeat_once(Effect::None, || async { PostgresTransaction::begin(self.acquire().await?).await }).await
     }
 
     /// Checks that a server responds and accepts writes.
     pub(super) async fn check_writable(self: &Arc<Self>) -> Result<(), StatementError> {
-        if self.is_writable().await? || self.is_writable().await? { Ok(()) } else { Err(ConnectError::ReadOnly.into()) }
+        let is_writable = || repeat_once(Effect::None, || self.is_writable());
+        if is_writable().await? || is_writable().await? { Ok(()) } else { Err(ConnectError::ReadOnly.into()) }
     }
 
     /// Returns `true` if the server accepts writes. Discards the connection if it does not.
     async fn is_writable(self: &Arc<Self>) -> Result<bool, StatementError> {
         let mut connection = self.acquire().await?;
-        let is_writable = connection.exchange(Effect::None, async |connection| connection.is_writable().await).await;
-        if let Ok(false) = is_writable {
+        let is_writable = connection.exchange(Effect::None, async |connection| connection.is_writable().await).await?;
+        if !is_writable {
             connection.discard(Discard::Older { is_read_only: true });
         }
-        match is_writable {
-            Err(failure) if failure.allows_repetition(Effect::None) => {
-                let mut connection = self.acquire().await?;
-                connection.exchange(Effect::None, async |connection| connection.is_writable().await).await
-            }
-            result => result,
-        }
+        Ok(is_writable)
     }
 
     /// Returns the number of open connections, and how many of them are idle.
@@ -234,6 +216,17 @@ impl Postgres {
                 }
             }
         });
+    }
+}
+
+/// Makes an attempt, and another one after an error that allows it.
+async fn repeat_once<T, F>(effect: Effect, attempt: impl Fn() -> F) -> Result<T, StatementError>
+where
+    F: Future<Output = Result<T, StatementError>>,
+{
+    match attempt().await {
+        Err(error) if error.allows_repetition(effect) => attempt().await,
+        result => result,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Implementations of the storage ports with sea-orm's entities and query builder, for both databases.
 
+mod batches;
 mod identity;
 mod rate_limit;
 mod session;

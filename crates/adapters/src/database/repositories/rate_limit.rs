@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use async_trait::async_trait;
 use base16ct::lower;
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use sha2::{Digest, Sha256};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{IdGenerator, RateLimiter, StoreError};
 use taskbridge_domain::rate_limit::{Decision, RateLimit, RateLimitState};
 
+use super::batches::delete_in_batches;
 use crate::database::Store;
 use crate::database::entities::rate_limit::{Column, Entity, Model};
 use crate::database::error::store_error;
@@ -76,20 +77,8 @@ impl RateLimiter for SeaRateLimiter {
     }
 
     async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError> {
-        // In batches, so that other writers do not wait long.
-        const BATCH: u64 = 1000;
-        let old = Query::select()
-            .column(Column::Id)
-            .from(Entity)
-            .and_where(Column::LastRequest.lt(before.unix_millis()))
-            .limit(BATCH)
-            .to_owned();
-        loop {
-            let batch = Entity::delete_many().filter(Column::Id.in_subquery(old.clone())).exec(&self.0.pool).await;
-            if batch.map_err(store_error)?.rows_affected < BATCH {
-                return Ok(());
-            }
-        }
+        let condition = Column::LastRequest.lt(before.unix_millis());
+        delete_in_batches::<Entity>(&self.0, Column::Id, condition).await.map(drop)
     }
 }
 

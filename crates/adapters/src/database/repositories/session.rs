@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use taskbridge_domain::ports::{SessionRepo, StoreError};
 use taskbridge_domain::sessions::{Session, SessionToken};
 use taskbridge_domain::users::{Email, PasswordHash, User};
 use taskbridge_domain::{Timestamp, UserId};
 
+use super::batches::delete_in_batches;
 use crate::database::Store;
 use crate::database::entities::session::{Column, Entity, Model};
 use crate::database::entities::{account, user};
@@ -149,21 +149,6 @@ impl SessionRepo for SeaSessionRepo {
     }
 
     async fn delete_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
-        // In batches, so that other writers do not wait long.
-        const BATCH: u64 = 1000;
-        let over = Query::select()
-            .column(Column::Id)
-            .from(Entity)
-            .and_where(Column::ExpiresAt.lt(now.datetime()))
-            .limit(BATCH)
-            .to_owned();
-        let mut removed = 0;
-        loop {
-            let batch = self.delete(Condition::all().add(Column::Id.in_subquery(over.clone()))).await?;
-            removed += batch;
-            if batch < BATCH {
-                return Ok(removed);
-            }
-        }
+        delete_in_batches::<Entity>(&self.0, Column::Id, Column::ExpiresAt.lt(now.datetime())).await
     }
 }

@@ -11,42 +11,10 @@ pub(super) enum Meaning {
     Status,
 }
 
-const RESTRICTING: [&str; 34] = [
-    "2fa",
-    "archived",
-    "ban",
-    "banned",
-    "bans",
-    "blacklist",
-    "blacklisted",
-    "block",
-    "blocked",
-    "deactivated",
-    "deactivation",
-    "deleted",
-    "denied",
-    "disable",
-    "disabled",
-    "frozen",
-    "inactive",
-    "lock",
-    "locked",
-    "lockedout",
-    "lockout",
-    "mfa",
-    "otp",
-    "rejected",
-    "restricted",
-    "revoked",
-    "secondfactor",
-    "suspended",
-    "suspension",
-    "terminated",
-    "totp",
-    "twofa",
-    "twofactor",
-    "twostep",
-];
+/// Words for a restriction, separated by spaces.
+const RESTRICTING: &str = "2fa archived ban banned bans blacklist blacklisted block blocked deactivated deactivation deleted denied \
+    disable disabled frozen inactive lock locked lockedout lockout mfa otp rejected restricted revoked \
+    secondfactor suspended suspension terminated totp twofa twofactor twostep";
 const ALLOWING: [&str; 6] = ["active", "activated", "allowed", "approved", "enabled", "whitelisted"];
 /// Words that may precede or follow such a word. `reason` comes before `on`, with which it ends.
 const BEFORE: [&str; 9] = ["access", "account", "has", "is", "login", "member", "signin", "soft", "user"];
@@ -59,7 +27,7 @@ impl Meaning {
         let name = plain(name);
         let mut rest = name.as_str();
         loop {
-            if RESTRICTING.contains(&rest) {
+            if RESTRICTING.split(' ').any(|word| word == rest) {
                 return Some(Self::Restricted);
             }
             if ALLOWING.contains(&rest) {
