@@ -183,7 +183,7 @@ export interface components {
             completed: boolean;
             /**
              * Format: date-time
-             * @description UTC.
+             * @description A time in UTC.
              * @example 2026-11-21T03:47:14.585Z
              */
             created_at: string;
@@ -198,7 +198,7 @@ export interface components {
             title: string;
             /**
              * Format: date-time
-             * @description UTC; every change increases it.
+             * @description A time in UTC. Every change increases it.
              * @example 2026-11-21T03:47:14.585Z
              */
             updated_at: string;
@@ -250,11 +250,11 @@ export interface operations {
                 sort?: "created_at" | "updated_at" | "title";
                 /** @description The sort direction. The default is `desc` for times and `asc` for titles. */
                 order?: "asc" | "desc";
-                /** @description Maximum number of tasks to return. */
+                /** @description The maximum number of tasks to return. */
                 limit?: number;
-                /** @description Number of tasks to skip. Cannot be combined with `cursor`. */
+                /** @description The number of tasks to skip. It cannot be combined with `cursor`. */
                 offset?: number;
-                /** @description Start of the page, from the header `Link` of the previous page. */
+                /** @description The start of the page, from the header `Link` of the previous page. */
                 cursor?: string;
                 /** @description `true` returns `X-Total-Count` even if the tasks must be counted. */
                 count?: boolean;
