@@ -72,7 +72,7 @@ fn an_issuer_that_does_not_publish_keys_fails_and_is_told_why() {
         (Answer::Large(1024 * 1024), "fail", "limit", "check that the app is running"),
         (Answer::keys(std::slice::from_ref(&es512)), "fail", "ES512 is not supported", "choose EdDSA"),
         (Answer::keys(&[es512, ed.jwk()]), "warn", r#"0, kid "es512""#, "choose EdDSA"),
-        (Answer::keys(&[]), "warn", "usable keys: none", "first token"),
+        (Answer::keys(&[]), "warn", "usable keys: none", "request a token"),
     ] {
         issuer.answer(answer.clone());
         let (code, report) = doctor(&issuer.url, &[]);

@@ -92,5 +92,5 @@ impl Written {
 }
 
 fn says_ready(line: &str) -> bool {
-    line.contains(r#""message":"ready""#) || line.contains("taskbridge::serve: ready ")
+    line.contains(r#""message":"ready""#) || line.contains("taskbridge::cli::serve: ready ")
 }
