@@ -2,7 +2,9 @@
 
 mod accounts;
 mod bodies;
+mod http;
 mod isolation;
 mod sessions;
+mod slow_clients;
 mod tokens;
 mod transport;

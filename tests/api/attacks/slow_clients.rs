@@ -1,5 +1,5 @@
-//! Clients who are slow, or many, or do not take their answers: they get theirs in a bounded time and memory, and
-//! nobody else waits for them. C224, C225, C260, C261, C265.
+//! Clients that are slow, numerous, or do not read their answers: they are handled with limited time and memory, and do
+//! not delay other clients.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -10,11 +10,11 @@ const JSON: &str = "Content-Type: application/json";
 const SIGN_IN: &str = "/api/auth/sign-in/email";
 const HEALTH: &str = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// Every deadline as short as can be.
+/// The shortest deadlines.
 const IMPATIENT: [(&str, &str); 2] =
     [("TASKBRIDGE__SERVER__REQUEST_SECONDS", "1"), ("TASKBRIDGE__SERVER__KEEP_ALIVE_SECONDS", "1")];
 
-/// A server with deadlines as short as can be, and somebody who has signed up in peace.
+/// Starts a server with the shortest deadlines, after a user has signed up without them.
 async fn impatient() -> (Server, User) {
     let calm = Server::start();
     let ann = User::sign_up(&calm, "ann").await;
@@ -23,12 +23,12 @@ async fn impatient() -> (Server, User) {
     (server, ann)
 }
 
-/// A request with these header lines and no end of its head.
+/// Returns a request with these header lines and an incomplete head.
 fn head(line: &str, headers: &[&str]) -> String {
     [&[&*format!("{line} HTTP/1.1"), "Host: localhost"], headers].concat().join("\r\n")
 }
 
-/// A head that announces a body which `user` may send.
+/// Returns a head that announces a body which `user` may send.
 fn post(user: &User, framing: &str) -> String {
     let authorization = format!("Authorization: Bearer {}", user.token);
     format!("{}\r\n\r\n", head(&format!("POST {}", user.tasks("")), &[&authorization, JSON, framing]))
@@ -38,7 +38,7 @@ fn error(answer: &Answer) -> Value {
     serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("{answer:?}"))
 }
 
-/// The server still answers, and holds no connection but those it is asked on.
+/// Asserts that the server still works.
 async fn assert_well(server: &Server, user: &User, tasks: usize) {
     assert_eq!(user.list().await.as_array().unwrap().len(), tasks);
     let mut connection = Connection::open(server).await;
@@ -46,8 +46,8 @@ async fn assert_well(server: &Server, user: &User, tasks: usize) {
     assert_eq!(connection.answer().await.status, 200);
 }
 
-/// C224: on every route that reads a body, however it is announced, and though it goes on and on: 408 in the words of
-/// the surface, and the end of the connection.
+/// On every route that reads a body, with every framing: an incomplete body is answered with 408 in the format of the
+/// route, and the connection closes.
 #[tokio::test]
 async fn a_body_that_is_not_complete_in_time_is_answered_408() {
     let (server, ann) = impatient().await;
@@ -89,10 +89,10 @@ async fn a_body_that_is_not_complete_in_time_is_answered_408() {
     assert_eq!(ann.list().await, before);
 }
 
-/// C224: nobody waits for the rest of a body that is not wanted.
+/// The server does not wait for the rest of a body that it ignores.
 #[tokio::test]
 async fn a_body_that_nobody_reads_ends_its_connection() {
-    // The deadline is far off: it is not what ends them.
+    // The deadline is too far away to end these connections.
     let server = Server::start_with(&[("TASKBRIDGE__SERVER__REQUEST_SECONDS", "600")]);
     let ann = User::sign_up(&server, "ann").await;
     let authorization = format!("Authorization: Bearer {}", ann.token);
@@ -121,7 +121,7 @@ async fn a_body_that_nobody_reads_ends_its_connection() {
     assert_well(&server, &ann, 0).await;
 }
 
-/// C224: the head has a deadline of its own, the first one and all others.
+/// Every head on a connection has a deadline.
 #[tokio::test]
 async fn a_head_that_does_not_come_to_its_end_ends_its_connection() {
     let server = Server::start_with(&IMPATIENT);
@@ -181,7 +181,7 @@ async fn an_idle_connection_is_closed_after_a_while() {
     }
 }
 
-/// C225: 300 idle connections of each kind, and everybody else is served.
+/// 300 idle connections of each kind do not delay other clients.
 #[tokio::test]
 async fn idle_connections_and_unfinished_requests_hold_nobody_up() {
     let server = Server::start();
@@ -200,8 +200,8 @@ async fn idle_connections_and_unfinished_requests_hold_nobody_up() {
     assert_eq!(held.len(), 1200);
 }
 
-/// What is sent behind a request waits outside until that one is answered and its answer taken: as requests, 100 kB of
-/// it would weigh 24 MB.
+/// Pipelined requests are not read before the previous answer has been sent: 100 kB of requests would take 24 MB of
+/// memory.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn requests_sent_at_once_wait_outside() {
@@ -218,7 +218,7 @@ async fn requests_sent_at_once_wait_outside() {
         connection.write_at_once(both.as_bytes());
         held.push(connection);
     }
-    // Until all sign-ins are answered and nothing more is taken: all buffers are full.
+    // Until all sign-ins are answered and all buffers are full.
     loop {
         let taken: usize = held.iter_mut().map(|connection| connection.write_at_once(flood.as_bytes())).sum();
         let mut other = Connection::open(&server).await;
@@ -233,7 +233,7 @@ async fn requests_sent_at_once_wait_outside() {
     assert!(grown < 48 << 20, "{grown} bytes more");
 }
 
-/// A client that does not take its answers is let go of.
+/// A client that does not read its answers is disconnected.
 #[tokio::test]
 async fn answers_that_are_not_taken_end_their_connection() {
     let (server, ann) = impatient().await;
@@ -246,14 +246,14 @@ async fn answers_that_are_not_taken_end_their_connection() {
     assert_well(&server, &ann, 20).await;
 }
 
-/// C265: with all connections that there may be, one more waits until there is room; those that are open are served,
-/// the database included.
+/// At the limit of connections, a new one waits until another closes; existing ones are served, including their
+/// database access.
 #[tokio::test]
 async fn beyond_the_number_of_connections_that_may_be_open_the_next_one_waits() {
     let settings = [("TASKBRIDGE__SERVER__WORKERS", "2"), ("TASKBRIDGE__SERVER__KEEP_ALIVE_SECONDS", "600")];
     let server = Server::start_with_few_files(100, &settings);
     let mut held = Vec::new();
-    // Half of the files that may be open; the other half is for the database.
+    // The limit is half of the open files; the other half is for the database.
     for _ in 0..50 {
         let mut connection = Connection::open(&server).await;
         connection.write(HEALTH.as_bytes()).await;
@@ -283,7 +283,7 @@ async fn beyond_the_number_of_connections_that_may_be_open_the_next_one_waits() 
     assert!(!log.iter().any(|line| line.contains("ERROR")), "{log:#?}");
 }
 
-/// C260, C261: what has begun is finished, though its client is slow; who has nothing to ask is sent away at once.
+/// A shutdown completes requests in progress, even of slow clients, and closes idle connections at once.
 #[tokio::test]
 async fn a_server_that_is_told_to_stop_finishes_what_has_begun() {
     let mut server = Server::start_with(&[
@@ -304,7 +304,7 @@ async fn a_server_that_is_told_to_stop_finishes_what_has_begun() {
     slow.write(post(&ann, "Content-Length: 13\r\nExpect: 100-continue").as_bytes()).await;
     assert_eq!(slow.answer().await.status, 100);
     server.terminate();
-    // They are closed first: then it is stopping.
+    // Idle connections are closed first, so the server is stopping.
     for mut connection in idle {
         assert_eq!(connection.answers().await, []);
     }
