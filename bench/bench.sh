@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds everything, and measures: see README.md. Whatever is given goes to run.py.
+# Builds everything, and measures: see README.md. Arguments are passed to run.py.
 set -eu
 cd "$(dirname "$0")/.."
 bench/build.sh

@@ -8,7 +8,7 @@ target=${CARGO_TARGET_DIR:-$PWD/target}
 built=$target/bench
 mkdir -p "$built/bin"
 
-# As it is shipped: without its symbols.
+# As shipped: without symbols.
 need strip binutils
 program() { rm -f "$built/bin/$2" && strip -o "$built/bin/$2" "$1/release/$2"; }
 

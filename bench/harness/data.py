@@ -1,19 +1,19 @@
-"""What is in the databases: the same tasks of the same users in each."""
+"""The content of the databases: each has the same users with the same tasks."""
 
 import sqlite3
 from datetime import datetime, timedelta, timezone
 
-# u1 to u1000 with 20 tasks each; of these 800 read and the others write.
+# u1 to u1000 with 20 tasks each; 800 of these users read, the others write.
 USERS = [f"u{number}" for number in range(1, 1001)]
 READERS, WRITERS = USERS[:800], USERS[800:]
 TASKS = {**dict.fromkeys(USERS, 20), "heavy": 1_000, "pages": 10_000}
-# Who signs in, everywhere with the same password.
+# The users that sign in, all with the same password.
 EMAILS = [f"sign-in-{number}@example.com" for number in range(1, 33)]
 PASSWORD = "password123"
-# Of that password, by bcrypt with cost 12.
+# The bcrypt hash of that password, with cost 12.
 HASH = "$2b$12$xXWHlDka0qT0186JH6ZvLeHqVPfimlc1DEYl1n5m245u8o.pwRUGi"
 
-# The tables of the peers; Taskbridge makes its own.
+# The tables of the peers; Taskbridge creates its own.
 PEERS_SCHEMA = f"""
 CREATE TABLE tasks (
   id bigserial PRIMARY KEY, user_id text NOT NULL, title varchar(200) NOT NULL, description varchar(1000),
@@ -23,7 +23,7 @@ CREATE TABLE auth_users (id text PRIMARY KEY, email text NOT NULL UNIQUE, passwo
 INSERT INTO auth_users
 SELECT 'sign-in-' || n, 'sign-in-' || n || '@example.com', '{HASH}' FROM generate_series(1, {len(EMAILS)}) n;
 """
-# Better Auth's table, to which tasks refer where it is there.
+# Better Auth's table, to which tasks refer if it exists.
 USER_ROWS = """
 INSERT INTO "user" (id, name, email, "emailVerified", "createdAt", "updatedAt")
 SELECT name, name, name || '@tasks.example.com', false, now(), now() FROM unnest(ARRAY[{users}]) name;
@@ -33,7 +33,7 @@ CLEAN = f"DELETE FROM tasks WHERE title = '{NEW_TITLE}';\nVACUUM tasks;"
 
 
 def task_rows(user, first, last, users=1):
-    """A statement that gives tasks to a user, or to many: `user` is an expression of SQL with their number `u`."""
+    """Returns a statement that inserts tasks of users; `user` is an SQL expression with their number `u`."""
     return f"""
 INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at)
 SELECT {user}, 'Task ' || n || ': buy milk, call home, water the plants',
@@ -44,7 +44,7 @@ FROM generate_series({first}, {last}) n, generate_series(1, {users}) u;
 
 
 def seed(postgres, database):
-    """Fills the tables, whoever has made them."""
+    """Fills the existing tables."""
     if postgres.sql(database, """SELECT to_regclass('"user"')"""):
         add_users(postgres, database, TASKS)
     rows = [
@@ -60,7 +60,7 @@ def add_users(postgres, database, names):
 
 
 def task_ids(postgres, database):
-    """The ids of each user's tasks."""
+    """Returns the ids of each user's tasks."""
     ids = {}
     for line in postgres.sql(database, "SELECT user_id || ' ' || id FROM tasks ORDER BY id").splitlines():
         user, number = line.split(" ")
@@ -69,7 +69,7 @@ def task_ids(postgres, database):
 
 
 def task_ids_of(postgres, database, user):
-    """The ids of one user's tasks."""
+    """Returns the ids of one user's tasks."""
     return postgres.sql(database, f"SELECT id FROM tasks WHERE user_id = '{user}' ORDER BY id").splitlines()
 
 
@@ -88,7 +88,7 @@ CREATE INDEX tasks_user_id ON tasks (user_id, created_at DESC, id DESC);
 
 
 def seed_sqlite(path, own_tables):
-    """The same tasks in a file; the tables are there, or are made as for the peers."""
+    """Inserts the same tasks into a SQLite file. Missing tables are created as for the peers."""
     begin = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
     def moment(seconds):

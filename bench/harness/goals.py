@@ -1,4 +1,4 @@
-"""The goals, and whether a result reaches them."""
+"""The goals, and their comparison with a result."""
 
 import statistics
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ LIMITS = ("limit", "sqlx")
 
 
 class Missing(Exception):
-    """It was not measured."""
+    """The value was not measured."""
 
 
 class Values:
@@ -34,11 +34,11 @@ class Values:
             raise Missing from None
 
     def more(self, workload, ours="taskbridge", theirs="limit"):
-        """How many times as many requests per second."""
+        """Returns the ratio of requests per second."""
         return self.median(workload, ours, "rps") / self.median(workload, theirs, "rps")
 
     def cpu(self, workload):
-        """The CPU time of our requests to that of the limit's."""
+        """Returns the ratio of CPU time per request, compared with the limit."""
         return self.median(workload, "taskbridge", "cpu_us") / self.median(workload, "limit", "cpu_us")
 
     def to_best(self, workload):
@@ -80,7 +80,7 @@ class Goal:
     less: bool = False
 
     def holds(self, value, bound):
-        """Whether a value is as good as a bound, to the digits that are shown."""
+        """Returns whether a value reaches a bound, with the precision that is displayed."""
         value = float(plain(value))
         return value <= bound if self.less else value >= bound
 
@@ -118,13 +118,13 @@ GOALS = [
 
 
 def plain(value):
-    """A number in three digits."""
+    """Formats a number with three digits."""
     digits = 0 if abs(value) >= 100 or not value else 1 if abs(value) >= 10 else 2
     return f"{value:.{digits}f}"
 
 
 def judge(result):
-    """Each goal with its value, or None where it was not measured, and what that is worth."""
+    """Yields each goal with its value, or None if it was not measured, and the verdict."""
     values = Values(result)
     judged = []
     for goal in GOALS:
@@ -145,7 +145,7 @@ def judge(result):
 
 
 def failed(result):
-    """Whether a floor is not held; in a whole run, also whether one was not measured."""
+    """Returns whether a floor is not held or, in a complete run, was not measured."""
     return any(
         verdict == "FLOOR NOT HELD" or (value is None and result["whole"]) for _, value, verdict in judge(result)
     )

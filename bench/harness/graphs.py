@@ -20,9 +20,9 @@ class Chart:
     file: str
     title: str
     x_title: str
-    # Each line: its name, and its points in order.
+    # The lines: names, and points in order.
     lines: dict
-    # Whether x is shown by its logarithm.
+    # Whether the x axis is logarithmic.
     log: bool = False
 
     def svg(self):
@@ -71,7 +71,7 @@ def dot(x, y, colour, content):
 
 
 def nice(step):
-    """The next of 1, 2, 5, 10, 20, and so on."""
+    """Returns the next of 1, 2, 5, 10, 20, and so on."""
     size = 10 ** math.floor(math.log10(step)) if step > 0 else 1
     return next(size * factor for factor in (1, 2, 5, 10) if size * factor >= step)
 
@@ -81,7 +81,7 @@ def short(number):
 
 
 def charts(result):
-    """Those for which there are values."""
+    """Returns the charts that have values."""
     return [chart for chart in (*connections(result["runs"]), *growth(result["growth"])) if chart.lines]
 
 

@@ -8,14 +8,14 @@ from .servers import Server
 from .workloads import raw
 
 LENGTHS = (10, 20, 50, 100, 200, 500, 1000)
-# Of a user's 10,000 tasks.
+# The measured pages, of a user with 10,000 tasks.
 PAGE = 100
 PAGES = (1, 10, 25, 50, 75, 100)
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
 
 def measure(place, server, settings, log):
-    """The three of them; each value is the median latency of one connection, in milliseconds."""
+    """Measures all three. Each value is the median latency of one connection, in milliseconds."""
     server.start()
     try:
         path = "/api/pages/tasks"
@@ -33,7 +33,7 @@ def measure(place, server, settings, log):
 
 
 def latencies(place, server, user, targets, settings):
-    """The median over the repeats of the median latency of each target, interleaved."""
+    """Returns for each target the median over the repeats of its median latency; targets are interleaved."""
     times = {target: [] for target in targets}
     for turn in range(settings.reps):
         for target, path in list(targets.items())[:: -1 if turn % 2 else 1]:
@@ -49,7 +49,7 @@ def latencies(place, server, user, targets, settings):
 
 
 def cursor_pages(server, user, path):
-    """The paths of all pages of a list, as the header Link leads from one to the next."""
+    """Returns the paths of all pages of a list, following the header Link."""
     here = f"{path}?limit={PAGE}"
     paths = []
     while here:
@@ -63,7 +63,7 @@ def cursor_pages(server, user, path):
 
 
 def sizes(place, settings, log):
-    """One user with 1,000 tasks, in tables of 1,000 to 1,000,000."""
+    """Measures one user with 1,000 tasks, in tables of 1,000 to 1,000,000 tasks."""
     server = Server("taskbridge", place)
     server.database = "growth"
     place.postgres.sql("postgres", "CREATE DATABASE growth")

@@ -1,4 +1,4 @@
-"""Loads a server, and measures what it takes for it."""
+"""Loads a server, and measures the resources that it uses."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ def begin(place, server, requests, *, connections, seconds, warm=0.0, rate=0.0, 
 
 
 def end(generator):
-    """Waits for it; answers its report."""
+    """Waits for the load generator, and returns its report."""
     try:
         report = generator.communicate()[0]
     finally:
@@ -37,7 +37,7 @@ def end(generator):
 
 
 def measured(place, server, requests, **how):
-    """Loads, and adds to the report the CPU time of each request, the memory, and what others took of the CPUs."""
+    """Runs the load, and adds CPU time per request, memory, and the CPU share of other processes to the report."""
     database = place.postgres.process.pid
 
     def spent():

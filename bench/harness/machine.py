@@ -1,4 +1,4 @@
-"""What the machine is, and what processes take of it. Linux only."""
+"""The machine, and the resources that processes use. Linux only."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def describe():
-    """The machine, for the report."""
+    """Describes the machine, for the report."""
     cpus = [
         line.split(":", 1)[1].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -26,12 +26,12 @@ def describe():
 
 
 def stat(pid):
-    """The fields of /proc/PID/stat behind the name, which may hold anything."""
+    """Returns the fields of /proc/PID/stat after the name, which can contain any character."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def tree(pid):
-    """A process and all that descend from it."""
+    """Returns a process and its descendants."""
     children = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -46,7 +46,7 @@ def tree(pid):
 
 
 def cpu_seconds(pid):
-    """CPU time of a process tree, with that of children that have ended."""
+    """Returns the CPU time of a process tree, including children that have exited."""
     ticks = 0
     for process in tree(pid):
         try:
@@ -57,7 +57,7 @@ def cpu_seconds(pid):
 
 
 def memory_mib(pid):
-    """Memory of a process tree; what it shares with others counts in parts (Pss)."""
+    """Returns the memory of a process tree; shared memory counts proportionally (Pss)."""
     kib = 0
     for process in tree(pid):
         try:
@@ -69,19 +69,19 @@ def memory_mib(pid):
 
 
 def busy_seconds():
-    """CPU time of everybody, without the kernel's for the network: that is mostly our own."""
+    """Returns the CPU time of all processes, without the kernel's network time, which the benchmark itself causes."""
     fields = Path("/proc/stat").read_text().split()
     return sum(int(field) for field in fields[1:4]) / TICKS
 
 
 def generator_seconds():
-    """CPU time of the load generators that have ended."""
+    """Returns the CPU time of the load generators that have exited."""
     times = os.times()
     return times.children_user + times.children_system
 
 
 def wait_until_quiet(share=0.2, patience=3):
-    """Waits for others on the machine to use less than a share of it, but not for long."""
+    """Waits, with a timeout, until other processes use less than a share of the CPUs."""
     begin = time.monotonic()
     while time.monotonic() - begin < patience:
         busy, since = busy_seconds(), time.monotonic()

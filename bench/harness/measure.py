@@ -1,4 +1,4 @@
-"""The run: each workload over all servers, A B C, then C B A, so that drift of the machine falls on all alike."""
+"""The run: each workload visits all servers, A B C, then C B A, so that a drift of the machine affects all equally."""
 
 import json
 import os
@@ -16,9 +16,9 @@ from .postgres import Postgres
 from .servers import Server, names
 from .tokens import Tokens
 
-# Of the CPUs. A run beside which others took more is done again, once.
+# A share of the CPUs. If other processes use more, the run is repeated once.
 NOISE = 0.2
-# Before the first run of a workload on a server: Node and Python need seconds to become warm.
+# The warm-up before the first run of a workload on a server: Node and Python need seconds.
 WARM = 4.0
 
 
@@ -35,11 +35,11 @@ class OutOfTime(Exception):
 
 
 class Place:
-    """What all parts share: builds, temporary files, the database, the tokens."""
+    """The state that all parts share: builds, temporary files, the database, the tokens."""
 
     def __init__(self, built):
         self.built = built
-        # Not /tmp, which may be memory: commits are to reach a disk.
+        # Not /tmp, which may be in memory: commits must reach a disk.
         self.folder = Path(tempfile.mkdtemp(prefix="taskbridge-bench.", dir=os.environ.get("TMPDIR", "/var/tmp")))
         self.tokens = Tokens(list(data.TASKS))
         self.postgres = None
@@ -74,7 +74,7 @@ class Bench:
         }
 
     def run(self):
-        """Measures what is wanted; answers what there is, also if it was stopped."""
+        """Runs the selected measurements. Returns the results so far if it is interrupted."""
         try:
             self.place.open()
             self.result["machine"]["postgresql"] = self.place.postgres.sql("postgres", "SHOW server_version")
@@ -112,7 +112,7 @@ class Bench:
         )
 
     def _prepare(self):
-        """Each server by itself: its database, its start, its memory."""
+        """Measures each server on its own: its database, its start, its memory."""
         for name in self.settings.servers or names():
             server = Server(name, self.place)
             if not any(run in self.wanted for run in server.runs):
@@ -148,7 +148,7 @@ class Bench:
         return found
 
     def _memory(self, server):
-        """The most memory it takes with 1,024 connections, and in a storm of sign-ins."""
+        """Measures the maximum memory with 1,024 connections, and in a storm of sign-ins."""
         found, secs = {}, self.settings.secs
         if "W1" in server.runs:
             lists = self._requests(server, "list")
@@ -232,7 +232,7 @@ class Bench:
 
 
 def peak(server, generators):
-    """The most memory a server takes until the load generators end."""
+    """Returns the maximum memory of a server until the load generators exit."""
     most = 0.0
     try:
         while any(generator.poll() is None for generator in generators):

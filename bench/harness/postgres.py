@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own, with durable commits. As root it runs as somebody else, since it refuses to be root."""
+"""A private PostgreSQL with durable commits. For root it runs as another user, because it refuses to run as root."""
 
 import os
 import pwd
@@ -14,7 +14,7 @@ OPTIONS = {
     "unix_socket_directories": "",
     "shared_buffers": "512MB",
     "max_connections": 400,
-    # No work of its own in the middle of a measurement; tables are vacuumed between them.
+    # No autovacuum during a measurement; tables are vacuumed between measurements.
     "autovacuum": "off",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "30min",
@@ -81,7 +81,7 @@ class Postgres:
         raise RuntimeError("PostgreSQL does not start: " + (self.folder.parent / "postgresql.log").read_text())
 
     def sql(self, database, statements):
-        """Runs statements, each by itself; answers what they select, a line for each row."""
+        """Runs statements separately, and returns their rows, one per line."""
         psql = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database]
         return self._call(*psql, input=statements).strip()
 
@@ -89,7 +89,7 @@ class Postgres:
         return f"postgresql://bench@127.0.0.1:{self.port}/{database}"
 
     def pooled_url(self, database):
-        """Returns the URL through pgbouncer in transaction mode, which is started when it is needed first."""
+        """Returns the URL of pgbouncer in transaction mode, and starts it at the first call."""
         if not self.pooler:
             self._start_pooler()
         return f"postgresql://bench@127.0.0.1:{self.pooler_port}/{database}?pgbouncer=true"

@@ -1,4 +1,4 @@
-"""The result as markdown."""
+"""Formats a result as markdown."""
 
 import statistics
 
@@ -31,7 +31,7 @@ def machine(result):
 
 
 def noise(result):
-    """How much others disturbed, and how far the repeats are apart."""
+    """Describes the load by other processes, and the spread of the repeats."""
     runs = [of_server for of_workload in result["runs"].values() for of_server in of_workload.values()]
     if not runs:
         return "nothing under load"
@@ -47,7 +47,7 @@ def median_of(runs, key):
 
 
 def spread(runs):
-    """How far the repeats are apart, to their median."""
+    """Returns the distance between the repeats, relative to their median."""
     rates = [run["rps"] for run in runs]
     middle = statistics.median(rates)
     return (max(rates) - min(rates)) / middle if middle else 0.0
@@ -112,7 +112,7 @@ def whole(result):
 
 
 def put_between(text, name, content):
-    """The text with what is between two markers replaced."""
+    """Returns the text with the content between two markers replaced."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     if begin not in text or end not in text:
         raise ValueError(f"the markers of {name} are not there")

@@ -1,4 +1,4 @@
-"""The servers that are measured: bench/servers/*.json says how each is started, README.md what the keys mean."""
+"""The measured servers. bench/servers/*.json describes each, and README.md the keys."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ from .tokens import ORIGIN, SECRET
 
 BENCH = Path(__file__).resolve().parent.parent
 DESCRIPTIONS = BENCH / "servers"
-# What a server finds of our environment, beside what it is told.
+# The variables that a server inherits, in addition to its own.
 PASSED_ON = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH")
 
 
@@ -24,7 +24,7 @@ def names():
 
 class Server:
     def __init__(self, name, place):
-        """`place` is where everything is: builds, temporary files, PostgreSQL, tokens."""
+        """`place` has the builds, temporary files, PostgreSQL and tokens."""
         self.name, self.place = name, place
         self.description = json.loads((DESCRIPTIONS / f"{name}.json").read_text())
         self.about = self.description["about"]
@@ -70,9 +70,9 @@ class Server:
         return self.place.folder / f"{self.name}.db"
 
     def start(self):
-        """Starts it; answers how long it took to the first answer, in seconds."""
+        """Starts the server, and returns the time to its first answer in seconds."""
         if self.algorithm == "EdDSA":
-            # The key must be published before it is asked for.
+            # The key must be published before the server fetches it.
             self.place.tokens.of("EdDSA")
         command = [self._filled(part) for part in self.description["command"]]
         folder = Path(self._filled(self.description.get("folder", str(self.place.folder))))
@@ -99,7 +99,7 @@ class Server:
         return self.process is not None and self.process.poll() is None
 
     def stop(self):
-        """Ends it and what it has started: all are in a session of their own."""
+        """Stops the server and its children, which are in a separate session."""
         if not self.runs_now():
             return
         family = machine.tree(self.process.pid)
@@ -117,7 +117,7 @@ class Server:
         self.process.wait(10)
 
     def prepare(self):
-        """Makes the database, and everything in it; the server is stopped before and after."""
+        """Creates and fills the database. The server is stopped before and afterwards."""
         makes_tables = self.description.get("migrates", False)
         postgres = self.place.postgres
         if self.kind == "own":
@@ -145,7 +145,7 @@ class Server:
             self.cookies.append("; ".join(cookies))
 
     def _check_list(self):
-        """All must give the same list, or comparing them means nothing."""
+        """Checks that all servers return the same list, because otherwise they cannot be compared."""
         status, answer, _ = self.call("GET", "/api/u1/tasks", headers=self.bearer("u1"))
         listed = json.loads(answer) if status == 200 else answer[:300]
         wanted = {"id", "user_id", "title", "description", "completed", "created_at", "updated_at"}
@@ -168,7 +168,7 @@ class Server:
             connection.close()
 
     def size_mib(self):
-        """What must be installed for it, without Node or Python."""
+        """Returns the size of its installed packages, without Node or Python."""
         size = 0
         for path in (Path(self._filled(part)) for part in self.description["size"]):
             files = path.rglob("*") if path.is_dir() else [path]

@@ -1,4 +1,4 @@
-"""The tokens of all users, and the server of the key that some of them are signed by."""
+"""The tokens of all users, and the server that publishes the key of some of them."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ SECRET = "bench-secret-not-for-anything-else-0123456789"
 # Issuer and audience of all tokens, and the origin of all requests.
 ORIGIN = "http://localhost:3000"
 
-# The standard library of Python has no Ed25519; that of Node does.
+# Python's standard library lacks Ed25519; Node's has it.
 SIGN_EDDSA = """
 const { generateKeyPairSync, sign } = require('node:crypto')
 const { privateKey, publicKey } = generateKeyPairSync('ed25519')
