@@ -17,8 +17,8 @@
 //! 1. Add `steps/mYYYYMMDD_NNNNNN_name.rs` with a struct that implements `MigrationTrait`, and its name to `status`.
 //!    Never change a migration that has been released. Report what it cannot handle by the functions in `error`.
 //! 2. Add it to `Migrator::migrations`.
-//! 3. Add first and remove a release later: during a deployment, replicas of two versions run side by side, and an
-//!    older one may start on a newer schema.
+//! 3. Add columns in one release and remove old ones in a later one: during a deployment, replicas of two versions run
+//!    side by side, and an older one may start on a newer schema.
 
 mod adopt;
 mod assign;

@@ -6,9 +6,9 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{found}; {advice}")]
 pub struct DatabaseProblem {
-    /// What is wrong.
+    /// The problem.
     pub found: String,
-    /// What to do: a parameter to change or a command to run.
+    /// The parameter to change or the command to run.
     pub advice: String,
 }
 

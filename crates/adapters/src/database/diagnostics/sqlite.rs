@@ -24,7 +24,7 @@ pub struct SqliteFacts {
     pub is_wal: bool,
     /// The file or its nearest existing folder, if this process may not write to it.
     pub unwritable: Option<PathBuf>,
-    /// Those of the file, the files that SQLite keeps next to it, and their folder, to which other users have access.
+    /// The paths to which other users have access, among the file, those next to it, and their folder.
     pub exposed: Vec<ExposedPath>,
 }
 

@@ -21,7 +21,7 @@ pub(in crate::database) struct RestrictionColumns {
     pub(super) second_factor: SecondFactor,
 }
 
-/// Where a database stores whether a user has a second factor.
+/// The place where a database stores whether a user has a second factor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum SecondFactor {
     #[default]

@@ -1,4 +1,4 @@
-//! Columns that say yes or no, whatever their type: a boolean, a number, a time or a word.
+//! Columns that mean yes or no, of any type: a boolean, a number, a time or a word.
 
 /// Texts of a flag that mean no, in lower case. Any other value means yes.
 const NO: [&str; 4] = ["", "0", "false", "f"];

@@ -45,9 +45,9 @@ pub enum InvalidDatabaseUrl {
     /// A parameter is not known.
     #[error("has an unknown parameter{}; {advice}", quoted(name.as_deref()))]
     UnknownParameter {
-        /// Its name, unless it could be a part of a password.
+        /// The name, unless it could be a part of a password.
         name: Option<String>,
-        /// The name that is probably meant, or to remove it.
+        /// The name that is probably meant, or the advice to remove the parameter.
         advice: String,
     },
     /// A parameter has no value.
@@ -65,7 +65,7 @@ pub enum InvalidDatabaseUrl {
     /// A parameter is known and not supported.
     #[error("has the parameter {name}, which is not supported; {advice}")]
     Unsupported {
-        /// Its name.
+        /// The name.
         name: &'static str,
         /// An alternative.
         advice: &'static str,
@@ -78,13 +78,13 @@ pub enum InvalidDatabaseUrl {
         /// The possible values.
         advice: &'static str,
     },
-    /// Two parameters contradict each other, or two values of one name.
+    /// Two parameters contradict each other, or one name has two values.
     #[error("has contradictory parameters for {what}; remove one of them")]
     Conflict {
         /// The subject of the parameters.
         what: &'static str,
     },
-    /// The path of a SQLite file is not what it seems to be.
+    /// The path of a SQLite file is ambiguous.
     #[error("has a path that {problem}; {advice}")]
     Path {
         /// The problem.

@@ -93,7 +93,7 @@ impl Parameters {
             None => advice.to_owned(),
         };
         let is_word = name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphabetic() || "_.-".contains(c));
-        // After a raw `&` in it, the rest of a password would be taken for a name.
+        // After a raw `&` in it, the rest of a password would be treated as a name.
         let is_shown = is_word && !self.has_password;
         Err(InvalidDatabaseUrl::UnknownParameter { name: is_shown.then_some(name), advice })
     }

@@ -1,13 +1,14 @@
-//! What is declared about a pooler in front of the database.
+//! Declaration of a pooler in front of the database.
 
-/// The presence of a pooler that gives the server connection to another client after each transaction.
+/// The presence of a pooler in transaction mode, which may assign the server connection to another client after each
+/// transaction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Pooler {
-    /// Each connection is treated as if there were one, until the opposite is proved of it.
+    /// Unknown: each connection is treated as pooled unless it proves to be direct.
     #[default]
     Detect,
-    /// There is one.
+    /// There is a pooler.
     Present,
-    /// There is none.
+    /// There is no pooler.
     Absent,
 }

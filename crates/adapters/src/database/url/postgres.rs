@@ -13,9 +13,9 @@ use super::pooler::Pooler;
 use super::search_path::SearchPath;
 use super::tls::{TlsConfig, Transport, Verification, read_tls};
 
-/// The port of a host that names none.
+/// The default port.
 const DEFAULT_PORT: u16 = 5432;
-/// Longest time that Linux accepts for keep-alives: about nine hours.
+/// Maximum keep-alive time that Linux accepts, in seconds.
 const MAX_SECONDS: u32 = 32_767;
 
 /// Parameters of other libraries for their own pools, caches and time limits, and parameters of libpq for
@@ -79,18 +79,18 @@ const UNSUPPORTED: [(&str, &str); 17] = [
     ("timezone", "remove it: times do not depend on it"),
 ];
 
-/// The servers, the database, and how to connect.
+/// A PostgreSQL URL: the servers, the database and the parameters of connections.
 #[derive(Clone)]
 pub(in crate::database) struct PostgresUrl {
     pub(in crate::database) config: Config,
     pub(in crate::database) tls: TlsConfig,
     pub(in crate::database) pooler: Pooler,
-    /// The schemas to use; those of the role if it is `None`.
+    /// The schemas to use; `None` for the default of the role.
     pub(in crate::database) search_path: Option<SearchPath>,
 }
 
 impl PostgresUrl {
-    /// Parses what follows `postgres://`.
+    /// Parses the part of a URL after `postgres://`.
     pub(super) fn parse(rest: &str) -> Result<Self, InvalidDatabaseUrl> {
         let (servers, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, database) = servers.split_once('/').unwrap_or((servers, ""));
@@ -245,7 +245,7 @@ fn set_hosts(config: &mut Config, authority: &str, parameters: &mut Parameters) 
     Ok(())
 }
 
-/// Checks parameters whose only supported value is what is done anyway.
+/// Checks parameters of which only the default behaviour is supported.
 fn check_constants(parameters: &mut Parameters) -> Result<(), InvalidDatabaseUrl> {
     let advice = "GSSAPI is not supported; write disable, and sslmode=require for encryption";
     parameters.take_one_of("gssencmode", &[("disable", ()), ("prefer", ())], advice)?;
@@ -275,7 +275,7 @@ fn number(port: &str) -> Result<u16, InvalidDatabaseUrl> {
     port.parse().ok().filter(|port| *port > 0).ok_or(InvalidDatabaseUrl::Port)
 }
 
-/// Sets what concerns the choice of a server and its socket.
+/// Sets the parameters for the choice of a server and for its socket.
 fn set_socket(config: &mut Config, parameters: &mut Parameters) -> Result<(), InvalidDatabaseUrl> {
     const WRITES: &str = "Taskbridge writes: use read-write, primary or any";
     let attributes = [

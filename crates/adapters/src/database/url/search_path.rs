@@ -54,7 +54,7 @@ impl SearchPath {
     }
 }
 
-/// The text of the setting, with every name quoted.
+/// Formats the value of the setting, with every name quoted.
 impl fmt::Display for SearchPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, name) in self.0.iter().enumerate() {
@@ -70,7 +70,7 @@ pub(in crate::database) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Returns an identifier whose opening quotation mark has been read, and what follows it.
+/// Returns an identifier whose opening quotation mark has been read, and the rest of the text.
 fn unquote(text: &str) -> Option<(String, &str)> {
     let mut name = String::new();
     let mut rest = text;

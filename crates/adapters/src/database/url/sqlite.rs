@@ -10,7 +10,7 @@ use super::parameters::{Parameters, decode};
 /// Parameters of other libraries that have no meaning here.
 const IGNORED: [&str; 5] = ["check_same_thread", "connection_limit", "pool_timeout", "socket_timeout", "timeout"];
 
-/// A SQLite file, and how to open it.
+/// A SQLite URL: the file and the options for opening it.
 #[derive(Debug, Clone)]
 pub(in crate::database) struct SqliteUrl {
     pub(in crate::database) options: SqliteConnectOptions,
@@ -21,7 +21,7 @@ pub(in crate::database) struct SqliteUrl {
 }
 
 impl SqliteUrl {
-    /// Parses what follows `sqlite:`.
+    /// Parses the part of a URL after `sqlite:`.
     pub(super) fn parse(rest: &str) -> Result<Self, InvalidDatabaseUrl> {
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let path = decode(path.strip_prefix("//").unwrap_or(path))?;
@@ -47,10 +47,10 @@ impl SqliteUrl {
     }
 }
 
-/// Returns the file that a path means.
+/// Returns the file to which a path refers.
 ///
-/// `SQLAlchemy` writes relative paths after three slashes, as in `sqlite:///./app.db`; elsewhere that is a file in the
-/// root folder, where no database belongs.
+/// `SQLAlchemy` writes relative paths after three slashes, as in `sqlite:///./app.db`. Read literally, that would be
+/// a file in the root folder, which is never intended.
 fn file(path: &str) -> Result<PathBuf, InvalidDatabaseUrl> {
     let invalid = |problem, advice| Err(InvalidDatabaseUrl::Path { problem, advice });
     if path.is_empty() {

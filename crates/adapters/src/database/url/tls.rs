@@ -18,7 +18,7 @@ pub enum Transport {
         /// `true` if the certificate must be for the host (`verify-full`).
         is_for_host: bool,
     },
-    /// TLS, bound to a password that the server must know, too.
+    /// TLS, bound to a password that the server must also know (channel binding).
     ChannelBound,
     /// TLS with any certificate: an attacker who replies in place of the server can read everything.
     Unverified,
@@ -43,7 +43,7 @@ pub(in crate::database) enum Verification {
 /// The authorities that may sign the server's certificate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::database) enum Roots {
-    /// The authorities of the web, which are part of the program.
+    /// The authorities that browsers trust, which are built in.
     #[default]
     Web,
     /// The authorities of the operating system.
@@ -80,7 +80,7 @@ pub(super) fn read_tls(config: &mut Config, parameters: &mut Parameters) -> Resu
             let advice = "sslrootcert=system requires sslmode=verify-full";
             return Err(InvalidDatabaseUrl::Value { name: "sslrootcert", advice });
         }
-        // Anyone can have a certificate of a public authority for a name of their own.
+        // An attacker can also get a certificate of a public authority, for another name.
         (Some(Mode::VerifyCa), Roots::Web) => {
             let advice = "verify-ca requires sslrootcert=<file>; write verify-full for a public authority";
             return Err(InvalidDatabaseUrl::Value { name: "sslmode", advice });
@@ -136,7 +136,7 @@ pub(super) fn read_tls(config: &mut Config, parameters: &mut Parameters) -> Resu
     })
 }
 
-/// libpq's `sslmode`. `allow` is `prefer`: what may be encrypted is encrypted.
+/// libpq's `sslmode`. `allow` is treated as `prefer`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Disable,
