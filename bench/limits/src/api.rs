@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::store::{NewTask, Store};
 use crate::token::Tokens;
 
-/// What is the same, whatever the store.
+/// The settings that all stores share.
 pub struct Server {
     pub port: u16,
     pub workers: usize,
@@ -21,7 +21,7 @@ struct State<S> {
 }
 
 impl Server {
-    /// Serves; each worker makes its own store.
+    /// Serves requests. Each worker creates its own store.
     pub async fn serve<S: Store, F>(self, store: impl Fn() -> F + Clone + Send + 'static) -> Result<()>
     where
         F: Future<Output = Result<S>> + 'static,

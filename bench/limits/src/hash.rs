@@ -1,10 +1,10 @@
-//! How long one password takes.
+//! The time to verify one password.
 
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
 
-/// The median of nine verifications at cost 12.
+/// Returns the median of nine verifications with cost 12.
 pub fn milliseconds() -> Result<f64> {
     let hash = bcrypt::hash("password123", 12)?;
     let mut times = Vec::new();

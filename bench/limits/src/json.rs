@@ -1,10 +1,10 @@
-//! JSON by hand.
+//! Handwritten JSON.
 
 use std::io::Write;
 
 const DAY: i64 = 86_400_000_000;
 
-/// A text in quotes.
+/// Writes a text in quotes.
 pub fn push_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut from = 0;
@@ -20,7 +20,7 @@ pub fn push_text(out: &mut Vec<u8>, text: &str) {
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
-            // Writing to memory does not fail.
+            // Writing to memory cannot fail.
             _ => drop(write!(out, "\\u{byte:04x}")),
         }
     }
@@ -28,7 +28,7 @@ pub fn push_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// A moment in microseconds since 1970, as RFC 3339 has it, in quotes.
+/// Writes a moment, given in microseconds since 1970, in the form of RFC 3339 and in quotes.
 pub fn push_moment(out: &mut Vec<u8>, micros: i64) {
     let (year, month, day) = civil(micros.div_euclid(DAY));
     let (second, micros) = (micros.rem_euclid(DAY) / 1_000_000, micros.rem_euclid(1_000_000));
@@ -50,7 +50,7 @@ pub fn push_moment(out: &mut Vec<u8>, micros: i64) {
     out.extend_from_slice(b"Z\"");
 }
 
-/// Year, month and day of a number of days since 1970, counting years from March.
+/// Returns year, month and day for a number of days since 1970, with years that start in March.
 fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));

@@ -1,12 +1,12 @@
-//! What is possible: the tasks API by hand, without any of what a product needs, on several ways to the database.
+//! The upper limit: a minimal tasks API without the features of a product, on several database libraries.
 //!
-//! `limits` serves; the environment says how:
-//!   `BACKEND`       `tokio-postgres`: one pipelined connection for each worker, JSON straight from the row: the limit
-//!                   `sqlx`, `sea-orm`: a shared pool, as their manuals show it
+//! `limits` serves with these environment variables:
+//!   `BACKEND`       `tokio-postgres`: one pipelined connection for each worker, JSON directly from the row: the limit
+//!                   `sqlx`, `sea-orm`: a shared pool, as in their manuals
 //!                   `sqlite`: sqlx on an embedded database
-//!   `PORT`, `DATABASE_URL`, `BETTER_AUTH_SECRET`; `WORKERS`, else one for each core
+//!   `PORT`, `DATABASE_URL`, `BETTER_AUTH_SECRET`; `WORKERS`, one for each core by default
 //!
-//! `limits hash` prints the milliseconds that one thread takes to verify a password by bcrypt with cost 12.
+//! `limits hash` prints the milliseconds that one thread needs to verify a bcrypt hash with cost 12.
 
 mod api;
 mod hash;

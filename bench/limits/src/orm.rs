@@ -1,4 +1,4 @@
-//! sea-orm as its manual shows it, with a shared pool of four: find, then change, then save.
+//! sea-orm as in its manual, with a shared pool of four connections: find, change, save.
 
 use anyhow::Result;
 use chrono::Utc;

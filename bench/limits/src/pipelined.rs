@@ -1,6 +1,5 @@
-//! tokio-postgres with one pipelined connection: many statements are on their way at once, all of them prepared, and
-//! the JSON is made from the bytes of the row. As fast as it gets, for reads; commits on one connection wait for each
-//! other.
+//! tokio-postgres with one pipelined connection: many prepared statements are in flight, and JSON is written from the
+//! bytes of the row. This is the fastest way for reads; commits on one connection wait for each other.
 
 use anyhow::Result;
 use tokio_postgres::types::{FromSql, Type};

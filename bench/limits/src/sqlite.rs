@@ -1,4 +1,4 @@
-//! A bare handler on embedded SQLite: sqlx with a pool of four, write-ahead log. It only lists.
+//! A minimal handler on embedded SQLite: sqlx with four connections and a write-ahead log. It only lists.
 
 use std::str::FromStr;
 

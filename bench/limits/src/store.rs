@@ -1,4 +1,4 @@
-//! What each way to the database offers: the JSON of tasks.
+//! The interface of each database library: it returns tasks as JSON.
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -12,7 +12,7 @@ pub trait Store: 'static {
     async fn complete(&self, user: &str, id: i64) -> Result<Option<Vec<u8>>>;
 }
 
-/// A row.
+/// A row of the table `tasks`.
 #[derive(Serialize, sqlx::FromRow)]
 pub struct Task {
     id: i64,

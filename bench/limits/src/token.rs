@@ -1,4 +1,4 @@
-//! Whose token it is.
+//! Verification of tokens.
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -6,7 +6,7 @@ use actix_web::http::header::AUTHORIZATION;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde::Deserialize;
 
-/// Verifies tokens signed by HS256.
+/// Verifies HS256 tokens.
 #[derive(Clone)]
 pub struct Tokens {
     key: DecodingKey,
@@ -25,7 +25,7 @@ impl Tokens {
         Self { key: DecodingKey::from_secret(secret.as_bytes()), rules }
     }
 
-    /// Whether the request bears a token of `user`; else the status of the answer.
+    /// Checks that the request has a token of `user`. Returns the status of the answer if it does not.
     pub fn check(&self, request: &HttpRequest, user: &str) -> Result<(), StatusCode> {
         let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or(StatusCode::UNAUTHORIZED)?;

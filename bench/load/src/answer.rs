@@ -1,19 +1,19 @@
-//! Just enough of HTTP/1.1 to see where an answer ends.
+//! Finds the end of an HTTP/1.1 answer.
 
-/// One answer, whole at the beginning of what was read.
+/// A complete answer at the beginning of a buffer.
 pub struct Answer {
-    /// How many bytes it takes.
+    /// Its length in bytes.
     pub bytes: usize,
     pub status: u16,
-    /// Whether the server closes the connection behind it.
+    /// Whether the server closes the connection after it.
     pub closes: bool,
 }
 
-/// What was read is no answer.
+/// The bytes are not an HTTP answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Nonsense;
 
-/// The first answer in `read`, once it is there to its end.
+/// Returns the first answer in `read`, if it is complete.
 pub fn parse(read: &[u8]) -> Result<Option<Answer>, Nonsense> {
     let Some(end) = find(read, b"\r\n\r\n", 0) else { return Ok(None) };
     let head = &read[..end + 2];

@@ -1,4 +1,4 @@
-//! One connection after the other of a client, and what all clients share.
+//! A client, which uses one connection at a time, and the state that all clients share.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -11,12 +11,12 @@ use tokio::net::TcpStream;
 
 use crate::answer::{Answer, parse};
 
-/// What is to be done.
+/// The plan of a run.
 pub struct Plan {
     pub address: SocketAddr,
     pub requests: Vec<Vec<u8>>,
     pub begin: Instant,
-    /// What is sent or answered before this is not counted.
+    /// The end of the warm-up. Earlier requests and answers are not counted.
     pub measured: Instant,
     pub end: Instant,
     pub rate: f64,
@@ -24,23 +24,23 @@ pub struct Plan {
     pub patience: Duration,
 }
 
-/// What came of it.
+/// The result of a run.
 #[derive(Default)]
 pub struct Tally {
-    /// All answers, those of the warm-up and after the end included.
+    /// All answers, including those of the warm-up and after the end.
     pub all: u64,
     /// Answers between warm-up and end.
     pub counted: u64,
-    /// Answers of another status than was expected, to requests sent between warm-up and end.
+    /// Answers with an unexpected status, to requests sent between warm-up and end.
     pub wrong: u64,
-    /// Requests that got none, and connections that could not be made.
+    /// Requests without an answer, and failed connections.
     pub broken: u64,
     pub statuses: BTreeMap<u16, u64>,
-    /// Of requests sent between warm-up and end, in microseconds.
+    /// Latencies of requests sent between warm-up and end, in microseconds.
     pub latencies: Vec<u64>,
 }
 
-/// A plan under way.
+/// A running plan.
 pub struct Run {
     plan: Plan,
     next: Cell<usize>,
@@ -53,7 +53,7 @@ impl Run {
         Self { plan, next: Cell::new(0), due: Cell::new(0), tally: RefCell::default() }
     }
 
-    /// When the next request is to be sent, and which.
+    /// Returns the next request, and the time at which it is due.
     fn next(&self) -> Option<(Instant, &[u8])> {
         let planned = if self.plan.rate > 0.0 {
             let due = self.due.replace(self.due.get() + 1);
@@ -90,7 +90,7 @@ impl Run {
 pub async fn client(run: Rc<Run>) {
     let mut connection = None;
     while let Some((planned, request)) = run.next() {
-        // Timers are of whole milliseconds: one that is over is not to be waited for.
+        // Timers have a resolution of one millisecond, so do not wait for a past moment.
         if planned > Instant::now() {
             tokio::time::sleep_until(planned.into()).await;
         }
@@ -108,7 +108,7 @@ pub async fn client(run: Rc<Run>) {
     }
 }
 
-/// A connection, and what was read from it beyond the last answer.
+/// A connection, and the bytes that were read after the last answer.
 type Connection = (TcpStream, Vec<u8>);
 
 async fn exchange(connection: &mut Option<Connection>, address: SocketAddr, request: &[u8]) -> std::io::Result<Answer> {

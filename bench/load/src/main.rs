@@ -1,9 +1,9 @@
-//! A load generator for HTTP/1.1: one thread, requests prepared beforehand, answers only counted.
+//! A load generator for HTTP/1.1 with one thread. It sends prepared requests and counts answers.
 //!
-//! Closed loop: each connection sends its next request when the last is answered. With `--rate` open loop: requests are
-//! sent when they are due, and the time until a connection was free counts as latency, too.
+//! Closed loop: each connection sends its next request after the last answer. Open loop, with `--rate`: requests are
+//! sent at fixed times, and the time until a connection is free is part of the latency.
 //!
-//! It prints one JSON object; latencies are in microseconds, of requests sent after the warm-up.
+//! It prints one JSON object. Latencies are in microseconds, for requests sent after the warm-up.
 
 mod answer;
 mod client;
@@ -23,28 +23,28 @@ struct Arguments {
     /// The port on 127.0.0.1.
     #[arg(long)]
     port: u16,
-    /// A file of requests: before each the number of its bytes, on a line of its own.
+    /// A file of requests, each after a line with its length in bytes.
     #[arg(long)]
     requests: String,
-    /// How many connections.
+    /// The number of connections.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// How long is measured.
+    /// Duration of the measurement, in seconds.
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// How long before that is not.
+    /// Duration of the warm-up, in seconds.
     #[arg(long, default_value_t = 0.0)]
     warm: f64,
     /// Requests per second over all connections; 0 is a closed loop.
     #[arg(long, default_value_t = 0.0)]
     rate: f64,
-    /// The one status that is right; 0 is any of 200 to 299.
+    /// The expected status; 0 accepts 200 to 299.
     #[arg(long, default_value_t = 0)]
     status: u16,
-    /// A latency in milliseconds, to report how many were below.
+    /// A latency in milliseconds; the share of faster requests is reported.
     #[arg(long, default_value_t = 500.0)]
     within: f64,
-    /// How long an answer may take, in seconds.
+    /// Timeout of an answer, in seconds.
     #[arg(long, default_value_t = 60.0)]
     patience: f64,
 }

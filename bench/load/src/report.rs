@@ -1,4 +1,4 @@
-//! What is printed at the end.
+//! The report at the end.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ pub fn report(tally: &Tally, seconds: f64, within: f64) -> Value {
     })
 }
 
-/// The least of them that is not below `percent` of all.
+/// Returns the smallest value that is not below `percent` of all values.
 fn percentile(sorted: &[u64], percent: usize) -> u64 {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-/// All of them, in order.
+/// All requests, in order.
 pub fn read(path: &str) -> Result<Vec<Vec<u8>>> {
     let file = std::fs::read(path)?;
     let mut rest = file.as_slice();

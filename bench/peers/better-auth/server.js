@@ -1,4 +1,4 @@
-// Better Auth under node:http, as its manual shows it: e-mail and password, the JWT plugin.
+// Better Auth under node:http, as in its manual: e-mail and password, the JWT plugin.
 import cluster from 'node:cluster'
 import http from 'node:http'
 import pg from 'pg'

@@ -1,4 +1,4 @@
-"""The tasks API on FastAPI, SQLModel and PyJWT: synchronous endpoints over a synchronous session, as most have it."""
+"""The tasks API on FastAPI, SQLModel and PyJWT: synchronous endpoints and a synchronous session, as usual."""
 
 import os
 from datetime import datetime, timedelta, timezone

@@ -1,4 +1,4 @@
-// The tasks API on Fastify, pg and jose: HS256, or EdDSA by the keys at JWKS_URL.
+// The tasks API on Fastify, pg and jose: HS256, or EdDSA with the keys at JWKS_URL.
 import cluster from 'node:cluster'
 import bcrypt from 'bcrypt'
 import Fastify from 'fastify'
