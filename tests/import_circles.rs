@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 /// Crates that still have circles.
-const CIRCULAR: [&str; 2] = ["crates/web", "migrations"];
+const CIRCULAR: [&str; 1] = ["crates/web"];
 
 /// The path of a module: its names, outermost first; empty for the crate root.
 type Module = Vec<String>;

@@ -31,6 +31,9 @@ impl From<DbErr> for MigrateError {
     }
 }
 
+/// The alternative to changing a table that cannot be adopted.
+pub(crate) const OR_RENAME: &str = "or rename the table so that a new one is created";
+
 /// Returns the refusal of a table.
 pub(crate) fn refused(table: &str, why: &str) -> DbErr {
     DbErr::Migration(format!("table \"{table}\": {why}"))

@@ -10,7 +10,7 @@ mod sqlite;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use crate::catalog::{self, Table};
-use crate::error::{refused, refused_column};
+use crate::error::{OR_RENAME, refused, refused_column};
 use crate::users::Users;
 
 /// The columns that Taskbridge uses.
@@ -21,9 +21,6 @@ const INDEX: &str = r#"create index if not exists "tasks_user_id_created_at_id_i
 
 /// The condition for tasks that have no owner.
 const WITHOUT_OWNER: &str = r#""user_id" is null or "user_id" = ''"#;
-
-/// The alternative to changing a table that cannot be adopted.
-const OR_RENAME: &str = "or rename the table so that a new one is created";
 
 /// Creates the table, or adopts the existing one.
 pub(crate) async fn create_or_adopt(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {

@@ -2,9 +2,8 @@
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
-use super::OR_RENAME;
 use crate::catalog::{self, Column, Table};
-use crate::error::refused_column;
+use crate::error::{OR_RENAME, refused_column};
 
 /// Adds the foreign key. `not valid` accepts existing tasks whose user does not exist.
 pub(super) const REFERENCE: &str = r#"alter table "tasks" add constraint "tasks_user_id_fkey" foreign key ("user_id") references "user" ("id") on delete cascade not valid"#;

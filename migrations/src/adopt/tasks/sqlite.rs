@@ -2,9 +2,8 @@
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
-use super::OR_RENAME;
 use crate::catalog::{self, Affinity, Column, Table};
-use crate::error::refused_column;
+use crate::error::{OR_RENAME, refused_column};
 
 /// Returns the statement that creates the table. With `autoincrement`, the id of a deleted task is never reused.
 pub(super) fn create(reference: &str) -> String {
