@@ -3,6 +3,7 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use support::metrics::Scrape;
 use support::raw::{Answer, Connection};
 use support::{Forge, Server, User};
 
@@ -166,6 +167,30 @@ async fn work_that_is_not_done_in_time_is_answered_503() {
     let id = answer.header("x-request-id").unwrap();
     let line = log.iter().find(|line| line.contains("not answered in time")).unwrap();
     assert!(line.contains(id) && line.contains(r#""status":503"#) && line.contains(r#""method":"POST""#), "{line}");
+}
+
+/// A client that disconnects frees the handler of its request at once, although the work on it has not ended.
+#[tokio::test]
+async fn a_client_that_disconnects_frees_its_handler() {
+    let server = Server::start_with(&[
+        ("TASKBRIDGE__METRICS__ADDRESS", "127.0.0.1:0"),
+        ("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "16"),
+        ("TASKBRIDGE__SERVER__REQUEST_SECONDS", "600"),
+    ]);
+    let in_flight = |scrape: &Scrape| scrape.count("taskbridge_http_requests_in_flight");
+    let is_hashing = |scrape: &Scrape| scrape.count("taskbridge_hashing_busy") == 1;
+    let body = r#"{"email":"nobody@example.test","password":"some password"}"#;
+    let length = format!("Content-Length: {}", body.len());
+    let head = head(&format!("POST {SIGN_IN}"), &[JSON, &length, "X-Request-Id: abandoned-1"]);
+    let mut connection = Connection::open(&server).await;
+    connection.write(format!("{head}\r\n\r\n{body}").as_bytes()).await;
+    Scrape::until(&server, |scrape| in_flight(scrape) == 1 && is_hashing(scrape)).await;
+    drop(connection);
+    let scrape = Scrape::until(&server, |scrape| in_flight(scrape) == 0).await;
+    assert!(is_hashing(&scrape), "the handler ended with the work on the request");
+    let log = server.log.lines();
+    let line = log.iter().find(|line| line.contains("request abandoned")).unwrap();
+    assert!(line.contains("abandoned-1") && line.contains(SIGN_IN) && line.contains(r#""method":"POST""#), "{line}");
 }
 
 /// A connection is kept for the next request as long as is configured, and not at all with 0.

@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::Write;
-use std::time::Instant;
+use std::mem::take;
+use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage, HttpRequest};
+use actix_web::{Error, HttpMessage};
 
 use super::metrics::{HttpMetrics, InFlight};
 use super::request_id::RequestId;
@@ -20,7 +21,8 @@ use crate::extract::guard::Caller;
 use crate::health::Readiness;
 
 /// Middleware (for `actix_web::middleware::from_fn`) that logs the method, route, status, duration and caller of each
-/// request, and the causes of an error. The route is the pattern, so ids, queries, headers and bodies are not logged.
+/// request, and the causes of an error. The route is the pattern, so ids, queries, headers and bodies are not logged. A
+/// request whose handler is dropped, because the client has disconnected, is logged as abandoned.
 ///
 /// It must be the outermost middleware: it also sets the [`request_id`](crate::request_id) for all that happens inside.
 /// During a shutdown, each response closes its connection.
@@ -39,18 +41,23 @@ pub(crate) async fn access_log(
 }
 
 async fn log_request<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
-    let started = Instant::now();
     let in_flight = request.app_data::<Data<HttpMetrics>>().cloned().map(InFlight::begin);
-    let method = method_name(request.method());
+    let mut unanswered = Unanswered {
+        method: method_name(request.method()),
+        route: request.match_pattern().map_or(NO_ROUTE, Cow::Owned),
+        started: Instant::now(),
+        is_answered: false,
+    };
     let outcome = next.call(request).await;
-    let took = started.elapsed();
+    unanswered.is_answered = true;
+    let (method, took) = (unanswered.method, unanswered.started.elapsed());
     // An error of a middleware no longer has its request.
     let (request, status, error) = match &outcome {
         Ok(response) => (Some(response.request()), response.status(), response.response().error()),
         Err(error) => (None, error.as_response_error().status_code(), Some(error)),
     };
-    let route = request.and_then(HttpRequest::match_pattern).map_or(Cow::Borrowed("none"), Cow::Owned);
-    let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let route = if request.is_some() { take(&mut unanswered.route) } else { NO_ROUTE };
+    let microseconds = microseconds(took);
     {
         let route = route.as_ref();
         let extensions = request.map(HttpMessage::extensions);
@@ -66,6 +73,31 @@ async fn log_request<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
         in_flight.finish(method, route, status.as_u16(), took);
     }
     outcome
+}
+
+/// The route of requests that match none.
+const NO_ROUTE: Cow<'static, str> = Cow::Borrowed("none");
+
+/// A request without a response. It is dropped as such, and logged, if the client disconnects or a shutdown takes too
+/// long.
+struct Unanswered {
+    method: &'static str,
+    route: Cow<'static, str>,
+    started: Instant,
+    is_answered: bool,
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            let (method, route, microseconds) = (self.method, &*self.route, microseconds(self.started.elapsed()));
+            tracing::info!(method, route, microseconds, "request abandoned");
+        }
+    }
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Returns a standard method (RFC 9110, section 9, and RFC 5789) or `other`, since clients can send any text.
