@@ -7,9 +7,14 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use support::postgres::Cluster;
 use support::proxy::Proxy;
+use support::raw::{Answer, Connection, request, send};
+use support::user::PASSWORD;
 use support::{Server, User};
+use tokio::time::timeout;
 
 use crate::watch::{assert_outcome_unknown, titles, until, until_write_is};
+
+const JSON: &str = "Content-Type: application/json";
 
 const OK: StatusCode = StatusCode::OK;
 const CREATED: StatusCode = StatusCode::CREATED;
@@ -151,4 +156,109 @@ async fn a_read_whose_answer_is_lost_is_repeated() {
         assert_eq!(response.status(), OK);
         assert_eq!(response.json::<Value>().await.unwrap(), expected);
     }
+}
+
+/// Sends a request on a connection of its own and disconnects if the answer takes longer than `delay`.
+async fn send_impatiently(server: &Server, request: &[u8], delay: Duration) -> Option<Answer> {
+    let mut connection = Connection::open(server).await;
+    connection.write(request).await;
+    timeout(delay, connection.answer()).await.ok()
+}
+
+/// Returns a request that adds a task.
+fn addition(user: &User, title: &str) -> Vec<u8> {
+    let authorization = format!("Authorization: Bearer {}", user.token);
+    let line = format!("POST {} HTTP/1.1", user.tasks(""));
+    request(&line, &[&authorization, JSON], json!({ "title": title }).to_string().as_bytes())
+}
+
+/// Lets clients disconnect at different moments while they add tasks and sign up.
+async fn assert_abandoned_requests_are_done_or_not(mut server: Server) {
+    let ann = User::sign_up(&server, "ann").await;
+    let mut acknowledged = Vec::new();
+    for round in 0..5 {
+        let additions = (0..40).map(async |number| {
+            let title = format!("{round}: {number}");
+            let delay = Duration::from_millis(number * number / 10);
+            let answer = send_impatiently(&server, &addition(&ann, &title), delay).await;
+            answer.is_some_and(|answer| answer.status == 201).then_some(title)
+        });
+        acknowledged.extend(join_all(additions).await.into_iter().flatten());
+    }
+    let sign_up = |name: &str| {
+        let body = json!({ "name": name, "email": format!("{name}@example.test"), "password": PASSWORD }).to_string();
+        request("POST /api/auth/sign-up/email HTTP/1.1", &[JSON], body.as_bytes())
+    };
+    let names: Vec<_> = (0..16).map(|number| format!("user-{number}")).collect();
+    let sign_ups = names.iter().zip(0..).map(async |(name, number)| {
+        let answer = send_impatiently(&server, &sign_up(name), Duration::from_millis(100 * number)).await;
+        answer.is_some_and(|answer| answer.status == 200)
+    });
+    let signed_up = join_all(sign_ups).await;
+
+    // All connections of the pool work.
+    for response in join_all(requests(&ann, 40).map(RequestBuilder::send)).await {
+        assert!(response.unwrap().status().is_success());
+    }
+    // A crash loses nothing that was acknowledged.
+    server.kill();
+    let server = server.again();
+    let ann = ann.at(&server);
+    let mut there = titles(&ann).await;
+    there.retain(|title| title != "abandoned");
+    let missing: Vec<_> = acknowledged.iter().filter(|title| !there.contains(title)).collect();
+    assert!(missing.is_empty(), "acknowledged and lost: {missing:?}");
+    let count = there.len();
+    there.sort_unstable();
+    there.dedup();
+    assert_eq!(there.len(), count, "a write is there twice: {there:?}");
+    // A user exists with the password or not at all.
+    for (name, is_acknowledged) in names.iter().zip(&signed_up) {
+        let credentials = json!({ "email": format!("{name}@example.test"), "password": PASSWORD });
+        let sign_in = ann.anonymous(Method::POST, "/api/auth/sign-in/email").json(&credentials);
+        if sign_in.send().await.unwrap().status() != OK {
+            assert!(!is_acknowledged, "{name} was acknowledged and lost");
+            assert_eq!(send(&server, &sign_up(name)).await.status, 200, "{name} exists in part");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_of_clients_that_disconnect_are_done_or_not_on_postgres() {
+    let cluster = Cluster::start();
+    let connections = CONNECTIONS.to_string();
+    let variables = [("DATABASE_URL", &*cluster.url()), ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", &connections)];
+    assert_abandoned_requests_are_done_or_not(Server::start_with(&variables)).await;
+    assert_eq!(cluster.sessions("state like 'idle in transaction%'"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_of_clients_that_disconnect_are_done_or_not_on_sqlite() {
+    assert_abandoned_requests_are_done_or_not(Server::start_with(&[("DATABASE_URL", "sqlite://tasks.db")])).await;
+}
+
+/// Their statements are cancelled although the lock that they wait for is still held.
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_of_clients_that_disconnect_are_cancelled() {
+    let cluster = Cluster::start();
+    let server = patient_server_on(&cluster, &[("TASKBRIDGE__SERVER__REQUEST_SECONDS", "120")]);
+    let ann = User::sign_up(&server, "ann").await;
+    let census = cluster.census();
+    let lock = cluster.lock("tasks");
+    for _ in 0..4 {
+        let mut clients = Vec::new();
+        for _ in 0..12 {
+            let mut connection = Connection::open(&server).await;
+            connection.write(&addition(&ann, "abandoned")).await;
+            clients.push(connection);
+        }
+        until("all connections wait", async || cluster.sessions(WAITS_FOR_LOCK) == CONNECTIONS).await;
+        drop(clients);
+        until_none_waits(&cluster).await;
+    }
+    let most = census.most();
+    assert!(most <= CONNECTIONS + BESIDE_THE_POOL, "{most} sessions");
+    lock.release();
+    until_write_is(&ann, "after", CREATED).await;
+    assert_eq!(titles(&ann).await, ["after"]);
 }

@@ -463,6 +463,21 @@ async fn a_head_that_is_too_large_is_refused() {
     site.assert_well().await;
 }
 
+/// Blank lines before a request are ignored (RFC 9112, section 2.2), but only as many as fit into a head.
+#[tokio::test]
+async fn blank_lines_without_end_are_refused() {
+    let site = Site::open().await;
+    for line in ["\r\n", "\n"] {
+        let many = line.repeat(120_000 / line.len());
+        assert_eq!(send(&site.server, format!("{many}{LAST}").as_bytes()).await.status, 200);
+        let answers = send_all(&site.server, format!("{}{LAST}", many.repeat(10)).as_bytes()).await;
+        let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+        // The connection may be reset before the response arrives.
+        assert!(statuses == [431] || statuses.is_empty(), "{answers:?}");
+    }
+    site.assert_well().await;
+}
+
 /// C234: whoever asks first is told at once.
 #[tokio::test]
 async fn whoever_asks_before_sending_a_body_that_is_too_large_is_refused() {
