@@ -158,7 +158,7 @@ async fn a_read_whose_answer_is_lost_is_repeated() {
     }
 }
 
-/// Sends a request on a connection of its own and disconnects if the answer takes longer than `delay`.
+/// Sends a request on a new connection and disconnects if the answer takes longer than `delay`.
 async fn send_impatiently(server: &Server, request: &[u8], delay: Duration) -> Option<Answer> {
     let mut connection = Connection::open(server).await;
     connection.write(request).await;
@@ -237,7 +237,7 @@ async fn requests_of_clients_that_disconnect_are_done_or_not_on_sqlite() {
     assert_abandoned_requests_are_done_or_not(Server::start_with(&[("DATABASE_URL", "sqlite://tasks.db")])).await;
 }
 
-/// Their statements are cancelled although the lock that they wait for is still held.
+/// PostgreSQL cancels the statements of these clients while the lock that they wait for is still held.
 #[tokio::test(flavor = "multi_thread")]
 async fn statements_of_clients_that_disconnect_are_cancelled() {
     let cluster = Cluster::start();

@@ -4,7 +4,7 @@
 //!
 //! - make the response buffer grow without end, by sending requests with empty responses and never reading,
 //! - make the server parse 128 KiB of pipelined requests at once, which take several megabytes,
-//! - keep a connection for ever, with the incomplete head of a second request or an incomplete chunked body.
+//! - keep a connection forever, with the incomplete head of a second request or an incomplete chunked body.
 
 use std::io;
 use std::mem::take;
@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// Maximum number of bytes that the dispatcher gets in one poll. Most requests are smaller.
 const READ_SIZE: usize = 4 * 1024;
 
-/// How long a connection waits for its client.
+/// Maximum times that a connection waits for its client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
     /// From one response to the end of the next request's head.
@@ -31,8 +31,8 @@ pub(crate) struct Timeouts {
     pub(crate) linger: Duration,
 }
 
-/// A TCP stream that is read only as fast as requests are handled and responses are read, and that fails when the client
-/// exceeds one of the [`Timeouts`].
+/// A TCP stream that reads no faster than requests are handled and responses are sent, and fails when the client exceeds
+/// one of the [`Timeouts`].
 pub(crate) struct Connection {
     stream: Take<TcpStream>,
     phase: ConnectionPhase,
@@ -40,7 +40,7 @@ pub(crate) struct Connection {
     /// The last read returned [`READ_SIZE`] bytes, so the next one waits for the next poll.
     is_full: bool,
     last_write: Instant,
-    /// When a write first found the socket's buffer full.
+    /// Time at which a write first found the socket's buffer full.
     blocked_since: Option<Instant>,
     /// Set to the current deadline or an earlier one, so that requests need not reset it.
     timer: Option<Pin<Box<Sleep>>>,
@@ -64,7 +64,7 @@ impl Connection {
         &self.phase
     }
 
-    /// Returns when the connection has to fail. The request timeout covers the phases without a deadline.
+    /// Returns the current deadline. In the phases without one, the request timeout applies.
     fn deadline(&self) -> Option<Instant> {
         match (self.blocked_since, self.phase.get()) {
             (Some(since), _) => Some(since + self.timeouts.write),

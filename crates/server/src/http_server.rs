@@ -19,8 +19,8 @@ use crate::settings::ServerSettings;
 
 /// Maximum time for the head of the first request on a connection, unless the request timeout is shorter.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection that the server closes is still read, so that the client receives the last response: closing a
-/// socket with unread bytes discards what has been sent on it.
+/// Time for which the server still reads from a connection that it closes, so that the client receives the last response.
+/// Closing a socket with unread bytes resets the connection, and a response on its way is lost.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Starts the API on `listener`. Connections close after their current request once `closing` is `true`.

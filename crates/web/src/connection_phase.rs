@@ -1,10 +1,10 @@
-//! What a connection waits for, shared by the connection and the code that handles its current request.
+//! The phase of a connection, shared by the connection and the handler of its current request.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::Waker;
 
-/// What a connection waits for.
+/// The next event that a connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
     /// The head of the next request.

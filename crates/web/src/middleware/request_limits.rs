@@ -38,7 +38,7 @@ pub(crate) async fn request_limits(
     let is_chunked = request.chunked().unwrap_or_default();
     phase.begin_response();
     let mut outcome = limited(request, next).await;
-    // actix-http closes the connection if the rest of a body of known length has not been read, but reads on and on if the
+    // actix-http closes the connection if the rest of a body of known length has not been read, but reads on without end if the
     // body is chunked.
     if !is_chunked || phase.is_body_complete() {
         phase.set(Phase::Head);

@@ -478,7 +478,7 @@ async fn blank_lines_without_end_are_refused() {
     site.assert_well().await;
 }
 
-/// C234: whoever asks first is told at once.
+/// A client that sends `Expect: 100-continue` with a body that is too large gets the 413 at once.
 #[tokio::test]
 async fn whoever_asks_before_sending_a_body_that_is_too_large_is_refused() {
     let site = Site::open().await;
