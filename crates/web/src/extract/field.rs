@@ -36,16 +36,10 @@ impl<T> Field<T> {
     }
 }
 
-/// An absent field.
-impl<T: FieldValue> Default for Field<T> {
-    fn default() -> Self {
-        Self(T::parse(None))
-    }
-}
-
 impl<'de, T: FieldValue> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(|value| Self(T::parse(Some(value))))
+        // Only for an absent field is there no value.
+        Ok(Self(T::parse(Value::deserialize(deserializer).ok())))
     }
 }
 
@@ -127,4 +121,62 @@ fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
 /// Returns `true` for `callbackURL` and `callback_url`.
 fn is_same_name(json: &str, rust: &str) -> bool {
     rust.replace('_', "").eq_ignore_ascii_case(&json.replace('_', ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    struct Secret;
+
+    impl FieldValue for Secret {
+        fn parse(value: Option<Value>) -> Result<Self, ValidationError> {
+            if value == Some("right".into()) { Ok(Self) } else { Err(ValidationError::new("wrong")) }
+        }
+    }
+
+    #[derive(Deserialize, Validate)]
+    #[serde(rename_all = "camelCase")]
+    struct Body {
+        #[validate(custom(function = Field::check))]
+        last_first: Field<Secret>,
+        #[serde(rename = "callbackURL")]
+        #[validate(custom(function = Field::check))]
+        callback_url: Field<Secret>,
+        #[validate(custom(function = Field::check))]
+        a: Field<Option<Secret>>,
+    }
+
+    impl RequestBody for Body {
+        type Value = ();
+
+        fn into_value(self) -> Option<()> {
+            self.last_first.valid().and(self.callback_url.valid()).and(self.a.valid()).map(drop)
+        }
+    }
+
+    fn parse(value: &Value) -> Result<(), Vec<InvalidField>> {
+        parse_fields::<Body>(value.as_object().unwrap().clone())
+    }
+
+    #[test]
+    fn every_invalid_field_is_reported_in_the_order_of_the_struct() {
+        for (body, expected) in [
+            (json!({ "a": 1, "callbackURL": null }), &["lastFirst", "callbackURL", "a"][..]),
+            (json!({ "lastFirst": "right", "last_first": 1 }), &["callbackURL"]),
+            (json!({ "lastFirst": "right", "callbackURL": "right", "a": null, "unknown": 1 }), &["a"]),
+        ] {
+            let invalid = parse(&body).unwrap_err();
+            assert_eq!(invalid.iter().map(|(name, _)| *name).collect::<Vec<_>>(), expected, "{body}");
+        }
+        assert!(parse(&json!({ "lastFirst": "right", "callbackURL": "right" })).is_ok());
+    }
+
+    #[test]
+    fn an_error_does_not_contain_the_value() {
+        let invalid = parse(&json!({ "lastFirst": "a-password" })).unwrap_err();
+        assert!(!format!("{invalid:?}").contains("a-password"), "{invalid:?}");
+    }
 }

@@ -79,17 +79,16 @@ pub(crate) struct Message {
 }
 
 /// The body of `POST /api/{user_id}/tasks`.
-#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(crate) struct CreateTask {
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::title, required = true)]
+    #[schema(schema_with = json_schema::title)]
     title: Field<Title>,
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::description)]
+    #[schema(schema_with = json_schema::description, required = false)]
     description: Field<FieldUpdate<Description>>,
     #[validate(custom(function = Field::check))]
-    #[schema(value_type = bool)]
+    #[schema(value_type = bool, required = false)]
     completed: Field<Option<Completed>>,
 }
 
@@ -110,17 +109,16 @@ impl RequestBody for CreateTask {
 }
 
 /// The body of `PUT` and `PATCH /api/{user_id}/tasks/{id}`. Absent fields keep their value.
-#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(crate) struct UpdateTask {
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::title)]
+    #[schema(schema_with = json_schema::title, required = false)]
     title: Field<Option<Title>>,
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::description)]
+    #[schema(schema_with = json_schema::description, required = false)]
     description: Field<FieldUpdate<Description>>,
     #[validate(custom(function = Field::check))]
-    #[schema(value_type = bool)]
+    #[schema(value_type = bool, required = false)]
     completed: Field<Option<Completed>>,
 }
 
@@ -138,11 +136,10 @@ impl RequestBody for UpdateTask {
 }
 
 /// The body of `PATCH /api/{user_id}/tasks/{id}/complete`. Without `completed`, `completed` is toggled.
-#[derive(Debug, Default, Deserialize, Validate, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(crate) struct CompleteTask {
     #[validate(custom(function = Field::check))]
-    #[schema(value_type = bool)]
+    #[schema(value_type = bool, required = false)]
     completed: Field<Option<Completed>>,
 }
 

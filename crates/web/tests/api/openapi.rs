@@ -61,6 +61,29 @@ async fn every_operation_says_who_has_access() {
     assert_eq!(document["components"]["securitySchemes"]["session_cookie"]["name"], "better-auth.session_token");
 }
 
+#[actix_web::test]
+async fn required_fields_are_those_of_the_bodies_and_have_no_defaults() {
+    let document = document().await;
+    let schemas = &document["components"]["schemas"];
+    for (schema, required) in [
+        ("CreateTask", &["title"][..]),
+        ("UpdateTask", &[]),
+        ("CompleteTask", &[]),
+        ("SignUp", &["name", "email", "password"]),
+        ("SignIn", &["email", "password"]),
+        ("UpdateUser", &[]),
+        ("ChangePassword", &["newPassword", "currentPassword"]),
+        ("VerifyPassword", &["password"]),
+        ("DeleteUser", &[]),
+        ("RevokeSession", &["token"]),
+    ] {
+        let named = schemas[schema]["required"].as_array().cloned().unwrap_or_default();
+        assert_eq!(named, required, "{schema}");
+        let fields = schemas[schema]["properties"].as_object().unwrap();
+        assert!(fields.values().all(|field| field.get("default").is_none()), "{schema}");
+    }
+}
+
 /// Not even an invalid token, cookie or password.
 #[actix_web::test]
 async fn no_example_looks_like_a_secret() {

@@ -18,8 +18,7 @@ use crate::extract::field::{Field, RequestBody};
 use crate::json_schema;
 
 /// The confirmation of a deletion.
-#[derive(Default, Deserialize, Validate, ToSchema)]
-#[serde(default)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[schema(as = DeleteUser)]
 pub(crate) struct DeleteUserRequest {
     #[serde(rename = "callbackURL")]
@@ -27,7 +26,7 @@ pub(crate) struct DeleteUserRequest {
     #[schema(ignore)]
     callback_url: Field<Option<String>>,
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::password)]
+    #[schema(schema_with = json_schema::password, required = false)]
     password: Field<Option<String>>,
     #[validate(custom(function = Field::check))]
     #[schema(ignore)]

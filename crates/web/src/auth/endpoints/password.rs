@@ -22,19 +22,19 @@ use crate::extract::field::{Field, RequestBody};
 use crate::json_schema;
 
 /// The new and the current password.
-#[derive(Default, Deserialize, Validate, ToSchema)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = ChangePassword)]
 pub(crate) struct ChangePasswordRequest {
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::new_password, required = true)]
+    #[schema(schema_with = json_schema::new_password)]
     new_password: Field<String>,
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::password, required = true)]
+    #[schema(schema_with = json_schema::password)]
     current_password: Field<String>,
     /// `true` ends all sessions of the user and opens a new one for the caller. The default is `false`.
     #[validate(custom(function = Field::check))]
-    #[schema(value_type = bool)]
+    #[schema(value_type = bool, required = false)]
     revoke_other_sessions: Field<Option<bool>>,
 }
 
@@ -99,12 +99,11 @@ pub(crate) async fn change_password(
 }
 
 /// The password to verify.
-#[derive(Default, Deserialize, Validate, ToSchema)]
-#[serde(default)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[schema(as = VerifyPassword)]
 pub(crate) struct VerifyPasswordRequest {
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::password, required = true)]
+    #[schema(schema_with = json_schema::password)]
     password: Field<String>,
 }
 

@@ -21,15 +21,14 @@ use crate::extract::field::{Field, RequestBody, parse_fields};
 use crate::json_schema;
 
 /// The fields to change, at least one.
-#[derive(Default, Deserialize, Validate, ToSchema)]
-#[serde(default)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[schema(as = UpdateUser)]
 struct UpdateUserRequest {
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::user_name)]
+    #[schema(schema_with = json_schema::user_name, required = false)]
     name: Field<Option<UserName>>,
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::nullable_image)]
+    #[schema(schema_with = json_schema::nullable_image, required = false)]
     image: Field<Option<Nullable<UserImage>>>,
 }
 

@@ -36,13 +36,12 @@ pub(crate) async fn list_sessions(
 }
 
 /// The session to end.
-#[derive(Default, Deserialize, Validate, ToSchema)]
-#[serde(default)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[schema(as = RevokeSession)]
 pub(crate) struct RevokeSessionRequest {
     /// The token of the session.
     #[validate(custom(function = Field::check))]
-    #[schema(value_type = String, required = true)]
+    #[schema(value_type = String)]
     token: Field<String>,
 }
 

@@ -23,24 +23,24 @@ use crate::extract::field::{Field, RequestBody};
 use crate::json_schema;
 
 /// The credentials of a user.
-#[derive(Default, Deserialize, Validate, ToSchema)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = SignIn)]
 struct SignInRequest {
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::email, required = true)]
+    #[schema(schema_with = json_schema::email)]
     email: Field<String>,
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::password, required = true)]
+    #[schema(schema_with = json_schema::password)]
     password: Field<String>,
     /// A path, or a URL of a trusted origin, to open after the sign-in. It is returned in the response.
     #[serde(rename = "callbackURL")]
     #[validate(custom(function = Field::check))]
-    #[schema(value_type = String)]
+    #[schema(value_type = String, required = false)]
     callback_url: Field<Option<String>>,
     /// `false` ends the session when the browser is closed. The default is `true`.
     #[validate(custom(function = Field::check))]
-    #[schema(value_type = bool)]
+    #[schema(value_type = bool, required = false)]
     remember_me: Field<Option<bool>>,
 }
 

@@ -23,21 +23,21 @@ use crate::extract::field::{Field, RequestBody};
 use crate::json_schema;
 
 /// A new user.
-#[derive(Default, Deserialize, Validate, ToSchema)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = SignUp)]
 struct SignUpRequest {
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::user_name, required = true)]
+    #[schema(schema_with = json_schema::user_name)]
     name: Field<UserName>,
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::email, required = true)]
+    #[schema(schema_with = json_schema::email)]
     email: Field<Email>,
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::new_password, required = true)]
+    #[schema(schema_with = json_schema::new_password)]
     password: Field<NonEmpty>,
     #[validate(custom(function = Field::check))]
-    #[schema(schema_with = json_schema::image)]
+    #[schema(schema_with = json_schema::image, required = false)]
     image: Field<Option<UserImage>>,
     #[serde(rename = "callbackURL")]
     #[validate(custom(function = Field::check))]
@@ -45,7 +45,7 @@ struct SignUpRequest {
     callback_url: Field<Option<String>>,
     /// `false` ends the session when the browser is closed. The default is `true`.
     #[validate(custom(function = Field::check))]
-    #[schema(value_type = bool)]
+    #[schema(value_type = bool, required = false)]
     remember_me: Field<Option<bool>>,
 }
 
