@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use actix_web::http::header::HeaderValue;
 use actix_web::test::TestRequest;
 use serde_json::{Value, json};
-use taskbridge_adapters::memory::InMemoryTaskRepo;
+use taskbridge_domain::testing::in_memory::InMemoryTaskRepo;
 
 use crate::api::{Answer, Api, CALLERS, api_on};
 

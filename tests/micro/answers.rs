@@ -14,7 +14,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use sha2::Sha256;
-use taskbridge_adapters::memory::InMemoryTaskRepo;
+use taskbridge_domain::testing::in_memory::InMemoryTaskRepo;
 
 /// The secret of the API that the fuzz targets use.
 const SECRET: &str = "the-secret-of-the-fuzz-targets-0123456789";

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `AuthPort` | [`jwt::JwtVerifier`] |
 //! | `TokenIssuer` | [`jwt::JwtIssuer`] |
-//! | `TaskRepo` | [`database::SeaTaskRepo`], [`memory::InMemoryTaskRepo`] |
+//! | `TaskRepo` | [`database::SeaTaskRepo`] |
 //! | `IdentityRepo` | [`database::SeaIdentityRepo`] |
 //! | `SessionRepo` | [`database::SeaSessionRepo`] |
 //! | `StoreProbe` | [`database::Store`] |
@@ -18,7 +18,7 @@
 //!
 //! # To add an adapter
 //!
-//! 1. Write a module that implements the port; [`memory`] is an example.
+//! 1. Write a module that implements the port; `testing/in_memory.rs` of the domain crate is a small example.
 //! 2. Run the port's contract suite on it: three lines in `tests/contract/main.rs`.
 //! 3. Construct it in the server's `compose` module.
 
@@ -26,6 +26,5 @@ pub mod clock;
 pub mod database;
 pub mod ids;
 pub mod jwt;
-pub mod memory;
 pub mod passwords;
 pub mod rate_limiter;

@@ -25,13 +25,13 @@ use taskbridge_adapters::jwt::{
     ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeySource, KeyTable, KeyTableConfig, SharedSecretKey,
     SigningAlgorithm, StoredKeys, TokenSigner, TrustedIssuer, VersionedSecrets,
 };
-use taskbridge_adapters::memory::InMemoryTaskRepo;
 use taskbridge_adapters::passwords::{ThreadedPasswordHasher, ThreadedPasswordHasherConfig};
 use taskbridge_adapters::rate_limiter::InMemoryRateLimiter;
 use taskbridge_domain::ports::{IdentityRepo, PasswordHasher};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::contract::tokens::Tokens;
 use taskbridge_domain::testing::fixtures::registration;
+use taskbridge_domain::testing::in_memory::InMemoryTaskRepo;
 use taskbridge_domain::users::{HashAlgorithm, NewPassword, Password};
 
 use self::databases::{Backend, OnDatabase};

@@ -1,16 +1,16 @@
-//! Tasks in memory: for demonstrations and tests, and as an example of an adapter.
+//! Tasks in memory, for tests and benchmarks, and as an example of an adapter.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use taskbridge_domain::ports::{CreateTaskError, StoreError, TaskRepo};
-use taskbridge_domain::tasks::{
+use crate::ports::{CreateTaskError, StoreError, TaskRepo};
+use crate::tasks::{
     Cursor, NewTask, PageStart, SortDirection, SortValue, Task, TaskFilter, TaskId, TaskOrder, TaskPage, TaskPatch,
     TaskQuery,
 };
-use taskbridge_domain::{Owner, Timestamp};
+use crate::{Owner, Timestamp};
+use async_trait::async_trait;
 
 /// Stores tasks until it is dropped. It has no users, so every owner is accepted.
 #[derive(Debug, Default)]
