@@ -1,4 +1,4 @@
-//! The meaning of errors from connecting, with advice.
+//! Describes errors from connecting to PostgreSQL, with advice.
 
 use std::io::ErrorKind;
 
@@ -170,7 +170,8 @@ fn of_certificate(reason: &CertificateError, url: &PostgresUrl) -> DatabaseProbl
     }
 }
 
-/// Describes an error of the server, by its SQLSTATE (appendix A of PostgreSQL's manual).
+/// Describes an error that the PostgreSQL server or a pooler reported, by its SQLSTATE (appendix A of PostgreSQL's
+/// manual).
 fn of_refusal(error: &DbError, url: &PostgresUrl) -> DatabaseProblem {
     let message = error.message();
     let said = format!("{} refused: {message}", servers(url));
@@ -213,7 +214,7 @@ fn no_database(found: String, url: &PostgresUrl) -> DatabaseProblem {
     DatabaseProblem::new(found, format!("run: create database {}; or name another one in DATABASE_URL", database(url)))
 }
 
-/// Returns the server of the URL, or "one of" its servers.
+/// Returns the name of the server in the URL, or "one of" and the names of all if there are several.
 fn servers(url: &PostgresUrl) -> String {
     let servers = url.servers();
     if url.host_count() > 1 { format!("one of {servers}") } else { servers }

@@ -1,4 +1,4 @@
-//! Checks of certificates that webpki does not offer: the validity period of a pinned certificate, and common names.
+//! Certificate checks that webpki does not offer: the validity period of a pinned certificate, and the common name.
 
 use rustls::client::verify_server_name;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -11,7 +11,7 @@ use x509_cert::der::oid::db::rfc4519::COMMON_NAME;
 use x509_cert::der::oid::db::rfc5912::{ID_CE_NAME_CONSTRAINTS, ID_CE_SUBJECT_ALT_NAME};
 use x509_cert::ext::pkix::BasicConstraints;
 
-/// A certificate of a server.
+/// A certificate of a PostgreSQL server or of a CA.
 pub(super) struct Certificate<'a> {
     der: &'a CertificateDer<'a>,
     parsed: x509_cert::Certificate,
@@ -38,7 +38,8 @@ impl<'a> Certificate<'a> {
         Ok(())
     }
 
-    /// Returns `true` if the certificate is that of an authority. One of X.509 version 1 may always sign others.
+    /// Returns `true` if the certificate is that of a CA, whose key may sign other certificates. This includes every
+    /// certificate of X.509 version 1, which cannot say whether it is one.
     pub(super) fn is_authority(&self) -> bool {
         let certificate = &self.parsed.tbs_certificate;
         match certificate.get::<BasicConstraints>() {
@@ -48,13 +49,13 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// Returns `true` if the certificate restricts the names in the certificates that it signs.
+    /// Returns `true` if the certificate has name constraints, which limit the names in the certificates that it signs.
     pub(super) fn constrains_names(&self) -> bool {
         self.has_extension(ID_CE_NAME_CONSTRAINTS)
     }
 
-    /// Checks that the certificate is for this server: by its alternative names or, as in libpq, by its first common
-    /// name if it has none.
+    /// Checks that the certificate is for the host `name`: by its subject alternative names or, if it has none, by its
+    /// first common name, as libpq does.
     pub(super) fn check_name(&self, name: &ServerName<'_>) -> Result<(), Error> {
         let checked = verify_server_name(&ParsedCertificate::try_from(self.der)?, name);
         if checked.is_ok() || self.has_extension(ID_CE_SUBJECT_ALT_NAME) {
@@ -78,7 +79,7 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// Returns `true` if a name, which may begin with `*.` for one label, matches the host (RFC 6125, section 6.4).
+/// Returns `true` if `pattern` matches `host`. A leading `*.` stands for exactly one label (RFC 6125, section 6.4).
 fn matches(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix("*.") {
         Some(domain) => {

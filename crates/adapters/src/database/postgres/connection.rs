@@ -15,8 +15,8 @@ use super::endpoint::Endpoint;
 use super::error::StatementError;
 use super::values::{Parameter, proxy_row};
 
-/// Maximum number of named statements per connection. The code has a fixed number of statements, but those with lists
-/// differ by the length of the list.
+/// Maximum number of named statements per connection. A limit is needed because the text of a statement with a list of
+/// values depends on the length of the list.
 const MAX_NAMED: usize = 256;
 
 /// The future that sends and receives the messages of a connection. It completes when the connection is closed.
@@ -24,17 +24,17 @@ pub(super) type Driver = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>
 
 /// A connection to PostgreSQL or to a pooler.
 ///
-/// No task runs in the background: the task that waits for a reply also polls the driver. A reply therefore wakes one
+/// No background task polls the driver: the task that waits for a reply does so itself. A reply therefore wakes one
 /// task instead of two.
 pub(in crate::database) struct Connection {
     client: Client,
     driver: Driver,
-    /// The named statements by their text; `None` if statements must be unnamed.
+    /// The named statements by their SQL text; `None` if statements must be unnamed.
     named: Option<HashMap<String, tokio_postgres::Statement>>,
     pub(super) endpoint: Arc<Endpoint>,
-    /// `true` if the server accepted no writes when the connection was opened.
+    /// `true` if the PostgreSQL server accepted no writes when the connection was opened.
     pub(super) is_read_only: bool,
-    /// `true` if the server sees the same two socket addresses as this process: there is no pooler.
+    /// `true` if the PostgreSQL server sees the same two socket addresses as Taskbridge, so that there is no pooler.
     pub(in crate::database) is_proved_direct: bool,
 }
 
@@ -58,8 +58,8 @@ impl Connection {
         Self { client, driver, named: None, endpoint: Arc::new(endpoint), is_read_only: false, is_proved_direct: false }
     }
 
-    /// Uses named statements from now on. Must not be called behind a pooler, where the server may execute a statement
-    /// of another client that has the same name.
+    /// Uses named statements from now on. Must not be called behind a pooler, where the PostgreSQL server may execute a
+    /// statement of the same name that another program prepared.
     pub(super) fn name_statements(&mut self) {
         self.named = Some(HashMap::new());
     }
@@ -69,12 +69,12 @@ impl Connection {
         Self { named: None, ..self }
     }
 
-    /// Returns `true` if statements are named, because there is no pooler.
+    /// Returns `true` if there is no pooler, so that statements are named.
     pub(super) fn is_direct(&self) -> bool {
         self.named.is_some()
     }
 
-    /// Returns `true` if the server accepts writes.
+    /// Returns `true` if the PostgreSQL server accepts writes.
     pub(super) async fn is_writable(&mut self) -> Result<bool, StatementError> {
         let rows = self.ask_unnamed("select current_setting('transaction_read_only')").await?;
         let setting: &str = rows.first().ok_or_else(StatementError::connection_closed)?.try_get(0)?;
@@ -105,7 +105,7 @@ impl Connection {
         drive(driver, reply).await
     }
 
-    /// Returns the rows of an unnamed statement without parameters.
+    /// Executes an unnamed statement without parameters and returns its rows.
     pub(in crate::database) async fn ask_unnamed(&mut self, sql: &str) -> Result<Vec<Row>, StatementError> {
         drive(&mut self.driver, self.client.query_typed(sql, &[])).await
     }
@@ -125,7 +125,7 @@ impl Connection {
         self.client.cancel_token()
     }
 
-    /// Closes the connection in an orderly way, after all outstanding replies.
+    /// Waits for outstanding replies, tells the PostgreSQL server that the session ends, and closes the connection.
     pub(in crate::database) async fn close(self) {
         let Self { client, driver, named, .. } = self;
         drop((named, client));
@@ -144,11 +144,11 @@ async fn reply(stream: RowStream) -> Result<Reply, Error> {
 
 /// Polls the driver until `reply` is complete.
 ///
-/// `reply` waits for nothing but the driver, which is polled right before it. It therefore needs no waker, and each
-/// message wakes the task once instead of twice.
+/// Only the driver can make progress on `reply`, and the driver is polled right before it. `reply` is therefore polled
+/// with a waker that does nothing, so that each message wakes the task once instead of twice.
 async fn drive<T>(driver: &mut Driver, reply: impl Future<Output = Result<T, Error>>) -> Result<T, StatementError> {
     let mut reply = pin!(reply);
-    // Hands the request to the driver.
+    // The first poll hands the request to the driver.
     if let Poll::Ready(result) = reply.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         return result.map_err(|error| StatementError::from(error).before_sending());
     }

@@ -24,39 +24,40 @@ use super::tls;
 use crate::database::problem::DatabaseProblem;
 use crate::database::url::{Pooler, PostgresUrl, SearchPath};
 
-/// The default name in `pg_stat_activity`.
+/// Default `application_name`, which identifies the connections in `pg_stat_activity`.
 const APPLICATION_NAME: &str = "taskbridge";
-/// Time for which a host that failed is tried after all others.
+/// Time after a failure during which a host is tried last.
 const FAILURE_MEMORY: Duration = Duration::from_secs(30);
-/// Minimum time for one host or address, however many share the connect timeout.
+/// Minimum timeout for one host or one of its addresses, even if dividing the connect timeout among them yields less.
 const MIN_ATTEMPT: Duration = Duration::from_secs(2);
 
-/// Selects both socket addresses of the connection, as the server sees them, and whether the server accepts writes.
+/// Selects both socket addresses of the connection as the PostgreSQL server sees them, and whether it is read-only.
 const PROBE: &str = "select host(inet_client_addr()), inet_client_port(), host(inet_server_addr()), inet_server_port(), \
      current_setting('transaction_read_only')";
 
-/// Selects the setting `search_path`, the schemas of it that exist and may be used, the schema in which tables are
-/// created, and all schemas of the database.
+/// Selects the setting `search_path`, those of its schemas that exist and that the user may use, the schema in which
+/// new tables are created, and all schemas of the database.
 const SEARCH_PATH: &str = "select current_setting('search_path'), current_schemas(false)::text[], \
      current_schema()::text, array(select nspname::text from pg_namespace)";
 
 type TlsConnect<S> = <MakeRustlsConnect as MakeTlsConnect<S>>::TlsConnect;
 
-/// Opens connections to the servers of a URL.
+/// Opens connections to the PostgreSQL servers in a URL.
 pub(in crate::database) struct Connector {
     url: PostgresUrl,
     tls: MakeRustlsConnect,
-    /// Time for opening one connection, all hosts together.
+    /// Time for opening one connection, including the attempts on all hosts.
     connect_timeout: Duration,
     statement_timeout: Duration,
-    /// `true` after a statement of another client was found under our name, although the connection had seemed direct.
+    /// `true` once a named statement was missing or not the one that Taskbridge had prepared: there is a pooler,
+    /// although the connection had seemed direct.
     found_hidden_pooler: AtomicBool,
     /// Time of the last failure of each host, by its index in the URL.
     failures: Mutex<HashMap<usize, Instant>>,
 }
 
 impl Connector {
-    /// Returns a connector for the servers of `url`.
+    /// Returns a connector for the servers in `url`.
     ///
     /// # Errors
     /// [`ConnectError::TlsConfig`] if a certificate file cannot be used.
@@ -80,7 +81,7 @@ impl Connector {
         })
     }
 
-    /// Returns the meaning of an error, with advice.
+    /// Describes an error from connecting, with advice.
     pub(super) fn problem(&self, error: &ConnectError) -> DatabaseProblem {
         DatabaseProblem::from_postgres(error, &self.url)
     }
@@ -90,8 +91,8 @@ impl Connector {
         self.found_hidden_pooler.store(true, Ordering::Relaxed);
     }
 
-    /// Opens a connection to the first server that accepts writes. If none does, and the URL does not require it,
-    /// returns a connection to a read-only server.
+    /// Opens a connection to the first server that accepts writes. If none does, returns a connection to a read-only
+    /// server, unless the URL requires a writable one (`target_session_attrs=read-write`).
     ///
     /// As in libpq, an authentication error ends the search: a password that one server rejects is not sent to the next
     /// one.
@@ -113,7 +114,7 @@ impl Connector {
                     Vec::new()
                 }
             };
-            // The time of a host is divided among its addresses.
+            // The timeout of a host is divided among its addresses.
             let addresses = u32::try_from(endpoints.len()).unwrap_or(u32::MAX).max(1);
             let limit = (limit / addresses).max(MIN_ATTEMPT.min(limit));
             for endpoint in endpoints {
@@ -252,7 +253,7 @@ impl Connector {
             .map_err(|error| ConnectError::Tls(error.into()))
     }
 
-    /// Asks the server to cancel the statement of the connection with this token.
+    /// Asks the PostgreSQL server to cancel the statement that is running on the connection which `token` identifies.
     pub(super) async fn cancel(
         self: Arc<Self>,
         token: CancelToken,
@@ -275,13 +276,13 @@ impl Connector {
     }
 }
 
-/// Sets the search path of the session. Must not be called behind a pooler, which would apply the setting to other
-/// clients.
+/// Sets the search path of the session. Must not be called behind a pooler, where other programs would use the same
+/// session.
 async fn set_search_path(connection: &mut Connection, path: &SearchPath) -> Result<(), ConnectError> {
     Ok(connection.run_script(&format!("set search_path = {path}")).await?)
 }
 
-/// Checks that tables are found and created where the URL says.
+/// Checks that tables are found and created in the schemas that the URL names.
 async fn check_search_path(connection: &mut Connection, demanded: &SearchPath) -> Result<(), ConnectError> {
     let rows = connection.ask_unnamed(SEARCH_PATH).await?;
     let row = rows.first().ok_or_else(StatementError::connection_closed)?;
@@ -304,15 +305,15 @@ fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// The two socket addresses of a TCP connection. They identify the connection: if the server sees the same pair as this
-/// process, there is no pooler.
+/// The two socket addresses of a TCP connection. They identify the connection: if the PostgreSQL server sees the same
+/// pair as Taskbridge, there is no pooler.
 #[derive(Debug, PartialEq, Eq)]
 struct SocketPair {
     client: SocketAddr,
     server: SocketAddr,
 }
 
-/// A connection as the server sees it.
+/// A connection as the PostgreSQL server sees it.
 #[derive(Debug, Default)]
 struct ServerView {
     ends: Option<SocketPair>,

@@ -1,9 +1,9 @@
-//! Addresses of servers.
+//! Addresses of PostgreSQL servers.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// One address of a server.
+/// One address of a PostgreSQL server.
 #[derive(Debug, Clone)]
 pub(super) enum Address {
     Tcp(SocketAddr),

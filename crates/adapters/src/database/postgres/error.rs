@@ -15,7 +15,7 @@ use crate::database::url::SearchPath;
 /// An error from opening a connection.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::database) enum ConnectError {
-    /// The name of a host has no address.
+    /// A host name cannot be resolved.
     #[error("cannot resolve the host {host}: {source}")]
     Lookup { host: String, source: io::Error },
     /// The server cannot be reached, or the connection broke.
@@ -51,10 +51,10 @@ pub(in crate::database) enum ConnectError {
     /// The user lacks the privilege to use the first schema of the search path.
     #[error("the schema \"{0}\" may not be used")]
     NoUsage(String),
-    /// A pooler may be in between, and the search path of the role is not the one in the URL.
+    /// The search path is not the one in the URL, and cannot be set for the session because there may be a pooler.
     #[error("the search path is {in_effect}, not {demanded}")]
     SearchPath { in_effect: String, demanded: SearchPath },
-    /// The server accepts no writes.
+    /// The PostgreSQL server accepts no writes.
     #[error("the server is read-only")]
     ReadOnly,
     /// The driver reported another error.
@@ -63,8 +63,8 @@ pub(in crate::database) enum ConnectError {
 }
 
 impl ConnectError {
-    /// Returns `true` if a server may become usable without a change of the settings, perhaps after minutes. The start
-    /// waits for it.
+    /// Returns `true` if the error may disappear without a change of the settings, perhaps only after minutes.
+    /// Taskbridge waits for that when it starts.
     pub(in crate::database) fn may_pass(&self) -> bool {
         match self {
             Self::Lookup { .. } | Self::Io(_) | Self::Timeout(_) | Self::ReadOnly => true,
@@ -73,12 +73,12 @@ impl ConnectError {
         }
     }
 
-    /// Returns `true` if another attempt may succeed shortly. Requests wait for it.
+    /// Returns `true` if another attempt may succeed within seconds. HTTP requests wait while it is made.
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Io(error) => is_of_the_connection(error),
             Self::Timeout(_) | Self::ReadOnly => true,
-            // Too many connections; starting, stopping, recovering.
+            // The server has too many connections, or is starting, stopping or recovering.
             Self::Database(error) => {
                 *error.code() == SqlState::TOO_MANY_CONNECTIONS || error.code().code().starts_with("57P")
             }
@@ -86,19 +86,19 @@ impl ConnectError {
         }
     }
 
-    /// Returns `true` if another server may be usable although this one is not. Errors of authentication and TLS apply
-    /// to all.
+    /// Returns `true` if the error concerns one server only, so that the next one in the URL is tried. Authentication
+    /// and TLS errors concern all servers.
     pub(super) fn is_of_one_server(&self) -> bool {
         match self {
             Self::Lookup { .. } | Self::Io(_) | Self::Timeout(_) | Self::ReadOnly => true,
-            // Starting, stopping, recovering.
+            // The server is starting, stopping or recovering.
             Self::Database(error) => error.code().code().starts_with("57P"),
             _ => false,
         }
     }
 
-    /// Returns `true` if the server's rules (`pg_hba.conf`) reject the connection. With `sslmode=prefer`, one without
-    /// TLS may succeed.
+    /// Returns `true` if `pg_hba.conf` does not allow the connection. With `sslmode=prefer`, a connection without TLS
+    /// may then succeed.
     pub(super) fn allows_plain_text(&self) -> bool {
         matches!(self, Self::Database(error) if *error.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
     }
@@ -110,7 +110,7 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset | BrokenPipe | UnexpectedEof)
 }
 
-/// Returns the meaning of an I/O error, which may contain an error of TLS.
+/// Converts an I/O error, which may contain a TLS error.
 fn io_or_tls(error: io::Error, is_about_tls: bool) -> ConnectError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(reason)) => ConnectError::Certificate(reason.clone()),
@@ -192,12 +192,12 @@ pub(in crate::database) enum StatementError {
 }
 
 impl StatementError {
-    /// Returns the error of a request on a connection that the peer has closed.
+    /// Returns the error for a connection that the PostgreSQL server or a pooler has closed.
     pub(in crate::database) fn connection_closed() -> Self {
         Self::Lost(io::Error::from(io::ErrorKind::UnexpectedEof).into())
     }
 
-    /// Returns the SQLSTATE that the server reported.
+    /// Returns the SQLSTATE that the PostgreSQL server reported.
     pub(in crate::database) fn sql_state(&self) -> Option<&SqlState> {
         match self {
             Self::Database(error) => Some(error.code()),
@@ -216,13 +216,13 @@ impl StatementError {
         }
     }
 
-    /// Returns `true` if the server accepts no writes.
+    /// Returns `true` if the PostgreSQL server rejected the statement because it accepts no writes.
     pub(super) fn is_read_only(&self) -> bool {
         self.sql_state() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
     }
 
-    /// Returns `true` if a named statement was missing, existed already, or had other parameters, which means that
-    /// there is a pooler. The server has not executed the statement.
+    /// Returns `true` if a named statement was missing, existed already, or had other parameters. This happens only
+    /// behind a pooler. The statement was not executed.
     pub(super) fn is_statement_mismatch(&self) -> bool {
         const MISMATCH: [SqlState; 3] =
             [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT, SqlState::PROTOCOL_VIOLATION];
@@ -230,23 +230,23 @@ impl StatementError {
     }
 
     /// Returns `true` if a table was altered after the statement was prepared ("cached plan must not change result
-    /// type"). The server has not executed the statement, and rejects it for as long as the connection is open.
+    /// type"). The statement was not executed, and fails again for as long as the connection is open.
     pub(super) fn is_stale_plan(&self) -> bool {
         self.sql_state() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
     }
 
-    /// Returns `true` if the server closes the connection, or cannot accept statements yet.
+    /// Returns `true` if the PostgreSQL server or a pooler is closing the connection, or is still starting.
     pub(super) fn is_shutdown(&self) -> bool {
         self.sql_state().is_some_and(|state| state.code().starts_with("57P") || state.code().starts_with("08"))
     }
 
-    /// Returns `true` if the statement may be sent once more on another connection.
+    /// Returns `true` if the statement may be repeated on another connection.
     pub(in crate::database) fn allows_repetition(&self, effect: Effect) -> bool {
-        // Not after a timeout: the request would wait twice as long.
+        // A statement is not repeated after a timeout, because the HTTP request would wait twice as long.
         self.excludes_execution() || effect == Effect::None && (matches!(self, Self::Lost(_)) || self.is_shutdown())
     }
 
-    /// Returns `true` if the server certainly did not execute the statement, and may execute it on another connection.
+    /// Returns `true` if the statement certainly had no effect and may succeed on another connection.
     fn excludes_execution(&self) -> bool {
         const NOT_EXECUTED: [SqlState; 7] = [
             SqlState::CANNOT_CONNECT_NOW,
@@ -261,12 +261,12 @@ impl StatementError {
         matches!(self, Self::NotSent(_)) || self.sql_state().is_some_and(|state| NOT_EXECUTED.contains(state))
     }
 
-    /// Returns the error of a write, whose outcome may be unknown.
+    /// Converts the error of a write. If the write may have taken effect, this is [`Self::OutcomeUnknown`].
     pub(super) fn of_a_write(self) -> Self {
         let is_unknown = match &self {
             Self::Lost(_) | Self::Timeout => true,
-            // The session ended while the write was running, perhaps after its commit. A pooler that lost its server
-            // reports 08P01.
+            // The session ended while the write was running, perhaps after its commit. A pooler that loses its
+            // connection to the PostgreSQL server reports 08P01.
             Self::Database(error) => {
                 let ends_session = matches!(error.severity(), "FATAL" | "PANIC") || self.is_shutdown();
                 ends_session && *error.code() != SqlState::CANNOT_CONNECT_NOW
@@ -276,7 +276,7 @@ impl StatementError {
         if is_unknown { Self::OutcomeUnknown(Box::new(self)) } else { self }
     }
 
-    /// Returns the error of a request that failed before it was sent.
+    /// Converts an error that occurred before the statement was sent.
     pub(super) fn before_sending(self) -> Self {
         match self {
             Self::Lost(cause) => Self::NotSent(cause),
@@ -288,9 +288,9 @@ impl StatementError {
 /// The effect of a successful statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::database) enum Effect {
-    /// The statement reads, or is part of a transaction that is not committed.
+    /// The statement only reads, or its transaction has yet to be committed.
     None,
-    /// The statement writes.
+    /// The statement writes or commits.
     Lasting,
 }
 
@@ -303,8 +303,9 @@ impl Effect {
 
 /// Returns `true` if an error of this SQLSTATE may disappear without a change of settings or data.
 ///
-/// By the classes of PostgreSQL (appendix A of its manual): connection, transaction rollback, insufficient resources,
-/// operator intervention and timeouts, system error, lock not available; and a server that is read-only.
+/// Appendix A of PostgreSQL's manual lists the codes. These are the classes connection exception (08), transaction
+/// rollback (40), insufficient resources (53), operator intervention (57) and system error (58), and the errors
+/// `lock_not_available` (55P03) and `read_only_sql_transaction` (25006).
 pub(in crate::database) fn sql_state_may_pass(code: &str) -> bool {
     ["08", "40", "53", "57", "58", "55P03", "25006"].iter().any(|class| code.starts_with(class))
 }

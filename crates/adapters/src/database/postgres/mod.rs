@@ -1,18 +1,10 @@
 //! PostgreSQL through tokio-postgres and deadpool: directly, or behind a pooler in transaction mode.
 //!
-//! **Poolers.** A pooler in transaction mode assigns the server connection to another client as soon as a transaction
-//! ends. A named statement is then missing or, worse, belongs to another client that chose the same name, and the
-//! server would execute it with our values. Statements are therefore unnamed, and sent with their values in one round
-//! trip, unless [`connector`] has proved for the connection that there is no pooler.
+//! **Poolers.** A pooler in transaction mode lends its connection to the PostgreSQL server to another program as soon as a transaction ends. A named statement that Taskbridge prepared is then missing or, worse, another program has prepared a statement of the same name, which the PostgreSQL server would execute with Taskbridge's values. Statements are therefore unnamed, and sent with their values in one round trip, unless the settings say or [`connector`] has proved that there is no pooler.
 //!
-//! **Timeouts.** On a direct connection, the server enforces `statement_timeout`. Poolers reject that setting, so
-//! behind one the client sends a cancel request. If the client crashes there, only the settings of the role and the
-//! database limit the statement.
+//! **Timeouts.** On a direct connection, the PostgreSQL server enforces `statement_timeout`. Poolers reject that setting, so behind a pooler Taskbridge sends a cancel request. If Taskbridge itself crashes, only the timeouts set for the role or the database still limit the statement.
 //!
-//! **Failures.** A statement that exceeds its timeout, or whose request is dropped, is cancelled on the server, and its
-//! connection counts as open until the server has ended the statement. Reads are repeated once on another connection.
-//! Writes are repeated only if the server certainly did not execute them; otherwise their outcome is reported as
-//! unknown.
+//! **Failures.** A statement that exceeds its timeout, or whose HTTP request is dropped, is cancelled on the PostgreSQL server; until it has ended, its connection counts toward the pool's maximum. If a connection breaks, a read is repeated once on another connection. A write is repeated only if it certainly had no effect; otherwise its outcome is reported as unknown.
 
 mod advice;
 mod certificate;
@@ -52,13 +44,13 @@ use super::driver_error::to_db_err;
 use super::problem::DatabaseProblem;
 use super::url::PostgresUrl;
 
-/// Time in which an unused connection must reply to a test, or half of the acquire timeout if that is less.
+/// Time in which an idle connection must reply to a test, or half of the acquire timeout if that is less.
 const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection pool for PostgreSQL.
 pub(super) struct Postgres {
     pool: Arc<Pool>,
-    /// `true` while no connection can be opened; a task keeps trying.
+    /// `true` while no connection can be opened. A background task resets it as soon as it has opened one.
     is_down: AtomicBool,
     acquire_timeout: Duration,
 }
@@ -82,7 +74,7 @@ impl Postgres {
             health: Arc::new(Health::default()),
             connect_timeout,
             statement_timeout,
-            // Leaves time to open another connection.
+            // Leaves time to open another connection if the test fails.
             test_timeout: TEST_TIMEOUT.min(acquire_timeout / 2),
         };
         let pool = Pool::new(manager, max_connections as usize);
@@ -98,12 +90,12 @@ impl Postgres {
         Ok(dedicated(DbBackend::Postgres, connection.unnamed()))
     }
 
-    /// Returns the meaning of an error from connecting.
+    /// Describes an error from connecting, with advice.
     pub(super) fn problem(&self, error: &ConnectError) -> DatabaseProblem {
         self.pool.manager.connector.problem(error)
     }
 
-    /// Opens and closes a connection, to check that a server accepts writes.
+    /// Opens and closes a connection, to check that a PostgreSQL server accepts writes.
     pub(super) async fn try_connect(&self) -> Result<(), ConnectError> {
         let connection = self.pool.manager.connector.connect().await?;
         let is_read_only = connection.is_read_only;
@@ -144,13 +136,13 @@ impl Postgres {
         repeat_once(Effect::None, || async { PostgresTransaction::begin(self.acquire().await?).await }).await
     }
 
-    /// Checks that a server responds and accepts writes.
+    /// Checks that a PostgreSQL server responds and accepts writes.
     pub(super) async fn check_writable(self: &Arc<Self>) -> Result<(), StatementError> {
         let is_writable = || repeat_once(Effect::None, || self.is_writable());
         if is_writable().await? || is_writable().await? { Ok(()) } else { Err(ConnectError::ReadOnly.into()) }
     }
 
-    /// Returns `true` if the server accepts writes. Discards the connection if it does not.
+    /// Returns `true` if the PostgreSQL server accepts writes. Discards the connection if it does not.
     async fn is_writable(self: &Arc<Self>) -> Result<bool, StatementError> {
         let mut connection = self.acquire().await?;
         let is_writable = connection.exchange(Effect::None, async |connection| connection.is_writable().await).await?;
@@ -185,7 +177,7 @@ impl Postgres {
             Ok(Some(Err(PoolError::Backend(error)))) if !error.is_transient() => Err(error.into()),
             Ok(None) => Err(StatementError::Down),
             Ok(Some(Err(_))) | Err(_) => {
-                // No connection is open: the database is unreachable, rather than the pool exhausted.
+                // If connections are open, the pool is exhausted. Otherwise, the database is unreachable.
                 if self.pool.connections().0 > 0 {
                     return Err(StatementError::NoConnection);
                 }
@@ -219,7 +211,7 @@ impl Postgres {
     }
 }
 
-/// Makes an attempt, and another one after an error that allows it.
+/// Calls `attempt`, and calls it once more after an error that allows a repetition.
 async fn repeat_once<T, F>(effect: Effect, attempt: impl Fn() -> F) -> Result<T, StatementError>
 where
     F: Future<Output = Result<T, StatementError>>,

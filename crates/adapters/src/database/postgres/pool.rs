@@ -1,5 +1,5 @@
-//! The connection pool. Adds to deadpool a pool for each thread, repeated attempts to connect, a maximum age, and tests
-//! of idle connections.
+//! The connection pool for PostgreSQL. It extends deadpool by one pool for each processor, repeated attempts to
+//! connect, a maximum age of connections, and tests of idle connections.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,22 +16,22 @@ use super::connection::Connection;
 use super::connector::Connector;
 use super::error::ConnectError;
 
-/// Connections that were idle for longer are tested before use.
+/// Idle time after which a connection is tested before it is used again.
 const TEST_WHEN_UNUSED_FOR: Duration = Duration::from_secs(1);
-/// Time after which idle connections are closed: less than the five minutes after which a serverless database is
-/// suspended.
+/// Time after which idle connections are closed. A serverless database is suspended after about five minutes; its
+/// connections must have been closed by then.
 const UNUSED_LIMIT: Duration = Duration::from_mins(4);
 /// Time between two searches for idle connections.
 const UNUSED_CHECK: Duration = Duration::from_secs(15);
-/// Age at which connections are closed, so that a change of the DNS takes effect.
+/// Age at which connections are closed, so that changed DNS records take effect.
 const MAX_AGE: Duration = Duration::from_mins(30);
 /// First pause between two attempts to connect. It doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-/// Time that a request waits for the pool of its own thread before it tries the others again.
+/// Time that a task waits for the pool of its own thread before it tries the other pools again.
 const BORROW_AFTER: Duration = Duration::from_millis(50);
 /// Longest pause between two attempts to connect, and longest time for closing a connection.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// Shortest time between two occasions on which a read-only server causes all connections to be discarded.
+/// Minimum time before a read-only PostgreSQL server again causes all connections to be discarded.
 const READ_ONLY_PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection that returns to its pool when it is dropped.
@@ -39,15 +39,15 @@ pub(super) type PoolObject = Object<Manager>;
 
 /// All connections, in one pool for each processor.
 ///
-/// A thread uses its own pool, and the others while all of its own connections are in use. Threads therefore rarely
-/// wake each other, and a thread that wakes up can process several replies.
+/// A thread prefers its own pool, and borrows from the others while its own pool has no free connection. Threads
+/// therefore rarely wake each other, and a thread that wakes up can process several replies.
 pub(super) struct Pool {
     pools: Vec<managed::Pool<Manager>>,
     pub(super) manager: Manager,
 }
 
 thread_local! {
-    /// The number of this thread.
+    /// A number for this thread, which selects its pool.
     static THREAD: usize = {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         COUNT.fetch_add(1, Ordering::Relaxed)
@@ -70,7 +70,7 @@ impl Pool {
         Ok(Self { pools, manager })
     }
 
-    /// Returns all pools, that of this thread first.
+    /// Returns all pools, starting with that of this thread.
     fn pools(&self) -> impl Iterator<Item = &managed::Pool<Manager>> {
         let (others, own_first) = self.pools.split_at(THREAD.with(|number| number % self.pools.len()));
         own_first.iter().chain(others)
@@ -92,13 +92,13 @@ impl Pool {
         // Counts connections that are being opened, too.
         let has_room = |status: Status| status.size - status.available + status.waiting < status.max_size;
         if let Some(pool) = self.pools().find(|pool| has_room(pool.status())) {
-            // In a separate task: if this request times out while a suspended database resumes, the connection serves a
-            // later request.
+            // In a separate task, which continues if this request times out, for example while a suspended database
+            // resumes. The connection then serves a later request.
             let pool = pool.clone();
             return tokio::spawn(async move { pool.get().await }).await.unwrap_or(Err(PoolError::Closed));
         }
         let Some(own) = self.pools().next() else { return Err(PoolError::Closed) };
-        // Keeps its place in the queue.
+        // The same future is polled throughout, because a new one would go to the end of the queue.
         let mut own = pin!(own.get());
         loop {
             if let Ok(result) = timeout(BORROW_AFTER, &mut own).await {
@@ -128,7 +128,7 @@ impl Pool {
     }
 }
 
-/// Opens connections, and decides whether one can be used again.
+/// Opens connections, and decides whether an idle connection can be used again.
 #[derive(Clone)]
 pub(super) struct Manager {
     pub(super) connector: Arc<Connector>,
@@ -141,7 +141,7 @@ pub(super) struct Manager {
     pub(super) test_timeout: Duration,
 }
 
-/// The last time that a connection was found broken or read-only. Older connections are discarded.
+/// The last time that a connection was found broken or read-only. Connections that were opened before are discarded.
 #[derive(Debug, Default)]
 pub(super) struct Health {
     distrusted: Mutex<Option<Instant>>,
@@ -164,11 +164,11 @@ impl Health {
 }
 
 impl managed::Manager for Manager {
-    /// Boxed, because it is moved with every use.
+    /// Boxed, because deadpool moves it with every use.
     type Type = Box<Connection>;
     type Error = ConnectError;
 
-    /// Opens a connection. Tries again while the server refuses connections, is starting, or is read-only.
+    /// Opens a connection. Tries again while the PostgreSQL server refuses connections, is starting, or is read-only.
     async fn create(&self) -> Result<Box<Connection>, ConnectError> {
         let deadline = Instant::now() + self.connect_timeout;
         let mut pause = FIRST_PAUSE;
@@ -202,7 +202,7 @@ impl managed::Manager for Manager {
     }
 }
 
-/// Closes idle connections until the pool is dropped.
+/// Closes connections that have been idle for too long, until the pool is closed or dropped.
 async fn close_unused(pool: WeakPool<Manager>) {
     loop {
         sleep(UNUSED_CHECK).await;

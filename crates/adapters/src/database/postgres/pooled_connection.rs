@@ -1,4 +1,5 @@
-//! A connection in use: statement timeouts, cancel requests, and what becomes of a connection that was interrupted.
+//! A connection in use. It enforces statement timeouts, sends cancel requests, and is closed if it cannot be used
+//! again.
 
 use std::fmt;
 use std::pin::pin;
@@ -13,10 +14,10 @@ use super::connection::Connection;
 use super::error::{Effect, StatementError};
 use super::pool::{Pool, PoolObject};
 
-/// Time that the client adds to the statement timeout of the server before it sends a cancel request, and time that the
-/// server has for the reply to one.
+/// Time that Taskbridge waits beyond the statement timeout of the PostgreSQL server before it sends a cancel request,
+/// and time that it then waits for the reply.
 const GRACE: Duration = Duration::from_secs(1);
-/// Time after which a connection is closed although the server has not replied to a cancel request.
+/// Time after which an abandoned connection is closed even if the PostgreSQL server has not ended the statement.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection in use. It returns to its pool when it is dropped, unless it is broken, waits for a reply or is in a
@@ -43,7 +44,7 @@ impl PooledConnection {
         }
     }
 
-    /// Sends a request and returns its result. Discards a broken connection.
+    /// Runs `request` on the connection and returns its result. Discards the connection if it is broken.
     pub(super) async fn exchange<T>(
         &mut self,
         effect: Effect,
@@ -51,7 +52,7 @@ impl PooledConnection {
     ) -> Result<T, StatementError> {
         let result = self.wait(effect, request).await;
         if self.is_cancelled && !self.is_waiting {
-            // The cancel request may arrive late, and must not meet another statement.
+            // The cancel request may arrive late, and must not cancel a later statement.
             self.discard(Discard::This);
         }
         let failure = match result {
@@ -67,7 +68,7 @@ impl PooledConnection {
         Err(if effect == Effect::Lasting { failure.of_a_write() } else { failure })
     }
 
-    /// Waits for the result of a request, and cancels it after the statement timeout.
+    /// Runs `request` and waits for its result. Cancels its statement after the statement timeout.
     async fn wait<T>(
         &mut self,
         effect: Effect,
@@ -75,7 +76,7 @@ impl PooledConnection {
     ) -> Result<T, StatementError> {
         let Self { object, pool, is_waiting, is_cancelled, .. } = self;
         let Some(connection) = object else { return Err(StatementError::connection_closed()) };
-        // On a direct connection, the server's own timeout comes first.
+        // On a direct connection, the PostgreSQL server itself should end the statement before.
         let limit = pool.manager.statement_timeout + if connection.is_direct() { GRACE } else { Duration::ZERO };
         let (token, endpoint) = (connection.cancel_token(), Arc::clone(&connection.endpoint));
         *is_waiting = true;
@@ -89,12 +90,14 @@ impl PooledConnection {
         tokio::spawn(connector.cancel(token, endpoint));
         let Ok(result) = timeout(GRACE, reply).await else { return Err(StatementError::Timeout) };
         *is_waiting = false;
-        // A cancel request does not undo a commit that waits for a standby: it succeeds, and the standby may lack it.
+        // Cancelling a commit that waits for a synchronous standby only ends the wait: the commit reports success
+        // although the standby may lack it. A write that succeeds after a cancel request is therefore reported as a
+        // timeout.
         let is_final = effect == Effect::None && !self.is_in_transaction;
         if is_final || result.is_err() { result } else { Err(StatementError::Timeout) }
     }
 
-    /// Removes the connection from the pool.
+    /// Removes the connection from the pool and, for [`Discard::Older`], all that were opened before now.
     pub(super) fn discard(&mut self, scope: Discard) {
         let Some(object) = self.object.take() else { return };
         if let Discard::Older { is_read_only } = scope {
@@ -107,8 +110,9 @@ impl PooledConnection {
         }
     }
 
-    /// Cancels the statement and closes the connection. It counts as open until the server has ended the statement, for
-    /// at most [`CANCEL_TIMEOUT`], so that cancelled requests do not add load to the server.
+    /// Starts a task that cancels the statement and closes the connection. Until the PostgreSQL server has ended the
+    /// statement, for at most [`CANCEL_TIMEOUT`], the connection counts toward the pool's maximum. Clients that abort
+    /// their HTTP requests can therefore not add statements beyond that maximum.
     fn abandon(&self, object: PoolObject) {
         let mut abandoned = Abandoned(Some(object));
         let Ok(runtime) = Handle::try_current() else { return };
@@ -119,7 +123,7 @@ impl PooledConnection {
                 if is_waiting {
                     _ = connector.cancel(connection.cancel_token(), Arc::clone(&connection.endpoint)).await;
                 }
-                // The server replies to this after all that was sent before.
+                // The PostgreSQL server replies to this only after it has ended all statements sent before.
                 connection.run_script("rollback").await
             };
             let is_alive = matches!(timeout(CANCEL_TIMEOUT, ended).await, Ok(Ok(())));
@@ -130,7 +134,7 @@ impl PooledConnection {
     }
 }
 
-/// A connection that never returns to its pool.
+/// A connection that is closed when it is dropped, instead of returning to its pool.
 struct Abandoned(Option<PoolObject>);
 
 impl Drop for Abandoned {
@@ -154,7 +158,7 @@ impl Drop for PooledConnection {
 pub(super) enum Discard {
     /// Only this one.
     This,
-    /// This one and those that are older: they may have the same defect.
+    /// This one and all that were opened before now, because they may be broken or read-only as well.
     Older { is_read_only: bool },
 }
 

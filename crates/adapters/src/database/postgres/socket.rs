@@ -1,8 +1,9 @@
-//! A TCP socket that belongs to the thread that uses it.
+//! A TCP socket that follows its user from one thread to another.
 //!
-//! A tokio socket is registered with the runtime that opened it: data that arrives wakes a thread of that runtime, even
-//! if a task on another runtime waits for it. Each worker thread has its own runtime, and connections move between
-//! threads. Moving the registration along costs two system calls, instead of an extra wake-up for each reply.
+//! tokio registers a socket with the runtime that opened it: data that arrives wakes a thread of that runtime, even if
+//! a task on another runtime waits for it. Each worker thread of Taskbridge has its own runtime, and connections move
+//! between threads. Moving the registration to the runtime of the current thread costs two system calls, but saves an
+//! extra wake-up for each reply.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem::replace;
@@ -18,12 +19,13 @@ thread_local! {
     static THIS_THREAD: ThreadId = thread::current().id();
 }
 
-/// A connected socket.
+/// A connected socket, and the thread with whose runtime it is registered.
 pub(super) struct Socket {
     /// `None` only after the registration could not be moved.
     stream: Option<TcpStream>,
     thread: ThreadId,
-    /// `true` if the socket has not been read since it was registered here, so that its readiness is unknown.
+    /// `true` if the socket has not been read since its registration moved, so that tokio does not know yet whether
+    /// data has arrived.
     is_new_here: bool,
 }
 
@@ -77,7 +79,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let stream = self.here()?;
-        // Tried without waiting for readiness: the send buffer almost always has room.
+        // Writes without waiting for readiness, because the send buffer almost always has room.
         let written = (&*SockRef::from(&*stream)).write(bytes);
         match at_once(written) {
             Some(result) => Poll::Ready(result),

@@ -15,7 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::certificate::Certificate;
 use crate::database::url::{Roots, TlsConfig, Verification};
 
-/// A file or a store of certificates that cannot be used.
+/// An error from loading certificates or private keys.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::database) enum TlsConfigError {
     #[error("cannot read the certificates in {}: {cause}", file.display())]
@@ -74,11 +74,11 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsConfigEr
 /// The certificates that are trusted.
 #[derive(Debug)]
 struct TrustStore {
-    /// `None` if no certificate is that of an authority.
+    /// `None` if no trusted certificate is that of a CA.
     authorities: Option<Arc<WebPkiServerVerifier>>,
-    /// The certificates in the file of the operator. One of them may be the server's own.
+    /// The certificates in the file that `sslrootcert` names. One of them may be the PostgreSQL server's own.
     pinned: Vec<CertificateDer<'static>>,
-    /// `true` if an authority restricts names, which webpki checks for alternative names only.
+    /// `true` if a CA has name constraints. webpki applies them only to subject alternative names.
     constrains_names: bool,
 }
 
@@ -89,7 +89,7 @@ impl TrustStore {
         match roots {
             Roots::Web => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
             Roots::System => {
-                // A system may also have certificates that cannot be parsed.
+                // The operating system may have further certificates, which cannot be parsed.
                 store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
                 if store.is_empty() {
                     return Err(TlsConfigError::NoSystemRoots);
@@ -101,7 +101,7 @@ impl TrustStore {
                 for certificate in &pinned {
                     let Ok(parsed) = Certificate::parse(certificate) else { continue };
                     is_read = true;
-                    // A server's own certificate is trusted, but certificates that it signed are not.
+                    // A certificate that is not a CA's is trusted only as that of a server, not to sign others.
                     if parsed.is_authority() && parsed.check_validity(UnixTime::now()).is_ok() {
                         store.add_parsable_certificates([certificate.clone()]);
                     }
@@ -122,7 +122,7 @@ impl TrustStore {
     }
 
     /// Checks that the certificate is trusted and valid, and then that it is for the host. A certificate without
-    /// alternative names is valid for its common name.
+    /// subject alternative names is valid for its common name.
     fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -131,7 +131,8 @@ impl TrustStore {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<(), Error> {
-        // webpki rejects the certificate of an authority as that of a server, so it is compared byte by byte.
+        // webpki never accepts the certificate of a CA as that of a server. A pinned one is therefore compared byte by
+        // byte.
         if self.pinned.iter().any(|pinned| pinned.as_ref() == end_entity.as_ref()) {
             let certificate = Certificate::parse(end_entity)?;
             certificate.check_validity(now)?;
@@ -141,7 +142,7 @@ impl TrustStore {
             return Err(Error::InvalidCertificate(CertificateError::UnknownIssuer));
         };
         match authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // The name is checked last, so everything else is valid.
+            // webpki checks the name last, so everything else is valid.
             Err(error) if is_about_name(&error) && !self.constrains_names_of(intermediates) => {
                 Certificate::parse(end_entity)?.check_name(server_name)
             }
@@ -219,12 +220,12 @@ mod tests {
 
     use super::*;
 
-    /// Parameters of a certificate with these common names and these alternative names.
+    /// Returns the parameters of a certificate with these common names and subject alternative names.
     fn named(common: &[&str], alternative: &[&str]) -> CertificateParams {
         let mut params =
             CertificateParams::new(alternative.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();
-        // Two names of one type would be one.
+        // rcgen keeps one name of each type, so the second common name has a custom type with the same OID.
         for (name, kind) in common.iter().zip([DnType::CommonName, DnType::CustomDnType(vec![2, 5, 4, 3])]) {
             params.distinguished_name.push(kind, *name);
         }
@@ -279,7 +280,7 @@ mod tests {
         }
     }
 
-    /// webpki applies the constraints to alternative names only.
+    /// webpki applies the constraints only to subject alternative names.
     #[test]
     fn a_common_name_does_not_evade_name_constraints() {
         let constraints = || NameConstraints {
@@ -311,7 +312,7 @@ mod tests {
         let forged = named(&[], &["other.test"]).signed_by(&KeyPair::generate().unwrap(), &server).unwrap();
         assert!(!is_accepted(&[&own], &[forged.der().clone()], "other.test"));
         assert!(!is_accepted(&[&own, &root.pem()], &[forged.der().clone(), server.der().clone()], "other.test"));
-        // An authority that is also the certificate of a server, as PostgreSQL's manual makes it.
+        // A certificate that is both a CA's and the server's own. PostgreSQL's manual shows how to create one.
         let both = authority(|params| params.distinguished_name = named(&["db.test"], &[]).distinguished_name);
         assert!(is_accepted(&[&both.pem()], &[both.der().clone()], "db.test"));
     }

@@ -43,7 +43,7 @@ impl PostgresTransaction {
 
     /// Rolls the transaction back.
     pub(in crate::database) async fn roll_back(self) {
-        // If that fails, the connection is closed, which has the same effect.
+        // If `rollback` fails, the connection is closed, which has the same effect.
         _ = self.end("rollback", Effect::None).await;
     }
 

@@ -125,7 +125,7 @@ fn read(row: &Row, index: usize, data_type: &Type) -> Result<Option<Value>, toki
     }))
 }
 
-/// An integer of any size.
+/// The value of an integer column of any size.
 pub(in crate::database) struct Integer(pub(in crate::database) i64);
 
 impl<'a> FromSql<'a> for Integer {

@@ -1,4 +1,4 @@
-//! The meaning of errors from SQLite, with advice.
+//! Describes errors from SQLite, with advice.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +9,7 @@ impl DatabaseProblem {
     /// Describes why a SQLite file cannot be used.
     pub(in crate::database) fn from_sqlite(error: &sqlx::Error, file: &Path) -> Self {
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        // Primary result codes: the low byte.
+        // The low byte of an extended result code is the primary result code.
         match code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {
             Some(14) => Self::new(
                 format!("the file {} cannot be opened", file.display()),

@@ -1,4 +1,4 @@
-//! The files of a database, which are created with access for their owner only.
+//! The files of a SQLite database, which only their owner can read and write.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::database::problem::DatabaseProblem;
 
-/// Returns the path of a file that SQLite keeps next to the database file, or next to its target if it is a symbolic
-/// link.
+/// Returns the path of a file that SQLite keeps next to the database file, such as `-wal`. If `file` is a symbolic
+/// link, SQLite keeps it next to the target of the link.
 pub(in crate::database) fn sibling(file: &Path, suffix: &str) -> PathBuf {
     let target = if file.is_symlink() { file.canonicalize().ok() } else { None };
     let mut name = target.unwrap_or_else(|| file.to_owned()).into_os_string();
@@ -17,7 +17,8 @@ pub(in crate::database) fn sibling(file: &Path, suffix: &str) -> PathBuf {
 
 /// Creates the file and its folder if they are missing. Does not change the mode of a file or folder that exists.
 ///
-/// SQLite itself would create a file that other users can read. `-wal` and `-shm` get the mode of the database file.
+/// SQLite itself would create a file that other users can read. The files `-wal` and `-shm` get the mode of the
+/// database file.
 pub(super) fn create_missing(file: &Path) -> Result<(), DatabaseProblem> {
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         let created = DirBuilder::new().recursive(true).mode(0o700).create(folder);

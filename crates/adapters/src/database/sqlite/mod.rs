@@ -23,7 +23,7 @@ use super::driver_error::to_db_err;
 use super::problem::DatabaseProblem;
 use super::url::SqliteUrl;
 
-/// A connection pool for a file.
+/// A connection pool for a SQLite file.
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {
     file: PathBuf,
@@ -32,8 +32,8 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the file, and creates it and its folder if they are missing. Uses WAL mode and foreign keys; each commit
-    /// is on disk before it is acknowledged. A writer waits for another one for at most the acquire timeout.
+    /// Opens the file, and creates it and its folder if they are missing. Uses WAL mode and foreign keys. Each commit
+    /// is on disk before it is acknowledged. A writer waits for other writers for at most the acquire timeout.
     pub(super) async fn open(url: &SqliteUrl, config: &StoreConfig) -> Result<Self, DatabaseProblem> {
         if !url.must_exist && !url.is_in_memory {
             files::create_missing(url.options.get_filename())?;
@@ -50,8 +50,8 @@ impl Sqlite {
 
     /// Opens an existing file for reading.
     pub(super) async fn open_to_read(url: &SqliteUrl, config: &StoreConfig) -> Result<Self, DatabaseProblem> {
-        // The last process that closes the file deletes its journal, so without one no process writes. If the file is
-        // declared immutable, SQLite creates no files next to it.
+        // The last process that closes the file deletes its journal: if there is no journal, no process is writing. The
+        // file is then opened as immutable, so that SQLite creates no files next to it.
         let is_in_use = ["-wal", "-journal"].iter().any(|suffix| sibling(url.options.get_filename(), suffix).exists());
         let options = url.options.clone().create_if_missing(false).read_only(true).immutable(!is_in_use);
         Self::connect(options, config, 1).await
@@ -91,7 +91,8 @@ impl Sqlite {
         execute(&mut self.pool.get().await?, statement, self.statement_timeout).await
     }
 
-    /// Begins a transaction for writing. Waits for the write lock at once, instead of failing at the first write.
+    /// Begins a transaction for writing. Takes the write lock at once, because a transaction that begins by reading
+    /// cannot wait for the lock: its first write may fail.
     pub(super) async fn begin(&self) -> Result<SqliteTransaction, sqlx::Error> {
         let mut connection = self.pool.get().await?;
         connection.begin().await?;
@@ -109,8 +110,8 @@ impl Sqlite {
         (u32::try_from(open).unwrap_or(u32::MAX), idle)
     }
 
-    /// Closes all connections when their statements have ended. If no other process has the file open, SQLite deletes
-    /// `-wal` and `-shm`.
+    /// Waits until the running statements have ended, and closes all connections. If no other process has the file
+    /// open, SQLite then deletes `-wal` and `-shm`.
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
@@ -142,7 +143,7 @@ impl SqliteTransaction {
 
     /// Rolls the transaction back.
     pub(super) async fn roll_back(self) {
-        // Fails if SQLite has already rolled it back, as after an interrupted write.
+        // Fails if SQLite has already rolled the transaction back, for example after an interrupted write.
         _ = self.connection.into_inner().end("rollback").await;
     }
 }

@@ -1,5 +1,5 @@
-//! The connection pool. Adds to deadpool a timeout for each statement, and rolls back the transactions of dropped
-//! requests.
+//! The connection pool for SQLite. It extends deadpool: it interrupts statements after a timeout, and rolls back the
+//! transaction of an HTTP request that is dropped.
 //!
 //! SQLite executes statements within this process and has no timeout of its own. It regularly calls a progress handler,
 //! which interrupts the statement once its deadline has passed.
@@ -16,22 +16,23 @@ use sqlx::{ConnectOptions, Connection as _, Either, Execute, Executor};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
-/// Number of instructions of SQLite's virtual machine between two calls of the progress handler, which take tens of
-/// microseconds. `begin`, `commit` and `rollback` consist of fewer, so that a deadline never interrupts them.
+/// Number of instructions that SQLite's virtual machine executes between two calls of the progress handler, within tens
+/// of microseconds. `begin`, `commit` and `rollback` consist of fewer instructions, so a deadline never interrupts
+/// them.
 const INSTRUCTIONS: i32 = 1000;
-/// Pause between two checks for connections that were returned.
+/// Time between two checks whether connections were returned, while the pool closes.
 const CLOSE_PAUSE: Duration = Duration::from_millis(5);
 
 /// The moment at which the statement of a connection is interrupted.
 #[derive(Debug)]
 struct Deadline {
     opened: Instant,
-    /// Milliseconds since the connection was opened.
+    /// The deadline, in milliseconds after `opened`.
     at: AtomicU64,
 }
 
 impl Deadline {
-    /// Sets the deadline to `limit` from now, or to never.
+    /// Sets the deadline to `limit` from now. `None` means that there is no deadline.
     fn set(&self, limit: Option<Duration>) {
         let at = limit.map(|limit| self.opened.elapsed().saturating_add(limit).as_millis());
         let at = at.and_then(|at| u64::try_from(at).ok());
@@ -60,13 +61,13 @@ pub(super) struct Reply {
 pub(super) struct Connection {
     sqlite: SqliteConnection,
     deadline: Arc<Deadline>,
-    /// `false` while a statement is executed or a transaction may be open, and after the request was dropped in that
-    /// state.
+    /// `false` while a statement is running or a transaction may be open. Stays `false` if the HTTP request is dropped
+    /// meanwhile.
     is_reusable: bool,
 }
 
 impl Connection {
-    /// Executes statements until the deadline.
+    /// Executes the statements in `query`. They are interrupted at the deadline.
     async fn run<'q>(&mut self, query: impl Execute<'q, Driver> + 'q) -> Result<Reply, sqlx::Error> {
         let was_settled = mem::replace(&mut self.is_reusable, false);
         let mut reply = Reply::default();
@@ -87,8 +88,8 @@ impl Connection {
 
     /// Waits until the statement that is being executed has ended, and rolls back the transaction if one is open.
     async fn interrupt_and_roll_back(&mut self) -> Result<(), sqlx::Error> {
-        // Fails if a transaction is already open. Either way there is one now, so `rollback` fails only on a broken
-        // connection.
+        // `begin` fails if a transaction is already open. In both cases one is open now, so `rollback` fails only on a
+        // broken connection.
         _ = self.run(sqlx::query("begin")).await;
         self.run(sqlx::query("rollback")).await?;
         self.is_reusable = true;
@@ -96,7 +97,7 @@ impl Connection {
     }
 }
 
-/// Opens connections, and decides whether one can be used again.
+/// Opens connections, and decides whether an idle connection can be used again.
 #[derive(Debug)]
 struct Manager(SqliteConnectOptions);
 
@@ -188,7 +189,7 @@ impl Pool {
 pub(super) struct PooledConnection(Option<Object<Manager>>);
 
 impl PooledConnection {
-    /// Returns the connection, which is present until the drop.
+    /// Returns the connection, which is present until `self` is dropped.
     fn connection(&mut self) -> Result<&mut Connection, sqlx::Error> {
         self.0.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
     }
@@ -218,7 +219,7 @@ impl PooledConnection {
         Ok(())
     }
 
-    /// Lets the drop roll back a transaction that is open.
+    /// Makes dropping the connection roll back the transaction, if one is open.
     pub(super) fn roll_back_on_drop(&mut self) -> Result<(), sqlx::Error> {
         self.connection()?.is_reusable = false;
         Ok(())
@@ -229,10 +230,10 @@ impl Drop for PooledConnection {
     fn drop(&mut self) {
         let Some(mut connection) = self.0.take_if(|connection| !connection.is_reusable) else { return };
         connection.deadline.expire();
-        // Without a runtime, the pool closes the connection before its next use.
+        // Without a runtime, the connection returns to the pool, which closes it instead of using it again.
         let Ok(runtime) = Handle::try_current() else { return };
-        // The connection counts as in use until then, so that dropped requests never occupy more than `max_connections`
-        // threads.
+        // The connection counts as in use until the task has ended, so that dropped HTTP requests never occupy more
+        // than `max_connections` threads.
         runtime.spawn(async move {
             if connection.interrupt_and_roll_back().await.is_err() {
                 drop(Object::take(connection));

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Column, Row, TypeInfo, ValueRef};
 use taskbridge_domain::Timestamp;
 
 /// Binds the parameters of a statement. Times become text of the form `YYYY-MM-DDTHH:MM:SS.mmmZ`, which Better Auth
-/// writes, too, and which sorts by time.
+/// writes as well. Sorting these texts sorts the times.
 pub(super) fn bound(statement: &Statement) -> Result<Query<'_, Driver, SqliteArguments>, sqlx::Error> {
     let mut query = sqlx::query(AssertSqlSafe(statement.sql.as_str()));
     for value in statement.values.iter().flat_map(|values| &values.0) {
@@ -29,7 +29,8 @@ pub(super) fn bound(statement: &Statement) -> Result<Query<'_, Driver, SqliteArg
     Ok(query)
 }
 
-/// Converts a row to sea-orm's form, in which columns are found by name. In SQLite, each value has a type of its own.
+/// Converts a row to sea-orm's form, in which columns are found by name. Each value is read by its own type, because
+/// SQLite allows values of different types in one column.
 pub(super) fn proxy_row(row: &SqliteRow) -> Result<ProxyRow, sqlx::Error> {
     let mut values = BTreeMap::new();
     for column in row.columns() {
