@@ -43,16 +43,17 @@ impl Principal {
         &self.id
     }
 
-    /// Authorizes access to the data of the user that the request names, if that is the caller, byte for byte.
+    /// Authorizes access to the data of `requested`, the user that the request names, if that is the caller. The ids
+    /// are compared byte for byte.
     ///
     /// # Errors
-    /// Returns [`AccessError`] if it is another user.
+    /// Returns [`AccessError`] if `requested` is another user.
     pub fn owner_of(self, requested: &UserId) -> Result<Owner, AccessError> {
         if self.id == *requested { Ok(Owner(self.id)) } else { Err(AccessError) }
     }
 }
 
-/// The error if a caller requests the data of another user.
+/// The error returned if a caller requests the data of another user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the data of another user was requested")]
 pub struct AccessError;
@@ -62,7 +63,7 @@ pub struct AccessError;
 pub struct Owner(UserId);
 
 impl Owner {
-    /// Returns the id of the user, by which adapters filter.
+    /// Returns the id of the user. Adapters filter tasks by this id.
     #[must_use]
     pub fn id(&self) -> &UserId {
         &self.0

@@ -1,14 +1,15 @@
 //! The model, the rules and the use cases of Taskbridge.
 //!
-//! This crate performs no I/O and knows no framework, ORM or wire format. The rest of the world is behind the traits in
-//! [`ports`]; the adapters implement them, and the [`services`] are concrete structs over them. Inside the crate,
-//! dependencies point in one direction: `services → ports, access → tasks, sessions → users → text, time`.
+//! This crate performs no I/O and depends on no framework, ORM or wire format. It reaches databases, signing keys and
+//! the clock through the traits in [`ports`], which the adapters implement. The [`services`] are concrete structs that
+//! use these traits. Inside the crate, dependencies point in one direction:
+//! `services → ports, access → tasks, sessions → users → text, time`.
 //!
-//! # Isolation is a type
+//! # Access to tasks requires an `Owner`
 //!
 //! All access to tasks requires an [`Owner`]. [`Authenticator::authenticate`] verifies a token and returns a
 //! [`Principal`]; [`Principal::owner_of`] compares it with the user that the request names and returns the [`Owner`].
-//! No other code can construct one:
+//! No other code can construct an [`Owner`] or a [`Principal`]:
 //!
 //! ```compile_fail,E0423
 //! use taskbridge_domain::{Owner, UserId};
@@ -20,7 +21,7 @@
 //! let forged = Principal { id: UserId::parse("victim").unwrap() };
 //! ```
 //!
-//! The methods of [`TaskRepo`](ports::TaskRepo) do not accept the id of a user instead:
+//! The methods of [`TaskRepo`](ports::TaskRepo) do not accept a [`UserId`] in place of an [`Owner`]:
 //!
 //! ```compile_fail,E0308
 //! use taskbridge_domain::{UserId, ports::TaskRepo, tasks::TaskId};
@@ -33,20 +34,21 @@
 //!
 //! 1. Add it to [`tasks::Task`] and, if callers set it, to [`tasks::NewTask`] and [`tasks::TaskPatch`].
 //! 2. Give it a value other than the default in `testing/fixtures.rs`, so that the contract suite covers it.
-//! 3. Follow the compiler to the database entity, the API types and the tests: every mapping between them destructures
-//!    all fields. Write a migration for the column.
+//! 3. Fix the compiler errors in the database entity, the API types and the tests. Every mapping between them
+//!    destructures all fields, so that the compiler finds each place that lacks the new one.
+//! 4. Write a migration that adds the column.
 //!
 //! # Adding a use case
 //!
-//! 1. Add a method to a service in [`services`], with unit tests on the mocks of the ports.
-//! 2. If it needs a new capability, add a method to a port, assert its documentation in the contract suite
-//!    (`testing/contract`), and implement it in every adapter.
+//! 1. Add a method to a service in [`services`], with unit tests that use the mocks of the ports.
+//! 2. If the method needs something that no port offers, add a method to a port, test the documented behavior in the
+//!    port's contract suite (`testing/contract`), and implement the method in every adapter.
 //!
 //! # Adding a port
 //!
 //! 1. Add a trait to `ports/`: `Send + Sync`, methods that take `&self`, no constructor, `#[async_trait]` if it does
-//!    I/O, and `automock` with the feature `testing`. Its documentation is the contract: each sentence about behavior
-//!    has an assertion in the suite.
+//!    I/O, and `mockall::automock` with the feature `testing`. The documentation of the trait is a contract: each
+//!    sentence about behavior has an assertion in the contract suite.
 //! 2. Add a contract suite to `testing/contract/`, and run it for every adapter.
 
 pub mod access;

@@ -12,7 +12,7 @@ impl RandomId {
     pub const CHARS: usize = 32;
     const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-    /// Draws an id. `random(n)` must return a number below `n`, each with the same probability.
+    /// Generates an id. `random(n)` must return a uniformly distributed number below `n`.
     pub fn draw(mut random: impl FnMut(usize) -> usize) -> Self {
         let alphabet = Self::ALPHABET;
         Self((0..Self::CHARS).map(|_| char::from(alphabet[random(alphabet.len()) % alphabet.len()])).collect())

@@ -1,4 +1,4 @@
-//! Rate limits, by the rules of Better Auth.
+//! Rate limits that follow the rules of Better Auth.
 
 use std::time::Duration;
 
@@ -6,8 +6,9 @@ use crate::time::Timestamp;
 
 /// A maximum number of requests in a window that restarts with every allowed request, as in Better Auth.
 ///
-/// Once `max` requests have been allowed, each less than `window` after the one before, further requests are refused
-/// until `window` has passed since the last allowed one. Refused requests do not count.
+/// A request that is allowed less than `window` after the last allowed request increases the count. Once the count is
+/// `max`, requests are refused until `window` has passed since the last allowed request. The count then starts again.
+/// Refused requests are not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
     /// Time without an allowed request after which the count starts again.
@@ -16,7 +17,7 @@ pub struct RateLimit {
     pub max: u32,
 }
 
-/// The requests that have been allowed under one key.
+/// The count of allowed requests for one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimitState {
     /// Number of allowed requests in the current window.
@@ -38,7 +39,7 @@ pub enum Decision {
 }
 
 impl RateLimit {
-    /// Decides on a request at `now`.
+    /// Decides whether a request at `now` is allowed.
     #[must_use]
     pub fn decide(self, state: Option<RateLimitState>, now: Timestamp) -> Decision {
         match self.current(state, now) {
@@ -105,7 +106,7 @@ mod tests {
         );
     }
 
-    /// The clock of another process may be ahead. That must not make a client wait longer than a window.
+    /// If the clock of another process is ahead, a client still waits no longer than one window.
     #[test]
     fn a_state_from_the_future_counts_as_current() {
         let ahead = Some(RateLimitState { count: 3, last_request: later(60_000) });

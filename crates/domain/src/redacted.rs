@@ -1,6 +1,6 @@
 //! Values that `Debug` does not show.
 
-/// Implements `Debug` for a type such that it shows the name of the type and nothing of its content.
+/// Implements `Debug` for a type. The output is the name of the type without its content, such as `Jwt(…)`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! redacted {
@@ -15,8 +15,8 @@ macro_rules! redacted {
 
 /// Defines a secret text with a redacted `Debug`.
 ///
-/// `secrecy` would not replace these types: they keep session tokens and JWTs apart and are compared, which its types do
-/// not allow. Its erasure of memory would miss the copies in the buffers of HTTP and of the database driver.
+/// The crate `secrecy` cannot replace these types: its types do not distinguish a session token from a JWT, and cannot
+/// be compared. It erases memory, but not the copies in the buffers of the HTTP server and of the database driver.
 #[macro_export]
 macro_rules! secret_text {
     ($(#[$doc:meta])* $name:ident) => {
@@ -26,7 +26,7 @@ macro_rules! secret_text {
         $crate::redacted!($name);
 
         impl $name {
-            /// Takes over a text without checks.
+            /// Wraps a text without checks.
             #[must_use]
             pub fn new(text: String) -> Self {
                 Self(text)

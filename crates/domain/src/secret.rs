@@ -18,31 +18,32 @@ const PLACEHOLDERS: [&str; 12] = [
     "secret-key-here",
 ];
 
-/// Errors from parsing a secret. The text itself is never part of the message.
+/// Errors from parsing a secret. Their messages never contain the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidSecret {
     /// The secret has fewer than [`SharedSecret::MIN_CHARS`] characters.
     #[error("must have at least {} characters", SharedSecret::MIN_CHARS)]
     TooShort,
     /// The secret begins or ends with white space, such as the line break of the file it was read from. Better Auth may
-    /// have trimmed it, and would not accept what Taskbridge signs.
+    /// use the secret without the white space, and would then reject what Taskbridge signs.
     #[error("must not begin or end with white space, such as the line break of a file")]
     SurroundingWhitespace,
-    /// The secret is a known example or repeats one character, so that it can be guessed.
+    /// The secret contains a known example or repeats a single character, so an attacker could guess it.
     #[error("is a known example; make a random one")]
     KnownExample,
 }
 
-/// `BETTER_AUTH_SECRET`: signs cookies and HS256 tokens, in Taskbridge and in Better Auth. The key is its UTF-8 text.
+/// `BETTER_AUTH_SECRET`, with which both Taskbridge and Better Auth sign cookies and HS256 tokens. The key is the
+/// secret's text in UTF-8.
 #[derive(Clone)]
 pub struct SharedSecret(String);
 crate::redacted!(SharedSecret);
 
 impl SharedSecret {
-    /// Minimum length, in characters (RFC 7518, section 3.2: a key as long as the hash).
+    /// Minimum length in characters. RFC 7518, section 3.2, requires a key at least as long as the hash (32 bytes).
     pub const MIN_CHARS: usize = 32;
 
-    /// Parses a secret that is to be used from now on.
+    /// Parses the current secret, which signs and encrypts new values.
     ///
     /// # Errors
     /// [`InvalidSecret`] if the secret is too short, is surrounded by white space, or can be guessed.
@@ -60,7 +61,7 @@ impl SharedSecret {
         }
     }
 
-    /// Wraps a secret without checking it, because it was in use before and only decrypts stored keys.
+    /// Wraps an older secret without checks. It only decrypts keys that are already stored.
     #[must_use]
     pub fn unchecked(text: &str) -> Self {
         Self(text.to_owned())

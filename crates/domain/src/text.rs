@@ -30,7 +30,7 @@ pub(crate) fn bounded(text: String, max_chars: usize) -> Result<String, InvalidT
     }
 }
 
-/// Defines a text type with a maximum length. The caller adds `parse`.
+/// Defines a text type with a maximum length. Its `parse` is written separately, because each type has its own rules.
 macro_rules! bounded_text {
     ($(#[$doc:meta])* $name:ident, $max_chars:literal) => {
         $(#[$doc])*
@@ -41,7 +41,7 @@ macro_rules! bounded_text {
             /// Maximum length in Unicode scalar values.
             pub const MAX_CHARS: usize = $max_chars;
 
-            /// Takes over a text from the store without checks: other programs may have stored it under other rules.
+            /// Wraps a stored text without checks: another program may have stored one that `parse` rejects.
             #[must_use]
             pub fn from_stored(text: String) -> Self {
                 Self(text)

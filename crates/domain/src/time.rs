@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, TimeDelta, Timelike, Utc};
 
-/// A time in UTC with milliseconds.
+/// A time in UTC with millisecond precision.
 ///
 /// The precision is part of the type, so that a value read from any database equals the one that was written. The
-/// [`Display`](fmt::Display) form is `YYYY-MM-DDTHH:MM:SS.mmmZ` (RFC 3339), the only form of dates in the API and in
-/// SQLite.
+/// [`Display`](fmt::Display) form is `YYYY-MM-DDTHH:MM:SS.mmmZ` (RFC 3339), in which the API returns all times and
+/// SQLite stores them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(DateTime<Utc>);
 
@@ -53,7 +53,7 @@ impl Timestamp {
         self.0.timestamp_millis()
     }
 
-    /// Returns the time that has passed since `earlier`, or zero if that is later.
+    /// Returns the time from `earlier` to `self`, or zero if `earlier` is later than `self`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         (self.0 - earlier.0).to_std().unwrap_or_default()
@@ -80,7 +80,7 @@ impl fmt::Display for Timestamp {
         if !(0..=9999).contains(&year) || millis > 999 {
             return f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true));
         }
-        // Lists contain many dates, and chrono's general formatting takes many times as long as this.
+        // A list contains many times, and chrono takes many times as long to format one as the code below.
         let mut text = *b"0000-00-00T00:00:00.000Z";
         let numbers = [
             (0..4, year.unsigned_abs()),

@@ -1,4 +1,4 @@
-//! The syntax of e-mail addresses is Better Auth's.
+//! Taskbridge accepts the same syntax of e-mail addresses as Better Auth.
 
 use serde_json::Value;
 use taskbridge_domain::users::Email;

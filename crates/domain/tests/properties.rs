@@ -18,7 +18,8 @@ use taskbridge_domain::users::{Email, HashAlgorithm, InvalidPassword, NewPasswor
 use taskbridge_domain::{AccessError, Authenticator, Timestamp, UserId};
 use unicode_normalization::UnicodeNormalization;
 
-/// A failure prints the smallest input that causes it. Write a test for it instead of keeping a file of seeds.
+/// If a property does not hold, proptest prints the smallest input that violates it. Write a test for this input
+/// instead of storing a file of seeds.
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -106,7 +107,7 @@ fn address() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Texts whose number of bytes changes by NFKC normalization.
+/// Texts whose length in bytes changes when they are normalized to NFKC.
 fn composed() -> impl Strategy<Value = String> {
     vec(select(vec!['a', '\u{e9}', '\u{301}', '\u{fb01}', '\u{bd}', '\u{2163}', '\u{ff21}']), 12..50)
         .prop_map(String::from_iter)
@@ -132,7 +133,7 @@ fn is_address(text: &str) -> bool {
         && top.iter().all(u8::is_ascii_alphabetic)
 }
 
-/// Accepts every token as the id of the caller.
+/// Accepts every token, and uses its text as the id of the caller.
 struct AcceptAll;
 
 #[async_trait]
@@ -256,7 +257,7 @@ proptest! {
         prop_assert!(id.is_none_or(|id| id.as_str() == text && id.to_string() == text));
     }
 
-    /// The ids are compared byte for byte: ids that only look the same are different users.
+    /// The ids are compared byte for byte: ids that only look the same belong to different users.
     #[test]
     fn a_caller_may_access_only_the_data_of_exactly_their_own_id((caller, requested) in two_texts()) {
         let authenticator = Authenticator::new(Arc::new(AcceptAll));
@@ -337,7 +338,7 @@ proptest! {
         prop_assert_eq!(Timestamp::new(text.parse().unwrap()), cut);
     }
 
-    /// SQLite compares times as text.
+    /// SQLite stores times as text, and therefore sorts them as text.
     #[test]
     fn timestamps_and_their_texts_have_the_same_order(one in moment(), other in moment()) {
         let (one, other) = (Timestamp::new(one), Timestamp::new(other));

@@ -1,4 +1,4 @@
-//! Access tokens (JWT): verified on every request, issued where Taskbridge is the auth server.
+//! Access tokens (JWT): verified on every request, and issued if Taskbridge is the auth server.
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -8,11 +8,11 @@ use crate::Cause;
 use crate::sessions::Jwt;
 use crate::users::{User, UserId};
 
-/// The claims of a verified token. They grant nothing by themselves: only
-/// [`Authenticator`](crate::Authenticator) turns them into a [`Principal`](crate::Principal).
+/// The claims of a verified token. They alone grant no access: only [`Authenticator`](crate::Authenticator) turns them
+/// into a [`Principal`](crate::Principal).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// The `sub` claim: the user on whose behalf the request is made.
+    /// The `sub` claim: the id of the caller.
     pub subject: UserId,
 }
 
@@ -33,22 +33,26 @@ pub enum AuthError {
 pub trait AuthPort: Send + Sync {
     /// Verifies a JWT in compact form (RFC 7515, section 7.1) and returns its claims.
     ///
-    /// Must return [`AuthError::Rejected`] unless the token consists of three base64url segments, its header and claims
-    /// are JSON objects, and it has a valid signature by a trusted key, made with the one algorithm configured for that
-    /// key. Must also reject a token without `exp` or `sub`, one that has expired or is not valid yet, one with a
-    /// `crit` header, and one for another issuer or audience. The token itself must never choose the key, the algorithm
-    /// or the issuer.
+    /// Must return [`AuthError::Rejected`] unless all of these conditions hold:
+    ///
+    /// - The token consists of three base64url segments. Its header and its claims are JSON objects.
+    /// - The signature is valid for a trusted key and for the one algorithm that is configured for this key.
+    /// - The header has no `crit`.
+    /// - The claims contain `sub` and `exp`. The token has not expired, and `nbf`, if present, is not in the future.
+    /// - The issuer and the audience are the configured ones.
+    ///
+    /// The content of a token must never decide which keys, algorithms or issuers are trusted.
     async fn verify(&self, token: &str) -> Result<Claims, AuthError>;
 }
 
 /// A public key that verifies the tokens of a [`TokenIssuer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
-    /// The `kid` of the tokens that it verifies.
+    /// The `kid` of the tokens that this key verifies.
     pub id: String,
-    /// The only algorithm that it verifies.
+    /// The only algorithm with which this key may be used.
     pub algorithm: String,
-    /// The members of the JSON Web Key, without `kid` and `alg`: name and value.
+    /// The name and the value of each member of the JSON Web Key, except `kid` and `alg`.
     pub members: Vec<(String, String)>,
 }
 
@@ -63,15 +67,15 @@ pub enum SigningError {
     NoKey(Cause),
 }
 
-/// Issues the tokens that [`AuthPort`] verifies, where Taskbridge is the auth server.
+/// Issues the tokens that [`AuthPort`] verifies. Used only if Taskbridge is the auth server.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait TokenIssuer: Send + Sync {
-    /// Issues a token for `user` that is valid from now on. [`AuthPort::verify`] must accept it, with the user's id as
-    /// its subject.
+    /// Issues a token for `user` that is valid immediately. [`AuthPort::verify`] must accept it and return the id of
+    /// `user` as its subject.
     async fn issue(&self, user: &User) -> Result<Jwt, SigningError>;
 
-    /// Returns the public keys. They must include the key of every token that was issued and has not expired, unless
-    /// that key was withdrawn. Returns none if tokens are signed with a secret and no other keys exist.
+    /// Returns the public keys. They must include the key of every issued token that has not expired, unless the key
+    /// was withdrawn. The list is empty if the tokens are signed with the shared secret and no key pairs exist.
     async fn public_keys(&self) -> Result<Vec<PublicKey>, SigningError>;
 }

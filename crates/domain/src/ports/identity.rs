@@ -17,14 +17,14 @@ pub struct Registration {
     pub account_id: String,
     /// The hash of the password.
     pub password: PasswordHash,
-    /// The first session of the user; `None` for a user who must verify their address first.
+    /// The first session of the user; `None` for a user who must verify their e-mail address first.
     pub session: Option<Session>,
 }
 
 /// Errors from registering a user.
 #[derive(Debug, Error)]
 pub enum RegisterError {
-    /// Another user has this address.
+    /// Another user has this e-mail address.
     #[error("the e-mail address is taken")]
     EmailTaken,
     /// See [`StoreError`].
@@ -41,36 +41,36 @@ pub struct Credential {
     pub password: Option<PasswordHash>,
 }
 
-/// A change of the password of a user who has one.
+/// A password change, for a user who already has a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasswordChange {
     /// The user.
     pub user: UserId,
-    /// The hash that must still be stored.
+    /// The hash that must still be stored for the change to take place.
     pub old: PasswordHash,
     /// The new hash.
     pub new: PasswordHash,
     /// Time of the change.
     pub at: Timestamp,
-    /// A new session that replaces all others; `None` keeps the existing sessions.
+    /// A new session that replaces all sessions of the user; `None` keeps the existing ones.
     pub only_session: Option<Session>,
 }
 
 /// Stores users and their accounts, in Better Auth's tables.
 ///
-/// The methods do not require an [`Owner`](crate::Owner). Only [`delete`](Self::delete) affects tasks: it deletes those
-/// of the user.
+/// The methods do not require an [`Owner`](crate::Owner), because none of them reads tasks. [`delete`](Self::delete)
+/// also deletes the tasks of the user.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait IdentityRepo: Send + Sync {
-    /// Creates the user, the account and the session in one transaction. Of several registrations of one address, even
-    /// concurrent ones, exactly one must succeed.
+    /// Creates the user, the account and the session in one transaction. If an e-mail address is registered several
+    /// times, even concurrently, exactly one registration must succeed.
     async fn register(&self, registration: &Registration) -> Result<(), RegisterError>;
 
-    /// Returns the user with this address and the password of their `credential` account.
+    /// Returns the user with this e-mail address and the password hash of their `credential` account.
     async fn find_credential(&self, email: &Email) -> Result<Option<Credential>, StoreError>;
 
-    /// Returns the password of the user's `credential` account.
+    /// Returns the password hash of the user's `credential` account.
     async fn find_password(&self, user: &UserId) -> Result<Option<PasswordHash>, StoreError>;
 
     /// Changes the password and the sessions in one transaction. Returns `false` and changes nothing if `old` is no

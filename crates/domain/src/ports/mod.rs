@@ -1,6 +1,7 @@
-//! The traits through which the services reach the rest of the world.
+//! The traits through which the services use databases, signing keys, the clock and random numbers.
 //!
-//! The documentation of each trait is a contract: the suites in `testing/contract` assert what implementations must do.
+//! The documentation of each trait is a contract. The suites in `testing/contract` test whether an implementation
+//! fulfills it.
 
 mod auth;
 mod clock;

@@ -9,7 +9,7 @@ use crate::users::{HashAlgorithm, NewPassword, Password, PasswordHash};
 /// Errors from hashing or verifying a password.
 #[derive(Debug, Error)]
 pub enum HashError {
-    /// The queue of passwords is full. The caller should retry after about a second.
+    /// Too many passwords are waiting to be hashed or verified. The caller should retry after about a second.
     #[error("too many passwords are waiting to be hashed")]
     Busy,
     /// The hasher failed.
@@ -19,8 +19,8 @@ pub enum HashError {
 
 /// Hashes and verifies passwords.
 ///
-/// Both are slow by design. Implementations must run them outside the threads that serve requests, and bound the number
-/// of passwords that wait.
+/// Hashing and verifying are slow by design. Implementations must not run them on the threads that serve requests, and
+/// must limit the number of passwords that wait.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {

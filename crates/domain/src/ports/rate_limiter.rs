@@ -1,4 +1,4 @@
-//! The counter of rate limits.
+//! The counter of requests for rate limits.
 
 use async_trait::async_trait;
 
@@ -6,18 +6,18 @@ use super::store::StoreError;
 use crate::rate_limit::{Decision, RateLimit};
 use crate::time::Timestamp;
 
-/// Counts requests by key, by the rules of [`RateLimit`]. Keys must be compared byte for byte.
+/// Counts the requests for each key according to the rules of [`RateLimit`]. Keys must be compared byte for byte.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait RateLimiter: Send + Sync {
-    /// Decides on a request at `now`, and counts it if it is allowed.
+    /// Decides whether a request at `now` is allowed, and counts it if it is.
     ///
-    /// Must be atomic: of concurrent calls, no more than the limit may be allowed.
+    /// Must be atomic: concurrent calls must not allow more requests than the limit.
     async fn hit(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError>;
 
     /// Returns the decision that [`hit`](Self::hit) would return, without counting a request.
     async fn peek(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError>;
 
-    /// Deletes the counts whose last allowed request was before this time.
+    /// Deletes the counts whose last allowed request was earlier than `before`.
     async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError>;
 }

@@ -16,15 +16,15 @@ use crate::users::{Email, PasswordHash, User, UserId};
 pub trait SessionRepo: Send + Sync {
     /// Creates `session` if `password` is still the user's stored hash. Returns `false` if it is not.
     ///
-    /// Must be atomic with respect to a concurrent password change: a change that ends all sessions must also end one
-    /// that the old password is creating.
+    /// Must be atomic with respect to a concurrent password change: a change that ends all sessions must also end a
+    /// session that is being created with the old password.
     async fn create(&self, session: &Session, password: &PasswordHash) -> Result<bool, StoreError>;
 
     /// Returns the session with this token and its user, even if the session has expired.
     async fn find(&self, token: &SessionToken) -> Result<Option<(Session, User)>, StoreError>;
 
-    /// Sets a new expiry. Returns `false` if the session no longer exists; a session that was deleted meanwhile must
-    /// not reappear.
+    /// Sets `expires_at` and `updated_at` of the session with this token. Returns `false` if the session no longer
+    /// exists: a session that was deleted meanwhile must not reappear.
     async fn extend(
         &self,
         token: &SessionToken,
@@ -35,9 +35,11 @@ pub trait SessionRepo: Send + Sync {
     /// Returns the sessions of `user` that have not expired at `now`, newest first, at most `limit`.
     async fn list(&self, user: &UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError>;
 
-    /// Returns `true` if the user with this address has a session from `ip_address` that has not expired at `now`.
+    /// Returns `true` if the user with this e-mail address has a session from `ip_address` that has not expired at
+    /// `now`.
     ///
-    /// Must run the same single statement for unknown addresses: the response time must not reveal who has an account.
+    /// Must run the same single statement for an unknown e-mail address: the response time must not reveal who has an
+    /// account.
     async fn has_session_from(&self, email: &Email, ip_address: &str, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Deletes the session with this token. Does nothing if there is none.

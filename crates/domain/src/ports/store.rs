@@ -1,4 +1,4 @@
-//! The errors and the availability of the store.
+//! Errors of the store, and a check that it is available.
 
 use async_trait::async_trait;
 use thiserror::Error;

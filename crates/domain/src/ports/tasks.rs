@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 /// Errors from creating a task.
 #[derive(Debug, Error)]
 pub enum CreateTaskError {
-    /// The store also contains the users, and the owner is not, or no longer, among them.
+    /// The store also contains the users, and the owner does not exist or has been deleted.
     #[error("the owner of the task does not exist")]
     UnknownOwner,
     /// See [`StoreError`].
@@ -21,8 +21,8 @@ pub enum CreateTaskError {
 
 /// Stores tasks. Each belongs to one owner.
 ///
-/// Every method must be atomic and filter by the owner in the statement itself: for a task of another user it must
-/// return the same as for one that does not exist, and must not change it.
+/// Every method must be atomic and filter by the owner in the statement itself. It must not change a task of another
+/// user, and must return the same result as for a task that does not exist.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait TaskRepo: Send + Sync {
@@ -37,12 +37,14 @@ pub trait TaskRepo: Send + Sync {
     /// Returns a task of `owner`.
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError>;
 
-    /// Creates a task and returns it. `created_at` and `updated_at` must be `now`. The id must never have been in use.
+    /// Creates a task and returns it. `created_at` and `updated_at` must be `now`. The id must be one that no task has
+    /// ever had.
     async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateTaskError>;
 
     /// Applies `patch` to a task of `owner` and returns the result.
     ///
-    /// `updated_at` must become `now`, or one millisecond more than before if `now` is not later.
+    /// `updated_at` must become `now` or, if `now` is not later than the stored value, one millisecond more than that
+    /// value.
     async fn update(
         &self,
         owner: &Owner,
@@ -55,6 +57,7 @@ pub trait TaskRepo: Send + Sync {
     /// [`update`](Self::update) does. Each of several concurrent calls must take effect.
     async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError>;
 
-    /// Deletes a task of `owner`. Returns `true` if it existed: of several concurrent calls, exactly one must.
+    /// Deletes a task of `owner`. Returns `true` if the task existed. Of several concurrent calls, exactly one must
+    /// return `true`.
     async fn delete(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError>;
 }

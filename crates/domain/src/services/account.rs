@@ -10,8 +10,8 @@ use crate::users::{InvalidPassword, NewPassword, UserId};
 
 /// Maximum rate of wrong passwords for one account, from all clients together.
 ///
-/// It is generous, and [`SignInService::sign_in`](super::SignInService::sign_in) lets known clients past it, so that an
-/// attacker cannot lock a user out.
+/// The limit is high, and [`SignInService::sign_in`](super::SignInService::sign_in) exempts known clients from it, so
+/// that an attacker cannot lock out a user.
 pub const WRONG_PASSWORD_LIMIT: RateLimit = RateLimit { window: Duration::from_mins(10), max: 100 };
 
 /// The operator's rules for accounts.
@@ -30,7 +30,7 @@ pub struct AccountPolicy {
     pub sessions: SessionPolicy,
 }
 
-/// The ports and the policy of the services for accounts.
+/// The ports and the policy that the services for accounts use.
 #[derive(Clone)]
 pub struct AccountContext {
     /// The users and their passwords.
@@ -71,7 +71,7 @@ impl AccountContext {
 
     /// Returns how many seconds to wait before the next password is checked, or `None` if there is no need to wait.
     ///
-    /// `key` names the account and the kind of client: each kind is counted separately.
+    /// `key` consists of a kind of client, such as `device`, and the account. Each kind is counted separately.
     pub(super) async fn retry_after_seconds(&self, key: &str) -> Result<Option<u64>, StoreError> {
         let Some(limiter) = &self.limiter else { return Ok(None) };
         match limiter.peek(key, WRONG_PASSWORD_LIMIT, self.clock.now()).await? {

@@ -16,13 +16,13 @@ impl ActiveSession {
         Self { session, user, was_renewed: false }
     }
 
-    /// The session.
+    /// Returns the session.
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.session
     }
 
-    /// The signed-in user.
+    /// Returns the signed-in user.
     #[must_use]
     pub fn user(&self) -> &User {
         &self.user

@@ -1,4 +1,4 @@
-//! The use cases: concrete structs over [`ports`](crate::ports).
+//! The use cases, as concrete structs that call the [`ports`](crate::ports).
 
 mod account;
 mod active_session;

@@ -15,7 +15,7 @@ pub struct ChangePassword {
     pub current: Password,
     /// The new password.
     pub new: NewPassword,
-    /// Ends all sessions of the user and creates a new one.
+    /// `true` ends all sessions of the user and creates a new one.
     pub revoke_sessions: bool,
     /// The client of the new session.
     pub client: ClientInfo,
@@ -110,10 +110,10 @@ impl ProfileService {
         self.0.identity.update_profile(&active.user.id, update, self.0.clock.now()).await
     }
 
-    /// Checks that `password` is the user's.
+    /// Checks that `password` is the password of the user.
     ///
     /// # Errors
-    /// Returns a [`PasswordError`] if it is not, or if it cannot be checked.
+    /// Returns a [`PasswordError`] if the password is wrong or cannot be checked.
     pub async fn verify_password(&self, active: &ActiveSession, password: Password) -> Result<(), PasswordError> {
         self.confirm(&active.user.id, password).await.map(drop)
     }
@@ -121,7 +121,8 @@ impl ProfileService {
     /// Changes the password. With `revoke_sessions`, ends all sessions of the user and returns a new one.
     ///
     /// # Errors
-    /// Returns a [`PasswordError`]; nothing has been changed then.
+    /// Returns a [`PasswordError`] if the current password is wrong or a port fails. Nothing has been changed then,
+    /// unless the error is [`StoreError::OutcomeUnknown`].
     pub async fn change_password(
         &self,
         active: &ActiveSession,
@@ -135,14 +136,15 @@ impl ProfileService {
         let session = revoke_sessions.then(|| self.0.new_session(user, client, policy.sessions.lifetime));
         let at = clock.now();
         let change = PasswordChange { user: user.clone(), old, new, at, only_session: session.clone() };
-        // If another request has changed the password meanwhile, `current` is no longer right.
+        // `false` means that another request has changed the password meanwhile: `current` is no longer right.
         if identity.change_password(&change).await? { Ok(session) } else { Err(PasswordError::Wrong) }
     }
 
     /// Deletes the user with their accounts, sessions and tasks.
     ///
     /// # Errors
-    /// Returns a [`DeleteUserError`]; nothing has been deleted then.
+    /// Returns a [`DeleteUserError`] if deletion is disabled, it is not confirmed, or a port fails. Nothing has been
+    /// deleted then, unless the error is [`StoreError::OutcomeUnknown`].
     pub async fn delete(&self, active: &ActiveSession, request: DeleteUser) -> Result<(), DeleteUserError> {
         let AccountContext { identity, clock, policy, .. } = &self.0;
         if !policy.allow_deletion {
@@ -165,8 +167,9 @@ impl ProfileService {
 
     /// Returns the stored hash if `password` matches it.
     ///
-    /// The holder of a stolen session cannot guess more often than any other client. Wrong passwords are counted
-    /// separately from those at sign-in, so that an attacker without a session cannot keep the user from changing it.
+    /// Wrong passwords are limited as at sign-in, so that an attacker with a stolen session cannot guess without limit.
+    /// They are counted separately from those at sign-in, so that an attacker without a session cannot keep the user
+    /// from changing the password.
     async fn confirm(&self, user: &UserId, password: Password) -> Result<PasswordHash, PasswordError> {
         let Some(stored) = self.0.identity.find_password(user).await? else { return Err(PasswordError::NoPassword) };
         let key = format!("user|{user}");
@@ -197,7 +200,7 @@ mod tests {
         ProfileService::new(ports.context(policy))
     }
 
-    /// The ports of a user `ann` whose stored hash is read and verified once.
+    /// Returns ports on which the stored hash of the user `ann` is read and verified once, with the result `is_right`.
     fn with_password(is_right: bool) -> Ports {
         let mut ports = Ports::new();
         ports
@@ -257,7 +260,7 @@ mod tests {
         }
     }
 
-    /// Nothing is hashed or stored: a call would panic.
+    /// Nothing is hashed or stored: a call of the mocks would panic.
     #[tokio::test]
     async fn a_wrong_password_changes_nothing() {
         let outcome = service(with_password(false), POLICY).change_password(&ann(), update(true)).await;

@@ -12,7 +12,7 @@ use crate::users::User;
 /// Whether resuming a session may extend its expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Renewal {
-    /// Extends the expiry if the last renewal is long enough ago.
+    /// Extends the expiry if [`Session::is_due_for_renewal`] returns `true`.
     #[default]
     WhenDue,
     /// Never extends the expiry, because the user has chosen not to be remembered or the client has asked for no
@@ -64,8 +64,8 @@ impl SessionService {
 
     /// Returns the unexpired session with one of these tokens; if there are several, the one with the latest sign-in.
     ///
-    /// Extends its expiry if `renewal` allows it and the session is due for renewal. Deletes the sessions that have
-    /// expired.
+    /// Extends its expiry if `renewal` allows it and the session is due for renewal. Deletes those of the sessions that
+    /// have expired.
     ///
     /// # Errors
     /// Returns [`ResumeError::Banned`] if all unexpired sessions belong to banned users, or the [`StoreError`] of the
@@ -107,7 +107,8 @@ impl SessionService {
         self.issuer.issue(&active.user).await
     }
 
-    /// Returns the public keys that verify the tokens; none if they are signed with a secret and no other keys exist.
+    /// Returns the public keys that verify the access tokens. The list is empty if the tokens are signed with the
+    /// shared secret and no key pairs exist.
     ///
     /// # Errors
     /// Returns [`SigningError::Store`] if the keys cannot be read.
@@ -135,7 +136,7 @@ impl SessionService {
         self.sessions.delete_owned(&active.user.id, token).await
     }
 
-    /// Ends all sessions of the user, including this one.
+    /// Ends all sessions of the user, including `active`.
     ///
     /// # Errors
     /// Returns the [`StoreError`] of the store.
@@ -143,7 +144,7 @@ impl SessionService {
         self.sessions.delete_all(&active.user.id).await
     }
 
-    /// Ends all sessions of the user except this one.
+    /// Ends all sessions of the user except `active`.
     ///
     /// # Errors
     /// Returns the [`StoreError`] of the store.

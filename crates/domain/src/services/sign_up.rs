@@ -15,11 +15,11 @@ pub struct SignUp {
     pub name: UserName,
     /// The e-mail address of the user.
     pub email: Email,
-    /// The password, or why it is invalid. The error is returned only if users may sign up at all.
+    /// The password, or the error from parsing it. That error is returned only if sign-up is enabled.
     pub password: Result<NewPassword, InvalidPassword>,
     /// The URL of a picture of the user.
     pub image: Option<UserImage>,
-    /// Whether the session outlives the browser.
+    /// Whether the session continues after the browser has been closed.
     pub remember: bool,
     /// The client that sent the request.
     pub client: ClientInfo,
@@ -30,8 +30,8 @@ pub struct SignUp {
 pub enum SignUpOutcome {
     /// The user is signed in.
     SignedIn(ActiveSession),
-    /// The user must verify their address before they sign in. If the address is taken, this is a user that does not
-    /// exist, so that the caller does not learn it.
+    /// The user must verify their e-mail address before they sign in. If the address is taken, the contained user does
+    /// not exist in the store: the outcome must not reveal that the address is taken.
     Unverified(User),
 }
 
@@ -44,7 +44,7 @@ pub enum SignUpError {
     /// The password is invalid.
     #[error(transparent)]
     Password(#[from] InvalidPassword),
-    /// Another user has this address.
+    /// Another user has this e-mail address.
     #[error("the e-mail address is taken")]
     EmailTaken,
     /// See [`HashError`].
@@ -73,11 +73,11 @@ impl SignUpService {
         self.0.new_password(typed)
     }
 
-    /// Creates a user with a password, and signs them in unless they must verify their address first.
+    /// Creates a user with a password, and signs them in unless they must verify their e-mail address first.
     ///
     /// # Errors
-    /// Returns a [`SignUpError`] if sign-up is disabled, the password is invalid, the address is taken, or a port
-    /// fails. Nothing has been stored then.
+    /// Returns a [`SignUpError`] if sign-up is disabled, the password is invalid, the e-mail address is taken, or a
+    /// port fails. Nothing has been stored then, unless the error is [`StoreError::OutcomeUnknown`].
     pub async fn sign_up(&self, request: SignUp) -> Result<SignUpOutcome, SignUpError> {
         let SignUp { name, email, password, image, remember, client } = request;
         let AccountContext { identity, hasher, ids, clock, policy, .. } = &self.0;
@@ -86,8 +86,8 @@ impl SignUpService {
         }
         let password = password?;
         let must_verify = policy.require_email_verification;
-        // The insert decides. This check saves the hash of a taken address. Where addresses must be verified, the hash
-        // is computed in any case, so that the response time does not reveal that the address is taken.
+        // This check only avoids hashing in vain: `register` finally decides whether the address is taken. If addresses
+        // must be verified, the password is always hashed, so that the response time does not reveal a taken address.
         let is_taken = identity.find_credential(&email).await?.is_some();
         if is_taken && !must_verify {
             return Err(SignUpError::EmailTaken);
@@ -217,7 +217,7 @@ mod tests {
         assert!(matches!(refused, Err(SignUpError::Password(InvalidPassword::TooShort))));
     }
 
-    /// The outcome is the same for a taken address, after the same hash.
+    /// The outcome is the same for a taken address, for which the password is hashed as well.
     #[tokio::test]
     async fn sign_up_creates_no_session_if_the_address_must_be_verified() {
         let policy = AccountPolicy { require_email_verification: true, ..POLICY };

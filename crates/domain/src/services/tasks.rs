@@ -95,7 +95,7 @@ impl TaskService {
         self.repo.update(owner, id, patch, self.clock.now()).await?.ok_or(TaskError::NotFound)
     }
 
-    /// Sets `completed`, or toggles it if the argument is `None`. Returns the changed task.
+    /// Sets `completed` of a task of `owner`, or toggles it if the argument is `None`. Returns the changed task.
     ///
     /// # Errors
     /// Returns a [`TaskError`] if the owner has no such task or the store fails.

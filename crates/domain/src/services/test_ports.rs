@@ -19,7 +19,7 @@ pub(super) const POLICY: AccountPolicy = AccountPolicy {
     sessions: SessionPolicy::DEFAULT,
 };
 
-/// The user `ann`, with this stored hash.
+/// Returns the user `ann` with this stored hash.
 pub(super) fn credential(stored: &str) -> Credential {
     Credential { user: user("ann"), password: Some(PasswordHash::new(stored.into())) }
 }

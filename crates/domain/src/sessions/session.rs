@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 use crate::users::UserId;
 
 secret_text! {
-    /// The secret token of a session. The session cookie contains it, signed.
+    /// The secret token of a session. The session cookie contains the token and its signature.
     SessionToken
 }
 
@@ -30,7 +30,7 @@ pub struct ClientInfo {
 pub struct Session {
     /// The id of the session; neither secret nor a credential.
     pub id: String,
-    /// The secret token, by which a client resumes the session.
+    /// The secret token with which the client resumes the session.
     pub token: SessionToken,
     /// The signed-in user.
     pub user_id: UserId,
@@ -72,7 +72,7 @@ impl Session {
 pub struct SessionPolicy {
     /// Time from the creation or the last renewal to the expiry.
     pub lifetime: Duration,
-    /// Time from the creation to the expiry if the user has chosen not to be remembered. There is no renewal then.
+    /// Time from the creation to the expiry if the user has chosen not to be remembered. Such a session is not renewed.
     pub unremembered_lifetime: Duration,
     /// Minimum time between two renewals.
     pub update_age: Duration,

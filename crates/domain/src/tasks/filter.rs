@@ -3,7 +3,7 @@
 use super::task::Task;
 use crate::text::{InvalidText, bounded};
 
-/// The conditions that the tasks of a list meet.
+/// The conditions that every task of a list meets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskFilter {
     /// Only tasks that are done (`true`) or not done (`false`).
@@ -24,7 +24,7 @@ impl TaskFilter {
 
 /// A text to search for in titles and descriptions. Wildcards are not supported.
 ///
-/// The search ignores the case of the letters A to Z only, because that is the same on every database.
+/// The search ignores case only for the letters A to Z, because databases differ in how they treat other letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchText(String);
 
@@ -32,7 +32,7 @@ impl SearchText {
     /// Maximum length in Unicode scalar values.
     pub const MAX_CHARS: usize = 1000;
 
-    /// Parses the text. Every task contains the empty one.
+    /// Parses the text. An empty text matches every task.
     ///
     /// # Errors
     /// Returns the rule of [`InvalidText`] that the text breaks.
@@ -40,7 +40,7 @@ impl SearchText {
         bounded(text.to_ascii_lowercase(), Self::MAX_CHARS).map(Self)
     }
 
-    /// Returns the text with the letters A to Z in lower case, to be found in a text converted in the same way.
+    /// Returns the text with the letters A to Z in lower case. The searched text must be converted in the same way.
     #[must_use]
     pub fn lowercase(&self) -> &str {
         &self.0

@@ -52,22 +52,22 @@ impl Default for TaskOrder {
     }
 }
 
-/// A stored time with microseconds.
+/// A stored time with microsecond precision.
 ///
-/// Other programs may store times more precisely than a [`Timestamp`](crate::Timestamp). A cursor truncated to
-/// milliseconds could not distinguish such tasks.
+/// Other programs may store times more precisely than a [`Timestamp`](crate::Timestamp). If a cursor had only
+/// milliseconds, it could not distinguish tasks whose times differ by less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PreciseTimestamp(DateTime<Utc>);
 
 impl PreciseTimestamp {
-    /// Takes over a time from the store.
+    /// Wraps a time from the store.
     #[must_use]
     pub fn new(time: DateTime<Utc>) -> Self {
         Self(time)
     }
 
     /// Converts a number of microseconds since 1970-01-01T00:00:00Z. Returns `None` outside the years 1 to 9999, the
-    /// range that every database can compare with.
+    /// range that every supported database can compare.
     #[must_use]
     pub fn from_unix_micros(micros: i64) -> Option<Self> {
         DateTime::from_timestamp_micros(micros).filter(|time| (1..=9999).contains(&time.year())).map(Self)
@@ -86,7 +86,7 @@ impl PreciseTimestamp {
     }
 }
 
-/// The value of the field by which a list is sorted.
+/// The value that a task has in the field by which a list is sorted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SortValue {
     /// The value for [`SortKey::CreatedAt`].
@@ -119,9 +119,9 @@ impl SortValue {
     }
 }
 
-/// A position in a list: directly after a task that has, or had, this value and id.
+/// A position in a list: directly after the task with this value and id.
 ///
-/// It stays valid when tasks before it are created or deleted, including that task.
+/// The position stays valid when tasks before it are created or deleted, even if that task itself is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     /// The value of the task.

@@ -7,7 +7,7 @@ use super::task::Task;
 /// The start of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PageStart {
-    /// Skips this number of tasks.
+    /// Skips this number of tasks of a list in this order.
     Offset(TaskOrder, u32),
     /// Continues a list after a position, in the order of the cursor.
     After(Cursor),
@@ -24,10 +24,10 @@ impl Default for PageStart {
 pub struct PageSize(u16);
 
 impl PageSize {
-    /// The largest page.
+    /// The largest page size.
     pub const MAX: u16 = 1000;
 
-    /// Returns `None` outside the range from 1 to [`Self::MAX`].
+    /// Creates a page size. Returns `None` if `count` is not between 1 and [`Self::MAX`].
     #[must_use]
     pub fn new(count: u16) -> Option<Self> {
         (1..=Self::MAX).contains(&count).then_some(Self(count))

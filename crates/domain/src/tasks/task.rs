@@ -39,7 +39,7 @@ impl fmt::Display for TaskId {
 }
 
 bounded_text! {
-    /// The title of a task: at least one visible character, and no whitespace around it.
+    /// The title of a task. It has at least one visible character, and neither starts nor ends with whitespace.
     Title, 200
 }
 
@@ -121,7 +121,7 @@ pub struct TaskPatch {
     pub title: Option<Title>,
     /// The change to the description.
     pub description: FieldUpdate<Description>,
-    /// Whether the task is now done.
+    /// The new value of `completed`.
     pub completed: Option<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! Example values of each type. Their fields differ from the defaults. The functions panic on invalid arguments.
+//! Example values for tests. Their fields differ from the defaults. The functions panic if an argument is invalid.
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "for tests only")]
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub fn clock_at(moment: Timestamp) -> MockClock {
     clock
 }
 
-/// Returns a generator of ids that count up, in the alphabet of [`RandomId`].
+/// Returns a generator of consecutive ids in the alphabet of [`RandomId`].
 #[must_use]
 pub fn counting_ids() -> MockIdGenerator {
     let count = AtomicUsize::new(1);
@@ -43,7 +43,7 @@ pub fn counting_ids() -> MockIdGenerator {
     ids
 }
 
-/// Returns a hasher for bcrypt without further expectations.
+/// Returns a mock whose algorithm is bcrypt and which expects no other calls.
 #[must_use]
 pub fn hasher() -> MockPasswordHasher {
     let mut hasher = MockPasswordHasher::new();
@@ -57,7 +57,7 @@ pub fn user_id(text: &str) -> UserId {
     UserId::parse(text).unwrap()
 }
 
-/// Authenticates a caller through an [`Authenticator`] over a port that accepts the token.
+/// Returns the caller with this id, from an [`Authenticator`] whose port accepts the token.
 pub async fn principal(id: &str) -> Principal {
     let claims = Claims { subject: user_id(id) };
     let mut auth = MockAuthPort::new();

@@ -12,7 +12,7 @@ use crate::tasks::{
 use crate::{Owner, Timestamp};
 use async_trait::async_trait;
 
-/// Stores tasks until it is dropped. It has no users, so every owner is accepted.
+/// Keeps tasks in memory until it is dropped. It stores no users, so it accepts every owner.
 #[derive(Debug, Default)]
 pub struct InMemoryTaskRepo {
     tasks: Mutex<Tasks>,

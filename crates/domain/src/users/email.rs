@@ -21,18 +21,18 @@ impl Email {
     /// Parses an address by the syntax that Better Auth accepts, and converts it to lower case.
     ///
     /// The address is ASCII. The local part consists of letters, digits and `_ ' + -`, with single dots between them,
-    /// and does not end in `'`. The domain consists of labels of letters, digits and hyphens; no label starts with a
-    /// hyphen, and the last one has at least two letters and nothing else.
+    /// and does not end in `'`. The domain consists of labels of letters, digits and hyphens. No label starts with a
+    /// hyphen, and the last label consists of two or more letters.
     ///
     /// # Errors
-    /// Returns [`InvalidEmail`] for anything else, and for more than [`Self::MAX_BYTES`].
+    /// Returns [`InvalidEmail`] if the text has another form or more than [`Self::MAX_BYTES`] bytes.
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
         let (local, domain) = text.split_once('@').ok_or(InvalidEmail)?;
         let valid = text.len() <= Self::MAX_BYTES && is_local_part(local) && is_domain(domain);
         if valid { Ok(Self(text.to_ascii_lowercase())) } else { Err(InvalidEmail) }
     }
 
-    /// Takes over an address from the store without checks: other programs may have stored it under other rules.
+    /// Wraps a stored address without checks: another program may have stored one that [`parse`](Self::parse) rejects.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)

@@ -5,9 +5,9 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::{redacted, secret_text};
 
-/// A password in Unicode's NFKC form, so that it is the same text however the keyboard composed it.
+/// A password in the Unicode normalization form NFKC, so that it does not matter how a keyboard composes letters.
 ///
-/// It may break the rules of [`NewPassword`]: at sign-in it is only compared.
+/// It may break the rules of [`NewPassword`], because at sign-in it is only compared with the stored hash.
 #[derive(Clone)]
 pub struct Password(String);
 redacted!(Password);
@@ -49,13 +49,13 @@ impl HashAlgorithm {
         match self {
             Self::Bcrypt if password.0.contains('\0') => Err(InvalidPassword::Nul),
             Self::Bcrypt if password.0.len() > NewPassword::MAX_BYTES => Err(InvalidPassword::TooLong),
-            // scrypt is based on HMAC, which pads its key with NULs (RFC 2104, section 2).
+            // scrypt uses the password as an HMAC key, which is padded with NULs (RFC 2104, section 2).
             Self::Scrypt if password.0.ends_with('\0') => Err(InvalidPassword::Nul),
             Self::Bcrypt | Self::Scrypt => Ok(()),
         }
     }
 
-    /// Returns `true` if a hash by this algorithm can be that of `password`.
+    /// Returns `true` if this algorithm supports `password`: no other password has the same hash.
     #[must_use]
     pub fn supports(self, password: &Password) -> bool {
         self.check(password).is_ok()
@@ -68,12 +68,12 @@ pub enum InvalidPassword {
     /// The password has fewer than [`NewPassword::MIN_UNITS`].
     #[error("password too short")]
     TooShort,
-    /// The password has more than [`Password::MAX_UNITS`] or, for bcrypt, which ignores the rest, more than
+    /// The password has more than [`Password::MAX_UNITS`]. For bcrypt, which ignores further bytes, it has more than
     /// [`NewPassword::MAX_BYTES`].
     #[error("password too long")]
     TooLong,
-    /// The password contains a NUL character. bcrypt repeats its key after one and scrypt ignores those at the end, so
-    /// that other passwords would match too.
+    /// The password contains a NUL character, with which other passwords would match its hash, too: bcrypt repeats its
+    /// key after a NUL, and scrypt ignores NULs at the end.
     #[error("password must not contain a NUL character")]
     Nul,
 }
@@ -88,7 +88,7 @@ impl NewPassword {
     /// Maximum length for bcrypt, in UTF-8 bytes after normalization.
     pub const MAX_BYTES: usize = 72;
 
-    /// Parses the text that the user has typed, to be hashed by `algorithm`.
+    /// Parses the text that the user has typed. It must be a password that `algorithm` supports.
     ///
     /// # Errors
     /// Returns the rule of [`InvalidPassword`] that the text breaks.
@@ -97,7 +97,7 @@ impl NewPassword {
         if typed.encode_utf16().count() < Self::MIN_UNITS { Err(InvalidPassword::TooShort) } else { Ok(password) }
     }
 
-    /// Takes over a password that the user already has, to be hashed again by `algorithm`. It may be shorter than
+    /// Wraps a password that the user already has, so that `algorithm` can hash it again. It may be shorter than
     /// [`Self::MIN_UNITS`].
     ///
     /// # Errors
@@ -115,7 +115,7 @@ impl NewPassword {
 }
 
 secret_text! {
-    /// The stored hash of a password, in the format of the hasher that computed it. Kept out of logs like the password.
+    /// The stored hash of a password, in the format of the hasher that computed it. `Debug` does not show it.
     PasswordHash
 }
 

@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 pub struct UserId(String);
 
 impl UserId {
-    /// Returns `None` if the text is empty or contains a NUL character, which PostgreSQL cannot store.
+    /// Parses an id. Returns `None` if the text is empty or contains a NUL character, which PostgreSQL cannot store.
     #[must_use]
     pub fn parse(text: impl Into<String>) -> Option<Self> {
         let text = text.into();
@@ -58,8 +58,8 @@ impl UserName {
 }
 
 bounded_text! {
-    /// The URL of a user's picture. Every access token carries it, so it is short: no `data:` URL with the picture
-    /// itself.
+    /// The URL of a user's picture. It must be short, because every access token contains it. A `data:` URL, which
+    /// contains the picture itself, is usually too long.
     UserImage, 2048
 }
 
@@ -72,7 +72,7 @@ impl UserImage {
         bounded(text.into(), Self::MAX_CHARS).map(Self)
     }
 
-    /// Returns the URL if it follows the rules of [`parse`](Self::parse), which a stored one may not.
+    /// Returns the URL if [`parse`](Self::parse) accepts it. A stored URL may be longer.
     #[must_use]
     pub fn if_short(&self) -> Option<&str> {
         Self::parse(self.as_str()).is_ok().then_some(self.as_str())
@@ -88,7 +88,7 @@ pub struct User {
     pub name: UserName,
     /// The e-mail address, unique among users.
     pub email: Email,
-    /// Whether the user has proved that the address is theirs.
+    /// Whether the user has proved that the e-mail address is theirs.
     pub email_verified: bool,
     /// The URL of a picture.
     pub image: Option<UserImage>,
@@ -110,14 +110,14 @@ pub struct ProfileUpdate {
 }
 
 impl ProfileUpdate {
-    /// Returns `true` if nothing changes.
+    /// Returns `true` if the update changes nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// A way in which a user signs in, as in Better Auth's `account` table. Holds no password and no tokens.
+/// A sign-in method of a user, as in Better Auth's `account` table. Contains neither the password nor tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The id of the account.

@@ -30,17 +30,17 @@ pub struct SignIn {
 /// Errors from signing in.
 #[derive(Debug, Error)]
 pub enum SignInError {
-    /// The address or the password is wrong; the caller does not learn which. Holds the user with this address, for the
-    /// log.
+    /// The e-mail address or the password is wrong; the caller does not learn which. Contains the user with this
+    /// address, if there is one, for the log.
     #[error("wrong e-mail address or password")]
     InvalidCredentials(Option<UserId>),
-    /// The limit of wrong passwords for this address has been reached. The password was not checked.
+    /// The limit of wrong passwords for this e-mail address has been reached. The password was not checked.
     #[error("too many wrong passwords for one account")]
     TooManyAttempts {
         /// Seconds to wait before the next attempt.
         retry_after_seconds: u64,
     },
-    /// The password is right, but the account is restricted.
+    /// The password is right, but a restriction keeps the user from signing in.
     #[error("the account of user {user} is restricted: {restriction}")]
     Restricted {
         /// The user.
@@ -59,7 +59,7 @@ pub enum SignInError {
 /// A restriction that keeps a user with the right password from signing in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SignInRestriction {
-    /// The user must verify their address first.
+    /// The user must verify their e-mail address first.
     #[error("the e-mail address is not verified")]
     EmailNotVerified,
     /// The user is banned.
@@ -80,15 +80,16 @@ impl SignInService {
         Self(context)
     }
 
-    /// Creates a session for the user with this address and password.
+    /// Creates a session for the user with this e-mail address and password.
     ///
-    /// Once [`WRONG_PASSWORD_LIMIT`](super::WRONG_PASSWORD_LIMIT) is reached for an address, sign-ins for it are
-    /// refused for a while, whether a user has it or not. Known devices and IP addresses from which the user has a
-    /// session are exempt. Sessions that exist stay.
+    /// Once [`WRONG_PASSWORD_LIMIT`](super::WRONG_PASSWORD_LIMIT) is reached for an e-mail address, sign-ins with it
+    /// are refused until the window of the limit has ended, whether or not a user has this address. Two kinds of
+    /// clients are exempt: known devices, which have a limit of their own, and IP addresses from which the user has a
+    /// session. Existing sessions are not affected.
     ///
     /// # Errors
-    /// Returns a [`SignInError`]. An unknown address, a user without a password and a wrong password all give
-    /// [`SignInError::InvalidCredentials`], after the same work.
+    /// Returns a [`SignInError`]. The error is [`SignInError::InvalidCredentials`], after the same work, for an unknown
+    /// e-mail address, for a user without a password and for a wrong password.
     pub async fn sign_in(&self, request: SignIn) -> Result<ActiveSession, SignInError> {
         let SignIn { email, password, remember, client, is_known_device } = request;
         let AccountContext { identity, sessions, hasher, policy, .. } = &self.0;
@@ -110,7 +111,7 @@ impl SignInService {
         }
         let stored = if policy.rehash { self.rehash(&user, password, stored).await? } else { stored };
         let session = self.0.new_session(&user.id, client, policy.sessions.lifetime_for(remember));
-        // Verification takes time: meanwhile the password may have been changed or the user deleted.
+        // During the verification, the password may have been changed or the user deleted.
         if sessions.create(&session, &stored).await? {
             Ok(ActiveSession::new(session, user))
         } else {
@@ -120,7 +121,8 @@ impl SignInService {
 
     /// Returns the key under which a wrong password is counted, or an error if the limit has been reached.
     ///
-    /// Runs the same queries for known and unknown addresses: the response time must not reveal who has an account.
+    /// Runs the same queries for known and unknown e-mail addresses: the response time must not reveal who has an
+    /// account.
     async fn admit(&self, email: &Email, is_known_device: bool, client: &ClientInfo) -> Result<String, SignInError> {
         if is_known_device {
             let key = format!("device|{}", email.as_str());
@@ -138,7 +140,8 @@ impl SignInService {
         Err(SignInError::TooManyAttempts { retry_after_seconds })
     }
 
-    /// Returns the restriction that keeps the user from signing in, in the order in which Better Auth checks it.
+    /// Returns the restriction that keeps the user from signing in; if there are several, the one that Better Auth
+    /// checks first.
     fn restriction(&self, user: &User) -> Option<SignInRestriction> {
         if self.0.policy.require_email_verification && !user.email_verified {
             Some(SignInRestriction::EmailNotVerified)
@@ -149,8 +152,8 @@ impl SignInService {
         }
     }
 
-    /// Replaces `old`, the hash of `password`, if its algorithm or cost is not current. Returns the stored hash
-    /// afterwards.
+    /// Replaces `old`, the hash of `password`, if its algorithm or cost is not current. Returns the new hash if it was
+    /// stored, otherwise `old`.
     ///
     /// Keeps `old` if the current algorithm does not support the password or the hasher is busy: the user signs in, and
     /// the next sign-in tries again.

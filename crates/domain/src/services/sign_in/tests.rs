@@ -120,7 +120,7 @@ async fn a_wrong_password_is_counted_for_known_and_unknown_addresses() {
     }
 }
 
-/// A call of `hit` would panic.
+/// Counting it would panic, because the mock does not expect a call of `hit`.
 #[tokio::test]
 async fn the_right_password_is_not_counted() {
     let mut ports = Ports::new();
@@ -160,7 +160,7 @@ async fn after_too_many_wrong_passwords_a_user_signs_in_from_an_address_with_a_s
     assert!(service(ports, POLICY).sign_in(from("192.0.2.1")).await.is_ok());
 }
 
-/// The key of the account is not used: the call would panic.
+/// The limit for the account is not used: a call with its key would panic.
 #[tokio::test]
 async fn wrong_passwords_from_known_devices_are_counted_separately() {
     let mut ports = Ports::new();
@@ -253,7 +253,7 @@ async fn an_outdated_hash_is_replaced_if_the_policy_says_so() {
     }
 }
 
-/// The hash stays the same.
+/// The stored hash is not replaced.
 #[tokio::test]
 async fn sign_in_succeeds_if_the_hasher_is_too_busy_to_replace_the_hash() {
     let mut ports = Ports::new();
@@ -267,7 +267,7 @@ async fn sign_in_succeeds_if_the_hasher_is_too_busy_to_replace_the_hash() {
     assert!(service(ports, policy).sign_in(sign_in("Ann@example.test")).await.is_ok());
 }
 
-/// The hash stays the same.
+/// The stored hash is not replaced.
 #[tokio::test]
 async fn sign_in_succeeds_if_the_new_algorithm_does_not_support_the_password() {
     let mut ports = Ports::new();

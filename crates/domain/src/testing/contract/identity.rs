@@ -1,5 +1,5 @@
 //! The contract of [`IdentityRepo`], with the [`SessionRepo`] and the [`TaskRepo`] of the same store. The store must be
-//! empty.
+//! empty when a test starts.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub async fn a_registration_is_stored_as_given<I: IdentityRepo, S: SessionRepo, 
     }
 }
 
-/// The user is stored, but not signed in.
+/// The user is stored without a session.
 pub async fn a_registration_without_a_session_creates_none<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, _): &(I, S, T),
 ) {
@@ -66,14 +66,14 @@ pub async fn a_registration_without_a_session_creates_none<I: IdentityRepo, S: S
     assert_eq!(sessions.list(&user_id("ann"), moment(), 10).await.unwrap(), []);
 }
 
-/// A second registration of the address fails, even if everything else differs.
+/// A second registration of an e-mail address fails, even if everything else differs.
 pub async fn an_address_is_registered_once<I: IdentityRepo, S: SessionRepo, T: TaskRepo>((repo, ..): &(I, S, T)) {
     repo.register(&registration("ann")).await.unwrap();
     let twin = Registration { user: User { email: user("ann").email, ..user("twin") }, ..registration("twin") };
     assert!(matches!(repo.register(&twin).await, Err(RegisterError::EmailTaken)));
 }
 
-/// Ten users register the same address.
+/// Ten users register the same e-mail address at the same time.
 pub async fn of_concurrent_registrations_one_succeeds<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, ..): &(I, S, T),
 ) {
@@ -94,7 +94,7 @@ pub async fn of_concurrent_registrations_one_succeeds<I: IdentityRepo, S: Sessio
     assert_eq!(registered, 1);
 }
 
-/// Neither user nor account nor session is stored, and existing data stay the same.
+/// Neither the user nor the account nor the session is stored, and existing data do not change.
 pub async fn a_failed_registration_stores_nothing<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, _): &(I, S, T),
 ) {
@@ -104,7 +104,7 @@ pub async fn a_failed_registration_stores_nothing<I: IdentityRepo, S: SessionRep
     assert!(repo.register(&twin).await.is_err());
     assert_eq!(sessions.find(&session("twin").token).await.unwrap(), None);
     assert_eq!(repo.find_credential(&ann.user.email).await.unwrap().unwrap().password, Some(ann.password));
-    // The token of the session is taken, which fails the last insert: the earlier ones must be rolled back.
+    // The token of the session is taken, so that the last insert fails. The earlier inserts must be rolled back.
     let thief = Registration {
         session: Some(Session { token: session("ann").token, ..session("thief") }),
         ..registration("thief")
@@ -144,7 +144,7 @@ pub async fn a_password_changes_only_if_the_old_hash_is_still_stored<I: Identity
     assert!(sessions.find(&session("ann").token).await.unwrap().is_some());
 }
 
-/// Sessions of other users stay.
+/// The sessions of other users remain.
 pub async fn a_password_change_replaces_all_sessions_with_a_new_one<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, _): &(I, S, T),
 ) {
@@ -181,7 +181,7 @@ pub async fn a_password_and_its_new_session_are_stored_together_or_not_at_all<
     assert_eq!(sessions.list(&user_id("ann"), moment(), 10).await.unwrap(), [session("ann")]);
 }
 
-/// It contains no password.
+/// The account has the id and the times of the registration. An unknown user has neither an account nor a password.
 pub async fn a_registered_user_has_one_credential_account<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, ..): &(I, S, T),
 ) {
@@ -202,7 +202,7 @@ pub async fn a_registered_user_has_one_credential_account<I: IdentityRepo, S: Se
     assert_eq!(repo.find_password(&user_id("nobody")).await.unwrap(), None);
 }
 
-/// `updated_at` changes too, and other users stay the same.
+/// `updated_at` is also set. Other users do not change.
 pub async fn a_profile_update_changes_only_the_given_fields<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, ..): &(I, S, T),
 ) {
@@ -223,7 +223,7 @@ pub async fn a_profile_update_changes_only_the_given_fields<I: IdentityRepo, S: 
     assert_eq!(stored("bob").await, user("bob"));
 }
 
-/// The user cannot be found or sign in, and a new user with the same id inherits nothing.
+/// The user and their session cannot be found. A new user with the same id does not get the deleted tasks.
 pub async fn deleting_a_user_deletes_all_their_data_and_nothing_else<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, tasks): &(I, S, T),
 ) {

@@ -1,8 +1,9 @@
 //! A suite of tests for each port, which every adapter of the port must pass.
 //!
 //! A suite is a set of functions, each of which asserts one promise of the port's documentation. The macro of the suite
-//! turns each function into a `#[tokio::test]`. Its argument is an expression that is evaluated for every test and
-//! returns a future of a value that dereferences to the adapter, and that keeps alive what the adapter needs:
+//! turns each function into a `#[tokio::test]`. The argument of the macro is evaluated anew for every test. It must be
+//! a future whose output dereferences to the adapter. The output can also own what the adapter needs, such as a
+//! database:
 //!
 //! ```text
 //! mod in_memory {
@@ -19,7 +20,7 @@ pub mod sessions;
 pub mod tasks;
 pub mod tokens;
 
-/// Turns each named function of a suite into a test. For the macros of the suites.
+/// Turns each named function of a suite into a test. Used by the macros of the suites.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! contract_tests {

@@ -1,4 +1,4 @@
-//! The contract of [`RateLimiter`]. The limiter must not have counted anything yet.
+//! The contract of [`RateLimiter`]. The limiter must not have counted any request when a test starts.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ async fn exhaust_again(limiter: &dyn RateLimiter) {
     assert_eq!(hit(limiter, "key", 10).await, Decision::Refused { retry_after_seconds: 10 });
 }
 
-/// It does not end a fixed time after the first request: slow clients reach the limit, too.
+/// A window does not end a fixed time after the first request: a client that sends slowly also reaches the limit.
 pub async fn a_window_restarts_with_every_allowed_request(limiter: &dyn RateLimiter) {
     for seconds in [0, 6, 12] {
         assert_eq!(hit(limiter, "key", seconds).await, Decision::Allowed);
@@ -70,7 +70,7 @@ pub async fn a_window_restarts_with_every_allowed_request(limiter: &dyn RateLimi
     assert_eq!(hit(limiter, "key", 22).await, Decision::Allowed);
 }
 
-/// They do not extend the window either.
+/// Refused requests do not extend the window either.
 pub async fn refused_requests_do_not_count(limiter: &dyn RateLimiter) {
     exhaust(limiter, "key").await;
     for seconds in 0..10 {
@@ -79,7 +79,7 @@ pub async fn refused_requests_do_not_count(limiter: &dyn RateLimiter) {
     exhaust_again(limiter).await;
 }
 
-/// This holds before and after the limit is reached.
+/// Peeking changes nothing, neither before nor after the limit is reached.
 pub async fn peeking_does_not_count(limiter: &dyn RateLimiter) {
     let peek = async |seconds| limiter.peek("key", LIMIT, second(seconds)).await.unwrap();
     for _ in 0..=LIMIT.max {
@@ -105,18 +105,18 @@ async fn allowed_of_many(limiter: &dyn RateLimiter, seconds: u64) -> usize {
     answers.iter().filter(|answer| **answer == Decision::Allowed).count()
 }
 
-/// Exactly as many as the limit are allowed if nothing has been counted yet.
+/// If nothing has been counted yet, exactly as many requests as the limit are allowed.
 pub async fn of_concurrent_requests_no_more_than_the_limit_are_allowed(limiter: &dyn RateLimiter) {
     assert_eq!(allowed_of_many(limiter, 0).await, 3);
 }
 
-/// Exactly as many as the limit are allowed if the last window has ended.
+/// If the last window has ended, exactly as many requests as the limit are allowed.
 pub async fn concurrent_requests_restart_the_window_once(limiter: &dyn RateLimiter) {
     exhaust(limiter, "key").await;
     assert_eq!(allowed_of_many(limiter, 10).await, 3);
 }
 
-/// A count whose last request is not before the given time stays.
+/// A count is kept if its last request is not earlier than the given time.
 pub async fn old_counts_are_deleted(limiter: &dyn RateLimiter) {
     exhaust(limiter, "key").await;
     limiter.delete_before(second(0)).await.unwrap();

@@ -1,4 +1,5 @@
-//! The contract of [`SessionRepo`], with the [`IdentityRepo`] of the users. The store must be empty.
+//! The contract of [`SessionRepo`], with the [`IdentityRepo`] of the same store. The store must be empty when a test
+//! starts.
 
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ fn another(user: &str, token: &str) -> Session {
     Session { id: format!("id of {}", token.expose()), token, ..session(user) }
 }
 
-/// Registers Ann and Bob, each with the session of the fixtures, and creates `more` sessions.
+/// Registers Ann and Bob, each with the session of the fixtures, and creates the sessions in `more`.
 async fn set_up<I: IdentityRepo, S: SessionRepo>((identity, sessions): &(I, S), more: &[Session]) {
     for user in ["ann", "bob"] {
         identity.register(&registration(user)).await.unwrap();
@@ -85,7 +86,7 @@ async fn tokens(sessions: &impl SessionRepo, id: &str) -> Vec<String> {
     tokens
 }
 
-/// The password of another user, an empty hash and an unknown user create none.
+/// No session is created with the password of another user, with an empty hash or for an unknown user.
 pub async fn a_session_is_created_only_with_the_stored_password<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     set_up(repos, &[]).await;
     let own = registration("ann").password;
@@ -100,7 +101,7 @@ pub async fn a_session_is_created_only_with_the_stored_password<I: IdentityRepo,
     assert!(repos.1.create(&another("ann", "x"), &own).await.unwrap());
 }
 
-/// Of concurrent sign-ins with the old password, each fails or its session is ended by the change.
+/// A concurrent sign-in with the old password either fails, or the password change deletes its session.
 pub async fn no_session_of_the_old_password_survives_a_change_that_ends_all<I: IdentityRepo, S: SessionRepo>(
     repos: &(I, S),
 ) {
@@ -125,7 +126,7 @@ pub async fn no_session_of_the_old_password_survives_a_change_that_ends_all<I: I
     }
 }
 
-/// A prefix, another case, a wildcard, the id of the session and an overlong token find nothing.
+/// A prefix of a token, a token in another case, a wildcard, the id of a session and an overlong token find nothing.
 pub async fn a_session_is_found_by_its_exact_token<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     set_up(repos, &[]).await;
     let long = "x".repeat(4096);
@@ -135,7 +136,7 @@ pub async fn a_session_is_found_by_its_exact_token<I: IdentityRepo, S: SessionRe
     assert_eq!(repos.1.find(&session("ann").token).await.unwrap(), Some((session("ann"), user("ann"))));
 }
 
-/// The user and their password stay the same, too.
+/// The user and their password do not change either.
 pub async fn a_new_session_ends_no_other<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     let second = another("ann", "second");
     set_up(repos, std::slice::from_ref(&second)).await;
@@ -145,7 +146,7 @@ pub async fn a_new_session_ends_no_other<I: IdentityRepo, S: SessionRepo>(repos:
     assert_eq!(password.as_ref().map(PasswordHash::expose), Some("$2b$04$hash-of-ann"));
 }
 
-/// All other fields and all other sessions stay the same.
+/// All other fields and all other sessions do not change.
 pub async fn extending_changes_only_the_two_times<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     let second = another("ann", "second");
     set_up(repos, std::slice::from_ref(&second)).await;
@@ -156,7 +157,7 @@ pub async fn extending_changes_only_the_two_times<I: IdentityRepo, S: SessionRep
     assert_eq!(repos.1.find(&second.token).await.unwrap(), Some((second, user("ann"))));
 }
 
-/// It does not reappear.
+/// The session does not reappear.
 pub async fn a_deleted_session_cannot_be_extended<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     set_up(repos, &[]).await;
     let deleted = session("ann").token;
@@ -165,7 +166,7 @@ pub async fn a_deleted_session_cannot_be_extended<I: IdentityRepo, S: SessionRep
     assert_eq!(repos.1.find(&deleted).await.unwrap(), None);
 }
 
-/// A session is listed up to its expiry, and no more than `limit` sessions are.
+/// A session is listed until it expires. At most `limit` sessions are returned.
 pub async fn unexpired_sessions_are_listed_newest_first<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     let created = |token: &str, created_at: Timestamp, expires_at: Timestamp| Session {
         expires_at,
@@ -185,7 +186,7 @@ pub async fn unexpired_sessions_are_listed_newest_first<I: IdentityRepo, S: Sess
     assert_eq!(repos.1.list(&user("an").id, now, 100).await.unwrap(), []);
 }
 
-/// Tokens that differ in case or a space stay. Deleting a session again is not an error.
+/// Sessions whose tokens differ only in case or by a space remain. Deleting a session again is not an error.
 pub async fn only_the_session_with_the_exact_token_is_deleted<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     set_up(repos, &[another("ann", "x"), another("ann", "X"), another("bob", "x ")]).await;
     for _ in 0..2 {
@@ -207,7 +208,7 @@ pub async fn an_owned_session_is_deleted_only_for_its_own_user<I: IdentityRepo, 
     assert_eq!(tokens(&repos.1, "ann").await, ["second"]);
 }
 
-/// Sessions of other users stay.
+/// The sessions of other users remain.
 pub async fn all_sessions_of_one_user_are_deleted<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     let many: Vec<_> = (0..150).map(|number| another("ann", &number.to_string())).collect();
     set_up(repos, &many).await;
@@ -216,7 +217,7 @@ pub async fn all_sessions_of_one_user_are_deleted<I: IdentityRepo, S: SessionRep
     assert_eq!(tokens(&repos.1, "bob").await, ["token-of-bob"]);
 }
 
-/// If the kept session is not the user's, all sessions of the user are deleted.
+/// If the session to keep belongs to another user, all sessions of the user are deleted.
 pub async fn all_other_sessions_of_a_user_are_deleted<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     let many: Vec<_> = (0..150).map(|number| another("ann", &number.to_string())).collect();
     set_up(repos, &many).await;
@@ -237,7 +238,7 @@ pub async fn expired_sessions_of_all_users_are_deleted<I: IdentityRepo, S: Sessi
     assert_eq!(tokens(&repos.1, "bob").await, ["token-of-bob"]);
 }
 
-/// Such a token is not an error, even though PostgreSQL cannot store it.
+/// A token with a NUL character is not an error, even though PostgreSQL cannot store one.
 pub async fn a_token_with_a_nul_matches_no_session<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     set_up(repos, &[]).await;
     let sessions = &repos.1;

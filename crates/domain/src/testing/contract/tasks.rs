@@ -94,7 +94,7 @@ pub async fn a_created_task_is_stored_as_given(repo: &dyn TaskRepo) {
     }
 }
 
-/// SQL, templates, control characters, bidirectional text, and composed and decomposed letters.
+/// The texts contain SQL, templates, control characters, bidirectional text, and composed and decomposed letters.
 pub async fn hostile_texts_are_stored_byte_for_byte(repo: &dyn TaskRepo) {
     for text in [
         "'; DROP TABLE tasks; --",
@@ -120,8 +120,8 @@ pub async fn a_new_owner_has_no_tasks(repo: &dyn TaskRepo) {
     assert_eq!(repo.list(&owner("bob").await, &TaskQuery::default()).await.unwrap().tasks, []);
 }
 
-/// The order is that of `created_at`, not of the ids. Of two tasks of the same millisecond, the one with the higher id
-/// is first.
+/// The order is that of `created_at`, not of the ids. Of two tasks that were created in the same millisecond, the one
+/// with the higher id is first.
 pub async fn the_list_is_newest_first_with_ties_by_id(repo: &dyn TaskRepo) {
     for (title, at) in [("second", later(1)), ("oldest", later(0)), ("tie a", later(2)), ("tie b", later(2))] {
         create(repo, "alice", titled(title), at).await;
@@ -199,7 +199,7 @@ pub async fn a_list_contains_the_tasks_that_match_the_filter(repo: &dyn TaskRepo
     }
 }
 
-/// The pages, by cursor and by offset, contain each task once, in every order and with equal values.
+/// In every order, the pages contain each task once, by cursor as well as by offset, even if tasks have equal values.
 pub async fn the_pages_of_a_list_add_up_to_the_list(repo: &dyn TaskRepo) {
     for index in 0..11 {
         create(repo, "alice", titled(["c", "a", "b"][index % 3]), later(index as u64 / 4)).await;
@@ -231,8 +231,8 @@ pub async fn the_pages_of_a_list_add_up_to_the_list(repo: &dyn TaskRepo) {
     assert_eq!(page(repo, &beyond).await, TaskPage { tasks: Vec::new(), next: None });
 }
 
-/// Tasks that are created or deleted before the cursor, including its own task, do not move the next page. The cursor
-/// gives another owner no access.
+/// The next page does not change when tasks before the cursor are created or deleted, even if the task of the cursor
+/// itself is deleted. With the cursor, another owner still finds none of the tasks.
 pub async fn a_cursor_stays_valid_when_tasks_before_it_change(repo: &dyn TaskRepo) {
     for (title, at) in [("oldest", later(0)), ("old", later(1)), ("new", later(2)), ("newest", later(3))] {
         create(repo, "alice", titled(title), at).await;
@@ -259,7 +259,7 @@ pub async fn reading_changes_nothing(repo: &dyn TaskRepo) {
     }
 }
 
-/// Each field is updated alone, and all together. Another task of the owner stays the same.
+/// Each field is updated alone, then all of them together. Another task of the owner does not change.
 pub async fn an_update_changes_only_the_given_fields(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     let other_task = create(repo, "alice", new_task(), moment()).await;
@@ -297,7 +297,7 @@ pub async fn updated_at_advances_even_if_the_clock_does_not(repo: &dyn TaskRepo)
     assert_eq!(updated.created_at, later(10));
 }
 
-/// Toggling twice restores the value. Otherwise only `updated_at` changes.
+/// Toggling twice restores the value. Apart from `completed`, only `updated_at` changes.
 pub async fn toggling_inverts_completed(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     let created = create(repo, "alice", new_task(), moment()).await;
@@ -319,7 +319,7 @@ pub async fn each_of_many_concurrent_toggles_takes_effect(repo: &dyn TaskRepo) {
     assert_eq!(after.updated_at, later(21));
 }
 
-/// It cannot be found, changed or deleted again. Another task of the owner stays.
+/// The task cannot be found, changed or deleted again. Another task of the owner remains.
 pub async fn a_deleted_task_is_gone(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     let other_task = create(repo, "alice", new_task(), moment()).await;
@@ -332,7 +332,7 @@ pub async fn a_deleted_task_is_gone(repo: &dyn TaskRepo) {
     assert_eq!(repo.list(&alice, &TaskQuery::default()).await.unwrap().tasks, [other_task]);
 }
 
-/// Exactly one of ten calls returns `true`.
+/// Exactly one of ten concurrent calls returns `true`.
 pub async fn of_concurrent_deletions_one_succeeds(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     let created = create(repo, "alice", new_task(), moment()).await;
@@ -349,7 +349,7 @@ pub async fn ids_are_never_reused(repo: &dyn TaskRepo) {
     assert!(first.id < second.id && second.id < third.id);
 }
 
-/// Every 64-bit integer is accepted.
+/// Every 64-bit integer is accepted as an id, and none is an error.
 pub async fn an_id_that_was_never_assigned_finds_nothing(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     for number in [0, -1, i64::MAX, i64::MIN, 1 << 31] {
@@ -361,7 +361,7 @@ pub async fn an_id_that_was_never_assigned_finds_nothing(repo: &dyn TaskRepo) {
     }
 }
 
-/// This includes owners whose ids differ only in case or a space, or are SQL wildcards.
+/// Among the other owners are ones whose ids differ only in case or by a space, or are SQL wildcards.
 pub async fn reading_a_task_of_another_owner_finds_nothing(repo: &dyn TaskRepo) {
     let created = create(repo, "alice", new_task(), moment()).await;
     for other_owner in ["bob", "nobody", "Alice", "alice ", "%", "_____"] {

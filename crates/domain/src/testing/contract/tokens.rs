@@ -1,4 +1,5 @@
-//! The contract of [`TokenIssuer`] and [`AuthPort`] together: the one verifies the tokens of the other.
+//! The contract of [`TokenIssuer`] and [`AuthPort`] together: the [`AuthPort`] verifies the tokens of the
+//! [`TokenIssuer`].
 
 use crate::ports::{AuthError, AuthPort, TokenIssuer};
 use crate::testing::fixtures::{user, user_id};
@@ -29,7 +30,7 @@ macro_rules! tokens_contract {
     };
 }
 
-/// For any text that is a user id.
+/// A user id may contain any characters, such as quotes, backslashes and emoji.
 pub async fn an_issued_token_is_accepted_for_its_user<I: TokenIssuer, V: AuthPort>(tokens: &Tokens<I, V>) {
     for id in ["ann", "ljJS4iTtdrTKYBTXzNu0skdZbvGQyqlR", "42", "Ü漢🙂 \" \\"] {
         let subject = User { id: user_id(id), ..user("ann") };
@@ -38,8 +39,8 @@ pub async fn an_issued_token_is_accepted_for_its_user<I: TokenIssuer, V: AuthPor
     }
 }
 
-/// At any position. Each digit is replaced by one that differs in the significant bits, since the last digit of a
-/// segment can have unused ones.
+/// Each character of the token is replaced in turn, including the dots. In the last character of a segment, some bits
+/// can be unused; the token must be rejected even if only these differ.
 pub async fn a_changed_token_is_rejected<I: TokenIssuer, V: AuthPort>(tokens: &Tokens<I, V>) {
     let token = tokens.issuer.issue(&user("ann")).await.unwrap();
     let token = token.expose();
@@ -53,7 +54,7 @@ pub async fn a_changed_token_is_rejected<I: TokenIssuer, V: AuthPort>(tokens: &T
     }
 }
 
-/// Without a panic.
+/// Verification returns an error and does not panic.
 pub async fn text_that_is_not_a_token_is_rejected<I: TokenIssuer, V: AuthPort>(tokens: &Tokens<I, V>) {
     let token = tokens.issuer.issue(&user("ann")).await.unwrap();
     let token = token.expose();
