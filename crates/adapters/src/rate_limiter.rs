@@ -1,6 +1,7 @@
 //! Rate limits in memory, for one process.
 //!
-//! Not a cache such as moka, which may evict any counter under a flood of keys; here only the oldest are evicted.
+//! A cache such as moka is not used, because it may evict any counter when clients send a flood of keys. Here, only the
+//! oldest counters are evicted.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,11 +12,11 @@ use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{RateLimiter, StoreError};
 use taskbridge_domain::rate_limit::{Decision, RateLimit, RateLimitState};
 
-/// The first half of the SHA-256 of a key. It has a fixed size, and collisions are infeasible to find.
+/// The first half of the SHA-256 digest of a key. It has a fixed size, and finding a collision is infeasible.
 type Digest128 = [u8; 16];
 
-/// Counts requests for at most [`Self::MAX_KEYS`] keys; beyond that, the keys whose last allowed request is the oldest
-/// are evicted. It needs less than 12 MiB.
+/// Counts requests for at most [`Self::MAX_KEYS`] keys, in less than 12 MiB. Beyond that, it evicts the key whose last
+/// allowed request is the oldest.
 #[derive(Debug, Default)]
 pub struct InMemoryRateLimiter {
     counters: Mutex<Counters>,
@@ -98,7 +99,7 @@ mod tests {
 
     const ONCE: RateLimit = RateLimit { window: Duration::from_hours(1), max: 1 };
 
-    /// A client can make up any number of keys.
+    /// The limit matters because a client can make up any number of keys.
     #[tokio::test]
     async fn memory_is_bounded_and_the_oldest_keys_are_evicted() {
         let limiter = InMemoryRateLimiter::default();

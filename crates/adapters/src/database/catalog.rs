@@ -1,4 +1,4 @@
-//! The columns that a table has.
+//! Reads from the database which columns a table has.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 

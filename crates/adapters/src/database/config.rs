@@ -11,12 +11,12 @@ pub struct StoreConfig {
     pub url: DatabaseUrl,
     /// Maximum number of open connections.
     pub max_connections: u32,
-    /// Time that a request waits for a connection and, on SQLite, that a writer waits for another one.
+    /// Maximum time that an HTTP request waits for a connection and, on SQLite, that a writer waits for another writer.
     pub acquire_timeout: Duration,
-    /// Time for opening a connection. A serverless database may have to resume first.
+    /// Maximum time for opening a connection, which includes the time in which a suspended serverless database resumes.
     pub connect_timeout: Duration,
     /// Time after which a statement is cancelled.
     pub statement_timeout: Duration,
-    /// Time that [`Store::open`](super::Store::open) waits for a server that accepts writes.
+    /// Maximum time that [`Store::open`](super::Store::open) waits for a PostgreSQL server that accepts writes.
     pub start_timeout: Duration,
 }

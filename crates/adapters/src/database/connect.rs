@@ -22,12 +22,12 @@ use super::url::ParsedUrl;
 /// An error from opening the database. Its text does not contain the URL.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// No server became usable in time.
+    /// No PostgreSQL server became usable in time.
     #[error("the database could not be used within {} seconds: {problem}", waited.as_secs())]
     Absent {
-        /// The time that was allowed.
+        /// The start timeout.
         waited: Duration,
-        /// The last problem.
+        /// The reason why the last attempt failed.
         problem: DatabaseProblem,
     },
     /// An error that waiting does not resolve.
@@ -71,7 +71,8 @@ impl Store {
     /// read-only.
     ///
     /// # Errors
-    /// [`OpenError::Refused`] if the file cannot be used. PostgreSQL is not connected to yet.
+    /// [`OpenError::Refused`] if the SQLite file, or a certificate file for PostgreSQL, cannot be used. Does not
+    /// connect to PostgreSQL yet, so a connection error occurs only later.
     pub async fn open_to_read(config: &StoreConfig) -> Result<Self, OpenError> {
         match &config.url.0 {
             ParsedUrl::Sqlite(url) => Sqlite::open_to_read(url, config).await.map(ConnectionPool::Sqlite),
@@ -81,7 +82,7 @@ impl Store {
         .map_err(OpenError::Refused)
     }
 
-    /// Returns a connection for the migrator. On SQLite, it is part of the pool and has no statement timeout. On
+    /// Returns a connection for the migrator. On SQLite, it is taken from the pool and has no statement timeout. On
     /// PostgreSQL, it is a new connection, which is closed when it is dropped.
     ///
     /// # Errors
@@ -94,7 +95,7 @@ impl Store {
         .map_err(OpenError::Refused)
     }
 
-    /// Returns `true` if the database has Better Auth's table `user`, rather than one of another program.
+    /// Returns `true` if the database has a table `user` with the columns of Better Auth.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
@@ -120,8 +121,8 @@ impl Store {
         }
     }
 
-    /// Runs a query that depends on the columns that restrict users. After an error that is not temporary, reads these
-    /// columns and runs the query once more: the schema may have changed.
+    /// Runs a query that depends on the columns that mark a user as restricted. After an error that is not temporary,
+    /// the schema may have changed: reads again which columns there are, and repeats the query once.
     pub(super) async fn with_restriction_columns<T, F>(
         &self,
         query: impl Fn(Arc<RestrictionColumns>) -> F,
@@ -144,7 +145,8 @@ impl Store {
     }
 }
 
-/// Tries to connect to a server that accepts writes, with pauses of up to two seconds. Logs each new problem once.
+/// Tries to connect to a PostgreSQL server that accepts writes, with pauses of up to two seconds. Logs an error only if
+/// it differs from the previous one.
 async fn wait_for_server(postgres: &Postgres, limit: Duration) -> Result<(), OpenError> {
     let deadline = Instant::now() + limit;
     let mut pause = Duration::from_millis(50);

@@ -42,7 +42,7 @@ impl ConnectionPool {
         }
     }
 
-    /// Checks that the database responds and that a server accepts writes.
+    /// Checks that the database responds and, for PostgreSQL, that it accepts writes (is not a read-only replica).
     pub(super) async fn check(&self) -> Result<(), DbErr> {
         match self {
             Self::Sqlite(sqlite) => sqlite.check().await.map_err(to_db_err),

@@ -10,21 +10,21 @@ use sea_orm::{
 };
 use tokio::sync::Mutex;
 
-/// A connection of a driver.
+/// A connection of a database driver, for exclusive use.
 #[async_trait]
 pub(super) trait DedicatedConnection: Send + 'static {
     /// Executes a statement and returns its rows.
     async fn query(&mut self, statement: &Statement) -> Result<Vec<ProxyRow>, DbErr>;
 
-    /// Executes a statement and returns the number of rows that it changed. Without values it may be a script of
-    /// several statements.
+    /// Executes a statement and returns the number of rows that it changed. A statement without values may be a script
+    /// of several statements.
     async fn execute(&mut self, statement: &Statement) -> Result<u64, DbErr>;
 }
 
-/// Returns the connection as sea-orm's own type. It is dropped with the last clone.
+/// Wraps the connection in sea-orm's own type. The connection is dropped with the last clone of the returned value.
 ///
-/// sea-orm cannot report an error of a commit here, so its transactions do nothing: the user of the connection executes
-/// `begin` and `commit` as statements.
+/// Transactions of sea-orm have no effect on the returned connection, because sea-orm could not report a failed commit.
+/// Execute `begin` and `commit` as statements instead.
 pub(super) fn dedicated(backend: DbBackend, connection: impl DedicatedConnection) -> DatabaseConnection {
     let proxy = ProxyDatabaseConnection::new(backend, Arc::new(Box::new(Dedicated(Mutex::new(connection)))));
     DatabaseConnectionType::ProxyDatabaseConnection(Arc::new(proxy)).into()

@@ -1,11 +1,11 @@
-//! Errors of the drivers within sea-orm's error type, which has one variant that can hold any error.
+//! Wraps errors of the database drivers in sea-orm's error type, in its only variant that can contain any error.
 
 use std::error::Error;
 use std::sync::Arc;
 
 use sea_orm::DbErr;
 
-/// Wraps the error of a driver. [`driver_error`] returns it again.
+/// Wraps the error of a database driver. [`driver_error`] unwraps it.
 pub(super) fn to_db_err(error: impl Error + Send + Sync + 'static) -> DbErr {
     DbErr::TryIntoErr { from: "statement", into: "result", source: Arc::new(error) }
 }

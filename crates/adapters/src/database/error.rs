@@ -9,7 +9,7 @@ use tokio_postgres::error::SqlState;
 use super::driver_error::driver_error;
 use super::postgres::{Effect, StatementError, sql_state_may_pass};
 
-/// A row with a value that the domain does not allow.
+/// A stored value that the domain does not allow.
 #[derive(Debug, thiserror::Error)]
 #[error("table {table}, column {column}: invalid value")]
 pub(crate) struct Inconsistency {
@@ -23,12 +23,13 @@ impl From<Inconsistency> for StoreError {
     }
 }
 
-/// Converts an error to that of the ports: unavailable if it may be temporary, of unknown outcome, or else corrupt.
+/// Converts an error to a [`StoreError`]: `OutcomeUnknown` if a write may have taken effect, `Unavailable` if the error
+/// may be temporary, and otherwise `Corrupt`.
 pub(super) fn store_error(error: DbErr) -> StoreError {
     let is_unknown = matches!(driver_error(&error), Some(StatementError::OutcomeUnknown(_)));
     let may_pass = may_pass(&error);
     let cause: Cause = match error {
-        // Without the wrapper, whose text says nothing.
+        // Omits the wrapper, whose text does not describe the error.
         DbErr::TryIntoErr { source, .. } => Box::new(source),
         error => Box::new(error),
     };
@@ -53,8 +54,8 @@ pub(super) fn may_pass(error: &DbErr) -> bool {
 
 fn sqlite_may_pass(error: &sqlx::Error) -> bool {
     match error {
-        // Primary result codes (the low byte): busy, locked, read-only, interrupted, I/O error, full,
-        // cannot open.
+        // The low byte is the primary result code: busy, locked, read-only, interrupted, I/O error, full, or cannot
+        // open.
         sqlx::Error::Database(error) => error
             .code()
             .and_then(|code| code.parse::<u32>().ok())
@@ -68,8 +69,8 @@ fn sqlite_may_pass(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Returns `true` if a transaction with this error certainly had no effect and may be repeated. The outcome of a failed
-/// commit is unknown instead.
+/// Returns `true` if a transaction that failed with this error certainly had no effect and may be repeated. Returns
+/// `false` if a commit failed and may nevertheless have taken effect.
 pub(super) fn is_repeatable(error: &DbErr) -> bool {
     driver_error(error).is_some_and(|error: &StatementError| error.allows_repetition(Effect::None))
 }

@@ -4,9 +4,9 @@
 //! - `repositories` implement the ports, once for both databases, with the rows in `entities`.
 //! - `connection_pool` and `transaction` execute statements. Below them, `sqlite` uses sqlx, and `postgres`
 //!   tokio-postgres. `dedicated` gives a single connection to the migrator.
-//! - `catalog` reads which columns a table has; `restrictions` finds those that restrict users.
-//! - `diagnostics` examines a database and changes nothing. `problem` describes why a database cannot be used.
-//! - `driver_error` and `error` convert errors of the drivers to those of sea-orm and of the ports.
+//! - `catalog` reads which columns a table has; `restrictions` finds those that mark a user as restricted.
+//! - `diagnostics` examines a database without changing it. `problem` describes why a database cannot be used.
+//! - `driver_error` converts the drivers' errors to sea-orm's, and `error` converts sea-orm's to those of the ports.
 
 mod catalog;
 mod config;

@@ -1,14 +1,14 @@
-//! Descriptions for the operator of why a database cannot be used.
+//! Tells the operator why a database cannot be used, and what to do.
 
 use thiserror::Error;
 
-/// A description of why a database cannot be used, with advice. Contains no password.
+/// The reason why a database cannot be used, with advice. Contains no password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{found}; {advice}")]
 pub struct DatabaseProblem {
-    /// The problem.
+    /// The reason, such as `the file x.db is read-only`.
     pub found: String,
-    /// The parameter to change or the command to run.
+    /// The advice: a parameter to change or a command to run.
     pub advice: String,
 }
 

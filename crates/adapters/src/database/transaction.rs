@@ -7,7 +7,7 @@ use super::driver_error::to_db_err;
 use super::postgres::PostgresTransaction;
 use super::sqlite::SqliteTransaction;
 
-/// The statements of a transaction. They run twice if the first attempt failed and certainly had no effect.
+/// The statements of a transaction. They run a second time if the first attempt failed and certainly had no effect.
 #[async_trait]
 pub(super) trait TransactionBody: Sync {
     /// Executes the statements. Returns `false` to roll the transaction back.
@@ -22,7 +22,7 @@ pub(super) enum Transaction {
 }
 
 impl Transaction {
-    /// Commits if the outcome is `true`, and otherwise rolls back.
+    /// Commits the transaction if `outcome` is `Ok(true)`, and otherwise rolls it back.
     pub(super) async fn end(self, outcome: Result<bool, DbErr>) -> Result<bool, DbErr> {
         match (self, &outcome) {
             (Self::Sqlite(transaction), Ok(true)) => transaction.commit().await.map_err(to_db_err)?,

@@ -1,4 +1,4 @@
-//! Examines a database for an operator. Changes nothing.
+//! Examines a database for the operator, without changing it.
 
 mod postgres;
 mod sqlite;

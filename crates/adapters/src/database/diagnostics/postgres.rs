@@ -20,30 +20,30 @@ pub struct PostgresFacts {
     pub connected_in: Duration,
     /// Round-trip time of an empty statement.
     pub round_trip: Duration,
-    /// `true` if the server is read-only, as a standby is.
+    /// `true` if the PostgreSQL server is read-only, for example because it is a standby.
     pub is_read_only: bool,
-    /// `true` if the server sees the same two socket addresses as this process: there is no pooler.
+    /// `true` if the PostgreSQL server sees the same two socket addresses as Taskbridge, so that there is no pooler.
     pub is_proved_direct: bool,
-    /// `true` if one server process replied on two connections, which proves a pooler in transaction mode. A busy
-    /// pooler may go unnoticed.
+    /// `true` if the same process of the PostgreSQL server replied on two open connections, which proves that there is
+    /// a pooler in transaction mode. `false` does not prove that there is none, because a busy pooler may use two.
     pub shares_processes: bool,
     /// Connection limits.
     pub limits: ConnectionLimits,
 }
 
-/// Connection limits of a server.
+/// Connection limits of a PostgreSQL server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Maximum number of connections: `max_connections`, or the limit of the role or the database if that is lower.
     pub max: u32,
     /// Number of connections reserved for superusers and similar roles.
     pub reserved: u32,
-    /// Number of connections of other clients.
+    /// Number of open connections, without the one that counts them.
     pub in_use: u32,
 }
 
 impl ConnectionLimits {
-    /// Returns the number of connections that a client can have if there is no other.
+    /// Returns the number of connections that one program can have if no other program is connected.
     #[must_use]
     pub fn usable(&self) -> u32 {
         self.max.saturating_sub(self.reserved)
@@ -56,8 +56,8 @@ impl ConnectionLimits {
     }
 }
 
-/// Selects the facts in one statement, because a pooler may send the next one to another server process. The number of
-/// connections is that of all databases: only privileged roles see more.
+/// Selects the facts in one statement, because a pooler may send the next statement to another server process.
+/// Connections are counted over all databases, because only privileged roles can see more about them.
 const FACTS: &str = "select split_part(version(), ' ', 1) || ' ' || split_part(version(), ' ', 2), current_setting('server_version_num')::int,
   pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool,
   least(
@@ -73,7 +73,7 @@ const FACTS: &str = "select split_part(version(), ' ', 1) || ' ' || split_part(v
   current_schema()::text
 from pg_roles where rolname = current_user";
 
-/// Connects to a server and reads facts about it.
+/// Connects to a PostgreSQL server and reads facts about it.
 pub(super) async fn inspect(
     url: &PostgresUrl,
     connect_timeout: Duration,
@@ -90,14 +90,15 @@ pub(super) async fn inspect(
     let round_trip = started.elapsed();
     let rows = connection.ask_unnamed(FACTS).await?;
     let facts = rows.first().ok_or_else(StatementError::connection_closed)?;
-    // While the first connection is open, a second one has another process, unless a pooler shares it.
+    // While the first connection is open, a second connection is served by another process, unless a pooler shares one
+    // process between them.
     let shares_processes = match connector.connect().await {
         Ok(mut other) => {
             let second = process(&mut other).await?;
             other.close().await;
             first == second
         }
-        // The first connection may have been the last that the server accepts.
+        // The PostgreSQL server may accept only one more connection, which the first one took.
         Err(_) => false,
     };
     connection.close().await;
@@ -113,7 +114,7 @@ pub(super) async fn inspect(
         limits: ConnectionLimits {
             max: count(facts, 3)?,
             reserved: count(facts, 4)?,
-            // Without the connection of this statement.
+            // The connection that executes this statement is not counted.
             in_use: count(facts, 5)?.saturating_sub(1),
         },
     })
@@ -123,7 +124,7 @@ fn count(row: &Row, index: usize) -> Result<u32, tokio_postgres::Error> {
     row.try_get::<_, i32>(index).map(i32::unsigned_abs)
 }
 
-/// Returns the process id of the server process.
+/// Returns the id of the PostgreSQL server process that serves the connection.
 async fn process(connection: &mut Connection) -> Result<i32, ConnectError> {
     let rows = connection.ask_unnamed("select pg_backend_pid()").await?;
     Ok(rows.first().ok_or_else(StatementError::connection_closed)?.try_get(0)?)

@@ -16,15 +16,15 @@ use crate::database::url::SqliteUrl;
 pub struct SqliteFacts {
     /// The version of SQLite, such as `3.51.3`.
     pub version: String,
-    /// `true` if the file exists. The server creates a missing file.
+    /// `true` if the file exists. Taskbridge creates a missing file when it starts.
     pub exists: bool,
-    /// The folder of the file, if it does not exist. The server creates it.
+    /// The folder of the file, if the folder does not exist. Taskbridge creates it when it starts.
     pub missing_folder: Option<PathBuf>,
-    /// `true` if the file is in WAL mode. The server enables it.
+    /// `true` if the file is in WAL mode. Taskbridge enables WAL mode when it starts.
     pub is_wal: bool,
-    /// The file or its nearest existing folder, if this process may not write to it.
+    /// The first of the file and its nearest existing parent folder to which this process may not write.
     pub unwritable: Option<PathBuf>,
-    /// The paths to which other users have access, among the file, those next to it, and their folder.
+    /// The paths to which other users have access: of the database file, its `-wal` and `-shm` files, and their folder.
     pub exposed: Vec<ExposedPath>,
 }
 

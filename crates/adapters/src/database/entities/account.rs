@@ -1,5 +1,5 @@
-//! Better Auth's table `account`: one row for each way in which a user signs in. Taskbridge writes rows with passwords,
-//! and only lists those of other providers.
+//! Better Auth's table `account`: one row for each way in which a user signs in. Taskbridge writes the rows with
+//! passwords, and only reads those of other providers.
 
 use sea_orm::Condition;
 use sea_orm::entity::prelude::*;
@@ -23,7 +23,7 @@ pub(crate) struct Model {
     pub(crate) provider_id: String,
     #[sea_orm(column_name = "userId", select_as = "text")]
     pub(crate) user_id: String,
-    /// The granted scopes, separated by commas; none for a password.
+    /// The OAuth scopes that the user granted, separated by commas. A row with a password has none.
     #[sea_orm(select_as = "text")]
     pub(crate) scope: Option<String>,
     #[sea_orm(select_as = "text")]

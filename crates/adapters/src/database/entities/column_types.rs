@@ -1,6 +1,7 @@
 //! Column types that each database represents differently.
 //!
-//! SQLite has neither booleans nor times, and returns integers and text, which sea-orm's own types would read as null.
+//! SQLite has no boolean or time types, and returns integers and text instead. sea-orm's own types would read these as
+//! null.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use sea_orm::sea_query::{ArrayType, ColumnType, Nullable, Value, ValueType, ValueTypeErr};
@@ -14,7 +15,7 @@ pub(crate) struct Time(pub(crate) DateTime<Utc>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Flag(pub(crate) bool);
 
-/// Formats without a zone that other programs write to SQLite.
+/// Formats without a time zone in which other programs write times to SQLite.
 const WITHOUT_ZONE: [&str; 2] = ["%F %T%.f", "%FT%T%.f"];
 
 impl Time {
@@ -87,7 +88,7 @@ macro_rules! column_type {
 column_type!(Time, ChronoDateTimeUtc, TimestampWithTimeZone);
 column_type!(Flag, Bool, Boolean);
 
-/// Reads a column. A value of another type is an error, so that it is not read as null.
+/// Reads a column. A value of another type is an error: sea-orm would read it as null.
 fn read<T: ValueType, I: ColIdx>(row: &QueryResult, index: I) -> Result<T, TryGetError> {
     let name = index.as_str().unwrap_or_default();
     let value = row.try_as_proxy_row().and_then(|row| row.values.get(name));

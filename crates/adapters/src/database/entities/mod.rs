@@ -1,9 +1,10 @@
 //! Rows of the tables, and their conversion from and to the types of the domain.
 //!
-//! Text columns are selected as `text`, because the column may be `uuid`, `citext`, an enum or an integer. For types
-//! that are not built in, tokio-postgres would also send a query by a named statement.
+//! Text columns are selected as `text`, because the column may have the type `uuid`, `citext`, an enum or an integer.
+//! For types that are not built into PostgreSQL, tokio-postgres would also send a query of its own, with a named
+//! statement.
 
-/// Implements `Debug`, which sea-orm requires, without addresses, tokens and hashes: it shows only the id.
+/// Implements `Debug`, which sea-orm requires. The output shows only the id, and no email address, token or hash.
 macro_rules! debug_shows_the_id {
     () => {
         impl std::fmt::Debug for Model {

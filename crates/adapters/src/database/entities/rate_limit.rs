@@ -10,7 +10,7 @@ pub(crate) struct Model {
     #[sea_orm(select_as = "text")]
     pub(crate) key: String,
     pub(crate) count: i64,
-    /// Milliseconds since 1970.
+    /// Time of the last counted request, in milliseconds since 1970.
     #[sea_orm(column_name = "lastRequest")]
     pub(crate) last_request: i64,
 }

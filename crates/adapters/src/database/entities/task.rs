@@ -1,4 +1,4 @@
-//! The table `tasks`. Its text columns are `text` or `varchar`, even if the table was adopted, so that they need no
+//! The table `tasks`. Its text columns have the type `text` or `varchar`, even in an adopted table, so they need no
 //! cast.
 
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -31,10 +31,10 @@ pub(crate) enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// Reads rows of PostgreSQL.
+    /// Reads rows from PostgreSQL without converting them to sea-orm's form first.
     ///
-    /// An optimization for the most frequent requests. Through sea-orm's form of a row, which copies each value twice
-    /// and each name once, a list of 20 tasks takes 10 % more CPU time.
+    /// This is an optimization for the most frequent HTTP requests. sea-orm's form copies each value twice and each
+    /// column name once, which costs 10 % more CPU time for a list of 20 tasks.
     pub(in crate::database) fn read(rows: &[Row]) -> Result<Vec<Self>, ValueError> {
         let Some(first) = rows.first() else { return Ok(Vec::new()) };
         let place = |column: Column| {
@@ -64,8 +64,8 @@ impl Model {
     /// Converts the row to a task of this owner.
     ///
     /// # Errors
-    /// [`Inconsistency`] if the row belongs to another user. Every query filters by owner; this protects against a
-    /// database that treats different ids as equal.
+    /// [`Inconsistency`] if the row belongs to another user. Every query filters by owner, but a database may treat
+    /// different ids as equal, for example because of a collation.
     pub(crate) fn task_of(self, owner: &Owner) -> Result<Task, Inconsistency> {
         let Self { id, user_id, title, description, completed, created_at, updated_at } = self;
         if user_id != owner.id().as_str() {

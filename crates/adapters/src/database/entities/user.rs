@@ -31,7 +31,7 @@ pub(crate) struct Model {
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {
-    // `has_many` would require the opposite relation in `account`, and the two files would import each other.
+    // Not `has_many`, which would require the opposite relation in `account`: the two modules would import each other.
     #[sea_orm(belongs_to = "super::account::Entity", from = "Column::Id", to = "super::account::Column::UserId")]
     Account,
 }
@@ -44,7 +44,7 @@ impl Related<super::account::Entity> for Entity {
             let of_account = |column: super::account::Column| Expr::col((account.clone(), column));
             Condition::all()
                 .add(of_account(super::account::Column::ProviderId).eq(super::account::CREDENTIAL))
-                // The id of a user may have another type than text.
+                // The type of `user.id` may not be text.
                 .add(of_account(super::account::Column::AccountId).eq(Expr::col((user, Column::Id)).cast_as("text")))
         })
     }
@@ -93,7 +93,7 @@ impl TryFrom<Row> for User {
 
 impl From<&User> for Model {
     fn from(user: &User) -> Self {
-        // Taskbridge never writes the columns that restrict users.
+        // Taskbridge never writes the columns that mark a user as restricted.
         let User { id, name, email, email_verified, image, created_at, updated_at, restrictions: _ } = user;
         Self {
             id: id.to_string(),

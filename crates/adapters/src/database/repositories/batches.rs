@@ -1,4 +1,4 @@
-//! Deletion in batches, so that other writers do not wait long.
+//! Deletes rows in batches, so that other writers do not wait long.
 
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};

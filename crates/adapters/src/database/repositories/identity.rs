@@ -92,8 +92,8 @@ async fn open(session: &Session, transaction: &Transaction) -> Result<(), DbErr>
     session::Entity::insert(session).exec_without_returning(transaction).await.map(drop)
 }
 
-/// Creates the user, the account with the password, and the first session. Returns `false` if the e-mail address is
-/// taken.
+/// Creates the user, the account with the password, and the first session, if there is one. Returns `false` if the
+/// email address is already taken.
 #[async_trait]
 impl TransactionBody for Registration {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
@@ -121,7 +121,8 @@ impl TransactionBody for Registration {
     }
 }
 
-/// Stores the new password. Returns `false` if the stored password has changed since.
+/// Stores the new password, and replaces all sessions of the user by `only_session`, if there is one. Returns `false`
+/// if the stored password is no longer `old`.
 #[async_trait]
 impl TransactionBody for PasswordChange {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
@@ -147,8 +148,8 @@ impl TransactionBody for PasswordChange {
 /// The deletion of a user.
 struct Removal<'a>(&'a UserId);
 
-/// Deletes the rows of each table, because adopted tables may lack foreign keys. Locks rows in the same order as a
-/// password change, to avoid deadlocks.
+/// Deletes the user's rows from each table, because adopted tables may lack foreign keys that would delete them. Locks
+/// rows in the same order as a password change, to avoid deadlocks.
 #[async_trait]
 impl TransactionBody for Removal<'_> {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {

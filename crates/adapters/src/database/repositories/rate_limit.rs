@@ -17,12 +17,13 @@ use crate::database::entities::rate_limit::{Column, Entity, Model};
 use crate::database::error::store_error;
 use crate::ids::SecureIds;
 
-/// Counts requests in Better Auth's table `rateLimit`, which all replicas and a Better Auth on the same database share.
+/// Counts requests in Better Auth's table `rateLimit`, which is shared by all replicas of Taskbridge, and by Better
+/// Auth if it uses the same database.
 pub struct SeaRateLimiter(Store);
 
 impl SeaRateLimiter {
-    /// Maximum length in bytes of a stored key. Of a longer key, the digest is stored: an index of PostgreSQL accepts
-    /// 2,704 bytes.
+    /// Maximum length of a stored key, in bytes. A longer key is replaced by its SHA-256 digest, because an index of
+    /// PostgreSQL accepts at most 2,704 bytes.
     const MAX_KEY: usize = 255;
 
     /// Returns a limiter on this store.
@@ -43,7 +44,8 @@ impl SeaRateLimiter {
 
 #[async_trait]
 impl RateLimiter for SeaRateLimiter {
-    /// Uses one statement, which writes only if the request is allowed, so that concurrent requests are all counted.
+    /// Checks the limit and counts the request in one statement, so that concurrent requests are all counted. The
+    /// statement writes only if the request is allowed.
     async fn hit(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError> {
         let key = stored(key);
         let id = SecureIds.generate().into_string();
@@ -65,7 +67,7 @@ impl RateLimiter for SeaRateLimiter {
         if written > 0 {
             return Ok(Decision::Allowed);
         }
-        // The window may have ended in the meantime.
+        // The window may have ended after the statement, so that the request would now be allowed.
         match limit.decide(self.tally(&key).await?, now) {
             Decision::Allowed => Ok(Decision::Refused { retry_after_seconds: 1 }),
             refused @ Decision::Refused { .. } => Ok(refused),

@@ -33,7 +33,7 @@ impl SeaSessionRepo {
     }
 }
 
-/// Returns `false` for a token with a NUL character, which PostgreSQL cannot store and rejects in a query.
+/// Returns `false` if the token contains a NUL character, which PostgreSQL can neither store nor accept in a query.
 fn can_exist(token: &SessionToken) -> bool {
     !token.expose().contains('\0')
 }
@@ -52,7 +52,8 @@ struct Opening<'a> {
     password: &'a PasswordHash,
 }
 
-/// Locks the row with the password until the end of the transaction. SQLite allows no other writer anyway.
+/// Locks the row with the password until the end of the transaction, so that the password does not change meanwhile.
+/// SQLite needs no lock, because it allows only one writer.
 #[async_trait]
 impl TransactionBody for Opening<'_> {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {

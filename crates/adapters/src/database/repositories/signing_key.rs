@@ -24,13 +24,14 @@ impl SeaKeyRepo {
     }
 }
 
-/// A new key, to be added if the table contains no other keys than the known ones.
+/// A new key, which is added only if the table contains no keys other than those in `known`.
 struct Addition<'a> {
     key: &'a StoredKey,
     known: &'a [String],
 }
 
-/// No other process can add a key at the same time: SQLite allows one writer, and on PostgreSQL the table is locked.
+/// No other process can add a key at the same time: SQLite allows only one writer, and on PostgreSQL the table is
+/// locked.
 #[async_trait]
 impl TransactionBody for Addition<'_> {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {

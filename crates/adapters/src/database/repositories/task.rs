@@ -28,14 +28,14 @@ pub struct SeaTaskRepo {
 }
 
 impl SeaTaskRepo {
-    /// Returns a repository on this store. The users may be in another database.
+    /// Returns a repository on this store. It does not require that the owners of tasks are in the same database.
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self { store, requires_known_owners: false }
     }
 
-    /// Rejects new tasks whose owner is not in the table `user`. On PostgreSQL, a foreign key does this; a table that
-    /// was adopted on SQLite may lack one.
+    /// Makes the repository reject new tasks whose owner is not in the table `user`. On PostgreSQL, a foreign key
+    /// always does this, but on SQLite an adopted table may lack the foreign key.
     #[must_use]
     pub fn requiring_known_owners(self) -> Self {
         Self { requires_known_owners: true, ..self }
@@ -62,13 +62,13 @@ impl SeaTaskRepo {
         Model::read(&rows).map_err(|error| to_db_err(StatementError::from(error)))
     }
 
-    /// Executes an update of one task and returns the task, or `None` if the owner has no such task.
+    /// Executes an update of one task and returns the changed task, or `None` if the owner has no such task.
     async fn change(&self, owner: &Owner, update: UpdateMany<Entity>) -> Result<Option<Task>, StoreError> {
         let changed = update.exec_with_returning(&self.store.pool).await.map_err(store_error)?;
         Ok(changed.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
     }
 
-    /// Returns an update of one task of this owner, which sets `updated_at`.
+    /// Returns an update of one task of this owner, which so far sets only `updated_at`.
     fn update_of(&self, owner: &Owner, id: TaskId, now: Timestamp) -> UpdateMany<Entity> {
         Entity::update_many()
             .filter(owned(self.backend(), owner).add(Column::Id.eq(id.number())))
@@ -81,7 +81,7 @@ fn owned(backend: DbBackend, owner: &Owner) -> Condition {
     Condition::all().add(byte_for_byte(backend, Column::UserId.into_expr()).eq(owner.id().as_str()))
 }
 
-/// Returns a column of ids, which SQLite compares byte for byte whatever its collation.
+/// Returns a column of ids that is compared byte for byte. On SQLite, this overrides the collation of the column.
 fn byte_for_byte(backend: DbBackend, column: Expr) -> Expr {
     match backend {
         DbBackend::Sqlite => Expr::cust_with_expr("? collate binary", column),
@@ -144,8 +144,8 @@ fn sorted_by(backend: DbBackend, key: SortKey) -> Expr {
     }
 }
 
-/// Returns the condition for the tasks of this owner that match the filter. `lower` converts only A to Z: always on
-/// SQLite, and on PostgreSQL in the collation C.
+/// Returns the condition for the tasks of this owner that match the filter. A search ignores the case of A to Z only:
+/// SQL's `lower` converts no other letters on SQLite, and on PostgreSQL in the collation C.
 fn matching(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> Condition {
     let TaskFilter { completed, search } = filter;
     let position = match backend {
@@ -164,7 +164,8 @@ fn matching(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> Condition
         .add_option(search.as_ref().map(|search| found(search.lowercase())))
 }
 
-/// Returns the condition for tasks after the cursor, as a comparison of rows, which can use the index of the owner.
+/// Returns the condition for tasks after the cursor. It compares rows (tuples of columns), so that PostgreSQL and
+/// SQLite can use an index that begins with the owner.
 fn after(backend: DbBackend, cursor: &Cursor) -> Expr {
     let Cursor { value, id, direction } = cursor;
     let row = Expr::tuple([sorted_by(backend, value.key()), Column::Id.into_expr()]);
@@ -179,7 +180,7 @@ fn after(backend: DbBackend, cursor: &Cursor) -> Expr {
     }
 }
 
-/// Returns the sort value of a row, with the precision of the database.
+/// Returns the value by which a row is sorted, with the full precision of the database.
 fn sort_value(row: &Model, key: SortKey) -> SortValue {
     match key {
         SortKey::CreatedAt => SortValue::CreatedAt(PreciseTimestamp::new(row.created_at.0)),

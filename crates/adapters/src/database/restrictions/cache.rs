@@ -1,4 +1,4 @@
-//! A cache of the columns that restrict users.
+//! A cache of which columns mark a user as restricted.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,12 +10,12 @@ use super::columns::RestrictionColumns;
 use crate::database::catalog::columns;
 use crate::database::connection_pool::ConnectionPool;
 
-/// A cache of the columns that restrict users. An entry expires after a minute, because another program may change the
-/// schema.
+/// A cache of which columns mark a user as restricted. An entry expires after a minute, because another program may
+/// change the schema.
 #[derive(Debug, Clone, Default)]
 pub(in crate::database) struct RestrictionColumnsCache {
     last: Arc<Mutex<Option<CacheEntry>>>,
-    /// Held by the request that reads the catalog of the database.
+    /// Locked by the request that reads the catalog of the database.
     reading: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -28,7 +28,7 @@ struct CacheEntry {
 impl RestrictionColumnsCache {
     const MAX_AGE: Duration = Duration::from_mins(1);
 
-    /// Returns the columns. While one request reads them again, the others get the previous ones.
+    /// Returns the columns. While one request reads them from the database again, other requests get the previous ones.
     pub(in crate::database) async fn get(&self, pool: &ConnectionPool) -> Result<Arc<RestrictionColumns>, DbErr> {
         let is_recent = |entry: &CacheEntry| entry.read_at.elapsed() < Self::MAX_AGE;
         let last = self.last();
@@ -46,7 +46,7 @@ impl RestrictionColumnsCache {
         }
     }
 
-    /// Reads the columns from the database now.
+    /// Reads the columns from the database, and updates the cache.
     pub(in crate::database) async fn refresh(&self, pool: &ConnectionPool) -> Result<Arc<RestrictionColumns>, DbErr> {
         let (users, second_factors) = (columns(pool, "user").await?, columns(pool, "twoFactor").await?);
         let columns = Arc::new(RestrictionColumns::among(&users, &second_factors));

@@ -1,4 +1,4 @@
-//! The columns by which a database restricts users, and how their values are selected and read.
+//! The columns that mark a user as restricted, and how their values are selected and read.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, SelectStatement};
 use sea_orm::{DbErr, QueryResult, QueryTrait};
@@ -10,8 +10,8 @@ use super::names::plain;
 use crate::database::catalog::Column;
 use crate::database::entities::column_types::Time;
 
-/// The columns by which a database restricts users. Names are compared without case and underscores, because an app may
-/// have renamed columns to snake case.
+/// The columns that mark a user as restricted. Upper case and underscores in names are ignored, because an app may have
+/// renamed the columns to snake case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::database) struct RestrictionColumns {
     /// `user.banned` of the `admin` plugin.
@@ -28,15 +28,15 @@ pub(super) enum SecondFactor {
     None,
     /// `user.twoFactorEnabled` of the `twoFactor` plugin.
     Column(String),
-    /// Without that column: a row of the table `twoFactor`.
+    /// If there is no such column, a row in the table `twoFactor` means that its user has a second factor.
     Table {
         user_id: String,
-        /// The column that contains whether the user has confirmed the second factor.
+        /// The column that says whether the user has confirmed the second factor.
         verified: Option<String>,
     },
 }
 
-/// Names of the columns, without case and underscores, including common names that apps choose instead.
+/// Accepted names of the columns, in lower case and without underscores: Better Auth's, and a common alternative.
 const BANNED: [&str; 2] = ["banned", "isbanned"];
 const TWO_FACTOR_ENABLED: [&str; 2] = ["twofactorenabled", "istwofactorenabled"];
 
@@ -46,7 +46,7 @@ const BAN_EXPIRES_AS: &str = "restriction_ban_expires";
 const SECOND_FACTOR_AS: &str = "restriction_second_factor";
 
 impl RestrictionColumns {
-    /// Returns the restricting columns among those of the tables `user` and `twoFactor`.
+    /// Finds the columns that mark a user as restricted, among those of the tables `user` and `twoFactor`.
     pub(in crate::database) fn among(user: &[Column], second_factor: &[Column]) -> Self {
         let find = |columns: &[Column], wanted: &[&str]| {
             let found = columns.iter().find(|column| wanted.contains(&plain(&column.name).as_str()));
@@ -61,7 +61,8 @@ impl RestrictionColumns {
         Self { banned: find(user, &BANNED), ban_expires, second_factor }
     }
 
-    /// Adds the restricting columns to a statement that selects users under `prefix`. [`read`](Self::read) reads them.
+    /// Adds these columns to a statement that selects the columns of users with the prefix `prefix`.
+    /// [`read`](Self::read) reads their values.
     pub(in crate::database) fn select<Q: QueryTrait<QueryStatement = SelectStatement>>(
         &self,
         mut select: Q,
@@ -78,7 +79,7 @@ impl RestrictionColumns {
         select
     }
 
-    /// Returns `true` if this column is one of them, or a detail such as the reason of a ban.
+    /// Returns `true` if `name` is one of these columns, or contains a detail such as the reason of a ban.
     pub(super) fn include(&self, name: &str) -> bool {
         let is_of_ban = self.banned.is_some() && ["banreason", "banexpires"].contains(&plain(name).as_str());
         let is_of_factor = matches!(&self.second_factor, SecondFactor::Column(column) if column == name);
@@ -92,13 +93,14 @@ impl RestrictionColumns {
     fn ban_expires(&self) -> Expr {
         match &self.ban_expires {
             Some(Column { name, data_type }) if data_type.starts_with("timestamp") => of_user(name),
-            // SQLite stores text. The text of any other type can be read, but is not a time.
+            // SQLite stores a time as text. A column of another type is also read as text, which then is not a valid
+            // time.
             Some(Column { name, .. }) => of_user(name).cast_as("text"),
             None => no_text(),
         }
     }
 
-    /// Compares ids as text, because the two tables may have different types.
+    /// Compares ids as text, because the columns `user.id` and `twoFactor.userId` may have different types.
     fn second_factor(&self) -> Expr {
         match &self.second_factor {
             SecondFactor::None => no_text(),
@@ -117,7 +119,7 @@ impl RestrictionColumns {
     pub(in crate::database) fn read(row: &QueryResult, prefix: &str) -> Result<Restrictions, DbErr> {
         let is_set =
             |name| Ok::<_, DbErr>(row.try_get::<Option<String>>(prefix, name)?.is_some_and(|text| is_set(&text)));
-        // A ban whose end cannot be read does not end.
+        // A ban whose end cannot be read is permanent.
         let until = row.try_get::<Option<Time>>(prefix, BAN_EXPIRES_AS).unwrap_or_default();
         let ban = is_set(BANNED_AS)?.then(|| Ban { until: until.map(|time| Timestamp::new(time.0)) });
         Ok(Restrictions { ban, second_factor: is_set(SECOND_FACTOR_AS)? })
@@ -132,7 +134,8 @@ fn no_text() -> Expr {
     Expr::cust("cast(null as text)")
 }
 
-/// Returns a query for the ids, as text, of users with a second factor, except for those who have not confirmed it.
+/// Returns a query for the ids, as text, of the users who have confirmed a second factor. If `verified` is `None` or
+/// the value is null, the second factor counts as confirmed.
 pub(super) fn confirmed_factors(user_id: &str, verified: Option<&str>) -> String {
     let condition = verified.map_or_else(String::new, |name| format!(" where ({}) is not true", says_no(name)));
     format!(r#"select cast({} as text) from "twoFactor"{condition}"#, quoted(user_id))

@@ -1,4 +1,4 @@
-//! Columns that mean yes or no, of any type: a boolean, a number, a time or a word.
+//! Flags: columns whose values mean yes or no. A flag may be a boolean, a number, a time or a word.
 
 /// Texts of a flag that mean no, in lower case. Any other value means yes.
 const NO: [&str; 4] = ["", "0", "false", "f"];
@@ -8,7 +8,7 @@ pub(super) fn is_set(text: &str) -> bool {
     !NO.contains(&text.to_lowercase().as_str())
 }
 
-/// Returns the SQL condition that a flag means no.
+/// Returns the SQL condition for rows in which the flag means no.
 pub(super) fn says_no(name: &str) -> String {
     format!("lower(cast({} as text)) in ('{}')", quoted(name), NO.join("', '"))
 }

@@ -1,4 +1,5 @@
-//! Columns and tables by which plugins of Better Auth, or an app, restrict the access of users.
+//! The columns and tables in which plugins of Better Auth, or an app, mark users as restricted: banned, or with a
+//! second factor.
 
 mod cache;
 mod columns;

@@ -1,13 +1,13 @@
-//! Names of columns that suggest a restriction.
+//! Column names which suggest that a user is restricted, such as `banned`.
 
 /// The meaning of a column's values, as its name suggests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// Users whose value does not mean no are restricted: `suspendedAt`, `isLocked`.
+    /// A user is restricted unless the value means no: `suspendedAt`, `isLocked`.
     Restricted,
-    /// Users whose value means no are restricted: `isActive`.
+    /// A user is restricted if the value means no: `isActive`.
     Allowed,
-    /// Users whose value is not `active` or the like are restricted.
+    /// A user is restricted unless the value is `active` or a similar word: `status`.
     Status,
 }
 
@@ -16,7 +16,8 @@ const RESTRICTING: &str = "2fa archived ban banned bans blacklist blacklisted bl
     disable disabled frozen inactive lock locked lockedout lockout mfa otp rejected restricted revoked \
     secondfactor suspended suspension terminated totp twofa twofactor twostep";
 const ALLOWING: [&str; 6] = ["active", "activated", "allowed", "approved", "enabled", "whitelisted"];
-/// Words that may precede or follow such a word. `reason` comes before `on`, with which it ends.
+/// Words that may come before or after one of the words above. `reason` must be tried before `on`, because it ends with
+/// it.
 const BEFORE: [&str; 9] = ["access", "account", "has", "is", "login", "member", "signin", "soft", "user"];
 const AFTER: [&str; 13] =
     ["required", "enabled", "reason", "expires", "status", "until", "date", "flag", "note", "at", "by", "on", "to"];

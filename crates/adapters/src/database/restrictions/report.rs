@@ -1,4 +1,4 @@
-//! The number of users whom the columns of a database restrict.
+//! Counts the users who are marked as restricted.
 
 use std::fmt;
 
@@ -12,12 +12,14 @@ use crate::database::Store;
 use crate::database::catalog::{Column, columns};
 use crate::database::error::store_error;
 
-/// Numbers of users whom the columns of a database restrict.
+/// The numbers of users who are marked as restricted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RestrictionReport {
-    /// Users who are marked as banned, including those whose ban has ended; `None` if there is no such column.
+    /// Number of users who are marked as banned, including those whose ban has ended; `None` if the database does not
+    /// store bans.
     pub banned: Option<u64>,
-    /// Users with a second factor, who cannot sign in with Taskbridge; `None` if the database does not store it.
+    /// Number of users with a second factor, who cannot sign in with Taskbridge; `None` if the database does not store
+    /// second factors.
     pub second_factor: Option<u64>,
     /// Columns of `user` that Taskbridge ignores although their names suggest a restriction.
     pub ignored: Vec<IgnoredColumn>,
@@ -28,7 +30,7 @@ pub struct RestrictionReport {
 pub struct IgnoredColumn {
     /// Name of the column.
     pub name: String,
-    /// Number of users whom it seems to restrict.
+    /// Number of users whom the column seems to mark as restricted.
     pub users: u64,
 }
 
@@ -41,7 +43,7 @@ impl fmt::Display for IgnoredColumn {
 }
 
 impl Store {
-    /// Counts the users whose access is restricted. Scans the table `user` once for each restricting column.
+    /// Counts the users who are marked as restricted. Scans the table `user` once for each column that marks users.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
@@ -49,7 +51,7 @@ impl Store {
         self.count_restricted().await.map_err(store_error)
     }
 
-    /// Returns the ignored columns of `user` whose names suggest a restriction. Scans the table once for each.
+    /// Returns the ignored columns of `user` whose names suggest a restriction. Scans the table once for each of them.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
@@ -105,7 +107,7 @@ impl Store {
     }
 }
 
-/// Returns the SQL condition for users whom the column seems to restrict.
+/// Returns the SQL condition for users whom the column seems to mark as restricted.
 fn condition(name: &str, meaning: Meaning) -> String {
     let says_no = says_no(name);
     match meaning {

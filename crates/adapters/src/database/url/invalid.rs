@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-/// An error from parsing a database URL. Messages start with a verb, name what to change after a semicolon, and never
-/// contain values: a value may be a part of a password.
+/// An error from parsing a database URL. Its message starts with a verb, continues the name of the setting, and gives
+/// advice after a semicolon. It never contains a value from the URL, which may be a part of a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidDatabaseUrl {
     /// The text is not the URL of a supported database.
@@ -26,7 +26,7 @@ pub enum InvalidDatabaseUrl {
          for ?, %40 for @"
     )]
     RawDelimiter,
-    /// A `%` does not start an escape sequence of UTF-8 text.
+    /// A `%` does not begin an escape sequence, or the escaped bytes are not UTF-8.
     #[error("has a % that does not begin a valid UTF-8 escape; write %25 for a literal %")]
     PercentEncoding,
     /// One of several hosts is empty, or a bracket is missing.
@@ -56,13 +56,13 @@ pub enum InvalidDatabaseUrl {
     /// The parameters do not begin with a question mark.
     #[error("has a & before its parameters; begin them with ?, and write %26 for a & in the name of a database")]
     Separator,
-    /// A client certificate without its key, or a key without its certificate.
+    /// The URL names a client certificate without its private key, or the private key without the certificate.
     #[error(
         "has only one of sslcert and sslkey; write both for a client certificate, or sslrootcert for the authority of the \
          server"
     )]
     ClientCertificate,
-    /// A parameter is known and not supported.
+    /// A known parameter is not supported.
     #[error("has the parameter {name}, which is not supported; {advice}")]
     Unsupported {
         /// The name.
@@ -70,7 +70,7 @@ pub enum InvalidDatabaseUrl {
         /// An alternative.
         advice: &'static str,
     },
-    /// The value of a parameter is not one of those that it can have.
+    /// The value of a parameter is not supported.
     #[error("has a value of {name} that is not supported; {advice}")]
     Value {
         /// The name of the parameter.

@@ -22,7 +22,7 @@ pub(super) use self::sqlite::SqliteUrl;
 pub use self::tls::Transport;
 pub(super) use self::tls::{Roots, TlsConfig, Verification};
 
-/// Schemes of other libraries and databases, each with what to write instead.
+/// URL schemes of other libraries and databases, which are not supported, each with advice.
 const FOREIGN_SCHEMES: [(&str, &str); 19] = [
     ("postgresql+asyncpg", "write postgresql://"),
     ("postgresql+psycopg", "write postgresql://"),
@@ -45,7 +45,7 @@ const FOREIGN_SCHEMES: [(&str, &str); 19] = [
     ("sqlserver", "SQL Server is not supported: use PostgreSQL or SQLite"),
 ];
 
-/// The address of a database. Its `Debug` output shows the kind only.
+/// The URL of a database. Its `Debug` output shows only the kind of database.
 #[derive(Clone)]
 pub struct DatabaseUrl(pub(super) ParsedUrl);
 
@@ -56,7 +56,7 @@ pub(super) enum ParsedUrl {
 }
 
 impl DatabaseUrl {
-    /// Returns how connections are protected on the network path.
+    /// Returns how connections are protected against attackers on the network path.
     #[must_use]
     pub fn transport(&self) -> Transport {
         match &self.0 {
@@ -74,7 +74,7 @@ impl DatabaseUrl {
         self
     }
 
-    /// Returns what is declared about a pooler; [`Pooler::Absent`] for SQLite.
+    /// Returns whether the URL or [`with_pooler`](Self::with_pooler) declares a pooler; [`Pooler::Absent`] for SQLite.
     #[must_use]
     pub fn pooler(&self) -> Pooler {
         match &self.0 {
@@ -93,7 +93,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// The address of the database and its search path, without user, password and other parameters.
+/// Formats the database and its search path, without user, password and other parameters.
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -119,7 +119,7 @@ impl FromStr for DatabaseUrl {
     type Err = InvalidDatabaseUrl;
 
     fn from_str(text: &str) -> Result<Self, InvalidDatabaseUrl> {
-        // The value of a variable may end with the line break of a file.
+        // The value of an environment variable may end with a line break, if it was read from a file.
         let Some((scheme, rest)) = text.trim().split_once(':') else { return Err(InvalidDatabaseUrl::Form) };
         let is_prefixed = || ["postgres://", "postgresql://", "sqlite:"].iter().any(|start| text.contains(start));
         match (scheme, rest.strip_prefix("//")) {

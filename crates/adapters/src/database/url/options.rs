@@ -1,4 +1,4 @@
-//! Start-up options of a PostgreSQL URL, and the search path among them.
+//! The parameter `options` of a PostgreSQL URL, and the search path, which may be part of it.
 
 use tokio_postgres::Config;
 
@@ -6,8 +6,8 @@ use super::InvalidDatabaseUrl;
 use super::parameters::Parameters;
 use super::search_path::SearchPath;
 
-/// Reads the search path from its parameters or from `options`, and sets the other options, which are sent to the
-/// server.
+/// Reads the search path from its own parameters or from `options`. Adds the other options to `config`, so that they
+/// are sent to the PostgreSQL server.
 pub(super) fn read_search_path(
     config: &mut Config,
     parameters: &mut Parameters,
@@ -40,7 +40,7 @@ pub(super) fn read_search_path(
     Ok(path)
 }
 
-/// Splits start-up options into the search paths that they set, and all others.
+/// Splits `options` into the search paths that it sets, and the other options.
 fn split_options(text: &str) -> (Vec<String>, String) {
     let (mut paths, mut others) = (Vec::new(), Vec::new());
     let mut words = words(text).into_iter();
@@ -62,7 +62,7 @@ fn split_options(text: &str) -> (Vec<String>, String) {
     (paths, others.join(" "))
 }
 
-/// Splits start-up options at white space. A backslash escapes the next character.
+/// Splits `options` at white space. A backslash escapes the next character.
 fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut characters = text.chars();

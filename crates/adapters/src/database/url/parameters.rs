@@ -9,7 +9,8 @@ use super::InvalidDatabaseUrl;
 
 /// The parameters of a URL that have not been read yet.
 ///
-/// Reading a parameter removes it. The parameters that remain at the end are unknown, so that none can be forgotten.
+/// Reading a parameter removes it. A parameter that remains at the end is reported as unknown, so that none is ignored
+/// by mistake.
 pub(super) struct Parameters {
     values: BTreeMap<String, String>,
     /// The names that have been read, whether the URL has them or not.
@@ -26,7 +27,7 @@ impl Parameters {
         let mut values = BTreeMap::new();
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = match parameter {
-                // As JDBC allows.
+                // JDBC allows `ssl` without a value.
                 "ssl" => ("ssl", "true"),
                 parameter => parameter.split_once('=').unwrap_or((parameter, "")),
             };
@@ -42,13 +43,13 @@ impl Parameters {
         Ok(Self { values, known: Vec::new(), has_password })
     }
 
-    /// Takes the value of a parameter.
+    /// Removes a parameter and returns its value.
     pub(super) fn take(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         self.values.remove(name)
     }
 
-    /// Takes a parameter that is a number of at most `max`.
+    /// Removes a parameter and returns its value, which must be a number of at most `max`.
     pub(super) fn take_number(&mut self, name: &'static str, max: u32) -> Result<Option<u32>, InvalidDatabaseUrl> {
         let Some(value) = self.take(name) else { return Ok(None) };
         let number = value.parse().ok().filter(|number| *number <= max);
@@ -56,7 +57,7 @@ impl Parameters {
         number.map(Some).ok_or(InvalidDatabaseUrl::Value { name, advice })
     }
 
-    /// Takes a parameter that has one of these values.
+    /// Removes a parameter, whose value must be one of `values`, and returns what `values` maps it to.
     pub(super) fn take_one_of<T: Copy>(
         &mut self,
         name: &'static str,
@@ -68,12 +69,13 @@ impl Parameters {
         meaning.map(Some).ok_or(InvalidDatabaseUrl::Value { name, advice })
     }
 
-    /// Checks that only parameters remain that have no meaning here.
+    /// Checks that only ignored parameters remain.
     ///
-    /// `unsupported` maps names to advice; `advice` is for names that are not known and similar to none.
+    /// `unsupported` contains names with advice for each. `advice` is used for an unknown name that is not similar to a
+    /// known one.
     ///
     /// # Errors
-    /// [`InvalidDatabaseUrl`] with the name of the first other parameter.
+    /// [`InvalidDatabaseUrl`] for the first parameter that is not ignored.
     pub(super) fn finish(
         mut self,
         ignored: &[&str],
@@ -93,7 +95,7 @@ impl Parameters {
             None => advice.to_owned(),
         };
         let is_word = name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphabetic() || "_.-".contains(c));
-        // After a raw `&` in it, the rest of a password would be treated as a name.
+        // If a password contains a raw `&`, the part after it would be taken for a name.
         let is_shown = is_word && !self.has_password;
         Err(InvalidDatabaseUrl::UnknownParameter { name: is_shown.then_some(name), advice })
     }

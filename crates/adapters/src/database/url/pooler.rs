@@ -1,7 +1,7 @@
-//! Declaration of a pooler in front of the database.
+//! The setting whether there is a pooler in front of the database.
 
-/// The presence of a pooler in transaction mode, which may assign the server connection to another client after each
-/// transaction.
+/// The presence of a pooler in transaction mode, which may lend its connection to the PostgreSQL server to another
+/// program after each transaction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Pooler {
     /// Unknown: each connection is treated as pooled unless it proves to be direct.

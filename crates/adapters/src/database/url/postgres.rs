@@ -15,11 +15,11 @@ use super::tls::{TlsConfig, Transport, Verification, read_tls};
 
 /// The default port.
 const DEFAULT_PORT: u16 = 5432;
-/// Maximum keep-alive time that Linux accepts, in seconds.
+/// Maximum time in seconds, because Linux accepts no longer keep-alive time.
 const MAX_SECONDS: u32 = 32_767;
 
-/// Parameters of other libraries for their own pools, caches and time limits, and parameters of libpq for
-/// authentication methods that are never used here.
+/// Ignored parameters: those of other libraries for their own pools, caches and timeouts, and those of libpq for
+/// authentication methods that Taskbridge does not use.
 const IGNORED: [&str; 35] = [
     "binary_parameters",
     "connection_limit",
@@ -94,8 +94,8 @@ impl PostgresUrl {
     pub(super) fn parse(rest: &str) -> Result<Self, InvalidDatabaseUrl> {
         let (servers, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, database) = servers.split_once('/').unwrap_or((servers, ""));
-        // An @ after the authority belongs to a password of which a part would become a host, a database or a
-        // parameter.
+        // A further @ belongs to a password. The part of the password after its first delimiter would be read as a
+        // host, a database or a parameter.
         let is_cut = authority.matches('@').count() > 1 || database.contains('@') || query.contains('@');
         if is_cut || rest.contains('#') {
             return Err(InvalidDatabaseUrl::RawDelimiter);
@@ -114,7 +114,7 @@ impl PostgresUrl {
             let is_on = [("true", true), ("1", true), ("on", true), ("false", false), ("0", false), ("off", false)];
             parameters.take_one_of(name, &is_on, "write true or false").map(|is_on| is_on == Some(true))
         };
-        // Prisma's name, and ours.
+        // `pgbouncer` is Prisma's name of the parameter, `pooled` that of Taskbridge.
         let is_pooled = is_pooled("pgbouncer", &mut parameters)? | is_pooled("pooled", &mut parameters)?;
         let pooler = if is_pooled { Pooler::Present } else { Pooler::Detect };
         let search_path = read_search_path(&mut config, &mut parameters)?;
@@ -144,7 +144,7 @@ impl PostgresUrl {
         (0..self.host_count()).map(|index| self.server(index)).collect::<Vec<_>>().join(",")
     }
 
-    /// Returns how connections are protected on the network path.
+    /// Returns how connections are protected against attackers on the network path.
     pub(super) fn transport(&self) -> Transport {
         let is_local = |host: &Host| match host {
             Host::Unix(_) => true,
@@ -178,7 +178,7 @@ impl PostgresUrl {
     }
 }
 
-/// Sets user, password and database. A parameter overrides the part before it, as in libpq.
+/// Sets user, password and database. As in libpq, a parameter overrides the same value in the part before the `?`.
 fn set_credentials(
     config: &mut Config,
     credentials: &str,
@@ -202,7 +202,7 @@ fn set_credentials(
     Ok(())
 }
 
-/// Sets hosts, addresses and ports. The parameters override the authority, as in libpq.
+/// Sets hosts, IP addresses and ports. As in libpq, the parameters override the hosts and ports in `authority`.
 fn set_hosts(config: &mut Config, authority: &str, parameters: &mut Parameters) -> Result<(), InvalidDatabaseUrl> {
     let list = |text: String| text.split(',').map(str::to_owned).collect::<Vec<_>>();
     let named: Vec<_> = authority.split(',').map(host_and_port).collect::<Result<_, _>>()?;
@@ -232,7 +232,7 @@ fn set_hosts(config: &mut Config, authority: &str, parameters: &mut Parameters) 
         return Err(InvalidDatabaseUrl::HostCount);
     }
     for host in hosts {
-        // As libpq: a path is the folder of a Unix socket.
+        // As in libpq, a path is the folder of a Unix socket.
         if host.starts_with('/') {
             config.host_path(host)
         } else {
@@ -245,7 +245,7 @@ fn set_hosts(config: &mut Config, authority: &str, parameters: &mut Parameters) 
     Ok(())
 }
 
-/// Checks parameters of which only the default behaviour is supported.
+/// Checks the parameters of which only the default is supported.
 fn check_constants(parameters: &mut Parameters) -> Result<(), InvalidDatabaseUrl> {
     let advice = "GSSAPI is not supported; write disable, and sslmode=require for encryption";
     parameters.take_one_of("gssencmode", &[("disable", ()), ("prefer", ())], advice)?;
@@ -254,7 +254,7 @@ fn check_constants(parameters: &mut Parameters) -> Result<(), InvalidDatabaseUrl
     Ok(())
 }
 
-/// Splits one host of the authority from its port.
+/// Splits a host and its port, as in `<host>:<port>`.
 fn host_and_port(text: &str) -> Result<(String, Option<u16>), InvalidDatabaseUrl> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
@@ -275,7 +275,7 @@ fn number(port: &str) -> Result<u16, InvalidDatabaseUrl> {
     port.parse().ok().filter(|port| *port > 0).ok_or(InvalidDatabaseUrl::Port)
 }
 
-/// Sets the parameters for the choice of a server and for its socket.
+/// Sets how one of several PostgreSQL servers is chosen, and the options of its socket.
 fn set_socket(config: &mut Config, parameters: &mut Parameters) -> Result<(), InvalidDatabaseUrl> {
     const WRITES: &str = "Taskbridge writes: use read-write, primary or any";
     let attributes = [
@@ -301,7 +301,7 @@ fn set_socket(config: &mut Config, parameters: &mut Parameters) -> Result<(), In
     if let Some(interval) = positive("keepalives_interval", MAX_SECONDS)? {
         config.keepalives_interval(Duration::from_secs(interval.into()));
     }
-    // libpq's name, and the driver's.
+    // The first name is libpq's, the second tokio-postgres's.
     let counts = [positive("keepalives_count", 127)?, positive("keepalives_retries", 127)?];
     if let Some(count) = counts.into_iter().flatten().next() {
         config.keepalives_retries(count);

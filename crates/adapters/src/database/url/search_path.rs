@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// Maximum length of an identifier of PostgreSQL, in bytes.
+/// Maximum length of an identifier in PostgreSQL, in bytes.
 const MAX_NAME: usize = 63;
 
-/// A search path, as PostgreSQL's setting `search_path`.
+/// A value of PostgreSQL's setting `search_path`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::database) struct SearchPath(Vec<String>);
 
@@ -15,8 +15,8 @@ impl SearchPath {
         (name.len() <= MAX_NAME).then(|| Self(vec![name]))
     }
 
-    /// Parses the text of the setting: names with commas between them, quoted as identifiers or folded to lower case.
-    /// Returns `None` if the text is malformed or empty.
+    /// Parses the text of the setting: names separated by commas. A name without quotation marks is converted to lower
+    /// case. Returns `None` if the text is malformed or empty.
     pub(in crate::database) fn parse(text: &str) -> Option<Self> {
         let mut names = Vec::new();
         let mut rest = text.trim_start();
@@ -43,7 +43,7 @@ impl SearchPath {
         names.iter().all(|name| name.len() <= MAX_NAME).then_some(Self(names))
     }
 
-    /// Returns the schema in which tables are created. PostgreSQL replaces `$user` with the name of the role.
+    /// Returns the first schema, in which tables are created. PostgreSQL replaces `$user` with the name of the role.
     pub(in crate::database) fn first(&self) -> &str {
         self.0.first().map_or("", String::as_str)
     }
@@ -65,12 +65,13 @@ impl fmt::Display for SearchPath {
     }
 }
 
-/// Returns a name as an identifier of SQL, in quotation marks.
+/// Returns a name as an SQL identifier in quotation marks.
 pub(in crate::database) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Returns an identifier whose opening quotation mark has been read, and the rest of the text.
+/// Reads a quoted identifier up to its closing quotation mark. `text` begins after the opening one. Returns the
+/// identifier and the rest of the text.
 fn unquote(text: &str) -> Option<(String, &str)> {
     let mut name = String::new();
     let mut rest = text;

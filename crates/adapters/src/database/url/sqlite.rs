@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use super::InvalidDatabaseUrl;
 use super::parameters::{Parameters, decode};
 
-/// Parameters of other libraries that have no meaning here.
+/// Parameters of other libraries that have no meaning for Taskbridge.
 const IGNORED: [&str; 5] = ["check_same_thread", "connection_limit", "pool_timeout", "socket_timeout", "timeout"];
 
 /// A SQLite URL: the file and the options for opening it.
@@ -47,10 +47,10 @@ impl SqliteUrl {
     }
 }
 
-/// Returns the file to which a path refers.
+/// Returns the file that the path in a URL names.
 ///
-/// `SQLAlchemy` writes relative paths after three slashes, as in `sqlite:///./app.db`. Read literally, that would be
-/// a file in the root folder, which is never intended.
+/// In URLs for `SQLAlchemy`, a relative path follows three slashes, as in `sqlite:///./app.db`. Taken literally, this
+/// would name a file in the root folder, which is never intended.
 fn file(path: &str) -> Result<PathBuf, InvalidDatabaseUrl> {
     let invalid = |problem, advice| Err(InvalidDatabaseUrl::Path { problem, advice });
     if path.is_empty() {

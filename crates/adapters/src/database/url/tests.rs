@@ -11,7 +11,7 @@ fn postgres(text: &str) -> PostgresUrl {
     }
 }
 
-/// With these parameters.
+/// Parses a URL with these parameters.
 fn with(parameters: &str) -> PostgresUrl {
     postgres(&format!("postgres://u@db.test/app?{parameters}"))
 }
@@ -34,7 +34,7 @@ fn refusal(text: &str) -> String {
     }
 }
 
-/// As the consoles of providers show it.
+/// The URLs have the form that the consoles of database providers show.
 #[test]
 fn urls_of_providers_are_taken_as_pasted() {
     let pooled = "postgresql://ann:hunter2@ep-cool-name-123-pooler.eu-central-1.aws.neon.tech/neondb?sslmode=require&channel_binding=require";
@@ -121,7 +121,7 @@ fn tls_parameters_select_mode_verification_and_roots() {
         ("sslmode=verify-full", SslMode::Require, Full, Roots::Web),
         ("sslmode=verify-full&sslrootcert=system", SslMode::Require, Full, Roots::System),
         ("sslrootcert=system", SslMode::Require, Full, Roots::System),
-        // Of JDBC, node-postgres and Prisma.
+        // Parameters of JDBC, node-postgres and Prisma.
         ("ssl=true", SslMode::Require, None, Roots::Web),
         ("ssl", SslMode::Require, None, Roots::Web),
         ("ssl=1", SslMode::Require, None, Roots::Web),
@@ -263,7 +263,7 @@ fn a_path_of_sqlite_is_relative_or_absolute() {
     }
 }
 
-/// The sentence for each mistake, and what it advises.
+/// Checks for each mistake that the error names it and gives advice.
 #[test]
 fn an_invalid_url_is_rejected_with_advice_and_without_its_values() {
     for (url, sentence) in [

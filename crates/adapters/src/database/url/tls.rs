@@ -11,44 +11,44 @@ use super::parameters::Parameters;
 /// The protection of the connections against an attacker on the network path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// A file, or a server on this machine.
+    /// A SQLite file, or a PostgreSQL server on this machine.
     Local,
-    /// TLS with a certificate that a trusted authority has signed.
+    /// TLS with a certificate that a trusted CA has signed.
     Verified {
         /// `true` if the certificate must be for the host (`verify-full`).
         is_for_host: bool,
     },
-    /// TLS, bound to a password that the server must also know (channel binding).
+    /// TLS with channel binding: the PostgreSQL server proves on this TLS connection that it knows the password.
     ChannelBound,
-    /// TLS with any certificate: an attacker who replies in place of the server can read everything.
+    /// TLS with any certificate: an attacker who impersonates the PostgreSQL server can read everything.
     Unverified,
-    /// TLS only if the server offers it, which an attacker can prevent.
+    /// TLS only if the PostgreSQL server offers it, which an attacker can prevent.
     Opportunistic,
     /// Plain text.
     Plain,
 }
 
-/// Verification of the server's certificate: libpq's `sslmode` from `require` on.
+/// Verification of the PostgreSQL server's certificate, as libpq's `sslmode` defines it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::database) enum Verification {
     /// Any certificate is accepted.
     #[default]
     None,
-    /// The certificate must be signed by a trusted authority (`verify-ca`).
+    /// The certificate must be signed by a trusted CA (`verify-ca`).
     Authority,
-    /// It must also be for the host of the URL (`verify-full`).
+    /// The certificate must also be for the host in the URL (`verify-full`).
     Full,
 }
 
-/// The authorities that may sign the server's certificate.
+/// The CAs that may sign the PostgreSQL server's certificate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::database) enum Roots {
-    /// The authorities that browsers trust, which are built in.
+    /// The CAs that browsers trust. Their certificates are built in.
     #[default]
     Web,
-    /// The authorities of the operating system.
+    /// The CAs that the operating system trusts.
     System,
-    /// The certificates in a PEM file. A server's own certificate may be one of them.
+    /// The certificates in a PEM file. The PostgreSQL server's own certificate may be one of them.
     File(PathBuf),
 }
 
@@ -57,16 +57,16 @@ pub(in crate::database) enum Roots {
 pub(in crate::database) struct TlsConfig {
     pub(in crate::database) verification: Verification,
     pub(in crate::database) roots: Roots,
-    /// PEM files of the client's certificate and private key.
+    /// PEM files with the client certificate of Taskbridge and its private key.
     pub(in crate::database) client_certificate: Option<(PathBuf, PathBuf)>,
-    /// `true` if the handshake comes first, without PostgreSQL's own request for TLS (PostgreSQL 17).
+    /// `true` to begin with the TLS handshake, without PostgreSQL's request for TLS before it (PostgreSQL 17 or later).
     pub(in crate::database) is_direct: bool,
-    /// `false` to omit the name of the server (SNI) from the handshake.
+    /// `false` to omit the host name (SNI) from the handshake.
     pub(in crate::database) sends_server_name: bool,
     pub(in crate::database) needs_tls13: bool,
 }
 
-/// Reads how connections are encrypted and the server is authenticated.
+/// Reads the parameters for TLS and for the verification of the PostgreSQL server.
 pub(super) fn read_tls(config: &mut Config, parameters: &mut Parameters) -> Result<TlsConfig, InvalidDatabaseUrl> {
     let mode = read_ssl_mode(parameters)?;
     let roots = parameters.take("sslrootcert");
@@ -80,13 +80,14 @@ pub(super) fn read_tls(config: &mut Config, parameters: &mut Parameters) -> Resu
             let advice = "sslrootcert=system requires sslmode=verify-full";
             return Err(InvalidDatabaseUrl::Value { name: "sslrootcert", advice });
         }
-        // An attacker can also get a certificate of a public authority, for another name.
+        // `verify-ca` does not check the host name, and a public CA also signs a certificate for an attacker's own
+        // host.
         (Some(Mode::VerifyCa), Roots::Web) => {
             let advice = "verify-ca requires sslrootcert=<file>; write verify-full for a public authority";
             return Err(InvalidDatabaseUrl::Value { name: "sslmode", advice });
         }
         (None, Roots::System) => Mode::VerifyFull,
-        // As in libpq, an authority that is named must have signed the certificate.
+        // As in libpq, a file in `sslrootcert` turns `require` into `verify-ca`.
         (Some(Mode::Require), Roots::File(_)) => Mode::VerifyCa,
         (mode, _) => mode.unwrap_or(Mode::Prefer),
     };
@@ -136,7 +137,7 @@ pub(super) fn read_tls(config: &mut Config, parameters: &mut Parameters) -> Resu
     })
 }
 
-/// libpq's `sslmode`. `allow` is treated as `prefer`.
+/// A value of libpq's `sslmode`. `allow` is treated as `prefer`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Disable,
@@ -169,9 +170,9 @@ fn read_ssl_mode(parameters: &mut Parameters) -> Result<Option<Mode>, InvalidDat
         None => Ok(None),
     };
     let mode = read("sslmode", &MODES, "write disable, prefer, require, verify-ca or verify-full")?;
-    // The name in JDBC and node-postgres.
+    // JDBC and node-postgres name the parameter `ssl`.
     let switch = read("ssl", &switches, "write sslmode=require, or verify-full to check the certificate")?;
-    // Prisma's names for whether the certificate is checked.
+    // Prisma's parameter for the verification of the certificate.
     let checks = [("strict", Some(Mode::VerifyFull)), ("accept_invalid_certs", None)];
     let strict = parameters.take_one_of("sslaccept", &checks, "write strict or accept_invalid_certs")?.flatten();
     match (mode, switch, strict) {
