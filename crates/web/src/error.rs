@@ -41,7 +41,7 @@ pub(crate) struct FieldError {
     pub(crate) kind: String,
 }
 
-/// The body of an error.
+/// The body of an error response.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Error)]
 pub(crate) struct ErrorBody {
@@ -53,7 +53,7 @@ pub(crate) struct ErrorBody {
     message: String,
 }
 
-/// The body of a validation error.
+/// The body of an error response to an invalid query or body.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ValidationError)]
 pub(crate) struct InvalidBody<'a> {

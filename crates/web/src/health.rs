@@ -67,12 +67,12 @@ async fn live() -> impl Responder {
     HttpResponse::Ok().json(HealthResponse { status: "ok" })
 }
 
-/// Check that the server is ready.
+/// Check that Taskbridge is ready for requests.
 ///
-/// **Access:** anyone. Returns a 503 if the database does not respond or the server is shutting down.
+/// **Access:** anyone. Returns a 503 if the database does not respond or Taskbridge is shutting down.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "ready", tag = "health",
-    responses((status = 200, description = "The server is ready for requests.", body = HealthResponse), ReadinessErrors)
+    responses((status = 200, description = "Taskbridge is ready for requests.", body = HealthResponse), ReadinessErrors)
 )]
 async fn ready(readiness: Data<Readiness>) -> Result<HttpResponse, ApiError> {
     if readiness.stopping.has_begun() {

@@ -54,7 +54,7 @@ pub(crate) fn new_password() -> Schema {
     let schema = secret(text_without_nul());
     let schema = schema.min_length(Some(NewPassword::MIN_UNITS)).max_length(Some(NewPassword::MAX_BYTES));
     schema
-        .description(Some("At least 8 UTF-16 code units and at most 72 bytes of UTF-8, both in the form NFKC."))
+        .description(Some("At least 8 UTF-16 code units, and at most 72 bytes in UTF-8 after NFKC normalization."))
         .into()
 }
 

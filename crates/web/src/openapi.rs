@@ -19,12 +19,18 @@ use crate::tasks::{self, TasksMount};
 #[openapi(
     info(
         title = "Taskbridge",
-        description = "A tasks API for the users of Better Auth. Only its owner can access a task.\n\n\
-            Requests are checked in this order: 401 without a valid access token, 403 for the path of another user, 404 \
-            for a task id that is not an integer, 400, 408, 413, 415 and 422 for an invalid query or body, and 404 for a \
-            task that does not exist or that belongs to another user. A method that a path does not support is 405 with \
-            `Allow`. Below `/api/auth`, unknown paths and methods are 404 without a body, as in Better Auth. Headers \
-            that are too large are 431 on every path."
+        description = "A tasks API for apps that sign their users in with Better Auth. Only the owner of a task can \
+            access it.\n\nA request to the tasks API is checked in this order. The first check that fails determines \
+            the response:\n\n\
+            1. 401: the request has no valid access token.\n\
+            2. 403: the path contains the id of another user.\n\
+            3. 404: the task id is not an integer.\n\
+            4. 400, 408, 413 or 415: the body is malformed, late, too large or not uncompressed JSON.\n\
+            5. 422: the query or the body is invalid.\n\
+            6. 404: the task does not exist or belongs to another user.\n\n\
+            The response to an unsupported method is 405 with the header `Allow`. Below `/api/auth`, the response to \
+            an unknown path or an unsupported method is 404 without a body, as in Better Auth. On every path, the \
+            response is 431 if the URL and the headers are too large."
     ),
     tags(
         (name = "tasks", description = "Create, list, update and delete tasks."),
@@ -138,7 +144,8 @@ fn describe(compatibility: Compatibility, document: &mut OpenApi) {
         for name in ["Task", "CreateTask", "UpdateTask", "CompleteTask"] {
             if let Some(RefOr::T(Schema::Object(task))) = schemas.get_mut(name) {
                 let boolean = Object::builder().schema_type(Type::Boolean);
-                let boolean = boolean.description(Some("The same as `completed`, which takes precedence."));
+                let boolean =
+                    boolean.description(Some("The same as `completed`. If a body has both, `completed` counts."));
                 task.properties.insert("is_completed".into(), boolean.build().into());
             }
         }

@@ -13,8 +13,8 @@ export interface paths {
         };
         /**
          * List tasks.
-         * @description **Access:** the owner. Returns an array of tasks, newest first unless `sort` or `order` says otherwise. The header
-         *     `Link` leads to the next page, if there is one.
+         * @description **Access:** the owner. Returns an array of tasks, newest first unless `sort` or `order` says otherwise. If there is
+         *     another page, the header `Link` contains its URL.
          */
         get: operations["list_tasks"];
         put?: never;
@@ -43,7 +43,7 @@ export interface paths {
         get: operations["get_task"];
         /**
          * Update a task.
-         * @description **Access:** the owner. Absent fields keep their value.
+         * @description **Access:** the owner. Absent fields keep their values.
          */
         put: operations["update_task_by_put"];
         post?: never;
@@ -56,7 +56,7 @@ export interface paths {
         head?: never;
         /**
          * Update a task.
-         * @description **Access:** the owner. Absent fields keep their value.
+         * @description **Access:** the owner. Absent fields keep their values.
          */
         patch: operations["update_task_by_patch"];
         trace?: never;
@@ -71,18 +71,18 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Complete a task.
-         * @description **Access:** the owner. Sets `completed` to the value in the body. Without a body, or without `completed` in it,
-         *     `completed` is toggled. `null` and `""` count as no body.
+         * Set or toggle the completion of a task.
+         * @description **Access:** the owner. Sets `completed` to the value in the body. If the body or the field is absent, the task's
+         *     value is toggled. The bodies `null` and `""` count as absent.
          */
         post: operations["complete_task_by_post"];
         delete?: never;
         options?: never;
         head?: never;
         /**
-         * Complete a task.
-         * @description **Access:** the owner. Sets `completed` to the value in the body. Without a body, or without `completed` in it,
-         *     `completed` is toggled. `null` and `""` count as no body.
+         * Set or toggle the completion of a task.
+         * @description **Access:** the owner. Sets `completed` to the value in the body. If the body or the field is absent, the task's
+         *     value is toggled. The bodies `null` and `""` count as absent.
          */
         patch: operations["complete_task_by_patch"];
         trace?: never;
@@ -115,8 +115,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Check that the server is ready.
-         * @description **Access:** anyone. Returns a 503 if the database does not respond or the server is shutting down.
+         * Check that Taskbridge is ready for requests.
+         * @description **Access:** anyone. Returns a 503 if the database does not respond or Taskbridge is shutting down.
          */
         get: operations["ready"];
         put?: never;
@@ -131,14 +131,17 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description The body of an error below `/api/auth`. */
+        /** @description The body of an error response below `/api/auth`. */
         AuthError: {
             /** @description A stable code. Some errors have none, as in Better Auth. */
             code?: string;
             /** @description A description of the error. */
             message: string;
         };
-        /** @description The body of `PATCH /api/{user_id}/tasks/{id}/complete`. Without `completed`, `completed` is toggled. */
+        /**
+         * @description The body of `PATCH` and `POST /api/{user_id}/tasks/{task_id}/complete`. If `completed` is absent, the task's value
+         *     is toggled.
+         */
         CompleteTask: {
             completed?: boolean;
         };
@@ -153,7 +156,7 @@ export interface components {
              */
             title: string;
         };
-        /** @description The body of an error. */
+        /** @description The body of an error response. */
         Error: {
             /** @description A stable code. */
             code: string;
@@ -203,12 +206,12 @@ export interface components {
              */
             updated_at: string;
             /**
-             * @description The owner of the task.
+             * @description The id of the owner.
              * @example swX896FuLmuQcLSw5BH08q03oNhXmkex
              */
             user_id: string;
         };
-        /** @description The body of `PUT` and `PATCH /api/{user_id}/tasks/{id}`. Absent fields keep their value. */
+        /** @description The body of `PUT` and `PATCH /api/{user_id}/tasks/{task_id}`. Absent fields keep their values. */
         UpdateTask: {
             completed?: boolean;
             /** @example 2 litres */
@@ -219,7 +222,7 @@ export interface components {
              */
             title?: string;
         };
-        /** @description The body of a validation error. */
+        /** @description The body of an error response to an invalid query or body. */
         ValidationError: {
             /** @description `VALIDATION_ERROR`. */
             code: string;
@@ -242,9 +245,9 @@ export interface operations {
             query?: {
                 /** @description Returns only tasks with this value of `completed`. */
                 completed?: boolean;
-                /** @description The same as `completed`, in words. */
+                /** @description Like `completed`, but as a word: `pending`, `completed` or `all`. */
                 status?: "all" | "pending" | "completed";
-                /** @description Returns only tasks with this text in title or description, ignoring ASCII case. */
+                /** @description Returns only tasks whose title or description contains this text. The case of ASCII letters is ignored. */
                 q?: string;
                 /** @description The field to sort by. The default is `created_at`. */
                 sort?: "created_at" | "updated_at" | "title";
@@ -254,14 +257,14 @@ export interface operations {
                 limit?: number;
                 /** @description The number of tasks to skip. It cannot be combined with `cursor`. */
                 offset?: number;
-                /** @description The start of the page, from the header `Link` of the previous page. */
+                /** @description The start of the page: the value of `cursor` in the header `Link` of the previous page. */
                 cursor?: string;
-                /** @description `true` returns `X-Total-Count` even if the tasks must be counted. */
+                /** @description `true` always returns the header `X-Total-Count`. Otherwise it is returned only if the page contains all matching tasks, because counting them takes a second query. */
                 count?: boolean;
             };
             header?: never;
             path: {
-                /** @description The id of the caller, as in the `sub` of the access token. */
+                /** @description The id of the caller: the claim `sub` of the access token. */
                 user_id: string;
             };
             cookie?: never;
@@ -271,9 +274,9 @@ export interface operations {
             /** @description The tasks. */
             200: {
                 headers: {
-                    /** @description The next page, as a URL relative to this one (RFC 8288). */
+                    /** @description A link to the next page, relative to the URL of the request (RFC 8288). */
                     Link?: string;
-                    /** @description The number of tasks in the whole list, if it is known. */
+                    /** @description The number of tasks that match the filters, on all pages. Absent if they were not counted: see the parameter `count`. */
                     "X-Total-Count"?: number;
                     [name: string]: unknown;
                 };
@@ -335,7 +338,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the caller, as in the `sub` of the access token. */
+                /** @description The id of the caller: the claim `sub` of the access token. */
                 user_id: string;
             };
             cookie?: never;
@@ -445,7 +448,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the caller, as in the `sub` of the access token. */
+                /** @description The id of the caller: the claim `sub` of the access token. */
                 user_id: string;
                 /** @description The id of the task. */
                 task_id: number;
@@ -517,7 +520,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the caller, as in the `sub` of the access token. */
+                /** @description The id of the caller: the claim `sub` of the access token. */
                 user_id: string;
                 /** @description The id of the task. */
                 task_id: number;
@@ -638,7 +641,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the caller, as in the `sub` of the access token. */
+                /** @description The id of the caller: the claim `sub` of the access token. */
                 user_id: string;
                 /** @description The id of the task. */
                 task_id: number;
@@ -708,7 +711,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the caller, as in the `sub` of the access token. */
+                /** @description The id of the caller: the claim `sub` of the access token. */
                 user_id: string;
                 /** @description The id of the task. */
                 task_id: number;
@@ -829,7 +832,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the caller, as in the `sub` of the access token. */
+                /** @description The id of the caller: the claim `sub` of the access token. */
                 user_id: string;
                 /** @description The id of the task. */
                 task_id: number;
@@ -950,7 +953,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the caller, as in the `sub` of the access token. */
+                /** @description The id of the caller: the claim `sub` of the access token. */
                 user_id: string;
                 /** @description The id of the task. */
                 task_id: number;
@@ -1095,7 +1098,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The server is ready for requests. */
+            /** @description Taskbridge is ready for requests. */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -59,9 +59,9 @@ pub(super) struct SessionResponse<'a> {
     /// A time in UTC.
     #[schema(format = DateTime, example = "2026-11-21T03:46:30.168Z")]
     updated_at: String,
-    /// The address of the client, or an empty string if it is unknown.
+    /// The IP address of the client, or an empty string if it is unknown.
     ip_address: &'a str,
-    /// The user agent of the client, or an empty string if it sent none.
+    /// The header `User-Agent` of the client, or an empty string if the client sent none.
     user_agent: &'a str,
     user_id: &'a str,
     id: &'a str,
@@ -83,7 +83,7 @@ impl<'a> From<&'a Session> for SessionResponse<'a> {
     }
 }
 
-/// The response to a change.
+/// The response to a successful request that returns no data.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Done)]
 pub(super) struct StatusResponse {
@@ -95,7 +95,9 @@ impl StatusResponse {
     pub(super) const TRUE: Self = Self { status: true };
 }
 
-/// The response to a sign-in, or to a sign-up that opens a session. Only that to a sign-in has `redirect` and `url`.
+// A sign-up that opens a session returns this struct, too, with neither `redirect` nor `url`. The OpenAPI document
+// describes that response as `SignedUp`, which has the same fields.
+/// The response to a sign-in. If the request has a `callbackURL`, `redirect` is `true` and `url` is present.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SignedIn)]
 pub(super) struct SignedInResponse<'a> {
@@ -111,11 +113,11 @@ pub(super) struct SignedInResponse<'a> {
     pub(super) user: UserResponse,
 }
 
-/// The response to a sign-up, with or without a session.
+/// The response to a sign-up.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SignedUp)]
 pub(super) struct SignedUpResponse<'a> {
-    /// The session token, or `null` if the user must verify their address first.
+    /// The session token, or `null` if the user must verify their email address before they can sign in.
     #[schema(required = true)]
     pub(super) token: Option<&'a str>,
     pub(super) user: UserResponse,

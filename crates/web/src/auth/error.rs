@@ -48,7 +48,7 @@ const fn target(field: &'static str, in_query: bool, name: &'static str, code: &
 /// The message for a NUL character. Better Auth has none: it passes NUL characters to the database.
 pub(super) const NUL: &str = "Invalid input: must not contain a NUL character";
 
-/// The body of an error below `/api/auth`.
+/// The body of an error response below `/api/auth`.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthError)]
 pub(crate) struct AuthErrorBody {

@@ -80,7 +80,7 @@ impl FromRequest for PathOwner {
 impl IntoParams for PathOwner {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let user_id = Object::builder().schema_type(Type::String).min_length(Some(1));
-        vec![path_parameter("user_id", "The id of the caller, as in the `sub` of the access token.", user_id)]
+        vec![path_parameter("user_id", "The id of the caller: the claim `sub` of the access token.", user_id)]
     }
 }
 

@@ -20,7 +20,7 @@ use crate::json_schema;
 pub(crate) struct TaskResponse<'a> {
     #[schema(example = 7)]
     id: i64,
-    /// The owner of the task.
+    /// The id of the owner.
     #[schema(example = "swX896FuLmuQcLSw5BH08q03oNhXmkex")]
     user_id: &'a str,
     #[schema(example = "Buy milk")]
@@ -62,17 +62,17 @@ impl<'a> TaskResponse<'a> {
     }
 }
 
-/// A page of a list, for clients of other backends.
+/// A page of tasks, in the format that clients of another backend expect.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TaskList<'a> {
     pub(crate) tasks: Vec<TaskResponse<'a>>,
-    /// The number of tasks in the whole list.
+    /// The number of tasks that match the filters, on all pages.
     pub(crate) total: u64,
     /// The number of tasks on this page.
     pub(crate) count: usize,
 }
 
-/// The response to a deletion, for clients of other backends.
+/// The response to a deletion, in the format that clients of another backend expect.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Message {
     pub(super) message: &'static str,
@@ -108,7 +108,7 @@ impl RequestBody for CreateTask {
     }
 }
 
-/// The body of `PUT` and `PATCH /api/{user_id}/tasks/{id}`. Absent fields keep their value.
+/// The body of `PUT` and `PATCH /api/{user_id}/tasks/{task_id}`. Absent fields keep their values.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(crate) struct UpdateTask {
     #[validate(custom(function = Field::check))]
@@ -135,7 +135,8 @@ impl RequestBody for UpdateTask {
     }
 }
 
-/// The body of `PATCH /api/{user_id}/tasks/{id}/complete`. Without `completed`, `completed` is toggled.
+/// The body of `PATCH` and `POST /api/{user_id}/tasks/{task_id}/complete`. If `completed` is absent, the task's value
+/// is toggled.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 pub(crate) struct CompleteTask {
     #[validate(custom(function = Field::check))]

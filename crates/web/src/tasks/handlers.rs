@@ -19,15 +19,19 @@ const X_TOTAL_COUNT: &str = "X-Total-Count";
 
 /// List tasks.
 ///
-/// **Access:** the owner. Returns an array of tasks, newest first unless `sort` or `order` says otherwise. The header
-/// `Link` leads to the next page, if there is one.
+/// **Access:** the owner. Returns an array of tasks, newest first unless `sort` or `order` says otherwise. If there is
+/// another page, the header `Link` contains its URL.
 #[utoipa::path(
     get, path = "/{user_id}/tasks", operation_id = "list_tasks", tag = "tasks", security(("jwt" = [])),
     params(PathOwner, ListQuery),
     responses(
         (status = 200, description = "The tasks.", body = Vec<TaskResponse>, headers(
-            ("Link" = String, description = "The next page, as a URL relative to this one (RFC 8288)."),
-            ("X-Total-Count" = u64, description = "The number of tasks in the whole list, if it is known."),
+            ("Link" = String, description = "A link to the next page, relative to the URL of the request (RFC 8288)."),
+            (
+                "X-Total-Count" = u64,
+                description = "The number of tasks that match the filters, on all pages. Absent if they were not \
+                    counted: see the parameter `count`."
+            ),
         )),
         OwnerErrors, QueryErrors
     )
@@ -91,7 +95,7 @@ pub(super) async fn get(
 
 /// Update a task.
 ///
-/// **Access:** the owner. Absent fields keep their value.
+/// **Access:** the owner. Absent fields keep their values.
 #[utoipa::path(
     method(put, patch), path = "/{user_id}/tasks/{task_id}", operation_id = "update_task", tag = "tasks",
     security(("jwt" = [])), params(PathOwner, PathTask), request_body = UpdateTask,
@@ -109,10 +113,10 @@ pub(super) async fn update(
     Ok(HttpResponse::Ok().json(TaskResponse::new(&task, **compatibility)))
 }
 
-/// Complete a task.
+/// Set or toggle the completion of a task.
 ///
-/// **Access:** the owner. Sets `completed` to the value in the body. Without a body, or without `completed` in it,
-/// `completed` is toggled. `null` and `""` count as no body.
+/// **Access:** the owner. Sets `completed` to the value in the body. If the body or the field is absent, the task's
+/// value is toggled. The bodies `null` and `""` count as absent.
 #[utoipa::path(
     method(patch, post), path = "/{user_id}/tasks/{task_id}/complete", operation_id = "complete_task", tag = "tasks",
     security(("jwt" = [])), params(PathOwner, PathTask), request_body = Option<CompleteTask>,

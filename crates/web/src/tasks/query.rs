@@ -48,10 +48,11 @@ impl IntoParams for ListQuery {
         let cursor = Object::builder().schema_type(Type::String).pattern(Some("^[A-Za-z0-9_-]*$"));
         vec![
             query_parameter("completed", "Returns only tasks with this value of `completed`.", boolean()),
-            query_parameter("status", "The same as `completed`, in words.", status),
+            query_parameter("status", "Like `completed`, but as a word: `pending`, `completed` or `all`.", status),
             query_parameter(
                 "q",
-                "Returns only tasks with this text in title or description, ignoring ASCII case.",
+                "Returns only tasks whose title or description contains this text. The case of ASCII letters is \
+                    ignored.",
                 search,
             ),
             query_parameter("sort", SORT, choice(&["created_at", "updated_at", "title"])),
@@ -62,13 +63,19 @@ impl IntoParams for ListQuery {
                 "The number of tasks to skip. It cannot be combined with `cursor`.",
                 integer(0, u32::MAX),
             ),
-            query_parameter("cursor", "The start of the page, from the header `Link` of the previous page.", cursor),
-            query_parameter("count", "`true` returns `X-Total-Count` even if the tasks must be counted.", boolean()),
+            query_parameter(
+                "cursor",
+                "The start of the page: the value of `cursor` in the header `Link` of the previous page.",
+                cursor,
+            ),
+            query_parameter("count", COUNT, boolean()),
         ]
     }
 }
 
 const SORT: &str = "The field to sort by. The default is `created_at`.";
+const COUNT: &str = "`true` always returns the header `X-Total-Count`. Otherwise it is returned only if the page \
+    contains all matching tasks, because counting them takes a second query.";
 const ORDER: &str = "The sort direction. The default is `desc` for times and `asc` for titles.";
 
 /// The known parameters, in the order in which their errors are reported.

@@ -67,7 +67,7 @@ error_responses!(
 /// Delete the user.
 ///
 /// **Access:** a caller with a session who sends the password or signed in within the last day. Deletes the user and
-/// their tasks, sessions and accounts. If the server does not allow this, the response is a 404 without a body.
+/// their tasks, sessions and accounts. If deletion is not enabled, the response is a 404 without a body.
 #[utoipa::path(
     post, path = "/delete-user", operation_id = "delete_user", tag = "auth", request_body = DeleteUserRequest,
     security(("session_cookie" = []), ("session_token" = [])),

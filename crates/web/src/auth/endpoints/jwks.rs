@@ -18,13 +18,13 @@ struct KeySetResponse {
     keys: Vec<JsonWebKey>,
 }
 
-/// A public key for access tokens.
+/// A public key that verifies access tokens.
 #[derive(Serialize, ToSchema)]
 struct JsonWebKey {
-    /// The algorithm that the key is for.
+    /// The signature algorithm of the key.
     #[schema(example = "EdDSA")]
     alg: String,
-    /// The members of this type of key: `kty` and some of `crv`, `x`, `y`, `n` and `e`.
+    /// The key type `kty`, and the members of a key of this type: some of `crv`, `x`, `y`, `n` and `e`.
     #[serde(flatten)]
     members: BTreeMap<String, String>,
     kid: String,
@@ -39,7 +39,7 @@ impl From<PublicKey> for JsonWebKey {
 /// Get the key set.
 ///
 /// **Access:** anyone. Returns the public keys that verify access tokens. If access tokens are signed with the shared
-/// secret, the response is a 404 without a body.
+/// secret (HS256), there are none, and the response is a 404 without a body.
 #[utoipa::path(
     get, path = "/jwks", operation_id = "get_keys", tag = "auth",
     responses(

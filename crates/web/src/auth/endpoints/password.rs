@@ -124,7 +124,7 @@ error_responses!(
 
 /// Verify the password.
 ///
-/// **Access:** a caller with a session. Checks whether this is the user's password.
+/// **Access:** a caller with a session. Checks whether the password in the body is the user's.
 #[utoipa::path(
     post, path = "/verify-password", operation_id = "verify_password", tag = "auth",
     request_body = VerifyPasswordRequest, security(("session_cookie" = []), ("session_token" = [])),

@@ -20,7 +20,7 @@ use crate::auth::session_response::issue_session;
 use crate::extract::field::{Field, RequestBody, parse_fields};
 use crate::json_schema;
 
-/// The fields to change, at least one.
+/// The fields to change. At least one is required.
 #[derive(Deserialize, Validate, ToSchema)]
 #[schema(as = UpdateUser)]
 struct UpdateUserRequest {
@@ -50,7 +50,7 @@ error_responses!(
 
 /// Update the user.
 ///
-/// **Access:** a caller with a session. Absent fields keep their value. The response sets the session cookie again.
+/// **Access:** a caller with a session. Absent fields keep their values. The response sets the session cookie again.
 #[utoipa::path(
     post, path = "/update-user", operation_id = "update_user", tag = "auth", request_body = UpdateUserRequest,
     security(("session_cookie" = []), ("session_token" = [])),
@@ -78,13 +78,13 @@ pub(crate) async fn update_user(
     Ok(response.json(StatusResponse::TRUE))
 }
 
-/// A way for the user to sign in.
+/// A way to sign in: a password or a social provider.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Account)]
 struct AccountResponse {
     id: String,
-    /// `credential` for a password, or the name of a social provider.
+    /// `credential` for a password, otherwise the name of the social provider.
     provider_id: String,
     account_id: String,
     user_id: String,
@@ -116,7 +116,8 @@ error_responses!(ListErrors: session_errors());
 
 /// List the accounts of the user.
 ///
-/// **Access:** a caller with a session. Returns at most 100 accounts, each a way for the user to sign in.
+/// **Access:** a caller with a session. Returns at most 100 accounts. An account is a way to sign in: a password or
+/// a social provider.
 #[utoipa::path(
     get, path = "/list-accounts", operation_id = "list_accounts", tag = "auth",
     security(("session_cookie" = []), ("session_token" = [])),

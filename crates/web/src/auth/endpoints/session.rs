@@ -30,7 +30,10 @@ error_responses!(GetErrors: [AuthApiError::Banned]);
 #[utoipa::path(
     get, path = "/get-session", operation_id = "get_session", tag = "auth",
     security((), ("session_cookie" = []), ("session_token" = [])),
-    params(("disableRefresh" = Option<String>, Query, description = "Any value prevents the renewal of the session.")),
+    params((
+        "disableRefresh" = Option<String>, Query,
+        description = "Any value that is not empty, even `false`, prevents the renewal of the session."
+    )),
     responses(
         (status = 200, description = "The session and its user, or `null`.", body = Option<SessionWithUser>),
         GetErrors
@@ -93,8 +96,8 @@ error_responses!(
 
 /// Sign out.
 ///
-/// **Access:** anyone. Ends the caller's session, if there is one, and clears its cookies. An access token remains valid
-/// until its `exp`.
+/// **Access:** anyone. Ends the caller's session, if there is one, and clears its cookies. Access tokens remain
+/// valid until the time in their claim `exp`.
 #[utoipa::path(
     post, path = "/sign-out", operation_id = "sign_out", tag = "auth",
     security((), ("session_cookie" = []), ("session_token" = [])),

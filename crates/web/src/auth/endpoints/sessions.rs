@@ -55,13 +55,16 @@ impl RequestBody for RevokeSessionRequest {
 
 error_responses!(RevokeErrors: session_errors(), body_errors(), validation_error::<RevokeSessionRequest>());
 
-/// End a session.
+/// End a session of the user.
 ///
 /// **Access:** a caller with a session. Does nothing if the user has no session with this token.
 #[utoipa::path(
     post, path = "/revoke-session", operation_id = "revoke_session", tag = "auth",
     request_body = RevokeSessionRequest, security(("session_cookie" = []), ("session_token" = [])),
-    responses((status = 200, description = "The session has ended.", body = StatusResponse), RevokeErrors)
+    responses(
+        (status = 200, description = "The session has ended or did not exist.", body = StatusResponse),
+        RevokeErrors
+    )
 )]
 pub(crate) async fn revoke_session(
     WithSession(token, CurrentSession(active)): WithSession<RevokeSessionRequest>,

@@ -33,7 +33,7 @@ struct SignInRequest {
     #[validate(custom(function = Field::check))]
     #[schema(schema_with = json_schema::password)]
     password: Field<String>,
-    /// A path, or a URL of a trusted origin, to open after the sign-in. It is returned in the response.
+    /// The page to open after the sign-in: a path or a URL of a trusted origin. The response contains it as `url`.
     #[serde(rename = "callbackURL")]
     #[validate(custom(function = Field::check))]
     #[schema(value_type = String, required = false)]

@@ -74,13 +74,13 @@ error_responses!(
 
 /// Sign up.
 ///
-/// **Access:** anyone. Creates a user and signs them in. If email addresses must be verified, the response has no
-/// session, and it is the same if the address is taken.
+/// **Access:** anyone. Creates a user and signs them in. If email addresses must be verified, no session is opened, and
+/// the response does not reveal whether the email address is already taken.
 #[utoipa::path(
     post, path = "/sign-up/email", operation_id = "sign_up", tag = "auth", request_body = SignUpRequest,
     responses(
         (
-            status = 200, description = "The user has been created.", body = SignedUpResponse,
+            status = 200, description = "The sign-up has been accepted.", body = SignedUpResponse,
             headers(
                 ("set-cookie", description = "The session cookie and, if rate limits are on, the cookie `known_device`."),
                 ("set-auth-token", description = "The session token, for clients without cookies."),

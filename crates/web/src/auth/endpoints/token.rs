@@ -13,7 +13,7 @@ use crate::auth::responses::{error_responses, session_errors};
 #[derive(Serialize, ToSchema)]
 #[schema(as = Token)]
 struct TokenResponse<'a> {
-    /// A JWT.
+    /// The access token.
     token: &'a str,
 }
 
@@ -21,11 +21,11 @@ error_responses!(Errors: session_errors());
 
 /// Get an access token.
 ///
-/// **Access:** a caller with a session. Returns a JWT with which the user can use the tasks API.
+/// **Access:** a caller with a session. Returns an access token (JWT) for the tasks API.
 #[utoipa::path(
     get, path = "/token", operation_id = "get_token", tag = "auth",
     security(("session_cookie" = []), ("session_token" = [])),
-    responses((status = 200, description = "An access token of the user.", body = TokenResponse), Errors)
+    responses((status = 200, description = "An access token for the user.", body = TokenResponse), Errors)
 )]
 pub(crate) async fn token(
     CurrentSession(session): CurrentSession,
