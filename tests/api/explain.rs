@@ -115,7 +115,7 @@ async fn the_true_cause_of_a_refusal_is_named_with_what_to_do() {
         assert!(!is_accepted, "{text}");
         let failed = text.lines().find(|line| line.trim_start().starts_with("FAIL")).unwrap();
         assert!(failed.contains(check), "{check} in {text}");
-        let refused = text.lines().find(|line| line.starts_with("Refused (401): ")).unwrap();
+        let refused = text.lines().find(|line| line.starts_with("Rejected (401): ")).unwrap();
         assert!(refused.contains(cause), "{cause} in {text}");
         let to_do = text.lines().find(|line| line.starts_with("Advice: ")).unwrap();
         assert!(to_do.contains(advice), "{advice} in {text}");

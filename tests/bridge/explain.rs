@@ -25,7 +25,7 @@ async fn is_explained(case: &str, settings: &[(&str, &str)], token: &str, status
     assert_eq!(is_accepted, status == 200, "{case}: {text}");
     let verdict = match status {
         200 => "Accepted: ",
-        401 => "Refused (401): ",
+        401 => "Rejected (401): ",
         _ => "Cannot be verified now (503): ",
     };
     for (start, words) in ["  FAIL ", verdict, "Advice: "].into_iter().zip(words) {

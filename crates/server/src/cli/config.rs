@@ -7,7 +7,7 @@ use crate::settings::Configuration;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Show every setting with its value and source, or all errors. Secrets are not shown.
+    /// Show every setting with its value and source or, if any is invalid, all errors. Secrets are not shown.
     Check,
 }
 

@@ -9,13 +9,14 @@ use crate::settings::{AuthMode, Settings};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
-    /// List all keys, oldest first, with their use.
+    /// List all keys, oldest first, and whether each signs, only verifies, or is no longer used.
     List,
-    /// Create a key that signs all new tokens. Older keys still verify the tokens that they signed.
+    /// Create a key that signs all new tokens. Older keys still verify their tokens for `jwt.key_grace_seconds`.
     Rotate,
-    /// Withdraw keys that may have been stolen. Their tokens are refused, and a new key signs the next token.
+    /// Withdraw keys that may have been stolen: the tokens that they signed are rejected. If no signing key remains,
+    /// one is created for the next token.
     Withdraw {
-        /// Ids (`kid`) of the keys. Without one, all keys are withdrawn.
+        /// Ids (`kid`) of the keys. If none is named, all keys are withdrawn.
         kids: Vec<String>,
     },
 }
@@ -28,11 +29,14 @@ pub(super) async fn run(command: &KeysCommand, settings: &Settings, mode: &AuthM
         match command {
             KeysCommand::List => keys.table().list().await?.iter().for_each(|key| print(&describe_key(key))),
             KeysCommand::Rotate => {
-                print(&format!("created {}, which signs within 10 seconds", keys.table().rotate().await?));
+                print(&format!(
+                    "created {}, which signs in all processes within 10 seconds",
+                    keys.table().rotate().await?
+                ));
             }
             KeysCommand::Withdraw { kids } => {
                 let count = keys.table().withdraw(kids).await?;
-                print(&format!("withdrew {count} keys; their tokens are refused within 10 seconds"));
+                print(&format!("withdrew {count} keys; their tokens are rejected within 10 seconds"));
             }
         }
         Ok(())

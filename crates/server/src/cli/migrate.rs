@@ -11,13 +11,14 @@ use crate::settings::DatabaseSettings;
 pub(super) enum MigrateCommand {
     /// Apply all pending migrations.
     Up,
-    /// Revert the last migrations. Users and passwords are never dropped.
+    /// Revert the last COUNT migrations, by default one. Fails if there are tasks. Users and passwords are never
+    /// dropped.
     Down {
-        /// Number of migrations to revert.
+        /// Number of migrations to revert, newest first.
         #[arg(default_value_t = 1)]
         count: u32,
     },
-    /// List all migrations, applied or pending.
+    /// List all migrations, and whether each is applied or pending.
     Status,
 }
 

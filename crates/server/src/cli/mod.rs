@@ -17,10 +17,11 @@ use self::output::print_error;
 use crate::settings::Configuration;
 use crate::telemetry;
 
-/// Tasks API for the users of Better Auth.
+/// Tasks API for apps that sign their users in with Better Auth; can also be the auth server.
 ///
-/// Settings are read from environment variables, the file .env, a profile, and the built-in config/default.toml, which
-/// documents all of them.
+/// The value of a setting is the first one found in: environment variables; the file `.env` in the working directory;
+/// the profile `config/<TASKBRIDGE_PROFILE>.toml`, if `TASKBRIDGE_PROFILE` is set; the built-in defaults. The file
+/// `config/default.toml` in the repository documents all settings.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -44,10 +45,10 @@ enum Command {
     /// Inspect access tokens.
     #[command(subcommand)]
     Token(token::TokenCommand),
-    /// Manage the keys that sign access tokens.
+    /// Manage the key pairs that sign access tokens in server mode.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Check everything that the server depends on, and print advice. Changes nothing.
+    /// Check everything that the server depends on, from settings to database, and print advice. Changes nothing.
     ///
     /// The exit status is 1 if a check fails, and 0 if there are only warnings.
     Doctor(doctor::DoctorArgs),

@@ -8,9 +8,9 @@ use crate::settings::DatabaseSettings;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TasksCommand {
-    /// Assign all tasks without an owner to a user.
+    /// Assign all tasks without an owner, such as those of an older backend, to a user.
     Assign {
-        /// Id of the user.
+        /// Id of the user, not the email address.
         user_id: String,
     },
 }

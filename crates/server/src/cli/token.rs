@@ -15,10 +15,10 @@ use crate::settings::{AuthMode, Settings};
 pub(super) enum TokenCommand {
     /// Show what a token contains, whether the server accepts it and, if not, what to change.
     ///
-    /// The exit status is 1 if the server refuses the token.
+    /// The exit status is 0 if a server with these settings accepts the token, and 1 otherwise.
     Explain {
-        /// The token, with or without `Authorization: Bearer`. By default it is read from standard input, so that it does
-        /// not appear in the list of processes.
+        /// The token, with or without `Authorization: Bearer` before it. If neither the token nor a file is given, the
+        /// token is read from standard input, which keeps it out of the process list.
         token: Option<String>,
         /// File that contains the token.
         #[arg(long, conflicts_with = "token")]

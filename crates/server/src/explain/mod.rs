@@ -90,7 +90,7 @@ impl fmt::Display for Explanation {
             Ok(claims) => {
                 write!(f, "Accepted: the user is {:?}, with tasks at {}", claims.subject.as_str(), self.tasks)
             }
-            Err(AuthError::Rejected(cause)) => write!(f, "Refused (401): {cause}\nAdvice: {}", self.advice),
+            Err(AuthError::Rejected(cause)) => write!(f, "Rejected (401): {cause}\nAdvice: {}", self.advice),
             Err(AuthError::Unavailable(cause)) => {
                 write!(f, "Cannot be verified now (503): {cause}\nAdvice: {}", self.advice)
             }
