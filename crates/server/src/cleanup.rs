@@ -7,11 +7,11 @@ use taskbridge_domain::ports::{Clock, RateLimiter, StoreError};
 use taskbridge_domain::services::SessionService;
 use tokio::time::interval;
 
-/// Age after which a count of the rate limit is deleted. It is longer than any window, including those of a Better Auth
-/// that uses the same table.
+/// Age after which a counter of the rate limiter is deleted. It is longer than any rate-limit window, including the
+/// windows of a Better Auth that uses the same table.
 const MAX_COUNT_AGE: Duration = Duration::from_hours(24);
 
-/// Deletes expired sessions and old counts of the rate limit. Several processes may do so at the same time.
+/// Deletes expired sessions and old counters of the rate limiters. Several processes may do so at the same time.
 pub(crate) struct Cleanup {
     pub(crate) interval: Duration,
     pub(crate) sessions: Arc<SessionService>,

@@ -2,9 +2,10 @@
 //!
 //! actix-web's `HttpServer` serves plain TCP streams. On these, a client that misbehaves can
 //!
-//! - make the response buffer grow without end, by sending requests with empty responses and never reading,
-//! - make the server parse 128 KiB of pipelined requests at once, which take several megabytes,
-//! - keep a connection forever, with the incomplete head of a second request or an incomplete chunked body.
+//! - make the response buffer grow without end, by sending requests whose responses have no body and never reading a
+//!   response,
+//! - make the server parse 128 KiB of pipelined requests at once, which take several megabytes of memory,
+//! - keep a connection open forever, by sending an incomplete head of a second request or an incomplete chunked body.
 
 use std::io;
 use std::mem::take;
@@ -17,32 +18,32 @@ use taskbridge_web::{ConnectionPhase, Phase};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Maximum number of bytes that the dispatcher gets in one poll. Most requests are smaller.
+/// Maximum number of bytes that one poll returns to actix-http's dispatcher. Most requests are smaller.
 const READ_SIZE: usize = 4 * 1024;
 
 /// Maximum times that a connection waits for its client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
-    /// From one response to the end of the next request's head.
+    /// Maximum time from a response to the end of the next request's head.
     pub(crate) next_head: Duration,
-    /// Until the client reads more of a response.
+    /// Maximum time until the client reads more of a response.
     pub(crate) write: Duration,
-    /// Until the client closes the connection after the last response.
+    /// Maximum time from the last response until the client closes the connection.
     pub(crate) linger: Duration,
 }
 
-/// A TCP stream that reads no faster than requests are handled and responses are sent, and fails when the client exceeds
-/// one of the [`Timeouts`].
+/// A TCP stream with backpressure: it does not read ahead while a request is handled or a response is sent. It fails
+/// when the client exceeds one of the [`Timeouts`].
 pub(crate) struct Connection {
     stream: Take<TcpStream>,
     phase: ConnectionPhase,
     timeouts: Timeouts,
-    /// The last read returned [`READ_SIZE`] bytes, so the next one waits for the next poll.
+    /// `true` if the last read returned [`READ_SIZE`] bytes, so that the next read is postponed to the next poll.
     is_full: bool,
     last_write: Instant,
-    /// Time at which a write first found the socket's buffer full.
+    /// Time at which a write first found the socket's send buffer full. `None` if the last write succeeded.
     blocked_since: Option<Instant>,
-    /// Set to the current deadline or an earlier one, so that requests need not reset it.
+    /// Set to the current deadline or an earlier time, so that it need not be reset for every request.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -59,12 +60,12 @@ impl Connection {
         }
     }
 
-    /// Returns the phase, for the handlers of requests on this connection.
+    /// Returns the phase, which is shared with the handlers of requests on this connection.
     pub(crate) fn phase(&self) -> &ConnectionPhase {
         &self.phase
     }
 
-    /// Returns the current deadline. In the phases without one, the request timeout applies.
+    /// Returns the current deadline, or `None` in the phases in which the request timeout applies.
     fn deadline(&self) -> Option<Instant> {
         match (self.blocked_since, self.phase.get()) {
             (Some(since), _) => Some(since + self.timeouts.write),
@@ -90,8 +91,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits until the client closes the connection, without taking what it has sent. Closing is not noticed behind
-    /// bytes that have not been read.
+    /// Waits until the client closes the connection, without consuming what it has sent. While bytes are unread, the
+    /// close cannot be detected; then the task is woken after the response.
     fn poll_closed(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut byte = [0];
         if ready!(self.stream.get_ref().poll_peek(context, &mut ReadBuf::new(&mut byte)))? == 0 {
@@ -101,7 +102,7 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Ignores what the client sends until it closes the connection.
+    /// Discards what the client sends, until the client closes the connection.
     fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut bytes = [0; READ_SIZE];
         loop {
@@ -146,7 +147,7 @@ impl AsyncWrite for Connection {
         } else {
             self.last_write = Instant::now();
             if self.blocked_since.take().is_some() {
-                // Reading continues.
+                // Reading, which pauses while writes are blocked, can continue.
                 context.waker().wake_by_ref();
             }
         }

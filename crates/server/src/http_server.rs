@@ -1,4 +1,5 @@
-//! The HTTP server, assembled as actix-web's `HttpServer` does it, which takes plain TCP streams only.
+//! The HTTP server. It is assembled as in actix-web's `HttpServer`, which accepts only plain TCP streams and not our
+//! `Connection`.
 
 use std::future::ready;
 use std::net::TcpListener;
@@ -19,8 +20,8 @@ use crate::settings::ServerSettings;
 
 /// Maximum time for the head of the first request on a connection, unless the request timeout is shorter.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for which the server still reads from a connection that it closes, so that the client receives the last response.
-/// Closing a socket with unread bytes resets the connection, and a response on its way is lost.
+/// Maximum time for which the server keeps reading from a connection after its last response. Closing a socket with
+/// unread bytes resets the connection, and the client could lose the response.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Starts the API on `listener`. Connections close after their current request once `closing` is `true`.
@@ -65,8 +66,8 @@ pub(crate) fn start(
     Ok(server.run())
 }
 
-/// Returns the limit of connections: `wished`, but at most half of the files that the process may open. Raises that
-/// number as far as the system allows.
+/// Returns the maximum number of connections: `wished`, but at most half of the number of files that the process may
+/// open. First raises the limit on open files as far as the system allows.
 fn max_connections(wished: usize) -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });

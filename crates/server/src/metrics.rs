@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 /// The media type of `OpenMetrics` 1.0, the text format that Prometheus reads.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Starts a server that only serves `/metrics`. It stops when it is dropped.
+/// Starts an HTTP server that serves only `/metrics`. It stops when the returned [`Server`] is dropped.
 pub(crate) fn serve(listener: TcpListener, registry: Registry) -> std::io::Result<Server> {
     let registry = Data::new(registry);
     let app = move || App::new().app_data(registry.clone()).route("/metrics", web::get().to(show));

@@ -10,20 +10,21 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-/// The steps of a graceful shutdown.
+/// The parts and timeouts of a graceful shutdown.
 pub(crate) struct Shutdown {
     pub(crate) stopping: Stopping,
     pub(crate) requests: Arc<HttpMetrics>,
-    /// Time between the signal and the end of accepting connections, for load balancers to notice.
+    /// Time from the signal until new connections are no longer accepted. Load balancers need it to notice that the
+    /// server is not ready.
     pub(crate) drain: Duration,
-    /// Time for requests to finish after that.
+    /// Maximum time that running requests may take to finish after `drain`.
     pub(crate) limit: Duration,
     /// Tells connections to close after their current request.
     pub(crate) closing: watch::Sender<bool>,
 }
 
 impl Shutdown {
-    /// Waits for the signal to stop and stops `server`. A second signal ends the wait for load balancers.
+    /// Waits for a signal, then stops `server`. A second signal ends `drain` early.
     pub(crate) async fn run(self, mut signals: Signals, server: ServerHandle) {
         signals.next().await;
         tracing::info!(drain_seconds = self.drain.as_secs(), "stopping");
@@ -31,8 +32,8 @@ impl Shutdown {
         let _ = timeout(self.drain, signals.next()).await;
         server.pause().await;
         self.closing.send_replace(true);
-        // No worker thread may end before the last request of any worker: a connection to the database may be registered
-        // with its runtime.
+        // No worker thread may end while any worker still handles a request: that request may use a database connection
+        // that is registered with the runtime of another worker.
         let idle = async {
             while !self.requests.is_idle() {
                 sleep(Duration::from_millis(5)).await;

@@ -11,13 +11,15 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::settings::{LogFormat, LogSettings};
 
-/// Below the level `error`, this module logs headers that it cannot parse, which may contain secrets.
+/// Allows only errors from the module that parses request heads: below that level, it logs headers that it cannot
+/// parse, and these may contain secrets.
 const NO_HEADERS: &str = "actix_http::h1::decoder=error";
 
 /// Starts logging. No level logs SQL statements or their values: the store disables that.
 pub(crate) fn start(settings: &LogSettings) {
     let filter = EnvFilter::new(format!("{},{NO_HEADERS}", settings.filter));
-    // Lines that cannot be written are lost. Reporting that on standard error, which is broken then, would panic.
+    // Log lines that cannot be written are lost. Reporting the failure on standard error, which has just failed, would
+    // panic.
     let builder = fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     match settings.format {
         LogFormat::Text => {
@@ -32,8 +34,8 @@ pub(crate) fn start(settings: &LogSettings) {
 
 /// Adds the id of the current request to each line.
 ///
-/// tracing can only add a field to all events of a request through a span. A span for each request takes as much time as
-/// verifying its token, even if nothing is logged.
+/// tracing itself can add a field to all events of a request only through a span. A span for each request takes as much
+/// time as verifying the access token, even if nothing is logged.
 struct WithRequestId<F> {
     inner: F,
     format: LogFormat,

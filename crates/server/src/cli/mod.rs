@@ -78,7 +78,7 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tasks(command) => tasks::run(&command, &settings.database).await?,
         Command::Keys(command) => keys::run(&command, settings, mode).await?,
         Command::Token(command) => return token::run(command, settings, mode).await,
-        // Handled above: it also reports an invalid configuration.
+        // Handled above, because the doctor also runs with an invalid configuration.
         Command::Doctor(_) => {}
     }
     Ok(ExitCode::SUCCESS)

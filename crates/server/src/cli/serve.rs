@@ -11,10 +11,10 @@ use crate::settings::{AuthMode, Settings};
 use crate::shutdown::{Shutdown, Signals};
 use crate::{http_server, metrics};
 
-/// Serves until SIGINT or SIGTERM, shuts down gracefully, and closes the store.
+/// Serves requests until SIGINT or SIGTERM, then shuts down gracefully and closes the store.
 pub(super) async fn run(settings: &Settings, mode: &AuthMode) -> anyhow::Result<()> {
-    // Listens before it opens the store: the origin contains the port, which the system may have chosen, and a second
-    // server must not migrate the store of the first.
+    // Listen before opening the store: the origin contains the port, which the system may choose, and a server that is
+    // started twice must fail on the occupied port before it migrates the database.
     let (listener, address) = listen(SocketAddr::new(settings.server.host, settings.server.port.get()))?;
     let metrics = settings.metrics.address.map(|address| listen(address).context("metrics.address")).transpose()?;
     let metrics_address = metrics.as_ref().map(|(_, address)| tracing::field::display(*address));
@@ -47,7 +47,7 @@ pub(super) async fn run(settings: &Settings, mode: &AuthMode) -> anyhow::Result<
     Ok(())
 }
 
-/// Listens on `address` and returns the address in use, with the port that the system may have chosen.
+/// Listens on `address`. Also returns the actual address: with port 0, the system chooses the port.
 fn listen(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
     let address = listener.local_addr().context("cannot read the address of the listener")?;

@@ -14,7 +14,8 @@ use taskbridge_adapters::passwords::HashingLoad;
 use taskbridge_domain::Timestamp;
 use taskbridge_web::HttpMetrics;
 
-/// Returns the metrics of a process that started at `started`. `hashing` is `None` where no passwords are hashed.
+/// Returns the metrics of a process that started at `started`. `hashing` is `None` in bridge mode, which hashes no
+/// passwords.
 pub(super) fn registry(
     started: Timestamp,
     http: &HttpMetrics,
@@ -35,7 +36,7 @@ pub(super) fn registry(
     registry
 }
 
-/// Metrics whose values are read when they are encoded.
+/// Metrics whose values are read anew for each response of `/metrics`.
 #[derive(Debug)]
 struct CurrentValues {
     hashing: Option<Arc<HashingLoad>>,

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use taskbridge_adapters::database::Store;
 use taskbridge_migrations::Users;
 
-/// Applies all pending migrations and returns their names, in order. Several processes may do so at the same time.
+/// Applies all pending migrations and returns their names, in order. Several processes may call this at the same time.
 pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<String>> {
     let report =
         taskbridge_migrations::up(&store.dedicated().await?, users).await.context("cannot migrate the database")?;
@@ -20,10 +20,10 @@ pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<String
     Ok(report.applied)
 }
 
-/// Checks that no migration is pending, and that the role may use the tables.
+/// Checks that no migration is pending, and that the database role may use the tables.
 ///
 /// # Errors
-/// An error that names the pending migrations and the command that applies them.
+/// Returns an error that names the pending migrations and the command that applies them, or the missing privileges.
 pub(crate) async fn require_current(store: &Store, users: Users) -> anyhow::Result<()> {
     let pending: Vec<_> = taskbridge_migrations::check(&store.dedicated().await?, users, false)
         .await?

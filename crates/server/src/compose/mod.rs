@@ -33,7 +33,7 @@ use crate::settings::{AuthMode, Settings};
 /// The parts of the server.
 pub(crate) struct Composition {
     pub(crate) services: Services,
-    /// The store that the services use, to be closed at the end.
+    /// The store that the services use. The caller closes it after the last request.
     pub(crate) store: Store,
     pub(crate) registry: Registry,
     pub(crate) cleanup: Option<Cleanup>,
@@ -87,7 +87,7 @@ pub(crate) async fn compose(settings: &Settings, mode: &AuthMode, origin: &str) 
     Ok(Composition { services, store, registry, cleanup })
 }
 
-/// Logs the columns that seem to restrict users but are not enforced. The server does not wait for the query.
+/// Logs, in the background, the columns that seem to mark a user as restricted but that Taskbridge does not enforce.
 fn warn_of_ignored_columns(store: Store) {
     tokio::spawn(async move {
         match store.ignored_columns().await {

@@ -1,4 +1,4 @@
-//! Builds what signs users in, in server mode.
+//! Builds the auth server, in server mode.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use taskbridge_web::{AuthServer, CookieConfig, RateLimits, SessionCookies};
 use crate::cleanup::Cleanup;
 use crate::settings::{PasswordSettings, RateLimitStorage, ServerMode, Settings};
 
-/// The auth server and what belongs to it.
+/// The auth server, the load of its password hasher, and its cleanup.
 pub(super) struct SignIn {
     pub(super) server: AuthServer,
     pub(super) hashing: Arc<HashingLoad>,
@@ -44,8 +44,8 @@ pub(super) fn sign_in(
     };
     let hasher = Arc::new(hasher(passwords)?);
     let hashing = hasher.load();
-    // Requests and password guesses are counted apart: a flood of requests, which costs an attacker nothing, must not
-    // evict the counts of guesses.
+    // Requests and wrong passwords are counted by separate limiters. A full limiter evicts its oldest counters, so with
+    // a single one, an attacker could evict the counts of wrong passwords by a flood of cheap requests.
     let limiter = || rate_limit.enabled.is_on().then(|| limiter(rate_limit.storage, store));
     let (requests, guesses) = (limiter(), limiter());
     let limit = RateLimit { window: rate_limit.window_seconds.get(), max: rate_limit.max.get() };
@@ -100,7 +100,7 @@ pub(super) fn sign_in(
     Ok(SignIn { server, hashing, cleanup })
 }
 
-/// Returns the password hasher.
+/// Creates the password hasher and starts its threads.
 pub(crate) fn hasher(settings: &PasswordSettings) -> anyhow::Result<ThreadedPasswordHasher> {
     let config = ThreadedPasswordHasherConfig {
         write: settings.write,

@@ -8,7 +8,7 @@ use taskbridge_migrations::Users;
 use super::migrations;
 use crate::settings::DatabaseSettings;
 
-/// Timeout of a connection that only reads.
+/// Timeout for opening a connection that only reads, and for acquiring it.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns the configuration of the store.
@@ -37,7 +37,8 @@ pub(super) async fn open_for_server(settings: &DatabaseSettings, users: Users) -
     migrated.map(|()| store)
 }
 
-/// Opens the store, passes it to `work`, and closes it. SQLite would otherwise leave `-wal` and `-shm` files behind.
+/// Opens the store, passes it to `work`, and closes it. Unless it is closed, SQLite leaves `-wal` and `-shm` files
+/// behind.
 pub(crate) async fn with_store<T>(
     settings: &DatabaseSettings,
     work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>,

@@ -1,4 +1,4 @@
-//! Builds what verifies access tokens, and the keys of server mode.
+//! Builds the verifier of access tokens, and the stored keys of server mode.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use taskbridge_adapters::jwt::{
 use super::store::open_to_read;
 use crate::settings::{AuthMode, BridgeMode, JwtSettings, ServerMode, Settings};
 
-/// Returns the signing keys in Better Auth's table `jwks`, in server mode. All of them verify tokens; one signs, unless
-/// the secret does.
+/// Returns the key pairs in Better Auth's table `jwks`, or `None` in bridge mode. All of them verify access tokens. One
+/// signs them, unless the shared secret does.
 pub(crate) fn stored_keys(mode: &AuthMode, settings: &JwtSettings, store: &Store) -> Option<Arc<StoredKeys>> {
     let AuthMode::Server(ServerMode { secrets, .. }) = mode else { return None };
     let repo = Arc::new(SeaKeyRepo::new(store.clone()));
@@ -24,7 +24,8 @@ pub(crate) fn stored_keys(mode: &AuthMode, settings: &JwtSettings, store: &Store
     Some(Arc::new(StoredKeys::new(table)))
 }
 
-/// Returns the verifier of access tokens. `origin` is the origin of the auth server; `table` has the keys of server mode.
+/// Returns the verifier of access tokens. `origin` is the origin of the auth server; `table` contains the stored keys
+/// of server mode.
 ///
 /// Must be called within a tokio runtime, in which published keys are fetched.
 pub(crate) fn verifier(
@@ -40,7 +41,8 @@ pub(crate) fn verifier(
     JwtVerifier::new(trusted, Arc::new(SystemClock)).with_max_bytes(settings.max_bytes.get())
 }
 
-/// Returns the verifier for a command that does not serve. `reads_table` opens the database for its keys, in server mode.
+/// Returns the verifier for a command other than `serve`. In server mode, the keys in the database are read only if
+/// `reads_table` is `true`.
 pub(crate) async fn verifier_for_command(mode: &AuthMode, settings: &Settings, reads_table: bool) -> JwtVerifier {
     let table: Option<Arc<dyn KeySource>> = match mode {
         AuthMode::Server(_) if reads_table => match open_to_read(&settings.database).await {
@@ -64,7 +66,7 @@ fn issuers_of_server(
         require_issuer: true,
         leeway: settings.leeway_seconds.get(),
     };
-    // Where key pairs sign, tokens signed with the secret are accepted only if the operator allows it.
+    // If key pairs sign, tokens signed with the shared secret are accepted only if `jwt.accept_hs256` is on.
     let secret = (settings.algorithm.is_none() || settings.accept_hs256.is_on()).then(|| TrustedIssuer {
         keys: Arc::new(SharedSecretKey::new(mode.secrets.current())),
         expected: expected.clone(),
@@ -109,7 +111,7 @@ pub(crate) fn describe_key(key: &StoredKeyInfo) -> String {
         StoredKeyStatus::Signs => "signs".into(),
         StoredKeyStatus::Verifies => "verifies older tokens".into(),
         StoredKeyStatus::Undecryptable(why) => format!("cannot sign: {why}"),
-        StoredKeyStatus::Unused => "not used any more".into(),
+        StoredKeyStatus::Unused => "no longer used".into(),
     };
     format!("{id}  {algorithm:<5}  created {created_at}  {status}")
 }

@@ -28,7 +28,7 @@ async fn pair(timeouts: Timeouts) -> (Connection, TcpStream) {
     (Connection::new(listener.accept().await.unwrap().0, timeouts), client)
 }
 
-/// Reads once. Returns `None` if that would wait.
+/// Polls `poll_read` once. Returns `None` if it is pending.
 async fn read_now(connection: &mut Connection) -> Option<io::Result<Vec<u8>>> {
     let mut bytes = vec![0; 100_000];
     let mut buffer = ReadBuf::new(&mut bytes);

@@ -1,4 +1,4 @@
-//! Advice about a token that is refused.
+//! Advice about a token that is rejected.
 
 use serde_json::{Map, Value};
 use taskbridge_adapters::jwt::{InvalidJwks, JwksUnavailable, Rejection, UnexpectedStatus, diagnose_secret_mismatch};
@@ -11,7 +11,7 @@ use crate::settings::{AuthMode, BridgeMode};
 const GET_A_JWT: &str = "get a JWT with authClient.token() (jwtClient) or from /api/auth/token, and send it as `Authorization: Bearer <JWT>`";
 const SIGN_WITH_A_LIBRARY: &str = "sign it with a JWT library";
 
-/// A token as far as it can be read, and the mode of the server that refused it.
+/// The readable parts of a rejected token, and what the verifier knew.
 pub(super) struct Token<'a> {
     pub(super) text: &'a str,
     pub(super) header: Option<&'a Map<String, Value>>,
@@ -212,8 +212,8 @@ impl Token<'_> {
             return advice.into();
         }
         if self.header_text("alg") != Some("HS256") {
-            return "the published key with its kid did not sign it: the token was changed, or another Better Auth has a key \
-                    with the same kid"
+            return "the published key with the kid of the token did not sign it: the token was changed, or another \
+                    Better Auth has a key with the same kid"
                 .into();
         }
         let secret = match self.mode {
@@ -222,11 +222,14 @@ impl Token<'_> {
         };
         match secret.and_then(|secret| diagnose_secret_mismatch(self.text, secret)) {
             Some(variant) => {
-                format!("it was signed with {variant}: BETTER_AUTH_SECRET must be exactly the same on both sides")
+                format!(
+                    "the token was signed with {variant}: BETTER_AUTH_SECRET must be exactly the same in Taskbridge \
+                     and in the app"
+                )
             }
             None => {
-                "it was signed with another secret, or changed afterwards: BETTER_AUTH_SECRET must be the same on both \
-                     sides"
+                "the token was signed with another secret, or changed afterwards: BETTER_AUTH_SECRET must be the same \
+                 in Taskbridge and in the app"
                     .into()
             }
         }
@@ -280,7 +283,7 @@ impl Token<'_> {
             }
             _ => "",
         };
-        let same = format!("BETTER_AUTH_URL must be the same on both sides{hint}");
+        let same = format!("BETTER_AUTH_URL must be the same in Taskbridge and in the app{hint}");
         if self.header.and_then(|header| header.get("alg")).is_some_and(|alg| alg != "HS256") {
             return format!(
                 "{same}: set it here to its value in the app; if the app's JWT plugin has another {claim} on purpose, set \
@@ -298,7 +301,7 @@ fn session_cache() -> String {
     format!("this is the cookie in which Better Auth caches a session, not an access token; {GET_A_JWT}")
 }
 
-/// Returns what to change about the first address from which no keys could be fetched.
+/// Returns advice about the first address from which no keys could be fetched.
 fn unavailable(cause: Option<&JwksUnavailable>) -> String {
     let Some((address, why)) = cause.and_then(|JwksUnavailable(addresses)| addresses.first()) else {
         return "see the log of the server".into();

@@ -1,6 +1,7 @@
 //! `taskbridge token explain`: shows what a token contains, whether the server accepts it, and what to change.
 //!
-//! The verdict is that of the server's own verifier. The advice reads the token without verifying it, and decides nothing.
+//! The same verifier as in the server decides whether the token is accepted. The advice only interprets the unverified
+//! contents of the token.
 
 mod advice;
 mod time;
@@ -27,7 +28,7 @@ pub(crate) struct Explanation {
     now: Timestamp,
     /// Advice for the developer. Empty if the token is accepted.
     advice: String,
-    /// Path of the tasks of the token's user.
+    /// Path of the user's tasks, with the placeholder `{sub}` for the user id.
     tasks: String,
 }
 
@@ -38,7 +39,7 @@ impl Explanation {
     }
 }
 
-/// Removes white space, the name of the header and the word `Bearer` from pasted text.
+/// Removes surrounding white space and the prefix `Authorization: Bearer`, or either part of it, from a pasted token.
 pub(crate) fn strip_prefixes(pasted: &str) -> &str {
     let mut text = pasted.trim();
     for prefix in ["authorization:", "bearer "] {
@@ -51,7 +52,7 @@ pub(crate) fn strip_prefixes(pasted: &str) -> &str {
 
 /// Verifies the token as the server does, and explains the result.
 pub(crate) async fn explain(token: &str, settings: &Settings, mode: &AuthMode) -> Explanation {
-    // Only tokens that the secret did not sign need the keys in the database.
+    // Tokens signed with the shared secret (HS256) do not need the keys in the database.
     let is_hs256 = json(token, 0).is_some_and(|header| header.get("alg").is_some_and(|alg| alg == "HS256"));
     let report = compose::verifier_for_command(mode, settings, !is_hs256).await.explain(token).await;
     let now = SystemClock.now();
@@ -62,7 +63,8 @@ pub(crate) async fn explain(token: &str, settings: &Settings, mode: &AuthMode) -
     Explanation { header, claims, report, now, advice, tasks }
 }
 
-/// Returns a segment of the token if it is a JSON object. It is less strict than the verifier, so that more is shown.
+/// Decodes a segment of the token. Returns `None` if it is not a JSON object. Less strict than the verifier, so that
+/// more of an invalid token is shown.
 fn json(token: &str, segment: usize) -> Option<Map<String, Value>> {
     let bytes = URL_SAFE_NO_PAD.decode(token.split('.').nth(segment)?.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&bytes).ok()
@@ -123,7 +125,7 @@ fn meaning(name: &str, value: &Value, now: Timestamp) -> Option<String> {
         "aud" => Some("the audience".into()),
         "exp" | "nbf" | "iat" => {
             let seconds = seconds(value)?;
-            // As seconds since 1970, this is the year 5138; as milliseconds, 1973.
+            // As a number of seconds since 1970, this limit is in the year 5138; as milliseconds, in 1973.
             if seconds > 100_000_000_000 {
                 return Some("far in the future, perhaps in milliseconds; the unit must be seconds".into());
             }
