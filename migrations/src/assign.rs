@@ -10,7 +10,8 @@ use crate::transaction::Transaction;
 /// Assigns all tasks that have no owner to a user, and returns their number.
 ///
 /// # Errors
-/// [`MigrateError::Refused`] if the id is empty, there is no table `tasks`, or the table `user` lacks this user.
+/// [`MigrateError::Refused`] if the id is empty, the table `tasks` does not exist, or the table `user` exists but does
+/// not contain the user.
 pub async fn assign_tasks(db: &DatabaseConnection, user_id: &str) -> Result<u64, MigrateError> {
     let transaction = Transaction::begin_exclusive(db).await?;
     let assigned = assign(transaction.connection(), user_id).await;

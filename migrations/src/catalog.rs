@@ -8,7 +8,7 @@ use crate::error::refused;
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     pub(crate) columns: Vec<Column>,
-    /// `true` if values must have the type of their column (SQLite).
+    /// `true` if the table is strict: values must have the type of their column (SQLite).
     pub(crate) is_strict: bool,
     /// `true` if the database generates the values of an `integer primary key` (SQLite). Always `true` on PostgreSQL.
     pub(crate) has_row_numbers: bool,
@@ -17,8 +17,8 @@ pub(crate) struct Table {
 /// An existing column.
 pub(crate) struct Column {
     pub(crate) name: String,
-    /// The type as the database names it (on SQLite in lower case), with the collation if that can treat different
-    /// texts as equal.
+    /// The type as the database names it, on SQLite in lower case. On PostgreSQL, the name of the collation follows if
+    /// it can treat different texts as equal.
     pub(crate) data_type: String,
     pub(crate) is_required: bool,
     /// `true` if the database supplies a value when a statement does not.
@@ -33,7 +33,7 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// Returns a column whose name differs only in case and underscores.
+    /// Returns a column whose name differs from `name` only in case and underscores.
     pub(crate) fn column_like(&self, name: &str) -> Option<&Column> {
         let plain = |name: &str| name.replace('_', "").to_lowercase();
         self.columns.iter().find(|column| plain(&column.name) == plain(name))
@@ -104,7 +104,7 @@ fn column(row: &QueryResult) -> Result<Column, DbErr> {
     })
 }
 
-/// Returns a boolean column. SQLite has integers instead.
+/// Returns the value of a boolean column, which is an integer on SQLite.
 fn flag(row: &QueryResult, name: &str) -> Result<bool, DbErr> {
     row.try_get("", name).or_else(|_is_integer| Ok(row.try_get::<i64>("", name)? != 0))
 }
@@ -126,7 +126,7 @@ pub(crate) async fn references(db: &impl ConnectionTrait, table: &str, column: &
     rows(db, sql, [table, column]).await?.iter().map(|row| row.try_get("", "table")).collect()
 }
 
-/// Returns `true` if there is a table `user` that tasks can refer to: one with a unique id of text.
+/// Returns `true` if there is a table `user` that tasks can refer to: its column `id` is unique and contains text.
 pub(crate) async fn has_users(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     let table = table(db, "user").await?;
     let id = table.as_ref().and_then(|table| table.column("id"));
@@ -155,7 +155,7 @@ pub(crate) enum Affinity {
     Numeric,
 }
 
-/// Returns the affinity of a type in lower case (Datatypes In SQLite, section 3.1).
+/// Returns the affinity of a declared type, given in lower case (Datatypes In SQLite, section 3.1).
 pub(crate) fn affinity(declared: &str) -> Affinity {
     let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
     if has(&["int"]) {

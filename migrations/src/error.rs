@@ -2,7 +2,7 @@
 
 use sea_orm_migration::DbErr;
 
-/// An error after which the database is unchanged.
+/// Errors from migrations. The database is unchanged after each of them.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The database cannot be migrated. The text is one line that names the table and the column, and says what to do.
@@ -13,7 +13,7 @@ pub enum MigrateError {
     Database(DbErr),
 }
 
-/// Returns the text of the driver's error, without that of the error that wraps it.
+/// Returns the text of the driver's error, without the text that the wrapping error adds.
 fn reason(error: &DbErr) -> String {
     match error {
         DbErr::TryIntoErr { source, .. } => source.to_string(),
@@ -21,7 +21,7 @@ fn reason(error: &DbErr) -> String {
     }
 }
 
-/// A migration can fail only with an error of sea-orm, so that [`DbErr::Migration`] is a refusal.
+/// A migration can return only sea-orm's error type, so [`DbErr::Migration`] stands for a refusal.
 impl From<DbErr> for MigrateError {
     fn from(error: DbErr) -> Self {
         match error {
@@ -34,12 +34,12 @@ impl From<DbErr> for MigrateError {
 /// The alternative to changing a table that cannot be adopted.
 pub(crate) const OR_RENAME: &str = "or rename the table so that a new one is created";
 
-/// Returns the refusal of a table.
+/// Returns the error that refuses a table.
 pub(crate) fn refused(table: &str, why: &str) -> DbErr {
     DbErr::Migration(format!("table \"{table}\": {why}"))
 }
 
-/// Returns the refusal of a column.
+/// Returns the error that refuses a table because of a column.
 pub(crate) fn refused_column(table: &str, column: &str, why: &str) -> DbErr {
     DbErr::Migration(format!("table \"{table}\", column \"{column}\": {why}"))
 }

@@ -7,12 +7,12 @@ use crate::error::refused_column;
 use crate::users::Users;
 
 const OF_TASKS: [(&str, &str); 1] = [("tasks", "user_id")];
-/// Also `accountId`, which is the user's id where the account is a password.
+/// Includes `accountId`, which is the id of the user if the account contains a password.
 const OF_BETTER_AUTH: [(&str, &str); 4] =
     [("user", "id"), ("session", "userId"), ("account", "userId"), ("account", "accountId")];
 
-/// Refuses a database in which one of these columns ignores case, trailing spaces or the like: a user would read and
-/// delete the rows of another. Missing tables and columns are ignored.
+/// Refuses a database in which a column with user ids ignores differences such as case or trailing spaces: a user could
+/// then read and delete the rows of another user. Missing tables and columns are ignored.
 pub(crate) async fn check(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
     let of_users = OF_BETTER_AUTH.iter().filter(|_| users == Users::Here);
     for (table, column) in OF_TASKS.iter().chain(of_users) {
@@ -26,7 +26,7 @@ pub(crate) async fn check(db: &impl ConnectionTrait, users: Users) -> Result<(),
     Ok(())
 }
 
-/// Returns the collation of a column if it treats different texts as equal.
+/// Returns the collation of a column if this collation treats different texts as equal.
 async fn lenient_collation(
     db: &impl ConnectionTrait,
     table: &'static str,
@@ -39,7 +39,8 @@ async fn lenient_collation(
         let is_citext = column.data_type == "citext" || column.data_type.ends_with(".citext");
         return Ok(collation.or(is_citext.then_some("citext")).map(str::to_owned));
     }
-    // SQLite shows the collation of a column only in `explain`. The plus keeps an index with another collation unused.
+    // SQLite shows the collation of a column only in the output of `explain`. The plus sign prevents the use of an
+    // index, which could have another collation.
     let explain = format!(r#"explain select 1 from "{table}" where +"{name}" = 'x'"#);
     for row in catalog::rows(db, &explain, []).await? {
         if ["Eq", "Ne"].contains(&row.try_get::<String>("", "opcode")?.as_str()) {

@@ -11,7 +11,7 @@ pub(crate) async fn applied(db: &impl ConnectionTrait, users: Users) -> Result<V
         return Ok(Vec::new());
     }
     if !privileges::may_read_ledger(db).await? {
-        // Fails with a list of all missing privileges, instead of the server's error for this one.
+        // Returns an error that lists all missing privileges. PostgreSQL would report only the one for this table.
         privileges::check(db, users, &[]).await?;
     }
     let select = r#"select "version" from "seaql_migrations" order by "version""#;

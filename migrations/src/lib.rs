@@ -1,21 +1,23 @@
 //! The schema of Taskbridge on SQLite and PostgreSQL, and its migrations.
 //!
 //! Better Auth's tables are exactly those that its own migrator creates, with the same names, types and order, so that
-//! a Better Auth on the same database finds what it expects. Columns that are added to them later must be nullable.
-//! Existing tables are adopted: they are checked first, and refused with one line if they cannot be used
-//! ([`MigrateError::Refused`]). No row and no column is ever lost.
+//! a Better Auth server on the same database finds what it expects. A migration that adds a column to them must make
+//! it nullable. Existing tables are adopted: they are checked first, and a table that cannot be used is refused with an
+//! error of one line ([`MigrateError::Refused`]). No row and no column is ever lost.
 //!
-//! Everything happens in one transaction under a lock, so that several processes may start on an empty database at
-//! once, and an error leaves the database unchanged. It also works through a pooler in transaction mode.
+//! All migrations run in one transaction under a lock. Several processes can therefore start on an empty database at
+//! once, and an error leaves the database unchanged. Migrations also work through a pooler in transaction mode.
 //!
-//! - `migrate` runs the migrations in `steps`, `transaction` is their transaction, `ledger` reads which are applied.
+//! - `migrate` runs the migrations in `steps`. `transaction` is the transaction in which they run. `ledger` reads which
+//!   migrations have been applied.
 //! - `adopt` creates or adopts the tables; `catalog` reads which tables exist.
 //! - `privileges` and `id_collation` check the role and the tables at each start.
 //!
 //! # Adding a migration
 //!
-//! 1. Add `steps/mYYYYMMDD_NNNNNN_name.rs` with a struct that implements `MigrationTrait`, and its name to `status`.
-//!    Never change a migration that has been released. Report what it cannot handle by the functions in `error`.
+//! 1. Add `steps/mYYYYMMDD_NNNNNN_name.rs` with a struct that implements `MigrationTrait`, and add the name of the
+//!    migration to `status`. If the migration cannot handle a table, it must return an error from a function in
+//!    `error`. Never change a migration that has been released.
 //! 2. Add it to `Migrator::migrations`.
 //! 3. Add columns in one release and remove old ones in a later one: during a deployment, replicas of two versions run
 //!    side by side, and an older one may start on a newer schema.

@@ -15,10 +15,10 @@ use crate::{id_collation, privileges};
 /// The result of [`up`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationReport {
-    /// The names of the applied migrations, in order.
+    /// The names of the migrations that this call applied, in order.
     pub applied: Vec<String>,
-    /// Number of tasks that have no owner. They are kept but never shown; [`assign_tasks`](crate::assign_tasks) assigns
-    /// them.
+    /// Number of tasks that have no owner. They are kept but not shown until [`assign_tasks`](crate::assign_tasks)
+    /// assigns them to a user.
     pub tasks_without_owner: u64,
 }
 
@@ -55,7 +55,7 @@ pub async fn down(db: &DatabaseConnection, users: Users, count: u32) -> Result<V
 /// Returns the status of all migrations, in order. Changes nothing.
 ///
 /// # Errors
-/// [`MigrateError`] if the database fails, or the role may not read the applied migrations.
+/// [`MigrateError`] if the database fails, or the role may not read the table of applied migrations.
 pub async fn status(db: &DatabaseConnection, users: Users) -> Result<Vec<MigrationStatus>, MigrateError> {
     let transaction = Transaction::begin_read_only(db).await?;
     let applied = applied(transaction.connection(), users).await;
@@ -64,7 +64,8 @@ pub async fn status(db: &DatabaseConnection, users: Users) -> Result<Vec<Migrati
 
 /// Checks that [`up`] would accept the database. Changes and locks nothing.
 ///
-/// `will_migrate` is `false` if another role applies the migrations, so that the privileges for that are not required.
+/// Set `will_migrate` to `false` if another role applies the migrations: the role of `db` then does not need the
+/// privileges to do so.
 ///
 /// # Errors
 /// [`MigrateError::Refused`] if `up` would refuse an existing table, or the role lacks privileges.
@@ -83,7 +84,7 @@ pub fn tables(users: Users) -> Vec<&'static str> {
     of_better_auth.into_iter().chain(["tasks"]).collect()
 }
 
-/// The migrations of a database with these users.
+/// The migrations of a database whose users are at this location.
 struct Migrator(Users);
 
 impl Migrator {
@@ -95,7 +96,8 @@ impl Migrator {
         self.names().into_iter().map(|name| MigrationStatus { applied: applied.contains(&name), name }).collect()
     }
 
-    /// Returns the migrations that have been applied to the database, or those that have not.
+    /// Returns the migrations that have been applied to the database or, if `is_applied` is `false`, those that have
+    /// not.
     async fn select(&self, db: &impl ConnectionTrait, is_applied: bool) -> Result<Vec<Migration>, DbErr> {
         let applied = applied(db, self.0).await?;
         let is_wanted = |migration: &Migration| applied.iter().any(|name| name == migration.name()) == is_applied;
@@ -103,7 +105,7 @@ impl Migrator {
     }
 }
 
-/// Differs from sea-orm's default in that unknown migrations are ignored: a newer version may have applied them.
+/// Unlike sea-orm's default, ignores unknown migrations: a newer version of Taskbridge may have applied them.
 #[async_trait::async_trait]
 impl MigratorTraitSelf for Migrator {
     fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
@@ -150,8 +152,8 @@ async fn run_up(db: &DatabaseConnection, users: Users) -> Result<MigrationReport
     privileges::check(db, users, &migrations).await?;
     let pending: Vec<_> =
         migrations.into_iter().filter(|migration| !migration.applied).map(|migration| migration.name).collect();
-    // Even with nothing to apply, sea-orm would create its table of migrations, which needs a privilege that a server
-    // may lack.
+    // Even if nothing is pending, sea-orm would create its table of applied migrations. The role may lack the privilege
+    // to do that.
     if !pending.is_empty() {
         Migrator(users).up(db, None).await?;
     }

@@ -7,8 +7,8 @@ use crate::catalog;
 use crate::status::{BETTER_AUTH, MigrationStatus, TASKS, is_pending};
 use crate::users::Users;
 
-/// Selects the role, the schema in which it creates tables, and, in case there is none, the first schema of the search
-/// path that exists although the role may not use it.
+/// Selects the role and the schema in which it creates tables. `unusable` is the first existing schema of the search
+/// path; if the role has no schema, it is one that the role may not use.
 const ROLE: &str = r#"select current_user::text as role, current_schema()::text as schema,
   coalesce(has_schema_privilege(current_schema(), 'create'), false) as may_create,
   current_setting('search_path') as search_path,
@@ -19,7 +19,7 @@ const ROLE: &str = r#"select current_user::text as role, current_schema()::text 
 
 /// Selects the existing tables and the privileges that the role lacks on them.
 ///
-/// A sequence needs a separate privilege if it fills a `serial` column, and none if it fills an identity column.
+/// A sequence requires a separate privilege if it fills a `serial` column, but not if it fills an identity column.
 const TABLES: &str = "select c.relname::text as name, o.rolname::text as owner, o.rolsuper as is_of_superuser,
   pg_has_role(c.relowner, 'usage') as is_owner,
   (select string_agg(p, ',') from unnest(array['select', 'insert', 'update', 'delete', 'references']) p
@@ -32,7 +32,7 @@ where n.nspname = current_schema() and c.relkind in ('r', 'p')
   and c.relname in ('account', 'jwks', 'rateLimit', 'seaql_migrations', 'session', 'tasks', 'user', 'verification')
 order by c.relname";
 
-/// The ledger of sea-orm's migrator.
+/// The table in which sea-orm's migrator records the applied migrations.
 const LEDGER: &str = "seaql_migrations";
 /// Better Auth's tables that requests read and write.
 const WRITTEN: [&str; 5] = ["account", "jwks", "rateLimit", "session", "user"];
@@ -43,13 +43,13 @@ struct Table {
     owner: String,
     is_of_superuser: bool,
     is_owner: bool,
-    /// The privileges that the role does not have, with commas between them.
+    /// The privileges that the role does not have, separated by commas.
     missing: String,
-    /// A sequence that fills a column and may not be used.
+    /// A sequence that fills a column and that the role may not use.
     sequence: Option<String>,
 }
 
-/// Checks that the role may apply the migrations that are not applied yet, and may use the tables.
+/// Checks that the role may apply the pending migrations and may use the tables.
 ///
 /// # Errors
 /// A refusal that lists the missing privileges and the commands that grant them.
@@ -81,7 +81,8 @@ pub(crate) async fn check(
             || is_pending(migrations, BETTER_AUTH) && better_auth::lacks_index(db, name).await?;
         if is_altered && !table.is_owner {
             let owner = identifier(&table.owner);
-            // The programs of another owner would lose their access with the ownership.
+            // If the owner is not a superuser, it keeps the table: programs that connect as the owner could otherwise
+            // lose their access.
             let command = if table.is_of_superuser {
                 format!("alter table {quoted} owner to {role}")
             } else {
@@ -113,7 +114,7 @@ pub(crate) async fn check(
     refuse(&role, lacks, is_behind)
 }
 
-/// Returns the refusal of a database in which the role has no schema.
+/// Returns the text of the refusal if the role has no schema in which it can create tables.
 fn without_schema(facts: &QueryResult, role: &str) -> Result<String, DbErr> {
     if let Some(schema) = facts.try_get::<Option<String>>("", "unusable")? {
         let schema = identifier(&schema);
@@ -143,7 +144,7 @@ pub(crate) async fn may_read_ledger(db: &impl ConnectionTrait) -> Result<bool, D
     Ok(db.get_database_backend() != DbBackend::Postgres || !catalog::exists(db, select).await?)
 }
 
-/// Returns an error that lists what the role lacks, unless that is nothing.
+/// Returns an error that lists what the role lacks, or `Ok` if `lacks` is empty.
 fn refuse(role: &str, lacks: Vec<(String, String)>, is_behind: bool) -> Result<(), DbErr> {
     if lacks.is_empty() {
         return Ok(());

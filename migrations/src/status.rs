@@ -14,7 +14,7 @@ pub struct MigrationStatus {
     pub applied: bool,
 }
 
-/// Returns `true` if the migration of this name is among them and has not been applied.
+/// Returns `true` if `migrations` contains a migration of this name that has not been applied.
 pub(crate) fn is_pending(migrations: &[MigrationStatus], name: &str) -> bool {
     migrations.iter().any(|migration| migration.name == name && !migration.applied)
 }

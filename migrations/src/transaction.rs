@@ -9,8 +9,8 @@ const LOCK: i64 = 0x7461_736b_6272_6964;
 
 /// A transaction on a connection that nothing else uses.
 ///
-/// It begins and ends by statements, whose errors are reported. The transactions that the migrator begins within it
-/// have no effect.
+/// It begins and ends with statements, because sea-orm would not report an error of `commit` on this connection. The
+/// transactions that sea-orm's migrator begins within it have no effect.
 pub(crate) struct Transaction<'c>(&'c DatabaseConnection);
 
 impl<'c> Transaction<'c> {
@@ -24,11 +24,11 @@ impl<'c> Transaction<'c> {
         Ok(Self(db))
     }
 
-    /// Begins a transaction, and waits until no other process has one.
+    /// Begins a transaction, and waits until no other process has an exclusive one.
     pub(crate) async fn begin_exclusive(db: &'c DatabaseConnection) -> Result<Self, DbErr> {
         let begin = match db.get_database_backend() {
-            // Waiting for another process and rewriting a large table may take long. `read committed` shows what that
-            // process has committed.
+            // There are no timeouts, because waiting for another process and rewriting a large table may take long.
+            // With `read committed`, the statements after the wait see what the other process has committed.
             DbBackend::Postgres => format!(
                 "begin isolation level read committed; set local statement_timeout = 0; set local lock_timeout = 0; \
                  select pg_advisory_xact_lock({LOCK})"

@@ -1,4 +1,4 @@
-//! Creates or adopts Better Auth's tables. Not part of a database whose users are elsewhere.
+//! Creates or adopts Better Auth's tables. Not applied to a database if the users are elsewhere.
 
 use sea_orm_migration::prelude::*;
 
@@ -15,14 +15,14 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
         better_auth::create_or_adopt(db).await?;
-        // The tasks come first in a database whose users were elsewhere until now.
+        // If the users were elsewhere until now, the table `tasks` already exists and may lack its foreign key.
         if ledger::applied(db, Users::Here).await?.iter().any(|name| name == TASKS) {
             tasks::refer_to_users(db, Users::Here).await?;
         }
         Ok(())
     }
 
-    /// Keeps the tables: users and passwords are never dropped, and Better Auth may use them.
+    /// Keeps the tables, because they contain users and passwords, and Better Auth may use them.
     async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
         Ok(())
     }

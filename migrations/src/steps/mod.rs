@@ -1,4 +1,5 @@
-//! The migrations. A database records their names, which are those of the files: never rename one.
+//! The migrations. Databases record the names of applied migrations, which are the names of these files. Never rename
+//! a file.
 
 pub(crate) mod m20261121_000001_better_auth;
 pub(crate) mod m20261121_000002_tasks;

@@ -49,7 +49,7 @@ async fn the_official_dumps_are_adopted(database: Database) {
     assert_eq!(before[0], "4");
 }
 
-/// Additions and omissions of an app that Better Auth itself accepts.
+/// An app may change the tables in ways that Better Auth itself accepts.
 async fn harmless_differences_are_adopted(database: Database) {
     let additions = r#"
         alter table "user" add column "role" text;
@@ -76,7 +76,7 @@ async fn missing_tables_and_indices_are_created(database: Database) {
     assert!(before.iter().all(|line| after.contains(line)), "{after:?}");
 }
 
-/// The schema that Drizzle creates from the one that Better Auth generates.
+/// Tables that Drizzle creates from the schema that Better Auth generates.
 const DRIZZLE_POSTGRES: &str = r#"
 create table "user" ("id" text primary key not null, "name" text not null, "email" text not null unique, "email_verified" boolean default false not null, "image" text, "created_at" timestamp default now() not null, "updated_at" timestamp default now() not null);
 create table "session" ("id" text primary key not null, "expires_at" timestamp not null, "token" text not null unique, "created_at" timestamp default now() not null, "updated_at" timestamp not null, "ip_address" text, "user_agent" text, "user_id" text not null references "user"("id") on delete cascade);"#;

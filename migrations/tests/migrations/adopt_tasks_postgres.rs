@@ -50,7 +50,7 @@ async fn references(database: &Database) -> Vec<String> {
 }
 
 async fn tasks_of_sqlmodel_are_adopted_and_none_is_lost(database: Database) {
-    // The time zone of the session has no effect.
+    // Times without a zone are treated as UTC, even if the session has another time zone.
     let name = database.text("select current_database()::text").await;
     database.run(&format!("alter database {name} set timezone = 'Asia/Tokyo'")).await;
     database.run(SQLMODEL).await;
@@ -133,7 +133,7 @@ async fn columns_are_added_widened_and_converted(database: Database) {
                 "updated_at timestamp with time zone NO date_trunc('milliseconds'::text, now())",
             ],
         ),
-        // Wide enough and with zones: no change.
+        // Columns that are wide enough and times with zones, which do not change.
         (
             format!(
                 "{bare}; alter table tasks alter title type varchar(200), add description varchar(1000), add completed boolean not null, add created_at timestamptz not null default '2025-01-01T00:00:00Z', add updated_at timestamptz not null default '2025-01-01T00:00:00Z'"
@@ -167,7 +167,7 @@ async fn columns_are_added_widened_and_converted(database: Database) {
     }
 }
 
-/// Otherwise a trigger that maintains `updated_at` would overwrite it.
+/// A trigger that maintains `updated_at` would overwrite the existing times during adoption.
 async fn triggers_do_not_run(database: Database) {
     database.run(SQLMODEL).await;
     database
@@ -195,7 +195,7 @@ async fn an_existing_foreign_key_is_kept(database: Database) {
     );
     database.up(Users::Elsewhere).await.unwrap();
     assert_eq!(references(&database).await, ["FOREIGN KEY (user_id) REFERENCES users(id)"]);
-    // It is also refused after the migrations of bridge mode.
+    // Server mode also refuses the table after the migrations of bridge mode have been applied.
     assert!(database.refusal(Users::Here).await.contains("refers to the table"));
 }
 

@@ -1,4 +1,4 @@
-//! Predictions of what `up` will do.
+//! `check` predicts what `up` will do.
 
 use taskbridge_migrations::{MigrateError, Readiness, Users, check};
 

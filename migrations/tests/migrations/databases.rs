@@ -1,7 +1,7 @@
-//! Empty databases, and queries for their content.
+//! Creates empty databases for the tests, and queries their content.
 //!
-//! A test that needs PostgreSQL is in a module whose name contains `on_postgres`, which [`test_on`] makes, so that
-//! `cargo test -- --skip on_postgres` runs everything that works without a server.
+//! [`test_on`] puts the tests that need PostgreSQL into modules whose names contain `on_postgres`. Therefore
+//! `cargo test -- --skip on_postgres` runs all tests that do not need PostgreSQL.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -20,7 +20,7 @@ pub(crate) const MIGRATIONS: [&str; 2] = ["m20261121_000001_better_auth", "m2026
 pub(crate) enum Backend {
     Sqlite,
     Postgres,
-    /// PostgreSQL behind a pooler in transaction mode, which has fewer connections to the server than clients.
+    /// PostgreSQL behind a pooler in transaction mode, which has fewer connections to PostgreSQL than clients.
     Pgbouncer,
 }
 
@@ -66,7 +66,7 @@ impl Backend {
     }
 }
 
-/// Opens a connection as the server does for migrations.
+/// Opens a connection as Taskbridge does for migrations.
 pub(crate) async fn open(url: &str) -> DatabaseConnection {
     let config = StoreConfig {
         url: url.parse().unwrap(),
@@ -79,11 +79,11 @@ pub(crate) async fn open(url: &str) -> DatabaseConnection {
     Store::open(&config).await.unwrap().dedicated().await.unwrap()
 }
 
-/// Creates a database on the server of the tests, and returns its name.
+/// Creates a database on the PostgreSQL server for tests, and returns its name.
 async fn create_database() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let test = thread::current();
-    // With one thread, tests run on the main thread.
+    // With `--test-threads=1`, tests run on the main thread, whose name is not that of the test.
     let test = test.name().filter(|name| *name != "main");
     assert!(test.is_none_or(|name| name.contains("on_postgres")), "declare it with test_on, it needs PostgreSQL");
     let name = format!("migrations_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -108,13 +108,14 @@ impl Database {
         if self.backend == Backend::Sqlite { "integer" } else { "serial" }
     }
 
-    /// Reconnects, after which changed settings of the database apply.
+    /// Reconnects, so that changed settings of the database take effect.
     pub(crate) async fn reopened(self) -> Self {
         let connection = open(&self.url).await;
         Self { connection, ..self }
     }
 
-    /// Returns an empty database of the same kind: on PostgreSQL this one, which takes less time than another one.
+    /// Returns an empty database of the same kind. On PostgreSQL, empties this database, which takes less time than
+    /// creating another one.
     pub(crate) async fn cleared(self) -> Self {
         if self.backend == Backend::Sqlite {
             return self.another().await;
@@ -143,7 +144,7 @@ impl Database {
         up(&self.connection, users).await
     }
 
-    /// Applies the migrations and returns the line of the refusal, which must have changed nothing.
+    /// Tries to apply the migrations, which must be refused and change nothing. Returns the line of the refusal.
     pub(crate) async fn refusal(&self, users: Users) -> String {
         let before = self.snapshot().await;
         let MigrateError::Refused(line) = self.up(users).await.unwrap_err() else { panic!("not a refusal") };

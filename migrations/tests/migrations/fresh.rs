@@ -1,4 +1,4 @@
-//! Empty databases.
+//! Migrations on empty databases.
 
 use taskbridge_migrations::{MigrationReport, MigrationStatus, Users, status};
 

@@ -7,7 +7,7 @@ use crate::databases::{Database, MIGRATIONS, open, test_on};
 
 test_on!([Pgbouncer], [prepared_statements_of_other_clients_do_not_interfere]);
 
-/// Other clients have prepared statements under the names that the driver would use.
+/// Another client of the pooler has prepared statements with the names that the driver would use.
 async fn prepared_statements_of_other_clients_do_not_interfere(database: Database) {
     let prepare: Vec<_> = (0..40).map(|number| format!("prepare s{number} as select 1")).collect();
     let prepare = format!("deallocate all; {}", prepare.join(";"));
@@ -16,7 +16,7 @@ async fn prepared_statements_of_other_clients_do_not_interfere(database: Databas
     for _ in 0..3 {
         other.execute_unprepared(&prepare).await.unwrap();
         assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
-        // The pooler reuses the last connection.
+        // The pooler reuses the connection that was used last, so the next call runs where these statements exist.
         other.execute_unprepared(&prepare).await.unwrap();
         assert!(status(connection, Users::Here).await.unwrap().iter().all(|step| step.applied));
         other.execute_unprepared(&prepare).await.unwrap();

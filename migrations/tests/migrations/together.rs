@@ -6,7 +6,7 @@ use crate::databases::{Database, MIGRATIONS, open, test_on};
 
 test_on!([Sqlite, Postgres, Pgbouncer], [eight_processes_can_migrate_at_once]);
 
-/// All processes succeed, and each migration is applied by one of them.
+/// All processes succeed, and each migration is applied by exactly one of them.
 async fn eight_processes_can_migrate_at_once(database: Database) {
     let mut connections = Vec::new();
     for _ in 0..8 {

@@ -25,8 +25,8 @@ pub(super) struct TableDefinition {
     pub(super) sqlite: &'static str,
 }
 
-/// Better Auth's tables; a table follows those that it refers to. The statements are those of Better Auth's own
-/// migrator.
+/// Better Auth's tables. Each table comes after the tables that it refers to. The statements are those of Better Auth's
+/// own migrator.
 pub(super) const TABLES: [TableDefinition; 6] = [
     TableDefinition {
         name: "user",

@@ -26,7 +26,7 @@ pub(crate) async fn create_or_adopt(db: &impl ConnectionTrait) -> Result<(), DbE
     Ok(())
 }
 
-/// Returns `true` if an index must be added to this table. Only its owner may do that.
+/// Returns `true` if an index must be added to this table. Only the owner of the table may add it.
 pub(crate) async fn lacks_index(db: &impl ConnectionTrait, table: &str) -> Result<bool, DbErr> {
     match INDICES.iter().find(|(_, of, _)| *of == table) {
         Some((index, _, _)) => Ok(!has_index(db, index).await?),
@@ -117,7 +117,7 @@ fn matches(backend: DbBackend, column: &Column, column_type: ColumnType) -> bool
         (DbBackend::Postgres, Boolean) => data_type == "boolean",
         (DbBackend::Postgres, Integer) => data_type == "integer",
         (DbBackend::Postgres, BigInteger) => data_type == "bigint",
-        // A time without a zone is UTC, as Drizzle, Prisma, and Node.js with TZ=UTC write it.
+        // A time without a zone is treated as UTC. Drizzle and Prisma write UTC, and so does Node.js with TZ=UTC.
         (DbBackend::Postgres, Time) => data_type.starts_with("timestamp"),
         (_, Boolean | Integer | BigInteger) => {
             matches!(catalog::affinity(data_type), Affinity::Integer | Affinity::Numeric)

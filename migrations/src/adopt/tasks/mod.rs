@@ -42,10 +42,10 @@ pub(crate) async fn create_or_adopt(db: &impl ConnectionTrait, users: Users) -> 
     refer_to_users(db, users).await
 }
 
-/// Checks that the table can be adopted. Returns `false` if there is none.
+/// Checks that the table can be adopted. Returns `false` if there is no table.
 ///
 /// # Errors
-/// A refusal if it cannot be adopted.
+/// A refusal if the table cannot be adopted.
 pub(crate) async fn check_table(db: &impl ConnectionTrait, users: Users) -> Result<bool, DbErr> {
     let Some(table) = catalog::table(db, "tasks").await? else { return Ok(false) };
     check(db, &table).await?;
@@ -61,7 +61,7 @@ async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
     }
 }
 
-/// Checks what both databases require of the columns.
+/// Checks the requirements for columns that PostgreSQL and SQLite have in common.
 fn check_columns(table: &Table) -> Result<(), DbErr> {
     for name in ["id", "user_id", "title"] {
         if table.column(name).is_none() {
@@ -80,7 +80,8 @@ fn check_columns(table: &Table) -> Result<(), DbErr> {
     }
 }
 
-/// Adds the foreign key that deletes tasks with their user. SQLite cannot add one to an existing table.
+/// Adds the foreign key by which deleting a user also deletes their tasks. SQLite cannot add a foreign key to an
+/// existing table.
 pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
     let references = check_references(db, users).await?;
     let can_be_added = db.get_database_backend() == DbBackend::Postgres && references.is_empty();
@@ -93,7 +94,7 @@ pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, users: Users) -> R
 /// Returns the tables to which `user_id` refers.
 ///
 /// # Errors
-/// A refusal if one refers to another table than `user`, and the users are here.
+/// A refusal if `user_id` refers to a table other than `user`, although the users are in this database.
 pub(crate) async fn check_references(db: &impl ConnectionTrait, users: Users) -> Result<Vec<String>, DbErr> {
     let references = catalog::references(db, "tasks", "user_id").await?;
     match references.iter().find(|table| !table.eq_ignore_ascii_case("user")) {

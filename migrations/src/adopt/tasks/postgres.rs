@@ -8,7 +8,7 @@ use crate::error::{OR_RENAME, refused_column};
 /// Adds the foreign key. `not valid` accepts existing tasks whose user does not exist.
 pub(super) const REFERENCE: &str = r#"alter table "tasks" add constraint "tasks_user_id_fkey" foreign key ("user_id") references "user" ("id") on delete cascade not valid"#;
 
-/// The current time in milliseconds, which is the precision of all times.
+/// The current time, truncated to milliseconds as all times in Taskbridge are.
 const NOW: &str = "date_trunc('milliseconds', now())";
 
 const ZONED: &str = "timestamp with time zone";
@@ -20,7 +20,8 @@ pub(super) fn create(reference: &str) -> String {
     )
 }
 
-/// Changes the table in one `alter table`, which rewrites it at most once and runs no triggers.
+/// Adds missing columns, then makes all changes to columns in one `alter table`, which rewrites the table at most once.
+/// `alter table` runs no triggers.
 pub(super) async fn adopt(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
     let missing = [("description", "text"), ("completed", "boolean"), ("created_at", ZONED), ("updated_at", ZONED)]
         .into_iter()
@@ -32,7 +33,7 @@ pub(super) async fn adopt(db: &impl ConnectionTrait, table: &Table) -> Result<()
     if table.column("id").is_some_and(|id| id.data_type != "bigint") {
         changes.push(r#"alter column "id" type bigint"#.to_owned());
     }
-    // User ids have no limit; those of common issuers are far shorter than this.
+    // User ids have no maximum length, but those of common issuers are far shorter than 255 characters.
     for (name, limit) in [("user_id", 255), ("title", 200), ("description", 1000)] {
         if table.column(name).is_some_and(|column| !has_room(&column.data_type, limit)) {
             changes.push(format!(r#"alter column "{name}" type text"#));
@@ -110,8 +111,8 @@ fn has_room(data_type: &str, characters: u32) -> bool {
     }
 }
 
-/// Returns the changes of a column with times. Times without a zone are UTC; a missing time becomes that of the other
-/// column, or else the current time.
+/// Returns the changes to a column with times. Times without a zone are treated as UTC. A missing time is replaced by
+/// the time in the other column or, if that is also missing, by the current time.
 async fn time_changes(db: &impl ConnectionTrait, column: &Column, other: &Column) -> Result<Vec<String>, DbErr> {
     let Column { name, data_type, is_required, .. } = column;
     let finer = format!(r#"select 1 from "tasks" where date_trunc('milliseconds', "{name}") <> "{name}" limit 1"#);
@@ -131,7 +132,7 @@ async fn time_changes(db: &impl ConnectionTrait, column: &Column, other: &Column
     Ok(changes)
 }
 
-/// Selects the sequences of the id that are not of the type `bigint`.
+/// Selects the sequences of the column `id` whose type is not `bigint`.
 const NARROW_SEQUENCES: &str = r"
 select distinct s.seqrelid::regclass::text as name
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -148,7 +149,7 @@ where n.nspname = current_schema() and c.relname = 'tasks'";
 /// Widens the sequences that generate ids, which would otherwise end at the maximum of `integer`.
 async fn widen_sequences(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     for row in catalog::rows(db, NARROW_SEQUENCES, []).await? {
-        // The database has quoted the name.
+        // The database has already quoted the name where necessary.
         let name: String = row.try_get("", "name")?;
         db.execute_unprepared(&format!("alter sequence {name} as bigint")).await?;
     }

@@ -1,4 +1,5 @@
-//! The table `tasks` on SQLite, which cannot change the type of a column: columns are added, and values are converted.
+//! The table `tasks` on SQLite. SQLite cannot change the type of a column, so an adopted table keeps its columns.
+//! Missing columns are added, and values are converted.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
@@ -35,11 +36,11 @@ pub(super) async fn adopt(db: &impl ConnectionTrait, table: &Table) -> Result<()
     db.execute_unprepared(&update).await.map(drop)
 }
 
-/// The value of `completed` as 0 or 1; null is 0.
+/// An expression for the value of `completed` as 0 or 1. The result is 0 for null.
 const TRUE: &str = r#"coalesce(case typeof("completed") when 'text' then lower("completed") in ('true', 't') else "completed" <> 0 end, 0)"#;
 
-/// Returns an expression for the date in a column, in the form that Taskbridge stores. The column may contain text,
-/// with or without a zone (then UTC), or seconds or milliseconds since 1970. The result is null for any other value.
+/// Returns an expression for the date in a column, in the form that Taskbridge stores. The column may contain text, or
+/// seconds or milliseconds since 1970. Text without a zone is treated as UTC. The result is null for any other value.
 fn date(column: &str) -> String {
     format!(
         r#"case when typeof("{column}") in ('integer', 'real')
