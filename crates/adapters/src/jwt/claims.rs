@@ -16,7 +16,8 @@ pub struct ExpectedClaims {
     pub issuers: Vec<String>,
     /// Accepted values of `aud`; if it is a list, one accepted entry is enough.
     pub audiences: Vec<String>,
-    /// Whether `iss` and `aud` must be present. A wrong value is rejected either way.
+    /// `true` if `iss` and `aud` must be present. If `false`, they may be absent, but a wrong value is rejected all the
+    /// same.
     pub require_issuer: bool,
     /// Tolerated difference between the clocks of issuer and verifier.
     pub leeway: Duration,

@@ -1,5 +1,6 @@
-//! Better Auth's encryption of private keys: XChaCha20-Poly1305 under the SHA-256 of the secret, as the hexadecimal
-//! digits of nonce, ciphertext and tag. With versioned secrets, `$ba$<version>$` stands before the digits.
+//! Better Auth's encryption of private keys: XChaCha20-Poly1305, whose key is the SHA-256 digest of the shared secret.
+//! Nonce, ciphertext and tag are stored as hexadecimal digits. If secrets have versions, `$ba$<version>$` precedes the
+//! digits.
 
 use base16ct::{lower, mixed};
 use chacha20poly1305::aead::{Aead, KeyInit};
@@ -24,7 +25,7 @@ pub enum DecryptionError {
     /// The secret of this version is not configured.
     #[error("it was encrypted with version {0} of the secret, which BETTER_AUTH_SECRETS does not name")]
     UnknownVersion(u64),
-    /// The key was encrypted without a version, and the secret of that time is not configured.
+    /// The key was encrypted before secrets had versions, and the secret of that time is not configured.
     #[error("it was encrypted before secrets had versions; set BETTER_AUTH_SECRET to the secret of that time")]
     NoUnversionedSecret,
     /// The key was encrypted with another secret.
@@ -49,7 +50,7 @@ fn encrypt_with(nonce: [u8; NONCE_BYTES], plaintext: &str, secrets: &VersionedSe
     Some(StoredPrivateKey::new(format!("\"{version}{digits}\"")))
 }
 
-/// Decrypts a private key. A key that Better Auth was configured to store in plain text needs no secret.
+/// Decrypts a private key. A key in plain text, as Better Auth can be configured to store it, is returned unchanged.
 pub(super) fn decrypt(stored: &StoredPrivateKey, secrets: &VersionedSecrets) -> Result<String, DecryptionError> {
     let text = stored.expose();
     if text.trim_start().starts_with('{') {
@@ -79,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// Recorded from Better Auth.
+    /// Keys that Better Auth encrypted.
     const VECTORS: &str = include_str!("../../../../tests/vectors/jwks-encryption.json");
 
     fn text(value: &Value) -> &str {
@@ -90,7 +91,7 @@ mod tests {
         VersionedSecrets::single(SharedSecret::unchecked(text(secret)))
     }
 
-    /// The secrets of a recorded case, as the environment would name them.
+    /// Returns the secrets of a recorded case, parsed from the form of the environment variables.
     fn secrets(case: &Value) -> VersionedSecrets {
         let Some(versions) = case["config"]["secrets"].as_array() else { return single(&case["secret"]) };
         let list: Vec<_> =

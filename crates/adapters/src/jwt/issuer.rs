@@ -1,4 +1,4 @@
-//! Issuing tokens, where Taskbridge is the auth server.
+//! Issues access tokens, if Taskbridge is the auth server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub enum TokenSigner {
     SharedSecret {
         /// The secret.
         secret: SharedSecret,
-        /// Keys that a Better Auth on the same database signs with; they are only published here.
+        /// The key pairs of a Better Auth on the same database. Taskbridge publishes them, but does not sign with them.
         published: Option<Arc<StoredKeys>>,
     },
     /// A key pair, whose public half is published.
@@ -79,7 +79,8 @@ impl TokenIssuer for JwtIssuer {
             name: name.as_str(),
             email: email.as_str(),
             email_verified: *email_verified,
-            // A long image, stored under other rules, would make a token that exceeds the verifier's maximum length.
+            // Another program may have stored an image that is so long that the token would exceed the verifier's
+            // maximum length.
             image: image.as_ref().and_then(UserImage::if_short),
             created_at: created_at.to_string(),
             updated_at: updated_at.to_string(),

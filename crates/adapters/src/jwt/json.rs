@@ -11,7 +11,7 @@ pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
     is_object.then(|| serde_json::from_str(text).ok()).flatten()
 }
 
-/// Deserializes an optional member in which `null` is an error instead of an absent value.
+/// Deserializes an optional member. The value `null` is an error; it does not count as absent.
 pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }

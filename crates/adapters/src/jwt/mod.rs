@@ -1,10 +1,10 @@
 //! JSON Web Tokens (RFC 7519): verified with the keys of trusted issuers, and issued.
 //!
-//! A token names the key it was signed with, but never chooses how it is verified. Verification goes from the header to
-//! a [`KeySource`], which binds each key to one algorithm, then to the signature, then to the claims.
+//! A token names the key that signed it, but never chooses how it is verified. The verifier parses the header, gets the
+//! key from a [`KeySource`], which binds each key to one algorithm, checks the signature, and then checks the claims.
 //!
 //! There are three sources of keys: the secret shared with Better Auth ([`SharedSecretKey`]), the keys that Better Auth
-//! publishes ([`RemoteJwks`]), and the keys in its table, which it shares with Taskbridge ([`StoredKeys`]).
+//! publishes ([`RemoteJwks`]), and the keys in the table `jwks`, if both use the same database ([`StoredKeys`]).
 //!
 //! # To trust another source of keys
 //!

@@ -5,10 +5,10 @@ use thiserror::Error;
 
 use super::keys::algorithm::published_algorithm;
 
-/// The reason for rejecting a token: for the log, never for the client.
+/// The reason for rejecting a token. It is logged, but never sent to the client.
 ///
-/// Of the token it contains only the name of the algorithm and, once the signature has been verified, a wrong issuer or
-/// audience. These are escaped and truncated.
+/// It contains no part of the token except the name of the algorithm and, once the signature has been verified, a wrong
+/// issuer or audience. These are escaped and truncated.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Rejection {
     /// The token is not three base64url segments, or a segment is not a JSON object with members of the right types.

@@ -1,4 +1,4 @@
-//! The course of a verification, for an operator who asks why a token is rejected.
+//! Reports each step of a verification, to show the operator why a token is rejected.
 
 use taskbridge_domain::ports::{AuthError, Claims};
 
@@ -49,7 +49,7 @@ impl VerificationStep {
 /// The verification of one token, step by step.
 #[derive(Debug)]
 pub struct VerificationReport {
-    /// The trusted keys at that moment, a line for each.
+    /// A description of each key that was trusted when the token was verified.
     pub keys: Vec<String>,
     /// The steps that the token passed: a prefix of [`VerificationStep::ALL`].
     pub passed: Vec<VerificationStep>,

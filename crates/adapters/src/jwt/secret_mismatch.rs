@@ -1,4 +1,4 @@
-//! Finding out why the signature of an HS256 token does not match the secret, for `taskbridge token explain`.
+//! Finds out why the signature of an HS256 token does not match the shared secret, for `taskbridge token explain`.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -15,7 +15,7 @@ const EXAMPLES: [&str; 6] = [
     "",
 ];
 
-/// Returns how the key that signed an HS256 token differs from `secret`, if it is one of the usual mistakes.
+/// Returns how the key that signed an HS256 token differs from `secret`, if the difference is a common mistake.
 ///
 /// This is advice for an operator; it must never decide whether a token is accepted.
 #[must_use]

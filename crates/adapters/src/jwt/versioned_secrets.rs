@@ -3,12 +3,12 @@
 use taskbridge_domain::secret::{InvalidSecret, SharedSecret};
 use thiserror::Error;
 
-/// The current secret and the secrets before it. The older ones only decrypt stored keys.
+/// The current shared secret and older ones, which only decrypt stored keys.
 #[derive(Debug, Clone)]
 pub struct VersionedSecrets {
     version: Option<u64>,
     current: SharedSecret,
-    /// The other secrets with their versions, without one if the secret is from before there were versions.
+    /// The older secrets with their versions; `None` for the secret that was used before secrets had versions.
     older: Vec<(Option<u64>, SharedSecret)>,
 }
 
@@ -33,8 +33,8 @@ impl VersionedSecrets {
         Self { version: None, current: secret, older: Vec::new() }
     }
 
-    /// Parses `2:newer,1:older`, the form of `BETTER_AUTH_SECRETS`. The first secret is the current one; `unversioned`
-    /// is the secret from before there were versions.
+    /// Parses a list such as `2:newer,1:older`, the form of `BETTER_AUTH_SECRETS`. The first secret is the current one;
+    /// `unversioned` is the secret that was used before secrets had versions.
     ///
     /// # Errors
     /// [`InvalidSecrets`] if the list is malformed, names a version twice, or has a current secret that is not accepted.
@@ -70,7 +70,7 @@ impl VersionedSecrets {
         self.version
     }
 
-    /// Returns the secret with this version, or the secret from before there were versions.
+    /// Returns the secret with this version; `None` stands for the secret without a version.
     #[must_use]
     pub fn find(&self, version: Option<u64>) -> Option<&SharedSecret> {
         let older = || self.older.iter().find(|(other, _)| *other == version).map(|(_, secret)| secret);

@@ -25,15 +25,15 @@ pub struct ThreadedPasswordHasherConfig {
     pub bcrypt_cost: u32,
     /// Number of threads that hash passwords. scrypt needs 32 MiB on each.
     pub threads: usize,
-    /// Maximum number of passwords that wait for a thread; further ones get [`HashError::Busy`].
+    /// Maximum number of passwords that wait for a thread. If there are more, the caller gets [`HashError::Busy`].
     pub queue: usize,
 }
 
 /// Hashes passwords on separate threads, with one algorithm, and verifies hashes of both: bcrypt's `$2b$…` (also
 /// `$2a$`, `$2x$` and `$2y$`), and Better Auth's `<salt>:<key>` by scrypt.
 ///
-/// A password that does not match costs one comparison with each algorithm, for every reason. It costs more only if the
-/// stored bcrypt hash has a higher cost than new hashes get.
+/// Whatever the reason for a mismatch, it takes the time of one comparison with each algorithm, so that the time
+/// reveals nothing about the account. It takes longer only if the stored bcrypt hash has a higher cost than new hashes.
 pub struct ThreadedPasswordHasher {
     threads: HashingThreads,
     write: HashAlgorithm,
@@ -51,7 +51,7 @@ impl ThreadedPasswordHasher {
         Ok(Self { threads, write, bcrypt_cost })
     }
 
-    /// Returns the load of the threads, which stays up to date.
+    /// Returns the load of the threads. The returned value is kept up to date.
     #[must_use]
     pub fn load(&self) -> Arc<HashingLoad> {
         self.threads.load()
@@ -122,10 +122,10 @@ impl StoredHash {
     }
 }
 
-/// Returns `true` if `stored` is a hash of `password`. Otherwise it has done the same work as if no hash were stored:
-/// one comparison with each algorithm, bcrypt with `bcrypt_cost`.
+/// Returns `true` if `stored` is a hash of `password`. Otherwise does the same work as if no hash were stored: one
+/// comparison with bcrypt at `bcrypt_cost`, and one with scrypt.
 ///
-/// `compare` returns `None` if it could not compare and did no work.
+/// `compare` must return `None`, without doing any work, if it cannot compare.
 fn matches(
     password: &Password,
     stored: Option<&StoredHash>,
@@ -133,8 +133,8 @@ fn matches(
     mut compare: impl FnMut(&str, &StoredHash) -> Option<bool>,
 ) -> bool {
     let compared = stored.and_then(|stored| Some((stored, compare(password.expose(), stored)?)));
-    // bcrypt truncates long passwords and scrypt ignores trailing NULs, so that other passwords match, too. The
-    // algorithm does not support those, and they cannot have been set.
+    // bcrypt truncates long passwords and scrypt ignores trailing NULs, so a different password may match. Such a
+    // password is not supported by the algorithm, so it cannot be the one that was set.
     if compared.is_some_and(|(stored, same)| same && stored.algorithm().supports(password)) {
         return true;
     }
@@ -182,8 +182,8 @@ fn hash(password: &str, algorithm: HashAlgorithm, bcrypt_cost: u32) -> Result<St
     }
 }
 
-/// Derives the key, in hexadecimal digits. As in Better Auth, the salt is the text of its digits, not the bytes they
-/// encode.
+/// Derives the key, in hexadecimal digits. As in Better Auth, the salt is the text of its hexadecimal digits, not the
+/// bytes that they encode.
 fn scrypt_key(password: &str, salt: &str) -> Result<String, Cause> {
     const LOG_N: u8 = 14;
     const R: u32 = 16;
@@ -222,7 +222,8 @@ mod tests {
         (same, counts)
     }
 
-    /// Otherwise an attacker could tell from the time whether an account exists and which algorithm it uses.
+    /// If mismatches took different times, an attacker could tell whether an account exists and which algorithm it
+    /// uses.
     #[test]
     fn every_mismatch_costs_the_same() {
         let [bcrypt, scrypt] =
@@ -261,7 +262,7 @@ mod tests {
             let StoredHash::Bcrypt { hash, .. } = bcrypt_decoy(cost) else { panic!("a decoy of another algorithm") };
             assert_eq!(hash.parse::<bcrypt::HashParts>().unwrap().get_cost(), cost);
         }
-        // `Some`: the decoy is well-formed, so it is compared in full.
+        // `Some` means that the decoy is well-formed, so that it is compared in full.
         for decoy in [bcrypt_decoy(COST), scrypt_decoy()] {
             assert_eq!(compare("password", &decoy), Some(false));
         }
@@ -288,7 +289,7 @@ mod tests {
             for accepted in [vec![case["password"].clone()], texts("alsoAccepted")].concat() {
                 assert!(count(accepted.as_str().unwrap(), stored).0, "{accepted}");
             }
-            // One of them is longer than a password can be.
+            // One of these texts is longer than a password can be.
             let refused = texts("refused");
             for refused in refused.iter().filter_map(Value::as_str).filter(|text| Password::parse(text).is_ok()) {
                 assert!(!count(refused, stored).0, "{refused}");

@@ -1,4 +1,4 @@
-//! Worker threads for hashing, which keeps a core busy for a large part of a second.
+//! Worker threads for password hashing. Each hash keeps a core busy for a large part of a second.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -32,7 +32,7 @@ impl HashingLoad {
         self.busy.load(Ordering::Relaxed)
     }
 
-    /// Returns the number of passwords that were refused since the start because the queue was full.
+    /// Returns the number of passwords that were refused because the queue was full, since Taskbridge started.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
@@ -64,7 +64,7 @@ impl HashingThreads {
 
     /// Runs `job` on one of the threads and returns its result.
     ///
-    /// The job is skipped if this future is dropped before the job starts, as when the client disconnects.
+    /// The job is skipped if this future is dropped before the job starts, for example because the client disconnects.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
@@ -98,7 +98,7 @@ fn work(waiting: &Mutex<Receiver<Job>>, load: &HashingLoad) {
         let Ok(job) = job else { return };
         load.waiting.fetch_sub(1, Ordering::Relaxed);
         load.busy.fetch_add(1, Ordering::Relaxed);
-        // A panic ends the job, whose caller gets an error, but not the thread.
+        // A panic ends only the job, whose caller gets an error. The thread continues.
         drop(catch_unwind(AssertUnwindSafe(job)));
         load.busy.fetch_sub(1, Ordering::Relaxed);
     }

@@ -2,7 +2,7 @@
 
 use jsonwebtoken::Algorithm;
 
-/// The algorithms that published keys can verify. An Ed25519 signature has two names: RFC 8037's and RFC 9864's.
+/// The algorithms that published keys can verify. `EdDSA` (RFC 8037) and `Ed25519` (RFC 9864) name the same signatures.
 pub(in crate::jwt) const PUBLISHED_ALGORITHMS: [&str; 5] = ["EdDSA", "Ed25519", "ES256", "RS256", "PS256"];
 
 /// Parses one of [`PUBLISHED_ALGORITHMS`].
@@ -16,7 +16,7 @@ pub(in crate::jwt) fn published_algorithm(name: &str) -> Option<Algorithm> {
     }
 }
 
-/// An algorithm that Taskbridge signs tokens with, by a key pair of its own.
+/// An algorithm with which Taskbridge signs tokens, if it signs with a key pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SigningAlgorithm {
     /// Ed25519 (RFC 8037): Better Auth's default.

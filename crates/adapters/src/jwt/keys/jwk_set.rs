@@ -1,4 +1,5 @@
-//! Published keys: a JSON Web Key Set (RFC 7517), parsed key by key.
+//! A published JSON Web Key Set (RFC 7517). Its keys are parsed one by one, so that an unusable key does not affect
+//! others.
 
 use std::sync::Arc;
 
@@ -15,13 +16,14 @@ use super::verifying_key::{SignatureCheck, VerifyingKey};
 use crate::jwt::header::Header;
 use crate::jwt::json::object;
 
-/// Maximum length of the `kid` of a key or a token, in bytes. Better Auth's have 32.
+/// Maximum length of the `kid` of a key or a token, in bytes. Those of Better Auth have 32.
 pub(in crate::jwt) const MAX_KID_BYTES: usize = 256;
 
 /// Maximum number of keys in a set. A Better Auth that rotates every hour publishes about 720.
 const MAX_KEYS: usize = 1000;
 
-/// Accepted sizes of an RSA modulus: at least RFC 7518, section 3.3, at most what the library supports.
+/// Accepted sizes of an RSA modulus, in bits. RFC 7518, section 3.3, requires the minimum; the library supports no more
+/// than the maximum.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
 /// The usable keys of one issuer.
@@ -36,7 +38,7 @@ struct PublishedKey {
 /// Errors from parsing a response as a key set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidJwks {
-    /// The response is something else, such as a page.
+    /// The response is not a key set, but for example an HTML page.
     #[error("the response is not a JSON object with an array of keys")]
     Malformed,
     /// The set has more keys than any issuer needs.
@@ -65,10 +67,10 @@ pub(in crate::jwt) enum UnusableKey {
     Ambiguous,
 }
 
-/// The members of a published key. Private ones are not read.
+/// The members of a published key. Private members are not read.
 ///
-/// `jsonwebtoken::jwk` cannot take its place: it rejects a key because of unrelated members, such as a malformed `x5c`,
-/// does not know the name `Ed25519` (RFC 9864), and accepts weak keys.
+/// `jsonwebtoken::jwk` is not used, because it rejects a key with an unrelated malformed member, such as `x5c`, does
+/// not know the name `Ed25519` (RFC 9864), and accepts weak keys.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -127,8 +129,9 @@ impl JwkSet {
     }
 }
 
-/// Returns the key that a token names, among the keys of all `sets`: the one with its algorithm and `kid`. If the token
-/// or the key has no `kid`, returns the only key of the algorithm if it passes `verifies`.
+/// Returns the key in `sets` that has the algorithm and `kid` in `header`. A key without `kid`, or any key if `header`
+/// has no `kid`, may be meant as well: if there is exactly one such key of the algorithm, and it passes `verifies`,
+/// returns it.
 pub(in crate::jwt) fn find_key<'a>(
     sets: impl Iterator<Item = &'a JwkSet>,
     header: &Header,
@@ -149,7 +152,7 @@ pub(in crate::jwt) fn find_key<'a>(
     }
 }
 
-/// Names a key of the set in the log.
+/// Returns a name for a key in the log: its index in the set and its `kid`.
 fn label(index: usize, jwk: &Value) -> String {
     match jwk.get("kid").and_then(Value::as_str) {
         Some(kid) => format!("{index}, kid {:?}", kid.chars().take(64).collect::<String>()),
@@ -182,15 +185,15 @@ impl PublishedKey {
         Ok(Self { kid: jwk.kid, key: Arc::new(key.ok_or(UnusableKey::Material)?) })
     }
 
-    /// Returns `true` if a token that names one of the two keys names the other one, too.
+    /// Returns `true` if both keys have the same algorithm and `kid`, so that a token cannot name only one of them.
     fn has_same_name(&self, other: &Self) -> bool {
         self.kid.is_some() && self.kid == other.kid && self.key.algorithm == other.key.algorithm
     }
 }
 
 impl Jwk {
-    /// Returns the one algorithm of the key: `alg` if it matches the type of the key, or what the type implies. An RSA
-    /// key without `alg` is for RS256, which RFC 7518 recommends.
+    /// Returns the only algorithm that the key verifies: `alg`, which must match the type of the key. If `alg` is
+    /// absent, the type implies the algorithm: RS256 for an RSA key, which RFC 7518 recommends.
     fn algorithm(&self) -> Result<Algorithm, UnusableKey> {
         let possible: &[Algorithm] = match (self.kty.as_str(), self.crv.as_deref()) {
             ("OKP", Some("Ed25519")) => &[Algorithm::EdDSA],
@@ -206,20 +209,22 @@ impl Jwk {
         .ok_or(UnusableKey::Algorithm)
     }
 
-    /// RFC 8037, section 2. Rejects points of small order, with which a signature would match almost any message.
+    /// Returns the Ed25519 key (RFC 8037, section 2). Rejects points of small order, with which a signature would match
+    /// almost any message.
     fn ed25519(&self) -> Option<DecodingKey> {
         let bytes: [u8; 32] = decode(self.x.as_ref())?.try_into().ok()?;
         let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes).ok()?;
         (!key.is_weak()).then(|| DecodingKey::from_ed_der(&bytes))
     }
 
-    /// RFC 7518, section 6.2.1: an uncompressed point.
+    /// Returns the P-256 key (RFC 7518, section 6.2.1), as an uncompressed point.
     fn p256(&self) -> Option<DecodingKey> {
         let (x, y) = (decode(self.x.as_ref())?, decode(self.y.as_ref())?);
         (x.len() == 32 && y.len() == 32).then(|| DecodingKey::from_ec_der(&[&[4], x.as_slice(), &y].concat()))
     }
 
-    /// RFC 7518, section 6.3.1. Rejects weak keys: with an exponent of 1, for example, anyone could sign.
+    /// Returns the RSA key (RFC 7518, section 6.3.1). Rejects weak keys: with an exponent of 1, for example, an
+    /// attacker could forge signatures.
     fn rsa(&self) -> Option<DecodingKey> {
         let (modulus, exponent) = (decode(self.n.as_ref())?, decode(self.e.as_ref())?);
         let modulus: Vec<u8> = modulus.into_iter().skip_while(|byte| *byte == 0).collect();

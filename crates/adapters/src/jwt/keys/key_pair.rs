@@ -1,4 +1,4 @@
-//! Key pairs as JSON Web Keys (RFC 7517, RFC 7518, RFC 8037): generated, and parsed again for signing.
+//! Generates key pairs as JSON Web Keys (RFC 7517, RFC 7518, RFC 8037), and parses stored ones for signing.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +18,7 @@ pub(super) struct KeyPair {
 }
 
 impl KeyPair {
-    /// Generates a key pair with a generator that the operating system seeds.
+    /// Generates a key pair with a random number generator that the operating system seeds.
     pub(super) fn generate(algorithm: SigningAlgorithm) -> Self {
         match algorithm {
             SigningAlgorithm::EdDsa => {

@@ -6,7 +6,8 @@ use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{PublicKey, StoreError};
 
 taskbridge_domain::secret_text! {
-    /// The private half of a key pair as the table holds it: encrypted, unless Better Auth was configured not to.
+    /// The private half of a key pair as it is stored: encrypted, unless Better Auth was configured to store plain
+    /// text.
     StoredPrivateKey
 }
 
@@ -50,7 +51,7 @@ impl StoredKey {
         })
     }
 
-    /// Returns the key to publish, with only those members of the row that are public by definition.
+    /// Returns the key to publish. It has only the members that are public by definition, whatever the row contains.
     pub(in crate::jwt) fn public_key(&self) -> Option<PublicKey> {
         let jwk = self.public_members()?;
         let member = |name: &str| Some((name.to_owned(), jwk.get(name)?.as_str()?.to_owned()));
@@ -63,7 +64,7 @@ impl StoredKey {
     }
 }
 
-/// Stores the key pairs of tokens, in Better Auth's table.
+/// Stores the key pairs that sign tokens, in Better Auth's table `jwks`.
 #[async_trait]
 pub trait SigningKeyRepo: Send + Sync {
     /// Returns all keys, including expired ones, oldest first.

@@ -1,4 +1,4 @@
-//! The key pairs in Better Auth's table: created, rotated, withdrawn and listed.
+//! Creates, rotates, withdraws and lists the key pairs in Better Auth's table `jwks`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,16 +17,16 @@ use crate::jwt::versioned_secrets::VersionedSecrets;
 /// Configuration of a [`KeyTable`].
 #[derive(Debug, Clone, Copy)]
 pub struct KeyTableConfig {
-    /// The algorithm of new keys; `None` if tokens are signed with the shared secret, and then no key is created.
+    /// The algorithm of new keys; `None` if tokens are signed with the shared secret, so that no key is created.
     pub algorithm: Option<SigningAlgorithm>,
     /// Time for which a key remains published after it has expired.
     pub grace: Duration,
 }
 
-/// The key pairs in Better Auth's table, in the form in which Better Auth creates and reads them.
+/// The key pairs in Better Auth's table `jwks`, in the form in which Better Auth creates and reads them.
 ///
-/// Several processes can share the table, a Better Auth among them. Nothing is cached here; see
-/// [`StoredKeys`](crate::jwt::StoredKeys) for the keys that sign and verify.
+/// Several processes, including Better Auth, can share the table. Nothing is cached here;
+/// [`StoredKeys`](crate::jwt::StoredKeys) caches the keys that sign and verify.
 pub struct KeyTable {
     /// Reads and writes the rows.
     pub repo: Arc<dyn SigningKeyRepo>,
@@ -34,7 +34,7 @@ pub struct KeyTable {
     pub ids: Arc<dyn IdGenerator>,
     /// Tells which keys have expired.
     pub clock: Arc<dyn Clock>,
-    /// Encrypt and decrypt the private keys.
+    /// The secrets that encrypt and decrypt the private keys.
     pub secrets: VersionedSecrets,
     /// The configuration.
     pub config: KeyTableConfig,
@@ -79,13 +79,13 @@ pub struct StoredKeyInfo {
 pub enum NoSigningKey {
     /// There are keys, but none can be decrypted.
     ///
-    /// No key is created in this case: if this process has the wrong secret, a Better Auth on the same table could not
-    /// decrypt the new key either, and could not sign any user in.
+    /// No key is created in this case. If the secret of this process is wrong, a Better Auth on the same table could
+    /// not decrypt the new key, and could no longer issue tokens.
     #[error(
         "no key can be decrypted; set BETTER_AUTH_SECRET or BETTER_AUTH_SECRETS, or replace the keys by: taskbridge keys rotate"
     )]
     Undecryptable,
-    /// The new key cannot be encrypted, or not decrypted again.
+    /// A new key cannot be encrypted, or cannot be decrypted again.
     #[error("a new key cannot be encrypted")]
     CannotEncrypt,
     /// Other processes kept adding keys at the same time.
@@ -121,7 +121,8 @@ impl KeyTable {
         key.may_sign(now) && self.has_configured_algorithm(key)
     }
 
-    /// Returns `true` if tokens of this key are still accepted.
+    /// Returns `true` if the key is published, so that its tokens are accepted: until the grace period after its expiry
+    /// has passed.
     pub(in crate::jwt) fn is_published(&self, key: &StoredKey, now: Timestamp) -> bool {
         key.expires_at.is_none_or(|end| end.after(self.config.grace) > now) && key.public_key().is_some()
     }
@@ -157,11 +158,11 @@ impl KeyTable {
 
     /// Creates a key that signs from now on, expires the other keys of its algorithm, and returns its id.
     ///
-    /// Other processes sign with it within [`StoredKeys::REFRESH`](crate::jwt::StoredKeys::REFRESH).
+    /// Other processes begin to sign with it within [`StoredKeys::REFRESH`](crate::jwt::StoredKeys::REFRESH).
     ///
     /// # Errors
-    /// [`SigningError`] if no key could be created, or if the new key could not replace the other ones; in the second case
-    /// it signs all the same.
+    /// [`SigningError`] if no key could be created, or if a key was created but the other keys could not be expired. In
+    /// the second case, the new key signs nevertheless.
     pub async fn rotate(&self) -> Result<String, SigningError> {
         for _ in 0..Self::ATTEMPTS {
             let keys = self.repo.all().await?;
@@ -176,7 +177,7 @@ impl KeyTable {
 
     /// Withdraws the keys with the ids in `wanted`, or all keys if it is empty, and returns their number.
     ///
-    /// No process accepts their tokens any more, this one within
+    /// Every Taskbridge on this table stops accepting their tokens within
     /// [`StoredKeys::REFRESH`](crate::jwt::StoredKeys::REFRESH).
     ///
     /// # Errors
@@ -184,7 +185,8 @@ impl KeyTable {
     pub async fn withdraw(&self, wanted: &[String]) -> Result<usize, StoreError> {
         let mut withdrawn = ids(&self.repo.all().await?);
         withdrawn.retain(|id| wanted.is_empty() || wanted.contains(id));
-        // Before any grace period, because other processes may have configured a longer one.
+        // The expiry is so early that every grace period has passed, however long other processes have configured
+        // theirs.
         self.repo.expire(&withdrawn, Timestamp::EPOCH).await?;
         Ok(withdrawn.len())
     }

@@ -7,17 +7,18 @@ use sha2::{Digest, Sha256};
 /// Maximum number of tokens to remember for each key set.
 const CAPACITY: u64 = 8192;
 
-/// The tokens that the keys of one set have verified, so that a client that sends a token again does not cost another
-/// signature check.
+/// The tokens whose signatures the keys of one set have verified. If a client sends such a token again, its signature
+/// is not checked again.
 ///
-/// Only valid signatures are remembered, as a valid signature never becomes invalid. Everything else about a token is
-/// checked every time, and a key that is no longer published is not asked any more.
+/// Only valid signatures are remembered, because a valid signature never becomes invalid. Everything else about a token
+/// is checked every time, and a key that is no longer published is not used any more.
 #[derive(Clone)]
 pub(super) struct VerifiedTokens(Cache<(usize, [u8; 32]), ()>);
 
 impl VerifiedTokens {
     pub(super) fn new() -> Self {
-        // Evicts the least recently used tokens, not the least frequently used ones: every token expires.
+        // Evicts the least recently used tokens. moka's default would keep tokens that were used often, even after they
+        // have expired.
         Self(Cache::builder().max_capacity(CAPACITY).eviction_policy(EvictionPolicy::lru()).build())
     }
 

@@ -24,19 +24,21 @@ impl VerifyingKey {
         Self { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret.expose()), verified: None }
     }
 
-    /// Creates a key from the public half of a pair, at `index` of its key set; `None` if it cannot verify anything.
+    /// Creates a key from the public half of a key pair, at `index` of its key set; `None` if the public half is
+    /// invalid.
     pub(super) fn public(
         algorithm: Algorithm,
         key: DecodingKey,
         index: usize,
         verified: &VerifiedTokens,
     ) -> Option<Self> {
-        // The library checks that the point is on the curve only when it verifies a signature, so verify any.
+        // The library checks that the point is on the curve only when it verifies a signature, so a dummy one is
+        // verified.
         let verified = Some((index, verified.clone()));
         crypto::verify("AA", b"", &key, algorithm).ok().map(|_| Self { algorithm, key, verified })
     }
 
-    /// Returns `true` if the token was signed with the other half of this key.
+    /// Returns `true` if the signature of the token is valid for this key.
     pub(in crate::jwt) fn verifies(&self, token: &CompactToken<'_>) -> bool {
         let check =
             || matches!(crypto::verify(token.signature, token.signed.as_bytes(), &self.key, self.algorithm), Ok(true));

@@ -1,4 +1,4 @@
-//! Inspecting an address that publishes keys, for `taskbridge doctor`.
+//! Inspects a URL at which keys are published, for `taskbridge doctor`.
 
 use std::time::{Duration, Instant};
 
@@ -8,21 +8,21 @@ use taskbridge_domain::ports::Clock;
 use super::jwks_client::JwksClient;
 use crate::jwt::keys::jwk_set::JwkSet;
 
-/// The response of an address.
+/// The response to a request for keys, as the operator needs to see it.
 #[derive(Debug)]
 pub struct JwksInspection {
     /// The HTTP status.
     pub status: u16,
     /// Time until the response was complete.
     pub latency: Duration,
-    /// Seconds by which the remote clock is ahead of ours, negative if it is behind; `None` if the response has no
-    /// date. Its precision is one second.
+    /// Seconds by which the clock of the other machine is ahead of the clock of this machine, negative if it is behind;
+    /// `None` if the response has no date. The precision is one second.
     pub ahead_seconds: Option<i64>,
     /// The keys, or why there are none.
     pub keys: Result<JwksKeys, Cause>,
 }
 
-/// The keys of a set, described in words.
+/// Descriptions of the keys in a key set.
 #[derive(Debug, Default)]
 pub struct JwksKeys {
     /// Algorithm and `kid` of each usable key.
@@ -35,7 +35,7 @@ impl JwksClient {
     /// Sends one request, as [`RemoteJwks`](crate::jwt::RemoteJwks) does, and describes the response.
     ///
     /// # Errors
-    /// Any error that keeps the response from arriving.
+    /// Any error because of which no complete response arrives.
     pub async fn inspect(&self, clock: &dyn Clock) -> Result<JwksInspection, Cause> {
         let started = Instant::now();
         let response = self.request().await?;

@@ -18,13 +18,13 @@ use url::Url;
 /// Maximum size of a response, in bytes: about 1,000 RSA keys.
 const MAX_BYTES: u64 = 512 * 1024;
 
-/// Fetches a key set. Its `Display` form is the address, for the log.
+/// Fetches a key set. The `Display` output is the URL, for the log.
 #[async_trait]
 pub trait FetchJwks: fmt::Display + Send + Sync {
     /// Returns the body of the response.
     ///
     /// # Errors
-    /// Any error that keeps the key set from being fetched.
+    /// Any error because of which the key set cannot be fetched.
     async fn fetch(&self) -> Result<Vec<u8>, Cause>;
 }
 
@@ -103,7 +103,7 @@ impl JwksClient {
     pub(super) async fn request(&self) -> Result<Response, Cause> {
         let (sender, receiver) = oneshot::channel();
         let this = self.clone();
-        // Not a blocking thread of the runtime, which would wait for it at shutdown.
+        // Not a blocking thread of the runtime, because the runtime would wait for that when it shuts down.
         thread::Builder::new().name("fetch-keys".into()).spawn(move || sender.send(this.request_blocking()))?;
         receiver.await?
     }
@@ -123,7 +123,7 @@ impl JwksClient {
 /// A response to a request for keys.
 pub(super) struct Response {
     pub(super) status: u16,
-    /// The time of the remote clock, in seconds since 1970.
+    /// The time on the clock of the other machine, in seconds since 1970.
     pub(super) date: Option<i64>,
     /// The body; empty unless the status is 200.
     body: Vec<u8>,
@@ -154,7 +154,7 @@ impl FetchJwks for JwksClient {
     }
 }
 
-/// Omits the query, which may contain a secret.
+/// Formats the URL without its query, which may contain a secret.
 impl fmt::Display for JwksClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.url.origin().ascii_serialization(), self.url.path())

@@ -21,17 +21,17 @@ pub trait KeySource: Send + Sync {
     /// Returns the names of the algorithms that the keys can have.
     fn algorithms(&self) -> &'static [&'static str];
 
-    /// Returns the key that `header` names; `None` if the source has no key with its algorithm and `kid`. The algorithm
-    /// is one of [`algorithms`](Self::algorithms).
+    /// Returns the key that has the algorithm and `kid` in `header`, or `None` if the source has no such key. The
+    /// algorithm in `header` must be one of [`algorithms`](Self::algorithms).
     ///
-    /// If the key or the token has no `kid`, the key is returned only if it passes `verifies`: the issuer may have
-    /// replaced it.
+    /// If the key or `header` has no `kid`, the key is returned only if it passes `verifies`. If it does not pass, the
+    /// issuer may have replaced it by a new key.
     ///
     /// # Errors
-    /// Any error that keeps the keys from being loaded.
+    /// Any error because of which the keys cannot be loaded.
     async fn find_key(&self, header: &Header, verifies: SignatureCheck<'_>)
     -> Result<Option<Arc<VerifyingKey>>, Cause>;
 
-    /// Describes the current keys, a line for each, for an operator who asks why a token is rejected.
+    /// Returns a description of each current key, to show the operator why a token is rejected.
     fn describe(&self) -> Vec<String>;
 }

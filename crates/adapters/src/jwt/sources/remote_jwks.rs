@@ -1,4 +1,5 @@
-//! The keys that an issuer publishes: fetched ahead of need, and kept while the issuer does not respond.
+//! The keys that an issuer publishes. They are fetched before they are needed, and kept while the issuer does not
+//! respond.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,26 +24,29 @@ use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
 pub struct RemoteJwksConfig {
     /// Time between two scheduled fetches. A withdrawn key can remain accepted for that long.
     pub refresh: Duration,
-    /// Minimum time between two fetches that tokens of unknown keys cause, and time until a failed fetch is repeated.
+    /// Minimum time between two fetches that are caused by tokens with unknown keys, and time after which a failed
+    /// fetch is repeated.
     pub cool_down: Duration,
     /// Maximum duration of a fetch, and of the time that a token waits for one.
     pub timeout: Duration,
 }
 
-/// The keys of one issuer, published at one or more endpoints. A new set replaces the old one as a whole:
+/// The keys of one issuer, published at one or more endpoints. A new key set replaces the previous one of its endpoint
+/// as a whole, by these rules:
 ///
 /// - A response with usable keys takes effect at once. Each endpoint is fetched again after
 ///   [`refresh`](RemoteJwksConfig::refresh), so that a withdrawn key is accepted for at most that long.
-/// - A response without usable keys takes effect once there have been no others for a whole `refresh`: an issuer that
-///   has just lost its keys is more likely broken than empty.
+/// - A response without usable keys takes effect only after a whole `refresh` in which no response had usable keys,
+///   because an issuer that suddenly publishes no keys is probably broken.
 /// - A failed fetch, or a response that is not a key set, changes nothing, however long this lasts. The fetch is
 ///   repeated after `cool_down`.
-/// - A token of an unknown key causes a fetch, unless another token has caused one within `cool_down`. It waits for the
-///   fetch, as other tokens of unknown keys do: for at most `timeout`, or one second while fetches fail. Further tokens
-///   of unknown keys are rejected at once.
+/// - A token with an unknown key causes a fetch, unless another token caused one less than `cool_down` ago. It waits for
+///   the fetch, and so do other tokens with unknown keys that arrive before the fetch has finished: for at most
+///   `timeout`, or one second while fetches fail. Between the end of the fetch and the end of `cool_down`, tokens with
+///   unknown keys are rejected at once.
 ///
-/// Each endpoint has its own task, so it is never fetched twice at the same time. Tokens of known keys never wait. Time
-/// is the runtime's, which is independent of changes to the system clock.
+/// Each endpoint has its own task, so it is never fetched twice at the same time. Tokens with known keys never wait.
+/// Time is measured by the clock of the runtime, so that changes of the system clock have no effect.
 pub struct RemoteJwks {
     shared: Arc<Shared>,
     /// Aborted when this is dropped.
@@ -73,7 +77,7 @@ struct EndpointState {
     finished: u64,
     /// The error of the last fetch, if it failed.
     failure: Option<FetchError>,
-    /// Time of the first of the latest responses without a usable key.
+    /// Time of the first response without a usable key since the last response that had one.
     empty_since: Option<Instant>,
 }
 
@@ -83,7 +87,8 @@ const MAX_WAIT_WHILE_FAILING: Duration = Duration::from_secs(1);
 /// The error of a fetch: [`UnexpectedStatus`](crate::jwt::UnexpectedStatus), [`InvalidJwks`], or an I/O error.
 type FetchError = Arc<dyn Error + Send + Sync>;
 
-/// The token's key is unknown, and these endpoints, named without their query, cannot be fetched.
+/// The key of a token is unknown, and the keys at these endpoints cannot be fetched. Endpoints are named by their URL
+/// without the query.
 #[derive(Debug, Error)]
 #[error("the key is not known, and the issuer's keys cannot be fetched now ({})", list(.0))]
 pub struct JwksUnavailable(pub Vec<(String, FetchError)>);
@@ -93,7 +98,7 @@ fn list(endpoints: &[(String, FetchError)]) -> String {
 }
 
 impl RemoteJwks {
-    /// Starts to fetch the keys at these endpoints, until the returned value is dropped.
+    /// Starts tasks that fetch the keys at these endpoints, until the returned value is dropped.
     ///
     /// All endpoints must belong to the same user directory: a key of any of them can sign for every user.
     ///
@@ -179,11 +184,12 @@ impl KeySource for RemoteJwks {
 }
 
 impl Endpoint {
-    /// Returns the number of the fetch that a token of an unknown key has to wait for; `None` if none may be caused
-    /// now.
+    /// Returns the number of the fetch that a token with an unknown key has to wait for, or `None` if it does not have
+    /// to wait because no fetch may be caused yet.
     ///
-    /// This is the fetch that another token has caused, or a scheduled one under way. A scheduled fetch may have
-    /// started before the key was published; if it does not help, the next call causes a new one.
+    /// This is the fetch that another token has caused, a scheduled fetch that is under way, or else a new one. A
+    /// scheduled fetch may have started before the key was published; if it does not return the key, the next call
+    /// causes a new fetch.
     fn request_fetch(&self, state: &EndpointState, cool_down: Duration) -> Option<u64> {
         let mut last_request = self.last_request.lock().unwrap_or_else(PoisonError::into_inner);
         match *last_request {
@@ -201,7 +207,7 @@ impl Endpoint {
 }
 
 impl Shared {
-    /// Names the endpoints whose last fetch failed or is still under way.
+    /// Returns an error that names the endpoints whose last fetch failed or is still under way.
     fn unavailable(&self, states: &[EndpointState]) -> Cause {
         let each = self.endpoints.iter().zip(states);
         let failing = each.filter_map(|(endpoint, state)| {
@@ -231,7 +237,7 @@ impl Shared {
     }
 }
 
-/// Parses a response. Reuses the set of the `previous` response if it is the same.
+/// Parses a response. If it equals the `previous` response, returns the key set of that one.
 fn parse(address: &str, body: Vec<u8>, previous: &mut (Vec<u8>, Arc<JwkSet>)) -> Result<Arc<JwkSet>, InvalidJwks> {
     if body != previous.0 {
         let (set, unusable) = JwkSet::parse(&body)?;

@@ -1,4 +1,4 @@
-//! The keys in Better Auth's table, cached: they verify tokens, and the newest one signs them.
+//! A cache of the key pairs in Better Auth's table `jwks`, which sign and verify tokens.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,22 +21,25 @@ use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
 
 /// The published keys of a [`KeyTable`], which verify tokens, and the key that signs them.
 ///
-/// The newest key that has the configured algorithm, has not expired and can be decrypted signs; if there is none, one
-/// is created. Several processes on one table, a Better Auth among them, use the same keys.
+/// Tokens are signed with the newest key that has the configured algorithm, has not expired and can be decrypted. If
+/// the table has no key with the configured algorithm that has not expired, a key is created. Several processes,
+/// including Better Auth, can share one table and therefore the keys.
 ///
-/// The table is read when a token is signed or verified and the last read is older than [`REFRESH`](Self::REFRESH), and
-/// for a token of an unknown key, at most once per [`COOL_DOWN`](Self::COOL_DOWN). There is no timer, because it would
-/// keep an idle database awake. One request at a time reads; requests with a known key do not wait for it, and after a
-/// failed read the previous keys stay in use. At most [`MAX_WAITING`](Self::MAX_WAITING) tokens of unknown keys wait
-/// for the next read; further ones get an error.
+/// When a token is signed or verified, the table is read again if the last read is older than
+/// [`REFRESH`](Self::REFRESH). A token with an unknown key also causes a read, but at most once per
+/// [`COOL_DOWN`](Self::COOL_DOWN). There is no timer, because it would keep an idle database awake.
+///
+/// One request at a time reads the table. Requests with a known key do not wait for it, and after a failed read the
+/// previous keys stay in use. At most [`MAX_WAITING`](Self::MAX_WAITING) tokens with unknown keys wait for the next
+/// read; further ones get an error.
 pub struct StoredKeys {
     table: KeyTable,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
-    /// Held while the table is read. Contains the time of the last read if it failed.
+    /// Locked while the table is read. Contains the time of the last read if that read failed.
     reading: tokio::sync::Mutex<Option<Timestamp>>,
     /// The unusable keys that have been logged.
     logged: Mutex<HashSet<String>>,
-    /// Permits for tokens of unknown keys, which wait for the next read.
+    /// Permits for tokens with unknown keys to wait for the next read.
     waiting: Semaphore,
 }
 
@@ -53,9 +56,9 @@ struct Snapshot {
 impl StoredKeys {
     /// Age at which a snapshot of the table is replaced.
     pub const REFRESH: Duration = Duration::from_secs(10);
-    /// Minimum time between two reads that tokens of unknown keys cause.
+    /// Minimum time between two reads that are caused by tokens with unknown keys.
     pub const COOL_DOWN: Duration = Duration::from_secs(1);
-    /// Maximum number of tokens of unknown keys that wait for a read at the same time.
+    /// Maximum number of tokens with unknown keys that wait for a read at the same time.
     pub const MAX_WAITING: usize = 64;
     /// Maximum age of a snapshot that is used while another request reads the table.
     const MAX_STALE: Duration = Duration::from_mins(1);
@@ -194,14 +197,14 @@ impl StoredKeys {
             if self.table.create(&snapshot.keys).await?.is_some() {
                 tracing::info!(algorithm = algorithm.name(), "created a signing key");
             }
-            // Reads the new key, whether this process has created it or another one.
+            // Reads the new key, which this process or another one has created.
             let _reading = self.reading.lock().await;
             self.read().await?;
         }
         Err(NoSigningKey::Contention.into())
     }
 
-    /// Returns the published keys, read from the table. Creates the first one if there is none.
+    /// Reads the published keys from the table. Creates a key before, if there is none to sign with.
     pub(in crate::jwt) async fn public_keys(&self) -> Result<Vec<PublicKey>, SigningError> {
         // Existing keys are published even if no token can be signed.
         match self.signing_key().await {

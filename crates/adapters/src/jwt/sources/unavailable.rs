@@ -1,4 +1,4 @@
-//! A source whose keys cannot be loaded.
+//! A source of keys that cannot be loaded.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use crate::jwt::header::Header;
 use crate::jwt::keys::algorithm::PUBLISHED_ALGORITHMS;
 use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
 
-/// Published keys that cannot be loaded, and why. No token of theirs can be verified or rejected.
+/// A source of keys that cannot be loaded, with the reason. Tokens with these keys can neither be accepted nor
+/// rejected.
 pub struct UnavailableKeys(pub String);
 
 #[async_trait]
