@@ -7,7 +7,7 @@ use crate::catalog;
 use crate::error::{MigrateError, refused};
 use crate::transaction::Transaction;
 
-/// Assigns all tasks that have no owner to a user, and returns their number.
+/// Assigns all tasks without an owner to a user, and returns the number of these tasks.
 ///
 /// # Errors
 /// [`MigrateError::Refused`] if the id is empty, the table `tasks` does not exist, or the table `user` exists but does

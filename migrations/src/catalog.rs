@@ -1,4 +1,4 @@
-//! Existing tables: on PostgreSQL those of the current schema, on SQLite those of the main file.
+//! Existing tables: on PostgreSQL those of the current schema, on SQLite those of the main database.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 

@@ -7,7 +7,7 @@ use crate::error::refused_column;
 use crate::users::Users;
 
 const OF_TASKS: [(&str, &str); 1] = [("tasks", "user_id")];
-/// Includes `accountId`, which is the id of the user if the account contains a password.
+/// Better Auth's columns with user ids. `accountId` contains the id of the user if the account has a password.
 const OF_BETTER_AUTH: [(&str, &str); 4] =
     [("user", "id"), ("session", "userId"), ("account", "userId"), ("account", "accountId")];
 

@@ -18,9 +18,9 @@
 //! 1. Add `steps/mYYYYMMDD_NNNNNN_name.rs` with a struct that implements `MigrationTrait`, and add the name of the
 //!    migration to `status`. If the migration cannot handle a table, it must return an error from a function in
 //!    `error`. Never change a migration that has been released.
-//! 2. Add it to `Migrator::migrations`.
-//! 3. Add columns in one release and remove old ones in a later one: during a deployment, replicas of two versions run
-//!    side by side, and an older one may start on a newer schema.
+//! 2. Add the migration to `Migrator::migrations`.
+//! 3. Add new columns in one release, and remove the columns that they replace in a later one. During a deployment,
+//!    replicas of two versions run side by side, and one of the older version may start on the newer schema.
 
 mod adopt;
 mod assign;

@@ -8,7 +8,8 @@
 //! # Access to tasks requires an `Owner`
 //!
 //! All access to tasks requires an [`Owner`]. [`Authenticator::authenticate`] verifies a token and returns a
-//! [`Principal`]; [`Principal::owner_of`] compares it with the user that the request names and returns the [`Owner`].
+//! [`Principal`]. [`Principal::owner_of`] compares the principal with the user that the request names, and returns the
+//! [`Owner`] if they are the same.
 //! No other code can construct an [`Owner`] or a [`Principal`]:
 //!
 //! ```compile_fail,E0423
@@ -33,7 +34,7 @@
 //! # Adding a field to `Task`
 //!
 //! 1. Add it to [`tasks::Task`] and, if callers set it, to [`tasks::NewTask`] and [`tasks::TaskPatch`].
-//! 2. Give it a value other than the default in `testing/fixtures.rs`, so that the contract suite covers it.
+//! 2. In `testing/fixtures.rs`, give it a value other than its default, so that the contract suite covers it.
 //! 3. Fix the compiler errors in the database entity, the API types and the tests. Every mapping between them
 //!    destructures all fields, so that the compiler finds each place that lacks the new one.
 //! 4. Write a migration that adds the column.

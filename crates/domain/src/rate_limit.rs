@@ -6,9 +6,8 @@ use crate::time::Timestamp;
 
 /// A maximum number of requests in a window that restarts with every allowed request, as in Better Auth.
 ///
-/// A request that is allowed less than `window` after the last allowed request increases the count. Once the count is
-/// `max`, requests are refused until `window` has passed since the last allowed request. The count then starts again.
-/// Refused requests are not counted.
+/// The count starts again when `window` has passed since the last allowed request. Once `max` requests have been
+/// counted, further requests are refused until then. Refused requests are not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
     /// Time without an allowed request after which the count starts again.

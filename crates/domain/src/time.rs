@@ -80,7 +80,7 @@ impl fmt::Display for Timestamp {
         if !(0..=9999).contains(&year) || millis > 999 {
             return f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true));
         }
-        // A list contains many times, and chrono takes many times as long to format one as the code below.
+        // A list contains many timestamps, and the formatting of chrono is much slower than the code below.
         let mut text = *b"0000-00-00T00:00:00.000Z";
         let numbers = [
             (0..4, year.unsigned_abs()),

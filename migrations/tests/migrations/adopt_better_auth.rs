@@ -1,4 +1,4 @@
-//! Existing tables of Better Auth: adopted if its own migrator created them, refused otherwise.
+//! Existing tables of Better Auth are adopted if they are like those of its own migrator, and refused otherwise.
 
 use taskbridge_migrations::Users;
 

@@ -167,7 +167,7 @@ async fn columns_are_added_widened_and_converted(database: Database) {
     }
 }
 
-/// A trigger that maintains `updated_at` would overwrite the existing times during adoption.
+/// Triggers do not run during adoption: one that maintains `updated_at` would overwrite the existing times.
 async fn triggers_do_not_run(database: Database) {
     database.run(SQLMODEL).await;
     database

@@ -54,6 +54,6 @@ pub trait SessionRepo: Send + Sync {
     /// Deletes all sessions of `user` except the one with the token `kept`.
     async fn delete_others(&self, user: &UserId, kept: &SessionToken) -> Result<(), StoreError>;
 
-    /// Deletes the sessions of all users that have expired at `now`, and returns their number.
+    /// Deletes all sessions, of any user, that have expired at `now`. Returns the number of deleted sessions.
     async fn delete_expired(&self, now: Timestamp) -> Result<u64, StoreError>;
 }

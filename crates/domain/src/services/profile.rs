@@ -59,7 +59,7 @@ pub enum DeleteUserError {
     /// The operator has not enabled deletion.
     #[error("users may not delete themselves")]
     Disabled,
-    /// The password was not confirmed.
+    /// The password is wrong or cannot be checked, or the user cannot be deleted from the store.
     #[error(transparent)]
     Password(#[from] PasswordError),
     /// The confirmation token is invalid.
@@ -74,7 +74,7 @@ pub enum DeleteUserError {
 pub struct ProfileService(AccountContext);
 
 impl ProfileService {
-    /// Creates a service over these ports.
+    /// Creates a service that uses the ports and the policy of `context`.
     #[must_use]
     pub fn new(context: AccountContext) -> Self {
         Self(context)
@@ -89,7 +89,7 @@ impl ProfileService {
     /// Parses the new password of a user.
     ///
     /// # Errors
-    /// Returns the rule of [`InvalidPassword`] that the password breaks.
+    /// Returns an [`InvalidPassword`] that says which rule the password breaks.
     pub fn new_password(&self, typed: &str) -> Result<NewPassword, InvalidPassword> {
         self.0.new_password(typed)
     }
@@ -97,7 +97,7 @@ impl ProfileService {
     /// Returns the accounts of the user, at most [`Account::MAX_LISTED`].
     ///
     /// # Errors
-    /// Returns the [`StoreError`] of the store.
+    /// Returns a [`StoreError`] if the store fails.
     pub async fn accounts(&self, active: &ActiveSession) -> Result<Vec<Account>, StoreError> {
         self.0.identity.list_accounts(&active.user.id, Account::MAX_LISTED).await
     }
@@ -105,7 +105,7 @@ impl ProfileService {
     /// Updates the profile. Returns `false` if the user no longer exists.
     ///
     /// # Errors
-    /// Returns the [`StoreError`] of the store.
+    /// Returns a [`StoreError`] if the store fails.
     pub async fn update(&self, active: &ActiveSession, update: &ProfileUpdate) -> Result<bool, StoreError> {
         self.0.identity.update_profile(&active.user.id, update, self.0.clock.now()).await
     }
@@ -143,7 +143,7 @@ impl ProfileService {
     /// Deletes the user with their accounts, sessions and tasks.
     ///
     /// # Errors
-    /// Returns a [`DeleteUserError`] if deletion is disabled, it is not confirmed, or a port fails. Nothing has been
+    /// Returns a [`DeleteUserError`] if deletion is disabled or not confirmed, or if a port fails. Nothing has been
     /// deleted then, unless the error is [`StoreError::OutcomeUnknown`].
     pub async fn delete(&self, active: &ActiveSession, request: DeleteUser) -> Result<(), DeleteUserError> {
         let AccountContext { identity, clock, policy, .. } = &self.0;

@@ -51,7 +51,7 @@ pub struct SessionService {
 }
 
 impl SessionService {
-    /// Creates a service over these ports.
+    /// Creates a service that uses these ports.
     #[must_use]
     pub fn new(
         sessions: Arc<dyn SessionRepo>,
@@ -68,8 +68,8 @@ impl SessionService {
     /// have expired.
     ///
     /// # Errors
-    /// Returns [`ResumeError::Banned`] if all unexpired sessions belong to banned users, or the [`StoreError`] of the
-    /// store.
+    /// Returns [`ResumeError::Banned`] if all unexpired sessions belong to banned users, or [`ResumeError::Store`] if
+    /// the store fails.
     pub async fn resume(
         &self,
         tokens: &[SessionToken],
@@ -131,7 +131,7 @@ impl SessionService {
     /// Ends the session with this token if it belongs to the user. Does nothing otherwise.
     ///
     /// # Errors
-    /// Returns the [`StoreError`] of the store.
+    /// Returns a [`StoreError`] if the store fails.
     pub async fn revoke(&self, active: &ActiveSession, token: &SessionToken) -> Result<(), StoreError> {
         self.sessions.delete_owned(&active.user.id, token).await
     }
@@ -139,7 +139,7 @@ impl SessionService {
     /// Ends all sessions of the user, including `active`.
     ///
     /// # Errors
-    /// Returns the [`StoreError`] of the store.
+    /// Returns a [`StoreError`] if the store fails.
     pub async fn revoke_all(&self, active: &ActiveSession) -> Result<(), StoreError> {
         self.sessions.delete_all(&active.user.id).await
     }
@@ -147,7 +147,7 @@ impl SessionService {
     /// Ends all sessions of the user except `active`.
     ///
     /// # Errors
-    /// Returns the [`StoreError`] of the store.
+    /// Returns a [`StoreError`] if the store fails.
     pub async fn revoke_others(&self, active: &ActiveSession) -> Result<(), StoreError> {
         self.sessions.delete_others(&active.user.id, &active.session.token).await
     }
@@ -155,7 +155,7 @@ impl SessionService {
     /// Ends the session with this token. Does nothing if there is none.
     ///
     /// # Errors
-    /// Returns the [`StoreError`] of the store.
+    /// Returns a [`StoreError`] if the store fails.
     pub async fn sign_out(&self, token: &SessionToken) -> Result<(), StoreError> {
         self.sessions.delete(token).await
     }
@@ -163,7 +163,7 @@ impl SessionService {
     /// Deletes the expired sessions of all users and returns their number.
     ///
     /// # Errors
-    /// Returns the [`StoreError`] of the store.
+    /// Returns a [`StoreError`] if the store fails.
     pub async fn delete_expired(&self) -> Result<u64, StoreError> {
         self.sessions.delete_expired(self.clock.now()).await
     }

@@ -59,7 +59,7 @@ pub enum SignUpError {
 pub struct SignUpService(AccountContext);
 
 impl SignUpService {
-    /// Creates a service over these ports.
+    /// Creates a service that uses the ports and the policy of `context`.
     #[must_use]
     pub fn new(context: AccountContext) -> Self {
         Self(context)
@@ -68,7 +68,7 @@ impl SignUpService {
     /// Parses the password of a new user.
     ///
     /// # Errors
-    /// Returns the rule of [`InvalidPassword`] that the password breaks.
+    /// Returns an [`InvalidPassword`] that says which rule the password breaks.
     pub fn new_password(&self, typed: &str) -> Result<NewPassword, InvalidPassword> {
         self.0.new_password(typed)
     }

@@ -47,7 +47,7 @@ pub struct TaskService {
 }
 
 impl TaskService {
-    /// Creates a service over these ports.
+    /// Creates a service that uses these ports.
     #[must_use]
     pub fn new(repo: Arc<dyn TaskRepo>, clock: Arc<dyn Clock>) -> Self {
         Self { repo, clock }
@@ -56,7 +56,7 @@ impl TaskService {
     /// Returns a page of the tasks of `owner`.
     ///
     /// # Errors
-    /// Returns the [`StoreError`] of the store.
+    /// Returns a [`StoreError`] if the store fails.
     pub async fn list(&self, owner: &Owner, query: &TaskQuery, total: TotalCount) -> Result<TaskListing, StoreError> {
         let page = self.repo.list(owner, query).await?;
         let total = match (&query.start, &page.next, total) {

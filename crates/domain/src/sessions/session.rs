@@ -28,7 +28,7 @@ pub struct ClientInfo {
 /// A session of a user, from sign-in to sign-out or expiry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// The id of the session; neither secret nor a credential.
+    /// The id of the session. It is not secret, because it gives no access.
     pub id: String,
     /// The secret token with which the client resumes the session.
     pub token: SessionToken,
@@ -54,7 +54,7 @@ impl Session {
         self.expires_at < now
     }
 
-    /// Returns `true` if the user signed in less than [`SessionPolicy::fresh_age`] ago.
+    /// Returns `true` if the user signed in less than [`SessionPolicy::fresh_age`] ago, or if that is zero.
     #[must_use]
     pub fn is_fresh(&self, now: Timestamp, policy: &SessionPolicy) -> bool {
         policy.fresh_age.is_zero() || now < self.created_at.after(policy.fresh_age)

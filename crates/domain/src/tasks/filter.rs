@@ -13,7 +13,7 @@ pub struct TaskFilter {
 }
 
 impl TaskFilter {
-    /// Returns `true` if the task meets the conditions. For stores that hold tasks in memory.
+    /// Returns `true` if the task meets the conditions. Used by stores that hold tasks in memory.
     #[must_use]
     pub fn matches(&self, task: &Task) -> bool {
         let Self { completed, search } = self;
@@ -35,7 +35,7 @@ impl SearchText {
     /// Parses the text. An empty text matches every task.
     ///
     /// # Errors
-    /// Returns the rule of [`InvalidText`] that the text breaks.
+    /// Returns an [`InvalidText`] that says which rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
         bounded(text.to_ascii_lowercase(), Self::MAX_CHARS).map(Self)
     }

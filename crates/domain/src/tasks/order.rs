@@ -98,7 +98,7 @@ pub enum SortValue {
 }
 
 impl SortValue {
-    /// Returns the value of a task. For stores that hold tasks in memory.
+    /// Returns the value of a task. Used by stores that hold tasks in memory.
     #[must_use]
     pub fn of(task: &Task, key: SortKey) -> Self {
         match key {

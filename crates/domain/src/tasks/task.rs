@@ -47,7 +47,7 @@ impl Title {
     /// Trims the text, and checks that it is neither empty nor too long and has no NUL character.
     ///
     /// # Errors
-    /// Returns the rule of [`InvalidText`] that the text breaks.
+    /// Returns an [`InvalidText`] that says which rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
         let text = text.trim();
         if text.chars().all(|c| c.is_whitespace() || c.is_control()) {
@@ -66,7 +66,7 @@ impl Description {
     /// Checks the length, and that there is no NUL character.
     ///
     /// # Errors
-    /// Returns the rule of [`InvalidText`] that the text breaks.
+    /// Returns an [`InvalidText`] that says which rule the text breaks.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidText> {
         bounded(text.into(), Self::MAX_CHARS).map(Self)
     }

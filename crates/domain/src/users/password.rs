@@ -72,8 +72,8 @@ pub enum InvalidPassword {
     /// [`NewPassword::MAX_BYTES`].
     #[error("password too long")]
     TooLong,
-    /// The password contains a NUL character, with which other passwords would match its hash, too: bcrypt repeats its
-    /// key after a NUL, and scrypt ignores NULs at the end.
+    /// The password contains a NUL character, so that other passwords would match its hash: bcrypt repeats its key
+    /// after a NUL, and scrypt ignores NULs at the end.
     #[error("password must not contain a NUL character")]
     Nul,
 }
@@ -91,7 +91,7 @@ impl NewPassword {
     /// Parses the text that the user has typed. It must be a password that `algorithm` supports.
     ///
     /// # Errors
-    /// Returns the rule of [`InvalidPassword`] that the text breaks.
+    /// Returns an [`InvalidPassword`] that says which rule the text breaks.
     pub fn parse(typed: &str, algorithm: HashAlgorithm) -> Result<Self, InvalidPassword> {
         let password = Self::from_existing(Password::parse(typed)?, algorithm)?;
         if typed.encode_utf16().count() < Self::MIN_UNITS { Err(InvalidPassword::TooShort) } else { Ok(password) }

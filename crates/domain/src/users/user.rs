@@ -51,7 +51,7 @@ impl UserName {
     /// Checks the length, and that there is no NUL character.
     ///
     /// # Errors
-    /// Returns the rule of [`InvalidText`] that the text breaks.
+    /// Returns an [`InvalidText`] that says which rule the text breaks.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidText> {
         bounded(text.into(), Self::MAX_CHARS).map(Self)
     }
@@ -67,7 +67,7 @@ impl UserImage {
     /// Checks the length, and that there is no NUL character.
     ///
     /// # Errors
-    /// Returns the rule of [`InvalidText`] that the text breaks.
+    /// Returns an [`InvalidText`] that says which rule the text breaks.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidText> {
         bounded(text.into(), Self::MAX_CHARS).map(Self)
     }

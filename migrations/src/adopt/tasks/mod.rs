@@ -136,7 +136,7 @@ pub(crate) async fn count_without_owner(db: &impl ConnectionTrait) -> Result<u64
     catalog::count(db, &format!(r#"select count(*) as count from "tasks" where {WITHOUT_OWNER}"#)).await
 }
 
-/// Assigns the tasks that have no owner to a user, and returns their number.
+/// Assigns all tasks without an owner to a user, and returns the number of these tasks.
 pub(crate) async fn assign(db: &impl ConnectionTrait, user_id: &str) -> Result<u64, DbErr> {
     let update = format!(r#"update "tasks" set "user_id" = $1 where {WITHOUT_OWNER}"#);
     let update = Statement::from_sql_and_values(db.get_database_backend(), update, [user_id.into()]);

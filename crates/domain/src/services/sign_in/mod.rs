@@ -18,7 +18,7 @@ pub struct SignIn {
     pub email: Email,
     /// The password.
     pub password: Password,
-    /// Whether the session outlives the browser.
+    /// Whether the session continues after the browser has been closed.
     pub remember: bool,
     /// The client that sent the request.
     pub client: ClientInfo,
@@ -30,8 +30,8 @@ pub struct SignIn {
 /// Errors from signing in.
 #[derive(Debug, Error)]
 pub enum SignInError {
-    /// The e-mail address or the password is wrong; the caller does not learn which. Contains the user with this
-    /// address, if there is one, for the log.
+    /// The e-mail address or the password is wrong; the caller does not learn which. Contains the id of the user with
+    /// this address, if there is one, for the log.
     #[error("wrong e-mail address or password")]
     InvalidCredentials(Option<UserId>),
     /// The limit of wrong passwords for this e-mail address has been reached. The password was not checked.
@@ -74,7 +74,7 @@ pub enum SignInRestriction {
 pub struct SignInService(AccountContext);
 
 impl SignInService {
-    /// Creates a service over these ports.
+    /// Creates a service that uses the ports and the policy of `context`.
     #[must_use]
     pub fn new(context: AccountContext) -> Self {
         Self(context)
@@ -155,8 +155,8 @@ impl SignInService {
     /// Replaces `old`, the hash of `password`, if its algorithm or cost is not current. Returns the new hash if it was
     /// stored, otherwise `old`.
     ///
-    /// Keeps `old` if the current algorithm does not support the password or the hasher is busy: the user signs in, and
-    /// the next sign-in tries again.
+    /// Keeps `old` if the current algorithm does not support the password or the hasher fails. The user is signed in
+    /// nevertheless, and the next sign-in tries again.
     async fn rehash(&self, user: &User, password: Password, old: PasswordHash) -> Result<PasswordHash, StoreError> {
         let AccountContext { identity, hasher, clock, .. } = &self.0;
         if hasher.is_current(&old) {

@@ -11,8 +11,8 @@ use crate::tasks::TaskQuery;
 use crate::testing::fixtures::{moment, new_task, owner, registration, session, user, user_id};
 use crate::users::{Account, Email, PasswordHash, ProfileUpdate, User, UserImage, UserName};
 
-/// The tests of an [`IdentityRepo`]; see [`contract`](crate::testing::contract). The subject is a tuple of the
-/// [`IdentityRepo`], the [`SessionRepo`] and the [`TaskRepo`].
+/// The tests of an [`IdentityRepo`]; see [`contract`](crate::testing::contract). The output of the argument
+/// dereferences to a tuple of the [`IdentityRepo`], the [`SessionRepo`] and the [`TaskRepo`].
 #[macro_export]
 macro_rules! identity_repo_contract {
     ($subject:expr) => {

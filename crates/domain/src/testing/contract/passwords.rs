@@ -64,8 +64,8 @@ pub async fn every_byte_of_the_longest_password_counts(hasher: &dyn PasswordHash
     assert!(!matches(hasher, &format!("{}y", &longest[1..]), &stored).await);
 }
 
-/// Without a check, the hash of `p` also matches other passwords. With bcrypt, which repeats its key after a NUL, it
-/// matches `p`, NUL, `p`. With scrypt, which ignores NULs at the end, it matches `p`, NUL.
+/// Without a check, the hash of a password `p` also matches other passwords. With bcrypt, which repeats its key after a
+/// NUL, it matches `p`, NUL, `p`. With scrypt, which ignores NULs at the end, it matches `p`, NUL.
 pub async fn a_password_extended_with_a_nul_does_not_match(hasher: &dyn PasswordHasher) {
     let stored = hash(hasher, "password").await;
     for wrong in ["password\0", "password\0password", "password\0password\0password", "\0", "\0password"] {

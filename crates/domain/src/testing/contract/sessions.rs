@@ -11,8 +11,8 @@ use crate::testing::fixtures::{moment, registration, session, user};
 use crate::time::Timestamp;
 use crate::users::PasswordHash;
 
-/// The tests of a [`SessionRepo`]; see [`contract`](crate::testing::contract). The subject is a pair of the
-/// [`IdentityRepo`] and the [`SessionRepo`].
+/// The tests of a [`SessionRepo`]; see [`contract`](crate::testing::contract). The output of the argument dereferences
+/// to a tuple of the [`IdentityRepo`] and the [`SessionRepo`].
 #[macro_export]
 macro_rules! session_repo_contract {
     ($subject:expr) => {

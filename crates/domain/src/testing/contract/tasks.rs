@@ -114,7 +114,7 @@ pub async fn hostile_texts_are_stored_byte_for_byte(repo: &dyn TaskRepo) {
     }
 }
 
-/// The list is empty, not an error.
+/// Listing the tasks returns an empty list, not an error.
 pub async fn a_new_owner_has_no_tasks(repo: &dyn TaskRepo) {
     create(repo, "alice", new_task(), moment()).await;
     assert_eq!(repo.list(&owner("bob").await, &TaskQuery::default()).await.unwrap().tasks, []);
@@ -157,7 +157,7 @@ pub async fn a_list_is_sorted_by_every_key_and_direction(repo: &dyn TaskRepo) {
     }
 }
 
-/// In a search text, `%`, `_` and `\` are not special, and only the letters A to Z match in both cases.
+/// In a search text, `%`, `_` and `\` are not special. Case is ignored only for the letters A to Z.
 pub async fn a_list_contains_the_tasks_that_match_the_filter(repo: &dyn TaskRepo) {
     let texts =
         ["Buy MILK", "100% of it", "snake_case", "back\\slash", "ÄRGER ärger", "İstanbul", "'; drop table", "x"];

@@ -13,8 +13,8 @@ pub struct Tokens<I, V> {
     pub auth: V,
 }
 
-/// The tests of a [`TokenIssuer`] with its [`AuthPort`]; see [`contract`](crate::testing::contract).
-/// The subject dereferences to [`Tokens`].
+/// The tests of a [`TokenIssuer`] with its [`AuthPort`]; see [`contract`](crate::testing::contract). The output of the
+/// argument dereferences to [`Tokens`].
 #[macro_export]
 macro_rules! tokens_contract {
     ($subject:expr) => {
