@@ -1,4 +1,4 @@
-//! Databases that Better Auth created and filled. What Taskbridge writes has the form that Better Auth writes.
+//! Tests on databases that Better Auth created and filled. Taskbridge writes values in the same form as Better Auth.
 
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
@@ -56,7 +56,7 @@ async fn users_and_sessions_of_better_auth_are_read(backend: Backend) {
     assert_eq!(sessions, 5);
 }
 
-/// Returns the column `stored` of a row.
+/// Executes a query for one row, and returns its column `stored`.
 async fn stored(store: &Store, sql: &str) -> String {
     let connection = store.dedicated().await.unwrap();
     let statement = Statement::from_string(connection.get_database_backend(), sql);

@@ -1,4 +1,4 @@
-//! Tables of PostgreSQL whose columns have other types than those that Taskbridge creates.
+//! Tests on PostgreSQL tables whose columns have other types than those that Taskbridge creates.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
@@ -80,7 +80,7 @@ async fn an_unsupported_type_is_an_error(postgres: Backend) {
     }
 }
 
-/// Gives the columns the types that other tools use.
+/// A script that changes the columns to types that other tools use.
 const OTHER_TYPES: &str = r#"
 create extension citext;
 create type provider as enum ('credential', 'github');

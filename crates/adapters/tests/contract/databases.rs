@@ -1,7 +1,7 @@
-//! A new database for each test.
+//! Creates a new database for each test.
 //!
-//! A test that needs PostgreSQL is in a module whose name contains `on_postgres`, which [`test_on`] makes, so that
-//! `cargo test -- --skip on_postgres` runs everything that works without a server.
+//! A test that needs PostgreSQL is in a module whose name contains `on_postgres`, which [`test_on`] creates, so that
+//! `cargo test -- --skip on_postgres` runs all tests that need no PostgreSQL server.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,9 +18,10 @@ use tempfile::TempDir;
 pub(crate) enum Backend {
     Sqlite,
     Postgres,
-    /// PostgreSQL behind a pooler in transaction mode, which has fewer connections to the server than clients.
+    /// PostgreSQL behind a pooler in transaction mode, which has fewer connections to the PostgreSQL server than
+    /// clients.
     Pgbouncer,
-    /// The same, without `pgbouncer=true` in the URL.
+    /// The same pooler, but without `pgbouncer=true` in the URL.
     UndeclaredPgbouncer,
 }
 
@@ -46,7 +47,7 @@ macro_rules! test_on {
 }
 pub(crate) use test_on;
 
-/// An adapter on a separate database, and the folder that must live as long.
+/// An adapter on a separate database. For SQLite, the folder of the database must exist as long as the adapter.
 pub(crate) struct OnDatabase<A> {
     adapter: A,
     folder: Option<TempDir>,
@@ -67,17 +68,17 @@ impl<A> Deref for OnDatabase<A> {
 }
 
 impl Backend {
-    /// Returns a new database with all tables.
+    /// Creates a database with all tables.
     pub(crate) async fn store(self) -> OnDatabase<Store> {
         self.open(Users::Here, "").await
     }
 
-    /// Returns a new database that a script filled before the migrations ran.
+    /// Creates a database, runs `script` on it, and then the migrations.
     pub(crate) async fn store_after(self, script: &str) -> OnDatabase<Store> {
         self.open(Users::Here, script).await
     }
 
-    /// Returns a new database as in bridge mode: without a table of users.
+    /// Creates a database without the table `user`, as in bridge mode.
     pub(crate) async fn store_without_users(self) -> OnDatabase<Store> {
         self.open(Users::Elsewhere, "").await
     }
@@ -92,7 +93,7 @@ impl Backend {
         OnDatabase { adapter: store, folder }
     }
 
-    /// Returns the URL of a new, empty database, and the folder that it is in.
+    /// Creates an empty database, and returns its URL and, for SQLite, its folder.
     pub(crate) async fn new_database(self) -> (String, Option<TempDir>) {
         let url = match self {
             Self::Sqlite => {
@@ -129,11 +130,11 @@ pub(crate) fn config(url: &str) -> StoreConfig {
     }
 }
 
-/// Creates a database on the server of the tests, and returns its name.
+/// Creates a database on the PostgreSQL server that the tests use, and returns its name.
 async fn create_database() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let test = thread::current();
-    // With one thread, tests run on the main thread.
+    // With `--test-threads=1`, tests run on the main thread, whose name is not that of the test.
     let test = test.name().filter(|name| *name != "main");
     assert!(test.is_none_or(|name| name.contains("on_postgres")), "declare it with test_on, it needs PostgreSQL");
     let name = format!("contract_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));

@@ -1,4 +1,4 @@
-//! Facts about databases for an operator.
+//! Tests of the facts about a database that the operator can request.
 
 use std::time::Duration;
 

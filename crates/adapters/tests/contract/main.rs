@@ -1,4 +1,4 @@
-//! Every adapter passes the contract of its port, on every database.
+//! Runs the contract suite of each port on its adapters, on every kind of database.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod better_auth;
@@ -41,7 +41,7 @@ mod in_memory {
     taskbridge_domain::task_repo_contract!(async { Box::new(InMemoryTaskRepo::default()) });
 }
 
-/// Runs the contract suites of all repositories on a kind of database.
+/// Runs the contract suites of all repositories on one kind of database.
 macro_rules! repository_suites {
     ($backend:ident) => {
         mod tasks {
@@ -70,7 +70,7 @@ macro_rules! repository_suites {
     };
 }
 
-/// Runs the contract suite of tasks as in bridge mode, without a table of users.
+/// Runs the contract suite of tasks on a database without the table `user`, as in bridge mode.
 macro_rules! bridge_suite {
     ($backend:ident) => {
         mod tasks_without_users {
@@ -96,7 +96,7 @@ mod on_postgres_behind_pgbouncer {
     repository_suites!(Pgbouncer);
 }
 
-/// Returns the tasks of alice and bob.
+/// Creates the users alice and bob, and returns a repository for their tasks.
 async fn tasks(store: OnDatabase<Store>) -> OnDatabase<SeaTaskRepo> {
     let identity = SeaIdentityRepo::new(store.clone());
     for user in ["alice", "bob"] {
@@ -145,7 +145,7 @@ async fn either_hasher_verifies_both_forms() {
     }
 }
 
-/// A hash with another cost is not current either.
+/// A bcrypt hash with another cost is not current either.
 #[tokio::test]
 async fn another_form_is_not_current() {
     let [bcrypt, scrypt] = [HashAlgorithm::Bcrypt, HashAlgorithm::Scrypt].map(hasher);
@@ -171,7 +171,7 @@ mod secure_ids {
 
 const URL: &str = "http://localhost:8000";
 
-/// Returns an issuer with these keys, and a verifier with this source of keys.
+/// Returns an issuer that signs with `keys`, and a verifier that gets its keys from `source`.
 fn tokens(keys: TokenSigner, source: Arc<dyn KeySource>) -> Tokens<JwtIssuer, JwtVerifier> {
     let config = JwtIssuerConfig { issuer: URL.into(), audience: URL.into(), lifetime: Duration::from_mins(15) };
     let expected = ExpectedClaims {

@@ -1,4 +1,4 @@
-//! Tasks of users who do not exist, where the database has a table of users.
+//! Tests of creating tasks for users who do not exist, if the database has the table `user`.
 
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaTaskRepo};
 use taskbridge_domain::ports::{CreateTaskError, IdentityRepo, TaskRepo};
@@ -14,6 +14,6 @@ async fn a_task_for_an_unknown_user_is_rejected(backend: Backend) {
     let repo = SeaTaskRepo::new(store.clone());
     let rejected = repo.create(&owner("nobody").await, new_task(), moment()).await;
     assert!(matches!(rejected, Err(CreateTaskError::UnknownOwner)));
-    // The connection can still be used.
+    // The connection can still be used after the error.
     assert!(repo.create(&owner("alice").await, new_task(), moment()).await.is_ok());
 }

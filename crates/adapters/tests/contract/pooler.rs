@@ -1,5 +1,5 @@
-//! A pooler in transaction mode, with many more clients than it has connections to the server: no client ever reads the
-//! reply to another client's statement.
+//! Tests a pooler in transaction mode that has many more clients than connections to the PostgreSQL server: no client
+//! ever reads the reply to another client's statement.
 
 use futures_util::future::join_all;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store, StoreConfig};
@@ -15,7 +15,7 @@ test_on!([Pgbouncer], [many_clients_behind_few_server_connections_read_only_thei
 const CLIENTS: usize = 24;
 const ROUNDS: usize = 25;
 
-/// Works on one task with every kind of statement, again and again, as one client.
+/// Acts as one client of the pooler: executes every kind of statement on one task, again and again.
 async fn work(store: &Store, name: &str) {
     let repo = SeaTaskRepo::new(store.clone());
     let (identity, sessions) = (SeaIdentityRepo::new(store.clone()), SeaSessionRepo::new(store.clone()));
@@ -44,7 +44,7 @@ async fn work(store: &Store, name: &str) {
 async fn many_clients_behind_few_server_connections_read_only_their_own(pooler: Backend) {
     let (url, _) = pooler.new_database().await;
     let config = StoreConfig { max_connections: u32::try_from(CLIENTS).unwrap(), ..config(&url) };
-    // As two processes on one database.
+    // Two stores stand for two processes on one database.
     let (one, other) = (Store::open(&config).await.unwrap(), Store::open(&config).await.unwrap());
     taskbridge_migrations::up(&one.dedicated().await.unwrap(), Users::Here).await.unwrap();
     let clients = (0..CLIENTS).map(|number| {

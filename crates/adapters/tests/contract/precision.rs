@@ -1,4 +1,4 @@
-//! Rows of another program whose times have microseconds.
+//! Tests of rows by another program, whose times are precise to the microsecond.
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::SeaTaskRepo;
@@ -10,7 +10,7 @@ use crate::databases::{Backend, test_on};
 
 test_on!([Postgres], [pages_tell_microseconds_apart]);
 
-/// The ids descend within one millisecond. No page loses or repeats a row.
+/// All rows are created within one millisecond, in the opposite order of their ids. No row is missing or on two pages.
 async fn pages_tell_microseconds_apart(postgres: Backend) {
     let store = postgres.store_without_users().await;
     let script = r#"insert into "tasks" ("user_id", "title", "created_at", "updated_at")

@@ -1,4 +1,4 @@
-//! Statements that are prepared on the connections of a store.
+//! Tests of statements that are prepared on the connections of a store.
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::SeaTaskRepo;
@@ -9,12 +9,13 @@ use crate::databases::{Backend, test_on};
 
 test_on!([Postgres], [a_table_may_be_altered_while_it_is_in_use]);
 
-/// Another program alters the table under prepared statements: reads and writes are repeated on a new connection.
+/// If another program alters the table, prepared statements fail. Reads and writes are then repeated on a new
+/// connection.
 async fn a_table_may_be_altered_while_it_is_in_use(postgres: Backend) {
     let store = postgres.store_without_users().await;
     let (repo, alice) = (SeaTaskRepo::new(store.clone()), owner("alice").await);
     let mut expected = repo.create(&alice, new_task(), moment()).await.unwrap();
-    // In each round, another statement is the first to fail.
+    // In each round, a different statement is the first one after the change, and fails.
     for (round, column) in ["varchar(500)", "text", "varchar(400)"].into_iter().enumerate() {
         repo.create(&alice, new_task(), moment()).await.unwrap();
         expected = repo.toggle(&alice, expected.id, moment()).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Repetition of writes that PostgreSQL rejects.
+//! Tests of repeating writes that PostgreSQL rejects.
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaTaskRepo, Store};
@@ -8,14 +8,14 @@ use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration
 
 use crate::databases::{Backend, test_on};
 
-// Directly, and through a pooler, where statements are unnamed.
+// The tests connect to PostgreSQL directly, and through a pooler, where statements are unnamed.
 test_on!(
     [Postgres, UndeclaredPgbouncer],
     [a_write_is_repeated_only_if_it_certainly_had_no_effect, a_transaction_is_repeated_as_a_whole,]
 );
 
-/// Makes the first `times` insertions into the table fail with this SQLSTATE. Counts them by a sequence, which is not
-/// rolled back.
+/// Makes the first `times` insertions into the table fail with this SQLSTATE. A sequence counts the insertions, because
+/// it is not rolled back.
 async fn fail(store: &Store, table: &str, state: &str, times: u32) {
     let script = format!(
         r#"drop sequence if exists attempts; create sequence attempts;
@@ -42,20 +42,20 @@ async fn a_write_is_repeated_only_if_it_certainly_had_no_effect(postgres: Backen
     let (tasks, ann) = (SeaTaskRepo::new(store.clone()), owner("ann").await);
     let mut expected_count = 0;
     for (state, times, outcome) in [
-        // Serialization failure, deadlock, read-only transaction, server starting.
+        // Serialization failure, deadlock, read-only transaction, and a PostgreSQL server that is starting.
         ("40001", 1, Outcome::Inserted),
         ("40P01", 1, Outcome::Inserted),
         ("25006", 1, Outcome::Inserted),
         ("57P03", 1, Outcome::Inserted),
-        // A second failure.
+        // The repetition fails as well.
         ("40001", 2, Outcome::Unavailable),
         ("25006", 2, Outcome::Unavailable),
-        // Shutdown, crash, broken connection.
+        // Shutdown, crash, and broken connections.
         ("57P01", 1, Outcome::Unknown),
         ("57P02", 1, Outcome::Unknown),
         ("08006", 1, Outcome::Unknown),
         ("08P01", 1, Outcome::Unknown),
-        // Cancelled, disk full, not null.
+        // Cancelled statement, full disk, and a violated `not null` constraint.
         ("57014", 1, Outcome::Unavailable),
         ("53100", 1, Outcome::Unavailable),
         ("23502", 1, Outcome::Corrupt),

@@ -1,4 +1,4 @@
-//! Columns and tables by which plugins of Better Auth, or an app, restrict users.
+//! Tests of the columns and tables in which plugins of Better Auth, or an app, mark users as restricted.
 
 use std::time::Duration;
 
@@ -27,11 +27,11 @@ test_on!(
     ]
 );
 
-/// The columns of the plugins `admin` and `twoFactor`, as Better Auth's migrator creates them, and in snake case.
+/// The columns of the plugins `admin` and `twoFactor`: as Better Auth's migrator creates them, and below in snake case.
 const CAMEL: [(&str, &str); 3] = [("banned", "flag"), ("banExpires", "time"), ("twoFactorEnabled", "flag")];
 const SNAKE: [(&str, &str); 3] = [("banned", "flag"), ("ban_expires", "time"), ("two_factor_enabled", "flag")];
 
-/// Returns a database with the users ann, bob, eve and max, and with these columns of `user`.
+/// Creates a database with the users ann, bob, eve and max, and adds these columns to the table `user`.
 async fn with_columns(backend: Backend, columns: &[(&str, &str)]) -> OnDatabase<Store> {
     let store = backend.store().await;
     for (name, kind) in columns {
@@ -54,7 +54,7 @@ async fn execute(store: &Store, sql: &str) {
     store.dedicated().await.unwrap().execute_unprepared(sql).await.unwrap();
 }
 
-/// Returns the restrictions of a user, as both repositories read them.
+/// Returns the restrictions of a user, and checks that both repositories read the same ones.
 async fn restrictions(store: &Store, id: &str) -> Restrictions {
     let credential = SeaIdentityRepo::new(store.clone()).find_credential(&user(id).email).await.unwrap().unwrap();
     let (_, of_session) = SeaSessionRepo::new(store.clone()).find(&session(id).token).await.unwrap().unwrap();
@@ -103,7 +103,7 @@ async fn a_restricting_column_may_be_generated() {
     assert_eq!(restrictions(&sqlite, "bob").await, Restrictions::default());
 }
 
-/// A plugin that is added while the server runs is noticed within a minute.
+/// If a plugin is added while Taskbridge is running, its column is noticed within a minute.
 async fn a_column_that_is_added_later_is_noticed(backend: Backend) {
     let store = with_columns(backend, &[]).await;
     assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
@@ -117,7 +117,8 @@ async fn a_column_that_is_added_later_is_noticed(backend: Backend) {
     assert_eq!(restrictions(&store, "bob").await, Restrictions::default());
 }
 
-/// Another program may have given the columns other types: a banned user stays banned.
+/// Another program may have given the columns other types. A user whose ban has an end that cannot be read stays
+/// banned.
 async fn values_that_cannot_be_read_restrict(backend: Backend) {
     let store = with_columns(backend, &[("banned", "text"), ("banExpires", "bigint")]).await;
     for (id, banned) in [("ann", "'yes'"), ("bob", "'false'"), ("eve", "'0'")] {
@@ -130,7 +131,7 @@ async fn values_that_cannot_be_read_restrict(backend: Backend) {
     }
 }
 
-/// Without the column, users with a confirmed row in the table have a second factor.
+/// Without the column `twoFactorEnabled`, a user has a second factor if the table has a confirmed row for the user.
 async fn the_table_of_second_factors_restricts_without_its_column(backend: Backend) {
     for (has_verified, expected) in [(true, [true, false, true]), (false, [true, true, true])] {
         let store = with_columns(backend, &[]).await;
@@ -167,7 +168,7 @@ async fn ignored_columns_are_reported_with_the_users_they_seem_to_restrict(backe
     assert_eq!(report, RestrictionReport { banned: None, second_factor: None, ignored: ignored.into() });
 }
 
-/// An adopted table may lack a foreign key.
+/// An adopted table may lack the foreign key that would prevent this.
 #[tokio::test]
 async fn no_task_is_created_for_a_deleted_user() {
     const TASKS: &str =
@@ -183,11 +184,11 @@ async fn no_task_is_created_for_a_deleted_user() {
         let added = tasks.create(&owner(gone).await, new_task(), moment()).await;
         assert!(matches!(added, Err(CreateTaskError::UnknownOwner)), "{added:?}");
     }
-    // In bridge mode, a table `user` may belong to another program.
+    // In bridge mode, a table `user` may belong to another program, so it is ignored.
     assert!(SeaTaskRepo::new(store.clone()).create(&ann, new_task(), moment()).await.is_ok());
 }
 
-/// The start refuses such a table, but the queries do not depend on that.
+/// Taskbridge does not start with a column that ignores case, but the queries do not rely on that check.
 #[tokio::test]
 async fn owners_are_compared_byte_for_byte_whatever_the_column() {
     let store = Backend::Sqlite.store().await;

@@ -1,4 +1,4 @@
-//! The contract of [`SigningKeyRepo`], on every database.
+//! Tests the contract of [`SigningKeyRepo`] on every kind of database.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ test_on!(
     ]
 );
 
-/// An Ed25519 key pair with this id.
+/// Returns an Ed25519 key pair with this id.
 fn stored_key(id: &str) -> StoredKey {
     StoredKey {
         id: id.into(),

@@ -1,4 +1,4 @@
-//! The connection pool of a SQLite file: statements that do not end, dropped requests, and closing.
+//! Tests of the connection pool for SQLite: statements that do not end, dropped requests, and closing.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -21,7 +21,8 @@ const HOUR: Duration = Duration::from_hours(1);
 const BRIEF: Duration = Duration::from_millis(500);
 /// Time after which a test fails rather than hangs.
 const HANG: Duration = Duration::from_mins(1);
-/// Makes insertions of tasks with the title `slow`, and of the account of the user `slow`, run forever.
+/// Triggers that make two statements run forever: inserting a task with the title `slow`, and inserting the account of
+/// the user `slow`.
 const NEVER_END: &str = "\
     create trigger slow_task before insert on tasks when new.title = 'slow' begin \
       select count(*) from (with recursive n(i) as (select 1 union all select i + 1 from n) select i from n); end; \
@@ -34,7 +35,7 @@ struct Opened {
 }
 
 impl Opened {
-    /// Opens a file with all tables, a user `ann`, and insertions that never end.
+    /// Opens a new file with all tables, the user `ann`, and the triggers in [`NEVER_END`].
     async fn with(max_connections: u32, statement_timeout: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("pool.db").display());
@@ -65,7 +66,7 @@ impl Opened {
         tasks.count(&owner("ann").await, &TaskFilter::default()).await.unwrap()
     }
 
-    /// Drops `work` while it uses a connection.
+    /// Starts `work`, and drops it while it uses a connection.
     async fn cancel<T>(&self, work: impl Future<Output = T>) {
         let in_use = || {
             let (open, idle) = self.store.connections();
@@ -82,7 +83,7 @@ impl Opened {
             _ = &mut work => panic!("it has completed"),
             () = has_connection => {}
         }
-        // `work` has a connection now. In this pause, its statement usually begins, too.
+        // `work` has a connection now. Its statement usually begins during this pause.
         assert!(timeout(BRIEF / 2, work).await.is_err());
     }
 }
@@ -112,7 +113,7 @@ async fn a_transaction_with_an_interrupted_statement_is_rolled_back() {
     opened.register("slow").await.unwrap();
 }
 
-/// Otherwise, an attacker could occupy all connections by sending requests and hanging up.
+/// If statements continued, an attacker could occupy all connections by sending requests and disconnecting.
 #[tokio::test]
 async fn a_cancelled_request_leaves_no_statement_behind() {
     let opened = Opened::with(1, HOUR).await;
@@ -128,7 +129,7 @@ async fn a_cancelled_request_leaves_no_transaction_behind() {
     let opened = Opened::with(2, HOUR).await;
     for id in ["bob", "eve", "max"] {
         opened.cancel(opened.register("slow")).await;
-        // Waits for the write lock of the transaction.
+        // Waits until the cancelled transaction has released the write lock.
         opened.register(id).await.unwrap();
     }
     opened.execute("drop trigger slow_account").await;

@@ -1,4 +1,4 @@
-//! The keys in Better Auth's table: which one signs, and which are published.
+//! Tests which of the keys in Better Auth's table `jwks` signs, and which are published.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -45,13 +45,13 @@ impl Clock for TestClock {
     }
 }
 
-/// A table that several processes share.
+/// A table `jwks` that several processes share.
 struct Table {
     store: OnDatabase<Store>,
     clock: Arc<TestClock>,
 }
 
-/// A process on the table.
+/// A process that uses the table.
 struct Process {
     keys: Arc<StoredKeys>,
     issuer: JwtIssuer,
@@ -115,7 +115,7 @@ fn set<const N: usize>(ids: [&str; N]) -> BTreeSet<String> {
     ids.map(str::to_owned).into()
 }
 
-/// The row of `tests/vectors/jwks-encryption.json` with this name, and its secret.
+/// Returns the key of the case `name` in `tests/vectors/jwks-encryption.json`, and its secret.
 fn recorded(name: &str) -> (StoredKey, VersionedSecrets) {
     let vectors: Value = serde_json::from_str(include_str!("../../../../tests/vectors/jwks-encryption.json")).unwrap();
     let case = vectors["cases"].as_array().unwrap().iter().find(|case| case["name"] == name).unwrap();
@@ -132,7 +132,7 @@ fn recorded(name: &str) -> (StoredKey, VersionedSecrets) {
     (key, secret(case["secret"].as_str().unwrap()))
 }
 
-/// The header has `alg` and `kid` only, and the row has all columns that Better Auth writes.
+/// The header of the token has only `alg` and `kid`, and the row of the key has all columns that Better Auth writes.
 #[tokio::test]
 async fn the_first_token_creates_a_key_in_the_form_of_better_auth() {
     for (algorithm, name, curve) in
@@ -154,7 +154,7 @@ async fn the_first_token_creates_a_key_in_the_form_of_better_auth() {
     }
 }
 
-/// Some issue a token and some publish the keys.
+/// Each process issues a token and publishes the keys at the same time.
 async fn processes_that_start_together_create_one_key(backend: Backend) {
     let table = Table::on(backend.store()).await;
     let programs: Vec<_> = (0..8).map(|_| table.process(secret("a-secret"), SigningAlgorithm::EdDsa)).collect();
@@ -166,7 +166,7 @@ async fn processes_that_start_together_create_one_key(backend: Backend) {
     assert!(sets.iter().all(|published| *published == kids));
 }
 
-/// Encrypted or in plain text, in rows with and without an algorithm.
+/// Covers encrypted keys and a key in plain text, and rows with and without an algorithm.
 #[tokio::test]
 async fn the_keys_of_a_better_auth_sign() {
     for (name, algorithm, column) in [
@@ -185,7 +185,7 @@ async fn the_keys_of_a_better_auth_sign() {
     }
 }
 
-/// Their tokens stay valid. RS256 and ES512 keys are published for other verifiers.
+/// Tokens that were signed with these keys stay valid. ES512 keys are published for other verifiers.
 #[tokio::test]
 async fn keys_of_other_algorithms_stay_published() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -207,8 +207,8 @@ async fn keys_of_other_algorithms_stay_published() {
     assert_eq!(program.published().await, ids);
 }
 
-/// Otherwise a Better Auth with the right secret would take the new key for its newest, could not decrypt it, and could
-/// not issue any token. Published keys stay published.
+/// If it were replaced automatically, a Better Auth with the right secret could not decrypt the new key, which is the
+/// newest one, and could not issue tokens. Published keys stay published.
 #[tokio::test]
 async fn a_key_that_cannot_be_decrypted_is_replaced_only_on_request() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -232,7 +232,8 @@ async fn a_key_that_cannot_be_decrypted_is_replaced_only_on_request() {
     assert_eq!(wrong.published().await, set([&old, &new]));
 }
 
-/// An older secret still decrypts its keys; new keys name the version of the secret that encrypts them.
+/// An older secret still decrypts the keys that it encrypted. New keys name the version of the secret that encrypts
+/// them.
 #[tokio::test]
 async fn a_rotated_secret_reads_the_keys_of_the_one_before() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -251,7 +252,7 @@ async fn a_rotated_secret_reads_the_keys_of_the_one_before() {
     assert!(keys[1].private.expose().starts_with("\"$ba$1$"), "{keys:?}");
 }
 
-/// Its tokens stay valid, and other processes sign with the new key after the next refresh.
+/// Tokens that the old key signed stay valid, and other processes sign with the new key after their next refresh.
 #[tokio::test]
 async fn a_rotated_key_stays_published_for_the_grace_period() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -271,7 +272,7 @@ async fn a_rotated_key_stays_published_for_the_grace_period() {
     assert_eq!(other.statuses().await, [StoredKeyStatus::Unused, StoredKeyStatus::Signs]);
 }
 
-/// Not even by a process with a longer grace period. The next token has a new key.
+/// They are not published even by a process with a longer grace period. The next token is signed with a new key.
 #[tokio::test]
 async fn withdrawn_keys_are_not_published_any_more() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -289,7 +290,7 @@ async fn withdrawn_keys_are_not_published_any_more() {
     assert_eq!(one.statuses().await, [StoredKeyStatus::Unused, StoredKeyStatus::Signs]);
 }
 
-/// It publishes the keys of other processes all the same.
+/// The process nevertheless publishes the keys that other processes created.
 #[tokio::test]
 async fn a_process_that_signs_with_the_secret_creates_no_key() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -303,7 +304,7 @@ async fn a_process_that_signs_with_the_secret_creates_no_key() {
     assert_eq!(by_secret.statuses().await, [StoredKeyStatus::Verifies]);
 }
 
-/// Better Auth sets an expiry where key rotation is configured.
+/// Better Auth sets an expiry if key rotation is configured.
 #[tokio::test]
 async fn an_expired_key_does_not_sign() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -318,7 +319,8 @@ async fn an_expired_key_does_not_sign() {
     assert_eq!(program.published().await, set([&key.id, &new]));
 }
 
-/// Of a row, only the members of a public key are published; a row that is not a key is skipped.
+/// Only the members of a public key are published, even if the column contains more. A row without a valid key is
+/// skipped.
 #[tokio::test]
 async fn nothing_private_is_ever_published() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -332,7 +334,7 @@ async fn nothing_private_is_ever_published() {
     assert_eq!((published.id, names), (key.id, vec!["crv", "kty", "x"]));
 }
 
-/// A repository that the test can make fail.
+/// A repository whose reads fail while the test says so.
 struct Breakable {
     repo: SeaKeyRepo,
     is_failing: AtomicBool,
@@ -358,7 +360,7 @@ impl SigningKeyRepo for Breakable {
     }
 }
 
-/// A token of an unknown key gets an error, and the database is not queried more than once per cool-down.
+/// A token with an unknown key gets an error, and the database is queried at most once per cool-down.
 #[tokio::test]
 async fn known_keys_stay_in_use_while_the_database_is_unavailable() {
     let table = Table::on(Backend::Sqlite.store()).await;

@@ -1,4 +1,4 @@
-//! The claims that are configurable: issuer and audience.
+//! Tests of the claims whose accepted values are configurable: issuer and audience.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn without(names: &[&str]) -> Value {
     claims
 }
 
-/// A wrong value is rejected even where the claim is optional.
+/// A wrong value is rejected even if the claim may be absent.
 #[tokio::test]
 async fn issuer_and_audience_may_be_missing_only_where_they_are_not_required() {
     let key = SigningKey::ed25519("a");
@@ -51,7 +51,7 @@ async fn issuer_and_audience_may_be_missing_only_where_they_are_not_required() {
     }
 }
 
-/// As needed while an application moves to another address.
+/// An application needs several while it moves to another URL.
 #[tokio::test]
 async fn several_issuers_and_audiences_may_be_accepted() {
     let key = SigningKey::ed25519("a");
@@ -79,7 +79,7 @@ async fn several_issuers_and_audiences_may_be_accepted() {
     }
 }
 
-/// Values from the token are escaped and truncated.
+/// The message contains the value from the token, escaped and truncated, and the accepted value.
 #[tokio::test]
 async fn the_rejection_of_an_issuer_names_both_sides() {
     let key = SigningKey::ed25519("a");

@@ -1,4 +1,4 @@
-//! HS256 with the shared secret: real tokens and manipulated ones.
+//! Tests of HS256 with the shared secret, on recorded, valid and manipulated tokens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,8 +51,8 @@ fn claims() -> Value {
     json!({ "sub": "ann", "iat": now, "exp": now + 900, "iss": URL, "aud": URL })
 }
 
-/// A token with valid claims, except that one is replaced or, with `None`, removed. The value is raw JSON, because not
-/// every number fits into a `Value`.
+/// Returns a token with valid claims, except that the claim `name` is replaced by `raw` or, if that is `None`, removed.
+/// `raw` is JSON text, because not every number fits into a `Value`.
 fn changed(name: &str, raw: Option<&str>) -> String {
     let mut claims = claims();
     claims.as_object_mut().unwrap().remove(name);
@@ -63,7 +63,7 @@ fn changed(name: &str, raw: Option<&str>) -> String {
     }
 }
 
-/// Verified at the times for which they were recorded.
+/// Each token is verified at the time for which it was recorded.
 #[tokio::test]
 async fn recorded_hs256_tokens_are_accepted_or_rejected_as_recorded() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
@@ -77,7 +77,7 @@ async fn recorded_hs256_tokens_are_accepted_or_rejected_as_recorded() {
     let negatives = vectors["negatives"].as_array().unwrap();
     assert_eq!((cases.len(), negatives.len()), (4, 6));
     for case in cases {
-        // A server that issues tokens itself does not issue any without `iss`.
+        // This verifier requires `iss`, as an auth server that issues tokens itself does.
         let expected =
             if case["issuer"].is_null() { Err(Rejection::Missing("iss")) } else { Ok(text(&case["payload"], "sub")) };
         assert_eq!(verdict_on(case).await, expected, "{}", case["name"]);
@@ -87,7 +87,7 @@ async fn recorded_hs256_tokens_are_accepted_or_rejected_as_recorded() {
     }
 }
 
-/// The positive control for the rejections below.
+/// The tests below rely on this: a manipulated token is rejected only because of its manipulation.
 #[tokio::test]
 async fn valid_tokens_are_accepted() {
     let now = moment().unix_seconds();
@@ -109,7 +109,7 @@ async fn valid_tokens_are_accepted() {
     }
 }
 
-/// `alg: none`, duplicate members, `crit`, wrong types and malformed JSON.
+/// Covers `alg: none`, duplicate members, `crit`, wrong types and malformed JSON.
 #[tokio::test]
 async fn manipulated_headers_are_rejected() {
     let deep = format!(r#"{{"alg":"HS256","x":{}{}}}"#, "[".repeat(1000), "]".repeat(1000));
@@ -166,11 +166,11 @@ async fn manipulated_headers_are_rejected() {
         assert!(verdict(&with_header(header)).await.is_err(), "accepted {header}");
     }
     assert!(verdict(&signed(b"{\"alg\":\"HS256\xff\"}", claims().to_string(), SECRET.as_bytes())).await.is_err());
-    // An unknown member is skipped without recursion.
+    // An unknown member is accepted however deeply it is nested, because it is skipped without recursion.
     assert!(verdict(&with_header(&deep)).await.is_ok());
 }
 
-/// Keys in the header are ignored, and similar secrets do not match.
+/// Keys that the header contains or refers to are ignored, and a similar secret does not match.
 #[tokio::test]
 async fn a_token_signed_with_another_key_is_rejected() {
     let header = r#"{"alg":"HS256","kid":"../../../../dev/null","jku":"http://127.0.0.1:9/jwks","x5u":"http://127.0.0.1:9/","jwk":{"kty":"oct","k":"AA"},"x5c":["MIIB"]}"#;
@@ -189,11 +189,11 @@ async fn a_token_signed_with_another_key_is_rejected() {
         let token = signed(header, &payload, key.as_bytes());
         assert_eq!(verdict(&token).await, Err(Rejection::Signature), "accepted with key {key:?}");
     }
-    // The same header, signed with the secret.
+    // The same header is accepted if the token is signed with the right secret.
     assert!(verdict(&signed(header, &payload, SECRET.as_bytes())).await.is_ok());
 }
 
-/// Padding, white space, other alphabets and stray bits: a token has exactly one encoding.
+/// A token has exactly one valid encoding, without padding, white space, characters of other alphabets or stray bits.
 #[tokio::test]
 async fn other_encodings_of_a_token_are_rejected() {
     let good = with_claims(&claims().to_string());
@@ -207,7 +207,7 @@ async fn other_encodings_of_a_token_are_rejected() {
             }
         }
     }
-    // The last digit of 32 bytes has two unused bits; they must be zero.
+    // The last base64url digit of a signature of 32 bytes has two unused bits, which must be zero.
     let (start, last) = good.split_at(good.len() - 1);
     let twin = char::from(last.as_bytes()[0] + 1);
     assert!(verdict(&format!("{start}{twin}")).await.is_err());
@@ -219,7 +219,7 @@ async fn other_encodings_of_a_token_are_rejected() {
     assert_eq!(verdict(&long).await, Err(Rejection::TooLong { max_bytes: 8192 }));
 }
 
-/// A payload is one JSON object in UTF-8 with the claims of an access token.
+/// A valid payload is one JSON object in UTF-8 with the claims of an access token.
 #[tokio::test]
 async fn manipulated_payloads_are_rejected() {
     for payload in [
@@ -248,7 +248,7 @@ async fn manipulated_payloads_are_rejected() {
     assert!(verdict(&signed(r#"{"alg":"HS256"}"#, utf16, SECRET.as_bytes())).await.is_err());
 }
 
-/// Each claim missing, of the wrong type, or with the wrong value.
+/// Covers each claim if it is missing, has the wrong type, or has a wrong value.
 #[tokio::test]
 async fn each_claim_is_checked() {
     use Rejection::{Expired, Malformed, Missing, NotYetValid};
@@ -314,7 +314,7 @@ async fn each_claim_is_checked() {
     }
 }
 
-/// Exact to the second, before and after.
+/// The leeway is exact to the second, both for `exp` and for `nbf`.
 #[tokio::test]
 async fn the_leeway_is_thirty_seconds() {
     let now = moment().unix_seconds();

@@ -1,4 +1,4 @@
-//! Published key sets: each key verifies one algorithm only, and unusable keys are skipped.
+//! Tests of published key sets: each key verifies one algorithm only, and unusable keys are skipped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -25,7 +25,7 @@ fn not_enabled(algorithm: &str) -> Rejection {
     Rejection::Algorithm { found: algorithm.into(), enabled: "EdDSA, Ed25519, ES256, RS256, PS256".into() }
 }
 
-/// Tokens and key sets of Better Auth, verified at the times for which they were recorded.
+/// The tokens and key sets are Better Auth's, and are verified at the times for which they were recorded.
 #[tokio::test(start_paused = true)]
 async fn recorded_tokens_are_accepted_or_rejected_as_recorded() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
@@ -57,7 +57,7 @@ async fn recorded_tokens_are_accepted_or_rejected_as_recorded() {
     }
 }
 
-/// The positive control for the rejections below.
+/// The tests below rely on this: a token is rejected only because of what they change.
 #[tokio::test]
 async fn each_kind_of_key_verifies_its_own_tokens() {
     let keys = SigningKey::all();
@@ -68,7 +68,7 @@ async fn each_kind_of_key_verifies_its_own_tokens() {
     }
 }
 
-/// RFC 9864 introduces a second name, which can occur in the key, in the token or in both.
+/// RFC 9864 introduces a second name of the algorithm, which can occur in the key, in the token or in both.
 #[tokio::test]
 async fn ed25519_has_two_names() {
     let key = SigningKey::ed25519("a");
@@ -81,7 +81,7 @@ async fn ed25519_has_two_names() {
     }
 }
 
-/// Not even another algorithm of the same key type that the header names.
+/// This includes other RSA algorithms: a key for RS256 does not verify PS256, even if the header names PS256.
 #[tokio::test]
 async fn a_key_verifies_no_other_algorithm() {
     use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
@@ -90,7 +90,7 @@ async fn a_key_verifies_no_other_algorithm() {
     for (jwk, own) in [
         (rs.jwk(), RS256),
         (ps.jwk(), PS256),
-        // Without `alg`, the one that RFC 7518, section 3.1, recommends.
+        // A key without `alg` verifies the algorithm that RFC 7518, section 3.1, recommends.
         (rs.jwk_with(&json!({ "alg": null })), RS256),
     ] {
         for algorithm in [RS256, RS384, RS512, PS256, PS384, PS512] {
@@ -105,7 +105,8 @@ async fn a_key_verifies_no_other_algorithm() {
     }
 }
 
-/// Algorithm confusion, with every form in which a public key can be used as an HMAC secret.
+/// Algorithm confusion: an attacker signs a token by HS256, with the public key as secret. Covers every form of the
+/// public key.
 #[tokio::test]
 async fn a_token_signed_with_a_public_key_as_hmac_secret_is_rejected() {
     for key in SigningKey::all() {
@@ -158,7 +159,8 @@ async fn the_secret_verifies_hs256_only_and_published_keys_never_do() {
     }
 }
 
-/// A key with another use, of an unsupported kind, malformed or weak is skipped, and the other keys work.
+/// A key is skipped if it is not for signatures, has an unsupported type, is malformed, or is weak. The other keys
+/// work.
 #[tokio::test]
 async fn an_unusable_key_does_not_affect_the_others() {
     let good = SigningKey::p256("good");
@@ -166,7 +168,7 @@ async fn an_unusable_key_does_not_affect_the_others() {
     let ec = SigningKey::p256("bad");
     let rsa = SigningKey::rsa("bad", Algorithm::RS256);
     let zeros = encode([0; 32]);
-    // The point of order one, as RFC 8032 encodes it.
+    // The Ed25519 point of order one, as RFC 8032 encodes it.
     let identity = encode([[1].as_slice(), &[0; 31]].concat());
     let bytes = |key: &SigningKey, name: &str| base64_decode(key.jwk()[name].as_str().unwrap());
     let cut = |key: &SigningKey, name: &str| encode(&bytes(key, name)[1..]);
@@ -243,7 +245,7 @@ async fn an_unusable_key_does_not_affect_the_others() {
     }
 }
 
-/// Including private members, which are not read.
+/// Private members are ignored as well.
 #[tokio::test]
 async fn unrelated_members_of_a_key_are_ignored() {
     let key = SigningKey::ed25519("a");
@@ -262,7 +264,8 @@ async fn unrelated_members_of_a_key_are_ignored() {
     }
 }
 
-/// With a point of small order as public key, such a signature would match messages that were never signed.
+/// If a public key with a point of small order were accepted, such a signature would match messages that were never
+/// signed.
 #[tokio::test]
 async fn a_signature_of_zeros_is_not_accepted() {
     let keys = SigningKey::all();
@@ -282,7 +285,7 @@ async fn a_signature_of_zeros_is_not_accepted() {
     }
 }
 
-/// Two keys with the same `kid` are both used if their algorithms differ, and neither is used otherwise.
+/// Two keys with the same `kid` are both used if their algorithms differ. Otherwise, neither is used.
 #[tokio::test]
 async fn keys_with_the_same_kid_are_distinguished_by_algorithm_or_not_used() {
     let (ed, ec) = (SigningKey::ed25519("twin"), SigningKey::p256("twin"));
@@ -324,7 +327,7 @@ async fn a_token_or_key_without_kid_is_accepted_if_exactly_one_key_matches() {
     }
 }
 
-/// It is compared verbatim, never used as a path or an address.
+/// A `kid` is compared verbatim, and never used as a path or a URL.
 #[tokio::test(start_paused = true)]
 async fn a_kid_is_only_compared() {
     let key = SigningKey::ed25519("../../dev/null");
@@ -383,7 +386,7 @@ fn moving_clock() -> (Arc<AtomicI64>, Arc<dyn Clock>) {
     (seconds, Arc::new(clock))
 }
 
-/// Only its signature is not checked again.
+/// When a token is sent again, only its signature is not checked again.
 #[tokio::test]
 async fn the_claims_of_a_known_token_are_checked_every_time() {
     for key in SigningKey::all() {

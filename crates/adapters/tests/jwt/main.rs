@@ -1,4 +1,4 @@
-//! Verification and issuing of tokens.
+//! Tests of verifying and issuing access tokens.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod claims;

@@ -1,4 +1,4 @@
-//! Fetching published keys: schedule, failures, and tokens that wait.
+//! Tests of fetching published keys: the schedule, failures, and tokens that wait for a fetch.
 //!
 //! The tests run on a paused clock, which advances only while they wait.
 
@@ -32,7 +32,7 @@ async fn verdict(verifier: &JwtVerifier, key: &SigningKey) -> Verdict {
     }
 }
 
-/// Verifies a token, and panics if that has to wait for anything.
+/// Verifies a token, and panics if the verification waits for anything.
 fn at_once(verifier: &JwtVerifier, key: &SigningKey) -> Verdict {
     unconstrained(verdict(verifier, key)).now_or_never().unwrap_or_else(|| panic!("the verification waits"))
 }
@@ -75,7 +75,7 @@ async fn keys_are_fetched_at_the_start_and_after_each_refresh_interval() {
     }
 }
 
-/// Even immediately after a fetch.
+/// The token is accepted even if it arrives immediately after a fetch.
 #[tokio::test(start_paused = true)]
 async fn the_first_token_of_a_new_key_is_accepted() {
     let [a, b, c] = keys(["a", "b", "c"]);
@@ -90,7 +90,7 @@ async fn the_first_token_of_a_new_key_is_accepted() {
     assert_eq!(verdict(&verifier, &c).await, Good);
 }
 
-/// A key without `kid` matches any token, so only the signature distinguishes it from its successor.
+/// A key without `kid` may be meant by any token, so only the signature shows whether the issuer has replaced the key.
 #[tokio::test(start_paused = true)]
 async fn the_first_token_of_a_new_key_without_a_kid_is_accepted() {
     let [a, b, c] = keys(["a", "b", "c"]);
@@ -105,7 +105,7 @@ async fn the_first_token_of_a_new_key_without_a_kid_is_accepted() {
     assert_eq!(at_once(&verifier, &a), Rejected, "and causes no further fetch");
     assert_eq!(issuer.fetches(), 2);
 
-    // A token without `kid`, and a key with one.
+    // Here, the token has no `kid`, but the key has one.
     pass(CONFIG.cool_down).await;
     issuer.publish(&[&c]);
     let token = c.sign(&json!({ "alg": "EdDSA" }), &claims());
@@ -143,7 +143,7 @@ async fn a_withdrawn_key_is_rejected_after_the_next_refresh() {
     assert_eq!(at_once(&verifier, &b), Good);
 }
 
-/// Further tokens of unknown keys are rejected at once, with any response of the issuer.
+/// Whatever the issuer responds, further tokens with unknown keys do not wait.
 #[tokio::test(start_paused = true)]
 async fn unknown_keys_cause_one_fetch_per_cool_down() {
     let [a] = keys(["a"]);
@@ -161,7 +161,7 @@ async fn unknown_keys_cause_one_fetch_per_cool_down() {
                 assert_eq!(at_once(&verifier, &a), Good);
             }
             assert_eq!(issuer.fetches(), caused);
-            // In each round one fetch for the tokens, and one repetition while fetches fail.
+            // Each round has one fetch that a token causes and, while fetches fail, at most one repetition.
             assert!((round + 1..=2 * round + 1).contains(&caused), "{caused} in round {round}");
             pass(CONFIG.cool_down).await;
         }
@@ -197,7 +197,7 @@ async fn concurrent_tokens_share_one_fetch() {
     assert_eq!(issuer.fetches(), 2);
 }
 
-/// As when the client disconnects.
+/// The HTTP request ends early if its client disconnects.
 #[tokio::test(start_paused = true)]
 async fn a_fetch_outlives_the_request_that_caused_it() {
     let [a, b] = keys(["a", "b"]);
@@ -213,7 +213,7 @@ async fn a_fetch_outlives_the_request_that_caused_it() {
     assert_eq!(issuer.fetches(), 2);
 }
 
-/// However long the issuer responds with something other than keys.
+/// They stay in use however long the issuer responds with something other than a key set.
 #[tokio::test(start_paused = true)]
 async fn known_keys_stay_in_use_after_invalid_responses() {
     let [a, b] = keys(["a", "b"]);
@@ -250,7 +250,7 @@ async fn known_keys_stay_in_use_after_invalid_responses() {
     }
 }
 
-/// An issuer that has just lost its keys is more likely broken than empty.
+/// An issuer that suddenly publishes no keys is probably broken.
 #[tokio::test(start_paused = true)]
 async fn an_empty_set_takes_effect_after_a_whole_refresh_interval() {
     let [a, junk] = keys(["a", "junk"]);
@@ -265,7 +265,7 @@ async fn an_empty_set_takes_effect_after_a_whole_refresh_interval() {
             assert_eq!(at_once(&verifier, &a), Good);
             pass(CONFIG.cool_down).await;
         }
-        // Neither does a failed fetch.
+        // A failed fetch does not shorten the interval either.
         issuer.answer(None);
         pass(CONFIG.refresh).await;
         assert_eq!(at_once(&verifier, &a), Good);
@@ -286,7 +286,7 @@ async fn an_empty_set_takes_effect_after_a_whole_refresh_interval() {
     assert_eq!(verdict(&verifier, &a).await, Rejected);
 }
 
-/// Until then, tokens get an error without delay.
+/// Until the issuer has started, tokens get an error without delay.
 #[tokio::test(start_paused = true)]
 async fn an_issuer_that_starts_later_is_found() {
     let [a] = keys(["a"]);

@@ -1,4 +1,4 @@
-//! Tokens of keys that are newer than the last read of the table.
+//! Tests of tokens whose keys are newer than the last read of the table `jwks`.
 //!
 //! The tests run on a paused clock, which advances only while they wait.
 
@@ -22,7 +22,7 @@ use tokio::time::{Instant, advance};
 
 use crate::support::SECRET;
 
-/// A table in memory that counts reads.
+/// A table `jwks` in memory, which counts reads.
 #[derive(Default)]
 struct Table {
     keys: Mutex<Vec<StoredKey>>,
@@ -59,7 +59,7 @@ impl Clock for RuntimeClock {
 }
 
 impl Table {
-    /// Returns the keys as a process on this table sees them.
+    /// Returns a new cache of this table, which stands for one process.
     fn process(self: &Arc<Self>) -> StoredKeys {
         let config = KeyTableConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: Duration::from_hours(24) };
         let clock = Arc::new(RuntimeClock(Instant::now()));
@@ -76,14 +76,14 @@ fn header(kid: &str) -> Header {
     serde_json::from_value(json!({ "alg": "EdDSA", "kid": kid })).unwrap()
 }
 
-/// Returns `true` if the key is found, which may take a wait. An error means that it cannot be decided now.
+/// Returns `true` if the key is found. May wait for a read of the table. An error means that it is not known yet.
 async fn knows(keys: &StoredKeys, kid: &str) -> Result<bool, String> {
     let found = keys.find_key(&header(kid), &|_| true).await;
     found.map(|key| key.is_some()).map_err(|error| error.to_string())
 }
 
-/// Returns a table, a process that has read it, and two keys, of which another process has made the second since that
-/// read.
+/// Returns a table, a process that has read it, and the ids of two keys. Another process created the first key before
+/// that read, and the second one after it.
 async fn rotated_after_a_read() -> (Arc<Table>, StoredKeys, [String; 2]) {
     let table = Arc::new(Table::default());
     let (keys, other) = (table.process(), table.process());
@@ -94,7 +94,7 @@ async fn rotated_after_a_read() -> (Arc<Table>, StoredKeys, [String; 2]) {
     (table, keys, [first, second])
 }
 
-/// Another process has rotated the keys a moment after the table was read.
+/// Another process has rotated the keys just after this process read the table.
 #[tokio::test(start_paused = true)]
 async fn a_token_of_a_new_key_waits_for_the_next_read() {
     let (table, keys, [_, second]) = rotated_after_a_read().await;
@@ -105,8 +105,8 @@ async fn a_token_of_a_new_key_waits_for_the_next_read() {
     assert!(keys.find_key(&header(&second), &|_| true).now_or_never().unwrap().unwrap().is_some());
 }
 
-/// A token needs a permit to wait; those that wait share one read, and the others get an error. Tokens of known keys do
-/// not wait.
+/// A token with an unknown key needs a permit to wait. Tokens that wait share one read, and tokens without a permit get
+/// an error. Tokens with known keys do not wait.
 #[tokio::test(start_paused = true)]
 async fn the_number_of_waiting_tokens_of_unknown_keys_is_bounded() {
     let (table, keys, [first, second]) = rotated_after_a_read().await;
@@ -126,11 +126,11 @@ async fn the_number_of_waiting_tokens_of_unknown_keys_is_bounded() {
     assert!(verdicts[1..permits].iter().all(|verdict| *verdict == Ok(false)), "{verdicts:?}");
     assert!(verdicts[permits..].iter().all(Result::is_err) && verdicts.len() == permits + more);
     assert_eq!(table.reads(), 1);
-    // The permits have been returned.
+    // The permits have been returned, so that another token can wait.
     assert_eq!(knows(&keys, "junk").await, Ok(false));
 }
 
-/// The table lists the key as expired: another read would not find it.
+/// This process knows from the table that the key has expired, so another read would not help.
 #[tokio::test(start_paused = true)]
 async fn a_token_of_a_withdrawn_key_waits_for_nothing() {
     let table = Arc::new(Table::default());

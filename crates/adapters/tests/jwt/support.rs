@@ -1,4 +1,4 @@
-//! Issuers whose keys and responses are set by the test.
+//! Issuers whose keys and responses a test sets.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +33,7 @@ pub(crate) fn encode(segment: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(segment)
 }
 
-/// The expected claims of a token.
+/// Returns the expected claims of a token.
 pub(crate) fn expected(issuer: &str, audience: &str) -> ExpectedClaims {
     ExpectedClaims {
         issuers: vec![issuer.into()],
@@ -52,7 +52,7 @@ pub(crate) async fn verify(verifier: &JwtVerifier, token: &str) -> Result<String
     }
 }
 
-/// Valid claims at [`moment`].
+/// Returns claims that are valid at [`moment`].
 pub(crate) fn claims() -> Value {
     let now = moment().unix_seconds();
     json!({ "sub": "ann", "iat": now, "exp": now + 900, "iss": URL, "aud": URL })
@@ -68,7 +68,7 @@ pub(crate) struct SigningKey {
 impl SigningKey {
     /// Derives a key from `kid`.
     pub(crate) fn ed25519(kid: &str) -> Self {
-        // The DER prefix of RFC 8410, section 7, then a seed made of the name.
+        // The DER prefix of RFC 8410, section 7, followed by a seed that repeats `kid`.
         let mut der = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
         der.extend(kid.bytes().cycle().take(32));
         Self { kid: kid.into(), algorithm: Algorithm::EdDSA, key: EncodingKey::from_ed_der(&der) }
@@ -140,7 +140,7 @@ pub(crate) fn set(keys: &[Value]) -> String {
     json!({ "keys": keys }).to_string()
 }
 
-/// An address at which an issuer publishes its keys.
+/// An endpoint at which an issuer publishes its keys.
 #[derive(Clone)]
 pub(crate) struct Issuer(Arc<State>);
 
@@ -173,7 +173,7 @@ impl Issuer {
         *self.0.answer.lock().unwrap() = answer.map(str::to_owned);
     }
 
-    /// Holds back the responses to requests from now on until [`release`](Self::release).
+    /// Delays the responses to all later requests until [`release`](Self::release) is called.
     pub(crate) fn hold(&self) {
         self.0.permits.forget_permits(Semaphore::MAX_PERMITS);
     }

@@ -1,4 +1,4 @@
-//! Parsing of database URLs never panics, and never shows a password.
+//! Parsing a database URL never panics, and its output never contains the password.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use crate::config;
 
 const PASSWORD: &str = "hunter2";
 
-/// Returns texts with this password in places where a URL may have one.
+/// Generates texts that contain [`PASSWORD`] where a URL may have a password.
 fn with_password() -> impl Strategy<Value = String> {
     let scheme = select(vec!["postgres", "postgresql", "sqlite", "mysql", "POSTGRES", "jdbc:postgresql", ""]);
     let host = prop_oneof!["(localhost|db-pooler|[a-z.-]{0,8}|\\[::1\\]|%2Ftmp)(:[0-9]{0,6})?", ".{0,6}"];
@@ -44,7 +44,7 @@ impl Write for Log {
     }
 }
 
-/// Returns the log, the errors and the `Debug` output of parsing a text.
+/// Parses a text as a database URL, and returns all output: the log, the error, and the formatted URL.
 fn output_of(text: &str) -> String {
     let log = Log::default();
     let writer = log.clone();

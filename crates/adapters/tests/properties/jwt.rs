@@ -1,4 +1,4 @@
-//! Random tokens are accepted exactly if they follow the documented rules.
+//! Random tokens are accepted if and only if they follow the documented rules.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn secret() -> SharedSecret {
     SharedSecret::parse(SECRET).unwrap()
 }
 
-/// Returns the subject of the token; `None` if it is rejected.
+/// Verifies a token. Returns its subject, or `None` if the token is rejected.
 fn subject(token: &str) -> Option<String> {
     match VERIFIER.verify(token).now_or_never().unwrap() {
         Ok(claims) => Some(claims.subject.to_string()),
@@ -61,7 +61,7 @@ fn good_token() -> String {
     signed(r#"{"alg":"HS256"}"#, good_claims().to_string())
 }
 
-/// Seconds since 1970, mostly around the moment of verification and the leeway before and after it.
+/// Generates times in seconds since 1970, mostly close to the time of verification and to the ends of the leeway.
 fn dates() -> impl Strategy<Value = Value> {
     let now = moment().unix_seconds();
     let near = (select(vec![-31_i64, -30, -29, -1, 0, 1, 29, 30, 31, 900]), select(vec![0.0, 0.001, 0.5, 0.999]));
@@ -76,7 +76,7 @@ fn dates() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Any JSON value of limited depth.
+/// Generates any JSON value of limited depth.
 fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -95,7 +95,7 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Mostly a valid value; sometimes nothing, sometimes any value.
+/// Generates mostly a value of `good`, sometimes `null` or any other value, and sometimes `None`.
 fn or_anything(good: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value = Option<Value>> {
     prop_oneof![16 => good.prop_map(Some), 1 => Just(Some(Value::Null)), 1 => option::of(json())]
 }
@@ -122,7 +122,8 @@ prop_compose! {
     }
 }
 
-/// Returns the subject if the claims follow every documented rule; an independent implementation.
+/// Returns the subject if the claims follow every documented rule. This is a second implementation of the rules,
+/// independent of the verifier's.
 fn subject_by_the_rules(claims: &Map<String, Value>) -> Option<&str> {
     let now = f64::from(i32::try_from(moment().unix_seconds()).unwrap());
     let is_good_date =
@@ -218,13 +219,13 @@ proptest! {
         prop_assert_eq!(subject(&text), None);
     }
 
-    /// Signed correctly, but not JSON, not UTF-8 or not an object.
+    /// The tokens have a valid signature, but a segment that is not UTF-8, not JSON, or not an object.
     #[test]
     fn segments_that_are_not_objects_are_rejected(
         segment in prop_oneof![
             any::<Vec<u8>>(),
             json().prop_map(|json| json.to_string().into_bytes()),
-            // The values of an object in order, from which serde could deserialize a struct.
+            // An array with the values of an object in order. serde would deserialize a struct from it.
             Just(br#"["HS256"]"#.to_vec()),
             Just(json!(["ann", moment().unix_seconds() + 60, 0, URL, URL]).to_string().into_bytes()),
         ],

@@ -1,4 +1,4 @@
-//! Properties that hold for any input.
+//! Tests properties that hold for any input.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod database_url;
@@ -7,7 +7,8 @@ mod tasks;
 
 use proptest::prelude::ProptestConfig;
 
-/// Writes no file of failures: the smallest failing input, which proptest prints, should become a test.
+/// Returns a configuration that does not save failing inputs in a file: turn the smallest failing input, which proptest
+/// prints, into a test instead.
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }

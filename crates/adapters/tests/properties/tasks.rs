@@ -1,4 +1,5 @@
-//! Random sequences of operations by several owners, in memory and on SQLite, compared with a model that is a map.
+//! Random sequences of operations by several owners have the same results as on a model, which is a map. The tests run
+//! in memory and on SQLite.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -21,7 +22,7 @@ use crate::config;
 
 const OWNERS: [&str; 3] = ["alice", "Alice", "al' OR 1=1 --"];
 
-/// An operation. `Which` selects from all tasks that have ever existed, of any owner.
+/// An operation of an owner. `Which` selects one of all tasks that have ever existed, of any owner.
 #[derive(Debug, Clone)]
 enum Operation {
     Add(NewTask),
@@ -78,7 +79,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// A clock that only a test moves.
+/// A clock that only the test advances.
 struct SetClock(Mutex<Timestamp>);
 
 impl Clock for SetClock {
@@ -94,7 +95,7 @@ impl SetClock {
     }
 }
 
-/// The expected tasks.
+/// The expected tasks, and the ids of all tasks that have ever existed.
 #[derive(Default)]
 struct Model {
     tasks: BTreeMap<TaskId, Task>,
@@ -213,13 +214,13 @@ fn history() -> impl Strategy<Value = Vec<(usize, Operation)>> {
     prop::collection::vec((0..OWNERS.len(), operation()), 0..40)
 }
 
-/// Returns times from 1970 to 2100.
+/// Generates times from 1970 to 2100.
 fn start() -> impl Strategy<Value = Timestamp> {
     (0..4_102_444_800_000_i64)
         .prop_map(|milliseconds| Timestamp::new(chrono::DateTime::from_timestamp_millis(milliseconds).unwrap()))
 }
 
-/// Returns a repository on SQLite in memory, without a table of users.
+/// Returns a repository on SQLite in memory, without the table `user`.
 async fn sqlite() -> Arc<dyn TaskRepo> {
     let limit = Duration::from_secs(10);
     let config = StoreConfig {
