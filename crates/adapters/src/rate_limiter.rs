@@ -119,8 +119,8 @@ mod tests {
             let decision = limiter.peek(&number.to_string(), ONCE, end).await.unwrap();
             assert_eq!(decision == Decision::Allowed, expected, "{number}");
         }
-        // The hash table has one more byte for each slot, and one slot in eight is empty. The nodes of the tree are at
-        // least half full and have pointers to their children.
+        // The hash table needs one more byte for each slot, and leaves one slot in eight empty. The nodes of the tree
+        // are at least half full and have pointers to their children.
         let table = slots * 8 / 7 * (size_of::<(Digest128, RateLimitState)>() + 1);
         let tree = 2 * ages * (size_of::<(Timestamp, Digest128)>() + size_of::<usize>());
         assert!(table + tree < 12 << 20, "{table} and {tree} bytes");

@@ -1,4 +1,4 @@
-//! Users, sessions, signing keys, rate limits and tasks in SQLite or PostgreSQL, through sea-orm.
+//! Stores users, sessions, signing keys, rate limits and tasks in SQLite or PostgreSQL, through sea-orm.
 //!
 //! - `url` parses a [`DatabaseUrl`]; `config` and `connect` open it as a [`Store`], which owns the connection pool.
 //! - `repositories` implement the ports, once for both databases, with the rows in `entities`.

@@ -39,7 +39,7 @@ impl HashingLoad {
     }
 }
 
-/// A fixed number of threads with the lowest priority and a bounded queue. They end when this is dropped.
+/// A fixed number of threads with the lowest priority and a bounded queue. The threads end when this value is dropped.
 pub(super) struct HashingThreads {
     jobs: SyncSender<Job>,
     load: Arc<HashingLoad>,
@@ -75,7 +75,7 @@ impl HashingThreads {
                 let _ = sender.send(job());
             }
         });
-        // Counted before a thread can take the job and subtract it again.
+        // The job is counted before it is sent, because a thread may take it, and subtract it again, at once.
         self.load.waiting.fetch_add(1, Ordering::Relaxed);
         self.jobs.try_send(job).map_err(|error| {
             self.load.waiting.fetch_sub(1, Ordering::Relaxed);

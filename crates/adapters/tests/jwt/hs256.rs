@@ -87,7 +87,7 @@ async fn recorded_hs256_tokens_are_accepted_or_rejected_as_recorded() {
     }
 }
 
-/// The tests below rely on this: a manipulated token is rejected only because of its manipulation.
+/// Shows that the tests below, which manipulate such tokens, fail verification only because of the manipulation.
 #[tokio::test]
 async fn valid_tokens_are_accepted() {
     let now = moment().unix_seconds();

@@ -57,7 +57,7 @@ async fn recorded_tokens_are_accepted_or_rejected_as_recorded() {
     }
 }
 
-/// The tests below rely on this: a token is rejected only because of what they change.
+/// Shows that the tokens in the tests below are rejected only because of what these tests change.
 #[tokio::test]
 async fn each_kind_of_key_verifies_its_own_tokens() {
     let keys = SigningKey::all();

@@ -31,7 +31,7 @@ pub(crate) struct Model {
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {
-    // Not `has_many`, which would require the opposite relation in `account`: the two modules would import each other.
+    // `has_many` would require the opposite relation in `account`, so that the two modules would import each other.
     #[sea_orm(belongs_to = "super::account::Entity", from = "Column::Id", to = "super::account::Column::UserId")]
     Account,
 }

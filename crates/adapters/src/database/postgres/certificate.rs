@@ -39,7 +39,7 @@ impl<'a> Certificate<'a> {
     }
 
     /// Returns `true` if the certificate is that of a CA, whose key may sign other certificates. This includes every
-    /// certificate of X.509 version 1, which cannot say whether it is one.
+    /// certificate of X.509 version 1, which has no extension that could say otherwise.
     pub(super) fn is_authority(&self) -> bool {
         let certificate = &self.parsed.tbs_certificate;
         match certificate.get::<BasicConstraints>() {

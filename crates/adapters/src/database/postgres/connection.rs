@@ -115,7 +115,7 @@ impl Connection {
         drive(&mut self.driver, self.client.batch_execute(sql)).await
     }
 
-    /// Returns `true` if the peer has closed the connection. Does not wait.
+    /// Returns `true` if the PostgreSQL server or a pooler has closed the connection. Does not wait.
     pub(super) fn is_closed(&mut self) -> bool {
         self.driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }

@@ -285,7 +285,7 @@ impl StatementError {
     }
 }
 
-/// The effect of a successful statement.
+/// The effect that a statement has if it succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::database) enum Effect {
     /// The statement only reads, or its transaction has yet to be committed.

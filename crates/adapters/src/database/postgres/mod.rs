@@ -187,7 +187,7 @@ impl Postgres {
         }
     }
 
-    /// Starts a task that tries to open a connection until it succeeds. Requests fail at once in the meantime.
+    /// Starts a task that tries to open a connection until it succeeds. Until then, HTTP requests fail at once.
     fn wait_for_recovery(self: &Arc<Self>) {
         if self.is_down.swap(true, Ordering::Relaxed) {
             return;

@@ -89,7 +89,7 @@ impl Pool {
 
     /// Returns a new connection, or the first that becomes idle.
     pub(super) async fn get(&self) -> Result<PoolObject, PoolError<ConnectError>> {
-        // Counts connections that are being opened, too.
+        // deadpool counts connections that are being opened as `waiting`.
         let has_room = |status: Status| status.size - status.available + status.waiting < status.max_size;
         if let Some(pool) = self.pools().find(|pool| has_room(pool.status())) {
             // In a separate task, which continues if this request times out, for example while a suspended database

@@ -76,7 +76,7 @@ impl PooledConnection {
     ) -> Result<T, StatementError> {
         let Self { object, pool, is_waiting, is_cancelled, .. } = self;
         let Some(connection) = object else { return Err(StatementError::connection_closed()) };
-        // On a direct connection, the PostgreSQL server itself should end the statement before.
+        // On a direct connection, the PostgreSQL server enforces the timeout, and gets additional time to do so.
         let limit = pool.manager.statement_timeout + if connection.is_direct() { GRACE } else { Duration::ZERO };
         let (token, endpoint) = (connection.cancel_token(), Arc::clone(&connection.endpoint));
         *is_waiting = true;
@@ -111,8 +111,8 @@ impl PooledConnection {
     }
 
     /// Starts a task that cancels the statement and closes the connection. Until the PostgreSQL server has ended the
-    /// statement, for at most [`CANCEL_TIMEOUT`], the connection counts toward the pool's maximum. Clients that abort
-    /// their HTTP requests can therefore not add statements beyond that maximum.
+    /// statement, for at most [`CANCEL_TIMEOUT`], the connection counts toward the pool's maximum. However many HTTP
+    /// requests are aborted, no more statements than that maximum are therefore running.
     fn abandon(&self, object: PoolObject) {
         let mut abandoned = Abandoned(Some(object));
         let Ok(runtime) = Handle::try_current() else { return };

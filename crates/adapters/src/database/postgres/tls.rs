@@ -1,4 +1,4 @@
-//! TLS with rustls, and the verification of the server's certificate.
+//! TLS with rustls, and the verification of the PostgreSQL server's certificate.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -162,7 +162,7 @@ fn is_about_name(error: &Error) -> bool {
     matches!(error, Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }))
 }
 
-/// Verifies the server's certificate as `sslmode` requires.
+/// Verifies the PostgreSQL server's certificate as `sslmode` requires.
 #[derive(Debug)]
 struct Verifier {
     provider: Arc<CryptoProvider>,

@@ -121,7 +121,7 @@ impl TransactionBody for Registration {
     }
 }
 
-/// Stores the new password, and replaces all sessions of the user by `only_session`, if there is one. Returns `false`
+/// Stores the new password and, if `only_session` is given, replaces all sessions of the user with it. Returns `false`
 /// if the stored password is no longer `old`.
 #[async_trait]
 impl TransactionBody for PasswordChange {

@@ -91,8 +91,8 @@ impl Sqlite {
         execute(&mut self.pool.get().await?, statement, self.statement_timeout).await
     }
 
-    /// Begins a transaction for writing. Takes the write lock at once, because a transaction that begins by reading
-    /// cannot wait for the lock: its first write may fail.
+    /// Begins a transaction for writing. Takes the write lock at once, because a transaction that has only read so far
+    /// may fail at its first write instead of waiting for the lock.
     pub(super) async fn begin(&self) -> Result<SqliteTransaction, sqlx::Error> {
         let mut connection = self.pool.get().await?;
         connection.begin().await?;

@@ -37,7 +37,7 @@ pub enum InvalidDatabaseUrl {
         "has a port that is not a number from 1 to 65535; correct it, and write an IPv6 address in brackets: [::1]:5432"
     )]
     Port,
-    /// Hosts, addresses and ports differ in number.
+    /// The URL has different numbers of hosts, IP addresses and ports.
     #[error(
         "has different numbers of hosts, addresses (hostaddr) and ports; give one port for all hosts or one for each"
     )]

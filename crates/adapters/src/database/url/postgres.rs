@@ -15,7 +15,7 @@ use super::tls::{TlsConfig, Transport, Verification, read_tls};
 
 /// The default port.
 const DEFAULT_PORT: u16 = 5432;
-/// Maximum time in seconds, because Linux accepts no longer keep-alive time.
+/// Maximum of the times in a URL, in seconds: the longest keep-alive time that Linux accepts.
 const MAX_SECONDS: u32 = 32_767;
 
 /// Ignored parameters: those of other libraries for their own pools, caches and timeouts, and those of libpq for

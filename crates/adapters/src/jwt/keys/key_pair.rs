@@ -44,7 +44,7 @@ impl KeyPair {
     }
 }
 
-/// Generates a P-256 private key. All but about one in 2^32 random values are valid, so the loop ends at once.
+/// Generates a P-256 private key. Only about one in 2^32 random values is invalid, so a second round is unlikely.
 fn p256_secret() -> p256::SecretKey {
     loop {
         if let Ok(key) = p256::SecretKey::from_slice(&rand::rng().random::<[u8; 32]>()) {

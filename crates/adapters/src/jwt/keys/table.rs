@@ -121,8 +121,8 @@ impl KeyTable {
         key.may_sign(now) && self.has_configured_algorithm(key)
     }
 
-    /// Returns `true` if the key is published, so that its tokens are accepted: until the grace period after its expiry
-    /// has passed.
+    /// Returns `true` if the key is published, so that its tokens are accepted. A key is published until the grace
+    /// period after its expiry has passed.
     pub(in crate::jwt) fn is_published(&self, key: &StoredKey, now: Timestamp) -> bool {
         key.expires_at.is_none_or(|end| end.after(self.config.grace) > now) && key.public_key().is_some()
     }

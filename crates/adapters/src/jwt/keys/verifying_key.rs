@@ -15,7 +15,7 @@ pub struct VerifyingKey {
     verified: Option<(usize, VerifiedTokens)>,
 }
 
-/// Checks whether a key verifies the token at hand.
+/// A function that returns `true` if a key verifies the token for which the key is searched.
 pub type SignatureCheck<'a> = &'a (dyn Fn(&VerifyingKey) -> bool + Send + Sync);
 
 impl VerifyingKey {
@@ -32,7 +32,7 @@ impl VerifyingKey {
         index: usize,
         verified: &VerifiedTokens,
     ) -> Option<Self> {
-        // The library checks that the point is on the curve only when it verifies a signature, so a dummy one is
+        // The library checks that the point is on the curve only when it verifies a signature, so a dummy signature is
         // verified.
         let verified = Some((index, verified.clone()));
         crypto::verify("AA", b"", &key, algorithm).ok().map(|_| Self { algorithm, key, verified })

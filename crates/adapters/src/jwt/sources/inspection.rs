@@ -35,7 +35,7 @@ impl JwksClient {
     /// Sends one request, as [`RemoteJwks`](crate::jwt::RemoteJwks) does, and describes the response.
     ///
     /// # Errors
-    /// Any error because of which no complete response arrives.
+    /// Any error that prevents a complete response.
     pub async fn inspect(&self, clock: &dyn Clock) -> Result<JwksInspection, Cause> {
         let started = Instant::now();
         let response = self.request().await?;

@@ -15,7 +15,7 @@ use ureq::http::header::{AGE, DATE, HeaderMap, HeaderName};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use url::Url;
 
-/// Maximum size of a response, in bytes: about 1,000 RSA keys.
+/// Maximum size of a response, in bytes. It is enough for about 1,000 RSA keys.
 const MAX_BYTES: u64 = 512 * 1024;
 
 /// Fetches a key set. The `Display` output is the URL, for the log.
@@ -24,7 +24,7 @@ pub trait FetchJwks: fmt::Display + Send + Sync {
     /// Returns the body of the response.
     ///
     /// # Errors
-    /// Any error because of which the key set cannot be fetched.
+    /// Any error that prevents fetching the key set.
     async fn fetch(&self) -> Result<Vec<u8>, Cause>;
 }
 

@@ -28,7 +28,7 @@ pub trait KeySource: Send + Sync {
     /// issuer may have replaced it by a new key.
     ///
     /// # Errors
-    /// Any error because of which the keys cannot be loaded.
+    /// Any error that prevents loading the keys.
     async fn find_key(&self, header: &Header, verifies: SignatureCheck<'_>)
     -> Result<Option<Arc<VerifyingKey>>, Cause>;
 

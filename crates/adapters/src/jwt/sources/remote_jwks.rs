@@ -49,7 +49,7 @@ pub struct RemoteJwksConfig {
 /// Time is measured by the clock of the runtime, so that changes of the system clock have no effect.
 pub struct RemoteJwks {
     shared: Arc<Shared>,
-    /// Aborted when this is dropped.
+    /// The tasks are aborted when the [`RemoteJwks`] is dropped.
     _tasks: JoinSet<()>,
 }
 
