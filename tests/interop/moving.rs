@@ -126,7 +126,7 @@ fn the_doctor_finds_what_is_in_the_way() {
         let variables = environment(&database);
         let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let (passed, report) = shell(folder.path(), command("taskbridge d"), &variables);
-        assert!(!passed && report.contains(r#"there is "email_verified""#), "{report}");
+        assert!(!passed && report.contains(r#"missing, but "email_verified" exists"#), "{report}");
         assert!(report.contains("AUTH_MODE=bridge works"), "{report}");
     }
 }
