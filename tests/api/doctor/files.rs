@@ -31,7 +31,8 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 fn nothing_is_made_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let sqlite = [("DATABASE_URL", "sqlite://new/tasks.db")];
-    assert_eq!(doctor(folder.path(), &sqlite).0, Some(0));
+    let (code, report) = doctor(folder.path(), &sqlite);
+    assert_eq!((code, &check(&report, "jwks")["found"]), (Some(0), &Value::from("there is no database yet")));
     assert!(files(folder.path()).is_empty());
 
     // A server has used the file, and has stopped normally.

@@ -9,13 +9,13 @@ use super::report::{Finding, fail, millis, ok, skip, warn};
 use super::timeouts::REQUEST_TIMEOUT;
 use super::{migrations, restrictions};
 use crate::compose::store_config;
-use crate::settings::{AuthModeName, Configuration};
+use crate::settings::{AuthModeName, Configuration, DatabaseSettings};
 
 const NAME: &str = "database";
-/// The oldest version of PostgreSQL that is tested.
+/// The oldest major version of PostgreSQL that Taskbridge is tested with.
 const OLDEST_POSTGRES: u32 = 14;
 
-/// Checks the database, its migrations, the pool and the users.
+/// Checks the database, its TLS, its migrations, the connection pool, and the restrictions of users.
 pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
     if configuration.has_error("database.") {
         return [NAME, "tls", "migrations", "pool", "restrictions"]
@@ -46,6 +46,12 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
     vec![database, tls(&store), migrations, pool, restrictions]
 }
 
+/// Returns `true` if the database is a SQLite file that does not exist yet.
+pub(super) async fn is_missing(settings: &DatabaseSettings) -> bool {
+    let inspection = inspect(&store_config(settings), REQUEST_TIMEOUT).await;
+    matches!(inspection, Ok(Inspection::Sqlite(SqliteFacts { exists: false, .. })))
+}
+
 /// Reports whether an attacker on the network path can read or change what is sent to the database.
 fn tls(store: &StoreConfig) -> Finding {
     const NAME: &str = "tls";
@@ -56,9 +62,10 @@ fn tls(store: &StoreConfig) -> Finding {
         Transport::Verified { is_for_host: true } => {
             ok(NAME, "the certificate of the database is verified for its host")
         }
-        Transport::Verified { is_for_host: false } => {
-            ok(NAME, "the certificate of the database is verified, for any host of its authority")
-        }
+        Transport::Verified { is_for_host: false } => ok(
+            NAME,
+            "the certificate of the database is verified, but may be that of another host of the same authority",
+        ),
         Transport::ChannelBound => {
             ok(NAME, "the password is bound to the certificate of the database (channel binding)")
         }
@@ -84,7 +91,7 @@ fn sqlite(store: &StoreConfig, facts: &SqliteFacts) -> Finding {
         }
         None if !exists => "does not exist yet; the server creates the file and its tables".into(),
         None if *is_wal => "exists, in WAL mode".into(),
-        None => "exists, not in WAL mode; the server changes that".into(),
+        None => "exists, not in WAL mode; the server enables it".into(),
     };
     let found = format!("{}: SQLite {version}; the file {state}", store.url);
     if let Some(path) = unwritable {
@@ -113,7 +120,7 @@ fn postgres(store: &StoreConfig, facts: &PostgresFacts) -> Finding {
     let PostgresFacts { version, version_number, schema, connected_in, round_trip, .. } = facts;
     let PostgresFacts { is_read_only, is_proved_direct, shares_processes, .. } = facts;
     let route = match (shares_processes, is_proved_direct) {
-        (true, _) => "behind a pooler: one server process answered two connections",
+        (true, _) => "behind a pooler: one PostgreSQL process answered two connections",
         (false, true) => "no pooler in between",
         (false, false) => "a pooler, a proxy or address translation may be in between",
     };
@@ -154,7 +161,7 @@ fn pool(store: &StoreConfig, facts: &PostgresFacts) -> Finding {
     if ours > limits.usable() {
         fail(NAME, found, "lower database.max_connections, or raise max_connections of PostgreSQL")
     } else if ours > limits.free() {
-        let advice = "no action is needed if this server holds the connections in use; otherwise lower \
+        let advice = "no action is needed if a running Taskbridge holds the connections in use; otherwise lower \
                       database.max_connections, or close other connections";
         warn(NAME, found, advice)
     } else {

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use taskbridge_adapters::database::OpenError;
 use taskbridge_adapters::jwt::{JwksClient, JwksInspection, StoredKeyStatus};
 use tokio::time::timeout;
 
+use super::database;
 use super::report::{Finding, fail, millis, ok, skip, warn};
 use super::timeouts::{DATABASE_TIMEOUT, REQUEST_TIMEOUT};
 use crate::compose::{SystemClock, describe_key, key_addresses, stored_keys, with_store_to_read};
@@ -25,7 +27,10 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
             vec![table(configuration, mode).await, skip(CLOCK, "Taskbridge issues the tokens itself")]
         }
         Some(AuthMode::Bridge(mode)) if mode.jwks_urls.is_empty() => vec![
-            ok(NAME, "no keys are fetched (JWKS_URL=off): only tokens signed with the secret are accepted"),
+            ok(
+                NAME,
+                "no keys are fetched (JWKS_URL=off): only tokens signed with the shared secret (HS256) are accepted",
+            ),
             skip(CLOCK, "no keys are fetched"),
         ],
         Some(AuthMode::Bridge(mode)) => {
@@ -54,6 +59,9 @@ async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
     let keys = match timeout(DATABASE_TIMEOUT, keys).await {
         Ok(Ok(Some(keys))) => keys,
         Ok(Ok(None)) => return ok(NAME, "there is no table jwks yet"),
+        Ok(Err(error)) if error.is::<OpenError>() && database::is_missing(&settings.database).await => {
+            return ok(NAME, "there is no database yet");
+        }
         Ok(Err(error)) => return skip(NAME, format!("the table jwks cannot be read: {error:#}")),
         Err(_elapsed) => return skip(NAME, "reading the table jwks timed out"),
     };
@@ -66,11 +74,12 @@ async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
             "set BETTER_AUTH_SECRET or BETTER_AUTH_SECRETS as in the Better Auth that created them; or, if no other \
              program uses this database, replace them: taskbridge keys rotate",
         ),
-        Some(key) => ok(NAME, format!("in the table jwks; {} signs, with {}", key.id, key.algorithm)),
-        None if settings.jwt.algorithm.is_none() => {
-            ok(NAME, format!("the secret signs tokens; {} keys in the table jwks verify, too", keys.len()))
-        }
-        None => ok(NAME, "in the table jwks; the first token creates a key that signs"),
+        Some(key) => ok(NAME, format!("the keys are in the table jwks; {} signs, with {}", key.id, key.algorithm)),
+        None if settings.jwt.algorithm.is_none() => ok(
+            NAME,
+            format!("the shared secret signs tokens; {} keys in the table jwks also verify tokens", keys.len()),
+        ),
+        None => ok(NAME, "no key in the table jwks signs yet; the first token creates a key that does"),
     }
 }
 
@@ -93,7 +102,7 @@ fn published(address: &str, answer: &Result<JwksInspection, String>, mode: &Brid
             };
             let advice = format!(
                 "check that the app is running and that this address is reachable from here; set JWKS_URL if the app has \
-                 another address here, as between containers{authority}"
+                 another address as seen from here, such as between containers{authority}"
             );
             return fail(NAME, format!("{address}: {error}"), advice);
         }
@@ -108,7 +117,7 @@ fn published(address: &str, answer: &Result<JwksInspection, String>, mode: &Brid
                      unless Better Auth is mounted elsewhere"
                 }
                 300..=399 => "redirects are not followed: set JWKS_URL to their target",
-                401 | 403 => "a proxy or middleware in front of it requires credentials: allow this path without them",
+                401 | 403 => "a proxy or middleware of the app requires credentials: allow this path without them",
                 404 => {
                     "add the plugin jwt() to Better Auth, or set JWKS_URL to the address at which it publishes its keys"
                 }
@@ -120,7 +129,11 @@ fn published(address: &str, answer: &Result<JwksInspection, String>, mode: &Brid
     let list = |keys: &[String]| if keys.is_empty() { "none".into() } else { keys.join("; ") };
     let found = format!("{found}; usable keys: {}", list(&keys.usable));
     if keys.usable.is_empty() && keys.unusable.is_empty() {
-        let found = if mode.secret.is_some() { format!("{found} (tokens of the secret are accepted)") } else { found };
+        let found = if mode.secret.is_some() {
+            format!("{found} (tokens signed with the shared secret are accepted)")
+        } else {
+            found
+        };
         return warn(NAME, found, "request a token from /api/auth/token: Better Auth then creates its key");
     }
     if keys.unusable.is_empty() {

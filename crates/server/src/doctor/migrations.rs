@@ -20,7 +20,9 @@ pub(super) async fn check(settings: &DatabaseSettings, users: Option<Users>, exi
         Ok(taskbridge_migrations::check(&store.dedicated().await?, users, migrates).await?)
     });
     match timeout(DATABASE_TIMEOUT, readiness).await {
-        Err(_elapsed) => fail(NAME, "reading the schema timed out", "check for sessions that hold locks on its tables"),
+        Err(_elapsed) => {
+            fail(NAME, "reading the schema timed out", "check for database sessions that hold locks on the tables")
+        }
         Ok(Err(error)) => match error.downcast_ref() {
             Some(MigrateError::Refused(line)) => {
                 let (found, advice) = line.split_once("; ").unwrap_or((line, "change the table"));

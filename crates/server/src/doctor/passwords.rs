@@ -1,4 +1,4 @@
-//! The check of the time that a password takes.
+//! The check of how long hashing a password takes.
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -11,7 +11,8 @@ use crate::compose::hasher;
 use crate::settings::{AuthModeName, Configuration};
 
 const NAME: &str = "hash";
-/// A faster hash makes guessing cheap; a slower one makes users wait and keeps a core busy.
+/// Expected time of a sign-in. A shorter time makes guessing passwords cheap; a longer one makes users wait and keeps a
+/// core busy.
 const EXPECTED: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(1);
 
 /// Measures one sign-in with a wrong password.
@@ -34,7 +35,7 @@ pub(super) async fn check(configuration: &Configuration) -> Finding {
 }
 
 fn judge(took: Duration, cost: u32) -> Finding {
-    let found = format!("a refused sign-in takes {} (bcrypt, cost {cost}, and scrypt)", millis(took));
+    let found = format!("a failed sign-in takes {} (bcrypt, cost {cost}, and scrypt)", millis(took));
     if took < *EXPECTED.start() {
         warn(NAME, found, "raise passwords.bcrypt_cost: each step doubles the time of a guess")
     } else if took > *EXPECTED.end() {

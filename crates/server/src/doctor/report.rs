@@ -55,12 +55,12 @@ pub(super) fn fail(check: &'static str, found: impl Into<String>, advice: impl I
     Finding { outcome: Outcome::Failure, ..warn(check, found, advice) }
 }
 
-/// Returns a duration in milliseconds, with the unit.
+/// Formats a duration in milliseconds, with the unit.
 pub(super) fn millis(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
 }
 
-/// Joins the lines of a text, such as an error of the database.
+/// Joins the lines of a text, such as an error message of the database, to one line.
 fn one_line(text: impl Into<String>) -> String {
     text.into().split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -70,7 +70,7 @@ fn one_line(text: impl Into<String>) -> String {
 pub(crate) struct Report(pub(super) Vec<Finding>);
 
 impl Report {
-    /// Returns `true` if the server would not start or not work.
+    /// Returns `true` if a check failed.
     pub(crate) fn has_failed(&self) -> bool {
         self.count(Outcome::Failure) > 0
     }

@@ -1,4 +1,4 @@
-//! The check of users who cannot sign in, and of columns that are not enforced.
+//! The check for users who cannot sign in, and for columns that seem to mark users as restricted but are not enforced.
 
 use taskbridge_adapters::database::RestrictionReport;
 use taskbridge_migrations::Users;

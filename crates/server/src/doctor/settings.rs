@@ -1,4 +1,4 @@
-//! Checks of settings alone.
+//! Checks that only need the settings.
 
 use url::Url;
 
@@ -19,7 +19,7 @@ pub(super) fn secret(configuration: &Configuration) -> Finding {
     }
     match sources.length("auth.secret") {
         Some(length) => ok(NAME, format!("{length}, from {}", sources.name("auth.secret"))),
-        None => ok(NAME, "not set and not required: only tokens of published keys are accepted"),
+        None => ok(NAME, "not set and not required: only tokens signed with published keys are accepted"),
     }
 }
 
