@@ -10,7 +10,7 @@ use url::{Host, Url};
 use super::error::Errors;
 use super::value::{Hidden, Switch, parse, split};
 
-/// The default secret of Better Auth.
+/// The public default secret of Better Auth.
 const PUBLIC_SECRET: &str = "better-auth-secret-12345678901234567890";
 const MAKE_A_SECRET: &str = "set BETTER_AUTH_SECRET to a random text, the same as in Better Auth, for example the output of: openssl rand -base64 32";
 const MODES: &str = "AUTH_MODE must be server (Taskbridge signs users in) or bridge (the app's Better Auth does)";
@@ -23,7 +23,7 @@ pub(crate) struct AuthSettings {
     mode: Option<AuthModeName>,
     #[serde(deserialize_with = "url")]
     pub(super) url: Option<Url>,
-    /// Trusted origins as browsers write them, and patterns of origins.
+    /// Trusted origins in the form that browsers send, and patterns of origins.
     #[serde(deserialize_with = "trusted_origins")]
     pub(crate) trusted_origins: Vec<String>,
     secret: Hidden,
@@ -58,7 +58,8 @@ impl AuthModeName {
 }
 
 impl AuthSettings {
-    /// Returns the mode. It must be set if the URL is, because a URL alone does not say which program serves it.
+    /// Returns the auth mode. It must be set if `auth.url` is set, because the URL alone does not tell which program
+    /// signs users in there.
     pub(super) fn mode(&self, errors: &mut Errors<'_>) -> Option<AuthModeName> {
         match self.mode {
             _ if errors.has("auth.mode") => None,
@@ -81,7 +82,7 @@ impl AuthSettings {
         }
     }
 
-    /// Returns the secret that an app signs its own tokens with, if there is one.
+    /// Returns the shared secret with which an app signs its own tokens (HS256), if one is set.
     pub(super) fn optional_secret(&self, errors: &mut Errors<'_>) -> Option<SharedSecret> {
         let versioned = self.versioned_secrets(errors);
         self.unversioned_secret(errors).or_else(|| versioned.map(|secrets| secrets.current().clone()))
@@ -93,7 +94,7 @@ impl AuthSettings {
     }
 
     fn versioned_secrets(&self, errors: &mut Errors<'_>) -> Option<VersionedSecrets> {
-        // Better Auth ignores its public default secret, too: it would decrypt nothing that is worth reading.
+        // As in Better Auth, the public default secret is skipped: a key that is encrypted with it is not secret.
         let oldest = self.secret.get().filter(|text| *text != PUBLIC_SECRET).map(SharedSecret::unchecked);
         let parsed = VersionedSecrets::parse(self.secrets.get()?, oldest);
         parsed.map_err(|invalid| errors.add("auth.secrets", invalid.to_string())).ok()
@@ -134,23 +135,25 @@ fn trusted_origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Str
     parse(deserializer, |text| split(text).map(origin).collect::<Result<_, _>>())
 }
 
-/// Returns an absolute http or https URL that contains no credentials.
+/// Parses an absolute http or https URL without credentials. Returns `None` for any other text.
 pub(super) fn web_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
     (is_web && url.username().is_empty() && url.password().is_none()).then_some(url)
 }
 
-/// Returns `text`, an origin with an optional slash after it, as browsers write it.
+/// Normalizes the origin of a web page to the form that browsers send. One trailing slash is allowed. Returns `None` if
+/// `text` is not an origin.
 fn web_origin(text: &str) -> Option<String> {
     let (_, host) = text.strip_suffix('/').unwrap_or(text).split_once("://")?;
-    // A URL can contain more than its origin, and the parser removes invisible characters.
+    // Rejects patterns and URLs with more than an origin, and also invisible characters, which the URL parser removes.
     let is_bare = !host.contains(|c: char| "/\\?#@*".contains(c) || c.is_whitespace() || c.is_control());
     let url = web_url(text).filter(|_| is_bare)?;
     Some(url.origin().ascii_serialization())
 }
 
-/// Returns an origin as browsers write it; a pattern, or the origin of an app with its own scheme, is not changed.
+/// Normalizes the origin of a web page. Returns a pattern, or the origin of an app with its own scheme, unchanged, and
+/// `None` if `text` is none of these.
 fn trusted_origin(text: &str) -> Option<String> {
     let is_web = text
         .split_once("://")

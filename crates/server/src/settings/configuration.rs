@@ -18,7 +18,7 @@ use super::value::split;
 pub(crate) struct Configuration {
     /// The settings, with the default in place of each invalid value.
     pub(crate) settings: Settings,
-    /// `None` if the mode is not known.
+    /// `None` if `auth.mode` is invalid, or is missing although it is required.
     pub(crate) mode_name: Option<AuthModeName>,
     /// `None` if a setting that the mode requires is missing or invalid.
     pub(crate) mode: Option<AuthMode>,
@@ -31,7 +31,7 @@ impl Configuration {
     /// Reads the environment and the files in the working directory.
     ///
     /// # Errors
-    /// An error if a file cannot be read. Invalid settings are not an error here.
+    /// Returns an error if a file cannot be read. Invalid settings are collected in `errors` instead.
     pub(crate) fn load() -> anyhow::Result<Self> {
         Self::read(Path::new("."), environment()).context("cannot read the configuration")
     }
@@ -54,7 +54,7 @@ impl Configuration {
     /// Returns the settings and the mode if there are no errors.
     ///
     /// # Errors
-    /// An error that lists all errors.
+    /// Returns an error that lists all errors of the configuration.
     pub(crate) fn validate(&self) -> anyhow::Result<(&Settings, &AuthMode)> {
         match &self.mode {
             Some(mode) if self.errors.is_empty() => Ok((&self.settings, mode)),
@@ -62,7 +62,7 @@ impl Configuration {
         }
     }
 
-    /// Returns a line for each key, sorted: the value that is in effect, without secrets, and its source.
+    /// Returns a line for each key, sorted by key: its current value, with secrets left out, and its source.
     pub(crate) fn lines(&self) -> impl Iterator<Item = impl fmt::Display> {
         self.sources.keys().map(|key| {
             let setting = format!("{key} = {}", self.shown(key));
@@ -70,7 +70,8 @@ impl Configuration {
         })
     }
 
-    /// Returns the value of a key without secrets. A secret in a key without `secret` in its name must be handled here.
+    /// Returns the value of a key, with secrets left out. A key whose value can contain a secret needs a case here,
+    /// unless its name contains `secret`.
     fn shown(&self, key: &str) -> String {
         let AuthSettings { url, trusted_origins, .. } = &self.settings.auth;
         match key {
@@ -91,7 +92,7 @@ impl Configuration {
 
 #[expect(clippy::disallowed_methods, reason = "settings are read here and nowhere else")]
 fn environment() -> Environment {
-    // All names and values of settings are UTF-8; other variables belong to other programs.
+    // Ignores variables that are not UTF-8: they belong to other programs.
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()

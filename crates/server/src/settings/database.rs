@@ -27,8 +27,8 @@ impl DatabaseSettings {
         self.pooled.map_or_else(|| self.url.clone(), |pooler| self.url.clone().with_pooler(pooler))
     }
 
-    /// Returns the maximum number of connections. By default there are as many as the cores keep busy: more would only
-    /// wait for each other.
+    /// Returns the maximum number of connections. The default depends on the number of cores: more connections would
+    /// only wait for each other.
     pub(crate) fn max_connections(&self) -> u32 {
         match self.max_connections.get() {
             0 => u32::try_from(4 * cores()).unwrap_or(u32::MAX).clamp(8, 32),

@@ -19,7 +19,7 @@ impl fmt::Display for SettingError {
     }
 }
 
-/// Lists the errors of a configuration.
+/// Formats the errors of a configuration as a list.
 pub(super) fn format_errors(errors: &[SettingError]) -> String {
     let title = match errors.len() {
         1 => "the configuration has 1 error:".to_owned(),
@@ -28,7 +28,7 @@ pub(super) fn format_errors(errors: &[SettingError]) -> String {
     errors.iter().fold(title, |list, error| format!("{list}\n  {error}"))
 }
 
-/// Collects errors, at most one for each key: the first.
+/// Collects errors, but only the first error for each key.
 #[derive(Debug)]
 pub(super) struct Errors<'a> {
     sources: &'a Sources,

@@ -16,14 +16,15 @@ use super::value::{Number, Seconds, Switch, one_of, parse, split, texts};
 #[serde(deny_unknown_fields)]
 pub(crate) struct JwtSettings {
     pub(crate) lifetime_seconds: Seconds<1, 86_400>,
-    /// The algorithm of the key pairs that sign, or `None` if the secret signs.
+    /// The algorithm of the key pairs that sign tokens, or `None` if the shared secret signs them.
     #[serde(deserialize_with = "algorithm")]
     pub(crate) algorithm: Option<SigningAlgorithm>,
     pub(crate) accept_hs256: Switch,
     pub(crate) key_grace_seconds: Seconds<0, { 400 * 86_400 }>,
     pub(crate) leeway_seconds: Seconds<0, 300>,
     pub(crate) max_bytes: Number<usize, 1024, 65_536>,
-    /// The addresses of the keys: by default none, and `None` if no keys are fetched.
+    /// The configured addresses of the keys. If empty, the address follows from `auth.url`. `None` if no keys are
+    /// fetched.
     #[serde(deserialize_with = "jwks_url")]
     jwks_url: Option<Vec<Url>>,
     #[serde(deserialize_with = "texts")]
@@ -68,7 +69,8 @@ impl JwtSettings {
         }
     }
 
-    /// Returns the addresses of the keys of the Better Auth at `auth_url`, in bridge mode.
+    /// Returns the addresses from which keys are fetched in bridge mode: those in the settings or, by default, the one
+    /// of the Better Auth at `auth_url`.
     pub(super) fn jwks_urls(&self, auth_url: &Url, has_secret: bool, errors: &mut Errors<'_>) -> Vec<Url> {
         const KEY: &str = "jwt.jwks_url";
         let Some(urls) = self.jwks_url.clone() else {
@@ -92,7 +94,8 @@ impl JwtSettings {
     }
 }
 
-/// Returns the address at which Better Auth publishes its keys. It is mounted at the path of its URL, if there is one.
+/// Returns the address at which the Better Auth at `auth_url` publishes its keys. If the URL has a path, Better Auth
+/// serves its endpoints below that path, and otherwise below `/api/auth`.
 fn default_jwks_url(auth_url: &Url) -> Url {
     let mut url = auth_url.clone();
     let path = match url.path().trim_end_matches('/') {

@@ -1,8 +1,8 @@
 //! The settings: a struct for each section of `config/default.toml`, which documents every key.
 //!
-//! A new key is added to that file, to the struct of its section, and to `compose`, which uses it. A rule about one value
-//! belongs to the type of its field; a rule about several belongs to a `validate` function. All errors are reported at
-//! once, with the key and the source of the value, but without the value: it may be a secret.
+//! To add a key, add it to that file, to the struct of its section, and to `compose`, which uses it. A rule about one
+//! value belongs in the type of its field; a rule about several values belongs in a `validate` function. All errors are
+//! reported at once, with the key and the source of the value, but without the value, which may be a secret.
 
 mod auth;
 mod configuration;
@@ -66,7 +66,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Deserialises all sections. Reports each invalid value and uses its default instead.
     ///
-    /// Deserialising stops at the first error, so this starts again after each.
+    /// Deserialising stops at the first error, so this function starts again after each error.
     fn deserialize_all(sources: &Sources, errors: &mut Errors<'_>) -> Result<Self, ConfigError> {
         let mut values = sources.values();
         loop {

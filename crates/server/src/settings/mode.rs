@@ -1,4 +1,4 @@
-//! The auth mode, which follows from several sections.
+//! The auth mode, which is read from several sections of the settings.
 
 use taskbridge_adapters::jwt::VersionedSecrets;
 use taskbridge_domain::secret::SharedSecret;
@@ -8,7 +8,7 @@ use super::Settings;
 use super::auth::AuthModeName;
 use super::error::Errors;
 
-/// The program that signs users in, with what verifies its tokens.
+/// The program that signs users in, with the settings that verify its access tokens.
 #[derive(Debug)]
 pub(crate) enum AuthMode {
     /// Taskbridge.
@@ -36,7 +36,8 @@ pub(crate) struct BridgeMode {
 }
 
 impl AuthMode {
-    /// Checks the settings of the mode `name`. Returns `None` if one that the mode requires is missing or invalid.
+    /// Checks the settings of the mode `name`. Returns `None` if a setting that this mode requires is missing or
+    /// invalid.
     pub(super) fn resolve(name: AuthModeName, settings: &Settings, errors: &mut Errors<'_>) -> Option<Self> {
         let Settings { auth, jwt, session, .. } = settings;
         match name {
@@ -68,7 +69,8 @@ impl AuthMode {
         }
     }
 
-    /// Returns the origin of the auth server, for a server that listens on `port`.
+    /// Returns the origin of the auth server. In server mode without `BETTER_AUTH_URL`, it is
+    /// `http://localhost` with `port`.
     pub(crate) fn origin(&self, port: u16) -> String {
         match self {
             Self::Server(ServerMode { origin: Some(origin), .. }) | Self::Bridge(BridgeMode { origin, .. }) => {

@@ -15,7 +15,7 @@ pub(crate) struct RateLimitSettings {
     pub(crate) storage: RateLimitStorage,
 }
 
-/// The place where requests are counted.
+/// Storage of the rate limiters' counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RateLimitStorage {
     Memory,

@@ -6,7 +6,7 @@ use url::Url;
 use super::error::Errors;
 use super::value::{Seconds, Switch, parse};
 
-/// Browsers keep no cookie for longer (RFC 6265bis, section 5.5).
+/// 400 days in seconds: browsers keep no cookie for longer (RFC 6265bis, section 5.5).
 const MAX_AGE: u64 = 400 * 86_400;
 
 /// The section `[session]`.
@@ -36,7 +36,8 @@ impl SessionSettings {
     }
 }
 
-/// Accepts characters of cookie names (RFC 6265, section 4.1.1) that all servers and browsers agree on.
+/// Parses the prefix of cookie names. Accepts only those characters of RFC 6265, section 4.1.1, that all servers and
+/// browsers treat alike.
 fn cookie_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     parse(deserializer, |text| {
         let is_prefix = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));

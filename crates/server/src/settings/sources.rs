@@ -33,7 +33,7 @@ const PROFILE: &str = "TASKBRIDGE_PROFILE";
 /// Environment variables by name.
 pub(super) type Environment = BTreeMap<String, String>;
 
-/// Values by dotted key.
+/// Values by key, such as `server.port`.
 pub(super) type Values = BTreeMap<String, Value>;
 
 /// The merged values of all sources.
@@ -44,11 +44,11 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Merges the defaults, the profile that the environment names (from the folder `config` below `folder`), the
-    /// `.env` in `folder` and the environment.
+    /// Merges, from the lowest to the highest precedence: the defaults, the profile `config/<TASKBRIDGE_PROFILE>.toml`
+    /// in `folder`, the file `.env` in `folder`, and the environment.
     ///
     /// # Errors
-    /// [`ConfigError`] if a file cannot be read or parsed. It does not contain the file's lines.
+    /// Returns [`ConfigError`] if a file cannot be read or parsed. The error does not contain lines of the file.
     pub(super) fn read(folder: &Path, environment: Environment) -> Result<Self, ConfigError> {
         let dot_env = dot_env(&folder.join(".env"))?;
         let profile = environment.get(PROFILE).or_else(|| dot_env.get(PROFILE)).filter(|profile| !profile.is_empty());
@@ -95,18 +95,18 @@ impl Sources {
         self.values.get(key).and_then(|value| value.clone().into_string().ok()).unwrap_or_default()
     }
 
-    /// Returns the length of a secret, or `None` if it is not set.
+    /// Describes the length of a secret, or returns `None` if the secret is not set.
     pub(crate) fn length(&self, key: &str) -> Option<String> {
         let characters = self.text(key).chars().count();
         (characters > 0).then(|| format!("set, {characters} characters"))
     }
 
-    /// Returns the name of the source that the value of a key is from.
+    /// Returns the name of the source of a key's value.
     pub(crate) fn name(&self, key: &str) -> &str {
         self.values.get(key).and_then(Value::origin).unwrap_or(DEFAULTS_NAME)
     }
 
-    /// Returns the number of known keys that are not set to their default by the built-in file.
+    /// Returns the number of known keys whose value does not come from the built-in defaults.
     pub(crate) fn count_set(&self) -> usize {
         self.keys().filter(|key| self.name(key) != DEFAULTS_NAME).count()
     }
@@ -142,7 +142,7 @@ fn dot_env(path: &Path) -> Result<Environment, ConfigError> {
     lines.collect::<Result<_, _>>().map_err(invalid)
 }
 
-/// Returns all values of a configuration by dotted key.
+/// Returns all values of a configuration by key, such as `server.port`.
 fn flat(config: &Config) -> Result<Values, ConfigError> {
     let mut found = Values::new();
     flatten("", config.collect()?, &mut found);

@@ -16,8 +16,8 @@ pub(crate) struct TasksSettings {
     pub(crate) delete_message: Switch,
 }
 
-/// Returns the prefix without the slash at its end. It must not contain what the router treats as a pattern, and must not
-/// hide the auth routes.
+/// Parses the prefix and removes the slash at its end. Rejects characters that the router treats as a pattern, and
+/// prefixes that would collide with the auth routes.
 fn prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let is_plain = |segment: &str| {
         let unreserved = |c: char| c.is_ascii_alphanumeric() || "-_~.".contains(c);

@@ -1,4 +1,5 @@
-//! Types of values. All of them deserialise from text, as environment variables are, and no error contains the text.
+//! Types of values. All of them deserialise from text, because environment variables are text. No error contains the
+//! text, which may be a secret.
 
 use std::fmt;
 use std::time::Duration;
@@ -52,7 +53,7 @@ impl<'de> Deserialize<'de> for Switch {
     }
 }
 
-/// A text that is never shown.
+/// A secret text, which `Debug` does not show.
 #[derive(Deserialize)]
 pub(crate) struct Hidden(String);
 
@@ -77,7 +78,7 @@ pub(super) fn parse<'de, D: Deserializer<'de>, T, E: fmt::Display>(
     parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-/// Deserialises the name of one of `choices`.
+/// Deserialises the name of one of `choices`, and returns the value with this name.
 pub(super) fn one_of<'de, D: Deserializer<'de>, T: Copy, const N: usize>(
     deserializer: D,
     choices: [(&str, T); N],
@@ -98,7 +99,7 @@ pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// Returns `threads`, or one for each core if it is 0.
+/// Returns `threads`, or the number of cores if `threads` is 0.
 pub(super) fn or_cores(threads: usize) -> usize {
     if threads == 0 { cores() } else { threads }
 }

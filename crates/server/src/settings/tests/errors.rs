@@ -1,4 +1,4 @@
-//! Errors: all of them at once, with key and source, and without values.
+//! All errors are reported at once, with key and source, and without values.
 
 use super::super::error::format_errors;
 use super::super::sources::Environment;
@@ -27,7 +27,7 @@ const INVALID_VALUES: &[(&str, &str, &str)] = &[
     ("TASKBRIDGE__JWT__JWKS_COOLDOWN_SECONDS", "0", "jwt.jwks_cooldown_seconds"),
     ("TASKBRIDGE__JWT__JWKS_TIMEOUT_SECONDS", "61", "jwt.jwks_timeout_seconds"),
     ("TASKBRIDGE__JWT__REQUIRE_ISSUER", "maybe", "jwt.require_issuer"),
-    // Only for bridge mode.
+    // Settings that only bridge mode has.
     ("TASKBRIDGE__JWT__ISSUER", "https://app.example.test", "jwt.issuer"),
     ("TASKBRIDGE__JWT__AUDIENCE", "https://app.example.test", "jwt.audience"),
     ("BETTER_AUTH_URL", "https://app.example.test", "auth.mode"),
@@ -109,7 +109,7 @@ fn every_invalid_value_is_reported_with_its_key_and_source_and_not_shown() {
         let errors = read(&variables).unwrap_err();
         let [SettingError { key: found, source, message }] = errors.as_slice() else { panic!("{name}: {errors:?}") };
         assert_eq!(found, key);
-        // A URL alone is an error of the mode.
+        // For a URL without a mode, the error is that `auth.mode` is missing, which has no source in the environment.
         if name != "BETTER_AUTH_URL" {
             assert_eq!(*source, format!("{name} in the environment"));
         }
@@ -214,7 +214,7 @@ fn a_broken_dot_env_is_an_error_that_does_not_show_its_lines() {
     assert!(error.contains(".env") && !error.contains("hunter2"), "{error}");
 }
 
-/// The doctor checks what it can although other settings are invalid.
+/// The doctor can then still check everything that does not depend on the invalid setting.
 #[test]
 fn the_default_replaces_an_invalid_value() {
     let environment = [("PORT", "x"), ("BETTER_AUTH_SECRET", SECRET), ("HOST", "0.0.0.0")];

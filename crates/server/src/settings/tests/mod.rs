@@ -93,7 +93,7 @@ fn texts(urls: &[Url]) -> Vec<&str> {
     urls.iter().map(Url::as_str).collect()
 }
 
-/// Issuer, audience and the address of the keys follow from the URL.
+/// The issuer, the audience and the address of the keys follow from the URL.
 #[test]
 fn a_bridge_only_requires_a_url() {
     let (mode, jwt) = bridge(&[("BETTER_AUTH_URL", "https://App.example.test/")]);
@@ -109,7 +109,7 @@ fn a_bridge_only_requires_a_url() {
     assert_eq!(jwt.jwks_timeout_seconds.get(), Duration::from_secs(5));
 }
 
-/// Better Auth is mounted at the path of its URL, if there is one.
+/// If the URL has a path, Better Auth serves its endpoints below that path.
 #[test]
 fn the_keys_are_where_better_auth_is_mounted() {
     for (url, keys) in [
