@@ -25,7 +25,7 @@ use crate::tasks::TasksMount;
 use crate::tasks::compatibility::Compatibility;
 use crate::trusted_origins::TrustedOrigins;
 
-/// The services of the API. Each worker has a clone.
+/// The services of the API. Each worker thread has a clone.
 #[derive(Clone)]
 pub struct Services {
     /// Authenticates callers.
@@ -42,21 +42,21 @@ pub struct Services {
     pub request_timeout: RequestTimeout,
     /// The origins whose pages may use the API.
     pub trusted_origins: Arc<TrustedOrigins>,
-    /// The reverse proxies that report the address of the client.
+    /// The reverse proxies that report the IP address of the client.
     pub trusted_proxies: Arc<TrustedProxies>,
     /// The paths of the tasks API.
     pub tasks_mount: TasksMount,
-    /// Settings for clients of other backends.
+    /// Settings that let clients written for another backend work unchanged.
     pub compatibility: Compatibility,
     /// The OpenAPI document and Swagger UI.
     pub docs: Docs,
-    /// Whether the server is shutting down.
+    /// Whether Taskbridge is shutting down.
     pub stopping: Stopping,
     /// Metrics of requests.
     pub metrics: Arc<HttpMetrics>,
 }
 
-/// Creates the app: the API behind the middleware that every request passes, which is listed from the inside out.
+/// Creates the app: the API and the middleware of every request. The last `wrap` adds the outermost middleware.
 pub fn app(
     services: Services,
 ) -> App<

@@ -12,17 +12,17 @@ pub enum Phase {
     Head,
     /// The rest of a request body that is being read.
     Body,
-    /// The response to a request, whose body is complete or is not wanted.
+    /// The response to a request. The rest of the request body, if any, is not read.
     Response,
-    /// The end of the connection, which ignores the rest of a request body that was not read.
+    /// The end of the connection. The rest of the last request body is ignored.
     Close,
 }
 
 /// The current [`Phase`] of a connection.
 ///
-/// The server attaches one to each connection (`on_connect_ext`) and reads nothing in [`Phase::Response`]. Without this
-/// pause, pipelined requests would be parsed while the first one is handled, and a parsed request takes about 50 times
-/// the memory of its bytes.
+/// The crate `taskbridge-server` attaches one to each connection (`on_connect_ext`) and reads nothing from the
+/// connection in [`Phase::Response`]. Without this pause, pipelined requests would be parsed while the first one is
+/// handled, and a parsed request takes about 50 times the memory of its bytes.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectionPhase(Rc<State>);
 

@@ -30,7 +30,7 @@ pub struct Docs {
 }
 
 impl Docs {
-    /// Assembles the document. It has the operations of an auth server if there is a `server`.
+    /// Assembles the document. `server` is the auth server, if there is one; the document then includes its operations.
     ///
     /// # Errors
     /// Returns an error if the document cannot be serialized.
@@ -82,7 +82,8 @@ pub(crate) async fn no_such_route(request: HttpRequest) -> Result<HttpResponse, 
     Err(ApiError::RouteNotFound)
 }
 
-/// Returns `true` if `Accept` names HTML itself, as browsers do; other clients accept anything.
+/// Returns `true` if the header `Accept` names `text/html`, as it does in browsers. `*/*`, which many other clients
+/// send, does not count.
 fn accepts_html(request: &HttpRequest) -> bool {
     let is_html = |range: &QualityItem<Mime>| range.item.essence_str() == "text/html" && range.quality > Quality::ZERO;
     Accept::parse(request).is_ok_and(|accept| accept.iter().any(is_html))
@@ -94,7 +95,7 @@ async fn serve_document(request: HttpRequest) -> Result<HttpResponse, ApiError> 
     Ok(HttpResponse::Ok().content_type(ContentType::json()).body(document.clone()))
 }
 
-/// Redirects to the path with a slash, which the URLs in the page are relative to.
+/// Redirects `/docs` to `/docs/`, because the relative URLs in the page need the slash.
 async fn to_page() -> HttpResponse {
     HttpResponse::Found().insert_header((LOCATION, "docs/")).finish()
 }

@@ -1,6 +1,7 @@
 //! Error responses of the tasks API.
 //!
-//! `Display` is the message in the response. Sources are only logged, by the access log.
+//! The `Display` text of an error is the message in the response. Its sources are not sent to the client; the access
+//! log has them.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -72,7 +73,8 @@ pub enum ApiError {
     #[error("A valid bearer token is required")]
     #[expect(private_interfaces, reason = "made by From only")]
     Unauthenticated(#[source] Challenge),
-    /// 403, for the path of another user. The message must not contain "unauthorized", by which some clients detect a 401.
+    /// 403, for the path of another user. The message must not contain "unauthorized": some clients detect a 401 by
+    /// this word.
     #[error("You may only use your own tasks")]
     Forbidden,
     /// 404, for a task that does not exist or that belongs to another user.
@@ -87,7 +89,7 @@ pub enum ApiError {
     /// 405, with the methods that the path supports.
     #[error("Method not allowed")]
     MethodNotAllowed(&'static str),
-    /// 400. The framing of the body is invalid, so the connection is closed.
+    /// 400. It is unknown where the body ends, so the connection is closed.
     #[error("The request body is malformed or incomplete")]
     BodyMalformed,
     /// 408.
@@ -112,7 +114,7 @@ pub enum ApiError {
     /// 503, for a temporary failure.
     #[error("The service is temporarily unavailable, please try again")]
     Unavailable(#[source] Cause),
-    /// 503, for a write whose result was lost.
+    /// 503, for a write that may or may not have been saved.
     #[error("It is not known whether the change was saved: check before you repeat it")]
     OutcomeUnknown(#[source] Cause),
     /// 500.
@@ -232,14 +234,14 @@ impl From<TaskError> for ApiError {
 impl From<CreateTaskError> for ApiError {
     fn from(error: CreateTaskError) -> Self {
         match error {
-            // The user has been deleted since the token was issued.
+            // The user was deleted after the token was issued.
             CreateTaskError::UnknownOwner => Self::Unauthenticated(Challenge::Invalid(Box::new(error))),
             CreateTaskError::Store(error) => error.into(),
         }
     }
 }
 
-/// Returns the route for methods that a path does not support; `methods` are those that it supports.
+/// Returns the route for the unsupported methods of a path. `methods` lists the supported ones.
 pub(crate) fn not_allowed(methods: &'static str) -> Route {
     web::to(move || async move { Err::<HttpResponse, _>(ApiError::MethodNotAllowed(methods)) })
 }

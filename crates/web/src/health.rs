@@ -12,12 +12,12 @@ use utoipa::{OpenApi, ToSchema};
 use crate::error::{ApiError, not_allowed};
 use crate::responses::ReadinessErrors;
 
-/// A flag that is set when the server begins to shut down. Clones share it.
+/// A flag that is set when Taskbridge begins to shut down. Clones share the flag.
 #[derive(Debug, Clone, Default)]
 pub struct Stopping(Arc<AtomicBool>);
 
 impl Stopping {
-    /// Sets the flag: the server is no longer ready, and each response closes its connection.
+    /// Sets the flag. From then on, Taskbridge is not ready, and each response closes its connection.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

@@ -1,5 +1,6 @@
-//! The domain's rules for fields of request bodies, as JSON Schema for the OpenAPI document, and its parameters. Stored values may predate a
-//! rule, so responses do not use these schemas.
+//! Parts of the OpenAPI document: parameters, and JSON Schemas of request fields with the domain's rules.
+//!
+//! Responses do not use these schemas, because stored values may be older than a rule.
 
 use taskbridge_domain::tasks::{Description, Title};
 use taskbridge_domain::users::{Email, NewPassword, Password, UserImage, UserName};
@@ -9,7 +10,7 @@ use utoipa::openapi::{Required, Schema};
 
 const NO_NUL: &str = r"^[^\u0000]*$";
 
-/// No NUL, and a character that is neither white space nor a control character.
+/// Pattern of a title: no NUL, and at least one character that is neither white space nor a control character.
 const TITLE: &str = concat!(
     r"^[^\u0000]*",
     r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",

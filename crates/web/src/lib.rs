@@ -1,20 +1,20 @@
 //! The HTTP layer: routes, extractors, request and response bodies, errors.
 //!
-//! This crate depends on the domain and actix-web, but not on a database, a token library or the settings. [`app()`] takes
-//! every service the API needs, so an app without one of them does not compile.
+//! This crate depends on the domain and actix-web, but not on a database, a token library or the settings. [`app()`]
+//! takes every service the API needs, so an app without one of them does not compile.
 //!
 //! | folder | contents |
 //! | --- | --- |
-//! | `middleware/` | what every request passes; [`app()`] lists it in order |
-//! | `extract/` | the guards, request bodies, the address of the client |
+//! | `middleware/` | the middleware of every request; [`app()`] lists it in order |
+//! | `extract/` | extractors: guards, request bodies, the IP address of the client |
 //! | `tasks/` | the tasks API |
 //! | `auth/` | the auth server, with one file for each group of `endpoints/` |
 //! | `responses.rs`, `openapi.rs` | error responses that operations share, and the OpenAPI document |
 //!
 //! # Guards are extractors
 //!
-//! A handler for tasks takes a [`guard::PathOwner`]. Without one it has no [`Owner`] to pass to the service, and does not
-//! compile:
+//! A handler for tasks takes a [`guard::PathOwner`]. Without one, it has no [`Owner`] to pass to the service and does
+//! not compile:
 //!
 //! ```compile_fail,E0308
 //! use actix_web::{HttpResponse, web};
@@ -44,11 +44,12 @@
 //! # Adding an endpoint
 //!
 //! 1. If it reads a body, a struct with [`serde::Deserialize`], [`validator::Validate`] and [`utoipa::ToSchema`] whose
-//!    members are fields that the domain's types parse. It is the only description of the body.
-//! 2. A handler of at most 15 lines with its `#[utoipa::path]`. It extracts path, query and body with [`guard::Guarded`],
-//!    behind the guard.
+//!    members are fields that the domain's types parse. Nothing else describes the body.
+//! 2. A handler of at most 15 lines with its `#[utoipa::path]`. It extracts path, query and body with
+//!    [`guard::Guarded`], so that they are read only after the guard has passed.
 //! 3. The route and the operation in the `mod.rs` of the folder.
-//! 4. A line in the tables of `tests/api/routes_are_guarded.rs`, which fails otherwise, and tests of the responses.
+//! 4. A line in one of the tables of `tests/api/routes_are_guarded.rs`, which fails for a route that is in none of
+//!    them, and tests of the responses.
 //!
 //! [`Owner`]: taskbridge_domain::Owner
 

@@ -1,9 +1,10 @@
-//! Values that clients send, as the log shows them.
+//! Shortens values that clients send, for the log.
 
 /// Maximum length of an origin in the log, in characters.
 pub(crate) const MAX_ORIGIN_CHARS: usize = 200;
 
-/// Returns the first `max_chars` characters of `value`. Both log formats escape control characters.
+/// Returns the first `max_chars` characters of `value`. Control characters remain, because both log formats escape
+/// them.
 pub(crate) fn truncated(value: &[u8], max_chars: usize) -> String {
     String::from_utf8_lossy(value).chars().take(max_chars).collect()
 }

@@ -41,7 +41,7 @@ use crate::tasks::{self, TasksMount};
 )]
 struct Frame;
 
-/// Returns the document of all operations that the server mounts.
+/// Returns the OpenAPI document of all mounted operations. `server` is the auth server, if there is one.
 pub(crate) fn document(server: Option<&AuthServer>, mount: &TasksMount, compatibility: Compatibility) -> OpenApi {
     let mut tasks = tasks::Operations::openapi();
     describe(compatibility, &mut tasks);
@@ -77,14 +77,14 @@ fn bearer(description: &str, format: &str) -> SecurityScheme {
     SecurityScheme::Http(scheme.build())
 }
 
-/// Returns the operations of a path with their methods.
+/// Returns the operations of a path, each with its method.
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let PathItem { get, put, post, delete, patch, .. } = item;
     let all = [("get", get), ("put", put), ("post", post), ("delete", delete), ("patch", patch)];
     all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-/// Adds the operations again on paths without a user id, which belong to the caller.
+/// Adds each operation a second time, on the same path without `{user_id}`, where the owner is the caller.
 fn mount_without_user_id(paths: &mut PathsMap<String, PathItem>) {
     for (path, mut item) in paths.clone() {
         for (_, operation) in operations(&mut item) {
@@ -101,7 +101,7 @@ fn mount_without_user_id(paths: &mut PathsMap<String, PathItem>) {
     }
 }
 
-/// Gives an operation with two methods an id for each of them.
+/// Appends the method to the ids of operations that have the same id, because ids must be unique.
 fn name_apart(item: &mut PathItem) {
     let ids: Vec<_> = operations(item).map(|(_, operation)| operation.operation_id.clone()).collect();
     for (method, operation) in operations(item) {
@@ -111,7 +111,7 @@ fn name_apart(item: &mut PathItem) {
     }
 }
 
-/// Adds the empty string to an optional body: like `null`, it counts as no body.
+/// Adds the empty string to the schema of an optional body: like `null`, it counts as no body.
 fn allow_empty_text(operation: &mut Operation) {
     let Some(RefOr::T(body)) = &mut operation.request_body else { return };
     for content in body.content.values_mut() {
@@ -122,8 +122,8 @@ fn allow_empty_text(operation: &mut Operation) {
     }
 }
 
-/// Removes the default `null` that utoipa adds to the properties of a request body: `null` is not a valid value of most of
-/// them, and generators of clients treat properties with a default as required.
+/// Removes the default `null` that utoipa adds to the properties of a request body: `null` is not a valid value of most
+/// of them, and client generators treat properties with a default as required.
 fn remove_null_defaults(schema: &mut RefOr<Schema>) {
     let RefOr::T(Schema::Object(body)) = schema else { return };
     for property in body.properties.values_mut() {
@@ -133,7 +133,7 @@ fn remove_null_defaults(schema: &mut RefOr<Schema>) {
     }
 }
 
-/// Changes the document of the tasks API to these settings.
+/// Adapts the document of the tasks API to the compatibility settings.
 fn describe(compatibility: Compatibility, document: &mut OpenApi) {
     let Compatibility { list_envelope, is_completed, delete_message } = compatibility;
     let schemas = &mut document.components.get_or_insert_default().schemas;

@@ -6,11 +6,12 @@ use wildmatch::WildMatch;
 
 /// The origins whose pages may sign users in and use the API: that of the auth server, and those in the settings.
 ///
-/// Better Auth accepts the same:
+/// An entry in the settings has one of these forms, which Better Auth accepts as well:
 /// - an origin such as `https://app.example.com`;
 /// - a custom scheme of an app such as `myapp://`, with or without host and path;
 /// - a pattern in which `*` matches any characters and `?` matches one, dots included. A pattern with `://` is compared
-///   with the whole origin, any other with host and port. In an IP address, `*` only matches digits and dots.
+///   with the whole origin, any other with host and port. A pattern of an IPv4 address, such as `192.168.*`, only
+///   matches IPv4 addresses.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedOrigins(Vec<Pattern>);
 
@@ -32,7 +33,7 @@ impl TrustedOrigins {
     /// Returns [`InvalidOrigin`] if the text is neither, or matches every origin.
     pub fn add(&mut self, text: &str) -> Result<(), InvalidOrigin> {
         let pattern = Pattern::parse(text).ok_or(InvalidOrigin::NotAnOrigin)?;
-        // `.invalid` is reserved (RFC 2606), so only a pattern for every origin matches.
+        // `.invalid` is reserved (RFC 2606), so only a pattern for every origin matches these URLs.
         if ["https://nobody.invalid", "http://nobody.invalid:8000"].iter().any(|url| pattern.matches(url)) {
             return Err(InvalidOrigin::Everything);
         }
@@ -46,15 +47,15 @@ impl TrustedOrigins {
         self.0.iter().any(|pattern| pattern.matches(url))
     }
 
-    /// Returns `true` if the text is exactly an origin, and trusted.
+    /// Returns `true` if the text is exactly an origin, without a path or trailing slash, and trusted.
     pub(crate) fn trust_origin(&self, origin: &str) -> bool {
-        // The common case. Parsing the URL would take most of the time.
+        // Avoids parsing the URL in the common case, because that takes most of the time.
         if self.0.iter().any(|pattern| matches!(pattern, Pattern::Origin(trusted) if trusted == origin)) {
             return true;
         }
         let is_origin = match Url::parse(origin) {
             Ok(url) if is_of_the_web(&url) => url.origin().ascii_serialization() == origin,
-            // `app://host`: its path is empty.
+            // A URL with a custom scheme, such as `app://host`.
             Ok(url) => url.path().is_empty() && url.query().is_none() && url.fragment().is_none(),
             Err(_) => false,
         };
@@ -142,7 +143,7 @@ fn is_of_the_web(url: &Url) -> bool {
 struct AppUrl {
     /// In lower case.
     scheme: String,
-    /// In lower case. Empty matches any authority.
+    /// In lower case. If the authority and the path of a trusted URL are empty, all URLs of its scheme match.
     authority: String,
     /// Without dot segments and trailing slash.
     path: String,

@@ -1,7 +1,8 @@
 //! Signed session cookies and bearer tokens.
 //!
-//! The signature is HMAC-SHA-256 of the value under the shared secret, in standard base64 with padding; a cookie is
-//! `<value>.<signature>`, percent-encoded as JavaScript's `encodeURIComponent` does it.
+//! A bearer token is `<value>.<signature>`. A cookie is the same text, percent-encoded as by JavaScript's
+//! `encodeURIComponent`. The signature is the HMAC-SHA-256 of the value with the shared secret as the key, in standard
+//! base64 with padding.
 
 use std::time::Duration;
 
@@ -47,8 +48,8 @@ pub struct CookieConfig {
 
 /// Creates and verifies Better Auth's session cookies.
 ///
-/// `actix_web::cookie` is not used: it writes the attributes in another order than Better Auth, and one malformed cookie
-/// makes it reject all cookies of a request.
+/// `actix_web::cookie` is not used: it writes the attributes in another order than Better Auth, and one malformed
+/// cookie makes it reject all cookies of a request.
 pub struct SessionCookies {
     secret: SharedSecret,
     config: CookieConfig,
@@ -64,8 +65,8 @@ impl SessionCookies {
         Self { secret, config }
     }
 
-    /// Returns the `Set-Cookie` lines for a new or renewed session. One that is not to be remembered has no `Max-Age`, and a
-    /// second cookie records this.
+    /// Returns the `Set-Cookie` lines for a new or renewed session. If `remember` is `false`, the cookie has no
+    /// `Max-Age`, and a second cookie, `dont_remember`, records the choice.
     pub(super) fn set(&self, token: &SessionToken, remember: bool) -> Vec<String> {
         let max_age = remember.then_some(self.config.max_age);
         let mut lines = self.lines("session_token", &self.cookie_value(token.expose()), max_age);
@@ -114,8 +115,8 @@ impl SessionCookies {
         tokens
     }
 
-    /// Returns the session token in a bearer token: `<token>.<signature>`, or the token alone, which has no dot, if that
-    /// is accepted. A JWT is neither.
+    /// Returns the session token in a bearer token: `<token>.<signature>` or, if the settings accept it, the session
+    /// token alone, which has no dot. Returns `None` for anything else, such as a JWT.
     pub(super) fn read_bearer(&self, credential: &str) -> Option<SessionToken> {
         if credential.contains('.') {
             self.verify(credential).map(SessionToken::new)
@@ -128,7 +129,7 @@ impl SessionCookies {
     /// Returns the raw values of all cookies of this name, in order.
     pub(super) fn sent(&self, request: &HttpRequest, cookie: &str) -> impl Iterator<Item = String> {
         let name = self.name(cookie);
-        // Cookies of other programs may contain any bytes.
+        // Cookies that other programs have set may contain any bytes.
         let pairs = request.headers().get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
         pairs.filter_map(move |pair| {
             let equals = pair.iter().position(|byte| *byte == b'=')?;
@@ -157,8 +158,9 @@ impl SessionCookies {
         self.lines(cookie, "", Some(Duration::ZERO))
     }
 
-    /// Returns the line that sets a cookie. If the cookie has a domain, a line before it removes the host-only cookie of the
-    /// same name, which remains from before a domain was configured and which the browser would send first.
+    /// Returns the `Set-Cookie` lines that set a cookie. If the cookie has a domain, the first line removes the
+    /// host-only cookie of the same name. A browser may still have that cookie from before a domain was configured, and
+    /// would send it first.
     pub(super) fn lines(&self, cookie: &str, value: &str, max_age: Option<Duration>) -> Vec<String> {
         let domain = self.config.domain.as_deref();
         let twin = domain.map(|_| self.line(cookie, "", Some(Duration::ZERO), None));
@@ -182,7 +184,8 @@ impl SessionCookies {
         format!("{value}.{signature}")
     }
 
-    /// Returns the value of `<value>.<signature>` if the signature is valid. It may be percent-encoded or in quotes.
+    /// Returns the value of `<value>.<signature>` if the signature is valid. `signed` may be percent-encoded or in
+    /// quotes.
     fn verify(&self, signed: &str) -> Option<String> {
         let decoded = percent_decode_str(signed).decode_utf8().ok()?;
         let bare = decoded.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&decoded);
@@ -191,7 +194,7 @@ impl SessionCookies {
             return None;
         }
         let signature = STANDARD.decode(signature).ok()?;
-        // In constant time.
+        // Compares in constant time.
         self.mac(value).verify_slice(&signature).ok()?;
         Some(value.to_owned())
     }

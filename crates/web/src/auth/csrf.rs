@@ -11,12 +11,12 @@ use super::error::{AuthApiError, CALLBACK, OTHER_TARGETS, Target};
 use crate::log_text::{MAX_ORIGIN_CHARS, truncated};
 use crate::trusted_origins::TrustedOrigins;
 
-/// The header in which Expo apps send their origin. A page of another site cannot send it: the browser sends a preflight
-/// first, which is refused, and always adds `Origin`.
+/// The header in which Expo apps send their origin. A page of another site cannot send this header: the browser would
+/// first send a preflight, which fails for an untrusted origin. It also always adds `Origin`, which takes precedence.
 const EXPO_ORIGIN: HeaderName = HeaderName::from_static("expo-origin");
 
-/// Checks a request that may change something: with cookies, its origin must be trusted, and its callback URLs must always
-/// be.
+/// Checks a request that may change something. Its callback URLs must be trusted and, if it has cookies, its origin,
+/// too.
 ///
 /// # Errors
 /// Returns a 403 for an untrusted origin or URL, and a 400 for a URL that is not a string.
@@ -39,11 +39,12 @@ pub(super) fn check_origin(request: &HttpRequest, body: Option<&Value>) -> Resul
 pub(super) fn check_sign_in(request: &HttpRequest) -> Result<(), AuthApiError> {
     let fetch = |name| text(request, &HeaderName::from_static(name)).map(str::trim).filter(|value| !value.is_empty());
     let (site, mode) = (fetch("sec-fetch-site"), fetch("sec-fetch-mode"));
-    // Node's `fetch` sends the mode alone; a browser that sends it sends the site, too (Fetch Metadata, section 2).
+    // The header `sec-fetch-mode` does not identify a browser, because Node's `fetch` sends it, too. A browser that
+    // sends it also sends `sec-fetch-site` (Fetch Metadata, section 2).
     let is_browser = site.is_some() || fetch("sec-fetch-dest").is_some();
     let names_origin = [ORIGIN, EXPO_ORIGIN, REFERER].iter().any(|name| request.headers().contains_key(name));
     if request.headers().contains_key(COOKIE) {
-        // `check_origin` has checked the origin.
+        // `check_origin` has already checked the origin of a request with cookies.
         Ok(())
     } else if site == Some("cross-site") && mode == Some("navigate") {
         Err(refused(request, AuthApiError::CrossSiteNavigation))
@@ -54,8 +55,8 @@ pub(super) fn check_sign_in(request: &HttpRequest) -> Result<(), AuthApiError> {
     }
 }
 
-/// Requires that the origin of the request is trusted. The origin `null` is trusted if the browser reports that the page
-/// is of the same origin as this server.
+/// Requires that the origin of the request is trusted. The origin `null` is trusted if the browser reports with
+/// `Sec-Fetch-Site` that the request is same-origin.
 ///
 /// # Errors
 /// Returns a 403, which is also logged.
@@ -68,13 +69,14 @@ fn require_trusted_origin(request: &HttpRequest) -> Result<(), AuthApiError> {
     }
 }
 
-/// Returns `Origin`, or where there is none `expo-origin`, or else `Referer`.
+/// Returns the value of `Origin` or, if that is absent, of `expo-origin`. If the value is empty or both are absent,
+/// returns that of `Referer`.
 fn origin(request: &HttpRequest) -> Option<&str> {
     let origin = text(request, &ORIGIN).or_else(|| text(request, &EXPO_ORIGIN));
     origin.filter(|origin| !origin.is_empty()).or_else(|| text(request, &REFERER))
 }
 
-/// Logs why a request is refused, and what to change: the client cannot know the settings.
+/// Logs why a request is rejected and what the operator can change, and returns `cause`.
 fn refused(request: &HttpRequest, cause: AuthApiError) -> AuthApiError {
     let advice = match cause {
         AuthApiError::InvalidOrigin => {
@@ -92,7 +94,7 @@ fn refused(request: &HttpRequest, cause: AuthApiError) -> AuthApiError {
     let sent = [ORIGIN, EXPO_ORIGIN].into_iter().find_map(|name| request.headers().get(name));
     let origin = match (sent, text(request, &REFERER)) {
         (Some(sent), _) if !sent.is_empty() => Some(truncated(sent.as_bytes(), MAX_ORIGIN_CHARS)),
-        // The path and query of a page may contain secrets.
+        // Only the origin of the page is logged: its path and query may contain secrets.
         (_, Some(referer)) => match Url::parse(referer) {
             Ok(url) => Some(truncated(url.origin().ascii_serialization().as_bytes(), MAX_ORIGIN_CHARS)),
             Err(_) => Some("an invalid Referer".into()),
@@ -122,7 +124,8 @@ fn check_target(
     }
 }
 
-/// Returns `true` if JavaScript converts the value to `true`. Better Auth leaves other values to the schema.
+/// Returns `true` if JavaScript converts the value to `true`. As in Better Auth, all other values are left to the
+/// validation of the body.
 pub(super) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
@@ -133,7 +136,7 @@ pub(super) fn is_truthy(value: &Value) -> bool {
 }
 
 fn text<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
-    // A value that is not text becomes an origin that is never trusted.
+    // A value that is not visible ASCII becomes `?`, an origin that is never trusted.
     request.headers().get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn serves(path: &str) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// A field or query parameter with a URL that a client is sent to.
+/// A body field or query parameter with a URL to which the client will be redirected.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(super) field: &'static str,
@@ -109,7 +109,8 @@ pub(crate) enum AuthApiError {
     InvalidToken,
     #[error("Session expired. Re-authenticate to perform this action.")]
     Stale,
-    /// Users may not delete themselves. The response is that for an unknown path, with a content type.
+    /// Users may not delete themselves. The response is a 404 without a body, as for an unknown path, but with a
+    /// content type.
     #[error("Not Found")]
     NotEnabled,
     #[error("Password too short")]
@@ -128,10 +129,11 @@ pub(crate) enum AuthApiError {
     EmailNotVerified,
     #[error("You have been banned from this application. Please contact support if you believe this is an error.")]
     Banned,
-    /// The user has a second factor, which the server cannot verify.
+    /// The user has a second factor, which Taskbridge cannot verify.
     #[error("Two-factor authentication is required, and this server does not support it")]
     SecondFactor,
-    /// The request has no valid session. `clear` holds the `Set-Cookie` lines that remove an expired one.
+    /// The request has no valid session. `clear` holds the `Set-Cookie` lines that remove the cookies of an expired
+    /// one.
     #[error("Unauthorized")]
     Unauthorized { clear: Vec<String> },
     #[error("The service is temporarily unavailable, please try again")]

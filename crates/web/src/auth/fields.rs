@@ -1,4 +1,5 @@
-//! Types of the fields below `/api/auth`, with the error messages of Better Auth's schema library, zod.
+//! Types of the fields in request bodies below `/api/auth`, with the error messages of Better Auth's schema library,
+//! zod.
 
 use std::borrow::Cow;
 

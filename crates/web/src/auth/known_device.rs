@@ -1,8 +1,8 @@
 //! Devices on which an account has been signed in.
 //!
-//! Wrong passwords lock an account for a while. This cookie exempts devices on which the user has signed in: it holds an HMAC
-//! of each account's address, not the address. It is not a credential: a known device must still send the right password, and
-//! its wrong passwords are counted, too.
+//! Too many wrong passwords lock an account for a while. The cookie `known_device` exempts the devices on which the
+//! user has signed in before. It contains an HMAC of the email address of each account, not the email address itself.
+//! It is not a credential: a known device must still send the right password, and its wrong passwords are counted, too.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ pub(super) fn remember_device(request: &HttpRequest, cookies: &SessionCookies, e
     cookies.lines(COOKIE, &value, Some(MAX_AGE))
 }
 
-/// Returns the decoded values that have the length of a signature.
+/// Returns the values in the cookie that have the length of a signature, decoded.
 fn signatures(request: &HttpRequest, cookies: &SessionCookies) -> Vec<Vec<u8>> {
     let values: Vec<_> = cookies.sent(request, COOKIE).collect();
     let decoded =
@@ -59,7 +59,8 @@ fn is_signature_of(signature: &[u8], cookies: &SessionCookies, email: &Email) ->
     cookies.mac(&signed_text(email)).verify_slice(signature).is_ok()
 }
 
-/// Returns the text that is signed. It is not a session token: those have no space.
+/// Returns the text that is signed. It has a space, so it cannot be a session token, which is signed with the same
+/// secret.
 fn signed_text(email: &Email) -> String {
     format!("{COOKIE} {}", email.as_str().to_ascii_lowercase())
 }
@@ -93,7 +94,7 @@ mod tests {
         cookies("cookie-secret-not-for-production-0123456789", None)
     }
 
-    /// A browser that sends this cookie to a server that limits guesses.
+    /// Returns a request with this cookie to an app that has rate limits.
     fn browser(cookie: &str) -> HttpRequest {
         let limits =
             RateLimits::new(Arc::new(MockRateLimiter::new()), Arc::new(clock_at(moment())), RateLimits::DEFAULT);
@@ -149,7 +150,7 @@ mod tests {
         }
     }
 
-    /// Including a cookie of the same name that another host has set.
+    /// Another host of the same domain may have set a cookie of the same name.
     #[test]
     fn other_cookies_before_it_do_not_hide_it() {
         let junk = [URL_SAFE_NO_PAD.encode([7; 32]).as_str()].repeat(MAX_ACCOUNTS).join(SEPARATOR);
@@ -157,7 +158,7 @@ mod tests {
         assert!(is_known(&format!("{junk}; {}", sign_in("", "ann")), "ann"));
     }
 
-    /// A signed value of one kind is not accepted as the other.
+    /// Both cookies are signed with the same secret, but neither is accepted as the other.
     #[test]
     fn a_known_device_is_not_a_session_and_vice_versa() {
         let cookies = ours();

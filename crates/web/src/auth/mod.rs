@@ -1,7 +1,7 @@
 //! The auth server: Better Auth's endpoints below `/api/auth`.
 //!
-//! Paths match exactly. As in Better Auth, an unknown path, an unsupported method and a trailing slash are a 404 without a
-//! body. In bridge mode, every path is a 404 of the tasks API.
+//! Paths match exactly. As in Better Auth, an unknown path, an unsupported method and a trailing slash are a 404
+//! without a body. In bridge mode, every path is a 404 in the format of the tasks API.
 
 mod cookies;
 mod csrf;
@@ -121,7 +121,7 @@ struct Operations;
 #[openapi(paths(delete_user::delete_user))]
 struct DeletionOperations;
 
-/// Returns the operations of this server for the OpenAPI document.
+/// Returns the operations of this auth server for the OpenAPI document.
 pub(crate) fn operations(server: &AuthServer) -> utoipa::openapi::OpenApi {
     let mut operations = Operations::openapi();
     if server.profile.allows_deletion() {

@@ -14,13 +14,13 @@ use taskbridge_domain::rate_limit::{Decision, RateLimit};
 use super::error::{AuthApiError, PATH};
 use crate::extract::client_address::ClientAddress;
 
-/// Prefixes of paths at which passwords can be guessed or users created. Unlike Better Auth's, these are all paths that
-/// hash a password.
+/// Prefixes of the paths at which passwords can be guessed or users created. Unlike Better Auth's list, it has every
+/// path that hashes a password.
 const SENSITIVE: [&str; 6] =
     ["/sign-in", "/sign-up", "/change-password", "/change-email", "/verify-password", "/delete-user"];
 const SENSITIVE_LIMIT: RateLimit = RateLimit { window: Duration::from_secs(10), max: 3 };
 
-/// Limits the requests of each client address to each endpoint.
+/// Limits the number of requests from each client address to each endpoint.
 pub struct RateLimits {
     limiter: Arc<dyn RateLimiter>,
     clock: Arc<dyn Clock>,
@@ -32,7 +32,7 @@ impl RateLimits {
     /// Better Auth's limit for endpoints that are not sensitive.
     pub const DEFAULT: RateLimit = RateLimit { window: Duration::from_secs(10), max: 100 };
 
-    /// Creates limits that `limiter` counts.
+    /// Creates limits whose counters are in `limiter`.
     #[must_use]
     pub fn new(limiter: Arc<dyn RateLimiter>, clock: Arc<dyn Clock>, limit: RateLimit) -> Self {
         Self { limiter, clock, limit }

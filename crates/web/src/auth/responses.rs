@@ -11,7 +11,7 @@ use super::extract::body::invalid_fields;
 use crate::extract::field::{RequestBody, parse_fields};
 use crate::responses::of;
 
-/// Declares the error responses of an operation; those that every operation below `/api/auth` has are added.
+/// Declares the error responses of an operation. The responses that every operation below `/api/auth` has are added.
 macro_rules! error_responses {
     ($name:ident: $($errors:expr),+) => {
         struct $name;
@@ -63,7 +63,8 @@ pub(crate) fn body_errors() -> [AuthApiError; 7] {
     ]
 }
 
-/// Returns the validation error of a body that lacks every field, or that is not an object if all are optional.
+/// Returns an example of a validation error: that of an empty object or, if no field is required, of a body that is not
+/// an object.
 pub(crate) fn validation_error<T: RequestBody>() -> [AuthApiError; 1] {
     let not_an_object = || AuthApiError::Validation("[body] Invalid input: expected object, received null".into());
     [parse_fields::<T>(Map::new()).map_or_else(invalid_fields, |_valid| not_an_object())]

@@ -13,15 +13,15 @@ use super::known_device::remember_device;
 pub(super) struct NewSession<'a> {
     pub(super) session: &'a ActiveSession,
     pub(super) remember: bool,
-    /// Whether the response has `redirect` and `url`, as that of a sign-in.
+    /// Whether the session was created by a sign-in, whose response has `redirect` and `url`.
     pub(super) is_sign_in: bool,
     /// The `callbackURL` of a sign-in.
     pub(super) callback: Option<String>,
 }
 
 impl NewSession<'_> {
-    /// Returns a 200 with the session token, its cookie, its bearer form in `set-auth-token`, and, unlike Better Auth, a
-    /// JWT in `set-auth-jwt`, which saves the client a request.
+    /// Returns a 200 with the session token in the body, in a cookie and, as a signed bearer token, in
+    /// `set-auth-token`. Unlike Better Auth, it also has a JWT in `set-auth-jwt`, which saves the client a request.
     pub(super) async fn respond(
         self,
         request: &HttpRequest,
@@ -41,7 +41,7 @@ impl NewSession<'_> {
             response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "set-auth-jwt, set-auth-token"));
         }
         let (redirect, url) = (is_sign_in.then_some(callback.is_some()), callback.as_deref());
-        // A URL may contain characters that a header cannot.
+        // A URL that contains characters which a header cannot have is only in the body.
         if let Some(Ok(location)) = url.map(HeaderValue::from_str) {
             response.insert_header((LOCATION, location));
         }
@@ -50,7 +50,7 @@ impl NewSession<'_> {
     }
 }
 
-/// Issues a JWT for a response that is complete without it, too: an error is only logged.
+/// Issues a JWT for a response that is also valid without one, so an error is only logged.
 pub(super) async fn issue_jwt(session: &ActiveSession, sessions: &SessionService) -> Option<Jwt> {
     let jwt = sessions.token(session).await;
     jwt.inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "no JWT with the session")).ok()

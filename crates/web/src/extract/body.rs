@@ -24,7 +24,7 @@ pub(crate) struct Deadline(pub(crate) Instant);
 pub(crate) enum ReadError {
     /// The body is larger than the limit.
     TooLarge,
-    /// The body is not complete at the deadline.
+    /// The body has not arrived completely by the deadline.
     Late,
     /// A chunk is malformed, or the client stopped sending before the end.
     Malformed,
@@ -37,8 +37,8 @@ pub(crate) enum ReadError {
 /// Reads the whole body.
 ///
 /// # Errors
-/// Returns an error if the body exceeds the [`BodyLimit`] of the app, is not complete at the [`Deadline`], is malformed or
-/// is encoded.
+/// Returns an error if the body exceeds the [`BodyLimit`] of the app, has not arrived completely by the [`Deadline`],
+/// is malformed, or has a `Content-Encoding`.
 pub(crate) async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, ReadError> {
     let deadline = request.extensions().get::<Deadline>().copied();
     let phase = request.conn_data::<ConnectionPhase>().cloned().unwrap_or_default();
@@ -54,7 +54,8 @@ pub(crate) async fn read(request: &HttpRequest, payload: &mut Payload) -> Result
 }
 
 async fn read_within_limit(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, ReadError> {
-    // actix-http ignores `Content-Length` then and reads to the end of the connection, unlike the proxies before it.
+    // With `Upgrade`, actix-http ignores `Content-Length` and reads to the end of the connection. A proxy in front does
+    // not, so the two would disagree about the end of the request.
     if request.headers().contains_key(UPGRADE) {
         return Err(ReadError::Upgrade);
     }

@@ -1,4 +1,4 @@
-//! The address of the client: that of the connection, or the one that a trusted proxy reports.
+//! The IP address of the client: that of the connection, or the one that a trusted proxy reports.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use crate::extract::forwarded::ForwardedHeader;
 use crate::log_text::truncated;
 
-/// Maximum length of an entry in the log, in characters.
+/// Maximum length of a header entry in the log, in characters.
 const MAX_SHOWN_CHARS: usize = 100;
 
 /// The reverse proxies whose forwarding header is trusted.
@@ -28,7 +28,7 @@ pub struct TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// Trusts the proxies in these networks, which write this header.
+    /// Trusts the proxies in `networks`, which report the client in `header`.
     #[must_use]
     pub fn new(networks: Vec<IpNet>, header: ForwardedHeader) -> Self {
         Self { networks, header, ..Self::default() }
@@ -38,10 +38,10 @@ impl TrustedProxies {
         self.networks.iter().any(|network| network.contains(&address))
     }
 
-    /// Returns the last address in the header that is not a trusted proxy's: each proxy adds the address of its peer at
-    /// the end, and a client can send anything before that.
+    /// Returns `peer` if it is not a trusted proxy. Otherwise returns the last address in the header that is not one:
+    /// each proxy appends the address of its peer, and a client can send anything before that.
     ///
-    /// Returns `None` if the proxies name no address, or one that cannot be read.
+    /// Returns `None` if the header has no such address, or if an entry cannot be read.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer.to_canonical();
         if !self.trust(peer) {
@@ -65,7 +65,7 @@ impl TrustedProxies {
         None
     }
 
-    /// Warns once, since all clients that are not named share one rate limit.
+    /// Returns `None` and logs a warning once, because all clients without an address share one rate limit.
     fn unreadable(&self, entry: &[u8]) -> Option<IpAddr> {
         if !self.has_warned_of_entry.swap(true, Ordering::Relaxed) {
             let (header, entry) = (self.header.title(), truncated(entry, MAX_SHOWN_CHARS));
@@ -80,15 +80,15 @@ impl TrustedProxies {
     }
 }
 
-/// The address of a client, if it is known.
+/// The IP address of a client, if it is known.
 ///
-/// `Display` writes it as Better Auth does: an IPv6 address in full, with only the first 64 bits, since a client can choose
-/// the others. An unknown address is an empty string.
+/// `Display` writes it as Better Auth does. Of an IPv6 address, it writes all digits but sets the last 64 bits to zero,
+/// because a client can choose them. An unknown address is an empty string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
 
 impl ClientAddress {
-    /// Returns the address of the client.
+    /// Returns the IP address of the client.
     pub(crate) fn of(request: &HttpRequest) -> Self {
         let peer = request.peer_addr().map(|peer| peer.ip());
         let proxies = request.app_data::<Data<TrustedProxies>>();
@@ -142,8 +142,9 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// `tests/vectors/client-ip.json` was recorded from Better Auth, which does not use the address of the connection. Here
-    /// the connection is that of a trusted proxy. Cases with settings that Taskbridge lacks are skipped.
+    /// `tests/vectors/client-ip.json` was recorded from Better Auth, which does not use the address of the connection.
+    /// Here the connection is always from a trusted proxy, so that its address is not used, either. Cases with settings
+    /// that Taskbridge lacks are skipped.
     #[test]
     fn addresses_are_those_of_better_auth() {
         let vectors: Value = serde_json::from_str(include_str!("../../../../tests/vectors/client-ip.json")).unwrap();
@@ -156,8 +157,8 @@ mod tests {
                 None => continue,
             };
             let header = case["headers"]["x-forwarded-for"].as_str();
-            // Without trusted proxies, Better Auth accepts a single address from any client. Taskbridge uses the one that
-            // the proxy has added.
+            // Without trusted proxies, Better Auth accepts only a header with a single address. Taskbridge uses the
+            // last address, which the proxy has added.
             let expected = match (header, trusted.is_empty() || trusted == ["not-a-cidr"]) {
                 (Some("1.2.3.4, 5.6.7.8"), true) => "5.6.7.8",
                 // Better Auth does not parse an entry with a port or brackets.
@@ -192,7 +193,7 @@ mod tests {
         assert_eq!(TrustedProxies::default().client(ip("127.0.0.1"), &headers), Some(ip("127.0.0.1")));
     }
 
-    /// A list may come in several lines (RFC 9110, section 5.3).
+    /// A proxy may append a line of its own to the header (RFC 9110, section 5.3).
     #[test]
     fn the_last_line_is_the_nearest() {
         let proxies = proxies(&["10.0.0.0/8"]);

@@ -1,5 +1,5 @@
-//! Fields of request bodies. One struct describes a body: its field types parse, `validator` gathers their errors, and
-//! utoipa documents them.
+//! Fields of request bodies. One struct describes a body: its field types parse the values, `validator` collects their
+//! errors, and utoipa documents the fields.
 
 use serde::de::value::Error as DeserializeError;
 use serde::de::{DeserializeOwned, Error, Visitor};
@@ -38,12 +38,12 @@ impl<T> Field<T> {
 
 impl<'de, T: FieldValue> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Only for an absent field is there no value.
+        // This fails only for an absent field: a `Value` can hold any JSON.
         Ok(Self(T::parse(Value::deserialize(deserializer).ok())))
     }
 }
 
-/// `validator` copies the invalid value into its error; a password must not get there.
+/// Hides the value: `validator` serializes invalid values into its errors, which must not contain a password.
 impl<T> Serialize for Field<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_unit()
@@ -64,7 +64,7 @@ pub(crate) trait RequestBody: DeserializeOwned + Validate + 'static {
     fn into_value(self) -> Option<Self::Value>;
 }
 
-/// The name of a field in the body, and its error.
+/// An invalid field: its name in the body, and its error.
 pub(crate) type InvalidField = (&'static str, ValidationError);
 
 /// Parses the members of a JSON object; unknown ones are ignored.
@@ -75,7 +75,7 @@ pub(crate) fn parse_fields<T: RequestBody>(object: Map<String, Value>) -> Result
     let body: T = serde_json::from_value(Value::Object(object)).map_err(|_unreachable| Vec::new())?;
     let errors = body.validate().err().unwrap_or_default();
     body.into_value().ok_or_else(|| {
-        // `validator` knows the fields by their Rust names, in no order.
+        // `validator` reports the fields by their Rust names and in no particular order.
         let errors = errors.field_errors();
         let invalid = field_names::<T>().iter().filter_map(|name| {
             let (_, errors) = errors.iter().find(|(field, _)| is_same_name(name, field))?;
@@ -113,12 +113,12 @@ fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
     }
 
     let mut names: &[&str] = &[];
-    // The result is the error above.
+    // This always returns the error above; only `names` is needed.
     let _ = T::deserialize(Names(&mut names));
     names
 }
 
-/// Returns `true` for `callbackURL` and `callback_url`.
+/// Returns `true` if both names are of the same field, such as `callbackURL` and `callback_url`.
 fn is_same_name(json: &str, rust: &str) -> bool {
     rust.replace('_', "").eq_ignore_ascii_case(&json.replace('_', ""))
 }

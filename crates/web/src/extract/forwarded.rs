@@ -33,8 +33,8 @@ impl ForwardedHeader {
         }
     }
 
-    /// Splits one line of the header into its entries, first to last. Returns `None` if quotes make
-    /// their ends ambiguous.
+    /// Splits one line of the header into its entries, first to last. Returns `None` if quotes make it ambiguous where
+    /// an entry ends.
     pub(crate) fn entries(self, line: &[u8]) -> Option<Vec<&[u8]>> {
         let entries = match self {
             Self::XForwardedFor => line.split(|byte| *byte == b',').collect(),
@@ -44,7 +44,7 @@ impl ForwardedHeader {
         Some(entries.into_iter().map(<[u8]>::trim_ascii).filter(|entry| !entry.is_empty()).collect())
     }
 
-    /// Returns the address in an entry, or `None` if it has none or does not follow the grammar.
+    /// Returns the IP address in an entry, or `None` if the entry has none or does not follow the grammar.
     pub(crate) fn address(self, entry: &[u8]) -> Option<IpAddr> {
         match self {
             Self::XForwardedFor => {
@@ -59,8 +59,9 @@ impl ForwardedHeader {
     }
 }
 
-/// Splits `text` at each `separator` outside of quoted strings. Returns `None` if a quoted string does not begin right after
-/// a `=`, does not end, or is followed by anything but a separator: a client could have opened it to hide what a proxy adds.
+/// Splits `text` at each `separator` outside of quoted strings. Returns `None` if a quoted string does not begin right
+/// after a `=`, has no end, or is followed by anything but `;` or `,`: a client could have sent its opening quote to
+/// hide what a proxy appends.
 fn split_unquoted(text: &[u8], separator: u8) -> Option<Vec<&[u8]>> {
     let (mut parts, mut start, mut at) = (Vec::new(), 0, 0);
     while let Some(byte) = text.get(at) {
@@ -85,7 +86,7 @@ fn split_unquoted(text: &[u8], separator: u8) -> Option<Vec<&[u8]>> {
     Some(parts)
 }
 
-/// Returns the value of the one parameter `for` of an element of `Forwarded`.
+/// Returns the value of the parameter `for` in an element of `Forwarded`, which must have exactly one.
 fn for_parameter(element: &[u8]) -> Option<Vec<u8>> {
     let mut found = None;
     for pair in split_unquoted(element, b';')?.into_iter().map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty()) {
@@ -143,7 +144,7 @@ mod tests {
             ("2001:db8::7", Some("2001:db8::7")),
             ("[2001:db8::7]", Some("2001:db8::7")),
             ("[2001:db8::7]:443", Some("2001:db8::7")),
-            // Without brackets this is an address alone.
+            // Without brackets, `:443` is part of the address.
             ("2001:db8::7:443", Some("2001:db8::7:443")),
             ("", None),
             ("unknown", None),
@@ -194,7 +195,7 @@ mod tests {
             ("for= 203.0.113.17", None),
             ("=203.0.113.17", None),
             ("xfor=203.0.113.17", None),
-            // Neither is a token: it must be quoted.
+            // These two values are not tokens, so they must be quoted.
             ("for=203.0.113.17:5001", None),
             ("for=[2001:db8::7]", None),
             ("for=\"2001:db8::7\"", None),

@@ -19,7 +19,7 @@ type Pending<T, E = ApiError> = Pin<Box<dyn Future<Output = Result<T, E>>>>;
 /// The caller, authenticated by an access token in the `Authorization` header (RFC 6750, section 2.1).
 ///
 /// # Errors
-/// Returns a 401 without a valid access token, and a 503 if it cannot be verified at the moment.
+/// Returns a 401 without a valid access token, and a 503 if the token cannot be verified at the moment.
 pub struct AuthenticatedUser(pub Principal);
 
 impl FromRequest for AuthenticatedUser {
@@ -45,7 +45,8 @@ impl FromRequest for AuthenticatedUser {
 /// The id of the caller, stored in the request's extensions for the access log.
 pub(crate) struct Caller(pub(crate) UserId);
 
-/// The source of a route's owner, in the data of the route's resource. The default is the path.
+/// Where a route takes the owner from. It is stored in the app data of the route's resource; if it is absent, the owner
+/// is taken from the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OwnerFrom {
     /// The `{user_id}` of the path, which must be the caller's.
@@ -54,7 +55,7 @@ pub(crate) enum OwnerFrom {
     Token,
 }
 
-/// The caller as the owner of tasks. If the path has a `{user_id}`, it is the caller's.
+/// The caller as the owner of tasks. If the path has a `{user_id}`, it is the id of the caller.
 ///
 /// # Errors
 /// Returns the errors of [`AuthenticatedUser`], and a 403 for the path of another user.
@@ -127,7 +128,7 @@ fn requested_user(request: &HttpRequest) -> Option<UserId> {
         user_id: String,
     }
     let UserPath { user_id } = request.match_info().load().ok()?;
-    // actix-web has replaced invalid UTF-8 by U+FFFD. It must not match an id that contains this character.
+    // actix-web has replaced invalid UTF-8 by U+FFFD. Such a path must not match an id that contains this character.
     if user_id.contains(char::REPLACEMENT_CHARACTER) { None } else { UserId::parse(user_id) }
 }
 

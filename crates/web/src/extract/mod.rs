@@ -1,4 +1,4 @@
-//! Extractors and other readers of requests: the caller, the body and the address of the client.
+//! Extractors and other readers of requests: the caller, the body and the IP address of the client.
 
 pub(crate) mod body;
 pub(crate) mod client_address;

@@ -1,4 +1,4 @@
-//! The access log: one line for each request, which is also where its error is logged.
+//! The access log: one line for each request, with its error if it has failed.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -24,8 +24,8 @@ use crate::health::Readiness;
 /// request, and the causes of an error. The route is the pattern, so ids, queries, headers and bodies are not logged. A
 /// request whose handler is dropped, because the client has disconnected, is logged as abandoned.
 ///
-/// It must be the outermost middleware: it also sets the [`request_id`](crate::request_id) for all that happens inside.
-/// During a shutdown, each response closes its connection.
+/// It must be the outermost middleware, because it also sets the [`request_id`](crate::request_id) for everything
+/// inside it. During a shutdown, each response closes its connection.
 ///
 /// # Errors
 /// Returns the errors of the inner service.
@@ -51,7 +51,7 @@ async fn log_request<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
     let outcome = next.call(request).await;
     unanswered.is_answered = true;
     let (method, took) = (unanswered.method, unanswered.started.elapsed());
-    // An error of a middleware no longer has its request.
+    // If a middleware has returned an error, its request is no longer available.
     let (request, status, error) = match &outcome {
         Ok(response) => (Some(response.request()), response.status(), response.response().error()),
         Err(error) => (None, error.as_response_error().status_code(), Some(error)),
@@ -75,11 +75,11 @@ async fn log_request<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
     outcome
 }
 
-/// The route of requests that match none.
+/// The logged route of requests that match no route.
 const NO_ROUTE: Cow<'static, str> = Cow::Borrowed("none");
 
-/// A request without a response. It is dropped as such, and logged, if the client disconnects or a shutdown takes too
-/// long.
+/// A request without a response. If the client disconnects or a shutdown takes too long, it is dropped in this state,
+/// and is logged as abandoned.
 struct Unanswered {
     method: &'static str,
     route: Cow<'static, str>,
@@ -100,7 +100,7 @@ fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Returns a standard method (RFC 9110, section 9, and RFC 5789) or `other`, since clients can send any text.
+/// Returns a standard method (RFC 9110, section 9, and RFC 5789) or `other`, because clients can send any text.
 fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -23,15 +23,17 @@ const METHODS: &str = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
 const HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type");
 /// The headers of a response that pages of trusted origins may read.
 const EXPOSED: &str = "X-Total-Count, Link, set-auth-jwt, set-auth-token, X-Request-Id, Retry-After, X-Retry-After";
-/// Time that browsers may cache a preflight, in seconds: the maximum that any browser accepts.
+/// Time that browsers may cache the response to a preflight, in seconds. Browsers have their own maximums; that of
+/// Chromium is 7200.
 const MAX_AGE: &str = "7200";
 
-/// Middleware (for `actix_web::middleware::from_fn`) that lets pages of the app's [`TrustedOrigins`] read its responses,
-/// errors included, and answers their preflights. Requests of other origins are served without CORS headers, so that
-/// browsers do not let pages read the responses.
+/// Middleware (for `actix_web::middleware::from_fn`) that lets pages of the app's [`TrustedOrigins`] read its
+/// responses, errors included, and answers their preflights. Requests from other origins are served without CORS
+/// headers, so that browsers do not let their pages read the responses.
 ///
-/// `actix-cors` is not used: it adds `Access-Control-Allow-Credentials` to responses for untrusted origins, reads only the
-/// first of several `Origin` headers, and rejects a preflight of an untrusted origin with a response in another format.
+/// `actix-cors` is not used: it adds `Access-Control-Allow-Credentials` to responses for untrusted origins, reads only
+/// the first of several `Origin` headers, and rejects a preflight of an untrusted origin with a response in another
+/// format.
 ///
 /// # Errors
 /// Returns the errors of the inner service, with the same headers.
@@ -75,8 +77,9 @@ fn allowed_origin(request: &ServiceRequest) -> Option<HeaderValue> {
     origin.to_str().is_ok_and(|origin| trusted.trust_origin(origin)).then(|| origin.clone())
 }
 
-/// Returns the headers that a preflight asks for, or `None` if it does not ask for a list of names. Any header is allowed,
-/// since only trusted pages get this far, and tracing libraries add headers that this server does not know.
+/// Returns the headers that a preflight asks for, or `None` if `Access-Control-Request-Headers` is not a
+/// comma-separated list of header names. Any header is allowed, because only pages of trusted origins get this far, and
+/// tracing libraries add headers that Taskbridge does not know.
 fn requested_headers(headers: &HeaderMap) -> Option<HeaderValue> {
     let lines: Vec<_> = headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS).map(HeaderValue::as_bytes).collect();
     let is_list = |line: &&[u8]| line.split(|byte| *byte == b',').all(|name| is_token(name.trim_ascii()));
@@ -86,7 +89,7 @@ fn requested_headers(headers: &HeaderMap) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&lines.join(&b", "[..])).ok()
 }
 
-/// Logs a preflight from an untrusted origin: the browser does not give the reason.
+/// Logs a preflight from an untrusted origin, because the browser does not report why it failed.
 fn log_untrusted(headers: &HeaderMap) {
     let origins: Vec<_> = headers.get_all(ORIGIN).map(HeaderValue::as_bytes).collect();
     if !origins.is_empty() {

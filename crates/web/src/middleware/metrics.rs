@@ -11,8 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-/// Upper bounds of the histogram buckets, in seconds. Requests without a database take less than a millisecond, those
-/// with one around ten, and those that hash a password around a third of a second.
+/// Upper bounds of the histogram buckets, in seconds. Requests that do not use the database take less than a
+/// millisecond, those that do around 10 ms, and those that hash a password around 300 ms.
 const BOUNDS: [f64; 16] =
     [0.0001, 0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 

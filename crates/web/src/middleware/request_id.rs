@@ -27,14 +27,14 @@ pub(crate) struct RequestId(HeaderValue);
 impl RequestId {
     const MAX_BYTES: usize = 128;
 
-    /// Returns the id that the client sent if it consists of 1 to 128 unreserved characters (RFC 3986, section 2.3), which
-    /// have no special meaning in logs. Otherwise returns a new one.
+    /// Returns the id that the client sent if it consists of 1 to 128 unreserved characters (RFC 3986, section 2.3),
+    /// which have no special meaning in logs. Otherwise returns a new one.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         headers.get(&X_REQUEST_ID).filter(|given| is_plain(given.as_bytes())).cloned().map_or_else(Self::random, Self)
     }
 
-    /// Returns 32 random hexadecimal digits. The randomly keyed hashers of the standard library suffice, since the id need
-    /// not be unpredictable.
+    /// Returns 32 random hexadecimal digits. The randomly keyed hashers of the standard library suffice, because the id
+    /// need not be unpredictable.
     fn random() -> Self {
         let random = RandomState::new();
         let number = u128::from(random.hash_one(0)) << 64 | u128::from(random.hash_one(1));

@@ -18,15 +18,15 @@ use crate::extract::body::Deadline;
 #[derive(Debug, Clone, Copy)]
 pub struct RequestTimeout(pub Duration);
 
-/// Maximum size of a request's target and headers together, in bytes. Beyond it the response is a 431. actix-http itself
-/// accepts 128 KiB and 96 headers, and sends a 431 without a body beyond that.
+/// Maximum size of a request's target and headers together, in bytes. If a request exceeds it, the response is a 431.
+/// actix-http itself accepts 128 KiB and 96 headers, and sends a 431 without a body beyond that.
 const HEAD_LIMIT: usize = 64 * 1024;
 
 /// Middleware (for `actix_web::middleware::from_fn`) that rejects a head that is too large and enforces the
 /// [`RequestTimeout`] of the app.
 ///
-/// A body that is not complete by the deadline is answered with a 408 by the extractor that reads it, everything else
-/// with a 503 by this middleware.
+/// If the body has not arrived completely by the deadline, the extractor that reads it returns a 408. If anything else
+/// takes too long, this middleware returns a 503.
 ///
 /// # Errors
 /// Returns the errors of the inner service, a 431 and a 503.
@@ -38,8 +38,8 @@ pub(crate) async fn request_limits(
     let is_chunked = request.chunked().unwrap_or_default();
     phase.begin_response();
     let mut outcome = limited(request, next).await;
-    // actix-http closes the connection if the rest of a body of known length has not been read, but reads on without end if the
-    // body is chunked.
+    // If the handler has not read a body to its end, actix-http closes the connection only if the length of the body is
+    // known. It would read a chunked body without limit, so the connection is closed here.
     if !is_chunked || phase.is_body_complete() {
         phase.set(Phase::Head);
         return outcome;
@@ -71,7 +71,7 @@ async fn limited(
         return outcome.map(ServiceResponse::map_into_boxed_body);
     }
     let late = || "not answered in time".into();
-    // A write may have reached the store, or may still reach it.
+    // The store may have received a write, or may still receive it.
     let of_tasks = if is_safe { ApiError::Unavailable(late()) } else { ApiError::OutcomeUnknown(late()) };
     Err(error(is_auth, AuthApiError::Unavailable(late()), of_tasks))
 }

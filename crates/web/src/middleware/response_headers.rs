@@ -4,7 +4,8 @@ use actix_web::Error;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::HeaderMap;
 
-/// Adds headers to the response. An error becomes a response later, so it gets a mapper that adds them then.
+/// Adds headers to the response. An error is converted to a response later, so it gets a mapper that adds the headers
+/// then.
 pub(super) fn with_headers<B>(
     outcome: Result<ServiceResponse<B>, Error>,
     add: impl Fn(&mut HeaderMap) + 'static,

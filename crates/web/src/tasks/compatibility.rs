@@ -1,4 +1,4 @@
-//! Settings for clients of other backends. All are off by default.
+//! Settings that let clients written for another backend work unchanged. All are off by default.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! Cursors: opaque to clients, validated when a client sends one.
+//! Cursors of lists. They are opaque to clients, but a client can change one, so each received cursor is validated.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -28,7 +28,7 @@ pub(crate) struct TaskResponse<'a> {
     #[schema(required = true, example = "2 litres")]
     description: Option<&'a str>,
     completed: bool,
-    /// The same as `completed`, for clients of other backends.
+    /// The same as `completed`, for clients written for another backend.
     #[schema(ignore)]
     #[serde(skip_serializing_if = "Option::is_none")]
     is_completed: Option<bool>,
@@ -62,7 +62,7 @@ impl<'a> TaskResponse<'a> {
     }
 }
 
-/// A page of tasks, in the format that clients of another backend expect.
+/// A page of tasks, in the format that clients written for another backend expect.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TaskList<'a> {
     pub(crate) tasks: Vec<TaskResponse<'a>>,
@@ -72,7 +72,7 @@ pub(crate) struct TaskList<'a> {
     pub(crate) count: usize,
 }
 
-/// The response to a deletion, in the format that clients of another backend expect.
+/// The response to a deletion, in the format that clients written for another backend expect.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Message {
     pub(super) message: &'static str,
@@ -202,7 +202,7 @@ fn invalid_text(error: InvalidText) -> ValidationError {
     invalid(kind, error.to_string())
 }
 
-/// Returns an error with `kind` as FastAPI's `type`, and its `msg`.
+/// Returns an error that has `kind` as its `type` and `message` as its `msg` in FastAPI's format.
 fn invalid(kind: &'static str, message: impl Into<Cow<'static, str>>) -> ValidationError {
     ValidationError::new(kind).with_message(message.into())
 }

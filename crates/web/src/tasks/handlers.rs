@@ -14,7 +14,7 @@ use crate::error::ApiError;
 use crate::extract::guard::{Guarded, PathOwner};
 use crate::responses::{BodyErrors, NoTask, OwnerErrors, QueryErrors};
 
-/// The header with the number of tasks in the whole list.
+/// The header with the number of tasks that match the filters, on all pages.
 const X_TOTAL_COUNT: &str = "X-Total-Count";
 
 /// List tasks.

@@ -13,8 +13,8 @@ use crate::error::ApiError;
 use crate::extract::body::{ReadError, media_type, read};
 use crate::extract::field::{RequestBody, parse_fields};
 
-/// The value of a JSON object. An optional body may be absent. The JSON texts `null` and `""` count as absent, because
-/// some HTTP libraries send them for no body.
+/// The value of a request body, which is a JSON object. An optional body may be absent. `null` and `""` count as
+/// absent, because some HTTP libraries send them in place of no body.
 ///
 /// # Errors
 /// Returns a 400, 408 or 413 if the body cannot be read, a 415 if it is not JSON, and a 422 if it is invalid, in this
@@ -33,7 +33,7 @@ impl<T: RequestBody> FromRequest for JsonBody<T> {
             if is_absent && let Some(absent) = T::absent() {
                 return Ok(Self(absent));
             }
-            // A missing body has no media type, either.
+            // This is not a 415: without a body, no media type is needed.
             let missing = || ApiError::invalid(vec!["body"], "missing", "Field required");
             parse::<T>(&request, value.ok_or_else(missing)?).map(Self)
         })
@@ -68,7 +68,7 @@ fn parse<T: RequestBody>(request: &HttpRequest, value: Value) -> Result<T::Value
     parse_fields::<T>(object).map_err(ApiError::invalid_body)
 }
 
-/// Returns the error for a body that is not JSON. The reasons of serde name a line and a column, but no content.
+/// Returns the error for a body that is not JSON. serde's reasons contain a line and a column, but no text of the body.
 fn invalid_json(reason: &str) -> ApiError {
     ApiError::invalid(vec!["body"], "json_invalid", format!("JSON decode error: {reason}"))
 }

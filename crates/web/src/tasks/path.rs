@@ -15,7 +15,7 @@ use crate::json_schema::path_parameter;
 /// The task that the path names as `{task_id}`.
 ///
 /// # Errors
-/// Returns a 404, as for a task that does not exist, if it is not a 64-bit integer.
+/// Returns a 404, as for a task that does not exist, if the id is not a 64-bit integer.
 pub(super) struct PathTask(pub(super) TaskId);
 
 impl FromRequest for PathTask {

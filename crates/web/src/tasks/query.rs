@@ -110,8 +110,8 @@ impl ListParameters {
         }
     }
 
-    /// Returns the `Link` to the next page (RFC 8288), with the same parameters. It is relative, since the server does
-    /// not know the URL that a proxy serves it at.
+    /// Returns the header `Link` (RFC 8288) with the URL of the next page, which keeps the other parameters. The URL is
+    /// relative, because Taskbridge does not know the URL at which a proxy serves it.
     pub(super) fn link_to(&self, next: &Cursor) -> String {
         let kept = self.0.iter().filter(|(name, _)| !["offset", "cursor"].contains(*name));
         let mut query = String::from("?");
@@ -128,7 +128,7 @@ struct Reader<'a> {
     errors: Vec<FieldError>,
 }
 
-/// A parameter is invalid; its error has been collected.
+/// Returned for an invalid parameter, whose error is in [`Reader::errors`].
 struct Invalid;
 
 impl Reader<'_> {
@@ -221,7 +221,7 @@ impl Reader<'_> {
 
 const BOOLEAN: &str = "must be true or false";
 
-/// Parses a boolean as FastAPI does, for which the clients of this API were written.
+/// Parses a boolean. Like FastAPI, which some clients were written for, it ignores case and accepts `1` and `0`.
 fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" => Some(true),

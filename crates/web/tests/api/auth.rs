@@ -26,7 +26,7 @@ fn jwt() -> Jwt {
     Jwt::new("header.claims.signature".into())
 }
 
-/// Ports through which ann can sign up.
+/// Returns ports with which ann can sign up.
 fn open_door() -> Ports {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(None));
@@ -36,7 +36,7 @@ fn open_door() -> Ports {
     ports
 }
 
-/// Ports through which ann can sign in.
+/// Returns ports with which ann can sign in.
 fn known_user() -> Ports {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
@@ -46,7 +46,7 @@ fn known_user() -> Ports {
     ports
 }
 
-/// Ports that know ann's session.
+/// Returns ports with ann's session, which `change` can modify.
 fn known_session(change: impl FnOnce(Session) -> Session) -> Ports {
     let row = change(session("ann"));
     let mut ports = Ports::new();
@@ -63,7 +63,7 @@ fn validation(answer: &Answer) -> String {
     answer.json()["message"].as_str().unwrap().to_owned()
 }
 
-/// The body, the cookie, and the session token in both forms.
+/// The body, the cookie and the header `set-auth-token` contain the same session token.
 #[actix_web::test]
 async fn the_response_to_a_sign_up_is_that_of_better_auth() {
     let body = r#"{"name":"Ann","email":"Ann@Example.test","password":"correct horse"}"#;
@@ -110,7 +110,7 @@ async fn the_response_to_a_sign_in_is_that_of_better_auth() {
     assert_eq!(answer.header("set-auth-jwt"), Some("header.claims.signature"));
 }
 
-/// The messages are exactly Better Auth's, in the order of the schema.
+/// The messages are exactly Better Auth's, in the order of the fields in its schema.
 #[actix_web::test]
 async fn invalid_sign_ups_have_the_messages_of_better_auth() {
     let long_name = format!(r#"{{"name":"{}","email":"a@b.co","password":"correct horse"}}"#, "x".repeat(101));
@@ -219,7 +219,7 @@ async fn bodies_that_are_not_json_have_the_messages_of_better_auth() {
     );
 }
 
-/// Both verify one hash and have the same response.
+/// In every case, one hash is verified and the response is the same.
 #[actix_web::test]
 async fn a_wrong_password_and_an_unknown_address_read_the_same() {
     let body = r#"{"email":"ann@example.test","password":"correct horse"}"#;
@@ -250,7 +250,7 @@ async fn invalid_sign_ins_are_rejected_before_the_store_is_asked() {
     );
 }
 
-/// Too many hashes at the same time are a quick 503.
+/// If too many passwords are being hashed, the response is an immediate 503.
 #[actix_web::test]
 async fn a_busy_hasher_and_a_failing_store_are_503_and_a_broken_hasher_is_500() {
     let body = r#"{"email":"ann@example.test","password":"correct horse"}"#;
@@ -271,7 +271,7 @@ async fn a_busy_hasher_and_a_failing_store_are_503_and_a_broken_hasher_is_500() 
     assert_eq!(ports.answer(post(SIGN_IN, body)).await.verdict(), (503, "SERVICE_UNAVAILABLE".into()));
 }
 
-/// Returns the session cookie: HMAC-SHA-256 of `token-of-ann` with the secret of the tests.
+/// Signs ann in and returns the session cookie.
 async fn cookie() -> String {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
@@ -323,7 +323,7 @@ async fn without_a_session_no_access_token_is_issued() {
     }
 }
 
-/// An expired session is a 401 that removes its cookies.
+/// If the session has expired or is unknown, the response is a 401 that removes the cookies.
 #[actix_web::test]
 async fn a_session_that_is_over_is_401_and_its_cookies_go() {
     let mut expired = known_session(|row| Session {
@@ -387,7 +387,7 @@ async fn everything_else_below_the_mount_is_an_empty_404() {
     }
 }
 
-/// In bridge mode, the response says where users sign in. The tasks API is served.
+/// In bridge mode, the response says where users sign in. The tasks API is still served.
 #[actix_web::test]
 async fn without_an_auth_server_everything_below_the_mount_is_an_ordinary_404() {
     for (method, path) in
@@ -402,7 +402,7 @@ async fn without_an_auth_server_everything_below_the_mount_is_an_ordinary_404() 
     assert_eq!(ports.answer(anonymous("GET", "/api/ann/tasks")).await.status, 401);
 }
 
-/// Neither kind of token is accepted as the other.
+/// The tasks API rejects a session token, both in a cookie and as a bearer token.
 #[actix_web::test]
 async fn a_session_token_is_not_an_access_token() {
     let cookie = cookie().await;

@@ -11,7 +11,7 @@ use taskbridge_domain::testing::fixtures::task;
 use crate::support::{Answer, Ports, alice, page};
 use crate::tasks::on_the_wire;
 
-/// Sends a query to a store that expects exactly this list, and that has alice's task 7.
+/// Requests a list with `query`. The store expects the query `expected`, and returns alice's task 7.
 async fn asked(query: &str, expected: TaskQuery, next: Option<Cursor>) -> Answer {
     let mut repo = MockTaskRepo::new();
     let shown = query.to_owned();
@@ -43,7 +43,7 @@ fn cursor() -> Cursor {
     Cursor { value: SortValue::CreatedAt(time), id: TaskId::new(7), direction: SortDirection::Descending }
 }
 
-/// Including several spellings of a boolean, empty and unknown parameters, and one that is repeated.
+/// The cases include several spellings of a boolean, empty and unknown parameters, and a repeated parameter.
 #[actix_web::test]
 async fn parameters_determine_the_list() {
     let everything = TaskQuery::default;
@@ -82,7 +82,7 @@ async fn parameters_determine_the_list() {
     }
 }
 
-/// The response names every invalid value, and the store is not asked.
+/// The response names every invalid parameter, and the store is not called.
 #[actix_web::test]
 async fn wrong_parameters_are_422_and_each_is_named() {
     let nul = "q=a%00b";
@@ -124,7 +124,7 @@ async fn wrong_parameters_are_422_and_each_is_named() {
     }
 }
 
-/// `Link` is present if there is a next page, and keeps the other parameters.
+/// The header `Link` is present if there is a next page. Its URL keeps the filters and the limit.
 #[actix_web::test]
 async fn link_leads_to_the_next_page() {
     let answer = asked("", TaskQuery::default(), None).await;
@@ -149,7 +149,7 @@ async fn link_leads_to_the_next_page() {
     }
 }
 
-/// A cursor is rejected with another order or an offset.
+/// A cursor is rejected together with another order or an offset.
 #[actix_web::test]
 async fn a_cursor_is_valid_for_one_order() {
     let answer = asked("", TaskQuery::default(), Some(cursor())).await;

@@ -30,7 +30,7 @@ fn operations(document: &Value) -> Vec<(String, &str, &Value)> {
     operations.collect()
 }
 
-/// A path with a trailing slash is the same route, and HEAD is implied by GET (RFC 9110, section 9.3.2).
+/// Paths with a trailing slash and HEAD are not compared: they belong to the same operations (RFC 9110, section 9.3.2).
 #[actix_web::test]
 async fn the_document_has_every_route_that_is_mounted_and_no_other() {
     let document = document().await;
@@ -84,7 +84,7 @@ async fn required_fields_are_those_of_the_bodies_and_have_no_defaults() {
     }
 }
 
-/// Not even an invalid token, cookie or password.
+/// Examples contain no tokens, cookies or passwords, not even invalid ones.
 #[actix_web::test]
 async fn no_example_looks_like_a_secret() {
     let document = document().await;
@@ -98,7 +98,7 @@ async fn no_example_looks_like_a_secret() {
     assert!(!document.to_string().contains("eyJ"));
 }
 
-/// Generators of clients treat a property with a default as required.
+/// Client generators treat a property with a default as required.
 #[actix_web::test]
 async fn optional_fields_of_a_body_have_no_null_as_default() {
     let document = document().await;

@@ -35,7 +35,7 @@ fn refused(answer: &Answer, code: &str) {
     assert!(answer.all("set-cookie").is_empty());
 }
 
-/// Headers, and the code of the error.
+/// The headers of a request, and the expected error code, or `None` if the request is accepted.
 type Case = (&'static [(&'static str, &'static str)], Option<&'static str>);
 
 #[actix_web::test]
@@ -75,7 +75,7 @@ async fn pages_of_untrusted_origins_cannot_sign_in() {
     }
 }
 
-/// A request with a bearer token is accepted: browsers do not send one by themselves.
+/// Exception: a request with a bearer token is accepted, because browsers never attach one by themselves.
 #[actix_web::test]
 async fn pages_of_untrusted_origins_cannot_change_anything() {
     for path in ["/sign-out", "/revoke-session", "/revoke-sessions", "/revoke-other-sessions", "/update-session"] {
@@ -94,7 +94,7 @@ async fn pages_of_untrusted_origins_cannot_change_anything() {
     assert_eq!(ports.answer(bearer.insert_header(THEIRS)).await.status, 200);
 }
 
-/// CORS restricts who can read the response.
+/// A GET changes nothing, and CORS determines which pages can read its response.
 #[actix_web::test]
 async fn a_get_needs_no_origin() {
     let request = anonymous("GET", "/api/auth/get-session").insert_header(("cookie", "a=b")).insert_header(THEIRS);

@@ -16,7 +16,7 @@ use taskbridge_domain::testing::fixtures::{new_task, task};
 
 use crate::support::{Answer, BODY_LIMIT, Ports, alice, alice_sends, anonymous, page};
 
-/// Failures are not persisted: the printed minimal input should become a test.
+/// Returns a configuration that stores no failures: the minimal input that proptest prints should become a test.
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -25,7 +25,7 @@ fn answer(request: TestRequest) -> Answer {
     Runtime::new().unwrap().block_on(Ports::with_tasks(everybodys_tasks()).answer(request))
 }
 
-/// Returns a store in which every task exists for every owner. It stores nothing.
+/// Returns a store in which every owner has every task. It does not keep changes.
 fn everybodys_tasks() -> MockTaskRepo {
     let some = |owner: &Owner| task(owner.id().as_str(), 7);
     let mut repo = MockTaskRepo::new();
@@ -66,7 +66,7 @@ fn object(values: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> 
     prop::collection::hash_map(name, values, 0..4).prop_map(|fields| Value::Object(fields.into_iter().collect()))
 }
 
-/// Generates texts of about the maximum length, some with white space, control characters and NULs.
+/// Generates short texts and texts of about `limit` characters, some with white space, control characters and NULs.
 fn texts(limit: usize) -> impl Strategy<Value = Value> {
     let character = prop_oneof![8 => any::<char>(), 2 => select(vec![' ', '\n', '\u{3000}', '\u{1}', '\u{7f}'])];
     let of = move |chars| vec(character.clone(), chars).prop_map(|text| Value::from(String::from_iter(text)));
@@ -124,7 +124,7 @@ fn told(refusal: &Answer) -> Vec<(String, String)> {
     json["detail"].as_array().unwrap().iter().map(fault).collect()
 }
 
-/// Returns `true` if the body was rejected, which must be for its size or for exactly these errors.
+/// Returns `true` if the body must be rejected, and checks that it was: for its size, or for exactly these errors.
 fn refused(answer: &Answer, body: &str, faults: &[(&str, &str)]) -> Result<bool, TestCaseError> {
     if body.len() > BODY_LIMIT {
         prop_assert_eq!(answer.status.as_u16(), 413);
@@ -137,7 +137,7 @@ fn refused(answer: &Answer, body: &str, faults: &[(&str, &str)]) -> Result<bool,
     Ok(!faults.is_empty())
 }
 
-/// Checks that the response is a valid one.
+/// Checks that the response has the status `good`, or is an error in the right format.
 fn is_an_answer(answer: &Answer, good: u16) -> Result<(), TestCaseError> {
     match answer.status.as_u16() {
         422 => prop_assert!(!told(answer).is_empty()),
@@ -163,7 +163,7 @@ fn spellings(text: String) -> impl Strategy<Value = String> {
     })
 }
 
-/// Generates a caller's id, and an id for the path: the same, a similar or another one, in any spelling.
+/// Generates the id of the caller, an id for the path (the same, a similar or a different one), and a spelling of it.
 fn caller_and_named() -> impl Strategy<Value = (String, String, String)> {
     "[!-~][ -~]{0,10}".prop_flat_map(|caller| {
         let named = prop_oneof![
@@ -196,7 +196,7 @@ proptest! {
         prop_assert_eq!((&task["id"], &task["user_id"]), (&json!(7), &json!("alice")));
     }
 
-    /// Absent fields keep their value.
+    /// Absent fields keep their values.
     #[test]
     fn an_updated_task_has_the_fields_of_the_body_or_every_error_is_reported(fields in fields(), method in select(vec!["PUT", "PATCH"])) {
         let body = Value::from(fields.clone()).to_string();
@@ -258,7 +258,7 @@ proptest! {
         prop_assert_eq!(answer.body.contains("user_id"), named == caller);
     }
 
-    /// Including paths with dot segments, double slashes and parameters.
+    /// The paths include dot segments, double slashes and parameters.
     #[test]
     fn no_path_leads_to_another_user(
         path in prop_oneof![
@@ -292,7 +292,7 @@ proptest! {
         }
     }
 
-    /// One header with `Bearer` in any case, at least one space, and the token.
+    /// A valid request has one header: `Bearer` in any case, at least one space, and the token.
     #[test]
     fn only_one_valid_bearer_token_is_accepted(
         headers in vec(

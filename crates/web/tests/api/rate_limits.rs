@@ -11,7 +11,7 @@ use taskbridge_web::{ForwardedHeader, TrustedProxies};
 
 use crate::support::{Ports, anonymous};
 
-/// Returns a limiter that expects one request with this key and refuses it.
+/// Returns a limiter that expects one request with this key and maximum, and rejects it.
 fn refusing(key: &'static str, max: u32) -> MockRateLimiter {
     let mut limiter = MockRateLimiter::new();
     limiter
@@ -29,7 +29,7 @@ fn from(peer: &str, method: &str, path: &str) -> TestRequest {
     anonymous(method, path).peer_addr(SocketAddr::new(peer.parse().unwrap(), 1234))
 }
 
-/// A refused request reaches no other port, and its body is not read.
+/// A rejected request reaches no port other than the limiter.
 #[actix_web::test]
 async fn each_address_and_endpoint_has_its_own_counter() {
     for (peer, method, path, key, max) in [

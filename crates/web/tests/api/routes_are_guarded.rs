@@ -52,7 +52,7 @@ const OTHERS: [(&str, &str); 26] = [
     ("GET", "/docs/{file:[^/]*}"),
 ];
 
-/// Returns the table above for `owner`, each path with and without a trailing slash.
+/// Returns [`ROUTES`] for `owner`, each path with and without a trailing slash.
 fn routes(owner: &str) -> impl Iterator<Item = (&'static str, String, &'static str, u16)> {
     ROUTES.into_iter().flat_map(move |(method, path, body, status)| {
         ["", "/"].map(|slash| (method, format!("/api/{owner}/tasks{path}{slash}"), body, status))
@@ -68,7 +68,7 @@ async fn every_mounted_route_is_in_a_table() {
     assert_eq!(known, mounted_routes().await);
 }
 
-/// A list of routes does not show handlers for any method.
+/// The list of mounted routes does not show handlers that accept every method, so all methods are tried.
 #[actix_web::test]
 async fn methods_that_are_not_mounted_have_no_handler() {
     let mounted = mounted_routes().await;
@@ -136,7 +136,7 @@ async fn the_owner_has_access() {
     }
 }
 
-/// Path, query and body are extracted after the guard, even if the verification takes a while.
+/// Path, query and body are extracted after the guard has passed, even if the verification takes a while.
 #[actix_web::test]
 async fn other_callers_learn_nothing_about_path_query_and_body() {
     let hostile = [
@@ -163,7 +163,7 @@ async fn other_callers_learn_nothing_about_path_query_and_body() {
     }
 }
 
-/// The response does not depend on the request.
+/// The response to an invalid token does not depend on the rest of the request.
 #[actix_web::test]
 async fn all_refusals_have_the_same_response() {
     let mut bodies = Vec::new();

@@ -14,7 +14,7 @@ const CLEARED: [&str; 3] = [
     "better-auth.dont_remember=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",
 ];
 
-/// Returns ports with a session of ann that expires at this time.
+/// Returns ports with a session of ann that expires at `expires_at`.
 fn ending(expires_at: Timestamp) -> Ports {
     let mut ports = Ports::new();
     let row = Session { expires_at, ..session("ann") };
@@ -91,7 +91,7 @@ async fn get_session_succeeds_without_a_jwt() {
     assert_eq!((answer.status.as_u16(), answer.header("set-auth-jwt")), (200, None));
 }
 
-/// A day after it was created, every route extends the session and sets its cookie again.
+/// If a session was last renewed a day ago, any request that uses it renews it and sets its cookie again.
 #[actix_web::test]
 async fn a_session_in_use_is_renewed() {
     let due = || {
@@ -115,7 +115,7 @@ async fn a_session_in_use_is_renewed() {
     assert!(token.all("set-cookie").len() == 1 && token.header("set-auth-token").is_some());
     assert_eq!(token.header("access-control-expose-headers"), Some("set-auth-token"));
 
-    // A session that is ended at the same time is not issued again.
+    // If the request ends the session, the cookie is not set again.
     let mut ports = due();
     ports.sessions.expect_delete_all().times(1).return_once(|_| Ok(()));
     let ended = ports.answer(anns("POST", "/revoke-sessions")).await;
@@ -123,7 +123,7 @@ async fn a_session_in_use_is_renewed() {
     assert_eq!(ended.header("set-auth-token"), None);
 }
 
-/// Not with `rememberMe: false`, nor with `disableRefresh` and any value.
+/// `rememberMe: false` and any value of `disableRefresh` prevent the renewal.
 #[actix_web::test]
 async fn a_session_is_not_renewed_if_user_or_client_opted_out() {
     let due = || with_jwt(ending(moment().after(LIFETIME.saturating_sub(SessionPolicy::DEFAULT.update_age))));
@@ -147,7 +147,7 @@ async fn a_session_is_not_renewed_if_user_or_client_opted_out() {
     assert!(answer.status == 200 && answer.all("set-cookie").is_empty());
 }
 
-/// A cookie of Better Auth's cookie cache would be outdated.
+/// Better Auth's cookie cache may be outdated, so its cookie is removed.
 #[actix_web::test]
 async fn a_cached_session_is_cleared() {
     let request = anns("GET", "/get-session").insert_header(("cookie", "better-auth.session_data=x"));
@@ -239,7 +239,7 @@ async fn an_invalid_body_is_reported_before_the_session_is_checked() {
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (400, r#"{"message":"No fields to update"}"#));
 }
 
-/// With a valid session, with an expired one, and without one.
+/// Without a session, or with a forged cookie, the response is the same, but no session is deleted.
 #[actix_web::test]
 async fn signing_out_ends_the_session_of_a_valid_signature_only() {
     let mut ports = Ports::new();
@@ -258,7 +258,7 @@ async fn signing_out_ends_the_session_of_a_valid_signature_only() {
     }
 }
 
-/// Including every route that a link can lead to.
+/// A link leads to a GET, so no GET may change anything.
 #[actix_web::test]
 async fn a_get_changes_nothing() {
     for path in ["/sign-out", "/revoke-session", "/revoke-sessions", "/revoke-other-sessions", "/update-session"] {

@@ -31,12 +31,12 @@ use taskbridge_web::{
 };
 
 pub(crate) const BODY_LIMIT: usize = 4096;
-/// Short, because a test waits until it has passed.
+/// It is short, because a test waits until it has passed.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// Accepts tokens of the form `<user>-token`. The verification can take a while.
+/// A verifier that accepts tokens of the form `<user>-token`. The verification can be made slow.
 pub(crate) struct TestAuth {
-    /// Number of times that the verification is pending when polled.
+    /// Number of polls for which the verification is pending.
     pub(crate) delay: usize,
 }
 
@@ -48,7 +48,7 @@ impl AuthPort for TestAuth {
         }
         match token.strip_suffix("-token") {
             Some("keyless") => Err(AuthError::Unavailable("the issuer is down: secret detail".into())),
-            // A header cannot contain the character itself.
+            // This user id is U+FFFD, which a header cannot contain.
             Some("lossy") => Ok(Claims { subject: user_id("\u{fffd}") }),
             Some(user) => Ok(Claims { subject: user_id(user) }),
             None => Err(AuthError::Rejected("signature: secret detail".into())),
@@ -96,7 +96,7 @@ impl Ports {
         }
     }
 
-    /// Returns ports of which only the task repository is used.
+    /// Returns ports for a test that only uses the task repository.
     pub(crate) fn with_tasks(tasks: MockTaskRepo) -> Self {
         Self { tasks, ..Self::new() }
     }
@@ -174,13 +174,13 @@ impl Ports {
         }
     }
 
-    /// Returns the response to a request.
+    /// Returns the response to a request, without the middleware.
     pub(crate) async fn answer(self, request: TestRequest) -> Answer {
         let app = init_service(App::new().configure(api(self.services()))).await;
         Answer::of(call_service(&app, request.to_request()).await.into_parts().1).await
     }
 
-    /// Returns the response to a request that passes the middleware.
+    /// Returns the response to a request, with the middleware.
     pub(crate) async fn framed_answer(self, request: TestRequest) -> Answer {
         let outcome = try_call_service(&init_service(app(self.services())).await, request.to_request()).await;
         match outcome {
@@ -240,12 +240,12 @@ impl Answer {
     }
 }
 
-/// Returns the last page of a list.
+/// Returns a page without a next page.
 pub(crate) fn page(tasks: Vec<Task>) -> TaskPage {
     TaskPage { tasks, next: None }
 }
 
-/// Returns a request of alice.
+/// Returns a request from alice.
 pub(crate) fn alice(method: &str, path: &str) -> TestRequest {
     anonymous(method, path).insert_header(("authorization", "Bearer alice-token"))
 }
@@ -255,7 +255,7 @@ pub(crate) fn anonymous(method: &str, path: &str) -> TestRequest {
     TestRequest::with_uri(path).method(method.parse().unwrap())
 }
 
-/// Returns a request of alice with a JSON body.
+/// Returns a request from alice with a JSON body.
 pub(crate) fn alice_sends(method: &str, path: &str, body: impl Into<String>) -> TestRequest {
     alice(method, path).insert_header(("content-type", "application/json")).set_payload(body.into())
 }

@@ -7,7 +7,7 @@ use taskbridge_domain::testing::fixtures::{new_task, task};
 
 use crate::support::{BODY_LIMIT, Ports, alice, alice_sends, page};
 
-/// Returns the task of the fixtures as JSON.
+/// Returns the JSON that the API returns for the fixture task.
 pub(crate) fn on_the_wire() -> Value {
     let NewTask { title, description, completed } = new_task();
     json!({
@@ -61,7 +61,7 @@ async fn a_task_is_created_from_the_fields_it_may_have() {
     }
 }
 
-/// Absent fields keep their value, and `null` removes the description. PUT and PATCH are the same.
+/// Absent fields keep their values, and `null` removes the description. PUT and PATCH do the same.
 #[actix_web::test]
 async fn an_update_changes_the_fields_in_the_body() {
     let NewTask { title, description, .. } = new_task();
@@ -127,7 +127,7 @@ async fn a_deleted_task_is_204_without_a_body() {
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""));
 }
 
-/// Unknown ids, ids of other users' tasks and invalid ids have the same response.
+/// The response is the same for an unknown id, the id of another user's task, and an invalid id.
 #[actix_web::test]
 async fn a_task_that_is_not_there_is_404_however_it_is_asked_for() {
     let absent = || {
@@ -194,7 +194,7 @@ async fn invalid_fields_are_422_with_a_place_a_sentence_and_a_type_each() {
     }
 }
 
-/// Bodies that are not a JSON object.
+/// The bodies are not JSON, or are JSON but not an object.
 #[actix_web::test]
 async fn what_is_no_json_object_is_422() {
     let deep = "[".repeat(2000);
@@ -274,7 +274,7 @@ async fn other_media_types_are_415() {
     }
 }
 
-/// First a 404 for an invalid id, then 413, 415 and 422.
+/// An invalid id (404) is reported first, then 413, 415 and 422.
 #[actix_web::test]
 async fn errors_have_a_fixed_order() {
     let huge = "x".repeat(BODY_LIMIT + 1);
@@ -319,7 +319,7 @@ async fn the_reason_of_a_store_error_is_not_in_the_response() {
     }
 }
 
-/// The access token of a deleted user is rejected when it writes.
+/// The access token of a deleted user is rejected on a write.
 #[actix_web::test]
 async fn a_write_for_a_user_who_is_gone_is_401() {
     let mut repo = MockTaskRepo::new();
@@ -328,7 +328,7 @@ async fn a_write_for_a_user_who_is_gone_is_401() {
     assert_eq!(answer.verdict(), (401, "UNAUTHORIZED".into()));
 }
 
-/// The id in the path is decoded once and compared byte by byte.
+/// The user id in the path is percent-decoded once and compared byte by byte.
 #[actix_web::test]
 async fn the_path_is_decoded_once() {
     let ports = || {

@@ -18,7 +18,7 @@ fn ports() -> Ports {
     ports
 }
 
-/// Returns ports with a session of ann and a password.
+/// Returns ports with a session of ann and the password hash `stored`. `is_right` is the result of every verification.
 fn ports_with_password(stored: Option<&'static str>, is_right: bool) -> Ports {
     let mut ports = ports();
     let stored = stored.map(|stored| PasswordHash::new(stored.into()));
@@ -42,7 +42,7 @@ fn is_error(answer: &Answer, status: u16, code: Option<&str>, message: &str) {
     assert_eq!(answer.json(), expected);
 }
 
-/// The body is valid, because it is validated before the session.
+/// The bodies are valid, because they are validated before the session.
 #[actix_web::test]
 async fn changes_need_a_session() {
     let good = r#"{"name":"x","newPassword":"new password","currentPassword":"x","password":"x"}"#;
@@ -249,7 +249,7 @@ async fn the_key_set_is_published() {
     assert_eq!(away.answer(anonymous("GET", "/api/auth/jwks")).await.status, 503);
 }
 
-/// Better Auth does the same when tokens are signed elsewhere.
+/// Better Auth also returns a 404 if it publishes no keys, because another server signs the tokens.
 #[actix_web::test]
 async fn without_keys_the_key_set_is_a_404() {
     let answer = ports_with_keys(Ok(Vec::new())).answer(anonymous("GET", "/api/auth/jwks")).await;

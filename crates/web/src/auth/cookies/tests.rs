@@ -185,7 +185,7 @@ proptest! {
         prop_assert_eq!(read(&others, &cookie), None);
     }
 
-    /// Except if only its percent-encoding has changed.
+    /// A cookie that has been changed is ignored, unless only its percent-encoding differs.
     #[test]
     fn a_changed_cookie_is_ignored(token in "[A-Za-z0-9]{32}", from: Index, length in 0..3_usize, put_in in "[ -~]{0,3}") {
         let cookies = SessionCookies::new(secret("cookie-secret-not-for-production-0123456789"), config(false));

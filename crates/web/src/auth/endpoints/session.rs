@@ -63,7 +63,7 @@ pub(crate) async fn get_session(
     }
 }
 
-/// Rejects Better Auth's deferred renewal, which is not supported, after the checks of any request with a body.
+/// Rejects Better Auth's deferred renewal of a session, which is not supported. The checks of [`AuthBody`] come first.
 pub(crate) async fn post_session(_: AuthBody) -> Result<HttpResponse, AuthApiError> {
     Err(AuthApiError::NotDeferred)
 }

@@ -14,22 +14,23 @@ use crate::auth::fields::wrong_type;
 use crate::extract::body::{media_type, read};
 use crate::extract::field::{InvalidField, RequestBody, parse_fields};
 
-/// Maximum length of a media type in the error message, in characters. The message is logged, too.
+/// Maximum length of a media type in the error message, which is also logged, in characters.
 const MAX_SHOWN_CHARS: usize = 100;
 
-/// The JSON body of a request from a trusted origin, or `None` without a body. A body without a media type is ignored, as
-/// Better Auth does under Node.js.
+/// The JSON body of a request from a trusted origin, or `None` without a body. A body without a media type is ignored,
+/// as in Better Auth on Node.js.
 ///
 /// # Errors
-/// Returns a 400, 408, 413 or 415 if the body cannot be read, a 403 if the origin is not trusted, and a 400 or 403 for an
-/// invalid or untrusted callback URL.
+/// Returns a 400, 408, 413 or 415 if the body cannot be read, a 403 if the origin is not trusted, and a 400 or 403 for
+/// an invalid or untrusted callback URL.
 pub(crate) struct AuthBody(pub(crate) Option<Value>);
 
 impl AuthBody {
     /// Returns the members of the body, which must be an object.
     ///
     /// # Errors
-    /// Returns a validation error with a message for each schema that `expected` names.
+    /// Returns a validation error if the body is not an object. Its message says so once for each schema in `expected`,
+    /// because Better Auth checks some bodies against two schemas.
     pub(crate) fn into_object(self, expected: &[&str]) -> Result<Map<String, Value>, AuthApiError> {
         match self.0 {
             Some(Value::Object(fields)) => Ok(fields),
@@ -44,7 +45,7 @@ impl AuthBody {
     /// Parses the body.
     ///
     /// # Errors
-    /// Returns a validation error if the body is not an object, or with every invalid field.
+    /// Returns a validation error if the body is not an object or if fields are invalid. It names every invalid field.
     pub(crate) fn parse<T: RequestBody>(self, expected: &[&str]) -> Result<T::Value, AuthApiError> {
         parse_fields::<T>(self.into_object(expected)?).map_err(invalid_fields)
     }
@@ -164,7 +165,8 @@ impl SessionRequest for Record {
     }
 }
 
-/// A valid body, then a valid session: as in Better Auth, an invalid body is reported to callers without a session, too.
+/// A valid body and a valid session. As in Better Auth, the body is checked first, so an invalid one is also reported
+/// to callers without a session.
 pub(crate) struct WithSession<T: SessionRequest>(pub(crate) T::Value, pub(crate) CurrentSession);
 
 impl<T: SessionRequest> FromRequest for WithSession<T> {

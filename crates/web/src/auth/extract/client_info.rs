@@ -9,7 +9,7 @@ use crate::extract::client_address::ClientAddress;
 /// Maximum length of a stored `User-Agent`, in characters.
 const MAX_USER_AGENT_CHARS: usize = 1024;
 
-/// Returns the address and the user agent of the client.
+/// Returns the IP address and the user agent of the client.
 pub(crate) fn client_info(request: &HttpRequest) -> ClientInfo {
     let user_agent = request.headers().get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
     let user_agent = user_agent.unwrap_or_default().chars().take(MAX_USER_AGENT_CHARS).collect();

@@ -30,8 +30,8 @@ pub(crate) enum NamedSession {
 }
 
 impl NamedSession {
-    /// Resumes the session of the bearer token, or else of the cookie. Renews it when that is due, unless the user asked
-    /// not to be remembered or the query has `disableRefresh`.
+    /// Resumes the session of the bearer token, or else of the cookie. Renews the session if a renewal is due, unless
+    /// the user asked not to be remembered or the query has `disableRefresh`.
     async fn of(request: &HttpRequest) -> Result<Self, AuthApiError> {
         let (sessions, cookies) = services(request)?;
         let tokens = session_tokens(request, cookies);
@@ -65,7 +65,8 @@ impl FromRequest for NamedSession {
 /// The valid session of a request.
 ///
 /// # Errors
-/// Returns a 401 without a valid session. If the request names an expired one, the response removes its cookies.
+/// Returns a 401 without a valid session. If the request names an expired session, the response removes the cookies of
+/// that session.
 pub(crate) struct CurrentSession(pub(crate) ActiveSession);
 
 impl CurrentSession {
