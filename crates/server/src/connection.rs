@@ -4,7 +4,7 @@
 //!
 //! - make the response buffer grow without end, by sending requests whose responses have no body and never reading a
 //!   response,
-//! - make the server parse 128 KiB of pipelined requests at once, which take several megabytes of memory,
+//! - make the server parse 128 KiB of pipelined requests at once, whose parsed form takes several megabytes,
 //! - keep a connection open forever, by sending an incomplete head of a second request or an incomplete chunked body.
 
 use std::io;

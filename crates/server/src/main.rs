@@ -1,7 +1,7 @@
 //! The program `taskbridge`, which composes all other crates.
 //!
-//! `cli` has a file for each command. `settings` reads the configuration, `compose` builds adapters and services from it,
-//! and `http_server` serves them.
+//! `cli` has a file for each command. `settings` reads the configuration, `compose` builds adapters and services from
+//! it, and `http_server` serves the API.
 
 mod cleanup;
 mod cli;

@@ -11,8 +11,8 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::settings::{LogFormat, LogSettings};
 
-/// Allows only errors from the module that parses request heads: below that level, it logs headers that it cannot
-/// parse, and these may contain secrets.
+/// Filter directive for actix-http's parser: below the level `error`, the parser logs headers that it cannot parse, and
+/// these may contain secrets.
 const NO_HEADERS: &str = "actix_http::h1::decoder=error";
 
 /// Starts logging. No level logs SQL statements or their values: the store disables that.

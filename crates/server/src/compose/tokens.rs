@@ -27,7 +27,7 @@ pub(crate) fn stored_keys(mode: &AuthMode, settings: &JwtSettings, store: &Store
 /// Returns the verifier of access tokens. `origin` is the origin of the auth server; `table` contains the stored keys
 /// of server mode.
 ///
-/// Must be called within a tokio runtime, in which published keys are fetched.
+/// Must be called within a tokio runtime, because in bridge mode it starts tasks that fetch published keys.
 pub(crate) fn verifier(
     mode: &AuthMode,
     settings: &JwtSettings,

@@ -8,7 +8,7 @@ use crate::settings::{AuthMode, AuthModeName, Configuration, ServerMode, ServerS
 pub(super) fn summary(configuration: &Configuration) -> Finding {
     let mode = configuration.mode_name.map_or("unknown", AuthModeName::as_str);
     let sources = &configuration.sources;
-    ok("settings", format!("mode {mode}; {} of {} keys are set", sources.count_set(), sources.keys().count()))
+    ok("settings", format!("mode {mode}; {} of {} settings are set", sources.count_set(), sources.keys().count()))
 }
 
 pub(super) fn secret(configuration: &Configuration) -> Finding {

@@ -11,7 +11,7 @@ use crate::settings::{AuthMode, BridgeMode};
 const GET_A_JWT: &str = "get a JWT with authClient.token() (jwtClient) or from /api/auth/token, and send it as `Authorization: Bearer <JWT>`";
 const SIGN_WITH_A_LIBRARY: &str = "sign it with a JWT library";
 
-/// The readable parts of a rejected token, and what the verifier knew.
+/// The readable parts of a rejected token, with the keys and the auth mode of the verifier.
 pub(super) struct Token<'a> {
     pub(super) text: &'a str,
     pub(super) header: Option<&'a Map<String, Value>>,
@@ -37,7 +37,7 @@ impl Token<'_> {
             Some(Rejection::Malformed("header")) => self.malformed_header(),
             Some(Rejection::Malformed(_)) => self.malformed(),
             Some(Rejection::CriticalHeader) => {
-                "sign it without the header crit: Taskbridge supports no extension".into()
+                "sign the token without the header crit: Taskbridge supports no extensions of JWS".into()
             }
             Some(Rejection::SessionCache) => session_cache(),
             Some(Rejection::Algorithm { found, .. }) => self.algorithm(found).into(),
@@ -119,7 +119,7 @@ impl Token<'_> {
             advice.into()
         } else if first.contains(['+', '/', '=']) {
             format!(
-                "it is encoded as base64 instead of base64url without padding (RFC 7515, section 2): {SIGN_WITH_A_LIBRARY}"
+                "the token is base64 instead of base64url without padding (RFC 7515, section 2): {SIGN_WITH_A_LIBRARY}"
             )
         } else if self.header.is_some() && self.header_text("alg").is_none() {
             format!("the header has no alg that is a string: {SIGN_WITH_A_LIBRARY}")
@@ -276,10 +276,10 @@ impl Token<'_> {
             text if accepted.contains(&text.replacen("http:", "https:", 1))
                 || accepted.contains(&text.replacen("https:", "http:", 1)) =>
             {
-                " (http and https are two origins)"
+                " (http and https are different origins)"
             }
             text if text.contains("127.0.0.1") || text.contains("localhost") => {
-                " (localhost and 127.0.0.1 are two origins, and so is each port)"
+                " (localhost and 127.0.0.1 are different origins, and so are different ports)"
             }
             _ => "",
         };
@@ -291,8 +291,8 @@ impl Token<'_> {
             );
         }
         format!(
-            "{same}: set it here to the baseURL of the app that signed, or in bridge mode accept this value in {setting}; an \
-             app that signs its own tokens uses {sign_with}"
+            "{same}: set it here to the baseURL of the app that signed, or in bridge mode add this value to {setting}; \
+             an app that signs its own tokens uses {sign_with}"
         )
     }
 }
@@ -325,8 +325,8 @@ fn unavailable(cause: Option<&JwksUnavailable>) -> String {
             format!("{address} requires credentials: allow the path without them in the app or its proxy")
         }
         None => format!(
-            "{address} cannot be reached: start the app, or set JWKS_URL to its address as seen from here, as between \
-             containers"
+            "{address} cannot be reached: start the app, or set JWKS_URL to its address as seen from here, such as \
+             between containers"
         ),
     }
 }

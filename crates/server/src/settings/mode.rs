@@ -20,7 +20,7 @@ pub(crate) enum AuthMode {
 /// Taskbridge signs users in.
 #[derive(Debug)]
 pub(crate) struct ServerMode {
-    /// The origin of `BETTER_AUTH_URL`. Without it, the origin is `http://localhost:<port>`.
+    /// The origin of `BETTER_AUTH_URL`. If that is not set, `None`, and the origin is `http://localhost:<port>`.
     pub(crate) origin: Option<String>,
     pub(crate) secrets: VersionedSecrets,
 }
@@ -69,8 +69,8 @@ impl AuthMode {
         }
     }
 
-    /// Returns the origin of the auth server. In server mode without `BETTER_AUTH_URL`, it is
-    /// `http://localhost` with `port`.
+    /// Returns the origin of the auth server. In server mode without `BETTER_AUTH_URL`, it is `http://localhost`
+    /// with this port.
     pub(crate) fn origin(&self, port: u16) -> String {
         match self {
             Self::Server(ServerMode { origin: Some(origin), .. }) | Self::Bridge(BridgeMode { origin, .. }) => {

@@ -74,7 +74,7 @@ impl Sources {
         self.defaults.keys().map(String::as_str)
     }
 
-    /// Returns the keys that the defaults do not have.
+    /// Returns the keys that are set in any source but are missing in the defaults.
     pub(super) fn unknown_keys(&self) -> impl Iterator<Item = &str> {
         self.values.keys().filter(|key| !self.defaults.contains_key(*key)).map(String::as_str)
     }
@@ -112,7 +112,7 @@ impl Sources {
     }
 }
 
-/// Returns the key that an environment variable sets.
+/// Returns the key that an environment variable sets, or `None` if it is not a variable of Taskbridge.
 fn key_of(variable: &str) -> Option<String> {
     if let Some(path) = variable.strip_prefix(PREFIX) {
         return Some(path.to_ascii_lowercase().replace("__", "."));
