@@ -29,6 +29,6 @@ pub use config::StoreConfig;
 pub use connect::{OpenError, Store};
 pub use diagnostics::{ConnectionLimits, ExposedPath, Inspection, PostgresFacts, SqliteFacts, inspect};
 pub use problem::DatabaseProblem;
-pub use repositories::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo};
+pub use repositories::{SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, SeaSigningKeyRepo, SeaTaskRepo};
 pub use restrictions::{IgnoredColumn, RestrictionReport};
 pub use url::{DatabaseUrl, InvalidDatabaseUrl, Pooler, Transport};

@@ -35,7 +35,7 @@ async fn adopted(backend: Backend) -> (OnDatabase<Store>, Value) {
 
 async fn users_and_sessions_of_better_auth_are_read(backend: Backend) {
     let (store, known) = adopted(backend).await;
-    let identity = SeaIdentityRepo::new(store.clone());
+    let identity = SeaIdentityRepo(store.clone());
     let users = known["users"].as_array().unwrap();
     assert_eq!(users.len(), 4);
     let mut sessions = 0;
@@ -46,7 +46,7 @@ async fn users_and_sessions_of_better_auth_are_read(backend: Backend) {
         assert_eq!(credential.password.is_some(), user["password"].is_string(), "{user}");
         for row in user["sessions"].as_array().unwrap() {
             let token = SessionToken::new(row["token"].as_str().unwrap().into());
-            let (session, of) = SeaSessionRepo::new(store.clone()).find(&token).await.unwrap().unwrap();
+            let (session, of) = SeaSessionRepo(store.clone()).find(&token).await.unwrap().unwrap();
             assert_eq!(of, credential.user);
             let is_alive = row["state"].as_str().unwrap().starts_with("alive");
             assert_eq!(session.expires_at.to_string().starts_with("2099"), is_alive, "{row}");
@@ -65,7 +65,7 @@ async fn stored(store: &Store, sql: &str) -> String {
 
 async fn what_we_write_has_better_auths_form(backend: Backend) {
     let (store, _) = adopted(backend).await;
-    SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
+    SeaIdentityRepo(store.clone()).register(&registration("ann")).await.unwrap();
     SeaTaskRepo::new(store.clone()).create(&owner("ann").await, new_task(), moment()).await.unwrap();
     if backend != Backend::Sqlite {
         let sql = r#"select to_char("updatedAt" at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') as stored
@@ -91,7 +91,7 @@ async fn what_we_write_has_better_auths_form(backend: Backend) {
 
 async fn tasks_are_deleted_with_their_user(backend: Backend) {
     let (store, _) = adopted(backend).await;
-    SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
+    SeaIdentityRepo(store.clone()).register(&registration("ann")).await.unwrap();
     let tasks = SeaTaskRepo::new(store.clone());
     let added = tasks.create(&owner("ann").await, new_task(), moment()).await.unwrap();
     store.dedicated().await.unwrap().execute_unprepared(r#"delete from "user" where "id" = 'ann'"#).await.unwrap();

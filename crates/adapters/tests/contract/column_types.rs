@@ -103,7 +103,7 @@ alter table "tasks" add foreign key ("user_id") references "user" ("id");"#;
 async fn the_repositories_work_on_tables_of_other_types(postgres: Backend) {
     let store = postgres.store().await;
     store.dedicated().await.unwrap().execute_unprepared(OTHER_TYPES).await.unwrap();
-    let (identity, sessions) = (SeaIdentityRepo::new(store.clone()), SeaSessionRepo::new(store.clone()));
+    let (identity, sessions) = (SeaIdentityRepo(store.clone()), SeaSessionRepo(store.clone()));
     let given = registration(UUID);
     identity.register(&given).await.unwrap();
     let found = identity.find_credential(&given.user.email).await.unwrap().unwrap();

@@ -19,7 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use taskbridge_adapters::clock::SystemClock;
-use taskbridge_adapters::database::{SeaIdentityRepo, SeaKeyRepo, SeaRateLimiter, SeaSessionRepo, SeaTaskRepo, Store};
+use taskbridge_adapters::database::{
+    SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, SeaSigningKeyRepo, SeaTaskRepo, Store,
+};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeySource, KeyTable, KeyTableConfig, SharedSecretKey,
@@ -63,9 +65,7 @@ macro_rules! repository_suites {
 
         mod limiter {
             use super::super::*;
-            taskbridge_domain::rate_limiter_contract!(async {
-                Backend::$backend.store().await.map(SeaRateLimiter::new)
-            });
+            taskbridge_domain::rate_limiter_contract!(async { Backend::$backend.store().await.map(SeaRateLimiter) });
         }
     };
 }
@@ -98,7 +98,7 @@ mod on_postgres_behind_pgbouncer {
 
 /// Creates the users alice and bob, and returns a repository for their tasks.
 async fn tasks(store: OnDatabase<Store>) -> OnDatabase<SeaTaskRepo> {
-    let identity = SeaIdentityRepo::new(store.clone());
+    let identity = SeaIdentityRepo(store.clone());
     for user in ["alice", "bob"] {
         identity.register(&registration(user)).await.unwrap();
     }
@@ -106,11 +106,11 @@ async fn tasks(store: OnDatabase<Store>) -> OnDatabase<SeaTaskRepo> {
 }
 
 fn identity_and_sessions(store: Store) -> (SeaIdentityRepo, SeaSessionRepo) {
-    (SeaIdentityRepo::new(store.clone()), SeaSessionRepo::new(store))
+    (SeaIdentityRepo(store.clone()), SeaSessionRepo(store))
 }
 
 fn all_of_a_user(store: Store) -> (SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo) {
-    (SeaIdentityRepo::new(store.clone()), SeaSessionRepo::new(store.clone()), SeaTaskRepo::new(store))
+    (SeaIdentityRepo(store.clone()), SeaSessionRepo(store.clone()), SeaTaskRepo::new(store))
 }
 
 mod limiter_in_memory {
@@ -191,7 +191,7 @@ fn secret() -> SharedSecret {
 }
 
 fn signed_with_pairs(store: Store, algorithm: SigningAlgorithm) -> Tokens<JwtIssuer, JwtVerifier> {
-    let repo = Arc::new(SeaKeyRepo::new(store));
+    let repo = Arc::new(SeaSigningKeyRepo(store));
     let config = KeyTableConfig { algorithm: Some(algorithm), grace: Duration::ZERO };
     let secrets = VersionedSecrets::single(secret());
     let table = KeyTable { repo, ids: Arc::new(SecureIds), clock: Arc::new(SystemClock), secrets, config };

@@ -10,7 +10,7 @@ test_on!([Sqlite, Postgres, Pgbouncer], [a_task_for_an_unknown_user_is_rejected]
 
 async fn a_task_for_an_unknown_user_is_rejected(backend: Backend) {
     let store = backend.store().await;
-    SeaIdentityRepo::new(store.clone()).register(&registration("alice")).await.unwrap();
+    SeaIdentityRepo(store.clone()).register(&registration("alice")).await.unwrap();
     let repo = SeaTaskRepo::new(store.clone());
     let rejected = repo.create(&owner("nobody").await, new_task(), moment()).await;
     assert!(matches!(rejected, Err(CreateTaskError::UnknownOwner)));

@@ -18,7 +18,7 @@ const ROUNDS: usize = 25;
 /// Acts as one client of the pooler: executes every kind of statement on one task, again and again.
 async fn work(store: &Store, name: &str) {
     let repo = SeaTaskRepo::new(store.clone());
-    let (identity, sessions) = (SeaIdentityRepo::new(store.clone()), SeaSessionRepo::new(store.clone()));
+    let (identity, sessions) = (SeaIdentityRepo(store.clone()), SeaSessionRepo(store.clone()));
     let given = registration(name);
     identity.register(&given).await.unwrap();
     let owner = owner(name).await;

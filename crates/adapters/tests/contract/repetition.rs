@@ -38,7 +38,7 @@ enum Outcome {
 
 async fn a_write_is_repeated_only_if_it_certainly_had_no_effect(postgres: Backend) {
     let store = postgres.store().await;
-    SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
+    SeaIdentityRepo(store.clone()).register(&registration("ann")).await.unwrap();
     let (tasks, ann) = (SeaTaskRepo::new(store.clone()), owner("ann").await);
     let mut expected_count = 0;
     for (state, times, outcome) in [
@@ -76,7 +76,7 @@ async fn a_write_is_repeated_only_if_it_certainly_had_no_effect(postgres: Backen
 
 async fn a_transaction_is_repeated_as_a_whole(postgres: Backend) {
     let store = postgres.store().await;
-    let identity = SeaIdentityRepo::new(store.clone());
+    let identity = SeaIdentityRepo(store.clone());
     for (number, state) in ["40001", "40P01", "25006", "57P01"].into_iter().enumerate() {
         fail(&store, "session", state, 1).await;
         let given = registration(&format!("user{number}"));

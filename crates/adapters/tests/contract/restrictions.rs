@@ -45,7 +45,7 @@ async fn with_columns(backend: Backend, columns: &[(&str, &str)]) -> OnDatabase<
         execute(&store, &format!(r#"alter table "user" add column "{name}" {data_type}"#)).await;
     }
     for id in ["ann", "bob", "eve", "max"] {
-        SeaIdentityRepo::new(store.clone()).register(&registration(id)).await.unwrap();
+        SeaIdentityRepo(store.clone()).register(&registration(id)).await.unwrap();
     }
     store
 }
@@ -56,8 +56,8 @@ async fn execute(store: &Store, sql: &str) {
 
 /// Returns the restrictions of a user, and checks that both repositories read the same ones.
 async fn restrictions(store: &Store, id: &str) -> Restrictions {
-    let credential = SeaIdentityRepo::new(store.clone()).find_credential(&user(id).email).await.unwrap().unwrap();
-    let (_, of_session) = SeaSessionRepo::new(store.clone()).find(&session(id).token).await.unwrap().unwrap();
+    let credential = SeaIdentityRepo(store.clone()).find_credential(&user(id).email).await.unwrap().unwrap();
+    let (_, of_session) = SeaSessionRepo(store.clone()).find(&session(id).token).await.unwrap().unwrap();
     assert_eq!(credential.user.restrictions, of_session.restrictions);
     of_session.restrictions
 }
@@ -174,7 +174,7 @@ async fn no_task_is_created_for_a_deleted_user() {
     const TASKS: &str =
         r#"create table "tasks" ("id" integer primary key, "user_id" text not null, "title" text not null)"#;
     let store = Backend::Sqlite.store_after(TASKS).await;
-    SeaIdentityRepo::new(store.clone()).register(&registration("ann")).await.unwrap();
+    SeaIdentityRepo(store.clone()).register(&registration("ann")).await.unwrap();
     let tasks = SeaTaskRepo::new(store.clone()).requiring_known_owners();
     let ann = owner("ann").await;
     let first = tasks.create(&ann, new_task(), moment()).await.unwrap();
@@ -194,7 +194,7 @@ async fn owners_are_compared_byte_for_byte_whatever_the_column() {
     let store = Backend::Sqlite.store().await;
     let other = Registration { user: User { email: user("other").email, ..user("Alice") }, ..registration("Alice") };
     for given in [registration("alice"), other] {
-        SeaIdentityRepo::new(store.clone()).register(&given).await.unwrap();
+        SeaIdentityRepo(store.clone()).register(&given).await.unwrap();
     }
     let recreate = r#"drop table "tasks";
 create table "tasks" ("id" integer not null primary key autoincrement, "user_id" text not null collate nocase, "title" text not null, "description" text, "completed" integer not null, "created_at" date not null, "updated_at" date not null)"#;

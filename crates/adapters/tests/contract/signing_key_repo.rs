@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use taskbridge_adapters::database::SeaKeyRepo;
+use taskbridge_adapters::database::SeaSigningKeyRepo;
 use taskbridge_adapters::jwt::{SigningKeyRepo, StoredKey, StoredPrivateKey};
 use taskbridge_domain::testing::fixtures::moment;
 
@@ -33,7 +33,7 @@ fn stored_key(id: &str) -> StoredKey {
 }
 
 async fn keys_are_stored_as_given_and_listed_by_age(backend: Backend) {
-    let repo = backend.store().await.map(SeaKeyRepo::new);
+    let repo = backend.store().await.map(SeaSigningKeyRepo);
     assert_eq!(repo.all().await.unwrap(), []);
     let new = stored_key("new");
     let bare = StoredKey { algorithm: None, curve: None, expires_at: None, ..stored_key("bare") };
@@ -44,7 +44,7 @@ async fn keys_are_stored_as_given_and_listed_by_age(backend: Backend) {
 }
 
 async fn a_key_is_added_only_beside_the_known_keys(backend: Backend) {
-    let repo = backend.store().await.map(SeaKeyRepo::new);
+    let repo = backend.store().await.map(SeaSigningKeyRepo);
     assert!(repo.add(&stored_key("first"), &["gone".into()]).await.unwrap());
     assert!(!repo.add(&stored_key("second"), &[]).await.unwrap());
     assert!(repo.add(&stored_key("second"), &["first".into()]).await.unwrap());
@@ -53,7 +53,7 @@ async fn a_key_is_added_only_beside_the_known_keys(backend: Backend) {
 }
 
 async fn of_many_concurrent_first_keys_one_is_added(backend: Backend) {
-    let repo = backend.store().await.map(SeaKeyRepo::new);
+    let repo = backend.store().await.map(SeaSigningKeyRepo);
     let keys: Vec<_> = (0..10).map(|number| stored_key(&number.to_string())).collect();
     let added = join_all(keys.iter().map(|key| repo.add(key, &[]))).await;
     assert_eq!(added.into_iter().filter(|added| *added.as_ref().unwrap()).count(), 1);
@@ -61,7 +61,7 @@ async fn of_many_concurrent_first_keys_one_is_added(backend: Backend) {
 }
 
 async fn the_expiry_of_a_key_is_never_postponed(backend: Backend) {
-    let repo = backend.store().await.map(SeaKeyRepo::new);
+    let repo = backend.store().await.map(SeaSigningKeyRepo);
     let first = stored_key("first");
     let other = StoredKey { expires_at: None, ..stored_key("other") };
     let third = StoredKey { expires_at: None, ..stored_key("third") };

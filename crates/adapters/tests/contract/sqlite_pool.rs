@@ -53,7 +53,7 @@ impl Opened {
     }
 
     async fn register(&self, id: &str) -> Result<(), RegisterError> {
-        SeaIdentityRepo::new(self.store.clone()).register(&registration(id)).await
+        SeaIdentityRepo(self.store.clone()).register(&registration(id)).await
     }
 
     async fn add(&self, title: &str) -> Result<(), CreateTaskError> {

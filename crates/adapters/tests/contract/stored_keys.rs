@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use taskbridge_adapters::database::{SeaKeyRepo, Store};
+use taskbridge_adapters::database::{SeaSigningKeyRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     DecryptionError, Header, JwtIssuer, JwtIssuerConfig, KeySource, KeyTable, KeyTableConfig, NoSigningKey,
@@ -66,8 +66,8 @@ impl Table {
         Self { store: store.await, clock: Arc::default() }
     }
 
-    fn repo(&self) -> SeaKeyRepo {
-        SeaKeyRepo::new(self.store.clone())
+    fn repo(&self) -> SeaSigningKeyRepo {
+        SeaSigningKeyRepo(self.store.clone())
     }
 
     fn process(&self, secrets: VersionedSecrets, algorithm: SigningAlgorithm) -> Process {
@@ -336,7 +336,7 @@ async fn nothing_private_is_ever_published() {
 
 /// A repository whose reads fail while the test says so.
 struct Breakable {
-    repo: SeaKeyRepo,
+    repo: SeaSigningKeyRepo,
     is_failing: AtomicBool,
     asked: AtomicUsize,
 }

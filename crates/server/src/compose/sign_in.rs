@@ -57,11 +57,11 @@ pub(super) fn sign_in(
     let tokens =
         JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: jwt.lifetime_seconds.get() };
     let issuer = Arc::new(JwtIssuer::new(signing, tokens, Arc::clone(clock)));
-    let session_repo = Arc::new(SeaSessionRepo::new(store.clone()));
+    let session_repo = Arc::new(SeaSessionRepo(store.clone()));
     let sessions = SessionService::new(Arc::clone(&session_repo) as _, issuer, Arc::clone(clock), policy);
     let sessions = Arc::new(sessions);
     let context = AccountContext {
-        identity: Arc::new(SeaIdentityRepo::new(store.clone())),
+        identity: Arc::new(SeaIdentityRepo(store.clone())),
         sessions: session_repo,
         hasher,
         limiter: guesses.clone(),
@@ -114,6 +114,6 @@ pub(crate) fn hasher(settings: &PasswordSettings) -> anyhow::Result<ThreadedPass
 fn limiter(storage: RateLimitStorage, store: &Store) -> Arc<dyn RateLimiter> {
     match storage {
         RateLimitStorage::Memory => Arc::new(InMemoryRateLimiter::default()),
-        RateLimitStorage::Database => Arc::new(SeaRateLimiter::new(store.clone())),
+        RateLimitStorage::Database => Arc::new(SeaRateLimiter(store.clone())),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use taskbridge_adapters::clock::SystemClock;
-use taskbridge_adapters::database::{SeaKeyRepo, Store};
+use taskbridge_adapters::database::{SeaSigningKeyRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     ExpectedClaims, FetchJwks, JwksClient, JwtVerifier, KeySource, KeyTable, KeyTableConfig, RemoteJwks,
@@ -17,7 +17,7 @@ use crate::settings::{AuthMode, BridgeMode, JwtSettings, ServerMode, Settings};
 /// signs them, unless the shared secret does.
 pub(crate) fn stored_keys(mode: &AuthMode, settings: &JwtSettings, store: &Store) -> Option<Arc<StoredKeys>> {
     let AuthMode::Server(ServerMode { secrets, .. }) = mode else { return None };
-    let repo = Arc::new(SeaKeyRepo::new(store.clone()));
+    let repo = Arc::new(SeaSigningKeyRepo(store.clone()));
     let config = KeyTableConfig { algorithm: settings.algorithm, grace: settings.key_grace_seconds.get() };
     let table =
         KeyTable { repo, ids: Arc::new(SecureIds), clock: Arc::new(SystemClock), secrets: secrets.clone(), config };

@@ -17,15 +17,7 @@ use crate::database::restrictions::RestrictionColumns;
 use crate::database::transaction::{Transaction, TransactionBody};
 
 /// Stores users and accounts in Better Auth's tables.
-pub struct SeaIdentityRepo(Store);
-
-impl SeaIdentityRepo {
-    /// Returns a repository on this store.
-    #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self(store)
-    }
-}
+pub struct SeaIdentityRepo(pub Store);
 
 #[async_trait]
 impl IdentityRepo for SeaIdentityRepo {

@@ -10,5 +10,5 @@ mod task;
 pub use identity::SeaIdentityRepo;
 pub use rate_limit::SeaRateLimiter;
 pub use session::SeaSessionRepo;
-pub use signing_key::SeaKeyRepo;
+pub use signing_key::SeaSigningKeyRepo;
 pub use task::SeaTaskRepo;

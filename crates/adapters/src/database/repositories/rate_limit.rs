@@ -19,26 +19,21 @@ use crate::ids::SecureIds;
 
 /// Counts requests in Better Auth's table `rateLimit`, which is shared by all replicas of Taskbridge, and by Better
 /// Auth if it uses the same database.
-pub struct SeaRateLimiter(Store);
+pub struct SeaRateLimiter(pub Store);
 
 impl SeaRateLimiter {
     /// Maximum length of a stored key, in bytes. A longer key is replaced by its SHA-256 digest, because an index of
     /// PostgreSQL accepts at most 2,704 bytes.
     const MAX_KEY: usize = 255;
 
-    /// Returns a limiter on this store.
-    #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self(store)
-    }
-
-    async fn tally(&self, key: &str) -> Result<Option<RateLimitState>, StoreError> {
+    /// Returns the state of a stored key.
+    async fn state(&self, key: &str) -> Result<Option<RateLimitState>, StoreError> {
         let row = Entity::find().filter(Column::Key.eq(key)).one(&self.0.pool).await.map_err(store_error)?;
-        let tally = |row: Model| {
+        let state = |row: Model| {
             let last_request = Timestamp::from_unix_millis(row.last_request)?;
             Some(RateLimitState { count: row.count.try_into().unwrap_or(0), last_request })
         };
-        Ok(row.and_then(tally))
+        Ok(row.and_then(state))
     }
 }
 
@@ -68,14 +63,14 @@ impl RateLimiter for SeaRateLimiter {
             return Ok(Decision::Allowed);
         }
         // The window may have ended after the statement, so that the request would now be allowed.
-        match limit.decide(self.tally(&key).await?, now) {
+        match limit.decide(self.state(&key).await?, now) {
             Decision::Allowed => Ok(Decision::Refused { retry_after_seconds: 1 }),
             refused @ Decision::Refused { .. } => Ok(refused),
         }
     }
 
     async fn peek(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError> {
-        Ok(limit.decide(self.tally(&stored(key)).await?, now))
+        Ok(limit.decide(self.state(&stored(key)).await?, now))
     }
 
     async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError> {

@@ -18,15 +18,9 @@ use crate::database::restrictions::RestrictionColumns;
 use crate::database::transaction::{Transaction, TransactionBody};
 
 /// Stores sessions in Better Auth's table.
-pub struct SeaSessionRepo(Store);
+pub struct SeaSessionRepo(pub Store);
 
 impl SeaSessionRepo {
-    /// Returns a repository on this store.
-    #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self(store)
-    }
-
     async fn delete(&self, condition: Condition) -> Result<u64, StoreError> {
         let done = Entity::delete_many().filter(condition).exec(&self.0.pool).await.map_err(store_error)?;
         Ok(done.rows_affected)

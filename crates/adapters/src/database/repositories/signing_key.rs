@@ -14,15 +14,7 @@ use crate::database::transaction::{Transaction, TransactionBody};
 use crate::jwt::{SigningKeyRepo, StoredKey};
 
 /// Stores signing keys in Better Auth's table `jwks`.
-pub struct SeaKeyRepo(Store);
-
-impl SeaKeyRepo {
-    /// Returns a repository on this store.
-    #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self(store)
-    }
-}
+pub struct SeaSigningKeyRepo(pub Store);
 
 /// A new key, which is added only if the table contains no keys other than those in `known`.
 struct Addition<'a> {
@@ -49,7 +41,7 @@ impl TransactionBody for Addition<'_> {
 }
 
 #[async_trait]
-impl SigningKeyRepo for SeaKeyRepo {
+impl SigningKeyRepo for SeaSigningKeyRepo {
     async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
         let keys = Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(&self.0.pool);
         Ok(keys.await.map_err(store_error)?.into_iter().map(StoredKey::from).collect())

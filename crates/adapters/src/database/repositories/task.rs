@@ -284,20 +284,16 @@ impl TaskRepo for SeaTaskRepo {
             description.map(|description| (Column::Description, description.into())),
             completed.map(|completed| (Column::Completed, completed.into())),
         ];
-        let update = self.update_of(owner, id, now);
-        self.change(
-            owner,
-            changes.into_iter().flatten().fold(update, |update, (column, value)| update.col_expr(column, value)),
-        )
-        .await
+        let mut update = self.update_of(owner, id, now);
+        for (column, value) in changes.into_iter().flatten() {
+            update = update.col_expr(column, value);
+        }
+        self.change(owner, update).await
     }
 
     async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError> {
-        self.change(
-            owner,
-            self.update_of(owner, id, now).col_expr(Column::Completed, Expr::col(Column::Completed).not()),
-        )
-        .await
+        let toggled = Expr::col(Column::Completed).not();
+        self.change(owner, self.update_of(owner, id, now).col_expr(Column::Completed, toggled)).await
     }
 
     async fn delete(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
