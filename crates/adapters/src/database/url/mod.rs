@@ -1,9 +1,7 @@
 //! Database URLs.
 
 mod invalid;
-mod options;
 mod parameters;
-mod pooler;
 mod postgres;
 mod search_path;
 mod sqlite;
@@ -15,7 +13,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use self::invalid::InvalidDatabaseUrl;
-pub use self::pooler::Pooler;
+pub use self::postgres::Pooler;
 pub(super) use self::postgres::PostgresUrl;
 pub(super) use self::search_path::{SearchPath, identifier};
 pub(super) use self::sqlite::SqliteUrl;

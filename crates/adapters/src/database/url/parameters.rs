@@ -78,11 +78,11 @@ impl Parameters {
     /// [`InvalidDatabaseUrl`] for the first parameter that is not ignored.
     pub(super) fn finish(
         mut self,
-        ignored: &[&str],
+        ignored: &str,
         unsupported: &[(&'static str, &'static str)],
         advice: &str,
     ) -> Result<(), InvalidDatabaseUrl> {
-        self.values.retain(|name, _| !ignored.contains(&name.as_str()));
+        self.values.retain(|name, _| ignored.split(' ').all(|ignored| ignored != name));
         if let Some((name, advice)) = unsupported.iter().find(|(name, _)| self.values.contains_key(*name)) {
             return Err(InvalidDatabaseUrl::Unsupported { name, advice });
         }

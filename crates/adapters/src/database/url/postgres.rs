@@ -7,10 +7,8 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 
 use super::invalid::InvalidDatabaseUrl;
-use super::options::read_search_path;
 use super::parameters::{Parameters, decode};
-use super::pooler::Pooler;
-use super::search_path::SearchPath;
+use super::search_path::{SearchPath, read_search_path};
 use super::tls::{TlsConfig, Transport, Verification, read_tls};
 
 /// The default port.
@@ -20,43 +18,13 @@ const MAX_SECONDS: u32 = 32_767;
 
 /// Ignored parameters: those of other libraries for their own pools, caches and timeouts, and those of libpq for
 /// authentication methods that Taskbridge does not use.
-const IGNORED: [&str; 35] = [
-    "binary_parameters",
-    "connection_limit",
-    "default_query_exec_mode",
-    "gssdelegation",
-    "gsslib",
-    "idle_timeout",
-    "krbsrvname",
-    "max",
-    "max_lifetime",
-    "max_overflow",
-    "min",
-    "pool",
-    "pool_health_check_period",
-    "pool_max_conn_idle_time",
-    "pool_max_conn_lifetime",
-    "pool_max_conns",
-    "pool_min_conns",
-    "pool_recycle",
-    "pool_size",
-    "pool_timeout",
-    "prepare",
-    "prepareThreshold",
-    "preparedStatementCacheQueries",
-    "prepared_statement_cache_size",
-    "prepared_statements",
-    "query_timeout",
-    "reconnect",
-    "socket_timeout",
-    "sslcompression",
-    "statement_cache_capacity",
-    "statement_cache_mode",
-    "statement_cache_size",
-    "supa",
-    "uselibpqcompat",
-    "workaround",
-];
+const IGNORED: &str = "\
+    binary_parameters connection_limit default_query_exec_mode gssdelegation gsslib idle_timeout krbsrvname max \
+    max_lifetime max_overflow min pool pool_health_check_period pool_max_conn_idle_time pool_max_conn_lifetime \
+    pool_max_conns pool_min_conns pool_recycle pool_size pool_timeout prepare prepareThreshold \
+    preparedStatementCacheQueries prepared_statement_cache_size prepared_statements query_timeout reconnect \
+    socket_timeout sslcompression statement_cache_capacity statement_cache_mode statement_cache_size supa \
+    uselibpqcompat workaround";
 
 /// Parameters of libpq and others that are not supported, each with an alternative.
 const UNSUPPORTED: [(&str, &str); 17] = [
@@ -78,6 +46,19 @@ const UNSUPPORTED: [(&str, &str); 17] = [
     ("scram_server_key", "write the password into the URL"),
     ("timezone", "remove it: times do not depend on it"),
 ];
+
+/// The presence of a pooler in transaction mode, which may lend its connection to the PostgreSQL server to another
+/// program after each transaction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pooler {
+    /// Unknown: each connection is treated as pooled unless it proves to be direct.
+    #[default]
+    Detect,
+    /// There is a pooler.
+    Present,
+    /// There is no pooler.
+    Absent,
+}
 
 /// A PostgreSQL URL: the servers, the database and the parameters of connections.
 #[derive(Clone)]
@@ -124,7 +105,7 @@ impl PostgresUrl {
         }
         check_constants(&mut parameters)?;
         let advice = "remove it; a setting of the server is written as options=-c%20<name>%3D<value>";
-        parameters.finish(&IGNORED, &UNSUPPORTED, advice)?;
+        parameters.finish(IGNORED, &UNSUPPORTED, advice)?;
         Ok(Self { config, tls, pooler, search_path })
     }
 

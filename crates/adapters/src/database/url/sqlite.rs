@@ -8,7 +8,7 @@ use super::InvalidDatabaseUrl;
 use super::parameters::{Parameters, decode};
 
 /// Parameters of other libraries that have no meaning for Taskbridge.
-const IGNORED: [&str; 5] = ["check_same_thread", "connection_limit", "pool_timeout", "socket_timeout", "timeout"];
+const IGNORED: &str = "check_same_thread connection_limit pool_timeout socket_timeout timeout";
 
 /// A SQLite URL: the file and the options for opening it.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ impl SqliteUrl {
         let is_writable = [("0", ()), ("false", ())];
         parameters.take_one_of("immutable", &is_writable, "Taskbridge writes to the file; remove it")?;
         let vfs = parameters.take("vfs");
-        parameters.finish(&IGNORED, &[], "remove it")?;
+        parameters.finish(IGNORED, &[], "remove it")?;
 
         let must_exist = mode == Some(true);
         if path == ":memory:" {
