@@ -1,4 +1,4 @@
-//! The connection pool of a store, and sea-orm's `ConnectionTrait` for pools and transactions of both databases.
+//! The connection pool of a store, its transactions, and sea-orm's `ConnectionTrait` for both.
 
 use std::sync::Arc;
 
@@ -7,9 +7,8 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, ProxyExecResult, Qu
 
 use super::driver_error::to_db_err;
 use super::error::is_repeatable;
-use super::postgres::Postgres;
-use super::sqlite::Sqlite;
-use super::transaction::{Transaction, TransactionBody};
+use super::postgres::{Postgres, PostgresTransaction};
+use super::sqlite::{Sqlite, SqliteTransaction};
 
 /// A connection pool.
 #[derive(Debug, Clone)]
@@ -48,6 +47,32 @@ impl ConnectionPool {
             Self::Sqlite(sqlite) => sqlite.check().await.map_err(to_db_err),
             Self::Postgres(postgres) => postgres.check_writable().await.map_err(to_db_err),
         }
+    }
+}
+
+/// The statements of a transaction. They run a second time if the first attempt failed and certainly had no effect.
+#[async_trait]
+pub(super) trait TransactionBody: Sync {
+    /// Executes the statements. Returns `false` to roll the transaction back.
+    async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr>;
+}
+
+/// A transaction. It is rolled back when it is dropped before [`end`](Self::end).
+pub(super) enum Transaction {
+    Sqlite(SqliteTransaction),
+    Postgres(PostgresTransaction),
+}
+
+impl Transaction {
+    /// Commits the transaction if `outcome` is `Ok(true)`, and otherwise rolls it back.
+    pub(super) async fn end(self, outcome: Result<bool, DbErr>) -> Result<bool, DbErr> {
+        match (self, &outcome) {
+            (Self::Sqlite(transaction), Ok(true)) => transaction.commit().await.map_err(to_db_err)?,
+            (Self::Postgres(transaction), Ok(true)) => transaction.commit().await.map_err(to_db_err)?,
+            (Self::Sqlite(transaction), _) => transaction.roll_back().await,
+            (Self::Postgres(transaction), _) => transaction.roll_back().await,
+        }
+        outcome
     }
 }
 

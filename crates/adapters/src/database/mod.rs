@@ -2,7 +2,7 @@
 //!
 //! - `url` parses a [`DatabaseUrl`]; `config` and `connect` open it as a [`Store`], which owns the connection pool.
 //! - `repositories` implement the ports, once for both databases, with the rows in `entities`.
-//! - `connection_pool` and `transaction` execute statements. Below them, `sqlite` uses sqlx, and `postgres`
+//! - `connection_pool` executes statements and transactions. Below it, `sqlite` uses sqlx, and `postgres`
 //!   tokio-postgres. `dedicated` gives a single connection to the migrator.
 //! - `catalog` reads which columns a table has; `restrictions` finds those that mark a user as restricted.
 //! - `diagnostics` examines a database without changing it. `problem` describes why a database cannot be used.
@@ -22,7 +22,6 @@ mod problem;
 mod repositories;
 mod restrictions;
 mod sqlite;
-mod transaction;
 mod url;
 
 pub use config::StoreConfig;

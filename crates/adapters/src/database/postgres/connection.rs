@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -11,7 +13,6 @@ use sea_orm::{QueryResult, Statement, Value};
 use tokio_postgres::types::Type;
 use tokio_postgres::{CancelToken, Client, Error, Row, RowStream};
 
-use super::endpoint::Endpoint;
 use super::error::StatementError;
 use super::values::{Parameter, proxy_row};
 
@@ -21,6 +22,20 @@ const MAX_NAMED: usize = 256;
 
 /// The future that sends and receives the messages of a connection. It completes when the connection is closed.
 pub(super) type Driver = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+/// One address of a PostgreSQL server.
+#[derive(Debug, Clone)]
+pub(super) enum Address {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+/// The address of a connection, and the host name for which the certificate must be valid.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoint {
+    pub(super) address: Address,
+    pub(super) host_name: String,
+}
 
 /// A connection to PostgreSQL or to a pooler.
 ///
@@ -39,13 +54,12 @@ pub(in crate::database) struct Connection {
 }
 
 /// The result of a statement.
-#[derive(Debug)]
-pub(super) struct Reply {
+pub(super) struct PostgresReply {
     pub(super) rows: Vec<Row>,
     pub(super) rows_affected: u64,
 }
 
-impl Reply {
+impl PostgresReply {
     /// Returns the rows in sea-orm's form.
     pub(super) fn proxy_rows(&self) -> Result<Vec<QueryResult>, StatementError> {
         self.rows.iter().map(|row| Ok(proxy_row(row)?.into())).collect()
@@ -82,7 +96,7 @@ impl Connection {
     }
 
     /// Executes a statement and returns its result. An unnamed statement takes one round trip.
-    pub(super) async fn run(&mut self, statement: &Statement) -> Result<Reply, StatementError> {
+    pub(super) async fn run(&mut self, statement: &Statement) -> Result<PostgresReply, StatementError> {
         let values: &[Value] = statement.values.as_ref().map_or(&[], |values| &values.0);
         let Self { client, driver, named, .. } = self;
         let Some(named) = named else {
@@ -133,13 +147,13 @@ impl Connection {
     }
 }
 
-async fn reply(stream: RowStream) -> Result<Reply, Error> {
+async fn reply(stream: RowStream) -> Result<PostgresReply, Error> {
     let mut stream = pin!(stream);
     let mut rows = Vec::new();
     while let Some(row) = stream.try_next().await? {
         rows.push(row);
     }
-    Ok(Reply { rows, rows_affected: stream.rows_affected().unwrap_or_default() })
+    Ok(PostgresReply { rows, rows_affected: stream.rows_affected().unwrap_or_default() })
 }
 
 /// Polls the driver until `reply` is complete.

@@ -16,12 +16,10 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{CancelToken, Config, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::connection::{Connection, Driver};
-use super::endpoint::{Address, Endpoint};
+use super::connection::{Address, Connection, Driver, Endpoint};
 use super::error::{ConnectError, StatementError};
 use super::socket::Socket;
 use super::tls;
-use crate::database::problem::DatabaseProblem;
 use crate::database::url::{Pooler, PostgresUrl, SearchPath};
 
 /// Default `application_name`, which identifies the connections in `pg_stat_activity`.
@@ -44,7 +42,7 @@ type TlsConnect<S> = <MakeRustlsConnect as MakeTlsConnect<S>>::TlsConnect;
 
 /// Opens connections to the PostgreSQL servers in a URL.
 pub(in crate::database) struct Connector {
-    url: PostgresUrl,
+    pub(super) url: PostgresUrl,
     tls: MakeRustlsConnect,
     /// Time for opening one connection, including the attempts on all hosts.
     connect_timeout: Duration,
@@ -81,11 +79,6 @@ impl Connector {
         })
     }
 
-    /// Describes an error from connecting, with advice.
-    pub(super) fn problem(&self, error: &ConnectError) -> DatabaseProblem {
-        DatabaseProblem::from_postgres(error, &self.url)
-    }
-
     /// Makes connections that are opened from now on use unnamed statements.
     pub(super) fn stop_naming_statements(&self) {
         self.found_hidden_pooler.store(true, Ordering::Relaxed);
@@ -103,17 +96,11 @@ impl Connector {
         let mut error = ConnectError::Io(io::ErrorKind::AddrNotAvailable.into());
         let mut read_only = None;
         for host in self.hosts(count) {
-            let endpoints = match timeout(limit, self.endpoints(host)).await {
-                Ok(Ok(endpoints)) => endpoints,
-                Ok(Err(cause)) => {
-                    error = cause;
-                    Vec::new()
-                }
-                Err(_elapsed) => {
-                    error = ConnectError::Timeout(limit);
-                    Vec::new()
-                }
-            };
+            let found = timeout(limit, self.endpoints(host)).await.unwrap_or(Err(ConnectError::Timeout(limit)));
+            let endpoints = found.unwrap_or_else(|cause| {
+                error = cause;
+                Vec::new()
+            });
             // The timeout of a host is divided among its addresses.
             let addresses = u32::try_from(endpoints.len()).unwrap_or(u32::MAX).max(1);
             let limit = (limit / addresses).max(MIN_ATTEMPT.min(limit));
@@ -205,8 +192,9 @@ impl Connector {
             Pooler::Detect => connection.is_proved_direct && !self.found_hidden_pooler.load(Ordering::Relaxed),
         };
         if let Some(path) = &self.url.search_path {
+            // Behind a pooler, other programs would use the same session.
             if is_direct {
-                set_search_path(&mut connection, path).await?;
+                connection.run_script(&format!("set search_path = {path}")).await?;
             }
             check_search_path(&mut connection, path).await?;
         }
@@ -269,17 +257,8 @@ impl Connector {
             }
             Ok(())
         };
-        match timeout(self.connect_timeout, request).await {
-            Ok(requested) => requested,
-            Err(_elapsed) => Err(ConnectError::Timeout(self.connect_timeout)),
-        }
+        timeout(self.connect_timeout, request).await.unwrap_or(Err(ConnectError::Timeout(self.connect_timeout)))
     }
-}
-
-/// Sets the search path of the session. Must not be called behind a pooler, where other programs would use the same
-/// session.
-async fn set_search_path(connection: &mut Connection, path: &SearchPath) -> Result<(), ConnectError> {
-    Ok(connection.run_script(&format!("set search_path = {path}")).await?)
 }
 
 /// Checks that tables are found and created in the schemas that the URL names.

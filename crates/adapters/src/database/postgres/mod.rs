@@ -10,7 +10,6 @@ mod advice;
 mod certificate;
 mod connection;
 mod connector;
-mod endpoint;
 mod error;
 mod pool;
 mod pooled_connection;
@@ -31,10 +30,10 @@ use tokio::time::timeout;
 use tokio_postgres::Row;
 
 pub(super) use self::connection::Connection;
-use self::connection::Reply;
+use self::connection::PostgresReply;
 pub(super) use self::connector::Connector;
 pub(super) use self::error::{ConnectError, Effect, StatementError, sql_state_may_pass};
-use self::pool::{Health, Manager, Pool};
+use self::pool::{Health, PostgresManager, PostgresPool};
 use self::pooled_connection::{Discard, PooledConnection};
 pub(super) use self::transaction::PostgresTransaction;
 pub(super) use self::values::{Integer, Text, ValueError};
@@ -49,7 +48,7 @@ const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection pool for PostgreSQL.
 pub(super) struct Postgres {
-    pool: Arc<Pool>,
+    pool: Arc<PostgresPool>,
     /// `true` while no connection can be opened. A background task resets it as soon as it has opened one.
     is_down: AtomicBool,
     acquire_timeout: Duration,
@@ -69,7 +68,7 @@ impl Postgres {
     pub(super) fn new(url: &PostgresUrl, config: &StoreConfig) -> Result<Self, DatabaseProblem> {
         let StoreConfig { max_connections, acquire_timeout, connect_timeout, statement_timeout, .. } = *config;
         let connector = Connector::new(url, connect_timeout, statement_timeout);
-        let manager = Manager {
+        let manager = PostgresManager {
             connector: Arc::new(connector.map_err(|error| DatabaseProblem::from_postgres(&error, url))?),
             health: Arc::new(Health::default()),
             connect_timeout,
@@ -77,7 +76,7 @@ impl Postgres {
             // Leaves time to open another connection if the test fails.
             test_timeout: TEST_TIMEOUT.min(acquire_timeout / 2),
         };
-        let pool = Pool::new(manager, max_connections as usize);
+        let pool = PostgresPool::new(manager, max_connections as usize);
         let pool =
             pool.map_err(|error| DatabaseProblem::new(error.to_string(), "report this as a bug in Taskbridge"))?;
         Ok(Self { pool: Arc::new(pool), is_down: AtomicBool::new(false), acquire_timeout })
@@ -92,7 +91,7 @@ impl Postgres {
 
     /// Describes an error from connecting, with advice.
     pub(super) fn problem(&self, error: &ConnectError) -> DatabaseProblem {
-        self.pool.manager.connector.problem(error)
+        DatabaseProblem::from_postgres(error, &self.pool.manager.connector.url)
     }
 
     /// Opens and closes a connection, to check that a PostgreSQL server accepts writes.
@@ -123,7 +122,7 @@ impl Postgres {
         Ok(self.run(statement).await?.rows_affected)
     }
 
-    async fn run(self: &Arc<Self>, statement: &Statement) -> Result<Reply, StatementError> {
+    async fn run(self: &Arc<Self>, statement: &Statement) -> Result<PostgresReply, StatementError> {
         let effect = Effect::of(statement);
         repeat_once(effect, || async move {
             self.acquire().await?.exchange(effect, async |connection| connection.run(statement).await).await

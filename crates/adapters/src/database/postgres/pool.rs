@@ -35,15 +35,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const READ_ONLY_PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection that returns to its pool when it is dropped.
-pub(super) type PoolObject = Object<Manager>;
+pub(super) type PoolObject = Object<PostgresManager>;
 
 /// All connections, in one pool for each processor.
 ///
 /// A thread prefers its own pool, and borrows from the others while its own pool has no free connection. Threads
 /// therefore rarely wake each other, and a thread that wakes up can process several replies.
-pub(super) struct Pool {
-    pools: Vec<managed::Pool<Manager>>,
-    pub(super) manager: Manager,
+pub(super) struct PostgresPool {
+    pools: Vec<managed::Pool<PostgresManager>>,
+    pub(super) manager: PostgresManager,
 }
 
 thread_local! {
@@ -54,9 +54,9 @@ thread_local! {
     };
 }
 
-impl Pool {
+impl PostgresPool {
     /// Returns a pool, which opens connections when they are needed. Must be called within a tokio runtime.
-    pub(super) fn new(manager: Manager, max_connections: usize) -> Result<Self, managed::BuildError> {
+    pub(super) fn new(manager: PostgresManager, max_connections: usize) -> Result<Self, managed::BuildError> {
         let count = available_parallelism().map_or(1, usize::from).min(max_connections).max(1);
         let pools = (0..count).map(|index| {
             // The first pools get one connection more if the number cannot be divided evenly.
@@ -71,7 +71,7 @@ impl Pool {
     }
 
     /// Returns all pools, starting with that of this thread.
-    fn pools(&self) -> impl Iterator<Item = &managed::Pool<Manager>> {
+    fn pools(&self) -> impl Iterator<Item = &managed::Pool<PostgresManager>> {
         let (others, own_first) = self.pools.split_at(THREAD.with(|number| number % self.pools.len()));
         own_first.iter().chain(others)
     }
@@ -130,7 +130,7 @@ impl Pool {
 
 /// Opens connections, and decides whether an idle connection can be used again.
 #[derive(Clone)]
-pub(super) struct Manager {
+pub(super) struct PostgresManager {
     pub(super) connector: Arc<Connector>,
     pub(super) health: Arc<Health>,
     /// Time for opening a connection, repeated attempts included.
@@ -163,7 +163,7 @@ impl Health {
     }
 }
 
-impl managed::Manager for Manager {
+impl managed::Manager for PostgresManager {
     /// Boxed, because deadpool moves it with every use.
     type Type = Box<Connection>;
     type Error = ConnectError;
@@ -203,7 +203,7 @@ impl managed::Manager for Manager {
 }
 
 /// Closes connections that have been idle for too long, until the pool is closed or dropped.
-async fn close_unused(pool: WeakPool<Manager>) {
+async fn close_unused(pool: WeakPool<PostgresManager>) {
     loop {
         sleep(UNUSED_CHECK).await;
         let Some(pool) = pool.upgrade() else { return };

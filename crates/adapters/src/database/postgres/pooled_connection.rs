@@ -1,7 +1,6 @@
 //! A connection in use. It enforces statement timeouts, sends cancel requests, and is closed if it cannot be used
 //! again.
 
-use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use tokio::time::timeout;
 
 use super::connection::Connection;
 use super::error::{Effect, StatementError};
-use super::pool::{Pool, PoolObject};
+use super::pool::{PoolObject, PostgresPool};
 
 /// Time that Taskbridge waits beyond the statement timeout of the PostgreSQL server before it sends a cancel request,
 /// and time that it then waits for the reply.
@@ -25,7 +24,7 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct PooledConnection {
     /// `None` once the connection has been discarded.
     object: Option<PoolObject>,
-    pool: Arc<Pool>,
+    pool: Arc<PostgresPool>,
     /// `true` while a reply is outstanding.
     is_waiting: bool,
     /// `true` once a cancel request was sent.
@@ -34,7 +33,7 @@ pub(super) struct PooledConnection {
 }
 
 impl PooledConnection {
-    pub(super) fn new(object: PoolObject, pool: &Arc<Pool>) -> Self {
+    pub(super) fn new(object: PoolObject, pool: &Arc<PostgresPool>) -> Self {
         Self {
             object: Some(object),
             pool: Arc::clone(pool),
@@ -55,10 +54,7 @@ impl PooledConnection {
             // The cancel request may arrive late, and must not cancel a later statement.
             self.discard(Discard::This);
         }
-        let failure = match result {
-            Ok(value) => return Ok(value),
-            Err(failure) => failure,
-        };
+        let Err(failure) = result else { return result };
         if failure.is_statement_mismatch() {
             self.pool.manager.connector.stop_naming_statements();
         }
@@ -160,10 +156,4 @@ pub(super) enum Discard {
     This,
     /// This one and all that were opened before now, because they may be broken or read-only as well.
     Older { is_read_only: bool },
-}
-
-impl fmt::Debug for PooledConnection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PooledConnection").finish_non_exhaustive()
-    }
 }

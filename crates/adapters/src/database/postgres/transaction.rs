@@ -3,12 +3,11 @@
 use sea_orm::{QueryResult, Statement};
 use tokio::sync::Mutex;
 
-use super::connection::Reply;
+use super::connection::PostgresReply;
 use super::error::{Effect, StatementError};
 use super::pooled_connection::PooledConnection;
 
 /// A transaction. It is rolled back when it is dropped before it is committed.
-#[derive(Debug)]
 pub(in crate::database) struct PostgresTransaction(
     /// In a mutex, because sea-orm executes statements through a shared reference.
     Mutex<PooledConnection>,
@@ -22,7 +21,7 @@ impl PostgresTransaction {
         Ok(Self(Mutex::new(connection)))
     }
 
-    async fn run(&self, statement: &Statement) -> Result<Reply, StatementError> {
+    async fn run(&self, statement: &Statement) -> Result<PostgresReply, StatementError> {
         self.0.lock().await.exchange(Effect::None, async |connection| connection.run(statement).await).await
     }
 

@@ -96,15 +96,11 @@ impl ToSql for Parameter<'_> {
 pub(super) fn proxy_row(row: &Row) -> Result<ProxyRow, ValueError> {
     let mut values = BTreeMap::new();
     for (index, column) in row.columns().iter().enumerate() {
-        let value = match read(row, index, column.type_()) {
-            Ok(Some(value)) => value,
-            Ok(None) => {
-                let (column, data_type) = (column.name().to_owned(), column.type_().name().to_owned());
-                return Err(ValueError::Column { column, data_type });
-            }
-            Err(error) => return Err(error.into()),
+        let (name, data_type) = (column.name().to_owned(), column.type_());
+        let Some(value) = read(row, index, data_type)? else {
+            return Err(ValueError::Column { column: name, data_type: data_type.name().to_owned() });
         };
-        values.insert(column.name().to_owned(), value);
+        values.insert(name, value);
     }
     Ok(ProxyRow::new(values))
 }

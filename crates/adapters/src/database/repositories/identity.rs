@@ -10,11 +10,11 @@ use taskbridge_domain::users::{Account, Email, PasswordHash, ProfileUpdate, User
 use taskbridge_domain::{Timestamp, UserId};
 
 use crate::database::Store;
+use crate::database::connection_pool::{Transaction, TransactionBody};
 use crate::database::entities::column_types::Time;
 use crate::database::entities::{account, session, task, user};
 use crate::database::error::{Violation, store_error, violation};
 use crate::database::restrictions::RestrictionColumns;
-use crate::database::transaction::{Transaction, TransactionBody};
 
 /// Stores users and accounts in Better Auth's tables.
 pub struct SeaIdentityRepo(pub Store);

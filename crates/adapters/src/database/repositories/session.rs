@@ -11,11 +11,11 @@ use taskbridge_domain::{Timestamp, UserId};
 
 use super::batches::delete_in_batches;
 use crate::database::Store;
+use crate::database::connection_pool::{Transaction, TransactionBody};
 use crate::database::entities::session::{Column, Entity, Model};
 use crate::database::entities::{account, user};
 use crate::database::error::store_error;
 use crate::database::restrictions::RestrictionColumns;
-use crate::database::transaction::{Transaction, TransactionBody};
 
 /// Stores sessions in Better Auth's table.
 pub struct SeaSessionRepo(pub Store);

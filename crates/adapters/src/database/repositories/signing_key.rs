@@ -8,9 +8,9 @@ use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::StoreError;
 
 use crate::database::Store;
+use crate::database::connection_pool::{Transaction, TransactionBody};
 use crate::database::entities::jwks::{Column, Entity, Model};
 use crate::database::error::store_error;
-use crate::database::transaction::{Transaction, TransactionBody};
 use crate::jwt::{SigningKeyRepo, StoredKey};
 
 /// Stores signing keys in Better Auth's table `jwks`.

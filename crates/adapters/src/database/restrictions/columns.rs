@@ -5,10 +5,11 @@ use sea_orm::{DbErr, QueryResult, QueryTrait};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::users::{Ban, Restrictions};
 
-use super::flag::{is_set, quoted, says_no};
+use super::flag::{is_set, says_no};
 use super::names::plain;
 use crate::database::catalog::Column;
 use crate::database::entities::column_types::Time;
+use crate::database::url::identifier;
 
 /// The columns that mark a user as restricted. Upper case and underscores in names are ignored, because an app may have
 /// renamed the columns to snake case.
@@ -138,5 +139,5 @@ fn no_text() -> Expr {
 /// the value is null, the second factor counts as confirmed.
 pub(super) fn confirmed_factors(user_id: &str, verified: Option<&str>) -> String {
     let condition = verified.map_or_else(String::new, |name| format!(" where ({}) is not true", says_no(name)));
-    format!(r#"select cast({} as text) from "twoFactor"{condition}"#, quoted(user_id))
+    format!(r#"select cast({} as text) from "twoFactor"{condition}"#, identifier(user_id))
 }

@@ -1,5 +1,7 @@
 //! Flags: columns whose values mean yes or no. A flag may be a boolean, a number, a time or a word.
 
+use crate::database::url::identifier;
+
 /// Texts of a flag that mean no, in lower case. Any other value means yes.
 const NO: [&str; 4] = ["", "0", "false", "f"];
 
@@ -10,10 +12,5 @@ pub(super) fn is_set(text: &str) -> bool {
 
 /// Returns the SQL condition for rows in which the flag means no.
 pub(super) fn says_no(name: &str) -> String {
-    format!("lower(cast({} as text)) in ('{}')", quoted(name), NO.join("', '"))
-}
-
-/// Returns the name as a quoted identifier.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+    format!("lower(cast({} as text)) in ('{}')", identifier(name), NO.join("', '"))
 }

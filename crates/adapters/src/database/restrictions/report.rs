@@ -6,11 +6,12 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 use taskbridge_domain::ports::StoreError;
 
 use super::columns::{RestrictionColumns, SecondFactor, confirmed_factors};
-use super::flag::{quoted, says_no};
+use super::flag::says_no;
 use super::names::Meaning;
 use crate::database::Store;
 use crate::database::catalog::{Column, columns};
 use crate::database::error::store_error;
+use crate::database::url::identifier;
 
 /// The numbers of users who are marked as restricted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -114,7 +115,7 @@ fn condition(name: &str, meaning: Meaning) -> String {
         Meaning::Restricted => format!("not {says_no}"),
         Meaning::Allowed => says_no,
         Meaning::Status => {
-            let text = format!("lower(cast({} as text))", quoted(name));
+            let text = format!("lower(cast({} as text))", identifier(name));
             format!("{text} not in ('', 'active', 'enabled', 'approved', 'verified')")
         }
     }

@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row};
 use tokio::sync::Mutex;
 
 pub(super) use self::files::sibling;
-use self::pool::{Pool, PooledConnection};
+use self::pool::{SqlitePool, SqlitePooledConnection};
 use self::values::{bound, proxy_row};
 use super::config::StoreConfig;
 use super::dedicated::{DedicatedConnection, dedicated};
@@ -27,7 +27,7 @@ use super::url::SqliteUrl;
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {
     file: PathBuf,
-    pool: Pool,
+    pool: SqlitePool,
     statement_timeout: Duration,
 }
 
@@ -66,7 +66,7 @@ impl Sqlite {
         let StoreConfig { acquire_timeout, statement_timeout, .. } = *config;
         let file = options.get_filename().to_owned();
         let options = options.busy_timeout(acquire_timeout).disable_statement_logging();
-        let pool = Pool::new(options, max_connections, acquire_timeout)
+        let pool = SqlitePool::new(options, max_connections, acquire_timeout)
             .map_err(|error| DatabaseProblem::new(error.to_string(), "report this as a bug in Taskbridge"))?;
         pool.get().await.map_err(|error| DatabaseProblem::from_sqlite(&error, &file))?;
         Ok(Self { file, pool, statement_timeout })
@@ -83,12 +83,12 @@ impl Sqlite {
 
     /// Executes a statement and returns its rows.
     pub(super) async fn query(&self, statement: &Statement) -> Result<Vec<QueryResult>, sqlx::Error> {
-        query(&mut self.pool.get().await?, statement, self.statement_timeout).await
+        self.pool.get().await?.run(bound(statement)?, Some(self.statement_timeout)).await?.proxy_rows()
     }
 
     /// Executes a statement and returns the number of rows that it changed.
     pub(super) async fn execute(&self, statement: &Statement) -> Result<u64, sqlx::Error> {
-        execute(&mut self.pool.get().await?, statement, self.statement_timeout).await
+        Ok(self.pool.get().await?.run(bound(statement)?, Some(self.statement_timeout)).await?.rows_affected)
     }
 
     /// Begins a transaction for writing. Takes the write lock at once, because a transaction that has only read so far
@@ -118,22 +118,21 @@ impl Sqlite {
 }
 
 /// A transaction. It is rolled back when it is dropped before it is committed.
-#[derive(Debug)]
 pub(super) struct SqliteTransaction {
     /// In a mutex, because sea-orm executes statements through a shared reference.
-    connection: Mutex<PooledConnection>,
+    connection: Mutex<SqlitePooledConnection>,
     statement_timeout: Duration,
 }
 
 impl SqliteTransaction {
     /// Executes a statement and returns its rows.
     pub(super) async fn query(&self, statement: &Statement) -> Result<Vec<QueryResult>, sqlx::Error> {
-        query(&mut *self.connection.lock().await, statement, self.statement_timeout).await
+        self.connection.lock().await.run(bound(statement)?, Some(self.statement_timeout)).await?.proxy_rows()
     }
 
     /// Executes a statement and returns the number of rows that it changed.
     pub(super) async fn execute(&self, statement: &Statement) -> Result<u64, sqlx::Error> {
-        execute(&mut *self.connection.lock().await, statement, self.statement_timeout).await
+        Ok(self.connection.lock().await.run(bound(statement)?, Some(self.statement_timeout)).await?.rows_affected)
     }
 
     /// Commits the transaction.
@@ -154,25 +153,8 @@ pub(super) async fn version() -> Result<String, sqlx::Error> {
     connection.fetch_one("select sqlite_version()").await?.try_get(0)
 }
 
-async fn query(
-    connection: &mut PooledConnection,
-    statement: &Statement,
-    limit: Duration,
-) -> Result<Vec<QueryResult>, sqlx::Error> {
-    let reply = connection.run(bound(statement)?, Some(limit)).await?;
-    reply.rows.iter().map(|row| Ok(proxy_row(row)?.into())).collect()
-}
-
-async fn execute(
-    connection: &mut PooledConnection,
-    statement: &Statement,
-    limit: Duration,
-) -> Result<u64, sqlx::Error> {
-    Ok(connection.run(bound(statement)?, Some(limit)).await?.rows_affected)
-}
-
 #[async_trait]
-impl DedicatedConnection for PooledConnection {
+impl DedicatedConnection for SqlitePooledConnection {
     async fn query(&mut self, statement: &Statement) -> Result<Vec<ProxyRow>, DbErr> {
         let reply = self.run(bound(statement).map_err(to_db_err)?, None).await.map_err(to_db_err)?;
         reply.rows.iter().map(|row| proxy_row(row).map_err(to_db_err)).collect()

@@ -11,10 +11,13 @@ use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult};
 use futures_util::TryStreamExt;
+use sea_orm::QueryResult;
 use sqlx::sqlite::{Sqlite as Driver, SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{ConnectOptions, Connection as _, Either, Execute, Executor};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
+
+use super::values::proxy_row;
 
 /// Number of instructions that SQLite's virtual machine executes between two calls of the progress handler, within tens
 /// of microseconds. `begin`, `commit` and `rollback` consist of fewer instructions, so a deadline never interrupts
@@ -50,15 +53,22 @@ impl Deadline {
 }
 
 /// The result of a statement.
-#[derive(Debug, Default)]
-pub(super) struct Reply {
+#[derive(Default)]
+pub(super) struct SqliteReply {
     pub(super) rows: Vec<SqliteRow>,
     pub(super) rows_affected: u64,
 }
 
+impl SqliteReply {
+    /// Returns the rows in sea-orm's form.
+    pub(super) fn proxy_rows(&self) -> Result<Vec<QueryResult>, sqlx::Error> {
+        self.rows.iter().map(|row| Ok(proxy_row(row)?.into())).collect()
+    }
+}
+
 /// An open connection.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct OpenConnection {
     sqlite: SqliteConnection,
     deadline: Arc<Deadline>,
     /// `false` while a statement is running or a transaction may be open. Stays `false` if the HTTP request is dropped
@@ -66,11 +76,11 @@ pub(super) struct Connection {
     is_reusable: bool,
 }
 
-impl Connection {
+impl OpenConnection {
     /// Executes the statements in `query`. They are interrupted at the deadline.
-    async fn run<'q>(&mut self, query: impl Execute<'q, Driver> + 'q) -> Result<Reply, sqlx::Error> {
+    async fn run<'q>(&mut self, query: impl Execute<'q, Driver> + 'q) -> Result<SqliteReply, sqlx::Error> {
         let was_settled = mem::replace(&mut self.is_reusable, false);
-        let mut reply = Reply::default();
+        let mut reply = SqliteReply::default();
         let result = {
             let mut results = self.sqlite.fetch_many(query);
             loop {
@@ -99,21 +109,21 @@ impl Connection {
 
 /// Opens connections, and decides whether an idle connection can be used again.
 #[derive(Debug)]
-struct Manager(SqliteConnectOptions);
+struct SqliteManager(SqliteConnectOptions);
 
-impl managed::Manager for Manager {
-    type Type = Connection;
+impl managed::Manager for SqliteManager {
+    type Type = OpenConnection;
     type Error = sqlx::Error;
 
-    async fn create(&self) -> Result<Connection, sqlx::Error> {
+    async fn create(&self) -> Result<OpenConnection, sqlx::Error> {
         let mut sqlite = self.0.connect().await?;
         let deadline = Arc::new(Deadline { opened: Instant::now(), at: AtomicU64::new(u64::MAX) });
         let of_handler = Arc::clone(&deadline);
         sqlite.lock_handle().await?.set_progress_handler(INSTRUCTIONS, move || !of_handler.has_passed());
-        Ok(Connection { sqlite, deadline, is_reusable: true })
+        Ok(OpenConnection { sqlite, deadline, is_reusable: true })
     }
 
-    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<sqlx::Error> {
+    async fn recycle(&self, connection: &mut OpenConnection, _: &Metrics) -> RecycleResult<sqlx::Error> {
         if connection.is_reusable {
             Ok(())
         } else {
@@ -124,19 +134,19 @@ impl managed::Manager for Manager {
 
 /// A connection pool for one SQLite file.
 #[derive(Debug, Clone)]
-pub(super) struct Pool {
-    connections: managed::Pool<Manager>,
+pub(super) struct SqlitePool {
+    connections: managed::Pool<SqliteManager>,
     acquire_timeout: Duration,
 }
 
-impl Pool {
+impl SqlitePool {
     /// Returns a pool, which opens connections when they are needed.
     pub(super) fn new(
         options: SqliteConnectOptions,
         max_connections: u32,
         acquire_timeout: Duration,
     ) -> Result<Self, managed::BuildError> {
-        let connections = managed::Pool::builder(Manager(options))
+        let connections = managed::Pool::builder(SqliteManager(options))
             .max_size(max_connections as usize)
             .queue_mode(QueueMode::Lifo)
             .build()?;
@@ -148,9 +158,9 @@ impl Pool {
     /// # Errors
     /// [`sqlx::Error::PoolTimedOut`] if none is available in time, [`sqlx::Error::PoolClosed`] if the pool is closed,
     /// and errors from opening a connection.
-    pub(super) async fn get(&self) -> Result<PooledConnection, sqlx::Error> {
+    pub(super) async fn get(&self) -> Result<SqlitePooledConnection, sqlx::Error> {
         match timeout(self.acquire_timeout, self.connections.get()).await {
-            Ok(Ok(connection)) => Ok(PooledConnection(Some(connection))),
+            Ok(Ok(connection)) => Ok(SqlitePooledConnection(Some(connection))),
             Ok(Err(PoolError::Backend(error))) => Err(error),
             Ok(Err(PoolError::Closed)) => Err(sqlx::Error::PoolClosed),
             _ => Err(sqlx::Error::PoolTimedOut),
@@ -185,12 +195,11 @@ impl Pool {
 }
 
 /// A connection in use. It returns to its pool when it is dropped and its statement has ended.
-#[derive(Debug)]
-pub(super) struct PooledConnection(Option<Object<Manager>>);
+pub(super) struct SqlitePooledConnection(Option<Object<SqliteManager>>);
 
-impl PooledConnection {
+impl SqlitePooledConnection {
     /// Returns the connection, which is present until `self` is dropped.
-    fn connection(&mut self) -> Result<&mut Connection, sqlx::Error> {
+    fn connection(&mut self) -> Result<&mut OpenConnection, sqlx::Error> {
         self.0.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
     }
 
@@ -199,7 +208,7 @@ impl PooledConnection {
         &mut self,
         query: impl Execute<'q, Driver> + 'q,
         limit: Option<Duration>,
-    ) -> Result<Reply, sqlx::Error> {
+    ) -> Result<SqliteReply, sqlx::Error> {
         let connection = self.connection()?;
         connection.deadline.set(limit);
         connection.run(query).await
@@ -226,7 +235,7 @@ impl PooledConnection {
     }
 }
 
-impl Drop for PooledConnection {
+impl Drop for SqlitePooledConnection {
     fn drop(&mut self) {
         let Some(mut connection) = self.0.take_if(|connection| !connection.is_reusable) else { return };
         connection.deadline.expire();

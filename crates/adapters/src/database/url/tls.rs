@@ -176,7 +176,8 @@ fn read_ssl_mode(parameters: &mut Parameters) -> Result<Option<Mode>, InvalidDat
     let checks = [("strict", Some(Mode::VerifyFull)), ("accept_invalid_certs", None)];
     let strict = parameters.take_one_of("sslaccept", &checks, "write strict or accept_invalid_certs")?.flatten();
     match (mode, switch, strict) {
-        (Some(mode), Some(switch), _) if mode != switch && !(switch == Mode::Require && is_encrypted(mode)) => {
+        (Some(Mode::VerifyCa | Mode::VerifyFull), Some(Mode::Require), _) => Ok(strict.or(mode)),
+        (Some(mode), Some(switch), _) if mode != switch => {
             Err(InvalidDatabaseUrl::Conflict { what: "TLS, by ssl and sslmode" })
         }
         (Some(Mode::Disable), _, Some(_)) | (None, Some(Mode::Disable), Some(_)) => {
@@ -184,8 +185,4 @@ fn read_ssl_mode(parameters: &mut Parameters) -> Result<Option<Mode>, InvalidDat
         }
         (mode, switch, strict) => Ok(strict.or(mode).or(switch)),
     }
-}
-
-fn is_encrypted(mode: Mode) -> bool {
-    matches!(mode, Mode::Require | Mode::VerifyCa | Mode::VerifyFull)
 }
