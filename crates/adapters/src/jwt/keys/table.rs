@@ -106,11 +106,6 @@ impl KeyTable {
     /// Maximum number of attempts to add a key while other processes add keys.
     pub(in crate::jwt) const ATTEMPTS: usize = 5;
 
-    /// Returns all keys, oldest first.
-    pub(in crate::jwt) async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
-        self.repo.all().await
-    }
-
     /// Returns the algorithm of new keys.
     pub(in crate::jwt) fn algorithm(&self) -> Result<SigningAlgorithm, NoSigningKey> {
         self.config.algorithm.ok_or(NoSigningKey::SharedSecret)

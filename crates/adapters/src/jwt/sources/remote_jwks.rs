@@ -254,19 +254,12 @@ impl EndpointState {
     /// Records the result of a fetch.
     fn apply(&mut self, fetched: Result<Arc<JwkSet>, Cause>, refresh: Duration) {
         self.finished += 1;
-        let keys = match fetched {
-            Ok(keys) => keys,
-            Err(why) => {
-                self.failure = Some(why.into());
-                return;
-            }
-        };
         self.failure = None;
-        if keys.len() > 0 {
-            self.empty_since = None;
-            self.keys = keys;
-        } else if self.empty_since.get_or_insert_with(Instant::now).elapsed() >= refresh {
-            self.keys = keys;
+        match fetched {
+            Err(why) => self.failure = Some(why.into()),
+            Ok(keys) if keys.len() > 0 => (self.keys, self.empty_since) = (keys, None),
+            Ok(empty) if self.empty_since.get_or_insert_with(Instant::now).elapsed() >= refresh => self.keys = empty,
+            Ok(_empty) => {}
         }
     }
 }

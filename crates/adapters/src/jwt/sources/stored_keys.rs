@@ -138,7 +138,7 @@ impl StoredKeys {
 
     async fn read(&self) -> Result<Arc<Snapshot>, StoreError> {
         let now = self.now();
-        let keys = self.table.all().await?;
+        let keys = self.table.repo.all().await?;
         let document = key_set_document(self.published(&keys, now));
         let last = locked(&self.snapshot).clone().filter(|last| last.document == document);
         // An unchanged set is kept, because its keys remember the tokens that they have verified.
@@ -211,7 +211,7 @@ impl StoredKeys {
             Err(SigningError::Store(error)) => return Err(error.into()),
             Err(SigningError::NoKey(_)) | Ok(_) => {}
         }
-        Ok(self.published(&self.table.all().await?, self.now()))
+        Ok(self.published(&self.table.repo.all().await?, self.now()))
     }
 }
 
