@@ -58,9 +58,7 @@ impl Model {
         };
         rows.iter().map(read).collect()
     }
-}
 
-impl Model {
     /// Converts the row to a task of this owner.
     ///
     /// # Errors
