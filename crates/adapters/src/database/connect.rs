@@ -114,7 +114,7 @@ impl Store {
 
     /// Returns the number of open connections, and how many of them are idle.
     #[must_use]
-    pub fn connections(&self) -> (u32, usize) {
+    pub fn connections(&self) -> (usize, usize) {
         match &self.pool {
             ConnectionPool::Sqlite(sqlite) => sqlite.connections(),
             ConnectionPool::Postgres(postgres) => postgres.connections(),

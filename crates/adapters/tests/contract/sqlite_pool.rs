@@ -70,7 +70,7 @@ impl Opened {
     async fn cancel<T>(&self, work: impl Future<Output = T>) {
         let in_use = || {
             let (open, idle) = self.store.connections();
-            usize::try_from(open).unwrap() - idle
+            open - idle
         };
         let before = in_use();
         let mut work = pin!(work);

@@ -62,12 +62,7 @@ impl Collector for CurrentValues {
             metric("taskbridge_hashing_refused", help, None, &ConstCounter::new(hashing.refused()))?;
         }
         let (open, idle) = self.store.connections();
-        metric(
-            "taskbridge_database_connections",
-            "Open connections in the pool",
-            None,
-            &ConstGauge::new(u64::from(open)),
-        )?;
+        metric("taskbridge_database_connections", "Open connections in the pool", None, &gauge(open))?;
         metric("taskbridge_database_connections_idle", "Idle connections in the pool", None, &gauge(idle))
     }
 }

@@ -152,9 +152,8 @@ impl Postgres {
     }
 
     /// Returns the number of open connections, and how many of them are idle.
-    pub(super) fn connections(&self) -> (u32, usize) {
-        let (open, idle) = self.pool.connections();
-        (u32::try_from(open).unwrap_or(u32::MAX), idle)
+    pub(super) fn connections(&self) -> (usize, usize) {
+        self.pool.connections()
     }
 
     /// Closes all idle connections, and those in use when they are returned.

@@ -105,9 +105,8 @@ impl Sqlite {
     }
 
     /// Returns the number of open connections, and how many of them are idle.
-    pub(super) fn connections(&self) -> (u32, usize) {
-        let (open, idle) = self.pool.connections();
-        (u32::try_from(open).unwrap_or(u32::MAX), idle)
+    pub(super) fn connections(&self) -> (usize, usize) {
+        self.pool.connections()
     }
 
     /// Waits until the running statements have ended, and closes all connections. If no other process has the file
