@@ -6,7 +6,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use taskbridge_domain::ports::{Clock, PublicKey, SigningError, TokenIssuer};
-use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::sessions::Jwt;
 use taskbridge_domain::users::{User, UserImage};
 
@@ -23,31 +22,20 @@ pub struct JwtIssuerConfig {
     pub lifetime: Duration,
 }
 
-/// The key that signs tokens.
-pub enum TokenSigner {
-    /// HS256 with the secret shared with Better Auth.
-    SharedSecret {
-        /// The secret.
-        secret: SharedSecret,
-        /// The key pairs of a Better Auth on the same database. Taskbridge publishes them, but does not sign with them.
-        published: Option<Arc<StoredKeys>>,
-    },
-    /// A key pair, whose public half is published.
-    KeyPair(Arc<StoredKeys>),
-}
-
-/// Signs tokens with the claims of Better Auth's JWT plugin.
+/// Signs tokens with the claims of Better Auth's JWT plugin: with a key pair of the configured algorithm, or by HS256
+/// with the current secret if none is configured. The public keys of the table are published in either case, because a
+/// Better Auth on the same database may sign with them.
 pub struct JwtIssuer {
-    signer: TokenSigner,
+    keys: Arc<StoredKeys>,
     config: JwtIssuerConfig,
     clock: Arc<dyn Clock>,
 }
 
 impl JwtIssuer {
-    /// Creates an issuer that signs with `signer`.
+    /// Creates an issuer that signs with one of `keys`, or with their secret.
     #[must_use]
-    pub fn new(signer: TokenSigner, config: JwtIssuerConfig, clock: Arc<dyn Clock>) -> Self {
-        Self { signer, config, clock }
+    pub fn new(keys: Arc<StoredKeys>, config: JwtIssuerConfig, clock: Arc<dyn Clock>) -> Self {
+        Self { keys, config, clock }
     }
 }
 
@@ -90,29 +78,22 @@ impl TokenIssuer for JwtIssuer {
             iss: &self.config.issuer,
             aud: &self.config.audience,
         };
-        let signed = match &self.signer {
-            TokenSigner::SharedSecret { secret, published: _ } => {
-                let key = EncodingKey::from_secret(secret.expose());
-                jsonwebtoken::encode(&Header::new(Algorithm::HS256), &payload, &key)
-            }
-            TokenSigner::KeyPair(keys) => {
-                let signing_key = keys.signing_key().await?;
-                // Better Auth's header has `alg` and `kid`, and no `typ`.
-                let mut header = Header::new(signing_key.algorithm.jws());
-                header.typ = None;
-                header.kid = Some(signing_key.id.clone());
-                jsonwebtoken::encode(&header, &payload, &signing_key.key)
-            }
+        let table = self.keys.table();
+        let signed = if table.config.algorithm.is_none() {
+            let key = EncodingKey::from_secret(table.secrets.current().expose());
+            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &payload, &key)
+        } else {
+            let signing_key = self.keys.signing_key().await?;
+            // Better Auth's header has `alg` and `kid`, and no `typ`.
+            let mut header = Header::new(signing_key.algorithm.jws());
+            header.typ = None;
+            header.kid = Some(signing_key.id.clone());
+            jsonwebtoken::encode(&header, &payload, &signing_key.key)
         };
         signed.map(Jwt::new).map_err(|error| SigningError::NoKey(error.into()))
     }
 
     async fn public_keys(&self) -> Result<Vec<PublicKey>, SigningError> {
-        match &self.signer {
-            TokenSigner::KeyPair(keys) | TokenSigner::SharedSecret { published: Some(keys), .. } => {
-                keys.public_keys().await
-            }
-            TokenSigner::SharedSecret { published: None, .. } => Ok(Vec::new()),
-        }
+        self.keys.public_keys().await
     }
 }

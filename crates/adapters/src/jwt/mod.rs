@@ -27,7 +27,7 @@ mod versioned_secrets;
 pub use claims::ExpectedClaims;
 pub use encryption::DecryptionError;
 pub use header::Header;
-pub use issuer::{JwtIssuer, JwtIssuerConfig, TokenSigner};
+pub use issuer::{JwtIssuer, JwtIssuerConfig};
 pub use keys::algorithm::SigningAlgorithm;
 pub use keys::jwk_set::InvalidJwks;
 pub use keys::stored_key::{SigningKeyRepo, StoredKey, StoredPrivateKey};
@@ -37,13 +37,12 @@ pub use rejection::Rejection;
 pub use report::{VerificationReport, VerificationStep};
 pub use secret_mismatch::diagnose_secret_mismatch;
 pub use sources::KeySource;
+pub use sources::fixed::{SharedSecretKey, UnavailableKeys};
 pub use sources::inspection::{JwksInspection, JwksKeys};
 pub use sources::jwks_client::{
     CertificateAuthorities, CertificateAuthoritiesError, FetchJwks, JwksClient, UnexpectedStatus,
 };
 pub use sources::remote_jwks::{JwksUnavailable, RemoteJwks, RemoteJwksConfig};
-pub use sources::shared_secret::SharedSecretKey;
 pub use sources::stored_keys::StoredKeys;
-pub use sources::unavailable::UnavailableKeys;
 pub use verifier::{JwtVerifier, TrustedIssuer};
 pub use versioned_secrets::{InvalidSecrets, VersionedSecrets};

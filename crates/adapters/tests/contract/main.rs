@@ -25,7 +25,7 @@ use taskbridge_adapters::database::{
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeySource, KeyTable, KeyTableConfig, SharedSecretKey,
-    SigningAlgorithm, StoredKeys, TokenSigner, TrustedIssuer, VersionedSecrets,
+    SigningAlgorithm, StoredKeys, TrustedIssuer, VersionedSecrets,
 };
 use taskbridge_adapters::passwords::{ThreadedPasswordHasher, ThreadedPasswordHasherConfig};
 use taskbridge_adapters::rate_limiter::InMemoryRateLimiter;
@@ -172,7 +172,7 @@ mod secure_ids {
 const URL: &str = "http://localhost:8000";
 
 /// Returns an issuer that signs with `keys`, and a verifier that gets its keys from `source`.
-fn tokens(keys: TokenSigner, source: Arc<dyn KeySource>) -> Tokens<JwtIssuer, JwtVerifier> {
+fn tokens(keys: Arc<StoredKeys>, source: Arc<dyn KeySource>) -> Tokens<JwtIssuer, JwtVerifier> {
     let config = JwtIssuerConfig { issuer: URL.into(), audience: URL.into(), lifetime: Duration::from_mins(15) };
     let expected = ExpectedClaims {
         issuers: vec![URL.into()],
@@ -190,23 +190,26 @@ fn secret() -> SharedSecret {
     SharedSecret::parse("contract-secret-not-for-production-0123456789").unwrap()
 }
 
-fn signed_with_pairs(store: Store, algorithm: SigningAlgorithm) -> Tokens<JwtIssuer, JwtVerifier> {
+fn stored_keys(store: Store, algorithm: Option<SigningAlgorithm>) -> Arc<StoredKeys> {
     let repo = Arc::new(SeaSigningKeyRepo(store));
-    let config = KeyTableConfig { algorithm: Some(algorithm), grace: Duration::ZERO };
+    let config = KeyTableConfig { algorithm, grace: Duration::ZERO };
     let secrets = VersionedSecrets::single(secret());
     let table = KeyTable { repo, ids: Arc::new(SecureIds), clock: Arc::new(SystemClock), secrets, config };
-    let keys = Arc::new(StoredKeys::new(table));
-    tokens(TokenSigner::KeyPair(Arc::clone(&keys)), keys)
+    Arc::new(StoredKeys::new(table))
+}
+
+fn signed_with_pairs(store: Store, algorithm: SigningAlgorithm) -> Tokens<JwtIssuer, JwtVerifier> {
+    let keys = stored_keys(store, Some(algorithm));
+    tokens(Arc::clone(&keys), keys)
+}
+
+fn signed_with_the_secret(store: Store) -> Tokens<JwtIssuer, JwtVerifier> {
+    tokens(stored_keys(store, None), Arc::new(SharedSecretKey::new(&secret())))
 }
 
 mod hs256 {
     use super::*;
-    taskbridge_domain::tokens_contract!(async {
-        Box::new(tokens(
-            TokenSigner::SharedSecret { secret: secret(), published: None },
-            Arc::new(SharedSecretKey::new(&secret())),
-        ))
-    });
+    taskbridge_domain::tokens_contract!(async { Backend::Sqlite.store().await.map(signed_with_the_secret) });
 }
 
 mod eddsa {

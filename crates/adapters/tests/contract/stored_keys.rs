@@ -14,8 +14,7 @@ use taskbridge_adapters::database::{SeaSigningKeyRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     DecryptionError, Header, JwtIssuer, JwtIssuerConfig, KeySource, KeyTable, KeyTableConfig, NoSigningKey,
-    SigningAlgorithm, SigningKeyRepo, StoredKey, StoredKeyStatus, StoredKeys, StoredPrivateKey, TokenSigner,
-    VersionedSecrets,
+    SigningAlgorithm, SigningKeyRepo, StoredKey, StoredKeyStatus, StoredKeys, StoredPrivateKey, VersionedSecrets,
 };
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{Clock, SigningError, StoreError, TokenIssuer};
@@ -80,7 +79,7 @@ impl Table {
         let keys = Arc::new(StoredKeys::new(table));
         let url = || "http://localhost:8000".to_owned();
         let config = JwtIssuerConfig { issuer: url(), audience: url(), lifetime: Duration::from_mins(15) };
-        let issuer = JwtIssuer::new(TokenSigner::KeyPair(Arc::clone(&keys)), config, Arc::clone(&self.clock) as _);
+        let issuer = JwtIssuer::new(Arc::clone(&keys), config, Arc::clone(&self.clock) as _);
         Process { keys, issuer }
     }
 

@@ -7,14 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::{Value, json};
-use taskbridge_adapters::jwt::{
-    JwtIssuer, JwtIssuerConfig, JwtVerifier, Rejection, SharedSecretKey, TokenSigner, TrustedIssuer,
-};
+use taskbridge_adapters::jwt::{JwtIssuer, JwtIssuerConfig, JwtVerifier, Rejection, SharedSecretKey, TrustedIssuer};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::TokenIssuer;
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::fixtures::{clock_at, moment, user};
 
+use crate::stored_keys::signing_with_the_secret;
 use crate::support::{SECRET, URL, encode, expected, verify};
 
 const VECTORS: &str = include_str!("../../../../tests/vectors/hs256.json");
@@ -335,9 +334,8 @@ async fn only_sub_is_the_identity() {
 #[tokio::test]
 async fn issued_tokens_have_the_claims_of_better_auth() {
     let config = JwtIssuerConfig { issuer: URL.into(), audience: URL.into(), lifetime: Duration::from_mins(15) };
-    let secret = SharedSecret::parse(SECRET).unwrap();
-    let issuer =
-        JwtIssuer::new(TokenSigner::SharedSecret { secret, published: None }, config, Arc::new(clock_at(moment())));
+    let keys = Arc::new(signing_with_the_secret(SharedSecret::parse(SECRET).unwrap()));
+    let issuer = JwtIssuer::new(keys, config, Arc::new(clock_at(moment())));
     let token = issuer.issue(&user("ann")).await.unwrap();
     assert_eq!(verdict(token.expose()).await.as_deref(), Ok("ann"));
 

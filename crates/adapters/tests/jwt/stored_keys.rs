@@ -17,7 +17,7 @@ use taskbridge_adapters::jwt::{
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{Clock, StoreError};
 use taskbridge_domain::secret::SharedSecret;
-use taskbridge_domain::testing::fixtures::moment;
+use taskbridge_domain::testing::fixtures::{clock_at, moment};
 use tokio::time::{Instant, advance};
 
 use crate::support::SECRET;
@@ -47,6 +47,14 @@ impl SigningKeyRepo for Table {
         }
         Ok(())
     }
+}
+
+/// Returns an empty table whose secret signs tokens.
+pub(crate) fn signing_with_the_secret(secret: SharedSecret) -> StoredKeys {
+    let config = KeyTableConfig { algorithm: None, grace: Duration::ZERO };
+    let secrets = VersionedSecrets::single(secret);
+    let (repo, clock) = (Arc::new(Table::default()), Arc::new(clock_at(moment())));
+    StoredKeys::new(KeyTable { repo, ids: Arc::new(SecureIds), clock, secrets, config })
 }
 
 /// A clock that follows the runtime's paused clock.

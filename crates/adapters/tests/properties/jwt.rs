@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
@@ -11,14 +12,16 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
+use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
-    ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, SharedSecretKey, TokenSigner, TrustedIssuer,
+    ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyTable, KeyTableConfig, SharedSecretKey, SigningKeyRepo,
+    StoredKey, StoredKeys, TrustedIssuer, VersionedSecrets,
 };
-use taskbridge_domain::UserId;
-use taskbridge_domain::ports::{AuthError, AuthPort, TokenIssuer};
+use taskbridge_domain::ports::{AuthError, AuthPort, StoreError, TokenIssuer};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::fixtures::{clock_at, moment, user};
 use taskbridge_domain::users::User;
+use taskbridge_domain::{Timestamp, UserId};
 
 use crate::config;
 
@@ -36,6 +39,31 @@ static VERIFIER: LazyLock<JwtVerifier> = LazyLock::new(|| {
 
 fn secret() -> SharedSecret {
     SharedSecret::parse(SECRET).unwrap()
+}
+
+/// A table without keys.
+struct EmptyTable;
+
+#[async_trait]
+impl SigningKeyRepo for EmptyTable {
+    async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn add(&self, _: &StoredKey, _: &[String]) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn expire(&self, _: &[String], _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn signing_with_the_secret() -> Arc<StoredKeys> {
+    let config = KeyTableConfig { algorithm: None, grace: Duration::ZERO };
+    let secrets = VersionedSecrets::single(secret());
+    let (ids, clock) = (Arc::new(SecureIds), Arc::new(clock_at(moment())));
+    Arc::new(StoredKeys::new(KeyTable { repo: Arc::new(EmptyTable), ids, clock, secrets, config }))
 }
 
 /// Verifies a token. Returns its subject, or `None` if the token is rejected.
@@ -238,7 +266,7 @@ proptest! {
     fn issued_tokens_are_accepted_for_the_same_user(id in ".{1,40}") {
         let Some(id) = UserId::parse(id) else { return Ok(()) };
         let config = JwtIssuerConfig { issuer: URL.into(), audience: URL.into(), lifetime: Duration::from_mins(15) };
-        let issuer = JwtIssuer::new(TokenSigner::SharedSecret { secret: secret(), published: None }, config, Arc::new(clock_at(moment())));
+        let issuer = JwtIssuer::new(signing_with_the_secret(), config, Arc::new(clock_at(moment())));
         let user = User { id: id.clone(), ..user("ann") };
         let token = issuer.issue(&user).now_or_never().unwrap().unwrap();
         prop_assert_eq!(subject(token.expose()), Some(id.to_string()));

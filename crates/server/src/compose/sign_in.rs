@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
-use taskbridge_adapters::jwt::{JwtIssuer, JwtIssuerConfig, StoredKeys, TokenSigner};
+use taskbridge_adapters::jwt::{JwtIssuer, JwtIssuerConfig, StoredKeys};
 use taskbridge_adapters::passwords::HashingLoad;
 use taskbridge_adapters::passwords::{ThreadedPasswordHasher, ThreadedPasswordHasherConfig};
 use taskbridge_adapters::rate_limiter::InMemoryRateLimiter;
@@ -50,13 +50,9 @@ pub(super) fn sign_in(
     let (requests, guesses) = (limiter(), limiter());
     let limit = RateLimit { window: rate_limit.window_seconds.get(), max: rate_limit.max.get() };
     let limits = requests.clone().map(|limiter| Arc::new(RateLimits::new(limiter, Arc::clone(clock), limit)));
-    let signing = match jwt.algorithm {
-        Some(_) => TokenSigner::KeyPair(keys),
-        None => TokenSigner::SharedSecret { secret: mode.secrets.current().clone(), published: Some(keys) },
-    };
     let tokens =
         JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: jwt.lifetime_seconds.get() };
-    let issuer = Arc::new(JwtIssuer::new(signing, tokens, Arc::clone(clock)));
+    let issuer = Arc::new(JwtIssuer::new(keys, tokens, Arc::clone(clock)));
     let session_repo = Arc::new(SeaSessionRepo(store.clone()));
     let sessions = SessionService::new(Arc::clone(&session_repo) as _, issuer, Arc::clone(clock), policy);
     let sessions = Arc::new(sessions);

@@ -1,11 +1,10 @@
 //! Sources of the keys that verify tokens.
 
+pub(super) mod fixed;
 pub(super) mod inspection;
 pub(super) mod jwks_client;
 pub(super) mod remote_jwks;
-pub(super) mod shared_secret;
 pub(super) mod stored_keys;
-pub(super) mod unavailable;
 
 use std::sync::Arc;
 

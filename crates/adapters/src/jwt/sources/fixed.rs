@@ -1,4 +1,4 @@
-//! The secret shared with Better Auth, as a source of keys.
+//! Sources whose answer never changes: the secret shared with Better Auth, and keys that cannot be loaded.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use taskbridge_domain::secret::SharedSecret;
 
 use super::KeySource;
 use crate::jwt::header::Header;
+use crate::jwt::keys::algorithm::PUBLISHED_ALGORITHMS;
 use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
 
 /// The HS256 key of the shared secret. It ignores the `kid` of a token.
@@ -33,5 +34,24 @@ impl KeySource for SharedSecretKey {
 
     fn describe(&self) -> Vec<String> {
         vec!["HS256 with the secret shared with Better Auth".into()]
+    }
+}
+
+/// A source of keys that cannot be loaded, with the reason. Tokens with these keys can neither be accepted nor
+/// rejected.
+pub struct UnavailableKeys(pub String);
+
+#[async_trait]
+impl KeySource for UnavailableKeys {
+    fn algorithms(&self) -> &'static [&'static str] {
+        &PUBLISHED_ALGORITHMS
+    }
+
+    async fn find_key(&self, _: &Header, _: SignatureCheck<'_>) -> Result<Option<Arc<VerifyingKey>>, Cause> {
+        Err(self.0.clone().into())
+    }
+
+    fn describe(&self) -> Vec<String> {
+        vec![format!("no key: {}", self.0)]
     }
 }
