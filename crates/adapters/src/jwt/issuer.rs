@@ -22,8 +22,8 @@ pub struct JwtIssuerConfig {
     pub lifetime: Duration,
 }
 
-/// Signs tokens with the claims of Better Auth's JWT plugin: with a key pair of the configured algorithm, or by HS256
-/// with the current secret if none is configured. The public keys of the table are published in either case, because a
+/// Issues tokens with the claims of Better Auth's JWT plugin. Signs with a key pair if an algorithm is configured, and
+/// otherwise by HS256 with the current shared secret. Publishes the keys in the table `jwks` in both cases, because a
 /// Better Auth on the same database may sign with them.
 pub struct JwtIssuer {
     keys: Arc<StoredKeys>,
@@ -32,7 +32,7 @@ pub struct JwtIssuer {
 }
 
 impl JwtIssuer {
-    /// Creates an issuer that signs with one of `keys`, or with their secret.
+    /// Creates an issuer that signs with a key pair in `keys` or with the shared secret, as `keys` is configured.
     #[must_use]
     pub fn new(keys: Arc<StoredKeys>, config: JwtIssuerConfig, clock: Arc<dyn Clock>) -> Self {
         Self { keys, config, clock }

@@ -192,7 +192,7 @@ impl Connector {
             Pooler::Detect => connection.is_proved_direct && !self.found_hidden_pooler.load(Ordering::Relaxed),
         };
         if let Some(path) = &self.url.search_path {
-            // Behind a pooler, other programs would use the same session.
+            // Not set behind a pooler, where other programs would use the same session and its search path.
             if is_direct {
                 connection.run_script(&format!("set search_path = {path}")).await?;
             }

@@ -1,4 +1,4 @@
-//! Sources whose answer never changes: the secret shared with Better Auth, and keys that cannot be loaded.
+//! Sources of keys whose result never changes: the secret shared with Better Auth, and keys that cannot be loaded.
 
 use std::sync::Arc;
 
