@@ -9,6 +9,7 @@ use super::time::{relative, seconds};
 use crate::settings::{AuthMode, BridgeMode};
 
 const GET_A_JWT: &str = "get a JWT with authClient.token() (jwtClient) or from /api/auth/token, and send it as `Authorization: Bearer <JWT>`";
+const SEE_THE_LOG: &str = "see the log of the server";
 const SIGN_WITH_A_LIBRARY: &str = "sign it with a JWT library";
 
 /// The readable parts of a rejected token, with the keys and the auth mode of the verifier.
@@ -29,37 +30,41 @@ impl Token<'_> {
             AuthError::Rejected(cause) => cause,
             AuthError::Unavailable(cause) => return unavailable(cause.downcast_ref()),
         };
-        match cause.downcast_ref::<Rejection>() {
-            Some(Rejection::TooLong { .. }) => {
+        let Some(rejection) = cause.downcast_ref() else { return SEE_THE_LOG.into() };
+        match rejection {
+            Rejection::TooLong { .. } => {
                 "make the token smaller (definePayload of the JWT plugin), or raise jwt.max_bytes".into()
             }
-            Some(Rejection::Malformed("claims")) => self.malformed_claims(),
-            Some(Rejection::Malformed("header")) => self.malformed_header(),
-            Some(Rejection::Malformed(_)) => self.malformed(),
-            Some(Rejection::CriticalHeader) => {
+            Rejection::Malformed("claims") => self.malformed_claims(),
+            Rejection::Malformed("header") => self.malformed_header(),
+            Rejection::Malformed(_) => self.malformed(),
+            Rejection::CriticalHeader => {
                 "sign the token without the header crit: Taskbridge supports no extensions of JWS".into()
             }
-            Some(Rejection::SessionCache) => session_cache(),
-            Some(Rejection::Algorithm { found, .. }) => self.algorithm(found).into(),
-            Some(Rejection::NoKey) => self.no_key(),
-            Some(Rejection::Signature) => self.signature(),
-            Some(Rejection::Missing(claim)) => self.missing(claim),
-            Some(Rejection::Expired) => self.expired(),
-            Some(Rejection::NotYetValid) => {
+            Rejection::SessionCache => session_cache(),
+            Rejection::Algorithm { found, .. } => self.algorithm(found).into(),
+            Rejection::NoKey => self.no_key(),
+            Rejection::Signature => self.signature(),
+            Rejection::Missing(claim) => self.missing(claim),
+            Rejection::Expired => self.expired(),
+            Rejection::NotYetValid => {
                 "the clocks of issuer and server differ: synchronise them, or raise jwt.leeway_seconds".into()
             }
-            Some(Rejection::Issuer { accepted, .. }) => {
-                self.other_url("iss", accepted, "jwt.issuer", ".setIssuer(baseURL)")
-            }
-            Some(Rejection::Audience { accepted, .. }) => {
-                self.other_url("aud", accepted, "jwt.audience", ".setAudience(baseURL)")
-            }
-            None => "see the log of the server".into(),
+            Rejection::Issuer { accepted, .. } => self.other_url("iss", accepted),
+            Rejection::Audience { accepted, .. } => self.other_url("aud", accepted),
         }
+    }
+
+    fn first_segment(&self) -> &str {
+        self.text.split('.').next().unwrap_or_default()
     }
 
     fn header_text(&self, name: &str) -> Option<&str> {
         self.header?.get(name)?.as_str()
+    }
+
+    fn claim(&self, name: &str) -> Option<&Value> {
+        self.claims?.get(name)
     }
 
     /// Explains characters that are sent with the token but do not belong to it.
@@ -81,43 +86,36 @@ impl Token<'_> {
     /// Explains a text that is not a JWT.
     fn malformed(&self) -> String {
         let text = self.text;
-        let is_opaque = |text: &str| text.len() == 32 && text.chars().all(|c| c.is_ascii_alphanumeric());
-        match text {
-            "" => {
-                return "the token is empty: await the call that gets the token, and check that it returned one".into();
-            }
-            "undefined" | "null" | "NaN" | "[object Object]" | "[object Promise]" => {
-                return format!(
-                    "the client sent the word {text:?}: await the call that gets the token, and use the text in its result"
-                );
-            }
-            _ => {}
+        if text.is_empty() {
+            return "the token is empty: await the call that gets the token, and check that it returned one".into();
+        }
+        if ["undefined", "null", "NaN", "[object Object]", "[object Promise]"].contains(&text) {
+            return format!(
+                "the client sent the word {text:?}: await the call that gets the token, and use the text in its result"
+            );
         }
         if let Some(advice) = self.extra_characters() {
             return advice.into();
         }
-        let dots = text.matches('.').count();
-        if is_opaque(text) {
-            return format!(
-                "this looks like a session token of Better Auth, which identifies a session, not a user; {GET_A_JWT}"
-            );
-        }
-        if dots == 1 && text.split('.').next().is_some_and(is_opaque) {
-            return format!("this looks like the value of a session cookie; {GET_A_JWT}");
-        }
-        if dots == 4 {
-            return format!("this token is encrypted (JWE), as Better Auth's cookie cache can be; {GET_A_JWT}");
-        }
-        format!(
-            "a JWT has three segments and two dots, this text has {dots}: it was cut off or is not a JWT; {GET_A_JWT}"
-        )
+        let starts_opaque =
+            self.first_segment().len() == 32 && self.first_segment().chars().all(|c| c.is_ascii_alphanumeric());
+        let found = match text.matches('.').count() {
+            0 if starts_opaque => {
+                "this looks like a session token of Better Auth, which identifies a session, not a user".into()
+            }
+            1 if starts_opaque => "this looks like the value of a session cookie".into(),
+            4 => "this token is encrypted (JWE), as Better Auth's cookie cache can be".into(),
+            dots => {
+                format!("a JWT has three segments and two dots, this text has {dots}: it was cut off or is not a JWT")
+            }
+        };
+        format!("{found}; {GET_A_JWT}")
     }
 
     fn malformed_header(&self) -> String {
-        let first = self.text.split('.').next().unwrap_or_default();
         if let Some(advice) = self.extra_characters() {
             advice.into()
-        } else if first.contains(['+', '/', '=']) {
+        } else if self.first_segment().contains(['+', '/', '=']) {
             format!(
                 "the token is base64 instead of base64url without padding (RFC 7515, section 2): {SIGN_WITH_A_LIBRARY}"
             )
@@ -180,7 +178,7 @@ impl Token<'_> {
             );
         }
         if let AuthMode::Bridge(BridgeMode { issuers, .. }) = self.mode
-            && let Some(iss) = self.claims.and_then(|claims| claims.get("iss")).and_then(Value::as_str)
+            && let Some(iss) = self.claim("iss").and_then(Value::as_str)
             && !issuers.iter().any(|issuer| issuer == iss)
         {
             return format!(
@@ -236,7 +234,7 @@ impl Token<'_> {
     }
 
     fn missing(&self, claim: &str) -> String {
-        let has = |name: &str| self.claims.is_some_and(|claims| claims.contains_key(name));
+        let has = |name: &str| self.claim(name).is_some();
         let other_subject = ["id", "user_id", "userId", "uid", "email"].into_iter().find(|name| has(name));
         match (claim, other_subject) {
             ("sub" | "iss" | "aud" | "exp", _) if has("session") && has("user") => session_cache(),
@@ -246,16 +244,16 @@ impl Token<'_> {
             ("sub", None) => "sign with .setSubject(user.id); in the JWT plugin, see getSubject".into(),
             ("exp", _) => "sign with an expiry: .setExpirationTime(\"15m\")".into(),
             (claim, _) => {
-                let sign_with = if claim == "iss" { ".setIssuer(baseURL)" } else { ".setAudience(baseURL)" };
+                let (_, setter) = setting_and_setter(claim);
                 format!(
-                    "sign with {sign_with}; in bridge mode, HS256 tokens do not need {claim} unless jwt.require_issuer is on"
+                    "sign with {setter}; in bridge mode, HS256 tokens do not need {claim} unless jwt.require_issuer is on"
                 )
             }
         }
     }
 
     fn expired(&self) -> String {
-        let time = |name: &str| self.claims.and_then(|claims| claims.get(name)).and_then(seconds);
+        let time = |name: &str| self.claim(name).and_then(seconds);
         let ago = time("exp").map_or_else(String::new, |exp| format!(" {}", relative(self.now, exp)));
         if time("iat").is_some_and(|iat| iat > self.now.unix_seconds()) {
             return format!("it expired{ago}, but was issued in the future: correct the clock of this computer");
@@ -264,27 +262,23 @@ impl Token<'_> {
     }
 
     /// Explains an `iss` or `aud` that is not accepted, often another spelling of the accepted URL.
-    fn other_url(&self, claim: &str, accepted: &str, setting: &str, sign_with: &str) -> String {
-        let found = self.claims.and_then(|claims| claims.get(claim));
-        let first = match found {
+    fn other_url(&self, claim: &str, accepted: &str) -> String {
+        let (setting, setter) = setting_and_setter(claim);
+        let first = match self.claim(claim) {
             Some(Value::Array(all)) => all.iter().find_map(Value::as_str),
-            Some(one) => one.as_str(),
-            None => None,
+            one => one.and_then(Value::as_str),
         };
+        let as_https = |urls: &str| urls.replace("http:", "https:");
         let hint = match first.unwrap_or_default() {
             text if text.ends_with('/') => " (the slash at its end counts)",
-            text if accepted.contains(&text.replacen("http:", "https:", 1))
-                || accepted.contains(&text.replacen("https:", "http:", 1)) =>
-            {
-                " (http and https are different origins)"
-            }
+            text if as_https(accepted).contains(&as_https(text)) => " (http and https are different origins)",
             text if text.contains("127.0.0.1") || text.contains("localhost") => {
                 " (localhost and 127.0.0.1 are different origins, and so are different ports)"
             }
             _ => "",
         };
         let same = format!("BETTER_AUTH_URL must be the same in Taskbridge and in the app{hint}");
-        if self.header.and_then(|header| header.get("alg")).is_some_and(|alg| alg != "HS256") {
+        if self.header_text("alg").is_some_and(|alg| alg != "HS256") {
             return format!(
                 "{same}: set it here to its value in the app; if the app's JWT plugin has another {claim} on purpose, set \
                  {setting} here to that"
@@ -292,9 +286,14 @@ impl Token<'_> {
         }
         format!(
             "{same}: set it here to the baseURL of the app that signed, or in bridge mode add this value to {setting}; \
-             an app that signs its own tokens uses {sign_with}"
+             an app that signs its own tokens uses {setter}"
         )
     }
+}
+
+/// Returns the setting that accepts other values of the claim `iss` or `aud`, and the method of jose that sets the claim.
+fn setting_and_setter(claim: &str) -> (&'static str, &'static str) {
+    if claim == "iss" { ("jwt.issuer", ".setIssuer(baseURL)") } else { ("jwt.audience", ".setAudience(baseURL)") }
 }
 
 fn session_cache() -> String {
@@ -304,7 +303,7 @@ fn session_cache() -> String {
 /// Returns advice about the first address from which no keys could be fetched.
 fn unavailable(cause: Option<&JwksUnavailable>) -> String {
     let Some((address, why)) = cause.and_then(|JwksUnavailable(addresses)| addresses.first()) else {
-        return "see the log of the server".into();
+        return SEE_THE_LOG.into();
     };
     if why.downcast_ref::<InvalidJwks>().is_some() {
         return format!(

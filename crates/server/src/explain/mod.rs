@@ -109,10 +109,8 @@ fn section(
     let Some(members) = members else { return writeln!(f, "{title}: cannot be read") };
     writeln!(f, "{title}")?;
     for (name, value) in members {
-        match meaning(name, value) {
-            Some(meaning) => writeln!(f, "  {name:<10} {value} ({meaning})")?,
-            None => writeln!(f, "  {name:<10} {value}")?,
-        }
+        let meaning = meaning(name, value).map_or_else(String::new, |meaning| format!(" ({meaning})"));
+        writeln!(f, "  {name:<10} {value}{meaning}")?;
     }
     Ok(())
 }
