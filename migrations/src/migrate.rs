@@ -31,6 +31,15 @@ pub struct Readiness {
     pub missing_tables: Vec<&'static str>,
 }
 
+impl Readiness {
+    /// Returns the names of the migrations that have not been applied, in order.
+    #[must_use]
+    pub fn pending(&self) -> Vec<&str> {
+        let pending = self.migrations.iter().filter(|migration| !migration.applied);
+        pending.map(|migration| migration.name.as_str()).collect()
+    }
+}
+
 /// Applies all pending migrations. Any number of processes may call it at once.
 ///
 /// # Errors

@@ -33,7 +33,7 @@ pub(crate) fn start(
 ) -> anyhow::Result<Server> {
     let keep_alive = settings.keep_alive_seconds.get();
     let request_timeout = settings.request_seconds.get();
-    let workers = settings.workers();
+    let workers = settings.workers.get();
     let head = HEAD_TIMEOUT.min(request_timeout);
     let timeouts = Timeouts { next_head: keep_alive + head, write: request_timeout, linger: LINGER };
     let server = Server::build()

@@ -12,7 +12,6 @@ pub(super) enum ConfigCommand {
 }
 
 pub(super) fn run(command: &ConfigCommand, configuration: &Configuration) {
-    match command {
-        ConfigCommand::Check => configuration.lines().for_each(|line| print(&line)),
-    }
+    let ConfigCommand::Check = command;
+    configuration.lines().for_each(|line| print(&line));
 }

@@ -1,7 +1,6 @@
 //! Builds adapters and services from settings. No other module creates an adapter.
 
 mod metrics;
-mod migrations;
 mod sign_in;
 mod store;
 mod tokens;
@@ -21,12 +20,11 @@ use taskbridge_web::{
 
 pub(crate) use taskbridge_adapters::clock::SystemClock;
 
-pub(crate) use self::migrations::{require_current, up};
 pub(crate) use self::sign_in::hasher;
-pub(crate) use self::store::{store_config, with_store, with_store_to_read};
+pub(crate) use self::store::{READ_TIMEOUT, require_current, store_config, up, with_store, with_store_to_read};
 pub(crate) use self::tokens::{describe_key, key_addresses, stored_keys, verifier, verifier_for_command};
 
-use self::sign_in::{SignIn, sign_in};
+use self::sign_in::sign_in;
 use crate::cleanup::Cleanup;
 use crate::settings::{AuthMode, Settings};
 
@@ -48,8 +46,7 @@ pub(crate) async fn compose(settings: &Settings, mode: &AuthMode, origin: &str) 
     let (auth, hashing, cleanup) = match (mode, &keys) {
         (AuthMode::Server(mode), Some(keys)) => {
             warn_of_ignored_columns(store.clone());
-            let SignIn { server, hashing, cleanup } =
-                sign_in(settings, mode, origin, &store, &clock, Arc::clone(keys))?;
+            let (server, hashing, cleanup) = sign_in(settings, mode, origin, &store, &clock, Arc::clone(keys))?;
             (Some(server), Some(hashing), cleanup)
         }
         _ => (None, None, None),

@@ -6,8 +6,7 @@ use anyhow::Context;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, Store};
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{JwtIssuer, JwtIssuerConfig, StoredKeys};
-use taskbridge_adapters::passwords::HashingLoad;
-use taskbridge_adapters::passwords::{ThreadedPasswordHasher, ThreadedPasswordHasherConfig};
+use taskbridge_adapters::passwords::{HashingLoad, ThreadedPasswordHasher, ThreadedPasswordHasherConfig};
 use taskbridge_adapters::rate_limiter::InMemoryRateLimiter;
 use taskbridge_domain::ports::{Clock, RateLimiter};
 use taskbridge_domain::rate_limit::RateLimit;
@@ -20,13 +19,7 @@ use taskbridge_web::{AuthServer, CookieConfig, RateLimits, SessionCookies};
 use crate::cleanup::Cleanup;
 use crate::settings::{PasswordSettings, RateLimitStorage, ServerMode, Settings};
 
-/// The auth server, the load of its password hasher, and its cleanup.
-pub(super) struct SignIn {
-    pub(super) server: AuthServer,
-    pub(super) hashing: Arc<HashingLoad>,
-    pub(super) cleanup: Option<Cleanup>,
-}
-
+/// Returns the auth server, the load of its password hasher, and its cleanup.
 pub(super) fn sign_in(
     settings: &Settings,
     mode: &ServerMode,
@@ -34,7 +27,7 @@ pub(super) fn sign_in(
     store: &Store,
     clock: &Arc<dyn Clock>,
     keys: Arc<StoredKeys>,
-) -> anyhow::Result<SignIn> {
+) -> anyhow::Result<(AuthServer, Arc<HashingLoad>, Option<Cleanup>)> {
     let Settings { auth, jwt, session, rate_limit, passwords, .. } = settings;
     let policy = SessionPolicy {
         lifetime: session.lifetime_seconds.get(),
@@ -54,8 +47,7 @@ pub(super) fn sign_in(
         JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: jwt.lifetime_seconds.get() };
     let issuer = Arc::new(JwtIssuer::new(keys, tokens, Arc::clone(clock)));
     let session_repo = Arc::new(SeaSessionRepo(store.clone()));
-    let sessions = SessionService::new(Arc::clone(&session_repo) as _, issuer, Arc::clone(clock), policy);
-    let sessions = Arc::new(sessions);
+    let sessions = Arc::new(SessionService::new(Arc::clone(&session_repo) as _, issuer, Arc::clone(clock), policy));
     let context = AccountContext {
         identity: Arc::new(SeaIdentityRepo(store.clone())),
         sessions: session_repo,
@@ -93,7 +85,7 @@ pub(super) fn sign_in(
         cookies: Arc::new(SessionCookies::new(mode.secrets.current().clone(), cookies)),
         limits,
     };
-    Ok(SignIn { server, hashing, cleanup })
+    Ok((server, hashing, cleanup))
 }
 
 /// Creates the password hasher and starts its threads.
@@ -101,7 +93,7 @@ pub(crate) fn hasher(settings: &PasswordSettings) -> anyhow::Result<ThreadedPass
     let config = ThreadedPasswordHasherConfig {
         write: settings.write,
         bcrypt_cost: settings.bcrypt_cost.get(),
-        threads: settings.threads(),
+        threads: settings.threads.get(),
         queue: settings.queue.get(),
     };
     ThreadedPasswordHasher::new(config).context("cannot start the threads that hash passwords")

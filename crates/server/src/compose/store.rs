@@ -1,15 +1,18 @@
-//! Opens the database.
+//! Opens the database, and applies or checks the migrations.
 
 use std::time::Duration;
 
+use anyhow::{Context, bail};
 use taskbridge_adapters::database::{OpenError, Store, StoreConfig};
 use taskbridge_migrations::Users;
+use tokio::time::timeout;
 
-use super::migrations;
 use crate::settings::DatabaseSettings;
 
 /// Timeout for opening a connection that only reads, and for acquiring it.
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// Timeout of work that only reads, and may send several statements.
+const WORK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Returns the configuration of the store.
 pub(crate) fn store_config(settings: &DatabaseSettings) -> StoreConfig {
@@ -26,11 +29,8 @@ pub(crate) fn store_config(settings: &DatabaseSettings) -> StoreConfig {
 /// Opens the store for the server and applies or checks the migrations.
 pub(super) async fn open_for_server(settings: &DatabaseSettings, users: Users) -> anyhow::Result<Store> {
     let store = Store::open(&store_config(settings)).await?;
-    let migrated = if settings.migrate.is_on() {
-        migrations::up(&store, users).await.map(drop)
-    } else {
-        migrations::require_current(&store, users).await
-    };
+    let migrated =
+        if settings.migrate.is_on() { up(&store, users).await.map(drop) } else { require_current(&store, users).await };
     if migrated.is_err() {
         store.close().await;
     }
@@ -43,18 +43,21 @@ pub(crate) async fn with_store<T>(
     settings: &DatabaseSettings,
     work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let store = Store::open(&store_config(settings)).await?;
-    let result = work(&store).await;
-    store.close().await;
-    result
+    use_and_close(Store::open(&store_config(settings)).await?, work).await
 }
 
 /// Opens the store as [`open_to_read`] does, passes it to `work`, and closes it.
+///
+/// # Errors
+/// [`Elapsed`](tokio::time::error::Elapsed) if that takes longer than 10 seconds, or the error of opening the store or of `work`.
 pub(crate) async fn with_store_to_read<T>(
     settings: &DatabaseSettings,
     work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let store = open_to_read(settings).await?;
+    timeout(WORK_TIMEOUT, async { use_and_close(open_to_read(settings).await?, work).await }).await?
+}
+
+async fn use_and_close<T>(store: Store, work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>) -> anyhow::Result<T> {
     let result = work(&store).await;
     store.close().await;
     result
@@ -70,4 +73,33 @@ pub(super) async fn open_to_read(settings: &DatabaseSettings) -> Result<Store, O
         ..store_config(settings)
     };
     Store::open_to_read(&config).await
+}
+
+/// Applies all pending migrations and returns their names, in order. Several processes may call this at the same time.
+pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<String>> {
+    let report =
+        taskbridge_migrations::up(&store.dedicated().await?, users).await.context("cannot migrate the database")?;
+    for step in &report.applied {
+        tracing::info!(step, "migrated");
+    }
+    if report.tasks_without_owner > 0 {
+        tracing::warn!(
+            count = report.tasks_without_owner,
+            "tasks without an owner are kept, but no user can see them; assign them: taskbridge tasks assign <user id>"
+        );
+    }
+    Ok(report.applied)
+}
+
+/// Checks that no migration is pending, and that the database role may use the tables.
+///
+/// # Errors
+/// Returns an error that names the pending migrations and the command that applies them, or the missing privileges.
+pub(crate) async fn require_current(store: &Store, users: Users) -> anyhow::Result<()> {
+    let readiness = taskbridge_migrations::check(&store.dedicated().await?, users, false).await?;
+    let pending = readiness.pending();
+    if pending.is_empty() {
+        return Ok(());
+    }
+    bail!("migrations of the database are pending ({}); run: taskbridge migrate up", pending.join(", "))
 }

@@ -34,11 +34,30 @@ pub(crate) fn verifier(
     origin: &str,
     table: Option<Arc<dyn KeySource>>,
 ) -> JwtVerifier {
-    let trusted = match mode {
-        AuthMode::Server(mode) => issuers_of_server(mode, settings, origin, table),
-        AuthMode::Bridge(mode) => issuers_of_bridge(mode, settings),
+    let (issuers, audiences) = match mode {
+        AuthMode::Server(_) => (vec![origin.to_owned()], vec![origin.to_owned()]),
+        AuthMode::Bridge(mode) => (mode.issuers.clone(), mode.audiences.clone()),
     };
-    JwtVerifier::new(trusted, Arc::new(SystemClock)).with_max_bytes(settings.max_bytes.get())
+    let leeway = settings.leeway_seconds.get();
+    let trusted = |keys, require_issuer| TrustedIssuer {
+        keys,
+        expected: ExpectedClaims { issuers: issuers.clone(), audiences: audiences.clone(), require_issuer, leeway },
+    };
+    let (secret, pairs) = match mode {
+        AuthMode::Server(mode) => {
+            // If key pairs sign, tokens signed with the shared secret are accepted only if `jwt.accept_hs256` is on.
+            let accepts_secret = settings.algorithm.is_none() || settings.accept_hs256.is_on();
+            (accepts_secret.then(|| (mode.secrets.current(), true)), table)
+        }
+        AuthMode::Bridge(mode) => (
+            mode.secret.as_ref().map(|secret| (secret, settings.require_issuer.is_on())),
+            published_keys(mode, settings),
+        ),
+    };
+    let secret = secret.map(|(secret, require_issuer)| trusted(Arc::new(SharedSecretKey::new(secret)), require_issuer));
+    let pairs = pairs.map(|keys| trusted(keys, true));
+    JwtVerifier::new(secret.into_iter().chain(pairs).collect(), Arc::new(SystemClock))
+        .with_max_bytes(settings.max_bytes.get())
 }
 
 /// Returns the verifier for a command other than `serve`. In server mode, the keys in the database are read only if
@@ -54,34 +73,8 @@ pub(crate) async fn verifier_for_command(mode: &AuthMode, settings: &Settings, r
     verifier(mode, &settings.jwt, &mode.origin(settings.server.port.get()), table)
 }
 
-fn issuers_of_server(
-    mode: &ServerMode,
-    settings: &JwtSettings,
-    origin: &str,
-    table: Option<Arc<dyn KeySource>>,
-) -> Vec<TrustedIssuer> {
-    let expected = ExpectedClaims {
-        issuers: vec![origin.into()],
-        audiences: vec![origin.into()],
-        require_issuer: true,
-        leeway: settings.leeway_seconds.get(),
-    };
-    // If key pairs sign, tokens signed with the shared secret are accepted only if `jwt.accept_hs256` is on.
-    let secret = (settings.algorithm.is_none() || settings.accept_hs256.is_on()).then(|| TrustedIssuer {
-        keys: Arc::new(SharedSecretKey::new(mode.secrets.current())),
-        expected: expected.clone(),
-    });
-    let pairs = table.map(|keys| TrustedIssuer { keys, expected });
-    secret.into_iter().chain(pairs).collect()
-}
-
-fn issuers_of_bridge(mode: &BridgeMode, settings: &JwtSettings) -> Vec<TrustedIssuer> {
-    let expected = |require_issuer| ExpectedClaims {
-        issuers: mode.issuers.clone(),
-        audiences: mode.audiences.clone(),
-        require_issuer,
-        leeway: settings.leeway_seconds.get(),
-    };
+/// Starts to fetch the keys that the app's Better Auth publishes, unless it has no address.
+fn published_keys(mode: &BridgeMode, settings: &JwtSettings) -> Option<Arc<dyn KeySource>> {
     let config = RemoteJwksConfig {
         refresh: settings.jwks_refresh_seconds.get(),
         cool_down: settings.jwks_cooldown_seconds.get(),
@@ -89,13 +82,7 @@ fn issuers_of_bridge(mode: &BridgeMode, settings: &JwtSettings) -> Vec<TrustedIs
     };
     let addresses: Vec<_> =
         key_addresses(mode, settings).map(|address| -> Box<dyn FetchJwks> { Box::new(address) }).collect();
-    let published = (!addresses.is_empty())
-        .then(|| TrustedIssuer { keys: Arc::new(RemoteJwks::start(addresses, config)), expected: expected(true) });
-    let secret = mode.secret.as_ref().map(|secret| TrustedIssuer {
-        keys: Arc::new(SharedSecretKey::new(secret)),
-        expected: expected(settings.require_issuer.is_on()),
-    });
-    secret.into_iter().chain(published).collect()
+    if addresses.is_empty() { None } else { Some(Arc::new(RemoteJwks::start(addresses, config))) }
 }
 
 /// Returns the addresses at which the app's Better Auth publishes its keys.

@@ -5,10 +5,9 @@ use taskbridge_adapters::database::{
     Transport, inspect,
 };
 
+use super::contents;
 use super::report::{Finding, fail, millis, ok, skip, warn};
-use super::timeouts::REQUEST_TIMEOUT;
-use super::{migrations, restrictions};
-use crate::compose::store_config;
+use crate::compose::{READ_TIMEOUT, store_config};
 use crate::settings::{AuthModeName, Configuration, DatabaseSettings};
 
 const NAME: &str = "database";
@@ -24,7 +23,7 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
     }
     let settings = &configuration.settings.database;
     let store = store_config(settings);
-    let inspection = match inspect(&store, REQUEST_TIMEOUT).await {
+    let inspection = match inspect(&store, READ_TIMEOUT).await {
         Ok(inspection) => inspection,
         Err(DatabaseProblem { found, advice }) => {
             let found = [fail(NAME, format!("{}: {found}", store.url), advice), tls(&store)];
@@ -34,8 +33,8 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
     };
     let exists = !matches!(inspection, Inspection::Sqlite(SqliteFacts { exists: false, .. }));
     let users = configuration.mode_name.map(AuthModeName::users);
-    let restrictions = restrictions::check(settings, users, exists).await;
-    let migrations = migrations::check(settings, users, exists).await;
+    let restrictions = contents::restrictions(settings, users, exists).await;
+    let migrations = contents::migrations(settings, users, exists).await;
     let (database, pool) = match inspection {
         Inspection::Sqlite(facts) => {
             let pool = format!("at most {} connections; one at a time can write", store.max_connections);
@@ -48,7 +47,7 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
 
 /// Returns `true` if the database is a SQLite file that does not exist yet.
 pub(super) async fn is_missing(settings: &DatabaseSettings) -> bool {
-    let inspection = inspect(&store_config(settings), REQUEST_TIMEOUT).await;
+    let inspection = inspect(&store_config(settings), READ_TIMEOUT).await;
     matches!(inspection, Ok(Inspection::Sqlite(SqliteFacts { exists: false, .. })))
 }
 
@@ -57,30 +56,25 @@ fn tls(store: &StoreConfig) -> Finding {
     const NAME: &str = "tls";
     let advice = "set sslmode=verify-full in the URL, with sslrootcert=system or the file of the certificate authority; \
                   or channel_binding=require where the password is checked by SCRAM";
-    match store.url.transport() {
-        Transport::Local => skip(NAME, "the database is on this machine"),
-        Transport::Verified { is_for_host: true } => {
-            ok(NAME, "the certificate of the database is verified for its host")
+    let read_and_change = "an attacker on the network path can read and change everything";
+    let risk = match store.url.transport() {
+        Transport::Local => return skip(NAME, "the database is on this machine"),
+        Transport::Verified { is_for_host } => {
+            let host =
+                if is_for_host { " for its host" } else { ", but may be that of another host of the same authority" };
+            return ok(NAME, format!("the certificate of the database is verified{host}"));
         }
-        Transport::Verified { is_for_host: false } => ok(
-            NAME,
-            "the certificate of the database is verified, but may be that of another host of the same authority",
-        ),
         Transport::ChannelBound => {
-            ok(NAME, "the password is bound to the certificate of the database (channel binding)")
+            return ok(NAME, "the password is bound to the certificate of the database (channel binding)");
         }
-        Transport::Unverified => warn(
-            NAME,
-            "the certificate of the database is not verified: another server can take its place and read the password",
-            advice,
-        ),
-        Transport::Opportunistic => {
-            warn(NAME, "TLS is not required: an attacker on the network path can read and change everything", advice)
+        Transport::Unverified => {
+            "the certificate of the database is not verified: another server can take its place and read the password"
+                .into()
         }
-        Transport::Plain => {
-            warn(NAME, "TLS is off: an attacker on the network path can read and change everything", advice)
-        }
-    }
+        Transport::Opportunistic => format!("TLS is not required: {read_and_change}"),
+        Transport::Plain => format!("TLS is off: {read_and_change}"),
+    };
+    warn(NAME, risk, advice)
 }
 
 fn sqlite(store: &StoreConfig, facts: &SqliteFacts) -> Finding {
@@ -104,16 +98,14 @@ fn sqlite(store: &StoreConfig, facts: &SqliteFacts) -> Finding {
     if exposed.is_empty() {
         return ok(NAME, found);
     }
-    let access = exposed.iter().map(|ExposedPath { path, is_folder, mode }| {
-        let access = if *is_folder { "can replace the files in it" } else { "have access to it" };
-        format!("{} has the mode {mode:04o}: other users {access}", path.display())
+    let by_path = exposed.iter().map(|ExposedPath { path, is_folder, mode }| {
+        let path = path.display();
+        let (access, safe_mode) =
+            if *is_folder { ("can replace the files in it", "go-w") } else { ("have access to it", "600") };
+        (format!("{path} has the mode {mode:04o}: other users {access}"), format!("chmod {safe_mode} {path}"))
     });
-    let remedies = exposed.iter().map(|ExposedPath { path, is_folder, .. }| {
-        let mode = if *is_folder { "go-w" } else { "600" };
-        format!("chmod {mode} {}", path.display())
-    });
-    let join = |lines: Vec<String>| lines.join("; ");
-    warn(NAME, format!("{found}; {}", join(access.collect())), join(remedies.collect()))
+    let (risks, remedies): (Vec<_>, Vec<_>) = by_path.unzip();
+    warn(NAME, format!("{found}; {}", risks.join("; ")), remedies.join("; "))
 }
 
 fn postgres(store: &StoreConfig, facts: &PostgresFacts) -> Finding {

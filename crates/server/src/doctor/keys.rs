@@ -5,24 +5,27 @@ use std::time::Duration;
 use anyhow::Context;
 use taskbridge_adapters::database::OpenError;
 use taskbridge_adapters::jwt::{JwksClient, JwksInspection, StoredKeyStatus};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::database;
 use super::report::{Finding, fail, millis, ok, skip, warn};
-use super::timeouts::{DATABASE_TIMEOUT, REQUEST_TIMEOUT};
 use crate::compose::{SystemClock, describe_key, key_addresses, stored_keys, with_store_to_read};
 use crate::settings::{AuthMode, BridgeMode, Configuration};
 
 const NAME: &str = "jwks";
 const CLOCK: &str = "clock";
+/// Timeout of a request for published keys.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
     let jwt = &configuration.settings.jwt;
+    let skip_both = |why| [NAME, CLOCK].map(|name| skip(name, why)).into();
     match &configuration.mode {
         _ if ["jwt.jwks", "auth.url"].iter().any(|prefix| configuration.has_error(prefix)) => {
-            [NAME, CLOCK].map(|name| skip(name, "the address of the keys is invalid")).into()
+            skip_both("the address of the keys is invalid")
         }
-        None => [NAME, CLOCK].map(|name| skip(name, "the settings of the auth mode are invalid")).into(),
+        None => skip_both("the settings of the auth mode are invalid"),
         Some(mode @ AuthMode::Server(_)) => {
             vec![table(configuration, mode).await, skip(CLOCK, "Taskbridge issues the tokens itself")]
         }
@@ -56,14 +59,14 @@ async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
         let keys = stored_keys(mode, &settings.jwt, store).context("there are no keys")?;
         Ok(if store.has_table("jwks").await? { Some(keys.table().list().await?) } else { None })
     });
-    let keys = match timeout(DATABASE_TIMEOUT, keys).await {
-        Ok(Ok(Some(keys))) => keys,
-        Ok(Ok(None)) => return ok(NAME, "there is no table jwks yet"),
-        Ok(Err(error)) if error.is::<OpenError>() && database::is_missing(&settings.database).await => {
+    let keys = match keys.await {
+        Ok(Some(keys)) => keys,
+        Ok(None) => return ok(NAME, "there is no table jwks yet"),
+        Err(error) if error.is::<Elapsed>() => return skip(NAME, "reading the table jwks timed out"),
+        Err(error) if error.is::<OpenError>() && database::is_missing(&settings.database).await => {
             return ok(NAME, "there is no database yet");
         }
-        Ok(Err(error)) => return skip(NAME, format!("the table jwks cannot be read: {error:#}")),
-        Err(_elapsed) => return skip(NAME, "reading the table jwks timed out"),
+        Err(error) => return skip(NAME, format!("the table jwks cannot be read: {error:#}")),
     };
     let unreadable: Vec<_> =
         keys.iter().filter(|key| matches!(key.status, StoredKeyStatus::Undecryptable(_))).collect();

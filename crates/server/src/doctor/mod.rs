@@ -2,14 +2,12 @@
 //!
 //! The checks use the settings and adapters of the server and change nothing. Each request over a network has a timeout.
 
+mod contents;
 mod database;
 mod keys;
-mod migrations;
 mod passwords;
 mod report;
-mod restrictions;
 mod settings;
-mod timeouts;
 
 use self::report::{Finding, Report, fail};
 use crate::settings::{Configuration, SettingError};

@@ -12,15 +12,13 @@ pub(super) fn summary(configuration: &Configuration) -> Finding {
 }
 
 pub(super) fn secret(configuration: &Configuration) -> Finding {
-    const NAME: &str = "secret";
     let sources = &configuration.sources;
-    if sources.length("auth.secrets").is_some() {
-        return ok(NAME, format!("set, with versions, from {}", sources.name("auth.secrets")));
-    }
-    match sources.length("auth.secret") {
-        Some(length) => ok(NAME, format!("{length}, from {}", sources.name("auth.secret"))),
-        None => ok(NAME, "not set and not required: only tokens signed with published keys are accepted"),
-    }
+    let found = match (sources.length("auth.secrets"), sources.length("auth.secret")) {
+        (Some(_), _) => format!("set, with versions, from {}", sources.name("auth.secrets")),
+        (None, Some(length)) => format!("{length}, from {}", sources.name("auth.secret")),
+        (None, None) => "not set and not required: only tokens signed with published keys are accepted".into(),
+    };
+    ok("secret", found)
 }
 
 pub(super) fn cors(configuration: &Configuration) -> Finding {

@@ -23,7 +23,7 @@ mod tasks;
 mod tests;
 mod value;
 
-use config::{ConfigError, Map, Value};
+use config::{Config, ConfigError};
 use serde::Deserialize;
 
 pub(crate) use self::auth::{AuthModeName, is_loopback};
@@ -37,14 +37,8 @@ pub(crate) use self::passwords::PasswordSettings;
 pub(crate) use self::rate_limit::RateLimitStorage;
 pub(crate) use self::server::ServerSettings;
 
-use self::auth::AuthSettings;
-use self::docs::DocsSettings;
 use self::error::Errors;
-use self::metrics::MetricsSettings;
-use self::rate_limit::RateLimitSettings;
-use self::session::SessionSettings;
-use self::sources::{Sources, Values};
-use self::tasks::TasksSettings;
+use self::sources::Sources;
 
 /// All settings.
 #[derive(Debug, Deserialize)]
@@ -52,14 +46,14 @@ use self::tasks::TasksSettings;
 pub(crate) struct Settings {
     pub(crate) server: ServerSettings,
     pub(crate) log: LogSettings,
-    pub(crate) docs: DocsSettings,
-    pub(crate) metrics: MetricsSettings,
+    pub(crate) docs: docs::DocsSettings,
+    pub(crate) metrics: metrics::MetricsSettings,
     pub(crate) database: DatabaseSettings,
-    pub(crate) tasks: TasksSettings,
-    pub(crate) auth: AuthSettings,
+    pub(crate) tasks: tasks::TasksSettings,
+    pub(crate) auth: auth::AuthSettings,
     pub(crate) jwt: JwtSettings,
-    pub(crate) session: SessionSettings,
-    pub(crate) rate_limit: RateLimitSettings,
+    pub(crate) session: session::SessionSettings,
+    pub(crate) rate_limit: rate_limit::RateLimitSettings,
     pub(crate) passwords: PasswordSettings,
 }
 
@@ -70,7 +64,9 @@ impl Settings {
     fn deserialize_all(sources: &Sources, errors: &mut Errors<'_>) -> Result<Self, ConfigError> {
         let mut values = sources.values();
         loop {
-            let (key, message) = match Self::deserialize(by_section(&values)) {
+            let by_section =
+                values.iter().try_fold(Config::builder(), |all, (key, value)| all.set_override(key, value.clone()))?;
+            let (key, message) = match by_section.build()?.try_deserialize() {
                 Ok(settings) => return Ok(settings),
                 Err(ConfigError::At { error, key: Some(key), .. }) => (key, error.to_string()),
                 Err(ConfigError::Type { key: Some(key), .. }) => (key, "must be one value, not a list".to_owned()),
@@ -83,14 +79,4 @@ impl Settings {
             errors.add(&key, message);
         }
     }
-}
-
-fn by_section(values: &Values) -> Value {
-    let mut sections: Map<String, Map<String, Value>> = Map::new();
-    for (key, value) in values {
-        if let Some((section, key)) = key.split_once('.') {
-            sections.entry(section.to_owned()).or_default().insert(key.to_owned(), value.clone());
-        }
-    }
-    Value::from(sections)
 }

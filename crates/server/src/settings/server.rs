@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 use taskbridge_web::ForwardedHeader;
 
-use super::value::{Number, Seconds, one_of, or_cores, parse, split};
+use super::value::{Number, Seconds, Threads, one_of, parse, split};
 
 /// The section `[server]`.
 #[derive(Debug, Deserialize)]
@@ -15,7 +15,8 @@ pub(crate) struct ServerSettings {
     #[serde(deserialize_with = "host")]
     pub(crate) host: IpAddr,
     pub(crate) port: Number<u16, 0, 65_535>,
-    workers: Number<usize, 0, 512>,
+    /// Number of worker threads.
+    pub(crate) workers: Threads<512>,
     pub(crate) body_limit: Number<usize, 1024, { 16 * 1024 * 1024 }>,
     pub(crate) request_seconds: Seconds<1, 600>,
     pub(crate) keep_alive_seconds: Seconds<0, 600>,
@@ -26,13 +27,6 @@ pub(crate) struct ServerSettings {
     pub(crate) trusted_proxies: Vec<IpNet>,
     #[serde(deserialize_with = "forwarded_header")]
     pub(crate) forwarded_header: ForwardedHeader,
-}
-
-impl ServerSettings {
-    /// Returns the number of worker threads.
-    pub(crate) fn workers(&self) -> usize {
-        or_cores(self.workers.get())
-    }
 }
 
 fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpAddr, D::Error> {

@@ -37,6 +37,16 @@ impl<const MIN: u64, const MAX: u64> Seconds<MIN, MAX> {
     }
 }
 
+/// A number of threads up to `MAX`, where 0 means one for each core.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(crate) struct Threads<const MAX: u64>(Number<usize, 0, MAX>);
+
+impl<const MAX: u64> Threads<MAX> {
+    pub(crate) fn get(self) -> usize {
+        if self.0.get() == 0 { cores() } else { self.0.get() }
+    }
+}
+
 /// A setting that is on or off.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Switch(bool);
@@ -97,11 +107,6 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
 /// Splits a text at its commas, without the white space around them and without empty parts.
 pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|text| !text.is_empty())
-}
-
-/// Returns `threads`, or the number of cores if `threads` is 0.
-pub(super) fn or_cores(threads: usize) -> usize {
-    if threads == 0 { cores() } else { threads }
 }
 
 /// Returns the number of cores.

@@ -11,6 +11,7 @@ use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::users::HashAlgorithm;
 use url::Url;
 
+use super::rate_limit::RateLimitSettings;
 use super::*;
 
 /// Settings and mode of a configuration without errors.
@@ -46,7 +47,7 @@ fn only_a_secret_is_required() {
     assert_eq!((origin, settings.jwt.lifetime_seconds.get()), (None, Duration::from_mins(15)));
     assert_eq!(settings.session.lifetime_seconds.get(), Duration::from_hours(7 * 24));
     assert_eq!((settings.passwords.write, settings.passwords.bcrypt_cost.get()), (HashAlgorithm::Bcrypt, 12));
-    assert!(settings.passwords.threads() > 0 && settings.server.workers() > 0);
+    assert!(settings.passwords.threads.get() > 0 && settings.server.workers.get() > 0);
     let RateLimitSettings { enabled, window_seconds, max, storage } = settings.rate_limit;
     assert_eq!((enabled.is_on(), storage), (true, RateLimitStorage::Memory));
     let default = taskbridge_web::RateLimits::DEFAULT;
@@ -219,7 +220,7 @@ fn the_environment_wins_over_dot_env_and_dot_env_over_the_profile() {
     .unwrap();
     let Valid { settings, .. } = read_in(folder.path(), &[("PORT", "3")]).unwrap();
     assert_eq!(settings.server.port.get(), 3);
-    assert_eq!(settings.server.workers(), 4);
+    assert_eq!(settings.server.workers.get(), 4);
     assert_eq!(settings.server.body_limit.get(), 4096);
     assert_eq!(settings.log.format, LogFormat::Json);
 }

@@ -1,0 +1,101 @@
+//! The checks for pending migrations, for users who cannot sign in, and for columns that seem to mark users as restricted
+//! but are not enforced.
+
+use taskbridge_adapters::database::RestrictionReport;
+use taskbridge_migrations::{MigrateError, Users};
+use tokio::time::error::Elapsed;
+
+use super::report::{Finding, fail, ok, skip, warn};
+use crate::compose::with_store_to_read;
+use crate::settings::DatabaseSettings;
+
+const MIGRATIONS: &str = "migrations";
+const RESTRICTIONS: &str = "restrictions";
+
+pub(super) async fn migrations(settings: &DatabaseSettings, users: Option<Users>, exists: bool) -> Finding {
+    let Some(users) = users else { return skip(MIGRATIONS, "the auth mode is not known") };
+    let migrates = settings.migrate.is_on();
+    if !exists {
+        return pending(&creates(&taskbridge_migrations::tables(users)), migrates);
+    }
+    let readiness = with_store_to_read(settings, async |store| {
+        Ok(taskbridge_migrations::check(&store.dedicated().await?, users, migrates).await?)
+    });
+    match readiness.await {
+        Err(error) if error.is::<Elapsed>() => fail(
+            MIGRATIONS,
+            "reading the schema timed out",
+            "check for database sessions that hold locks on the tables",
+        ),
+        Err(error) => match error.downcast_ref() {
+            Some(MigrateError::Refused(line)) => {
+                let (found, advice) = line.split_once("; ").unwrap_or((line, "change the table"));
+                fail(MIGRATIONS, found, advice)
+            }
+            _ => fail(MIGRATIONS, format!("{error:#}"), "see the log of the database"),
+        },
+        Ok(readiness) => {
+            let (names, missing_tables) = (readiness.pending(), &readiness.missing_tables);
+            if names.is_empty() {
+                return ok(MIGRATIONS, format!("all {} migrations have been applied", readiness.migrations.len()));
+            }
+            let found = format!("pending, and ready to apply: {}", names.join(", "));
+            let found = if missing_tables.is_empty() { found } else { format!("{found}; {}", creates(missing_tables)) };
+            pending(&found, migrates)
+        }
+    }
+}
+
+fn pending(found: &str, migrates: bool) -> Finding {
+    if migrates {
+        let advice =
+            "no action is needed if the server may apply them when it starts; otherwise run: taskbridge migrate up";
+        warn(MIGRATIONS, found, advice)
+    } else {
+        fail(MIGRATIONS, found, "run: taskbridge migrate up (database.migrate is off)")
+    }
+}
+
+fn creates(tables: &[&str]) -> String {
+    format!("tables that will be created: {}", tables.join(", "))
+}
+
+pub(super) async fn restrictions(settings: &DatabaseSettings, users: Option<Users>, exists: bool) -> Finding {
+    let report = with_store_to_read(settings, async |store| Ok(store.restrictions().await?));
+    match users {
+        None => skip(RESTRICTIONS, "the auth mode is not known"),
+        Some(Users::Elsewhere) => skip(RESTRICTIONS, "the app's Better Auth signs users in"),
+        Some(Users::Here) if !exists => ok(RESTRICTIONS, "there are no users yet"),
+        Some(Users::Here) => match report.await {
+            Err(error) if error.is::<Elapsed>() => warn(
+                RESTRICTIONS,
+                "counting the restricted users timed out",
+                "run the doctor when the database is idle",
+            ),
+            Err(error) => fail(RESTRICTIONS, format!("{error:#}"), "see the log of the database"),
+            Ok(report) => judge_restrictions(&report),
+        },
+    }
+}
+
+fn judge_restrictions(report: &RestrictionReport) -> Finding {
+    let RestrictionReport { banned, second_factor, ignored } = report;
+    let counts = [(banned, "banned"), (second_factor, "with a second factor")];
+    let counts: Vec<_> = counts.iter().filter_map(|(users, what)| Some(format!("{} {what}", (**users)?))).collect();
+    let found = if counts.is_empty() {
+        "no plugin of Better Auth restricts users".to_owned()
+    } else {
+        format!("users: {}", counts.join(", "))
+    };
+    if !ignored.is_empty() {
+        let columns = ignored.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let found = format!("{found}; columns of the table user that seem to restrict users: {columns}");
+        let advice = "Taskbridge does not enforce these columns; restrict users with the column `banned` instead";
+        return warn(RESTRICTIONS, found, advice);
+    }
+    if second_factor.is_some_and(|users| users > 0) {
+        let advice = "users with a second factor cannot sign in at Taskbridge, only at the app's Better Auth";
+        return warn(RESTRICTIONS, found, advice);
+    }
+    ok(RESTRICTIONS, found)
+}
