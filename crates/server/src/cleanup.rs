@@ -20,7 +20,7 @@ pub(crate) struct Cleanup {
 }
 
 impl Cleanup {
-    /// Deletes expired rows at once and after every interval. Never returns.
+    /// Deletes expired rows immediately, and again after every interval. Never returns.
     pub(crate) async fn run(self) {
         let mut ticks = interval(self.interval);
         loop {

@@ -43,7 +43,8 @@ pub(crate) struct Connection {
     last_write: Instant,
     /// Time at which a write first found the socket's send buffer full. `None` if the last write succeeded.
     blocked_since: Option<Instant>,
-    /// Set to the current deadline or an earlier time, so that it need not be reset for every request.
+    /// Fires at the current deadline or earlier. If it fires too early, it is reset, so that not every request has to
+    /// reset it.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -60,7 +61,7 @@ impl Connection {
         }
     }
 
-    /// Returns the phase, which is shared with the handlers of requests on this connection.
+    /// Returns the phase of this connection, which is shared with the handlers of its requests.
     pub(crate) fn phase(&self) -> &ConnectionPhase {
         &self.phase
     }
@@ -75,7 +76,7 @@ impl Connection {
         }
     }
 
-    /// Fails if the deadline has passed, or else schedules a wake-up for it.
+    /// Returns an error if the deadline has passed. Otherwise schedules a wake-up at the deadline.
     fn poll_deadline(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         let Some(deadline) = self.deadline() else { return Ok(()) };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
@@ -91,8 +92,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits until the client closes the connection, without consuming what it has sent. While bytes are unread, the
-    /// close cannot be detected; then the task is woken after the response.
+    /// Waits until the client closes the connection, without consuming what the client has sent. The close cannot be
+    /// detected while there are unread bytes; in that case, the task is woken after the response.
     fn poll_closed(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut byte = [0];
         if ready!(self.stream.get_ref().poll_peek(context, &mut ReadBuf::new(&mut byte)))? == 0 {
@@ -147,7 +148,7 @@ impl AsyncWrite for Connection {
         } else {
             self.last_write = Instant::now();
             if self.blocked_since.take().is_some() {
-                // Reading, which pauses while writes are blocked, can continue.
+                // Reads pause while writes are blocked. They can continue now.
                 context.waker().wake_by_ref();
             }
         }

@@ -1,5 +1,5 @@
-//! The HTTP server. It is assembled as in actix-web's `HttpServer`, which accepts only plain TCP streams and not our
-//! `Connection`.
+//! The HTTP server. It is assembled in the same way as actix-web's `HttpServer`, which cannot be used because it
+//! accepts only plain TCP streams, not a `Connection`.
 
 use std::future::ready;
 use std::net::TcpListener;
@@ -20,8 +20,8 @@ use crate::settings::ServerSettings;
 
 /// Maximum time for the head of the first request on a connection, unless the request timeout is shorter.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Maximum time for which the server keeps reading from a connection after its last response. Closing a socket with
-/// unread bytes resets the connection, and the client could lose the response.
+/// Maximum time for which the server keeps reading from a connection after its last response. If a socket were closed
+/// with unread bytes, the connection would be reset, and the client could lose the response.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Starts the API on `listener`. Connections close after their current request once `closing` is `true`.
@@ -66,8 +66,8 @@ pub(crate) fn start(
     Ok(server.run())
 }
 
-/// Returns the maximum number of connections: `wished`, but at most half of the number of files that the process may
-/// open. First raises the limit on open files as far as the system allows.
+/// Raises the limit on open files as far as the system allows. Returns the maximum number of connections: `wished`, or
+/// half of that limit if this is less.
 fn max_connections(wished: usize) -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });

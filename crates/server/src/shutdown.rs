@@ -14,8 +14,8 @@ use tokio::time::{sleep, timeout};
 pub(crate) struct Shutdown {
     pub(crate) stopping: Stopping,
     pub(crate) requests: Arc<HttpMetrics>,
-    /// Time from the signal until new connections are no longer accepted. Load balancers need it to notice that the
-    /// server is not ready.
+    /// Time from the signal until new connections are no longer accepted. During this time, load balancers can notice
+    /// that the server is not ready.
     pub(crate) drain: Duration,
     /// Maximum time that running requests may take to finish after `drain`.
     pub(crate) limit: Duration,

@@ -11,11 +11,11 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::settings::{LogFormat, LogSettings};
 
-/// Filter directive for actix-http's parser: below the level `error`, the parser logs headers that it cannot parse, and
-/// these may contain secrets.
+/// Filter directive that restricts the log of actix-http's parser to errors. At other levels, the parser logs headers
+/// that it cannot parse, and these may contain secrets.
 const NO_HEADERS: &str = "actix_http::h1::decoder=error";
 
-/// Starts logging. No level logs SQL statements or their values: the store disables that.
+/// Starts logging. SQL statements and their values are not logged at any level, because the store disables that.
 pub(crate) fn start(settings: &LogSettings) {
     let filter = EnvFilter::new(format!("{},{NO_HEADERS}", settings.filter));
     // Log lines that cannot be written are lost. Reporting the failure on standard error, which has just failed, would
@@ -34,8 +34,8 @@ pub(crate) fn start(settings: &LogSettings) {
 
 /// Adds the id of the current request to each line.
 ///
-/// tracing itself can add a field to all events of a request only through a span. A span for each request takes as much
-/// time as verifying the access token, even if nothing is logged.
+/// The crate `tracing` itself can add a field to all events of a request only through a span. Creating a span for each
+/// request takes as much time as verifying the access token, even if nothing is logged.
 struct WithRequestId<F> {
     inner: F,
     format: LogFormat,

@@ -20,9 +20,9 @@ pub enum Phase {
 
 /// The current [`Phase`] of a connection.
 ///
-/// The crate `taskbridge-server` attaches one to each connection (`on_connect_ext`) and reads nothing from the
-/// connection in [`Phase::Response`]. Without this pause, pipelined requests would be parsed while the first one is
-/// handled, and a parsed request takes about 50 times the memory of its bytes.
+/// The crate `taskbridge-server` attaches a `ConnectionPhase` to each connection (`on_connect_ext`), and reads nothing
+/// from the connection in [`Phase::Response`]. Without this pause, pipelined requests would be parsed while the first
+/// one is handled, and a parsed request takes about 50 times as much memory as its bytes.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectionPhase(Rc<State>);
 

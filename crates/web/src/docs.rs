@@ -68,10 +68,10 @@ fn endpoint(path: &str) -> Resource {
 #[derive(Clone)]
 struct Document(Bytes);
 
-/// A marker in the data of an app that serves Swagger UI.
+/// A marker in the app data. Present if the app serves Swagger UI.
 struct Page;
 
-/// Redirects a browser that opens `/` to Swagger UI. Returns a 404 for every other path without a route.
+/// Handles paths without a route: redirects a browser that opens `/` to Swagger UI, and returns a 404 otherwise.
 pub(crate) async fn no_such_route(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let has_page = request.app_data::<Page>().is_some();
     let is_get = [Method::GET, Method::HEAD].contains(request.method());
@@ -82,8 +82,8 @@ pub(crate) async fn no_such_route(request: HttpRequest) -> Result<HttpResponse, 
     Err(ApiError::RouteNotFound)
 }
 
-/// Returns `true` if the header `Accept` names `text/html`, as it does in browsers. `*/*`, which many other clients
-/// send, does not count.
+/// Returns `true` if the header `Accept` names `text/html`, as browsers do when they open a page. `*/*`, which many
+/// other clients send, does not count.
 fn accepts_html(request: &HttpRequest) -> bool {
     let is_html = |range: &QualityItem<Mime>| range.item.essence_str() == "text/html" && range.quality > Quality::ZERO;
     Accept::parse(request).is_ok_and(|accept| accept.iter().any(is_html))

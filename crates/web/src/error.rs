@@ -1,7 +1,7 @@
 //! Error responses of the tasks API.
 //!
-//! The `Display` text of an error is the message in the response. Its sources are not sent to the client; the access
-//! log has them.
+//! The `Display` text of an error is the message in the response. The sources of the error are not sent to the client,
+//! only written to the access log.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};

@@ -59,7 +59,7 @@ pub(crate) fn new_password() -> Schema {
         .into()
 }
 
-/// Returns the schema of a text without NUL characters, which databases do not store.
+/// Returns the schema of a text without NUL characters, which PostgreSQL cannot store.
 pub(crate) fn text_without_nul() -> ObjectBuilder {
     text(NO_NUL)
 }

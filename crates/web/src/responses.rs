@@ -80,8 +80,8 @@ fn unavailable() -> ApiError {
     ApiError::Unavailable("".into())
 }
 
-/// Returns the responses that `errors` lead to, by status. Their examples and headers are taken from the real
-/// responses.
+/// Returns the responses to requests that fail with `errors`, by status. Their examples and headers are taken from the
+/// real responses.
 pub(crate) fn of<E: ResponseError, B: ToSchema>(
     errors: impl IntoIterator<Item = E>,
 ) -> BTreeMap<String, RefOr<Response>> {

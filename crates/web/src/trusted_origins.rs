@@ -9,9 +9,9 @@ use wildmatch::WildMatch;
 /// An entry in the settings has one of these forms, which Better Auth accepts as well:
 /// - an origin such as `https://app.example.com`;
 /// - a custom scheme of an app such as `myapp://`, with or without host and path;
-/// - a pattern in which `*` matches any characters and `?` matches one, dots included. A pattern with `://` is compared
-///   with the whole origin, any other with host and port. A pattern of an IPv4 address, such as `192.168.*`, only
-///   matches IPv4 addresses.
+/// - a pattern in which `*` matches any number of characters and `?` matches exactly one character; both also match
+///   dots. A pattern that contains `://` is compared with the whole origin, any other pattern with the host and the
+///   port. A pattern of an IPv4 address, such as `192.168.*`, matches only IPv4 addresses.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedOrigins(Vec<Pattern>);
 
@@ -49,7 +49,7 @@ impl TrustedOrigins {
 
     /// Returns `true` if the text is exactly an origin, without a path or trailing slash, and trusted.
     pub(crate) fn trust_origin(&self, origin: &str) -> bool {
-        // Avoids parsing the URL in the common case, because that takes most of the time.
+        // Avoids parsing the URL in the common case, because parsing takes most of the time.
         if self.0.iter().any(|pattern| matches!(pattern, Pattern::Origin(trusted) if trusted == origin)) {
             return true;
         }

@@ -1,4 +1,4 @@
-//! Tests of the facts about a database that the operator can request.
+//! Tests of the information about a database that is shown to the operator.
 
 use std::time::Duration;
 

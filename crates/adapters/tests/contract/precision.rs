@@ -1,4 +1,4 @@
-//! Tests of rows by another program, whose times are precise to the microsecond.
+//! Tests of rows that another program has written, with times precise to the microsecond.
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::SeaTaskRepo;
@@ -10,7 +10,7 @@ use crate::databases::{Backend, test_on};
 
 test_on!([Postgres], [pages_tell_microseconds_apart]);
 
-/// All rows are created within one millisecond, in the opposite order of their ids. No row is missing or on two pages.
+/// All rows are created within one millisecond, in the opposite order of their ids. Each row is on exactly one page.
 async fn pages_tell_microseconds_apart(postgres: Backend) {
     let store = postgres.store_without_users().await;
     let script = r#"insert into "tasks" ("user_id", "title", "created_at", "updated_at")

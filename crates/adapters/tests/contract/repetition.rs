@@ -14,8 +14,8 @@ test_on!(
     [a_write_is_repeated_only_if_it_certainly_had_no_effect, a_transaction_is_repeated_as_a_whole,]
 );
 
-/// Makes the first `times` insertions into the table fail with this SQLSTATE. A sequence counts the insertions, because
-/// it is not rolled back.
+/// Causes the first `times` insertions into the table to fail with this SQLSTATE. A sequence counts the insertions,
+/// because a rollback does not reset it.
 async fn fail(store: &Store, table: &str, state: &str, times: u32) {
     let script = format!(
         r#"drop sequence if exists attempts; create sequence attempts;

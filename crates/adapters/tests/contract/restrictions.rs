@@ -117,8 +117,7 @@ async fn a_column_that_is_added_later_is_noticed(backend: Backend) {
     assert_eq!(restrictions(&store, "bob").await, Restrictions::default());
 }
 
-/// Another program may have given the columns other types. A user whose ban has an end that cannot be read stays
-/// banned.
+/// Another program may have given the columns other types. If the end of a ban cannot be read, the user stays banned.
 async fn values_that_cannot_be_read_restrict(backend: Backend) {
     let store = with_columns(backend, &[("banned", "text"), ("banExpires", "bigint")]).await;
     for (id, banned) in [("ann", "'yes'"), ("bob", "'false'"), ("eve", "'0'")] {
@@ -131,7 +130,8 @@ async fn values_that_cannot_be_read_restrict(backend: Backend) {
     }
 }
 
-/// Without the column `twoFactorEnabled`, a user has a second factor if the table has a confirmed row for the user.
+/// Without the column `twoFactorEnabled`, a user has a second factor if the table of second factors has a confirmed row
+/// for the user.
 async fn the_table_of_second_factors_restricts_without_its_column(backend: Backend) {
     for (has_verified, expected) in [(true, [true, false, true]), (false, [true, true, true])] {
         let store = with_columns(backend, &[]).await;
@@ -168,7 +168,7 @@ async fn ignored_columns_are_reported_with_the_users_they_seem_to_restrict(backe
     assert_eq!(report, RestrictionReport { banned: None, second_factor: None, ignored: ignored.into() });
 }
 
-/// An adopted table may lack the foreign key that would prevent this.
+/// An adopted table may lack the foreign key that would prevent the creation of such a task.
 #[tokio::test]
 async fn no_task_is_created_for_a_deleted_user() {
     const TASKS: &str =
@@ -188,7 +188,7 @@ async fn no_task_is_created_for_a_deleted_user() {
     assert!(SeaTaskRepo::new(store.clone()).create(&ann, new_task(), moment()).await.is_ok());
 }
 
-/// Taskbridge does not start with a column that ignores case, but the queries do not rely on that check.
+/// Taskbridge refuses to start if the column ignores case, but the queries are also correct without that check.
 #[tokio::test]
 async fn owners_are_compared_byte_for_byte_whatever_the_column() {
     let store = Backend::Sqlite.store().await;

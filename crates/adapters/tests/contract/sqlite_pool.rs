@@ -113,7 +113,8 @@ async fn a_transaction_with_an_interrupted_statement_is_rolled_back() {
     opened.register("slow").await.unwrap();
 }
 
-/// If statements continued, an attacker could occupy all connections by sending requests and disconnecting.
+/// If the statements of dropped requests continued, an attacker could occupy all connections by sending requests and
+/// disconnecting.
 #[tokio::test]
 async fn a_cancelled_request_leaves_no_statement_behind() {
     let opened = Opened::with(1, HOUR).await;

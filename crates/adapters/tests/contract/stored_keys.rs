@@ -206,8 +206,8 @@ async fn keys_of_other_algorithms_stay_published() {
     assert_eq!(program.published().await, ids);
 }
 
-/// If it were replaced automatically, a Better Auth with the right secret could not decrypt the new key, which is the
-/// newest one, and could not issue tokens. Published keys stay published.
+/// If the key were replaced automatically, a Better Auth with the right secret could no longer issue tokens: it would
+/// select the new key, because that is the newest one, but could not decrypt it. Published keys stay published.
 #[tokio::test]
 async fn a_key_that_cannot_be_decrypted_is_replaced_only_on_request() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -271,7 +271,7 @@ async fn a_rotated_key_stays_published_for_the_grace_period() {
     assert_eq!(other.statuses().await, [StoredKeyStatus::Unused, StoredKeyStatus::Signs]);
 }
 
-/// They are not published even by a process with a longer grace period. The next token is signed with a new key.
+/// Even a process with a longer grace period does not publish withdrawn keys. The next token is signed with a new key.
 #[tokio::test]
 async fn withdrawn_keys_are_not_published_any_more() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -333,7 +333,7 @@ async fn nothing_private_is_ever_published() {
     assert_eq!((published.id, names), (key.id, vec!["crv", "kty", "x"]));
 }
 
-/// A repository whose reads fail while the test says so.
+/// A repository whose reads fail while the test demands it.
 struct Breakable {
     repo: SeaSigningKeyRepo,
     is_failing: AtomicBool,

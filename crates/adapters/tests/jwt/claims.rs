@@ -21,7 +21,7 @@ fn without(names: &[&str]) -> Value {
     claims
 }
 
-/// A wrong value is rejected even if the claim may be absent.
+/// A wrong value is rejected even if the claim is optional.
 #[tokio::test]
 async fn issuer_and_audience_may_be_missing_only_where_they_are_not_required() {
     let key = SigningKey::ed25519("a");
@@ -51,7 +51,7 @@ async fn issuer_and_audience_may_be_missing_only_where_they_are_not_required() {
     }
 }
 
-/// An application needs several while it moves to another URL.
+/// An app needs several issuers and audiences while it moves to another URL.
 #[tokio::test]
 async fn several_issuers_and_audiences_may_be_accepted() {
     let key = SigningKey::ed25519("a");

@@ -86,7 +86,7 @@ async fn recorded_hs256_tokens_are_accepted_or_rejected_as_recorded() {
     }
 }
 
-/// Shows that the tests below, which manipulate such tokens, fail verification only because of the manipulation.
+/// Shows that the manipulated tokens in the tests below are rejected only because of the manipulation.
 #[tokio::test]
 async fn valid_tokens_are_accepted() {
     let now = moment().unix_seconds();
@@ -247,7 +247,7 @@ async fn manipulated_payloads_are_rejected() {
     assert!(verdict(&signed(r#"{"alg":"HS256"}"#, utf16, SECRET.as_bytes())).await.is_err());
 }
 
-/// Covers each claim if it is missing, has the wrong type, or has a wrong value.
+/// For each claim, covers an absent value, a value of the wrong type, and a wrong value.
 #[tokio::test]
 async fn each_claim_is_checked() {
     use Rejection::{Expired, Malformed, Missing, NotYetValid};

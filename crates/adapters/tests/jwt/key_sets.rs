@@ -68,7 +68,7 @@ async fn each_kind_of_key_verifies_its_own_tokens() {
     }
 }
 
-/// RFC 9864 introduces a second name of the algorithm, which can occur in the key, in the token or in both.
+/// RFC 9864 introduces a second name for the algorithm. It can occur in the key, in the token or in both.
 #[tokio::test]
 async fn ed25519_has_two_names() {
     let key = SigningKey::ed25519("a");
@@ -105,8 +105,8 @@ async fn a_key_verifies_no_other_algorithm() {
     }
 }
 
-/// Algorithm confusion: an attacker signs a token by HS256, with the public key as secret. Covers every form of the
-/// public key.
+/// Algorithm confusion: an attacker signs a token with HS256 and uses the public key as the secret. Covers every form
+/// of the public key.
 #[tokio::test]
 async fn a_token_signed_with_a_public_key_as_hmac_secret_is_rejected() {
     for key in SigningKey::all() {
@@ -264,7 +264,7 @@ async fn unrelated_members_of_a_key_are_ignored() {
     }
 }
 
-/// If a public key with a point of small order were accepted, such a signature would match messages that were never
+/// If a public key with a point of small order were accepted, a signature of zeros would match messages that were never
 /// signed.
 #[tokio::test]
 async fn a_signature_of_zeros_is_not_accepted() {
@@ -386,7 +386,7 @@ fn moving_clock() -> (Arc<AtomicI64>, Arc<dyn Clock>) {
     (seconds, Arc::new(clock))
 }
 
-/// When a token is sent again, only its signature is not checked again.
+/// When a token is sent again, everything except its signature is checked again.
 #[tokio::test]
 async fn the_claims_of_a_known_token_are_checked_every_time() {
     for key in SigningKey::all() {

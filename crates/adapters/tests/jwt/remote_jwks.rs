@@ -90,7 +90,7 @@ async fn the_first_token_of_a_new_key_is_accepted() {
     assert_eq!(verdict(&verifier, &c).await, Good);
 }
 
-/// A key without `kid` may be meant by any token, so only the signature shows whether the issuer has replaced the key.
+/// Any token may refer to a key without `kid`, so only the signature shows whether the issuer has replaced the key.
 #[tokio::test(start_paused = true)]
 async fn the_first_token_of_a_new_key_without_a_kid_is_accepted() {
     let [a, b, c] = keys(["a", "b", "c"]);
@@ -197,7 +197,7 @@ async fn concurrent_tokens_share_one_fetch() {
     assert_eq!(issuer.fetches(), 2);
 }
 
-/// The HTTP request ends early if its client disconnects.
+/// The fetch continues even if the client that caused it disconnects.
 #[tokio::test(start_paused = true)]
 async fn a_fetch_outlives_the_request_that_caused_it() {
     let [a, b] = keys(["a", "b"]);
@@ -213,7 +213,7 @@ async fn a_fetch_outlives_the_request_that_caused_it() {
     assert_eq!(issuer.fetches(), 2);
 }
 
-/// They stay in use however long the issuer responds with something other than a key set.
+/// They stay in use no matter how long the issuer responds with something other than a key set.
 #[tokio::test(start_paused = true)]
 async fn known_keys_stay_in_use_after_invalid_responses() {
     let [a, b] = keys(["a", "b"]);

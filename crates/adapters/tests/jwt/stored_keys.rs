@@ -84,7 +84,7 @@ fn header(kid: &str) -> Header {
     serde_json::from_value(json!({ "alg": "EdDSA", "kid": kid })).unwrap()
 }
 
-/// Returns `true` if the key is found. May wait for a read of the table. An error means that it is not known yet.
+/// Returns `true` if the key is found. May wait for a read of the table. Returns an error if this is not known yet.
 async fn knows(keys: &StoredKeys, kid: &str) -> Result<bool, String> {
     let found = keys.find_key(&header(kid), &|_| true).await;
     found.map(|key| key.is_some()).map_err(|error| error.to_string())

@@ -1,4 +1,4 @@
-//! Issuers whose keys and responses a test sets.
+//! Fake issuers; each test chooses their keys and responses.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};

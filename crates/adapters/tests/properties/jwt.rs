@@ -151,7 +151,7 @@ prop_compose! {
 }
 
 /// Returns the subject if the claims follow every documented rule. This is a second implementation of the rules,
-/// independent of the verifier's.
+/// independent of the verifier.
 fn subject_by_the_rules(claims: &Map<String, Value>) -> Option<&str> {
     let now = f64::from(i32::try_from(moment().unix_seconds()).unwrap());
     let is_good_date =

@@ -1,5 +1,5 @@
-//! Random sequences of operations by several owners have the same results as on a model, which is a map. The tests run
-//! in memory and on SQLite.
+//! Random sequences of operations by several owners have the same results on a repository as on a simple model, a map.
+//! The tests run in memory and on SQLite.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ use crate::config;
 
 const OWNERS: [&str; 3] = ["alice", "Alice", "al' OR 1=1 --"];
 
-/// An operation of an owner. `Which` selects one of all tasks that have ever existed, of any owner.
+/// An operation by an owner. `Which` selects any task that has ever existed, no matter who owns it.
 #[derive(Debug, Clone)]
 enum Operation {
     Add(NewTask),

@@ -37,7 +37,7 @@ pub(crate) struct Composition {
     pub(crate) cleanup: Option<Cleanup>,
 }
 
-/// Opens the store, applies or checks the migrations, and builds the services. `origin` is the origin of the auth server.
+/// Opens the store, applies or checks the migrations, and builds the services. `origin` is that of the auth server.
 pub(crate) async fn compose(settings: &Settings, mode: &AuthMode, origin: &str) -> anyhow::Result<Composition> {
     let Settings { server, database, tasks, .. } = settings;
     let store = store::open_for_server(database, mode.name().users()).await?;
@@ -84,7 +84,7 @@ pub(crate) async fn compose(settings: &Settings, mode: &AuthMode, origin: &str) 
     Ok(Composition { services, store, registry, cleanup })
 }
 
-/// Logs, in the background, the columns that seem to mark a user as restricted but that Taskbridge does not enforce.
+/// Logs, in the background, columns that seem to mark users as restricted but have no effect in Taskbridge.
 fn warn_of_ignored_columns(store: Store) {
     tokio::spawn(async move {
         match store.ignored_columns().await {

@@ -37,8 +37,8 @@ pub(super) fn sign_in(
     };
     let hasher = Arc::new(hasher(passwords)?);
     let hashing = hasher.load();
-    // Requests and wrong passwords are counted by separate limiters. A full limiter evicts its oldest counters, so with
-    // a single one, an attacker could evict the counts of wrong passwords by a flood of cheap requests.
+    // Requests and wrong passwords are counted by separate limiters. A full limiter evicts its oldest counters, so if
+    // there were only one limiter, an attacker could send many cheap requests to evict the counts of wrong passwords.
     let limiter = || rate_limit.enabled.is_on().then(|| limiter(rate_limit.storage, store));
     let (requests, guesses) = (limiter(), limiter());
     let limit = RateLimit { window: rate_limit.window_seconds.get(), max: rate_limit.max.get() };

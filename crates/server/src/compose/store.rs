@@ -9,9 +9,9 @@ use tokio::time::timeout;
 
 use crate::settings::DatabaseSettings;
 
-/// Timeout for opening a connection that only reads, and for acquiring it.
+/// Timeout for opening, and for acquiring, a connection that is only used to read.
 pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout of work that only reads, and may send several statements.
+/// Timeout for work that only reads. The work may consist of several statements.
 const WORK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Returns the configuration of the store.
@@ -49,7 +49,8 @@ pub(crate) async fn with_store<T>(
 /// Opens the store as [`open_to_read`] does, passes it to `work`, and closes it.
 ///
 /// # Errors
-/// [`Elapsed`](tokio::time::error::Elapsed) if that takes longer than 10 seconds, or the error of opening the store or of `work`.
+/// [`Elapsed`](tokio::time::error::Elapsed) if that takes longer than 10 seconds, or the error of opening the store or
+/// of `work`.
 pub(crate) async fn with_store_to_read<T>(
     settings: &DatabaseSettings,
     work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>,

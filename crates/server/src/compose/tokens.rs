@@ -14,7 +14,7 @@ use super::store::open_to_read;
 use crate::settings::{AuthMode, BridgeMode, JwtSettings, ServerMode, Settings};
 
 /// Returns the key pairs in Better Auth's table `jwks`, or `None` in bridge mode. All of them verify access tokens. One
-/// signs them, unless the shared secret does.
+/// of them signs new access tokens, unless the shared secret signs them.
 pub(crate) fn stored_keys(mode: &AuthMode, settings: &JwtSettings, store: &Store) -> Option<Arc<StoredKeys>> {
     let AuthMode::Server(ServerMode { secrets, .. }) = mode else { return None };
     let repo = Arc::new(SeaSigningKeyRepo(store.clone()));
@@ -73,7 +73,8 @@ pub(crate) async fn verifier_for_command(mode: &AuthMode, settings: &Settings, r
     verifier(mode, &settings.jwt, &mode.origin(settings.server.port.get()), table)
 }
 
-/// Starts to fetch the keys that the app's Better Auth publishes, unless it has no address.
+/// Starts to fetch the keys that the app's Better Auth publishes. Returns `None` if there is no address to fetch them
+/// from.
 fn published_keys(mode: &BridgeMode, settings: &JwtSettings) -> Option<Arc<dyn KeySource>> {
     let config = RemoteJwksConfig {
         refresh: settings.jwks_refresh_seconds.get(),

@@ -1,5 +1,5 @@
-//! The checks for pending migrations, for users who cannot sign in, and for columns that seem to mark users as restricted
-//! but are not enforced.
+//! The checks for pending migrations, for users who cannot sign in, and for columns that seem to mark users as
+//! restricted but are not enforced.
 
 use taskbridge_adapters::database::RestrictionReport;
 use taskbridge_migrations::{MigrateError, Users};

@@ -1,6 +1,6 @@
 //! `taskbridge doctor`: checks everything that the server depends on, and prints advice.
 //!
-//! The checks use the settings and adapters of the server and change nothing. Each request over a network has a timeout.
+//! The checks use the settings and adapters of the server, and change nothing. Each network request has a timeout.
 
 mod contents;
 mod database;
@@ -26,7 +26,7 @@ pub(crate) async fn examine(configuration: anyhow::Result<Configuration>) -> Rep
     let last = vec![settings::cors(&configuration), settings::proxy(&configuration), hash];
     let mut findings: Vec<Finding> = Vec::new();
     for finding in [first, database, keys, last].into_iter().flatten() {
-        // The errors of invalid settings replace the findings of their check, which ran with the defaults instead.
+        // If settings are invalid, their errors replace the findings of the check, which ran with the defaults instead.
         let errors = configuration.errors.iter().filter(|error| check_of(error) == finding.check);
         let invalid: Vec<_> = errors.map(|error| invalid_setting(finding.check, error)).collect();
         if invalid.is_empty() {
@@ -55,7 +55,7 @@ fn check_of(error: &SettingError) -> &'static str {
     }
 }
 
-/// Returns a failure for an invalid setting. Most messages contain the advice, after a semicolon.
+/// Returns a failure for an invalid setting. Most error messages already contain the advice, after a semicolon.
 fn invalid_setting(check: &'static str, error: &SettingError) -> Finding {
     let text = error.to_string();
     let (found, advice) = text.split_once("; ").unwrap_or((&text, "config/default.toml documents the key"));

@@ -1,4 +1,4 @@
-//! The check of how long hashing a password takes.
+//! Checks how long it takes to hash a password.
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ use crate::compose::hasher;
 use crate::settings::{AuthModeName, Configuration};
 
 const NAME: &str = "hash";
-/// Expected time of a sign-in. A shorter time makes guessing passwords cheap; a longer one makes users wait and keeps a
-/// core busy.
+/// Expected duration of a sign-in. If it is shorter, guessing passwords is cheap; if it is longer, users have to wait
+/// and a core is kept busy.
 const EXPECTED: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(1);
 
-/// Measures one sign-in with a wrong password.
+/// Measures how long a sign-in with a wrong password takes.
 pub(super) async fn check(configuration: &Configuration) -> Finding {
     if configuration.mode_name == Some(AuthModeName::Bridge) {
         return skip(NAME, "the app's Better Auth checks passwords");

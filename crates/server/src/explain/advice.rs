@@ -291,7 +291,8 @@ impl Token<'_> {
     }
 }
 
-/// Returns the setting that accepts other values of the claim `iss` or `aud`, and the method of jose that sets the claim.
+/// Returns the setting that lists the accepted values of the claim `iss` or `aud`, and the method of the JavaScript
+/// library jose that sets the claim.
 fn setting_and_setter(claim: &str) -> (&'static str, &'static str) {
     if claim == "iss" { ("jwt.issuer", ".setIssuer(baseURL)") } else { ("jwt.audience", ".setAudience(baseURL)") }
 }

@@ -123,7 +123,8 @@ fn meaning(name: &str, value: &Value, now: Timestamp) -> Option<String> {
         "aud" => Some("the audience".into()),
         "exp" | "nbf" | "iat" => {
             let seconds = seconds(value)?;
-            // As a number of seconds since 1970, this limit is in the year 5138; as milliseconds, in 1973.
+            // As seconds since 1970, this limit is in the year 5138; as milliseconds, it is in 1973. A larger number is
+            // therefore probably in milliseconds.
             if seconds > 100_000_000_000 {
                 return Some("far in the future, perhaps in milliseconds; the unit must be seconds".into());
             }

@@ -146,14 +146,15 @@ pub(super) fn web_url(text: &str) -> Option<Url> {
 /// `text` is not an origin.
 fn web_origin(text: &str) -> Option<String> {
     let (_, host) = text.strip_suffix('/').unwrap_or(text).split_once("://")?;
-    // Rejects patterns and URLs with more than an origin, and also invisible characters, which the URL parser removes.
+    // Rejects patterns and URLs that contain more than an origin. Also rejects invisible characters, because the URL
+    // parser removes them.
     let is_bare = !host.contains(|c: char| "/\\?#@*".contains(c) || c.is_whitespace() || c.is_control());
     let url = web_url(text).filter(|_| is_bare)?;
     Some(url.origin().ascii_serialization())
 }
 
-/// Normalizes the origin of a web page. Returns a pattern, or the origin of an app with its own scheme, unchanged, and
-/// `None` if `text` is none of these.
+/// Normalizes the origin of a web page. A pattern, or the origin of an app with a custom scheme, is returned unchanged.
+/// Returns `None` for any other text.
 fn trusted_origin(text: &str) -> Option<String> {
     let is_web = text
         .split_once("://")

@@ -62,7 +62,7 @@ impl Configuration {
         }
     }
 
-    /// Returns a line for each key, sorted by key: its current value, with secrets left out, and its source.
+    /// Returns one line for each key, sorted by key, with its current value and its source. Secrets are left out.
     pub(crate) fn lines(&self) -> impl Iterator<Item = impl fmt::Display> {
         self.sources.keys().map(|key| {
             let setting = format!("{key} = {}", self.shown(key));

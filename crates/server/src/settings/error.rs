@@ -67,7 +67,7 @@ impl<'a> Errors<'a> {
     }
 }
 
-/// Returns the known key that is most similar to `key`, unless none is similar.
+/// Returns the known key that is most similar to `key`, or `None` if no known key is similar.
 fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const SIMILAR: f64 = 0.9;
     let by_similarity = known.map(|known| (strsim::jaro_winkler(key, known), known));

@@ -23,8 +23,8 @@ pub(crate) struct JwtSettings {
     pub(crate) key_grace_seconds: Seconds<0, { 400 * 86_400 }>,
     pub(crate) leeway_seconds: Seconds<0, 300>,
     pub(crate) max_bytes: Number<usize, 1024, 65_536>,
-    /// The configured addresses of the keys. If empty, the address follows from `auth.url`. `None` if no keys are
-    /// fetched.
+    /// The configured addresses of the keys. If the list is empty, the address is derived from `auth.url`. If it is
+    /// `None`, no keys are fetched.
     #[serde(deserialize_with = "jwks_url")]
     jwks_url: Option<Vec<Url>>,
     #[serde(deserialize_with = "texts")]
@@ -95,7 +95,7 @@ impl JwtSettings {
 }
 
 /// Returns the address at which the Better Auth at `auth_url` publishes its keys. If the URL has a path, Better Auth
-/// serves its endpoints below that path, and otherwise below `/api/auth`.
+/// serves its endpoints below that path; otherwise, it serves them below `/api/auth`.
 fn default_jwks_url(auth_url: &Url) -> Url {
     let mut url = auth_url.clone();
     let path = match url.path().trim_end_matches('/') {

@@ -58,9 +58,9 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Deserialises all sections. Reports each invalid value and uses its default instead.
+    /// Deserializes all sections. Reports each invalid value and uses its default instead.
     ///
-    /// Deserialising stops at the first error, so this function starts again after each error.
+    /// Deserialization stops at the first error, so this function starts again after each error.
     fn deserialize_all(sources: &Sources, errors: &mut Errors<'_>) -> Result<Self, ConfigError> {
         let mut values = sources.values();
         loop {

@@ -20,7 +20,7 @@ pub(crate) enum AuthMode {
 /// Taskbridge signs users in.
 #[derive(Debug)]
 pub(crate) struct ServerMode {
-    /// The origin of `BETTER_AUTH_URL`. If that is not set, `None`, and the origin is `http://localhost:<port>`.
+    /// The origin of `BETTER_AUTH_URL`, or `None` if this URL is not set. The origin is then `http://localhost:<port>`.
     pub(crate) origin: Option<String>,
     pub(crate) secrets: VersionedSecrets,
 }

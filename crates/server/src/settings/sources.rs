@@ -120,7 +120,7 @@ fn key_of(variable: &str) -> Option<String> {
     SHORT_NAMES.iter().find(|(name, _)| *name == variable).map(|(_, key)| (*key).to_owned())
 }
 
-/// Keeps only the position of a parse error: the parser quotes the line, which may contain a secret.
+/// Reduces a parse error to its position: the parser's message quotes the line, which may contain a secret.
 fn without_lines(error: ConfigError) -> ConfigError {
     match error {
         ConfigError::FileParse { uri, cause } => {

@@ -1,5 +1,5 @@
-//! Types of values. All of them deserialise from text, because environment variables are text. No error contains the
-//! text, which may be a secret.
+//! Types of the values of settings. All of them are deserialized from text, because environment variables are text. No
+//! error contains the text, which may be a secret.
 
 use std::fmt;
 use std::time::Duration;
@@ -80,7 +80,7 @@ impl fmt::Debug for Hidden {
     }
 }
 
-/// Deserialises a text and parses it. The error must not contain the text.
+/// Deserializes a text and parses it. The error must not contain the text.
 pub(super) fn parse<'de, D: Deserializer<'de>, T, E: fmt::Display>(
     deserializer: D,
     parse: impl FnOnce(&str) -> Result<T, E>,
@@ -88,7 +88,7 @@ pub(super) fn parse<'de, D: Deserializer<'de>, T, E: fmt::Display>(
     parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-/// Deserialises the name of one of `choices`, and returns the value with this name.
+/// Deserializes the name of one of `choices`, and returns the value with this name.
 pub(super) fn one_of<'de, D: Deserializer<'de>, T: Copy, const N: usize>(
     deserializer: D,
     choices: [(&str, T); N],
@@ -99,7 +99,7 @@ pub(super) fn one_of<'de, D: Deserializer<'de>, T: Copy, const N: usize>(
     })
 }
 
-/// Deserialises texts that are separated by commas.
+/// Deserializes texts that are separated by commas.
 pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     Ok(split(&String::deserialize(deserializer)?).map(str::to_owned).collect())
 }

@@ -48,8 +48,8 @@ pub struct CookieConfig {
 
 /// Creates and verifies Better Auth's session cookies.
 ///
-/// `actix_web::cookie` is not used: it writes the attributes in another order than Better Auth, and one malformed
-/// cookie makes it reject all cookies of a request.
+/// `actix_web::cookie` is not used: it writes the attributes in a different order than Better Auth, and it rejects all
+/// cookies of a request if one of them is malformed.
 pub struct SessionCookies {
     secret: SharedSecret,
     config: CookieConfig,
@@ -65,8 +65,8 @@ impl SessionCookies {
         Self { secret, config }
     }
 
-    /// Returns the `Set-Cookie` lines for a new or renewed session. If `remember` is `false`, the cookie has no
-    /// `Max-Age`, and a second cookie, `dont_remember`, records the choice.
+    /// Returns the `Set-Cookie` values for a new or renewed session. If `remember` is `false`, the session cookie has
+    /// no `Max-Age`, and a second cookie, `dont_remember`, records the choice.
     pub(super) fn set(&self, token: &SessionToken, remember: bool) -> Vec<String> {
         let max_age = remember.then_some(self.config.max_age);
         let mut lines = self.lines("session_token", &self.cookie_value(token.expose()), max_age);
@@ -76,17 +76,17 @@ impl SessionCookies {
         lines
     }
 
-    /// Returns the `Set-Cookie` lines that remove every cookie of a session.
+    /// Returns the `Set-Cookie` values that remove every cookie of a session.
     pub(super) fn clear(&self) -> Vec<String> {
         ["session_token", "session_data", "dont_remember"].iter().flat_map(|cookie| self.removals(cookie)).collect()
     }
 
-    /// Returns the lines that remove Better Auth's cookie cache, if the request has it.
+    /// Returns the `Set-Cookie` values that remove Better Auth's cookie cache, if the request has it.
     pub(super) fn clear_cache(&self, request: &HttpRequest) -> Vec<String> {
         self.removals_if_sent(request, "session_data")
     }
 
-    /// Returns the lines that remove the cookie `dont_remember`, if the request has it.
+    /// Returns the `Set-Cookie` values that remove the cookie `dont_remember`, if the request has it.
     pub(super) fn clear_dont_remember(&self, request: &HttpRequest) -> Vec<String> {
         self.removals_if_sent(request, "dont_remember")
     }
@@ -103,7 +103,8 @@ impl SessionCookies {
 
     /// Returns the tokens of session cookies with a valid signature, at most [`Self::MAX_SESSIONS`].
     ///
-    /// A browser sends several cookies of the same name after the domain has changed, the older one first.
+    /// After the configured cookie domain has changed, browsers send several cookies of the same name, the older one
+    /// first.
     pub(super) fn read(&self, request: &HttpRequest) -> Vec<SessionToken> {
         let signed = self.sent(request, "session_token").filter_map(|value| self.verify(&value));
         let mut tokens: Vec<_> = Vec::new();
@@ -153,12 +154,12 @@ impl SessionCookies {
         if is_sent { self.removals(cookie) } else { Vec::new() }
     }
 
-    /// Returns the lines that remove a cookie.
+    /// Returns the `Set-Cookie` values that remove a cookie.
     fn removals(&self, cookie: &str) -> Vec<String> {
         self.lines(cookie, "", Some(Duration::ZERO))
     }
 
-    /// Returns the `Set-Cookie` lines that set a cookie. If the cookie has a domain, the first line removes the
+    /// Returns the `Set-Cookie` values that set a cookie. If the cookie has a domain, the first value removes the
     /// host-only cookie of the same name. A browser may still have that cookie from before a domain was configured, and
     /// would send it first.
     pub(super) fn lines(&self, cookie: &str, value: &str, max_age: Option<Duration>) -> Vec<String> {
@@ -205,7 +206,7 @@ impl SessionCookies {
     }
 }
 
-/// Adds `Set-Cookie` lines to a response.
+/// Adds `Set-Cookie` headers with the values `lines` to a response.
 pub(super) fn set_cookies(response: &mut HttpResponseBuilder, lines: &[String]) {
     for line in lines {
         response.append_header((SET_COOKIE, line.as_str()));

@@ -12,11 +12,12 @@ use crate::log_text::{MAX_ORIGIN_CHARS, truncated};
 use crate::trusted_origins::TrustedOrigins;
 
 /// The header in which Expo apps send their origin. A page of another site cannot send this header: the browser would
-/// first send a preflight, which fails for an untrusted origin. It also always adds `Origin`, which takes precedence.
+/// first send a preflight, which fails for an untrusted origin. Browsers also always add `Origin` to such a request,
+/// and `Origin` takes precedence.
 const EXPO_ORIGIN: HeaderName = HeaderName::from_static("expo-origin");
 
-/// Checks a request that may change something. Its callback URLs must be trusted and, if it has cookies, its origin,
-/// too.
+/// Checks a request that may change something: its callback URLs must be trusted. If the request has cookies, its
+/// origin must be trusted as well.
 ///
 /// # Errors
 /// Returns a 403 for an untrusted origin or URL, and a 400 for a URL that is not a string.
@@ -124,8 +125,8 @@ fn check_target(
     }
 }
 
-/// Returns `true` if JavaScript converts the value to `true`. As in Better Auth, all other values are left to the
-/// validation of the body.
+/// Returns `true` if JavaScript converts the value to `true`. As in Better Auth, only such values are checked before
+/// the validation of the body.
 pub(super) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,

@@ -132,8 +132,8 @@ pub(crate) enum AuthApiError {
     /// The user has a second factor, which Taskbridge cannot verify.
     #[error("Two-factor authentication is required, and this server does not support it")]
     SecondFactor,
-    /// The request has no valid session. `clear` holds the `Set-Cookie` lines that remove the cookies of an expired
-    /// one.
+    /// The request has no valid session. `clear` holds the `Set-Cookie` values that remove the cookies of an expired
+    /// session.
     #[error("Unauthorized")]
     Unauthorized { clear: Vec<String> },
     #[error("The service is temporarily unavailable, please try again")]

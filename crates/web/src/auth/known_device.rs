@@ -31,7 +31,7 @@ pub(super) fn is_known_device(request: &HttpRequest, cookies: &SessionCookies, e
     signatures(request, cookies).iter().any(|signature| is_signature_of(signature, cookies, email))
 }
 
-/// Returns the `Set-Cookie` lines that make the device known for this account, or none if rate limits are off.
+/// Returns the `Set-Cookie` values that make the device known for this account, or none if rate limits are off.
 pub(super) fn remember_device(request: &HttpRequest, cookies: &SessionCookies, email: &Email) -> Vec<String> {
     if request.app_data::<Data<RateLimits>>().is_none() {
         return Vec::new();
@@ -59,8 +59,8 @@ fn is_signature_of(signature: &[u8], cookies: &SessionCookies, email: &Email) ->
     cookies.mac(&signed_text(email)).verify_slice(signature).is_ok()
 }
 
-/// Returns the text that is signed. It has a space, so it cannot be a session token, which is signed with the same
-/// secret.
+/// Returns the text that is signed. It contains a space, so that it differs from every session token: session tokens
+/// are signed with the same secret.
 fn signed_text(email: &Email) -> String {
     format!("{COOKIE} {}", email.as_str().to_ascii_lowercase())
 }

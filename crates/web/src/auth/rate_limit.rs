@@ -14,8 +14,8 @@ use taskbridge_domain::rate_limit::{Decision, RateLimit};
 use super::error::{AuthApiError, PATH};
 use crate::extract::client_address::ClientAddress;
 
-/// Prefixes of the paths at which passwords can be guessed or users created. Unlike Better Auth's list, it has every
-/// path that hashes a password.
+/// Prefixes of the paths at which passwords can be guessed or users created. Unlike Better Auth's list, this one
+/// contains every path at which a password is hashed.
 const SENSITIVE: [&str; 6] =
     ["/sign-in", "/sign-up", "/change-password", "/change-email", "/verify-password", "/delete-user"];
 const SENSITIVE_LIMIT: RateLimit = RateLimit { window: Duration::from_secs(10), max: 3 };
@@ -40,7 +40,7 @@ impl RateLimits {
 
     async fn admit(&self, request: &HttpRequest) -> Result<(), AuthApiError> {
         let path = request.path().strip_prefix(PATH).unwrap_or_default();
-        // Unknown paths share one counter, so that a client cannot create any number of counters.
+        // Unknown paths share one counter, so that a client cannot create an unlimited number of counters.
         let path = request.match_pattern().map_or("*", |_is_served| path);
         let is_sensitive = SENSITIVE.iter().any(|prefix| path.starts_with(prefix));
         let limit = if is_sensitive { SENSITIVE_LIMIT } else { self.limit };

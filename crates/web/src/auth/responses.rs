@@ -63,8 +63,8 @@ pub(crate) fn body_errors() -> [AuthApiError; 7] {
     ]
 }
 
-/// Returns an example of a validation error: that of an empty object or, if no field is required, of a body that is not
-/// an object.
+/// Returns an example of a validation error: the one for an empty object or, if no field is required, the one for a
+/// body that is not an object.
 pub(crate) fn validation_error<T: RequestBody>() -> [AuthApiError; 1] {
     let not_an_object = || AuthApiError::Validation("[body] Invalid input: expected object, received null".into());
     [parse_fields::<T>(Map::new()).map_or_else(invalid_fields, |_valid| not_an_object())]

@@ -1,4 +1,4 @@
-//! Responses that hand a session to the client.
+//! Responses that give the client a session.
 
 use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -41,7 +41,7 @@ impl NewSession<'_> {
             response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "set-auth-jwt, set-auth-token"));
         }
         let (redirect, url) = (is_sign_in.then_some(callback.is_some()), callback.as_deref());
-        // A URL that contains characters which a header cannot have is only in the body.
+        // If the URL contains characters that a header must not contain, only the body contains the URL.
         if let Some(Ok(location)) = url.map(HeaderValue::from_str) {
             response.insert_header((LOCATION, location));
         }
@@ -50,7 +50,7 @@ impl NewSession<'_> {
     }
 }
 
-/// Issues a JWT for a response that is also valid without one, so an error is only logged.
+/// Issues a JWT for a response that does not require one: if that fails, the error is only logged.
 pub(super) async fn issue_jwt(session: &ActiveSession, sessions: &SessionService) -> Option<Jwt> {
     let jwt = sessions.token(session).await;
     jwt.inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "no JWT with the session")).ok()

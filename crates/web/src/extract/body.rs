@@ -54,8 +54,8 @@ pub(crate) async fn read(request: &HttpRequest, payload: &mut Payload) -> Result
 }
 
 async fn read_within_limit(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, ReadError> {
-    // With `Upgrade`, actix-http ignores `Content-Length` and reads to the end of the connection. A proxy in front does
-    // not, so the two would disagree about the end of the request.
+    // With `Upgrade`, actix-http ignores `Content-Length` and reads to the end of the connection. A reverse proxy
+    // respects `Content-Length`, so it and Taskbridge would disagree about where the request ends.
     if request.headers().contains_key(UPGRADE) {
         return Err(ReadError::Upgrade);
     }
@@ -89,8 +89,8 @@ pub(crate) fn media_type(request: &HttpRequest) -> Option<String> {
     Some(header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
-/// Returns `true` if the body has a `Content-Encoding` other than `identity` (RFC 9110, section 8.4). Bodies are not
-/// decompressed, so that a small request cannot use much memory.
+/// Returns `true` if the body has a `Content-Encoding` other than `identity` (RFC 9110, section 8.4). Bodies are never
+/// decompressed, because even a small request could then use much memory.
 fn is_encoded(request: &HttpRequest) -> bool {
     let lines = request.headers().get_all(CONTENT_ENCODING);
     let mut codings = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);

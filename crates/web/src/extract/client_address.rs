@@ -38,8 +38,9 @@ impl TrustedProxies {
         self.networks.iter().any(|network| network.contains(&address))
     }
 
-    /// Returns `peer` if it is not a trusted proxy. Otherwise returns the last address in the header that is not one:
-    /// each proxy appends the address of its peer, and a client can send anything before that.
+    /// Returns `peer` if it is not a trusted proxy. Otherwise returns the last address in the header that is not the
+    /// address of a trusted proxy: each proxy appends the address of its peer, and a client can send anything before
+    /// that.
     ///
     /// Returns `None` if the header has no such address, or if an entry cannot be read.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
@@ -82,8 +83,8 @@ impl TrustedProxies {
 
 /// The IP address of a client, if it is known.
 ///
-/// `Display` writes it as Better Auth does. Of an IPv6 address, it writes all digits but sets the last 64 bits to zero,
-/// because a client can choose them. An unknown address is an empty string.
+/// `Display` writes it as Better Auth does. An IPv6 address is written in full, with the last 64 bits set to zero,
+/// because a client can choose these bits. An unknown address is an empty string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
 
@@ -143,8 +144,8 @@ mod tests {
     }
 
     /// `tests/vectors/client-ip.json` was recorded from Better Auth, which does not use the address of the connection.
-    /// Here the connection is always from a trusted proxy, so that its address is not used, either. Cases with settings
-    /// that Taskbridge lacks are skipped.
+    /// In this test, each connection comes from a trusted proxy, so Taskbridge does not use its address either. Cases
+    /// with settings that Taskbridge lacks are skipped.
     #[test]
     fn addresses_are_those_of_better_auth() {
         let vectors: Value = serde_json::from_str(include_str!("../../../../tests/vectors/client-ip.json")).unwrap();

@@ -45,8 +45,8 @@ impl FromRequest for AuthenticatedUser {
 /// The id of the caller, stored in the request's extensions for the access log.
 pub(crate) struct Caller(pub(crate) UserId);
 
-/// Where a route takes the owner from. It is stored in the app data of the route's resource; if it is absent, the owner
-/// is taken from the path.
+/// Where a route takes the owner from. The value is stored in the app data of the resource; without it, the owner is
+/// taken from the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OwnerFrom {
     /// The `{user_id}` of the path, which must be the caller's.

@@ -24,8 +24,8 @@ use crate::health::Readiness;
 /// request, and the causes of an error. The route is the pattern, so ids, queries, headers and bodies are not logged. A
 /// request whose handler is dropped, because the client has disconnected, is logged as abandoned.
 ///
-/// It must be the outermost middleware, because it also sets the [`request_id`](crate::request_id) for everything
-/// inside it. During a shutdown, each response closes its connection.
+/// It must be the outermost middleware, because it also sets the [`request_id`](crate::request_id) for all inner
+/// services. During a shutdown, each response closes its connection.
 ///
 /// # Errors
 /// Returns the errors of the inner service.
@@ -78,8 +78,8 @@ async fn log_request<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
 /// The logged route of requests that match no route.
 const NO_ROUTE: Cow<'static, str> = Cow::Borrowed("none");
 
-/// A request without a response. If the client disconnects or a shutdown takes too long, it is dropped in this state,
-/// and is logged as abandoned.
+/// A request that has no response yet. If it is dropped because the client disconnects or a shutdown takes too long, it
+/// is logged as abandoned.
 struct Unanswered {
     method: &'static str,
     route: Cow<'static, str>,

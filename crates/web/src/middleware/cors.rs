@@ -27,9 +27,9 @@ const EXPOSED: &str = "X-Total-Count, Link, set-auth-jwt, set-auth-token, X-Requ
 /// Chromium is 7200.
 const MAX_AGE: &str = "7200";
 
-/// Middleware (for `actix_web::middleware::from_fn`) that lets pages of the app's [`TrustedOrigins`] read its
-/// responses, errors included, and answers their preflights. Requests from other origins are served without CORS
-/// headers, so that browsers do not let their pages read the responses.
+/// Middleware (for `actix_web::middleware::from_fn`) that allows pages of the app's [`TrustedOrigins`] to read the
+/// responses, including errors, and answers their preflights. Requests from other origins are served without CORS
+/// headers, so that browsers do not show the responses to the pages.
 ///
 /// `actix-cors` is not used: it adds `Access-Control-Allow-Credentials` to responses for untrusted origins, reads only
 /// the first of several `Origin` headers, and rejects a preflight of an untrusted origin with a response in another
@@ -78,8 +78,8 @@ fn allowed_origin(request: &ServiceRequest) -> Option<HeaderValue> {
 }
 
 /// Returns the headers that a preflight asks for, or `None` if `Access-Control-Request-Headers` is not a
-/// comma-separated list of header names. Any header is allowed, because only pages of trusted origins get this far, and
-/// tracing libraries add headers that Taskbridge does not know.
+/// comma-separated list of header names. Any header is allowed, because the origin has already been found to be
+/// trusted, and tracing libraries add headers that Taskbridge does not know.
 fn requested_headers(headers: &HeaderMap) -> Option<HeaderValue> {
     let lines: Vec<_> = headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS).map(HeaderValue::as_bytes).collect();
     let is_list = |line: &&[u8]| line.split(|byte| *byte == b',').all(|name| is_token(name.trim_ascii()));

@@ -38,8 +38,8 @@ pub(crate) async fn request_limits(
     let is_chunked = request.chunked().unwrap_or_default();
     phase.begin_response();
     let mut outcome = limited(request, next).await;
-    // If the handler has not read a body to its end, actix-http closes the connection only if the length of the body is
-    // known. It would read a chunked body without limit, so the connection is closed here.
+    // If the handler has not read the body to its end, actix-http closes the connection only if the body has a known
+    // length. It would read the rest of a chunked body without limit, so the connection is closed here.
     if !is_chunked || phase.is_body_complete() {
         phase.set(Phase::Head);
         return outcome;

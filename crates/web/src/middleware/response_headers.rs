@@ -4,8 +4,8 @@ use actix_web::Error;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::HeaderMap;
 
-/// Adds headers to the response. An error is converted to a response later, so it gets a mapper that adds the headers
-/// then.
+/// Adds headers to the response. If the outcome is an error, actix-web builds the response later, so a function that
+/// adds the headers then is attached to the error.
 pub(super) fn with_headers<B>(
     outcome: Result<ServiceResponse<B>, Error>,
     add: impl Fn(&mut HeaderMap) + 'static,

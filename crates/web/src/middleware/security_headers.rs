@@ -13,8 +13,8 @@ use super::response_headers::with_headers;
 
 /// The headers that OWASP's REST security cheat sheet recommends.
 ///
-/// `Strict-Transport-Security` is left to the proxy that terminates TLS: browsers ignore it without TLS, and only the
-/// proxy knows which hosts it applies to.
+/// `Strict-Transport-Security` is left to the proxy that terminates TLS: browsers ignore the header without TLS, and
+/// only the proxy knows for which hosts it should be set.
 const SECURITY: [(HeaderName, &str); 6] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (CACHE_CONTROL, "no-store"),

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use taskbridge_domain::tasks::{Cursor, PreciseTimestamp, SortDirection, SortKey, SortValue, TaskId};
 
-/// Maximum length of a cursor, in characters: enough for a title of 200 characters of 4 bytes, as JSON in base64url.
+/// Maximum length of a cursor, in characters: enough for a title of 200 characters with 4 bytes each, encoded as JSON
+/// in base64url.
 const MAX_LENGTH: usize = 2048;
 
 /// The content of a cursor, which is encoded as JSON in base64url.

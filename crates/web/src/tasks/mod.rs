@@ -35,7 +35,7 @@ impl TasksMount {
 }
 
 /// Mounts the operations at `base`, with and without a trailing slash. A redirect to the right path would not be
-/// enough, because many clients omit the body when they follow it.
+/// enough, because many clients omit the body when they follow a redirect.
 fn mount(config: &mut ServiceConfig, base: &str, owner: OwnerFrom) {
     let resource = |path: &str| web::resource([format!("{base}{path}"), format!("{base}{path}/")]).app_data(owner);
     let list_resource = resource("").get(list).head(list).post(create);

@@ -109,7 +109,7 @@ fn every_invalid_value_is_reported_with_its_key_and_source_and_not_shown() {
         let errors = read(&variables).unwrap_err();
         let [SettingError { key: found, source, message }] = errors.as_slice() else { panic!("{name}: {errors:?}") };
         assert_eq!(found, key);
-        // For a URL without a mode, the error is that `auth.mode` is missing, which has no source in the environment.
+        // If only the URL is set, the error is that `auth.mode` is missing. A missing setting has no source.
         if name != "BETTER_AUTH_URL" {
             assert_eq!(*source, format!("{name} in the environment"));
         }
@@ -214,7 +214,7 @@ fn a_broken_dot_env_is_an_error_that_does_not_show_its_lines() {
     assert!(error.contains(".env") && !error.contains("hunter2"), "{error}");
 }
 
-/// The doctor can then still check everything that does not depend on the invalid setting.
+/// With the default, the doctor can check everything that does not depend on the invalid setting.
 #[test]
 fn the_default_replaces_an_invalid_value() {
     let environment = [("PORT", "x"), ("BETTER_AUTH_SECRET", SECRET), ("HOST", "0.0.0.0")];

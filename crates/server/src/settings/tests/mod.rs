@@ -140,7 +140,7 @@ fn a_bridge_accepts_other_issuers_and_addresses() {
     assert!(mode.secret.is_some() && jwt.require_issuer.is_on());
 }
 
-/// In server mode no keys are fetched from the URL.
+/// In server mode, no keys are fetched from the URL.
 #[test]
 fn the_url_of_server_mode_may_be_plain_http() {
     for url in ["http://192.168.1.5:3000", "http://app.test", "https://app.test"] {

@@ -23,15 +23,15 @@ type Pending<T> = Pin<Box<dyn Future<Output = Result<T, AuthApiError>>>>;
 pub(crate) enum NamedSession {
     /// The request has no session token with a valid signature.
     None,
-    /// The session has expired or does not exist. Holds the `Set-Cookie` lines that remove its cookies.
+    /// The session has expired or does not exist. Holds the `Set-Cookie` values that remove its cookies.
     Expired(Vec<String>),
     /// The session is valid.
     Valid(Box<ActiveSession>),
 }
 
 impl NamedSession {
-    /// Resumes the session of the bearer token, or else of the cookie. Renews the session if a renewal is due, unless
-    /// the user asked not to be remembered or the query has `disableRefresh`.
+    /// Resumes the session of the bearer token or, if there is no bearer token, that of the cookies. Renews the session
+    /// if a renewal is due, unless the user asked not to be remembered or the query has `disableRefresh`.
     async fn of(request: &HttpRequest) -> Result<Self, AuthApiError> {
         let (sessions, cookies) = services(request)?;
         let tokens = session_tokens(request, cookies);
