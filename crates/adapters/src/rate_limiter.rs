@@ -15,8 +15,8 @@ use taskbridge_domain::rate_limit::{Decision, RateLimit, RateLimitState};
 /// The first half of the SHA-256 digest of a key. It has a fixed size, and finding a collision is infeasible.
 type Digest128 = [u8; 16];
 
-/// Counts requests for at most [`Self::MAX_KEYS`] keys, in less than 12 MiB. Beyond that, it evicts the key whose last
-/// allowed request is the oldest.
+/// Counts requests for at most [`Self::MAX_KEYS`] keys, in less than 12 MiB. If there are more keys, it evicts the key
+/// whose last allowed request is the oldest.
 #[derive(Debug, Default)]
 pub struct InMemoryRateLimiter {
     counters: Mutex<Counters>,

@@ -12,7 +12,7 @@ pub(super) struct Column {
     pub(super) data_type: String,
 }
 
-/// Returns the columns of a table, including generated ones, or none if there is no such table.
+/// Returns the columns of a table, including generated ones. The result is empty if there is no such table.
 pub(super) async fn columns(pool: &ConnectionPool, table: &str) -> Result<Vec<Column>, DbErr> {
     let backend = pool.get_database_backend();
     let select = match backend {

@@ -13,7 +13,8 @@ pub struct StoreConfig {
     pub max_connections: u32,
     /// Maximum time that an HTTP request waits for a connection and, on SQLite, that a writer waits for another writer.
     pub acquire_timeout: Duration,
-    /// Maximum time for opening a connection, which includes the time in which a suspended serverless database resumes.
+    /// Maximum time for opening a connection. It includes the time that a suspended serverless database needs to
+    /// resume.
     pub connect_timeout: Duration,
     /// Time after which a statement is cancelled.
     pub statement_timeout: Duration,

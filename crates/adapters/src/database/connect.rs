@@ -86,7 +86,7 @@ impl Store {
     /// PostgreSQL, it is a new connection, which is closed when it is dropped.
     ///
     /// # Errors
-    /// [`OpenError::Refused`] if it cannot be opened.
+    /// [`OpenError::Refused`] if the connection cannot be opened.
     pub async fn dedicated(&self) -> Result<DatabaseConnection, OpenError> {
         match &self.pool {
             ConnectionPool::Sqlite(sqlite) => sqlite.dedicated().await,
@@ -121,8 +121,8 @@ impl Store {
         }
     }
 
-    /// Runs a query that depends on the columns that mark a user as restricted. After an error that is not temporary,
-    /// the schema may have changed: reads again which columns there are, and repeats the query once.
+    /// Runs a query that depends on which columns mark a user as restricted. If it fails with an error that is not
+    /// temporary, the schema may have changed. This method then reads the columns again and repeats the query once.
     pub(super) async fn with_restriction_columns<T, F>(
         &self,
         query: impl Fn(Arc<RestrictionColumns>) -> F,
@@ -136,7 +136,7 @@ impl Store {
         }
     }
 
-    /// Closes all connections. On PostgreSQL, those in use are closed when they are returned to the pool.
+    /// Closes all connections. On PostgreSQL, connections in use are closed when they are returned to the pool.
     pub async fn close(&self) {
         match &self.pool {
             ConnectionPool::Sqlite(sqlite) => sqlite.close().await,
@@ -145,8 +145,8 @@ impl Store {
     }
 }
 
-/// Tries to connect to a PostgreSQL server that accepts writes, with pauses of up to two seconds. Logs an error only if
-/// it differs from the previous one.
+/// Tries to connect to a PostgreSQL server that accepts writes until it succeeds or the time `limit` has passed. Pauses
+/// between two attempts last up to two seconds. Logs an error only if it differs from the previous one.
 async fn wait_for_server(postgres: &Postgres, limit: Duration) -> Result<(), OpenError> {
     let deadline = Instant::now() + limit;
     let mut pause = Duration::from_millis(50);

@@ -18,8 +18,8 @@ pub(super) enum ConnectionPool {
 }
 
 impl ConnectionPool {
-    /// Runs `body` in a transaction, which is committed if `body` returns `true` and rolled back otherwise. Runs it
-    /// once more after an error that proves that the first attempt had no effect, such as a deadlock.
+    /// Runs `body` in a transaction, which is committed if `body` returns `true` and rolled back otherwise. Runs `body`
+    /// a second time if the first attempt failed with an error, such as a deadlock, which proves that it had no effect.
     pub(super) async fn transaction(&self, body: &impl TransactionBody) -> Result<bool, DbErr> {
         match self.attempt(body).await {
             Err(error) if is_repeatable(&error) => self.attempt(body).await,
@@ -57,7 +57,7 @@ pub(super) trait TransactionBody: Sync {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr>;
 }
 
-/// A transaction. It is rolled back when it is dropped before [`end`](Self::end).
+/// A transaction. It is rolled back if it is dropped before [`end`](Self::end).
 pub(super) enum Transaction {
     Sqlite(SqliteTransaction),
     Postgres(PostgresTransaction),
@@ -76,7 +76,8 @@ impl Transaction {
     }
 }
 
-/// Implements sea-orm's trait by the methods of the same name of each database.
+/// Implements sea-orm's `ConnectionTrait`. Each method calls the method of the same name that belongs to the database
+/// in use.
 macro_rules! impl_connection_trait {
     ($pool:ident) => {
         #[async_trait]

@@ -21,10 +21,11 @@ pub(super) trait DedicatedConnection: Send + 'static {
     async fn execute(&mut self, statement: &Statement) -> Result<u64, DbErr>;
 }
 
-/// Wraps the connection in sea-orm's own type. The connection is dropped with the last clone of the returned value.
+/// Wraps the connection in sea-orm's [`DatabaseConnection`]. The connection is dropped with the last clone of the
+/// returned value.
 ///
-/// Transactions of sea-orm have no effect on the returned connection, because sea-orm could not report a failed commit.
-/// Execute `begin` and `commit` as statements instead.
+/// sea-orm's methods for transactions have no effect on the returned connection, because sea-orm could not report that
+/// a commit failed. Execute `begin` and `commit` as statements instead.
 pub(super) fn dedicated(backend: DbBackend, connection: impl DedicatedConnection) -> DatabaseConnection {
     let proxy = ProxyDatabaseConnection::new(backend, Arc::new(Box::new(Dedicated(Mutex::new(connection)))));
     DatabaseConnectionType::ProxyDatabaseConnection(Arc::new(proxy)).into()

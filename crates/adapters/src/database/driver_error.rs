@@ -1,4 +1,5 @@
-//! Wraps errors of the database drivers in sea-orm's error type, in its only variant that can contain any error.
+//! Wraps errors of the database drivers in sea-orm's error type. Only one of its variants can contain an arbitrary
+//! error.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -16,14 +16,13 @@ pub struct ExpectedClaims {
     pub issuers: Vec<String>,
     /// Accepted values of `aud`; if it is a list, one accepted entry is enough.
     pub audiences: Vec<String>,
-    /// `true` if `iss` and `aud` must be present. If `false`, they may be absent, but a wrong value is rejected all the
-    /// same.
+    /// `true` if `iss` and `aud` must be present. If `false`, they may be absent, but a wrong value is still rejected.
     pub require_issuer: bool,
     /// Tolerated difference between the clocks of issuer and verifier.
     pub leeway: Duration,
 }
 
-/// The claims as the token has them. `iat` is ignored: it does not affect validity, and an issuer's clock may be ahead.
+/// The claims in the token. `iat` is ignored: it does not affect validity, and an issuer's clock may be ahead.
 #[derive(serde::Deserialize)]
 struct Payload {
     #[serde(default, deserialize_with = "present")]
@@ -55,7 +54,7 @@ impl Audience {
 }
 
 impl ExpectedClaims {
-    /// Validates a decoded payload whose signature has been verified, and appends each passed step to `passed`.
+    /// Validates a decoded payload whose signature has been verified, and appends each step that it passes to `passed`.
     pub(super) fn validate(
         &self,
         json: &[u8],
@@ -94,7 +93,7 @@ impl ExpectedClaims {
     }
 }
 
-/// Converts to a `NumericDate`: seconds since 1970, with a fraction.
+/// Converts `moment` to a `NumericDate`: seconds since 1970, with a fraction.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds are exact in 53 bits for 285,000 years")]
 fn numeric_date(moment: Timestamp) -> f64 {
     moment.datetime().timestamp_millis() as f64 / 1000.0

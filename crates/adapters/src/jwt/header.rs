@@ -9,7 +9,8 @@ use super::rejection::Rejection;
 /// says where keys come from.
 #[derive(Debug, serde::Deserialize)]
 pub struct Header {
-    /// The algorithm that the token claims. It is compared with the key's algorithm and never chooses it.
+    /// The algorithm that the token names. It must be the key's algorithm, and never decides how the signature is
+    /// verified.
     pub alg: String,
     /// The id of the issuer's key, if the token names one.
     #[serde(default, deserialize_with = "present")]

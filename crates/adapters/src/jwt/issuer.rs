@@ -23,8 +23,8 @@ pub struct JwtIssuerConfig {
 }
 
 /// Issues tokens with the claims of Better Auth's JWT plugin. Signs with a key pair if an algorithm is configured, and
-/// otherwise by HS256 with the current shared secret. Publishes the keys in the table `jwks` in both cases, because a
-/// Better Auth on the same database may sign with them.
+/// otherwise by HS256 with the current shared secret. Publishes the keys in the table `jwks` in both cases, because
+/// Better Auth may use the same database and sign with them.
 pub struct JwtIssuer {
     keys: Arc<StoredKeys>,
     config: JwtIssuerConfig,
@@ -32,7 +32,8 @@ pub struct JwtIssuer {
 }
 
 impl JwtIssuer {
-    /// Creates an issuer that signs with a key pair in `keys` or with the shared secret, as `keys` is configured.
+    /// Creates an issuer that signs with a key pair in `keys` or with the shared secret, depending on the configuration
+    /// of `keys`.
     #[must_use]
     pub fn new(keys: Arc<StoredKeys>, config: JwtIssuerConfig, clock: Arc<dyn Clock>) -> Self {
         Self { keys, config, clock }

@@ -4,7 +4,8 @@
 //! key from a [`KeySource`], which binds each key to one algorithm, checks the signature, and then checks the claims.
 //!
 //! There are three sources of keys: the secret shared with Better Auth ([`SharedSecretKey`]), the keys that Better Auth
-//! publishes ([`RemoteJwks`]), and the keys in the table `jwks`, if both use the same database ([`StoredKeys`]).
+//! publishes ([`RemoteJwks`]), and the keys in the table `jwks`, if Taskbridge and Better Auth use the same database
+//! ([`StoredKeys`]).
 //!
 //! # To trust another source of keys
 //!

@@ -34,7 +34,8 @@ pub enum Rejection {
         /// The enabled algorithms.
         enabled: String,
     },
-    /// No trusted issuer has a key with the token's algorithm and `kid` or, without a `kid`, a key that verifies it.
+    /// No trusted issuer has a key with the token's algorithm and `kid`. For a token without a `kid`: no single key
+    /// with its algorithm verifies it.
     #[error("no trusted key of its algorithm and kid")]
     NoKey,
     /// The signature is invalid.

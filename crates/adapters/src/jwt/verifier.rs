@@ -32,7 +32,8 @@ pub struct JwtVerifier {
 }
 
 impl JwtVerifier {
-    /// Creates a verifier. A token is verified against the first of `issuers` that has a key for it, and no other.
+    /// Creates a verifier. A token is verified against the first of `issuers` that has a key for it, and against no
+    /// other.
     #[must_use]
     pub fn new(issuers: Vec<TrustedIssuer>, clock: Arc<dyn Clock>) -> Self {
         Self { issuers, clock, max_bytes: MAX_TOKEN_BYTES }

@@ -29,11 +29,11 @@ pub struct ThreadedPasswordHasherConfig {
     pub queue: usize,
 }
 
-/// Hashes passwords on separate threads, with one algorithm, and verifies hashes of both: bcrypt's `$2b$…` (also
-/// `$2a$`, `$2x$` and `$2y$`), and Better Auth's `<salt>:<key>` by scrypt.
+/// Hashes passwords on separate threads, with one algorithm. Verifies hashes of both algorithms: bcrypt's `$2b$…` (also
+/// `$2a$`, `$2x$` and `$2y$`), and scrypt's `<salt>:<key>` as Better Auth stores it.
 ///
-/// Whatever the reason for a mismatch, it takes the time of one comparison with each algorithm, so that the time
-/// reveals nothing about the account. It takes longer only if the stored bcrypt hash has a higher cost than new hashes.
+/// A mismatch takes the time of one comparison with each algorithm, whatever its reason, so that the time reveals
+/// nothing about the account. A mismatch takes longer only if the stored bcrypt hash has a higher cost than new hashes.
 pub struct ThreadedPasswordHasher {
     threads: HashingThreads,
     write: HashAlgorithm,
@@ -289,7 +289,7 @@ mod tests {
             for accepted in [vec![case["password"].clone()], texts("alsoAccepted")].concat() {
                 assert!(count(accepted.as_str().unwrap(), stored).0, "{accepted}");
             }
-            // One of these texts is longer than a password can be.
+            // One of these texts is too long to be parsed as a password, so it is skipped.
             let refused = texts("refused");
             for refused in refused.iter().filter_map(Value::as_str).filter(|text| Password::parse(text).is_ok()) {
                 assert!(!count(refused, stored).0, "{refused}");

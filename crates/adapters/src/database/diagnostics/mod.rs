@@ -23,7 +23,7 @@ pub enum Inspection {
     Postgres(PostgresFacts),
 }
 
-/// Examines the database within `limit`. Creates and writes nothing.
+/// Examines the database in at most the time `limit`. Does not create or write anything.
 ///
 /// # Errors
 /// [`DatabaseProblem`] if the database cannot be read.

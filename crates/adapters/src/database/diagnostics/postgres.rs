@@ -22,10 +22,12 @@ pub struct PostgresFacts {
     pub round_trip: Duration,
     /// `true` if the PostgreSQL server is read-only, for example because it is a standby.
     pub is_read_only: bool,
-    /// `true` if the PostgreSQL server sees the same two socket addresses as Taskbridge, so that there is no pooler.
+    /// `true` if the PostgreSQL server sees the same two socket addresses as Taskbridge, which proves that there is no
+    /// pooler.
     pub is_proved_direct: bool,
-    /// `true` if the same process of the PostgreSQL server replied on two open connections, which proves that there is
-    /// a pooler in transaction mode. `false` does not prove that there is none, because a busy pooler may use two.
+    /// `true` if the same process of the PostgreSQL server replied on two connections that were open at the same time,
+    /// which proves that there is a pooler in transaction mode. `false` does not prove the opposite, because a busy
+    /// pooler may use one process for each connection.
     pub shares_processes: bool,
     /// Connection limits.
     pub limits: ConnectionLimits,
@@ -38,7 +40,7 @@ pub struct ConnectionLimits {
     pub max: u32,
     /// Number of connections reserved for superusers and similar roles.
     pub reserved: u32,
-    /// Number of open connections, without the one that counts them.
+    /// Number of open connections, except the one on which they are counted.
     pub in_use: u32,
 }
 
@@ -56,8 +58,9 @@ impl ConnectionLimits {
     }
 }
 
-/// Selects the facts in one statement, because a pooler may send the next statement to another server process.
-/// Connections are counted over all databases, because only privileged roles can see more about them.
+/// The query for all facts. It is a single statement, because a pooler may send the next statement to another process
+/// of the PostgreSQL server. It counts the connections of all databases together, because only privileged roles can see
+/// more about other connections.
 const FACTS: &str = "select split_part(version(), ' ', 1) || ' ' || split_part(version(), ' ', 2), current_setting('server_version_num')::int,
   pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool,
   least(
@@ -98,7 +101,7 @@ pub(super) async fn inspect(
             other.close().await;
             first == second
         }
-        // The PostgreSQL server may accept only one more connection, which the first one took.
+        // The first connection may have been the last one that the PostgreSQL server accepts.
         Err(_) => false,
     };
     connection.close().await;

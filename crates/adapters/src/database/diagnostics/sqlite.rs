@@ -22,9 +22,11 @@ pub struct SqliteFacts {
     pub missing_folder: Option<PathBuf>,
     /// `true` if the file is in WAL mode. Taskbridge enables WAL mode when it starts.
     pub is_wal: bool,
-    /// The first of the file and its nearest existing parent folder to which this process may not write.
+    /// The path to which this process cannot write: the database file or, if that is writable or missing, its nearest
+    /// existing parent folder. `None` if this process can write to both.
     pub unwritable: Option<PathBuf>,
-    /// The paths to which other users have access: of the database file, its `-wal` and `-shm` files, and their folder.
+    /// Those of the following paths to which other users have access: the database file, its `-wal` and `-shm` files,
+    /// and their folder.
     pub exposed: Vec<ExposedPath>,
 }
 

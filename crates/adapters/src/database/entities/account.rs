@@ -23,7 +23,7 @@ pub(crate) struct Model {
     pub(crate) provider_id: String,
     #[sea_orm(column_name = "userId", select_as = "text")]
     pub(crate) user_id: String,
-    /// The OAuth scopes that the user granted, separated by commas. A row with a password has none.
+    /// The OAuth scopes that the user granted, separated by commas. A row with a password has no scopes.
     #[sea_orm(select_as = "text")]
     pub(crate) scope: Option<String>,
     #[sea_orm(select_as = "text")]

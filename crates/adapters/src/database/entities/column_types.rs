@@ -15,7 +15,7 @@ pub(crate) struct Time(pub(crate) DateTime<Utc>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Flag(pub(crate) bool);
 
-/// Formats without a time zone in which other programs write times to SQLite.
+/// Formats of times without a time zone, as other programs write them to SQLite.
 const WITHOUT_ZONE: [&str; 2] = ["%F %T%.f", "%FT%T%.f"];
 
 impl Time {

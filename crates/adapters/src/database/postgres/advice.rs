@@ -214,7 +214,7 @@ fn no_database(found: String, url: &PostgresUrl) -> DatabaseProblem {
     DatabaseProblem::new(found, format!("run: create database {}; or name another one in DATABASE_URL", database(url)))
 }
 
-/// Returns the name of the server in the URL, or "one of" and the names of all if there are several.
+/// Returns the name of the server in the URL. If the URL has several, returns "one of" and all their names.
 fn servers(url: &PostgresUrl) -> String {
     let servers = url.servers();
     if url.host_count() > 1 { format!("one of {servers}") } else { servers }

@@ -38,8 +38,8 @@ impl<'a> Certificate<'a> {
         Ok(())
     }
 
-    /// Returns `true` if the certificate is that of a CA, whose key may sign other certificates. This includes every
-    /// certificate of X.509 version 1, which has no extension that could say otherwise.
+    /// Returns `true` if the certificate belongs to a CA, so that its key may sign other certificates. This is assumed
+    /// of every certificate of X.509 version 1, because that version has no extensions that could say otherwise.
     pub(super) fn is_authority(&self) -> bool {
         let certificate = &self.parsed.tbs_certificate;
         match certificate.get::<BasicConstraints>() {
@@ -54,8 +54,8 @@ impl<'a> Certificate<'a> {
         self.has_extension(ID_CE_NAME_CONSTRAINTS)
     }
 
-    /// Checks that the certificate is for the host `name`: by its subject alternative names or, if it has none, by its
-    /// first common name, as libpq does.
+    /// Checks that the certificate is for the host `name`. As in libpq, the name must match one of the subject
+    /// alternative names or, if the certificate has none, the first common name.
     pub(super) fn check_name(&self, name: &ServerName<'_>) -> Result<(), Error> {
         let checked = verify_server_name(&ParsedCertificate::try_from(self.der)?, name);
         if checked.is_ok() || self.has_extension(ID_CE_SUBJECT_ALT_NAME) {

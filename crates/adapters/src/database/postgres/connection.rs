@@ -16,8 +16,8 @@ use tokio_postgres::{CancelToken, Client, Error, Row, RowStream};
 use super::error::StatementError;
 use super::values::{Parameter, proxy_row};
 
-/// Maximum number of named statements per connection. A limit is needed because the text of a statement with a list of
-/// values depends on the length of the list.
+/// Maximum number of named statements per connection. A limit is needed because a statement with a list of values has a
+/// different text for each length of the list.
 const MAX_NAMED: usize = 256;
 
 /// The future that sends and receives the messages of a connection. It completes when the connection is closed.
@@ -49,7 +49,8 @@ pub(in crate::database) struct Connection {
     pub(super) endpoint: Arc<Endpoint>,
     /// `true` if the PostgreSQL server accepted no writes when the connection was opened.
     pub(super) is_read_only: bool,
-    /// `true` if the PostgreSQL server sees the same two socket addresses as Taskbridge, so that there is no pooler.
+    /// `true` if the PostgreSQL server sees the same two socket addresses as Taskbridge, which proves that there is no
+    /// pooler.
     pub(in crate::database) is_proved_direct: bool,
 }
 
@@ -83,7 +84,7 @@ impl Connection {
         Self { named: None, ..self }
     }
 
-    /// Returns `true` if there is no pooler, so that statements are named.
+    /// Returns `true` if statements are named, because there is no pooler.
     pub(super) fn is_direct(&self) -> bool {
         self.named.is_some()
     }

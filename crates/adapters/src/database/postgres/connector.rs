@@ -29,7 +29,8 @@ const FAILURE_MEMORY: Duration = Duration::from_secs(30);
 /// Minimum timeout for one host or one of its addresses, even if dividing the connect timeout among them yields less.
 const MIN_ATTEMPT: Duration = Duration::from_secs(2);
 
-/// Selects both socket addresses of the connection as the PostgreSQL server sees them, and whether it is read-only.
+/// Selects both socket addresses of the connection as the PostgreSQL server sees them, and whether the server is
+/// read-only.
 const PROBE: &str = "select host(inet_client_addr()), inet_client_port(), host(inet_server_addr()), inet_server_port(), \
      current_setting('transaction_read_only')";
 
@@ -44,11 +45,11 @@ type TlsConnect<S> = <MakeRustlsConnect as MakeTlsConnect<S>>::TlsConnect;
 pub(in crate::database) struct Connector {
     pub(super) url: PostgresUrl,
     tls: MakeRustlsConnect,
-    /// Time for opening one connection, including the attempts on all hosts.
+    /// Maximum time for opening one connection, including the attempts on all hosts.
     connect_timeout: Duration,
     statement_timeout: Duration,
-    /// `true` once a named statement was missing or not the one that Taskbridge had prepared: there is a pooler,
-    /// although the connection had seemed direct.
+    /// `true` once a named statement was missing or was not the one that Taskbridge had prepared. This proves that
+    /// there is a pooler, although connections seem to be direct.
     found_hidden_pooler: AtomicBool,
     /// Time of the last failure of each host, by its index in the URL.
     failures: Mutex<HashMap<usize, Instant>>,
@@ -65,7 +66,7 @@ impl Connector {
         statement_timeout: Duration,
     ) -> Result<Self, ConnectError> {
         let mut url = url.clone();
-        // A pooler may reject the parameter.
+        // A pooler may reject `application_name`.
         if url.config.get_application_name().is_none() && url.pooler != Pooler::Present {
             url.config.application_name(APPLICATION_NAME);
         }
@@ -79,7 +80,7 @@ impl Connector {
         })
     }
 
-    /// Makes connections that are opened from now on use unnamed statements.
+    /// Disables named statements on all connections that are opened after this call.
     pub(super) fn stop_naming_statements(&self) {
         self.found_hidden_pooler.store(true, Ordering::Relaxed);
     }
@@ -192,7 +193,8 @@ impl Connector {
             Pooler::Detect => connection.is_proved_direct && !self.found_hidden_pooler.load(Ordering::Relaxed),
         };
         if let Some(path) = &self.url.search_path {
-            // Not set behind a pooler, where other programs would use the same session and its search path.
+            // The search path is not set behind a pooler, where other programs use the same session and would get the
+            // same search path.
             if is_direct {
                 connection.run_script(&format!("set search_path = {path}")).await?;
             }
@@ -271,7 +273,7 @@ async fn check_search_path(connection: &mut Connection, demanded: &SearchPath) -
     if SearchPath::parse(in_effect).as_ref() != Some(demanded) && schemas != demanded.names() {
         return Err(ConnectError::SearchPath { in_effect: in_effect.to_owned(), demanded: demanded.clone() });
     }
-    // PostgreSQL skips schemas that do not exist, and would create the tables in the next one.
+    // PostgreSQL skips schemas that do not exist, and would create the tables in the next schema of the search path.
     match demanded.first() {
         "$user" if first.is_some() => Ok(()),
         demanded if first == Some(demanded) => Ok(()),

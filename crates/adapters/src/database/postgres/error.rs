@@ -36,7 +36,7 @@ pub(in crate::database) enum ConnectError {
     /// The TLS handshake failed for another reason.
     #[error("the TLS handshake failed: {0}")]
     Tls(Cause),
-    /// The server authenticates the user without channel binding, although the URL requires it.
+    /// The URL requires channel binding, but the server authenticates the user without it.
     #[error("the server did not use channel binding")]
     NoChannelBinding,
     /// The server requires a password, and the URL has none.
@@ -63,8 +63,8 @@ pub(in crate::database) enum ConnectError {
 }
 
 impl ConnectError {
-    /// Returns `true` if the error may disappear without a change of the settings, perhaps only after minutes.
-    /// Taskbridge waits for that when it starts.
+    /// Returns `true` if the error may disappear without a change of the settings, perhaps only after minutes. When
+    /// Taskbridge starts, it repeats the attempt after such an error.
     pub(in crate::database) fn may_pass(&self) -> bool {
         match self {
             Self::Lookup { .. } | Self::Io(_) | Self::Timeout(_) | Self::ReadOnly => true,
@@ -73,7 +73,7 @@ impl ConnectError {
         }
     }
 
-    /// Returns `true` if another attempt may succeed within seconds. HTTP requests wait while it is made.
+    /// Returns `true` if another attempt may succeed within seconds. HTTP requests wait for these attempts.
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Io(error) => is_of_the_connection(error),
@@ -230,7 +230,7 @@ impl StatementError {
     }
 
     /// Returns `true` if a table was altered after the statement was prepared ("cached plan must not change result
-    /// type"). The statement was not executed, and fails again for as long as the connection is open.
+    /// type"). The statement was not executed, and would fail again on the same connection.
     pub(super) fn is_stale_plan(&self) -> bool {
         self.sql_state() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
     }
@@ -261,7 +261,7 @@ impl StatementError {
         matches!(self, Self::NotSent(_)) || self.sql_state().is_some_and(|state| NOT_EXECUTED.contains(state))
     }
 
-    /// Converts the error of a write. If the write may have taken effect, this is [`Self::OutcomeUnknown`].
+    /// Converts the error of a write. Returns [`Self::OutcomeUnknown`] if the write may have taken effect.
     pub(super) fn of_a_write(self) -> Self {
         let is_unknown = match &self {
             Self::Lost(_) | Self::Timeout => true,
@@ -303,9 +303,9 @@ impl Effect {
 
 /// Returns `true` if an error of this SQLSTATE may disappear without a change of settings or data.
 ///
-/// Appendix A of PostgreSQL's manual lists the codes. These are the classes connection exception (08), transaction
-/// rollback (40), insufficient resources (53), operator intervention (57) and system error (58), and the errors
-/// `lock_not_available` (55P03) and `read_only_sql_transaction` (25006).
+/// Appendix A of PostgreSQL's manual lists the codes. This function accepts the classes connection exception (08),
+/// transaction rollback (40), insufficient resources (53), operator intervention (57) and system error (58), and the
+/// errors `lock_not_available` (55P03) and `read_only_sql_transaction` (25006).
 pub(in crate::database) fn sql_state_may_pass(code: &str) -> bool {
     ["08", "40", "53", "57", "58", "55P03", "25006"].iter().any(|class| code.starts_with(class))
 }

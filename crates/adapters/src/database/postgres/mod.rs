@@ -1,10 +1,19 @@
 //! PostgreSQL through tokio-postgres and deadpool: directly, or behind a pooler in transaction mode.
 //!
-//! **Poolers.** A pooler in transaction mode lends its connection to the PostgreSQL server to another program as soon as a transaction ends. A named statement that Taskbridge prepared is then missing or, worse, another program has prepared a statement of the same name, which the PostgreSQL server would execute with Taskbridge's values. Statements are therefore unnamed, and sent with their values in one round trip, unless the settings say or [`connector`] has proved that there is no pooler.
+//! **Poolers.** A pooler in transaction mode lends its connection to the PostgreSQL server to another program as soon
+//! as a transaction ends. A named statement that Taskbridge prepared is then missing or, worse, another program has
+//! prepared a statement of the same name, which the PostgreSQL server would execute with Taskbridge's values.
+//! Statements are therefore named only if the settings say, or [`connector`] has proved, that there is no pooler.
+//! Otherwise they are unnamed, and are sent together with their values in one round trip.
 //!
-//! **Timeouts.** On a direct connection, the PostgreSQL server enforces `statement_timeout`. Poolers reject that setting, so behind a pooler Taskbridge sends a cancel request. If Taskbridge itself crashes, only the timeouts set for the role or the database still limit the statement.
+//! **Timeouts.** On a direct connection, the PostgreSQL server enforces `statement_timeout`. Poolers reject that
+//! setting, so behind a pooler Taskbridge measures the time and sends a cancel request. If Taskbridge itself crashes,
+//! only the timeouts set for the role or the database still limit the statement.
 //!
-//! **Failures.** A statement that exceeds its timeout, or whose HTTP request is dropped, is cancelled on the PostgreSQL server; until it has ended, its connection counts toward the pool's maximum. If a connection breaks, a read is repeated once on another connection. A write is repeated only if it certainly had no effect; otherwise its outcome is reported as unknown.
+//! **Failures.** A statement that exceeds its timeout, or whose HTTP request is dropped, is cancelled on the PostgreSQL
+//! server; until it has ended, its connection counts toward the pool's maximum. If a connection breaks, a read is
+//! repeated once on another connection. A write is repeated only if it certainly had no effect; otherwise its outcome
+//! is reported as unknown.
 
 mod advice;
 mod certificate;
@@ -43,13 +52,15 @@ use super::driver_error::to_db_err;
 use super::problem::DatabaseProblem;
 use super::url::PostgresUrl;
 
-/// Time in which an idle connection must reply to a test, or half of the acquire timeout if that is less.
+/// Time in which an idle connection must reply to a test. If half of the acquire timeout is shorter, that applies
+/// instead.
 const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection pool for PostgreSQL.
 pub(super) struct Postgres {
     pool: Arc<PostgresPool>,
-    /// `true` while no connection can be opened. A background task resets it as soon as it has opened one.
+    /// `true` while no connection can be opened. A background task sets it to `false` as soon as it has opened a
+    /// connection.
     is_down: AtomicBool,
     acquire_timeout: Duration,
 }
@@ -82,8 +93,8 @@ impl Postgres {
         Ok(Self { pool: Arc::new(pool), is_down: AtomicBool::new(false), acquire_timeout })
     }
 
-    /// Opens a connection outside of the pool, for sea-orm's migrator. Its statements are unnamed, which a pooler
-    /// requires.
+    /// Opens a connection outside of the pool, for sea-orm's migrator. Its statements are unnamed, because there may be
+    /// a pooler.
     pub(super) async fn dedicated(&self) -> Result<DatabaseConnection, DatabaseProblem> {
         let connection = self.pool.manager.connector.connect().await.map_err(|error| self.problem(&error))?;
         Ok(dedicated(DbBackend::Postgres, connection.unnamed()))
@@ -141,7 +152,7 @@ impl Postgres {
         if is_writable().await? || is_writable().await? { Ok(()) } else { Err(ConnectError::ReadOnly.into()) }
     }
 
-    /// Returns `true` if the PostgreSQL server accepts writes. Discards the connection if it does not.
+    /// Returns `true` if the PostgreSQL server accepts writes. Discards the connection if the server is read-only.
     async fn is_writable(self: &Arc<Self>) -> Result<bool, StatementError> {
         let mut connection = self.acquire().await?;
         let is_writable = connection.exchange(Effect::None, async |connection| connection.is_writable().await).await?;
@@ -156,12 +167,12 @@ impl Postgres {
         self.pool.connections()
     }
 
-    /// Closes all idle connections, and those in use when they are returned.
+    /// Closes all idle connections. Connections in use are closed when they are returned to the pool.
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
 
-    /// Takes an idle connection from the pool, opens one, or waits for one.
+    /// Takes an idle connection from the pool, opens a new one, or waits until one is returned.
     async fn acquire(self: &Arc<Self>) -> Result<PooledConnection, StatementError> {
         let acquired = timeout(self.acquire_timeout, async {
             match self.pool.idle().await {
@@ -193,7 +204,7 @@ impl Postgres {
         let postgres = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(postgres) = postgres.upgrade() {
-                // Each call makes several attempts, with pauses.
+                // Each call of `get` makes several attempts, with pauses.
                 match postgres.pool.get().await {
                     Err(PoolError::Backend(error)) if error.is_transient() => {
                         tracing::warn!(%error, "the database cannot be reached");

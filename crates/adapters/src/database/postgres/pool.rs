@@ -1,5 +1,5 @@
-//! The connection pool for PostgreSQL. It extends deadpool by one pool for each processor, repeated attempts to
-//! connect, a maximum age of connections, and tests of idle connections.
+//! The connection pool for PostgreSQL. It is based on deadpool. In addition, it has one pool for each processor,
+//! repeats failed attempts to connect, limits the age of connections, and tests idle connections.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ use super::error::ConnectError;
 
 /// Idle time after which a connection is tested before it is used again.
 const TEST_WHEN_UNUSED_FOR: Duration = Duration::from_secs(1);
-/// Time after which idle connections are closed. A serverless database is suspended after about five minutes; its
+/// Idle time after which a connection is closed. A serverless database is suspended after about five minutes; its
 /// connections must have been closed by then.
 const UNUSED_LIMIT: Duration = Duration::from_mins(4);
 /// Time between two searches for idle connections.
@@ -31,7 +31,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const BORROW_AFTER: Duration = Duration::from_millis(50);
 /// Longest pause between two attempts to connect, and longest time for closing a connection.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// Minimum time before a read-only PostgreSQL server again causes all connections to be discarded.
+/// Minimum time before all connections are discarded again because the PostgreSQL server is read-only.
 const READ_ONLY_PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection that returns to its pool when it is dropped.
@@ -47,7 +47,7 @@ pub(super) struct PostgresPool {
 }
 
 thread_local! {
-    /// A number for this thread, which selects its pool.
+    /// The number of this thread. It selects the pool that the thread prefers.
     static THREAD: usize = {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         COUNT.fetch_add(1, Ordering::Relaxed)
@@ -92,13 +92,13 @@ impl PostgresPool {
         // deadpool counts connections that are being opened as `waiting`.
         let has_room = |status: Status| status.size - status.available + status.waiting < status.max_size;
         if let Some(pool) = self.pools().find(|pool| has_room(pool.status())) {
-            // In a separate task, which continues if this request times out, for example while a suspended database
-            // resumes. The connection then serves a later request.
+            // The connection is opened in a separate task, which continues if this HTTP request times out, for example
+            // while a suspended database resumes. A later HTTP request can then use the connection.
             let pool = pool.clone();
             return tokio::spawn(async move { pool.get().await }).await.unwrap_or(Err(PoolError::Closed));
         }
         let Some(own) = self.pools().next() else { return Err(PoolError::Closed) };
-        // The same future is polled throughout, because a new one would go to the end of the queue.
+        // The loop polls the same future again, because a new future would go to the end of the queue.
         let mut own = pin!(own.get());
         loop {
             if let Ok(result) = timeout(BORROW_AFTER, &mut own).await {
@@ -116,7 +116,7 @@ impl PostgresPool {
         statuses.fold((0, 0), |(open, idle), status| (open + status.size, idle + status.available))
     }
 
-    /// Closes all connections that are not in use, and the pool.
+    /// Closes the pool and all idle connections.
     pub(super) async fn close(&self) {
         for pool in &self.pools {
             let idle = pool.retain(|_, _| false).removed;
@@ -133,15 +133,16 @@ impl PostgresPool {
 pub(super) struct PostgresManager {
     pub(super) connector: Arc<Connector>,
     pub(super) health: Arc<Health>,
-    /// Time for opening a connection, repeated attempts included.
+    /// Maximum time for opening a connection, including repeated attempts.
     pub(super) connect_timeout: Duration,
-    /// Time for one statement.
+    /// Maximum time for one statement.
     pub(super) statement_timeout: Duration,
     /// Time in which an idle connection must reply to a test.
     pub(super) test_timeout: Duration,
 }
 
-/// The last time that a connection was found broken or read-only. Connections that were opened before are discarded.
+/// The last time that a connection was found broken or read-only. Connections that were opened before that time are
+/// discarded.
 #[derive(Debug, Default)]
 pub(super) struct Health {
     distrusted: Mutex<Option<Instant>>,
@@ -164,7 +165,7 @@ impl Health {
 }
 
 impl managed::Manager for PostgresManager {
-    /// Boxed, because deadpool moves it with every use.
+    /// The connection is boxed, because deadpool moves it whenever it is used.
     type Type = Box<Connection>;
     type Error = ConnectError;
 
@@ -173,7 +174,7 @@ impl managed::Manager for PostgresManager {
         let deadline = Instant::now() + self.connect_timeout;
         let mut pause = FIRST_PAUSE;
         loop {
-            // Boxed, because it would otherwise enlarge the future of every request.
+            // The future is boxed, because it would otherwise enlarge the future of every HTTP request.
             match Box::pin(self.connector.connect()).await {
                 Err(error) if error.is_transient() && Instant::now() + pause < deadline => {
                     sleep(pause).await;

@@ -13,8 +13,8 @@ use super::connection::Connection;
 use super::error::{Effect, StatementError};
 use super::pool::{PoolObject, PostgresPool};
 
-/// Time that Taskbridge waits beyond the statement timeout of the PostgreSQL server before it sends a cancel request,
-/// and time that it then waits for the reply.
+/// Time that Taskbridge waits after the PostgreSQL server's statement timeout has passed, before it sends a cancel
+/// request. It then waits equally long for the reply.
 const GRACE: Duration = Duration::from_secs(1);
 /// Time after which an abandoned connection is closed even if the PostgreSQL server has not ended the statement.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,7 +64,7 @@ impl PooledConnection {
         Err(if effect == Effect::Lasting { failure.of_a_write() } else { failure })
     }
 
-    /// Runs `request` and waits for its result. Cancels its statement after the statement timeout.
+    /// Runs `request` and waits for its result. Cancels the statement if it exceeds the statement timeout.
     async fn wait<T>(
         &mut self,
         effect: Effect,
@@ -93,7 +93,7 @@ impl PooledConnection {
         if is_final || result.is_err() { result } else { Err(StatementError::Timeout) }
     }
 
-    /// Removes the connection from the pool and, for [`Discard::Older`], all that were opened before now.
+    /// Removes the connection from the pool and, for [`Discard::Older`], all connections that were opened before now.
     pub(super) fn discard(&mut self, scope: Discard) {
         let Some(object) = self.object.take() else { return };
         if let Discard::Older { is_read_only } = scope {
@@ -107,8 +107,8 @@ impl PooledConnection {
     }
 
     /// Starts a task that cancels the statement and closes the connection. Until the PostgreSQL server has ended the
-    /// statement, for at most [`CANCEL_TIMEOUT`], the connection counts toward the pool's maximum. However many HTTP
-    /// requests are aborted, no more statements than that maximum are therefore running.
+    /// statement, for at most [`CANCEL_TIMEOUT`], the connection counts toward the pool's maximum. The number of
+    /// running statements therefore never exceeds that maximum, however many HTTP requests are aborted.
     fn abandon(&self, object: PoolObject) {
         let mut abandoned = Abandoned(Some(object));
         let Ok(runtime) = Handle::try_current() else { return };
@@ -152,8 +152,8 @@ impl Drop for PooledConnection {
 /// The connections to discard.
 #[derive(Clone, Copy)]
 pub(super) enum Discard {
-    /// Only this one.
+    /// Only this connection.
     This,
-    /// This one and all that were opened before now, because they may be broken or read-only as well.
+    /// This connection and all that were opened before now, because they may be broken or read-only as well.
     Older { is_read_only: bool },
 }

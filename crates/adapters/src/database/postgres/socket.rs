@@ -1,4 +1,4 @@
-//! A TCP socket that follows its user from one thread to another.
+//! A TCP socket that can move between threads: it is always registered with the runtime of the thread that uses it.
 //!
 //! tokio registers a socket with the runtime that opened it: data that arrives wakes a thread of that runtime, even if
 //! a task on another runtime waits for it. Each worker thread of Taskbridge has its own runtime, and connections move
@@ -21,7 +21,7 @@ thread_local! {
 
 /// A connected socket, and the thread with whose runtime it is registered.
 pub(super) struct Socket {
-    /// `None` only after the registration could not be moved.
+    /// `None` only if moving the registration has failed.
     stream: Option<TcpStream>,
     thread: ThreadId,
     /// `true` if the socket has not been read since its registration moved, so that tokio does not know yet whether

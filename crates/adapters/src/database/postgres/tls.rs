@@ -74,7 +74,7 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsConfigEr
 /// The certificates that are trusted.
 #[derive(Debug)]
 struct TrustStore {
-    /// `None` if no trusted certificate is that of a CA.
+    /// `None` if no trusted certificate belongs to a CA.
     authorities: Option<Arc<WebPkiServerVerifier>>,
     /// The certificates in the file that `sslrootcert` names. One of them may be the PostgreSQL server's own.
     pinned: Vec<CertificateDer<'static>>,
@@ -89,7 +89,7 @@ impl TrustStore {
         match roots {
             Roots::Web => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
             Roots::System => {
-                // The operating system may have further certificates, which cannot be parsed.
+                // Certificates of the operating system that cannot be parsed are ignored.
                 store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
                 if store.is_empty() {
                     return Err(TlsConfigError::NoSystemRoots);
@@ -101,7 +101,8 @@ impl TrustStore {
                 for certificate in &pinned {
                     let Ok(parsed) = Certificate::parse(certificate) else { continue };
                     is_read = true;
-                    // A certificate that is not a CA's is trusted only as that of a server, not to sign others.
+                    // A certificate that does not belong to a CA is trusted only as a server's own certificate. It
+                    // cannot sign other certificates.
                     if parsed.is_authority() && parsed.check_validity(UnixTime::now()).is_ok() {
                         store.add_parsable_certificates([certificate.clone()]);
                     }
@@ -131,8 +132,8 @@ impl TrustStore {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<(), Error> {
-        // webpki never accepts the certificate of a CA as that of a server. A pinned one is therefore compared byte by
-        // byte.
+        // webpki never accepts a CA's certificate as a server's own. The server's certificate is therefore first
+        // compared with the pinned certificates, byte by byte.
         if self.pinned.iter().any(|pinned| pinned.as_ref() == end_entity.as_ref()) {
             let certificate = Certificate::parse(end_entity)?;
             certificate.check_validity(now)?;

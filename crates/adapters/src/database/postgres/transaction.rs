@@ -7,9 +7,9 @@ use super::connection::PostgresReply;
 use super::error::{Effect, StatementError};
 use super::pooled_connection::PooledConnection;
 
-/// A transaction. It is rolled back when it is dropped before it is committed.
+/// A transaction. It is rolled back if it is dropped before it is committed.
 pub(in crate::database) struct PostgresTransaction(
-    /// In a mutex, because sea-orm executes statements through a shared reference.
+    /// The connection is in a mutex, because sea-orm executes statements through a shared reference.
     Mutex<PooledConnection>,
 );
 

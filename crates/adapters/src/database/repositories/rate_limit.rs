@@ -62,7 +62,8 @@ impl RateLimiter for SeaRateLimiter {
         if written > 0 {
             return Ok(Decision::Allowed);
         }
-        // The window may have ended after the statement, so that the request would now be allowed.
+        // The state may have changed after the statement, so that the request would now be allowed. It has not been
+        // counted, so it is refused all the same, and the client can retry after a second.
         match limit.decide(self.state(&key).await?, now) {
             Decision::Allowed => Ok(Decision::Refused { retry_after_seconds: 1 }),
             refused @ Decision::Refused { .. } => Ok(refused),

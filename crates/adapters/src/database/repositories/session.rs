@@ -40,7 +40,7 @@ fn of(user: &UserId) -> Condition {
     Condition::all().add(Column::UserId.eq(user.as_str()))
 }
 
-/// A new session, to be created if the password is still the stored one.
+/// A new session, which is created only if `password` is still the user's stored password.
 struct Opening<'a> {
     session: &'a Session,
     password: &'a PasswordHash,

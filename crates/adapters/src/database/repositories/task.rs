@@ -34,8 +34,8 @@ impl SeaTaskRepo {
         Self { store, requires_known_owners: false }
     }
 
-    /// Makes the repository reject new tasks whose owner is not in the table `user`. On PostgreSQL, a foreign key
-    /// always does this, but on SQLite an adopted table may lack the foreign key.
+    /// Returns the repository with an additional check: a new task is rejected if its owner is not in the table `user`.
+    /// On PostgreSQL, a foreign key always ensures this, but on SQLite an adopted table may lack the foreign key.
     #[must_use]
     pub fn requiring_known_owners(self) -> Self {
         Self { requires_known_owners: true, ..self }
@@ -81,7 +81,8 @@ fn owned(backend: DbBackend, owner: &Owner) -> Condition {
     Condition::all().add(byte_for_byte(backend, Column::UserId.into_expr()).eq(owner.id().as_str()))
 }
 
-/// Returns a column of ids that is compared byte for byte. On SQLite, this overrides the collation of the column.
+/// Returns an expression for a column of ids that is compared byte for byte. On SQLite, this overrides the collation of
+/// the column.
 fn byte_for_byte(backend: DbBackend, column: Expr) -> Expr {
     match backend {
         DbBackend::Sqlite => Expr::cust_with_expr("? collate binary", column),
@@ -126,7 +127,7 @@ fn advanced(backend: DbBackend, now: Timestamp) -> Expr {
     latest.args([Expr::val(now.datetime()), next]).into()
 }
 
-/// Returns a text column that is compared by code point, as SQLite always does.
+/// Returns an expression for a text column that is compared by code point. SQLite always compares text in this way.
 fn by_code_point(backend: DbBackend, column: Column) -> Expr {
     match backend {
         DbBackend::Sqlite => column.into_expr(),
@@ -144,8 +145,8 @@ fn sorted_by(backend: DbBackend, key: SortKey) -> Expr {
     }
 }
 
-/// Returns the condition for the tasks of this owner that match the filter. A search ignores the case of A to Z only:
-/// SQL's `lower` converts no other letters on SQLite, and on PostgreSQL in the collation C.
+/// Returns the condition for the tasks of this owner that match the filter. A search ignores case for the letters A to
+/// Z only, because SQL's `lower` converts only these on SQLite, and also on PostgreSQL with the collation C.
 fn matching(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> Condition {
     let TaskFilter { completed, search } = filter;
     let position = match backend {
@@ -209,7 +210,7 @@ impl TaskRepo for SeaTaskRepo {
             .filter(matching(backend, owner, filter))
             .order_by(sorted_by(backend, key), order.clone())
             .order_by(Column::Id, order)
-            // One row more shows whether there is another page.
+            // One additional row shows whether there is another page.
             .limit(limit as u64 + 1);
         select = match start {
             PageStart::After(cursor) => select.filter(after(backend, cursor)),

@@ -28,7 +28,8 @@ struct CacheEntry {
 impl RestrictionColumnsCache {
     const MAX_AGE: Duration = Duration::from_mins(1);
 
-    /// Returns the columns. While one request reads them from the database again, other requests get the previous ones.
+    /// Returns the columns. While one request reads them from the database again, other requests get the previous
+    /// columns.
     pub(in crate::database) async fn get(&self, pool: &ConnectionPool) -> Result<Arc<RestrictionColumns>, DbErr> {
         let is_recent = |entry: &CacheEntry| entry.read_at.elapsed() < Self::MAX_AGE;
         let last = self.last();

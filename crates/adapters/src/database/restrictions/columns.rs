@@ -37,7 +37,7 @@ pub(super) enum SecondFactor {
     },
 }
 
-/// Accepted names of the columns, in lower case and without underscores: Better Auth's, and a common alternative.
+/// Accepted names of a column, in lower case and without underscores: Better Auth's name and a common alternative.
 const BANNED: [&str; 2] = ["banned", "isbanned"];
 const TWO_FACTOR_ENABLED: [&str; 2] = ["twofactorenabled", "istwofactorenabled"];
 
@@ -62,7 +62,7 @@ impl RestrictionColumns {
         Self { banned: find(user, &BANNED), ban_expires, second_factor }
     }
 
-    /// Adds these columns to a statement that selects the columns of users with the prefix `prefix`.
+    /// Adds these columns, with `prefix` before their names, to `select`, which is a statement that selects users.
     /// [`read`](Self::read) reads their values.
     pub(in crate::database) fn select<Q: QueryTrait<QueryStatement = SelectStatement>>(
         &self,
@@ -80,7 +80,8 @@ impl RestrictionColumns {
         select
     }
 
-    /// Returns `true` if `name` is one of these columns, or contains a detail such as the reason of a ban.
+    /// Returns `true` if the column `name` is one of these columns, or if it holds a detail such as the reason for a
+    /// ban.
     pub(super) fn include(&self, name: &str) -> bool {
         let is_of_ban = self.banned.is_some() && ["banreason", "banexpires"].contains(&plain(name).as_str());
         let is_of_factor = matches!(&self.second_factor, SecondFactor::Column(column) if column == name);
@@ -94,14 +95,15 @@ impl RestrictionColumns {
     fn ban_expires(&self) -> Expr {
         match &self.ban_expires {
             Some(Column { name, data_type }) if data_type.starts_with("timestamp") => of_user(name),
-            // SQLite stores a time as text. A column of another type is also read as text, which then is not a valid
+            // SQLite stores a time as text. A column of any other type is read as text too; that text is not a valid
             // time.
             Some(Column { name, .. }) => of_user(name).cast_as("text"),
             None => no_text(),
         }
     }
 
-    /// Compares ids as text, because the columns `user.id` and `twoFactor.userId` may have different types.
+    /// Returns an expression that tells whether the user has a second factor. Compares ids as text, because the columns
+    /// `user.id` and `twoFactor.userId` may have different types.
     fn second_factor(&self) -> Expr {
         match &self.second_factor {
             SecondFactor::None => no_text(),
@@ -135,8 +137,8 @@ fn no_text() -> Expr {
     Expr::cust("cast(null as text)")
 }
 
-/// Returns a query for the ids, as text, of the users who have confirmed a second factor. If `verified` is `None` or
-/// the value is null, the second factor counts as confirmed.
+/// Returns a query for the ids, as text, of the users who have confirmed a second factor. The second factor also counts
+/// as confirmed if `verified` is `None` or if the value of that column is null.
 pub(super) fn confirmed_factors(user_id: &str, verified: Option<&str>) -> String {
     let condition = verified.map_or_else(String::new, |name| format!(" where ({}) is not true", says_no(name)));
     format!(r#"select cast({} as text) from "twoFactor"{condition}"#, identifier(user_id))

@@ -1,13 +1,13 @@
 //! Column names which suggest that a user is restricted, such as `banned`.
 
-/// The meaning of a column's values, as its name suggests.
+/// The meaning of a column's values, as the column's name suggests it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// A user is restricted unless the value means no: `suspendedAt`, `isLocked`.
+    /// A user is restricted unless the value means no, as in `suspendedAt` or `isLocked`.
     Restricted,
-    /// A user is restricted if the value means no: `isActive`.
+    /// A user is restricted if the value means no, as in `isActive`.
     Allowed,
-    /// A user is restricted unless the value is `active` or a similar word: `status`.
+    /// A user is restricted unless the value is `active` or a similar word, as in `status`.
     Status,
 }
 
@@ -16,8 +16,8 @@ const RESTRICTING: &str = "2fa archived ban banned bans blacklist blacklisted bl
     disable disabled frozen inactive lock locked lockedout lockout mfa otp rejected restricted revoked \
     secondfactor suspended suspension terminated totp twofa twofactor twostep";
 const ALLOWING: [&str; 6] = ["active", "activated", "allowed", "approved", "enabled", "whitelisted"];
-/// Words that may come before or after one of the words above. `reason` must be tried before `on`, because it ends with
-/// it.
+/// Words that may come before or after one of the words above. `reason` must be tried before `on`, because `reason`
+/// ends with `on`.
 const BEFORE: [&str; 9] = ["access", "account", "has", "is", "login", "member", "signin", "soft", "user"];
 const AFTER: [&str; 13] =
     ["required", "enabled", "reason", "expires", "status", "until", "date", "flag", "note", "at", "by", "on", "to"];

@@ -37,7 +37,7 @@ fn columns_that_are_enforced_are_not_reported() {
     let columns = names.map(|name| column(name, "text"));
     let known = RestrictionColumns::among(&columns, &[]);
     assert_eq!(names.map(|name| known.include(name)), [true, false, true, true, true, false]);
-    // Without the column `banned`, its details have no meaning.
+    // Without the column `banned`, the columns with details of a ban have no meaning.
     let known = RestrictionColumns::among(&columns[2..], &[]);
     assert!(!known.include("banReason") && !known.include("banExpires"));
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::database::problem::DatabaseProblem;
 
-/// Returns the path of a file that SQLite keeps next to the database file, such as `-wal`. If `file` is a symbolic
-/// link, SQLite keeps it next to the target of the link.
+/// Returns the path of a file that SQLite keeps next to the database file, with a suffix such as `-wal`. If the
+/// database file is a symbolic link, SQLite keeps the other file next to the target of the link.
 pub(in crate::database) fn sibling(file: &Path, suffix: &str) -> PathBuf {
     let target = if file.is_symlink() { file.canonicalize().ok() } else { None };
     let mut name = target.unwrap_or_else(|| file.to_owned()).into_os_string();

@@ -32,8 +32,8 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the file, and creates it and its folder if they are missing. Uses WAL mode and foreign keys. Each commit
-    /// is on disk before it is acknowledged. A writer waits for other writers for at most the acquire timeout.
+    /// Opens the file, and creates it and its folder if they are missing. Enables WAL mode and foreign keys. Each
+    /// commit is on disk before it is acknowledged. A writer waits for other writers for at most the acquire timeout.
     pub(super) async fn open(url: &SqliteUrl, config: &StoreConfig) -> Result<Self, DatabaseProblem> {
         if !url.must_exist && !url.is_in_memory {
             files::create_missing(url.options.get_filename())?;
@@ -50,8 +50,8 @@ impl Sqlite {
 
     /// Opens an existing file for reading.
     pub(super) async fn open_to_read(url: &SqliteUrl, config: &StoreConfig) -> Result<Self, DatabaseProblem> {
-        // The last process that closes the file deletes its journal: if there is no journal, no process is writing. The
-        // file is then opened as immutable, so that SQLite creates no files next to it.
+        // When the last process closes the file, SQLite deletes the journal. If there is no journal, no process is
+        // therefore writing, and the file is opened as immutable, so that SQLite creates no files next to it.
         let is_in_use = ["-wal", "-journal"].iter().any(|suffix| sibling(url.options.get_filename(), suffix).exists());
         let options = url.options.clone().create_if_missing(false).read_only(true).immutable(!is_in_use);
         Self::connect(options, config, 1).await
@@ -72,8 +72,8 @@ impl Sqlite {
         Ok(Self { file, pool, statement_timeout })
     }
 
-    /// Takes a connection for sea-orm's migrator from the pool. It has no statement timeout: a migration may rewrite a
-    /// large table.
+    /// Takes a connection from the pool, for sea-orm's migrator. The connection has no statement timeout, because a
+    /// migration may rewrite a large table.
     pub(super) async fn dedicated(&self) -> Result<DatabaseConnection, DatabaseProblem> {
         let connection =
             self.pool.get().await.and_then(|mut connection| connection.roll_back_on_drop().map(|()| connection));
@@ -116,9 +116,9 @@ impl Sqlite {
     }
 }
 
-/// A transaction. It is rolled back when it is dropped before it is committed.
+/// A transaction. It is rolled back if it is dropped before it is committed.
 pub(super) struct SqliteTransaction {
-    /// In a mutex, because sea-orm executes statements through a shared reference.
+    /// The connection is in a mutex, because sea-orm executes statements through a shared reference.
     connection: Mutex<SqlitePooledConnection>,
     statement_timeout: Duration,
 }

@@ -1,5 +1,5 @@
-//! The connection pool for SQLite. It extends deadpool: it interrupts statements after a timeout, and rolls back the
-//! transaction of an HTTP request that is dropped.
+//! The connection pool for SQLite. It is based on deadpool. In addition, it interrupts statements after a timeout, and
+//! rolls back the transaction of an HTTP request that is dropped.
 //!
 //! SQLite executes statements within this process and has no timeout of its own. It regularly calls a progress handler,
 //! which interrupts the statement once its deadline has passed.
@@ -19,8 +19,8 @@ use tokio::time::{sleep, timeout};
 
 use super::values::proxy_row;
 
-/// Number of instructions that SQLite's virtual machine executes between two calls of the progress handler, within tens
-/// of microseconds. `begin`, `commit` and `rollback` consist of fewer instructions, so a deadline never interrupts
+/// Number of instructions that SQLite's virtual machine executes between two calls of the progress handler. This takes
+/// tens of microseconds. `begin`, `commit` and `rollback` consist of fewer instructions, so a deadline never interrupts
 /// them.
 const INSTRUCTIONS: i32 = 1000;
 /// Time between two checks whether connections were returned, while the pool closes.
@@ -72,7 +72,7 @@ pub(super) struct OpenConnection {
     sqlite: SqliteConnection,
     deadline: Arc<Deadline>,
     /// `false` while a statement is running or a transaction may be open. Stays `false` if the HTTP request is dropped
-    /// meanwhile.
+    /// during that time.
     is_reusable: bool,
 }
 
@@ -98,8 +98,8 @@ impl OpenConnection {
 
     /// Waits until the statement that is being executed has ended, and rolls back the transaction if one is open.
     async fn interrupt_and_roll_back(&mut self) -> Result<(), sqlx::Error> {
-        // `begin` fails if a transaction is already open. In both cases one is open now, so `rollback` fails only on a
-        // broken connection.
+        // `begin` fails if a transaction is already open. In either case a transaction is open now, so `rollback` fails
+        // only on a broken connection.
         _ = self.run(sqlx::query("begin")).await;
         self.run(sqlx::query("rollback")).await?;
         self.is_reusable = true;
@@ -194,7 +194,7 @@ impl SqlitePool {
     }
 }
 
-/// A connection in use. It returns to its pool when it is dropped and its statement has ended.
+/// A connection in use. After it is dropped, it returns to its pool as soon as its statement has ended.
 pub(super) struct SqlitePooledConnection(Option<Object<SqliteManager>>);
 
 impl SqlitePooledConnection {
@@ -228,7 +228,7 @@ impl SqlitePooledConnection {
         Ok(())
     }
 
-    /// Makes dropping the connection roll back the transaction, if one is open.
+    /// After this call, dropping the connection rolls back the open transaction, if there is one.
     pub(super) fn roll_back_on_drop(&mut self) -> Result<(), sqlx::Error> {
         self.connection()?.is_reusable = false;
         Ok(())

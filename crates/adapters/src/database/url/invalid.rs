@@ -2,8 +2,9 @@
 
 use thiserror::Error;
 
-/// An error from parsing a database URL. Its message starts with a verb, continues the name of the setting, and gives
-/// advice after a semicolon. It never contains a value from the URL, which may be a part of a password.
+/// An error from parsing a database URL. Its message is the end of a sentence that begins with the name of the setting:
+/// it starts with a verb, and gives advice after a semicolon. It never contains a value from the URL, because that may
+/// be a part of a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidDatabaseUrl {
     /// The text is not the URL of a supported database.
@@ -45,7 +46,7 @@ pub enum InvalidDatabaseUrl {
     /// A parameter is not known.
     #[error("has an unknown parameter{}; {advice}", quoted(name.as_deref()))]
     UnknownParameter {
-        /// The name, unless it could be a part of a password.
+        /// The name, or `None` if it might be the rest of a password that contains an unescaped `&`.
         name: Option<String>,
         /// The name that is probably meant, or the advice to remove the parameter.
         advice: String,

@@ -69,13 +69,13 @@ impl Parameters {
         meaning.map(Some).ok_or(InvalidDatabaseUrl::Value { name, advice })
     }
 
-    /// Checks that only ignored parameters remain.
+    /// Checks that all remaining parameters are named in `ignored`.
     ///
-    /// `unsupported` contains names with advice for each. `advice` is used for an unknown name that is not similar to a
-    /// known one.
+    /// `unsupported` maps each unsupported name to its advice. `advice` is the advice for an unknown name that does not
+    /// resemble a known one.
     ///
     /// # Errors
-    /// [`InvalidDatabaseUrl`] for the first parameter that is not ignored.
+    /// [`InvalidDatabaseUrl`] if a parameter remains that is not in `ignored`.
     pub(super) fn finish(
         mut self,
         ignored: &str,
@@ -95,7 +95,7 @@ impl Parameters {
             None => advice.to_owned(),
         };
         let is_word = name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphabetic() || "_.-".contains(c));
-        // If a password contains a raw `&`, the part after it would be taken for a name.
+        // If a password contains a raw `&`, the part after it would be mistaken for the name of a parameter.
         let is_shown = is_word && !self.has_password;
         Err(InvalidDatabaseUrl::UnknownParameter { name: is_shown.then_some(name), advice })
     }

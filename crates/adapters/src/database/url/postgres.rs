@@ -75,8 +75,8 @@ impl PostgresUrl {
     pub(super) fn parse(rest: &str) -> Result<Self, InvalidDatabaseUrl> {
         let (servers, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, database) = servers.split_once('/').unwrap_or((servers, ""));
-        // A further @ belongs to a password. The part of the password after its first delimiter would be read as a
-        // host, a database or a parameter.
+        // A second `@` belongs to a password. Without this check, the part of the password after its first delimiter
+        // would be read as a host, a database or a parameter.
         let is_cut = authority.matches('@').count() > 1 || database.contains('@') || query.contains('@');
         if is_cut || rest.contains('#') {
             return Err(InvalidDatabaseUrl::RawDelimiter);
@@ -95,7 +95,7 @@ impl PostgresUrl {
             let is_on = [("true", true), ("1", true), ("on", true), ("false", false), ("0", false), ("off", false)];
             parameters.take_one_of(name, &is_on, "write true or false").map(|is_on| is_on == Some(true))
         };
-        // `pgbouncer` is Prisma's name of the parameter, `pooled` that of Taskbridge.
+        // `pgbouncer` is Prisma's name for the parameter, `pooled` is Taskbridge's.
         let is_pooled = is_pooled("pgbouncer", &mut parameters)? | is_pooled("pooled", &mut parameters)?;
         let pooler = if is_pooled { Pooler::Present } else { Pooler::Detect };
         let search_path = read_search_path(&mut config, &mut parameters)?;
@@ -226,7 +226,7 @@ fn set_hosts(config: &mut Config, authority: &str, parameters: &mut Parameters) 
     Ok(())
 }
 
-/// Checks the parameters of which only the default is supported.
+/// Checks the parameters for which only the default behavior is supported.
 fn check_constants(parameters: &mut Parameters) -> Result<(), InvalidDatabaseUrl> {
     let advice = "GSSAPI is not supported; write disable, and sslmode=require for encryption";
     parameters.take_one_of("gssencmode", &[("disable", ()), ("prefer", ())], advice)?;
@@ -256,7 +256,7 @@ fn number(port: &str) -> Result<u16, InvalidDatabaseUrl> {
     port.parse().ok().filter(|port| *port > 0).ok_or(InvalidDatabaseUrl::Port)
 }
 
-/// Sets how one of several PostgreSQL servers is chosen, and the options of its socket.
+/// Sets how a PostgreSQL server is chosen if the URL names several, and the socket options.
 fn set_socket(config: &mut Config, parameters: &mut Parameters) -> Result<(), InvalidDatabaseUrl> {
     const WRITES: &str = "Taskbridge writes: use read-write, primary or any";
     let attributes = [
@@ -282,7 +282,7 @@ fn set_socket(config: &mut Config, parameters: &mut Parameters) -> Result<(), In
     if let Some(interval) = positive("keepalives_interval", MAX_SECONDS)? {
         config.keepalives_interval(Duration::from_secs(interval.into()));
     }
-    // The first name is libpq's, the second tokio-postgres's.
+    // The first name is used by libpq, the second by tokio-postgres.
     let counts = [positive("keepalives_count", 127)?, positive("keepalives_retries", 127)?];
     if let Some(count) = counts.into_iter().flatten().next() {
         config.keepalives_retries(count);

@@ -1,4 +1,5 @@
-//! The schemas in which tables are found and created, and the start-up options of a URL that can name them.
+//! The schemas in which tables are found and created, and the parameter `options` of a URL, which can name these
+//! schemas.
 
 use std::fmt;
 
@@ -15,7 +16,7 @@ const MAX_NAME: usize = 63;
 pub(in crate::database) struct SearchPath(Vec<String>);
 
 impl SearchPath {
-    /// Returns the path that consists of one schema, whose name is taken literally, or `None` if the name is too long.
+    /// Returns a path that consists of one schema. The name is taken literally. Returns `None` if the name is too long.
     pub(super) fn schema(name: String) -> Option<Self> {
         (name.len() <= MAX_NAME).then(|| Self(vec![name]))
     }

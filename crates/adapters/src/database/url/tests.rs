@@ -246,7 +246,7 @@ fn a_path_of_sqlite_is_relative_or_absolute() {
         ("sqlite:data/x.db", "data/x.db"),
         ("sqlite:///srv/x.db", "/srv/x.db"),
         ("sqlite:/srv/x.db", "/srv/x.db"),
-        // As in SQLAlchemy.
+        // As in SQLAlchemy, an absolute path can follow four slashes, and a relative path three.
         ("sqlite:////srv/x.db", "/srv/x.db"),
         ("sqlite:///./x.db", "./x.db"),
         ("sqlite:///../data/x.db?check_same_thread=false", "../data/x.db"),

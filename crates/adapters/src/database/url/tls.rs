@@ -59,7 +59,7 @@ pub(in crate::database) struct TlsConfig {
     pub(in crate::database) roots: Roots,
     /// PEM files with the client certificate of Taskbridge and its private key.
     pub(in crate::database) client_certificate: Option<(PathBuf, PathBuf)>,
-    /// `true` to begin with the TLS handshake, without PostgreSQL's request for TLS before it (PostgreSQL 17 or later).
+    /// `true` to begin with the TLS handshake instead of PostgreSQL's own request for TLS (PostgreSQL 17 or later).
     pub(in crate::database) is_direct: bool,
     /// `false` to omit the host name (SNI) from the handshake.
     pub(in crate::database) sends_server_name: bool,
@@ -172,7 +172,7 @@ fn read_ssl_mode(parameters: &mut Parameters) -> Result<Option<Mode>, InvalidDat
     let mode = read("sslmode", &MODES, "write disable, prefer, require, verify-ca or verify-full")?;
     // JDBC and node-postgres name the parameter `ssl`.
     let switch = read("ssl", &switches, "write sslmode=require, or verify-full to check the certificate")?;
-    // Prisma's parameter for the verification of the certificate.
+    // `sslaccept` is Prisma's parameter for the verification of the certificate.
     let checks = [("strict", Some(Mode::VerifyFull)), ("accept_invalid_certs", None)];
     let strict = parameters.take_one_of("sslaccept", &checks, "write strict or accept_invalid_certs")?.flatten();
     match (mode, switch, strict) {

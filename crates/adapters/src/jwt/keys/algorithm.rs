@@ -2,7 +2,8 @@
 
 use jsonwebtoken::Algorithm;
 
-/// The algorithms that published keys can verify. `EdDSA` (RFC 8037) and `Ed25519` (RFC 9864) name the same signatures.
+/// The algorithms that published keys can verify. `EdDSA` (RFC 8037) and `Ed25519` (RFC 9864) are names for the same
+/// algorithm.
 pub(in crate::jwt) const PUBLISHED_ALGORITHMS: [&str; 5] = ["EdDSA", "Ed25519", "ES256", "RS256", "PS256"];
 
 /// Parses one of [`PUBLISHED_ALGORITHMS`].
@@ -26,7 +27,7 @@ pub enum SigningAlgorithm {
 }
 
 impl SigningAlgorithm {
-    /// Returns the name in `alg`.
+    /// Returns the algorithm's name in `alg`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -35,7 +36,7 @@ impl SigningAlgorithm {
         }
     }
 
-    /// Returns the name in `crv`.
+    /// Returns the curve's name in `crv`.
     pub(in crate::jwt) fn curve(self) -> &'static str {
         match self {
             Self::EdDsa => "Ed25519",
@@ -43,7 +44,7 @@ impl SigningAlgorithm {
         }
     }
 
-    /// Returns the algorithm as the JWT library knows it.
+    /// Returns the algorithm as a value of the JWT library.
     pub(in crate::jwt) fn jws(self) -> Algorithm {
         match self {
             Self::EdDsa => Algorithm::EdDSA,

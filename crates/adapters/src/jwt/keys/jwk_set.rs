@@ -16,14 +16,14 @@ use super::verifying_key::{SignatureCheck, VerifyingKey};
 use crate::jwt::header::Header;
 use crate::jwt::json::object;
 
-/// Maximum length of the `kid` of a key or a token, in bytes. Those of Better Auth have 32.
+/// Maximum length of the `kid` of a key or a token, in bytes. Those of Better Auth have 32 bytes.
 pub(in crate::jwt) const MAX_KID_BYTES: usize = 256;
 
-/// Maximum number of keys in a set. A Better Auth that rotates every hour publishes about 720.
+/// Maximum number of keys in a set. If Better Auth rotates its key every hour, it publishes about 720 keys.
 const MAX_KEYS: usize = 1000;
 
-/// Accepted sizes of an RSA modulus, in bits. RFC 7518, section 3.3, requires the minimum; the library supports no more
-/// than the maximum.
+/// Accepted sizes of an RSA modulus, in bits. RFC 7518, section 3.3, requires the minimum; the maximum is that of the
+/// JWT library.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
 /// The usable keys of one issuer.
@@ -129,9 +129,10 @@ impl JwkSet {
     }
 }
 
-/// Returns the key in `sets` that has the algorithm and `kid` in `header`. A key without `kid`, or any key if `header`
-/// has no `kid`, may be meant as well: if there is exactly one such key of the algorithm, and it passes `verifies`,
-/// returns it.
+/// Returns the key in `sets` that has the algorithm and `kid` in `header`.
+///
+/// If there is no such key, the candidates are the keys with this algorithm and without a `kid` or, if `header` has no
+/// `kid`, all keys with this algorithm. If there is exactly one candidate, and it passes `verifies`, it is returned.
 pub(in crate::jwt) fn find_key<'a>(
     sets: impl Iterator<Item = &'a JwkSet>,
     header: &Header,

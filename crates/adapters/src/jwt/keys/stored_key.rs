@@ -26,7 +26,7 @@ pub struct StoredKey {
     pub curve: Option<String>,
     /// Time of creation.
     pub created_at: Timestamp,
-    /// Time from which the key does not sign any more; `None` if it never expires.
+    /// Time from which the key no longer signs; `None` if it never expires.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -70,11 +70,12 @@ pub trait SigningKeyRepo: Send + Sync {
     /// Returns all keys, including expired ones, oldest first.
     async fn all(&self) -> Result<Vec<StoredKey>, StoreError>;
 
-    /// Adds `key` if the table holds no keys other than those whose ids are in `known`. Returns `false` if it does.
+    /// Adds `key` if `known` contains the ids of all keys in the table. Otherwise returns `false` and adds nothing.
     ///
     /// Must be atomic: of several concurrent calls with the same `known`, exactly one adds its key.
     async fn add(&self, key: &StoredKey, known: &[String]) -> Result<bool, StoreError>;
 
-    /// Sets the expiry of the keys with these ids to `end`, except where they expire earlier. Ignores unknown ids.
+    /// Sets the expiry of the keys with these ids to `end`. Does not change keys that expire earlier, and ignores
+    /// unknown ids.
     async fn expire(&self, ids: &[String], end: Timestamp) -> Result<(), StoreError>;
 }

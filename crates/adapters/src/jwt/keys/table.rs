@@ -28,11 +28,11 @@ pub struct KeyTableConfig {
 /// Several processes, including Better Auth, can share the table. Nothing is cached here;
 /// [`StoredKeys`](crate::jwt::StoredKeys) caches the keys that sign and verify.
 pub struct KeyTable {
-    /// Reads and writes the rows.
+    /// The repository that reads and writes the rows.
     pub repo: Arc<dyn SigningKeyRepo>,
-    /// Generates the ids of new keys.
+    /// The generator of the ids of new keys.
     pub ids: Arc<dyn IdGenerator>,
-    /// Tells which keys have expired.
+    /// The clock that determines which keys have expired.
     pub clock: Arc<dyn Clock>,
     /// The secrets that encrypt and decrypt the private keys.
     pub secrets: VersionedSecrets,
@@ -51,13 +51,13 @@ pub(in crate::jwt) struct SigningKey {
 /// The current use of a stored key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredKeyStatus {
-    /// The next token is signed with it.
+    /// The key signs the next token.
     Signs,
-    /// It is published and verifies tokens, but does not sign.
+    /// The key is published and verifies tokens, but does not sign.
     Verifies,
-    /// It is published and would sign, but cannot be decrypted.
+    /// The key is published and could sign, but cannot be decrypted.
     Undecryptable(DecryptionError),
-    /// It is not used any more.
+    /// The key is no longer used.
     Unused,
 }
 
@@ -74,18 +74,18 @@ pub struct StoredKeyInfo {
     pub status: StoredKeyStatus,
 }
 
-/// Reasons for a missing signing key.
+/// Reasons why there is no key to sign with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NoSigningKey {
     /// There are keys, but none can be decrypted.
     ///
-    /// No key is created in this case. If the secret of this process is wrong, a Better Auth on the same table could
-    /// not decrypt the new key, and could no longer issue tokens.
+    /// No key is created in this case. If the secret of this process is wrong, an instance of Better Auth that uses the
+    /// same table could not decrypt the new key, and could no longer issue tokens.
     #[error(
         "no key can be decrypted; set BETTER_AUTH_SECRET or BETTER_AUTH_SECRETS, or replace the keys by: taskbridge keys rotate"
     )]
     Undecryptable,
-    /// A new key cannot be encrypted, or cannot be decrypted again.
+    /// A new key cannot be encrypted, or cannot be decrypted after its encryption.
     #[error("a new key cannot be encrypted")]
     CannotEncrypt,
     /// Other processes kept adding keys at the same time.
@@ -134,7 +134,7 @@ impl KeyTable {
         Ok(SigningKey { id: key.id.clone(), algorithm, key: encoding_key, expires_at: key.expires_at })
     }
 
-    /// Creates a key and returns its id; `None` if the table has other keys than those in `known`.
+    /// Creates a key and returns its id. Returns `None` if the table contains a key that is not in `known`.
     pub(in crate::jwt) async fn create(&self, known: &[StoredKey]) -> Result<Option<String>, SigningError> {
         let algorithm = self.algorithm()?;
         let KeyPair { public, private } = KeyPair::generate(algorithm);
@@ -153,11 +153,11 @@ impl KeyTable {
 
     /// Creates a key that signs from now on, expires the other keys of its algorithm, and returns its id.
     ///
-    /// Other processes begin to sign with it within [`StoredKeys::REFRESH`](crate::jwt::StoredKeys::REFRESH).
+    /// Other processes begin to sign with the new key within [`StoredKeys::REFRESH`](crate::jwt::StoredKeys::REFRESH).
     ///
     /// # Errors
     /// [`SigningError`] if no key could be created, or if a key was created but the other keys could not be expired. In
-    /// the second case, the new key signs nevertheless.
+    /// the second case, the new key nevertheless signs tokens.
     pub async fn rotate(&self) -> Result<String, SigningError> {
         for _ in 0..Self::ATTEMPTS {
             let keys = self.repo.all().await?;
@@ -170,9 +170,10 @@ impl KeyTable {
         Err(NoSigningKey::Contention.into())
     }
 
-    /// Withdraws the keys with the ids in `wanted`, or all keys if it is empty, and returns their number.
+    /// Withdraws the keys with the ids in `wanted`, or all keys if `wanted` is empty. Returns the number of withdrawn
+    /// keys.
     ///
-    /// Every Taskbridge on this table stops accepting their tokens within
+    /// Every Taskbridge process that uses this table stops accepting tokens of these keys within
     /// [`StoredKeys::REFRESH`](crate::jwt::StoredKeys::REFRESH).
     ///
     /// # Errors
@@ -180,8 +181,8 @@ impl KeyTable {
     pub async fn withdraw(&self, wanted: &[String]) -> Result<usize, StoreError> {
         let mut withdrawn = ids(&self.repo.all().await?);
         withdrawn.retain(|id| wanted.is_empty() || wanted.contains(id));
-        // The expiry is so early that every grace period has passed, however long other processes have configured
-        // theirs.
+        // The expiry is so early that the grace period has passed for every process, however long it is configured
+        // there.
         self.repo.expire(&withdrawn, Timestamp::EPOCH).await?;
         Ok(withdrawn.len())
     }

@@ -11,7 +11,7 @@ const CAPACITY: u64 = 8192;
 /// is not checked again.
 ///
 /// Only valid signatures are remembered, because a valid signature never becomes invalid. Everything else about a token
-/// is checked every time, and a key that is no longer published is not used any more.
+/// is checked every time, and a key that is no longer published is no longer used.
 #[derive(Clone)]
 pub(super) struct VerifiedTokens(Cache<(usize, [u8; 32]), ()>);
 
@@ -22,7 +22,7 @@ impl VerifiedTokens {
         Self(Cache::builder().max_capacity(CAPACITY).eviction_policy(EvictionPolicy::lru()).build())
     }
 
-    /// Returns `true` if the key at index `key` has verified `token` before, or if `check` succeeds.
+    /// Returns `true` if the key at index `key` has verified `token` before, or if `check` succeeds now.
     pub(super) fn contains_or_check(&self, key: usize, token: &str, check: impl FnOnce() -> bool) -> bool {
         let entry = (key, Sha256::digest(token).into());
         if self.0.get(&entry).is_some() {

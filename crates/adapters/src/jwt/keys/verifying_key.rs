@@ -15,7 +15,7 @@ pub struct VerifyingKey {
     verified: Option<(usize, VerifiedTokens)>,
 }
 
-/// A function that returns `true` if a key verifies the token for which the key is searched.
+/// A function that returns `true` if the given key verifies the token whose key is being looked up.
 pub type SignatureCheck<'a> = &'a (dyn Fn(&VerifyingKey) -> bool + Send + Sync);
 
 impl VerifyingKey {
@@ -24,16 +24,16 @@ impl VerifyingKey {
         Self { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret.expose()), verified: None }
     }
 
-    /// Creates a key from the public half of a key pair, at `index` of its key set; `None` if the public half is
-    /// invalid.
+    /// Creates a key from the public half of a key pair. `index` is its position in the key set. Returns `None` if the
+    /// public half is invalid.
     pub(super) fn public(
         algorithm: Algorithm,
         key: DecodingKey,
         index: usize,
         verified: &VerifiedTokens,
     ) -> Option<Self> {
-        // The library checks that the point is on the curve only when it verifies a signature, so a dummy signature is
-        // verified.
+        // The library checks that the point is on the curve only when it verifies a signature, so this function
+        // verifies a dummy signature.
         let verified = Some((index, verified.clone()));
         crypto::verify("AA", b"", &key, algorithm).ok().map(|_| Self { algorithm, key, verified })
     }

@@ -1,4 +1,5 @@
-//! Sources of keys whose result never changes: the secret shared with Better Auth, and keys that cannot be loaded.
+//! Sources of keys that always return the same result: the secret shared with Better Auth, and keys that cannot be
+//! loaded.
 
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ impl KeySource for SharedSecretKey {
     }
 }
 
-/// A source of keys that cannot be loaded, with the reason. Tokens with these keys can neither be accepted nor
+/// A source for keys that cannot be loaded; it contains the reason. Tokens of these keys can be neither accepted nor
 /// rejected.
 pub struct UnavailableKeys(pub String);
 

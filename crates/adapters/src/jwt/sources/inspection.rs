@@ -15,7 +15,7 @@ pub struct JwksInspection {
     pub status: u16,
     /// Time until the response was complete.
     pub latency: Duration,
-    /// Seconds by which the clock of the other machine is ahead of the clock of this machine, negative if it is behind;
+    /// Seconds by which the clock of the machine that responded is ahead of the local clock; negative if it is behind,
     /// `None` if the response has no date. The precision is one second.
     pub ahead_seconds: Option<i64>,
     /// The keys, or why there are none.

@@ -84,7 +84,7 @@ impl CertificateAuthorities {
 }
 
 impl JwksClient {
-    /// Creates a client for `url` (http or https), whose complete response must arrive within `timeout`.
+    /// Creates a client for `url` (http or https). The complete response must arrive within `timeout`.
     #[must_use]
     pub fn new(url: Url, timeout: Duration, authorities: &CertificateAuthorities) -> Self {
         let tls = TlsConfig::builder().root_certs(authorities.0.clone()).build();
@@ -99,11 +99,11 @@ impl JwksClient {
         Self { agent: config.build().into(), url }
     }
 
-    /// Sends a request and returns the response with any status.
+    /// Sends a request and returns the response, whatever its status.
     pub(super) async fn request(&self) -> Result<Response, Cause> {
         let (sender, receiver) = oneshot::channel();
         let this = self.clone();
-        // Not a blocking thread of the runtime, because the runtime would wait for that when it shuts down.
+        // The request has its own thread. A blocking thread of the runtime would delay the shutdown of the runtime.
         thread::Builder::new().name("fetch-keys".into()).spawn(move || sender.send(this.request_blocking()))?;
         receiver.await?
     }
@@ -123,14 +123,14 @@ impl JwksClient {
 /// A response to a request for keys.
 pub(super) struct Response {
     pub(super) status: u16,
-    /// The time on the clock of the other machine, in seconds since 1970.
+    /// The time on the clock of the machine that responded, in seconds since 1970.
     pub(super) date: Option<i64>,
     /// The body; empty unless the status is 200.
     body: Vec<u8>,
 }
 
 impl Response {
-    /// Returns the body, or an error unless the status is 200.
+    /// Returns the body if the status is 200, and an error otherwise.
     pub(super) fn body(self) -> Result<Vec<u8>, Cause> {
         match self.status {
             200 => Ok(self.body),

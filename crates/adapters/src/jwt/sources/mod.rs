@@ -24,7 +24,7 @@ pub trait KeySource: Send + Sync {
     /// algorithm in `header` must be one of [`algorithms`](Self::algorithms).
     ///
     /// If the key or `header` has no `kid`, the key is returned only if it passes `verifies`. If it does not pass, the
-    /// issuer may have replaced it by a new key.
+    /// issuer may have replaced the key by a new one.
     ///
     /// # Errors
     /// Any error that prevents loading the keys.

@@ -27,26 +27,26 @@ pub struct RemoteJwksConfig {
     /// Minimum time between two fetches that are caused by tokens with unknown keys, and time after which a failed
     /// fetch is repeated.
     pub cool_down: Duration,
-    /// Maximum duration of a fetch, and of the time that a token waits for one.
+    /// Maximum duration of a fetch, and maximum time that a token waits for a fetch.
     pub timeout: Duration,
 }
 
-/// The keys of one issuer, published at one or more endpoints. A new key set replaces the previous one of its endpoint
-/// as a whole, by these rules:
+/// The keys of one issuer, published at one or more endpoints. A new key set replaces the whole previous key set of the
+/// same endpoint, by these rules:
 ///
 /// - A response with usable keys takes effect at once. Each endpoint is fetched again after
 ///   [`refresh`](RemoteJwksConfig::refresh), so that a withdrawn key is accepted for at most that long.
-/// - A response without usable keys takes effect only after a whole `refresh` in which no response had usable keys,
-///   because an issuer that suddenly publishes no keys is probably broken.
+/// - A response without usable keys takes effect only if the responses have contained no usable keys for at least the
+///   time `refresh`, because an issuer that suddenly publishes no keys is probably broken.
 /// - A failed fetch, or a response that is not a key set, changes nothing, however long this lasts. The fetch is
 ///   repeated after `cool_down`.
-/// - A token with an unknown key causes a fetch, unless another token caused one less than `cool_down` ago. It waits for
-///   the fetch, and so do other tokens with unknown keys that arrive before the fetch has finished: for at most
-///   `timeout`, or one second while fetches fail. Between the end of the fetch and the end of `cool_down`, tokens with
-///   unknown keys are rejected at once.
+/// - A token with an unknown key causes a fetch, unless another token caused one less than `cool_down` ago. The token
+///   waits for the fetch, and so do other tokens with unknown keys that arrive before the fetch has finished. They wait
+///   for at most `timeout`, or for one second while fetches fail. Between the end of the fetch and the end of
+///   `cool_down`, tokens with unknown keys are rejected at once.
 ///
-/// Each endpoint has its own task, so it is never fetched twice at the same time. Tokens with known keys never wait.
-/// Time is measured by the clock of the runtime, so that changes of the system clock have no effect.
+/// Each endpoint has its own task, so that no endpoint is fetched twice at the same time. Tokens with known keys never
+/// wait. Time is measured by the clock of the runtime, so that changes of the system clock have no effect.
 pub struct RemoteJwks {
     shared: Arc<Shared>,
     /// The tasks are aborted when the [`RemoteJwks`] is dropped.
@@ -77,7 +77,7 @@ struct EndpointState {
     finished: u64,
     /// The error of the last fetch, if it failed.
     failure: Option<FetchError>,
-    /// Time of the first response without a usable key since the last response that had one.
+    /// Time of the first response without usable keys after the last response with usable keys.
     empty_since: Option<Instant>,
 }
 
@@ -100,7 +100,7 @@ fn list(endpoints: &[(String, FetchError)]) -> String {
 impl RemoteJwks {
     /// Starts tasks that fetch the keys at these endpoints, until the returned value is dropped.
     ///
-    /// All endpoints must belong to the same user directory: a key of any of them can sign for every user.
+    /// All endpoints must belong to the same user directory: a key of any endpoint can sign tokens for every user.
     ///
     /// # Panics
     /// Panics outside a tokio runtime.
@@ -184,8 +184,8 @@ impl KeySource for RemoteJwks {
 }
 
 impl Endpoint {
-    /// Returns the number of the fetch that a token with an unknown key has to wait for, or `None` if it does not have
-    /// to wait because no fetch may be caused yet.
+    /// Returns the number of the fetch that a token with an unknown key has to wait for. Returns `None` if the token
+    /// does not have to wait, because `cool_down` has not passed since a token last caused a fetch.
     ///
     /// This is the fetch that another token has caused, a scheduled fetch that is under way, or else a new one. A
     /// scheduled fetch may have started before the key was published; if it does not return the key, the next call
@@ -237,7 +237,7 @@ impl Shared {
     }
 }
 
-/// Parses a response. If it equals the `previous` response, returns the key set of that one.
+/// Parses a response. If it equals the previous response, returns the previous key set.
 fn parse(address: &str, body: Vec<u8>, previous: &mut (Vec<u8>, Arc<JwkSet>)) -> Result<Arc<JwkSet>, InvalidJwks> {
     if body != previous.0 {
         let (set, unusable) = JwkSet::parse(&body)?;

@@ -22,15 +22,15 @@ use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
 /// The published keys of a [`KeyTable`], which verify tokens, and the key that signs them.
 ///
 /// Tokens are signed with the newest key that has the configured algorithm, has not expired and can be decrypted. If
-/// the table has no key with the configured algorithm that has not expired, a key is created. Several processes,
+/// all keys with the configured algorithm have expired, or if there are none, a key is created. Several processes,
 /// including Better Auth, can share one table and therefore the keys.
 ///
 /// When a token is signed or verified, the table is read again if the last read is older than
 /// [`REFRESH`](Self::REFRESH). A token with an unknown key also causes a read, but at most once per
 /// [`COOL_DOWN`](Self::COOL_DOWN). There is no timer, because it would keep an idle database awake.
 ///
-/// One request at a time reads the table. Requests with a known key do not wait for it, and after a failed read the
-/// previous keys stay in use. At most [`MAX_WAITING`](Self::MAX_WAITING) tokens with unknown keys wait for the next
+/// One request at a time reads the table. Requests with a known key do not wait for the read, and after a failed read
+/// the previous keys stay in use. At most [`MAX_WAITING`](Self::MAX_WAITING) tokens with unknown keys wait for the next
 /// read; further ones get an error.
 pub struct StoredKeys {
     table: KeyTable,
@@ -99,8 +99,8 @@ impl StoredKeys {
         }
     }
 
-    /// Returns a snapshot not older than `moment`. Waits until [`COOL_DOWN`](Self::COOL_DOWN) has passed since the
-    /// previous read; concurrent callers share one read.
+    /// Returns a snapshot that was read at `moment` or later. Waits until [`COOL_DOWN`](Self::COOL_DOWN) has passed
+    /// since the previous read; concurrent callers share one read.
     async fn read_since(&self, moment: Timestamp) -> Result<Arc<Snapshot>, StoreError> {
         let mut failed_at = self.reading.lock().await;
         let last = locked(&self.snapshot).clone();
@@ -112,7 +112,7 @@ impl StoredKeys {
         self.read_unless_failing(&mut failed_at).await
     }
 
-    /// Returns a fresh snapshot or, while another request reads the table or if the read fails, an older one.
+    /// Returns a fresh snapshot. Returns an older one if the read fails or while another request reads the table.
     async fn fresh_or_stale(&self) -> Result<Arc<Snapshot>, StoreError> {
         if let Some(snapshot) = self.cached(Self::REFRESH) {
             return Ok(snapshot);
@@ -204,7 +204,7 @@ impl StoredKeys {
         Err(NoSigningKey::Contention.into())
     }
 
-    /// Reads the published keys from the table. Creates a key before, if there is none to sign with.
+    /// Reads the published keys from the table. If there is no key to sign with, creates one first.
     pub(in crate::jwt) async fn public_keys(&self) -> Result<Vec<PublicKey>, SigningError> {
         // Existing keys are published even if no token can be signed.
         match self.signing_key().await {
