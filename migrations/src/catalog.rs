@@ -17,11 +17,11 @@ pub(crate) struct Table {
 /// An existing column.
 pub(crate) struct Column {
     pub(crate) name: String,
-    /// The type as the database names it, on SQLite in lower case. On PostgreSQL, the name of the collation follows if
-    /// it can treat different texts as equal.
+    /// The name of the type in the database, on SQLite in lower case. On PostgreSQL, it is followed by the name of the
+    /// column's collation if this collation can treat different texts as equal.
     pub(crate) data_type: String,
     pub(crate) is_required: bool,
-    /// `true` if the database supplies a value when a statement does not.
+    /// `true` if the database supplies a value for a new row when the `insert` statement does not.
     pub(crate) has_default: bool,
     /// `true` if no two rows can have the same value.
     pub(crate) is_unique: bool,
@@ -75,7 +75,7 @@ order by c."cid""#;
 /// Returns the table of this name, if there is one.
 ///
 /// # Errors
-/// A refusal if the name is that of something other than a table, such as a view.
+/// A refusal if the name belongs to something other than a table, such as a view.
 pub(crate) async fn table(db: &impl ConnectionTrait, name: &'static str) -> Result<Option<Table>, DbErr> {
     let (kind, columns) = match db.get_database_backend() {
         DbBackend::Postgres => (POSTGRES_KIND, POSTGRES_COLUMNS),

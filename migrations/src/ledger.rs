@@ -11,7 +11,8 @@ pub(crate) async fn applied(db: &impl ConnectionTrait, users: Users) -> Result<V
         return Ok(Vec::new());
     }
     if !privileges::may_read_ledger(db).await? {
-        // Returns an error that lists all missing privileges. PostgreSQL would report only the one for this table.
+        // This check returns an error that lists all missing privileges. PostgreSQL would report only the privilege
+        // that is missing for this table.
         privileges::check(db, users, &[]).await?;
     }
     let select = r#"select "version" from "seaql_migrations" order by "version""#;

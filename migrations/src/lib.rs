@@ -6,7 +6,8 @@
 //! error of one line ([`MigrateError::Refused`]). No row and no column is ever lost.
 //!
 //! All migrations run in one transaction under a lock. Several processes can therefore start on an empty database at
-//! once, and an error leaves the database unchanged. Migrations also work through a pooler in transaction mode.
+//! the same time, and an error leaves the database unchanged. Migrations also work through a pooler in transaction
+//! mode.
 //!
 //! - `migrate` runs the migrations in `steps`. `transaction` is the transaction in which they run. `ledger` reads which
 //!   migrations have been applied.

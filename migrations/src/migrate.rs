@@ -40,7 +40,7 @@ impl Readiness {
     }
 }
 
-/// Applies all pending migrations. Any number of processes may call it at once.
+/// Applies all pending migrations. Any number of processes may call it at the same time.
 ///
 /// # Errors
 /// [`MigrateError::Refused`] if an existing table cannot be adopted or the role lacks privileges.
@@ -74,7 +74,7 @@ pub async fn status(db: &DatabaseConnection, users: Users) -> Result<Vec<Migrati
 /// Checks that [`up`] would accept the database. Changes and locks nothing.
 ///
 /// Set `will_migrate` to `false` if another role applies the migrations: the role of `db` then does not need the
-/// privileges to do so.
+/// privileges for that.
 ///
 /// # Errors
 /// [`MigrateError::Refused`] if `up` would refuse an existing table, or the role lacks privileges.

@@ -9,8 +9,8 @@ const LOCK: i64 = 0x7461_736b_6272_6964;
 
 /// A transaction on a connection that nothing else uses.
 ///
-/// It begins and ends with statements, because sea-orm would not report an error of `commit` on this connection. The
-/// transactions that sea-orm's migrator begins within it have no effect.
+/// Executes `begin` and `commit` as statements, because sea-orm would not report an error of `commit` on this
+/// connection. The transactions that sea-orm's migrator begins within this one have no effect.
 pub(crate) struct Transaction<'c>(&'c DatabaseConnection);
 
 impl<'c> Transaction<'c> {

@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 /// A maximum number of requests in a window that restarts with every allowed request, as in Better Auth.
 ///
 /// The count starts again when `window` has passed since the last allowed request. Once `max` requests have been
-/// counted, further requests are refused until then. Refused requests are not counted.
+/// counted, further requests are refused until the window has passed. Refused requests are not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
     /// Time without an allowed request after which the count starts again.
@@ -57,7 +57,7 @@ impl RateLimit {
         RateLimitState { count: count.saturating_add(1), last_request: now }
     }
 
-    /// Returns the state unless its window has ended.
+    /// Returns the state, or `None` if its window has ended.
     fn current(self, state: Option<RateLimitState>, now: Timestamp) -> Option<RateLimitState> {
         state.filter(|state| now.since(state.last_request) < self.window)
     }

@@ -16,7 +16,8 @@ macro_rules! redacted {
 /// Defines a secret text with a redacted `Debug`.
 ///
 /// The crate `secrecy` cannot replace these types: its types do not distinguish a session token from a JWT, and cannot
-/// be compared. It erases memory, but not the copies in the buffers of the HTTP server and of the database driver.
+/// be compared. It erases the memory of a secret, but not the copies in the buffers of the HTTP server and of the
+/// database driver.
 #[macro_export]
 macro_rules! secret_text {
     ($(#[$doc:meta])* $name:ident) => {

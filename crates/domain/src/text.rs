@@ -5,7 +5,7 @@ use thiserror::Error;
 /// Errors from parsing a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidText {
-    /// The text contains nothing but whitespace and control characters.
+    /// The text contains nothing but white space and control characters.
     #[error("must not be empty")]
     Empty,
     /// The text has more than `max_chars` characters.

@@ -1,4 +1,4 @@
-//! Taskbridge accepts the same syntax of e-mail addresses as Better Auth.
+//! Taskbridge accepts the same syntax of email addresses as Better Auth.
 
 use serde_json::Value;
 use taskbridge_domain::users::Email;

@@ -49,8 +49,8 @@ async fn an_id_column_of_better_auth_that_ignores_case_is_refused() {
     }
 }
 
-/// An older version of Taskbridge may have adopted the database. It is refused at each start, although no migration is
-/// pending.
+/// An older version of Taskbridge may have adopted the database. Such a database is refused at each start, even if no
+/// migration is pending.
 async fn a_database_that_is_up_to_date_is_also_refused(database: Database) {
     database.up(Users::Here).await.unwrap();
     let collation = if database.backend == Backend::Sqlite {

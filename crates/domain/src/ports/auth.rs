@@ -8,8 +8,8 @@ use crate::Cause;
 use crate::sessions::Jwt;
 use crate::users::{User, UserId};
 
-/// The claims of a verified token. They alone grant no access: only [`Authenticator`](crate::Authenticator) turns them
-/// into a [`Principal`](crate::Principal).
+/// The claims of a verified token. Claims alone do not grant access: only [`Authenticator`](crate::Authenticator)
+/// converts them to a [`Principal`](crate::Principal).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     /// The `sub` claim: the id of the caller.

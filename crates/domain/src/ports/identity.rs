@@ -17,14 +17,14 @@ pub struct Registration {
     pub account_id: String,
     /// The hash of the password.
     pub password: PasswordHash,
-    /// The first session of the user; `None` for a user who must verify their e-mail address first.
+    /// The first session of the user; `None` for a user who must verify their email address first.
     pub session: Option<Session>,
 }
 
 /// Errors from registering a user.
 #[derive(Debug, Error)]
 pub enum RegisterError {
-    /// Another user has this e-mail address.
+    /// Another user has this email address.
     #[error("the e-mail address is taken")]
     EmailTaken,
     /// See [`StoreError`].
@@ -46,7 +46,7 @@ pub struct Credential {
 pub struct PasswordChange {
     /// The user.
     pub user: UserId,
-    /// The hash that must still be stored for the change to take place.
+    /// The expected stored hash. If another hash is stored, nothing is changed.
     pub old: PasswordHash,
     /// The new hash.
     pub new: PasswordHash,
@@ -63,11 +63,11 @@ pub struct PasswordChange {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait IdentityRepo: Send + Sync {
-    /// Creates the user, the account and the session in one transaction. If an e-mail address is registered several
+    /// Creates the user, the account and the session in one transaction. If an email address is registered several
     /// times, even concurrently, exactly one registration must succeed.
     async fn register(&self, registration: &Registration) -> Result<(), RegisterError>;
 
-    /// Returns the user with this e-mail address and the password hash of their `credential` account.
+    /// Returns the user with this email address and the password hash of their `credential` account.
     async fn find_credential(&self, email: &Email) -> Result<Option<Credential>, StoreError>;
 
     /// Returns the password hash of the user's `credential` account.

@@ -9,8 +9,8 @@ use crate::users::{Email, PasswordHash, User, UserId};
 
 /// Stores the sessions of all users, in Better Auth's `session` table.
 ///
-/// Implementations must not cache: a session that one replica deletes is gone for all of them at once. Tokens must be
-/// compared byte for byte.
+/// Implementations must not cache: a session that one replica deletes is immediately gone for all replicas. Tokens must
+/// be compared byte for byte.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepo: Send + Sync {
@@ -35,10 +35,10 @@ pub trait SessionRepo: Send + Sync {
     /// Returns the sessions of `user` that have not expired at `now`, newest first, at most `limit`.
     async fn list(&self, user: &UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError>;
 
-    /// Returns `true` if the user with this e-mail address has a session from `ip_address` that has not expired at
+    /// Returns `true` if the user with this email address has a session from `ip_address` that has not expired at
     /// `now`.
     ///
-    /// Must run the same single statement for an unknown e-mail address: the response time must not reveal who has an
+    /// Must run the same single statement for an unknown email address: the response time must not reveal who has an
     /// account.
     async fn has_session_from(&self, email: &Email, ip_address: &str, now: Timestamp) -> Result<bool, StoreError>;
 

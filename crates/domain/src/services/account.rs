@@ -18,13 +18,15 @@ pub const WRONG_PASSWORD_LIMIT: RateLimit = RateLimit { window: Duration::from_m
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent switches")]
 pub struct AccountPolicy {
-    /// Lets new users sign up.
+    /// Whether new users may sign up.
     pub allow_sign_up: bool,
-    /// Lets users delete themselves.
+    /// Whether users may delete themselves.
     pub allow_deletion: bool,
-    /// Requires users to verify their e-mail address before they sign in (Better Auth's `requireEmailVerification`).
+    /// Whether users must verify their email address before they can sign in (Better Auth's
+    /// `requireEmailVerification`).
     pub require_email_verification: bool,
-    /// Hashes a password again at sign-in if its stored hash has another algorithm or cost than new hashes.
+    /// Whether a sign-in hashes the password again if the stored hash has a different algorithm or cost than new
+    /// hashes.
     pub rehash: bool,
     /// Lifetimes of sessions.
     pub sessions: SessionPolicy,

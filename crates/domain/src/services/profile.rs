@@ -26,7 +26,7 @@ pub struct ChangePassword {
 pub struct DeleteUser {
     /// The password of the user; without it, the session must be fresh.
     pub password: Option<Password>,
-    /// A token from a confirmation e-mail. Taskbridge sends none, so every token is invalid.
+    /// A token from a confirmation email. Taskbridge does not send such emails, so every token is invalid.
     pub token: Option<String>,
 }
 
@@ -165,11 +165,11 @@ impl ProfileService {
         Ok(())
     }
 
-    /// Returns the stored hash if `password` matches it.
+    /// Returns the stored hash if it is a hash of `password`.
     ///
-    /// Wrong passwords are limited as at sign-in, so that an attacker with a stolen session cannot guess without limit.
-    /// They are counted separately from those at sign-in, so that an attacker without a session cannot keep the user
-    /// from changing the password.
+    /// The number of wrong passwords is limited as it is at sign-in, so that an attacker with a stolen session cannot
+    /// make an unlimited number of guesses. These passwords are counted separately from those at sign-in, so that an
+    /// attacker without a session cannot prevent the user from changing the password.
     async fn confirm(&self, user: &UserId, password: Password) -> Result<PasswordHash, PasswordError> {
         let Some(stored) = self.0.identity.find_password(user).await? else { return Err(PasswordError::NoPassword) };
         let key = format!("user|{user}");
@@ -260,7 +260,7 @@ mod tests {
         }
     }
 
-    /// Nothing is hashed or stored: a call of the mocks would panic.
+    /// Nothing is hashed or stored: the mocks would panic if that were attempted.
     #[tokio::test]
     async fn a_wrong_password_changes_nothing() {
         let outcome = service(with_password(false), POLICY).change_password(&ann(), update(true)).await;

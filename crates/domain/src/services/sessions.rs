@@ -64,8 +64,8 @@ impl SessionService {
 
     /// Returns the unexpired session with one of these tokens; if there are several, the one with the latest sign-in.
     ///
-    /// Extends its expiry if `renewal` allows it and the session is due for renewal. Deletes those of the sessions that
-    /// have expired.
+    /// Extends its expiry if `renewal` allows it and the session is due for renewal. Deletes the sessions with one of
+    /// these tokens that have expired.
     ///
     /// # Errors
     /// Returns [`ResumeError::Banned`] if all unexpired sessions belong to banned users, or [`ResumeError::Store`] if

@@ -13,7 +13,7 @@ use crate::users::{Email, InvalidPassword, NewPassword, Restrictions, User, User
 pub struct SignUp {
     /// The name of the user.
     pub name: UserName,
-    /// The e-mail address of the user.
+    /// The email address of the user.
     pub email: Email,
     /// The password, or the error from parsing it. That error is returned only if sign-up is enabled.
     pub password: Result<NewPassword, InvalidPassword>,
@@ -30,8 +30,8 @@ pub struct SignUp {
 pub enum SignUpOutcome {
     /// The user is signed in.
     SignedIn(ActiveSession),
-    /// The user must verify their e-mail address before they sign in. If the address is taken, the contained user does
-    /// not exist in the store: the outcome must not reveal that the address is taken.
+    /// The user must verify their email address before they sign in. If the address is taken, the contained user does
+    /// not exist in the store, so that the outcome does not reveal that the address is taken.
     Unverified(User),
 }
 
@@ -44,7 +44,7 @@ pub enum SignUpError {
     /// The password is invalid.
     #[error(transparent)]
     Password(#[from] InvalidPassword),
-    /// Another user has this e-mail address.
+    /// Another user has this email address.
     #[error("the e-mail address is taken")]
     EmailTaken,
     /// See [`HashError`].
@@ -55,7 +55,7 @@ pub enum SignUpError {
     Store(#[from] StoreError),
 }
 
-/// Creates users who sign in with an e-mail address and a password.
+/// Creates users who sign in with an email address and a password.
 pub struct SignUpService(AccountContext);
 
 impl SignUpService {
@@ -73,10 +73,10 @@ impl SignUpService {
         self.0.new_password(typed)
     }
 
-    /// Creates a user with a password, and signs them in unless they must verify their e-mail address first.
+    /// Creates a user with a password, and signs them in unless they must verify their email address first.
     ///
     /// # Errors
-    /// Returns a [`SignUpError`] if sign-up is disabled, the password is invalid, the e-mail address is taken, or a
+    /// Returns a [`SignUpError`] if sign-up is disabled, the password is invalid, the email address is taken, or a
     /// port fails. Nothing has been stored then, unless the error is [`StoreError::OutcomeUnknown`].
     pub async fn sign_up(&self, request: SignUp) -> Result<SignUpOutcome, SignUpError> {
         let SignUp { name, email, password, image, remember, client } = request;
@@ -217,7 +217,7 @@ mod tests {
         assert!(matches!(refused, Err(SignUpError::Password(InvalidPassword::TooShort))));
     }
 
-    /// The outcome is the same for a taken address, for which the password is hashed as well.
+    /// The outcome is the same if the email address is taken. The password is hashed in this case as well.
     #[tokio::test]
     async fn sign_up_creates_no_session_if_the_address_must_be_verified() {
         let policy = AccountPolicy { require_email_verification: true, ..POLICY };

@@ -54,7 +54,7 @@ impl Session {
         self.expires_at < now
     }
 
-    /// Returns `true` if the user signed in less than [`SessionPolicy::fresh_age`] ago, or if that is zero.
+    /// Returns `true` if the user signed in less than [`SessionPolicy::fresh_age`] ago, or if `fresh_age` is zero.
     #[must_use]
     pub fn is_fresh(&self, now: Timestamp, policy: &SessionPolicy) -> bool {
         policy.fresh_age.is_zero() || now < self.created_at.after(policy.fresh_age)

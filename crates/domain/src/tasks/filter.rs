@@ -40,7 +40,8 @@ impl SearchText {
         bounded(text.to_ascii_lowercase(), Self::MAX_CHARS).map(Self)
     }
 
-    /// Returns the text with the letters A to Z in lower case. The searched text must be converted in the same way.
+    /// Returns the text with the letters A to Z in lower case. Titles and descriptions must be converted in the same
+    /// way before they are searched.
     #[must_use]
     pub fn lowercase(&self) -> &str {
         &self.0

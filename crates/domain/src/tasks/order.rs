@@ -54,8 +54,8 @@ impl Default for TaskOrder {
 
 /// A stored time with microsecond precision.
 ///
-/// Other programs may store times more precisely than a [`Timestamp`](crate::Timestamp). If a cursor had only
-/// milliseconds, it could not distinguish tasks whose times differ by less.
+/// Other programs may store times more precisely than a [`Timestamp`](crate::Timestamp). A cursor with a time in
+/// milliseconds could not distinguish tasks whose times differ by less than a millisecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PreciseTimestamp(DateTime<Utc>);
 

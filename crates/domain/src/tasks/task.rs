@@ -39,7 +39,7 @@ impl fmt::Display for TaskId {
 }
 
 bounded_text! {
-    /// The title of a task. It has at least one visible character, and neither starts nor ends with whitespace.
+    /// The title of a task. It has at least one visible character, and neither starts nor ends with white space.
     Title, 200
 }
 
@@ -87,7 +87,7 @@ pub struct Task {
     pub completed: bool,
     /// Time of the creation.
     pub created_at: Timestamp,
-    /// Time of the last change. Every change makes it later, even if the clock stands still.
+    /// Time of the last change. Every change increases it, even if the clock stands still.
     pub updated_at: Timestamp,
 }
 

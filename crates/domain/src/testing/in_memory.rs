@@ -25,12 +25,12 @@ struct Tasks {
 }
 
 impl Tasks {
-    /// Returns the task if it belongs to `owner`. Every access to a single task goes through here.
+    /// Returns the task if it belongs to `owner`. Every access to a single task uses this function.
     fn owned(&mut self, owner: &Owner, id: TaskId) -> Option<&mut Task> {
         self.by_id.get_mut(&id).filter(|task| task.owner == *owner.id())
     }
 
-    /// Returns the tasks of `owner` that match `filter`. Every access to several tasks goes through here.
+    /// Returns the tasks of `owner` that match `filter`. Every access to several tasks uses this function.
     fn matching(&self, owner: &Owner, filter: &TaskFilter) -> impl Iterator<Item = &Task> {
         self.by_id.values().filter(|task| task.owner == *owner.id() && filter.matches(task))
     }

@@ -1,15 +1,15 @@
-//! E-mail addresses.
+//! Email addresses.
 
 use thiserror::Error;
 
 use crate::redacted;
 
-/// The error from parsing an e-mail address.
+/// The error from parsing an email address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("not an e-mail address")]
 pub struct InvalidEmail;
 
-/// An e-mail address in lower case. `Debug` does not show it, to keep addresses out of logs.
+/// An email address in lower case. `Debug` does not show it, to keep addresses out of logs.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Email(String);
 redacted!(Email);

@@ -55,7 +55,7 @@ impl HashAlgorithm {
         }
     }
 
-    /// Returns `true` if this algorithm supports `password`: no other password has the same hash.
+    /// Returns `true` if this algorithm supports `password`, so that no other password has the same hash.
     #[must_use]
     pub fn supports(self, password: &Password) -> bool {
         self.check(password).is_ok()
@@ -68,7 +68,7 @@ pub enum InvalidPassword {
     /// The password has fewer than [`NewPassword::MIN_UNITS`].
     #[error("password too short")]
     TooShort,
-    /// The password has more than [`Password::MAX_UNITS`]. For bcrypt, which ignores further bytes, it has more than
+    /// The password has more than [`Password::MAX_UNITS`] or, for bcrypt, which ignores all further bytes, more than
     /// [`NewPassword::MAX_BYTES`].
     #[error("password too long")]
     TooLong,

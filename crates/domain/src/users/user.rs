@@ -72,7 +72,7 @@ impl UserImage {
         bounded(text.into(), Self::MAX_CHARS).map(Self)
     }
 
-    /// Returns the URL if [`parse`](Self::parse) accepts it. A stored URL may be longer.
+    /// Returns the URL if [`parse`](Self::parse) accepts it. A URL that another program has stored may be too long.
     #[must_use]
     pub fn if_short(&self) -> Option<&str> {
         Self::parse(self.as_str()).is_ok().then_some(self.as_str())
@@ -86,9 +86,9 @@ pub struct User {
     pub id: UserId,
     /// The display name.
     pub name: UserName,
-    /// The e-mail address, unique among users.
+    /// The email address, unique among users.
     pub email: Email,
-    /// Whether the user has proved that the e-mail address is theirs.
+    /// Whether the user has proved that the email address is theirs.
     pub email_verified: bool,
     /// The URL of a picture.
     pub image: Option<UserImage>,

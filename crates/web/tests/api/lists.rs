@@ -149,7 +149,7 @@ async fn link_leads_to_the_next_page() {
     }
 }
 
-/// A cursor is rejected together with another order or an offset.
+/// A cursor is rejected if the query also has an offset or a different order.
 #[actix_web::test]
 async fn a_cursor_is_valid_for_one_order() {
     let answer = asked("", TaskQuery::default(), Some(cursor())).await;

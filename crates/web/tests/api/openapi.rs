@@ -30,7 +30,8 @@ fn operations(document: &Value) -> Vec<(String, &str, &Value)> {
     operations.collect()
 }
 
-/// Paths with a trailing slash and HEAD are not compared: they belong to the same operations (RFC 9110, section 9.3.2).
+/// Paths with a trailing slash, and the method HEAD, are left out of the comparison: they belong to the same operations
+/// (RFC 9110, section 9.3.2).
 #[actix_web::test]
 async fn the_document_has_every_route_that_is_mounted_and_no_other() {
     let document = document().await;

@@ -16,7 +16,8 @@ use taskbridge_domain::testing::fixtures::{new_task, task};
 
 use crate::support::{Answer, BODY_LIMIT, Ports, alice, alice_sends, anonymous, page};
 
-/// Returns a configuration that stores no failures: the minimal input that proptest prints should become a test.
+/// Returns a configuration that does not save failing inputs in a file: turn the smallest failing input, which proptest
+/// prints, into a test instead.
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }

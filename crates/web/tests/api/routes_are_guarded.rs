@@ -1,4 +1,5 @@
-//! Access to every mounted route: without a token, with an invalid one, with that of another user and with the owner's.
+//! Access to every mounted route: without a token, with an invalid token, with the token of another user, and with the
+//! owner's token.
 
 use std::collections::BTreeSet;
 

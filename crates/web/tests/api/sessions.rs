@@ -258,7 +258,7 @@ async fn signing_out_ends_the_session_of_a_valid_signature_only() {
     }
 }
 
-/// A link leads to a GET, so no GET may change anything.
+/// A link on any page can cause a GET request, so a GET request must not change anything.
 #[actix_web::test]
 async fn a_get_changes_nothing() {
     for path in ["/sign-out", "/revoke-session", "/revoke-sessions", "/revoke-other-sessions", "/update-session"] {

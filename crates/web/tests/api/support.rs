@@ -34,7 +34,7 @@ pub(crate) const BODY_LIMIT: usize = 4096;
 /// It is short, because a test waits until it has passed.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// A verifier that accepts tokens of the form `<user>-token`. The verification can be made slow.
+/// A verifier that accepts tokens of the form `<user>-token`. Its `delay` postpones the result.
 pub(crate) struct TestAuth {
     /// Number of polls for which the verification is pending.
     pub(crate) delay: usize,

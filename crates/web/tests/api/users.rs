@@ -249,7 +249,7 @@ async fn the_key_set_is_published() {
     assert_eq!(away.answer(anonymous("GET", "/api/auth/jwks")).await.status, 503);
 }
 
-/// Better Auth also returns a 404 if it publishes no keys, because another server signs the tokens.
+/// Better Auth also returns a 404 if it publishes no keys because another server signs the tokens.
 #[actix_web::test]
 async fn without_keys_the_key_set_is_a_404() {
     let answer = ports_with_keys(Ok(Vec::new())).answer(anonymous("GET", "/api/auth/jwks")).await;

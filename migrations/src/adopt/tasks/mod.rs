@@ -80,8 +80,7 @@ fn check_columns(table: &Table) -> Result<(), DbErr> {
     }
 }
 
-/// Adds the foreign key by which deleting a user also deletes their tasks. SQLite cannot add a foreign key to an
-/// existing table.
+/// Adds the foreign key that deletes the tasks of a deleted user. SQLite cannot add a foreign key to an existing table.
 pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
     let references = check_references(db, users).await?;
     let can_be_added = db.get_database_backend() == DbBackend::Postgres && references.is_empty();

@@ -1,4 +1,4 @@
-//! Sign-in with an e-mail address and a password.
+//! Sign-in with an email address and a password.
 
 use thiserror::Error;
 
@@ -14,7 +14,7 @@ mod tests;
 /// Input of [`SignInService::sign_in`].
 #[derive(Debug, Clone)]
 pub struct SignIn {
-    /// The e-mail address of the user.
+    /// The email address of the user.
     pub email: Email,
     /// The password.
     pub password: Password,
@@ -30,11 +30,11 @@ pub struct SignIn {
 /// Errors from signing in.
 #[derive(Debug, Error)]
 pub enum SignInError {
-    /// The e-mail address or the password is wrong; the caller does not learn which. Contains the id of the user with
+    /// The email address or the password is wrong; the caller does not learn which. Contains the id of the user with
     /// this address, if there is one, for the log.
     #[error("wrong e-mail address or password")]
     InvalidCredentials(Option<UserId>),
-    /// The limit of wrong passwords for this e-mail address has been reached. The password was not checked.
+    /// The limit of wrong passwords for this email address has been reached. The password was not checked.
     #[error("too many wrong passwords for one account")]
     TooManyAttempts {
         /// Seconds to wait before the next attempt.
@@ -59,7 +59,7 @@ pub enum SignInError {
 /// A restriction that keeps a user with the right password from signing in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SignInRestriction {
-    /// The user must verify their e-mail address first.
+    /// The user must verify their email address first.
     #[error("the e-mail address is not verified")]
     EmailNotVerified,
     /// The user is banned.
@@ -80,16 +80,16 @@ impl SignInService {
         Self(context)
     }
 
-    /// Creates a session for the user with this e-mail address and password.
+    /// Creates a session for the user with this email address and password.
     ///
-    /// Once [`WRONG_PASSWORD_LIMIT`](super::WRONG_PASSWORD_LIMIT) is reached for an e-mail address, sign-ins with it
+    /// Once [`WRONG_PASSWORD_LIMIT`](super::WRONG_PASSWORD_LIMIT) is reached for an email address, sign-ins with it
     /// are refused until the window of the limit has ended, whether or not a user has this address. Two kinds of
     /// clients are exempt: known devices, which have a limit of their own, and IP addresses from which the user has a
     /// session. Existing sessions are not affected.
     ///
     /// # Errors
     /// Returns a [`SignInError`]. The error is [`SignInError::InvalidCredentials`], after the same work, for an unknown
-    /// e-mail address, for a user without a password and for a wrong password.
+    /// email address, for a user without a password and for a wrong password.
     pub async fn sign_in(&self, request: SignIn) -> Result<ActiveSession, SignInError> {
         let SignIn { email, password, remember, client, is_known_device } = request;
         let AccountContext { identity, sessions, hasher, policy, .. } = &self.0;
@@ -121,7 +121,7 @@ impl SignInService {
 
     /// Returns the key under which a wrong password is counted, or an error if the limit has been reached.
     ///
-    /// Runs the same queries for known and unknown e-mail addresses: the response time must not reveal who has an
+    /// Runs the same queries for known and unknown email addresses: the response time must not reveal who has an
     /// account.
     async fn admit(&self, email: &Email, is_known_device: bool, client: &ClientInfo) -> Result<String, SignInError> {
         if is_known_device {

@@ -120,7 +120,7 @@ async fn a_wrong_password_is_counted_for_known_and_unknown_addresses() {
     }
 }
 
-/// Counting it would panic, because the mock does not expect a call of `hit`.
+/// The mock would panic if the password were counted, because it does not expect a call of `hit`.
 #[tokio::test]
 async fn the_right_password_is_not_counted() {
     let mut ports = Ports::new();

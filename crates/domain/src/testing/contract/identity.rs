@@ -66,14 +66,14 @@ pub async fn a_registration_without_a_session_creates_none<I: IdentityRepo, S: S
     assert_eq!(sessions.list(&user_id("ann"), moment(), 10).await.unwrap(), []);
 }
 
-/// A second registration of an e-mail address fails, even if everything else differs.
+/// A second registration of an email address fails, even if everything else differs.
 pub async fn an_address_is_registered_once<I: IdentityRepo, S: SessionRepo, T: TaskRepo>((repo, ..): &(I, S, T)) {
     repo.register(&registration("ann")).await.unwrap();
     let twin = Registration { user: User { email: user("ann").email, ..user("twin") }, ..registration("twin") };
     assert!(matches!(repo.register(&twin).await, Err(RegisterError::EmailTaken)));
 }
 
-/// Ten users register the same e-mail address at the same time.
+/// Ten users register the same email address at the same time.
 pub async fn of_concurrent_registrations_one_succeeds<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, ..): &(I, S, T),
 ) {

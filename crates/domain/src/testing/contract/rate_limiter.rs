@@ -61,7 +61,8 @@ async fn exhaust_again(limiter: &dyn RateLimiter) {
     assert_eq!(hit(limiter, "key", 10).await, Decision::Refused { retry_after_seconds: 10 });
 }
 
-/// A window does not end a fixed time after the first request: a client that sends slowly also reaches the limit.
+/// A window ends a fixed time after the last allowed request, not after the first one. A client that sends slowly
+/// therefore also reaches the limit.
 pub async fn a_window_restarts_with_every_allowed_request(limiter: &dyn RateLimiter) {
     for seconds in [0, 6, 12] {
         assert_eq!(hit(limiter, "key", seconds).await, Decision::Allowed);

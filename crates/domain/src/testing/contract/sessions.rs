@@ -57,7 +57,7 @@ async fn set_up<I: IdentityRepo, S: SessionRepo>((identity, sessions): &(I, S), 
     }
 }
 
-/// The e-mail address and the IP address must both match exactly.
+/// The email address and the IP address must both match exactly.
 pub async fn a_user_has_a_session_from_its_address_until_it_expires<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     set_up(repos, &[]).await;
     let bobs = ClientInfo { ip_address: "192.0.2.2".into(), ..ClientInfo::default() };
@@ -136,7 +136,7 @@ pub async fn a_session_is_found_by_its_exact_token<I: IdentityRepo, S: SessionRe
     assert_eq!(repos.1.find(&session("ann").token).await.unwrap(), Some((session("ann"), user("ann"))));
 }
 
-/// The user and their password do not change either.
+/// The user and their password stay unchanged as well.
 pub async fn a_new_session_ends_no_other<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     let second = another("ann", "second");
     set_up(repos, std::slice::from_ref(&second)).await;
@@ -146,7 +146,7 @@ pub async fn a_new_session_ends_no_other<I: IdentityRepo, S: SessionRepo>(repos:
     assert_eq!(password.as_ref().map(PasswordHash::expose), Some("$2b$04$hash-of-ann"));
 }
 
-/// All other fields and all other sessions do not change.
+/// All other fields and all other sessions stay unchanged.
 pub async fn extending_changes_only_the_two_times<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     let second = another("ann", "second");
     set_up(repos, std::slice::from_ref(&second)).await;
@@ -217,7 +217,7 @@ pub async fn all_sessions_of_one_user_are_deleted<I: IdentityRepo, S: SessionRep
     assert_eq!(tokens(&repos.1, "bob").await, ["token-of-bob"]);
 }
 
-/// If the session to keep belongs to another user, all sessions of the user are deleted.
+/// If the session to be kept belongs to another user, all sessions of the given user are deleted.
 pub async fn all_other_sessions_of_a_user_are_deleted<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     let many: Vec<_> = (0..150).map(|number| another("ann", &number.to_string())).collect();
     set_up(repos, &many).await;

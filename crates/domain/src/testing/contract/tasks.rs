@@ -232,7 +232,7 @@ pub async fn the_pages_of_a_list_add_up_to_the_list(repo: &dyn TaskRepo) {
 }
 
 /// The next page does not change when tasks before the cursor are created or deleted, even if the task of the cursor
-/// itself is deleted. With the cursor, another owner still finds none of the tasks.
+/// itself is deleted. If another owner uses the cursor, none of the tasks is found.
 pub async fn a_cursor_stays_valid_when_tasks_before_it_change(repo: &dyn TaskRepo) {
     for (title, at) in [("oldest", later(0)), ("old", later(1)), ("new", later(2)), ("newest", later(3))] {
         create(repo, "alice", titled(title), at).await;
@@ -349,7 +349,7 @@ pub async fn ids_are_never_reused(repo: &dyn TaskRepo) {
     assert!(first.id < second.id && second.id < third.id);
 }
 
-/// Every 64-bit integer is accepted as an id, and none is an error.
+/// Every 64-bit integer is accepted as an id, without an error.
 pub async fn an_id_that_was_never_assigned_finds_nothing(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     for number in [0, -1, i64::MAX, i64::MIN, 1 << 31] {
@@ -361,7 +361,7 @@ pub async fn an_id_that_was_never_assigned_finds_nothing(repo: &dyn TaskRepo) {
     }
 }
 
-/// Among the other owners are ones whose ids differ only in case or by a space, or are SQL wildcards.
+/// The ids of the other owners include ids that differ only in case or by a space, and SQL wildcards.
 pub async fn reading_a_task_of_another_owner_finds_nothing(repo: &dyn TaskRepo) {
     let created = create(repo, "alice", new_task(), moment()).await;
     for other_owner in ["bob", "nobody", "Alice", "alice ", "%", "_____"] {
