@@ -25,7 +25,8 @@ use crate::tasks::{self, TasksMount};
             1. 401: the request has no valid access token.\n\
             2. 403: the path contains the id of another user.\n\
             3. 404: the task id is not an integer.\n\
-            4. 400, 408, 413 or 415: the body is malformed, late, too large or not uncompressed JSON.\n\
+            4. 400, 408, 413 or 415: the body is malformed, arrives too late, is too large, is compressed, or is not \
+            JSON.\n\
             5. 422: the query or the body is invalid.\n\
             6. 404: the task does not exist or belongs to another user.\n\n\
             The response to an unsupported method is 405 with the header `Allow`. Below `/api/auth`, the response to \

@@ -45,7 +45,7 @@ enum Command {
     /// Inspect access tokens.
     #[command(subcommand)]
     Token(token::TokenCommand),
-    /// Manage the key pairs that sign access tokens in server mode.
+    /// Manage the key pairs that sign access tokens when Taskbridge is the auth server.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     /// Check everything that the server depends on, from settings to database, and print advice. Changes nothing.
