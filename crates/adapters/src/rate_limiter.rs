@@ -99,7 +99,7 @@ mod tests {
 
     const ONCE: RateLimit = RateLimit { window: Duration::from_hours(1), max: 1 };
 
-    /// The limit matters because a client can make up any number of keys.
+    /// The limit on the number of keys matters, because a client can make up any number of keys.
     #[tokio::test]
     async fn memory_is_bounded_and_the_oldest_keys_are_evicted() {
         let limiter = InMemoryRateLimiter::default();

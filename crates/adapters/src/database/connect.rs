@@ -145,8 +145,9 @@ impl Store {
     }
 }
 
-/// Tries to connect to a PostgreSQL server that accepts writes until it succeeds or the time `limit` has passed. Pauses
-/// between two attempts last up to two seconds. Logs an error only if it differs from the previous one.
+/// Waits for a PostgreSQL server that accepts writes: repeats the attempt to connect until one succeeds, an error
+/// occurs that waiting does not resolve, or the time `limit` has passed. Pauses for at most two seconds between two
+/// attempts. Logs the error of an attempt only if it differs from that of the previous attempt.
 async fn wait_for_server(postgres: &Postgres, limit: Duration) -> Result<(), OpenError> {
     let deadline = Instant::now() + limit;
     let mut pause = Duration::from_millis(50);

@@ -19,7 +19,7 @@ pub(super) enum ConnectionPool {
 
 impl ConnectionPool {
     /// Runs `body` in a transaction, which is committed if `body` returns `true` and rolled back otherwise. Runs `body`
-    /// a second time if the first attempt failed with an error, such as a deadlock, which proves that it had no effect.
+    /// a second time if the error of the first attempt, such as a deadlock, proves that the attempt had no effect.
     pub(super) async fn transaction(&self, body: &impl TransactionBody) -> Result<bool, DbErr> {
         match self.attempt(body).await {
             Err(error) if is_repeatable(&error) => self.attempt(body).await,

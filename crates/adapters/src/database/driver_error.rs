@@ -1,5 +1,5 @@
-//! Wraps errors of the database drivers in sea-orm's error type. Only one of its variants can contain an arbitrary
-//! error.
+//! Wraps errors of the database drivers in sea-orm's error type `DbErr`. `DbErr::TryIntoErr` is used, because it is the
+//! only variant that can contain an arbitrary error.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -54,7 +54,7 @@ impl Audience {
 }
 
 impl ExpectedClaims {
-    /// Validates a decoded payload whose signature has been verified, and appends each step that it passes to `passed`.
+    /// Validates a decoded payload whose signature has been verified. Appends each successful step to `passed`.
     pub(super) fn validate(
         &self,
         json: &[u8],

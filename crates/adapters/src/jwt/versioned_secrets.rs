@@ -12,7 +12,7 @@ pub struct VersionedSecrets {
     older: Vec<(Option<u64>, SharedSecret)>,
 }
 
-/// Errors from parsing a list of secrets. The text itself is never part of the message.
+/// Errors from parsing a list of secrets. Their messages never contain a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidSecrets {
     /// An entry is not `<version>:<secret>`.

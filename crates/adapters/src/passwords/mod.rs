@@ -32,8 +32,9 @@ pub struct ThreadedPasswordHasherConfig {
 /// Hashes passwords on separate threads, with one algorithm. Verifies hashes of both algorithms: bcrypt's `$2b$…` (also
 /// `$2a$`, `$2x$` and `$2y$`), and scrypt's `<salt>:<key>` as Better Auth stores it.
 ///
-/// A mismatch takes the time of one comparison with each algorithm, whatever its reason, so that the time reveals
-/// nothing about the account. A mismatch takes longer only if the stored bcrypt hash has a higher cost than new hashes.
+/// A mismatch takes the time of one comparison with each algorithm, whatever the reason for the mismatch, so that the
+/// time reveals nothing about the account. A mismatch takes longer only if the stored bcrypt hash has a higher cost
+/// than new hashes.
 pub struct ThreadedPasswordHasher {
     threads: HashingThreads,
     write: HashAlgorithm,

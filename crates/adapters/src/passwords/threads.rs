@@ -1,4 +1,5 @@
-//! Worker threads for password hashing. Each hash keeps a core busy for a large part of a second.
+//! Worker threads for password hashing. Each hash keeps a core busy for a large part of a second. On the threads
+//! that serve HTTP requests, this would delay other requests.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -32,7 +33,7 @@ impl HashingLoad {
         self.busy.load(Ordering::Relaxed)
     }
 
-    /// Returns the number of passwords that were refused because the queue was full, since Taskbridge started.
+    /// Returns how many passwords have been refused since Taskbridge started, because the queue was full.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
@@ -75,7 +76,8 @@ impl HashingThreads {
                 let _ = sender.send(job());
             }
         });
-        // The job is counted before it is sent, because a thread may take it, and subtract it again, at once.
+        // The job is counted as waiting before it is sent, because a thread may take it at once and subtract it from
+        // the count.
         self.load.waiting.fetch_add(1, Ordering::Relaxed);
         self.jobs.try_send(job).map_err(|error| {
             self.load.waiting.fetch_sub(1, Ordering::Relaxed);

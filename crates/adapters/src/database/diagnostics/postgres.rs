@@ -101,7 +101,8 @@ pub(super) async fn inspect(
             other.close().await;
             first == second
         }
-        // The first connection may have been the last one that the PostgreSQL server accepts.
+        // An error is ignored, because the first connection may have been the last one that the PostgreSQL server
+        // accepts.
         Err(_) => false,
     };
     connection.close().await;

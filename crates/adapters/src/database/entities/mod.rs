@@ -1,8 +1,8 @@
 //! Rows of the tables, and their conversion from and to the types of the domain.
 //!
 //! Text columns are selected as `text`, because the column may have the type `uuid`, `citext`, an enum or an integer.
-//! Without the cast, tokio-postgres would also have to look up each type that is not built into PostgreSQL. It does
-//! that with a named statement.
+//! Without the cast, tokio-postgres would also have to look up each type that is not built into PostgreSQL. It does so
+//! with a named statement, which must not be used behind a pooler.
 
 /// Implements `Debug`, which sea-orm requires. The output shows only the id, and no email address, token or hash.
 macro_rules! debug_shows_the_id {

@@ -44,7 +44,7 @@ impl Related<super::account::Entity> for Entity {
             let of_account = |column: super::account::Column| Expr::col((account.clone(), column));
             Condition::all()
                 .add(of_account(super::account::Column::ProviderId).eq(super::account::CREDENTIAL))
-                // The column `user.id` may have a type other than text.
+                // `user.id` is cast to text, because the column may have another type.
                 .add(of_account(super::account::Column::AccountId).eq(Expr::col((user, Column::Id)).cast_as("text")))
         })
     }

@@ -24,9 +24,10 @@ use crate::database::url::{Pooler, PostgresUrl, SearchPath};
 
 /// Default `application_name`, which identifies the connections in `pg_stat_activity`.
 const APPLICATION_NAME: &str = "taskbridge";
-/// Time after a failure during which a host is tried last.
+/// For this long after a failed attempt, a host is tried only after the hosts that have not failed recently.
 const FAILURE_MEMORY: Duration = Duration::from_secs(30);
-/// Minimum timeout for one host or one of its addresses, even if dividing the connect timeout among them yields less.
+/// Minimum timeout for one host or one of its addresses. The connect timeout is divided among them, but no share is
+/// shorter than this.
 const MIN_ATTEMPT: Duration = Duration::from_secs(2);
 
 /// Selects both socket addresses of the connection as the PostgreSQL server sees them, and whether the server is
@@ -48,8 +49,9 @@ pub(in crate::database) struct Connector {
     /// Maximum time for opening one connection, including the attempts on all hosts.
     connect_timeout: Duration,
     statement_timeout: Duration,
-    /// `true` once a named statement was missing or was not the one that Taskbridge had prepared. This proves that
-    /// there is a pooler, although connections seem to be direct.
+    /// `true` once the PostgreSQL server has reported that a named statement was missing, existed already, or had other
+    /// parameters. This proves that there is a pooler, so [`Pooler::Detect`] no longer treats any new connection as
+    /// direct.
     found_hidden_pooler: AtomicBool,
     /// Time of the last failure of each host, by its index in the URL.
     failures: Mutex<HashMap<usize, Instant>>,
@@ -66,7 +68,7 @@ impl Connector {
         statement_timeout: Duration,
     ) -> Result<Self, ConnectError> {
         let mut url = url.clone();
-        // A pooler may reject `application_name`.
+        // A pooler may reject `application_name`, so the default is not set if the URL or the settings declare a pooler.
         if url.config.get_application_name().is_none() && url.pooler != Pooler::Present {
             url.config.application_name(APPLICATION_NAME);
         }

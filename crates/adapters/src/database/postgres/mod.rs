@@ -52,8 +52,7 @@ use super::driver_error::to_db_err;
 use super::problem::DatabaseProblem;
 use super::url::PostgresUrl;
 
-/// Time in which an idle connection must reply to a test. If half of the acquire timeout is shorter, that applies
-/// instead.
+/// An idle connection must reply to a test within this time or half of the acquire timeout, whichever is shorter.
 const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection pool for PostgreSQL.

@@ -21,7 +21,7 @@ const TEST_WHEN_UNUSED_FOR: Duration = Duration::from_secs(1);
 /// Idle time after which a connection is closed. A serverless database is suspended after about five minutes; its
 /// connections must have been closed by then.
 const UNUSED_LIMIT: Duration = Duration::from_mins(4);
-/// Time between two searches for idle connections.
+/// Time between two searches for connections that have been idle for too long.
 const UNUSED_CHECK: Duration = Duration::from_secs(15);
 /// Age at which connections are closed, so that changed DNS records take effect.
 const MAX_AGE: Duration = Duration::from_mins(30);
@@ -31,7 +31,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const BORROW_AFTER: Duration = Duration::from_millis(50);
 /// Longest pause between two attempts to connect, and longest time for closing a connection.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// Minimum time before all connections are discarded again because the PostgreSQL server is read-only.
+/// After all connections have been discarded, the minimum time before they are discarded again because the PostgreSQL
+/// server is read-only.
 const READ_ONLY_PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection that returns to its pool when it is dropped.
@@ -89,7 +90,7 @@ impl PostgresPool {
 
     /// Returns a new connection, or the first that becomes idle.
     pub(super) async fn get(&self) -> Result<PoolObject, PoolError<ConnectError>> {
-        // deadpool counts connections that are being opened as `waiting`.
+        // `waiting` includes the connections that deadpool is opening.
         let has_room = |status: Status| status.size - status.available + status.waiting < status.max_size;
         if let Some(pool) = self.pools().find(|pool| has_room(pool.status())) {
             // The connection is opened in a separate task, which continues if this HTTP request times out, for example

@@ -13,8 +13,8 @@ use super::connection::Connection;
 use super::error::{Effect, StatementError};
 use super::pool::{PoolObject, PostgresPool};
 
-/// Time that Taskbridge waits after the PostgreSQL server's statement timeout has passed, before it sends a cancel
-/// request. It then waits equally long for the reply.
+/// Time between the PostgreSQL server's `statement_timeout` and the cancel request that Taskbridge sends if the
+/// statement is still running. Also the maximum time that Taskbridge waits for the reply after a cancel request.
 const GRACE: Duration = Duration::from_secs(1);
 /// Time after which an abandoned connection is closed even if the PostgreSQL server has not ended the statement.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,7 +51,8 @@ impl PooledConnection {
     ) -> Result<T, StatementError> {
         let result = self.wait(effect, request).await;
         if self.is_cancelled && !self.is_waiting {
-            // The cancel request may arrive late, and must not cancel a later statement.
+            // The cancel request may arrive late. The connection is not used again, so that the request cannot cancel a
+            // later statement.
             self.discard(Discard::This);
         }
         let Err(failure) = result else { return result };
@@ -72,7 +73,8 @@ impl PooledConnection {
     ) -> Result<T, StatementError> {
         let Self { object, pool, is_waiting, is_cancelled, .. } = self;
         let Some(connection) = object else { return Err(StatementError::connection_closed()) };
-        // On a direct connection, the PostgreSQL server enforces the timeout, and gets additional time to do so.
+        // On a direct connection, the PostgreSQL server itself enforces the timeout. Taskbridge therefore waits longer
+        // before it sends a cancel request.
         let limit = pool.manager.statement_timeout + if connection.is_direct() { GRACE } else { Duration::ZERO };
         let (token, endpoint) = (connection.cancel_token(), Arc::clone(&connection.endpoint));
         *is_waiting = true;
@@ -119,7 +121,7 @@ impl PooledConnection {
                 if is_waiting {
                     _ = connector.cancel(connection.cancel_token(), Arc::clone(&connection.endpoint)).await;
                 }
-                // The PostgreSQL server replies to this only after it has ended all statements sent before.
+                // The PostgreSQL server replies to `rollback` only after all statements sent before it have ended.
                 connection.run_script("rollback").await
             };
             let is_alive = matches!(timeout(CANCEL_TIMEOUT, ended).await, Ok(Ok(())));

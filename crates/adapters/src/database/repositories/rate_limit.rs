@@ -62,8 +62,8 @@ impl RateLimiter for SeaRateLimiter {
         if written > 0 {
             return Ok(Decision::Allowed);
         }
-        // The state may have changed after the statement, so that the request would now be allowed. It has not been
-        // counted, so it is refused all the same, and the client can retry after a second.
+        // If the state has changed after the statement, the request might be allowed now. The statement has not counted
+        // the request, so it is refused nevertheless, and the client can retry after a second.
         match limit.decide(self.state(&key).await?, now) {
             Decision::Allowed => Ok(Decision::Refused { retry_after_seconds: 1 }),
             refused @ Decision::Refused { .. } => Ok(refused),

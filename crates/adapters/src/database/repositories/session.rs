@@ -78,7 +78,7 @@ impl SessionRepo for SeaSessionRepo {
             select.into_model::<Model, user::Row>().one(&self.0.pool).await
         };
         let found = self.0.with_restriction_columns(find).await.map_err(store_error)?;
-        // The user of the session may have been deleted.
+        // A session whose user has been deleted is treated as missing.
         let Some((session, Some(user))) = found else { return Ok(None) };
         Ok(Some((session.try_into()?, user.try_into()?)))
     }

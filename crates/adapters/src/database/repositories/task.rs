@@ -111,7 +111,7 @@ fn insert_if_known(row: &task::ActiveModel, owner: &Owner) -> InsertStatement {
     insert
 }
 
-/// Returns the next `updated_at`: now, but at least a millisecond later than the previous one.
+/// Returns the next `updated_at`: now, but at least a millisecond later than the previous `updated_at`.
 fn advanced(backend: DbBackend, now: Timestamp) -> Expr {
     let updated_at = Expr::col(Column::UpdatedAt);
     let (latest, next) = match backend {

@@ -1,4 +1,4 @@
-//! A cache of which columns mark a user as restricted.
+//! Caches which columns mark a user as restricted.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,8 +10,8 @@ use super::columns::RestrictionColumns;
 use crate::database::catalog::columns;
 use crate::database::connection_pool::ConnectionPool;
 
-/// A cache of which columns mark a user as restricted. An entry expires after a minute, because another program may
-/// change the schema.
+/// Caches which columns mark a user as restricted. An entry expires after a minute, because another program may change
+/// the schema.
 #[derive(Debug, Clone, Default)]
 pub(in crate::database) struct RestrictionColumnsCache {
     last: Arc<Mutex<Option<CacheEntry>>>,

@@ -50,8 +50,9 @@ impl Sqlite {
 
     /// Opens an existing file for reading.
     pub(super) async fn open_to_read(url: &SqliteUrl, config: &StoreConfig) -> Result<Self, DatabaseProblem> {
-        // When the last process closes the file, SQLite deletes the journal. If there is no journal, no process is
-        // therefore writing, and the file is opened as immutable, so that SQLite creates no files next to it.
+        // SQLite deletes the journal when the last process closes the file. A missing journal therefore means that no
+        // process is writing. In that case, the file is opened as immutable, so that SQLite creates no files next to
+        // it.
         let is_in_use = ["-wal", "-journal"].iter().any(|suffix| sibling(url.options.get_filename(), suffix).exists());
         let options = url.options.clone().create_if_missing(false).read_only(true).immutable(!is_in_use);
         Self::connect(options, config, 1).await

@@ -156,8 +156,8 @@ impl SqlitePool {
     /// Returns an idle connection, a new one, or the first that is returned to the pool.
     ///
     /// # Errors
-    /// [`sqlx::Error::PoolTimedOut`] if none is available in time, [`sqlx::Error::PoolClosed`] if the pool is closed,
-    /// and errors from opening a connection.
+    /// [`sqlx::Error::PoolTimedOut`] if no connection is available in time, [`sqlx::Error::PoolClosed`] if the pool is
+    /// closed, and errors from opening a connection.
     pub(super) async fn get(&self) -> Result<SqlitePooledConnection, sqlx::Error> {
         match timeout(self.acquire_timeout, self.connections.get()).await {
             Ok(Ok(connection)) => Ok(SqlitePooledConnection(Some(connection))),
@@ -180,7 +180,7 @@ impl SqlitePool {
         let closed = async {
             loop {
                 for connection in self.connections.retain(|_, _| false).removed {
-                    // Fails only if the thread of the connection has ended, which also closes it.
+                    // Fails only if the thread of the connection has ended, which also closes the connection.
                     _ = connection.sqlite.close().await;
                 }
                 if self.connections.status().size == 0 {

@@ -95,7 +95,8 @@ impl Parameters {
             None => advice.to_owned(),
         };
         let is_word = name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphabetic() || "_.-".contains(c));
-        // If a password contains a raw `&`, the part after it would be mistaken for the name of a parameter.
+        // If a password contains an unescaped `&`, the part after the `&` looks like the name of a parameter. The
+        // name is therefore not shown.
         let is_shown = is_word && !self.has_password;
         Err(InvalidDatabaseUrl::UnknownParameter { name: is_shown.then_some(name), advice })
     }

@@ -80,8 +80,8 @@ pub(super) fn read_tls(config: &mut Config, parameters: &mut Parameters) -> Resu
             let advice = "sslrootcert=system requires sslmode=verify-full";
             return Err(InvalidDatabaseUrl::Value { name: "sslrootcert", advice });
         }
-        // `verify-ca` does not check the host name, and a public CA also signs a certificate for an attacker's own
-        // host.
+        // `verify-ca` does not check the host name. A public CA also signs certificates for an attacker's own host, so
+        // the attacker could impersonate the PostgreSQL server.
         (Some(Mode::VerifyCa), Roots::Web) => {
             let advice = "verify-ca requires sslrootcert=<file>; write verify-full for a public authority";
             return Err(InvalidDatabaseUrl::Value { name: "sslmode", advice });

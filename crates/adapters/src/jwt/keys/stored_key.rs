@@ -14,13 +14,14 @@ taskbridge_domain::secret_text! {
 /// A row of the table `jwks`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredKey {
-    /// The `kid` of the tokens that it signs.
+    /// The `kid` of the tokens that the key signs.
     pub id: String,
     /// The public half: a JSON Web Key (RFC 7517) as text, without `alg` and `kid`.
     pub public: String,
     /// The private half.
     pub private: StoredPrivateKey,
-    /// The `alg` of the tokens that it signs (RFC 7518, section 3.1). Older versions of Better Auth do not store it.
+    /// The `alg` of the tokens that the key signs (RFC 7518, section 3.1); `None` in rows from older versions of Better
+    /// Auth.
     pub algorithm: Option<String>,
     /// The curve; `None` for RSA.
     pub curve: Option<String>,

@@ -181,8 +181,7 @@ impl KeyTable {
     pub async fn withdraw(&self, wanted: &[String]) -> Result<usize, StoreError> {
         let mut withdrawn = ids(&self.repo.all().await?);
         withdrawn.retain(|id| wanted.is_empty() || wanted.contains(id));
-        // The expiry is so early that the grace period has passed for every process, however long it is configured
-        // there.
+        // The keys expire so far in the past that no process publishes them any more, however long its grace period is.
         self.repo.expire(&withdrawn, Timestamp::EPOCH).await?;
         Ok(withdrawn.len())
     }

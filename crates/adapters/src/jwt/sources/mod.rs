@@ -23,8 +23,8 @@ pub trait KeySource: Send + Sync {
     /// Returns the key that has the algorithm and `kid` in `header`, or `None` if the source has no such key. The
     /// algorithm in `header` must be one of [`algorithms`](Self::algorithms).
     ///
-    /// If the key or `header` has no `kid`, the key is returned only if it passes `verifies`. If it does not pass, the
-    /// issuer may have replaced the key by a new one.
+    /// If the key or `header` has no `kid`, the key is returned only if it passes `verifies`. Otherwise `None` is
+    /// returned, because the issuer may have replaced the key with a new one.
     ///
     /// # Errors
     /// Any error that prevents loading the keys.

@@ -77,7 +77,8 @@ struct EndpointState {
     finished: u64,
     /// The error of the last fetch, if it failed.
     failure: Option<FetchError>,
-    /// Time of the first response without usable keys after the last response with usable keys.
+    /// Since when the endpoint has returned only key sets without usable keys. `None` if its last key set had a usable
+    /// key, or if it has not returned a key set yet.
     empty_since: Option<Instant>,
 }
 
@@ -187,9 +188,9 @@ impl Endpoint {
     /// Returns the number of the fetch that a token with an unknown key has to wait for. Returns `None` if the token
     /// does not have to wait, because `cool_down` has not passed since a token last caused a fetch.
     ///
-    /// This is the fetch that another token has caused, a scheduled fetch that is under way, or else a new one. A
-    /// scheduled fetch may have started before the key was published; if it does not return the key, the next call
-    /// causes a new fetch.
+    /// The token waits for an unfinished fetch that another token has caused, for a scheduled fetch that is under way,
+    /// or else for a new fetch. A scheduled fetch may have started before the key was published; if it does not return
+    /// the key, the next call causes a new fetch.
     fn request_fetch(&self, state: &EndpointState, cool_down: Duration) -> Option<u64> {
         let mut last_request = self.last_request.lock().unwrap_or_else(PoisonError::into_inner);
         match *last_request {
