@@ -68,7 +68,7 @@ impl Connector {
         statement_timeout: Duration,
     ) -> Result<Self, ConnectError> {
         let mut url = url.clone();
-        // A pooler may reject `application_name`, so the default is not set if the URL or the settings declare a pooler.
+        // A pooler may reject `application_name`, so the default is not set if a pooler is declared.
         if url.config.get_application_name().is_none() && url.pooler != Pooler::Present {
             url.config.application_name(APPLICATION_NAME);
         }
