@@ -43,8 +43,8 @@ impl Principal {
         &self.id
     }
 
-    /// Authorizes access to the data of `requested`, the user that the request names, if this user is the caller. The
-    /// ids are compared byte for byte.
+    /// Authorizes access to the data of `requested` if this user is the caller. `requested` is the user that the
+    /// request names. The ids are compared byte for byte.
     ///
     /// # Errors
     /// Returns [`AccessError`] if `requested` is another user.

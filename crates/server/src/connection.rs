@@ -41,10 +41,11 @@ pub(crate) struct Connection {
     /// `true` if the last read returned [`READ_SIZE`] bytes, so that the next read is postponed to the next poll.
     is_full: bool,
     last_write: Instant,
-    /// Time at which a write first found the socket's send buffer full. `None` if the last write succeeded.
+    /// Time of the first write that is blocked because the socket's send buffer is full. `None` if the last write
+    /// succeeded.
     blocked_since: Option<Instant>,
-    /// Fires at the current deadline or earlier. If it fires too early, it is reset, so that not every request has to
-    /// reset it.
+    /// A timer that may fire before the current deadline, and is then set again. This is cheaper than resetting it for
+    /// every request.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -148,7 +149,7 @@ impl AsyncWrite for Connection {
         } else {
             self.last_write = Instant::now();
             if self.blocked_since.take().is_some() {
-                // Reads pause while writes are blocked. They can continue now.
+                // Reads pause while writes are blocked, so the task is woken to continue reading.
                 context.waker().wake_by_ref();
             }
         }

@@ -1,6 +1,6 @@
 //! Parts of the OpenAPI document: parameters, and JSON Schemas of request fields with the domain's rules.
 //!
-//! Responses do not use these schemas, because stored values may be older than a rule.
+//! Responses do not use these schemas, because a value that was stored before a rule existed may break it.
 
 use taskbridge_domain::tasks::{Description, Title};
 use taskbridge_domain::users::{Email, NewPassword, Password, UserImage, UserName};

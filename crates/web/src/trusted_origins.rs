@@ -47,7 +47,7 @@ impl TrustedOrigins {
         self.0.iter().any(|pattern| pattern.matches(url))
     }
 
-    /// Returns `true` if the text is exactly an origin, without a path or trailing slash, and trusted.
+    /// Returns `true` if the text is a trusted origin. A text with a path or a trailing slash is not an origin.
     pub(crate) fn trust_origin(&self, origin: &str) -> bool {
         // Avoids parsing the URL in the common case, because parsing takes most of the time.
         if self.0.iter().any(|pattern| matches!(pattern, Pattern::Origin(trusted) if trusted == origin)) {

@@ -35,7 +35,7 @@ pub trait PasswordHasher: Send + Sync {
 
     /// Returns `true` if `stored` is a hash of `password`.
     ///
-    /// Must return `false` if `stored` is `None` or not a valid hash, and if its algorithm does not support the
+    /// Must return `false` if `stored` is `None`, if it is not a valid hash, or if its algorithm does not support the
     /// password. In these cases, it must do the same work as for a wrong password, because the response time must not
     /// reveal who has an account.
     async fn verify(&self, password: Password, stored: Option<PasswordHash>) -> Result<bool, HashError>;

@@ -9,8 +9,8 @@ use crate::users::{Email, PasswordHash, User, UserId};
 
 /// Stores the sessions of all users, in Better Auth's `session` table.
 ///
-/// Implementations must not cache: a session that one replica deletes is immediately gone for all replicas. Tokens must
-/// be compared byte for byte.
+/// Implementations must not cache sessions: when one replica deletes a session, no replica may find it any more. Tokens
+/// must be compared byte for byte.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepo: Send + Sync {

@@ -121,8 +121,8 @@ impl ProfileService {
     /// Changes the password. With `revoke_sessions`, ends all sessions of the user and returns a new one.
     ///
     /// # Errors
-    /// Returns a [`PasswordError`] if the current password is wrong or a port fails. Nothing has been changed then,
-    /// unless the error is [`StoreError::OutcomeUnknown`].
+    /// Returns a [`PasswordError`] if the current password is wrong or a port fails. After an error, nothing has been
+    /// changed, unless the error is [`StoreError::OutcomeUnknown`].
     pub async fn change_password(
         &self,
         active: &ActiveSession,
@@ -136,15 +136,16 @@ impl ProfileService {
         let session = revoke_sessions.then(|| self.0.new_session(user, client, policy.sessions.lifetime));
         let at = clock.now();
         let change = PasswordChange { user: user.clone(), old, new, at, only_session: session.clone() };
-        // `false` means that another request has changed the password meanwhile: `current` is no longer right.
+        // `false` means that another request has changed the password meanwhile, so `current` is no longer the right
+        // password.
         if identity.change_password(&change).await? { Ok(session) } else { Err(PasswordError::Wrong) }
     }
 
     /// Deletes the user with their accounts, sessions and tasks.
     ///
     /// # Errors
-    /// Returns a [`DeleteUserError`] if deletion is disabled or not confirmed, or if a port fails. Nothing has been
-    /// deleted then, unless the error is [`StoreError::OutcomeUnknown`].
+    /// Returns a [`DeleteUserError`] if deletion is disabled or not confirmed, or if a port fails. After an error,
+    /// nothing has been deleted, unless the error is [`StoreError::OutcomeUnknown`].
     pub async fn delete(&self, active: &ActiveSession, request: DeleteUser) -> Result<(), DeleteUserError> {
         let AccountContext { identity, clock, policy, .. } = &self.0;
         if !policy.allow_deletion {
@@ -167,9 +168,9 @@ impl ProfileService {
 
     /// Returns the stored hash if it is a hash of `password`.
     ///
-    /// The number of wrong passwords is limited as it is at sign-in, so that an attacker with a stolen session cannot
-    /// make an unlimited number of guesses. These passwords are counted separately from those at sign-in, so that an
-    /// attacker without a session cannot prevent the user from changing the password.
+    /// The number of wrong passwords is limited, so that an attacker with a stolen session cannot make an unlimited
+    /// number of guesses. The limit is that of sign-in, but wrong passwords at sign-in are counted separately, so that
+    /// an attacker without a session cannot prevent the user from changing the password.
     async fn confirm(&self, user: &UserId, password: Password) -> Result<PasswordHash, PasswordError> {
         let Some(stored) = self.0.identity.find_password(user).await? else { return Err(PasswordError::NoPassword) };
         let key = format!("user|{user}");
@@ -200,7 +201,8 @@ mod tests {
         ProfileService::new(ports.context(policy))
     }
 
-    /// Returns ports on which the stored hash of the user `ann` is read and verified once, with the result `is_right`.
+    /// Returns ports that expect one read of the stored hash of the user `ann` and one verification, which returns
+    /// `is_right`.
     fn with_password(is_right: bool) -> Ports {
         let mut ports = Ports::new();
         ports

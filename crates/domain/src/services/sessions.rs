@@ -288,7 +288,8 @@ mod tests {
         }
     }
 
-    /// Better Auth creates the session of a user with a second factor only after it has verified the factor.
+    /// Better Auth creates the session of a user with a second factor only after it has verified the factor, so an
+    /// existing session is accepted.
     #[tokio::test]
     async fn a_second_factor_does_not_end_a_session() {
         let mut sessions = MockSessionRepo::new();

@@ -76,8 +76,8 @@ impl SignUpService {
     /// Creates a user with a password, and signs them in unless they must verify their email address first.
     ///
     /// # Errors
-    /// Returns a [`SignUpError`] if sign-up is disabled, the password is invalid, the email address is taken, or a
-    /// port fails. Nothing has been stored then, unless the error is [`StoreError::OutcomeUnknown`].
+    /// Returns a [`SignUpError`] if sign-up is disabled, the password is invalid, the email address is taken, or a port
+    /// fails. After an error, nothing has been stored, unless the error is [`StoreError::OutcomeUnknown`].
     pub async fn sign_up(&self, request: SignUp) -> Result<SignUpOutcome, SignUpError> {
         let SignUp { name, email, password, image, remember, client } = request;
         let AccountContext { identity, hasher, ids, clock, policy, .. } = &self.0;

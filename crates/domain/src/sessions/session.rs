@@ -48,7 +48,7 @@ impl Session {
     /// Maximum number of sessions that [`SessionService::list`](crate::services::SessionService::list) returns.
     pub const MAX_LISTED: u32 = 100;
 
-    /// Returns `true` if the session has expired. It is still valid at `expires_at`.
+    /// Returns `true` if the session has expired. At exactly `expires_at`, it is still valid.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at < now
@@ -76,7 +76,7 @@ pub struct SessionPolicy {
     pub unremembered_lifetime: Duration,
     /// Minimum time between two renewals.
     pub update_age: Duration,
-    /// Time after the sign-in during which the session allows sensitive operations; zero means always.
+    /// Time after the sign-in during which the session allows sensitive operations; zero means no limit.
     pub fresh_age: Duration,
 }
 

@@ -19,7 +19,7 @@ impl Password {
     /// Normalizes the text that the user has typed.
     ///
     /// # Errors
-    /// Returns [`InvalidPassword::TooLong`] for more than [`Self::MAX_UNITS`].
+    /// Returns [`InvalidPassword::TooLong`] if the text is longer than [`Self::MAX_UNITS`] UTF-16 code units.
     pub fn parse(typed: &str) -> Result<Self, InvalidPassword> {
         if typed.encode_utf16().count() > Self::MAX_UNITS {
             return Err(InvalidPassword::TooLong);
@@ -37,7 +37,7 @@ impl Password {
 /// The algorithm of a password hash. Each supports a different set of passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashAlgorithm {
-    /// bcrypt (`$2b$…`): passwords of at most [`NewPassword::MAX_BYTES`] without NUL characters.
+    /// bcrypt (`$2b$…`): passwords of at most [`NewPassword::MAX_BYTES`] bytes, without NUL characters.
     Bcrypt,
     /// scrypt in Better Auth's format: every [`Password`] that does not end in a NUL character.
     Scrypt,
@@ -65,11 +65,11 @@ impl HashAlgorithm {
 /// Errors from parsing a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidPassword {
-    /// The password has fewer than [`NewPassword::MIN_UNITS`].
+    /// The password is shorter than [`NewPassword::MIN_UNITS`] UTF-16 code units.
     #[error("password too short")]
     TooShort,
-    /// The password has more than [`Password::MAX_UNITS`] or, for bcrypt, which ignores all further bytes, more than
-    /// [`NewPassword::MAX_BYTES`].
+    /// The password is longer than [`Password::MAX_UNITS`] UTF-16 code units or, if bcrypt is to hash it, longer than
+    /// [`NewPassword::MAX_BYTES`] bytes, because bcrypt ignores all further bytes.
     #[error("password too long")]
     TooLong,
     /// The password contains a NUL character, so that other passwords would match its hash: bcrypt repeats its key

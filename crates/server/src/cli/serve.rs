@@ -13,8 +13,9 @@ use crate::{http_server, metrics};
 
 /// Serves requests until SIGINT or SIGTERM, then shuts down gracefully and closes the store.
 pub(super) async fn run(settings: &Settings, mode: &AuthMode) -> anyhow::Result<()> {
-    // Listen before opening the store: the origin contains the port, which the system may choose, and a server that is
-    // started twice must fail on the occupied port before it migrates the database.
+    // Listen before opening the store, for two reasons. The origin contains the port, which the system may choose. And
+    // if the server is started twice, the second process must fail on the occupied port before it migrates the
+    // database.
     let (listener, address) = listen(SocketAddr::new(settings.server.host, settings.server.port.get()))?;
     let metrics = settings.metrics.address.map(|address| listen(address).context("metrics.address")).transpose()?;
     let metrics_address = metrics.as_ref().map(|(_, address)| tracing::field::display(*address));

@@ -26,7 +26,7 @@ pub(crate) async fn examine(configuration: anyhow::Result<Configuration>) -> Rep
     let last = vec![settings::cors(&configuration), settings::proxy(&configuration), hash];
     let mut findings: Vec<Finding> = Vec::new();
     for finding in [first, database, keys, last].into_iter().flatten() {
-        // If settings are invalid, their errors replace the findings of the check, which ran with the defaults instead.
+        // A check of invalid settings has used their defaults, so the errors of these settings replace its findings.
         let errors = configuration.errors.iter().filter(|error| check_of(error) == finding.check);
         let invalid: Vec<_> = errors.map(|error| invalid_setting(finding.check, error)).collect();
         if invalid.is_empty() {

@@ -103,8 +103,8 @@ impl SessionCookies {
 
     /// Returns the tokens of session cookies with a valid signature, at most [`Self::MAX_SESSIONS`].
     ///
-    /// After the configured cookie domain has changed, browsers send several cookies of the same name, the older one
-    /// first.
+    /// Several are read because, after the configured cookie domain has changed, browsers send several cookies of the
+    /// same name, the oldest first.
     pub(super) fn read(&self, request: &HttpRequest) -> Vec<SessionToken> {
         let signed = self.sent(request, "session_token").filter_map(|value| self.verify(&value));
         let mut tokens: Vec<_> = Vec::new();
@@ -130,7 +130,7 @@ impl SessionCookies {
     /// Returns the raw values of all cookies of this name, in order.
     pub(super) fn sent(&self, request: &HttpRequest, cookie: &str) -> impl Iterator<Item = String> {
         let name = self.name(cookie);
-        // Cookies that other programs have set may contain any bytes.
+        // Cookies that other programs have set may contain any bytes, so the header is not read as text.
         let pairs = request.headers().get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
         pairs.filter_map(move |pair| {
             let equals = pair.iter().position(|byte| *byte == b'=')?;

@@ -40,8 +40,8 @@ pub(super) fn check_origin(request: &HttpRequest, body: Option<&Value>) -> Resul
 pub(super) fn check_sign_in(request: &HttpRequest) -> Result<(), AuthApiError> {
     let fetch = |name| text(request, &HeaderName::from_static(name)).map(str::trim).filter(|value| !value.is_empty());
     let (site, mode) = (fetch("sec-fetch-site"), fetch("sec-fetch-mode"));
-    // The header `sec-fetch-mode` does not identify a browser, because Node's `fetch` sends it, too. A browser that
-    // sends it also sends `sec-fetch-site` (Fetch Metadata, section 2).
+    // The header `sec-fetch-mode` does not identify a browser, because Node's `fetch` sends it, too. Every browser that
+    // sends it also sends `sec-fetch-site` (Fetch Metadata, section 2), so that header is checked instead.
     let is_browser = site.is_some() || fetch("sec-fetch-dest").is_some();
     let names_origin = [ORIGIN, EXPO_ORIGIN, REFERER].iter().any(|name| request.headers().contains_key(name));
     if request.headers().contains_key(COOKIE) {

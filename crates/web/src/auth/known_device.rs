@@ -46,7 +46,7 @@ pub(super) fn remember_device(request: &HttpRequest, cookies: &SessionCookies, e
     cookies.lines(COOKIE, &value, Some(MAX_AGE))
 }
 
-/// Returns the values in the cookie that have the length of a signature, decoded.
+/// Returns the decoded values in the cookie that have the length of a signature.
 fn signatures(request: &HttpRequest, cookies: &SessionCookies) -> Vec<Vec<u8>> {
     let values: Vec<_> = cookies.sent(request, COOKIE).collect();
     let decoded =

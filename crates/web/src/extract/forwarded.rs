@@ -60,8 +60,8 @@ impl ForwardedHeader {
 }
 
 /// Splits `text` at each `separator` outside of quoted strings. Returns `None` if a quoted string does not begin right
-/// after a `=`, has no end, or is followed by anything but `;` or `,`: a client could have sent the opening quote to
-/// hide the entry that a proxy appends.
+/// after a `=`, has no end, or is followed by anything but `;` or `,`. A client could otherwise send an opening quote
+/// to hide the entry that a proxy appends.
 fn split_unquoted(text: &[u8], separator: u8) -> Option<Vec<&[u8]>> {
     let (mut parts, mut start, mut at) = (Vec::new(), 0, 0);
     while let Some(byte) = text.get(at) {

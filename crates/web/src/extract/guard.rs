@@ -19,7 +19,7 @@ type Pending<T, E = ApiError> = Pin<Box<dyn Future<Output = Result<T, E>>>>;
 /// The caller, authenticated by an access token in the `Authorization` header (RFC 6750, section 2.1).
 ///
 /// # Errors
-/// Returns a 401 without a valid access token, and a 503 if the token cannot be verified at the moment.
+/// Returns a 401 if the request has no valid access token, and a 503 if the token cannot be verified at the moment.
 pub struct AuthenticatedUser(pub Principal);
 
 impl FromRequest for AuthenticatedUser {

@@ -51,7 +51,7 @@ async fn log_request<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
     let outcome = next.call(request).await;
     unanswered.is_answered = true;
     let (method, took) = (unanswered.method, unanswered.started.elapsed());
-    // If a middleware has returned an error, its request is no longer available.
+    // If a middleware has returned an error, the request is no longer available, so the route is logged as `none`.
     let (request, status, error) = match &outcome {
         Ok(response) => (Some(response.request()), response.status(), response.response().error()),
         Err(error) => (None, error.as_response_error().status_code(), Some(error)),

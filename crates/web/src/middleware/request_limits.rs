@@ -19,7 +19,8 @@ use crate::extract::body::Deadline;
 pub struct RequestTimeout(pub Duration);
 
 /// Maximum size of a request's target and headers together, in bytes. If a request exceeds it, the response is a 431.
-/// actix-http itself accepts 128 KiB and 96 headers, and sends a 431 without a body beyond that.
+/// The limits of actix-http itself are 128 KiB and 96 headers; if a request exceeds them, actix-http sends a 431
+/// without a body.
 const HEAD_LIMIT: usize = 64 * 1024;
 
 /// Middleware (for `actix_web::middleware::from_fn`) that rejects a head that is too large and enforces the
@@ -71,7 +72,7 @@ async fn limited(
         return outcome.map(ServiceResponse::map_into_boxed_body);
     }
     let late = || "not answered in time".into();
-    // The store may have received a write, or may still receive it.
+    // The store may have received a write, or may still receive it, so the outcome of such a request is unknown.
     let of_tasks = if is_safe { ApiError::Unavailable(late()) } else { ApiError::OutcomeUnknown(late()) };
     Err(error(is_auth, AuthApiError::Unavailable(late()), of_tasks))
 }

@@ -14,7 +14,7 @@ use crate::extract::body::{ReadError, media_type, read};
 use crate::extract::field::{RequestBody, parse_fields};
 
 /// The value of a request body, which is a JSON object. An optional body may be absent. `null` and `""` count as
-/// absent, because some HTTP libraries send them in place of no body.
+/// absent, because some HTTP libraries send them when there is no body.
 ///
 /// # Errors
 /// Returns a 400, 408 or 413 if the body cannot be read, a 415 if it is not JSON, and a 422 if it is invalid, in this
@@ -33,7 +33,7 @@ impl<T: RequestBody> FromRequest for JsonBody<T> {
             if is_absent && let Some(absent) = T::absent() {
                 return Ok(Self(absent));
             }
-            // This is not a 415: without a body, no media type is needed.
+            // An empty body is a 422, not a 415, whatever its media type.
             let missing = || ApiError::invalid(vec!["body"], "missing", "Field required");
             parse::<T>(&request, value.ok_or_else(missing)?).map(Self)
         })

@@ -111,7 +111,7 @@ impl SignInService {
         }
         let stored = if policy.rehash { self.rehash(&user, password, stored).await? } else { stored };
         let session = self.0.new_session(&user.id, client, policy.sessions.lifetime_for(remember));
-        // During the verification, the password may have been changed or the user deleted.
+        // While the password was verified, it may have been changed or the user deleted. `create` then returns `false`.
         if sessions.create(&session, &stored).await? {
             Ok(ActiveSession::new(session, user))
         } else {

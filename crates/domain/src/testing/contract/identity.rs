@@ -114,7 +114,7 @@ pub async fn a_failed_registration_stores_nothing<I: IdentityRepo, S: SessionRep
     assert_eq!(sessions.find(&session("ann").token).await.unwrap(), Some((session("ann"), ann.user)));
 }
 
-/// A prefix, a suffix and an SQL wildcard do not match.
+/// A prefix or a suffix of a stored email address does not match it, and neither does an SQL wildcard.
 pub async fn an_unknown_address_finds_nothing<I: IdentityRepo, S: SessionRepo, T: TaskRepo>((repo, ..): &(I, S, T)) {
     repo.register(&registration("ann")).await.unwrap();
     for unknown in ["an@example.test", "ann@example.tes", "ann_@example.test", "nn@example.test"] {
@@ -160,7 +160,8 @@ pub async fn a_password_change_replaces_all_sessions_with_a_new_one<I: IdentityR
     assert!(sessions.find(&session("bob").token).await.unwrap().is_some());
 }
 
-/// Nothing changes if the old hash differs or if the token of the new session is taken.
+/// Nothing changes if the stored hash is not the expected old one, or if another session already has the token of the
+/// new session.
 pub async fn a_password_and_its_new_session_are_stored_together_or_not_at_all<
     I: IdentityRepo,
     S: SessionRepo,

@@ -71,7 +71,7 @@ pub async fn a_window_restarts_with_every_allowed_request(limiter: &dyn RateLimi
     assert_eq!(hit(limiter, "key", 22).await, Decision::Allowed);
 }
 
-/// Refused requests do not extend the window either.
+/// A refused request is not counted and does not extend the window.
 pub async fn refused_requests_do_not_count(limiter: &dyn RateLimiter) {
     exhaust(limiter, "key").await;
     for seconds in 0..10 {

@@ -101,7 +101,8 @@ pub async fn a_session_is_created_only_with_the_stored_password<I: IdentityRepo,
     assert!(repos.1.create(&another("ann", "x"), &own).await.unwrap());
 }
 
-/// A concurrent sign-in with the old password either fails, or the password change deletes its session.
+/// If a sign-in with the old password runs concurrently with the change, either the sign-in fails or the change deletes
+/// its session.
 pub async fn no_session_of_the_old_password_survives_a_change_that_ends_all<I: IdentityRepo, S: SessionRepo>(
     repos: &(I, S),
 ) {

@@ -249,7 +249,7 @@ pub async fn a_cursor_stays_valid_when_tasks_before_it_change(repo: &dyn TaskRep
     assert_eq!(repo.list(&owner("bob").await, &rest).await.unwrap(), TaskPage { tasks: Vec::new(), next: None });
 }
 
-/// Two reads return the same.
+/// The second read returns the same tasks as the first.
 pub async fn reading_changes_nothing(repo: &dyn TaskRepo) {
     let created = create(repo, "alice", new_task(), moment()).await;
     let alice = owner("alice").await;
@@ -308,7 +308,7 @@ pub async fn toggling_inverts_completed(repo: &dyn TaskRepo) {
     }
 }
 
-/// An odd number of toggles inverts the value.
+/// The number of toggles is odd, so they invert the value if each of them takes effect.
 pub async fn each_of_many_concurrent_toggles_takes_effect(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     let created = create(repo, "alice", new_task(), moment()).await;

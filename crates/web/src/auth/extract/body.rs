@@ -17,8 +17,8 @@ use crate::extract::field::{InvalidField, RequestBody, parse_fields};
 /// Maximum length of a media type in the error message, which is also logged, in characters.
 const MAX_SHOWN_CHARS: usize = 100;
 
-/// The JSON body of a request from a trusted origin, or `None` without a body. A body without a media type is ignored,
-/// as in Better Auth on Node.js.
+/// The JSON body of a request from a trusted origin, or `None` if the request has no body. A body without a media type
+/// is ignored, as in Better Auth on Node.js.
 ///
 /// # Errors
 /// Returns a 400, 408, 413 or 415 if the body cannot be read, a 403 if the origin is not trusted, and a 400 or 403 for
@@ -165,7 +165,7 @@ impl SessionRequest for Record {
     }
 }
 
-/// A valid body and a valid session. As in Better Auth, the body is checked first, so an invalid one is also reported
+/// A valid body and a valid session. As in Better Auth, the body is checked first, so an invalid body is also reported
 /// to callers without a session.
 pub(crate) struct WithSession<T: SessionRequest>(pub(crate) T::Value, pub(crate) CurrentSession);
 

@@ -65,8 +65,8 @@ impl FromRequest for NamedSession {
 /// The valid session of a request.
 ///
 /// # Errors
-/// Returns a 401 without a valid session. If the request names an expired session, the response removes the cookies of
-/// that session.
+/// Returns a 401 if the request has no valid session. If the request names an expired session, the response removes the
+/// cookies of that session.
 pub(crate) struct CurrentSession(pub(crate) ActiveSession);
 
 impl CurrentSession {
