@@ -17,8 +17,8 @@ pub(crate) struct Table {
 /// An existing column.
 pub(crate) struct Column {
     pub(crate) name: String,
-    /// The name of the type in the database, on SQLite in lower case. On PostgreSQL, it is followed by the name of the
-    /// column's collation if this collation can treat different texts as equal.
+    /// The name of the type in the database, on SQLite in lower case. On PostgreSQL, the name of the column's collation
+    /// follows if this collation can treat different texts as equal.
     pub(crate) data_type: String,
     pub(crate) is_required: bool,
     /// `true` if the database supplies a value for a new row when the `insert` statement does not.

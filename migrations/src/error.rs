@@ -31,7 +31,7 @@ impl From<DbErr> for MigrateError {
     }
 }
 
-/// The alternative to changing a table that cannot be adopted.
+/// Part of an error message: the alternative to changing a table that cannot be adopted.
 pub(crate) const OR_RENAME: &str = "or rename the table so that a new one is created";
 
 /// Returns the error that refuses a table.

@@ -11,8 +11,8 @@ pub(crate) async fn applied(db: &impl ConnectionTrait, users: Users) -> Result<V
         return Ok(Vec::new());
     }
     if !privileges::may_read_ledger(db).await? {
-        // This check returns an error that lists all missing privileges. PostgreSQL would report only the privilege
-        // that is missing for this table.
+        // This check returns an error that lists all missing privileges, whereas the query below would fail with an
+        // error that names only this table.
         privileges::check(db, users, &[]).await?;
     }
     let select = r#"select "version" from "seaql_migrations" order by "version""#;

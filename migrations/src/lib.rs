@@ -21,7 +21,7 @@
 //!    `error`. Never change a migration that has been released.
 //! 2. Add the migration to `Migrator::migrations`.
 //! 3. Add new columns in one release, and remove the columns that they replace in a later one. During a deployment,
-//!    replicas of two versions run side by side, and one of the older version may start on the newer schema.
+//!    replicas of two versions run side by side, and a replica of the older version may start on the newer schema.
 
 mod adopt;
 mod assign;

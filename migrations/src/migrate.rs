@@ -73,8 +73,8 @@ pub async fn status(db: &DatabaseConnection, users: Users) -> Result<Vec<Migrati
 
 /// Checks that [`up`] would accept the database. Changes and locks nothing.
 ///
-/// Set `will_migrate` to `false` if another role applies the migrations: the role of `db` then does not need the
-/// privileges for that.
+/// Set `will_migrate` to `false` if another role applies the migrations, so that the role that `db` connects as does
+/// not need the privileges to apply them.
 ///
 /// # Errors
 /// [`MigrateError::Refused`] if `up` would refuse an existing table, or the role lacks privileges.
@@ -105,8 +105,7 @@ impl Migrator {
         self.names().into_iter().map(|name| MigrationStatus { applied: applied.contains(&name), name }).collect()
     }
 
-    /// Returns the migrations that have been applied to the database or, if `is_applied` is `false`, those that have
-    /// not.
+    /// Returns the applied migrations or, if `is_applied` is `false`, the pending ones.
     async fn select(&self, db: &impl ConnectionTrait, is_applied: bool) -> Result<Vec<Migration>, DbErr> {
         let applied = applied(db, self.0).await?;
         let is_wanted = |migration: &Migration| applied.iter().any(|name| name == migration.name()) == is_applied;
@@ -161,8 +160,8 @@ async fn run_up(db: &DatabaseConnection, users: Users) -> Result<MigrationReport
     privileges::check(db, users, &migrations).await?;
     let pending: Vec<_> =
         migrations.into_iter().filter(|migration| !migration.applied).map(|migration| migration.name).collect();
-    // Even if nothing is pending, sea-orm would create its table of applied migrations. The role may lack the privilege
-    // to do that.
+    // Even if nothing is pending, sea-orm would create its table of applied migrations, and the role may lack the
+    // privilege to create tables.
     if !pending.is_empty() {
         Migrator(users).up(db, None).await?;
     }

@@ -8,7 +8,7 @@ use crate::status::{BETTER_AUTH, MigrationStatus, TASKS, is_pending};
 use crate::users::Users;
 
 /// Selects the role and the schema in which it creates tables. `unusable` is the first existing schema of the search
-/// path; if `schema` is null, the role may not use this schema.
+/// path. If `schema` is null, the role lacks the privilege to use the schema `unusable`.
 const ROLE: &str = r#"select current_user::text as role, current_schema()::text as schema,
   coalesce(has_schema_privilege(current_schema(), 'create'), false) as may_create,
   current_setting('search_path') as search_path,
@@ -81,8 +81,8 @@ pub(crate) async fn check(
             || is_pending(migrations, BETTER_AUTH) && better_auth::lacks_index(db, name).await?;
         if is_altered && !table.is_owner {
             let owner = identifier(&table.owner);
-            // The suggested command replaces the owner only if the owner is a superuser. Programs that connect as any
-            // other owner could lose their access.
+            // The suggested command changes the owner only if the owner is a superuser. In other cases, programs that
+            // connect as the owner could lose their access.
             let command = if table.is_of_superuser {
                 format!("alter table {quoted} owner to {role}")
             } else {

@@ -24,7 +24,7 @@ impl<'c> Transaction<'c> {
         Ok(Self(db))
     }
 
-    /// Begins a transaction, and waits until no other process has an exclusive one.
+    /// Begins a transaction, and waits until no other process is in an exclusive transaction.
     pub(crate) async fn begin_exclusive(db: &'c DatabaseConnection) -> Result<Self, DbErr> {
         let begin = match db.get_database_backend() {
             // There are no timeouts, because waiting for another process and rewriting a large table may take long.

@@ -94,7 +94,7 @@ prop_compose! {
     }
 }
 
-/// Addresses, and texts that are almost addresses.
+/// Email addresses, and texts that are almost email addresses.
 fn address() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[A-Za-z0-9_.+'-]{1,4}@example[.]com",

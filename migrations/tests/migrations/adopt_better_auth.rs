@@ -105,7 +105,7 @@ mod zones {
 
     test_on!([Postgres], [times_without_a_zone_are_adopted]);
 
-    /// Prisma creates times without a zone.
+    /// Prisma creates columns for times without a zone.
     async fn times_without_a_zone_are_adopted(database: Database) {
         database.run(PRISMA_POSTGRES).await;
         assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);

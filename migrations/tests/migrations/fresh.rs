@@ -82,7 +82,7 @@ async fn without_users_only_tasks_are_created(database: Database) {
     database.run("insert into tasks (user_id, title, completed, created_at, updated_at) values ('anybody', 'x', 'false', '2026-11-21T01:45:22.058Z', '2026-11-21T01:45:22.058Z')").await;
 }
 
-/// An older replica may start on the schema of a newer one.
+/// A replica of an older version may start on a schema that a newer version has migrated.
 async fn a_migration_of_a_newer_version_is_ignored(database: Database) {
     database.up(Users::Here).await.unwrap();
     database.run("insert into seaql_migrations values ('m20991231_000001_later', 0)").await;

@@ -6,7 +6,7 @@ use crate::databases::{Backend, Database, test_on};
 
 test_on!([Sqlite, Postgres], [a_database_that_is_up_to_date_is_also_refused]);
 
-/// A user could otherwise read and delete the tasks of another user.
+/// If such an owner column were accepted, a user could read and delete the tasks of another user.
 #[tokio::test]
 async fn an_owner_column_that_ignores_case_or_spaces_is_refused() {
     for collation in ["nocase", "rtrim", "NoCase"] {
@@ -49,7 +49,7 @@ async fn an_id_column_of_better_auth_that_ignores_case_is_refused() {
     }
 }
 
-/// An older version of Taskbridge may have adopted the database. Such a database is refused at each start, even if no
+/// If an older version of Taskbridge adopted a database in which ids ignore case, it is refused at each start, even if no
 /// migration is pending.
 async fn a_database_that_is_up_to_date_is_also_refused(database: Database) {
     database.up(Users::Here).await.unwrap();

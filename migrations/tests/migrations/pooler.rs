@@ -16,7 +16,7 @@ async fn prepared_statements_of_other_clients_do_not_interfere(database: Databas
     for _ in 0..3 {
         other.execute_unprepared(&prepare).await.unwrap();
         assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
-        // The pooler reuses the connection that was used last, so the next call runs where these statements exist.
+        // The pooler reuses the connection that was used last, so the next call uses the one with these statements.
         other.execute_unprepared(&prepare).await.unwrap();
         assert!(status(connection, Users::Here).await.unwrap().iter().all(|step| step.applied));
         other.execute_unprepared(&prepare).await.unwrap();

@@ -40,8 +40,8 @@ async fn definition(database: &Database) -> Vec<String> {
     database.texts(select).await
 }
 
-/// In bridge mode on the database of Better Auth, tasks refer to its table `user`, even if the columns other than `id`
-/// have other names.
+/// In bridge mode on Better Auth's database, tasks refer to the table `user`. Only its column `id` must have the
+/// expected name.
 async fn tasks_refer_to_an_existing_user_table_in_bridge_mode(database: Database) {
     database.run(r#"create table "user" (id text primary key, email_verified boolean)"#).await;
     assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [MIGRATIONS[1]]);

@@ -15,7 +15,7 @@ async fn a_table_may_be_altered_while_it_is_in_use(postgres: Backend) {
     let store = postgres.store_without_users().await;
     let (repo, alice) = (SeaTaskRepo::new(store.clone()), owner("alice").await);
     let mut expected = repo.create(&alice, new_task(), moment()).await.unwrap();
-    // In each round, a different statement runs first after the change, and fails.
+    // In each round, another kind of statement is the first one after the change: it fails and is repeated.
     for (round, column) in ["varchar(500)", "text", "varchar(400)"].into_iter().enumerate() {
         repo.create(&alice, new_task(), moment()).await.unwrap();
         expected = repo.toggle(&alice, expected.id, moment()).await.unwrap().unwrap();

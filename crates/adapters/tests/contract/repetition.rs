@@ -14,8 +14,8 @@ test_on!(
     [a_write_is_repeated_only_if_it_certainly_had_no_effect, a_transaction_is_repeated_as_a_whole,]
 );
 
-/// Causes the first `times` insertions into the table to fail with this SQLSTATE. A sequence counts the insertions,
-/// because a rollback does not reset it.
+/// Causes the first `times` insertions into the table to fail with the SQLSTATE `state`. A sequence counts the
+/// insertions, because a rollback does not reset it.
 async fn fail(store: &Store, table: &str, state: &str, times: u32) {
     let script = format!(
         r#"drop sequence if exists attempts; create sequence attempts;
@@ -42,20 +42,20 @@ async fn a_write_is_repeated_only_if_it_certainly_had_no_effect(postgres: Backen
     let (tasks, ann) = (SeaTaskRepo::new(store.clone()), owner("ann").await);
     let mut expected_count = 0;
     for (state, times, outcome) in [
-        // Serialization failure, deadlock, read-only transaction, and a PostgreSQL server that is starting.
+        // Repeated: serialization failure, deadlock, read-only transaction, and a PostgreSQL server that is starting.
         ("40001", 1, Outcome::Inserted),
         ("40P01", 1, Outcome::Inserted),
         ("25006", 1, Outcome::Inserted),
         ("57P03", 1, Outcome::Inserted),
-        // The repetition fails as well.
+        // Repeated, but the repetition fails as well.
         ("40001", 2, Outcome::Unavailable),
         ("25006", 2, Outcome::Unavailable),
-        // Shutdown, crash, and broken connections.
+        // Not repeated, because the outcome is unknown: shutdown, crash, and broken connections.
         ("57P01", 1, Outcome::Unknown),
         ("57P02", 1, Outcome::Unknown),
         ("08006", 1, Outcome::Unknown),
         ("08P01", 1, Outcome::Unknown),
-        // Cancelled statement, full disk, and a violated `not null` constraint.
+        // Not repeated, although without effect: cancelled statement, full disk, and a violated `not null` constraint.
         ("57014", 1, Outcome::Unavailable),
         ("53100", 1, Outcome::Unavailable),
         ("23502", 1, Outcome::Corrupt),

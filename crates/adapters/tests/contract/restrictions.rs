@@ -27,8 +27,9 @@ test_on!(
     ]
 );
 
-/// The columns of the plugins `admin` and `twoFactor`: as Better Auth's migrator creates them, and below in snake case.
+/// The columns of the plugins `admin` and `twoFactor`, in camel case as Better Auth's migrator creates them.
 const CAMEL: [(&str, &str); 3] = [("banned", "flag"), ("banExpires", "time"), ("twoFactorEnabled", "flag")];
+/// The same columns in snake case.
 const SNAKE: [(&str, &str); 3] = [("banned", "flag"), ("ban_expires", "time"), ("two_factor_enabled", "flag")];
 
 /// Creates a database with the users ann, bob, eve and max, and adds these columns to the table `user`.
@@ -84,7 +85,7 @@ async fn the_columns_of_the_plugins_are_read_in_either_spelling(backend: Backend
     }
 }
 
-/// A column may be dropped while the cache still contains it.
+/// A column may be dropped while the cached list of columns still contains it.
 async fn the_schema_may_change_at_any_time(backend: Backend) {
     let store = with_columns(backend, &[("state", "text"), ("twoFactorEnabled", "flag")]).await;
     execute(&store, r#"update "user" set "state" = 'x' where "id" = 'ann'"#).await;
@@ -168,7 +169,7 @@ async fn ignored_columns_are_reported_with_the_users_they_seem_to_restrict(backe
     assert_eq!(report, RestrictionReport { banned: None, second_factor: None, ignored: ignored.into() });
 }
 
-/// An adopted table may lack the foreign key that would prevent the creation of such a task.
+/// An adopted table may lack a foreign key, so the repository itself checks that the user exists.
 #[tokio::test]
 async fn no_task_is_created_for_a_deleted_user() {
     const TASKS: &str =

@@ -184,7 +184,8 @@ async fn the_keys_of_a_better_auth_sign() {
     }
 }
 
-/// Tokens that were signed with these keys stay valid. ES512 keys are published for other verifiers.
+/// Tokens that were signed with these keys stay valid. ES512 keys are published although Taskbridge does not
+/// verify ES512, because other verifiers may.
 #[tokio::test]
 async fn keys_of_other_algorithms_stay_published() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -206,8 +207,8 @@ async fn keys_of_other_algorithms_stay_published() {
     assert_eq!(program.published().await, ids);
 }
 
-/// If the key were replaced automatically, a Better Auth with the right secret could no longer issue tokens: it would
-/// select the new key, because that is the newest one, but could not decrypt it. Published keys stay published.
+/// If the key were replaced automatically, a Better Auth server with the right secret could no longer issue tokens: it
+/// would select the new key, because that is the newest one, but could not decrypt it. Published keys stay published.
 #[tokio::test]
 async fn a_key_that_cannot_be_decrypted_is_replaced_only_on_request() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -231,8 +232,8 @@ async fn a_key_that_cannot_be_decrypted_is_replaced_only_on_request() {
     assert_eq!(wrong.published().await, set([&old, &new]));
 }
 
-/// An older secret still decrypts the keys that it encrypted. New keys name the version of the secret that encrypts
-/// them.
+/// Keys that were encrypted with an older secret can still be decrypted with it. A new private key is stored with the
+/// version of the secret that encrypts it.
 #[tokio::test]
 async fn a_rotated_secret_reads_the_keys_of_the_one_before() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -289,7 +290,7 @@ async fn withdrawn_keys_are_not_published_any_more() {
     assert_eq!(one.statuses().await, [StoredKeyStatus::Unused, StoredKeyStatus::Signs]);
 }
 
-/// The process nevertheless publishes the keys that other processes created.
+/// A process that signs with the shared secret nevertheless publishes the keys that other processes created.
 #[tokio::test]
 async fn a_process_that_signs_with_the_secret_creates_no_key() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -303,7 +304,7 @@ async fn a_process_that_signs_with_the_secret_creates_no_key() {
     assert_eq!(by_secret.statuses().await, [StoredKeyStatus::Verifies]);
 }
 
-/// Better Auth sets an expiry if key rotation is configured.
+/// A key has an expiry time if key rotation is configured in Better Auth.
 #[tokio::test]
 async fn an_expired_key_does_not_sign() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -333,7 +334,7 @@ async fn nothing_private_is_ever_published() {
     assert_eq!((published.id, names), (key.id, vec!["crv", "kty", "x"]));
 }
 
-/// A repository whose reads fail while the test demands it.
+/// A repository whose reads fail while `is_failing` is set.
 struct Breakable {
     repo: SeaSigningKeyRepo,
     is_failing: AtomicBool,
@@ -359,7 +360,8 @@ impl SigningKeyRepo for Breakable {
     }
 }
 
-/// A token with an unknown key gets an error, and the database is queried at most once per cool-down.
+/// While the database is unavailable, a token with an unknown key causes an error, and the database is queried at most
+/// once per cool-down.
 #[tokio::test]
 async fn known_keys_stay_in_use_while_the_database_is_unavailable() {
     let table = Table::on(Backend::Sqlite.store()).await;

@@ -76,7 +76,7 @@ async fn recorded_hs256_tokens_are_accepted_or_rejected_as_recorded() {
     let negatives = vectors["negatives"].as_array().unwrap();
     assert_eq!((cases.len(), negatives.len()), (4, 6));
     for case in cases {
-        // This verifier requires `iss`, as an auth server that issues tokens itself does.
+        // This verifier requires `iss`, which some of the recorded tokens lack.
         let expected =
             if case["issuer"].is_null() { Err(Rejection::Missing("iss")) } else { Ok(text(&case["payload"], "sub")) };
         assert_eq!(verdict_on(case).await, expected, "{}", case["name"]);

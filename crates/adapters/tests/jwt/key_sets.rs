@@ -25,7 +25,7 @@ fn not_enabled(algorithm: &str) -> Rejection {
     Rejection::Algorithm { found: algorithm.into(), enabled: "EdDSA, Ed25519, ES256, RS256, PS256".into() }
 }
 
-/// The tokens and key sets are Better Auth's, and are verified at the times for which they were recorded.
+/// The tokens and key sets were recorded from Better Auth. Each token is verified at the times recorded with it.
 #[tokio::test(start_paused = true)]
 async fn recorded_tokens_are_accepted_or_rejected_as_recorded() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
@@ -37,7 +37,7 @@ async fn recorded_tokens_are_accepted_or_rejected_as_recorded() {
         let issuer = Issuer::answering(Some(&case["jwks"].to_string()));
         let keys = Arc::new(RemoteJwks::start(vec![Box::new(issuer)], CONFIG));
         let audience = case["audience"].as_str().or(case["audience"][1].as_str()).unwrap();
-        // One recorded token must be rejected 20 seconds before its `nbf`.
+        // The leeway is short, because one recorded token must be rejected 20 seconds before its `nbf`.
         let leeway = Duration::from_secs(10);
         let expected = ExpectedClaims { leeway, ..expected(case["issuer"].as_str().unwrap(), audience) };
         let verifier = JwtVerifier::new(vec![TrustedIssuer { keys, expected }], Arc::new(clock_at(now)));
@@ -68,7 +68,7 @@ async fn each_kind_of_key_verifies_its_own_tokens() {
     }
 }
 
-/// RFC 9864 introduces a second name for the algorithm. It can occur in the key, in the token or in both.
+/// RFC 9864 introduces the name `Ed25519` beside `EdDSA`. The key and the token may each use either name.
 #[tokio::test]
 async fn ed25519_has_two_names() {
     let key = SigningKey::ed25519("a");
@@ -81,7 +81,7 @@ async fn ed25519_has_two_names() {
     }
 }
 
-/// This includes other RSA algorithms: a key for RS256 does not verify PS256, even if the header names PS256.
+/// A key for one RSA algorithm verifies no other: a key for RS256 does not verify PS256, even if the header names PS256.
 #[tokio::test]
 async fn a_key_verifies_no_other_algorithm() {
     use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
@@ -90,7 +90,7 @@ async fn a_key_verifies_no_other_algorithm() {
     for (jwk, own) in [
         (rs.jwk(), RS256),
         (ps.jwk(), PS256),
-        // A key without `alg` verifies the algorithm that RFC 7518, section 3.1, recommends.
+        // An RSA key without `alg` verifies only RS256, which RFC 7518, section 3.1, recommends.
         (rs.jwk_with(&json!({ "alg": null })), RS256),
     ] {
         for algorithm in [RS256, RS384, RS512, PS256, PS384, PS512] {
@@ -245,7 +245,7 @@ async fn an_unusable_key_does_not_affect_the_others() {
     }
 }
 
-/// Private members are ignored as well.
+/// The members of a private key, such as `d`, are ignored as well.
 #[tokio::test]
 async fn unrelated_members_of_a_key_are_ignored() {
     let key = SigningKey::ed25519("a");

@@ -90,7 +90,7 @@ async fn the_first_token_of_a_new_key_is_accepted() {
     assert_eq!(verdict(&verifier, &c).await, Good);
 }
 
-/// Any token may refer to a key without `kid`, so only the signature shows whether the issuer has replaced the key.
+/// If a published key has no `kid`, only an invalid signature can show that the issuer has replaced the key.
 #[tokio::test(start_paused = true)]
 async fn the_first_token_of_a_new_key_without_a_kid_is_accepted() {
     let [a, b, c] = keys(["a", "b", "c"]);
@@ -112,7 +112,7 @@ async fn the_first_token_of_a_new_key_without_a_kid_is_accepted() {
     assert!(verifier.verify(&token).await.is_ok());
 }
 
-/// The pending response may not contain the new key yet.
+/// The pending response may lack the new key, so the token waits for another fetch.
 #[tokio::test(start_paused = true)]
 async fn a_new_key_is_accepted_while_an_older_response_is_pending() {
     let [a, b] = keys(["a", "b"]);
@@ -213,7 +213,7 @@ async fn a_fetch_outlives_the_request_that_caused_it() {
     assert_eq!(issuer.fetches(), 2);
 }
 
-/// They stay in use no matter how long the issuer responds with something other than a key set.
+/// Known keys stay in use no matter how long the issuer responds with something other than a key set.
 #[tokio::test(start_paused = true)]
 async fn known_keys_stay_in_use_after_invalid_responses() {
     let [a, b] = keys(["a", "b"]);
@@ -250,7 +250,8 @@ async fn known_keys_stay_in_use_after_invalid_responses() {
     }
 }
 
-/// An issuer that suddenly publishes no keys is probably broken.
+/// An issuer that suddenly publishes no keys is probably broken, so its known keys stay in use for one refresh
+/// interval.
 #[tokio::test(start_paused = true)]
 async fn an_empty_set_takes_effect_after_a_whole_refresh_interval() {
     let [a, junk] = keys(["a", "junk"]);

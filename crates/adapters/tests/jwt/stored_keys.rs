@@ -49,7 +49,7 @@ impl SigningKeyRepo for Table {
     }
 }
 
-/// Returns an empty table whose secret signs tokens.
+/// Returns stored keys whose table is empty, so that tokens are signed with the shared secret.
 pub(crate) fn signing_with_the_secret(secret: SharedSecret) -> StoredKeys {
     let config = KeyTableConfig { algorithm: None, grace: Duration::ZERO };
     let secrets = VersionedSecrets::single(secret);
@@ -84,7 +84,8 @@ fn header(kid: &str) -> Header {
     serde_json::from_value(json!({ "alg": "EdDSA", "kid": kid })).unwrap()
 }
 
-/// Returns `true` if the key is found. May wait for a read of the table. Returns an error if this is not known yet.
+/// Returns `true` if the key is found, or an error if it is not known yet whether the key exists. May wait for a read
+/// of the table.
 async fn knows(keys: &StoredKeys, kid: &str) -> Result<bool, String> {
     let found = keys.find_key(&header(kid), &|_| true).await;
     found.map(|key| key.is_some()).map_err(|error| error.to_string())
@@ -102,7 +103,8 @@ async fn rotated_after_a_read() -> (Arc<Table>, StoredKeys, [String; 2]) {
     (table, keys, [first, second])
 }
 
-/// Another process has rotated the keys just after this process read the table.
+/// Another process has rotated the keys just after this process read the table, so the token waits until the table may
+/// be read again.
 #[tokio::test(start_paused = true)]
 async fn a_token_of_a_new_key_waits_for_the_next_read() {
     let (table, keys, [_, second]) = rotated_after_a_read().await;

@@ -98,7 +98,7 @@ impl SigningKey {
         jwk
     }
 
-    /// Returns the public half with some members replaced, or removed by `null`.
+    /// Returns the public half with some members replaced. A member that is replaced by `null` is removed.
     pub(crate) fn jwk_with(&self, changes: &Value) -> Value {
         let mut jwk = self.jwk();
         let members = jwk.as_object_mut().unwrap();

@@ -253,7 +253,7 @@ proptest! {
         segment in prop_oneof![
             any::<Vec<u8>>(),
             json().prop_map(|json| json.to_string().into_bytes()),
-            // An array with the values of an object in order. serde would deserialize a struct from it.
+            // An array of the values in the order of the fields, which serde would accept for a struct.
             Just(br#"["HS256"]"#.to_vec()),
             Just(json!(["ann", moment().unix_seconds() + 60, 0, URL, URL]).to_string().into_bytes()),
         ],

@@ -363,7 +363,7 @@ async fn a_sign_in_survives_an_issuer_that_fails() {
     assert!(answer.header("set-auth-token").is_some());
 }
 
-/// As in Better Auth, a 404 has no body, and there is no 405.
+/// As in Better Auth, a 404 has no body, and an unsupported method gets a 404 rather than a 405.
 #[actix_web::test]
 async fn everything_else_below_the_mount_is_an_empty_404() {
     for (method, path) in [

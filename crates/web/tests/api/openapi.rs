@@ -99,7 +99,7 @@ async fn no_example_looks_like_a_secret() {
     assert!(!document.to_string().contains("eyJ"));
 }
 
-/// Client generators treat a property with a default as required.
+/// Client generators treat a property with a default as required, so an optional one must not have the default `null`.
 #[actix_web::test]
 async fn optional_fields_of_a_body_have_no_null_as_default() {
     let document = document().await;

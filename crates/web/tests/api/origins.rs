@@ -94,7 +94,7 @@ async fn pages_of_untrusted_origins_cannot_change_anything() {
     assert_eq!(ports.answer(bearer.insert_header(THEIRS)).await.status, 200);
 }
 
-/// A GET changes nothing, and CORS determines which pages can read its response.
+/// The origin is not checked, because a GET changes nothing, and CORS determines which pages can read its response.
 #[actix_web::test]
 async fn a_get_needs_no_origin() {
     let request = anonymous("GET", "/api/auth/get-session").insert_header(("cookie", "a=b")).insert_header(THEIRS);
@@ -165,7 +165,7 @@ async fn forms_are_accepted_from_trusted_origins_only() {
         let answer = door().answer(form(&[THEIRS], media_type)).await;
         assert_eq!(answer.verdict(), (415, "UNSUPPORTED_MEDIA_TYPE".into()));
     }
-    // All values of a form are strings.
+    // All values of a form are strings, so `rememberMe` is not a boolean.
     let request =
         form(&[OURS], encoded).set_payload("email=ann%40example.test&password=correct+horse&rememberMe=false");
     assert_eq!(door().answer(request).await.verdict(), (400, "VALIDATION_ERROR".into()));

@@ -16,8 +16,8 @@ use taskbridge_domain::testing::fixtures::{new_task, task};
 
 use crate::support::{Answer, BODY_LIMIT, Ports, alice, alice_sends, anonymous, page};
 
-/// Returns a configuration that does not save failing inputs in a file: turn the smallest failing input, which proptest
-/// prints, into a test instead.
+/// Returns a configuration that does not save failing inputs in a file. proptest prints the smallest failing input;
+/// turn it into a test instead.
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -125,7 +125,8 @@ fn told(refusal: &Answer) -> Vec<(String, String)> {
     json["detail"].as_array().unwrap().iter().map(fault).collect()
 }
 
-/// Returns `true` if the body must be rejected, and checks that it was: for its size, or for exactly these errors.
+/// Returns `true` if the body must be rejected: it is too large, or `faults` is not empty. Then also checks that the
+/// response reports exactly this.
 fn refused(answer: &Answer, body: &str, faults: &[(&str, &str)]) -> Result<bool, TestCaseError> {
     if body.len() > BODY_LIMIT {
         prop_assert_eq!(answer.status.as_u16(), 413);

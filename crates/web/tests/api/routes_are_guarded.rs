@@ -137,7 +137,7 @@ async fn the_owner_has_access() {
     }
 }
 
-/// Path, query and body are extracted after the guard has passed, even if the verification takes a while.
+/// Path, query and body are read only after the guard has accepted the caller, even if the verification takes a while.
 #[actix_web::test]
 async fn other_callers_learn_nothing_about_path_query_and_body() {
     let hostile = [
@@ -175,7 +175,7 @@ async fn all_refusals_have_the_same_response() {
     assert_eq!(bodies.len(), 1);
 }
 
-/// If the keys are unavailable, the response is a 503.
+/// If the keys that verify tokens are unavailable, the response is a 503.
 #[actix_web::test]
 async fn a_token_that_cannot_be_verified_now_is_503() {
     for (method, path, body, _) in routes("keyless") {

@@ -91,7 +91,7 @@ async fn get_session_succeeds_without_a_jwt() {
     assert_eq!((answer.status.as_u16(), answer.header("set-auth-jwt")), (200, None));
 }
 
-/// If a session was last renewed a day ago, any request that uses it renews it and sets its cookie again.
+/// A session that was last renewed a day ago is renewed by any request that uses it, and its cookie is set again.
 #[actix_web::test]
 async fn a_session_in_use_is_renewed() {
     let due = || {

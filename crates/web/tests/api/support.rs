@@ -31,7 +31,7 @@ use taskbridge_web::{
 };
 
 pub(crate) const BODY_LIMIT: usize = 4096;
-/// It is short, because a test waits until it has passed.
+/// Short, because a test waits for this timeout.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// A verifier that accepts tokens of the form `<user>-token`. Its `delay` postpones the result.
@@ -48,7 +48,7 @@ impl AuthPort for TestAuth {
         }
         match token.strip_suffix("-token") {
             Some("keyless") => Err(AuthError::Unavailable("the issuer is down: secret detail".into())),
-            // This user id is U+FFFD, which a header cannot contain.
+            // The user id is U+FFFD. A header cannot contain this character, so the token has another name.
             Some("lossy") => Ok(Claims { subject: user_id("\u{fffd}") }),
             Some(user) => Ok(Claims { subject: user_id(user) }),
             None => Err(AuthError::Rejected("signature: secret detail".into())),
@@ -64,14 +64,14 @@ pub(crate) struct Ports {
     pub(crate) sessions: MockSessionRepo,
     pub(crate) hasher: MockPasswordHasher,
     pub(crate) issuer: MockTokenIssuer,
-    /// Whether users may delete themselves.
+    /// `true` if users may delete their own accounts.
     pub(crate) deletion: bool,
     pub(crate) store: MockStoreProbe,
     pub(crate) mount: TasksMount,
     pub(crate) compatibility: Compatibility,
     pub(crate) docs: DocsConfig,
     pub(crate) has_auth_server: bool,
-    /// The limiter; without one, rate limits are off.
+    /// The rate limiter, or `None` if rate limits are off.
     pub(crate) limiter: Option<MockRateLimiter>,
     pub(crate) trusted_proxies: TrustedProxies,
 }

@@ -93,7 +93,7 @@ async fn an_update_changes_the_fields_in_the_body() {
     }
 }
 
-/// `{"completed": bool}` sets the value; no body, an empty one with a media type, or `{}` toggles it.
+/// `{"completed": bool}` sets the value. `{}`, or an empty body with or without a `Content-Type`, toggles the value.
 #[actix_web::test]
 async fn complete_sets_or_toggles() {
     for method in ["PATCH", "POST"] {
@@ -221,7 +221,7 @@ async fn what_is_no_json_object_is_422() {
     for (body, kind) in cases {
         let routes =
             [("POST", "/api/alice/tasks"), ("PUT", "/api/alice/tasks/7"), ("PATCH", "/api/alice/tasks/7/complete")];
-        // `null` counts as no body if the body is optional.
+        // `null` is not tried on the third route, whose body is optional: there, `null` counts as no body.
         let count = if body == b"null" { 2 } else { 3 };
         for (method, path) in &routes[..count] {
             let request = alice_sends(method, path, "").set_payload(body.to_vec());
@@ -230,7 +230,7 @@ async fn what_is_no_json_object_is_422() {
             assert_eq!(answer.json()["detail"][0]["type"], kind);
         }
     }
-    // A missing body has its own error if it is required.
+    // If the body is required but missing, the error has the type `missing`.
     let answer = Ports::new().answer(alice("POST", "/api/alice/tasks")).await;
     assert_eq!(answer.json()["detail"], json!([{ "loc": ["body"], "msg": "Field required", "type": "missing" }]));
 }

@@ -42,7 +42,7 @@ fn is_error(answer: &Answer, status: u16, code: Option<&str>, message: &str) {
     assert_eq!(answer.json(), expected);
 }
 
-/// The bodies are valid, because they are validated before the session.
+/// The body is valid, because an invalid one would be reported before the missing session.
 #[actix_web::test]
 async fn changes_need_a_session() {
     let good = r#"{"name":"x","newPassword":"new password","currentPassword":"x","password":"x"}"#;
@@ -193,7 +193,7 @@ async fn a_user_can_be_deleted() {
     is_error(&token, 404, Some("INVALID_TOKEN"), "Invalid token");
 }
 
-/// The response is a 404, and the operation is not in the OpenAPI document.
+/// If deletion is off, the response is a 404, and the operation is not in the OpenAPI document.
 #[actix_web::test]
 async fn deletion_can_be_switched_off() {
     let answer = Ports { deletion: false, ..ports() }.answer(anns("/delete-user", "{}")).await;

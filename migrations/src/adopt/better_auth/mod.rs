@@ -117,7 +117,8 @@ fn matches(backend: DbBackend, column: &Column, column_type: ColumnType) -> bool
         (DbBackend::Postgres, Boolean) => data_type == "boolean",
         (DbBackend::Postgres, Integer) => data_type == "integer",
         (DbBackend::Postgres, BigInteger) => data_type == "bigint",
-        // A time without a zone is treated as UTC. Drizzle and Prisma write UTC, and so does Node.js with TZ=UTC.
+        // Times without a zone are accepted and treated as UTC, because Drizzle and Prisma write UTC, and so does
+        // Node.js with TZ=UTC.
         (DbBackend::Postgres, Time) => data_type.starts_with("timestamp"),
         (_, Boolean | Integer | BigInteger) => {
             matches!(catalog::affinity(data_type), Affinity::Integer | Affinity::Numeric)

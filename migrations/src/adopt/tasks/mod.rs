@@ -61,7 +61,7 @@ async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
     }
 }
 
-/// Checks the requirements for columns that PostgreSQL and SQLite have in common.
+/// Checks those requirements for the columns that are the same on PostgreSQL and SQLite.
 fn check_columns(table: &Table) -> Result<(), DbErr> {
     for name in ["id", "user_id", "title"] {
         if table.column(name).is_none() {
@@ -80,7 +80,8 @@ fn check_columns(table: &Table) -> Result<(), DbErr> {
     }
 }
 
-/// Adds the foreign key that deletes the tasks of a deleted user. SQLite cannot add a foreign key to an existing table.
+/// Adds the foreign key that deletes the tasks of a deleted user. Does nothing on SQLite, which cannot add a foreign
+/// key to an existing table.
 pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
     let references = check_references(db, users).await?;
     let can_be_added = db.get_database_backend() == DbBackend::Postgres && references.is_empty();

@@ -5,10 +5,10 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use crate::catalog::{self, Column, Table};
 use crate::error::{OR_RENAME, refused_column};
 
-/// Adds the foreign key. `not valid` accepts existing tasks whose user does not exist.
+/// Adds the foreign key. Because of `not valid`, existing tasks whose user does not exist are accepted.
 pub(super) const REFERENCE: &str = r#"alter table "tasks" add constraint "tasks_user_id_fkey" foreign key ("user_id") references "user" ("id") on delete cascade not valid"#;
 
-/// The current time, truncated to milliseconds as all times in Taskbridge are.
+/// The current time, truncated to milliseconds, like all times that Taskbridge stores.
 const NOW: &str = "date_trunc('milliseconds', now())";
 
 const ZONED: &str = "timestamp with time zone";
@@ -20,8 +20,8 @@ pub(super) fn create(reference: &str) -> String {
     )
 }
 
-/// Adds missing columns, then makes all changes to columns in one `alter table`, which rewrites the table at most once.
-/// `alter table` runs no triggers.
+/// Adds missing columns. Then changes the columns that differ, all in one `alter table`, so that the table is rewritten
+/// at most once. `alter table` does not run triggers.
 pub(super) async fn adopt(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
     let missing = [("description", "text"), ("completed", "boolean"), ("created_at", ZONED), ("updated_at", ZONED)]
         .into_iter()
@@ -33,7 +33,8 @@ pub(super) async fn adopt(db: &impl ConnectionTrait, table: &Table) -> Result<()
     if table.column("id").is_some_and(|id| id.data_type != "bigint") {
         changes.push(r#"alter column "id" type bigint"#.to_owned());
     }
-    // User ids have no maximum length, but those of common issuers are far shorter than 255 characters.
+    // User ids have no maximum length, but 255 characters are enough, because the ids of common issuers are far
+    // shorter.
     for (name, limit) in [("user_id", 255), ("title", 200), ("description", 1000)] {
         if table.column(name).is_some_and(|column| !has_room(&column.data_type, limit)) {
             changes.push(format!(r#"alter column "{name}" type text"#));
@@ -146,7 +147,7 @@ join pg_sequence s on s.seqtypid <> 'bigint'::regtype and exists (
     and d.refclassid = 'pg_class'::regclass and d.refobjid = s.seqrelid)
 where n.nspname = current_schema() and c.relname = 'tasks'";
 
-/// Widens the sequences that generate ids, which would otherwise end at the maximum of `integer`.
+/// Changes the type of the id sequences to `bigint`. Otherwise, ids would end at the maximum of the smaller type.
 async fn widen_sequences(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     for row in catalog::rows(db, NARROW_SEQUENCES, []).await? {
         // The database has already quoted the name where necessary.
