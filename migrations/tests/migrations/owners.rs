@@ -49,8 +49,8 @@ async fn an_id_column_of_better_auth_that_ignores_case_is_refused() {
     }
 }
 
-/// If an older version of Taskbridge adopted a database in which ids ignore case, it is refused at each start, even if no
-/// migration is pending.
+/// If an older version of Taskbridge adopted a database in which ids ignore case, it is refused at each start, even if
+/// no migration is pending.
 async fn a_database_that_is_up_to_date_is_also_refused(database: Database) {
     database.up(Users::Here).await.unwrap();
     let collation = if database.backend == Backend::Sqlite {
