@@ -26,7 +26,7 @@ fn jwt() -> Jwt {
     Jwt::new("header.claims.signature".into())
 }
 
-/// Returns ports with which ann can sign up.
+/// Returns mocked ports with which ann can sign up.
 fn open_door() -> Ports {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(None));
@@ -36,7 +36,7 @@ fn open_door() -> Ports {
     ports
 }
 
-/// Returns ports with which ann can sign in.
+/// Returns mocked ports with which ann can sign in.
 fn known_user() -> Ports {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
@@ -46,7 +46,7 @@ fn known_user() -> Ports {
     ports
 }
 
-/// Returns ports with ann's session, which `change` can modify.
+/// Returns mocked ports that know one session: ann's, as modified by `change`.
 fn known_session(change: impl FnOnce(Session) -> Session) -> Ports {
     let row = change(session("ann"));
     let mut ports = Ports::new();
@@ -63,7 +63,7 @@ fn validation(answer: &Answer) -> String {
     answer.json()["message"].as_str().unwrap().to_owned()
 }
 
-/// The body, the cookie and the header `set-auth-token` contain the same session token.
+/// The body, the cookie and the header `set-auth-token` of the response all contain the new session token.
 #[actix_web::test]
 async fn the_response_to_a_sign_up_is_that_of_better_auth() {
     let body = r#"{"name":"Ann","email":"Ann@Example.test","password":"correct horse"}"#;
@@ -84,7 +84,7 @@ async fn the_response_to_a_sign_up_is_that_of_better_auth() {
     assert_eq!(answer.all("set-cookie"), [cookie]);
 }
 
-/// A session with `rememberMe: false` ends when the browser is closed.
+/// With `rememberMe: false`, the cookies have no `Max-Age`, so the browser deletes them when it is closed.
 #[actix_web::test]
 async fn a_session_that_is_not_remembered_has_cookies_without_max_age() {
     let up = r#"{"name":"Ann","email":"ann@example.test","password":"correct horse","rememberMe":false}"#;
@@ -110,7 +110,7 @@ async fn the_response_to_a_sign_in_is_that_of_better_auth() {
     assert_eq!(answer.header("set-auth-jwt"), Some("header.claims.signature"));
 }
 
-/// The messages are exactly Better Auth's, in the order of the fields in its schema.
+/// The error messages are exactly those of Better Auth, in the order of the fields in Better Auth's schema.
 #[actix_web::test]
 async fn invalid_sign_ups_have_the_messages_of_better_auth() {
     let long_name = format!(r#"{{"name":"{}","email":"a@b.co","password":"correct horse"}}"#, "x".repeat(101));
@@ -219,7 +219,8 @@ async fn bodies_that_are_not_json_have_the_messages_of_better_auth() {
     );
 }
 
-/// In every case, one hash is verified and the response is the same.
+/// Whether the password is wrong, the user has no password or the address is unknown, one hash is verified and the
+/// response is the same, so that neither the time nor the response reveals whether an account exists.
 #[actix_web::test]
 async fn a_wrong_password_and_an_unknown_address_read_the_same() {
     let body = r#"{"email":"ann@example.test","password":"correct horse"}"#;
@@ -250,7 +251,7 @@ async fn invalid_sign_ins_are_rejected_before_the_store_is_asked() {
     );
 }
 
-/// If too many passwords are being hashed, the response is an immediate 503.
+/// If too many passwords are already being hashed, a sign-in does not wait: the response is a 503.
 #[actix_web::test]
 async fn a_busy_hasher_and_a_failing_store_are_503_and_a_broken_hasher_is_500() {
     let body = r#"{"email":"ann@example.test","password":"correct horse"}"#;
@@ -271,7 +272,7 @@ async fn a_busy_hasher_and_a_failing_store_are_503_and_a_broken_hasher_is_500() 
     assert_eq!(ports.answer(post(SIGN_IN, body)).await.verdict(), (503, "SERVICE_UNAVAILABLE".into()));
 }
 
-/// Signs ann in and returns the session cookie.
+/// Signs ann in and returns the session cookie as `name=value`.
 async fn cookie() -> String {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
@@ -323,7 +324,7 @@ async fn without_a_session_no_access_token_is_issued() {
     }
 }
 
-/// If the session has expired or is unknown, the response is a 401 that removes the cookies.
+/// If the session of the request has expired or is unknown, the response is a 401 that removes the session cookies.
 #[actix_web::test]
 async fn a_session_that_is_over_is_401_and_its_cookies_go() {
     let mut expired = known_session(|row| Session {
@@ -348,7 +349,7 @@ async fn a_session_that_is_over_is_401_and_its_cookies_go() {
     }
 }
 
-/// A signing error does not undo the sign-in.
+/// If no access token can be signed, the sign-in still succeeds, but the response has no header `set-auth-jwt`.
 #[actix_web::test]
 async fn a_sign_in_survives_an_issuer_that_fails() {
     let mut ports = Ports::new();
@@ -363,7 +364,7 @@ async fn a_sign_in_survives_an_issuer_that_fails() {
     assert!(answer.header("set-auth-token").is_some());
 }
 
-/// As in Better Auth, a 404 has no body, and an unsupported method gets a 404 rather than a 405.
+/// As in Better Auth, the response to an unknown path or an unsupported method is a 404 without a body.
 #[actix_web::test]
 async fn everything_else_below_the_mount_is_an_empty_404() {
     for (method, path) in [
@@ -387,7 +388,8 @@ async fn everything_else_below_the_mount_is_an_empty_404() {
     }
 }
 
-/// In bridge mode, the response says where users sign in. The tasks API is still served.
+/// In bridge mode, users sign in at the app's own Better Auth, and the 404 for a path below `/api/auth` says so. The
+/// tasks API is still served.
 #[actix_web::test]
 async fn without_an_auth_server_everything_below_the_mount_is_an_ordinary_404() {
     for (method, path) in
@@ -402,7 +404,7 @@ async fn without_an_auth_server_everything_below_the_mount_is_an_ordinary_404() 
     assert_eq!(ports.answer(anonymous("GET", "/api/ann/tasks")).await.status, 401);
 }
 
-/// The tasks API rejects a session token, both in a cookie and as a bearer token.
+/// The tasks API accepts only access tokens. It rejects a session token, both in a cookie and as a bearer token.
 #[actix_web::test]
 async fn a_session_token_is_not_an_access_token() {
     let cookie = cookie().await;

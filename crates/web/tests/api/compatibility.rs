@@ -1,4 +1,5 @@
-//! Settings for clients written for another backend. Each is off by default and independent of the others.
+//! Settings for clients that were written for another backend. Each setting is off by default and independent of the
+//! others.
 
 use serde_json::{Value, json};
 use taskbridge_domain::ports::MockTaskRepo;
@@ -101,7 +102,8 @@ async fn the_tasks_can_be_mounted_at_any_prefix() {
     }
 }
 
-/// Without a user id in the path, the owner is the caller. Paths with a user id work as well.
+/// If the setting `without_user_id` is on, a path without a user id leads to the tasks of the caller. Paths with a user
+/// id still work.
 #[actix_web::test]
 async fn the_owner_can_be_the_caller_without_a_user_id_in_the_path() {
     for path in ["/api/tasks", "/api/tasks/", "/api/tasks/9/complete"] {

@@ -1,4 +1,4 @@
-//! The health checks.
+//! The health checks: liveness and readiness.
 
 use taskbridge_domain::ports::StoreError;
 

@@ -1,4 +1,4 @@
-//! Lists of tasks: filter, order, pages, and the number of tasks.
+//! Lists of tasks: filters, order, pages, and the total number of tasks.
 
 use serde_json::{Value, json};
 use taskbridge_domain::ports::MockTaskRepo;
@@ -11,7 +11,8 @@ use taskbridge_domain::testing::fixtures::task;
 use crate::support::{Answer, Ports, alice, page};
 use crate::tasks::on_the_wire;
 
-/// Requests a list with `query`. The store expects the query `expected`, and returns alice's task 7.
+/// Returns the response to alice's request for a list with the query string `query`. The mocked store checks that it is
+/// asked for `expected`, and returns alice's task 7 and the cursor `next`.
 async fn asked(query: &str, expected: TaskQuery, next: Option<Cursor>) -> Answer {
     let mut repo = MockTaskRepo::new();
     let shown = query.to_owned();
@@ -43,7 +44,8 @@ fn cursor() -> Cursor {
     Cursor { value: SortValue::CreatedAt(time), id: TaskId::new(7), direction: SortDirection::Descending }
 }
 
-/// The cases include several spellings of a boolean, empty and unknown parameters, and a repeated parameter.
+/// Booleans can be spelled in several ways, empty and unknown parameters are ignored, and the last of a repeated
+/// parameter counts.
 #[actix_web::test]
 async fn parameters_determine_the_list() {
     let everything = TaskQuery::default;
@@ -82,7 +84,7 @@ async fn parameters_determine_the_list() {
     }
 }
 
-/// The response names every invalid parameter, and the store is not called.
+/// The response to a list request with invalid parameters names each of them, and the store is not called.
 #[actix_web::test]
 async fn wrong_parameters_are_422_and_each_is_named() {
     let nul = "q=a%00b";
@@ -124,7 +126,8 @@ async fn wrong_parameters_are_422_and_each_is_named() {
     }
 }
 
-/// The header `Link` is present if there is a next page. Its URL keeps the filters and the limit.
+/// The response has a header `Link` only if there is a next page. The URL in it keeps the filters and the limit of the
+/// request.
 #[actix_web::test]
 async fn link_leads_to_the_next_page() {
     let answer = asked("", TaskQuery::default(), None).await;
@@ -149,7 +152,7 @@ async fn link_leads_to_the_next_page() {
     }
 }
 
-/// A cursor is rejected if the query also has an offset or a different order.
+/// A cursor is rejected if the query also has an offset, or an order other than that of the cursor.
 #[actix_web::test]
 async fn a_cursor_is_valid_for_one_order() {
     let answer = asked("", TaskQuery::default(), Some(cursor())).await;
@@ -171,7 +174,7 @@ async fn a_cursor_is_valid_for_one_order() {
     }
 }
 
-/// A cursor that a client has changed is validated like any other input.
+/// Clients can change a cursor, because it is not signed. So its content is validated like any other input.
 #[actix_web::test]
 async fn a_forged_cursor_is_422() {
     use base64::Engine;
@@ -213,7 +216,7 @@ async fn a_forged_cursor_is_422() {
     assert_eq!(Ports::with_tasks(repo).answer(alice("GET", &path)).await.status, 200);
 }
 
-/// Without `count=true`, the total is known only if the first page is the whole list.
+/// Without `count=true`, the response contains the total number of tasks only if the first page is the whole list.
 #[actix_web::test]
 async fn the_total_is_exact_or_absent() {
     for (query, next, total) in [

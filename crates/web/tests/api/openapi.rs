@@ -1,4 +1,5 @@
-//! The OpenAPI document and Swagger UI. `scripts/openapi.sh` compares responses with the document.
+//! The OpenAPI document and Swagger UI. Whether responses match the document is checked by `scripts/openapi.sh`
+//! instead.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,7 @@ use taskbridge_web::DocsConfig;
 
 use crate::support::{Answer, Ports, anonymous, mounted_routes};
 
-/// Routes that are not in the document.
+/// Method and path of the mounted routes that are intentionally absent from the OpenAPI document.
 const UNDOCUMENTED: [(&str, &str); 4] =
     [("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/docs/{file:[^/]*}"), ("POST", "/api/auth/get-session")];
 
@@ -21,7 +22,7 @@ async fn document() -> Value {
     answer.json()
 }
 
-/// Returns method, path and description of every operation.
+/// Returns the method, the path and the operation object of every operation in an OpenAPI document.
 fn operations(document: &Value) -> Vec<(String, &str, &Value)> {
     let paths = document["paths"].as_object().unwrap();
     let operations = paths.iter().flat_map(|(path, item)| {
@@ -30,8 +31,8 @@ fn operations(document: &Value) -> Vec<(String, &str, &Value)> {
     operations.collect()
 }
 
-/// Paths with a trailing slash, and the method HEAD, are left out of the comparison: they belong to the same operations
-/// (RFC 9110, section 9.3.2).
+/// The document does not list HEAD, which is answered like GET without the body (RFC 9110, section 9.3.2), and paths
+/// with a trailing slash, which are served like the paths without one. So the comparison ignores both.
 #[actix_web::test]
 async fn the_document_has_every_route_that_is_mounted_and_no_other() {
     let document = document().await;
@@ -85,7 +86,7 @@ async fn required_fields_are_those_of_the_bodies_and_have_no_defaults() {
     }
 }
 
-/// Examples contain no tokens, cookies or passwords, not even invalid ones.
+/// The examples in the OpenAPI document contain no tokens, cookies or passwords, not even invalid ones.
 #[actix_web::test]
 async fn no_example_looks_like_a_secret() {
     let document = document().await;
@@ -99,7 +100,8 @@ async fn no_example_looks_like_a_secret() {
     assert!(!document.to_string().contains("eyJ"));
 }
 
-/// Client generators treat a property with a default as required, so an optional one must not have the default `null`.
+/// Optional properties must not have the default `null`, because client generators treat a property with a default as
+/// required.
 #[actix_web::test]
 async fn optional_fields_of_a_body_have_no_null_as_default() {
     let document = document().await;

@@ -11,7 +11,7 @@ use crate::support::{Answer, Ports, anonymous};
 const OURS: (&str, &str) = ("origin", "https://app.example.test");
 const THEIRS: (&str, &str) = ("origin", "https://evil.example");
 
-/// Returns ports with which ann can sign in if the origin is accepted.
+/// Returns mocked ports with which ann can sign in, unless the origin of the request is rejected first.
 fn door() -> Ports {
     let mut ports = Ports::new();
     ports
@@ -35,7 +35,7 @@ fn refused(answer: &Answer, code: &str) {
     assert!(answer.all("set-cookie").is_empty());
 }
 
-/// The headers of a request, and the expected error code, or `None` if the request is accepted.
+/// The headers of a request, and the expected error code, or `None` if the request must be accepted.
 type Case = (&'static [(&'static str, &'static str)], Option<&'static str>);
 
 #[actix_web::test]
@@ -75,7 +75,8 @@ async fn pages_of_untrusted_origins_cannot_sign_in() {
     }
 }
 
-/// Exception: a request with a bearer token is accepted, because browsers never attach one by themselves.
+/// A request with a cookie is rejected unless its origin is trusted. A request with a bearer token is accepted from any
+/// origin, because a browser never attaches such a token by itself.
 #[actix_web::test]
 async fn pages_of_untrusted_origins_cannot_change_anything() {
     for path in ["/sign-out", "/revoke-session", "/revoke-sessions", "/revoke-other-sessions", "/update-session"] {
@@ -94,7 +95,8 @@ async fn pages_of_untrusted_origins_cannot_change_anything() {
     assert_eq!(ports.answer(bearer.insert_header(THEIRS)).await.status, 200);
 }
 
-/// The origin is not checked, because a GET changes nothing, and CORS determines which pages can read its response.
+/// The origin of a GET request is not checked, because the request changes nothing, and CORS determines which pages can
+/// read the response.
 #[actix_web::test]
 async fn a_get_needs_no_origin() {
     let request = anonymous("GET", "/api/auth/get-session").insert_header(("cookie", "a=b")).insert_header(THEIRS);
@@ -149,7 +151,8 @@ async fn trusted_callback_urls_are_returned() {
     assert_eq!((nowhere.json()["redirect"].as_bool(), nowhere.header("location")), (Some(false), None));
 }
 
-/// Any page can send a form without a preflight, so the origin is checked. Other media types are rejected.
+/// A browser sends a form from any page without a CORS preflight, so a form is accepted only if its origin is trusted.
+/// Other media types that need no preflight are rejected.
 #[actix_web::test]
 async fn forms_are_accepted_from_trusted_origins_only() {
     let form = |headers: &[(&str, &str)], media_type: &str| {
@@ -165,7 +168,7 @@ async fn forms_are_accepted_from_trusted_origins_only() {
         let answer = door().answer(form(&[THEIRS], media_type)).await;
         assert_eq!(answer.verdict(), (415, "UNSUPPORTED_MEDIA_TYPE".into()));
     }
-    // All values of a form are strings, so `rememberMe` is not a boolean.
+    // All values of a form are strings, so `rememberMe=false` is rejected: it is not a boolean.
     let request =
         form(&[OURS], encoded).set_payload("email=ann%40example.test&password=correct+horse&rememberMe=false");
     assert_eq!(door().answer(request).await.verdict(), (400, "VALIDATION_ERROR".into()));

@@ -1,4 +1,4 @@
-//! Properties that hold for any request.
+//! Properties that hold for any request, tested with random requests.
 
 use actix_web::http::Uri;
 use actix_web::http::header::HeaderValue;
@@ -16,8 +16,8 @@ use taskbridge_domain::testing::fixtures::{new_task, task};
 
 use crate::support::{Answer, BODY_LIMIT, Ports, alice, alice_sends, anonymous, page};
 
-/// Returns a configuration that does not save failing inputs in a file. proptest prints the smallest failing input;
-/// turn it into a test instead.
+/// Returns a configuration with which proptest does not save failing inputs in a file. It prints the smallest failing
+/// input: add a test with this input.
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -26,7 +26,7 @@ fn answer(request: TestRequest) -> Answer {
     Runtime::new().unwrap().block_on(Ports::with_tasks(everybodys_tasks()).answer(request))
 }
 
-/// Returns a store in which every owner has every task. It does not keep changes.
+/// Returns a mocked store in which every user owns a task, and any task id finds it. The store does not keep changes.
 fn everybodys_tasks() -> MockTaskRepo {
     let some = |owner: &Owner| task(owner.id().as_str(), 7);
     let mut repo = MockTaskRepo::new();
@@ -49,7 +49,7 @@ fn everybodys_tasks() -> MockTaskRepo {
     repo
 }
 
-/// Generates JSON of limited depth.
+/// Generates JSON values of any type, nested up to four levels deep.
 fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -67,7 +67,8 @@ fn object(values: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> 
     prop::collection::hash_map(name, values, 0..4).prop_map(|fields| Value::Object(fields.into_iter().collect()))
 }
 
-/// Generates short texts and texts of about `limit` characters, some with white space, control characters and NULs.
+/// Generates texts that are short or have about `limit` characters. Some contain white space, control characters or
+/// NULs.
 fn texts(limit: usize) -> impl Strategy<Value = Value> {
     let character = prop_oneof![8 => any::<char>(), 2 => select(vec![' ', '\n', '\u{3000}', '\u{1}', '\u{7f}'])];
     let of = move |chars| vec(character.clone(), chars).prop_map(|text| Value::from(String::from_iter(text)));
@@ -75,7 +76,7 @@ fn texts(limit: usize) -> impl Strategy<Value = Value> {
 }
 
 prop_compose! {
-    /// Generates bodies, most of which resemble a task.
+    /// Generates JSON objects for the body of a request. Most of them resemble a task.
     fn fields()(
         title in option::weighted(0.9, prop_oneof![6 => texts(200), 1 => json()]),
         description in option::of(prop_oneof![6 => texts(1000), 1 => Just(Value::Null), 1 => json()]),
@@ -88,7 +89,8 @@ prop_compose! {
     }
 }
 
-/// Returns the expected errors of a body, in the order of the fields.
+/// Returns the errors that the API must report for a body with these `fields`: field and error type, in the order
+/// title, description, `completed`.
 fn faults(fields: &Map<String, Value>, title_required: bool) -> Vec<(&'static str, &'static str)> {
     let title = match fields.get("title") {
         None => title_required.then_some("missing"),
@@ -110,7 +112,7 @@ fn faults(fields: &Map<String, Value>, title_required: bool) -> Vec<(&'static st
     all.into_iter().filter_map(|(field, fault)| Some((field, fault?))).collect()
 }
 
-/// Returns the errors in a response, and checks its format.
+/// Returns the field and the type of each error in a 422 response, and checks the format of the response.
 fn told(refusal: &Answer) -> Vec<(String, String)> {
     assert_eq!(refusal.verdict(), (422, "VALIDATION_ERROR".into()));
     let json = refusal.json();
@@ -125,8 +127,8 @@ fn told(refusal: &Answer) -> Vec<(String, String)> {
     json["detail"].as_array().unwrap().iter().map(fault).collect()
 }
 
-/// Returns `true` if the body must be rejected: it is too large, or `faults` is not empty. Then also checks that the
-/// response reports exactly this.
+/// Returns `true` if the request must be rejected because `body` is too large or has `faults`. In this case, also
+/// checks that the response is a 413 or reports exactly these faults.
 fn refused(answer: &Answer, body: &str, faults: &[(&str, &str)]) -> Result<bool, TestCaseError> {
     if body.len() > BODY_LIMIT {
         prop_assert_eq!(answer.status.as_u16(), 413);
@@ -139,7 +141,7 @@ fn refused(answer: &Answer, body: &str, faults: &[(&str, &str)]) -> Result<bool,
     Ok(!faults.is_empty())
 }
 
-/// Checks that the response has the status `good`, or is an error in the right format.
+/// Checks that the response has the status `good` and contains a task of alice, or is an error in the right format.
 fn is_an_answer(answer: &Answer, good: u16) -> Result<(), TestCaseError> {
     match answer.status.as_u16() {
         422 => prop_assert!(!told(answer).is_empty()),
@@ -152,7 +154,7 @@ fn is_an_answer(answer: &Answer, good: u16) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Generates spellings of a text in which any byte may be percent-encoded.
+/// Generates spellings of `text` for a path. Bytes that need no percent-encoding are percent-encoded at random.
 fn spellings(text: String) -> impl Strategy<Value = String> {
     let count = text.len();
     vec(0..3_u8, count).prop_map(move |styles| {
@@ -165,7 +167,8 @@ fn spellings(text: String) -> impl Strategy<Value = String> {
     })
 }
 
-/// Generates the id of the caller, an id for the path (the same, a similar or a different one), and a spelling of it.
+/// Generates three texts: the id of the caller, a user id for the path, which is the same, similar or different, and a
+/// percent-encoded spelling of the id for the path.
 fn caller_and_named() -> impl Strategy<Value = (String, String, String)> {
     "[!-~][ -~]{0,10}".prop_flat_map(|caller| {
         let named = prop_oneof![
@@ -198,7 +201,7 @@ proptest! {
         prop_assert_eq!((&task["id"], &task["user_id"]), (&json!(7), &json!("alice")));
     }
 
-    /// Absent fields keep their values.
+    /// Fields that are absent from the body keep the values that the task has in the store.
     #[test]
     fn an_updated_task_has_the_fields_of_the_body_or_every_error_is_reported(fields in fields(), method in select(vec!["PUT", "PATCH"])) {
         let body = Value::from(fields.clone()).to_string();
@@ -248,7 +251,7 @@ proptest! {
         prop_assert_eq!(answer.status == 413, body.len() > BODY_LIMIT);
     }
 
-    /// Ids are compared byte by byte after percent-decoding.
+    /// The user id in the path is percent-decoded and then compared with the id of the caller byte by byte.
     #[test]
     fn a_path_is_accepted_only_with_the_id_of_the_caller(
         (caller, named, spelt) in caller_and_named(),
@@ -260,7 +263,7 @@ proptest! {
         prop_assert_eq!(answer.body.contains("user_id"), named == caller);
     }
 
-    /// The paths include dot segments, double slashes and parameters.
+    /// Alice never receives another user's task, even if the path has dot segments, double slashes or a query.
     #[test]
     fn no_path_leads_to_another_user(
         path in prop_oneof![
@@ -294,7 +297,8 @@ proptest! {
         }
     }
 
-    /// A valid request has one header: `Bearer` in any case, at least one space, and the token.
+    /// A request must have exactly one header `Authorization`: `Bearer` in upper or lower case, at least one space, and
+    /// the token.
     #[test]
     fn only_one_valid_bearer_token_is_accepted(
         headers in vec(

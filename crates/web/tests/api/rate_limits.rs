@@ -1,4 +1,4 @@
-//! Rate limits: the keys of the counters, and the order of checks.
+//! Rate limits: which requests are counted, under which key, and how a request above the limit is rejected.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,8 @@ use taskbridge_web::{ForwardedHeader, TrustedProxies};
 
 use crate::support::{Ports, anonymous};
 
-/// Returns a limiter that expects one request with this key and maximum, and rejects it.
+/// Returns a mocked limiter that rejects the request. It checks that it is called once, with the key `key` and a limit
+/// of `max` requests.
 fn refusing(key: &'static str, max: u32) -> MockRateLimiter {
     let mut limiter = MockRateLimiter::new();
     limiter
@@ -29,7 +30,8 @@ fn from(peer: &str, method: &str, path: &str) -> TestRequest {
     anonymous(method, path).peer_addr(SocketAddr::new(peer.parse().unwrap(), 1234))
 }
 
-/// A rejected request reaches no port other than the limiter.
+/// Requests are counted by client address and endpoint. A request above the limit is rejected before any other port is
+/// called.
 #[actix_web::test]
 async fn each_address_and_endpoint_has_its_own_counter() {
     for (peer, method, path, key, max) in [
@@ -40,7 +42,7 @@ async fn each_address_and_endpoint_has_its_own_counter() {
         ("::ffff:192.0.2.1", "GET", "/api/auth/get-session", "192.0.2.1|/get-session", 100),
         ("2001:db8::1", "GET", "/api/auth/token", "2001:0db8:0000:0000:0000:0000:0000:0000|/token", 100),
         ("2001:db8::2:1", "GET", "/api/auth/token", "2001:0db8:0000:0000:0000:0000:0000:0000|/token", 100),
-        // Unknown paths share one counter.
+        // All unknown paths of an address share one counter, so made-up paths do not create new counters.
         ("192.0.2.1", "GET", "/api/auth/made-up/1", "192.0.2.1|*", 100),
         ("192.0.2.1", "POST", "/api/auth/sign-in/made-up", "192.0.2.1|*", 100),
         ("192.0.2.1", "POST", "/api/auth/sign-in/email/", "192.0.2.1|*", 100),
@@ -58,7 +60,8 @@ async fn each_address_and_endpoint_has_its_own_counter() {
     }
 }
 
-/// Another spelling of a path does not circumvent the limit: it is counted with the unknown paths.
+/// A percent-encoded spelling of a path does not circumvent the limit of this path: it is counted as an unknown path,
+/// and the response is a 404.
 #[actix_web::test]
 async fn a_path_in_another_spelling_is_not_served() {
     for path in ["/api/auth/sign-in/%65mail", "/api/auth/sign%2din/email", "/api/auth/%73ign-in/email"] {
@@ -88,7 +91,7 @@ async fn requests_are_counted_by_the_address_that_a_trusted_proxy_reports() {
     }
 }
 
-/// The tasks API and the health checks have no rate limit.
+/// Paths that are not below `/api/auth`, such as the tasks API and the health checks, have no rate limit.
 #[actix_web::test]
 async fn only_what_is_below_api_auth_is_limited() {
     for path in ["/api/alice/tasks", "/health/live", "/api/authentic", "/openapi.json"] {
@@ -106,7 +109,8 @@ async fn an_unavailable_limiter_is_a_503() {
     assert!(!answer.body.contains("secret"));
 }
 
-/// The response does not reveal whether the account exists.
+/// After too many wrong passwords for an account, the response to a sign-in is the same 429 as for too many requests.
+/// It does not reveal whether the account exists, because the account is not looked up.
 #[actix_web::test]
 async fn too_many_wrong_passwords_for_one_account_are_one_more_429() {
     let mut ports = Ports::new();

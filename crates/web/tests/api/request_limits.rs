@@ -1,4 +1,5 @@
-//! The middleware that every request passes.
+//! The middleware that every request passes through: the time limit, the limit for the size of the request head, and the headers
+//! that it adds to every response.
 
 use serde_json::json;
 

@@ -1,5 +1,5 @@
-//! Access to every mounted route: without a token, with an invalid token, with the token of another user, and with the
-//! owner's token.
+//! Access control: every route of the tasks API is called without a token, with an invalid token, with the token of
+//! another user, and with the owner's token.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,8 @@ use taskbridge_domain::testing::fixtures::task;
 
 use crate::support::{Ports, TestAuth, anonymous, mounted_routes, page};
 
-/// Method, path below `/api/{user_id}/tasks`, body, and the status of the response to the owner.
+/// The routes of the tasks API: the method, the path after `/api/{user_id}/tasks`, a body, and the status of the
+/// response to the owner.
 const ROUTES: [(&str, &str, &str, u16); 10] = [
     ("GET", "", "", 200),
     ("HEAD", "", "", 200),
@@ -23,7 +24,7 @@ const ROUTES: [(&str, &str, &str, u16); 10] = [
     ("DELETE", "/7", "", 204),
 ];
 
-/// Routes that need no access token: public ones, and those that need a session.
+/// Method and path of the routes that need no access token, because they are public or need a session instead.
 const OTHERS: [(&str, &str); 26] = [
     ("GET", "/api/auth/ok"),
     ("GET", "/api/auth/error"),
@@ -53,14 +54,14 @@ const OTHERS: [(&str, &str); 26] = [
     ("GET", "/docs/{file:[^/]*}"),
 ];
 
-/// Returns [`ROUTES`] for `owner`, each path with and without a trailing slash.
+/// Returns every route of [`ROUTES`] with the complete path for `owner`, once without and once with a trailing slash.
 fn routes(owner: &str) -> impl Iterator<Item = (&'static str, String, &'static str, u16)> {
     ROUTES.into_iter().flat_map(move |(method, path, body, status)| {
         ["", "/"].map(|slash| (method, format!("/api/{owner}/tasks{path}{slash}"), body, status))
     })
 }
 
-/// A new route must be added to one of the tables above.
+/// Fails if a new route has not been added to `ROUTES` or `OTHERS`, so that no route escapes the tests of this file.
 #[actix_web::test]
 async fn every_mounted_route_is_in_a_table() {
     let guarded = routes("{user_id}").map(|(method, path, ..)| (method.to_owned(), path.replace('7', "{task_id}")));
@@ -69,7 +70,8 @@ async fn every_mounted_route_is_in_a_table() {
     assert_eq!(known, mounted_routes().await);
 }
 
-/// The list of mounted routes does not show handlers that accept every method, so all methods are tried.
+/// A handler that accepts every method would not be in the list of mounted routes, so each path is called with every
+/// method that is not in the list.
 #[actix_web::test]
 async fn methods_that_are_not_mounted_have_no_handler() {
     let mounted = mounted_routes().await;
@@ -95,7 +97,7 @@ fn request(method: &str, path: &str, body: &str, token: Option<&str>) -> TestReq
     }
 }
 
-/// Returns a store that has alice's task 7.
+/// Returns a mocked store that contains alice's task 7.
 fn alices_store() -> MockTaskRepo {
     let mut repo = MockTaskRepo::new();
     repo.expect_list().returning(|_, _| Ok(page(vec![task("alice", 7)])));
@@ -137,7 +139,8 @@ async fn the_owner_has_access() {
     }
 }
 
-/// Path, query and body are read only after the guard has accepted the caller, even if the verification takes a while.
+/// Path, query and body are validated only after the caller has been accepted, even if the verification of the token
+/// takes a while. So for other callers, invalid input does not change the response.
 #[actix_web::test]
 async fn other_callers_learn_nothing_about_path_query_and_body() {
     let hostile = [
@@ -164,7 +167,7 @@ async fn other_callers_learn_nothing_about_path_query_and_body() {
     }
 }
 
-/// The response to an invalid token does not depend on the rest of the request.
+/// The body of the response to an invalid token is the same for every route.
 #[actix_web::test]
 async fn all_refusals_have_the_same_response() {
     let mut bodies = Vec::new();
@@ -175,7 +178,8 @@ async fn all_refusals_have_the_same_response() {
     assert_eq!(bodies.len(), 1);
 }
 
-/// If the keys that verify tokens are unavailable, the response is a 503.
+/// If the keys for the verification of tokens are unavailable, the response is a 503 rather than a 401, because the
+/// token may be valid.
 #[actix_web::test]
 async fn a_token_that_cannot_be_verified_now_is_503() {
     for (method, path, body, _) in routes("keyless") {

@@ -14,7 +14,7 @@ const CLEARED: [&str; 3] = [
     "better-auth.dont_remember=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",
 ];
 
-/// Returns ports with a session of ann that expires at `expires_at`.
+/// Returns mocked ports that know one session: ann's, which expires at `expires_at`.
 fn ending(expires_at: Timestamp) -> Ports {
     let mut ports = Ports::new();
     let row = Session { expires_at, ..session("ann") };
@@ -91,7 +91,7 @@ async fn get_session_succeeds_without_a_jwt() {
     assert_eq!((answer.status.as_u16(), answer.header("set-auth-jwt")), (200, None));
 }
 
-/// A session that was last renewed a day ago is renewed by any request that uses it, and its cookie is set again.
+/// If a session was last renewed a day ago, the next request that uses it renews it and sets its cookie again.
 #[actix_web::test]
 async fn a_session_in_use_is_renewed() {
     let due = || {
@@ -123,7 +123,8 @@ async fn a_session_in_use_is_renewed() {
     assert_eq!(ended.header("set-auth-token"), None);
 }
 
-/// `rememberMe: false` and any value of `disableRefresh` prevent the renewal.
+/// A session is not renewed if the user signed in with `rememberMe: false`, or if the request has the query parameter
+/// `disableRefresh` with any value, even `false`.
 #[actix_web::test]
 async fn a_session_is_not_renewed_if_user_or_client_opted_out() {
     let due = || with_jwt(ending(moment().after(LIFETIME.saturating_sub(SessionPolicy::DEFAULT.update_age))));
@@ -147,7 +148,8 @@ async fn a_session_is_not_renewed_if_user_or_client_opted_out() {
     assert!(answer.status == 200 && answer.all("set-cookie").is_empty());
 }
 
-/// Better Auth's cookie cache may be outdated, so its cookie is removed.
+/// Better Auth can cache the session in the cookie `session_data`. The response removes this cookie, because its
+/// content may be outdated.
 #[actix_web::test]
 async fn a_cached_session_is_cleared() {
     let request = anns("GET", "/get-session").insert_header(("cookie", "better-auth.session_data=x"));
@@ -215,7 +217,8 @@ async fn many_sessions_are_revoked() {
     assert_eq!((others.body.as_str(), others.all("set-cookie")), (r#"{"status":true}"#, vec![]));
 }
 
-/// As in Better Auth, the body is validated first.
+/// As in Better Auth, the body is validated before the session is checked, so an invalid body is a 400 even without a
+/// session.
 #[actix_web::test]
 async fn an_invalid_body_is_reported_before_the_session_is_checked() {
     for (path, body, code) in [
@@ -239,7 +242,8 @@ async fn an_invalid_body_is_reported_before_the_session_is_checked() {
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (400, r#"{"message":"No fields to update"}"#));
 }
 
-/// Without a session, or with a forged cookie, the response is the same, but no session is deleted.
+/// Signing out without a session or with a forged cookie has the same response as signing out of a session, but deletes
+/// no session.
 #[actix_web::test]
 async fn signing_out_ends_the_session_of_a_valid_signature_only() {
     let mut ports = Ports::new();
@@ -258,7 +262,7 @@ async fn signing_out_ends_the_session_of_a_valid_signature_only() {
     }
 }
 
-/// A link on any page can cause a GET request, so a GET request must not change anything.
+/// A link on any page can cause a GET request, so the operations below do not accept GET.
 #[actix_web::test]
 async fn a_get_changes_nothing() {
     for path in ["/sign-out", "/revoke-session", "/revoke-sessions", "/revoke-other-sessions", "/update-session"] {

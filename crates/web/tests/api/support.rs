@@ -1,4 +1,5 @@
-//! The API with mocked ports. A mock without an expectation panics when it is called.
+//! The API with mocked ports. A test fails if the API calls a method of a mock for which the test set no expectation:
+//! the mock panics.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,12 +32,12 @@ use taskbridge_web::{
 };
 
 pub(crate) const BODY_LIMIT: usize = 4096;
-/// Short, because a test waits for this timeout.
+/// The timeout is short because a test waits until it has passed.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// A verifier that accepts tokens of the form `<user>-token`. Its `delay` postpones the result.
+/// A verifier of access tokens. It accepts tokens of the form `<user>-token`.
 pub(crate) struct TestAuth {
-    /// Number of polls for which the verification is pending.
+    /// The number of times that the verification is polled and still pending, before it returns its result.
     pub(crate) delay: usize,
 }
 
@@ -48,7 +49,7 @@ impl AuthPort for TestAuth {
         }
         match token.strip_suffix("-token") {
             Some("keyless") => Err(AuthError::Unavailable("the issuer is down: secret detail".into())),
-            // The user id is U+FFFD. A header cannot contain this character, so the token has another name.
+            // This token is for the user whose id is U+FFFD. It is called `lossy`, as a header cannot contain U+FFFD.
             Some("lossy") => Ok(Claims { subject: user_id("\u{fffd}") }),
             Some(user) => Ok(Claims { subject: user_id(user) }),
             None => Err(AuthError::Rejected("signature: secret detail".into())),
@@ -56,7 +57,7 @@ impl AuthPort for TestAuth {
     }
 }
 
-/// The ports of the API.
+/// The mocked ports of the API, and the settings that a test can change.
 pub(crate) struct Ports {
     pub(crate) auth: TestAuth,
     pub(crate) tasks: MockTaskRepo,
@@ -64,7 +65,7 @@ pub(crate) struct Ports {
     pub(crate) sessions: MockSessionRepo,
     pub(crate) hasher: MockPasswordHasher,
     pub(crate) issuer: MockTokenIssuer,
-    /// `true` if users may delete their own accounts.
+    /// Is `true` if users may delete their own accounts.
     pub(crate) deletion: bool,
     pub(crate) store: MockStoreProbe,
     pub(crate) mount: TasksMount,
@@ -96,7 +97,7 @@ impl Ports {
         }
     }
 
-    /// Returns ports for a test that only uses the task repository.
+    /// Returns ports with the task repository `tasks`, for a test that uses no other mocked port.
     pub(crate) fn with_tasks(tasks: MockTaskRepo) -> Self {
         Self { tasks, ..Self::new() }
     }
@@ -174,13 +175,13 @@ impl Ports {
         }
     }
 
-    /// Returns the response to a request, without the middleware.
+    /// Returns the response of the routes to a request, without the middleware that surrounds them.
     pub(crate) async fn answer(self, request: TestRequest) -> Answer {
         let app = init_service(App::new().configure(api(self.services()))).await;
         Answer::of(call_service(&app, request.to_request()).await.into_parts().1).await
     }
 
-    /// Returns the response to a request, with the middleware.
+    /// Returns the response of the whole app to a request: the routes and the middleware that surrounds them.
     pub(crate) async fn framed_answer(self, request: TestRequest) -> Answer {
         let outcome = try_call_service(&init_service(app(self.services())).await, request.to_request()).await;
         match outcome {
@@ -190,7 +191,7 @@ impl Ports {
     }
 }
 
-/// Returns method (`*` for any) and pattern of every mounted route.
+/// Returns the method and the path pattern of every mounted route. The method is `*` if the route accepts any.
 pub(crate) async fn mounted_routes() -> BTreeSet<(String, String)> {
     let app = init_service(App::new().configure(api(Ports::new().services()))).await;
     let response = call_service(&app, TestRequest::get().to_request()).await;
@@ -207,7 +208,7 @@ pub(crate) fn secret() -> SharedSecret {
     SharedSecret::parse("vectors-secret-not-for-production-0123456789abcdef").unwrap()
 }
 
-/// A response.
+/// A response whose body has been read.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -234,18 +235,18 @@ impl Answer {
         self.headers.get_all(name).map(|value| value.to_str().unwrap()).collect()
     }
 
-    /// Returns the status, and the code of an error.
+    /// Returns the status and the error code in the JSON body. The code is empty if the body has none.
     pub(crate) fn verdict(&self) -> (u16, String) {
         (self.status.as_u16(), self.json()["code"].as_str().unwrap_or_default().to_owned())
     }
 }
 
-/// Returns a page without a next page.
+/// Returns the page `tasks`, which is the last one of its list.
 pub(crate) fn page(tasks: Vec<Task>) -> TaskPage {
     TaskPage { tasks, next: None }
 }
 
-/// Returns a request from alice.
+/// Returns a request with alice's access token.
 pub(crate) fn alice(method: &str, path: &str) -> TestRequest {
     anonymous(method, path).insert_header(("authorization", "Bearer alice-token"))
 }
@@ -255,7 +256,7 @@ pub(crate) fn anonymous(method: &str, path: &str) -> TestRequest {
     TestRequest::with_uri(path).method(method.parse().unwrap())
 }
 
-/// Returns a request from alice with a JSON body.
+/// Returns a request with alice's access token and a JSON body.
 pub(crate) fn alice_sends(method: &str, path: &str, body: impl Into<String>) -> TestRequest {
     alice(method, path).insert_header(("content-type", "application/json")).set_payload(body.into())
 }

@@ -1,4 +1,4 @@
-//! Statuses and bodies of the tasks API.
+//! The tasks API: the status and the body of each response.
 
 use serde_json::{Value, json};
 use taskbridge_domain::ports::{CreateTaskError, MockTaskRepo, StoreError};
@@ -7,7 +7,7 @@ use taskbridge_domain::testing::fixtures::{new_task, task};
 
 use crate::support::{BODY_LIMIT, Ports, alice, alice_sends, page};
 
-/// Returns the JSON that the API returns for the fixture task.
+/// Returns the JSON in which the API shows alice's task 7, the task that most mocked stores return.
 pub(crate) fn on_the_wire() -> Value {
     let NewTask { title, description, completed } = new_task();
     json!({
@@ -31,7 +31,8 @@ async fn a_task_has_seven_fields() {
     assert_eq!((answer.status.as_u16(), answer.json()), (200, on_the_wire()));
 }
 
-/// Other fields of the body, such as an owner, are ignored.
+/// A client can set the title, the description and `completed`. Other fields of the body, such as an owner, are
+/// ignored.
 #[actix_web::test]
 async fn a_task_is_created_from_the_fields_it_may_have() {
     let cases = [
@@ -61,7 +62,8 @@ async fn a_task_is_created_from_the_fields_it_may_have() {
     }
 }
 
-/// Absent fields keep their values, and `null` removes the description. PUT and PATCH do the same.
+/// PUT and PATCH do the same: fields that are absent from the body keep their values, and `null` removes the
+/// description.
 #[actix_web::test]
 async fn an_update_changes_the_fields_in_the_body() {
     let NewTask { title, description, .. } = new_task();
@@ -93,7 +95,8 @@ async fn an_update_changes_the_fields_in_the_body() {
     }
 }
 
-/// `{"completed": bool}` sets the value. `{}`, or an empty body with or without a `Content-Type`, toggles the value.
+/// A body with the boolean `completed` sets `completed` to this value. `{}` or an empty body, with or without a
+/// `Content-Type`, toggles `completed`.
 #[actix_web::test]
 async fn complete_sets_or_toggles() {
     for method in ["PATCH", "POST"] {
@@ -127,7 +130,7 @@ async fn a_deleted_task_is_204_without_a_body() {
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""));
 }
 
-/// The response is the same for an unknown id, the id of another user's task, and an invalid id.
+/// An unknown task id, the id of another user's task and an invalid task id all have the same response: a 404.
 #[actix_web::test]
 async fn a_task_that_is_not_there_is_404_however_it_is_asked_for() {
     let absent = || {
@@ -157,7 +160,7 @@ async fn a_task_that_is_not_there_is_404_however_it_is_asked_for() {
     assert_eq!(answers.len(), 1);
 }
 
-/// Every error of a body is reported, in the order of the fields.
+/// The response reports every invalid field of a body, in the order title, description, `completed`.
 #[actix_web::test]
 async fn invalid_fields_are_422_with_a_place_a_sentence_and_a_type_each() {
     let long = "x".repeat(201);
@@ -194,7 +197,8 @@ async fn invalid_fields_are_422_with_a_place_a_sentence_and_a_type_each() {
     }
 }
 
-/// The bodies are not JSON, or are JSON but not an object.
+/// A body that is not JSON has an error of the type `json_invalid`. JSON that is not an object has one of the type
+/// `dict_type`.
 #[actix_web::test]
 async fn what_is_no_json_object_is_422() {
     let deep = "[".repeat(2000);
@@ -221,7 +225,7 @@ async fn what_is_no_json_object_is_422() {
     for (body, kind) in cases {
         let routes =
             [("POST", "/api/alice/tasks"), ("PUT", "/api/alice/tasks/7"), ("PATCH", "/api/alice/tasks/7/complete")];
-        // `null` is not tried on the third route, whose body is optional: there, `null` counts as no body.
+        // The body of the third route is optional, and `null` counts as no body there, so `null` is not an error.
         let count = if body == b"null" { 2 } else { 3 };
         for (method, path) in &routes[..count] {
             let request = alice_sends(method, path, "").set_payload(body.to_vec());
@@ -230,7 +234,7 @@ async fn what_is_no_json_object_is_422() {
             assert_eq!(answer.json()["detail"][0]["type"], kind);
         }
     }
-    // If the body is required but missing, the error has the type `missing`.
+    // If the body is required but missing, the response is an error of the type `missing`.
     let answer = Ports::new().answer(alice("POST", "/api/alice/tasks")).await;
     assert_eq!(answer.json()["detail"], json!([{ "loc": ["body"], "msg": "Field required", "type": "missing" }]));
 }
@@ -243,7 +247,8 @@ async fn the_last_of_duplicate_keys_counts() {
     assert_eq!(Ports::with_tasks(repo).answer(request).await.status, 201);
 }
 
-/// Only JSON in UTF-8 without a `Content-Encoding` is accepted.
+/// A body is accepted only if it is declared as JSON in UTF-8, without a `Content-Encoding`. Otherwise, the response is
+/// a 415.
 #[actix_web::test]
 async fn other_media_types_are_415() {
     for media_type in [
@@ -274,7 +279,8 @@ async fn other_media_types_are_415() {
     }
 }
 
-/// An invalid id (404) is reported first, then 413, 415 and 422.
+/// If a request has several errors, the first of these is reported: an invalid task id (404), a body that is too large
+/// (413), a wrong media type (415), an invalid body (422).
 #[actix_web::test]
 async fn errors_have_a_fixed_order() {
     let huge = "x".repeat(BODY_LIMIT + 1);
@@ -319,7 +325,8 @@ async fn the_reason_of_a_store_error_is_not_in_the_response() {
     }
 }
 
-/// The access token of a deleted user is rejected on a write.
+/// The access token of a deleted user may still be valid, so creating a task with it fails in the store, and the
+/// response is a 401.
 #[actix_web::test]
 async fn a_write_for_a_user_who_is_gone_is_401() {
     let mut repo = MockTaskRepo::new();
@@ -328,7 +335,7 @@ async fn a_write_for_a_user_who_is_gone_is_401() {
     assert_eq!(answer.verdict(), (401, "UNAUTHORIZED".into()));
 }
 
-/// The user id in the path is percent-decoded once and compared byte by byte.
+/// The user id in the path is percent-decoded exactly once, and then compared with the id of the caller byte by byte.
 #[actix_web::test]
 async fn the_path_is_decoded_once() {
     let ports = || {
@@ -379,7 +386,7 @@ async fn the_path_is_decoded_once() {
         let answer = ports().answer(alice("GET", &format!("/api/{segment}/tasks"))).await;
         assert_eq!(answer.verdict(), (403, "FORBIDDEN".into()), "{segment}");
     }
-    // Invalid UTF-8 does not match the replacement character.
+    // The id of this caller is U+FFFD. The invalid UTF-8 in the path is not replaced by U+FFFD, so it does not match.
     let request = alice("GET", "/api/%ff/tasks").insert_header(("authorization", "Bearer lossy-token"));
     assert_eq!(ports().answer(request).await.status, 403);
 }

@@ -1,4 +1,4 @@
-//! Profiles, passwords, accounts and the key set, compatible with Better Auth.
+//! Profiles, passwords, accounts and the set of public keys, compatible with Better Auth.
 
 use actix_web::test::TestRequest;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::support::{Answer, Ports, anonymous};
 
 const CHANGES: [&str; 4] = ["/update-user", "/change-password", "/verify-password", "/delete-user"];
 
-/// Returns ports with a session of ann.
+/// Returns mocked ports that know one session: ann's.
 fn ports() -> Ports {
     let mut ports = Ports::new();
     let find = ports.sessions.expect_find().withf(|token| token.expose() == "token-of-ann");
@@ -18,7 +18,8 @@ fn ports() -> Ports {
     ports
 }
 
-/// Returns ports with a session of ann and the password hash `stored`. `is_right` is the result of every verification.
+/// Returns mocked ports that know ann's session and her password hash `stored`. `is_right` is the result of every
+/// password verification.
 fn ports_with_password(stored: Option<&'static str>, is_right: bool) -> Ports {
     let mut ports = ports();
     let stored = stored.map(|stored| PasswordHash::new(stored.into()));
@@ -42,7 +43,7 @@ fn is_error(answer: &Answer, status: u16, code: Option<&str>, message: &str) {
     assert_eq!(answer.json(), expected);
 }
 
-/// The body is valid, because an invalid one would be reported before the missing session.
+/// All bodies of this test are valid, because an invalid body would be reported instead of the missing session.
 #[actix_web::test]
 async fn changes_need_a_session() {
     let good = r#"{"name":"x","newPassword":"new password","currentPassword":"x","password":"x"}"#;
@@ -193,7 +194,7 @@ async fn a_user_can_be_deleted() {
     is_error(&token, 404, Some("INVALID_TOKEN"), "Invalid token");
 }
 
-/// If deletion is off, the response is a 404, and the operation is not in the OpenAPI document.
+/// If users may not delete their accounts, `/delete-user` is a 404, and it is not in the OpenAPI document.
 #[actix_web::test]
 async fn deletion_can_be_switched_off() {
     let answer = Ports { deletion: false, ..ports() }.answer(anns("/delete-user", "{}")).await;
@@ -249,7 +250,7 @@ async fn the_key_set_is_published() {
     assert_eq!(away.answer(anonymous("GET", "/api/auth/jwks")).await.status, 503);
 }
 
-/// Better Auth also returns a 404 if it publishes no keys because another server signs the tokens.
+/// If there are no keys to publish, the response is a 404, as in Better Auth when another server signs the tokens.
 #[actix_web::test]
 async fn without_keys_the_key_set_is_a_404() {
     let answer = ports_with_keys(Ok(Vec::new())).answer(anonymous("GET", "/api/auth/jwks")).await;
