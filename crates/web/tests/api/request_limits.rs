@@ -1,5 +1,5 @@
-//! The middleware that every request passes through: the time limit, the limit for the size of the request head, and the headers
-//! that it adds to every response.
+//! The middleware that every request passes through: the time limit, the limit for the size of the request head, and
+//! the headers that it adds to every response.
 
 use serde_json::json;
 

@@ -194,7 +194,8 @@ async fn a_user_can_be_deleted() {
     is_error(&token, 404, Some("INVALID_TOKEN"), "Invalid token");
 }
 
-/// If users may not delete their accounts, `/delete-user` is a 404, and it is not in the OpenAPI document.
+/// If users may not delete their accounts, the path `/delete-user` has the response 404, and it is absent from the
+/// OpenAPI document.
 #[actix_web::test]
 async fn deletion_can_be_switched_off() {
     let answer = Ports { deletion: false, ..ports() }.answer(anns("/delete-user", "{}")).await;
