@@ -43,8 +43,8 @@ impl Principal {
         &self.id
     }
 
-    /// Authorizes access to the data of `requested` if this user is the caller. `requested` is the user that the
-    /// request names. The ids are compared byte for byte.
+    /// Authorizes the caller to access the data of the user `requested`, whom the request names, if that user is the
+    /// caller. The ids are compared byte for byte.
     ///
     /// # Errors
     /// Returns [`AccessError`] if `requested` is another user.
@@ -63,7 +63,7 @@ pub struct AccessError;
 pub struct Owner(UserId);
 
 impl Owner {
-    /// Returns the id of the user. Adapters filter tasks by this id.
+    /// Returns the id of the user whose data may be accessed. Adapters use it to select only the tasks of this user.
     #[must_use]
     pub fn id(&self) -> &UserId {
         &self.0

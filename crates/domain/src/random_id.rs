@@ -8,11 +8,11 @@ pub struct RandomId(String);
 redacted!(RandomId);
 
 impl RandomId {
-    /// Length in characters.
+    /// Length of an id in characters.
     pub const CHARS: usize = 32;
     const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-    /// Generates an id. `random(n)` must return a uniformly distributed number below `n`.
+    /// Generates an id. `random(n)` must return a uniformly distributed random number below `n`.
     pub fn draw(mut random: impl FnMut(usize) -> usize) -> Self {
         let alphabet = Self::ALPHABET;
         Self((0..Self::CHARS).map(|_| char::from(alphabet[random(alphabet.len()) % alphabet.len()])).collect())

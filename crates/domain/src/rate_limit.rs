@@ -16,7 +16,7 @@ pub struct RateLimit {
     pub max: u32,
 }
 
-/// The count of allowed requests for one key.
+/// The count of allowed requests for one key, such as an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimitState {
     /// Number of allowed requests in the current window.
@@ -25,12 +25,12 @@ pub struct RateLimitState {
     pub last_request: Timestamp,
 }
 
-/// The decision on a request.
+/// The decision whether a request is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// The request is within the limit.
     Allowed,
-    /// The limit is exceeded.
+    /// The request exceeds the limit.
     Refused {
         /// Seconds until the next request is allowed, rounded up.
         retry_after_seconds: u64,
@@ -38,7 +38,8 @@ pub enum Decision {
 }
 
 impl RateLimit {
-    /// Decides whether a request at `now` is allowed.
+    /// Decides whether a request at `now` is allowed. `state` is the count of earlier requests, or `None` if there were
+    /// none.
     #[must_use]
     pub fn decide(self, state: Option<RateLimitState>, now: Timestamp) -> Decision {
         match self.current(state, now) {
@@ -50,14 +51,14 @@ impl RateLimit {
         }
     }
 
-    /// Returns the state after a request that was allowed at `now`.
+    /// Returns the new state after a request that was allowed at `now`. `state` is the state before that request.
     #[must_use]
     pub fn record(self, state: Option<RateLimitState>, now: Timestamp) -> RateLimitState {
         let count = self.current(state, now).map_or(0, |state| state.count);
         RateLimitState { count: count.saturating_add(1), last_request: now }
     }
 
-    /// Returns the state, or `None` if its window has ended.
+    /// Returns `state`, or `None` if the window has passed since its last request.
     fn current(self, state: Option<RateLimitState>, now: Timestamp) -> Option<RateLimitState> {
         state.filter(|state| now.since(state.last_request) < self.window)
     }
@@ -105,7 +106,8 @@ mod tests {
         );
     }
 
-    /// If the clock of another process is ahead, a client still waits no longer than one window.
+    /// A process whose clock is ahead may store a time in the future. A client must nevertheless wait no longer than
+    /// one window.
     #[test]
     fn a_state_from_the_future_counts_as_current() {
         let ahead = Some(RateLimitState { count: 3, last_request: later(60_000) });

@@ -1,4 +1,4 @@
-//! Values that `Debug` does not show.
+//! Macros for types whose content `Debug` does not show, so that it does not appear in logs.
 
 /// Implements `Debug` for a type. The output is the name of the type without its content, such as `Jwt(…)`.
 #[doc(hidden)]
@@ -13,11 +13,11 @@ macro_rules! redacted {
     };
 }
 
-/// Defines a secret text with a redacted `Debug`.
+/// Defines a type for a secret text. The `Debug` output of the type does not contain the text.
 ///
-/// The crate `secrecy` cannot replace these types: its types do not distinguish a session token from a JWT, and cannot
-/// be compared. It erases the memory of a secret, but not the copies in the buffers of the HTTP server and of the
-/// database driver.
+/// The crate `secrecy` is not used: with it, a session token and a JWT would have the same type, and secrets could not
+/// be compared. It would erase a secret from memory after use, but not the copies in the buffers of the HTTP server and
+/// of the database driver.
 #[macro_export]
 macro_rules! secret_text {
     ($(#[$doc:meta])* $name:ident) => {
@@ -33,7 +33,7 @@ macro_rules! secret_text {
                 Self(text)
             }
 
-            /// Returns the text.
+            /// Returns the secret text.
             #[must_use]
             pub fn expose(&self) -> &str {
                 &self.0

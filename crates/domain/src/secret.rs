@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// Words that occur only in secrets copied from documentation, in lower case.
+/// Texts, in lower case, that occur only in example secrets from documentation. A secret that contains one is rejected.
 const PLACEHOLDERS: [&str; 12] = [
     "better-auth-secret-123456789",
     "your-secret",
@@ -40,7 +40,8 @@ pub struct SharedSecret(String);
 crate::redacted!(SharedSecret);
 
 impl SharedSecret {
-    /// Minimum length in characters. RFC 7518, section 3.2, requires a key at least as long as the hash (32 bytes).
+    /// Minimum length of a secret in characters. RFC 7518, section 3.2, requires a key at least as long as the hash (32
+    /// bytes).
     pub const MIN_CHARS: usize = 32;
 
     /// Parses the current secret, which signs and encrypts new values.
@@ -61,13 +62,13 @@ impl SharedSecret {
         }
     }
 
-    /// Wraps an older secret without checks. It only decrypts keys that are already stored.
+    /// Wraps an older secret without checks. It is used only to decrypt keys that are already stored, never to sign.
     #[must_use]
     pub fn unchecked(text: &str) -> Self {
         Self(text.to_owned())
     }
 
-    /// Returns the key.
+    /// Returns the text of the secret in UTF-8, which is used as the key.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         self.0.as_bytes()

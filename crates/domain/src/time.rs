@@ -7,35 +7,36 @@ use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, TimeDelta, Timelike
 
 /// A time in UTC with millisecond precision.
 ///
-/// The precision is part of the type, so that a value read from any database equals the one that was written. The
-/// [`Display`](fmt::Display) form is `YYYY-MM-DDTHH:MM:SS.mmmZ` (RFC 3339), in which the API returns all times and
-/// SQLite stores them.
+/// Times are truncated to milliseconds, which every supported database stores, so that a value read from the database
+/// equals the one that was written. The [`Display`](fmt::Display) form is `YYYY-MM-DDTHH:MM:SS.mmmZ` (RFC 3339). All
+/// times in the responses of the API and in SQLite have this form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
-    /// 1970-01-01T00:00:00Z.
+    /// The start of Unix time, 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(DateTime::UNIX_EPOCH);
 
-    /// Truncates a time to milliseconds.
+    /// Creates a timestamp from `time`, truncated to milliseconds.
     #[must_use]
     pub fn new(time: DateTime<Utc>) -> Self {
         Self(time.trunc_subsecs(3))
     }
 
-    /// Converts seconds since 1970-01-01T00:00:00Z. Returns `None` outside the range of `chrono`.
+    /// Converts seconds since 1970-01-01T00:00:00Z. Returns `None` if the crate `chrono` cannot represent the time.
     #[must_use]
     pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
         DateTime::from_timestamp(seconds, 0).map(Self)
     }
 
-    /// Converts milliseconds since 1970-01-01T00:00:00Z. Returns `None` outside the range of `chrono`.
+    /// Converts milliseconds since 1970-01-01T00:00:00Z. Returns `None` if the crate `chrono` cannot represent the
+    /// time.
     #[must_use]
     pub fn from_unix_millis(millis: i64) -> Option<Self> {
         DateTime::from_timestamp_millis(millis).map(Self)
     }
 
-    /// Returns the time as a value of `chrono`.
+    /// Returns the time as a value of the crate `chrono`.
     #[must_use]
     pub fn datetime(self) -> DateTime<Utc> {
         self.0
@@ -59,14 +60,14 @@ impl Timestamp {
         (self.0 - earlier.0).to_std().unwrap_or_default()
     }
 
-    /// Subtracts `duration`; saturates at the start of the range of `chrono`.
+    /// Returns the time that is `duration` earlier, or the earliest time of the crate `chrono` if that is out of range.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         let delta = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
         Self::new(self.0.checked_sub_signed(delta).unwrap_or(DateTime::<Utc>::MIN_UTC))
     }
 
-    /// Adds `duration`; saturates at the end of the range of `chrono`.
+    /// Returns the time that is `duration` later, or the latest time of the crate `chrono` if that is out of range.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let delta = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
@@ -80,7 +81,8 @@ impl fmt::Display for Timestamp {
         if !(0..=9999).contains(&year) || millis > 999 {
             return f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true));
         }
-        // A list contains many timestamps, and the formatting of chrono is much slower than the code below.
+        // The code below is much faster than the formatting of the crate `chrono`, which matters for long lists of
+        // tasks.
         let mut text = *b"0000-00-00T00:00:00.000Z";
         let numbers = [
             (0..4, year.unsigned_abs()),

@@ -24,7 +24,7 @@ fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// Texts with this number of characters, including spaces, control characters and multi-byte characters.
+/// Generates texts with `chars` characters, including spaces, control characters and multi-byte characters.
 fn text(chars: impl Into<SizeRange>) -> impl Strategy<Value = String> {
     let character = prop_oneof![
         6 => any::<char>(),
@@ -35,7 +35,7 @@ fn text(chars: impl Into<SizeRange>) -> impl Strategy<Value = String> {
     vec(character, chars).prop_map(String::from_iter)
 }
 
-/// Short texts, texts about as long as `limit`, and texts with a NUL.
+/// Generates short texts, texts about as long as `limit`, and texts with a NUL.
 fn around(limit: usize) -> impl Strategy<Value = String> {
     prop_oneof![
         4 => text(0..10),
@@ -94,7 +94,7 @@ prop_compose! {
     }
 }
 
-/// Email addresses, and texts that are almost email addresses.
+/// Generates email addresses, and texts that are almost email addresses.
 fn address() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[A-Za-z0-9_.+'-]{1,4}@example[.]com",
@@ -107,7 +107,7 @@ fn address() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Texts whose length in bytes changes when they are normalized to NFKC.
+/// Generates texts whose length in bytes changes when they are normalized to NFKC.
 fn composed() -> impl Strategy<Value = String> {
     vec(select(vec!['a', '\u{e9}', '\u{301}', '\u{fb01}', '\u{bd}', '\u{2163}', '\u{ff21}']), 12..50)
         .prop_map(String::from_iter)
@@ -143,7 +143,7 @@ impl AuthPort for AcceptAll {
     }
 }
 
-/// Pairs of texts that are equal, almost equal or different.
+/// Generates pairs of texts that are equal, almost equal or different.
 fn two_texts() -> impl Strategy<Value = (String, String)> {
     user_id().prop_flat_map(|one| {
         let one = one.to_string();
@@ -338,7 +338,7 @@ proptest! {
         prop_assert_eq!(Timestamp::new(text.parse().unwrap()), cut);
     }
 
-    /// SQLite stores times as text, and therefore sorts them as text.
+    /// SQLite stores times as text and sorts them as text, so the texts must have the order of the times.
     #[test]
     fn timestamps_and_their_texts_have_the_same_order(one in moment(), other in moment()) {
         let (one, other) = (Timestamp::new(one), Timestamp::new(other));

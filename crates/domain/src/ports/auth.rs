@@ -48,7 +48,7 @@ pub trait AuthPort: Send + Sync {
 /// A public key that verifies the tokens of a [`TokenIssuer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
-    /// The `kid` of the tokens that this key verifies.
+    /// The `kid` in the header of the tokens that this key verifies.
     pub id: String,
     /// The only algorithm with which this key may be used.
     pub algorithm: String,
@@ -59,7 +59,7 @@ pub struct PublicKey {
 /// Errors from signing a token or listing the public keys.
 #[derive(Debug, Error)]
 pub enum SigningError {
-    /// See [`StoreError`].
+    /// The store failed; see [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No signing key is available, and none can be created.

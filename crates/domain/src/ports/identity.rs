@@ -27,7 +27,7 @@ pub enum RegisterError {
     /// Another user has this email address.
     #[error("the e-mail address is taken")]
     EmailTaken,
-    /// See [`StoreError`].
+    /// The store failed; see [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -44,9 +44,9 @@ pub struct Credential {
 /// A password change, for a user who already has a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasswordChange {
-    /// The user.
+    /// The id of the user.
     pub user: UserId,
-    /// The expected stored hash. If another hash is stored, nothing is changed.
+    /// The hash that is expected to be stored. If another hash is stored, nothing is changed.
     pub old: PasswordHash,
     /// The new hash.
     pub new: PasswordHash,
@@ -70,7 +70,7 @@ pub trait IdentityRepo: Send + Sync {
     /// Returns the user with this email address and the password hash of their `credential` account.
     async fn find_credential(&self, email: &Email) -> Result<Option<Credential>, StoreError>;
 
-    /// Returns the password hash of the user's `credential` account.
+    /// Returns the password hash of the user's `credential` account; `None` if there is no such user or no password.
     async fn find_password(&self, user: &UserId) -> Result<Option<PasswordHash>, StoreError>;
 
     /// Changes the password and the sessions in one transaction. Returns `false` and changes nothing if `old` is no

@@ -12,7 +12,7 @@ pub enum HashError {
     /// Too many passwords are waiting to be hashed or verified. The caller should retry after about a second.
     #[error("too many passwords are waiting to be hashed")]
     Busy,
-    /// The hasher failed.
+    /// The hasher failed to hash or verify the password.
     #[error("hashing failed")]
     Failed(#[source] Cause),
 }

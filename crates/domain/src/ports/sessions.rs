@@ -38,8 +38,8 @@ pub trait SessionRepo: Send + Sync {
     /// Returns `true` if the user with this email address has a session from `ip_address` that has not expired at
     /// `now`.
     ///
-    /// Must run the same single statement for an unknown email address: the response time must not reveal who has an
-    /// account.
+    /// Must run the same single statement whether or not a user has this email address, because the response time must
+    /// not reveal who has an account.
     async fn has_session_from(&self, email: &Email, ip_address: &str, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Deletes the session with this token. Does nothing if there is none.

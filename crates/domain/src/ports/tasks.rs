@@ -11,18 +11,18 @@ use crate::time::Timestamp;
 /// Errors from creating a task.
 #[derive(Debug, Error)]
 pub enum CreateTaskError {
-    /// The store also contains the users, and the owner does not exist or has been deleted.
+    /// The owner does not exist or has been deleted. Only a store that also contains the users returns this error.
     #[error("the owner of the task does not exist")]
     UnknownOwner,
-    /// See [`StoreError`].
+    /// The store failed; see [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Stores tasks. Each belongs to one owner.
 ///
-/// Every method must be atomic and filter by the owner in the statement itself. It must not change a task of another
-/// user, and must return the same result as for a task that does not exist.
+/// Every method must be atomic and filter by the owner in the statement itself. For a task of another user, it must
+/// change nothing and return the same result as for a task that does not exist.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait TaskRepo: Send + Sync {
@@ -34,14 +34,14 @@ pub trait TaskRepo: Send + Sync {
     /// Returns the number of tasks of `owner` that match the filter.
     async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError>;
 
-    /// Returns a task of `owner`.
+    /// Returns the task with this id if it belongs to `owner`, otherwise `None`.
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError>;
 
     /// Creates a task and returns it. `created_at` and `updated_at` must be `now`. The id must be one that no task has
     /// ever had.
     async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateTaskError>;
 
-    /// Applies `patch` to a task of `owner` and returns the result.
+    /// Applies `patch` to a task of `owner` and returns the changed task; `None` if `owner` has no such task.
     ///
     /// `updated_at` must become `now` or, if `now` is not later than the stored value, one millisecond more than that
     /// value.
@@ -53,7 +53,7 @@ pub trait TaskRepo: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Task>, StoreError>;
 
-    /// Toggles `completed` of a task of `owner` and returns the result. Changes `updated_at` as
+    /// Toggles `completed` of a task of `owner` and returns the changed task. Changes `updated_at` as
     /// [`update`](Self::update) does. Each of several concurrent calls must take effect.
     async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError>;
 

@@ -73,7 +73,8 @@ impl AccountContext {
 
     /// Returns how many seconds to wait before the next password is checked, or `None` if there is no need to wait.
     ///
-    /// `key` consists of a kind of client, such as `device`, and the account. Each kind is counted separately.
+    /// `key` consists of a prefix, such as `device`, and the account. The wrong passwords of each key are counted
+    /// separately.
     pub(super) async fn retry_after_seconds(&self, key: &str) -> Result<Option<u64>, StoreError> {
         let Some(limiter) = &self.limiter else { return Ok(None) };
         match limiter.peek(key, WRONG_PASSWORD_LIMIT, self.clock.now()).await? {

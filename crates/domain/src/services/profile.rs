@@ -15,16 +15,16 @@ pub struct ChangePassword {
     pub current: Password,
     /// The new password.
     pub new: NewPassword,
-    /// `true` ends all sessions of the user and creates a new one.
+    /// Whether to end all existing sessions of the user and create a new one.
     pub revoke_sessions: bool,
-    /// The client of the new session.
+    /// The client of the new session, if one is created.
     pub client: ClientInfo,
 }
 
 /// Input of [`ProfileService::delete`].
 #[derive(Debug, Clone, Default)]
 pub struct DeleteUser {
-    /// The password of the user; without it, the session must be fresh.
+    /// The password of the user. It may be `None` only if the session is fresh.
     pub password: Option<Password>,
     /// A token from a confirmation email. Taskbridge does not send such emails, so every token is invalid.
     pub token: Option<String>,
@@ -45,10 +45,10 @@ pub enum PasswordError {
         /// Seconds to wait before the next attempt.
         retry_after_seconds: u64,
     },
-    /// See [`HashError`].
+    /// The password could not be hashed or verified; see [`HashError`].
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// See [`StoreError`].
+    /// The store failed; see [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -118,7 +118,8 @@ impl ProfileService {
         self.confirm(&active.user.id, password).await.map(drop)
     }
 
-    /// Changes the password. With `revoke_sessions`, ends all sessions of the user and returns a new one.
+    /// Changes the password. If `revoke_sessions` is `true`, also ends all sessions of the user and returns a new
+    /// session.
     ///
     /// # Errors
     /// Returns a [`PasswordError`] if the current password is wrong or a port fails. After an error, nothing has been
@@ -166,11 +167,11 @@ impl ProfileService {
         Ok(())
     }
 
-    /// Returns the stored hash if it is a hash of `password`.
+    /// Returns the stored hash if it is a hash of `password`, otherwise an error.
     ///
     /// The number of wrong passwords is limited, so that an attacker with a stolen session cannot make an unlimited
-    /// number of guesses. The limit is that of sign-in, but wrong passwords at sign-in are counted separately, so that
-    /// an attacker without a session cannot prevent the user from changing the password.
+    /// number of guesses. The same limit applies at sign-in, but wrong passwords at sign-in are counted separately, so
+    /// that an attacker without a session cannot prevent the user from changing the password.
     async fn confirm(&self, user: &UserId, password: Password) -> Result<PasswordHash, PasswordError> {
         let Some(stored) = self.0.identity.find_password(user).await? else { return Err(PasswordError::NoPassword) };
         let key = format!("user|{user}");
@@ -262,7 +263,7 @@ mod tests {
         }
     }
 
-    /// Nothing is hashed or stored: the mocks would panic if that were attempted.
+    /// After a wrong password, nothing is hashed or stored: the mocks expect no such call and would panic.
     #[tokio::test]
     async fn a_wrong_password_changes_nothing() {
         let outcome = service(with_password(false), POLICY).change_password(&ann(), update(true)).await;

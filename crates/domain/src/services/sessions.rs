@@ -26,7 +26,7 @@ pub enum ListSessionsError {
     /// The user signed in too long ago.
     #[error("the session is not fresh")]
     NotFresh,
-    /// See [`StoreError`].
+    /// The store failed; see [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -37,7 +37,7 @@ pub enum ResumeError {
     /// The user is banned. The session still exists.
     #[error("the user is banned")]
     Banned,
-    /// See [`StoreError`].
+    /// The store failed; see [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -62,14 +62,14 @@ impl SessionService {
         Self { sessions, issuer, clock, policy }
     }
 
-    /// Returns the unexpired session with one of these tokens; if there are several, the one with the latest sign-in.
+    /// Returns the unexpired session that has one of `tokens`; if there are several, the one with the latest sign-in.
     ///
-    /// Extends its expiry if `renewal` allows it and the session is due for renewal. Deletes the sessions with one of
-    /// these tokens that have expired.
+    /// Extends the expiry of that session if `renewal` allows it and the session is due for renewal. Deletes the
+    /// sessions with one of `tokens` that have expired.
     ///
     /// # Errors
-    /// Returns [`ResumeError::Banned`] if all unexpired sessions belong to banned users, or [`ResumeError::Store`] if
-    /// the store fails.
+    /// Returns [`ResumeError::Banned`] if there are unexpired sessions but all of them belong to banned users, or
+    /// [`ResumeError::Store`] if the store fails.
     pub async fn resume(
         &self,
         tokens: &[SessionToken],
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(at(now, sessions).resume(&[token("ann")], Renewal::WhenDue).await.unwrap(), None);
     }
 
-    /// The session is neither extended nor deleted: a call of `extend` or `delete` would panic.
+    /// The session of a banned user is neither extended nor deleted: the mock expects no such call and would panic.
     #[tokio::test]
     async fn a_banned_user_is_refused_until_the_ban_ends() {
         let now = moment().after(POLICY.update_age);

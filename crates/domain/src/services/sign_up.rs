@@ -15,7 +15,7 @@ pub struct SignUp {
     pub name: UserName,
     /// The email address of the user.
     pub email: Email,
-    /// The password, or the error from parsing it. That error is returned only if sign-up is enabled.
+    /// The password, or the error from parsing it. The service returns that error only if sign-up is enabled.
     pub password: Result<NewPassword, InvalidPassword>,
     /// The URL of a picture of the user.
     pub image: Option<UserImage>,
@@ -47,10 +47,10 @@ pub enum SignUpError {
     /// Another user has this email address.
     #[error("the e-mail address is taken")]
     EmailTaken,
-    /// See [`HashError`].
+    /// The password could not be hashed or verified; see [`HashError`].
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// See [`StoreError`].
+    /// The store failed; see [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -217,7 +217,8 @@ mod tests {
         assert!(matches!(refused, Err(SignUpError::Password(InvalidPassword::TooShort))));
     }
 
-    /// The outcome is the same if the email address is taken. The password is hashed in this case as well.
+    /// If the email address is taken, the outcome is the same as for a free one, and the password is hashed as well, so
+    /// that neither the response nor its time reveals that the address is taken.
     #[tokio::test]
     async fn sign_up_creates_no_session_if_the_address_must_be_verified() {
         let policy = AccountPolicy { require_email_verification: true, ..POLICY };

@@ -11,10 +11,10 @@ use crate::tasks::{Cursor, NewTask, PageStart, Task, TaskId, TaskPatch, TaskQuer
 /// Errors from reading or changing a task.
 #[derive(Debug, Error)]
 pub enum TaskError {
-    /// The owner has no such task.
+    /// The owner has no task with this id.
     #[error("task not found")]
     NotFound,
-    /// See [`StoreError`].
+    /// The store failed; see [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -34,9 +34,9 @@ pub enum TotalCount {
 pub struct TaskListing {
     /// The tasks, in the order of the query.
     pub tasks: Vec<Task>,
-    /// The start of the next page, if there is one.
+    /// The position at which the next page starts; `None` if this is the last page.
     pub next: Option<Cursor>,
-    /// Number of tasks in the whole list.
+    /// Number of tasks in the whole list; `None` if it is not known.
     pub total: Option<u64>,
 }
 
@@ -83,7 +83,7 @@ impl TaskService {
         self.repo.find(owner, id).await?.ok_or(TaskError::NotFound)
     }
 
-    /// Applies `patch` to a task of `owner` and returns the result. An empty patch changes nothing, not even
+    /// Applies `patch` to a task of `owner` and returns the changed task. An empty patch changes nothing, not even
     /// `updated_at`.
     ///
     /// # Errors
@@ -95,7 +95,8 @@ impl TaskService {
         self.repo.update(owner, id, patch, self.clock.now()).await?.ok_or(TaskError::NotFound)
     }
 
-    /// Sets `completed` of a task of `owner`, or toggles it if the argument is `None`. Returns the changed task.
+    /// Sets the field `completed` of a task of `owner` to the argument `completed`, or toggles the field if the
+    /// argument is `None`. Returns the changed task.
     ///
     /// # Errors
     /// Returns a [`TaskError`] if the owner has no such task or the store fails.

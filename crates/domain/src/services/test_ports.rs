@@ -24,7 +24,7 @@ pub(super) fn credential(stored: &str) -> Credential {
     Credential { user: user("ann"), password: Some(PasswordHash::new(stored.into())) }
 }
 
-/// The ports of one test. A call without an expectation panics.
+/// The mocked ports of one test. A call that the test does not expect panics.
 pub(super) struct Ports {
     pub(super) identity: MockIdentityRepo,
     pub(super) sessions: MockSessionRepo,

@@ -89,7 +89,7 @@ impl SessionPolicy {
         fresh_age: Duration::from_hours(24),
     };
 
-    /// Returns the lifetime of a new session.
+    /// Returns the lifetime of a new session. `remember` is `false` if the user has chosen not to be remembered.
     #[must_use]
     pub fn lifetime_for(&self, remember: bool) -> Duration {
         if remember { self.lifetime } else { self.unremembered_lifetime }

@@ -3,7 +3,7 @@
 use super::task::Task;
 use crate::text::{InvalidText, bounded};
 
-/// The conditions that every task of a list meets.
+/// The conditions that the tasks of a list must meet. A field that is `None` sets no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskFilter {
     /// Only tasks that are done (`true`) or not done (`false`).

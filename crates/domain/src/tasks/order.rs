@@ -25,12 +25,13 @@ pub enum SortDirection {
     Descending,
 }
 
-/// The order of a list. Tasks with the same value are sorted by id, in the same direction. The default is newest first.
+/// The order of a list. Tasks that are equal in the field of `key` are sorted by id, in the same direction. The default is
+/// newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaskOrder {
-    /// The field.
+    /// The field by which the list is sorted.
     pub key: SortKey,
-    /// The direction.
+    /// The direction in which the list is sorted.
     pub direction: SortDirection,
 }
 
@@ -98,7 +99,7 @@ pub enum SortValue {
 }
 
 impl SortValue {
-    /// Returns the value of a task. Used by stores that hold tasks in memory.
+    /// Returns the value that `task` has in the field of `key`. Used by stores that hold tasks in memory.
     #[must_use]
     pub fn of(task: &Task, key: SortKey) -> Self {
         match key {
@@ -119,14 +120,15 @@ impl SortValue {
     }
 }
 
-/// A position in a list: directly after the task with this value and id.
+/// A position in a list: directly after the task with this sort value and this id.
 ///
-/// The position stays valid when tasks before it are created or deleted, even if that task itself is deleted.
+/// The position stays valid when tasks before it are created or deleted, even if the task with this id is itself
+/// deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// The value of the task.
+    /// The value of the task in the field by which the list is sorted.
     pub value: SortValue,
-    /// The id of the task, which orders tasks with the same value.
+    /// The id of the task. It orders tasks with the same sort value.
     pub id: TaskId,
     /// The direction of the list.
     pub direction: SortDirection,

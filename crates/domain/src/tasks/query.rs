@@ -7,9 +7,9 @@ use super::task::Task;
 /// The start of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PageStart {
-    /// Skips this number of tasks of a list in this order.
+    /// The page starts after this number of tasks, in a list that is sorted in this order.
     Offset(TaskOrder, u32),
-    /// Continues a list after a position, in the order of the cursor.
+    /// The page starts after the position of this cursor, in a list that has the order of the cursor.
     After(Cursor),
 }
 
@@ -33,7 +33,7 @@ impl PageSize {
         (1..=Self::MAX).contains(&count).then_some(Self(count))
     }
 
-    /// Returns the number of tasks.
+    /// Returns the maximum number of tasks on the page.
     #[must_use]
     pub fn count(self) -> u16 {
         self.0
@@ -73,7 +73,7 @@ impl TaskQuery {
 pub struct TaskPage {
     /// The tasks, in the order of the query.
     pub tasks: Vec<Task>,
-    /// The start of the next page, if there is one.
+    /// The position at which the next page starts; `None` if this is the last page.
     pub next: Option<Cursor>,
 }
 

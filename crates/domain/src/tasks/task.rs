@@ -58,12 +58,12 @@ impl Title {
 }
 
 bounded_text! {
-    /// The description of a task, stored as given.
+    /// The description of a task. It is stored as given, without trimming.
     Description, 1000
 }
 
 impl Description {
-    /// Checks the length, and that there is no NUL character.
+    /// Parses a description. It must have at most `MAX_CHARS` characters and no NUL character.
     ///
     /// # Errors
     /// Returns an [`InvalidText`] that says which rule the text breaks.
@@ -102,7 +102,7 @@ pub struct NewTask {
     pub completed: bool,
 }
 
-/// A change to an optional field.
+/// A change to a field that may have no value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum FieldUpdate<T> {
     /// Keeps the value.

@@ -1,4 +1,5 @@
-//! Example values for tests. Their fields differ from the defaults. The functions panic if an argument is invalid.
+//! Example values for tests. Most of their fields differ from the defaults, so that a test notices a field that is
+//! lost. The functions panic if an argument is invalid.
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "for tests only")]
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ pub fn moment() -> Timestamp {
     Timestamp::from_unix_seconds(1_795_225_503).unwrap()
 }
 
-/// Returns a clock that stands still.
+/// Returns a clock that always shows `moment`.
 #[must_use]
 pub fn clock_at(moment: Timestamp) -> MockClock {
     let mut clock = MockClock::new();
@@ -27,7 +28,7 @@ pub fn clock_at(moment: Timestamp) -> MockClock {
     clock
 }
 
-/// Returns a generator of consecutive ids in the alphabet of [`RandomId`].
+/// Returns a generator of ids that differ from each other and are the same in every run.
 #[must_use]
 pub fn counting_ids() -> MockIdGenerator {
     let count = AtomicUsize::new(1);
@@ -57,7 +58,7 @@ pub fn user_id(text: &str) -> UserId {
     UserId::parse(text).unwrap()
 }
 
-/// Returns the caller with this id, from an [`Authenticator`] whose port accepts the token.
+/// Returns the caller with this id, from an [`Authenticator`] whose mocked port accepts the token.
 pub async fn principal(id: &str) -> Principal {
     let claims = Claims { subject: user_id(id) };
     let mut auth = MockAuthPort::new();

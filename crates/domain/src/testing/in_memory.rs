@@ -25,7 +25,7 @@ struct Tasks {
 }
 
 impl Tasks {
-    /// Returns the task if it belongs to `owner`. Every access to a single task uses this function.
+    /// Returns the task with this id if it belongs to `owner`. Every access to a single task uses this function.
     fn owned(&mut self, owner: &Owner, id: TaskId) -> Option<&mut Task> {
         self.by_id.get_mut(&id).filter(|task| task.owner == *owner.id())
     }

@@ -15,7 +15,7 @@ pub struct Email(String);
 redacted!(Email);
 
 impl Email {
-    /// Maximum length in bytes (RFC 5321, section 4.5.3.1.3, without the angle brackets).
+    /// Maximum length of an address in bytes: the 256 of RFC 5321, section 4.5.3.1.3, minus the two angle brackets.
     pub const MAX_BYTES: usize = 254;
 
     /// Parses an address by the syntax that Better Auth accepts, and converts it to lower case.

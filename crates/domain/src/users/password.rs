@@ -5,7 +5,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::{redacted, secret_text};
 
-/// A password in the Unicode normalization form NFKC, so that it does not matter how a keyboard composes letters.
+/// A password in the Unicode normalization form NFKC. The same letters are the same password, however a keyboard
+/// composes them.
 ///
 /// It may break the rules of [`NewPassword`], because at sign-in it is only compared with the stored hash.
 #[derive(Clone)]
@@ -13,7 +14,7 @@ pub struct Password(String);
 redacted!(Password);
 
 impl Password {
-    /// Maximum length before normalization, in UTF-16 code units. No stored password is longer.
+    /// Maximum length before normalization, in UTF-16 code units. No user has a longer password.
     pub const MAX_UNITS: usize = 128;
 
     /// Normalizes the text that the user has typed.
@@ -34,7 +35,7 @@ impl Password {
     }
 }
 
-/// The algorithm of a password hash. Each supports a different set of passwords.
+/// The algorithm of a password hash. Each algorithm supports a different set of passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashAlgorithm {
     /// bcrypt (`$2b$…`): passwords of at most [`NewPassword::MAX_BYTES`] bytes, without NUL characters.
@@ -44,12 +45,13 @@ pub enum HashAlgorithm {
 }
 
 impl HashAlgorithm {
-    /// Checks that a hash by this algorithm distinguishes `password` from all others.
+    /// Returns an error if other passwords would match a hash of `password` by this algorithm.
     fn check(self, password: &Password) -> Result<(), InvalidPassword> {
         match self {
             Self::Bcrypt if password.0.contains('\0') => Err(InvalidPassword::Nul),
             Self::Bcrypt if password.0.len() > NewPassword::MAX_BYTES => Err(InvalidPassword::TooLong),
-            // scrypt uses the password as an HMAC key, which is padded with NULs (RFC 2104, section 2).
+            // scrypt uses the password as an HMAC key, which is padded with NULs (RFC 2104, section 2), so it ignores
+            // NULs at the end of the password.
             Self::Scrypt if password.0.ends_with('\0') => Err(InvalidPassword::Nul),
             Self::Bcrypt | Self::Scrypt => Ok(()),
         }
@@ -78,7 +80,7 @@ pub enum InvalidPassword {
     Nul,
 }
 
-/// A password that a user may set.
+/// A password that the hash algorithm supports, so that it can be hashed and stored.
 #[derive(Debug, Clone)]
 pub struct NewPassword(Password);
 

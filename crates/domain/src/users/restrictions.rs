@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 /// Taskbridge enforces them and never changes them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Restrictions {
-    /// The ban of the user (`admin` plugin).
+    /// The ban of the user (`admin` plugin); `None` if the user is not banned.
     pub ban: Option<Ban>,
     /// Whether the user signs in with a second factor (`twoFactor` plugin).
     pub second_factor: bool,

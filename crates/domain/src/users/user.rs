@@ -8,10 +8,10 @@ use crate::random_id::RandomId;
 use crate::text::{InvalidText, bounded, bounded_text};
 use crate::time::Timestamp;
 
-/// The id of a user: the `sub` claim of a token, `{user_id}` in a path, the owner of a task.
+/// The id of a user. It occurs as the `sub` claim of a token, as `{user_id}` in a path and as the owner of a task.
 ///
-/// An opaque, non-empty text without NUL characters, compared byte for byte. Ids that Taskbridge generates have 32
-/// letters and digits; other issuers use UUIDs or numbers.
+/// The id is an opaque, non-empty text without NUL characters, compared byte for byte. Ids that Taskbridge generates
+/// have 32 letters and digits; those of other auth servers can be UUIDs or numbers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(String);
 
@@ -23,7 +23,7 @@ impl UserId {
         (!text.is_empty() && !text.contains('\0')).then_some(Self(text))
     }
 
-    /// Creates the id of a new user.
+    /// Creates the id of a new user from a random id.
     #[must_use]
     pub fn new(id: RandomId) -> Self {
         Self(id.into_string())
@@ -48,7 +48,7 @@ bounded_text! {
 }
 
 impl UserName {
-    /// Checks the length, and that there is no NUL character.
+    /// Parses a name. It must have at most `MAX_CHARS` characters and no NUL character.
     ///
     /// # Errors
     /// Returns an [`InvalidText`] that says which rule the text breaks.
@@ -64,7 +64,7 @@ bounded_text! {
 }
 
 impl UserImage {
-    /// Checks the length, and that there is no NUL character.
+    /// Parses the URL of a picture. It must have at most `MAX_CHARS` characters and no NUL character.
     ///
     /// # Errors
     /// Returns an [`InvalidText`] that says which rule the text breaks.
@@ -72,7 +72,8 @@ impl UserImage {
         bounded(text.into(), Self::MAX_CHARS).map(Self)
     }
 
-    /// Returns the URL if [`parse`](Self::parse) accepts it. A URL that another program has stored may be too long.
+    /// Returns the URL if [`parse`](Self::parse) accepts it, otherwise `None`. A URL that another program has stored
+    /// may be too long.
     #[must_use]
     pub fn if_short(&self) -> Option<&str> {
         Self::parse(self.as_str()).is_ok().then_some(self.as_str())
@@ -122,11 +123,11 @@ impl ProfileUpdate {
 pub struct Account {
     /// The id of the account.
     pub id: String,
-    /// The provider: `credential` for a password.
+    /// The id of the provider; `credential` if the sign-in method is a password.
     pub provider_id: String,
     /// The id of the user at the provider; for a password, the user's own id.
     pub account_id: String,
-    /// The user.
+    /// The user whose account it is.
     pub user_id: UserId,
     /// The OAuth scopes that the provider has granted; empty for a password.
     pub scopes: Vec<String>,

@@ -43,15 +43,15 @@ pub enum SignInError {
     /// The password is right, but a restriction keeps the user from signing in.
     #[error("the account of user {user} is restricted: {restriction}")]
     Restricted {
-        /// The user.
+        /// The id of the user.
         user: UserId,
-        /// The reason.
+        /// The restriction that keeps the user from signing in.
         restriction: SignInRestriction,
     },
-    /// See [`HashError`].
+    /// The password could not be hashed or verified; see [`HashError`].
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// See [`StoreError`].
+    /// The store failed; see [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -133,7 +133,8 @@ async fn the_right_password_is_not_counted() {
     assert!(service(ports, POLICY).sign_in(sign_in("Ann@example.test")).await.is_ok());
 }
 
-/// The user is not read and the password is not verified: the calls would panic.
+/// Once the limit is reached, the user is not read and the password is not verified: the mocks expect no such call and
+/// would panic.
 #[tokio::test]
 async fn after_too_many_wrong_passwords_unknown_clients_are_refused() {
     for ip_address in ["192.0.2.1", ""] {
@@ -160,7 +161,8 @@ async fn after_too_many_wrong_passwords_a_user_signs_in_from_an_address_with_a_s
     assert!(service(ports, POLICY).sign_in(from("192.0.2.1")).await.is_ok());
 }
 
-/// The limit for the account is not used: a call with its key would panic.
+/// For a known device, the limit for the account is not used: the mock expects only the key for devices and would
+/// panic.
 #[tokio::test]
 async fn wrong_passwords_from_known_devices_are_counted_separately() {
     let mut ports = Ports::new();
@@ -202,7 +204,7 @@ async fn known_devices_have_a_limit_too() {
     }
 }
 
-/// No session is created: the call would panic.
+/// A restricted user gets no session: the mock does not expect a call of `create` and would panic.
 #[tokio::test]
 async fn the_restriction_of_a_user_is_reported_only_if_the_password_is_right() {
     let must_verify = AccountPolicy { require_email_verification: true, ..POLICY };
@@ -253,7 +255,7 @@ async fn an_outdated_hash_is_replaced_if_the_policy_says_so() {
     }
 }
 
-/// The stored hash is not replaced.
+/// The sign-in keeps the stored hash: the mock does not expect a call of `change_password` and would panic.
 #[tokio::test]
 async fn sign_in_succeeds_if_the_hasher_is_too_busy_to_replace_the_hash() {
     let mut ports = Ports::new();
@@ -267,7 +269,7 @@ async fn sign_in_succeeds_if_the_hasher_is_too_busy_to_replace_the_hash() {
     assert!(service(ports, policy).sign_in(sign_in("Ann@example.test")).await.is_ok());
 }
 
-/// The stored hash is not replaced.
+/// The sign-in keeps the stored hash: the mock does not expect a call of `change_password` and would panic.
 #[tokio::test]
 async fn sign_in_succeeds_if_the_new_algorithm_does_not_support_the_password() {
     let mut ports = Ports::new();

@@ -1,5 +1,5 @@
-//! The contract of [`IdentityRepo`], with the [`SessionRepo`] and the [`TaskRepo`] of the same store. The store must be
-//! empty when a test starts.
+//! The contract of [`IdentityRepo`]. The tests also use the [`SessionRepo`] and the [`TaskRepo`] of the same store,
+//! which must be empty when a test starts.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::tasks::TaskQuery;
 use crate::testing::fixtures::{moment, new_task, owner, registration, session, user, user_id};
 use crate::users::{Account, Email, PasswordHash, ProfileUpdate, User, UserImage, UserName};
 
-/// The tests of an [`IdentityRepo`]; see [`contract`](crate::testing::contract). The output of the argument
-/// dereferences to a tuple of the [`IdentityRepo`], the [`SessionRepo`] and the [`TaskRepo`].
+/// The tests of an [`IdentityRepo`]; see [`contract`](crate::testing::contract). The argument of the macro is a future
+/// whose output dereferences to a tuple of the [`IdentityRepo`], the [`SessionRepo`] and the [`TaskRepo`].
 #[macro_export]
 macro_rules! identity_repo_contract {
     ($subject:expr) => {
@@ -41,7 +41,7 @@ fn email(text: &str) -> Email {
     Email::parse(text).unwrap()
 }
 
-/// User, password and session are read back unchanged, field by field.
+/// The user, the password and the session of a registration are read back unchanged, field by field.
 pub async fn a_registration_is_stored_as_given<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, _): &(I, S, T),
 ) {
@@ -94,7 +94,8 @@ pub async fn of_concurrent_registrations_one_succeeds<I: IdentityRepo, S: Sessio
     assert_eq!(registered, 1);
 }
 
-/// Neither the user nor the account nor the session is stored, and existing data do not change.
+/// If a registration fails, neither the user nor the account nor the session is stored, and existing data do not
+/// change.
 pub async fn a_failed_registration_stores_nothing<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, _): &(I, S, T),
 ) {
@@ -127,7 +128,8 @@ fn change(user: &str, old: &PasswordHash, new: &str) -> PasswordChange {
     PasswordChange { user: user_id(user), old: old.clone(), new, at: moment(), only_session: None }
 }
 
-/// Only the password of this user changes, and no session ends. A concurrent change is not overwritten.
+/// Only the password of the given user changes, and no session ends. A password that was changed concurrently is not
+/// overwritten.
 pub async fn a_password_changes_only_if_the_old_hash_is_still_stored<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, _): &(I, S, T),
 ) {
@@ -144,7 +146,7 @@ pub async fn a_password_changes_only_if_the_old_hash_is_still_stored<I: Identity
     assert!(sessions.find(&session("ann").token).await.unwrap().is_some());
 }
 
-/// The sessions of other users remain.
+/// The new session replaces all sessions of the user. The sessions of other users remain.
 pub async fn a_password_change_replaces_all_sessions_with_a_new_one<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, _): &(I, S, T),
 ) {
@@ -203,7 +205,7 @@ pub async fn a_registered_user_has_one_credential_account<I: IdentityRepo, S: Se
     assert_eq!(repo.find_password(&user_id("nobody")).await.unwrap(), None);
 }
 
-/// `updated_at` is also set. Other users do not change.
+/// An update of the profile changes only the given fields and `updated_at`. Other users do not change.
 pub async fn a_profile_update_changes_only_the_given_fields<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, ..): &(I, S, T),
 ) {
@@ -224,7 +226,7 @@ pub async fn a_profile_update_changes_only_the_given_fields<I: IdentityRepo, S: 
     assert_eq!(stored("bob").await, user("bob"));
 }
 
-/// The user and their session cannot be found. A new user with the same id does not get the deleted tasks.
+/// A deleted user and their session cannot be found. A new user with the same id does not get the deleted tasks.
 pub async fn deleting_a_user_deletes_all_their_data_and_nothing_else<I: IdentityRepo, S: SessionRepo, T: TaskRepo>(
     (repo, sessions, tasks): &(I, S, T),
 ) {

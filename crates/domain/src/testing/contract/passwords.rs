@@ -32,7 +32,7 @@ async fn matches(hasher: &dyn PasswordHasher, password: &str, stored: &PasswordH
     hasher.verify(Password::parse(password).unwrap(), Some(stored.clone())).await.unwrap()
 }
 
-/// The hash does not contain the password.
+/// Only the exact password matches its hash, and the hash does not contain the password.
 pub async fn a_password_matches_its_own_hash_only(hasher: &dyn PasswordHasher) {
     let stored = hash(hasher, "correct horse").await;
     assert!(!stored.expose().contains("correct"));
@@ -64,8 +64,8 @@ pub async fn every_byte_of_the_longest_password_counts(hasher: &dyn PasswordHash
     assert!(!matches(hasher, &format!("{}y", &longest[1..]), &stored).await);
 }
 
-/// Without a check, the hash of a password `p` also matches other passwords. With bcrypt, which repeats its key after a
-/// NUL, it matches `p`, NUL, `p`. With scrypt, which ignores NULs at the end, it matches `p`, NUL.
+/// Without a check for NULs, the hash of a password `p` also matches other passwords. With bcrypt, which repeats its
+/// key after a NUL, it matches `p`, NUL, `p`. With scrypt, which ignores NULs at the end, it matches `p`, NUL.
 pub async fn a_password_extended_with_a_nul_does_not_match(hasher: &dyn PasswordHasher) {
     let stored = hash(hasher, "password").await;
     for wrong in ["password\0", "password\0password", "password\0password\0password", "\0", "\0password"] {
@@ -73,7 +73,7 @@ pub async fn a_password_extended_with_a_nul_does_not_match(hasher: &dyn Password
     }
 }
 
-/// Both forms of an accented letter, and a ligature and its letters, are equal after normalization.
+/// Passwords are normalized, so both forms of an accented letter match, and so do a ligature and its letters.
 pub async fn different_compositions_of_a_password_match(hasher: &dyn PasswordHasher) {
     let stored = hash(hasher, "café-\u{fb01}rst-Ⅳ").await;
     for same in ["cafe\u{301}-\u{fb01}rst-Ⅳ", "café-first-IV"] {
@@ -89,7 +89,7 @@ pub async fn each_hash_has_its_own_salt(hasher: &dyn PasswordHasher) {
     assert!(matches(hasher, "correct horse", &one).await && matches(hasher, "correct horse", &other).await);
 }
 
-/// Verification returns `false`, not an error, and does not panic.
+/// Verification against a missing or invalid hash returns `false`, not an error, and does not panic.
 pub async fn no_password_matches_a_missing_or_invalid_hash(hasher: &dyn PasswordHasher) {
     assert!(!hasher.verify(Password::parse("correct horse").unwrap(), None).await.unwrap());
     for broken in [
@@ -112,7 +112,7 @@ pub async fn no_password_matches_a_missing_or_invalid_hash(hasher: &dyn Password
     }
 }
 
-/// A new hash is current, and an invalid one is not.
+/// A hash that the hasher has just computed is current, and an invalid hash is not.
 pub async fn only_hashes_like_its_own_are_current(hasher: &dyn PasswordHasher) {
     let written = hasher.hash(NewPassword::parse("correct horse", hasher.algorithm()).unwrap()).await.unwrap();
     assert!(hasher.is_current(&written));

@@ -46,7 +46,7 @@ async fn exhaust(limiter: &dyn RateLimiter, key: &str) {
     }
 }
 
-/// The decision says how many seconds to wait.
+/// A refusal says how many seconds to wait.
 pub async fn requests_over_the_limit_are_refused(limiter: &dyn RateLimiter) {
     exhaust(limiter, "key").await;
     assert_eq!(hit(limiter, "key", 0).await, Decision::Refused { retry_after_seconds: 10 });
@@ -92,7 +92,8 @@ pub async fn peeking_does_not_count(limiter: &dyn RateLimiter) {
     exhaust_again(limiter).await;
 }
 
-/// The keys differ in case, spaces, Unicode normalization, SQL wildcards or length.
+/// Each key is counted separately, even if two differ only in case, spaces, Unicode normalization or length, or if one
+/// contains an SQL wildcard.
 pub async fn keys_are_compared_byte_for_byte(limiter: &dyn RateLimiter) {
     let long = "x".repeat(300);
     for key in ["key", "KEY", "key ", "", "%", "ke_", "kéy", "ke\u{301}y", "' OR 1=1 --", &long, &format!("{long}y")] {
@@ -106,18 +107,18 @@ async fn allowed_of_many(limiter: &dyn RateLimiter, seconds: u64) -> usize {
     answers.iter().filter(|answer| **answer == Decision::Allowed).count()
 }
 
-/// If nothing has been counted yet, exactly as many requests as the limit are allowed.
+/// If nothing has been counted yet, exactly as many concurrent requests are allowed as the limit permits.
 pub async fn of_concurrent_requests_no_more_than_the_limit_are_allowed(limiter: &dyn RateLimiter) {
     assert_eq!(allowed_of_many(limiter, 0).await, 3);
 }
 
-/// If the last window has ended, exactly as many requests as the limit are allowed.
+/// If the last window has ended, exactly as many concurrent requests are allowed as the limit permits.
 pub async fn concurrent_requests_restart_the_window_once(limiter: &dyn RateLimiter) {
     exhaust(limiter, "key").await;
     assert_eq!(allowed_of_many(limiter, 10).await, 3);
 }
 
-/// A count is kept if its last request is not earlier than the given time.
+/// A count is kept if its last request is not earlier than the given time, and deleted otherwise.
 pub async fn old_counts_are_deleted(limiter: &dyn RateLimiter) {
     exhaust(limiter, "key").await;
     limiter.delete_before(second(0)).await.unwrap();

@@ -1,5 +1,5 @@
-//! The contract of [`SessionRepo`], with the [`IdentityRepo`] of the same store. The store must be empty when a test
-//! starts.
+//! The contract of [`SessionRepo`]. The tests also use the [`IdentityRepo`] of the same store, which must be empty when
+//! a test starts.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::testing::fixtures::{moment, registration, session, user};
 use crate::time::Timestamp;
 use crate::users::PasswordHash;
 
-/// The tests of a [`SessionRepo`]; see [`contract`](crate::testing::contract). The output of the argument dereferences
-/// to a tuple of the [`IdentityRepo`] and the [`SessionRepo`].
+/// The tests of a [`SessionRepo`]; see [`contract`](crate::testing::contract). The argument of the macro is a future
+/// whose output dereferences to a tuple of the [`IdentityRepo`] and the [`SessionRepo`].
 #[macro_export]
 macro_rules! session_repo_contract {
     ($subject:expr) => {
@@ -57,7 +57,7 @@ async fn set_up<I: IdentityRepo, S: SessionRepo>((identity, sessions): &(I, S), 
     }
 }
 
-/// The email address and the IP address must both match exactly.
+/// A session counts only if its email address and its IP address both match exactly and it has not expired.
 pub async fn a_user_has_a_session_from_its_address_until_it_expires<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     set_up(repos, &[]).await;
     let bobs = ClientInfo { ip_address: "192.0.2.2".into(), ..ClientInfo::default() };
@@ -101,8 +101,8 @@ pub async fn a_session_is_created_only_with_the_stored_password<I: IdentityRepo,
     assert!(repos.1.create(&another("ann", "x"), &own).await.unwrap());
 }
 
-/// If a sign-in with the old password runs concurrently with the change, either the sign-in fails or the change deletes
-/// its session.
+/// If a sign-in with the old password runs concurrently with a password change, either the sign-in fails or the change
+/// deletes its session.
 pub async fn no_session_of_the_old_password_survives_a_change_that_ends_all<I: IdentityRepo, S: SessionRepo>(
     repos: &(I, S),
 ) {
@@ -127,7 +127,7 @@ pub async fn no_session_of_the_old_password_survives_a_change_that_ends_all<I: I
     }
 }
 
-/// A prefix of a token, a token in another case, a wildcard, the id of a session and an overlong token find nothing.
+/// No session is found by a prefix of its token, its token in another case, a wildcard, its id or an overlong token.
 pub async fn a_session_is_found_by_its_exact_token<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     set_up(repos, &[]).await;
     let long = "x".repeat(4096);
@@ -137,7 +137,7 @@ pub async fn a_session_is_found_by_its_exact_token<I: IdentityRepo, S: SessionRe
     assert_eq!(repos.1.find(&session("ann").token).await.unwrap(), Some((session("ann"), user("ann"))));
 }
 
-/// The user and their password stay unchanged as well.
+/// Creating a session leaves the other sessions, the user and their password unchanged.
 pub async fn a_new_session_ends_no_other<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     let second = another("ann", "second");
     set_up(repos, std::slice::from_ref(&second)).await;
@@ -147,7 +147,7 @@ pub async fn a_new_session_ends_no_other<I: IdentityRepo, S: SessionRepo>(repos:
     assert_eq!(password.as_ref().map(PasswordHash::expose), Some("$2b$04$hash-of-ann"));
 }
 
-/// All other fields and all other sessions stay unchanged.
+/// Extending a session changes only its expiry and `updated_at`. All other sessions stay unchanged.
 pub async fn extending_changes_only_the_two_times<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     let second = another("ann", "second");
     set_up(repos, std::slice::from_ref(&second)).await;
@@ -158,7 +158,7 @@ pub async fn extending_changes_only_the_two_times<I: IdentityRepo, S: SessionRep
     assert_eq!(repos.1.find(&second.token).await.unwrap(), Some((second, user("ann"))));
 }
 
-/// The session does not reappear.
+/// A deleted session does not reappear when it is extended.
 pub async fn a_deleted_session_cannot_be_extended<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     set_up(repos, &[]).await;
     let deleted = session("ann").token;
@@ -198,7 +198,7 @@ pub async fn only_the_session_with_the_exact_token_is_deleted<I: IdentityRepo, S
     }
 }
 
-/// The token of another user's session deletes nothing.
+/// A session is not deleted if its token is given together with the id of another user.
 pub async fn an_owned_session_is_deleted_only_for_its_own_user<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     set_up(repos, &[another("ann", "second")]).await;
     for token in ["token-of-bob", "unknown", ""] {
@@ -209,7 +209,7 @@ pub async fn an_owned_session_is_deleted_only_for_its_own_user<I: IdentityRepo, 
     assert_eq!(tokens(&repos.1, "ann").await, ["second"]);
 }
 
-/// The sessions of other users remain.
+/// The sessions of the given user are deleted, and those of other users remain.
 pub async fn all_sessions_of_one_user_are_deleted<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     let many: Vec<_> = (0..150).map(|number| another("ann", &number.to_string())).collect();
     set_up(repos, &many).await;
@@ -229,7 +229,7 @@ pub async fn all_other_sessions_of_a_user_are_deleted<I: IdentityRepo, S: Sessio
     assert_eq!(tokens(&repos.1, "bob").await, ["token-of-bob"]);
 }
 
-/// A session is still valid at its expiry.
+/// A session is still valid at its expiry, so it is deleted only afterwards.
 pub async fn expired_sessions_of_all_users_are_deleted<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     let expired = |user: &str, token: &str| Session { expires_at: moment(), ..another(user, token) };
     set_up(repos, &[expired("ann", "1"), expired("ann", "2"), expired("bob", "3")]).await;
@@ -239,7 +239,8 @@ pub async fn expired_sessions_of_all_users_are_deleted<I: IdentityRepo, S: Sessi
     assert_eq!(tokens(&repos.1, "bob").await, ["token-of-bob"]);
 }
 
-/// A token with a NUL character is not an error, even though PostgreSQL cannot store one.
+/// A token that contains a NUL character matches no session and causes no error, even though PostgreSQL cannot store
+/// it.
 pub async fn a_token_with_a_nul_matches_no_session<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
     set_up(repos, &[]).await;
     let sessions = &repos.1;

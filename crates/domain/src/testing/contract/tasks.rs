@@ -114,7 +114,7 @@ pub async fn hostile_texts_are_stored_byte_for_byte(repo: &dyn TaskRepo) {
     }
 }
 
-/// Listing the tasks returns an empty list, not an error.
+/// Listing the tasks of an owner who has none returns an empty list, not an error.
 pub async fn a_new_owner_has_no_tasks(repo: &dyn TaskRepo) {
     create(repo, "alice", new_task(), moment()).await;
     assert_eq!(repo.list(&owner("bob").await, &TaskQuery::default()).await.unwrap().tasks, []);
@@ -199,7 +199,8 @@ pub async fn a_list_contains_the_tasks_that_match_the_filter(repo: &dyn TaskRepo
     }
 }
 
-/// In every order, the pages contain each task once, by cursor as well as by offset, even if tasks have equal values.
+/// In every order, the pages together contain each task exactly once, whether they are read by cursor or by offset, and
+/// even if several tasks have the same sort value.
 pub async fn the_pages_of_a_list_add_up_to_the_list(repo: &dyn TaskRepo) {
     for index in 0..11 {
         create(repo, "alice", titled(["c", "a", "b"][index % 3]), later(index as u64 / 4)).await;
@@ -232,7 +233,7 @@ pub async fn the_pages_of_a_list_add_up_to_the_list(repo: &dyn TaskRepo) {
 }
 
 /// The next page does not change when tasks before the cursor are created or deleted, even if the task of the cursor
-/// itself is deleted. If another owner uses the cursor, none of the tasks is found.
+/// itself is deleted. If another owner uses the cursor, they find none of these tasks.
 pub async fn a_cursor_stays_valid_when_tasks_before_it_change(repo: &dyn TaskRepo) {
     for (title, at) in [("oldest", later(0)), ("old", later(1)), ("new", later(2)), ("newest", later(3))] {
         create(repo, "alice", titled(title), at).await;
@@ -249,7 +250,7 @@ pub async fn a_cursor_stays_valid_when_tasks_before_it_change(repo: &dyn TaskRep
     assert_eq!(repo.list(&owner("bob").await, &rest).await.unwrap(), TaskPage { tasks: Vec::new(), next: None });
 }
 
-/// The second read returns the same tasks as the first.
+/// Reading the tasks a second time returns the same tasks as the first time.
 pub async fn reading_changes_nothing(repo: &dyn TaskRepo) {
     let created = create(repo, "alice", new_task(), moment()).await;
     let alice = owner("alice").await;
@@ -283,7 +284,7 @@ pub async fn an_update_changes_only_the_given_fields(repo: &dyn TaskRepo) {
     assert_eq!(stored(repo, &other_task).await, Some(other_task));
 }
 
-/// The clock may stand still or go back.
+/// Every change increases `updated_at`, even if the clock stands still or goes back.
 pub async fn updated_at_advances_even_if_the_clock_does_not(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     let created = create(repo, "alice", new_task(), later(10)).await;
@@ -308,7 +309,7 @@ pub async fn toggling_inverts_completed(repo: &dyn TaskRepo) {
     }
 }
 
-/// The number of toggles is odd, so they invert the value if each of them takes effect.
+/// The number of toggles is odd, so they invert `completed` if each of them takes effect.
 pub async fn each_of_many_concurrent_toggles_takes_effect(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     let created = create(repo, "alice", new_task(), moment()).await;
@@ -319,7 +320,7 @@ pub async fn each_of_many_concurrent_toggles_takes_effect(repo: &dyn TaskRepo) {
     assert_eq!(after.updated_at, later(21));
 }
 
-/// The task cannot be found, changed or deleted again. Another task of the owner remains.
+/// A deleted task cannot be found, changed or deleted again. Another task of the owner remains.
 pub async fn a_deleted_task_is_gone(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     let other_task = create(repo, "alice", new_task(), moment()).await;
@@ -332,7 +333,7 @@ pub async fn a_deleted_task_is_gone(repo: &dyn TaskRepo) {
     assert_eq!(repo.list(&alice, &TaskQuery::default()).await.unwrap().tasks, [other_task]);
 }
 
-/// Exactly one of ten concurrent calls returns `true`.
+/// Of ten concurrent calls that delete the same task, exactly one returns `true`.
 pub async fn of_concurrent_deletions_one_succeeds(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     let created = create(repo, "alice", new_task(), moment()).await;
@@ -340,7 +341,7 @@ pub async fn of_concurrent_deletions_one_succeeds(repo: &dyn TaskRepo) {
     assert_eq!(deletions.into_iter().filter(|deleted| *deleted.as_ref().unwrap()).count(), 1);
 }
 
-/// An old link to a deleted task never leads to a new task.
+/// A new task never gets the id of a deleted one, so that an old link never leads to a different task.
 pub async fn ids_are_never_reused(repo: &dyn TaskRepo) {
     let first = create(repo, "alice", new_task(), moment()).await;
     assert!(repo.delete(&owner("alice").await, first.id).await.unwrap());
@@ -349,7 +350,7 @@ pub async fn ids_are_never_reused(repo: &dyn TaskRepo) {
     assert!(first.id < second.id && second.id < third.id);
 }
 
-/// Every 64-bit integer is accepted as an id, without an error.
+/// An id that no task has finds nothing and causes no error, even if it is the smallest or the largest integer.
 pub async fn an_id_that_was_never_assigned_finds_nothing(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     for number in [0, -1, i64::MAX, i64::MIN, 1 << 31] {
@@ -361,7 +362,8 @@ pub async fn an_id_that_was_never_assigned_finds_nothing(repo: &dyn TaskRepo) {
     }
 }
 
-/// The ids of the other owners include ids that differ only in case or by a space, and SQL wildcards.
+/// The other owners include some whose ids differ from `alice` only in case or by a space, and some whose ids are SQL
+/// wildcards.
 pub async fn reading_a_task_of_another_owner_finds_nothing(repo: &dyn TaskRepo) {
     let created = create(repo, "alice", new_task(), moment()).await;
     for other_owner in ["bob", "nobody", "Alice", "alice ", "%", "_____"] {
@@ -371,7 +373,7 @@ pub async fn reading_a_task_of_another_owner_finds_nothing(repo: &dyn TaskRepo) 
     }
 }
 
-/// The result is the same as for a task that does not exist.
+/// Changing or deleting a task of another owner has the same result as if the task did not exist.
 pub async fn writing_a_task_of_another_owner_changes_nothing(repo: &dyn TaskRepo) {
     let created = create(repo, "alice", new_task(), moment()).await;
     let patch = TaskPatch {

@@ -13,8 +13,8 @@ pub struct Tokens<I, V> {
     pub auth: V,
 }
 
-/// The tests of a [`TokenIssuer`] with its [`AuthPort`]; see [`contract`](crate::testing::contract). The output of the
-/// argument dereferences to [`Tokens`].
+/// The tests of a [`TokenIssuer`] with its [`AuthPort`]; see [`contract`](crate::testing::contract). The argument of
+/// the macro is a future whose output dereferences to [`Tokens`].
 #[macro_export]
 macro_rules! tokens_contract {
     ($subject:expr) => {
@@ -30,7 +30,7 @@ macro_rules! tokens_contract {
     };
 }
 
-/// A user id may contain any characters, such as quotes, backslashes and emoji.
+/// A token is accepted even if the user id contains quotes, backslashes or emoji.
 pub async fn an_issued_token_is_accepted_for_its_user<I: TokenIssuer, V: AuthPort>(tokens: &Tokens<I, V>) {
     for id in ["ann", "ljJS4iTtdrTKYBTXzNu0skdZbvGQyqlR", "42", "Ü漢🙂 \" \\"] {
         let subject = User { id: user_id(id), ..user("ann") };
@@ -54,7 +54,7 @@ pub async fn a_changed_token_is_rejected<I: TokenIssuer, V: AuthPort>(tokens: &T
     }
 }
 
-/// Verification returns an error and does not panic.
+/// Verification of a text that is not a token returns an error and does not panic.
 pub async fn text_that_is_not_a_token_is_rejected<I: TokenIssuer, V: AuthPort>(tokens: &Tokens<I, V>) {
     let token = tokens.issuer.issue(&user("ann")).await.unwrap();
     let token = token.expose();
