@@ -8,7 +8,7 @@ use super::connection_pool::ConnectionPool;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Column {
     pub(super) name: String,
-    /// The type as the database names it.
+    /// The type of the column, as the database names it.
     pub(super) data_type: String,
 }
 

@@ -7,7 +7,7 @@ use super::url::DatabaseUrl;
 /// Configuration of a [`Store`](super::Store).
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
-    /// The database.
+    /// The URL of the database.
     pub url: DatabaseUrl,
     /// Maximum number of open connections.
     pub max_connections: u32,

@@ -22,10 +22,10 @@ use super::url::ParsedUrl;
 /// An error from opening the database. Its text does not contain the URL.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// No PostgreSQL server became usable in time.
+    /// No PostgreSQL server became usable within the start timeout.
     #[error("the database could not be used within {} seconds: {problem}", waited.as_secs())]
     Absent {
-        /// The start timeout.
+        /// The time for which Taskbridge waited, which is the start timeout.
         waited: Duration,
         /// The reason why the last attempt failed.
         problem: DatabaseProblem,

@@ -10,7 +10,7 @@ use super::error::is_repeatable;
 use super::postgres::{Postgres, PostgresTransaction};
 use super::sqlite::{Sqlite, SqliteTransaction};
 
-/// A connection pool.
+/// The connection pool of a SQLite file or of a PostgreSQL database.
 #[derive(Debug, Clone)]
 pub(super) enum ConnectionPool {
     Sqlite(Sqlite),
@@ -33,7 +33,7 @@ impl ConnectionPool {
         transaction.end(outcome).await
     }
 
-    /// Begins a transaction that will write.
+    /// Begins a transaction that will write. On SQLite, it takes the write lock at once.
     async fn begin(&self) -> Result<Transaction, DbErr> {
         match self {
             Self::Sqlite(sqlite) => sqlite.begin().await.map(Transaction::Sqlite).map_err(to_db_err),
@@ -76,8 +76,8 @@ impl Transaction {
     }
 }
 
-/// Implements sea-orm's `ConnectionTrait`. Each method calls the method of the same name that belongs to the database
-/// in use.
+/// Implements sea-orm's `ConnectionTrait` for a type with the variants `Sqlite` and `Postgres`, by calling the methods
+/// of the variant in use.
 macro_rules! impl_connection_trait {
     ($pool:ident) => {
         #[async_trait]

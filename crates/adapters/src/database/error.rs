@@ -1,4 +1,4 @@
-//! Conversion of database errors to the errors of the ports.
+//! Conversion of database errors to the errors that the storage ports of the domain return.
 
 use sea_orm::DbErr;
 use sqlx::error::ErrorKind;
@@ -29,7 +29,7 @@ pub(super) fn store_error(error: DbErr) -> StoreError {
     let is_unknown = matches!(driver_error(&error), Some(StatementError::OutcomeUnknown(_)));
     let may_pass = may_pass(&error);
     let cause: Cause = match error {
-        // Omits the wrapper, whose text does not describe the error.
+        // The wrapper is removed, because its own text does not describe the error.
         DbErr::TryIntoErr { source, .. } => Box::new(source),
         error => Box::new(error),
     };
@@ -54,8 +54,8 @@ pub(super) fn may_pass(error: &DbErr) -> bool {
 
 fn sqlite_may_pass(error: &sqlx::Error) -> bool {
     match error {
-        // The low byte is the primary result code: busy, locked, read-only, interrupted, I/O error, full, or cannot
-        // open.
+        // The low byte of SQLite's error code is the primary result code. These codes mean busy, locked, read-only,
+        // interrupted, I/O error, full, and cannot open.
         sqlx::Error::Database(error) => error
             .code()
             .and_then(|code| code.parse::<u32>().ok())

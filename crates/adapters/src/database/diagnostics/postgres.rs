@@ -16,7 +16,7 @@ pub struct PostgresFacts {
     pub version_number: u32,
     /// The schema in which tables are created; `None` if no schema of the search path exists.
     pub schema: Option<String>,
-    /// Time taken to connect.
+    /// Time that opening a connection took.
     pub connected_in: Duration,
     /// Round-trip time of an empty statement.
     pub round_trip: Duration,
@@ -29,7 +29,7 @@ pub struct PostgresFacts {
     /// which proves that there is a pooler in transaction mode. `false` does not prove the opposite, because a busy
     /// pooler may use one process for each connection.
     pub shares_processes: bool,
-    /// Connection limits.
+    /// The connection limits of the server, and the number of open connections.
     pub limits: ConnectionLimits,
 }
 

@@ -33,7 +33,7 @@ pub struct SqliteFacts {
 /// A file that other users can read or write, or a folder in which they can replace files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExposedPath {
-    /// The file or folder.
+    /// The path of the file or folder.
     pub path: PathBuf,
     /// `true` for a folder, `false` for a file.
     pub is_folder: bool,
@@ -62,7 +62,8 @@ pub(super) async fn inspect(url: &SqliteUrl) -> Result<SqliteFacts, DatabaseProb
     facts(file, version)
 }
 
-/// Reads the header of the file (The SQLite Database File Format, section 1.3), which requires no lock.
+/// Reads facts from the header of the file (The SQLite Database File Format, section 1.3). Reading the header requires
+/// no lock.
 fn facts(path: &Path, version: String) -> Result<SqliteFacts, DatabaseProblem> {
     let exists = path.exists();
     let mut is_wal = false;
@@ -75,7 +76,7 @@ fn facts(path: &Path, version: String) -> Result<SqliteFacts, DatabaseProblem> {
                 "let the user of the server read and write it",
             )
         })?;
-        // A new database is an empty file.
+        // An empty file is accepted, because it is a new database.
         let is_database = header.is_empty() || header.len() == 100 && header.starts_with(b"SQLite format 3\0");
         if !is_database {
             return Err(DatabaseProblem::not_a_database(path));

@@ -11,7 +11,7 @@ use sea_orm::{ColIdx, DbErr, QueryResult, TryGetError, TryGetable};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Time(pub(crate) DateTime<Utc>);
 
-/// A boolean: an integer on SQLite.
+/// A boolean, which SQLite stores as an integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Flag(pub(crate) bool);
 
@@ -88,7 +88,7 @@ macro_rules! column_type {
 column_type!(Time, ChronoDateTimeUtc, TimestampWithTimeZone);
 column_type!(Flag, Bool, Boolean);
 
-/// Reads a column. A value of another type is an error: sea-orm would read it as null.
+/// Reads a column. Returns an error if the value has another type, because sea-orm itself would return null.
 fn read<T: ValueType, I: ColIdx>(row: &QueryResult, index: I) -> Result<T, TryGetError> {
     let name = index.as_str().unwrap_or_default();
     let value = row.try_as_proxy_row().and_then(|row| row.values.get(name));

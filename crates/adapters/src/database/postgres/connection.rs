@@ -54,7 +54,7 @@ pub(in crate::database) struct Connection {
     pub(in crate::database) is_proved_direct: bool,
 }
 
-/// The result of a statement.
+/// The result of a statement: the rows that it returned, and the number of rows that it processed.
 pub(super) struct PostgresReply {
     pub(super) rows: Vec<Row>,
     pub(super) rows_affected: u64,
@@ -79,7 +79,7 @@ impl Connection {
         self.named = Some(HashMap::new());
     }
 
-    /// Returns the same connection with unnamed statements.
+    /// Returns the same connection, which sends only unnamed statements from now on.
     pub(super) fn unnamed(self) -> Self {
         Self { named: None, ..self }
     }
@@ -96,7 +96,8 @@ impl Connection {
         Ok(setting == "off")
     }
 
-    /// Executes a statement and returns its result. An unnamed statement takes one round trip.
+    /// Executes a statement and returns its result. Takes one round trip, and one more if a named statement must be
+    /// prepared first.
     pub(super) async fn run(&mut self, statement: &Statement) -> Result<PostgresReply, StatementError> {
         let values: &[Value] = statement.values.as_ref().map_or(&[], |values| &values.0);
         let Self { client, driver, named, .. } = self;
@@ -172,7 +173,7 @@ async fn drive<T>(driver: &mut Driver, reply: impl Future<Output = Result<T, Err
         let ended = driver.as_mut().poll(context);
         match (reply.as_mut().poll(&mut quiet), ended) {
             (Poll::Ready(result), _) => Poll::Ready(result.map_err(StatementError::from)),
-            // Without the driver, the reply never arrives.
+            // The driver has ended, so the reply will never arrive.
             (Poll::Pending, Poll::Ready(Err(error))) => Poll::Ready(Err(error.into())),
             (Poll::Pending, Poll::Ready(Ok(()))) => Poll::Ready(Err(StatementError::connection_closed())),
             (Poll::Pending, Poll::Pending) => Poll::Pending,

@@ -134,7 +134,7 @@ impl Connector {
         hosts
     }
 
-    /// Returns the addresses of one host.
+    /// Returns the addresses of one host, which is given by its index in the URL.
     async fn endpoints(&self, host: usize) -> Result<Vec<Endpoint>, ConnectError> {
         let port = self.url.port(host);
         let name = self.url.config.get_hosts().get(host);
@@ -210,7 +210,7 @@ impl Connector {
         Ok(connection)
     }
 
-    /// Checks the connection against `target_session_attrs`.
+    /// Rejects a connection to a read-only server if `target_session_attrs` in the URL requires a writable one.
     fn accept(&self, connection: Connection) -> Result<Connection, ConnectError> {
         match self.url.config.get_target_session_attrs() {
             TargetSessionAttrs::ReadWrite if connection.is_read_only => Err(ConnectError::ReadOnly),
@@ -296,7 +296,8 @@ struct SocketPair {
     server: SocketAddr,
 }
 
-/// A connection as the PostgreSQL server sees it.
+/// What the PostgreSQL server reports about a connection: the socket addresses that it sees, if any, and whether it is
+/// read-only.
 #[derive(Debug, Default)]
 struct ServerView {
     ends: Option<SocketPair>,

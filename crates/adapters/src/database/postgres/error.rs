@@ -73,12 +73,13 @@ impl ConnectError {
         }
     }
 
-    /// Returns `true` if another attempt may succeed within seconds. HTTP requests wait for these attempts.
+    /// Returns `true` if another attempt to connect may succeed within seconds. Taskbridge then repeats the attempt
+    /// while the HTTP request waits.
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Io(error) => is_of_the_connection(error),
             Self::Timeout(_) | Self::ReadOnly => true,
-            // The server has too many connections, or is starting, stopping or recovering.
+            // These codes mean that the server has too many connections, or is starting, stopping or recovering.
             Self::Database(error) => {
                 *error.code() == SqlState::TOO_MANY_CONNECTIONS || error.code().code().starts_with("57P")
             }
@@ -91,7 +92,7 @@ impl ConnectError {
     pub(super) fn is_of_one_server(&self) -> bool {
         match self {
             Self::Lookup { .. } | Self::Io(_) | Self::Timeout(_) | Self::ReadOnly => true,
-            // The server is starting, stopping or recovering.
+            // These codes mean that the server is starting, stopping or recovering.
             Self::Database(error) => error.code().code().starts_with("57P"),
             _ => false,
         }
@@ -110,7 +111,8 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset | BrokenPipe | UnexpectedEof)
 }
 
-/// Converts an I/O error, which may contain a TLS error.
+/// Converts an I/O error, which may contain a TLS error. `is_about_tls` tells whether the driver reported it as an
+/// error of TLS.
 fn io_or_tls(error: io::Error, is_about_tls: bool) -> ConnectError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(reason)) => ConnectError::Certificate(reason.clone()),
@@ -165,10 +167,10 @@ pub(in crate::database) enum StatementError {
     /// No connection became free in time.
     #[error("no database connection became free in time")]
     NoConnection,
-    /// No connection can be opened now.
+    /// No connection can be opened now, because the database cannot be reached.
     #[error("the database cannot be reached")]
     Down,
-    /// No connection could be opened.
+    /// A connection could not be opened, for the reason in the contained error.
     #[error("cannot connect to the database: {0}")]
     Connect(#[from] ConnectError),
     /// The connection was already broken: the statement was not sent.
@@ -186,7 +188,7 @@ pub(in crate::database) enum StatementError {
     /// The server reported an error. The statement had no effect.
     #[error("{} (SQLSTATE {})", .0.message(), .0.code().code())]
     Database(Box<DbError>),
-    /// A value cannot be converted.
+    /// A parameter, or a value in the result, cannot be converted.
     #[error(transparent)]
     Value(#[from] ValueError),
 }
@@ -240,7 +242,7 @@ impl StatementError {
         self.sql_state().is_some_and(|state| state.code().starts_with("57P") || state.code().starts_with("08"))
     }
 
-    /// Returns `true` if the statement may be repeated on another connection.
+    /// Returns `true` if a statement with this effect may be repeated on another connection after the error.
     pub(in crate::database) fn allows_repetition(&self, effect: Effect) -> bool {
         // A statement is not repeated after a timeout, because the HTTP request would wait twice as long.
         self.excludes_execution() || effect == Effect::None && (matches!(self, Self::Lost(_)) || self.is_shutdown())
@@ -254,7 +256,7 @@ impl StatementError {
             SqlState::FEATURE_NOT_SUPPORTED,
             SqlState::INVALID_SQL_STATEMENT_NAME,
             SqlState::READ_ONLY_SQL_TRANSACTION,
-            // The transaction was rolled back because of a conflict with another one.
+            // These two codes mean that the transaction was rolled back because of a conflict with another one.
             SqlState::T_R_DEADLOCK_DETECTED,
             SqlState::T_R_SERIALIZATION_FAILURE,
         ];
@@ -265,8 +267,8 @@ impl StatementError {
     pub(super) fn of_a_write(self) -> Self {
         let is_unknown = match &self {
             Self::Lost(_) | Self::Timeout => true,
-            // The session ended while the write was running, perhaps after its commit. A pooler that loses its
-            // connection to the PostgreSQL server reports 08P01.
+            // If the session ended while the write was running, the write may have been committed before. A pooler that
+            // loses its connection to the PostgreSQL server reports 08P01.
             Self::Database(error) => {
                 let ends_session = matches!(error.severity(), "FATAL" | "PANIC") || self.is_shutdown();
                 ends_session && *error.code() != SqlState::CANNOT_CONNECT_NOW
@@ -276,7 +278,7 @@ impl StatementError {
         if is_unknown { Self::OutcomeUnknown(Box::new(self)) } else { self }
     }
 
-    /// Converts an error that occurred before the statement was sent.
+    /// Converts an error that occurred before the statement was sent: a lost connection becomes `NotSent`.
     pub(super) fn before_sending(self) -> Self {
         match self {
             Self::Lost(cause) => Self::NotSent(cause),

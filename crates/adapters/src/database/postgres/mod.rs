@@ -83,7 +83,8 @@ impl Postgres {
             health: Arc::new(Health::default()),
             connect_timeout,
             statement_timeout,
-            // Leaves time to open another connection if the test fails.
+            // The test takes at most half of the acquire timeout, so that time remains to open another connection if it
+            // fails.
             test_timeout: TEST_TIMEOUT.min(acquire_timeout / 2),
         };
         let pool = PostgresPool::new(manager, max_connections as usize);
@@ -116,7 +117,7 @@ impl Postgres {
     pub(super) async fn query(self: &Arc<Self>, statement: &Statement) -> Result<Vec<QueryResult>, StatementError> {
         let reply = self.run(statement).await?;
         match (reply.proxy_rows(), Effect::of(statement)) {
-            // The statement was executed, but its result cannot be read.
+            // The write was executed and may have taken effect, although its result cannot be read.
             (Err(failure), Effect::Lasting) => Err(StatementError::OutcomeUnknown(Box::new(failure))),
             (result, _) => result,
         }

@@ -88,9 +88,10 @@ impl PostgresPool {
         None
     }
 
-    /// Returns a new connection, or the first that becomes idle.
+    /// Called when no connection is idle: opens one if there is room for it, or waits until one becomes idle.
     pub(super) async fn get(&self) -> Result<PoolObject, PoolError<ConnectError>> {
-        // `waiting` includes the connections that deadpool is opening.
+        // `waiting` also counts the callers for whom deadpool is opening a connection, because each of these
+        // connections will need room as well.
         let has_room = |status: Status| status.size - status.available + status.waiting < status.max_size;
         if let Some(pool) = self.pools().find(|pool| has_room(pool.status())) {
             // The connection is opened in a separate task, which continues if this HTTP request times out, for example

@@ -49,7 +49,7 @@ impl Socket {
     }
 }
 
-/// Returns `None` if the operation would have to wait.
+/// Returns the result of a non-blocking operation, or `None` if the operation would have to wait.
 fn at_once<T>(result: io::Result<T>) -> Option<io::Result<T>> {
     match result {
         Err(error) if error.kind() == ErrorKind::WouldBlock => None,

@@ -78,7 +78,8 @@ struct TrustStore {
     authorities: Option<Arc<WebPkiServerVerifier>>,
     /// The certificates in the file that `sslrootcert` names. One of them may be the PostgreSQL server's own.
     pinned: Vec<CertificateDer<'static>>,
-    /// `true` if a CA has name constraints. webpki applies them only to subject alternative names.
+    /// `true` if a CA has name constraints. webpki applies them only to subject alternative names, so a common name is
+    /// then not accepted.
     constrains_names: bool,
 }
 
@@ -143,7 +144,8 @@ impl TrustStore {
             return Err(Error::InvalidCertificate(CertificateError::UnknownIssuer));
         };
         match authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // webpki checks the name last, so everything else is valid.
+            // webpki checks the name last. After an error about the name, everything else is therefore known to be
+            // valid.
             Err(error) if is_about_name(&error) && !self.constrains_names_of(intermediates) => {
                 Certificate::parse(end_entity)?.check_name(server_name)
             }
@@ -157,7 +159,7 @@ impl TrustStore {
     }
 }
 
-/// Returns `true` if the certificate is trusted, but not for the host.
+/// Returns `true` if the error means that the certificate is trusted, but not for the host.
 fn is_about_name(error: &Error) -> bool {
     use CertificateError::{NotValidForName, NotValidForNameContext};
     matches!(error, Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }))
@@ -281,7 +283,8 @@ mod tests {
         }
     }
 
-    /// webpki applies the constraints only to subject alternative names.
+    /// webpki applies the constraints only to subject alternative names. Taskbridge must therefore accept no common
+    /// name if there are constraints.
     #[test]
     fn a_common_name_does_not_evade_name_constraints() {
         let constraints = || NameConstraints {

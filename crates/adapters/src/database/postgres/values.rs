@@ -44,7 +44,7 @@ pub(in crate::database) enum ValueError {
     },
 }
 
-/// Returns the underlying reason, because the text of `error` itself omits it.
+/// Returns the cause of `error`, which the text of `error` itself omits.
 fn reason(error: &tokio_postgres::Error) -> String {
     error.source().map(|reason| format!(": {reason}")).unwrap_or_default()
 }

@@ -26,7 +26,8 @@ impl SeaRateLimiter {
     /// PostgreSQL accepts at most 2,704 bytes.
     const MAX_KEY: usize = 255;
 
-    /// Returns the state of a stored key.
+    /// Returns how many requests are counted for a stored key, and when the last one was made; `None` if there are
+    /// none.
     async fn state(&self, key: &str) -> Result<Option<RateLimitState>, StoreError> {
         let row = Entity::find().filter(Column::Key.eq(key)).one(&self.0.pool).await.map_err(store_error)?;
         let state = |row: Model| {
@@ -80,7 +81,7 @@ impl RateLimiter for SeaRateLimiter {
     }
 }
 
-/// Returns the stored form of a key.
+/// Returns the key as it is stored: unchanged or, if it is too long, as its SHA-256 digest.
 fn stored(key: &str) -> Cow<'_, str> {
     if key.len() <= SeaRateLimiter::MAX_KEY {
         return key.into();

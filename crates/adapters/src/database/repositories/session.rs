@@ -27,7 +27,8 @@ impl SeaSessionRepo {
     }
 }
 
-/// Returns `false` if the token contains a NUL character, which PostgreSQL can neither store nor accept in a query.
+/// Returns `false` if the token contains a NUL character. No session can have such a token, because PostgreSQL can
+/// neither store it nor accept it in a query.
 fn can_exist(token: &SessionToken) -> bool {
     !token.expose().contains('\0')
 }

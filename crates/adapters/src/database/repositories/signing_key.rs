@@ -16,7 +16,7 @@ use crate::jwt::{SigningKeyRepo, StoredKey};
 /// Stores signing keys in Better Auth's table `jwks`.
 pub struct SeaSigningKeyRepo(pub Store);
 
-/// A new key, which is added only if `known` contains the ids of all keys in the table.
+/// A new signing key, which is added only if `known` contains the ids of all keys in the table.
 struct Addition<'a> {
     key: &'a StoredKey,
     known: &'a [String],

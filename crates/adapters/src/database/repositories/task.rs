@@ -106,7 +106,7 @@ fn insert_if_known(row: &task::ActiveModel, owner: &Owner) -> InsertStatement {
     let row = Query::select().exprs(values).and_where(Expr::exists(user)).to_owned();
     let mut insert = Query::insert();
     insert.into_table(Entity).columns(columns).returning_col(Column::Id);
-    // Fails only if the numbers of columns and values differ.
+    // `select_from` fails only if the numbers of columns and values differ, which they never do here.
     let _ = insert.select_from(row);
     insert
 }
@@ -136,7 +136,7 @@ fn by_code_point(backend: DbBackend, column: Column) -> Expr {
     }
 }
 
-/// Returns the expression by which a list is sorted.
+/// Returns the expression by which a list of tasks is sorted.
 fn sorted_by(backend: DbBackend, key: SortKey) -> Expr {
     match key {
         SortKey::CreatedAt => Column::CreatedAt.into_expr(),
@@ -165,8 +165,8 @@ fn matching(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> Condition
         .add_option(search.as_ref().map(|search| found(search.lowercase())))
 }
 
-/// Returns the condition for tasks after the cursor. It compares rows (tuples of columns), so that PostgreSQL and
-/// SQLite can use an index that begins with the owner.
+/// Returns the condition for the tasks that come after the cursor in its sort order. It compares rows (tuples of
+/// columns), so that PostgreSQL and SQLite can use an index that begins with the owner.
 fn after(backend: DbBackend, cursor: &Cursor) -> Expr {
     let Cursor { value, id, direction } = cursor;
     let row = Expr::tuple([sorted_by(backend, value.key()), Column::Id.into_expr()]);
@@ -181,7 +181,7 @@ fn after(backend: DbBackend, cursor: &Cursor) -> Expr {
     }
 }
 
-/// Returns the value by which a row is sorted, with the full precision of the database.
+/// Returns the value by which a task is sorted. A time keeps the full precision of the database.
 fn sort_value(row: &Model, key: SortKey) -> SortValue {
     match key {
         SortKey::CreatedAt => SortValue::CreatedAt(PreciseTimestamp::new(row.created_at.0)),

@@ -15,7 +15,7 @@ use crate::database::connection_pool::ConnectionPool;
 #[derive(Debug, Clone, Default)]
 pub(in crate::database) struct RestrictionColumnsCache {
     last: Arc<Mutex<Option<CacheEntry>>>,
-    /// Locked by the request that reads the catalog of the database.
+    /// Locked while a request reads the columns from the database, so that only one request does so at a time.
     reading: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -28,8 +28,8 @@ struct CacheEntry {
 impl RestrictionColumnsCache {
     const MAX_AGE: Duration = Duration::from_mins(1);
 
-    /// Returns the columns. While one request reads them from the database again, other requests get the previous
-    /// columns.
+    /// Returns the columns that mark a user as restricted. While one request reads them from the database again, other
+    /// requests get the previous columns.
     pub(in crate::database) async fn get(&self, pool: &ConnectionPool) -> Result<Arc<RestrictionColumns>, DbErr> {
         let is_recent = |entry: &CacheEntry| entry.read_at.elapsed() < Self::MAX_AGE;
         let last = self.last();

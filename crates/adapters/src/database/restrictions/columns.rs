@@ -15,9 +15,9 @@ use crate::database::url::identifier;
 /// renamed the columns to snake case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::database) struct RestrictionColumns {
-    /// `user.banned` of the `admin` plugin.
+    /// The name of the column `user.banned` of Better Auth's `admin` plugin, if there is such a column.
     pub(super) banned: Option<String>,
-    /// `user.banExpires`.
+    /// The column `user.banExpires`, which contains the time when the ban ends.
     pub(super) ban_expires: Option<Column>,
     pub(super) second_factor: SecondFactor,
 }
@@ -27,9 +27,9 @@ pub(in crate::database) struct RestrictionColumns {
 pub(super) enum SecondFactor {
     #[default]
     None,
-    /// `user.twoFactorEnabled` of the `twoFactor` plugin.
+    /// In the column `user.twoFactorEnabled` of Better Auth's `twoFactor` plugin. The value is the name of the column.
     Column(String),
-    /// If there is no such column, a row in the table `twoFactor` means that its user has a second factor.
+    /// In the table `twoFactor`, if `user` has no such column. A row means that its user has a second factor.
     Table {
         user_id: String,
         /// The column that says whether the user has confirmed the second factor.
@@ -95,8 +95,8 @@ impl RestrictionColumns {
     fn ban_expires(&self) -> Expr {
         match &self.ban_expires {
             Some(Column { name, data_type }) if data_type.starts_with("timestamp") => of_user(name),
-            // SQLite stores a time as text. A column of any other type is read as text too; that text is not a valid
-            // time.
+            // SQLite stores a time as text. A column of any other type is read as text too. If that text is not a valid
+            // time, the ban counts as permanent.
             Some(Column { name, .. }) => of_user(name).cast_as("text"),
             None => no_text(),
         }

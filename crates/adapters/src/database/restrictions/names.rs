@@ -11,7 +11,7 @@ pub(super) enum Meaning {
     Status,
 }
 
-/// Words for a restriction, separated by spaces.
+/// Words, separated by spaces, that suggest a restriction when they occur in the name of a column.
 const RESTRICTING: &str = "2fa archived ban banned bans blacklist blacklisted block blocked deactivated deactivation deleted denied \
     disable disabled frozen inactive lock locked lockedout lockout mfa otp rejected restricted revoked \
     secondfactor suspended suspension terminated totp twofa twofactor twostep";

@@ -142,7 +142,8 @@ impl SqliteTransaction {
 
     /// Rolls the transaction back.
     pub(super) async fn roll_back(self) {
-        // Fails if SQLite has already rolled the transaction back, for example after an interrupted write.
+        // An error is ignored: `rollback` fails, for example, if SQLite has already rolled the transaction back after
+        // an interrupted write.
         _ = self.connection.into_inner().end("rollback").await;
     }
 }

@@ -52,7 +52,7 @@ impl Deadline {
     }
 }
 
-/// The result of a statement.
+/// The result of a statement: the rows that it returned, and the number of rows that it changed.
 #[derive(Default)]
 pub(super) struct SqliteReply {
     pub(super) rows: Vec<SqliteRow>,
@@ -221,7 +221,7 @@ impl SqlitePooledConnection {
         self.roll_back_on_drop()
     }
 
-    /// Ends the transaction, by `commit` or `rollback`.
+    /// Ends the transaction by executing `command`, which is `commit` or `rollback`.
     pub(super) async fn end(&mut self, command: &'static str) -> Result<(), sqlx::Error> {
         self.run(sqlx::query(command), None).await?;
         self.connection()?.is_reusable = true;

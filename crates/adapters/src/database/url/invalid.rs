@@ -10,18 +10,18 @@ pub enum InvalidDatabaseUrl {
     /// The text is not the URL of a supported database.
     #[error("must be sqlite://<path> or postgres://<user>:<password>@<host>/<database>")]
     Form,
-    /// Other characters, such as quotation marks or a command, surround the URL.
+    /// Other characters, such as a quotation mark or a command, come before the URL.
     #[error("must begin with the scheme of the URL; remove quotation marks and any other text before it")]
     Prefix,
-    /// The scheme belongs to another library or another database.
+    /// The scheme of the URL is that of another library or of a database that is not supported.
     #[error("has the scheme {scheme}, which is not supported; {advice}")]
     Scheme {
-        /// The scheme.
+        /// The scheme of the URL, such as `mysql`.
         scheme: &'static str,
-        /// The form to write instead.
+        /// What to write or use instead.
         advice: &'static str,
     },
-    /// A user name or a password contains a delimiter.
+    /// The user name, the password or a parameter contains a `#`, `/`, `?` or `@` that is not percent-encoded.
     #[error(
         "has a raw # / ? or @ in its user name, password or a parameter; percent-encode them: %23 for #, %2F for /, %3F \
          for ?, %40 for @"
@@ -30,7 +30,7 @@ pub enum InvalidDatabaseUrl {
     /// A `%` does not begin an escape sequence, or the escaped bytes are not UTF-8.
     #[error("has a % that does not begin a valid UTF-8 escape; write %25 for a literal %")]
     PercentEncoding,
-    /// One of several hosts is empty, or a bracket is missing.
+    /// One of several hosts is empty, or the brackets around an IPv6 address are wrong.
     #[error("has a host that cannot be read; write <host>:<port>, and an IPv6 address in brackets: [::1]:5432")]
     Host,
     /// A port is not a number from 1 to 65535.
@@ -43,18 +43,18 @@ pub enum InvalidDatabaseUrl {
         "has different numbers of hosts, addresses (hostaddr) and ports; give one port for all hosts or one for each"
     )]
     HostCount,
-    /// A parameter is not known.
+    /// The URL has a parameter that Taskbridge does not know.
     #[error("has an unknown parameter{}; {advice}", quoted(name.as_deref()))]
     UnknownParameter {
-        /// The name, or `None` if it might be the rest of a password that contains an unescaped `&`.
+        /// The name of the parameter, or `None` if it is not shown because it might be a part of a password.
         name: Option<String>,
-        /// The name that is probably meant, or the advice to remove the parameter.
+        /// A question that contains the name that is probably meant, or the advice to remove the parameter.
         advice: String,
     },
     /// A parameter has no value.
     #[error("has a parameter without a value; write one, or remove the parameter")]
     NoValue,
-    /// The parameters do not begin with a question mark.
+    /// The parameters begin with `&` instead of a question mark.
     #[error("has a & before its parameters; begin them with ?, and write %26 for a & in the name of a database")]
     Separator,
     /// The URL names a client certificate without its private key, or the private key without the certificate.
@@ -63,12 +63,12 @@ pub enum InvalidDatabaseUrl {
          server"
     )]
     ClientCertificate,
-    /// A known parameter is not supported.
+    /// The URL has a parameter that Taskbridge knows but does not support.
     #[error("has the parameter {name}, which is not supported; {advice}")]
     Unsupported {
-        /// The name.
+        /// The name of the parameter.
         name: &'static str,
-        /// An alternative.
+        /// What to write or do instead of using the parameter.
         advice: &'static str,
     },
     /// The value of a parameter is not supported.
@@ -76,21 +76,21 @@ pub enum InvalidDatabaseUrl {
     Value {
         /// The name of the parameter.
         name: &'static str,
-        /// The possible values.
+        /// What to write instead, such as the supported values.
         advice: &'static str,
     },
     /// Two parameters contradict each other, or one name has two values.
     #[error("has contradictory parameters for {what}; remove one of them")]
     Conflict {
-        /// The subject of the parameters.
+        /// What the parameters set, such as `the search path`.
         what: &'static str,
     },
-    /// The path of a SQLite file is ambiguous.
+    /// The path in the URL probably does not name the intended SQLite file.
     #[error("has a path that {problem}; {advice}")]
     Path {
-        /// The problem.
+        /// What is wrong with the path, such as `is a folder`.
         problem: &'static str,
-        /// The form to write instead.
+        /// What to write instead.
         advice: &'static str,
     },
 }

@@ -43,7 +43,7 @@ const FOREIGN_SCHEMES: [(&str, &str); 19] = [
     ("sqlserver", "SQL Server is not supported: use PostgreSQL or SQLite"),
 ];
 
-/// The URL of a database. Its `Debug` output shows only the kind of database.
+/// The URL of a database. Its `Debug` output shows only the kind of database, because the URL may contain a password.
 #[derive(Clone)]
 pub struct DatabaseUrl(pub(super) ParsedUrl);
 
@@ -63,7 +63,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// Declares whether a pooler in transaction mode is in front of the database. Overrides the URL.
+    /// Overrides what the URL says about a pooler in transaction mode. Has no effect on the URL of a SQLite file.
     #[must_use]
     pub fn with_pooler(mut self, declared: Pooler) -> Self {
         if let ParsedUrl::Postgres(url) = &mut self.0 {
@@ -117,7 +117,7 @@ impl FromStr for DatabaseUrl {
     type Err = InvalidDatabaseUrl;
 
     fn from_str(text: &str) -> Result<Self, InvalidDatabaseUrl> {
-        // The value of an environment variable may end with a line break, if it was read from a file.
+        // White space around the URL is ignored, because a setting that was read from a file may end with a line break.
         let Some((scheme, rest)) = text.trim().split_once(':') else { return Err(InvalidDatabaseUrl::Form) };
         let is_prefixed = || ["postgres://", "postgresql://", "sqlite:"].iter().any(|start| text.contains(start));
         match (scheme, rest.strip_prefix("//")) {

@@ -13,7 +13,8 @@ use super::InvalidDatabaseUrl;
 /// by mistake.
 pub(super) struct Parameters {
     values: BTreeMap<String, String>,
-    /// The names that have been read, whether the URL has them or not.
+    /// The names of the supported parameters, whether the URL has them or not. One of them is suggested in place of an
+    /// unknown name that resembles it.
     known: Vec<&'static str>,
     has_password: bool,
 }
@@ -27,7 +28,7 @@ impl Parameters {
         let mut values = BTreeMap::new();
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = match parameter {
-                // JDBC allows `ssl` without a value.
+                // JDBC allows `ssl` without a value, which means `ssl=true`.
                 "ssl" => ("ssl", "true"),
                 parameter => parameter.split_once('=').unwrap_or((parameter, "")),
             };
@@ -43,7 +44,7 @@ impl Parameters {
         Ok(Self { values, known: Vec::new(), has_password })
     }
 
-    /// Removes a parameter and returns its value.
+    /// Removes a parameter and returns its value, or `None` if the URL does not have the parameter.
     pub(super) fn take(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
         self.values.remove(name)
@@ -69,7 +70,7 @@ impl Parameters {
         meaning.map(Some).ok_or(InvalidDatabaseUrl::Value { name, advice })
     }
 
-    /// Checks that all remaining parameters are named in `ignored`.
+    /// Checks that all remaining parameters are named in `ignored`, a list of names separated by spaces.
     ///
     /// `unsupported` maps each unsupported name to its advice. `advice` is the advice for an unknown name that does not
     /// resemble a known one.

@@ -11,9 +11,9 @@ use super::parameters::{Parameters, decode};
 use super::search_path::{SearchPath, read_search_path};
 use super::tls::{TlsConfig, Transport, Verification, read_tls};
 
-/// The default port.
+/// The port of a host for which the URL names no port.
 const DEFAULT_PORT: u16 = 5432;
-/// Maximum of the times in a URL, in seconds: the longest keep-alive time that Linux accepts.
+/// Maximum value, in seconds, of a timeout or keep-alive time in a URL. Linux accepts no longer keep-alive time.
 const MAX_SECONDS: u32 = 32_767;
 
 /// Ignored parameters: those of other libraries for their own pools, caches and timeouts, and those of libpq for
@@ -47,8 +47,8 @@ const UNSUPPORTED: [(&str, &str); 17] = [
     ("timezone", "remove it: times do not depend on it"),
 ];
 
-/// The presence of a pooler in transaction mode, which may lend its connection to the PostgreSQL server to another
-/// program after each transaction.
+/// Tells whether a pooler in transaction mode is in front of the database. Such a pooler may lend its connection to the
+/// PostgreSQL server to another program after each transaction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Pooler {
     /// Unknown: each connection is treated as pooled unless it proves to be direct.
@@ -75,8 +75,8 @@ impl PostgresUrl {
     pub(super) fn parse(rest: &str) -> Result<Self, InvalidDatabaseUrl> {
         let (servers, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, database) = servers.split_once('/').unwrap_or((servers, ""));
-        // A second `@` belongs to a password. Without this check, the part of the password after its first delimiter
-        // would be read as a host, a database or a parameter.
+        // A second `@` means that the password contains an `@` that is not percent-encoded. The URL is rejected,
+        // because a part of the password would otherwise be read as a host, a database or a parameter.
         let is_cut = authority.matches('@').count() > 1 || database.contains('@') || query.contains('@');
         if is_cut || rest.contains('#') {
             return Err(InvalidDatabaseUrl::RawDelimiter);
@@ -114,7 +114,7 @@ impl PostgresUrl {
         self.config.get_hosts().len().max(self.config.get_hostaddrs().len())
     }
 
-    /// Returns the port of a host.
+    /// Returns the port of a host, which is given by its index in the URL.
     pub(in crate::database) fn port(&self, host: usize) -> u16 {
         let ports = self.config.get_ports();
         ports.get(host).or(ports.first()).copied().unwrap_or(DEFAULT_PORT)
@@ -146,7 +146,7 @@ impl PostgresUrl {
         }
     }
 
-    /// Returns one host with its port.
+    /// Returns one host, which is given by its index in the URL, with its port.
     fn server(&self, index: usize) -> String {
         let port = self.port(index);
         match (self.config.get_hosts().get(index), self.config.get_hostaddrs().get(index)) {
@@ -213,7 +213,7 @@ fn set_hosts(config: &mut Config, authority: &str, parameters: &mut Parameters) 
         return Err(InvalidDatabaseUrl::HostCount);
     }
     for host in hosts {
-        // As in libpq, a path is the folder of a Unix socket.
+        // As in libpq, a host that begins with a slash is the folder of a Unix socket.
         if host.starts_with('/') {
             config.host_path(host)
         } else {
@@ -226,7 +226,7 @@ fn set_hosts(config: &mut Config, authority: &str, parameters: &mut Parameters) 
     Ok(())
 }
 
-/// Checks the parameters for which only the default behavior is supported.
+/// Rejects every value that changes the default behavior, for parameters of which no other behavior is supported.
 fn check_constants(parameters: &mut Parameters) -> Result<(), InvalidDatabaseUrl> {
     let advice = "GSSAPI is not supported; write disable, and sslmode=require for encryption";
     parameters.take_one_of("gssencmode", &[("disable", ()), ("prefer", ())], advice)?;
@@ -256,7 +256,7 @@ fn number(port: &str) -> Result<u16, InvalidDatabaseUrl> {
     port.parse().ok().filter(|port| *port > 0).ok_or(InvalidDatabaseUrl::Port)
 }
 
-/// Sets how a PostgreSQL server is chosen if the URL names several, and the socket options.
+/// Sets the socket options and, for a URL that names several PostgreSQL servers, how one of them is chosen.
 fn set_socket(config: &mut Config, parameters: &mut Parameters) -> Result<(), InvalidDatabaseUrl> {
     const WRITES: &str = "Taskbridge writes: use read-write, primary or any";
     let attributes = [
@@ -271,7 +271,7 @@ fn set_socket(config: &mut Config, parameters: &mut Parameters) -> Result<(), In
     if let Some(balancing) = parameters.take_one_of("load_balance_hosts", &balancing, "write disable or random")? {
         config.load_balance_hosts(balancing);
     }
-    // 0 means the default.
+    // A parameter with the value 0 is ignored, so that its default applies.
     let mut positive = |name, max| parameters.take_number(name, max).map(|number| number.filter(|number| *number > 0));
     if let Some(limit) = positive("connect_timeout", MAX_SECONDS)? {
         config.connect_timeout(Duration::from_secs(limit.into()));
@@ -282,7 +282,7 @@ fn set_socket(config: &mut Config, parameters: &mut Parameters) -> Result<(), In
     if let Some(interval) = positive("keepalives_interval", MAX_SECONDS)? {
         config.keepalives_interval(Duration::from_secs(interval.into()));
     }
-    // The first name is used by libpq, the second by tokio-postgres.
+    // Both parameters have the same meaning: the first name is that of libpq, the second that of tokio-postgres.
     let counts = [positive("keepalives_count", 127)?, positive("keepalives_retries", 127)?];
     if let Some(count) = counts.into_iter().flatten().next() {
         config.keepalives_retries(count);

@@ -16,13 +16,14 @@ const MAX_NAME: usize = 63;
 pub(in crate::database) struct SearchPath(Vec<String>);
 
 impl SearchPath {
-    /// Returns a path that consists of one schema. The name is taken literally. Returns `None` if the name is too long.
+    /// Returns a search path that consists of one schema. `name` is taken literally, even if it contains a comma.
+    /// Returns `None` if the name is too long.
     pub(super) fn schema(name: String) -> Option<Self> {
         (name.len() <= MAX_NAME).then(|| Self(vec![name]))
     }
 
-    /// Parses the text of the setting: names separated by commas. A name without quotation marks is converted to lower
-    /// case. Returns `None` if the text is malformed or empty.
+    /// Parses a value of the setting `search_path`: names separated by commas. A name without quotation marks is
+    /// converted to lower case. Returns `None` if the text is malformed or empty.
     pub(in crate::database) fn parse(text: &str) -> Option<Self> {
         let mut names = Vec::new();
         let mut rest = text.trim_start();
@@ -49,18 +50,19 @@ impl SearchPath {
         names.iter().all(|name| name.len() <= MAX_NAME).then_some(Self(names))
     }
 
-    /// Returns the first schema, in which tables are created. PostgreSQL replaces `$user` with the name of the role.
+    /// Returns the first schema, in which tables are created. It may be `$user`, for which PostgreSQL uses the name of
+    /// the role.
     pub(in crate::database) fn first(&self) -> &str {
         self.0.first().map_or("", String::as_str)
     }
 
-    /// Returns the schemas in order.
+    /// Returns the names of the schemas, in the order in which PostgreSQL searches them.
     pub(in crate::database) fn names(&self) -> &[String] {
         &self.0
     }
 }
 
-/// Formats the value of the setting, with every name quoted.
+/// Formats the search path as a value of the setting `search_path`, with every name quoted.
 impl fmt::Display for SearchPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, name) in self.0.iter().enumerate() {

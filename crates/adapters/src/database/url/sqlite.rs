@@ -70,7 +70,7 @@ fn file(path: &str) -> Result<PathBuf, InvalidDatabaseUrl> {
             "is in the root folder of the file system",
             "write sqlite://<file> for the current folder, or sqlite:////<file> for the root folder",
         ),
-        // As in SQLAlchemy, an absolute path follows four slashes.
+        // As in SQLAlchemy, an absolute path may follow four slashes instead of three. The additional slash is removed.
         Some(rest) => Ok(format!("/{}", rest.trim_start_matches('/')).into()),
         None => Ok(path.into()),
     }

@@ -11,7 +11,7 @@ fn postgres(text: &str) -> PostgresUrl {
     }
 }
 
-/// Parses a URL with these parameters.
+/// Parses a PostgreSQL URL that has these parameters.
 fn with(parameters: &str) -> PostgresUrl {
     postgres(&format!("postgres://u@db.test/app?{parameters}"))
 }
@@ -67,7 +67,7 @@ fn hosts_ports_and_addresses_are_those_of_libpq() {
         ("postgres://u@a,b:6000/db", "a:5432,b:6000"),
         ("postgres://u@[::1]/db", "[::1]:5432"),
         ("postgres://u@%2Fvar%2Frun%2Fpostgresql/db", "/var/run/postgresql:5432"),
-        // Parameters override the authority.
+        // Parameters override the host and the port that come before the `?`.
         ("postgres:///db?host=/var/run/postgresql", "/var/run/postgresql:5432"),
         ("postgres://u@/db?host=/tmp&port=5433", "/tmp:5433"),
         ("postgres://u@:5433/db?host=/tmp", "/tmp:5433"),
@@ -263,7 +263,8 @@ fn a_path_of_sqlite_is_relative_or_absolute() {
     }
 }
 
-/// Checks for each mistake that the error names it and gives advice.
+/// Checks for each mistake that the error names it and gives advice. `hunter2` stands for a part of a password, which
+/// no error may contain.
 #[test]
 fn an_invalid_url_is_rejected_with_advice_and_without_its_values() {
     for (url, sentence) in [
