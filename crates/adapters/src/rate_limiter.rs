@@ -1,7 +1,7 @@
-//! Rate limits in memory, for one process.
+//! A rate limiter that counts in memory, for one process.
 //!
-//! A cache such as moka is not used, because it may evict any counter when clients send a flood of keys. Here, only the
-//! oldest counters are evicted.
+//! A cache such as moka is not used, because it may evict any counter, even a recent one, when clients send a flood of
+//! keys, so that its limit would not hold. Here, only the oldest counters are evicted.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,8 @@ use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{RateLimiter, StoreError};
 use taskbridge_domain::rate_limit::{Decision, RateLimit, RateLimitState};
 
-/// The first half of the SHA-256 digest of a key. It has a fixed size, and finding a collision is infeasible.
+/// The first half of the SHA-256 digest of a key, stored in place of the key: it has a fixed size, and finding two keys
+/// with the same digest is infeasible.
 type Digest128 = [u8; 16];
 
 /// Counts requests for at most [`Self::MAX_KEYS`] keys, in less than 12 MiB. If there are more keys, it evicts the key
@@ -25,7 +26,7 @@ pub struct InMemoryRateLimiter {
 #[derive(Debug, Default)]
 struct Counters {
     by_key: HashMap<Digest128, RateLimitState>,
-    /// The same keys by the time of their last allowed request, oldest first.
+    /// The keys of `by_key`, sorted by the time of their last allowed request, oldest first.
     by_age: BTreeSet<(Timestamp, Digest128)>,
 }
 
@@ -48,7 +49,7 @@ impl Counters {
 }
 
 impl InMemoryRateLimiter {
-    /// Maximum number of keys.
+    /// Maximum number of keys that have a counter at the same time.
     pub const MAX_KEYS: usize = 1 << 16;
 
     fn lock(&self) -> MutexGuard<'_, Counters> {
@@ -99,7 +100,7 @@ mod tests {
 
     const ONCE: RateLimit = RateLimit { window: Duration::from_hours(1), max: 1 };
 
-    /// The limit on the number of keys matters, because a client can make up any number of keys.
+    /// The number of counters must be limited, because a client can make up any number of keys and so fill the memory.
     #[tokio::test]
     async fn memory_is_bounded_and_the_oldest_keys_are_evicted() {
         let limiter = InMemoryRateLimiter::default();
@@ -119,8 +120,8 @@ mod tests {
             let decision = limiter.peek(&number.to_string(), ONCE, end).await.unwrap();
             assert_eq!(decision == Decision::Allowed, expected, "{number}");
         }
-        // The hash table needs one more byte for each slot, and leaves one slot in eight empty. The nodes of the tree
-        // are at least half full and have pointers to their children.
+        // Estimates the memory. The hash table needs one more byte for each slot, and leaves one slot in eight empty.
+        // The nodes of the tree are at least half full, and have pointers to their children.
         let table = slots * 8 / 7 * (size_of::<(Digest128, RateLimitState)>() + 1);
         let tree = 2 * ages * (size_of::<(Timestamp, Digest128)>() + size_of::<usize>());
         assert!(table + tree < 12 << 20, "{table} and {tree} bytes");

@@ -1,4 +1,4 @@
-//! Validation of the claims of a token (RFC 7519, section 4).
+//! Checks the claims of a token (RFC 7519, section 4), such as its expiry, issuer and audience.
 
 use std::time::Duration;
 
@@ -12,17 +12,19 @@ use super::report::VerificationStep;
 /// The values that the claims of a token are compared with.
 #[derive(Debug, Clone)]
 pub struct ExpectedClaims {
-    /// Accepted values of `iss`.
+    /// Accepted values of the claim `iss`.
     pub issuers: Vec<String>,
-    /// Accepted values of `aud`; if it is a list, one accepted entry is enough.
+    /// Accepted values of the claim `aud`. If the claim is a list, one accepted entry is enough.
     pub audiences: Vec<String>,
-    /// `true` if `iss` and `aud` must be present. If `false`, they may be absent, but a wrong value is still rejected.
+    /// `true` if a token must have both `iss` and `aud`. If `false`, a token may lack them, but one with a wrong value
+    /// is still rejected.
     pub require_issuer: bool,
     /// Tolerated difference between the clocks of issuer and verifier.
     pub leeway: Duration,
 }
 
-/// The claims in the token. `iat` is ignored: it does not affect validity, and an issuer's clock may be ahead.
+/// The claims of a token that are checked. `iat`, the time of issue, is not: it does not affect validity, and lies in
+/// the future if the issuer's clock is ahead.
 #[derive(serde::Deserialize)]
 struct Payload {
     #[serde(default, deserialize_with = "present")]
@@ -54,7 +56,8 @@ impl Audience {
 }
 
 impl ExpectedClaims {
-    /// Validates a decoded payload whose signature has been verified. Appends each successful step to `passed`.
+    /// Checks the claims in `json`, the decoded payload of a token whose signature has been verified. Appends each
+    /// successful step to `passed`.
     pub(super) fn validate(
         &self,
         json: &[u8],
@@ -93,7 +96,7 @@ impl ExpectedClaims {
     }
 }
 
-/// Converts `moment` to a `NumericDate`: seconds since 1970, with a fraction.
+/// Converts `moment` to seconds since 1970 with a fraction, the form of times in claims (`NumericDate` in RFC 7519).
 #[expect(clippy::cast_precision_loss, reason = "milliseconds are exact in 53 bits for 285,000 years")]
 fn numeric_date(moment: Timestamp) -> f64 {
     moment.datetime().timestamp_millis() as f64 / 1000.0

@@ -5,13 +5,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::rejection::Rejection;
 
-/// A token, split at its dots.
+/// A token, split at its dots into header, claims and signature.
 pub(super) struct CompactToken<'a> {
     pub(super) whole: &'a str,
     header: &'a str,
     claims: &'a str,
     pub(super) signature: &'a str,
-    /// Header and claims: the part that the signature covers.
+    /// The header and the claims with the dot between them: the part of the token that the signature covers.
     pub(super) signed: &'a str,
 }
 
@@ -30,18 +30,19 @@ impl<'a> CompactToken<'a> {
         }
     }
 
-    /// Returns the decoded header.
+    /// Returns the JSON text of the header.
     pub(super) fn header(&self) -> Result<Vec<u8>, Rejection> {
         decode(self.header).ok_or(Rejection::Malformed("header"))
     }
 
-    /// Returns the decoded claims.
+    /// Returns the JSON text of the claims.
     pub(super) fn claims(&self) -> Result<Vec<u8>, Rejection> {
         decode(self.claims).ok_or(Rejection::Malformed("claims"))
     }
 }
 
-/// Decodes base64url without padding, white space or trailing bits (RFC 7515, section 2).
+/// Decodes base64url (RFC 7515, section 2). Returns `None` if `segment` has padding, white space or stray bits at its
+/// end.
 fn decode(segment: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(segment).ok()
 }

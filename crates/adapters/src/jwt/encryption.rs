@@ -1,6 +1,6 @@
 //! Better Auth's encryption of private keys: XChaCha20-Poly1305, whose key is the SHA-256 digest of the shared secret.
-//! Nonce, ciphertext and tag are stored as hexadecimal digits. If secrets have versions, `$ba$<version>$` precedes the
-//! digits.
+//! Nonce, ciphertext and tag are stored as hexadecimal digits. If the secret has a version, `$ba$<version>$` precedes
+//! the digits.
 
 use base16ct::{lower, mixed};
 use chacha20poly1305::aead::{Aead, KeyInit};
@@ -19,16 +19,16 @@ const VERSION_PREFIX: &str = "$ba$";
 /// Errors from decrypting a private key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum DecryptionError {
-    /// The text is neither a JSON Web Key nor an encrypted one.
+    /// The stored text is neither a JSON Web Key nor an encrypted one.
     #[error("it is stored in an unknown form")]
     Malformed,
-    /// The secret of this version is not configured.
+    /// The key was encrypted with this version of the secret, which is not configured.
     #[error("it was encrypted with version {0} of the secret, which BETTER_AUTH_SECRETS does not name")]
     UnknownVersion(u64),
     /// The key was encrypted before secrets had versions, and the secret of that time is not configured.
     #[error("it was encrypted before secrets had versions; set BETTER_AUTH_SECRET to the secret of that time")]
     NoUnversionedSecret,
-    /// The key was encrypted with another secret.
+    /// The key was encrypted with a secret other than the configured one, so that decrypting it fails.
     #[error("it was encrypted with another secret")]
     OtherSecret,
 }
@@ -46,11 +46,11 @@ fn encrypt_with(nonce: [u8; NONCE_BYTES], plaintext: &str, secrets: &VersionedSe
     let ciphertext = cipher(secrets.current()).encrypt(&XNonce::from(nonce), plaintext.as_bytes()).ok()?;
     let version = secrets.version().map(|version| format!("{VERSION_PREFIX}{version}$")).unwrap_or_default();
     let digits = lower::encode_string(&[&nonce, ciphertext.as_slice()].concat());
-    // The column holds a JSON string.
+    // Better Auth stores the encrypted key as a JSON string, so the digits are put in quotation marks.
     Some(StoredPrivateKey::new(format!("\"{version}{digits}\"")))
 }
 
-/// Decrypts a private key. A key in plain text, as Better Auth can be configured to store it, is returned unchanged.
+/// Decrypts a private key. If Better Auth was configured to store the key in plain text, returns it unchanged.
 pub(super) fn decrypt(stored: &StoredPrivateKey, secrets: &VersionedSecrets) -> Result<String, DecryptionError> {
     let text = stored.expose();
     if text.trim_start().starts_with('{') {
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// Keys that Better Auth encrypted.
+    /// Keys that Better Auth encrypted, with the secrets and the decrypted keys.
     const VECTORS: &str = include_str!("../../../../tests/vectors/jwks-encryption.json");
 
     fn text(value: &Value) -> &str {
@@ -91,7 +91,7 @@ mod tests {
         VersionedSecrets::single(SharedSecret::unchecked(text(secret)))
     }
 
-    /// Returns the secrets of a recorded case, parsed from the form of the environment variables.
+    /// Returns the secrets of a test vector, after parsing them as values of the environment variables.
     fn secrets(case: &Value) -> VersionedSecrets {
         let Some(versions) = case["config"]["secrets"].as_array() else { return single(&case["secret"]) };
         let list: Vec<_> =

@@ -1,4 +1,4 @@
-//! Issues access tokens, if Taskbridge is the auth server.
+//! Issues access tokens. Used only if Taskbridge itself is the auth server, in place of Better Auth.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use taskbridge_domain::users::{User, UserImage};
 
 use super::sources::stored_keys::StoredKeys;
 
-/// The claims of a [`JwtIssuer`] that do not depend on the user.
+/// The claims of the tokens of a [`JwtIssuer`] that do not depend on the user.
 #[derive(Debug, Clone)]
 pub struct JwtIssuerConfig {
-    /// The `iss` claim.
+    /// The claim `iss` of each token.
     pub issuer: String,
-    /// The `aud` claim.
+    /// The claim `aud` of each token.
     pub audience: String,
-    /// Time from `iat` to `exp`, in whole seconds.
+    /// Time for which a token is valid, from `iat` to `exp`, in whole seconds.
     pub lifetime: Duration,
 }
 
-/// Issues tokens with the claims of Better Auth's JWT plugin. Signs with a key pair if an algorithm is configured, and
-/// otherwise by HS256 with the current shared secret. Publishes the keys in the table `jwks` in both cases, because
-/// Better Auth may use the same database and sign with them.
+/// Issues tokens with the claims of Better Auth's JWT plugin. Signs with a key pair if the configuration of the keys
+/// names an algorithm, and otherwise by HS256 with the current shared secret. Publishes the keys in the table `jwks` in
+/// both cases, because Better Auth may use the same database and sign with them.
 pub struct JwtIssuer {
     keys: Arc<StoredKeys>,
     config: JwtIssuerConfig,
@@ -40,7 +40,8 @@ impl JwtIssuer {
     }
 }
 
-/// The payload, in Better Auth's order: `iat`, the public fields of the user, the registered claims.
+/// The payload of a token, in Better Auth's order: `iat`, the public fields of the user, then the other registered
+/// claims.
 #[derive(serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Payload<'a> {
@@ -68,8 +69,8 @@ impl TokenIssuer for JwtIssuer {
             name: name.as_str(),
             email: email.as_str(),
             email_verified: *email_verified,
-            // Another program may have stored an image that is so long that the token would exceed the verifier's
-            // maximum length.
+            // A long image is left out. Another program may have stored one so long that the verifier would reject the
+            // token as too long.
             image: image.as_ref().and_then(UserImage::if_short),
             created_at: created_at.to_string(),
             updated_at: updated_at.to_string(),
@@ -85,7 +86,7 @@ impl TokenIssuer for JwtIssuer {
             jsonwebtoken::encode(&Header::new(Algorithm::HS256), &payload, &key)
         } else {
             let signing_key = self.keys.signing_key().await?;
-            // Better Auth's header has `alg` and `kid`, and no `typ`.
+            // The header is made equal to Better Auth's, which has `alg` and `kid`, but no `typ`.
             let mut header = Header::new(signing_key.algorithm.jws());
             header.typ = None;
             header.kid = Some(signing_key.id.clone());

@@ -1,4 +1,4 @@
-//! JSON Web Tokens (RFC 7519): verified with the keys of trusted issuers, and issued.
+//! Verifies JSON Web Tokens (RFC 7519) with the keys of trusted issuers, and issues them.
 //!
 //! A token names the key that signed it, but never chooses how it is verified. The verifier parses the header, gets the
 //! key from a [`KeySource`], which binds each key to one algorithm, checks the signature, and then checks the claims.

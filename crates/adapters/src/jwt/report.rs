@@ -1,36 +1,36 @@
-//! Reports each step of a verification, to show the operator why a token is rejected.
+//! A report of each step of the verification of a token, to show the operator why the token is rejected.
 
 use taskbridge_domain::ports::{AuthError, Claims};
 
-/// A step of verification.
+/// A step in the verification of a token, described by what holds for a token that passes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VerificationStep {
     /// The token has three segments and is not too long.
     Format,
-    /// The header is well-formed.
+    /// The header of the token is well-formed.
     Header,
-    /// The algorithm is enabled.
+    /// The token's algorithm is one that the keys of a trusted issuer can have.
     Algorithm,
     /// A trusted key has the token's algorithm and `kid`.
     Key,
-    /// The signature was made with that key.
+    /// The signature of the token was made with the key that was found.
     Signature,
-    /// The claims have the right types.
+    /// The claims are a JSON object whose members have the right types.
     Claims,
-    /// `exp` lies in the future.
+    /// The time in the claim `exp` lies in the future.
     Expiry,
-    /// `nbf` does not lie in the future.
+    /// The claim `nbf` is absent, or its time does not lie in the future.
     NotBefore,
-    /// `iss` is accepted.
+    /// The claim `iss` is an accepted issuer, or is absent and not required.
     Issuer,
-    /// `aud` is accepted.
+    /// The claim `aud` contains an accepted audience, or is absent and not required.
     Audience,
-    /// `sub` is a user id.
+    /// The claim `sub` is a user id.
     Subject,
 }
 
 impl VerificationStep {
-    /// All steps, in order.
+    /// All steps, in the order in which they are carried out.
     pub const ALL: [Self; 11] = [
         Self::Format,
         Self::Header,

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use taskbridge_domain::secret::SharedSecret;
 
-/// Secrets from documentation and examples.
+/// Well-known secrets from documentation and examples, which Better Auth may have been configured with by mistake.
 const EXAMPLES: [&str; 6] = [
     "better-auth-secret-123456789",
     "better-auth-secret-12345678901234567890",

@@ -20,7 +20,7 @@ const MAX_TOKEN_BYTES: usize = 8192;
 pub struct TrustedIssuer {
     /// The issuer's keys.
     pub keys: Arc<dyn KeySource>,
-    /// The values that the claims of its tokens are compared with.
+    /// The values that the claims of this issuer's tokens are compared with.
     pub expected: ExpectedClaims,
 }
 
@@ -39,7 +39,7 @@ impl JwtVerifier {
         Self { issuers, clock, max_bytes: MAX_TOKEN_BYTES }
     }
 
-    /// Sets the maximum length of a token, in bytes. Longer tokens are rejected before any part is decoded.
+    /// Sets the maximum length of a token, in bytes. Longer tokens are rejected before any part of them is decoded.
     #[must_use]
     pub fn with_max_bytes(self, max_bytes: usize) -> Self {
         Self { max_bytes, ..self }

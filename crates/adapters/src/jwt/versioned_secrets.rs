@@ -1,4 +1,4 @@
-//! The secrets of `BETTER_AUTH_SECRETS`, each with its version.
+//! The secrets in the environment variable `BETTER_AUTH_SECRETS`, each with its version.
 
 use taskbridge_domain::secret::{InvalidSecret, SharedSecret};
 use thiserror::Error;
@@ -8,7 +8,8 @@ use thiserror::Error;
 pub struct VersionedSecrets {
     version: Option<u64>,
     current: SharedSecret,
-    /// The older secrets with their versions; `None` for the secret that was used before secrets had versions.
+    /// The older secrets with their versions. The version is `None` for the secret that was used before secrets had
+    /// versions.
     older: Vec<(Option<u64>, SharedSecret)>,
 }
 
@@ -21,13 +22,13 @@ pub enum InvalidSecrets {
     /// Two entries have the same version.
     #[error("has version {0} twice")]
     DuplicateVersion(u64),
-    /// The current secret is not accepted.
+    /// The current secret is invalid, for example too short.
     #[error("the current secret {0}")]
     Current(#[from] InvalidSecret),
 }
 
 impl VersionedSecrets {
-    /// Creates a list of one secret without a version.
+    /// Creates a list that contains only `secret`, which has no version.
     #[must_use]
     pub fn single(secret: SharedSecret) -> Self {
         Self { version: None, current: secret, older: Vec::new() }
@@ -37,7 +38,7 @@ impl VersionedSecrets {
     /// `unversioned` is the secret that was used before secrets had versions.
     ///
     /// # Errors
-    /// [`InvalidSecrets`] if the list is malformed, names a version twice, or has a current secret that is not accepted.
+    /// [`InvalidSecrets`] if the list is malformed, names a version twice, or has an invalid current secret.
     pub fn parse(list: &str, unversioned: Option<SharedSecret>) -> Result<Self, InvalidSecrets> {
         let mut versions: Vec<(Option<u64>, SharedSecret)> = Vec::new();
         for entry in list.split(',') {
@@ -70,7 +71,7 @@ impl VersionedSecrets {
         self.version
     }
 
-    /// Returns the secret with this version; `None` stands for the secret without a version.
+    /// Returns the secret with the version `version`. If `version` is `None`, returns the secret that has no version.
     #[must_use]
     pub fn find(&self, version: Option<u64>) -> Option<&SharedSecret> {
         let older = || self.older.iter().find(|(other, _)| *other == version).map(|(_, secret)| secret);

@@ -21,19 +21,21 @@ use self::threads::HashingThreads;
 pub struct ThreadedPasswordHasherConfig {
     /// The algorithm of new hashes.
     pub write: HashAlgorithm,
-    /// bcrypt's work factor: the binary logarithm of the number of rounds. 12 takes about a third of a second.
+    /// bcrypt's work factor: the binary logarithm of the number of rounds. With a work factor of 12, a hash takes about
+    /// a third of a second.
     pub bcrypt_cost: u32,
-    /// Number of threads that hash passwords. scrypt needs 32 MiB on each.
+    /// Number of threads that hash passwords. scrypt needs 32 MiB of memory on each thread.
     pub threads: usize,
-    /// Maximum number of passwords that wait for a thread. If there are more, the caller gets [`HashError::Busy`].
+    /// Maximum number of passwords that wait for a thread. For any further password, the caller gets
+    /// [`HashError::Busy`].
     pub queue: usize,
 }
 
-/// Hashes passwords on separate threads, with one algorithm. Verifies hashes of both algorithms: bcrypt's `$2b$…` (also
-/// `$2a$`, `$2x$` and `$2y$`), and scrypt's `<salt>:<key>` as Better Auth stores it.
+/// Hashes new passwords on separate threads, with the configured algorithm. Verifies passwords against hashes of both
+/// algorithms: bcrypt's `$2b$…` (also `$2a$`, `$2x$` and `$2y$`), and scrypt's `<salt>:<key>` as Better Auth stores it.
 ///
-/// A mismatch takes the time of one comparison with each algorithm, whatever the reason for the mismatch, so that the
-/// time reveals nothing about the account. A mismatch takes longer only if the stored bcrypt hash has a higher cost
+/// If a password does not match, the answer takes as long as one comparison with each algorithm, whatever the reason,
+/// so that the time reveals nothing about the account. It takes longer only if the stored bcrypt hash has a higher cost
 /// than new hashes.
 pub struct ThreadedPasswordHasher {
     threads: HashingThreads,
@@ -42,7 +44,7 @@ pub struct ThreadedPasswordHasher {
 }
 
 impl ThreadedPasswordHasher {
-    /// Starts the threads.
+    /// Starts the threads that hash passwords.
     ///
     /// # Errors
     /// The error of the operating system if it cannot start a thread.
@@ -52,7 +54,7 @@ impl ThreadedPasswordHasher {
         Ok(Self { threads, write, bcrypt_cost })
     }
 
-    /// Returns the load of the threads. The returned value is kept up to date.
+    /// Returns the load of the hashing threads. They update the returned value as the load changes.
     #[must_use]
     pub fn load(&self) -> Arc<HashingLoad> {
         self.threads.load()
@@ -86,7 +88,7 @@ impl PasswordHasher for ThreadedPasswordHasher {
     }
 }
 
-/// A stored hash, parsed.
+/// A stored password hash after parsing.
 #[derive(Clone)]
 enum StoredHash {
     Bcrypt {
@@ -123,10 +125,10 @@ impl StoredHash {
     }
 }
 
-/// Returns `true` if `stored` is a hash of `password`. Otherwise does the same work as if no hash were stored: one
-/// comparison with bcrypt at `bcrypt_cost`, and one with scrypt.
+/// Returns `true` if `stored` is a hash of `password`. Otherwise, returns `false` after the same work as if no hash
+/// were stored: one comparison with bcrypt at `bcrypt_cost`, and one with scrypt.
 ///
-/// `compare` must return `None`, without doing any work, if it cannot compare.
+/// If `compare` cannot compare the password with a hash, it must return `None` without doing any work.
 fn matches(
     password: &Password,
     stored: Option<&StoredHash>,
@@ -142,8 +144,9 @@ fn matches(
     let (missing_costs, needs_scrypt) = match compared {
         None => (bcrypt_cost..bcrypt_cost + 1, true),
         Some((StoredHash::Scrypt { .. }, _)) => (bcrypt_cost..bcrypt_cost + 1, false),
-        // Each cost takes twice as long as the one before. So one comparison at each cost from that of the stored hash
-        // up to, but not including, `bcrypt_cost` completes the work.
+        // A comparison at one cost takes twice as long as at the next lower cost. So one further comparison at each
+        // cost from that of the stored hash to `bcrypt_cost - 1` adds up to the work of one comparison at
+        // `bcrypt_cost`.
         Some((StoredHash::Bcrypt { cost, .. }, _)) => (*cost..bcrypt_cost, true),
     };
     let scrypt = needs_scrypt.then(scrypt_decoy);
@@ -153,7 +156,8 @@ fn matches(
     false
 }
 
-/// Returns a hash that matches no known password. Comparing with it takes as long as with a real one.
+/// Returns a bcrypt hash that matches no known password. Comparing a password with it takes as long as with a real hash
+/// of the same cost.
 fn bcrypt_decoy(cost: u32) -> StoredHash {
     StoredHash::Bcrypt { cost, hash: format!("$2b${cost:02}$TaskbridgeDecoySalt...TaskbridgeDecoyHashValue.......") }
 }
@@ -171,7 +175,8 @@ fn compare(password: &str, stored: &StoredHash) -> Option<bool> {
     }
 }
 
-/// Hashes a password. [`NewPassword`] has ensured that the algorithm supports it.
+/// Hashes a password with `algorithm`. The caller has a [`NewPassword`], which ensures that the algorithm supports the
+/// password.
 fn hash(password: &str, algorithm: HashAlgorithm, bcrypt_cost: u32) -> Result<String, Cause> {
     match algorithm {
         HashAlgorithm::Bcrypt => Ok(bcrypt::hash(password, bcrypt_cost)?),
@@ -183,8 +188,8 @@ fn hash(password: &str, algorithm: HashAlgorithm, bcrypt_cost: u32) -> Result<St
     }
 }
 
-/// Derives the key, in hexadecimal digits. As in Better Auth, the salt is the text of its hexadecimal digits, not the
-/// bytes that they encode.
+/// Derives scrypt's key from a password, and returns it as hexadecimal digits. As in Better Auth, the salt consists of
+/// the characters of `salt`, not of the bytes that these hexadecimal digits encode.
 fn scrypt_key(password: &str, salt: &str) -> Result<String, Cause> {
     const LOG_N: u8 = 14;
     const R: u32 = 16;
@@ -207,7 +212,8 @@ mod tests {
         Password::parse(text).unwrap()
     }
 
-    /// Verifies a password, and counts the rounds of bcrypt and the comparisons by scrypt.
+    /// Returns whether the password `text` matches `stored`, and the work that this took: the number of rounds of
+    /// bcrypt and of comparisons by scrypt.
     fn count(text: &str, stored: Option<&str>) -> (bool, [u32; 2]) {
         let mut counts = [0, 0];
         let stored = stored.and_then(StoredHash::parse);
@@ -263,7 +269,7 @@ mod tests {
             let StoredHash::Bcrypt { hash, .. } = bcrypt_decoy(cost) else { panic!("a decoy of another algorithm") };
             assert_eq!(hash.parse::<bcrypt::HashParts>().unwrap().get_cost(), cost);
         }
-        // `Some` means that the decoy is well-formed, so that it is compared in full.
+        // The result `Some` shows that the decoy is well-formed, so that a comparison with it does the full work.
         for decoy in [bcrypt_decoy(COST), scrypt_decoy()] {
             assert_eq!(compare("password", &decoy), Some(false));
         }
@@ -278,7 +284,7 @@ mod tests {
         }
     }
 
-    /// The hashes in `tests/vectors/passwords.json` are Better Auth's.
+    /// The hashes in `tests/vectors/passwords.json` were made by Better Auth.
     #[test]
     fn hashes_of_better_auth_match_their_passwords_only() {
         let vectors: Value = serde_json::from_str(include_str!("../../../../tests/vectors/passwords.json")).unwrap();
@@ -290,7 +296,7 @@ mod tests {
             for accepted in [vec![case["password"].clone()], texts("alsoAccepted")].concat() {
                 assert!(count(accepted.as_str().unwrap(), stored).0, "{accepted}");
             }
-            // One of these texts is too long to be parsed as a password, so it is skipped.
+            // Texts that cannot be parsed as a password are skipped: one of them is too long.
             let refused = texts("refused");
             for refused in refused.iter().filter_map(Value::as_str).filter(|text| Password::parse(text).is_ok()) {
                 assert!(!count(refused, stored).0, "{refused}");

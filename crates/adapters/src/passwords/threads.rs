@@ -1,5 +1,5 @@
-//! Worker threads for password hashing. Each hash keeps a core busy for a large part of a second. On the threads
-//! that serve HTTP requests, this would delay other requests.
+//! Worker threads for password hashing. Each hash keeps a core busy for a large part of a second. If this happened on
+//! the threads that serve HTTP requests, it would delay other requests.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The load of the hashing threads.
+/// The load of the hashing threads: how many are busy, and how many passwords wait or were refused.
 #[derive(Debug, Default)]
 pub struct HashingLoad {
     waiting: AtomicUsize,
@@ -33,14 +33,15 @@ impl HashingLoad {
         self.busy.load(Ordering::Relaxed)
     }
 
-    /// Returns how many passwords have been refused since Taskbridge started, because the queue was full.
+    /// Returns the number of passwords that have been refused because the queue was full, since the threads were
+    /// started.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
 }
 
-/// A fixed number of threads with the lowest priority and a bounded queue. The threads end when this value is dropped.
+/// A fixed number of threads with the lowest priority and a bounded queue. The threads end after this value is dropped.
 pub(super) struct HashingThreads {
     jobs: SyncSender<Job>,
     load: Arc<HashingLoad>,
@@ -63,7 +64,8 @@ impl HashingThreads {
         Arc::clone(&self.load)
     }
 
-    /// Runs `job` on one of the threads and returns its result.
+    /// Runs `job` on one of the hashing threads and returns its result. Returns `HashError::Busy` at once if the queue
+    /// is full.
     ///
     /// The job is skipped if this future is dropped before the job starts, for example because the client disconnects.
     pub(super) async fn run<T: Send + 'static>(
@@ -100,14 +102,14 @@ fn work(waiting: &Mutex<Receiver<Job>>, load: &HashingLoad) {
         let Ok(job) = job else { return };
         load.waiting.fetch_sub(1, Ordering::Relaxed);
         load.busy.fetch_add(1, Ordering::Relaxed);
-        // A panic ends only the job, whose caller gets an error. The thread continues.
+        // If the job panics, only its caller gets an error; the thread continues with the next job.
         drop(catch_unwind(AssertUnwindSafe(job)));
         load.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Gives the current thread the lowest priority, so that many sign-ins do not slow other requests down. Does so on
-/// Linux only; elsewhere the priority belongs to the whole process.
+/// Gives the current thread the lowest priority, so that many sign-ins do not slow other requests down. Does nothing on
+/// systems other than Linux, because there the priority would apply to the whole process.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(19) {
@@ -139,7 +141,8 @@ mod tests {
             }
         });
         has_started.await.unwrap();
-        // The only thread is busy and the queue has room for one job.
+        // The only thread is busy, and the queue has room for one job, so the next job waits and the one after it is
+        // refused.
         let mut waiting = Box::pin(threads.run(|| "waited"));
         assert!(is_pending(&mut waiting).await);
         assert!(matches!(threads.run(|| "too many").await, Err(HashError::Busy)));
@@ -185,7 +188,7 @@ mod tests {
         assert_eq!(nice(), before);
     }
 
-    /// Polls the future once.
+    /// Polls the future once, and returns `true` if it has not finished.
     async fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
         std::future::poll_fn(|context| {
             std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(context).is_pending())

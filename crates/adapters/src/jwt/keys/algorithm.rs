@@ -2,11 +2,11 @@
 
 use jsonwebtoken::Algorithm;
 
-/// The algorithms that published keys can verify. `EdDSA` (RFC 8037) and `Ed25519` (RFC 9864) are names for the same
-/// algorithm.
+/// The names of the algorithms that published public keys can have. `EdDSA` (RFC 8037) and `Ed25519` (RFC 9864) name
+/// the same algorithm.
 pub(in crate::jwt) const PUBLISHED_ALGORITHMS: [&str; 5] = ["EdDSA", "Ed25519", "ES256", "RS256", "PS256"];
 
-/// Parses one of [`PUBLISHED_ALGORITHMS`].
+/// Parses one of the names in [`PUBLISHED_ALGORITHMS`]. Returns `None` for any other name.
 pub(in crate::jwt) fn published_algorithm(name: &str) -> Option<Algorithm> {
     match name {
         "EdDSA" | "Ed25519" => Some(Algorithm::EdDSA),
@@ -27,7 +27,7 @@ pub enum SigningAlgorithm {
 }
 
 impl SigningAlgorithm {
-    /// Returns the algorithm's name in `alg`.
+    /// Returns the algorithm's name in the member `alg` of a token's header.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -36,7 +36,7 @@ impl SigningAlgorithm {
         }
     }
 
-    /// Returns the curve's name in `crv`.
+    /// Returns the name of the algorithm's curve in the member `crv` of a JSON Web Key.
     pub(in crate::jwt) fn curve(self) -> &'static str {
         match self {
             Self::EdDsa => "Ed25519",
@@ -44,7 +44,7 @@ impl SigningAlgorithm {
         }
     }
 
-    /// Returns the algorithm as a value of the JWT library.
+    /// Returns the algorithm as a value of the crate `jsonwebtoken`.
     pub(in crate::jwt) fn jws(self) -> Algorithm {
         match self {
             Self::EdDsa => Algorithm::EdDSA,

@@ -1,5 +1,5 @@
-//! A published JSON Web Key Set (RFC 7517). Its keys are parsed one by one, so that an unusable key does not affect
-//! others.
+//! A published JSON Web Key Set (RFC 7517). Its keys are parsed one by one, so that the others can be used even if one
+//! is invalid.
 
 use std::sync::Arc;
 
@@ -16,17 +16,17 @@ use super::verifying_key::{SignatureCheck, VerifyingKey};
 use crate::jwt::header::Header;
 use crate::jwt::json::object;
 
-/// Maximum length of the `kid` of a key or a token, in bytes. Those of Better Auth have 32 bytes.
+/// Maximum length of the `kid` of a key or a token, in bytes. In Better Auth, a `kid` has 32 bytes.
 pub(in crate::jwt) const MAX_KID_BYTES: usize = 256;
 
 /// Maximum number of keys in a set. If Better Auth rotates its key every hour, it publishes about 720 keys.
 const MAX_KEYS: usize = 1000;
 
 /// Accepted sizes of an RSA modulus, in bits. RFC 7518, section 3.3, requires the minimum; the maximum is that of the
-/// JWT library.
+/// crate `jsonwebtoken`.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
-/// The usable keys of one issuer.
+/// The usable keys in a key set that an issuer has published.
 #[derive(Default)]
 pub(in crate::jwt) struct JwkSet(Vec<PublishedKey>);
 
@@ -46,7 +46,7 @@ pub enum InvalidJwks {
     TooMany,
 }
 
-/// Reasons for skipping a key.
+/// Reasons why a key in a key set is not used.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub(in crate::jwt) enum UnusableKey {
     #[error("it is not a JSON object with a kty, or a member has the wrong type")]
@@ -67,7 +67,7 @@ pub(in crate::jwt) enum UnusableKey {
     Ambiguous,
 }
 
-/// The members of a published key. Private members are not read.
+/// The members of a published key that are used. Members of a private key are not read, even if they are present.
 ///
 /// `jsonwebtoken::jwk` is not used, because it rejects a key with an unrelated malformed member, such as `x5c`, does
 /// not know the name `Ed25519` (RFC 9864), and accepts weak keys.
@@ -87,7 +87,8 @@ struct Jwk {
 }
 
 impl JwkSet {
-    /// Parses a set. Also returns each unusable key, named by its index and `kid`, with the reason.
+    /// Parses a key set. Returns its usable keys, and a list of the unusable ones: each is named by its index and
+    /// `kid`, and has the reason.
     pub(in crate::jwt) fn parse(json: &[u8]) -> Result<(Self, Vec<(String, UnusableKey)>), InvalidJwks> {
         #[derive(Deserialize)]
         struct Document {
@@ -120,7 +121,7 @@ impl JwkSet {
         self.0.len()
     }
 
-    /// Describes each key by its algorithm and `kid`.
+    /// Returns a description of each key for the operator: its algorithm and `kid`.
     pub(in crate::jwt) fn describe(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|PublishedKey { kid, key }| match kid {
             Some(kid) => format!("{:?}, kid {kid:?}", key.algorithm),
@@ -132,7 +133,8 @@ impl JwkSet {
 /// Returns the key in `sets` that has the algorithm and `kid` in `header`.
 ///
 /// If there is no such key, the candidates are the keys with this algorithm and without a `kid` or, if `header` has no
-/// `kid`, all keys with this algorithm. If there is exactly one candidate, and it passes `verifies`, it is returned.
+/// `kid`, all keys with this algorithm. If there is exactly one candidate and `verifies` returns `true` for it, it is
+/// returned.
 pub(in crate::jwt) fn find_key<'a>(
     sets: impl Iterator<Item = &'a JwkSet>,
     header: &Header,
@@ -153,7 +155,7 @@ pub(in crate::jwt) fn find_key<'a>(
     }
 }
 
-/// Returns a name for a key in the log: its index in the set and its `kid`.
+/// Returns the name of a key for use in the log: its index in the key set and its `kid`.
 fn label(index: usize, jwk: &Value) -> String {
     match jwk.get("kid").and_then(Value::as_str) {
         Some(kid) => format!("{index}, kid {:?}", kid.chars().take(64).collect::<String>()),
@@ -163,7 +165,7 @@ fn label(index: usize, jwk: &Value) -> String {
 
 impl PublishedKey {
     fn parse(jwk: Value, index: usize, verified: &VerifiedTokens) -> Result<Self, UnusableKey> {
-        // serde would also deserialize the struct from an array.
+        // An array is rejected here, because serde would accept it in place of an object.
         if !jwk.is_object() {
             return Err(UnusableKey::Malformed);
         }
@@ -186,15 +188,16 @@ impl PublishedKey {
         Ok(Self { kid: jwk.kid, key: Arc::new(key.ok_or(UnusableKey::Material)?) })
     }
 
-    /// Returns `true` if both keys have the same algorithm and `kid`, so that a token cannot name only one of them.
+    /// Returns `true` if both keys have the same algorithm and the same `kid`. The header of a token cannot tell such
+    /// keys apart.
     fn has_same_name(&self, other: &Self) -> bool {
         self.kid.is_some() && self.kid == other.kid && self.key.algorithm == other.key.algorithm
     }
 }
 
 impl Jwk {
-    /// Returns the only algorithm that the key verifies: `alg`, which must match the type of the key. If `alg` is
-    /// absent, the type implies the algorithm: RS256 for an RSA key, which RFC 7518 recommends.
+    /// Returns the only algorithm that the key may verify: the one in `alg`, which must match the type of the key. If
+    /// `alg` is absent, the type of the key decides. For an RSA key, this gives RS256, which RFC 7518 recommends.
     fn algorithm(&self) -> Result<Algorithm, UnusableKey> {
         let possible: &[Algorithm] = match (self.kty.as_str(), self.crv.as_deref()) {
             ("OKP", Some("Ed25519")) => &[Algorithm::EdDSA],
@@ -218,7 +221,8 @@ impl Jwk {
         (!key.is_weak()).then(|| DecodingKey::from_ed_der(&bytes))
     }
 
-    /// Returns the P-256 key (RFC 7518, section 6.2.1), as an uncompressed point.
+    /// Returns the P-256 key (RFC 7518, section 6.2.1), built from the bytes of an uncompressed point: 4, `x`, `y`.
+    /// Returns `None` if a coordinate does not have 32 bytes; whether the point is on the curve is not checked here.
     fn p256(&self) -> Option<DecodingKey> {
         let (x, y) = (decode(self.x.as_ref())?, decode(self.y.as_ref())?);
         (x.len() == 32 && y.len() == 32).then(|| DecodingKey::from_ec_der(&[&[4], x.as_slice(), &y].concat()))

@@ -1,4 +1,4 @@
-//! Generates key pairs as JSON Web Keys (RFC 7517, RFC 7518, RFC 8037), and parses stored ones for signing.
+//! Generates key pairs as JSON Web Keys (RFC 7517, RFC 7518, RFC 8037), and parses stored private keys for signing.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::algorithm::SigningAlgorithm;
 
-/// Both halves of a new key pair, as JSON Web Keys.
+/// Both halves of a new key pair, each as the JSON text of a JSON Web Key.
 pub(super) struct KeyPair {
     pub(super) public: String,
     pub(super) private: String,
@@ -44,7 +44,8 @@ impl KeyPair {
     }
 }
 
-/// Generates a P-256 private key. Only about one in 2^32 random values is invalid, so a second round is unlikely.
+/// Generates a P-256 private key. Repeats if the random value is not a valid key, which happens only about once in 2^32
+/// attempts.
 fn p256_secret() -> p256::SecretKey {
     loop {
         if let Ok(key) = p256::SecretKey::from_slice(&rand::rng().random::<[u8; 32]>()) {
@@ -53,7 +54,7 @@ fn p256_secret() -> p256::SecretKey {
     }
 }
 
-/// Parses a private JSON Web Key for signing; `None` if it is not a key of `algorithm`.
+/// Parses a private JSON Web Key for signing. Returns `None` if it is not a valid key of `algorithm`.
 pub(super) fn encoding_key(private: &str, algorithm: SigningAlgorithm) -> Option<EncodingKey> {
     #[derive(Deserialize)]
     struct PrivateJwk {

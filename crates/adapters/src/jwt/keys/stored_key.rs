@@ -16,18 +16,18 @@ taskbridge_domain::secret_text! {
 pub struct StoredKey {
     /// The `kid` of the tokens that the key signs.
     pub id: String,
-    /// The public half: a JSON Web Key (RFC 7517) as text, without `alg` and `kid`.
+    /// The public half of the key pair: a JSON Web Key (RFC 7517) as text, without `alg` and `kid`.
     pub public: String,
-    /// The private half.
+    /// The private half of the key pair, which signs tokens.
     pub private: StoredPrivateKey,
     /// The `alg` of the tokens that the key signs (RFC 7518, section 3.1); `None` in rows from older versions of Better
     /// Auth.
     pub algorithm: Option<String>,
-    /// The curve; `None` for RSA.
+    /// The curve of the key, such as `P-256`; `None` for RSA keys, which have no curve.
     pub curve: Option<String>,
-    /// Time of creation.
+    /// Time at which the key was created.
     pub created_at: Timestamp,
-    /// Time from which the key no longer signs; `None` if it never expires.
+    /// Time at which the key expires and stops signing; `None` if it never expires.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -38,7 +38,8 @@ impl StoredKey {
         self.expires_at.is_none_or(|end| end > now)
     }
 
-    /// Returns the stored algorithm or, if the row has none, the one that the public half implies.
+    /// Returns the `alg` of the tokens that the key signs: the one in the row or, if the row has none, the one that the
+    /// type of the public key implies. Returns `None` if that type is unknown.
     pub(in crate::jwt) fn algorithm_name(&self) -> Option<String> {
         self.algorithm.clone().or_else(|| {
             let jwk = self.public_members()?;
@@ -52,7 +53,8 @@ impl StoredKey {
         })
     }
 
-    /// Returns the key to publish. It has only the members that are public by definition, whatever the row contains.
+    /// Returns the key to publish. Copies only members that a public key may have, so that no secret is published even
+    /// if the column of the public half contains one.
     pub(in crate::jwt) fn public_key(&self) -> Option<PublicKey> {
         let jwk = self.public_members()?;
         let member = |name: &str| Some((name.to_owned(), jwk.get(name)?.as_str()?.to_owned()));
@@ -73,7 +75,7 @@ pub trait SigningKeyRepo: Send + Sync {
 
     /// Adds `key` if `known` contains the ids of all keys in the table. Otherwise returns `false` and adds nothing.
     ///
-    /// Must be atomic: of several concurrent calls with the same `known`, exactly one adds its key.
+    /// An implementation must be atomic: of several concurrent calls with the same `known`, exactly one adds its key.
     async fn add(&self, key: &StoredKey, known: &[String]) -> Result<bool, StoreError>;
 
     /// Sets the expiry of the keys with these ids to `end`. Does not change keys that expire earlier, and ignores

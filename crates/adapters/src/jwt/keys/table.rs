@@ -17,9 +17,9 @@ use crate::jwt::versioned_secrets::VersionedSecrets;
 /// Configuration of a [`KeyTable`].
 #[derive(Debug, Clone, Copy)]
 pub struct KeyTableConfig {
-    /// The algorithm of new keys; `None` if tokens are signed with the shared secret, so that no key is created.
+    /// The algorithm of new keys. If it is `None`, tokens are signed with the shared secret, and no key is created.
     pub algorithm: Option<SigningAlgorithm>,
-    /// Time for which a key remains published after it has expired.
+    /// Time for which a key remains published after it has expired, so that the tokens that it has signed stay valid.
     pub grace: Duration,
 }
 
@@ -34,9 +34,9 @@ pub struct KeyTable {
     pub ids: Arc<dyn IdGenerator>,
     /// The clock that determines which keys have expired.
     pub clock: Arc<dyn Clock>,
-    /// The secrets that encrypt and decrypt the private keys.
+    /// The secrets that decrypt the private keys; the current one also encrypts new keys.
     pub secrets: VersionedSecrets,
-    /// The configuration.
+    /// The algorithm of new keys and the time for which expired keys remain published.
     pub config: KeyTableConfig,
 }
 
@@ -48,36 +48,37 @@ pub(in crate::jwt) struct SigningKey {
     pub(in crate::jwt) expires_at: Option<Timestamp>,
 }
 
-/// The current use of a stored key.
+/// What a stored key is used for at present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredKeyStatus {
-    /// The key signs the next token.
+    /// The key signs new tokens, and verifies tokens.
     Signs,
     /// The key is published and verifies tokens, but does not sign.
     Verifies,
-    /// The key is published and could sign, but cannot be decrypted.
+    /// The key is published and verifies tokens. It would also be allowed to sign, but cannot be decrypted; the field
+    /// says why.
     Undecryptable(DecryptionError),
-    /// The key is no longer used.
+    /// The key neither signs nor verifies tokens, because it is not published.
     Unused,
 }
 
-/// A stored key, described for an operator.
+/// A description of a stored key for the operator, without the key itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredKeyInfo {
-    /// The `kid`.
+    /// The id of the key, which is the `kid` of the tokens that it signs.
     pub id: String,
-    /// The algorithm; empty if it is unknown.
+    /// The algorithm of the key; empty if it is unknown.
     pub algorithm: String,
-    /// Time of creation.
+    /// Time at which the key was created.
     pub created_at: Timestamp,
-    /// The current use.
+    /// What the key is used for at present.
     pub status: StoredKeyStatus,
 }
 
 /// Reasons why there is no key to sign with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NoSigningKey {
-    /// There are keys, but none can be decrypted.
+    /// The table contains keys that may sign, but none of them can be decrypted.
     ///
     /// No key is created in this case. If the secret of this process is wrong, an instance of Better Auth that uses the
     /// same table could not decrypt the new key, and could no longer issue tokens.
@@ -85,13 +86,13 @@ pub enum NoSigningKey {
         "no key can be decrypted; set BETTER_AUTH_SECRET or BETTER_AUTH_SECRETS, or replace the keys by: taskbridge keys rotate"
     )]
     Undecryptable,
-    /// A new key cannot be encrypted, or cannot be decrypted after its encryption.
+    /// A new key could not be encrypted, or could not be decrypted afterwards in a test, so it was not stored.
     #[error("a new key cannot be encrypted")]
     CannotEncrypt,
-    /// Other processes kept adding keys at the same time.
+    /// Every attempt to add a key failed, because other processes were adding keys at the same time.
     #[error("other processes are adding keys at the same time; try again")]
     Contention,
-    /// Tokens are signed with the shared secret.
+    /// Taskbridge is configured to sign tokens with the shared secret, so no key pair is needed.
     #[error("tokens are signed with the secret")]
     SharedSecret,
 }
@@ -106,12 +107,12 @@ impl KeyTable {
     /// Maximum number of attempts to add a key while other processes add keys.
     pub(in crate::jwt) const ATTEMPTS: usize = 5;
 
-    /// Returns the algorithm of new keys.
+    /// Returns the algorithm of new keys, or an error if tokens are signed with the shared secret.
     pub(in crate::jwt) fn algorithm(&self) -> Result<SigningAlgorithm, NoSigningKey> {
         self.config.algorithm.ok_or(NoSigningKey::SharedSecret)
     }
 
-    /// Returns `true` if the key has the configured algorithm and has not expired.
+    /// Returns `true` if the key may sign tokens: it has the configured algorithm and has not expired.
     pub(in crate::jwt) fn is_candidate(&self, key: &StoredKey, now: Timestamp) -> bool {
         key.may_sign(now) && self.has_configured_algorithm(key)
     }
@@ -126,7 +127,8 @@ impl KeyTable {
         self.config.algorithm.is_some_and(|configured| key.algorithm_name().as_deref() == Some(configured.name()))
     }
 
-    /// Decrypts the private half of `key`, which must have the configured algorithm.
+    /// Decrypts the private half of `key` so that it can sign. Returns an error if `key` does not have the configured
+    /// algorithm.
     pub(in crate::jwt) fn signing_key(&self, key: &StoredKey) -> Result<SigningKey, DecryptionError> {
         let private = decrypt(&key.private, &self.secrets)?;
         let algorithm = self.config.algorithm.ok_or(DecryptionError::Malformed)?;
@@ -134,7 +136,8 @@ impl KeyTable {
         Ok(SigningKey { id: key.id.clone(), algorithm, key: encoding_key, expires_at: key.expires_at })
     }
 
-    /// Creates a key and returns its id. Returns `None` if the table contains a key that is not in `known`.
+    /// Creates a key, adds it to the table and returns its id. If the table contains a key that is not in `known`,
+    /// another process has added one in the meantime; then adds nothing and returns `None`.
     pub(in crate::jwt) async fn create(&self, known: &[StoredKey]) -> Result<Option<String>, SigningError> {
         let algorithm = self.algorithm()?;
         let KeyPair { public, private } = KeyPair::generate(algorithm);
@@ -186,7 +189,7 @@ impl KeyTable {
         Ok(withdrawn.len())
     }
 
-    /// Describes all keys, oldest first.
+    /// Returns a description of every key in the table, oldest first.
     ///
     /// # Errors
     /// [`StoreError`] if the table cannot be read.

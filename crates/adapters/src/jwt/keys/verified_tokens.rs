@@ -1,4 +1,4 @@
-//! A cache of tokens whose signatures have been verified.
+//! A cache of the tokens whose signatures have been verified, so that the same token need not be verified again.
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -10,15 +10,16 @@ const CAPACITY: u64 = 8192;
 /// The tokens whose signatures the keys of one set have verified. If a client sends such a token again, its signature
 /// is not checked again.
 ///
-/// Only valid signatures are remembered, because a valid signature never becomes invalid. Everything else about a token
-/// is checked every time, and a key that is no longer published is no longer used.
+/// Skipping the check is safe, because a valid signature never becomes invalid. Tokens with invalid signatures are not
+/// remembered. The claims of a token are checked every time, and a key that is no longer published no longer verifies
+/// any token.
 #[derive(Clone)]
 pub(super) struct VerifiedTokens(Cache<(usize, [u8; 32]), ()>);
 
 impl VerifiedTokens {
     pub(super) fn new() -> Self {
-        // Evicts the least recently used tokens. moka's default would keep tokens that were used often, even after they
-        // have expired.
+        // A full cache evicts the least recently used token. By moka's default policy, tokens that were used often
+        // would stay even after they have expired.
         Self(Cache::builder().max_capacity(CAPACITY).eviction_policy(EvictionPolicy::lru()).build())
     }
 

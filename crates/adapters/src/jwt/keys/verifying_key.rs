@@ -6,7 +6,7 @@ use taskbridge_domain::secret::SharedSecret;
 use super::verified_tokens::VerifiedTokens;
 use crate::jwt::compact::CompactToken;
 
-/// A key and the only algorithm that it verifies.
+/// A key that verifies signatures, and the only algorithm for which it does so.
 pub struct VerifyingKey {
     pub(in crate::jwt) algorithm: Algorithm,
     key: DecodingKey,
@@ -19,7 +19,7 @@ pub struct VerifyingKey {
 pub type SignatureCheck<'a> = &'a (dyn Fn(&VerifyingKey) -> bool + Send + Sync);
 
 impl VerifyingKey {
-    /// Creates an HS256 key.
+    /// Creates a key that verifies HS256 signatures with `secret`.
     pub(in crate::jwt) fn hs256(secret: &SharedSecret) -> Self {
         Self { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret.expose()), verified: None }
     }
@@ -32,8 +32,8 @@ impl VerifyingKey {
         index: usize,
         verified: &VerifiedTokens,
     ) -> Option<Self> {
-        // The library checks that the point is on the curve only when it verifies a signature, so this function
-        // verifies a dummy signature.
+        // Verifies a dummy signature to find out whether the key is valid: the crate `jsonwebtoken` checks that the
+        // point is on the curve only when it verifies a signature.
         let verified = Some((index, verified.clone()));
         crypto::verify("AA", b"", &key, algorithm).ok().map(|_| Self { algorithm, key, verified })
     }

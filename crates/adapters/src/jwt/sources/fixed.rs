@@ -1,5 +1,5 @@
-//! Sources of keys that always return the same result: the secret shared with Better Auth, and keys that cannot be
-//! loaded.
+//! Sources of keys that return the same result for every token: the secret shared with Better Auth, or the error that
+//! keys cannot be loaded.
 
 use std::sync::Arc;
 
@@ -12,11 +12,12 @@ use crate::jwt::header::Header;
 use crate::jwt::keys::algorithm::PUBLISHED_ALGORITHMS;
 use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
 
-/// The HS256 key of the shared secret. It ignores the `kid` of a token.
+/// A source whose only key is the secret shared with Better Auth, for HS256. It returns this key whatever `kid` a token
+/// has.
 pub struct SharedSecretKey(Arc<VerifyingKey>);
 
 impl SharedSecretKey {
-    /// Creates a source with this one key.
+    /// Creates a source whose only key is `secret`.
     #[must_use]
     pub fn new(secret: &SharedSecret) -> Self {
         Self(Arc::new(VerifyingKey::hs256(secret)))
@@ -38,8 +39,8 @@ impl KeySource for SharedSecretKey {
     }
 }
 
-/// A source for keys that cannot be loaded; it contains the reason. Tokens of these keys can be neither accepted nor
-/// rejected.
+/// A source for keys that cannot be loaded, for the reason in the field. It returns an error for every token, because a
+/// token whose key is unavailable can be neither accepted nor rejected.
 pub struct UnavailableKeys(pub String);
 
 #[async_trait]

@@ -11,14 +11,14 @@ use crate::jwt::keys::jwk_set::JwkSet;
 /// The response to a request for keys, as the operator needs to see it.
 #[derive(Debug)]
 pub struct JwksInspection {
-    /// The HTTP status.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// Time until the response was complete.
+    /// Time from the start of the request until the response was complete.
     pub latency: Duration,
     /// Seconds by which the clock of the machine that responded is ahead of the local clock; negative if it is behind,
     /// `None` if the response has no date. The precision is one second.
     pub ahead_seconds: Option<i64>,
-    /// The keys, or why there are none.
+    /// The keys in the response, or the reason why it contains no key set.
     pub keys: Result<JwksKeys, Cause>,
 }
 
@@ -27,7 +27,7 @@ pub struct JwksInspection {
 pub struct JwksKeys {
     /// Algorithm and `kid` of each usable key.
     pub usable: Vec<String>,
-    /// Index and `kid` of each unusable key, and the reason.
+    /// Index and `kid` of each unusable key, and the reason why it cannot be used.
     pub unusable: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ impl JwksClient {
     /// Sends one request, as [`RemoteJwks`](crate::jwt::RemoteJwks) does, and describes the response.
     ///
     /// # Errors
-    /// Any error that prevents a complete response.
+    /// The error of the request if no complete response was received.
     pub async fn inspect(&self, clock: &dyn Clock) -> Result<JwksInspection, Cause> {
         let started = Instant::now();
         let response = self.request().await?;

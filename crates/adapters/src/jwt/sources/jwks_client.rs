@@ -1,4 +1,4 @@
-//! Fetching the keys that an issuer publishes.
+//! Fetches the keys that an issuer publishes.
 
 use std::fmt;
 use std::path::Path;
@@ -18,17 +18,17 @@ use url::Url;
 /// Maximum size of a response, in bytes. It is enough for about 1,000 RSA keys.
 const MAX_BYTES: u64 = 512 * 1024;
 
-/// Fetches a key set. The `Display` output is the URL, for the log.
+/// Fetches a key set. An implementation's `Display` output is the URL of the key set, for the log.
 #[async_trait]
 pub trait FetchJwks: fmt::Display + Send + Sync {
-    /// Returns the body of the response.
+    /// Returns the key set as the unparsed body of the response.
     ///
     /// # Errors
     /// Any error that prevents fetching the key set.
     async fn fetch(&self) -> Result<Vec<u8>, Cause>;
 }
 
-/// Fetches a key set over HTTP. Ignores the proxy settings of the environment.
+/// Fetches a key set over HTTP. Connects directly, whatever proxy the environment variables name.
 ///
 /// Uses ureq: one blocking request every few minutes does not justify the asynchronous stack of reqwest (hyper, tower).
 #[derive(Debug, Clone)]
@@ -37,12 +37,12 @@ pub struct JwksClient {
     url: Url,
 }
 
-/// The response does not have the status 200.
+/// The error if a response has a status other than 200. The body of such a response is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the response has status {0}, not 200")]
 pub struct UnexpectedStatus(pub u16);
 
-/// Errors from loading certificate authorities.
+/// Reasons why certificate authorities cannot be loaded from a file.
 #[derive(Debug, Error)]
 pub enum CertificateAuthoritiesError {
     /// The file cannot be read.
@@ -58,13 +58,13 @@ pub enum CertificateAuthoritiesError {
 pub struct CertificateAuthorities(RootCerts);
 
 impl CertificateAuthorities {
-    /// Returns the public authorities in Mozilla's list.
+    /// Returns the public certificate authorities in Mozilla's list.
     #[must_use]
     pub fn public() -> Self {
         Self(RootCerts::WebPki)
     }
 
-    /// Loads the authorities in a PEM file; no other authorities are trusted.
+    /// Loads the certificate authorities in a PEM file. Only these are then trusted, and not the public ones.
     ///
     /// # Errors
     /// [`CertificateAuthoritiesError`] if the file cannot be read or contains no certificate.
@@ -103,7 +103,8 @@ impl JwksClient {
     pub(super) async fn request(&self) -> Result<Response, Cause> {
         let (sender, receiver) = oneshot::channel();
         let this = self.clone();
-        // The request has its own thread. A blocking thread of the runtime would delay the shutdown of the runtime.
+        // The request runs on its own thread. On a blocking thread of the runtime, it would delay the shutdown of the
+        // runtime.
         thread::Builder::new().name("fetch-keys".into()).spawn(move || sender.send(this.request_blocking()))?;
         receiver.await?
     }
@@ -123,9 +124,10 @@ impl JwksClient {
 /// A response to a request for keys.
 pub(super) struct Response {
     pub(super) status: u16,
-    /// The time on the clock of the machine that responded, in seconds since 1970.
+    /// The time on the clock of the machine that responded, in seconds since 1970; `None` if the response does not
+    /// state it.
     pub(super) date: Option<i64>,
-    /// The body; empty unless the status is 200.
+    /// The body of the response; empty if the status is not 200.
     body: Vec<u8>,
 }
 
@@ -139,7 +141,8 @@ impl Response {
     }
 }
 
-/// Returns the time of the response (RFC 9110, section 6.6.1), plus its age in a cache (RFC 9111, section 5.1).
+/// Returns the time on the clock of the machine that responded: the header `Date` (RFC 9110, section 6.6.1) plus the
+/// time that the response has spent in caches, the header `Age` (RFC 9111, section 5.1).
 fn date(headers: &HeaderMap) -> Option<i64> {
     let text = |name: HeaderName| headers.get(name)?.to_str().ok();
     let date = DateTime::parse_from_rfc2822(text(DATE)?).ok()?.timestamp();

@@ -1,5 +1,5 @@
-//! The keys that an issuer publishes. They are fetched before they are needed, and kept while the issuer does not
-//! respond.
+//! The keys that an issuer publishes. They are fetched regularly, before a token needs them, and stay in use while the
+//! issuer does not respond.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
 /// The schedule on which [`RemoteJwks`] fetches keys.
 #[derive(Debug, Clone, Copy)]
 pub struct RemoteJwksConfig {
-    /// Time between two scheduled fetches. A withdrawn key can remain accepted for that long.
+    /// Time between two scheduled fetches. A key that the issuer withdraws can remain accepted for that long.
     pub refresh: Duration,
     /// Minimum time between two fetches that are caused by tokens with unknown keys, and time after which a failed
     /// fetch is repeated.
@@ -49,36 +49,36 @@ pub struct RemoteJwksConfig {
 /// wait. Time is measured by the clock of the runtime, so that changes of the system clock have no effect.
 pub struct RemoteJwks {
     shared: Arc<Shared>,
-    /// The tasks are aborted when the [`RemoteJwks`] is dropped.
+    /// The tasks that fetch keys. They are kept here so that they are aborted when the [`RemoteJwks`] is dropped.
     _tasks: JoinSet<()>,
 }
 
 struct Shared {
     config: RemoteJwksConfig,
     endpoints: Vec<Endpoint>,
-    /// The state of each endpoint.
+    /// The state of each endpoint, in the order of `endpoints`.
     states: watch::Sender<Vec<EndpointState>>,
 }
 
 struct Endpoint {
     client: Box<dyn FetchJwks>,
     fetch_requested: Notify,
-    /// Time and number of the last fetch that a token has caused.
+    /// When a token with an unknown key last caused a fetch, and the number of that fetch.
     last_request: Mutex<Option<(Instant, u64)>>,
 }
 
 #[derive(Default)]
 struct EndpointState {
     keys: Arc<JwkSet>,
-    /// Number of fetches that have started. Starts at 1, so that a token which arrives before the first fetch waits for
-    /// it.
+    /// Number of fetches of this endpoint that have started. The initial value is 1, so that a token which arrives
+    /// before the first fetch waits for it.
     started: u64,
-    /// Number of fetches that have finished.
+    /// Number of fetches of this endpoint that have finished, with or without an error.
     finished: u64,
     /// The error of the last fetch, if it failed.
     failure: Option<FetchError>,
-    /// Since when the endpoint has returned only key sets without usable keys. `None` if its last key set had a usable
-    /// key, or if it has not returned a key set yet.
+    /// The time since which the endpoint has returned only key sets without usable keys. `None` if its last key set had
+    /// a usable key, or if it has not returned a key set yet.
     empty_since: Option<Instant>,
 }
 
@@ -88,8 +88,8 @@ const MAX_WAIT_WHILE_FAILING: Duration = Duration::from_secs(1);
 /// The error of a fetch: [`UnexpectedStatus`](crate::jwt::UnexpectedStatus), [`InvalidJwks`], or an I/O error.
 type FetchError = Arc<dyn Error + Send + Sync>;
 
-/// The key of a token is unknown, and the keys at these endpoints cannot be fetched. Endpoints are named by their URL
-/// without the query.
+/// The error if the key of a token is unknown and the keys at some endpoints cannot be fetched. Contains the URL of
+/// each such endpoint, without the query, and the error of its fetch.
 #[derive(Debug, Error)]
 #[error("the key is not known, and the issuer's keys cannot be fetched now ({})", list(.0))]
 pub struct JwksUnavailable(pub Vec<(String, FetchError)>);
@@ -99,12 +99,12 @@ fn list(endpoints: &[(String, FetchError)]) -> String {
 }
 
 impl RemoteJwks {
-    /// Starts tasks that fetch the keys at these endpoints, until the returned value is dropped.
+    /// Starts tasks that fetch the keys at `endpoints` regularly, until the returned value is dropped.
     ///
     /// All endpoints must belong to the same user directory: a key of any endpoint can sign tokens for every user.
     ///
     /// # Panics
-    /// Panics outside a tokio runtime.
+    /// Panics if it is called outside a tokio runtime.
     #[must_use]
     pub fn start(endpoints: Vec<Box<dyn FetchJwks>>, config: RemoteJwksConfig) -> Self {
         let endpoints: Vec<_> = endpoints
@@ -238,7 +238,8 @@ impl Shared {
     }
 }
 
-/// Parses a response. If it equals the previous response, returns the previous key set.
+/// Parses the body of a response. If it equals the previous body, returns the previous key set, whose keys remember the
+/// tokens that they have verified.
 fn parse(address: &str, body: Vec<u8>, previous: &mut (Vec<u8>, Arc<JwkSet>)) -> Result<Arc<JwkSet>, InvalidJwks> {
     if body != previous.0 {
         let (set, unusable) = JwkSet::parse(&body)?;
@@ -252,7 +253,7 @@ fn parse(address: &str, body: Vec<u8>, previous: &mut (Vec<u8>, Arc<JwkSet>)) ->
 }
 
 impl EndpointState {
-    /// Records the result of a fetch.
+    /// Records the result of a fetch, and replaces the keys if the result takes effect.
     fn apply(&mut self, fetched: Result<Arc<JwkSet>, Cause>, refresh: Duration) {
         self.finished += 1;
         self.failure = None;

@@ -35,9 +35,10 @@ use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
 pub struct StoredKeys {
     table: KeyTable,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
-    /// Locked while the table is read. Contains the time of the last read if that read failed.
+    /// Locked while the table is read, so that only one request reads it. Contains the time of the last read if that
+    /// read failed, and otherwise `None`.
     reading: tokio::sync::Mutex<Option<Timestamp>>,
-    /// The unusable keys that have been logged.
+    /// The names of the unusable keys that have been logged, so that each is logged only once.
     logged: Mutex<HashSet<String>>,
     /// Permits for tokens with unknown keys to wait for the next read.
     waiting: Semaphore,
@@ -54,7 +55,7 @@ struct Snapshot {
 }
 
 impl StoredKeys {
-    /// Age at which a snapshot of the table is replaced.
+    /// Age from which a snapshot of the table is replaced: the next request that needs a key reads the table again.
     pub const REFRESH: Duration = Duration::from_secs(10);
     /// Minimum time between two reads that are caused by tokens with unknown keys.
     pub const COOL_DOWN: Duration = Duration::from_secs(1);
@@ -70,7 +71,7 @@ impl StoredKeys {
         Self { table, snapshot, reading, logged, waiting: Semaphore::new(Self::MAX_WAITING) }
     }
 
-    /// Returns the table.
+    /// Returns the table whose keys are cached.
     #[must_use]
     pub fn table(&self) -> &KeyTable {
         &self.table
@@ -87,7 +88,8 @@ impl StoredKeys {
         locked(&self.snapshot).clone().filter(is_young)
     }
 
-    /// Returns a snapshot younger than [`REFRESH`](Self::REFRESH).
+    /// Returns a snapshot of the table that is younger than [`REFRESH`](Self::REFRESH). Reads the table if there is
+    /// none.
     async fn fresh(&self) -> Result<Arc<Snapshot>, StoreError> {
         if let Some(snapshot) = self.cached(Self::REFRESH) {
             return Ok(snapshot);
@@ -99,8 +101,9 @@ impl StoredKeys {
         }
     }
 
-    /// Returns a snapshot that was read at `moment` or later. Waits until [`COOL_DOWN`](Self::COOL_DOWN) has passed
-    /// since the previous read; concurrent callers share one read.
+    /// Returns a snapshot of the table that was read at `moment` or later. Reads the table if there is none. Before
+    /// that, waits until [`COOL_DOWN`](Self::COOL_DOWN) has passed since the previous read. Concurrent callers share
+    /// one read.
     async fn read_since(&self, moment: Timestamp) -> Result<Arc<Snapshot>, StoreError> {
         let mut failed_at = self.reading.lock().await;
         let last = locked(&self.snapshot).clone();
@@ -112,7 +115,8 @@ impl StoredKeys {
         self.read_unless_failing(&mut failed_at).await
     }
 
-    /// Returns a fresh snapshot. Returns an older one if the read fails or while another request reads the table.
+    /// Returns a snapshot of the table that is younger than `REFRESH`, or an older one if the table cannot be read or
+    /// is just being read by another request.
     async fn fresh_or_stale(&self) -> Result<Arc<Snapshot>, StoreError> {
         if let Some(snapshot) = self.cached(Self::REFRESH) {
             return Ok(snapshot);
@@ -125,7 +129,8 @@ impl StoredKeys {
         fresh.or_else(|error| locked(&self.snapshot).clone().ok_or(error))
     }
 
-    /// Reads the table, unless a read has failed within [`COOL_DOWN`](Self::COOL_DOWN).
+    /// Reads the table. If a read failed less than [`COOL_DOWN`](Self::COOL_DOWN) ago, returns an error at once
+    /// instead.
     async fn read_unless_failing(&self, failed_at: &mut Option<Timestamp>) -> Result<Arc<Snapshot>, StoreError> {
         let now = self.now();
         if failed_at.is_some_and(|failed_at| failed_at <= now && now.since(failed_at) < Self::COOL_DOWN) {
@@ -141,7 +146,8 @@ impl StoredKeys {
         let keys = self.table.repo.all().await?;
         let document = key_set_document(self.published(&keys, now));
         let last = locked(&self.snapshot).clone().filter(|last| last.document == document);
-        // An unchanged set is kept, because its keys remember the tokens that they have verified.
+        // If the published keys have not changed, the parsed key set of the last snapshot is reused, because its keys
+        // remember the tokens that they have verified.
         let set = last.map_or_else(|| Arc::new(self.parse(&document)), |last| Arc::clone(&last.set));
         let signing_key = self.newest_signing_key(&keys, now).map(Arc::new);
         let snapshot = Arc::new(Snapshot { read_at: now, keys, signing_key, document, set });
@@ -176,12 +182,12 @@ impl StoredKeys {
         })
     }
 
-    /// Returns `true` if the unusable key has not been logged before.
+    /// Returns `true` if the unusable key has not been logged before, and remembers that it is logged now.
     fn is_first_report(&self, key: &str) -> bool {
         locked(&self.logged).insert(key.to_owned())
     }
 
-    /// Returns the key that signs. Creates one if there is none.
+    /// Returns the key that signs new tokens. If no stored key may sign, creates one.
     pub(in crate::jwt) async fn signing_key(&self) -> Result<Arc<SigningKey>, SigningError> {
         let algorithm = self.table.algorithm()?;
         for _ in 0..KeyTable::ATTEMPTS {
@@ -197,7 +203,7 @@ impl StoredKeys {
             if self.table.create(&snapshot.keys).await?.is_some() {
                 tracing::info!(algorithm = algorithm.name(), "created a signing key");
             }
-            // Reads the new key, which this process or another one has created.
+            // Reads the table again, because it now contains a new key, which this process or another one has created.
             let _reading = self.reading.lock().await;
             self.read().await?;
         }
@@ -206,7 +212,7 @@ impl StoredKeys {
 
     /// Reads the published keys from the table. If there is no key to sign with, creates one first.
     pub(in crate::jwt) async fn public_keys(&self) -> Result<Vec<PublicKey>, SigningError> {
-        // Existing keys are published even if no token can be signed.
+        // An error because there is no key to sign with is ignored: the existing keys are published nevertheless.
         match self.signing_key().await {
             Err(SigningError::Store(error)) => return Err(error.into()),
             Err(SigningError::NoKey(_)) | Ok(_) => {}
@@ -232,7 +238,8 @@ impl KeySource for StoredKeys {
         if let Some(key) = find(&snapshot) {
             return Ok(Some(key));
         }
-        // Another read would not help: the table was read after the token arrived, or lists this key as expired.
+        // Another read of the table would not find the key: the table was read after the token arrived, or it contains
+        // the key, which is no longer published or is unusable.
         let is_listed = |kid: &String| snapshot.keys.iter().any(|key| key.id == *kid);
         if snapshot.read_at >= arrived_at || header.kid.as_ref().is_some_and(is_listed) {
             return Ok(None);
