@@ -7,11 +7,11 @@ use crate::catalog;
 use crate::error::{MigrateError, refused};
 use crate::transaction::Transaction;
 
-/// Assigns all tasks without an owner to a user, and returns the number of these tasks.
+/// Assigns all tasks without an owner to the user `user_id`, and returns the number of assigned tasks.
 ///
 /// # Errors
-/// [`MigrateError::Refused`] if the id is empty, the table `tasks` does not exist, or the table `user` exists but does
-/// not contain the user.
+/// [`MigrateError::Refused`] if `user_id` is empty, the table `tasks` does not exist, or the table `user` exists but
+/// does not contain the user.
 pub async fn assign_tasks(db: &DatabaseConnection, user_id: &str) -> Result<u64, MigrateError> {
     let transaction = Transaction::begin_exclusive(db).await?;
     let assigned = assign(transaction.connection(), user_id).await;

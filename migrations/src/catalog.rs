@@ -1,4 +1,4 @@
-//! Existing tables: on PostgreSQL those of the current schema, on SQLite those of the main database.
+//! Reads which tables exist: on PostgreSQL in the current schema, on SQLite in the main database.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
@@ -8,9 +8,10 @@ use crate::error::refused;
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     pub(crate) columns: Vec<Column>,
-    /// `true` if the table is strict: values must have the type of their column (SQLite).
+    /// `true` if the table is a `strict` table of SQLite, in which each value must have the type of its column.
     pub(crate) is_strict: bool,
-    /// `true` if the database generates the values of an `integer primary key` (SQLite). Always `true` on PostgreSQL.
+    /// `true` if the database would generate the values of a column `integer primary key`. On SQLite, this is so unless
+    /// the table is `without rowid`; on PostgreSQL, the field is always `true`.
     pub(crate) has_row_numbers: bool,
 }
 
@@ -104,7 +105,7 @@ fn column(row: &QueryResult) -> Result<Column, DbErr> {
     })
 }
 
-/// Returns the value of a boolean column, which is an integer on SQLite.
+/// Returns the value of a column that is boolean on PostgreSQL and an integer on SQLite.
 fn flag(row: &QueryResult, name: &str) -> Result<bool, DbErr> {
     row.try_get("", name).or_else(|_is_integer| Ok(row.try_get::<i64>("", name)? != 0))
 }
@@ -117,7 +118,7 @@ where f.contype = 'f' and n.nspname = current_schema() and c.relname = $1 and a.
 
 const SQLITE_REFERENCES: &str = r#"select "table" from pragma_foreign_key_list(?) where lower("from") = ?"#;
 
-/// Returns the tables to which the foreign keys of a column refer.
+/// Returns the names of the tables to which the foreign keys of a column refer.
 pub(crate) async fn references(db: &impl ConnectionTrait, table: &str, column: &str) -> Result<Vec<String>, DbErr> {
     let sql = match db.get_database_backend() {
         DbBackend::Postgres => POSTGRES_REFERENCES,
@@ -145,7 +146,7 @@ pub(crate) fn is_text(backend: DbBackend, column: &Column) -> bool {
     }
 }
 
-/// The type to which SQLite converts values of a column.
+/// The type to which SQLite converts the values in a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Affinity {
     Integer,
@@ -155,7 +156,8 @@ pub(crate) enum Affinity {
     Numeric,
 }
 
-/// Returns the affinity of a declared type, given in lower case (Datatypes In SQLite, section 3.1).
+/// Returns the affinity that SQLite derives from the declared type of a column, by the rules of "Datatypes In SQLite",
+/// section 3.1. The type must be in lower case.
 pub(crate) fn affinity(declared: &str) -> Affinity {
     let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
     if has(&["int"]) {
@@ -171,7 +173,7 @@ pub(crate) fn affinity(declared: &str) -> Affinity {
     }
 }
 
-/// Returns the rows of a statement.
+/// Executes a query, and returns its rows.
 pub(crate) async fn rows<const N: usize>(
     db: &impl ConnectionTrait,
     sql: &str,
@@ -181,14 +183,14 @@ pub(crate) async fn rows<const N: usize>(
     db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await
 }
 
-/// Returns the number in the column `count` of a statement that returns one row.
+/// Executes a query that returns one row, and returns the number in its column `count`.
 pub(crate) async fn count(db: &impl ConnectionTrait, sql: &str) -> Result<u64, DbErr> {
     let row = rows(db, sql, []).await?.into_iter().next();
     let count: i64 = row.map(|row| row.try_get("", "count")).transpose()?.unwrap_or_default();
     Ok(count.unsigned_abs())
 }
 
-/// Returns `true` if a statement returns a row.
+/// Executes a query, and returns `true` if it returns at least one row.
 pub(crate) async fn exists(db: &impl ConnectionTrait, sql: &str) -> Result<bool, DbErr> {
     Ok(!rows(db, sql, []).await?.is_empty())
 }

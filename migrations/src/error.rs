@@ -13,7 +13,7 @@ pub enum MigrateError {
     Database(DbErr),
 }
 
-/// Returns the text of the driver's error, without the text that the wrapping error adds.
+/// Returns the text of the database driver's error, without the text that sea-orm's error adds to it.
 fn reason(error: &DbErr) -> String {
     match error {
         DbErr::TryIntoErr { source, .. } => source.to_string(),
@@ -21,7 +21,8 @@ fn reason(error: &DbErr) -> String {
     }
 }
 
-/// A migration can return only sea-orm's error type, so [`DbErr::Migration`] stands for a refusal.
+/// A migration can return only sea-orm's error type, so it returns a refusal as [`DbErr::Migration`], which is
+/// converted here.
 impl From<DbErr> for MigrateError {
     fn from(error: DbErr) -> Self {
         match error {

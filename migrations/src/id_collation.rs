@@ -11,8 +11,8 @@ const OF_TASKS: [(&str, &str); 1] = [("tasks", "user_id")];
 const OF_BETTER_AUTH: [(&str, &str); 4] =
     [("user", "id"), ("session", "userId"), ("account", "userId"), ("account", "accountId")];
 
-/// Refuses a database in which a column with user ids ignores differences such as case or trailing spaces: a user could
-/// then read and delete the rows of another user. Missing tables and columns are ignored.
+/// Refuses a database in which a column with user ids ignores differences such as case or trailing spaces. In such a
+/// database, a user could read and delete the rows of another user. Missing tables and columns are ignored.
 pub(crate) async fn check(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
     let of_users = OF_BETTER_AUTH.iter().filter(|_| users == Users::Here);
     for (table, column) in OF_TASKS.iter().chain(of_users) {

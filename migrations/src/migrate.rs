@@ -22,7 +22,7 @@ pub struct MigrationReport {
     pub tasks_without_owner: u64,
 }
 
-/// The state of a database that [`up`] would accept.
+/// The result of [`check`] for a database that [`up`] would accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Readiness {
     /// All migrations in order.
@@ -73,8 +73,8 @@ pub async fn status(db: &DatabaseConnection, users: Users) -> Result<Vec<Migrati
 
 /// Checks that [`up`] would accept the database. Changes and locks nothing.
 ///
-/// Set `will_migrate` to `false` if another role applies the migrations, so that the role that `db` connects as does
-/// not need the privileges to apply them.
+/// Set `will_migrate` to `false` if another role applies the migrations. The role that `db` connects as then does not
+/// need the privileges to apply them.
 ///
 /// # Errors
 /// [`MigrateError::Refused`] if `up` would refuse an existing table, or the role lacks privileges.
@@ -93,7 +93,8 @@ pub fn tables(users: Users) -> Vec<&'static str> {
     of_better_auth.into_iter().chain(["tasks"]).collect()
 }
 
-/// The migrations of a database whose users are at this location.
+/// The migrations of Taskbridge, in the form that sea-orm's migrator expects. The value tells where the users are,
+/// because the migration of Better Auth's tables is included only if the users are in this database.
 struct Migrator(Users);
 
 impl Migrator {
@@ -113,7 +114,8 @@ impl Migrator {
     }
 }
 
-/// Unlike sea-orm's default, ignores unknown migrations: a newer version of Taskbridge may have applied them.
+/// Unlike sea-orm's default methods, these ignore applied migrations that this version of Taskbridge does not know,
+/// because a newer version may have applied them.
 #[async_trait::async_trait]
 impl MigratorTraitSelf for Migrator {
     fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
@@ -160,8 +162,8 @@ async fn run_up(db: &DatabaseConnection, users: Users) -> Result<MigrationReport
     privileges::check(db, users, &migrations).await?;
     let pending: Vec<_> =
         migrations.into_iter().filter(|migration| !migration.applied).map(|migration| migration.name).collect();
-    // Even if nothing is pending, sea-orm would create its table of applied migrations, and the role may lack the
-    // privilege to create tables.
+    // If nothing is pending, sea-orm's `up` is not called: it would create the table of applied migrations anyway, and
+    // the role may lack the privilege to create tables.
     if !pending.is_empty() {
         Migrator(users).up(db, None).await?;
     }

@@ -1,4 +1,4 @@
-//! Checks of the role's privileges on PostgreSQL.
+//! Checks on PostgreSQL that the role of the connection has all privileges that Taskbridge needs.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
 
@@ -7,8 +7,8 @@ use crate::catalog;
 use crate::status::{BETTER_AUTH, MigrationStatus, TASKS, is_pending};
 use crate::users::Users;
 
-/// Selects the role and the schema in which it creates tables. `unusable` is the first existing schema of the search
-/// path. If `schema` is null, the role lacks the privilege to use the schema `unusable`.
+/// Selects the role and, as `schema`, the schema in which the role creates tables. If `schema` is null, `unusable` is
+/// the schema that the role would need the privilege to use; it is also null if no schema of the search path exists.
 const ROLE: &str = r#"select current_user::text as role, current_schema()::text as schema,
   coalesce(has_schema_privilege(current_schema(), 'create'), false) as may_create,
   current_setting('search_path') as search_path,
@@ -34,7 +34,7 @@ order by c.relname";
 
 /// The table in which sea-orm's migrator records the applied migrations.
 const LEDGER: &str = "seaql_migrations";
-/// Better Auth's tables that requests read and write.
+/// The tables of Better Auth that Taskbridge reads and writes when it handles requests.
 const WRITTEN: [&str; 5] = ["account", "jwks", "rateLimit", "session", "user"];
 
 /// An existing table, and the role's privileges on it.
@@ -45,7 +45,7 @@ struct Table {
     is_owner: bool,
     /// The privileges that the role does not have, separated by commas.
     missing: String,
-    /// A sequence that fills a column and that the role may not use.
+    /// The name of a sequence that generates the values of a column, if the role may not use this sequence.
     sequence: Option<String>,
 }
 
@@ -81,8 +81,8 @@ pub(crate) async fn check(
             || is_pending(migrations, BETTER_AUTH) && better_auth::lacks_index(db, name).await?;
         if is_altered && !table.is_owner {
             let owner = identifier(&table.owner);
-            // The suggested command changes the owner only if the owner is a superuser. In other cases, programs that
-            // connect as the owner could lose their access.
+            // The suggested command changes the owner of the table only if that is a superuser. Programs that connect
+            // as any other owner could lose their access, so the role becomes a member of that owner instead.
             let command = if table.is_of_superuser {
                 format!("alter table {quoted} owner to {role}")
             } else {
@@ -114,7 +114,7 @@ pub(crate) async fn check(
     refuse(&role, lacks, is_behind)
 }
 
-/// Returns the text of the refusal if the role has no schema in which it can create tables.
+/// Returns the text of the refusal for a role that has no schema in which it can create tables.
 fn without_schema(facts: &QueryResult, role: &str) -> Result<String, DbErr> {
     if let Some(schema) = facts.try_get::<Option<String>>("", "unusable")? {
         let schema = identifier(&schema);
@@ -133,12 +133,12 @@ fn without_schema(facts: &QueryResult, role: &str) -> Result<String, DbErr> {
     ))
 }
 
-/// Returns `true` if requests write to the table.
+/// Returns `true` if Taskbridge writes to the table when it handles requests.
 fn is_written(table: &str, users: Users) -> bool {
     table == "tasks" || users == Users::Here && WRITTEN.contains(&table)
 }
 
-/// Returns `true` if the role may read which migrations are applied.
+/// Returns `true` if the role may read the table of applied migrations.
 pub(crate) async fn may_read_ledger(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     let select = "select 1 where not has_table_privilege('seaql_migrations', 'select')";
     Ok(db.get_database_backend() != DbBackend::Postgres || !catalog::exists(db, select).await?)

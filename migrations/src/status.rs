@@ -10,7 +10,7 @@ pub(crate) const TASKS: &str = "m20261121_000002_tasks";
 pub struct MigrationStatus {
     /// The name of the migration.
     pub name: String,
-    /// `true` if it has been applied.
+    /// `true` if the migration has been applied to the database.
     pub applied: bool,
 }
 

@@ -27,7 +27,7 @@ impl<'c> Transaction<'c> {
     /// Begins a transaction, and waits until no other process is in an exclusive transaction.
     pub(crate) async fn begin_exclusive(db: &'c DatabaseConnection) -> Result<Self, DbErr> {
         let begin = match db.get_database_backend() {
-            // There are no timeouts, because waiting for another process and rewriting a large table may take long.
+            // The timeouts are disabled, because waiting for another process and rewriting a large table may take long.
             // With `read committed`, the statements after the wait see what the other process has committed.
             DbBackend::Postgres => format!(
                 "begin isolation level read committed; set local statement_timeout = 0; set local lock_timeout = 0; \
@@ -39,12 +39,12 @@ impl<'c> Transaction<'c> {
         Ok(Self(db))
     }
 
-    /// Returns the connection to run statements on.
+    /// Returns the connection on which the statements of the transaction must run.
     pub(crate) fn connection(&self) -> &'c DatabaseConnection {
         self.0
     }
 
-    /// Commits if the result is `Ok`, and otherwise rolls back.
+    /// Commits the transaction if `result` is `Ok`, and otherwise rolls it back.
     pub(crate) async fn end<T>(self, result: Result<T, DbErr>) -> Result<T, MigrateError> {
         match result {
             Ok(value) => {
@@ -52,7 +52,8 @@ impl<'c> Transaction<'c> {
                 Ok(value)
             }
             Err(error) => {
-                // If this fails, the connection is broken, which also rolls the transaction back.
+                // An error of `rollback` is ignored: it means that the connection is broken, and the database then
+                // rolls back itself.
                 _ = self.0.execute_unprepared("rollback").await;
                 Err(error.into())
             }

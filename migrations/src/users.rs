@@ -1,6 +1,6 @@
-//! The location of the users.
+//! Where the users are stored.
 
-/// The location of the users.
+/// Where the users are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Users {
     /// In this database (server mode). Better Auth's tables are created or adopted.

@@ -1,4 +1,4 @@
-//! Creates or adopts Better Auth's tables. Not applied to a database if the users are elsewhere.
+//! Creates or adopts Better Auth's tables. In bridge mode, this migration is not applied.
 
 use sea_orm_migration::prelude::*;
 
@@ -22,7 +22,7 @@ impl MigrationTrait for Migration {
         Ok(())
     }
 
-    /// Keeps the tables, because they contain users and passwords, and Better Auth may use them.
+    /// Does nothing: the tables are kept, because they contain users and passwords, and Better Auth may use them.
     async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
         Ok(())
     }

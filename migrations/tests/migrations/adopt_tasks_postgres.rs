@@ -111,7 +111,7 @@ async fn a_table_that_taskbridge_created_is_adopted_unchanged(database: Database
 async fn columns_are_added_widened_and_converted(database: Database) {
     let bare = "create table tasks (id int generated always as identity primary key, user_id text not null, title text not null); insert into tasks (user_id, title) values ('ann', 'x')";
     let cases = [
-        // Missing columns.
+        // A table with missing columns, which are added.
         (
             bare.to_owned(),
             vec![
@@ -121,7 +121,7 @@ async fn columns_are_added_widened_and_converted(database: Database) {
                 "updated_at timestamp with time zone NO date_trunc('milliseconds'::text, now())",
             ],
         ),
-        // A required description, and times of other precisions.
+        // A table with a required description, and with times of other precisions.
         (
             format!(
                 "{bare}; alter table tasks add description text not null default '', add completed boolean not null default false, add created_at timestamp(3) not null default now(), add updated_at timestamptz(6) not null default now()"
@@ -133,7 +133,7 @@ async fn columns_are_added_widened_and_converted(database: Database) {
                 "updated_at timestamp with time zone NO date_trunc('milliseconds'::text, now())",
             ],
         ),
-        // Columns that are wide enough and times with zones, which do not change.
+        // A table whose text columns are wide enough and whose times have zones, so that these columns do not change.
         (
             format!(
                 "{bare}; alter table tasks alter title type varchar(200), add description varchar(1000), add completed boolean not null, add created_at timestamptz not null default '2025-01-01T00:00:00Z', add updated_at timestamptz not null default '2025-01-01T00:00:00Z'"

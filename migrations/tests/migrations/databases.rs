@@ -83,7 +83,8 @@ pub(crate) async fn open(url: &str) -> DatabaseConnection {
 async fn create_database() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let test = thread::current();
-    // With `--test-threads=1`, tests run on the main thread, whose name is not that of the test.
+    // With `--test-threads=1`, tests run on the main thread, whose name is not that of the test and is therefore not
+    // checked.
     let test = test.name().filter(|name| *name != "main");
     assert!(test.is_none_or(|name| name.contains("on_postgres")), "declare it with test_on, it needs PostgreSQL");
     let name = format!("migrations_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -103,7 +104,7 @@ impl Database {
         self.backend.database().await
     }
 
-    /// Returns the column type for generated ids.
+    /// Returns the type of a column whose ids the database generates.
     pub(crate) fn row_id(&self) -> &'static str {
         if self.backend == Backend::Sqlite { "integer" } else { "serial" }
     }

@@ -16,7 +16,7 @@ test_on!(
 const OFFICIAL_POSTGRES: &str = include_str!("../../../tests/vectors/schema-postgres-text-ids.sql");
 const OFFICIAL_SQLITE: &str = include_str!("../../../tests/vectors/schema-sqlite-text-ids.sql");
 
-/// Returns the schema without the tables of Taskbridge.
+/// Returns the schema without the tables `tasks` and `seaql_migrations`, which Better Auth does not have.
 async fn of_better_auth(database: &Database) -> Vec<String> {
     let ours = |line: &String| line.contains("tasks") || line.contains("seaql_migrations");
     database.schema().await.into_iter().filter(|line| !ours(line)).collect()
@@ -82,7 +82,8 @@ async fn without_users_only_tasks_are_created(database: Database) {
     database.run("insert into tasks (user_id, title, completed, created_at, updated_at) values ('anybody', 'x', 'false', '2026-11-21T01:45:22.058Z', '2026-11-21T01:45:22.058Z')").await;
 }
 
-/// A replica of an older version may start on a schema that a newer version has migrated.
+/// A replica of an older version may start on a schema that a newer version has migrated, so it ignores a migration
+/// that it does not know.
 async fn a_migration_of_a_newer_version_is_ignored(database: Database) {
     database.up(Users::Here).await.unwrap();
     database.run("insert into seaql_migrations values ('m20991231_000001_later', 0)").await;

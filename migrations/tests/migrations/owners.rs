@@ -74,7 +74,7 @@ create collation ignoring_case (provider = icu, locale = 'und-u-ks-level2', dete
 alter table tasks drop constraint tasks_user_id_fkey;
 alter table tasks alter user_id type text collate ignoring_case;";
 
-/// Creates the table again, with a column that ignores case.
+/// Creates the table again, in such a way that `column` ignores case.
 async fn recreate(database: &Database, table: &str, column: &str) {
     let sql = database.text(&format!("select sql from sqlite_master where name = '{table}'")).await;
     let plain = format!("\"{column}\" text not null");

@@ -7,7 +7,8 @@ use crate::databases::{Database, MIGRATIONS, open, test_on};
 
 test_on!([Pgbouncer], [prepared_statements_of_other_clients_do_not_interfere]);
 
-/// Another client of the pooler has prepared statements with the names that the driver would use.
+/// Migrations succeed even if another client of the pooler has prepared statements with the names that the driver would
+/// use.
 async fn prepared_statements_of_other_clients_do_not_interfere(database: Database) {
     let prepare: Vec<_> = (0..40).map(|number| format!("prepare s{number} as select 1")).collect();
     let prepare = format!("deallocate all; {}", prepare.join(";"));

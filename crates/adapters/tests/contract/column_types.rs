@@ -54,7 +54,7 @@ fn cases() -> Vec<(&'static str, Value, Value)> {
 async fn each_value_is_written_and_read_by_the_type_of_its_column(postgres: Backend) {
     let store = postgres.store().await;
     let connection = store.dedicated().await.unwrap();
-    // The time zone of the session has no effect on times without a zone.
+    // The session gets another time zone, which must have no effect on times without a zone.
     connection.execute_unprepared("begin; set local time zone 'Asia/Tokyo'").await.unwrap();
     for (number, (data_type, written, expected)) in cases().into_iter().enumerate() {
         let create = format!("create temporary table t{number} (value {data_type}) on commit drop");

@@ -21,7 +21,7 @@ pub(crate) enum Backend {
     /// PostgreSQL behind a pooler in transaction mode, which has fewer connections to the PostgreSQL server than
     /// clients.
     Pgbouncer,
-    /// The same pooler, but without `pgbouncer=true` in the URL.
+    /// The same pooler, but without `pgbouncer=true` in the URL, which would tell Taskbridge about the pooler.
     UndeclaredPgbouncer,
 }
 
@@ -112,7 +112,7 @@ impl Backend {
     }
 }
 
-/// Runs a script, which may change settings, on a connection that is closed afterwards.
+/// Runs a script on a connection of its own, which is closed afterwards, because the script may change its settings.
 async fn execute_alone(url: &str, script: &str) {
     let store = Store::open(&config(url)).await.unwrap();
     store.dedicated().await.unwrap().execute_unprepared(script).await.unwrap();
@@ -134,7 +134,8 @@ pub(crate) fn config(url: &str) -> StoreConfig {
 async fn create_database() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let test = thread::current();
-    // With `--test-threads=1`, tests run on the main thread, whose name is not that of the test.
+    // With `--test-threads=1`, tests run on the main thread, whose name is not that of the test and is therefore not
+    // checked.
     let test = test.name().filter(|name| *name != "main");
     assert!(test.is_none_or(|name| name.contains("on_postgres")), "declare it with test_on, it needs PostgreSQL");
     let name = format!("contract_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));

@@ -27,7 +27,7 @@ async fn limits_of_a_server_are_reported_and_a_pooler_is_detected(postgres: Back
     );
     assert_eq!(facts.schema.as_deref(), Some("public"));
     assert!(facts.is_proved_direct && !facts.shares_processes && !facts.is_read_only);
-    // The role of the tests is a superuser, which may use reserved connections.
+    // The tests connect as a superuser. It may use the reserved connections, so their number is reported as 0.
     assert_eq!((facts.limits.max, facts.limits.reserved), (200, 0));
 
     let name = direct.rsplit_once('/').unwrap().1;

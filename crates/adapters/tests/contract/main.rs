@@ -145,7 +145,7 @@ async fn either_hasher_verifies_both_forms() {
     }
 }
 
-/// A bcrypt hash is current only if it has the configured cost.
+/// A hash is current only if it has the configured algorithm and, for bcrypt, the configured cost.
 #[tokio::test]
 async fn another_form_is_not_current() {
     let [bcrypt, scrypt] = [HashAlgorithm::Bcrypt, HashAlgorithm::Scrypt].map(hasher);

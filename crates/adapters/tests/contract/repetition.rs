@@ -42,20 +42,23 @@ async fn a_write_is_repeated_only_if_it_certainly_had_no_effect(postgres: Backen
     let (tasks, ann) = (SeaTaskRepo::new(store.clone()), owner("ann").await);
     let mut expected_count = 0;
     for (state, times, outcome) in [
-        // Repeated: serialization failure, deadlock, read-only transaction, and a PostgreSQL server that is starting.
+        // Errors after which the insertion is repeated: serialization failure, deadlock, read-only transaction, and a
+        // PostgreSQL server that is starting.
         ("40001", 1, Outcome::Inserted),
         ("40P01", 1, Outcome::Inserted),
         ("25006", 1, Outcome::Inserted),
         ("57P03", 1, Outcome::Inserted),
-        // Repeated, but the repetition fails as well.
+        // The insertion is repeated, but the repetition fails as well.
         ("40001", 2, Outcome::Unavailable),
         ("25006", 2, Outcome::Unavailable),
-        // Not repeated, because the outcome is unknown: shutdown, crash, and broken connections.
+        // Errors after which the insertion is not repeated, because its outcome is unknown: shutdown, crash, and broken
+        // connections.
         ("57P01", 1, Outcome::Unknown),
         ("57P02", 1, Outcome::Unknown),
         ("08006", 1, Outcome::Unknown),
         ("08P01", 1, Outcome::Unknown),
-        // Not repeated, although without effect: cancelled statement, full disk, and a violated `not null` constraint.
+        // Errors after which the insertion is not repeated, although it had no effect: cancelled statement, full disk,
+        // and a violated `not null` constraint.
         ("57014", 1, Outcome::Unavailable),
         ("53100", 1, Outcome::Unavailable),
         ("23502", 1, Outcome::Corrupt),

@@ -85,7 +85,7 @@ async fn the_columns_of_the_plugins_are_read_in_either_spelling(backend: Backend
     }
 }
 
-/// A column may be dropped while the cached list of columns still contains it.
+/// Reads must also work if a column has been dropped while the cached list of columns still contains it.
 async fn the_schema_may_change_at_any_time(backend: Backend) {
     let store = with_columns(backend, &[("state", "text"), ("twoFactorEnabled", "flag")]).await;
     execute(&store, r#"update "user" set "state" = 'x' where "id" = 'ann'"#).await;
@@ -189,7 +189,8 @@ async fn no_task_is_created_for_a_deleted_user() {
     assert!(SeaTaskRepo::new(store.clone()).create(&ann, new_task(), moment()).await.is_ok());
 }
 
-/// Taskbridge refuses to start if the column ignores case, but the queries are also correct without that check.
+/// Taskbridge refuses to start if the column `user_id` ignores case, but the queries are also correct without that
+/// check.
 #[tokio::test]
 async fn owners_are_compared_byte_for_byte_whatever_the_column() {
     let store = Backend::Sqlite.store().await;

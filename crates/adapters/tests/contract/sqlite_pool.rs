@@ -165,7 +165,7 @@ async fn a_request_waits_for_a_connection_for_at_most_the_acquire_timeout() {
     assert!(!store.has_better_auth_users().await.unwrap());
 }
 
-/// SQLite deletes `-wal` and `-shm` when the last connection is closed.
+/// SQLite deletes the files `-wal` and `-shm` when the last connection is closed.
 #[tokio::test]
 async fn closing_a_store_removes_wal_and_shm_and_rejects_later_requests() {
     let opened = Opened::with(4, HOUR).await;

@@ -184,8 +184,8 @@ async fn the_keys_of_a_better_auth_sign() {
     }
 }
 
-/// Tokens that were signed with these keys stay valid. ES512 keys are published although Taskbridge does not
-/// verify ES512, because other verifiers may.
+/// Tokens that were signed with keys of other algorithms must stay valid, so these keys stay published. This includes
+/// ES512 keys: Taskbridge does not verify ES512, but other verifiers may.
 #[tokio::test]
 async fn keys_of_other_algorithms_stay_published() {
     let table = Table::on(Backend::Sqlite.store()).await;
@@ -304,7 +304,7 @@ async fn a_process_that_signs_with_the_secret_creates_no_key() {
     assert_eq!(by_secret.statuses().await, [StoredKeyStatus::Verifies]);
 }
 
-/// A key has an expiry time if key rotation is configured in Better Auth.
+/// If key rotation is configured in Better Auth, a key has an expiry time, after which it must not sign tokens.
 #[tokio::test]
 async fn an_expired_key_does_not_sign() {
     let table = Table::on(Backend::Sqlite.store()).await;

@@ -21,7 +21,7 @@ fn without(names: &[&str]) -> Value {
     claims
 }
 
-/// A wrong value is rejected even if the claim is optional.
+/// Even if the claim `iss` or `aud` is optional, a token in which it has a wrong value is rejected.
 #[tokio::test]
 async fn issuer_and_audience_may_be_missing_only_where_they_are_not_required() {
     let key = SigningKey::ed25519("a");
@@ -51,7 +51,7 @@ async fn issuer_and_audience_may_be_missing_only_where_they_are_not_required() {
     }
 }
 
-/// An app needs several issuers and audiences while it moves to another URL.
+/// While an app moves to another URL, tokens with the old and with the new issuer and audience must be accepted.
 #[tokio::test]
 async fn several_issuers_and_audiences_may_be_accepted() {
     let key = SigningKey::ed25519("a");
@@ -79,7 +79,7 @@ async fn several_issuers_and_audiences_may_be_accepted() {
     }
 }
 
-/// The message contains the value from the token, escaped and truncated, and the accepted value.
+/// The error message contains the issuer in the token, escaped and truncated, and the accepted issuer.
 #[tokio::test]
 async fn the_rejection_of_an_issuer_names_both_sides() {
     let key = SigningKey::ed25519("a");

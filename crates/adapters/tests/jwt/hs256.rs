@@ -44,14 +44,14 @@ fn with_claims(claims: &str) -> String {
     signed(r#"{"alg":"HS256"}"#, claims, SECRET.as_bytes())
 }
 
-/// Valid claims at [`moment`].
+/// Returns claims that are valid at [`moment`].
 fn claims() -> Value {
     let now = moment().unix_seconds();
     json!({ "sub": "ann", "iat": now, "exp": now + 900, "iss": URL, "aud": URL })
 }
 
-/// Returns a token with valid claims, except that the claim `name` is replaced by `raw` or, if that is `None`, removed.
-/// `raw` is JSON text, because not every number fits into a `Value`.
+/// Returns a token with valid claims, except that the claim `name` is replaced by `raw` or, if `raw` is `None`,
+/// removed. `raw` is JSON text, because not every number fits into a `Value`.
 fn changed(name: &str, raw: Option<&str>) -> String {
     let mut claims = claims();
     claims.as_object_mut().unwrap().remove(name);
@@ -62,7 +62,7 @@ fn changed(name: &str, raw: Option<&str>) -> String {
     }
 }
 
-/// Each token is verified at the time for which it was recorded.
+/// Each recorded token is verified at the time for which it was recorded.
 #[tokio::test]
 async fn recorded_hs256_tokens_are_accepted_or_rejected_as_recorded() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
@@ -76,7 +76,7 @@ async fn recorded_hs256_tokens_are_accepted_or_rejected_as_recorded() {
     let negatives = vectors["negatives"].as_array().unwrap();
     assert_eq!((cases.len(), negatives.len()), (4, 6));
     for case in cases {
-        // This verifier requires `iss`, which some of the recorded tokens lack.
+        // The verifier requires the claim `iss`, so it rejects those of the recorded tokens that lack it.
         let expected =
             if case["issuer"].is_null() { Err(Rejection::Missing("iss")) } else { Ok(text(&case["payload"], "sub")) };
         assert_eq!(verdict_on(case).await, expected, "{}", case["name"]);
@@ -108,7 +108,7 @@ async fn valid_tokens_are_accepted() {
     }
 }
 
-/// Covers `alg: none`, duplicate members, `crit`, wrong types and malformed JSON.
+/// Covers headers with `alg: none`, duplicate members, `crit`, wrong types and malformed JSON.
 #[tokio::test]
 async fn manipulated_headers_are_rejected() {
     let deep = format!(r#"{{"alg":"HS256","x":{}{}}}"#, "[".repeat(1000), "]".repeat(1000));
@@ -169,7 +169,8 @@ async fn manipulated_headers_are_rejected() {
     assert!(verdict(&with_header(&deep)).await.is_ok());
 }
 
-/// Keys that the header contains or refers to are ignored, and a similar secret does not match.
+/// A token is verified only with the shared secret: keys that the header contains or refers to are ignored, and a
+/// similar secret does not match.
 #[tokio::test]
 async fn a_token_signed_with_another_key_is_rejected() {
     let header = r#"{"alg":"HS256","kid":"../../../../dev/null","jku":"http://127.0.0.1:9/jwks","x5u":"http://127.0.0.1:9/","jwk":{"kty":"oct","k":"AA"},"x5c":["MIIB"]}"#;
@@ -321,7 +322,7 @@ async fn the_leeway_is_thirty_seconds() {
     assert!(verdict(&changed("nbf", Some(&(now + 30).to_string()))).await.is_ok());
 }
 
-/// Other claims that name a user are ignored.
+/// Claims other than `sub` that name a user are ignored.
 #[tokio::test]
 async fn only_sub_is_the_identity() {
     let mut claims = claims();

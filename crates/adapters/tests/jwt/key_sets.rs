@@ -81,7 +81,7 @@ async fn ed25519_has_two_names() {
     }
 }
 
-/// A key for RS256 does not even verify PS256, whichever of the two the header names.
+/// For example, a key for RS256 does not verify a PS256 signature, whichever of the two algorithms the header names.
 #[tokio::test]
 async fn a_key_verifies_no_other_algorithm() {
     use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
@@ -90,7 +90,7 @@ async fn a_key_verifies_no_other_algorithm() {
     for (jwk, own) in [
         (rs.jwk(), RS256),
         (ps.jwk(), PS256),
-        // An RSA key without `alg` verifies only RS256, which RFC 7518, section 3.1, recommends.
+        // An RSA key without `alg` verifies only RS256, the RSA algorithm that RFC 7518, section 3.1, recommends.
         (rs.jwk_with(&json!({ "alg": null })), RS256),
     ] {
         for algorithm in [RS256, RS384, RS512, PS256, PS384, PS512] {
@@ -168,7 +168,7 @@ async fn an_unusable_key_does_not_affect_the_others() {
     let ec = SigningKey::p256("bad");
     let rsa = SigningKey::rsa("bad", Algorithm::RS256);
     let zeros = encode([0; 32]);
-    // The Ed25519 point of order one, as RFC 8032 encodes it.
+    // A weak key: the Ed25519 point of order one, as RFC 8032 encodes it.
     let identity = encode([[1].as_slice(), &[0; 31]].concat());
     let bytes = |key: &SigningKey, name: &str| base64_decode(key.jwk()[name].as_str().unwrap());
     let cut = |key: &SigningKey, name: &str| encode(&bytes(key, name)[1..]);
@@ -245,7 +245,7 @@ async fn an_unusable_key_does_not_affect_the_others() {
     }
 }
 
-/// The members of a private key, such as `d`, are ignored as well.
+/// Members that are not needed to verify a signature are ignored, even those of a private key, such as `d`.
 #[tokio::test]
 async fn unrelated_members_of_a_key_are_ignored() {
     let key = SigningKey::ed25519("a");

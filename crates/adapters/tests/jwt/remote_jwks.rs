@@ -37,7 +37,7 @@ fn at_once(verifier: &JwtVerifier, key: &SigningKey) -> Verdict {
     unconstrained(verdict(verifier, key)).now_or_never().unwrap_or_else(|| panic!("the verification waits"))
 }
 
-/// Lets all tasks run until they wait for time to pass.
+/// Lets all asynchronous tasks run until they wait for time to pass.
 async fn settle() {
     for _ in 0..20 {
         yield_now().await;
@@ -75,7 +75,7 @@ async fn keys_are_fetched_at_the_start_and_after_each_refresh_interval() {
     }
 }
 
-/// The token is accepted even if it arrives immediately after a fetch.
+/// The first token of a new key is accepted even if it arrives immediately after a fetch.
 #[tokio::test(start_paused = true)]
 async fn the_first_token_of_a_new_key_is_accepted() {
     let [a, b, c] = keys(["a", "b", "c"]);
@@ -105,14 +105,14 @@ async fn the_first_token_of_a_new_key_without_a_kid_is_accepted() {
     assert_eq!(at_once(&verifier, &a), Rejected, "and causes no further fetch");
     assert_eq!(issuer.fetches(), 2);
 
-    // Here, the token has no `kid`, but the key has one.
+    // The opposite case: the token has no `kid`, but the published key has one.
     pass(CONFIG.cool_down).await;
     issuer.publish(&[&c]);
     let token = c.sign(&json!({ "alg": "EdDSA" }), &claims());
     assert!(verifier.verify(&token).await.is_ok());
 }
 
-/// The pending response may lack the new key, so the token waits for another fetch.
+/// A response that is pending when the token arrives may lack the new key, so the token waits for another fetch.
 #[tokio::test(start_paused = true)]
 async fn a_new_key_is_accepted_while_an_older_response_is_pending() {
     let [a, b] = keys(["a", "b"]);
@@ -143,7 +143,8 @@ async fn a_withdrawn_key_is_rejected_after_the_next_refresh() {
     assert_eq!(at_once(&verifier, &b), Good);
 }
 
-/// Whatever the issuer responds, further tokens with unknown keys do not wait.
+/// Until the cool-down has passed, further tokens with unknown keys do not wait for a fetch, whatever the issuer
+/// responds.
 #[tokio::test(start_paused = true)]
 async fn unknown_keys_cause_one_fetch_per_cool_down() {
     let [a] = keys(["a"]);
@@ -260,13 +261,13 @@ async fn an_empty_set_takes_effect_after_a_whole_refresh_interval() {
         let issuer = Issuer::of(&[&a]);
         let verifier = ready(&issuer).await;
         issuer.answer(Some(empty));
-        // More frequent fetches do not shorten the interval.
+        // Additional fetches do not shorten the interval for which the known key stays in use.
         for _ in 0..5 {
             assert_eq!(verdict(&verifier, &junk).await, Rejected);
             assert_eq!(at_once(&verifier, &a), Good);
             pass(CONFIG.cool_down).await;
         }
-        // A failed fetch does not shorten the interval either.
+        // A failed fetch does not shorten this interval either.
         issuer.answer(None);
         pass(CONFIG.refresh).await;
         assert_eq!(at_once(&verifier, &a), Good);
@@ -275,7 +276,7 @@ async fn an_empty_set_takes_effect_after_a_whole_refresh_interval() {
         assert_eq!(verdict(&verifier, &a).await, Rejected, "{empty}");
     }
 
-    // A response with keys restarts the interval.
+    // A response with keys restarts the interval for which known keys stay in use.
     let issuer = Issuer::of(&[&a]);
     let verifier = ready(&issuer).await;
     for answer in [r#"{"keys":[]}"#, &set(&[a.jwk()]), r#"{"keys":[]}"#] {
@@ -287,7 +288,7 @@ async fn an_empty_set_takes_effect_after_a_whole_refresh_interval() {
     assert_eq!(verdict(&verifier, &a).await, Rejected);
 }
 
-/// Until the issuer has started, tokens get an error without delay.
+/// Tokens that arrive before the issuer has started get an error without delay.
 #[tokio::test(start_paused = true)]
 async fn an_issuer_that_starts_later_is_found() {
     let [a] = keys(["a"]);

@@ -22,7 +22,7 @@ use tokio::time::{Instant, advance};
 
 use crate::support::SECRET;
 
-/// A table `jwks` in memory, which counts reads.
+/// A table `jwks` in memory, which counts how often it is read.
 #[derive(Default)]
 struct Table {
     keys: Mutex<Vec<StoredKey>>,
@@ -67,7 +67,7 @@ impl Clock for RuntimeClock {
 }
 
 impl Table {
-    /// Returns a new cache of this table, which stands for one process.
+    /// Returns a new cache of this table, as another process would have it.
     fn process(self: &Arc<Self>) -> StoredKeys {
         let config = KeyTableConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: Duration::from_hours(24) };
         let clock = Arc::new(RuntimeClock(Instant::now()));
@@ -136,11 +136,11 @@ async fn the_number_of_waiting_tokens_of_unknown_keys_is_bounded() {
     assert!(verdicts[1..permits].iter().all(|verdict| *verdict == Ok(false)), "{verdicts:?}");
     assert!(verdicts[permits..].iter().all(Result::is_err) && verdicts.len() == permits + more);
     assert_eq!(table.reads(), 1);
-    // The permits have been returned, so that another token can wait.
+    // The waiting tokens have returned their permits, so another token can wait for a read.
     assert_eq!(knows(&keys, "junk").await, Ok(false));
 }
 
-/// This process knows from the table that the key has expired, so another read would not help.
+/// The process has read from the table that the key has expired, so the token does not wait for another read.
 #[tokio::test(start_paused = true)]
 async fn a_token_of_a_withdrawn_key_waits_for_nothing() {
     let table = Arc::new(Table::default());

@@ -33,7 +33,7 @@ pub(crate) fn encode(segment: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(segment)
 }
 
-/// Returns the expected claims of a token.
+/// Returns the claims that a verifier expects in the tokens of this issuer.
 pub(crate) fn expected(issuer: &str, audience: &str) -> ExpectedClaims {
     ExpectedClaims {
         issuers: vec![issuer.into()],
@@ -58,7 +58,7 @@ pub(crate) fn claims() -> Value {
     json!({ "sub": "ann", "iat": now, "exp": now + 900, "iss": URL, "aud": URL })
 }
 
-/// The private half of a published key.
+/// A key of an issuer, with its private half, which can sign tokens.
 pub(crate) struct SigningKey {
     pub(crate) kid: String,
     pub(crate) algorithm: Algorithm,
@@ -66,7 +66,7 @@ pub(crate) struct SigningKey {
 }
 
 impl SigningKey {
-    /// Derives a key from `kid`.
+    /// Returns an Ed25519 key that is derived from `kid`.
     pub(crate) fn ed25519(kid: &str) -> Self {
         // The DER prefix of RFC 8410, section 7, followed by a seed that repeats `kid`.
         let mut der = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
@@ -91,14 +91,14 @@ impl SigningKey {
         format!("{:?}", self.algorithm)
     }
 
-    /// Returns the public half, as Better Auth publishes it.
+    /// Returns the public half of the key, in the form in which Better Auth publishes it.
     pub(crate) fn jwk(&self) -> Value {
         let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&self.key, self.algorithm).unwrap()).unwrap();
         jwk["kid"] = json!(self.kid);
         jwk
     }
 
-    /// Returns the public half with some members replaced. A member that is replaced by `null` is removed.
+    /// Returns the public half of the key with some members replaced. A member that is replaced by `null` is removed.
     pub(crate) fn jwk_with(&self, changes: &Value) -> Value {
         let mut jwk = self.jwk();
         let members = jwk.as_object_mut().unwrap();
@@ -112,17 +112,18 @@ impl SigningKey {
         jwk
     }
 
-    /// Returns a valid token.
+    /// Returns a valid token that this key has signed.
     pub(crate) fn token(&self) -> String {
         self.sign(&json!({ "alg": self.name(), "kid": self.kid }), &claims())
     }
 
-    /// Signs these segments with the algorithm of the key, regardless of the header.
+    /// Returns a token with this header and these claims, signed with the algorithm of the key, whatever the header
+    /// names.
     pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
         self.sign_as(self.algorithm, header, claims)
     }
 
-    /// Signs these segments with `algorithm`.
+    /// Returns a token with this header and these claims, signed with `algorithm`.
     pub(crate) fn sign_as(&self, algorithm: Algorithm, header: &Value, claims: &Value) -> String {
         let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
         let signature = crypto::sign(message.as_bytes(), &self.key, algorithm).unwrap();
@@ -135,7 +136,7 @@ fn stored(kind: &str, index: usize) -> Vec<u8> {
     STANDARD.decode(keys[kind][index].as_str().unwrap()).unwrap()
 }
 
-/// Formats a key set.
+/// Returns a key set with these keys, as JSON text.
 pub(crate) fn set(keys: &[Value]) -> String {
     json!({ "keys": keys }).to_string()
 }
@@ -147,7 +148,7 @@ pub(crate) struct Issuer(Arc<State>);
 struct State {
     answer: Mutex<Option<String>>,
     fetches: AtomicUsize,
-    /// Each response takes one permit.
+    /// Each response takes one permit, so that a test can delay responses.
     permits: Semaphore,
 }
 
@@ -159,7 +160,7 @@ impl Issuer {
         issuer
     }
 
-    /// Creates an issuer with this response; `None` if it cannot be reached.
+    /// Creates an issuer that responds to each request with `answer`. If this is `None`, the issuer cannot be reached.
     pub(crate) fn answering(answer: Option<&str>) -> Self {
         let answer = Mutex::new(answer.map(str::to_owned));
         Self(Arc::new(State { answer, fetches: AtomicUsize::new(0), permits: Semaphore::new(Semaphore::MAX_PERMITS) }))

@@ -50,7 +50,7 @@ fn output_of(text: &str) -> String {
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(move || writer.clone());
     let answer = tracing::subscriber::with_default(subscriber.finish(), || match text.parse::<DatabaseUrl>() {
-        // The formatted URL is left out, because the path of a SQLite file is not a secret.
+        // For SQLite, the formatted URL is left out: it contains the path of the file, which is not a secret.
         Ok(url) if text.starts_with("sqlite") => format!("{url:?}"),
         Ok(url) => format!("{:?} {}", url.clone(), url.with_pooler(Pooler::Present)),
         Err(error) => format!("{error} {error:?}"),

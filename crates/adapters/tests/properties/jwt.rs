@@ -41,7 +41,7 @@ fn secret() -> SharedSecret {
     SharedSecret::parse(SECRET).unwrap()
 }
 
-/// A table without keys.
+/// A table `jwks` that contains no keys.
 struct EmptyTable;
 
 #[async_trait]

@@ -7,8 +7,8 @@ mod tasks;
 
 use proptest::prelude::ProptestConfig;
 
-/// Returns a configuration that does not save failing inputs in a file. proptest prints the smallest failing input;
-/// turn it into a test instead.
+/// Returns a configuration that does not save failing inputs in a file. proptest prints the smallest failing input; to
+/// keep it, write a test for it.
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }

@@ -79,7 +79,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// A clock that only the test advances.
+/// A clock whose time only the test changes.
 struct SetClock(Mutex<Timestamp>);
 
 impl Clock for SetClock {

@@ -13,11 +13,11 @@ pub(super) enum ColumnType {
 
 use ColumnType::{BigInteger, Boolean, Integer, Text, Time};
 
-/// The definition of a table.
+/// The definition of one of Better Auth's tables.
 pub(super) struct TableDefinition {
     pub(super) name: &'static str,
     pub(super) columns: &'static [(&'static str, ColumnType)],
-    /// A unique column other than the id.
+    /// The name of the column other than the id that is unique, if the table has one.
     pub(super) unique: Option<&'static str>,
     /// The statement that creates the table on PostgreSQL.
     pub(super) postgres: &'static str,
@@ -25,8 +25,8 @@ pub(super) struct TableDefinition {
     pub(super) sqlite: &'static str,
 }
 
-/// Better Auth's tables. Each table comes after the tables that it refers to. The statements are those of Better Auth's
-/// own migrator.
+/// Better Auth's tables, in an order in which they can be created: each table comes after those that its foreign keys
+/// refer to. The statements are those of Better Auth's own migrator.
 pub(super) const TABLES: [TableDefinition; 6] = [
     TableDefinition {
         name: "user",

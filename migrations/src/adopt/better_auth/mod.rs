@@ -9,7 +9,7 @@ use self::definitions::{INDICES, TABLES, TableDefinition};
 use crate::catalog::{self, Affinity, Column, Table};
 use crate::error::refused_column;
 
-/// Creates the missing tables and indices, after checking the existing tables.
+/// Checks those of Better Auth's tables that exist, and then creates its missing tables and indices.
 pub(crate) async fn create_or_adopt(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     for definition in missing(db).await? {
         let statement = match db.get_database_backend() {
@@ -26,7 +26,8 @@ pub(crate) async fn create_or_adopt(db: &impl ConnectionTrait) -> Result<(), DbE
     Ok(())
 }
 
-/// Returns `true` if an index must be added to this table. Only the owner of the table may add it.
+/// Returns `true` if the table lacks the index that Better Auth creates on it. Only the owner of a table may add an
+/// index.
 pub(crate) async fn lacks_index(db: &impl ConnectionTrait, table: &str) -> Result<bool, DbErr> {
     match INDICES.iter().find(|(_, of, _)| *of == table) {
         Some((index, _, _)) => Ok(!has_index(db, index).await?),
@@ -42,7 +43,7 @@ async fn has_index(db: &impl ConnectionTrait, name: &str) -> Result<bool, DbErr>
     Ok(!catalog::rows(db, select, [name]).await?.is_empty())
 }
 
-/// Checks the existing tables, and returns the names of the missing ones.
+/// Checks those of Better Auth's tables that exist, and returns the names of the missing ones.
 ///
 /// # Errors
 /// A refusal if a table cannot be adopted.
@@ -50,12 +51,12 @@ pub(crate) async fn check_all(db: &impl ConnectionTrait) -> Result<Vec<&'static 
     Ok(missing(db).await?.into_iter().map(|definition| definition.name).collect())
 }
 
-/// Returns the names of all tables.
+/// Returns the names of all of Better Auth's tables, whether or not they exist.
 pub(crate) fn tables() -> Vec<&'static str> {
     TABLES.iter().map(|definition| definition.name).collect()
 }
 
-/// Checks the existing tables, and returns the definitions of the missing ones.
+/// Checks those of Better Auth's tables that exist, and returns the definitions of the missing ones.
 async fn missing(db: &impl ConnectionTrait) -> Result<Vec<&'static TableDefinition>, DbErr> {
     let mut missing = Vec::new();
     for definition in &TABLES {
@@ -109,7 +110,7 @@ async fn check(db: &impl ConnectionTrait, definition: &TableDefinition, table: &
     }
 }
 
-/// Returns `true` if the column can contain values of this type.
+/// Returns `true` if the existing column can contain values of the type `column_type`.
 fn matches(backend: DbBackend, column: &Column, column_type: ColumnType) -> bool {
     let data_type = column.data_type.as_str();
     match (backend, column_type) {
@@ -117,8 +118,8 @@ fn matches(backend: DbBackend, column: &Column, column_type: ColumnType) -> bool
         (DbBackend::Postgres, Boolean) => data_type == "boolean",
         (DbBackend::Postgres, Integer) => data_type == "integer",
         (DbBackend::Postgres, BigInteger) => data_type == "bigint",
-        // Times without a zone are accepted and treated as UTC, because Drizzle and Prisma write UTC, and so does
-        // Node.js with TZ=UTC.
+        // Columns for times without a zone are also accepted. Their values are treated as UTC, because Drizzle and
+        // Prisma write UTC, and so does Node.js with TZ=UTC.
         (DbBackend::Postgres, Time) => data_type.starts_with("timestamp"),
         (_, Boolean | Integer | BigInteger) => {
             matches!(catalog::affinity(data_type), Affinity::Integer | Affinity::Numeric)
@@ -127,7 +128,7 @@ fn matches(backend: DbBackend, column: &Column, column_type: ColumnType) -> bool
     }
 }
 
-/// Returns the database's name for a type.
+/// Returns the name that the database uses for a type.
 fn type_name(backend: DbBackend, column_type: ColumnType) -> &'static str {
     match (backend, column_type) {
         (_, Text) => "text",
@@ -139,7 +140,7 @@ fn type_name(backend: DbBackend, column_type: ColumnType) -> &'static str {
     }
 }
 
-/// Returns `true` if a column for dates contains numbers, which Prisma writes on SQLite.
+/// Returns `true` if a column for dates contains numbers instead of text. Prisma writes such numbers on SQLite.
 async fn contains_numbers(db: &impl ConnectionTrait, table: &str, column: &str) -> Result<bool, DbErr> {
     let sql = format!(r#"select 1 from "{table}" where typeof("{column}") in ('integer', 'real') limit 1"#);
     catalog::exists(db, &sql).await

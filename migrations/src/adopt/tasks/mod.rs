@@ -1,4 +1,4 @@
-//! Creates the table `tasks`, or adopts the one of another backend.
+//! Creates the table `tasks`, or adopts an existing one that another backend created.
 //!
 //! An adopted table keeps its rows and its other columns. It is checked first; then missing columns are added, and
 //! columns that are too narrow are widened. Tasks without an owner are kept but never shown, because every query
@@ -16,13 +16,13 @@ use crate::users::Users;
 /// The columns that Taskbridge uses.
 const COLUMNS: [&str; 7] = ["id", "user_id", "title", "description", "completed", "created_at", "updated_at"];
 
-/// Creates the index that serves an owner's list in its default order.
+/// The statement that creates the index for listing the tasks of an owner in the default order.
 const INDEX: &str = r#"create index if not exists "tasks_user_id_created_at_id_idx" on "tasks" ("user_id", "created_at" desc, "id" desc)"#;
 
-/// The condition for tasks that have no owner.
+/// The SQL condition that selects tasks without an owner.
 const WITHOUT_OWNER: &str = r#""user_id" is null or "user_id" = ''"#;
 
-/// Creates the table, or adopts the existing one.
+/// Creates the table `tasks`, or adopts the existing one.
 pub(crate) async fn create_or_adopt(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
     let Some(table) = catalog::table(db, "tasks").await? else {
@@ -42,7 +42,7 @@ pub(crate) async fn create_or_adopt(db: &impl ConnectionTrait, users: Users) -> 
     refer_to_users(db, users).await
 }
 
-/// Checks that the table can be adopted. Returns `false` if there is no table.
+/// Checks that the existing table `tasks` can be adopted. Returns `false` if there is no such table.
 ///
 /// # Errors
 /// A refusal if the table cannot be adopted.
@@ -61,7 +61,7 @@ async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
     }
 }
 
-/// Checks those requirements for the columns that are the same on PostgreSQL and SQLite.
+/// Checks the columns against the requirements that are the same on PostgreSQL and SQLite.
 fn check_columns(table: &Table) -> Result<(), DbErr> {
     for name in ["id", "user_id", "title"] {
         if table.column(name).is_none() {
@@ -80,8 +80,8 @@ fn check_columns(table: &Table) -> Result<(), DbErr> {
     }
 }
 
-/// Adds the foreign key that deletes the tasks of a deleted user. Does nothing on SQLite, which cannot add a foreign
-/// key to an existing table.
+/// Adds the foreign key that deletes the tasks of a deleted user, if `tasks` has none and there is a table `user`. Does
+/// nothing on SQLite, which cannot add a foreign key to an existing table.
 pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
     let references = check_references(db, users).await?;
     let can_be_added = db.get_database_backend() == DbBackend::Postgres && references.is_empty();
@@ -91,10 +91,10 @@ pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, users: Users) -> R
     Ok(())
 }
 
-/// Returns the tables to which `user_id` refers.
+/// Returns the names of the tables to which the foreign keys of the column `user_id` refer.
 ///
 /// # Errors
-/// A refusal if `user_id` refers to a table other than `user`, although the users are in this database.
+/// A refusal if the users are in this database but `user_id` refers to a table other than `user`.
 pub(crate) async fn check_references(db: &impl ConnectionTrait, users: Users) -> Result<Vec<String>, DbErr> {
     let references = catalog::references(db, "tasks", "user_id").await?;
     match references.iter().find(|table| !table.eq_ignore_ascii_case("user")) {
@@ -109,7 +109,7 @@ pub(crate) async fn check_references(db: &impl ConnectionTrait, users: Users) ->
     }
 }
 
-/// Drops the table.
+/// Drops the table `tasks`.
 ///
 /// # Errors
 /// A refusal if the table contains tasks, or a column that Taskbridge did not create.
@@ -136,7 +136,7 @@ pub(crate) async fn count_without_owner(db: &impl ConnectionTrait) -> Result<u64
     catalog::count(db, &format!(r#"select count(*) as count from "tasks" where {WITHOUT_OWNER}"#)).await
 }
 
-/// Assigns all tasks without an owner to a user, and returns the number of these tasks.
+/// Assigns all tasks without an owner to the user `user_id`, and returns the number of assigned tasks.
 pub(crate) async fn assign(db: &impl ConnectionTrait, user_id: &str) -> Result<u64, DbErr> {
     let update = format!(r#"update "tasks" set "user_id" = $1 where {WITHOUT_OWNER}"#);
     let update = Statement::from_sql_and_values(db.get_database_backend(), update, [user_id.into()]);

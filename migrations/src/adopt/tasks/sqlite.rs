@@ -36,11 +36,12 @@ pub(super) async fn adopt(db: &impl ConnectionTrait, table: &Table) -> Result<()
     db.execute_unprepared(&update).await.map(drop)
 }
 
-/// An expression for the value of `completed` as 0 or 1. The result is 0 for null.
+/// The SQL expression that converts the value of `completed` to 0 or 1. Null becomes 0.
 const TRUE: &str = r#"coalesce(case typeof("completed") when 'text' then lower("completed") in ('true', 't') else "completed" <> 0 end, 0)"#;
 
-/// Returns an expression for the date in a column, in the form that Taskbridge stores. The column may contain text, or
-/// seconds or milliseconds since 1970. Text without a zone is treated as UTC. The result is null for any other value.
+/// Returns the SQL expression that converts the date in a column to the form that Taskbridge stores. The column may
+/// contain text, or seconds or milliseconds since 1970. Text without a zone is treated as UTC. Any other value becomes
+/// null.
 fn date(column: &str) -> String {
     format!(
         r#"case when typeof("{column}") in ('integer', 'real')
@@ -92,7 +93,7 @@ async fn check_values(db: &impl ConnectionTrait, table: &Table) -> Result<(), Db
     Ok(())
 }
 
-/// Refuses the table if there is a row for which the condition `odd` holds.
+/// Refuses the table if the SQL condition `odd` holds for at least one row.
 async fn refuse_rows(db: &impl ConnectionTrait, column: &str, odd: &str, why: &str) -> Result<(), DbErr> {
     let found =
         catalog::rows(db, &format!(r#"select "id" from "tasks" where {odd} order by "id" limit 1"#), []).await?;
