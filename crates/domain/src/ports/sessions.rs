@@ -14,7 +14,7 @@ use crate::users::{Email, PasswordHash, User, UserId};
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepo: Send + Sync {
-    /// Creates `session` if `password` is still the user's stored hash. Returns `false` if it is not.
+    /// Creates `session` if `password` is still the stored password hash of its user. Returns `false` if it is not.
     ///
     /// Must be atomic with respect to a concurrent password change: a change that ends all sessions must also end a
     /// session that is being created with the old password.
@@ -42,10 +42,10 @@ pub trait SessionRepo: Send + Sync {
     /// not reveal who has an account.
     async fn has_session_from(&self, email: &Email, ip_address: &str, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Deletes the session with this token. Does nothing if there is none.
+    /// Deletes the session with this token. Does nothing if there is no such session.
     async fn delete(&self, token: &SessionToken) -> Result<(), StoreError>;
 
-    /// Deletes the session with this token if it belongs to `user`. Does nothing otherwise.
+    /// Deletes the session with this token if it belongs to `user`. Does nothing if it belongs to another user.
     async fn delete_owned(&self, user: &UserId, token: &SessionToken) -> Result<(), StoreError>;
 
     /// Deletes all sessions of `user`.

@@ -23,7 +23,7 @@ pub enum Renewal {
 /// Errors from listing the sessions of a user.
 #[derive(Debug, Error)]
 pub enum ListSessionsError {
-    /// The user signed in too long ago.
+    /// The session is not fresh, because the user signed in too long ago.
     #[error("the session is not fresh")]
     NotFresh,
     /// The store failed; see [`StoreError`].
@@ -152,7 +152,7 @@ impl SessionService {
         self.sessions.delete_others(&active.user.id, &active.session.token).await
     }
 
-    /// Ends the session with this token. Does nothing if there is none.
+    /// Ends the session with this token. Does nothing if there is no such session.
     ///
     /// # Errors
     /// Returns a [`StoreError`] if the store fails.

@@ -25,8 +25,8 @@ pub enum SortDirection {
     Descending,
 }
 
-/// The order of a list. Tasks that are equal in the field of `key` are sorted by id, in the same direction. The default is
-/// newest first.
+/// The order of a list. Tasks that are equal in the field of `key` are sorted by id, in the same direction. By default,
+/// the newest task is first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaskOrder {
     /// The field by which the list is sorted.

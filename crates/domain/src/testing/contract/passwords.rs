@@ -42,7 +42,7 @@ pub async fn a_password_matches_its_own_hash_only(hasher: &dyn PasswordHasher) {
     }
 }
 
-/// Neither the stored password nor the compared one is truncated.
+/// Neither the stored password nor the compared one is truncated to 72 bytes.
 pub async fn a_password_of_72_bytes_is_compared_in_full(hasher: &dyn PasswordHasher) {
     let longest = "x".repeat(72);
     let stored = hash(hasher, &longest).await;
