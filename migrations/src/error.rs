@@ -2,7 +2,7 @@
 
 use sea_orm_migration::DbErr;
 
-/// Errors from migrations. The database is unchanged after each of them.
+/// An error from a migration. After any of these errors, the database is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The database cannot be migrated. The text is one line that names the table and the column, and says what to do.

@@ -17,8 +17,8 @@
 //! # Adding a migration
 //!
 //! 1. Add `steps/mYYYYMMDD_NNNNNN_name.rs` with a struct that implements `MigrationTrait`, and add the name of the
-//!    migration to `status`. If the migration cannot handle a table, it must return an error from a function in
-//!    `error`. Never change a migration that has been released.
+//!    migration to `status`. If the migration cannot handle a table, it must refuse it with an error that a
+//!    function in `error` creates. Never change a migration that has been released.
 //! 2. Add the migration to `Migrator::migrations`.
 //! 3. Add new columns in one release, and remove the columns that they replace in a later one. During a deployment,
 //!    replicas of two versions run side by side, and a replica of the older version may start on the newer schema.

@@ -17,15 +17,15 @@ use crate::{id_collation, privileges};
 pub struct MigrationReport {
     /// The names of the migrations that this call applied, in order.
     pub applied: Vec<String>,
-    /// Number of tasks that have no owner. They are kept but not shown until [`assign_tasks`](crate::assign_tasks)
-    /// assigns them to a user.
+    /// Number of tasks that have no owner. These tasks are kept but not shown until
+    /// [`assign_tasks`](crate::assign_tasks) assigns them to a user.
     pub tasks_without_owner: u64,
 }
 
 /// The result of [`check`] for a database that [`up`] would accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Readiness {
-    /// All migrations in order.
+    /// All migrations, in order, and whether each has been applied.
     pub migrations: Vec<MigrationStatus>,
     /// The tables that `up` would create.
     pub missing_tables: Vec<&'static str>,

@@ -4,7 +4,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend,
 
 use crate::error::MigrateError;
 
-/// The key of the advisory lock: "taskbrid" in ASCII.
+/// The key of the advisory lock on PostgreSQL: the ASCII codes of "taskbrid".
 const LOCK: i64 = 0x7461_736b_6272_6964;
 
 /// A transaction on a connection that nothing else uses.
@@ -52,8 +52,8 @@ impl<'c> Transaction<'c> {
                 Ok(value)
             }
             Err(error) => {
-                // An error of `rollback` is ignored: it means that the connection is broken, and the database then
-                // rolls back itself.
+                // An error of `rollback` is ignored: it means that the connection is broken, in which case the database
+                // rolls the transaction back by itself.
                 _ = self.0.execute_unprepared("rollback").await;
                 Err(error.into())
             }

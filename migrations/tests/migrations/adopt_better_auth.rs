@@ -41,7 +41,7 @@ async fn rows(database: &Database) -> Vec<String> {
 }
 
 async fn the_official_dumps_are_adopted(database: Database) {
-    // The dump for SQLite disables foreign keys, and contains its own transaction.
+    // The dump for SQLite begins and commits a transaction itself, and disables foreign keys on the connection.
     database.run(if database.backend == Backend::Sqlite { SQLITE_DUMP } else { POSTGRES_DUMP }).await;
     let before = rows(&database).await;
     assert_adopted(&database).await;

@@ -45,7 +45,7 @@ async fn tasks_are_kept(database: Database) {
     assert!(line(reverted(&database, 1).await).contains(r#"table "tasks", column "priority": was not created by"#));
 }
 
-/// With [`Users::Elsewhere`], the migration of Better Auth's tables stays applied.
+/// With [`Users::Elsewhere`], `down` does not revert the migration that creates Better Auth's tables.
 async fn with_users_elsewhere_only_the_tasks_are_reverted(database: Database) {
     database.up(Users::Here).await.unwrap();
     assert_eq!(down(&database.connection, Users::Elsewhere, 9).await.unwrap(), [MIGRATIONS[1]]);

@@ -14,6 +14,6 @@ async fn a_task_for_an_unknown_user_is_rejected(backend: Backend) {
     let repo = SeaTaskRepo::new(store.clone());
     let rejected = repo.create(&owner("nobody").await, new_task(), moment()).await;
     assert!(matches!(rejected, Err(CreateTaskError::UnknownOwner)));
-    // The connection can still be used after the error.
+    // The connection on which the insertion failed can still be used.
     assert!(repo.create(&owner("alice").await, new_task(), moment()).await.is_ok());
 }

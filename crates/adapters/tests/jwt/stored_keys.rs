@@ -49,7 +49,7 @@ impl SigningKeyRepo for Table {
     }
 }
 
-/// Returns stored keys whose table is empty, so that tokens are signed with the shared secret.
+/// Returns the keys of an empty table. Because no algorithm is configured, tokens are signed with the shared secret.
 pub(crate) fn signing_with_the_secret(secret: SharedSecret) -> StoredKeys {
     let config = KeyTableConfig { algorithm: None, grace: Duration::ZERO };
     let secrets = VersionedSecrets::single(secret);

@@ -33,7 +33,7 @@ pub(crate) fn encode(segment: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(segment)
 }
 
-/// Returns the claims that a verifier expects in the tokens of this issuer.
+/// Returns the claims that a verifier expects in tokens of this issuer for this audience.
 pub(crate) fn expected(issuer: &str, audience: &str) -> ExpectedClaims {
     ExpectedClaims {
         issuers: vec![issuer.into()],

@@ -13,7 +13,7 @@ use crate::catalog::{self, Table};
 use crate::error::{OR_RENAME, refused, refused_column};
 use crate::users::Users;
 
-/// The columns that Taskbridge uses.
+/// The columns of the table `tasks` that Taskbridge uses.
 const COLUMNS: [&str; 7] = ["id", "user_id", "title", "description", "completed", "created_at", "updated_at"];
 
 /// The statement that creates the index for listing the tasks of an owner in the default order.
