@@ -7,11 +7,12 @@ use taskbridge_domain::ports::{Clock, RateLimiter, StoreError};
 use taskbridge_domain::services::SessionService;
 use tokio::time::interval;
 
-/// Age after which a counter of the rate limiter is deleted. It is longer than any rate-limit window, including the
-/// windows of a Better Auth that uses the same table.
+/// Rate-limit counters whose last allowed request is older than this are deleted. They are no longer needed, because
+/// every rate-limit window is shorter, including the windows of a Better Auth that uses the same table.
 const MAX_COUNT_AGE: Duration = Duration::from_hours(24);
 
-/// Deletes expired sessions and old counters of the rate limiters. Several processes may do so at the same time.
+/// Deletes expired sessions and old rate-limit counters. Several processes that use the same database may do so at the
+/// same time.
 pub(crate) struct Cleanup {
     pub(crate) interval: Duration,
     pub(crate) sessions: Arc<SessionService>,
@@ -20,7 +21,8 @@ pub(crate) struct Cleanup {
 }
 
 impl Cleanup {
-    /// Deletes expired rows immediately, and again after every interval. Never returns.
+    /// Deletes expired sessions and old rate-limit counters immediately, and again after every `interval`. Never
+    /// returns.
     pub(crate) async fn run(self) {
         let mut ticks = interval(self.interval);
         loop {

@@ -18,15 +18,16 @@ use taskbridge_web::{ConnectionPhase, Phase};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Maximum number of bytes that one poll returns to actix-http's dispatcher. Most requests are smaller.
+/// Maximum number of bytes that one poll returns to actix-http's dispatcher. Most requests are smaller, so one poll is
+/// enough for them.
 const READ_SIZE: usize = 4 * 1024;
 
-/// Maximum times that a connection waits for its client.
+/// The maximum times for which a connection waits for its client. If one is exceeded, the connection fails.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
     /// Maximum time from a response to the end of the next request's head.
     pub(crate) next_head: Duration,
-    /// Maximum time until the client reads more of a response.
+    /// Maximum time that a blocked write waits until the client reads more of the response.
     pub(crate) write: Duration,
     /// Maximum time from the last response until the client closes the connection.
     pub(crate) linger: Duration,
@@ -41,11 +42,11 @@ pub(crate) struct Connection {
     /// `true` if the last read returned [`READ_SIZE`] bytes, so that the next read is postponed to the next poll.
     is_full: bool,
     last_write: Instant,
-    /// Time of the first write that is blocked because the socket's send buffer is full. `None` if the last write
-    /// succeeded.
+    /// The time since which writes have been blocked because the socket's send buffer is full. `None` if the last write
+    /// was not blocked.
     blocked_since: Option<Instant>,
-    /// A timer that may fire before the current deadline, and is then set again. This is cheaper than resetting it for
-    /// every request.
+    /// A timer that may fire before the current deadline, and is then set to this deadline. This is cheaper than
+    /// resetting the timer for every request.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -67,7 +68,8 @@ impl Connection {
         &self.phase
     }
 
-    /// Returns the current deadline, or `None` in the phases in which the request timeout applies.
+    /// Returns the time at which this connection fails if the client does nothing. Returns `None` while a request body
+    /// is read or a request is handled, because the request timeout applies then.
     fn deadline(&self) -> Option<Instant> {
         match (self.blocked_since, self.phase.get()) {
             (Some(since), _) => Some(since + self.timeouts.write),

@@ -18,13 +18,15 @@ use tokio::sync::watch;
 use crate::connection::{Connection, Timeouts};
 use crate::settings::ServerSettings;
 
-/// Maximum time for the head of the first request on a connection, unless the request timeout is shorter.
+/// Maximum time in which a client must send the head of the first request on a connection. If the request timeout is
+/// shorter, it applies instead.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum time for which the server keeps reading from a connection after its last response. If a socket were closed
 /// with unread bytes, the connection would be reset, and the client could lose the response.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Starts the API on `listener`. Connections close after their current request once `closing` is `true`.
+/// Starts the server of the API on `listener`. When `closing` becomes `true`, each connection closes after its current
+/// request.
 pub(crate) fn start(
     listener: TcpListener,
     services: Services,
@@ -66,8 +68,8 @@ pub(crate) fn start(
     Ok(server.run())
 }
 
-/// Raises the limit on open files as far as the system allows. Returns the maximum number of connections: `wished`, or
-/// half of that limit if this is less.
+/// Raises this process's limit on open files as far as the system allows. Returns the maximum number of connections:
+/// `wished`, but at most half of the limit on open files.
 fn max_connections(wished: usize) -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });

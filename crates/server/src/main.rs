@@ -1,4 +1,4 @@
-//! The program `taskbridge`, which composes all other crates.
+//! The program `taskbridge`. It builds the server and the commands from the other crates.
 //!
 //! `cli` has a file for each command. `settings` reads the configuration, `compose` builds adapters and services from
 //! it, and `http_server` serves the API.

@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-/// The parts and timeouts of a graceful shutdown.
+/// The parts of the server that a graceful shutdown uses, and its timeouts.
 pub(crate) struct Shutdown {
     pub(crate) stopping: Stopping,
     pub(crate) requests: Arc<HttpMetrics>,
@@ -19,12 +19,12 @@ pub(crate) struct Shutdown {
     pub(crate) drain: Duration,
     /// Maximum time that running requests may take to finish after `drain`.
     pub(crate) limit: Duration,
-    /// Tells connections to close after their current request.
+    /// When its value is set to `true`, each connection closes after its current request.
     pub(crate) closing: watch::Sender<bool>,
 }
 
 impl Shutdown {
-    /// Waits for a signal, then stops `server`. A second signal ends `drain` early.
+    /// Waits for SIGTERM or SIGINT, then stops `server` gracefully. A second signal ends the time `drain` early.
     pub(crate) async fn run(self, mut signals: Signals, server: ServerHandle) {
         signals.next().await;
         tracing::info!(drain_seconds = self.drain.as_secs(), "stopping");

@@ -15,11 +15,11 @@ use crate::settings::{LogFormat, LogSettings};
 /// that it cannot parse, and these may contain secrets.
 const NO_HEADERS: &str = "actix_http::h1::decoder=error";
 
-/// Starts logging. SQL statements and their values are not logged at any level, because the store disables that.
+/// Starts logging. SQL statements and their values are not logged at any level, because the store does not log them.
 pub(crate) fn start(settings: &LogSettings) {
     let filter = EnvFilter::new(format!("{},{NO_HEADERS}", settings.filter));
-    // Log lines that cannot be written are lost. Reporting the failure on standard error, which has just failed, would
-    // panic.
+    // A log line that cannot be written to standard error is lost. If `log_internal_errors` were on, the failure would
+    // also be reported on standard error, and this would panic.
     let builder = fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     match settings.format {
         LogFormat::Text => {
@@ -32,7 +32,7 @@ pub(crate) fn start(settings: &LogSettings) {
     }
 }
 
-/// Adds the id of the current request to each line.
+/// Formats log lines, and adds the id of the current request to each line.
 ///
 /// The crate `tracing` itself can add a field to all events of a request only through a span. Creating a span for each
 /// request takes as much time as verifying the access token, even if nothing is logged.

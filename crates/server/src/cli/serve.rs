@@ -48,7 +48,7 @@ pub(super) async fn run(settings: &Settings, mode: &AuthMode) -> anyhow::Result<
     Ok(())
 }
 
-/// Listens on `address`. Also returns the actual address: with port 0, the system chooses the port.
+/// Listens on `address`. Also returns the actual address, because with port 0, the system chooses the port.
 fn listen(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
     let address = listener.local_addr().context("cannot read the address of the listener")?;

@@ -67,7 +67,8 @@ impl Collector for CurrentValues {
     }
 }
 
-/// Returns the resident memory of this process, in bytes. Only Linux provides it.
+/// Returns the resident memory of this process, in bytes. Returns `None` on systems other than Linux, which do not have
+/// this file.
 fn resident_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"))?;

@@ -28,16 +28,17 @@ use self::sign_in::sign_in;
 use crate::cleanup::Cleanup;
 use crate::settings::{AuthMode, Settings};
 
-/// The parts of the server.
+/// The parts of the server, as built by `compose`.
 pub(crate) struct Composition {
     pub(crate) services: Services,
-    /// The store that the services use. The caller closes it after the last request.
+    /// The store that the services use. The caller of `compose` must close it after the last request.
     pub(crate) store: Store,
     pub(crate) registry: Registry,
     pub(crate) cleanup: Option<Cleanup>,
 }
 
-/// Opens the store, applies or checks the migrations, and builds the services. `origin` is that of the auth server.
+/// Opens the store, applies or checks the migrations, and builds the services. `origin` is the origin of the auth
+/// server.
 pub(crate) async fn compose(settings: &Settings, mode: &AuthMode, origin: &str) -> anyhow::Result<Composition> {
     let Settings { server, database, tasks, .. } = settings;
     let store = store::open_for_server(database, mode.name().users()).await?;
@@ -84,7 +85,8 @@ pub(crate) async fn compose(settings: &Settings, mode: &AuthMode, origin: &str) 
     Ok(Composition { services, store, registry, cleanup })
 }
 
-/// Logs, in the background, columns that seem to mark users as restricted but have no effect in Taskbridge.
+/// Starts a task that logs a warning if columns of the table `user` seem to mark users as restricted, but are not
+/// enforced by Taskbridge.
 fn warn_of_ignored_columns(store: Store) {
     tokio::spawn(async move {
         match store.ignored_columns().await {
@@ -103,7 +105,7 @@ fn warn_of_ignored_columns(store: Store) {
     });
 }
 
-/// Returns the origin of the auth server and the configured origins.
+/// Returns all trusted origins: the configured ones, and `origin`, which is the origin of the auth server.
 fn trusted_origins(configured: &[String], origin: &str) -> anyhow::Result<TrustedOrigins> {
     let mut trusted = TrustedOrigins::default();
     for origin in configured.iter().map(String::as_str).chain([origin]) {

@@ -1,4 +1,4 @@
-//! Builds the auth server, in server mode.
+//! Builds the auth server, which exists only in server mode.
 
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ use taskbridge_web::{AuthServer, CookieConfig, RateLimits, SessionCookies};
 use crate::cleanup::Cleanup;
 use crate::settings::{PasswordSettings, RateLimitStorage, ServerMode, Settings};
 
-/// Returns the auth server, the load of its password hasher, and its cleanup.
+/// Returns the auth server, the load of its password hasher for the metrics, and the periodic deletion of expired rows
+/// (`None` if this deletion is off).
 pub(super) fn sign_in(
     settings: &Settings,
     mode: &ServerMode,

@@ -9,12 +9,12 @@ use tokio::time::timeout;
 
 use crate::settings::DatabaseSettings;
 
-/// Timeout for opening, and for acquiring, a connection that is only used to read.
+/// Timeout for opening a database connection that is only used to read, and for acquiring it from the pool.
 pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout for work that only reads. The work may consist of several statements.
+/// Timeout for opening the store to read, and for all statements that are then executed, together.
 const WORK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Returns the configuration of the store.
+/// Returns the configuration of the store that results from the settings of the database.
 pub(crate) fn store_config(settings: &DatabaseSettings) -> StoreConfig {
     StoreConfig {
         url: settings.url(),
@@ -26,7 +26,8 @@ pub(crate) fn store_config(settings: &DatabaseSettings) -> StoreConfig {
     }
 }
 
-/// Opens the store for the server and applies or checks the migrations.
+/// Opens the store for the server. If `database.migrate` is on, applies pending migrations; otherwise, checks that none
+/// is pending.
 pub(super) async fn open_for_server(settings: &DatabaseSettings, users: Users) -> anyhow::Result<Store> {
     let store = Store::open(&store_config(settings)).await?;
     let migrated =
@@ -37,8 +38,8 @@ pub(super) async fn open_for_server(settings: &DatabaseSettings, users: Users) -
     migrated.map(|()| store)
 }
 
-/// Opens the store, passes it to `work`, and closes it. Unless it is closed, SQLite leaves `-wal` and `-shm` files
-/// behind.
+/// Opens the store, passes it to `work`, and closes it. If the store were not closed, SQLite would leave `-wal` and
+/// `-shm` files behind.
 pub(crate) async fn with_store<T>(
     settings: &DatabaseSettings,
     work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>,
@@ -49,8 +50,8 @@ pub(crate) async fn with_store<T>(
 /// Opens the store as [`open_to_read`] does, passes it to `work`, and closes it.
 ///
 /// # Errors
-/// [`Elapsed`](tokio::time::error::Elapsed) if that takes longer than 10 seconds, or the error of opening the store or
-/// of `work`.
+/// [`Elapsed`](tokio::time::error::Elapsed) if opening the store, `work` and closing the store together take longer
+/// than 10 seconds; otherwise, the error of opening the store or of `work`.
 pub(crate) async fn with_store_to_read<T>(
     settings: &DatabaseSettings,
     work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>,

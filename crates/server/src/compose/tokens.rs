@@ -13,8 +13,8 @@ use taskbridge_adapters::jwt::{
 use super::store::open_to_read;
 use crate::settings::{AuthMode, BridgeMode, JwtSettings, ServerMode, Settings};
 
-/// Returns the key pairs in Better Auth's table `jwks`, or `None` in bridge mode. All of them verify access tokens. One
-/// of them signs new access tokens, unless the shared secret signs them.
+/// Returns the key pairs in Better Auth's table `jwks`, or `None` in bridge mode. They verify access tokens. If a
+/// key-pair algorithm is configured, one of them also signs new access tokens; otherwise, the shared secret does.
 pub(crate) fn stored_keys(mode: &AuthMode, settings: &JwtSettings, store: &Store) -> Option<Arc<StoredKeys>> {
     let AuthMode::Server(ServerMode { secrets, .. }) = mode else { return None };
     let repo = Arc::new(SeaSigningKeyRepo(store.clone()));
@@ -24,8 +24,8 @@ pub(crate) fn stored_keys(mode: &AuthMode, settings: &JwtSettings, store: &Store
     Some(Arc::new(StoredKeys::new(table)))
 }
 
-/// Returns the verifier of access tokens. `origin` is the origin of the auth server; `table` contains the stored keys
-/// of server mode.
+/// Returns the verifier of access tokens. `origin` is the origin of the auth server. `table` contains the stored keys,
+/// and is used only in server mode.
 ///
 /// Must be called within a tokio runtime, because in bridge mode it starts tasks that fetch published keys.
 pub(crate) fn verifier(
@@ -73,8 +73,8 @@ pub(crate) async fn verifier_for_command(mode: &AuthMode, settings: &Settings, r
     verifier(mode, &settings.jwt, &mode.origin(settings.server.port.get()), table)
 }
 
-/// Starts to fetch the keys that the app's Better Auth publishes. Returns `None` if there is no address to fetch them
-/// from.
+/// Starts to fetch the keys that the app's Better Auth publishes. Returns `None` if no URL of keys is configured,
+/// because `jwt.jwks_url` is off.
 fn published_keys(mode: &BridgeMode, settings: &JwtSettings) -> Option<Arc<dyn KeySource>> {
     let config = RemoteJwksConfig {
         refresh: settings.jwks_refresh_seconds.get(),
@@ -86,7 +86,7 @@ fn published_keys(mode: &BridgeMode, settings: &JwtSettings) -> Option<Arc<dyn K
     if addresses.is_empty() { None } else { Some(Arc::new(RemoteJwks::start(addresses, config))) }
 }
 
-/// Returns the addresses at which the app's Better Auth publishes its keys.
+/// Returns a client for each URL at which the app's Better Auth publishes its keys.
 pub(crate) fn key_addresses(mode: &BridgeMode, settings: &JwtSettings) -> impl Iterator<Item = JwksClient> {
     let timeout = settings.jwks_timeout_seconds.get();
     mode.jwks_urls.iter().map(move |url| JwksClient::new(url.clone(), timeout, &settings.jwks_ca_file))

@@ -21,7 +21,7 @@ const LONG: Duration = Duration::from_mins(1);
 const SHORT: Duration = Duration::from_millis(10);
 const PATIENT: Timeouts = Timeouts { next_head: LONG, write: LONG, linger: LONG };
 
-/// Returns both ends of a connection.
+/// Returns the server's end and the client's end of a new connection.
 async fn pair(timeouts: Timeouts) -> (Connection, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -45,7 +45,7 @@ async fn until_received(connection: &Connection, length: usize) {
     while connection.stream.get_ref().peek(&mut bytes).await.unwrap() < length {}
 }
 
-/// Writes until the socket's buffer is full. Returns the number of bytes written.
+/// Writes until the send buffer of the connection's socket is full. Returns the number of bytes written.
 async fn fill(connection: &mut Connection) -> usize {
     let mut written = 0;
     poll_fn(|context| {

@@ -15,7 +15,7 @@ use crate::settings::{AuthMode, BridgeMode, Configuration};
 
 const NAME: &str = "jwks";
 const CLOCK: &str = "clock";
-/// Timeout of a request for published keys.
+/// Timeout of a request for the keys that the app's Better Auth publishes.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
@@ -49,7 +49,7 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
     }
 }
 
-/// Checks the keys in the database.
+/// Checks the keys in the table `jwks` of the database, which are used in server mode.
 async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
     if configuration.has_error("database.") {
         return skip(NAME, "the settings of the database are invalid");
@@ -148,7 +148,7 @@ fn published(address: &str, answer: &Result<JwksInspection, String>, mode: &Brid
     if keys.usable.is_empty() { fail(NAME, found, advice) } else { warn(NAME, found, advice) }
 }
 
-/// Compares the clock of the issuer with the clock of this computer.
+/// Compares the clock of the issuer at `address` with the clock of this computer.
 fn clock(address: &str, answer: Option<&JwksInspection>, leeway: Duration) -> Finding {
     let Some(ahead) = answer.and_then(|answer| answer.ahead_seconds) else {
         return skip(CLOCK, format!("{address} did not send its time"));

@@ -12,7 +12,7 @@ mod settings;
 use self::report::{Finding, Report, fail};
 use crate::settings::{Configuration, SettingError};
 
-/// Runs all checks.
+/// Runs all checks and returns the report, even if the configuration is invalid or cannot be read.
 pub(crate) async fn examine(configuration: anyhow::Result<Configuration>) -> Report {
     let configuration = match configuration {
         Ok(configuration) => configuration,
@@ -26,7 +26,8 @@ pub(crate) async fn examine(configuration: anyhow::Result<Configuration>) -> Rep
     let last = vec![settings::cors(&configuration), settings::proxy(&configuration), hash];
     let mut findings: Vec<Finding> = Vec::new();
     for finding in [first, database, keys, last].into_iter().flatten() {
-        // A check of invalid settings has used their defaults, so the errors of these settings replace its findings.
+        // If a setting is invalid, its check has used the default. The errors of the invalid settings therefore replace
+        // the findings of this check.
         let errors = configuration.errors.iter().filter(|error| check_of(error) == finding.check);
         let invalid: Vec<_> = errors.map(|error| invalid_setting(finding.check, error)).collect();
         if invalid.is_empty() {

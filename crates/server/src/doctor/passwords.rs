@@ -11,8 +11,8 @@ use crate::compose::hasher;
 use crate::settings::{AuthModeName, Configuration};
 
 const NAME: &str = "hash";
-/// Expected duration of a sign-in. If it is shorter, guessing passwords is cheap; if it is longer, users have to wait
-/// and a core is kept busy.
+/// Expected duration of a sign-in. If a sign-in takes less time, guessing passwords is cheap. If it takes more time,
+/// users have to wait, and a core is kept busy.
 const EXPECTED: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(1);
 
 /// Measures how long a sign-in with a wrong password takes.

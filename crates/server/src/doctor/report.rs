@@ -65,7 +65,7 @@ fn one_line(text: impl Into<String>) -> String {
     text.into().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// All findings. The order of the checks is always the same.
+/// The findings of all checks. The order of the checks is always the same.
 #[derive(Debug)]
 pub(crate) struct Report(pub(super) Vec<Finding>);
 
@@ -79,8 +79,8 @@ impl Report {
         self.0.iter().filter(|finding| finding.outcome == outcome).count()
     }
 
-    /// Returns `{"ok", "checks": [{"name", "state", "found", "advice"}]}`. `advice` is null unless `state` is `warn` or
-    /// `fail`.
+    /// Returns the report as the object `{"ok", "checks": [{"name", "state", "found", "advice"}]}`. `advice` is null
+    /// unless `state` is `warn` or `fail`.
     pub(crate) fn json(&self) -> Value {
         let finding = |finding: &Finding| {
             let Finding { check, outcome, found, advice } = finding;

@@ -47,7 +47,8 @@ pub(super) fn cors(configuration: &Configuration) -> Finding {
     }
 }
 
-/// Returns `true` if an attacker on the network path could serve a page of this origin.
+/// Returns `true` if an attacker on the network path could serve a page of this origin, because it is http on another
+/// computer.
 fn is_insecure(origin: &str) -> bool {
     let Ok(url) = Url::parse(origin) else { return false };
     url.scheme() == "http" && !is_loopback(&url)

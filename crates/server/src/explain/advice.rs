@@ -17,14 +17,14 @@ pub(super) struct Token<'a> {
     pub(super) text: &'a str,
     pub(super) header: Option<&'a Map<String, Value>>,
     pub(super) claims: Option<&'a Map<String, Value>>,
-    /// Descriptions of the available keys.
+    /// Descriptions of the keys that the verifier has.
     pub(super) keys: &'a [String],
     pub(super) mode: &'a AuthMode,
     pub(super) now: Timestamp,
 }
 
 impl Token<'_> {
-    /// Returns the most likely remedy.
+    /// Returns the most likely remedy for `error`, the reason why the token was not accepted.
     pub(super) fn advice(&self, error: &AuthError) -> String {
         let cause = match error {
             AuthError::Rejected(cause) => cause,
@@ -67,7 +67,8 @@ impl Token<'_> {
         self.claims?.get(name)
     }
 
-    /// Explains characters that are sent with the token but do not belong to it.
+    /// Returns advice about characters that are sent with the token but do not belong to it, or `None` if there are
+    /// none.
     fn extra_characters(&self) -> Option<&'static str> {
         let text = self.text;
         if text.starts_with(['{', '[']) {
@@ -83,7 +84,7 @@ impl Token<'_> {
         }
     }
 
-    /// Explains a text that is not a JWT.
+    /// Returns advice about a text that is not a JWT, such as a session token.
     fn malformed(&self) -> String {
         let text = self.text;
         if text.is_empty() {
@@ -261,7 +262,8 @@ impl Token<'_> {
         format!("it expired{ago}: get a new token before `exp` (Better Auth's expire after 15 minutes) and after a 401")
     }
 
-    /// Explains an `iss` or `aud` that is not accepted, often another spelling of the accepted URL.
+    /// Returns advice about a claim `iss` or `aud` whose value is not accepted. Often, the value is another spelling of
+    /// the accepted URL.
     fn other_url(&self, claim: &str, accepted: &str) -> String {
         let (setting, setter) = setting_and_setter(claim);
         let first = match self.claim(claim) {

@@ -52,7 +52,8 @@ pub(crate) fn strip_prefixes(pasted: &str) -> &str {
 
 /// Verifies the token as the server does, and explains the result.
 pub(crate) async fn explain(token: &str, settings: &Settings, mode: &AuthMode) -> Explanation {
-    // Tokens signed with the shared secret (HS256) do not need the keys in the database.
+    // The verification of a token that is signed with the shared secret (HS256) does not need the keys in the database,
+    // so they are not read.
     let is_hs256 = json(token, 0).is_some_and(|header| header.get("alg").is_some_and(|alg| alg == "HS256"));
     let report = compose::verifier_for_command(mode, settings, !is_hs256).await.explain(token).await;
     let now = SystemClock.now();
@@ -63,8 +64,8 @@ pub(crate) async fn explain(token: &str, settings: &Settings, mode: &AuthMode) -
     Explanation { header, claims, report, now, advice, tasks }
 }
 
-/// Decodes a segment of the token. Returns `None` if it is not a JSON object. Less strict than the verifier, so that
-/// more of an invalid token is shown.
+/// Decodes a segment of the token. Returns `None` if it is not a JSON object. This function is less strict than the
+/// verifier, so that more of an invalid token can be shown.
 fn json(token: &str, segment: usize) -> Option<Map<String, Value>> {
     let bytes = URL_SAFE_NO_PAD.decode(token.split('.').nth(segment)?.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&bytes).ok()
@@ -115,7 +116,7 @@ fn section(
     Ok(())
 }
 
-/// Returns the meaning of a claim.
+/// Returns the meaning of the claim `name` with this value, or `None` if Taskbridge does not interpret this claim.
 fn meaning(name: &str, value: &Value, now: Timestamp) -> Option<String> {
     match name {
         "sub" => Some("the user".into()),

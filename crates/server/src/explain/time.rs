@@ -3,13 +3,13 @@
 use serde_json::Value;
 use taskbridge_domain::Timestamp;
 
-/// Returns the value of a claim in seconds since 1970, or `None` if it is not a number.
+/// Returns the value of a time claim in seconds since 1970, or `None` if the value is not a number.
 #[expect(clippy::cast_possible_truncation, reason = "fractions of a second are not shown")]
 pub(super) fn seconds(value: &Value) -> Option<i64> {
     value.as_f64().map(|seconds| seconds as i64)
 }
 
-/// Describes a moment, in seconds since 1970, relative to `now`, such as `2 hours ago`.
+/// Describes the moment `seconds` after the start of 1970 relative to `now`, such as `2 hours ago`.
 pub(super) fn relative(now: Timestamp, seconds: i64) -> String {
     let distance = seconds.saturating_sub(now.unix_seconds());
     let (amount, unit) = match distance.unsigned_abs() {

@@ -10,7 +10,7 @@ use url::{Host, Url};
 use super::error::Errors;
 use super::value::{Hidden, Switch, parse, split};
 
-/// The public default secret of Better Auth.
+/// The default secret of Better Auth. It is public, so it must not be used.
 const PUBLIC_SECRET: &str = "better-auth-secret-12345678901234567890";
 const MAKE_A_SECRET: &str = "set BETTER_AUTH_SECRET to a random text, the same as in Better Auth, for example the output of: openssl rand -base64 32";
 const MODES: &str = "AUTH_MODE must be server (Taskbridge signs users in) or bridge (the app's Better Auth does)";
@@ -23,7 +23,7 @@ pub(crate) struct AuthSettings {
     mode: Option<AuthModeName>,
     #[serde(deserialize_with = "url")]
     pub(super) url: Option<Url>,
-    /// Trusted origins in the form that browsers send, and patterns of origins.
+    /// The configured trusted origins, in the form that browsers send, and patterns of origins.
     #[serde(deserialize_with = "trusted_origins")]
     pub(crate) trusted_origins: Vec<String>,
     secret: Hidden,
@@ -48,7 +48,8 @@ impl AuthModeName {
         }
     }
 
-    /// Returns where the users are stored.
+    /// Returns the location of the users: `Here` if Taskbridge signs them in, `Elsewhere` if the app's Better Auth
+    /// does.
     pub(crate) fn users(self) -> Users {
         match self {
             Self::Server => Users::Here,
@@ -58,8 +59,8 @@ impl AuthModeName {
 }
 
 impl AuthSettings {
-    /// Returns the auth mode. It must be set if `auth.url` is set, because the URL alone does not tell which program
-    /// signs users in there.
+    /// Returns the auth mode; the default is server mode. If `auth.url` is set, there is no default, because the URL
+    /// does not tell which program signs users in there.
     pub(super) fn mode(&self, errors: &mut Errors<'_>) -> Option<AuthModeName> {
         match self.mode {
             _ if errors.has("auth.mode") => None,
@@ -71,7 +72,7 @@ impl AuthSettings {
         }
     }
 
-    /// Returns the secrets, which server mode requires.
+    /// Returns the secrets for server mode. If no secret is set, this is an error, because server mode requires one.
     pub(super) fn required_secrets(&self, errors: &mut Errors<'_>) -> Option<VersionedSecrets> {
         if self.secret.get().is_none() && self.secrets.get().is_none() {
             errors.add("auth.secret", format!("is missing; {MAKE_A_SECRET}"));
@@ -82,19 +83,21 @@ impl AuthSettings {
         }
     }
 
-    /// Returns the shared secret with which an app signs its own tokens (HS256), if one is set.
+    /// Returns the shared secret with which an app signs its own tokens (HS256), or `None` if no valid secret is set.
+    /// Bridge mode does not require one.
     pub(super) fn optional_secret(&self, errors: &mut Errors<'_>) -> Option<SharedSecret> {
         let versioned = self.versioned_secrets(errors);
         self.unversioned_secret(errors).or_else(|| versioned.map(|secrets| secrets.current().clone()))
     }
 
-    /// Returns `true` if a secret is set, valid or not.
+    /// Returns `true` if a secret is set, even if it is invalid.
     pub(super) fn has_secret(&self) -> bool {
         self.secret.get().or(self.secrets.get()).is_some()
     }
 
     fn versioned_secrets(&self, errors: &mut Errors<'_>) -> Option<VersionedSecrets> {
-        // As in Better Auth, the public default secret is skipped: a key that is encrypted with it is not secret.
+        // As in Better Auth, the public default secret does not decrypt keys: a key that is encrypted with it is not
+        // secret.
         let oldest = self.secret.get().filter(|text| *text != PUBLIC_SECRET).map(SharedSecret::unchecked);
         let parsed = VersionedSecrets::parse(self.secrets.get()?, oldest);
         parsed.map_err(|invalid| errors.add("auth.secrets", invalid.to_string())).ok()
@@ -147,7 +150,7 @@ pub(super) fn web_url(text: &str) -> Option<Url> {
 fn web_origin(text: &str) -> Option<String> {
     let (_, host) = text.strip_suffix('/').unwrap_or(text).split_once("://")?;
     // Rejects patterns and URLs that contain more than an origin. Also rejects invisible characters, because the URL
-    // parser removes them.
+    // parser would remove them without an error.
     let is_bare = !host.contains(|c: char| "/\\?#@*".contains(c) || c.is_whitespace() || c.is_control());
     let url = web_url(text).filter(|_| is_bare)?;
     Some(url.origin().ascii_serialization())
@@ -166,7 +169,7 @@ fn trusted_origin(text: &str) -> Option<String> {
     (added != Err(InvalidOrigin::NotAnOrigin)).then(|| text.to_owned())
 }
 
-/// Returns `true` if the host is this computer.
+/// Returns `true` if the host of `url` is this computer.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),

@@ -1,4 +1,4 @@
-//! The configuration: settings, auth mode and errors.
+//! The configuration: the settings, the auth mode, and the errors in the settings.
 
 use std::fmt;
 use std::path::Path;
@@ -13,14 +13,14 @@ use super::mode::{self, AuthMode};
 use super::sources::{Environment, Sources};
 use super::value::split;
 
-/// The configuration of this process, valid or not.
+/// The configuration of this process. It is valid if `errors` is empty.
 #[derive(Debug)]
 pub(crate) struct Configuration {
     /// The settings, with the default in place of each invalid value.
     pub(crate) settings: Settings,
     /// `None` if `auth.mode` is invalid, or is missing although it is required.
     pub(crate) mode_name: Option<AuthModeName>,
-    /// `None` if a setting that the mode requires is missing or invalid.
+    /// `None` if `mode_name` is `None`, or if a setting that the auth mode requires is missing or invalid.
     pub(crate) mode: Option<AuthMode>,
     /// All errors, sorted by key.
     pub(crate) errors: Vec<SettingError>,
@@ -28,10 +28,11 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    /// Reads the environment and the files in the working directory.
+    /// Reads the environment variables, and the file `.env` and the profile in the working directory.
     ///
     /// # Errors
-    /// Returns an error if a file cannot be read. Invalid settings are collected in `errors` instead.
+    /// Returns an error if a file cannot be read. Invalid settings are not returned as an error, but collected in the
+    /// field `errors`.
     pub(crate) fn load() -> anyhow::Result<Self> {
         Self::read(Path::new("."), environment()).context("cannot read the configuration")
     }
@@ -62,7 +63,7 @@ impl Configuration {
         }
     }
 
-    /// Returns one line for each key, sorted by key, with its current value and its source. Secrets are left out.
+    /// Returns one line for each key, sorted by key, with its current value and its source. Secrets are not shown.
     pub(crate) fn lines(&self) -> impl Iterator<Item = impl fmt::Display> {
         self.sources.keys().map(|key| {
             let setting = format!("{key} = {}", self.shown(key));
@@ -70,15 +71,15 @@ impl Configuration {
         })
     }
 
-    /// Returns the value of a key, with secrets left out. A key whose value can contain a secret needs a case here,
-    /// unless its name contains `secret`.
+    /// Returns the value of a key, but not the secrets in it. A key whose value can contain a secret needs its own case
+    /// here, unless the name of the key contains `secret`.
     fn shown(&self, key: &str) -> String {
         let AuthSettings { url, trusted_origins, .. } = &self.settings.auth;
         match key {
             "database.url" => self.settings.database.url().to_string(),
             "auth.url" => url.as_ref().map(mode::origin_of).unwrap_or_default(),
             "auth.trusted_origins" => trusted_origins.join(", "),
-            // A query may contain a credential.
+            // The query of the URL is not shown, because it may contain a credential.
             "jwt.jwks_url" => {
                 split(&self.sources.text(key)).filter_map(|url| url.split('?').next()).collect::<Vec<_>>().join(", ")
             }
@@ -92,7 +93,7 @@ impl Configuration {
 
 #[expect(clippy::disallowed_methods, reason = "settings are read here and nowhere else")]
 fn environment() -> Environment {
-    // Ignores variables that are not UTF-8: they belong to other programs.
+    // Environment variables that are not UTF-8 are ignored, because they belong to other programs.
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()

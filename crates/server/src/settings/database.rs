@@ -22,13 +22,14 @@ pub(crate) struct DatabaseSettings {
 }
 
 impl DatabaseSettings {
-    /// Returns the URL, with the pooler that `pooled` declares.
+    /// Returns the URL of the database. If the setting `pooled` is on or off, it overrides what the URL says about a
+    /// pooler.
     pub(crate) fn url(&self) -> DatabaseUrl {
         self.pooled.map_or_else(|| self.url.clone(), |pooler| self.url.clone().with_pooler(pooler))
     }
 
-    /// Returns the maximum number of connections. The default depends on the number of cores: more connections would
-    /// only wait for each other.
+    /// Returns the maximum number of connections. The default is four for each core, within limits, because more
+    /// connections would only wait for each other.
     pub(crate) fn max_connections(&self) -> u32 {
         match self.max_connections.get() {
             0 => u32::try_from(4 * cores()).unwrap_or(u32::MAX).clamp(8, 32),

@@ -28,7 +28,7 @@ pub(super) fn format_errors(errors: &[SettingError]) -> String {
     errors.iter().fold(title, |list, error| format!("{list}\n  {error}"))
 }
 
-/// Collects errors, but only the first error for each key.
+/// Collects the errors of settings. For each key, only the first error is kept.
 #[derive(Debug)]
 pub(super) struct Errors<'a> {
     sources: &'a Sources,
@@ -36,7 +36,7 @@ pub(super) struct Errors<'a> {
 }
 
 impl<'a> Errors<'a> {
-    /// Creates a collection with an error for each unknown key.
+    /// Creates a collection that already contains an error for each unknown key in `sources`.
     pub(super) fn new(sources: &'a Sources) -> Self {
         let mut errors = Self { sources, found: Vec::new() };
         for key in sources.unknown_keys() {

@@ -23,8 +23,8 @@ pub(crate) struct JwtSettings {
     pub(crate) key_grace_seconds: Seconds<0, { 400 * 86_400 }>,
     pub(crate) leeway_seconds: Seconds<0, 300>,
     pub(crate) max_bytes: Number<usize, 1024, 65_536>,
-    /// The configured addresses of the keys. If the list is empty, the address is derived from `auth.url`. If it is
-    /// `None`, no keys are fetched.
+    /// The configured URLs at which the app's Better Auth publishes its keys. If the list is empty, the URL is derived
+    /// from `auth.url`. `None` means that no keys are fetched.
     #[serde(deserialize_with = "jwks_url")]
     jwks_url: Option<Vec<Url>>,
     #[serde(deserialize_with = "texts")]
@@ -42,7 +42,7 @@ pub(crate) struct JwtSettings {
 }
 
 impl JwtSettings {
-    /// Checks the settings of server mode.
+    /// Checks this section for server mode. Each setting that is only for bridge mode is an error.
     pub(super) fn validate_for_server(&self, errors: &mut Errors<'_>) {
         const FOR_BRIDGE: &str = "is for AUTH_MODE=bridge; in server mode Taskbridge accepts only its own tokens";
         let is_set = [
@@ -58,7 +58,7 @@ impl JwtSettings {
         }
     }
 
-    /// Checks the settings of bridge mode.
+    /// Checks this section for bridge mode. Each setting that is only for server mode is an error.
     pub(super) fn validate_for_bridge(&self, errors: &mut Errors<'_>) {
         if self.algorithm.is_some() {
             errors.add("jwt.algorithm", "is for AUTH_MODE=server; in bridge mode the app's Better Auth signs");
@@ -69,8 +69,8 @@ impl JwtSettings {
         }
     }
 
-    /// Returns the addresses from which keys are fetched in bridge mode: those in the settings or, by default, the one
-    /// of the Better Auth at `auth_url`.
+    /// Returns the URLs from which keys are fetched in bridge mode: the configured URLs or, by default, the URL at
+    /// which the Better Auth at `auth_url` publishes its keys.
     pub(super) fn jwks_urls(&self, auth_url: &Url, has_secret: bool, errors: &mut Errors<'_>) -> Vec<Url> {
         const KEY: &str = "jwt.jwks_url";
         let Some(urls) = self.jwks_url.clone() else {
@@ -80,7 +80,8 @@ impl JwtSettings {
             return Vec::new();
         };
         let (key, urls) = if urls.is_empty() { ("auth.url", vec![default_jwks_url(auth_url)]) } else { (KEY, urls) };
-        // An attacker on the network path could replace keys that are fetched over http.
+        // Keys may be fetched over http only from this computer and from the configured hosts, because an attacker on
+        // the network path could replace them.
         let is_safe = |url: &Url| {
             let is_allowed = self.jwks_http_hosts.iter().any(|host| url.host_str() == Some(host));
             url.scheme() == "https" || is_loopback(url) || is_allowed

@@ -11,21 +11,22 @@ use super::error::Errors;
 /// The program that signs users in, with the settings that verify its access tokens.
 #[derive(Debug)]
 pub(crate) enum AuthMode {
-    /// Taskbridge.
+    /// Server mode: Taskbridge signs users in.
     Server(ServerMode),
-    /// The Better Auth of an app.
+    /// Bridge mode: the Better Auth of an app signs users in.
     Bridge(BridgeMode),
 }
 
-/// Taskbridge signs users in.
+/// The settings of server mode, in which Taskbridge signs users in.
 #[derive(Debug)]
 pub(crate) struct ServerMode {
-    /// The origin of `BETTER_AUTH_URL`, or `None` if this URL is not set. The origin is then `http://localhost:<port>`.
+    /// The origin of `BETTER_AUTH_URL`. If this URL is not set, it is `None`, and the origin `http://localhost:<port>`
+    /// is used.
     pub(crate) origin: Option<String>,
     pub(crate) secrets: VersionedSecrets,
 }
 
-/// The Better Auth of an app signs users in.
+/// The settings of bridge mode, in which the Better Auth of an app signs users in.
 #[derive(Debug)]
 pub(crate) struct BridgeMode {
     pub(crate) origin: String,
@@ -36,8 +37,8 @@ pub(crate) struct BridgeMode {
 }
 
 impl AuthMode {
-    /// Checks the settings of the mode `name`. Returns `None` if a setting that this mode requires is missing or
-    /// invalid.
+    /// Checks the settings of the mode `name` and returns the mode. Returns `None` if a setting that this mode requires
+    /// is missing or invalid.
     pub(super) fn resolve(name: AuthModeName, settings: &Settings, errors: &mut Errors<'_>) -> Option<Self> {
         let Settings { auth, jwt, session, .. } = settings;
         match name {
@@ -69,8 +70,8 @@ impl AuthMode {
         }
     }
 
-    /// Returns the origin of the auth server. In server mode without `BETTER_AUTH_URL`, it is `http://localhost`
-    /// with this port.
+    /// Returns the origin of the auth server. In server mode without `BETTER_AUTH_URL`, it is
+    /// `http://localhost:<port>`.
     pub(crate) fn origin(&self, port: u16) -> String {
         match self {
             Self::Server(ServerMode { origin: Some(origin), .. }) | Self::Bridge(BridgeMode { origin, .. }) => {

@@ -6,7 +6,8 @@ use url::Url;
 use super::error::Errors;
 use super::value::{Seconds, Switch, parse};
 
-/// 400 days in seconds: browsers keep no cookie for longer (RFC 6265bis, section 5.5).
+/// Maximum of the lifetimes and ages of sessions: 400 days, in seconds. Browsers keep no cookie for longer (RFC
+/// 6265bis, section 5.5).
 const MAX_AGE: u64 = 400 * 86_400;
 
 /// The section `[session]`.
@@ -26,7 +27,8 @@ pub(crate) struct SessionSettings {
 }
 
 impl SessionSettings {
-    /// Checks that browsers accept the cookies from an auth server at `url`.
+    /// Checks that `cookie_domain` is the host of `url`, the URL of the auth server, or a domain above it. Otherwise,
+    /// browsers would reject the cookies.
     pub(super) fn validate(&self, url: &Url, errors: &mut Errors<'_>) {
         let Some(domain) = &self.cookie_domain else { return };
         let is_within = |host: &str| host == domain || host.ends_with(&format!(".{domain}"));
@@ -36,8 +38,8 @@ impl SessionSettings {
     }
 }
 
-/// Parses the prefix of cookie names. Accepts only those characters of RFC 6265, section 4.1.1, that all servers and
-/// browsers treat alike.
+/// Parses the prefix of cookie names. RFC 6265, section 4.1.1, allows more characters, but servers and browsers do not
+/// all treat the others alike.
 fn cookie_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     parse(deserializer, |text| {
         let is_prefix = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));

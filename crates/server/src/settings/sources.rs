@@ -5,11 +5,11 @@ use std::path::Path;
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
-/// The source with the lowest precedence, which has every key.
+/// The file with the default of every key. It is the source with the lowest precedence.
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 const DEFAULTS_NAME: &str = "config/default.toml";
 
-/// Environment variables with a short name, and their keys.
+/// The short names of environment variables, each with the key that it sets.
 const SHORT_NAMES: [(&str, &str); 14] = [
     ("HOST", "server.host"),
     ("PORT", "server.port"),
@@ -48,7 +48,8 @@ impl Sources {
     /// in `folder`, the file `.env` in `folder`, and the environment.
     ///
     /// # Errors
-    /// Returns [`ConfigError`] if a file cannot be read or parsed. The error does not contain lines of the file.
+    /// Returns [`ConfigError`] if a file cannot be read or parsed. The error contains no line of the file, because a
+    /// line may contain a secret.
     pub(super) fn read(folder: &Path, environment: Environment) -> Result<Self, ConfigError> {
         let dot_env = dot_env(&folder.join(".env"))?;
         let profile = environment.get(PROFILE).or_else(|| dot_env.get(PROFILE)).filter(|profile| !profile.is_empty());
@@ -69,7 +70,7 @@ impl Sources {
         Ok(Self { defaults: flat(&defaults)?, values })
     }
 
-    /// Returns every known key, sorted.
+    /// Returns every known key, sorted. The known keys are those in the defaults.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
         self.defaults.keys().map(String::as_str)
     }
@@ -90,7 +91,7 @@ impl Sources {
         self.defaults.get(key)
     }
 
-    /// Returns the value of a key as text. It may be a secret.
+    /// Returns the value of a key as text. The caller must not show the text if it is a secret.
     pub(crate) fn text(&self, key: &str) -> String {
         self.values.get(key).and_then(|value| value.clone().into_string().ok()).unwrap_or_default()
     }
@@ -120,7 +121,8 @@ fn key_of(variable: &str) -> Option<String> {
     SHORT_NAMES.iter().find(|(name, _)| *name == variable).map(|(_, key)| (*key).to_owned())
 }
 
-/// Reduces a parse error to its position: the parser's message quotes the line, which may contain a secret.
+/// Reduces a parse error to its position in the file, because the parser's message quotes the line, which may contain a
+/// secret.
 fn without_lines(error: ConfigError) -> ConfigError {
     match error {
         ConfigError::FileParse { uri, cause } => {
@@ -135,7 +137,7 @@ fn dot_env(path: &Path) -> Result<Environment, ConfigError> {
     if !path.exists() {
         return Ok(Environment::new());
     }
-    // The errors of dotenvy quote the line, which may contain a secret.
+    // The errors of dotenvy are replaced, because they quote the line, which may contain a secret.
     let invalid =
         |_quotes_the_line| ConfigError::Message(format!("{}: must consist of lines NAME=value", path.display()));
     let lines = dotenvy::from_path_iter(path).map_err(invalid)?;

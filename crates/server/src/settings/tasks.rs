@@ -16,8 +16,8 @@ pub(crate) struct TasksSettings {
     pub(crate) delete_message: Switch,
 }
 
-/// Parses the prefix and removes the slash at its end. Rejects characters that the router treats as a pattern, and
-/// prefixes that would collide with the auth routes.
+/// Parses the prefix of the task routes and removes the slash at its end. Rejects characters that the router would
+/// treat as a pattern, and prefixes that would collide with the routes of the auth server.
 fn prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let is_plain = |segment: &str| {
         let unreserved = |c: char| c.is_ascii_alphanumeric() || "-_~.".contains(c);

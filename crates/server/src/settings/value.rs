@@ -1,5 +1,5 @@
-//! Types of the values of settings. All of them are deserialized from text, because environment variables are text. No
-//! error contains the text, which may be a secret.
+//! Types of the values of settings. All of them are deserialized from text, because environment variables are text.
+//! Their errors do not contain this text, because it may be a secret.
 
 use std::fmt;
 use std::time::Duration;
@@ -80,7 +80,8 @@ impl fmt::Debug for Hidden {
     }
 }
 
-/// Deserializes a text and parses it. The error must not contain the text.
+/// Deserializes a text and parses it with `parse`, whose error must not contain the text, because the text may be a
+/// secret.
 pub(super) fn parse<'de, D: Deserializer<'de>, T, E: fmt::Display>(
     deserializer: D,
     parse: impl FnOnce(&str) -> Result<T, E>,
@@ -99,17 +100,17 @@ pub(super) fn one_of<'de, D: Deserializer<'de>, T: Copy, const N: usize>(
     })
 }
 
-/// Deserializes texts that are separated by commas.
+/// Deserializes a list of texts that are separated by commas.
 pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     Ok(split(&String::deserialize(deserializer)?).map(str::to_owned).collect())
 }
 
-/// Splits a text at its commas, without the white space around them and without empty parts.
+/// Splits a text at its commas. Removes white space around the parts, and leaves out empty parts.
 pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// Returns the number of cores.
+/// Returns the number of processor cores that this process can use, or 1 if it is not known.
 pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, Into::into)
 }

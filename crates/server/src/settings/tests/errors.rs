@@ -1,10 +1,10 @@
-//! All errors are reported at once, with key and source, and without values.
+//! Tests of invalid settings: all errors are reported at once, each with the key and the source, but without the value.
 
 use super::super::error::format_errors;
 use super::super::sources::Environment;
 use super::*;
 
-/// Invalid values, with the key that the error names.
+/// Environment variables, each with an invalid value and the key that the error must name.
 const INVALID_VALUES: &[(&str, &str, &str)] = &[
     ("BETTER_AUTH_SECRET", "short-secret-value", "auth.secret"),
     ("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890", "auth.secret"),
@@ -27,7 +27,7 @@ const INVALID_VALUES: &[(&str, &str, &str)] = &[
     ("TASKBRIDGE__JWT__JWKS_COOLDOWN_SECONDS", "0", "jwt.jwks_cooldown_seconds"),
     ("TASKBRIDGE__JWT__JWKS_TIMEOUT_SECONDS", "61", "jwt.jwks_timeout_seconds"),
     ("TASKBRIDGE__JWT__REQUIRE_ISSUER", "maybe", "jwt.require_issuer"),
-    // Settings that only bridge mode has.
+    // The next two settings are only for bridge mode, so they are errors in server mode.
     ("TASKBRIDGE__JWT__ISSUER", "https://app.example.test", "jwt.issuer"),
     ("TASKBRIDGE__JWT__AUDIENCE", "https://app.example.test", "jwt.audience"),
     ("BETTER_AUTH_URL", "https://app.example.test", "auth.mode"),
@@ -109,7 +109,8 @@ fn every_invalid_value_is_reported_with_its_key_and_source_and_not_shown() {
         let errors = read(&variables).unwrap_err();
         let [SettingError { key: found, source, message }] = errors.as_slice() else { panic!("{name}: {errors:?}") };
         assert_eq!(found, key);
-        // If only the URL is set, the error is that `auth.mode` is missing. A missing setting has no source.
+        // `BETTER_AUTH_URL` without `AUTH_MODE` causes an error about the missing `auth.mode`. No variable sets a
+        // missing setting, so no variable is named as its source.
         if name != "BETTER_AUTH_URL" {
             assert_eq!(*source, format!("{name} in the environment"));
         }
@@ -214,7 +215,8 @@ fn a_broken_dot_env_is_an_error_that_does_not_show_its_lines() {
     assert!(error.contains(".env") && !error.contains("hunter2"), "{error}");
 }
 
-/// With the default, the doctor can check everything that does not depend on the invalid setting.
+/// An invalid setting is replaced by its default, so that `taskbridge doctor` can still check everything that does not
+/// depend on it.
 #[test]
 fn the_default_replaces_an_invalid_value() {
     let environment = [("PORT", "x"), ("BETTER_AUTH_SECRET", SECRET), ("HOST", "0.0.0.0")];

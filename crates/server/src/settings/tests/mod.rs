@@ -1,4 +1,4 @@
-//! Settings from different sources.
+//! Tests of the settings, with values from different sources.
 
 mod errors;
 
@@ -14,7 +14,7 @@ use url::Url;
 use super::rate_limit::RateLimitSettings;
 use super::*;
 
-/// Settings and mode of a configuration without errors.
+/// The settings and the auth mode of a configuration without errors.
 #[derive(Debug)]
 struct Valid {
     settings: Settings,
@@ -94,7 +94,7 @@ fn texts(urls: &[Url]) -> Vec<&str> {
     urls.iter().map(Url::as_str).collect()
 }
 
-/// The issuer, the audience and the address of the keys follow from the URL.
+/// In bridge mode, the issuer, the audience and the URL of the keys are derived from `BETTER_AUTH_URL`.
 #[test]
 fn a_bridge_only_requires_a_url() {
     let (mode, jwt) = bridge(&[("BETTER_AUTH_URL", "https://App.example.test/")]);
@@ -110,7 +110,7 @@ fn a_bridge_only_requires_a_url() {
     assert_eq!(jwt.jwks_timeout_seconds.get(), Duration::from_secs(5));
 }
 
-/// If the URL has a path, Better Auth serves its endpoints below that path.
+/// If `BETTER_AUTH_URL` has a path, Better Auth serves its endpoints below that path, including the one with its keys.
 #[test]
 fn the_keys_are_where_better_auth_is_mounted() {
     for (url, keys) in [
@@ -140,7 +140,7 @@ fn a_bridge_accepts_other_issuers_and_addresses() {
     assert!(mode.secret.is_some() && jwt.require_issuer.is_on());
 }
 
-/// In server mode, no keys are fetched from the URL.
+/// In server mode, `BETTER_AUTH_URL` may be an http URL of any host, because no keys are fetched from it.
 #[test]
 fn the_url_of_server_mode_may_be_plain_http() {
     for url in ["http://192.168.1.5:3000", "http://app.test", "https://app.test"] {
@@ -159,7 +159,8 @@ fn a_bridge_can_work_with_the_secret_alone() {
     }
 }
 
-/// An attacker on the network path could replace keys that are fetched over plain http.
+/// By default, keys may be fetched over plain http only from this computer, because an attacker on the network path
+/// could replace them.
 #[test]
 fn keys_are_fetched_over_https_or_from_this_computer() {
     let message = |url: &str| match read(&[
