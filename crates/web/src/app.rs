@@ -25,7 +25,7 @@ use crate::tasks::TasksMount;
 use crate::tasks::compatibility::Compatibility;
 use crate::trusted_origins::TrustedOrigins;
 
-/// The services of the API. Each worker thread has a clone.
+/// The services and settings that the API needs. Each worker thread has a clone.
 #[derive(Clone)]
 pub struct Services {
     /// Authenticates callers.
@@ -38,7 +38,7 @@ pub struct Services {
     pub store: Arc<dyn StoreProbe>,
     /// Maximum size of a request body.
     pub body_limit: BodyLimit,
-    /// Maximum duration of a request.
+    /// Maximum time until the response to a request.
     pub request_timeout: RequestTimeout,
     /// The origins whose pages may use the API.
     pub trusted_origins: Arc<TrustedOrigins>,
@@ -48,15 +48,16 @@ pub struct Services {
     pub tasks_mount: TasksMount,
     /// Settings that let clients written for another backend work unchanged.
     pub compatibility: Compatibility,
-    /// The OpenAPI document and Swagger UI.
+    /// The OpenAPI document and Swagger UI, if they are served.
     pub docs: Docs,
     /// Whether Taskbridge is shutting down.
     pub stopping: Stopping,
-    /// Metrics of requests.
+    /// The number and duration of requests.
     pub metrics: Arc<HttpMetrics>,
 }
 
-/// Creates the app: the API and the middleware of every request. The last `wrap` adds the outermost middleware.
+/// Creates the app: the API and the middleware that every request passes. The last `wrap` adds the outermost
+/// middleware.
 pub fn app(
     services: Services,
 ) -> App<

@@ -1,4 +1,5 @@
-//! The phase of a connection, shared by the connection and the handler of its current request.
+//! The phase of a connection: what the connection waits for. The connection and the handler of its current request
+//! share this value.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,7 +15,7 @@ pub enum Phase {
     Body,
     /// The response to a request. The rest of the request body, if any, is not read.
     Response,
-    /// The end of the connection. The rest of the last request body is ignored.
+    /// The end of the connection, which will be closed. The rest of the last request body is ignored.
     Close,
 }
 
@@ -45,7 +46,7 @@ impl ConnectionPhase {
         self.0.reader.replace(Some(reader.clone()));
     }
 
-    /// Begins the handling of a request.
+    /// Records that the handling of a request begins: sets the phase to `Response`.
     pub(crate) fn begin_response(&self) {
         self.0.is_body_complete.set(false);
         self.set(Phase::Response);
@@ -56,7 +57,7 @@ impl ConnectionPhase {
         self.0.is_body_complete.get()
     }
 
-    /// Reads the body of the current request with `read`.
+    /// Runs `read`, which reads the body of the current request, in the phase `Body`.
     pub(crate) async fn read_body<T, E>(&self, read: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         self.set(Phase::Body);
         let body = read.await;

@@ -13,12 +13,12 @@ use crate::openapi;
 use crate::tasks::TasksMount;
 use crate::tasks::compatibility::Compatibility;
 
-/// The documentation to serve.
+/// The settings that say which documentation is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DocsConfig {
     /// Whether to serve the OpenAPI document.
     pub openapi: bool,
-    /// Whether to serve Swagger UI, which requires the document.
+    /// Whether to serve Swagger UI. It needs the OpenAPI document, so this has no effect if `openapi` is `false`.
     pub page: bool,
 }
 
@@ -30,7 +30,7 @@ pub struct Docs {
 }
 
 impl Docs {
-    /// Assembles the document. `server` is the auth server, if there is one; the document then includes its operations.
+    /// Assembles the OpenAPI document. If there is an auth server (`server`), the document includes its operations.
     ///
     /// # Errors
     /// Returns an error if the document cannot be serialized.
@@ -52,7 +52,7 @@ impl Docs {
         config.service(endpoint("/openapi.json").app_data(Document(document)).get(serve_document));
         if page {
             config.app_data(Page);
-            // The URL is relative, so that it works behind a proxy that adds a prefix.
+            // The URL is relative, so that it works behind a proxy that adds a prefix to the path.
             let ui = Config::new(["../openapi.json"]).validator_url("none").try_it_out_enabled(true);
             config
                 .service(endpoint("/docs").get(to_page))
@@ -68,7 +68,7 @@ fn endpoint(path: &str) -> Resource {
 #[derive(Clone)]
 struct Document(Bytes);
 
-/// A marker in the app data. Present if the app serves Swagger UI.
+/// A marker in the app data, which is present if the app serves Swagger UI.
 struct Page;
 
 /// Handles paths without a route: redirects a browser that opens `/` to Swagger UI, and returns a 404 otherwise.
@@ -76,14 +76,14 @@ pub(crate) async fn no_such_route(request: HttpRequest) -> Result<HttpResponse, 
     let has_page = request.app_data::<Page>().is_some();
     let is_get = [Method::GET, Method::HEAD].contains(request.method());
     if has_page && is_get && request.path() == "/" && accepts_html(&request) {
-        // Relative, so that it works behind a proxy that adds a prefix.
+        // The URL `docs` is relative, so that the redirect works behind a proxy that adds a prefix to the path.
         return Ok(HttpResponse::TemporaryRedirect().insert_header((LOCATION, "docs")).finish());
     }
     Err(ApiError::RouteNotFound)
 }
 
-/// Returns `true` if the header `Accept` names `text/html`, as browsers do when they open a page. `*/*`, which many
-/// other clients send, does not count.
+/// Returns `true` if the header `Accept` names `text/html`, as browsers do when they open a page. The range `*/*` does
+/// not count, because many other clients send it.
 fn accepts_html(request: &HttpRequest) -> bool {
     let is_html = |range: &QualityItem<Mime>| range.item.essence_str() == "text/html" && range.quality > Quality::ZERO;
     Accept::parse(request).is_ok_and(|accept| accept.iter().any(is_html))
@@ -95,12 +95,12 @@ async fn serve_document(request: HttpRequest) -> Result<HttpResponse, ApiError> 
     Ok(HttpResponse::Ok().content_type(ContentType::json()).body(document.clone()))
 }
 
-/// Redirects `/docs` to `/docs/`, because the relative URLs in the page need the slash.
+/// Redirects `/docs` to `/docs/`, because the relative URLs in the page are wrong without the trailing slash.
 async fn to_page() -> HttpResponse {
     HttpResponse::Found().insert_header((LOCATION, "docs/")).finish()
 }
 
-/// The content security policy of Swagger UI, which uses inline styles and `data:` images.
+/// The content security policy of Swagger UI. It allows inline styles and `data:` images, which Swagger UI uses.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -1,7 +1,7 @@
 //! Error responses of the tasks API.
 //!
-//! The `Display` text of an error is the message in the response. The sources of the error are not sent to the client,
-//! only written to the access log.
+//! The `Display` text of an error is the message in the response. The sources of the error are only written to the
+//! access log; the client does not see them.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -16,16 +16,16 @@ use validator::ValidationError;
 
 use crate::extract::field::InvalidField;
 
-/// Time that a client should wait before it repeats a request, in seconds.
+/// Time after which a client should repeat a request that failed temporarily, in seconds.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// An authentication challenge (RFC 6750, section 3).
+/// Why a 401 asks the client to authenticate. Determines the header `WWW-Authenticate` (RFC 6750, section 3).
 #[derive(Debug, Error)]
 pub(crate) enum Challenge {
     /// The request has no credentials.
     #[error("no Authorization header")]
     NoToken,
-    /// The credentials are invalid: `error="invalid_token"`.
+    /// The credentials are invalid, so the header contains `error="invalid_token"`.
     #[error("invalid token")]
     Invalid(#[source] Cause),
 }
@@ -69,55 +69,55 @@ pub(crate) struct InvalidBody<'a> {
 /// Errors of the tasks API and of unknown paths.
 #[derive(Debug, Error)]
 pub enum ApiError {
-    /// 401. The message is the same for every cause.
+    /// A 401 for a request without a valid access token. The message does not tell the client what is wrong.
     #[error("A valid bearer token is required")]
     #[expect(private_interfaces, reason = "made by From only")]
     Unauthenticated(#[source] Challenge),
-    /// 403, for the path of another user. The message must not contain "unauthorized": some clients detect a 401 by
-    /// this word.
+    /// A 403 for a path with the id of another user. The message must not contain "unauthorized", because some clients
+    /// take any error with this word for a 401.
     #[error("You may only use your own tasks")]
     Forbidden,
-    /// 404, for a task that does not exist or that belongs to another user.
+    /// A 404 for a task that does not exist or that belongs to another user.
     #[error("Task not found")]
     TaskNotFound,
-    /// 404, for an unknown path.
+    /// A 404 for an unknown path.
     #[error("Not found")]
     RouteNotFound,
-    /// 404, for the auth endpoints in bridge mode.
+    /// A 404 for the auth endpoints in bridge mode, in which Better Auth serves them.
     #[error("Not found: users sign in at the app's own Better Auth, not here")]
     SignInElsewhere,
-    /// 405, with the methods that the path supports.
+    /// A 405. Holds the methods that the path supports, for the header `Allow`.
     #[error("Method not allowed")]
     MethodNotAllowed(&'static str),
-    /// 400. It is unknown where the body ends, so the connection is closed.
+    /// A 400 for a malformed body. It is unknown where such a body ends, so the connection is closed.
     #[error("The request body is malformed or incomplete")]
     BodyMalformed,
-    /// 408.
+    /// A 408 for a body that has not arrived completely by the deadline.
     #[error("The request body did not arrive in time")]
     BodyLate,
-    /// 413.
+    /// A 413 for a body that exceeds the limit.
     #[error("The request body is too large")]
     BodyTooLarge,
-    /// 415.
+    /// A 415 for a body whose media type is not `application/json`.
     #[error("The request body must be application/json")]
     NotJson,
-    /// 415, for a body with a `Content-Encoding`.
+    /// A 415 for a body with a `Content-Encoding`.
     #[error("Content-Encoding is not supported: send the body uncompressed")]
     BodyEncoded,
-    /// 431.
+    /// A 431 for a URL and headers that are too large together.
     #[error("The request headers are too large")]
     HeadTooLarge,
-    /// 422, with every invalid field.
+    /// A 422 for an invalid query or body. Holds every invalid field.
     #[error("{}", summary(.0))]
     #[expect(private_interfaces, reason = "made by From only")]
     Invalid(Vec<FieldError>),
-    /// 503, for a temporary failure.
+    /// A 503 for a temporary failure.
     #[error("The service is temporarily unavailable, please try again")]
     Unavailable(#[source] Cause),
-    /// 503, for a write that may or may not have been saved.
+    /// A 503 for a write that may or may not have been saved.
     #[error("It is not known whether the change was saved: check before you repeat it")]
     OutcomeUnknown(#[source] Cause),
-    /// 500.
+    /// A 500 for any other failure.
     #[error("Internal server error")]
     Internal(#[source] Cause),
 }
@@ -127,7 +127,7 @@ impl ApiError {
         Self::Unauthenticated(challenge)
     }
 
-    /// Returns a validation error with one field.
+    /// Returns a validation error for a single invalid field.
     pub(crate) fn invalid(loc: Vec<&'static str>, kind: &str, msg: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError { loc, msg: msg.into(), kind: kind.into() }])
     }
@@ -163,7 +163,7 @@ impl ApiError {
     }
 }
 
-/// Returns all errors in one sentence.
+/// Returns one message that lists all errors.
 fn summary(errors: &[FieldError]) -> String {
     let one = |error: &FieldError| match error.loc.last() {
         Some(field) => format!("{field}: {}", error.msg),
@@ -234,14 +234,14 @@ impl From<TaskError> for ApiError {
 impl From<CreateTaskError> for ApiError {
     fn from(error: CreateTaskError) -> Self {
         match error {
-            // The user was deleted after the token was issued.
+            // The user was deleted after the access token was issued, so the token is no longer valid.
             CreateTaskError::UnknownOwner => Self::Unauthenticated(Challenge::Invalid(Box::new(error))),
             CreateTaskError::Store(error) => error.into(),
         }
     }
 }
 
-/// Returns the route for the unsupported methods of a path. `methods` lists the supported ones.
+/// Returns the route that answers the unsupported methods of a path with a 405. `methods` lists the supported methods.
 pub(crate) fn not_allowed(methods: &'static str) -> Route {
     web::to(move || async move { Err::<HttpResponse, _>(ApiError::MethodNotAllowed(methods)) })
 }

@@ -5,8 +5,8 @@ pub(crate) fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
 
-/// Returns the value of the quoted string at the start of `text`, and the length of this string with its quotes
-/// (section 5.6.4).
+/// Parses the quoted string (section 5.6.4) at the start of `text`. Returns its value without quotes and escapes, and
+/// its length with them, or `None` if the string is invalid or has no end.
 pub(crate) fn quoted_string(text: &[u8]) -> Option<(Vec<u8>, usize)> {
     let is_text = |byte: u8| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic() || !byte.is_ascii();
     let mut bytes = text.iter().copied().enumerate().skip(1);

@@ -28,7 +28,7 @@ impl Stopping {
     }
 }
 
-/// The state that readiness depends on.
+/// The state that decides whether Taskbridge is ready: the store must respond, and no shutdown may have begun.
 pub(crate) struct Readiness {
     pub(crate) store: Arc<dyn StoreProbe>,
     pub(crate) stopping: Stopping,

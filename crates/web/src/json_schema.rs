@@ -1,6 +1,6 @@
-//! Parts of the OpenAPI document: parameters, and JSON Schemas of request fields with the domain's rules.
+//! Parts of the OpenAPI document: parameters, and JSON Schemas that describe the domain's rules for request fields.
 //!
-//! Responses do not use these schemas, because a value that was stored before a rule existed may break it.
+//! The schemas of responses do not contain these rules, because a value may be older than a rule and break it.
 
 use taskbridge_domain::tasks::{Description, Title};
 use taskbridge_domain::users::{Email, NewPassword, Password, UserImage, UserName};
@@ -10,7 +10,8 @@ use utoipa::openapi::{Required, Schema};
 
 const NO_NUL: &str = r"^[^\u0000]*$";
 
-/// Pattern of a title: no NUL, and at least one character that is neither white space nor a control character.
+/// Pattern of a valid title: it has no NUL, and at least one character that is neither white space nor a control
+/// character.
 const TITLE: &str = concat!(
     r"^[^\u0000]*",
     r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",

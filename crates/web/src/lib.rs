@@ -1,7 +1,7 @@
 //! The HTTP layer: routes, extractors, request and response bodies, errors.
 //!
 //! This crate depends on the domain and actix-web, but not on a database, a token library or the settings. [`app()`]
-//! takes every service the API needs, so an app without one of them does not compile.
+//! takes every service that the API needs, so an app that lacks a service does not compile.
 //!
 //! | folder | contents |
 //! | --- | --- |
@@ -26,7 +26,7 @@
 //! }
 //! ```
 //!
-//! With the guard, the same handler compiles:
+//! With the guard `PathOwner`, the same handler compiles:
 //!
 //! ```
 //! use actix_web::{HttpResponse, web};
@@ -43,13 +43,13 @@
 //!
 //! # Adding an endpoint
 //!
-//! 1. If it reads a body, a struct with [`serde::Deserialize`], [`validator::Validate`] and [`utoipa::ToSchema`] whose
-//!    members are fields that the domain's types parse. Nothing else describes the body.
-//! 2. A handler of at most 15 lines with its `#[utoipa::path]`. It extracts path, query and body with
+//! 1. If the endpoint reads a body, add a struct with [`serde::Deserialize`], [`validator::Validate`] and
+//!    [`utoipa::ToSchema`] whose members are fields that the domain's types parse. No other code describes the body.
+//! 2. Add a handler of at most 15 lines with its `#[utoipa::path]`. It extracts path, query and body with
 //!    [`guard::Guarded`], so that they are read only after the guard has passed.
-//! 3. The route and the operation in the `mod.rs` of the folder.
-//! 4. A line in one of the tables of `tests/api/routes_are_guarded.rs`, which fails for a route that is in none of
-//!    them, and tests of the responses.
+//! 3. Add the route and the operation to the `mod.rs` of the folder.
+//! 4. Add the route to one of the tables of `tests/api/routes_are_guarded.rs`, which fails for a route that is in no
+//!    table, and add tests of the responses.
 //!
 //! [`Owner`]: taskbridge_domain::Owner
 

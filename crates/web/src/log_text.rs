@@ -3,8 +3,8 @@
 /// Maximum length of an origin in the log, in characters.
 pub(crate) const MAX_ORIGIN_CHARS: usize = 200;
 
-/// Returns the first `max_chars` characters of `value`. Control characters remain, because both log formats escape
-/// them.
+/// Returns the first `max_chars` characters of `value`. Control characters are kept: they cannot forge a log line,
+/// because both log formats escape them.
 pub(crate) fn truncated(value: &[u8], max_chars: usize) -> String {
     String::from_utf8_lossy(value).chars().take(max_chars).collect()
 }

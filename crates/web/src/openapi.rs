@@ -42,7 +42,8 @@ use crate::tasks::{self, TasksMount};
 )]
 struct Frame;
 
-/// Returns the OpenAPI document of all mounted operations. `server` is the auth server, if there is one.
+/// Returns the OpenAPI document of all mounted operations, including those of the auth server (`server`), if there is
+/// one.
 pub(crate) fn document(server: Option<&AuthServer>, mount: &TasksMount, compatibility: Compatibility) -> OpenApi {
     let mut tasks = tasks::Operations::openapi();
     describe(compatibility, &mut tasks);
@@ -85,7 +86,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut O
     all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-/// Adds each operation a second time, on the same path without `{user_id}`, where the owner is the caller.
+/// Adds each operation a second time at its path without `{user_id}`. At that path, it uses the tasks of the caller.
 fn mount_without_user_id(paths: &mut PathsMap<String, PathItem>) {
     for (path, mut item) in paths.clone() {
         for (_, operation) in operations(&mut item) {
@@ -102,7 +103,7 @@ fn mount_without_user_id(paths: &mut PathsMap<String, PathItem>) {
     }
 }
 
-/// Appends the method to the ids of operations that have the same id, because ids must be unique.
+/// Appends the method to the ids of operations that have the same id, because operation ids must be unique.
 fn name_apart(item: &mut PathItem) {
     let ids: Vec<_> = operations(item).map(|(_, operation)| operation.operation_id.clone()).collect();
     for (method, operation) in operations(item) {
@@ -112,7 +113,8 @@ fn name_apart(item: &mut PathItem) {
     }
 }
 
-/// Adds the empty string to the schema of an optional body: like `null`, it counts as no body.
+/// Adds the empty string to the schema of a request body if the body is optional: the API treats `""`, like `null`, as
+/// no body.
 fn allow_empty_text(operation: &mut Operation) {
     let Some(RefOr::T(body)) = &mut operation.request_body else { return };
     for content in body.content.values_mut() {
@@ -123,8 +125,8 @@ fn allow_empty_text(operation: &mut Operation) {
     }
 }
 
-/// Removes the default `null` that utoipa adds to the properties of a request body: `null` is not a valid value of most
-/// of them, and client generators treat properties with a default as required.
+/// Removes the default `null` that utoipa adds to the properties of a request body: for most properties, `null` is not
+/// a valid value, and client generators treat properties with a default as required.
 fn remove_null_defaults(schema: &mut RefOr<Schema>) {
     let RefOr::T(Schema::Object(body)) = schema else { return };
     for property in body.properties.values_mut() {

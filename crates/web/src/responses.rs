@@ -44,7 +44,7 @@ impl IntoResponses for ReadinessErrors {
     }
 }
 
-/// The response for a task that does not exist.
+/// The response if the task does not exist.
 pub(crate) struct NoTask;
 
 impl IntoResponses for NoTask {
@@ -80,8 +80,8 @@ fn unavailable() -> ApiError {
     ApiError::Unavailable("".into())
 }
 
-/// Returns the responses to requests that fail with `errors`, by status. Their examples and headers are taken from the
-/// real responses.
+/// Describes the responses to requests that fail with `errors`, by status. The examples and headers are taken from the
+/// responses that the API sends for these errors.
 pub(crate) fn of<E: ResponseError, B: ToSchema>(
     errors: impl IntoIterator<Item = E>,
 ) -> BTreeMap<String, RefOr<Response>> {
@@ -107,7 +107,8 @@ pub(crate) fn of<E: ResponseError, B: ToSchema>(
     responses.into_iter().map(|(status, response)| (status, response.into())).collect()
 }
 
-/// Returns a required header. utoipa has no field for `required`, so it is added as an extension.
+/// Describes a header that the response always has. utoipa has no field for `required`, so `required` is added as an
+/// extension.
 fn header() -> Header {
     let required = Extensions::from_iter([("required", true)]);
     HeaderBuilder::new().schema(Some(Object::with_type(Type::String))).extensions(Some(required)).build()

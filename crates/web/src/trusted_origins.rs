@@ -1,10 +1,10 @@
-//! Trusted origins.
+//! Trusted origins: the origins whose pages may sign users in and use the API.
 
 use thiserror::Error;
 use url::{Host, Url};
 use wildmatch::WildMatch;
 
-/// The origins whose pages may sign users in and use the API: that of the auth server, and those in the settings.
+/// The origins whose pages may sign users in and use the API: the origin of the auth server and those in the settings.
 ///
 /// An entry in the settings has one of these forms, which Better Auth accepts as well:
 /// - an origin such as `https://app.example.com`;
@@ -21,7 +21,7 @@ pub enum InvalidOrigin {
     /// The text is neither an origin nor a pattern.
     #[error("is not an origin such as https://app.example.com, nor a pattern of origins")]
     NotAnOrigin,
-    /// The pattern matches every origin.
+    /// The pattern matches every origin, so it would trust every site.
     #[error("would trust every site")]
     Everything,
 }
@@ -30,10 +30,11 @@ impl TrustedOrigins {
     /// Adds an origin or a pattern.
     ///
     /// # Errors
-    /// Returns [`InvalidOrigin`] if the text is neither, or matches every origin.
+    /// Returns [`InvalidOrigin`] if the text is neither an origin nor a pattern, or if the pattern matches every
+    /// origin.
     pub fn add(&mut self, text: &str) -> Result<(), InvalidOrigin> {
         let pattern = Pattern::parse(text).ok_or(InvalidOrigin::NotAnOrigin)?;
-        // `.invalid` is reserved (RFC 2606), so only a pattern for every origin matches these URLs.
+        // No site can have a name in `.invalid` (RFC 2606), so only a pattern for every origin matches these URLs.
         if ["https://nobody.invalid", "http://nobody.invalid:8000"].iter().any(|url| pattern.matches(url)) {
             return Err(InvalidOrigin::Everything);
         }
@@ -49,13 +50,13 @@ impl TrustedOrigins {
 
     /// Returns `true` if the text is a trusted origin. A text with a path or a trailing slash is not an origin.
     pub(crate) fn trust_origin(&self, origin: &str) -> bool {
-        // Avoids parsing the URL in the common case, because parsing takes most of the time.
+        // In the common case, comparing the text is enough. This avoids parsing the URL, which takes most of the time.
         if self.0.iter().any(|pattern| matches!(pattern, Pattern::Origin(trusted) if trusted == origin)) {
             return true;
         }
         let is_origin = match Url::parse(origin) {
             Ok(url) if is_of_the_web(&url) => url.origin().ascii_serialization() == origin,
-            // A URL with a custom scheme, such as `app://host`.
+            // A URL with a custom scheme, such as `app://host`, counts as an origin if nothing follows the host.
             Ok(url) => url.path().is_empty() && url.query().is_none() && url.fragment().is_none(),
             Err(_) => false,
         };
@@ -72,17 +73,17 @@ impl TrustedOrigins {
 enum Pattern {
     /// An http or https origin, as the URL standard serializes it.
     Origin(String),
-    /// A pattern of http and https origins.
+    /// A pattern with wildcards that is compared with http and https origins.
     Wildcard {
         pattern: WildMatch,
-        /// Whether the pattern is compared with scheme, host and port; otherwise only with host and port.
+        /// Whether the pattern is compared with scheme, host and port. If not, it is compared with host and port only.
         has_scheme: bool,
         /// Whether the pattern only matches IPv4 addresses.
         is_address: bool,
     },
-    /// A prefix of URLs with a custom scheme.
+    /// A URL with a custom scheme. This URL and all URLs below its path are trusted.
     App(AppUrl),
-    /// A pattern of URLs with a custom scheme.
+    /// A pattern with wildcards that is compared with URLs that have a custom scheme.
     AppWildcard(WildMatch),
 }
 
@@ -141,11 +142,11 @@ fn is_of_the_web(url: &Url) -> bool {
 /// A URL with a custom scheme: `myapp://host/path`.
 #[derive(Debug, Clone)]
 struct AppUrl {
-    /// In lower case.
+    /// The scheme, in lower case.
     scheme: String,
-    /// In lower case. If the authority and the path of a trusted URL are empty, all URLs of its scheme match.
+    /// The authority, in lower case. If a trusted URL has neither authority nor path, all URLs of its scheme match.
     authority: String,
-    /// Without dot segments and trailing slash.
+    /// The path, without dot segments and without trailing slash.
     path: String,
 }
 
@@ -159,7 +160,7 @@ impl AppUrl {
         }
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(end);
-        // Resolves dot segments as the URL standard does.
+        // Joins the path to an http URL only to resolve its dot segments as the URL standard does.
         let url = Url::parse("http://app.invalid").ok()?.join(rest).ok()?;
         let scheme = scheme.to_ascii_lowercase();
         let is_app = !matches!(scheme.as_str(), "http" | "https" | "ws" | "wss" | "ftp" | "file");

@@ -1,8 +1,8 @@
 //! Signed session cookies and bearer tokens.
 //!
-//! A bearer token is `<value>.<signature>`. A cookie is the same text, percent-encoded as by JavaScript's
-//! `encodeURIComponent`. The signature is the HMAC-SHA-256 of the value with the shared secret as the key, in standard
-//! base64 with padding.
+//! A bearer token is the text `<value>.<signature>`. The value of a cookie is the same text, percent-encoded as by
+//! JavaScript's `encodeURIComponent`. The signature is the HMAC-SHA-256 of the value with the shared secret as the key,
+//! in standard base64 with padding.
 
 use std::time::Duration;
 
@@ -36,11 +36,11 @@ const SIGNATURE_DIGITS: usize = 44;
 pub struct CookieConfig {
     /// Prefix of the names. Better Auth's default is `better-auth`.
     pub prefix: String,
-    /// Value of `Domain`. Without it, browsers send the cookies only to the host that set them.
+    /// Value of the attribute `Domain`. Without it, browsers send the cookies only to the host that set them.
     pub domain: Option<String>,
-    /// Whether the cookies have `Secure` and the names begin with `__Secure-`, for an auth server on https.
+    /// Whether the auth server is on https. If so, the cookies have `Secure` and their names begin with `__Secure-`.
     pub secure: bool,
-    /// Lifetime of the cookies of a remembered session.
+    /// Lifetime of the session cookie, unless the user asked not to be remembered.
     pub max_age: Duration,
     /// Whether a bearer token may be a session token without a signature.
     pub accept_unsigned_bearer: bool,
@@ -59,7 +59,7 @@ impl SessionCookies {
     /// Maximum number of session cookies read from a request.
     const MAX_SESSIONS: usize = 4;
 
-    /// Creates cookies that are signed with `secret`.
+    /// Returns a `SessionCookies` that signs and verifies cookies with `secret`.
     #[must_use]
     pub fn new(secret: SharedSecret, config: CookieConfig) -> Self {
         Self { secret, config }
@@ -96,15 +96,15 @@ impl SessionCookies {
         self.sent(request, "dont_remember").filter_map(|value| self.verify(&value)).any(|value| value == "true")
     }
 
-    /// Returns the bearer token for clients without cookies.
+    /// Returns the session token as a signed bearer token, for clients without cookies.
     pub(super) fn bearer_form(&self, token: &SessionToken) -> String {
         self.sign(token.expose())
     }
 
     /// Returns the tokens of session cookies with a valid signature, at most [`Self::MAX_SESSIONS`].
     ///
-    /// Several are read because, after the configured cookie domain has changed, browsers send several cookies of the
-    /// same name, the oldest first.
+    /// Several cookies are read, because browsers send several of the same name, the oldest first, after the configured
+    /// cookie domain has changed.
     pub(super) fn read(&self, request: &HttpRequest) -> Vec<SessionToken> {
         let signed = self.sent(request, "session_token").filter_map(|value| self.verify(&value));
         let mut tokens: Vec<_> = Vec::new();
@@ -127,10 +127,10 @@ impl SessionCookies {
         }
     }
 
-    /// Returns the raw values of all cookies of this name, in order.
+    /// Returns the values of all cookies of this name, in their order in the request and without decoding them.
     pub(super) fn sent(&self, request: &HttpRequest, cookie: &str) -> impl Iterator<Item = String> {
         let name = self.name(cookie);
-        // Cookies that other programs have set may contain any bytes, so the header is not read as text.
+        // The header is read as bytes, because cookies that other programs have set may not be valid text.
         let pairs = request.headers().get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
         pairs.filter_map(move |pair| {
             let equals = pair.iter().position(|byte| *byte == b'=')?;
@@ -185,8 +185,8 @@ impl SessionCookies {
         format!("{value}.{signature}")
     }
 
-    /// Returns the value of `<value>.<signature>` if the signature is valid. `signed` may be percent-encoded or in
-    /// quotes.
+    /// Returns the value in `signed`, which is `<value>.<signature>`, if the signature is valid. The text may be
+    /// percent-encoded or in quotes.
     fn verify(&self, signed: &str) -> Option<String> {
         let decoded = percent_decode_str(signed).decode_utf8().ok()?;
         let bare = decoded.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&decoded);
@@ -195,7 +195,7 @@ impl SessionCookies {
             return None;
         }
         let signature = STANDARD.decode(signature).ok()?;
-        // Compares in constant time.
+        // `verify_slice` compares in constant time, so that an attacker cannot find a signature by measuring the time.
         self.mac(value).verify_slice(&signature).ok()?;
         Some(value.to_owned())
     }

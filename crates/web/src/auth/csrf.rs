@@ -11,13 +11,13 @@ use super::error::{AuthApiError, CALLBACK, OTHER_TARGETS, Target};
 use crate::log_text::{MAX_ORIGIN_CHARS, truncated};
 use crate::trusted_origins::TrustedOrigins;
 
-/// The header in which Expo apps send their origin. A page of another site cannot send this header: the browser would
-/// first send a preflight, which fails for an untrusted origin. Browsers also always add `Origin` to such a request,
-/// and `Origin` takes precedence.
+/// The header in which Expo apps send their origin. A page of another site cannot use this header to pretend to be an
+/// app: the browser first sends a preflight, which fails for an untrusted origin. The browser also adds `Origin` to the
+/// request, and `Origin` takes precedence over this header.
 const EXPO_ORIGIN: HeaderName = HeaderName::from_static("expo-origin");
 
-/// Checks a request that may change something: its callback URLs must be trusted. If the request has cookies, its
-/// origin must be trusted as well.
+/// Checks that the callback URLs of a request are trusted and, if the request has cookies, that its origin is trusted.
+/// Requests that change nothing (`GET`, `HEAD` and `OPTIONS`) are not checked.
 ///
 /// # Errors
 /// Returns a 403 for an untrusted origin or URL, and a 400 for a URL that is not a string.
@@ -32,8 +32,8 @@ pub(super) fn check_origin(request: &HttpRequest, body: Option<&Value>) -> Resul
     [&CALLBACK].into_iter().chain(&OTHER_TARGETS).try_for_each(|target| check_target(request, body, trusted, target))
 }
 
-/// Checks a request that opens a session: a page of another site must not sign its visitor in. Clients other than
-/// browsers send no origin and are accepted.
+/// Checks a request that opens a session, because a page of another site must not be able to sign its visitor in.
+/// Clients that are not browsers and send no origin are accepted.
 ///
 /// # Errors
 /// Returns a 403 for an untrusted origin.
@@ -60,7 +60,7 @@ pub(super) fn check_sign_in(request: &HttpRequest) -> Result<(), AuthApiError> {
 /// `Sec-Fetch-Site` that the request is same-origin.
 ///
 /// # Errors
-/// Returns a 403, which is also logged.
+/// Returns a 403 if the origin is not trusted, and logs the reason.
 fn require_trusted_origin(request: &HttpRequest) -> Result<(), AuthApiError> {
     match origin(request) {
         Some("null") if text(request, &HeaderName::from_static("sec-fetch-site")) == Some("same-origin") => Ok(()),
@@ -70,8 +70,8 @@ fn require_trusted_origin(request: &HttpRequest) -> Result<(), AuthApiError> {
     }
 }
 
-/// Returns the value of `Origin` or, if that is absent, of `expo-origin`. If the value is empty or both are absent,
-/// returns that of `Referer`.
+/// Returns the value of `Origin` or, if that header is absent, of `expo-origin`. If both headers are absent or the
+/// value is empty, returns the value of `Referer`.
 fn origin(request: &HttpRequest) -> Option<&str> {
     let origin = text(request, &ORIGIN).or_else(|| text(request, &EXPO_ORIGIN));
     origin.filter(|origin| !origin.is_empty()).or_else(|| text(request, &REFERER))
@@ -95,7 +95,7 @@ fn refused(request: &HttpRequest, cause: AuthApiError) -> AuthApiError {
     let sent = [ORIGIN, EXPO_ORIGIN].into_iter().find_map(|name| request.headers().get(name));
     let origin = match (sent, text(request, &REFERER)) {
         (Some(sent), _) if !sent.is_empty() => Some(truncated(sent.as_bytes(), MAX_ORIGIN_CHARS)),
-        // Only the origin of the page is logged: its path and query may contain secrets.
+        // Only the origin in `Referer` is logged, because the path and the query may contain secrets.
         (_, Some(referer)) => match Url::parse(referer) {
             Ok(url) => Some(truncated(url.origin().ascii_serialization().as_bytes(), MAX_ORIGIN_CHARS)),
             Err(_) => Some("an invalid Referer".into()),
@@ -125,8 +125,8 @@ fn check_target(
     }
 }
 
-/// Returns `true` if JavaScript converts the value to `true`. As in Better Auth, only such values are checked before
-/// the validation of the body.
+/// Returns `true` if JavaScript converts the value to `true`. As in Better Auth, the checks that run before the
+/// validation of the body ignore all other values.
 pub(super) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
@@ -137,7 +137,7 @@ pub(super) fn is_truthy(value: &Value) -> bool {
 }
 
 fn text<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
-    // A value that is not visible ASCII becomes `?`, an origin that is never trusted.
+    // A value that is not visible ASCII is replaced by `?`, which is never a trusted origin.
     request.headers().get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 

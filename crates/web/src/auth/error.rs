@@ -29,7 +29,7 @@ pub(crate) fn serves(path: &str) -> bool {
 pub(crate) struct Target {
     pub(super) field: &'static str,
     pub(super) in_query: bool,
-    /// The name in error messages.
+    /// The name of the field in error messages.
     pub(super) name: &'static str,
     pub(super) code: &'static str,
 }
@@ -45,7 +45,8 @@ const fn target(field: &'static str, in_query: bool, name: &'static str, code: &
     Target { field, in_query, name, code }
 }
 
-/// The message for a NUL character. Better Auth has none: it passes NUL characters to the database.
+/// The message for a text that contains a NUL character. Better Auth has no such message, because it passes NUL
+/// characters on to the database.
 pub(super) const NUL: &str = "Invalid input: must not contain a NUL character";
 
 /// The body of an error response below `/api/auth`.
@@ -68,7 +69,7 @@ pub(crate) enum AuthApiError {
     Validation(String),
     #[error("Invalid JSON in request body")]
     InvalidJson,
-    /// The media type of the body is not one of those `allowed`.
+    /// The media type of the body is not one of the media types in `allowed`.
     #[error("Content-Type {sent:?} is not allowed. Allowed types: {allowed}")]
     MediaType { sent: String, allowed: &'static str },
     #[error("Content-Encoding is not supported: send the body uncompressed")]
@@ -109,8 +110,8 @@ pub(crate) enum AuthApiError {
     InvalidToken,
     #[error("Session expired. Re-authenticate to perform this action.")]
     Stale,
-    /// Users may not delete themselves. The response is a 404 without a body, as for an unknown path, but with a
-    /// content type.
+    /// The settings do not allow users to delete themselves. The response is a 404 without a body, as for an unknown
+    /// path, but with a content type.
     #[error("Not Found")]
     NotEnabled,
     #[error("Password too short")]
@@ -129,7 +130,7 @@ pub(crate) enum AuthApiError {
     EmailNotVerified,
     #[error("You have been banned from this application. Please contact support if you believe this is an error.")]
     Banned,
-    /// The user has a second factor, which Taskbridge cannot verify.
+    /// The user has a second factor, which Taskbridge cannot verify, so the user cannot sign in.
     #[error("Two-factor authentication is required, and this server does not support it")]
     SecondFactor,
     /// The request has no valid session. `clear` holds the `Set-Cookie` values that remove the cookies of an expired
@@ -340,7 +341,7 @@ impl From<SigningError> for AuthApiError {
     }
 }
 
-/// Returns the message for an invalid field.
+/// Returns the text for an invalid field, with the name of the field, in Better Auth's format.
 pub(super) fn invalid_field(field: &str, message: &str) -> String {
     format!("[body.{field}] {message}")
 }

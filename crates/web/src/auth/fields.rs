@@ -82,7 +82,8 @@ fn invalid(message: impl Into<Cow<'static, str>>) -> ValidationError {
     ValidationError::new("invalid").with_message(message.into())
 }
 
-/// Returns the message for a value whose type is not `expected`. `received` is `None` if the value is absent.
+/// Returns the error message for a value whose type is not `expected`. `received` is the value, or `None` if it is
+/// absent.
 pub(super) fn wrong_type(expected: &str, received: Option<&Value>) -> String {
     let received = match received {
         None => "undefined",

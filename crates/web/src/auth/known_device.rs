@@ -17,13 +17,13 @@ use super::cookies::SessionCookies;
 use super::rate_limit::RateLimits;
 
 const COOKIE: &str = "known_device";
-/// Maximum lifetime of a cookie in browsers (RFC 6265bis, section 5.5).
+/// Lifetime of the cookie: the maximum that browsers accept (RFC 6265bis, section 5.5).
 const MAX_AGE: Duration = Duration::from_hours(400 * 24);
-/// Maximum number of accounts in the cookie. The latest sign-ins are kept.
+/// Maximum number of accounts in the cookie. The accounts with the latest sign-ins are kept.
 const MAX_ACCOUNTS: usize = 5;
 /// Maximum number of signatures verified for a request, which may have several cookies of this name.
 const MAX_VERIFIED: usize = 4 * MAX_ACCOUNTS;
-/// Separator between signatures; not in the base64url alphabet.
+/// Separator between signatures. It cannot be part of a signature, because it is not in the base64url alphabet.
 const SEPARATOR: &str = "~";
 
 /// Returns `true` if the cookie of the request proves that this account has been signed in on the device.
@@ -46,7 +46,7 @@ pub(super) fn remember_device(request: &HttpRequest, cookies: &SessionCookies, e
     cookies.lines(COOKIE, &value, Some(MAX_AGE))
 }
 
-/// Returns the decoded values in the cookie that have the length of a signature.
+/// Returns the possible signatures in the cookie: the decoded values that have the length of a signature.
 fn signatures(request: &HttpRequest, cookies: &SessionCookies) -> Vec<Vec<u8>> {
     let values: Vec<_> = cookies.sent(request, COOKIE).collect();
     let decoded =
@@ -54,13 +54,13 @@ fn signatures(request: &HttpRequest, cookies: &SessionCookies) -> Vec<Vec<u8>> {
     decoded.filter(|signature| signature.len() == 32).take(MAX_VERIFIED).collect()
 }
 
-/// Verifies a signature in constant time.
+/// Returns `true` if `signature` is valid for the account with this email address. Compares in constant time.
 fn is_signature_of(signature: &[u8], cookies: &SessionCookies, email: &Email) -> bool {
     cookies.mac(&signed_text(email)).verify_slice(signature).is_ok()
 }
 
-/// Returns the text that is signed. It contains a space, so that it differs from every session token: session tokens
-/// are signed with the same secret.
+/// Returns the text that is signed for an account. It contains a space, so that it differs from every session token,
+/// because session tokens are signed with the same secret.
 fn signed_text(email: &Email) -> String {
     format!("{COOKIE} {}", email.as_str().to_ascii_lowercase())
 }
@@ -102,7 +102,7 @@ mod tests {
         request.insert_header((COOKIE_HEADER, cookie)).to_http_request()
     }
 
-    /// Returns the cookie that the browser stores after a sign-in of this user.
+    /// Returns the cookie that a browser with `cookie` stores after a sign-in of the user `id`.
     fn sign_in(cookie: &str, id: &str) -> String {
         let [line] = <[_; 1]>::try_from(remember_device(&browser(cookie), &ours(), &user(id).email)).unwrap();
         line.split_once(';').unwrap().0.to_owned()
@@ -150,7 +150,7 @@ mod tests {
         }
     }
 
-    /// Another host of the same domain may have set a cookie of the same name.
+    /// A request may have several cookies of this name, because another host of the same domain may have set one, too.
     #[test]
     fn other_cookies_before_it_do_not_hide_it() {
         let junk = [URL_SAFE_NO_PAD.encode([7; 32]).as_str()].repeat(MAX_ACCOUNTS).join(SEPARATOR);
@@ -158,7 +158,8 @@ mod tests {
         assert!(is_known(&format!("{junk}; {}", sign_in("", "ann")), "ann"));
     }
 
-    /// Both cookies are signed with the same secret, but neither is accepted as the other.
+    /// The session cookie and the cookie `known_device` are signed with the same secret, but neither is accepted as the
+    /// other.
     #[test]
     fn a_known_device_is_not_a_session_and_vice_versa() {
         let cookies = ours();

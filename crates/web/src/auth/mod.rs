@@ -1,7 +1,7 @@
 //! The auth server: Better Auth's endpoints below `/api/auth`.
 //!
-//! Paths match exactly. As in Better Auth, an unknown path, an unsupported method and a trailing slash are a 404
-//! without a body. In bridge mode, every path is a 404 in the format of the tasks API.
+//! As in Better Auth, the response to an unknown path, an unsupported method or a path with a trailing slash is a 404
+//! without a body. In bridge mode, the response to every path is a 404 in the format of the tasks API.
 
 mod cookies;
 mod csrf;
@@ -48,7 +48,7 @@ pub struct AuthServer {
     pub sessions: Arc<SessionService>,
     /// Creates and verifies session cookies.
     pub cookies: Arc<SessionCookies>,
-    /// Rate limits, if they are on.
+    /// Rate limits, or `None` if the settings turn them off.
     pub limits: Option<Arc<RateLimits>>,
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn routes(auth: Option<AuthServer>) -> impl FnOnce(&mut ServiceConfig
 ))]
 struct Operations;
 
-/// The operation that exists only if users may delete themselves.
+/// The operation that is documented only if users may delete themselves.
 #[derive(OpenApi)]
 #[openapi(paths(delete_user::delete_user))]
 struct DeletionOperations;
@@ -134,8 +134,8 @@ fn endpoint(path: &str) -> Resource {
     web::resource(path).default_service(web::to(not_found))
 }
 
-/// Middleware (for `actix_web::middleware::from_fn`) that rejects percent-encoded paths, which actix-web would decode
-/// before it matches them.
+/// Middleware (for `actix_web::middleware::from_fn`) that rejects percent-encoded paths with a 404, because actix-web
+/// would decode them and find a route.
 async fn reject_encoded_paths(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -32,7 +32,7 @@ impl RateLimits {
     /// Better Auth's limit for endpoints that are not sensitive.
     pub const DEFAULT: RateLimit = RateLimit { window: Duration::from_secs(10), max: 100 };
 
-    /// Creates limits whose counters are in `limiter`.
+    /// Creates rate limits that count requests in `limiter`. `limit` applies to all endpoints that are not sensitive.
     #[must_use]
     pub fn new(limiter: Arc<dyn RateLimiter>, clock: Arc<dyn Clock>, limit: RateLimit) -> Self {
         Self { limiter, clock, limit }
@@ -59,7 +59,7 @@ impl RateLimits {
 /// all other checks.
 ///
 /// # Errors
-/// Returns the errors of the inner service, a 429, and a 503 if the limiter is unavailable.
+/// Returns the errors of the inner service, a 429 if a limit is exceeded, and a 503 if the limiter is unavailable.
 pub(super) async fn rate_limits(
     request: ServiceRequest,
     next: Next<impl MessageBody>,

@@ -11,7 +11,8 @@ use super::extract::body::invalid_fields;
 use crate::extract::field::{RequestBody, parse_fields};
 use crate::responses::of;
 
-/// Declares the error responses of an operation. The responses that every operation below `/api/auth` has are added.
+/// Declares a type with the error responses of an operation. The errors that every operation below `/api/auth` has need
+/// not be listed: they are added.
 macro_rules! error_responses {
     ($name:ident: $($errors:expr),+) => {
         struct $name;
@@ -25,7 +26,7 @@ macro_rules! error_responses {
 }
 pub(crate) use error_responses;
 
-/// Returns the responses for these errors, and for those that every operation below `/api/auth` has.
+/// Returns the responses for `errors`, and for the errors that every operation below `/api/auth` has.
 pub(crate) fn of_operation(errors: impl Iterator<Item = AuthApiError>) -> BTreeMap<String, RefOr<Response>> {
     let common = [
         AuthApiError::TooManyRequests { retry_after_seconds: 10 },
@@ -63,7 +64,7 @@ pub(crate) fn body_errors() -> [AuthApiError; 7] {
     ]
 }
 
-/// Returns an example of a validation error: the one for an empty object or, if no field is required, the one for a
+/// Returns an example of a validation error: the error for an empty object or, if no field is required, the error for a
 /// body that is not an object.
 pub(crate) fn validation_error<T: RequestBody>() -> [AuthApiError; 1] {
     let not_an_object = || AuthApiError::Validation("[body] Invalid input: expected object, received null".into());

@@ -13,15 +13,16 @@ use super::known_device::remember_device;
 pub(super) struct NewSession<'a> {
     pub(super) session: &'a ActiveSession,
     pub(super) remember: bool,
-    /// Whether the session was created by a sign-in, whose response has `redirect` and `url`.
+    /// Whether a sign-in created the session. Only the response to a sign-in has `redirect`, and may have `url`.
     pub(super) is_sign_in: bool,
-    /// The `callbackURL` of a sign-in.
+    /// The `callbackURL` of the request, if it is a sign-in that has one.
     pub(super) callback: Option<String>,
 }
 
 impl NewSession<'_> {
-    /// Returns a 200 with the session token in the body, in a cookie and, as a signed bearer token, in
-    /// `set-auth-token`. Unlike Better Auth, it also has a JWT in `set-auth-jwt`, which saves the client a request.
+    /// Returns a 200 with the session token in the body, in a cookie and, as a signed bearer token, in the header
+    /// `set-auth-token`. Unlike in Better Auth, the header `set-auth-jwt` contains a JWT, so that the client need not
+    /// request one.
     pub(super) async fn respond(
         self,
         request: &HttpRequest,
@@ -41,7 +42,7 @@ impl NewSession<'_> {
             response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "set-auth-jwt, set-auth-token"));
         }
         let (redirect, url) = (is_sign_in.then_some(callback.is_some()), callback.as_deref());
-        // If the URL contains characters that a header must not contain, only the body contains the URL.
+        // A URL with characters that are not allowed in a header is only in the body, and `Location` is omitted.
         if let Some(Ok(location)) = url.map(HeaderValue::from_str) {
             response.insert_header((LOCATION, location));
         }
@@ -50,13 +51,14 @@ impl NewSession<'_> {
     }
 }
 
-/// Issues a JWT for a response that does not require one: if that fails, the error is only logged.
+/// Issues a JWT for a response that is complete without it: if no JWT can be issued, the error is logged and the result
+/// is `None`.
 pub(super) async fn issue_jwt(session: &ActiveSession, sessions: &SessionService) -> Option<Jwt> {
     let jwt = sessions.token(session).await;
     jwt.inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "no JWT with the session")).ok()
 }
 
-/// Adds the session to the response: as a cookie, and as a bearer token for clients without cookies.
+/// Adds the session token to the response: as a cookie, and as a bearer token for clients without cookies.
 pub(super) fn issue_session(
     response: &mut HttpResponseBuilder,
     token: &SessionToken,

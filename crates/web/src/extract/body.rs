@@ -15,7 +15,7 @@ use crate::connection_phase::ConnectionPhase;
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimit(pub usize);
 
-/// The deadline of a request, stored in its extensions: its body must be complete and its response ready by then.
+/// The time by which the body of a request must be complete and the response ready. Stored in the request's extensions.
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline(pub(crate) Instant);
 
@@ -28,9 +28,9 @@ pub(crate) enum ReadError {
     Late,
     /// A chunk is malformed, or the client stopped sending before the end.
     Malformed,
-    /// The request has `Upgrade`, so the end of the body is unknown.
+    /// The request has the header `Upgrade`, so the end of its body is unknown.
     Upgrade,
-    /// The body has a `Content-Encoding`.
+    /// The body has a `Content-Encoding`, which is not supported.
     Encoded,
 }
 
@@ -54,8 +54,8 @@ pub(crate) async fn read(request: &HttpRequest, payload: &mut Payload) -> Result
 }
 
 async fn read_within_limit(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, ReadError> {
-    // With `Upgrade`, actix-http ignores `Content-Length` and reads to the end of the connection. A reverse proxy
-    // respects `Content-Length`, so it and Taskbridge would disagree about where the request ends.
+    // For a request with `Upgrade`, actix-http ignores `Content-Length` and reads to the end of the connection. A
+    // reverse proxy respects `Content-Length`, so the proxy and Taskbridge would disagree about where the request ends.
     if request.headers().contains_key(UPGRADE) {
         return Err(ReadError::Upgrade);
     }
@@ -74,7 +74,8 @@ async fn read_within_limit(request: &HttpRequest, payload: &mut Payload) -> Resu
     Ok(body.freeze())
 }
 
-/// Returns the value of `Content-Length`, which actix-http has validated; `None` for a chunked body.
+/// Returns the value of `Content-Length`, which actix-http has validated, or `None` if the header is absent, as with a
+/// chunked body.
 fn content_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }

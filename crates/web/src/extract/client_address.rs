@@ -1,4 +1,5 @@
-//! The IP address of the client: that of the connection, or the one that a trusted proxy reports.
+//! The IP address of the client: the address of the connection or, if that is a trusted proxy, the address that the
+//! proxy reports.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -15,7 +16,7 @@ use ipnet::IpNet;
 use crate::extract::forwarded::ForwardedHeader;
 use crate::log_text::truncated;
 
-/// Maximum length of a header entry in the log, in characters.
+/// Maximum number of characters of a header entry that are logged.
 const MAX_SHOWN_CHARS: usize = 100;
 
 /// The reverse proxies whose forwarding header is trusted.
@@ -38,11 +39,12 @@ impl TrustedProxies {
         self.networks.iter().any(|network| network.contains(&address))
     }
 
-    /// Returns `peer` if it is not a trusted proxy. Otherwise returns the last address in the header that is not the
-    /// address of a trusted proxy: each proxy appends the address of its peer, and a client can send anything before
-    /// that.
+    /// Returns the address of the client. If `peer`, the address of the connection, is not a trusted proxy, it is the
+    /// client. Otherwise the client is the last address in the header that is not a trusted proxy: each proxy appends
+    /// the address of its peer, and everything before these addresses may be forged by the client.
     ///
-    /// Returns `None` if the header has no such address, or if an entry cannot be read.
+    /// Returns `None` if the header contains no address other than those of trusted proxies, or if an entry cannot be
+    /// read.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer.to_canonical();
         if !self.trust(peer) {
@@ -66,7 +68,8 @@ impl TrustedProxies {
         None
     }
 
-    /// Returns `None` and logs a warning once, because all clients without an address share one rate limit.
+    /// Returns `None` for an entry that cannot be read. The first time, also logs a warning for the operator, because
+    /// all clients without a known address share one rate limit.
     fn unreadable(&self, entry: &[u8]) -> Option<IpAddr> {
         if !self.has_warned_of_entry.swap(true, Ordering::Relaxed) {
             let (header, entry) = (self.header.title(), truncated(entry, MAX_SHOWN_CHARS));
@@ -143,9 +146,9 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// `tests/vectors/client-ip.json` was recorded from Better Auth, which does not use the address of the connection.
-    /// In this test, each connection comes from a trusted proxy, so Taskbridge does not use its address either. Cases
-    /// with settings that Taskbridge lacks are skipped.
+    /// Compares the addresses with `tests/vectors/client-ip.json`, which was recorded from Better Auth. Better Auth
+    /// reads only the header, so each connection of this test comes from a trusted proxy: Taskbridge then reads the
+    /// header, too. Cases with settings that Taskbridge lacks are skipped.
     #[test]
     fn addresses_are_those_of_better_auth() {
         let vectors: Value = serde_json::from_str(include_str!("../../../../tests/vectors/client-ip.json")).unwrap();
@@ -158,11 +161,11 @@ mod tests {
                 None => continue,
             };
             let header = case["headers"]["x-forwarded-for"].as_str();
-            // Without trusted proxies, Better Auth accepts only a header with a single address. Taskbridge uses the
-            // last address, which the proxy has added.
+            // Without trusted proxies, Better Auth rejects a header with several addresses. Taskbridge uses the last
+            // address, which the proxy has added.
             let expected = match (header, trusted.is_empty() || trusted == ["not-a-cidr"]) {
                 (Some("1.2.3.4, 5.6.7.8"), true) => "5.6.7.8",
-                // Better Auth does not parse an entry with a port or brackets.
+                // Better Auth rejects an entry with a port or brackets. Taskbridge accepts it.
                 (Some("1.2.3.4:1234"), _) => "1.2.3.4",
                 (Some("[2001:db8::1]"), _) => "2001:0db8:0000:0000:0000:0000:0000:0000",
                 _ => case["ip"].as_str().unwrap_or_default(),
@@ -194,7 +197,8 @@ mod tests {
         assert_eq!(TrustedProxies::default().client(ip("127.0.0.1"), &headers), Some(ip("127.0.0.1")));
     }
 
-    /// A proxy may append a line of its own to the header (RFC 9110, section 5.3).
+    /// A proxy may add its entry as a new header line (RFC 9110, section 5.3), so the last line is from the nearest
+    /// proxy.
     #[test]
     fn the_last_line_is_the_nearest() {
         let proxies = proxies(&["10.0.0.0/8"]);

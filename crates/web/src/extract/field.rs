@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, forward_to_deseria
 use serde_json::{Map, Value};
 use validator::{Validate, ValidationError};
 
-/// A field of a request body. Deserializing one never fails: it holds its value or its error, so that all errors of a
-/// body can be reported at once.
+/// A field of a request body. Deserializing it never fails: a `Field` holds either its value or its error, so that all
+/// errors of a body can be reported at once.
 #[derive(Debug)]
 pub(crate) struct Field<T>(Result<T, ValidationError>);
 
@@ -25,7 +25,7 @@ impl<T: FieldValue> FieldValue for Option<T> {
 }
 
 impl<T> Field<T> {
-    /// Returns the error of the field, for `validator`.
+    /// Returns the error if the field is invalid, in the form that the crate `validator` expects.
     pub(crate) fn check(&self) -> Result<(), ValidationError> {
         self.0.as_ref().map(drop).map_err(Clone::clone)
     }
@@ -38,12 +38,13 @@ impl<T> Field<T> {
 
 impl<'de, T: FieldValue> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // This fails only for an absent field: a `Value` can hold any JSON.
+        // `Value::deserialize` fails only if the field is absent, because a `Value` can hold any JSON.
         Ok(Self(T::parse(Value::deserialize(deserializer).ok())))
     }
 }
 
-/// Hides the value: `validator` serializes invalid values into its errors, which must not contain a password.
+/// Serializes every field as nothing: `validator` copies invalid values into its errors, which must not contain a
+/// password.
 impl<T> Serialize for Field<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_unit()
@@ -52,30 +53,31 @@ impl<T> Serialize for Field<T> {
 
 /// A request body, all of whose members are [`Field`]s.
 pub(crate) trait RequestBody: DeserializeOwned + Validate + 'static {
-    /// The value of a valid body.
+    /// The type that a valid body is converted to.
     type Value;
 
-    /// Returns the value of an absent body, or `None` if the body is required.
+    /// Returns the value to use if the request has no body, or `None` if the body is required.
     fn absent() -> Option<Self::Value> {
         None
     }
 
-    /// Returns the value of the body, or `None` if a field is invalid.
+    /// Converts the body to its value, or returns `None` if a field is invalid.
     fn into_value(self) -> Option<Self::Value>;
 }
 
 /// An invalid field: its name in the body, and its error.
 pub(crate) type InvalidField = (&'static str, ValidationError);
 
-/// Parses the members of a JSON object; unknown ones are ignored.
+/// Parses the members of a JSON object as the fields of `T`. Unknown members are ignored.
 ///
 /// # Errors
-/// Returns every invalid field, in the order in which the struct declares them.
+/// Returns every invalid field, in the order in which `T` declares them.
 pub(crate) fn parse_fields<T: RequestBody>(object: Map<String, Value>) -> Result<T::Value, Vec<InvalidField>> {
     let body: T = serde_json::from_value(Value::Object(object)).map_err(|_unreachable| Vec::new())?;
     let errors = body.validate().err().unwrap_or_default();
     body.into_value().ok_or_else(|| {
-        // `validator` reports the fields by their Rust names and in no particular order.
+        // `validator` reports the fields by their Rust names and in no particular order, so they are matched with the
+        // names in JSON here.
         let errors = errors.field_errors();
         let invalid = field_names::<T>().iter().filter_map(|name| {
             let (_, errors) = errors.iter().find(|(field, _)| is_same_name(name, field))?;
@@ -85,7 +87,7 @@ pub(crate) fn parse_fields<T: RequestBody>(object: Map<String, Value>) -> Result
     })
 }
 
-/// Returns the names of the members of `T` in JSON, in the order of their declaration.
+/// Returns the names that the members of `T` have in JSON, in the order of their declaration.
 fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
     struct Names<'a>(&'a mut &'static [&'static str]);
 
@@ -113,12 +115,12 @@ fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
     }
 
     let mut names: &[&str] = &[];
-    // This always returns the error above; only `names` is needed.
+    // The result is always an error, which is ignored: the call is only needed to fill `names`.
     let _ = T::deserialize(Names(&mut names));
     names
 }
 
-/// Returns `true` if both names are of the same field, such as `callbackURL` and `callback_url`.
+/// Returns `true` if the JSON name and the Rust name are of the same field, such as `callbackURL` and `callback_url`.
 fn is_same_name(json: &str, rust: &str) -> bool {
     rust.replace('_', "").eq_ignore_ascii_case(&json.replace('_', ""))
 }

@@ -33,14 +33,14 @@ impl ForwardedHeader {
         }
     }
 
-    /// Splits one line of the header into its entries, first to last. Returns `None` if quotes leave it unclear where
-    /// an entry ends.
+    /// Splits one line of the header into its entries, in their order. Returns `None` if a misplaced quote makes it
+    /// unclear where an entry ends.
     pub(crate) fn entries(self, line: &[u8]) -> Option<Vec<&[u8]>> {
         let entries = match self {
             Self::XForwardedFor => line.split(|byte| *byte == b',').collect(),
             Self::Forwarded => split_unquoted(line, b',')?,
         };
-        // A list may have empty elements (RFC 9110, section 5.6.1).
+        // A list may have empty elements, which are ignored (RFC 9110, section 5.6.1).
         Some(entries.into_iter().map(<[u8]>::trim_ascii).filter(|entry| !entry.is_empty()).collect())
     }
 
@@ -60,8 +60,8 @@ impl ForwardedHeader {
 }
 
 /// Splits `text` at each `separator` outside of quoted strings. Returns `None` if a quoted string does not begin right
-/// after a `=`, has no end, or is followed by anything but `;` or `,`. A client could otherwise send an opening quote
-/// to hide the entry that a proxy appends.
+/// after a `=`, has no end, or is followed by anything but `;` or `,`. Without these checks, a client could send an
+/// opening quote to hide the entry that a proxy appends.
 fn split_unquoted(text: &[u8], separator: u8) -> Option<Vec<&[u8]>> {
     let (mut parts, mut start, mut at) = (Vec::new(), 0, 0);
     while let Some(byte) = text.get(at) {
@@ -86,7 +86,8 @@ fn split_unquoted(text: &[u8], separator: u8) -> Option<Vec<&[u8]>> {
     Some(parts)
 }
 
-/// Returns the value of the parameter `for` in an element of `Forwarded`, which must have exactly one.
+/// Returns the value of the parameter `for` in an element of `Forwarded`, or `None` if the element is malformed or does
+/// not have exactly one such parameter.
 fn for_parameter(element: &[u8]) -> Option<Vec<u8>> {
     let mut found = None;
     for pair in split_unquoted(element, b';')?.into_iter().map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty()) {
@@ -144,7 +145,7 @@ mod tests {
             ("2001:db8::7", Some("2001:db8::7")),
             ("[2001:db8::7]", Some("2001:db8::7")),
             ("[2001:db8::7]:443", Some("2001:db8::7")),
-            // Without brackets, `:443` is part of the address.
+            // Without brackets, the last part of an IPv6 address, here `:443`, is not a port.
             ("2001:db8::7:443", Some("2001:db8::7:443")),
             ("", None),
             ("unknown", None),
@@ -195,7 +196,7 @@ mod tests {
             ("for= 203.0.113.17", None),
             ("=203.0.113.17", None),
             ("xfor=203.0.113.17", None),
-            // These two values are not tokens, so they must be quoted.
+            // The next two values contain characters that a token must not contain, so they are invalid without quotes.
             ("for=203.0.113.17:5001", None),
             ("for=[2001:db8::7]", None),
             ("for=\"2001:db8::7\"", None),

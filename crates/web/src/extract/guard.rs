@@ -32,7 +32,7 @@ impl FromRequest for AuthenticatedUser {
         let request = request.clone();
         Box::pin(async move {
             let token = token.map_err(ApiError::unauthenticated)?;
-            // Fails closed: an app without an authenticator rejects every request.
+            // An app without an authenticator rejects every request, so that a mistake cannot make tasks public.
             let authenticator =
                 authenticator.ok_or_else(|| ApiError::Internal("no authenticator is mounted".into()))?;
             let principal = authenticator.authenticate(&token).await?;
@@ -49,16 +49,16 @@ pub(crate) struct Caller(pub(crate) UserId);
 /// taken from the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OwnerFrom {
-    /// The `{user_id}` of the path, which must be the caller's.
+    /// The owner is the user with the id `{user_id}` in the path, who must be the caller.
     Path,
-    /// The caller.
+    /// The owner is the caller, as identified by the access token.
     Token,
 }
 
-/// The caller as the owner of tasks. If the path has a `{user_id}`, it is the id of the caller.
+/// The caller as the owner of tasks. If the path has a `{user_id}`, it has been found to be the id of the caller.
 ///
 /// # Errors
-/// Returns the errors of [`AuthenticatedUser`], and a 403 for the path of another user.
+/// Returns the errors of [`AuthenticatedUser`], and a 403 if the path contains the id of another user.
 pub struct PathOwner(pub Owner);
 
 impl FromRequest for PathOwner {
@@ -88,8 +88,8 @@ impl IntoParams for PathOwner {
 /// `T`, extracted after the guard `G` has passed.
 ///
 /// actix-web polls all arguments of a handler concurrently and returns the first error. If `T` were an argument of its
-/// own, an unauthenticated caller could learn what is wrong with the path, query or body while the guard waits for a
-/// key, and the body would be read in vain.
+/// own, the response could tell an unauthenticated caller what is wrong with the path, query or body before the guard
+/// has decided, and the body would be read in vain.
 pub struct Guarded<G, T>(pub G, pub T);
 
 impl<G: FromRequest + 'static, T: FromRequest + 'static> FromRequest for Guarded<G, T> {
@@ -128,7 +128,8 @@ fn requested_user(request: &HttpRequest) -> Option<UserId> {
         user_id: String,
     }
     let UserPath { user_id } = request.match_info().load().ok()?;
-    // actix-web has replaced invalid UTF-8 by U+FFFD. Such a path must not match an id that contains this character.
+    // actix-web has replaced invalid UTF-8 in the path by U+FFFD, so the path could match an id that contains this
+    // character although the client sent other bytes. Such a path is rejected.
     if user_id.contains(char::REPLACEMENT_CHARACTER) { None } else { UserId::parse(user_id) }
 }
 

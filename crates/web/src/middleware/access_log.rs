@@ -1,4 +1,4 @@
-//! The access log: one line for each request, with its error if it has failed.
+//! The access log: one line for each request, which contains the error if the request has failed.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -21,8 +21,9 @@ use crate::extract::guard::Caller;
 use crate::health::Readiness;
 
 /// Middleware (for `actix_web::middleware::from_fn`) that logs the method, route, status, duration and caller of each
-/// request, and the causes of an error. The route is the pattern, so ids, queries, headers and bodies are not logged. A
-/// request whose handler is dropped, because the client has disconnected, is logged as abandoned.
+/// request, and the causes of an error. The logged route is a pattern such as `/tasks/{task_id}`, so that no ids in the
+/// path are logged; queries, headers and bodies are not logged either. A request whose handler is dropped, because the
+/// client has disconnected, is logged as abandoned.
 ///
 /// It must be the outermost middleware, because it also sets the [`request_id`](crate::request_id) for all inner
 /// services. During a shutdown, each response closes its connection.
@@ -100,7 +101,8 @@ fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Returns a standard method (RFC 9110, section 9, and RFC 5789) or `other`, because clients can send any text.
+/// Returns the name of a standard method (RFC 9110, section 9, and RFC 5789). Returns `other` for any other text,
+/// because clients could otherwise create an unlimited number of metrics.
 fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -114,7 +116,7 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
-/// Returns the error and its sources, joined by colons.
+/// Returns the text of the error and of its sources, joined by colons.
 fn causes(error: &Error) -> Option<String> {
     let error: &dyn StdError = match (error.as_error::<ApiError>(), error.as_error::<AuthApiError>()) {
         (Some(error), _) => error,

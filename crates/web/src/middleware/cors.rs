@@ -19,24 +19,24 @@ use crate::trusted_origins::TrustedOrigins;
 
 /// The methods that pages of trusted origins may use.
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
-/// The headers that a page may send if its preflight names none.
+/// The headers that a page may send if its preflight does not list the headers that it needs.
 const HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type");
 /// The headers of a response that pages of trusted origins may read.
 const EXPOSED: &str = "X-Total-Count, Link, set-auth-jwt, set-auth-token, X-Request-Id, Retry-After, X-Retry-After";
-/// Time that browsers may cache the response to a preflight, in seconds. Browsers have their own maximums; that of
-/// Chromium is 7200.
+/// Time that browsers may cache the response to a preflight, in seconds. A longer time would have no effect in
+/// Chromium, whose maximum is 7200.
 const MAX_AGE: &str = "7200";
 
 /// Middleware (for `actix_web::middleware::from_fn`) that allows pages of the app's [`TrustedOrigins`] to read the
-/// responses, including errors, and answers their preflights. Requests from other origins are served without CORS
-/// headers, so that browsers do not show the responses to the pages.
+/// responses, including errors, and answers their preflights. Responses to other origins have no CORS headers, so
+/// browsers do not let the pages read them.
 ///
 /// `actix-cors` is not used: it adds `Access-Control-Allow-Credentials` to responses for untrusted origins, reads only
 /// the first of several `Origin` headers, and rejects a preflight of an untrusted origin with a response in another
 /// format.
 ///
 /// # Errors
-/// Returns the errors of the inner service, with the same headers.
+/// Returns the errors of the inner service, with the same CORS headers as other responses.
 pub(crate) async fn cors(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -89,7 +89,7 @@ fn requested_headers(headers: &HeaderMap) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&lines.join(&b", "[..])).ok()
 }
 
-/// Logs a preflight from an untrusted origin, because the browser does not report why it failed.
+/// Logs a preflight from an untrusted origin, because the browser does not tell the developer why the request failed.
 fn log_untrusted(headers: &HeaderMap) {
     let origins: Vec<_> = headers.get_all(ORIGIN).map(HeaderValue::as_bytes).collect();
     if !origins.is_empty() {

@@ -1,4 +1,4 @@
-//! Metrics of requests. Labels have a bounded number of values.
+//! Metrics of requests. Each label has a limited number of values, so that clients cannot use up the memory.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -48,7 +48,7 @@ impl Default for HttpMetrics {
 }
 
 impl HttpMetrics {
-    /// Registers the metrics.
+    /// Adds the metrics to `registry`.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("http_requests", "Number of requests that received a response", self.requests.clone());
         let durations = self.durations.clone();
@@ -61,14 +61,15 @@ impl HttpMetrics {
         registry.register("http_requests_in_flight", "Number of requests without a response", self.in_flight.clone());
     }
 
-    /// Returns `true` if no request is in flight.
+    /// Returns `true` if every request has received its response.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.in_flight.get() == 0
     }
 }
 
-/// A request in flight. If it is dropped without a response, because the client has disconnected, it is not counted.
+/// A request that has no response yet. If it is dropped, because the client has disconnected, it is not counted in
+/// `http_requests`.
 pub(crate) struct InFlight(Data<HttpMetrics>);
 
 impl InFlight {
@@ -77,7 +78,8 @@ impl InFlight {
         Self(metrics)
     }
 
-    /// Records a response. `method` and `route` must have a bounded number of values: each pair is kept forever.
+    /// Records a response. `method` and `route` must have a limited number of values, because the counters of each pair
+    /// stay in memory forever.
     pub(crate) fn finish(self, method: &'static str, route: Cow<'static, str>, status: u16, took: Duration) {
         let labels = ResponseLabels { method, route, status };
         self.0.requests.get_or_create(&labels).inc();

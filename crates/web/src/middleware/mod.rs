@@ -1,4 +1,4 @@
-//! The middleware that every request passes. `app` lists it in order.
+//! The middleware that every request passes. The function `app` adds it, the innermost first.
 
 pub(crate) mod access_log;
 pub(crate) mod cors;

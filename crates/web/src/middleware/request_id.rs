@@ -1,4 +1,4 @@
-//! Request ids, which connect a response with its log lines.
+//! Request ids, which make it possible to find the log lines of a response.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -8,7 +8,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::response_headers::with_headers;
 
-/// The header of request ids, in requests and responses.
+/// The header that contains the request id, in requests and responses.
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
@@ -28,7 +28,7 @@ impl RequestId {
     const MAX_BYTES: usize = 128;
 
     /// Returns the id that the client sent if it consists of 1 to 128 unreserved characters (RFC 3986, section 2.3),
-    /// which have no special meaning in logs. Otherwise returns a new one.
+    /// which have no special meaning in logs. Otherwise returns a new id.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         headers.get(&X_REQUEST_ID).filter(|given| is_plain(given.as_bytes())).cloned().map_or_else(Self::random, Self)
     }

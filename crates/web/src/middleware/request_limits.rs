@@ -14,12 +14,12 @@ use crate::connection_phase::{ConnectionPhase, Phase};
 use crate::error::ApiError;
 use crate::extract::body::Deadline;
 
-/// Maximum time from the end of a request's head to its response, body included.
+/// Maximum time from the end of a request's head to its response. It includes the time in which the body arrives.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestTimeout(pub Duration);
 
-/// Maximum size of a request's target and headers together, in bytes. If a request exceeds it, the response is a 431.
-/// The limits of actix-http itself are 128 KiB and 96 headers; if a request exceeds them, actix-http sends a 431
+/// Maximum size of a request's target and headers together, in bytes. If a request exceeds it, the response is a 431
+/// with a body. actix-http has limits of its own, 128 KiB and 96 headers: if a request exceeds them, it sends a 431
 /// without a body.
 const HEAD_LIMIT: usize = 64 * 1024;
 
@@ -30,7 +30,7 @@ const HEAD_LIMIT: usize = 64 * 1024;
 /// takes too long, this middleware returns a 503.
 ///
 /// # Errors
-/// Returns the errors of the inner service, a 431 and a 503.
+/// Returns the errors of the inner service, a 431 if the head is too large, and a 503 if the response takes too long.
 pub(crate) async fn request_limits(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -40,7 +40,7 @@ pub(crate) async fn request_limits(
     phase.begin_response();
     let mut outcome = limited(request, next).await;
     // If the handler has not read the body to its end, actix-http closes the connection only if the body has a known
-    // length. It would read the rest of a chunked body without limit, so the connection is closed here.
+    // length. It would read the rest of a chunked body without a limit, so the connection is closed here.
     if !is_chunked || phase.is_body_complete() {
         phase.set(Phase::Head);
         return outcome;

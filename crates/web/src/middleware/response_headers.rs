@@ -1,11 +1,11 @@
-//! Headers that middleware adds to every response, errors included.
+//! Adds the headers of a middleware to every response, including error responses.
 
 use actix_web::Error;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::HeaderMap;
 
-/// Adds headers to the response. If the outcome is an error, actix-web builds the response later, so a function that
-/// adds the headers then is attached to the error.
+/// Adds headers to the response with `add`. If the outcome is an error, actix-web builds the response later, so `add`
+/// is attached to the error and called then.
 pub(super) fn with_headers<B>(
     outcome: Result<ServiceResponse<B>, Error>,
     add: impl Fn(&mut HeaderMap) + 'static,

@@ -27,7 +27,7 @@ const SECURITY: [(HeaderName, &str); 6] = [
 /// Middleware (for `actix_web::middleware::from_fn`) that adds the security headers that a response lacks.
 ///
 /// # Errors
-/// Returns the errors of the inner service, with the same headers.
+/// Returns the errors of the inner service, with the same security headers as other responses.
 pub(crate) async fn security_headers(
     request: ServiceRequest,
     next: Next<impl MessageBody>,

@@ -2,19 +2,19 @@
 
 use serde_json::{Map, Value};
 
-/// Differences from the tasks API's own format.
+/// The settings that change the format of the tasks API for clients written for another backend.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Compatibility {
     /// Returns a list as `{"tasks", "total", "count"}` instead of an array.
     pub list_envelope: bool,
-    /// Adds `is_completed` to every task, and reads it from bodies without `completed`.
+    /// Adds `is_completed`, a copy of `completed`, to every task, and reads it from bodies that have no `completed`.
     pub is_completed: bool,
     /// Responds to `DELETE` with a 200 and a `message` instead of a 204.
     pub delete_message: bool,
 }
 
 impl Compatibility {
-    /// Renames the members of a request body to those of the tasks API.
+    /// Renames `is_completed` in a request body to `completed`, if the setting is on and the body has no `completed`.
     pub(crate) fn translate(self, body: &mut Map<String, Value>) {
         if self.is_completed
             && !body.contains_key("completed")

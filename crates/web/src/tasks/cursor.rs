@@ -1,4 +1,5 @@
-//! Cursors of lists. They are opaque to clients, but a client can change one, so each received cursor is validated.
+//! Cursors, which mark where the next page of a list begins. A client can send a changed cursor, so each received
+//! cursor is validated.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,7 +20,8 @@ struct CursorFields {
     id: i64,
 }
 
-/// The value that the list is sorted by: a title, or microseconds since the Unix epoch.
+/// The last value before the next page, in the field that the list is sorted by: a title, or microseconds since the
+/// Unix epoch.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum At {
@@ -38,7 +40,7 @@ pub(super) fn encode(cursor: &Cursor) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&fields).unwrap_or_default())
 }
 
-/// Decodes a cursor. Returns `None` if [`encode`] cannot have returned it.
+/// Decodes a cursor. Returns `None` if the text is not one that [`encode`] could have returned.
 pub(super) fn decode(text: &str) -> Option<Cursor> {
     if text.len() > MAX_LENGTH {
         return None;

@@ -157,7 +157,7 @@ impl RequestBody for CompleteTask {
     }
 }
 
-/// The value of `completed`.
+/// The value of the field `completed`.
 #[derive(Debug)]
 struct Completed(bool);
 

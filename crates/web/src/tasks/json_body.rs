@@ -13,8 +13,8 @@ use crate::error::ApiError;
 use crate::extract::body::{ReadError, media_type, read};
 use crate::extract::field::{RequestBody, parse_fields};
 
-/// The value of a request body, which is a JSON object. An optional body may be absent. `null` and `""` count as
-/// absent, because some HTTP libraries send them when there is no body.
+/// The value of a request body, which is a JSON object. If the body is optional, it may be absent; `null` and `""` then
+/// count as absent, because some HTTP libraries send them when there is no body.
 ///
 /// # Errors
 /// Returns a 400, 408 or 413 if the body cannot be read, a 415 if it is not JSON, and a 422 if it is invalid, in this
@@ -33,7 +33,7 @@ impl<T: RequestBody> FromRequest for JsonBody<T> {
             if is_absent && let Some(absent) = T::absent() {
                 return Ok(Self(absent));
             }
-            // An empty body is a 422, not a 415, whatever its media type.
+            // If a required body is empty, the response is a 422, not a 415, whatever the media type is.
             let missing = || ApiError::invalid(vec!["body"], "missing", "Field required");
             parse::<T>(&request, value.ok_or_else(missing)?).map(Self)
         })
@@ -68,12 +68,13 @@ fn parse<T: RequestBody>(request: &HttpRequest, value: Value) -> Result<T::Value
     parse_fields::<T>(object).map_err(ApiError::invalid_body)
 }
 
-/// Returns the error for a body that is not JSON. serde's reasons contain a line and a column, but no text of the body.
+/// Returns the error for a body that is not JSON. `reason` may be a message of serde: it contains a line and a column,
+/// but no text of the body.
 fn invalid_json(reason: &str) -> ApiError {
     ApiError::invalid(vec!["body"], "json_invalid", format!("JSON decode error: {reason}"))
 }
 
-/// Returns `true` if the media type is `application/json` in UTF-8.
+/// Returns `true` if the media type of the body is `application/json`, and its charset, if given, is UTF-8.
 fn is_json(request: &HttpRequest) -> bool {
     let header = request.headers().get(CONTENT_TYPE).and_then(|header| header.to_str().ok()).unwrap_or_default();
     let charset_is_utf8 = header.split(';').skip(1).all(|parameter| match parameter.trim().split_once('=') {

@@ -20,7 +20,7 @@ use crate::extract::guard::OwnerFrom;
 pub struct TasksMount {
     /// The path before `/{user_id}/tasks`: empty, or segments that each begin with a slash.
     pub prefix: String,
-    /// Whether the tasks of the caller are also at `<prefix>/tasks`.
+    /// Whether the tasks of the caller are also available at `<prefix>/tasks`.
     pub without_user_id: bool,
 }
 
@@ -34,7 +34,7 @@ impl TasksMount {
     }
 }
 
-/// Mounts the operations at `base`, with and without a trailing slash. A redirect to the right path would not be
+/// Mounts the operations below `base`. Each path is served with and without a trailing slash: a redirect would not be
 /// enough, because many clients omit the body when they follow a redirect.
 fn mount(config: &mut ServiceConfig, base: &str, owner: OwnerFrom) {
     let resource = |path: &str| web::resource([format!("{base}{path}"), format!("{base}{path}/")]).app_data(owner);

@@ -1,4 +1,4 @@
-//! The task that a path names.
+//! The task whose id is in the path.
 
 use std::future::{Ready, ready};
 
@@ -12,10 +12,10 @@ use utoipa::openapi::{KnownFormat, Object, SchemaFormat, Type};
 use crate::error::ApiError;
 use crate::json_schema::path_parameter;
 
-/// The task that the path names as `{task_id}`.
+/// The id of a task, from the part `{task_id}` of the path.
 ///
 /// # Errors
-/// Returns a 404, as for a task that does not exist, if the id is not a 64-bit integer.
+/// Returns a 404 if the id is not a 64-bit integer, because no task can have such an id.
 pub(super) struct PathTask(pub(super) TaskId);
 
 impl FromRequest for PathTask {

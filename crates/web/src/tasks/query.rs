@@ -1,4 +1,4 @@
-//! The query of a list, and the `Link` header of its response.
+//! The URL query of a request that lists tasks, and the header `Link` of the response.
 
 use std::collections::BTreeMap;
 use std::future::{Ready, ready};
@@ -19,7 +19,7 @@ use super::cursor::{self, direction_of, key_of};
 use crate::error::{ApiError, FieldError};
 use crate::json_schema::{query_parameter, text_without_nul};
 
-/// The query of a list, and the parameters it was parsed from.
+/// The parameters of a request that lists tasks, and the list request that they were parsed into.
 ///
 /// # Errors
 /// Returns a 422 with every invalid parameter.
@@ -81,10 +81,11 @@ const ORDER: &str = "The sort direction. The default is `desc` for times and `as
 /// The known parameters, in the order in which their errors are reported.
 const NAMES: [&str; 9] = ["completed", "status", "q", "sort", "order", "limit", "offset", "cursor", "count"];
 
-/// The known parameters of a query that are not empty. Unknown ones are ignored; if one is repeated, the last counts.
+/// The known parameters of a query, without those whose value is empty. Unknown parameters are ignored. If a parameter
+/// is repeated, the last value counts.
 pub(super) struct ListParameters(BTreeMap<&'static str, String>);
 
-/// A parsed query.
+/// A parsed request that lists tasks: which tasks to return, and whether to count all that match.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ListRequest {
     pub(super) query: TaskQuery,
@@ -110,8 +111,9 @@ impl ListParameters {
         }
     }
 
-    /// Returns the header `Link` (RFC 8288) with the URL of the next page, which keeps the other parameters. The URL is
-    /// relative, because Taskbridge does not know the URL at which a proxy serves it.
+    /// Returns the value of the header `Link` (RFC 8288): the URL of the next page. It keeps all parameters of this
+    /// request except `offset` and `cursor`. The URL is relative, because Taskbridge does not know the URL at which a
+    /// proxy serves it.
     pub(super) fn link_to(&self, next: &Cursor) -> String {
         let kept = self.0.iter().filter(|(name, _)| !["offset", "cursor"].contains(*name));
         let mut query = String::from("?");
@@ -128,12 +130,12 @@ struct Reader<'a> {
     errors: Vec<FieldError>,
 }
 
-/// Returned for an invalid parameter, whose error is in [`Reader::errors`].
+/// Says that a parameter is invalid. Its error has been added to [`Reader::errors`].
 struct Invalid;
 
 impl Reader<'_> {
     fn request(&mut self) -> Result<ListRequest, Invalid> {
-        // Every parameter is parsed before the first `?`, so that all errors are collected.
+        // Every parameter is parsed before the first `?` returns, so that the errors of all parameters are collected.
         let completed = self.completed();
         let search = self.search();
         let key = self.optional("sort", "enum", "must be created_at, updated_at or title", key_of);

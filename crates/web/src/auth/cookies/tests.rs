@@ -28,7 +28,7 @@ fn cookies_are_exactly_those_of_better_auth() {
     let mut compared = 0;
     for case in vectors["cases"].as_array().unwrap() {
         let secure = case["baseURL"].as_str().unwrap().starts_with("https://");
-        // The secret of one vector is the same letter a hundred times, which `SharedSecret` rejects.
+        // One vector is skipped: its secret is one letter, repeated a hundred times, which `SharedSecret` rejects.
         let Some(cookies) = cookies(&case["secret"], secure) else { continue };
         let token = SessionToken::new(case["token"].as_str().unwrap().into());
         let lines = cookies.set(&token, case["rememberMe"].as_bool().unwrap());
@@ -185,7 +185,7 @@ proptest! {
         prop_assert_eq!(read(&others, &cookie), None);
     }
 
-    /// A cookie that has been changed is ignored, unless only its percent-encoding differs.
+    /// A changed cookie is ignored, unless it is the same as before once its percent-encoding is decoded.
     #[test]
     fn a_changed_cookie_is_ignored(token in "[A-Za-z0-9]{32}", from: Index, length in 0..3_usize, put_in in "[ -~]{0,3}") {
         let cookies = SessionCookies::new(secret("cookie-secret-not-for-production-0123456789"), config(false));

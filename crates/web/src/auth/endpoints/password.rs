@@ -143,8 +143,8 @@ pub(crate) async fn verify_password(
     Ok(HttpResponse::Ok().json(StatusResponse::TRUE))
 }
 
-/// Logs that the caller gave a wrong password (never the password itself), because an attacker who has obtained a
-/// session may be guessing it.
+/// Logs that the caller gave a wrong password, because an attacker who has obtained a session may be guessing the
+/// password. The password itself is never logged.
 pub(super) fn log_refusal(request: &HttpRequest, active: &ActiveSession, error: &PasswordError) {
     let (user_id, client_ip) = (active.user().id.as_str(), ClientAddress::of(request).0.map(display));
     match error {

@@ -62,7 +62,7 @@ pub(crate) async fn update_user(
     profile: Data<ProfileService>,
     cookies: Data<SessionCookies>,
 ) -> Result<HttpResponse, AuthApiError> {
-    // As in Better Auth, the fields are validated after the session.
+    // As in Better Auth, the fields are validated only after the session has been found to be valid.
     if fields.get("email").is_some_and(is_truthy) {
         return Err(AuthApiError::EmailFixed);
     }

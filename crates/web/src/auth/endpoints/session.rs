@@ -63,7 +63,8 @@ pub(crate) async fn get_session(
     }
 }
 
-/// Rejects Better Auth's deferred renewal of a session, which is not supported. The checks of [`AuthBody`] come first.
+/// Handles `POST /get-session`, which renews a session in Better Auth if renewal is deferred. Taskbridge does not
+/// support this, so every request that passes the checks of [`AuthBody`] is rejected.
 pub(crate) async fn post_session(_: AuthBody) -> Result<HttpResponse, AuthApiError> {
     Err(AuthApiError::NotDeferred)
 }

@@ -39,7 +39,7 @@ const UNKNOWN: &str = "UNKNOWN";
 pub(crate) async fn error(request: HttpRequest) -> HttpResponse {
     let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
     let code = pairs.find(|(name, _)| name == "error").map(|(_, value)| value.into_owned());
-    // Excludes every character that could be markup.
+    // Excludes every character that could be HTML markup, because the page contains the code unescaped.
     let is_code = |code: &String| {
         !code.is_empty() && code.len() <= 100 && code.chars().all(|c| c.is_ascii_alphanumeric() || "_'-".contains(c))
     };

@@ -14,7 +14,7 @@ use crate::auth::fields::wrong_type;
 use crate::extract::body::{media_type, read};
 use crate::extract::field::{InvalidField, RequestBody, parse_fields};
 
-/// Maximum length of a media type in the error message, which is also logged, in characters.
+/// Maximum number of characters of the media type that an error message contains. The message is also logged.
 const MAX_SHOWN_CHARS: usize = 100;
 
 /// The JSON body of a request from a trusted origin, or `None` if the request has no body. A body without a media type
@@ -29,8 +29,8 @@ impl AuthBody {
     /// Returns the members of the body, which must be an object.
     ///
     /// # Errors
-    /// Returns a validation error if the body is not an object. Its message says so once for each schema in `expected`,
-    /// because Better Auth checks some bodies against two schemas.
+    /// Returns a validation error if the body is not an object. As in Better Auth, which checks some bodies against two
+    /// schemas, the message says so once for each schema in `expected`.
     pub(crate) fn into_object(self, expected: &[&str]) -> Result<Map<String, Value>, AuthApiError> {
         match self.0 {
             Some(Value::Object(fields)) => Ok(fields),
@@ -42,10 +42,11 @@ impl AuthBody {
         }
     }
 
-    /// Parses the body.
+    /// Parses the body as a `T`. `expected` is the same as for `into_object`.
     ///
     /// # Errors
-    /// Returns a validation error if the body is not an object or if fields are invalid. It names every invalid field.
+    /// Returns a validation error if the body is not an object or if fields are invalid. The error names every invalid
+    /// field.
     pub(crate) fn parse<T: RequestBody>(self, expected: &[&str]) -> Result<T::Value, AuthApiError> {
         parse_fields::<T>(self.into_object(expected)?).map_err(invalid_fields)
     }
@@ -89,7 +90,7 @@ impl FromRequest for JsonOrForm {
 
 type Pending<T> = Pin<Box<dyn Future<Output = Result<T, AuthApiError>>>>;
 
-/// The result of a parser, or `None` if it does not support the media type.
+/// The result of parsing a body, or `None` if the parser does not support the media type of the body.
 type Parsed = Option<Result<Value, AuthApiError>>;
 
 /// Reads and parses the body, and checks the origin and the callback URLs of the request.
@@ -125,13 +126,13 @@ fn unsupported_media_type(request: &HttpRequest, allowed: &'static str) -> AuthA
 
 /// A body of an endpoint that needs a session.
 pub(crate) trait SessionRequest: 'static {
-    /// The value of the body.
+    /// The type that a valid body is converted to.
     type Value;
 
     /// Parses the body.
     ///
     /// # Errors
-    /// Returns a validation error.
+    /// Returns a validation error if the body is invalid.
     fn parse(body: AuthBody) -> Result<Self::Value, AuthApiError>;
 }
 
@@ -143,7 +144,7 @@ impl<T: RequestBody> SessionRequest for T {
     }
 }
 
-/// A body that the endpoint ignores.
+/// A body whose content the endpoint ignores.
 pub(crate) struct Ignored;
 
 impl SessionRequest for Ignored {
@@ -154,7 +155,7 @@ impl SessionRequest for Ignored {
     }
 }
 
-/// An object with any members.
+/// A body that must be an object, with any members.
 pub(crate) struct Record;
 
 impl SessionRequest for Record {

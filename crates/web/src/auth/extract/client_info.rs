@@ -1,4 +1,4 @@
-//! The client that opens a session.
+//! The IP address and user agent of the client that opens a session.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::USER_AGENT;
@@ -6,7 +6,7 @@ use taskbridge_domain::sessions::ClientInfo;
 
 use crate::extract::client_address::ClientAddress;
 
-/// Maximum length of a stored `User-Agent`, in characters.
+/// Maximum number of characters of `User-Agent` that are stored.
 const MAX_USER_AGENT_CHARS: usize = 1024;
 
 /// Returns the IP address and the user agent of the client.

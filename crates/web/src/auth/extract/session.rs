@@ -19,11 +19,11 @@ use crate::extract::guard::{Caller, bearer_token};
 
 type Pending<T> = Pin<Box<dyn Future<Output = Result<T, AuthApiError>>>>;
 
-/// The session that a request names.
+/// The result of looking up the session whose token a request contains.
 pub(crate) enum NamedSession {
     /// The request has no session token with a valid signature.
     None,
-    /// The session has expired or does not exist. Holds the `Set-Cookie` values that remove its cookies.
+    /// The session has expired or does not exist. Holds the `Set-Cookie` values that remove the session cookies.
     Expired(Vec<String>),
     /// The session is valid.
     Valid(Box<ActiveSession>),
@@ -89,7 +89,7 @@ impl FromRequest for CurrentSession {
     }
 }
 
-/// The token of a session that has been renewed, stored in the request's extensions.
+/// The token of a session that this request has renewed. Stored in the request's extensions for `session_headers`.
 struct Renewed(SessionToken);
 
 /// Middleware (for `actix_web::middleware::from_fn`) that forbids caching of all responses below `/api/auth`. If the
@@ -127,13 +127,14 @@ fn internal(error: impl Into<taskbridge_domain::Cause>) -> AuthApiError {
     AuthApiError::Internal(error.into())
 }
 
-/// Returns the session tokens of a request. A bearer token takes precedence over the cookies.
+/// Returns the session tokens of a request. If the bearer token is a session token, the cookies are ignored.
 pub(crate) fn session_tokens(request: &HttpRequest, cookies: &SessionCookies) -> Vec<SessionToken> {
     let bearer = bearer_token(request).ok().and_then(|credential| cookies.read_bearer(credential.trim()));
     bearer.map_or_else(|| cookies.read(request), |token| vec![token])
 }
 
-/// Returns `true` if the query has `disableRefresh` with any value, even `false`, as in Better Auth.
+/// Returns `true` if the query has `disableRefresh` with a value that is not empty. As in Better Auth, even `false`
+/// counts.
 fn is_refresh_disabled(request: &HttpRequest) -> bool {
     let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
     pairs.any(|(name, value)| name == "disableRefresh" && !value.is_empty())
