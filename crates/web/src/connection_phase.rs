@@ -15,7 +15,8 @@ pub enum Phase {
     Body,
     /// The response to a request. The rest of the request body, if any, is not read.
     Response,
-    /// The end of the connection, which will be closed. The rest of the last request body is ignored.
+    /// The last response is being sent or has been sent, and the connection will then be closed. The rest of the last
+    /// request body is read and discarded.
     Close,
 }
 

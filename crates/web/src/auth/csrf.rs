@@ -125,8 +125,8 @@ fn check_target(
     }
 }
 
-/// Returns `true` if JavaScript converts the value to `true`. As in Better Auth, the checks that run before the
-/// validation of the body ignore all other values.
+/// Returns `true` if JavaScript converts the value to `true`. The checks that run before the body is validated treat a
+/// field with another value as absent, as in Better Auth.
 pub(super) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,

@@ -114,8 +114,9 @@ fn has_room(data_type: &str, characters: u32) -> bool {
     }
 }
 
-/// Returns the clauses of `alter table` for a column with times. Times without a zone are treated as UTC. A missing
-/// time is replaced by the time in the column `other` or, if that is also missing, by the current time.
+/// Returns the clauses of `alter table` that turn a column of times into the type and precision of the model. Times
+/// without a zone are treated as UTC. A null is replaced by the value of the column `other` or, if that is also null,
+/// by the current time.
 async fn time_changes(db: &impl ConnectionTrait, column: &Column, other: &Column) -> Result<Vec<String>, DbErr> {
     let Column { name, data_type, is_required, .. } = column;
     let finer = format!(r#"select 1 from "tasks" where date_trunc('milliseconds', "{name}") <> "{name}" limit 1"#);

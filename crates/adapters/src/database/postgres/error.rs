@@ -290,9 +290,9 @@ impl StatementError {
 /// The effect that a statement has if it succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::database) enum Effect {
-    /// The statement only reads, or its transaction has yet to be committed.
+    /// The statement only reads, or it is in a transaction that a later statement commits.
     None,
-    /// The statement writes or commits.
+    /// The statement commits a transaction, or writes outside one.
     Lasting,
 }
 

@@ -27,7 +27,8 @@ const UNUSED_CHECK: Duration = Duration::from_secs(15);
 const MAX_AGE: Duration = Duration::from_mins(30);
 /// First pause between two attempts to connect. It doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-/// Time that a task waits for the pool of its own thread before it tries the other pools again.
+/// Each worker thread has a pool. If none has a free connection, a request waits this long for the pool of its own
+/// thread before it tries the other pools again.
 const BORROW_AFTER: Duration = Duration::from_millis(50);
 /// Longest pause between two attempts to connect, and longest time for closing a connection.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
