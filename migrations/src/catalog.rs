@@ -106,7 +106,7 @@ fn column(row: &QueryResult) -> Result<Column, DbErr> {
 }
 
 /// Returns the value of a column that is boolean on PostgreSQL and an integer on SQLite.
-fn flag(row: &QueryResult, name: &str) -> Result<bool, DbErr> {
+pub(crate) fn flag(row: &QueryResult, name: &str) -> Result<bool, DbErr> {
     row.try_get("", name).or_else(|_is_integer| Ok(row.try_get::<i64>("", name)? != 0))
 }
 

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::DbErr;
 
-/// An error from a migration. After any of these errors, the database is unchanged.
+/// An error from a migration. After any of these errors, the transaction in which it occurred has been rolled back.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The database cannot be migrated. The text is one line that names the table and the column, and says what to do.

@@ -1,10 +1,11 @@
 //! Checks on PostgreSQL that the role of the connection has all privileges that Taskbridge needs.
 
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend, DbErr, QueryResult};
 
-use crate::adopt::better_auth;
 use crate::catalog;
-use crate::status::{BETTER_AUTH, MigrationStatus, TASKS, is_pending};
+use crate::ledger::LEDGER;
+use crate::migration::{Migration, Requirement};
+use crate::migrations::Migrations;
 use crate::users::Users;
 
 /// Selects the role and, as `schema`, the schema in which the role creates tables. If `schema` is null, `unusable` is
@@ -17,7 +18,7 @@ const ROLE: &str = r#"select current_user::text as role, current_schema()::text 
     join pg_namespace n on n.nspname = replace(trim(both ' "' from path.name), '$user', current_user)
     order by path.place limit 1) as unusable"#;
 
-/// Selects the existing tables and the privileges that the role lacks on them.
+/// Selects those of the named tables that exist, and the privileges that the role lacks on them.
 ///
 /// A sequence requires a separate privilege if it fills a `serial` column, but not if it fills an identity column.
 const TABLES: &str = "select c.relname::text as name, o.rolname::text as owner, o.rolsuper as is_of_superuser,
@@ -29,13 +30,11 @@ const TABLES: &str = "select c.relname::text as name, o.rolname::text as owner, 
       and case when s.relkind = 'S' then not has_sequence_privilege(s.oid, 'usage') end limit 1) as sequence
 from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles o on o.oid = c.relowner
 where n.nspname = current_schema() and c.relkind in ('r', 'p')
-  and c.relname in ('account', 'jwks', 'rateLimit', 'seaql_migrations', 'session', 'tasks', 'user', 'verification')
+  and c.relname = any (string_to_array($1, ','))
 order by c.relname";
 
-/// The table in which sea-orm's migrator records the applied migrations.
-const LEDGER: &str = "seaql_migrations";
-/// The tables of Better Auth that Taskbridge reads and writes when it handles requests.
-const WRITTEN: [&str; 5] = ["account", "jwks", "rateLimit", "session", "user"];
+/// The table of Better Auth that Taskbridge creates but does not use.
+const UNUSED: &str = "verification";
 
 /// An existing table, and the role's privileges on it.
 struct Table {
@@ -54,9 +53,9 @@ struct Table {
 /// # Errors
 /// A refusal that lists the missing privileges and the commands that grant them.
 pub(crate) async fn check(
-    db: &impl ConnectionTrait,
-    users: Users,
-    migrations: &[MigrationStatus],
+    db: &DatabaseConnection,
+    migrations: &Migrations,
+    pending: &[&dyn Migration],
 ) -> Result<(), DbErr> {
     if db.get_database_backend() != DbBackend::Postgres {
         return Ok(());
@@ -67,19 +66,21 @@ pub(crate) async fn check(
         return Err(DbErr::Migration(without_schema(&facts, &role)?));
     };
     let schema = identifier(&schema);
-    let tables = tables(db).await?;
+    let mut requirements = Vec::new();
+    for migration in pending {
+        requirements.extend(migration.requirements(db).await?);
+    }
     // Privileges that the role lacks, each with the command that grants it.
     let mut lacks = Vec::new();
-    let is_behind = migrations.iter().any(|migration| !migration.applied);
+    let is_behind = !pending.is_empty();
     if is_behind && !facts.try_get::<bool>("", "may_create")? {
         lacks.push((format!("create on the schema {schema}"), format!("grant create on schema {schema} to {role}")));
     }
-    for table in &tables {
+    for table in tables(db).await? {
         let name = table.name.as_str();
         let quoted = format!("{schema}.{}", identifier(name));
-        let is_altered = name == "tasks" && is_pending(migrations, TASKS)
-            || is_pending(migrations, BETTER_AUTH) && better_auth::lacks_index(db, name).await?;
-        if is_altered && !table.is_owner {
+        let is_required = |found: &dyn Fn(&Requirement) -> bool| requirements.iter().any(found);
+        if is_required(&|one| matches!(one, Requirement::Ownership(table) if *table == name)) && !table.is_owner {
             let owner = identifier(&table.owner);
             // The suggested command changes the owner of the table only if that is a superuser. Programs that connect
             // as any other owner could lose their access, so the role becomes a member of that owner instead.
@@ -91,14 +92,14 @@ pub(crate) async fn check(
             lacks.push((format!("ownership of the table {quoted}, which belongs to {owner}"), command));
             continue;
         }
-        let is_written = is_written(name, users);
+        let is_written = name != UNUSED && migrations.tables().contains(&name);
         let used: &[&str] = match name {
             _ if is_written => &["select", "insert", "update", "delete"],
             LEDGER if is_behind => &["select", "insert"],
             LEDGER | "user" => &["select"],
             _ => &[],
         };
-        let is_referred_to = name == "user" && is_pending(migrations, TASKS);
+        let is_referred_to = is_required(&|one| matches!(one, Requirement::References(table) if *table == name));
         let needed = used.iter().copied().chain(is_referred_to.then_some("references"));
         let missing: Vec<_> = needed.filter(|needed| table.missing.split(',').any(|other| other == *needed)).collect();
         if !missing.is_empty() {
@@ -133,15 +134,11 @@ fn without_schema(facts: &QueryResult, role: &str) -> Result<String, DbErr> {
     ))
 }
 
-/// Returns `true` if Taskbridge writes to the table when it handles requests.
-fn is_written(table: &str, users: Users) -> bool {
-    table == "tasks" || users == Users::Here && WRITTEN.contains(&table)
-}
-
 /// Returns `true` if the role may read the table of applied migrations.
-pub(crate) async fn may_read_ledger(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
-    let select = "select 1 where not has_table_privilege('seaql_migrations', 'select')";
-    Ok(db.get_database_backend() != DbBackend::Postgres || !catalog::exists(db, select).await?)
+pub(crate) async fn may_read_ledger(db: &DatabaseConnection) -> Result<bool, DbErr> {
+    let select = "select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = current_schema() and c.relname = $1 and not has_table_privilege(c.oid, 'select')";
+    Ok(db.get_database_backend() != DbBackend::Postgres || catalog::rows(db, select, [LEDGER]).await?.is_empty())
 }
 
 /// Returns an error that lists what the role lacks, or `Ok` if `lacks` is empty.
@@ -156,7 +153,8 @@ fn refuse(role: &str, lacks: Vec<(String, String)>, is_behind: bool) -> Result<(
     Err(DbErr::Migration(format!("the role {role} lacks {found}; {or_migrate}run as an administrator: {commands}")))
 }
 
-async fn tables(db: &impl ConnectionTrait) -> Result<Vec<Table>, DbErr> {
+async fn tables(db: &DatabaseConnection) -> Result<Vec<Table>, DbErr> {
+    let names = [Migrations::of(Users::Here).tables(), vec![LEDGER]].concat().join(",");
     let read = |row: &QueryResult| {
         Ok(Table {
             name: row.try_get("", "name")?,
@@ -167,7 +165,7 @@ async fn tables(db: &impl ConnectionTrait) -> Result<Vec<Table>, DbErr> {
             sequence: row.try_get("", "sequence")?,
         })
     };
-    catalog::rows(db, TABLES, []).await?.iter().map(read).collect()
+    catalog::rows(db, TABLES, [&names]).await?.iter().map(read).collect()
 }
 
 fn identifier(name: &str) -> String {

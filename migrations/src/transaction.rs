@@ -1,16 +1,25 @@
 //! The transaction in which migrations run, and the lock that makes other processes wait.
 
+use std::time::Duration;
+
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 
+use crate::catalog;
 use crate::error::MigrateError;
 
 /// The key of the advisory lock on PostgreSQL: the ASCII codes of "taskbrid".
 const LOCK: i64 = 0x7461_736b_6272_6964;
 
+/// The key of the advisory lock on PostgreSQL while a migration is executed outside of a transaction.
+const LOCK_ALONE: i64 = LOCK + 1;
+
+/// Time after which a process that waits for `LOCK_ALONE` tries again.
+const RETRY: Duration = Duration::from_millis(250);
+
 /// A transaction on a connection that nothing else uses.
 ///
 /// Executes `begin` and `commit` as statements, because sea-orm would not report an error of `commit` on this
-/// connection. The transactions that sea-orm's migrator begins within this one have no effect.
+/// connection.
 pub(crate) struct Transaction<'c>(&'c DatabaseConnection);
 
 impl<'c> Transaction<'c> {
@@ -37,6 +46,26 @@ impl<'c> Transaction<'c> {
         };
         db.execute_unprepared(&begin).await?;
         Ok(Self(db))
+    }
+
+    /// Begins a transaction on PostgreSQL, and waits until no other process executes a migration outside of a
+    /// transaction.
+    ///
+    /// `create index concurrently` waits for all transactions in the database that have a snapshot. Neither this
+    /// transaction nor a process that waits for it may have one, or the migration would wait for ever. Therefore, the
+    /// process waits without a transaction, and each transaction executes the query for the lock first: the driver
+    /// keeps the snapshot of a query until the next statement.
+    pub(crate) async fn begin_alone(db: &'c DatabaseConnection) -> Result<Self, DbErr> {
+        let lock = format!("select 1 where pg_try_advisory_xact_lock({LOCK_ALONE})");
+        loop {
+            db.execute_unprepared("begin isolation level read committed").await?;
+            if catalog::exists(db, &lock).await? {
+                db.execute_unprepared("set local idle_in_transaction_session_timeout = 0").await?;
+                return Ok(Self(db));
+            }
+            db.execute_unprepared("rollback").await?;
+            tokio::time::sleep(RETRY).await;
+        }
     }
 
     /// Returns the connection on which the statements of the transaction must run.

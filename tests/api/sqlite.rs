@@ -42,7 +42,7 @@ fn a_file_behind_a_symbolic_link_is_private_and_is_examined() {
     let server = server.again_with(&[("DATABASE_URL", "sqlite://link.db")]);
     assert_eq!(mode(&target), 0o600);
     let report = outcome(server.folder(), &["doctor"], &[("DATABASE_URL", "sqlite://link.db")]).1;
-    assert!(report.contains("all 2 migrations have been applied"), "{report}");
+    assert!(report.contains("migrations have been applied"), "{report}");
     fs::set_permissions(server.folder().join("real/tasks.db-wal"), Permissions::from_mode(0o644)).unwrap();
     let report = outcome(server.folder(), &["doctor"], &[("DATABASE_URL", "sqlite://link.db")]).1;
     assert!(report.contains("real/tasks.db-wal has the mode 0644"), "{report}");

@@ -248,6 +248,16 @@ pub fn outcome(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) ->
     (output.status.code(), text)
 }
 
+/// Returns the names of all migrations for these settings, in order.
+#[must_use]
+pub fn migrations(variables: &[(&str, &str)]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let database = [("DATABASE_URL", "sqlite://new.db"), ("RUST_LOG", "error")];
+    let (listed, text) = run(folder.path(), &["migrate", "status"], &[variables, &database].concat());
+    assert!(listed, "{text}");
+    text.lines().map(|line| line.strip_prefix("pending ").unwrap().to_owned()).collect()
+}
+
 /// Runs the commands of a page with a shell, in this folder and with only these variables. `taskbridge` and the
 /// programs of PostgreSQL are in `PATH`. Returns whether it succeeded, and its output and error output.
 #[must_use]

@@ -1,29 +1,57 @@
-//! Creates or adopts Better Auth's tables. In bridge mode, this migration is not applied.
+//! Creates or adopts Better Auth's tables.
 
-use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
 
+use super::m20261121_000002_tasks::TASKS;
 use crate::adopt::{better_auth, tasks};
 use crate::ledger;
-use crate::status::TASKS;
+use crate::migration::{Execution, Migration, Requirement};
 use crate::users::Users;
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+pub(super) struct BetterAuth;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let db = manager.get_connection();
+impl Migration for BetterAuth {
+    fn name(&self) -> &'static str {
+        "m20261121_000001_better_auth"
+    }
+
+    fn summary(&self) -> &'static str {
+        "creates or adopts Better Auth's tables (not in bridge mode)"
+    }
+
+    fn is_for(&self, users: Users) -> bool {
+        users == Users::Here
+    }
+
+    fn tables(&self) -> Vec<&'static str> {
+        better_auth::tables()
+    }
+
+    async fn requirements(&self, db: &DatabaseConnection) -> Result<Vec<Requirement>, DbErr> {
+        let altered = better_auth::tables_without_index(db).await?;
+        Ok(altered.into_iter().map(Requirement::Ownership).collect())
+    }
+
+    async fn check(&self, db: &DatabaseConnection, _users: Users) -> Result<(), DbErr> {
+        better_auth::check_all(db).await
+    }
+
+    async fn execution(&self, _db: &DatabaseConnection) -> Result<Execution, DbErr> {
+        Ok(Execution::InTransaction)
+    }
+
+    async fn up(&self, db: &DatabaseConnection, users: Users, _execution: Execution) -> Result<(), DbErr> {
         better_auth::create_or_adopt(db).await?;
         // If the users were elsewhere until now, the table `tasks` already exists and may lack its foreign key.
-        if ledger::applied(db, Users::Here).await?.iter().any(|name| name == TASKS) {
-            tasks::refer_to_users(db, Users::Here).await?;
+        if ledger::contains(db, TASKS).await? {
+            tasks::refer_to_users(db, users).await?;
         }
         Ok(())
     }
 
     /// Does nothing: the tables are kept, because they contain users and passwords, and Better Auth may use them.
-    async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {
+    async fn down(&self, _db: &DatabaseConnection) -> Result<(), DbErr> {
         Ok(())
     }
 }

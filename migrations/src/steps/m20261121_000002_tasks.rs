@@ -1,20 +1,51 @@
 //! Creates or adopts the table `tasks`.
 
-use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
 
 use crate::adopt::tasks;
+use crate::migration::{Execution, Migration, Requirement};
 use crate::users::Users;
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration(pub(crate) Users);
+/// The name of the migration.
+pub(super) const TASKS: &str = "m20261121_000002_tasks";
+
+pub(super) struct Tasks;
 
 #[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        tasks::create_or_adopt(manager.get_connection(), self.0).await
+impl Migration for Tasks {
+    fn name(&self) -> &'static str {
+        TASKS
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        tasks::drop_empty(manager.get_connection()).await
+    fn summary(&self) -> &'static str {
+        "creates or adopts the table `tasks`"
+    }
+
+    fn is_for(&self, _users: Users) -> bool {
+        true
+    }
+
+    fn tables(&self) -> Vec<&'static str> {
+        vec!["tasks"]
+    }
+
+    async fn requirements(&self, _db: &DatabaseConnection) -> Result<Vec<Requirement>, DbErr> {
+        Ok(vec![Requirement::Ownership("tasks"), Requirement::References("user")])
+    }
+
+    async fn check(&self, db: &DatabaseConnection, users: Users) -> Result<(), DbErr> {
+        tasks::check_table(db, users).await
+    }
+
+    async fn execution(&self, _db: &DatabaseConnection) -> Result<Execution, DbErr> {
+        Ok(Execution::InTransaction)
+    }
+
+    async fn up(&self, db: &DatabaseConnection, users: Users, _execution: Execution) -> Result<(), DbErr> {
+        tasks::create_or_adopt(db, users).await
+    }
+
+    async fn down(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+        tasks::drop_empty(db).await
     }
 }

@@ -2,7 +2,7 @@
 
 use taskbridge_migrations::Users;
 
-use crate::databases::{Backend, Database, MIGRATIONS, test_on};
+use crate::databases::{Backend, Database, TABLES, test_on};
 
 test_on!(
     [Sqlite, Postgres],
@@ -26,7 +26,7 @@ const SQLITE_SERIAL: &str = include_str!("../../../tests/vectors/schema-sqlite-s
 /// Checks that the tables are adopted unchanged, and `tasks` is added.
 async fn assert_adopted(database: &Database) {
     let before = database.schema().await;
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
+    assert_eq!(database.adopt(Users::Here).await.unwrap().applied, TABLES);
     let after = database.schema().await;
     let ours = |line: &String| line.contains("tasks") || line.contains("seaql_migrations");
     assert_eq!(after.into_iter().filter(|line| !ours(line)).collect::<Vec<_>>(), before);
@@ -71,7 +71,7 @@ async fn missing_tables_and_indices_are_created(database: Database) {
     database.run(official).await;
     let before = database.schema().await;
     database.run(r#"drop index "session_userId_idx"; drop table "rateLimit"; drop table "jwks""#).await;
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
+    assert_eq!(database.adopt(Users::Here).await.unwrap().applied, TABLES);
     let after = database.schema().await;
     assert!(before.iter().all(|line| after.contains(line)), "{after:?}");
 }
@@ -97,7 +97,7 @@ const ADVICE: &str = "; AUTH_MODE=server requires the tables as Better Auth's ow
 async fn assert_refused(database: &Database, setup: &str, expected: &str) {
     database.run(setup).await;
     assert_eq!(database.refusal(Users::Here).await, format!("{expected}{ADVICE}"));
-    assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [MIGRATIONS[1]], "{setup}");
+    assert_eq!(database.adopt(Users::Elsewhere).await.unwrap().applied, [TABLES[1]], "{setup}");
 }
 
 mod zones {
@@ -108,7 +108,7 @@ mod zones {
     /// Prisma creates columns for times without a zone.
     async fn times_without_a_zone_are_adopted(database: Database) {
         database.run(PRISMA_POSTGRES).await;
-        assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
+        assert_eq!(database.adopt(Users::Here).await.unwrap().applied, TABLES);
         let types = "select data_type::text from information_schema.columns where table_name = 'user' and column_name = 'createdAt'";
         assert_eq!(database.text(types).await, "timestamp without time zone");
     }

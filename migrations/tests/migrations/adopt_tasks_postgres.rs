@@ -2,7 +2,7 @@
 
 use taskbridge_migrations::Users;
 
-use crate::databases::{Database, MIGRATIONS, test_on};
+use crate::databases::{Database, TABLES, test_on};
 
 test_on!(
     [Postgres],
@@ -54,8 +54,8 @@ async fn tasks_of_sqlmodel_are_adopted_and_none_is_lost(database: Database) {
     let name = database.text("select current_database()::text").await;
     database.run(&format!("alter database {name} set timezone = 'Asia/Tokyo'")).await;
     database.run(SQLMODEL).await;
-    let report = database.up(Users::Here).await.unwrap();
-    assert_eq!(report.applied, MIGRATIONS);
+    let report = database.adopt(Users::Here).await.unwrap();
+    assert_eq!(report.applied, TABLES);
     assert_eq!(report.tasks_without_owner, 2);
     assert_eq!(
         database.texts(TASKS).await,
@@ -88,23 +88,23 @@ async fn tasks_of_sqlmodel_are_adopted_and_none_is_lost(database: Database) {
     database.run("select setval('tasks_id_seq', 4294967296)").await;
     let insert = "insert into tasks (user_id, title) values (null, 'far') returning id::text";
     assert_eq!(database.text(insert).await, "4294967297");
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, [""; 0]);
+    assert_eq!(database.adopt(Users::Here).await.unwrap().applied, [""; 0]);
 }
 
 async fn adopting_twice_changes_nothing(database: Database) {
     database.run(SQLMODEL).await;
-    database.up(Users::Here).await.unwrap();
+    database.adopt(Users::Here).await.unwrap();
     let once = database.snapshot().await;
     database.run("delete from seaql_migrations").await;
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
+    assert_eq!(database.adopt(Users::Here).await.unwrap().applied, TABLES);
     assert_eq!(database.snapshot().await, once);
 }
 
 async fn a_table_that_taskbridge_created_is_adopted_unchanged(database: Database) {
-    database.up(Users::Here).await.unwrap();
+    database.adopt(Users::Here).await.unwrap();
     let once = database.snapshot().await;
     database.run("delete from seaql_migrations").await;
-    database.up(Users::Here).await.unwrap();
+    database.adopt(Users::Here).await.unwrap();
     assert_eq!(database.snapshot().await, once);
 }
 
@@ -153,7 +153,7 @@ async fn columns_are_added_widened_and_converted(database: Database) {
         database.run(&format!("alter database {name} set timezone = 'UTC'")).await;
         database.run(&setup).await;
         let database = database.reopened().await;
-        let report = database.up(Users::Elsewhere).await.unwrap();
+        let report = database.adopt(Users::Elsewhere).await.unwrap();
         assert_eq!(report.tasks_without_owner, 0);
         let columns = columns(&database).await;
         assert_eq!(columns[0], "id bigint NO", "{setup}");
@@ -176,14 +176,14 @@ async fn triggers_do_not_run(database: Database) {
              create trigger touch before update on tasks for each row execute function moddatetime();",
         )
         .await;
-    database.up(Users::Here).await.unwrap();
+    database.adopt(Users::Here).await.unwrap();
     assert!(database.texts(TASKS).await[0].contains("2025-01-02 03:04:06"));
 }
 
 async fn an_existing_foreign_key_is_kept(database: Database) {
     database.run(include_str!("../../../tests/vectors/schema-postgres-text-ids.sql")).await;
     database.run(r#"create table tasks (id serial primary key, user_id varchar not null references "user"(id), title varchar not null)"#).await;
-    database.up(Users::Here).await.unwrap();
+    database.adopt(Users::Here).await.unwrap();
     assert_eq!(references(&database).await, [r#"FOREIGN KEY (user_id) REFERENCES "user"(id)"#]);
 
     let database = database.another().await;
@@ -193,7 +193,7 @@ async fn an_existing_foreign_key_is_kept(database: Database) {
         database.refusal(Users::Here).await,
         r#"table "tasks", column "user_id": refers to the table "users", but the users are in "user"; drop that foreign key, or use AUTH_MODE=bridge"#
     );
-    database.up(Users::Elsewhere).await.unwrap();
+    database.adopt(Users::Elsewhere).await.unwrap();
     assert_eq!(references(&database).await, ["FOREIGN KEY (user_id) REFERENCES users(id)"]);
     // Server mode also refuses the table after the migrations of bridge mode have been applied.
     assert!(database.refusal(Users::Here).await.contains("refers to the table"));

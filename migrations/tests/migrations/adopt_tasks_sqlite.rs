@@ -2,7 +2,7 @@
 
 use taskbridge_migrations::Users;
 
-use crate::databases::{Backend, MIGRATIONS};
+use crate::databases::{Backend, TABLES};
 
 /// A table as `SQLAlchemy` creates it: dates are text without a zone.
 const SQLMODEL: &str = r"
@@ -28,8 +28,8 @@ async fn tasks_of_sqlalchemy_are_adopted_and_none_is_lost() {
     let database = Backend::Sqlite.database().await;
     database.run(SQLMODEL).await;
     let shape = database.text("select sql from sqlite_master where name = 'tasks'").await;
-    let report = database.up(Users::Here).await.unwrap();
-    assert_eq!((report.applied, report.tasks_without_owner), (MIGRATIONS.map(String::from).to_vec(), 2));
+    let report = database.adopt(Users::Here).await.unwrap();
+    assert_eq!((report.applied, report.tasks_without_owner), (TABLES.to_vec(), 2));
     assert_eq!(
         database.texts(TASKS).await,
         [
@@ -51,9 +51,9 @@ async fn tasks_of_sqlalchemy_are_adopted_and_none_is_lost() {
     assert_eq!(database.texts(index).await.len(), 1);
 
     let once = database.snapshot().await;
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, [""; 0]);
+    assert_eq!(database.adopt(Users::Here).await.unwrap().applied, [""; 0]);
     database.run("delete from seaql_migrations").await;
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
+    assert_eq!(database.adopt(Users::Here).await.unwrap().applied, TABLES);
     assert_eq!(database.snapshot().await, once, "adopting twice changes nothing");
 }
 
@@ -61,7 +61,7 @@ async fn tasks_of_sqlalchemy_are_adopted_and_none_is_lost() {
 async fn dates_that_are_numbers_become_text() {
     let database = Backend::Sqlite.database().await;
     database.run(DRIZZLE).await;
-    database.up(Users::Elsewhere).await.unwrap();
+    database.adopt(Users::Elsewhere).await.unwrap();
     assert_eq!(
         database.texts(TASKS).await,
         [
@@ -75,7 +75,7 @@ async fn dates_that_are_numbers_become_text() {
 async fn missing_columns_are_added() {
     let database = Backend::Sqlite.database().await;
     database.run("create table tasks (id integer primary key, user_id text not null, title text not null); insert into tasks values (7, 'ann', 'x')").await;
-    database.up(Users::Elsewhere).await.unwrap();
+    database.adopt(Users::Elsewhere).await.unwrap();
     let added = "select typeof(description) || ' ' || completed || ' ' || length(created_at) || ' ' || (created_at = updated_at) from tasks";
     assert_eq!(database.text(added).await, "null 0 24 1");
 }
@@ -151,5 +151,5 @@ async fn tasks_that_refer_to_other_users_are_refused_where_users_are_here() {
     let database = Backend::Sqlite.database().await;
     database.run("create table users (id text primary key); create table tasks (id integer primary key, user_id text references users (id), title text not null)").await;
     assert!(database.refusal(Users::Here).await.contains(r#"column "user_id": refers to the table "users""#));
-    database.up(Users::Elsewhere).await.unwrap();
+    database.adopt(Users::Elsewhere).await.unwrap();
 }

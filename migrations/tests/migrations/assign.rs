@@ -37,7 +37,7 @@ async fn create_tasks(database: &Database) {
 
 async fn tasks_without_an_owner_are_assigned_to_an_existing_user(database: Database) {
     create_tasks(&database).await;
-    let report = database.up(Users::Here).await.unwrap();
+    let report = database.adopt(Users::Here).await.unwrap();
     assert_eq!(report.tasks_without_owner, 2);
     database.run(ANN).await;
     assert!(refusal(&database, "bob").await.contains("no user with the id \"bob\""));
@@ -46,12 +46,12 @@ async fn tasks_without_an_owner_are_assigned_to_an_existing_user(database: Datab
     assert_eq!(assign_tasks(&database.connection, "ann").await.unwrap(), 2);
     assert_eq!(owners(&database).await, ["ann", "ann", "ann"]);
     assert_eq!(assign_tasks(&database.connection, "ann").await.unwrap(), 0);
-    assert_eq!(database.up(Users::Here).await.unwrap().tasks_without_owner, 0);
+    assert_eq!(database.adopt(Users::Here).await.unwrap().tasks_without_owner, 0);
 }
 
 async fn without_a_user_table_tasks_are_assigned_to_any_id(database: Database) {
     create_tasks(&database).await;
-    assert_eq!(database.up(Users::Elsewhere).await.unwrap().tasks_without_owner, 2);
+    assert_eq!(database.adopt(Users::Elsewhere).await.unwrap().tasks_without_owner, 2);
     assert_eq!(assign_tasks(&database.connection, "o'bob").await.unwrap(), 2);
     assert_eq!(owners(&database).await, ["o'bob", "o'bob", "ann"]);
 }

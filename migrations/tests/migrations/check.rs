@@ -1,8 +1,8 @@
 //! `check` predicts what `up` will do.
 
-use taskbridge_migrations::{MigrateError, Readiness, Users, check};
+use taskbridge_migrations::{MigrateError, Migrations, Users};
 
-use crate::databases::{Database, MIGRATIONS, test_on};
+use crate::databases::{Database, TABLES, test_on};
 
 test_on!(
     [Sqlite, Postgres, Pgbouncer],
@@ -14,25 +14,23 @@ test_on!(
 );
 
 /// Returns the pending migrations or the line of the refusal, and checks that nothing has changed.
-async fn checked(database: &Database, users: Users) -> Result<Vec<String>, String> {
+async fn checked(database: &Database, users: Users) -> Result<Vec<&'static str>, String> {
     let before = database.snapshot().await;
-    let checked = check(&database.connection, users, true).await;
+    let checked = Migrations::of(users).up_to(TABLES[1]).check(&database.connection, true).await;
     assert_eq!(database.snapshot().await, before);
     match checked {
-        Ok(Readiness { migrations, .. }) => {
-            Ok(migrations.into_iter().filter(|migration| !migration.applied).map(|migration| migration.name).collect())
-        }
+        Ok(readiness) => Ok(readiness.pending()),
         Err(MigrateError::Refused(line)) => Err(line),
         Err(error) => panic!("{error}"),
     }
 }
 
 async fn pending_migrations_are_listed(database: Database) {
-    assert_eq!(checked(&database, Users::Here).await.unwrap(), MIGRATIONS);
-    assert_eq!(checked(&database, Users::Elsewhere).await.unwrap(), [MIGRATIONS[1]]);
-    database.up(Users::Elsewhere).await.unwrap();
-    assert_eq!(checked(&database, Users::Here).await.unwrap(), [MIGRATIONS[0]]);
-    database.up(Users::Here).await.unwrap();
+    assert_eq!(checked(&database, Users::Here).await.unwrap(), TABLES);
+    assert_eq!(checked(&database, Users::Elsewhere).await.unwrap(), [TABLES[1]]);
+    database.adopt(Users::Elsewhere).await.unwrap();
+    assert_eq!(checked(&database, Users::Here).await.unwrap(), [TABLES[0]]);
+    database.adopt(Users::Here).await.unwrap();
     assert!(checked(&database, Users::Here).await.unwrap().is_empty());
 }
 
@@ -59,6 +57,6 @@ async fn a_table_that_can_be_adopted_is_not_changed(database: Database) {
     let id = database.row_id();
     database.run(&format!("create table tasks (id {id} primary key, user_id text, title text)")).await;
     database.run("insert into tasks (title) values ('x')").await;
-    assert_eq!(checked(&database, Users::Here).await.unwrap(), MIGRATIONS);
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
+    assert_eq!(checked(&database, Users::Here).await.unwrap(), TABLES);
+    assert_eq!(database.adopt(Users::Here).await.unwrap().applied, TABLES);
 }

@@ -3,17 +3,18 @@
 //! [`test_on`] puts the tests that need PostgreSQL into modules whose names contain `on_postgres`. Therefore
 //! `cargo test -- --skip on_postgres` runs all tests that do not need PostgreSQL.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use taskbridge_adapters::database::{Store, StoreConfig};
-use taskbridge_migrations::{MigrateError, MigrationReport, Users, up};
+use taskbridge_migrations::{MigrateError, MigrationReport, Migrations, Users};
 use tempfile::TempDir;
 
-/// The names of all migrations, in order.
-pub(crate) const MIGRATIONS: [&str; 2] = ["m20261121_000001_better_auth", "m20261121_000002_tasks"];
+/// The names of the migrations that create or adopt the tables, in order.
+pub(crate) const TABLES: [&str; 2] = ["m20261121_000001_better_auth", "m20261121_000002_tasks"];
 
 /// A kind of database, and whether it is behind a pooler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +80,15 @@ pub(crate) async fn open(url: &str) -> DatabaseConnection {
     Store::open(&config).await.unwrap().dedicated().await.unwrap()
 }
 
+/// Applies the migrations on a connection to the database at `url`.
+pub(crate) async fn migrate(
+    migrations: &Migrations,
+    connection: &DatabaseConnection,
+    url: &str,
+) -> Result<MigrationReport, MigrateError> {
+    migrations.up(connection, || async { Ok(open(url).await) }).await
+}
+
 /// Creates a database on the PostgreSQL server for tests, and returns its name.
 async fn create_database() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -129,6 +139,14 @@ impl Database {
         self.connection.execute_unprepared(sql).await.unwrap();
     }
 
+    /// Inserts a task of the user `ann`, and that user if Better Auth's tables exist.
+    pub(crate) async fn add_task(&self) {
+        if self.tables().await.contains("rateLimit") {
+            self.run(ADD_ANN).await;
+        }
+        self.run(ADD_TASK).await;
+    }
+
     /// Returns the first column of the rows of a query, as text.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
         let backend = self.connection.get_database_backend();
@@ -141,14 +159,46 @@ impl Database {
         self.texts(sql).await.pop().unwrap()
     }
 
+    /// Applies all migrations.
     pub(crate) async fn up(&self, users: Users) -> Result<MigrationReport, MigrateError> {
-        up(&self.connection, users).await
+        self.apply(&Migrations::of(users)).await
+    }
+
+    /// Applies the migrations that create or adopt the tables, so that a later migration changes no test of these.
+    pub(crate) async fn adopt(&self, users: Users) -> Result<MigrationReport, MigrateError> {
+        self.apply(&Migrations::of(users).up_to(TABLES[1])).await
+    }
+
+    /// Applies the migrations, and checks that `check` has predicted what they do.
+    pub(crate) async fn apply(&self, migrations: &Migrations) -> Result<MigrationReport, MigrateError> {
+        let before = self.tables().await;
+        let checked = migrations.check(&self.connection, true).await;
+        let applied = migrate(migrations, &self.connection, &self.url).await;
+        match (checked, &applied) {
+            (Ok(readiness), Ok(report)) => {
+                assert_eq!(readiness.pending(), report.applied);
+                let created: BTreeSet<_> = self.tables().await.difference(&before).cloned().collect();
+                assert_eq!(readiness.missing_tables.into_iter().map(String::from).collect::<BTreeSet<_>>(), created);
+            }
+            (Err(checked), Err(applied)) => assert_eq!(checked.to_string(), applied.to_string()),
+            (checked, applied) => panic!("check: {checked:?}, up: {applied:?}"),
+        }
+        applied
+    }
+
+    /// Returns the names of all tables except the one that records the migrations.
+    async fn tables(&self) -> BTreeSet<String> {
+        let sql = match self.connection.get_database_backend() {
+            DbBackend::Postgres => "select tablename::text from pg_tables where schemaname = current_schema()",
+            _ => "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'",
+        };
+        self.texts(sql).await.into_iter().filter(|name| name != "seaql_migrations").collect()
     }
 
     /// Tries to apply the migrations, which must be refused and change nothing. Returns the line of the refusal.
     pub(crate) async fn refusal(&self, users: Users) -> String {
         let before = self.snapshot().await;
-        let MigrateError::Refused(line) = self.up(users).await.unwrap_err() else { panic!("not a refusal") };
+        let MigrateError::Refused(line) = self.adopt(users).await.unwrap_err() else { panic!("not a refusal") };
         assert!(!line.contains('\n'), "{line}");
         assert_eq!(self.snapshot().await, before, "{line}");
         line
@@ -180,6 +230,10 @@ impl Database {
         self.texts(sql).await
     }
 }
+
+const ADD_TASK: &str = "insert into tasks (user_id, title, completed, created_at, updated_at) values ('ann', 'x', false, '2026-11-21T01:45:22.058Z', '2026-11-21T01:45:22.058Z')";
+
+const ADD_ANN: &str = r#"insert into "user" ("id", "name", "email", "emailVerified", "createdAt", "updatedAt") values ('ann', 'Ann', 'ann@example.test', false, '2026-11-21T01:45:22.058Z', '2026-11-21T01:45:22.058Z')"#;
 
 const POSTGRES_SCHEMA: &str = "
 select line from (

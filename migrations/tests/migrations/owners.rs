@@ -1,6 +1,6 @@
 //! Columns with user ids whose collation treats different ids as equal.
 
-use taskbridge_migrations::{MigrateError, Users, check, up};
+use taskbridge_migrations::{MigrateError, Migrations, Users};
 
 use crate::databases::{Backend, Database, test_on};
 
@@ -34,25 +34,25 @@ async fn an_owner_column_that_ignores_case_or_spaces_is_refused() {
     database
         .run("create table tasks (id integer primary key, user_id text collate binary, title text collate nocase)")
         .await;
-    database.up(Users::Here).await.unwrap();
+    database.adopt(Users::Here).await.unwrap();
 }
 
 #[tokio::test]
 async fn an_id_column_of_better_auth_that_ignores_case_is_refused() {
     for (table, column) in [("user", "id"), ("session", "userId"), ("account", "userId"), ("account", "accountId")] {
         let database = Backend::Sqlite.database().await;
-        database.up(Users::Here).await.unwrap();
+        database.adopt(Users::Here).await.unwrap();
         recreate(&database, table, column).await;
         let line = database.refusal(Users::Here).await;
         assert!(line.starts_with(&format!("table \"{table}\", column \"{column}\": compares")), "{line}");
-        database.up(Users::Elsewhere).await.unwrap();
+        database.adopt(Users::Elsewhere).await.unwrap();
     }
 }
 
 /// If an older version of Taskbridge adopted a database in which ids ignore case, it is refused at each start, even if
 /// no migration is pending.
 async fn a_database_that_is_up_to_date_is_also_refused(database: Database) {
-    database.up(Users::Here).await.unwrap();
+    database.adopt(Users::Here).await.unwrap();
     let collation = if database.backend == Backend::Sqlite {
         recreate(&database, "tasks", "user_id").await;
         "NOCASE"
@@ -60,10 +60,10 @@ async fn a_database_that_is_up_to_date_is_also_refused(database: Database) {
         database.run(IGNORE_CASE).await;
         "ignoring_case"
     };
-    for refused in [
-        check(&database.connection, Users::Here, true).await.map(drop),
-        up(&database.connection, Users::Here).await.map(drop),
-    ] {
+    let migrations = Migrations::of(Users::Here);
+    for refused in
+        [migrations.check(&database.connection, true).await.map(drop), database.up(Users::Here).await.map(drop)]
+    {
         let refused = refused.unwrap_err();
         assert!(matches!(&refused, MigrateError::Refused(line) if line.contains(collation)), "{refused}");
     }

@@ -1,9 +1,9 @@
 //! Migrations through a pooler in transaction mode.
 
 use sea_orm_migration::sea_orm::ConnectionTrait;
-use taskbridge_migrations::{Users, assign_tasks, down, status};
+use taskbridge_migrations::{Migrations, Users, assign_tasks};
 
-use crate::databases::{Database, MIGRATIONS, open, test_on};
+use crate::databases::{Database, open, test_on};
 
 test_on!([Pgbouncer], [prepared_statements_of_other_clients_do_not_interfere]);
 
@@ -14,15 +14,17 @@ async fn prepared_statements_of_other_clients_do_not_interfere(database: Databas
     let prepare = format!("deallocate all; {}", prepare.join(";"));
     let other = open(&database.url).await;
     let connection = &database.connection;
+    let migrations = Migrations::of(Users::Here);
     for _ in 0..3 {
         other.execute_unprepared(&prepare).await.unwrap();
-        assert_eq!(database.up(Users::Here).await.unwrap().applied, MIGRATIONS);
+        assert_eq!(database.up(Users::Here).await.unwrap().applied, migrations.names());
         // The pooler reuses the connection that was used last, so the next call uses the one with these statements.
         other.execute_unprepared(&prepare).await.unwrap();
-        assert!(status(connection, Users::Here).await.unwrap().iter().all(|step| step.applied));
+        assert!(migrations.status(connection).await.unwrap().iter().all(|step| step.applied));
         other.execute_unprepared(&prepare).await.unwrap();
         assert_eq!(assign_tasks(connection, "nobody").await.unwrap_err().to_string().matches("nobody").count(), 1);
         other.execute_unprepared(&prepare).await.unwrap();
-        assert_eq!(down(connection, Users::Here, 2).await.unwrap(), [MIGRATIONS[1], MIGRATIONS[0]]);
+        let reverted = migrations.names().into_iter().rev().collect::<Vec<_>>();
+        assert_eq!(migrations.down(connection, u32::MAX).await.unwrap(), reverted);
     }
 }

@@ -2,7 +2,7 @@
 
 use taskbridge_migrations::Users;
 
-use crate::databases::{Backend, Database, MIGRATIONS, test_on};
+use crate::databases::{Backend, Database, TABLES, test_on};
 
 test_on!(
     [Sqlite, Postgres],
@@ -13,22 +13,20 @@ test_on!(
     ]
 );
 
-const TASK: &str = "insert into tasks (user_id, title, completed, created_at, updated_at) values ('ann', 'x', 'false', '2026-11-21T01:45:22.058Z', '2026-11-21T01:45:22.058Z')";
-
 /// On PostgreSQL, the tasks get a foreign key to the new table of users. On SQLite, the table does not change.
 async fn tasks_are_kept_when_the_mode_changes(database: Database) {
-    database.up(Users::Elsewhere).await.unwrap();
-    database.run(TASK).await;
+    database.adopt(Users::Elsewhere).await.unwrap();
+    database.add_task().await;
     let before = definition(&database).await;
-    assert_eq!(database.up(Users::Here).await.unwrap().applied, [MIGRATIONS[0]]);
+    assert_eq!(database.adopt(Users::Here).await.unwrap().applied, [TABLES[0]]);
     let after = match database.backend {
         Backend::Sqlite => before,
         _ => [r#"FOREIGN KEY (user_id) REFERENCES "user"(id) ON DELETE CASCADE NOT VALID"#.to_owned()].into(),
     };
     assert_eq!(definition(&database).await, after);
     assert_eq!(database.text("select user_id from tasks").await, "ann", "a task may precede its owner");
-    assert!(database.up(Users::Elsewhere).await.unwrap().applied.is_empty());
-    assert!(database.up(Users::Here).await.unwrap().applied.is_empty());
+    assert!(database.adopt(Users::Elsewhere).await.unwrap().applied.is_empty());
+    assert!(database.adopt(Users::Here).await.unwrap().applied.is_empty());
 }
 
 /// Returns the foreign key of `tasks` on PostgreSQL, and the definition of the table on SQLite.
@@ -44,7 +42,7 @@ async fn definition(database: &Database) -> Vec<String> {
 /// expected name.
 async fn tasks_refer_to_an_existing_user_table_in_bridge_mode(database: Database) {
     database.run(r#"create table "user" (id text primary key, email_verified boolean)"#).await;
-    assert_eq!(database.up(Users::Elsewhere).await.unwrap().applied, [MIGRATIONS[1]]);
+    assert_eq!(database.adopt(Users::Elsewhere).await.unwrap().applied, [TABLES[1]]);
     let definition = definition(&database).await;
     match database.backend {
         Backend::Sqlite => assert!(definition[0].contains("references"), "{definition:?}"),
@@ -56,7 +54,7 @@ async fn tasks_do_not_refer_to_ids_of_other_types_in_bridge_mode(database: Datab
     for id in ["uuid", "integer"] {
         let database = database.another().await;
         database.run(&format!(r#"create table "user" (id {id} primary key)"#)).await;
-        database.up(Users::Elsewhere).await.unwrap();
+        database.adopt(Users::Elsewhere).await.unwrap();
         let definition = definition(&database).await;
         match database.backend {
             Backend::Sqlite => assert!(!definition[0].contains("references"), "{definition:?}"),

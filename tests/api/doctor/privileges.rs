@@ -3,7 +3,7 @@
 use serde_json::Value;
 use support::Server;
 use support::postgres::{fresh_database, psql};
-use support::server::outcome;
+use support::server::{migrations, outcome};
 
 use super::{check, doctor, tells, with_state};
 
@@ -148,7 +148,7 @@ fn a_server_that_does_not_migrate_is_not_asked_for_the_privileges() {
     tells(
         &report,
         "migrations",
-        "pending, and ready to apply: m20261121_000001_better_auth, m20261121_000002_tasks",
+        &format!("pending, and ready to apply: {}", migrations(&[]).join(", ")),
         "run: taskbridge migrate up",
     );
     let (code, message) = outcome(folder.path(), &["serve"], &variables);

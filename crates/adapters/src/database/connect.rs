@@ -82,8 +82,8 @@ impl Store {
         .map_err(OpenError::Refused)
     }
 
-    /// Returns a connection for the migrator. On SQLite, it is taken from the pool and has no statement timeout. On
-    /// PostgreSQL, it is a new connection, which is closed when it is dropped.
+    /// Returns a connection for migrations, without a statement timeout except that of a pooler. On SQLite, it is taken
+    /// from the pool. On PostgreSQL, it is a new connection, which is closed when it is dropped.
     ///
     /// # Errors
     /// [`OpenError::Refused`] if the connection cannot be opened.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::{Store, StoreConfig};
-use taskbridge_migrations::Users;
+use taskbridge_migrations::{MigrateError, Migrations, Users};
 use tempfile::TempDir;
 
 /// A kind of database, and whether it is behind a pooler.
@@ -67,6 +67,13 @@ impl<A> Deref for OnDatabase<A> {
     }
 }
 
+/// Applies all migrations.
+pub(crate) async fn migrate(store: &Store, users: Users) {
+    let connection = store.dedicated().await.unwrap();
+    let connect = || async { Ok::<_, MigrateError>(store.dedicated().await.unwrap()) };
+    Migrations::of(users).up(&connection, connect).await.unwrap();
+}
+
 impl Backend {
     /// Creates a database with all tables.
     pub(crate) async fn store(self) -> OnDatabase<Store> {
@@ -89,7 +96,7 @@ impl Backend {
             execute_alone(&url, script).await;
         }
         let store = Store::open(&config(&url)).await.unwrap();
-        taskbridge_migrations::up(&store.dedicated().await.unwrap(), users).await.unwrap();
+        migrate(&store, users).await;
         OnDatabase { adapter: store, folder }
     }
 

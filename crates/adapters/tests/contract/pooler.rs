@@ -8,7 +8,7 @@ use taskbridge_domain::tasks::{NewTask, TaskPatch, TaskQuery, Title};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 use taskbridge_migrations::Users;
 
-use crate::databases::{Backend, config, test_on};
+use crate::databases::{Backend, config, migrate, test_on};
 
 test_on!([Pgbouncer], [many_clients_behind_few_server_connections_read_only_their_own]);
 
@@ -46,7 +46,7 @@ async fn many_clients_behind_few_server_connections_read_only_their_own(pooler: 
     let config = StoreConfig { max_connections: u32::try_from(CLIENTS).unwrap(), ..config(&url) };
     // Two stores stand for two processes on one database.
     let (one, other) = (Store::open(&config).await.unwrap(), Store::open(&config).await.unwrap());
-    taskbridge_migrations::up(&one.dedicated().await.unwrap(), Users::Here).await.unwrap();
+    migrate(&one, Users::Here).await;
     let clients = (0..CLIENTS).map(|number| {
         let store = if number % 2 == 0 { &one } else { &other };
         async move { work(store, &format!("client{number}")).await }

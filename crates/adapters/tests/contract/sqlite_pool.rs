@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use crate::databases::config;
+use crate::databases::{config, migrate};
 
 /// A timeout that no test reaches.
 const HOUR: Duration = Duration::from_hours(1);
@@ -41,7 +41,7 @@ impl Opened {
         let url = format!("sqlite://{}", folder.path().join("pool.db").display());
         let config = StoreConfig { max_connections, statement_timeout, acquire_timeout: HANG, ..config(&url) };
         let store = Store::open(&config).await.unwrap();
-        taskbridge_migrations::up(&store.dedicated().await.unwrap(), Users::Here).await.unwrap();
+        migrate(&store, Users::Here).await;
         let opened = Self { store, folder };
         opened.execute(NEVER_END).await;
         opened.register("ann").await.unwrap();

@@ -15,7 +15,7 @@ use taskbridge_domain::tasks::{Description, FieldUpdate, NewTask, Task, TaskId, 
 use taskbridge_domain::testing::fixtures::owner;
 use taskbridge_domain::testing::in_memory::InMemoryTaskRepo;
 use taskbridge_domain::{Owner, Timestamp};
-use taskbridge_migrations::Users;
+use taskbridge_migrations::{MigrateError, Migrations, Users};
 use tokio::runtime::Runtime;
 
 use crate::config;
@@ -232,7 +232,9 @@ async fn sqlite() -> Arc<dyn TaskRepo> {
         start_timeout: limit,
     };
     let store = Store::open(&config).await.unwrap();
-    taskbridge_migrations::up(&store.dedicated().await.unwrap(), Users::Elsewhere).await.unwrap();
+    let connection = store.dedicated().await.unwrap();
+    let connect = || async { Ok::<_, MigrateError>(store.dedicated().await.unwrap()) };
+    Migrations::of(Users::Elsewhere).up(&connection, connect).await.unwrap();
     Arc::new(SeaTaskRepo::new(store))
 }
 

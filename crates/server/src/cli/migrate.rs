@@ -1,7 +1,7 @@
 //! `taskbridge migrate`.
 
 use clap::Subcommand;
-use taskbridge_migrations::Users;
+use taskbridge_migrations::{Migrations, Users};
 
 use super::output::print;
 use crate::compose::{up, with_store};
@@ -23,6 +23,7 @@ pub(super) enum MigrateCommand {
 }
 
 pub(super) async fn run(command: &MigrateCommand, database: &DatabaseSettings, users: Users) -> anyhow::Result<()> {
+    let migrations = Migrations::of(users);
     with_store(database, async |store| {
         match command {
             MigrateCommand::Up => {
@@ -31,12 +32,12 @@ pub(super) async fn run(command: &MigrateCommand, database: &DatabaseSettings, u
                 }
             }
             MigrateCommand::Down { count } => {
-                for name in taskbridge_migrations::down(&store.dedicated().await?, users, *count).await? {
+                for name in migrations.down(&store.dedicated().await?, *count).await? {
                     print(&format!("reverted {name}"));
                 }
             }
             MigrateCommand::Status => {
-                for step in taskbridge_migrations::status(&store.dedicated().await?, users).await? {
+                for step in migrations.status(&store.dedicated().await?).await? {
                     let status = if step.applied { "applied" } else { "pending" };
                     print(&format!("{status} {}", step.name));
                 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use taskbridge_adapters::database::{OpenError, Store, StoreConfig};
-use taskbridge_migrations::Users;
+use taskbridge_migrations::{Migrations, Users};
 use tokio::time::timeout;
 
 use crate::settings::DatabaseSettings;
@@ -13,6 +13,8 @@ use crate::settings::DatabaseSettings;
 pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout for opening the store to read, and for all statements that are then executed, together.
 const WORK_TIMEOUT: Duration = Duration::from_secs(10);
+
+const CANNOT_MIGRATE: &str = "cannot migrate the database";
 
 /// Returns the configuration of the store that results from the settings of the database.
 pub(crate) fn store_config(settings: &DatabaseSettings) -> StoreConfig {
@@ -78,9 +80,17 @@ pub(super) async fn open_to_read(settings: &DatabaseSettings) -> Result<Store, O
 }
 
 /// Applies all pending migrations and returns their names, in order. Several processes may call this at the same time.
-pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<String>> {
-    let report =
-        taskbridge_migrations::up(&store.dedicated().await?, users).await.context("cannot migrate the database")?;
+pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<&'static str>> {
+    let migrations = Migrations::of(users);
+    let connect = || async { anyhow::Ok(store.dedicated().await?) };
+    let connection = connect().await?;
+    let pending =
+        migrations.status(&connection).await.context(CANNOT_MIGRATE)?.into_iter().filter(|step| !step.applied);
+    let pending: Vec<_> = pending.map(|step| step.name).collect();
+    if !pending.is_empty() {
+        tracing::info!(steps = pending.join(", "), "migrating; this can take minutes if there are many tasks");
+    }
+    let report = migrations.up(&connection, connect).await.context(CANNOT_MIGRATE)?;
     for step in &report.applied {
         tracing::info!(step, "migrated");
     }
@@ -98,7 +108,7 @@ pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<String
 /// # Errors
 /// Returns an error that names the pending migrations and the command that applies them, or the missing privileges.
 pub(crate) async fn require_current(store: &Store, users: Users) -> anyhow::Result<()> {
-    let readiness = taskbridge_migrations::check(&store.dedicated().await?, users, false).await?;
+    let readiness = Migrations::of(users).check(&store.dedicated().await?, false).await?;
     let pending = readiness.pending();
     if pending.is_empty() {
         return Ok(());

@@ -2,7 +2,7 @@
 //! restricted but are not enforced.
 
 use taskbridge_adapters::database::RestrictionReport;
-use taskbridge_migrations::{MigrateError, Users};
+use taskbridge_migrations::{MigrateError, Migrations, Users};
 use tokio::time::error::Elapsed;
 
 use super::report::{Finding, fail, ok, skip, warn};
@@ -16,10 +16,10 @@ pub(super) async fn migrations(settings: &DatabaseSettings, users: Option<Users>
     let Some(users) = users else { return skip(MIGRATIONS, "the auth mode is not known") };
     let migrates = settings.migrate.is_on();
     if !exists {
-        return pending(&creates(&taskbridge_migrations::tables(users)), migrates);
+        return pending(&creates(&Migrations::of(users).tables()), migrates);
     }
     let readiness = with_store_to_read(settings, async |store| {
-        Ok(taskbridge_migrations::check(&store.dedicated().await?, users, migrates).await?)
+        Ok(Migrations::of(users).check(&store.dedicated().await?, migrates).await?)
     });
     match readiness.await {
         Err(error) if error.is::<Elapsed>() => fail(

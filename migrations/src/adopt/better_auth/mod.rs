@@ -26,13 +26,15 @@ pub(crate) async fn create_or_adopt(db: &impl ConnectionTrait) -> Result<(), DbE
     Ok(())
 }
 
-/// Returns `true` if the table lacks the index that Better Auth creates on it. Only the owner of a table may add an
-/// index.
-pub(crate) async fn lacks_index(db: &impl ConnectionTrait, table: &str) -> Result<bool, DbErr> {
-    match INDICES.iter().find(|(_, of, _)| *of == table) {
-        Some((index, _, _)) => Ok(!has_index(db, index).await?),
-        None => Ok(false),
+/// Returns the tables that lack an index that Better Auth creates on them. Only the owner of a table may add an index.
+pub(crate) async fn tables_without_index(db: &impl ConnectionTrait) -> Result<Vec<&'static str>, DbErr> {
+    let mut tables = Vec::new();
+    for (index, table, _) in INDICES {
+        if !has_index(db, index).await? {
+            tables.push(table);
+        }
     }
+    Ok(tables)
 }
 
 async fn has_index(db: &impl ConnectionTrait, name: &str) -> Result<bool, DbErr> {
@@ -43,12 +45,12 @@ async fn has_index(db: &impl ConnectionTrait, name: &str) -> Result<bool, DbErr>
     Ok(!catalog::rows(db, select, [name]).await?.is_empty())
 }
 
-/// Checks those of Better Auth's tables that exist, and returns the names of the missing ones.
+/// Checks those of Better Auth's tables that exist.
 ///
 /// # Errors
 /// A refusal if a table cannot be adopted.
-pub(crate) async fn check_all(db: &impl ConnectionTrait) -> Result<Vec<&'static str>, DbErr> {
-    Ok(missing(db).await?.into_iter().map(|definition| definition.name).collect())
+pub(crate) async fn check_all(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    missing(db).await.map(drop)
 }
 
 /// Returns the names of all of Better Auth's tables, whether or not they exist.

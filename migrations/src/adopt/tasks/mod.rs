@@ -42,15 +42,14 @@ pub(crate) async fn create_or_adopt(db: &impl ConnectionTrait, users: Users) -> 
     refer_to_users(db, users).await
 }
 
-/// Checks that the existing table `tasks` can be adopted. Returns `false` if there is no such table.
+/// Checks that the table `tasks` can be adopted, if it exists.
 ///
 /// # Errors
 /// A refusal if the table cannot be adopted.
-pub(crate) async fn check_table(db: &impl ConnectionTrait, users: Users) -> Result<bool, DbErr> {
-    let Some(table) = catalog::table(db, "tasks").await? else { return Ok(false) };
+pub(crate) async fn check_table(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
+    let Some(table) = catalog::table(db, "tasks").await? else { return Ok(()) };
     check(db, &table).await?;
-    check_references(db, users).await?;
-    Ok(true)
+    check_references(db, users).await.map(drop)
 }
 
 async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
@@ -133,6 +132,9 @@ pub(crate) async fn drop_empty(db: &impl ConnectionTrait) -> Result<(), DbErr> {
 
 /// Returns the number of tasks that have no owner.
 pub(crate) async fn count_without_owner(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
+    if catalog::table(db, "tasks").await?.is_none() {
+        return Ok(0);
+    }
     catalog::count(db, &format!(r#"select count(*) as count from "tasks" where {WITHOUT_OWNER}"#)).await
 }
 

@@ -93,10 +93,14 @@ impl Postgres {
         Ok(Self { pool: Arc::new(pool), is_down: AtomicBool::new(false), acquire_timeout })
     }
 
-    /// Opens a connection outside of the pool, for sea-orm's migrator. Its statements are unnamed, because there may be
-    /// a pooler.
+    /// Opens a connection outside of the pool, for migrations. Its statements are unnamed, because there may be a
+    /// pooler. On a direct connection, they have no timeout.
     pub(super) async fn dedicated(&self) -> Result<DatabaseConnection, DatabaseProblem> {
-        let connection = self.pool.manager.connector.connect().await.map_err(|error| self.problem(&error))?;
+        let mut connection = self.pool.manager.connector.connect().await.map_err(|error| self.problem(&error))?;
+        if connection.is_direct() {
+            let unlimited = connection.run_script("set statement_timeout = 0").await;
+            unlimited.map_err(|error| self.problem(&error.into()))?;
+        }
         Ok(dedicated(DbBackend::Postgres, connection.unnamed()))
     }
 

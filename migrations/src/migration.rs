@@ -1,0 +1,64 @@
+//! What a migration consists of.
+
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
+
+use crate::users::Users;
+
+/// A migration: one change of the schema.
+///
+/// No method has a default, so that each migration states all of its parts. A migration must also work on a database
+/// that already contains some or all of its changes, because a run can be interrupted and tables can be adopted.
+#[async_trait::async_trait]
+pub(crate) trait Migration: Sync {
+    /// Returns the name that databases record when the migration has been applied. It never changes.
+    fn name(&self) -> &'static str;
+
+    /// Returns what the migration does, for the list of migrations: one line.
+    fn summary(&self) -> &'static str;
+
+    /// Returns `true` if the migration is part of the schema of a database with these users.
+    fn is_for(&self, users: Users) -> bool;
+
+    /// Returns the tables that the migration creates if they do not exist.
+    fn tables(&self) -> Vec<&'static str>;
+
+    /// Returns the privileges on existing tables that `up` requires. Reads the catalogue only.
+    async fn requirements(&self, db: &DatabaseConnection) -> Result<Vec<Requirement>, DbErr>;
+
+    /// Checks that `up` would succeed, whether or not earlier migrations have been applied. Changes nothing.
+    ///
+    /// # Errors
+    /// A refusal if an existing table cannot be migrated.
+    async fn check(&self, db: &DatabaseConnection, users: Users) -> Result<(), DbErr>;
+
+    /// Returns how `up` must be executed on this database.
+    async fn execution(&self, db: &DatabaseConnection) -> Result<Execution, DbErr>;
+
+    /// Applies the migration.
+    async fn up(&self, db: &DatabaseConnection, users: Users, execution: Execution) -> Result<(), DbErr>;
+
+    /// Reverts the migration, in a transaction. Does nothing if what `up` created must be kept.
+    ///
+    /// # Errors
+    /// A refusal if data would be lost.
+    async fn down(&self, db: &DatabaseConnection) -> Result<(), DbErr>;
+}
+
+/// A privilege that a migration requires on an existing table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Requirement {
+    /// The role must own the table, because the migration alters it.
+    Ownership(&'static str),
+    /// The role must have the privilege `references` on the table, because the migration adds a foreign key to it.
+    References(&'static str),
+}
+
+/// How a migration is executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Execution {
+    /// In one transaction with the migrations before and after it.
+    InTransaction,
+    /// Outside of a transaction, one statement after the other, while a lock keeps other processes from executing
+    /// such a migration. Only on PostgreSQL.
+    Alone,
+}

@@ -1,0 +1,65 @@
+//! Adds indices with which a list that is sorted by title, a count and a search read only the rows of the owner.
+
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
+
+use crate::index::{self, Index};
+use crate::migration::{Execution, Migration, Requirement};
+use crate::users::Users;
+
+/// Lists are sorted by the first 200 characters of the title, which is the longest title that Taskbridge writes. An
+/// adopted table may contain titles that are longer than an entry of an index can be on PostgreSQL (2,704 bytes).
+const BY_TITLE: Index = Index {
+    name: "tasks_user_id_title_id_idx",
+    table: "tasks",
+    postgres: Some(r#"("user_id", (left("title", 200) collate "C"), "id")"#),
+    sqlite: Some(r#"("user_id", substr("title", 1, 200), "id")"#),
+};
+
+/// PostgreSQL stores each user id only once in this index, which makes it a tenth of the size of the others. Without
+/// it, PostgreSQL would read the tasks of all users to count or search those of an owner with many tasks. SQLite always
+/// uses one of the other indices.
+const BY_OWNER: Index =
+    Index { name: "tasks_user_id_idx", table: "tasks", postgres: Some(r#"("user_id")"#), sqlite: None };
+
+const INDICES: [Index; 2] = [BY_TITLE, BY_OWNER];
+
+pub(super) struct TaskIndices;
+
+#[async_trait::async_trait]
+impl Migration for TaskIndices {
+    fn name(&self) -> &'static str {
+        "m20261130_000003_task_indices"
+    }
+
+    fn summary(&self) -> &'static str {
+        "indexes `tasks` by title and, on PostgreSQL, by owner"
+    }
+
+    fn is_for(&self, _users: Users) -> bool {
+        true
+    }
+
+    fn tables(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    async fn requirements(&self, db: &DatabaseConnection) -> Result<Vec<Requirement>, DbErr> {
+        index::requirements(db, &INDICES).await
+    }
+
+    async fn check(&self, _db: &DatabaseConnection, _users: Users) -> Result<(), DbErr> {
+        Ok(())
+    }
+
+    async fn execution(&self, db: &DatabaseConnection) -> Result<Execution, DbErr> {
+        index::execution(db, &INDICES).await
+    }
+
+    async fn up(&self, db: &DatabaseConnection, _users: Users, execution: Execution) -> Result<(), DbErr> {
+        index::create_all(db, &INDICES, execution).await
+    }
+
+    async fn down(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+        index::drop_all(db, &INDICES).await
+    }
+}
