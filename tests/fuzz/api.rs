@@ -73,8 +73,8 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
     sessions.expect_find().returning(|_| Ok(None));
     sessions.expect_delete().returning(|_| Ok(()));
     let mut hasher = hasher();
-    hasher.expect_hash().returning(|_| Ok(PasswordHash::new("hash".into())));
-    hasher.expect_verify().returning(|_, _| Ok(false));
+    hasher.expect_hash().returning(|_, _| Ok(PasswordHash::new("hash".into())));
+    hasher.expect_verify().returning(|_, _, _| Ok(false));
     let mut issuer = MockTokenIssuer::new();
     issuer.expect_issue().returning(|_| Ok(Jwt::new("jwt".into())));
     let mut store = MockStoreProbe::new();

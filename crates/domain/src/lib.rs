@@ -53,6 +53,7 @@
 //! 2. Add a contract suite to `testing/contract/`, and run it for every adapter.
 
 pub mod access;
+pub mod client_network;
 pub mod ports;
 pub mod random_id;
 pub mod rate_limit;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bodies;
+mod hashing;
 mod http;
 mod isolation;
 mod sessions;

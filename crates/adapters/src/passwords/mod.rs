@@ -1,5 +1,6 @@
 //! Password hashing with bcrypt, and with scrypt in Better Auth's form.
 
+mod fair_queue;
 mod threads;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use rand::RngExt;
 use scrypt::Params;
 use subtle::ConstantTimeEq;
 use taskbridge_domain::Cause;
+use taskbridge_domain::client_network::ClientNetwork;
 use taskbridge_domain::ports::{HashError, PasswordHasher};
 use taskbridge_domain::users::{HashAlgorithm, NewPassword, Password, PasswordHash};
 
@@ -26,13 +28,18 @@ pub struct ThreadedPasswordHasherConfig {
     pub bcrypt_cost: u32,
     /// Number of threads that hash passwords. scrypt needs 32 MiB of memory on each thread.
     pub threads: usize,
-    /// Maximum number of passwords that wait for a thread. For any further password, the caller gets
-    /// [`HashError::Busy`].
+    /// Maximum number of passwords that wait for a thread. If there are more, the caller of one of them gets
+    /// [`HashError::Busy`]: one from the client network with the most waiting passwords.
     pub queue: usize,
+    /// Maximum number of passwords of one client network, an IPv4 /24 or an IPv6 /48, that wait for a thread.
+    pub queue_per_network: usize,
 }
 
 /// Hashes new passwords on separate threads, with the configured algorithm. Verifies passwords against hashes of both
 /// algorithms: bcrypt's `$2b$…` (also `$2a$`, `$2x$` and `$2y$`), and scrypt's `<salt>:<key>` as Better Auth stores it.
+///
+/// The networks of clients take turns, and share the places in the queue. If a future of this hasher is dropped before
+/// a thread starts with its password, the password is not hashed.
 ///
 /// If a password does not match, the answer takes as long as one comparison with each algorithm, whatever the reason,
 /// so that the time reveals nothing about the account. It takes longer only if the stored bcrypt hash has a higher cost
@@ -49,8 +56,8 @@ impl ThreadedPasswordHasher {
     /// # Errors
     /// The error of the operating system if it cannot start a thread.
     pub fn new(config: ThreadedPasswordHasherConfig) -> std::io::Result<Self> {
-        let ThreadedPasswordHasherConfig { write, bcrypt_cost, threads, queue } = config;
-        let threads = HashingThreads::start(threads, queue)?;
+        let ThreadedPasswordHasherConfig { write, bcrypt_cost, threads, queue, queue_per_network } = config;
+        let threads = HashingThreads::start(threads, queue, queue_per_network)?;
         Ok(Self { threads, write, bcrypt_cost })
     }
 
@@ -75,16 +82,21 @@ impl PasswordHasher for ThreadedPasswordHasher {
         }
     }
 
-    async fn hash(&self, password: NewPassword) -> Result<PasswordHash, HashError> {
+    async fn hash(&self, client: ClientNetwork, password: NewPassword) -> Result<PasswordHash, HashError> {
         let (algorithm, cost) = (self.write, self.bcrypt_cost);
-        let hashed = self.threads.run(move || hash(password.password().expose(), algorithm, cost)).await?;
+        let hashed = self.threads.run(client, move || hash(password.password().expose(), algorithm, cost)).await?;
         hashed.map(PasswordHash::new).map_err(HashError::Failed)
     }
 
-    async fn verify(&self, password: Password, stored: Option<PasswordHash>) -> Result<bool, HashError> {
+    async fn verify(
+        &self,
+        client: ClientNetwork,
+        password: Password,
+        stored: Option<PasswordHash>,
+    ) -> Result<bool, HashError> {
         let cost = self.bcrypt_cost;
         let stored = stored.and_then(|stored| StoredHash::parse(stored.expose()));
-        self.threads.run(move || matches(&password, stored.as_ref(), cost, compare)).await
+        self.threads.run(client, move || matches(&password, stored.as_ref(), cost, compare)).await
     }
 }
 

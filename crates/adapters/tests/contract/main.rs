@@ -29,12 +29,13 @@ use taskbridge_adapters::jwt::{
 };
 use taskbridge_adapters::passwords::{ThreadedPasswordHasher, ThreadedPasswordHasherConfig};
 use taskbridge_adapters::rate_limiter::InMemoryRateLimiter;
+use taskbridge_domain::client_network::ClientNetwork;
 use taskbridge_domain::ports::{IdentityRepo, PasswordHasher};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::contract::tokens::Tokens;
 use taskbridge_domain::testing::fixtures::registration;
 use taskbridge_domain::testing::in_memory::InMemoryTaskRepo;
-use taskbridge_domain::users::{HashAlgorithm, NewPassword, Password};
+use taskbridge_domain::users::{HashAlgorithm, NewPassword, Password, PasswordHash};
 
 use self::databases::{Backend, OnDatabase};
 
@@ -119,7 +120,8 @@ mod limiter_in_memory {
 }
 
 fn hasher(write: HashAlgorithm) -> ThreadedPasswordHasher {
-    ThreadedPasswordHasher::new(ThreadedPasswordHasherConfig { write, bcrypt_cost: 4, threads: 2, queue: 8 }).unwrap()
+    let config = ThreadedPasswordHasherConfig { write, bcrypt_cost: 4, threads: 2, queue: 8, queue_per_network: 8 };
+    ThreadedPasswordHasher::new(config).unwrap()
 }
 
 mod bcrypt_hasher {
@@ -132,13 +134,20 @@ mod scrypt_hasher {
     taskbridge_domain::password_hasher_contract!(async { Box::new(hasher(HashAlgorithm::Scrypt)) });
 }
 
+async fn hash(hasher: &ThreadedPasswordHasher) -> PasswordHash {
+    let password = NewPassword::parse("correct horse", hasher.algorithm()).unwrap();
+    hasher.hash(ClientNetwork::UNKNOWN, password).await.unwrap()
+}
+
 #[tokio::test]
 async fn either_hasher_verifies_both_forms() {
     let hashers = [HashAlgorithm::Bcrypt, HashAlgorithm::Scrypt].map(hasher);
     for writer in &hashers {
-        let stored = writer.hash(NewPassword::parse("correct horse", writer.algorithm()).unwrap()).await.unwrap();
+        let stored = hash(writer).await;
         for verifier in &hashers {
-            let verify = |text: &str| verifier.verify(Password::parse(text).unwrap(), Some(stored.clone()));
+            let verify = |text: &str| {
+                verifier.verify(ClientNetwork::UNKNOWN, Password::parse(text).unwrap(), Some(stored.clone()))
+            };
             assert!(verify("correct horse").await.unwrap());
             assert!(!verify("wrong horse").await.unwrap());
         }
@@ -154,12 +163,13 @@ async fn another_form_is_not_current() {
         bcrypt_cost: 5,
         threads: 1,
         queue: 1,
+        queue_per_network: 1,
     })
     .unwrap();
     for (writer, others) in
         [(&bcrypt, [&scrypt, &harder]), (&scrypt, [&bcrypt, &harder]), (&harder, [&bcrypt, &scrypt])]
     {
-        let stored = writer.hash(NewPassword::parse("correct horse", writer.algorithm()).unwrap()).await.unwrap();
+        let stored = hash(writer).await;
         assert!(others.iter().all(|other| !other.is_current(&stored)));
     }
 }

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::account::AccountContext;
 use super::active_session::ActiveSession;
+use crate::client_network::ClientNetwork;
 use crate::ports::{HashError, PasswordChange, StoreError};
 use crate::sessions::{ClientInfo, Session};
 use crate::users::{Account, InvalidPassword, NewPassword, Password, PasswordHash, ProfileUpdate, UserId};
@@ -19,6 +20,8 @@ pub struct ChangePassword {
     pub revoke_sessions: bool,
     /// The client of the new session, if one is created.
     pub client: ClientInfo,
+    /// The network of this client.
+    pub network: ClientNetwork,
 }
 
 /// Input of [`ProfileService::delete`].
@@ -28,6 +31,8 @@ pub struct DeleteUser {
     pub password: Option<Password>,
     /// A token from a confirmation email. Taskbridge does not send such emails, so every token is invalid.
     pub token: Option<String>,
+    /// The network of the client that sent the request.
+    pub network: ClientNetwork,
 }
 
 /// Errors from confirming or changing a password.
@@ -110,12 +115,17 @@ impl ProfileService {
         self.0.identity.update_profile(&active.user.id, update, self.0.clock.now()).await
     }
 
-    /// Checks that `password` is the password of the user.
+    /// Checks that `password`, which a client in `network` has sent, is the password of the user.
     ///
     /// # Errors
     /// Returns a [`PasswordError`] if the password is wrong or cannot be checked.
-    pub async fn verify_password(&self, active: &ActiveSession, password: Password) -> Result<(), PasswordError> {
-        self.confirm(&active.user.id, password).await.map(drop)
+    pub async fn verify_password(
+        &self,
+        active: &ActiveSession,
+        network: ClientNetwork,
+        password: Password,
+    ) -> Result<(), PasswordError> {
+        self.confirm(&active.user.id, network, password).await.map(drop)
     }
 
     /// Changes the password. If `revoke_sessions` is `true`, also ends all sessions of the user and returns a new
@@ -129,11 +139,11 @@ impl ProfileService {
         active: &ActiveSession,
         request: ChangePassword,
     ) -> Result<Option<Session>, PasswordError> {
-        let ChangePassword { current, new, revoke_sessions, client } = request;
+        let ChangePassword { current, new, revoke_sessions, client, network } = request;
         let AccountContext { identity, hasher, clock, policy, .. } = &self.0;
         let user = &active.user.id;
-        let old = self.confirm(user, current).await?;
-        let new = hasher.hash(new).await?;
+        let old = self.confirm(user, network, current).await?;
+        let new = hasher.hash(network, new).await?;
         let session = revoke_sessions.then(|| self.0.new_session(user, client, policy.sessions.lifetime));
         let at = clock.now();
         let change = PasswordChange { user: user.clone(), old, new, at, only_session: session.clone() };
@@ -152,10 +162,10 @@ impl ProfileService {
         if !policy.allow_deletion {
             return Err(DeleteUserError::Disabled);
         }
-        let DeleteUser { password, token } = request;
+        let DeleteUser { password, token, network } = request;
         let is_confirmed = password.is_some();
         if let Some(password) = password {
-            self.confirm(&active.user.id, password).await?;
+            self.confirm(&active.user.id, network, password).await?;
         }
         if token.is_some() {
             return Err(DeleteUserError::InvalidToken);
@@ -172,13 +182,18 @@ impl ProfileService {
     /// The number of wrong passwords is limited, so that an attacker with a stolen session cannot make an unlimited
     /// number of guesses. The same limit applies at sign-in, but wrong passwords at sign-in are counted separately, so
     /// that an attacker without a session cannot prevent the user from changing the password.
-    async fn confirm(&self, user: &UserId, password: Password) -> Result<PasswordHash, PasswordError> {
+    async fn confirm(
+        &self,
+        user: &UserId,
+        network: ClientNetwork,
+        password: Password,
+    ) -> Result<PasswordHash, PasswordError> {
         let Some(stored) = self.0.identity.find_password(user).await? else { return Err(PasswordError::NoPassword) };
         let key = format!("user|{user}");
         if let Some(retry_after_seconds) = self.0.retry_after_seconds(&key).await? {
             return Err(PasswordError::TooManyAttempts { retry_after_seconds });
         }
-        if self.0.hasher.verify(password, Some(stored.clone())).await? {
+        if self.0.hasher.verify(network, password, Some(stored.clone())).await? {
             return Ok(stored);
         }
         self.0.count_wrong_password(&key).await?;
@@ -214,15 +229,22 @@ mod tests {
         ports
             .hasher
             .expect_verify()
-            .withf(|given, stored| {
-                given.expose() == "given" && stored.as_ref().is_some_and(|stored| stored.expose() == "stored")
+            .withf(|network, given, stored| {
+                *network == here()
+                    && given.expose() == "given"
+                    && stored.as_ref().is_some_and(|stored| stored.expose() == "stored")
             })
-            .return_once(move |_, _| Ok(is_right));
+            .return_once(move |_, _, _| Ok(is_right));
         ports
     }
 
     fn ann() -> ActiveSession {
         ActiveSession::new(session("ann"), user("ann"))
+    }
+
+    /// Returns the network of the client.
+    fn here() -> ClientNetwork {
+        ClientNetwork::of(Some("192.0.2.9".parse().unwrap()))
     }
 
     fn given() -> Password {
@@ -232,14 +254,18 @@ mod tests {
     fn update(revoke_sessions: bool) -> ChangePassword {
         let new = NewPassword::parse("new password", crate::users::HashAlgorithm::Bcrypt).unwrap();
         let client = ClientInfo { ip_address: "192.0.2.9".into(), user_agent: "elsewhere".into() };
-        ChangePassword { current: given(), new, revoke_sessions, client }
+        ChangePassword { current: given(), new, revoke_sessions, client, network: here() }
     }
 
     #[tokio::test]
     async fn a_confirmed_password_is_replaced() {
         for (revoke, changed) in [(false, true), (true, true), (true, false)] {
             let mut ports = with_password(true);
-            ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("new".into())));
+            ports
+                .hasher
+                .expect_hash()
+                .withf(|network, _| *network == here())
+                .return_once(|_, _| Ok(PasswordHash::new("new".into())));
             ports
                 .identity
                 .expect_change_password()
@@ -291,12 +317,12 @@ mod tests {
             let hit = limiter.expect_hit().withf(|key, limit, _| is_anns(key, *limit));
             hit.times(counted).returning(|_, _, _| Ok(Decision::Allowed));
             ports.limiter = Some(limiter);
-            assert_eq!(service(ports, POLICY).verify_password(&ann(), given()).await.is_ok(), is_right);
+            assert_eq!(service(ports, POLICY).verify_password(&ann(), here(), given()).await.is_ok(), is_right);
         }
         let mut ports = Ports::new();
         ports.identity.expect_find_password().return_once(|_| Ok(Some(PasswordHash::new("stored".into()))));
         ports.limiter = Some(limiter(Decision::Refused { retry_after_seconds: 7 }));
-        let refused = service(ports, POLICY).verify_password(&ann(), given()).await;
+        let refused = service(ports, POLICY).verify_password(&ann(), here(), given()).await;
         assert!(matches!(refused, Err(PasswordError::TooManyAttempts { retry_after_seconds: 7 })));
     }
 
@@ -311,7 +337,7 @@ mod tests {
         assert!(
             service(expecting_deletion(Ports::at(fresh)), POLICY).delete(&ann(), DeleteUser::default()).await.is_ok()
         );
-        let by_password = DeleteUser { password: Some(given()), token: None };
+        let by_password = DeleteUser { password: Some(given()), token: None, network: here() };
         let ports = expecting_deletion(with_password(true));
         assert!(service(ports, POLICY).delete(&ann(), by_password).await.is_ok());
     }
@@ -321,10 +347,10 @@ mod tests {
         let stale = moment().after(SessionPolicy::DEFAULT.fresh_age);
         let outcome = service(Ports::at(stale), POLICY).delete(&ann(), DeleteUser::default()).await;
         assert!(matches!(outcome, Err(DeleteUserError::NotFresh)));
-        let by_password = DeleteUser { password: Some(given()), token: None };
+        let by_password = DeleteUser { password: Some(given()), token: None, network: here() };
         let outcome = service(with_password(false), POLICY).delete(&ann(), by_password.clone()).await;
         assert!(matches!(outcome, Err(DeleteUserError::Password(PasswordError::Wrong))));
-        let by_token = DeleteUser { password: None, token: Some("made-up".into()) };
+        let by_token = DeleteUser { token: Some("made-up".into()), ..DeleteUser::default() };
         let outcome = service(Ports::new(), POLICY).delete(&ann(), by_token).await;
         assert!(matches!(outcome, Err(DeleteUserError::InvalidToken)));
         let policy = AccountPolicy { allow_deletion: false, ..POLICY };

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::account::AccountContext;
 use super::active_session::ActiveSession;
+use crate::client_network::ClientNetwork;
 use crate::ports::{HashError, RegisterError, Registration, StoreError};
 use crate::sessions::ClientInfo;
 use crate::users::{Email, InvalidPassword, NewPassword, Restrictions, User, UserId, UserImage, UserName};
@@ -23,6 +24,8 @@ pub struct SignUp {
     pub remember: bool,
     /// The client that sent the request.
     pub client: ClientInfo,
+    /// The network of this client.
+    pub network: ClientNetwork,
 }
 
 /// The result of a sign-up.
@@ -79,7 +82,7 @@ impl SignUpService {
     /// Returns a [`SignUpError`] if sign-up is disabled, the password is invalid, the email address is taken, or a port
     /// fails. After an error, nothing has been stored, unless the error is [`StoreError::OutcomeUnknown`].
     pub async fn sign_up(&self, request: SignUp) -> Result<SignUpOutcome, SignUpError> {
-        let SignUp { name, email, password, image, remember, client } = request;
+        let SignUp { name, email, password, image, remember, client, network } = request;
         let AccountContext { identity, hasher, ids, clock, policy, .. } = &self.0;
         if !policy.allow_sign_up {
             return Err(SignUpError::Disabled);
@@ -92,7 +95,7 @@ impl SignUpService {
         if is_taken && !must_verify {
             return Err(SignUpError::EmailTaken);
         }
-        let password = hasher.hash(password).await?;
+        let password = hasher.hash(network, password).await?;
         let now = clock.now();
         let id = UserId::new(ids.generate());
         let restrictions = Restrictions::default();
@@ -139,6 +142,7 @@ mod tests {
             image: None,
             remember,
             client: ClientInfo::default(),
+            network: ClientNetwork::UNKNOWN,
         }
     }
 
@@ -151,7 +155,7 @@ mod tests {
     async fn sign_up_registers_user_password_and_session_together() {
         let mut ports = Ports::new();
         ports.identity.expect_find_credential().return_once(|_| Ok(None));
-        ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
+        ports.hasher.expect_hash().return_once(|_, _| Ok(PasswordHash::new("hashed".into())));
         ports
             .identity
             .expect_register()
@@ -178,7 +182,7 @@ mod tests {
     async fn a_user_who_is_not_remembered_gets_a_short_session() {
         let mut ports = Ports::new();
         ports.identity.expect_find_credential().return_once(|_| Ok(None));
-        ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
+        ports.hasher.expect_hash().return_once(|_, _| Ok(PasswordHash::new("hashed".into())));
         ports.identity.expect_register().return_once(|_| Ok(()));
         let active = signed_in(service(ports, POLICY).sign_up(sign_up(false)).await.unwrap());
         assert_eq!(active.session().expires_at, moment().after(POLICY.sessions.unremembered_lifetime));
@@ -195,7 +199,7 @@ mod tests {
 
         let mut ports = Ports::new();
         ports.identity.expect_find_credential().return_once(|_| Ok(None));
-        ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
+        ports.hasher.expect_hash().return_once(|_, _| Ok(PasswordHash::new("hashed".into())));
         ports.identity.expect_register().return_once(|_| Err(RegisterError::EmailTaken));
         assert!(matches!(service(ports, POLICY).sign_up(sign_up(true)).await, Err(SignUpError::EmailTaken)));
     }
@@ -227,7 +231,7 @@ mod tests {
         {
             let mut ports = Ports::new();
             ports.identity.expect_find_credential().return_once(move |_| Ok(known));
-            ports.hasher.expect_hash().times(1).return_once(|_| Ok(PasswordHash::new("hashed".into())));
+            ports.hasher.expect_hash().times(1).return_once(|_, _| Ok(PasswordHash::new("hashed".into())));
             if let Some(registered) = registered {
                 let register = ports.identity.expect_register();
                 register.withf(|registration| registration.session.is_none()).return_once(move |_| registered);

@@ -96,6 +96,7 @@ pub(crate) fn hasher(settings: &PasswordSettings) -> anyhow::Result<ThreadedPass
         bcrypt_cost: settings.bcrypt_cost.get(),
         threads: settings.threads.get(),
         queue: settings.queue.get(),
+        queue_per_network: settings.queue_per_network.get(),
     };
     ThreadedPasswordHasher::new(config).context("cannot start the threads that hash passwords")
 }

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
+use taskbridge_domain::client_network::ClientNetwork;
 use taskbridge_domain::ports::PasswordHasher;
 use taskbridge_domain::users::Password;
 
@@ -28,7 +29,7 @@ pub(super) async fn check(configuration: &Configuration) -> Finding {
         return fail(NAME, "the system cannot start more threads", "raise the limit of threads for the server");
     };
     let started = Instant::now();
-    if hasher.verify(password, None).await.is_err() {
+    if hasher.verify(ClientNetwork::UNKNOWN, password, None).await.is_err() {
         return fail(NAME, "a password could not be hashed", "see the log");
     }
     judge(started.elapsed(), settings.bcrypt_cost.get())

@@ -16,6 +16,7 @@ pub(crate) struct PasswordSettings {
     /// Number of threads that hash passwords.
     pub(crate) threads: Threads<64>,
     pub(crate) queue: Number<usize, 1, 10_000>,
+    pub(crate) queue_per_network: Number<usize, 1, 10_000>,
 }
 
 fn write<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HashAlgorithm, D::Error> {

@@ -12,6 +12,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use ipnet::IpNet;
+use taskbridge_domain::client_network::ClientNetwork;
 
 use crate::extract::forwarded::ForwardedHeader;
 use crate::log_text::truncated;
@@ -100,6 +101,11 @@ impl ClientAddress {
             Some(proxies) => proxies.client(peer, request.headers()),
             None => Some(peer.to_canonical()),
         }))
+    }
+
+    /// Returns the network of the client, with which it shares its part of limited resources.
+    pub(crate) fn network(self) -> ClientNetwork {
+        ClientNetwork::of(self.0)
     }
 }
 

@@ -30,7 +30,7 @@ fn jwt() -> Jwt {
 fn open_door() -> Ports {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(None));
-    ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
+    ports.hasher.expect_hash().return_once(|_, _| Ok(PasswordHash::new("hashed".into())));
     ports.identity.expect_register().return_once(|_| Ok(()));
     ports.issuer.expect_issue().return_once(|_| Ok(jwt()));
     ports
@@ -40,7 +40,7 @@ fn open_door() -> Ports {
 fn known_user() -> Ports {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
-    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.hasher.expect_verify().return_once(|_, _, _| Ok(true));
     ports.sessions.expect_create().return_once(|_, _| Ok(true));
     ports.issuer.expect_issue().return_once(|_| Ok(jwt()));
     ports
@@ -182,7 +182,7 @@ async fn a_taken_address_is_422() {
     let first = ports.answer(post(SIGN_UP, body)).await;
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(None));
-    ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("hashed".into())));
+    ports.hasher.expect_hash().return_once(|_, _| Ok(PasswordHash::new("hashed".into())));
     ports.identity.expect_register().return_once(|_| Err(RegisterError::EmailTaken));
     let raced = ports.answer(post(SIGN_UP, body)).await;
     for answer in [first, raced] {
@@ -228,7 +228,7 @@ async fn a_wrong_password_and_an_unknown_address_read_the_same() {
     for found in [Some(credential()), Some(Credential { password: None, ..credential() }), None] {
         let mut ports = Ports::new();
         ports.identity.expect_find_credential().return_once(move |_| Ok(found));
-        ports.hasher.expect_verify().times(1).return_once(|_, _| Ok(false));
+        ports.hasher.expect_verify().times(1).return_once(|_, _, _| Ok(false));
         let answer = ports.answer(post(SIGN_IN, body)).await;
         assert_eq!(answer.status, 401);
         answers.push((answer.body.clone(), format!("{:?}", answer.headers)));
@@ -261,7 +261,7 @@ async fn a_busy_hasher_and_a_failing_store_are_503_and_a_broken_hasher_is_500() 
     {
         let mut ports = Ports::new();
         ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
-        ports.hasher.expect_verify().return_once(move |_, _| Err(error));
+        ports.hasher.expect_verify().return_once(move |_, _, _| Err(error));
         let answer = ports.answer(post(SIGN_IN, body)).await;
         assert_eq!(answer.verdict(), (status, code.into()));
         assert_eq!(answer.header("retry-after").is_some(), status == 503);
@@ -276,7 +276,7 @@ async fn a_busy_hasher_and_a_failing_store_are_503_and_a_broken_hasher_is_500() 
 async fn cookie() -> String {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
-    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.hasher.expect_verify().return_once(|_, _, _| Ok(true));
     ports.sessions.expect_create().return_once(|_, _| Ok(true));
     ports.issuer.expect_issue().return_once(|_| Ok(jwt()));
     let answer = ports.answer(post(SIGN_IN, r#"{"email":"ann@example.test","password":"correct horse"}"#)).await;
@@ -354,7 +354,7 @@ async fn a_session_that_is_over_is_401_and_its_cookies_go() {
 async fn a_sign_in_survives_an_issuer_that_fails() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential())));
-    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.hasher.expect_verify().return_once(|_, _, _| Ok(true));
     ports.sessions.expect_create().return_once(|_, _| Ok(true));
     ports.issuer.expect_issue().return_once(|_| Err(SigningError::NoKey("secret detail".into())));
     let answer = ports.answer(post(SIGN_IN, r#"{"email":"ann@example.test","password":"correct horse"}"#)).await;

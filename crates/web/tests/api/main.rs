@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod auth;
+mod client_networks;
 mod compatibility;
 mod health;
 mod lists;

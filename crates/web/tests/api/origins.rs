@@ -18,7 +18,7 @@ fn door() -> Ports {
         .identity
         .expect_find_credential()
         .returning(|_| Ok(Some(Credential { user: user("ann"), password: Some(PasswordHash::new("hashed".into())) })));
-    ports.hasher.expect_verify().returning(|_, _| Ok(true));
+    ports.hasher.expect_verify().returning(|_, _, _| Ok(true));
     ports.sessions.expect_create().returning(|_, _| Ok(true));
     ports.issuer.expect_issue().returning(|_| Ok(Jwt::new("jwt".into())));
     ports

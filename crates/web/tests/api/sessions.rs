@@ -138,7 +138,7 @@ async fn a_session_is_not_renewed_if_user_or_client_opted_out() {
         let password = Some(taskbridge_domain::users::PasswordHash::new("hashed".into()));
         Ok(Some(taskbridge_domain::ports::Credential { user: user("ann"), password }))
     });
-    door.hasher.expect_verify().return_once(|_, _| Ok(true));
+    door.hasher.expect_verify().return_once(|_, _, _| Ok(true));
     door.sessions.expect_create().return_once(|_, _| Ok(true));
     let body = r#"{"email":"ann@example.test","password":"correct horse","rememberMe":false}"#;
     let request = anonymous("POST", "/api/auth/sign-in/email").insert_header(("content-type", "application/json"));

@@ -24,7 +24,7 @@ fn ports_with_password(stored: Option<&'static str>, is_right: bool) -> Ports {
     let mut ports = ports();
     let stored = stored.map(|stored| PasswordHash::new(stored.into()));
     ports.identity.expect_find_password().return_once(|_| Ok(stored));
-    ports.hasher.expect_verify().returning(move |_, _| Ok(is_right));
+    ports.hasher.expect_verify().returning(move |_, _, _| Ok(is_right));
     ports
 }
 
@@ -123,7 +123,7 @@ const CHANGE_AND_REVOKE: &str =
 async fn a_password_is_changed_and_sessions_end_on_request() {
     for (body, revoked) in [(CHANGE, false), (CHANGE_AND_REVOKE, true)] {
         let mut ports = ports_with_password(Some("stored"), true);
-        ports.hasher.expect_hash().return_once(|_| Ok(PasswordHash::new("new".into())));
+        ports.hasher.expect_hash().return_once(|_, _| Ok(PasswordHash::new("new".into())));
         let change = ports.identity.expect_change_password();
         change.withf(move |change| change.only_session.is_some() == revoked).return_once(|_| Ok(true));
         let answer = ports.answer(anns("/change-password", body)).await;

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::account::AccountContext;
 use super::active_session::ActiveSession;
+use crate::client_network::ClientNetwork;
 use crate::ports::{Credential, HashError, PasswordChange, StoreError};
 use crate::sessions::ClientInfo;
 use crate::users::{Email, NewPassword, Password, PasswordHash, User, UserId};
@@ -22,6 +23,8 @@ pub struct SignIn {
     pub remember: bool,
     /// The client that sent the request.
     pub client: ClientInfo,
+    /// The network of this client.
+    pub network: ClientNetwork,
     /// Whether the user has signed in on this device before. Wrong passwords from known devices are counted separately,
     /// so that those from other devices do not lock the user out.
     pub is_known_device: bool,
@@ -91,14 +94,14 @@ impl SignInService {
     /// Returns a [`SignInError`]. The error is [`SignInError::InvalidCredentials`], after the same work, for an unknown
     /// email address, for a user without a password and for a wrong password.
     pub async fn sign_in(&self, request: SignIn) -> Result<ActiveSession, SignInError> {
-        let SignIn { email, password, remember, client, is_known_device } = request;
+        let SignIn { email, password, remember, client, network, is_known_device } = request;
         let AccountContext { identity, sessions, hasher, policy, .. } = &self.0;
         let key = self.admit(&email, is_known_device, &client).await?;
         let (user, stored) = match identity.find_credential(&email).await? {
             Some(Credential { user, password }) => (Some(user), password),
             None => (None, None),
         };
-        let matches = hasher.verify(password.clone(), stored.clone()).await?;
+        let matches = hasher.verify(network, password.clone(), stored.clone()).await?;
         let (user, stored) = match (user, stored) {
             (Some(user), Some(stored)) if matches => (user, stored),
             (user, _) => {
@@ -109,7 +112,7 @@ impl SignInService {
         if let Some(restriction) = self.restriction(&user) {
             return Err(SignInError::Restricted { user: user.id, restriction });
         }
-        let stored = if policy.rehash { self.rehash(&user, password, stored).await? } else { stored };
+        let stored = if policy.rehash { self.rehash(network, &user, password, stored).await? } else { stored };
         let session = self.0.new_session(&user.id, client, policy.sessions.lifetime_for(remember));
         // While the password was verified, it may have been changed or the user deleted. `create` then returns `false`.
         if sessions.create(&session, &stored).await? {
@@ -157,13 +160,19 @@ impl SignInService {
     ///
     /// Keeps `old` if the current algorithm does not support the password or the hasher fails. The user is signed in
     /// nevertheless, and the next sign-in tries again.
-    async fn rehash(&self, user: &User, password: Password, old: PasswordHash) -> Result<PasswordHash, StoreError> {
+    async fn rehash(
+        &self,
+        network: ClientNetwork,
+        user: &User,
+        password: Password,
+        old: PasswordHash,
+    ) -> Result<PasswordHash, StoreError> {
         let AccountContext { identity, hasher, clock, .. } = &self.0;
         if hasher.is_current(&old) {
             return Ok(old);
         }
         let Ok(password) = NewPassword::from_existing(password, hasher.algorithm()) else { return Ok(old) };
-        let Ok(new) = hasher.hash(password).await else { return Ok(old) };
+        let Ok(new) = hasher.hash(network, password).await else { return Ok(old) };
         let change = PasswordChange { user: user.id.clone(), old, new, at: clock.now(), only_session: None };
         let changed = identity.change_password(&change).await?;
         Ok(if changed { change.new } else { change.old })

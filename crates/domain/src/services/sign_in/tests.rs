@@ -11,12 +11,18 @@ fn service(ports: Ports, policy: AccountPolicy) -> SignInService {
     SignInService::new(ports.context(policy))
 }
 
+/// Returns the network of the client.
+fn here() -> ClientNetwork {
+    ClientNetwork::of(Some("192.0.2.9".parse().unwrap()))
+}
+
 fn sign_in(email: &str) -> SignIn {
     SignIn {
         email: Email::parse(email).unwrap(),
         password: Password::parse("correct horse").unwrap(),
         remember: true,
         client: ClientInfo::default(),
+        network: here(),
         is_known_device: false,
     }
 }
@@ -36,8 +42,10 @@ async fn every_failed_sign_in_verifies_once_and_creates_no_session() {
             .hasher
             .expect_verify()
             .times(1)
-            .withf(move |_, stored| stored.as_ref().map(PasswordHash::expose) == compared)
-            .return_once(|_, _| Ok(false));
+            .withf(move |network, _, stored| {
+                *network == here() && stored.as_ref().map(PasswordHash::expose) == compared
+            })
+            .return_once(|_, _, _| Ok(false));
         let refused = service(ports, POLICY).sign_in(sign_in("ann@example.test")).await;
         assert!(matches!(refused, Err(SignInError::InvalidCredentials(user_id)) if user_id == known));
     }
@@ -47,7 +55,7 @@ async fn every_failed_sign_in_verifies_once_and_creates_no_session() {
 async fn an_unknown_address_is_refused_even_if_the_hasher_accepts_the_password() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(None));
-    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.hasher.expect_verify().return_once(|_, _, _| Ok(true));
     assert!(matches!(
         service(ports, POLICY).sign_in(sign_in("a@b.co")).await,
         Err(SignInError::InvalidCredentials(None))
@@ -60,7 +68,7 @@ async fn the_right_password_creates_a_session() {
     ports.identity.expect_find_credential().return_once(|_| {
         Ok(Some(Credential { user: user("ann"), password: Some(PasswordHash::new("hashed".into())) }))
     });
-    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.hasher.expect_verify().return_once(|_, _, _| Ok(true));
     ports
         .sessions
         .expect_create()
@@ -78,7 +86,7 @@ async fn the_right_password_creates_a_session() {
 async fn sign_in_fails_if_the_password_is_changed_during_verification() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
-    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.hasher.expect_verify().return_once(|_, _, _| Ok(true));
     ports.sessions.expect_create().withf(|_, password| password.expose() == "old").return_once(|_, _| Ok(false));
     let refused = service(ports, POLICY).sign_in(sign_in("ann@example.test")).await;
     assert!(matches!(refused, Err(SignInError::InvalidCredentials(Some(user))) if user.as_str() == "ann"));
@@ -104,7 +112,7 @@ async fn a_wrong_password_is_counted_for_known_and_unknown_addresses() {
     for known in [Some(credential("hashed")), None] {
         let mut ports = Ports::new();
         ports.identity.expect_find_credential().return_once(move |_| Ok(known));
-        ports.hasher.expect_verify().return_once(|_, _| Ok(false));
+        ports.hasher.expect_verify().return_once(|_, _, _| Ok(false));
         let mut limiter = MockRateLimiter::new();
         limiter.expect_peek().return_once(|_, _, _| Ok(Decision::Allowed));
         limiter
@@ -125,7 +133,7 @@ async fn a_wrong_password_is_counted_for_known_and_unknown_addresses() {
 async fn the_right_password_is_not_counted() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("hashed"))));
-    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.hasher.expect_verify().return_once(|_, _, _| Ok(true));
     ports.sessions.expect_create().return_once(|_, _| Ok(true));
     let mut limiter = MockRateLimiter::new();
     limiter.expect_peek().return_once(|_, _, _| Ok(Decision::Allowed));
@@ -156,7 +164,7 @@ async fn after_too_many_wrong_passwords_a_user_signs_in_from_an_address_with_a_s
         .withf(|email, address, now| (email.as_str(), address, *now) == ("ann@example.test", "192.0.2.1", moment()))
         .return_once(|_, _, _| Ok(true));
     ports.sessions.expect_create().return_once(|_, _| Ok(true));
-    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.hasher.expect_verify().return_once(|_, _, _| Ok(true));
     ports.limiter = Some(exhausted());
     assert!(service(ports, POLICY).sign_in(from("192.0.2.1")).await.is_ok());
 }
@@ -167,7 +175,7 @@ async fn after_too_many_wrong_passwords_a_user_signs_in_from_an_address_with_a_s
 async fn wrong_passwords_from_known_devices_are_counted_separately() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("hashed"))));
-    ports.hasher.expect_verify().return_once(|_, _| Ok(false));
+    ports.hasher.expect_verify().return_once(|_, _, _| Ok(false));
     let mut limiter = MockRateLimiter::new();
     let is_device_key = |key: &str| key == "device|ann@example.test";
     limiter
@@ -190,7 +198,7 @@ async fn known_devices_have_a_limit_too() {
     for (of_account, is_signed_in, expected) in [(true, false, true), (false, true, true), (false, false, false)] {
         let mut ports = Ports::new();
         ports.identity.expect_find_credential().returning(|_| Ok(Some(credential("hashed"))));
-        ports.hasher.expect_verify().returning(|_, _| Ok(true));
+        ports.hasher.expect_verify().returning(|_, _, _| Ok(true));
         ports.sessions.expect_create().returning(|_, _| Ok(true));
         ports.sessions.expect_has_session_from().returning(move |_, _, _| Ok(is_signed_in));
         let mut limiter = MockRateLimiter::new();
@@ -221,7 +229,7 @@ async fn the_restriction_of_a_user_is_reported_only_if_the_password_is_right() {
             let user = User { email_verified, restrictions, ..user("ann") };
             let found = Credential { user, ..credential("hashed") };
             ports.identity.expect_find_credential().return_once(move |_| Ok(Some(found)));
-            ports.hasher.expect_verify().return_once(move |_, _| Ok(is_right));
+            ports.hasher.expect_verify().return_once(move |_, _, _| Ok(is_right));
             match service(ports, policy).sign_in(sign_in("ann@example.test")).await {
                 Err(SignInError::Restricted { restriction, .. }) if is_right => assert_eq!(restriction, expected),
                 Err(SignInError::InvalidCredentials(_)) if !is_right => {}
@@ -236,10 +244,15 @@ async fn an_outdated_hash_is_replaced_if_the_policy_says_so() {
     for (rehash, is_current, replaced) in [(true, false, 1), (true, true, 0), (false, false, 0)] {
         let mut ports = Ports::new();
         ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
-        ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+        ports.hasher.expect_verify().return_once(|_, _, _| Ok(true));
         ports.hasher.expect_is_current().returning(move |_| is_current);
         ports.hasher.expect_algorithm().return_const(HashAlgorithm::Bcrypt);
-        ports.hasher.expect_hash().times(replaced).returning(|_| Ok(PasswordHash::new("new".into())));
+        ports
+            .hasher
+            .expect_hash()
+            .times(replaced)
+            .withf(|network, _| *network == here())
+            .returning(|_, _| Ok(PasswordHash::new("new".into())));
         ports
             .identity
             .expect_change_password()
@@ -260,10 +273,10 @@ async fn an_outdated_hash_is_replaced_if_the_policy_says_so() {
 async fn sign_in_succeeds_if_the_hasher_is_too_busy_to_replace_the_hash() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
-    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.hasher.expect_verify().return_once(|_, _, _| Ok(true));
     ports.hasher.expect_is_current().return_const(false);
     ports.hasher.expect_algorithm().return_const(HashAlgorithm::Bcrypt);
-    ports.hasher.expect_hash().return_once(|_| Err(HashError::Busy));
+    ports.hasher.expect_hash().return_once(|_, _| Err(HashError::Busy));
     ports.sessions.expect_create().return_once(|_, _| Ok(true));
     let policy = AccountPolicy { rehash: true, ..POLICY };
     assert!(service(ports, policy).sign_in(sign_in("Ann@example.test")).await.is_ok());
@@ -274,7 +287,7 @@ async fn sign_in_succeeds_if_the_hasher_is_too_busy_to_replace_the_hash() {
 async fn sign_in_succeeds_if_the_new_algorithm_does_not_support_the_password() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("old"))));
-    ports.hasher.expect_verify().return_once(|_, _| Ok(true));
+    ports.hasher.expect_verify().return_once(|_, _, _| Ok(true));
     ports.hasher.expect_is_current().return_const(false);
     ports.hasher.expect_algorithm().return_const(HashAlgorithm::Bcrypt);
     ports.sessions.expect_create().return_once(|_, _| Ok(true));

@@ -1,6 +1,10 @@
-//! The contract of [`PasswordHasher`]. It does not assert that every failed verification takes the same time.
+//! The contract of [`PasswordHasher`]. It does not assert that every failed verification takes the same time. The hasher
+//! must let at least 2 and at most 100 passwords wait.
 
-use crate::ports::PasswordHasher;
+use futures_util::future::{join, join_all};
+
+use crate::client_network::ClientNetwork;
+use crate::ports::{HashError, PasswordHasher};
 use crate::users::{HashAlgorithm, NewPassword, Password, PasswordHash};
 
 /// The tests of a [`PasswordHasher`]; see [`contract`](crate::testing::contract).
@@ -19,17 +23,19 @@ macro_rules! password_hasher_contract {
                 each_hash_has_its_own_salt,
                 no_password_matches_a_missing_or_invalid_hash,
                 only_hashes_like_its_own_are_current,
+                a_flood_from_one_network_is_refused_and_another_network_is_served,
             ]
         );
     };
 }
 
 async fn hash(hasher: &dyn PasswordHasher, password: &str) -> PasswordHash {
-    hasher.hash(NewPassword::parse(password, hasher.algorithm()).unwrap()).await.unwrap()
+    let password = NewPassword::parse(password, hasher.algorithm()).unwrap();
+    hasher.hash(ClientNetwork::UNKNOWN, password).await.unwrap()
 }
 
 async fn matches(hasher: &dyn PasswordHasher, password: &str, stored: &PasswordHash) -> bool {
-    hasher.verify(Password::parse(password).unwrap(), Some(stored.clone())).await.unwrap()
+    hasher.verify(ClientNetwork::UNKNOWN, Password::parse(password).unwrap(), Some(stored.clone())).await.unwrap()
 }
 
 /// Only the exact password matches its hash, and the hash does not contain the password.
@@ -91,7 +97,8 @@ pub async fn each_hash_has_its_own_salt(hasher: &dyn PasswordHasher) {
 
 /// Verification against a missing or invalid hash returns `false`, not an error, and does not panic.
 pub async fn no_password_matches_a_missing_or_invalid_hash(hasher: &dyn PasswordHasher) {
-    assert!(!hasher.verify(Password::parse("correct horse").unwrap(), None).await.unwrap());
+    let password = Password::parse("correct horse").unwrap();
+    assert!(!hasher.verify(ClientNetwork::UNKNOWN, password, None).await.unwrap());
     for broken in [
         "",
         "correct horse",
@@ -114,9 +121,23 @@ pub async fn no_password_matches_a_missing_or_invalid_hash(hasher: &dyn Password
 
 /// A hash that the hasher has just computed is current, and an invalid hash is not.
 pub async fn only_hashes_like_its_own_are_current(hasher: &dyn PasswordHasher) {
-    let written = hasher.hash(NewPassword::parse("correct horse", hasher.algorithm()).unwrap()).await.unwrap();
+    let written = hash(hasher, "correct horse").await;
     assert!(hasher.is_current(&written));
     for broken in ["", "x", "$2b$", ":"] {
         assert!(!hasher.is_current(&PasswordHash::new(broken.into())), "{broken}");
     }
+}
+
+/// Of many passwords from addresses of one IPv6 /60, some are refused. A password from elsewhere is verified although
+/// the queue is full.
+pub async fn a_flood_from_one_network_is_refused_and_another_network_is_served(hasher: &dyn PasswordHasher) {
+    let verify = |address: String| {
+        let client = ClientNetwork::of(Some(address.parse().unwrap()));
+        hasher.verify(client, Password::parse("correct horse").unwrap(), None)
+    };
+    let flood = join_all((0..200).map(|number| verify(format!("2001:db8:0:a0{:x}::1", number % 16))));
+    let (flood, elsewhere) = join(flood, verify("198.51.100.1".into())).await;
+    assert!(!elsewhere.unwrap());
+    assert!(flood.iter().any(|result| matches!(result, Ok(false))));
+    assert!(flood.iter().any(|result| matches!(result, Err(HashError::Busy))));
 }

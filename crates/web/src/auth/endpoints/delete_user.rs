@@ -14,6 +14,7 @@ use crate::auth::error::AuthApiError;
 use crate::auth::extract::body::WithSession;
 use crate::auth::extract::session::CurrentSession;
 use crate::auth::responses::{body_errors, error_responses, session_errors, validation_error};
+use crate::extract::client_address::ClientAddress;
 use crate::extract::field::{Field, RequestBody};
 use crate::json_schema;
 
@@ -82,7 +83,8 @@ pub(crate) async fn delete_user(
     if !profile.allows_deletion() {
         return Err(AuthApiError::NotEnabled);
     }
-    let deletion = DeleteUser { password: password.map(|text| Password::parse(&text)).transpose()?, token };
+    let password = password.map(|text| Password::parse(&text)).transpose()?;
+    let deletion = DeleteUser { password, token, network: ClientAddress::of(&request).network() };
     profile.delete(&active, deletion).await.inspect_err(|error| {
         if let DeleteUserError::Password(error) = error {
             log_refusal(&request, &active, error);

@@ -87,8 +87,10 @@ pub(crate) async fn change_password(
 ) -> Result<HttpResponse, AuthApiError> {
     let new = profile.new_password(&new).map_err(|invalid| AuthApiError::of_password(invalid, "newPassword"))?;
     let (current, client) = (Password::parse(&current)?, client_info(&request));
-    let changed = profile.change_password(&active, ChangePassword { new, current, revoke_sessions, client }).await;
-    let session = changed.inspect_err(|error| log_refusal(&request, &active, error))?;
+    let network = ClientAddress::of(&request).network();
+    let change = ChangePassword { new, current, revoke_sessions, client, network };
+    let session =
+        profile.change_password(&active, change).await.inspect_err(|error| log_refusal(&request, &active, error))?;
     tracing::info!(user_id = active.user().id.as_str(), revoked = revoke_sessions, "password changed");
     let mut response = HttpResponse::Ok();
     if let Some(session) = &session {
@@ -135,7 +137,8 @@ pub(crate) async fn verify_password(
     WithSession(password, CurrentSession(active)): WithSession<VerifyPasswordRequest>,
     profile: Data<ProfileService>,
 ) -> Result<HttpResponse, AuthApiError> {
-    let verified = profile.verify_password(&active, Password::parse(&password)?).await;
+    let network = ClientAddress::of(&request).network();
+    let verified = profile.verify_password(&active, network, Password::parse(&password)?).await;
     verified.map_err(|error| {
         log_refusal(&request, &active, &error);
         if let PasswordError::NoPassword = error { AuthApiError::InvalidPassword } else { error.into() }

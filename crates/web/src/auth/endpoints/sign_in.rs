@@ -96,7 +96,8 @@ pub(crate) async fn sign_in(
     let password = Password::parse(&password)?;
     check_sign_in(&request)?;
     let is_known_device = is_known_device(&request, &cookies, &email);
-    let sign_in = SignIn { email, password, remember, client: client_info(&request), is_known_device };
+    let (client, network) = (client_info(&request), ClientAddress::of(&request).network());
+    let sign_in = SignIn { email, password, remember, client, network, is_known_device };
     let session = service.sign_in(sign_in).await.inspect_err(|error| log_failure(&request, error))?;
     let client_ip = ClientAddress::of(&request).0.map(display);
     tracing::info!(user_id = session.user().id.as_str(), client_ip, "signed in");

@@ -100,7 +100,8 @@ pub(crate) async fn sign_up(
     let (name, email, password, image, remember) = body.parse::<SignUpRequest>(&["object", "record"])?;
     check_sign_in(&request)?;
     let (password, client) = (service.new_password(&password), client_info(&request));
-    let outcome = service.sign_up(SignUp { name, email, password, image, remember, client }).await?;
+    let network = ClientAddress::of(&request).network();
+    let outcome = service.sign_up(SignUp { name, email, password, image, remember, client, network }).await?;
     let client_ip = ClientAddress::of(&request).0.map(display);
     let session = match outcome {
         SignUpOutcome::SignedIn(session) => session,
