@@ -249,7 +249,7 @@ export interface operations {
                 status?: "all" | "pending" | "completed";
                 /** @description Returns only tasks whose title or description contains this text. The case of ASCII letters is ignored. */
                 q?: string;
-                /** @description The field to sort by. The default is `created_at`. */
+                /** @description The field to sort by. The default is `created_at`. Titles are compared by the code points of their first 200 characters; only titles that another program stored are longer. */
                 sort?: "created_at" | "updated_at" | "title";
                 /** @description The sort direction. The default is `desc` for times and `asc` for titles. */
                 order?: "asc" | "desc";

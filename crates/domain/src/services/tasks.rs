@@ -122,7 +122,7 @@ impl TaskService {
 mod tests {
     use super::*;
     use crate::ports::MockTaskRepo;
-    use crate::tasks::{SortDirection, SortValue, TaskOrder, TaskPage, Title};
+    use crate::tasks::{SortDirection, SortValue, TaskOrder, TaskPage, Title, TitlePrefix};
     use crate::testing::fixtures::{clock_at, moment, new_task, owner, task};
 
     const ID: i64 = 7;
@@ -199,8 +199,11 @@ mod tests {
 
     #[tokio::test]
     async fn the_total_is_counted_only_if_it_is_requested_and_unknown() {
-        let next =
-            || Cursor { value: SortValue::Title("a".into()), id: TaskId::new(ID), direction: SortDirection::Ascending };
+        let next = || Cursor {
+            value: SortValue::Title(TitlePrefix::of("a")),
+            id: TaskId::new(ID),
+            direction: SortDirection::Ascending,
+        };
         let first = |offset| PageStart::Offset(TaskOrder::default(), offset);
         for (start, next, total, expected) in [
             (first(0), None, TotalCount::IfKnown, Some(1)),

@@ -6,6 +6,6 @@ mod query;
 mod task;
 
 pub use filter::{SearchText, TaskFilter};
-pub use order::{Cursor, PreciseTimestamp, SortDirection, SortKey, SortValue, TaskOrder};
+pub use order::{Cursor, PreciseTimestamp, SortDirection, SortKey, SortValue, TaskOrder, TitlePrefix};
 pub use query::{PageSize, PageStart, TaskPage, TaskQuery};
 pub use task::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPatch, Title};

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, Utc};
 
-use super::task::{Task, TaskId};
+use super::task::{Task, TaskId, Title};
 
 /// The field by which a list is sorted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum SortKey {
     CreatedAt,
     /// The time of the last change.
     UpdatedAt,
-    /// The title, by code point.
+    /// The title, by the code points of its [`TitlePrefix`].
     Title,
 }
 
@@ -87,6 +87,27 @@ impl PreciseTimestamp {
     }
 }
 
+/// The first [`Title::MAX_CHARS`] characters of a title.
+///
+/// Titles are sorted by these characters only, so that a database index can have entries of a limited size. Only titles
+/// that another program stored are longer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TitlePrefix(String);
+
+impl TitlePrefix {
+    /// Returns the prefix of `title`.
+    #[must_use]
+    pub fn of(title: &str) -> Self {
+        Self(title.chars().take(Title::MAX_CHARS).collect())
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The value that a task has in the field by which a list is sorted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SortValue {
@@ -95,7 +116,7 @@ pub enum SortValue {
     /// The value for [`SortKey::UpdatedAt`].
     UpdatedAt(PreciseTimestamp),
     /// The value for [`SortKey::Title`].
-    Title(String),
+    Title(TitlePrefix),
 }
 
 impl SortValue {
@@ -105,7 +126,7 @@ impl SortValue {
         match key {
             SortKey::CreatedAt => Self::CreatedAt(PreciseTimestamp::new(task.created_at.datetime())),
             SortKey::UpdatedAt => Self::UpdatedAt(PreciseTimestamp::new(task.updated_at.datetime())),
-            SortKey::Title => Self::Title(task.title.as_str().to_owned()),
+            SortKey::Title => Self::Title(TitlePrefix::of(task.title.as_str())),
         }
     }
 
@@ -154,5 +175,12 @@ mod tests {
         for beyond in [i64::MIN, -62_135_596_800_000_001, 253_402_300_800_000_000, i64::MAX] {
             assert_eq!(PreciseTimestamp::from_unix_micros(beyond), None);
         }
+    }
+    #[test]
+    fn a_title_prefix_is_counted_in_characters() {
+        let longest = "🙂".repeat(200);
+        assert_eq!(TitlePrefix::of(&longest).as_str(), longest);
+        assert_eq!(TitlePrefix::of(&format!("{longest}a")), TitlePrefix::of(&format!("{longest}b")));
+        assert!(TitlePrefix::of("a") < TitlePrefix::of("aa"));
     }
 }

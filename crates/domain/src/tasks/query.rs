@@ -80,7 +80,7 @@ pub struct TaskPage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::{SortDirection, SortKey, SortValue, TaskId};
+    use crate::tasks::{SortDirection, SortKey, SortValue, TaskId, TitlePrefix};
 
     #[test]
     fn a_page_has_one_to_a_thousand_tasks() {
@@ -93,8 +93,11 @@ mod tests {
 
     #[test]
     fn a_page_after_a_cursor_has_the_order_of_the_cursor() {
-        let cursor =
-            Cursor { value: SortValue::Title("a".into()), id: TaskId::new(1), direction: SortDirection::Descending };
+        let cursor = Cursor {
+            value: SortValue::Title(TitlePrefix::of("a")),
+            id: TaskId::new(1),
+            direction: SortDirection::Descending,
+        };
         let query = TaskQuery { start: PageStart::After(cursor), ..TaskQuery::default() };
         assert_eq!(query.order(), TaskOrder { key: SortKey::Title, direction: SortDirection::Descending });
         assert_eq!(TaskQuery::default().order(), TaskOrder::by(SortKey::CreatedAt));

@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use taskbridge_domain::tasks::{Cursor, PreciseTimestamp, SortDirection, SortKey, SortValue, TaskId};
+use taskbridge_domain::tasks::{Cursor, PreciseTimestamp, SortDirection, SortKey, SortValue, TaskId, TitlePrefix};
 
 /// Maximum length of a cursor, in characters: enough for a title of 200 characters with 4 bytes each, encoded as JSON
 /// in base64url.
@@ -33,7 +33,7 @@ pub(super) fn encode(cursor: &Cursor) -> String {
     let Cursor { value, id, direction } = cursor;
     let at = match value {
         SortValue::CreatedAt(time) | SortValue::UpdatedAt(time) => At::Time(time.unix_micros()),
-        SortValue::Title(title) => At::Title(title.clone()),
+        SortValue::Title(title) => At::Title(title.as_str().to_owned()),
     };
     let (sort, order) = (key_name(value.key()).to_owned(), direction_name(*direction).to_owned());
     let fields = CursorFields { sort, order, at, id: id.number() };
@@ -49,7 +49,7 @@ pub(super) fn decode(text: &str) -> Option<Cursor> {
     let value = match (key_of(&sort)?, at) {
         (SortKey::CreatedAt, At::Time(micros)) => SortValue::CreatedAt(PreciseTimestamp::from_unix_micros(micros)?),
         (SortKey::UpdatedAt, At::Time(micros)) => SortValue::UpdatedAt(PreciseTimestamp::from_unix_micros(micros)?),
-        (SortKey::Title, At::Title(title)) if !title.contains('\0') => SortValue::Title(title),
+        (SortKey::Title, At::Title(title)) if !title.contains('\0') => SortValue::Title(TitlePrefix::of(&title)),
         _ => return None,
     };
     let direction: SortDirection = direction_of(&order)?;

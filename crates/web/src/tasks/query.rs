@@ -73,7 +73,8 @@ impl IntoParams for ListQuery {
     }
 }
 
-const SORT: &str = "The field to sort by. The default is `created_at`.";
+const SORT: &str = "The field to sort by. The default is `created_at`. Titles are compared by the code points of their \
+    first 200 characters; only titles that another program stored are longer.";
 const COUNT: &str = "`true` always returns the header `X-Total-Count`. Otherwise it is returned only if the page \
     contains all matching tasks, because counting them takes a second query.";
 const ORDER: &str = "The sort direction. The default is `desc` for times and `asc` for titles.";

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use taskbridge_domain::ports::MockTaskRepo;
-use taskbridge_domain::tasks::{Cursor, SortDirection, SortValue, TaskId, TaskPage, TaskPatch};
+use taskbridge_domain::tasks::{Cursor, SortDirection, SortValue, TaskId, TaskPage, TaskPatch, TitlePrefix};
 use taskbridge_domain::testing::fixtures::task;
 use taskbridge_web::{Compatibility, TasksMount};
 
@@ -22,7 +22,11 @@ fn with_is_completed(mut task: Value) -> Value {
 #[actix_web::test]
 async fn a_list_can_have_an_envelope_with_its_total() {
     let envelope = Compatibility { list_envelope: true, ..Compatibility::default() };
-    let next = Cursor { value: SortValue::Title("x".into()), id: TaskId::new(7), direction: SortDirection::Ascending };
+    let next = Cursor {
+        value: SortValue::Title(TitlePrefix::of("x")),
+        id: TaskId::new(7),
+        direction: SortDirection::Ascending,
+    };
     for (next, total) in [(None, 1), (Some(next), 42)] {
         let mut repo = MockTaskRepo::new();
         repo.expect_list().return_once(|_, _| Ok(TaskPage { tasks: vec![task("alice", 7)], next }));

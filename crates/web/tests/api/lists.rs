@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use taskbridge_domain::ports::MockTaskRepo;
 use taskbridge_domain::tasks::{
     Cursor, PageSize, PageStart, PreciseTimestamp, SearchText, SortDirection, SortKey, SortValue, TaskFilter, TaskId,
-    TaskOrder, TaskPage, TaskQuery,
+    TaskOrder, TaskPage, TaskQuery, TitlePrefix,
 };
 use taskbridge_domain::testing::fixtures::task;
 
@@ -135,13 +135,19 @@ async fn link_leads_to_the_next_page() {
     let offset = TaskQuery { start: PageStart::Offset(TaskOrder::default(), 3), ..TaskQuery::default() };
     let answer = asked("?offset=3", offset, Some(cursor())).await;
     assert!(answer.header("link").unwrap().starts_with("<?cursor="));
+    let titled = |title: String| Cursor {
+        value: SortValue::Title(TitlePrefix::of(&title)),
+        id: TaskId::new(i64::MIN),
+        ..cursor()
+    };
     let kept = "?status=pending&q=a%26b%3D%25+%3E%3C%2C&limit=2&token=x";
     let query = TaskQuery { limit: PageSize::new(2).unwrap(), ..filtered(Some(false), Some("a&b=% ><,")) };
     for next in [
         cursor(),
         Cursor { direction: SortDirection::Ascending, ..cursor() },
         Cursor { value: SortValue::UpdatedAt(PreciseTimestamp::from_unix_micros(-1).unwrap()), ..cursor() },
-        Cursor { value: SortValue::Title("\u{1f642}".repeat(200)), id: TaskId::new(i64::MIN), ..cursor() },
+        titled("\u{1f642}".repeat(200)),
+        titled("\u{1}".repeat(10_000)),
     ] {
         let answer = asked(kept, query.clone(), Some(next.clone())).await;
         let link = answer.header("link").unwrap();

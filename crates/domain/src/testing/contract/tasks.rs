@@ -25,8 +25,10 @@ macro_rules! task_repo_contract {
                 a_new_owner_has_no_tasks,
                 the_list_is_newest_first_with_ties_by_id,
                 a_list_is_sorted_by_every_key_and_direction,
+                titles_are_sorted_by_their_first_characters,
                 a_list_contains_the_tasks_that_match_the_filter,
                 the_pages_of_a_list_add_up_to_the_list,
+                the_pages_of_long_titles_add_up_to_the_list,
                 a_cursor_stays_valid_when_tasks_before_it_change,
                 reading_changes_nothing,
                 an_update_changes_only_the_given_fields,
@@ -208,28 +210,90 @@ pub async fn the_pages_of_a_list_add_up_to_the_list(repo: &dyn TaskRepo) {
     }
     for key in [SortKey::CreatedAt, SortKey::UpdatedAt, SortKey::Title] {
         for direction in [SortDirection::Ascending, SortDirection::Descending] {
-            let order = TaskOrder { key, direction };
-            let query =
-                |start, limit| TaskQuery { start, limit: PageSize::new(limit).unwrap(), ..TaskQuery::default() };
-            let whole = page(repo, &query(PageStart::Offset(order, 0), 11)).await;
-            assert_eq!((whole.tasks.len(), whole.next), (11, None));
-            for limit in [1, 2, 3, 4, 10] {
-                let mut read = Vec::new();
-                let mut start = Some(PageStart::Offset(order, 0));
-                while let Some(from) = start.take() {
-                    let by_offset = PageStart::Offset(order, u32::try_from(read.len()).unwrap());
-                    let TaskPage { tasks, next } = page(repo, &query(from, limit)).await;
-                    assert_eq!(page(repo, &query(by_offset, limit)).await.tasks, tasks);
-                    assert!(tasks.len() == usize::from(limit) || next.is_none());
-                    read.extend(tasks);
-                    start = next.map(PageStart::After);
-                }
-                assert_eq!(read, whole.tasks, "{order:?} by {limit}");
-            }
+            let whole = assert_pages_add_up(repo, &TaskFilter::default(), TaskOrder { key, direction }).await;
+            assert_eq!(whole.len(), 11);
         }
     }
     let beyond = TaskQuery { start: PageStart::Offset(TaskOrder::default(), u32::MAX), ..TaskQuery::default() };
     assert_eq!(page(repo, &beyond).await, TaskPage { tasks: Vec::new(), next: None });
+}
+
+/// Returns the whole list in this order. Asserts that pages of every size contain the same tasks, whether they are read
+/// by cursor or by offset.
+async fn assert_pages_add_up(repo: &dyn TaskRepo, filter: &TaskFilter, order: TaskOrder) -> Vec<Task> {
+    let query = |start, limit| TaskQuery { filter: filter.clone(), start, limit: PageSize::new(limit).unwrap() };
+    let whole = page(repo, &query(PageStart::Offset(order, 0), 11)).await;
+    assert_eq!(whole.next, None);
+    for limit in [1, 2, 3, 4, 10] {
+        let mut read = Vec::new();
+        let mut start = Some(PageStart::Offset(order, 0));
+        while let Some(from) = start.take() {
+            let by_offset = PageStart::Offset(order, u32::try_from(read.len()).unwrap());
+            let TaskPage { tasks, next } = page(repo, &query(from, limit)).await;
+            assert_eq!(page(repo, &query(by_offset, limit)).await.tasks, tasks);
+            assert!(tasks.len() == usize::from(limit) || next.is_none());
+            read.extend(tasks);
+            start = next.map(PageStart::After);
+        }
+        assert_eq!(read, whole.tasks, "{filter:?} {order:?} by {limit}");
+    }
+    whole.tasks
+}
+
+/// Creates tasks with titles that are longer than [`Title::MAX_CHARS`], as another program may have stored them, and
+/// returns their ids in the order of their titles. Titles with the same prefix are in the order of the ids, not in that
+/// of their remaining characters.
+async fn create_long_titles(repo: &dyn TaskRepo) -> Vec<TaskId> {
+    // These characters have one to four bytes, so that a prefix of 200 bytes or UTF-16 units would be shorter. By the
+    // rules of a language, B would be after a.
+    let base = "aé漢🙂".repeat(Title::MAX_CHARS / 4 - 1);
+    let titles = [
+        format!("{base}xyza{}", "b".repeat(10_000)),
+        format!("{base}xyz"),
+        format!("{base}xyzaa"),
+        format!("{base}xyzB"),
+        format!("{base}xyza"),
+        format!("{base}xyz🙂🙂"),
+        format!("{base}xyzBa"),
+        format!("{base}xyz🙂é"),
+        format!("{base}xyéa"),
+        "a".into(),
+    ];
+    let mut ids = Vec::new();
+    for (title, at) in titles.into_iter().zip((0..).map(later)) {
+        let task = NewTask { title: Title::from_stored(title), ..new_task() };
+        ids.push(create(repo, "alice", task, at).await.id);
+    }
+    [9, 1, 3, 6, 0, 2, 4, 5, 7, 8].map(|index| ids[index]).into()
+}
+
+/// Titles are sorted by their first 200 characters, with and without a search.
+pub async fn titles_are_sorted_by_their_first_characters(repo: &dyn TaskRepo) {
+    let ascending = create_long_titles(repo).await;
+    for search in [None, Some(SearchText::parse("A").unwrap())] {
+        for direction in [SortDirection::Ascending, SortDirection::Descending] {
+            let start = PageStart::Offset(TaskOrder { key: SortKey::Title, direction }, 0);
+            let filter = TaskFilter { search: search.clone(), ..TaskFilter::default() };
+            let list = all(repo, &TaskQuery { filter, start, ..TaskQuery::default() }).await;
+            let mut ids: Vec<_> = list.iter().map(|task| task.id).collect();
+            if direction == SortDirection::Descending {
+                ids.reverse();
+            }
+            assert_eq!(ids, ascending, "{search:?} {direction:?}");
+        }
+    }
+}
+
+/// The pages also contain each task exactly once if titles differ only after their first 200 characters.
+pub async fn the_pages_of_long_titles_add_up_to_the_list(repo: &dyn TaskRepo) {
+    let ids = create_long_titles(repo).await;
+    for search in [None, Some(SearchText::parse("é漢").unwrap())] {
+        for direction in [SortDirection::Ascending, SortDirection::Descending] {
+            let filter = TaskFilter { search: search.clone(), completed: Some(true) };
+            let whole = assert_pages_add_up(repo, &filter, TaskOrder { key: SortKey::Title, direction }).await;
+            assert_eq!(whole.len(), ids.len() - usize::from(search.is_some()));
+        }
+    }
 }
 
 /// The next page does not change when tasks before the cursor are created or deleted, even if the task of the cursor

@@ -1,0 +1,171 @@
+//! Tasks in the table `tasks`.
+
+#[cfg(test)]
+mod plans;
+mod statements;
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IdenStatic, QueryTrait, Select, UpdateMany,
+};
+use taskbridge_domain::ports::{CreateTaskError, StoreError, TaskRepo};
+use taskbridge_domain::tasks::{
+    Cursor, FieldUpdate, NewTask, PreciseTimestamp, SortKey, SortValue, Task, TaskFilter, TaskId, TaskOrder, TaskPage,
+    TaskPatch, TaskQuery, Title, TitlePrefix,
+};
+use taskbridge_domain::{Owner, Timestamp};
+
+use crate::database::Store;
+use crate::database::connection_pool::ConnectionPool;
+use crate::database::driver_error::to_db_err;
+use crate::database::entities::task::{self, Column, Entity, Model};
+use crate::database::error::{Violation, store_error, violation};
+use crate::database::postgres::StatementError;
+
+/// Stores tasks in the table `tasks`.
+pub struct SeaTaskRepo {
+    store: Store,
+    requires_known_owners: bool,
+}
+
+impl SeaTaskRepo {
+    /// Returns a repository on this store. It does not require that the owners of tasks are in the same database.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self { store, requires_known_owners: false }
+    }
+
+    /// Returns the repository with an additional check: a new task is rejected if its owner is not in the table `user`.
+    /// On PostgreSQL, a foreign key always ensures this, but on SQLite an adopted table may lack the foreign key.
+    #[must_use]
+    pub fn requiring_known_owners(self) -> Self {
+        Self { requires_known_owners: true, ..self }
+    }
+
+    fn backend(&self) -> DbBackend {
+        self.store.pool.get_database_backend()
+    }
+
+    /// Inserts a row and returns its id, or `None` if the owner is not in the table `user`.
+    async fn insert_row(&self, row: task::ActiveModel, owner: &Owner) -> Result<Option<i64>, DbErr> {
+        let pool = &self.store.pool;
+        if self.backend() == DbBackend::Sqlite && self.requires_known_owners {
+            let inserted = pool.query_one(&statements::insert_if_known(&row, owner)).await?;
+            return inserted.map(|row| row.try_get("", Column::Id.as_str())).transpose();
+        }
+        Ok(Some(Entity::insert(row).exec(pool).await?.last_insert_id))
+    }
+
+    /// Returns the rows that a statement selects.
+    async fn select(&self, select: Select<Entity>) -> Result<Vec<Model>, DbErr> {
+        let ConnectionPool::Postgres(postgres) = &self.store.pool else { return select.all(&self.store.pool).await };
+        let rows = postgres.rows(&select.build(DbBackend::Postgres)).await.map_err(to_db_err)?;
+        Model::read(&rows).map_err(|error| to_db_err(StatementError::from(error)))
+    }
+
+    /// Executes an update of one task and returns the changed task, or `None` if the owner has no such task.
+    async fn change(&self, owner: &Owner, update: UpdateMany<Entity>) -> Result<Option<Task>, StoreError> {
+        let changed = update.exec_with_returning(&self.store.pool).await.map_err(store_error)?;
+        Ok(changed.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
+    }
+}
+
+/// Returns the value by which a task is sorted. A time keeps the full precision of the database.
+fn sort_value(row: &Model, key: SortKey) -> SortValue {
+    match key {
+        SortKey::CreatedAt => SortValue::CreatedAt(PreciseTimestamp::new(row.created_at.0)),
+        SortKey::UpdatedAt => SortValue::UpdatedAt(PreciseTimestamp::new(row.updated_at.0)),
+        SortKey::Title => SortValue::Title(TitlePrefix::of(&row.title)),
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    count: i64,
+}
+
+#[async_trait]
+impl TaskRepo for SeaTaskRepo {
+    async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<TaskPage, StoreError> {
+        let TaskOrder { key, direction } = query.order();
+        let limit = usize::from(query.limit.count());
+        let mut rows = self.select(statements::list(self.backend(), owner, query)).await.map_err(store_error)?;
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| has_more).map(|last| Cursor {
+            value: sort_value(last, key),
+            id: TaskId::new(last.id),
+            direction,
+        });
+        let tasks = rows.into_iter().map(|row| row.task_of(owner)).collect::<Result<_, _>>()?;
+        Ok(TaskPage { tasks, next })
+    }
+
+    async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError> {
+        let count = statements::count(self.backend(), owner, filter);
+        let counted = Count::find_by_statement(count).one(&self.store.pool).await.map_err(store_error)?;
+        Ok(counted.map_or(0, |counted| counted.count.unsigned_abs()))
+    }
+
+    async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {
+        let rows = self.select(statements::find(self.backend(), owner, id)).await.map_err(store_error)?;
+        Ok(rows.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
+    }
+
+    async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateTaskError> {
+        let row = task::new_row(owner, &task, now);
+        let inserted = self.insert_row(row, owner).await.map_err(|error| match violation(&error) {
+            Some(Violation::ForeignKey) => CreateTaskError::UnknownOwner,
+            _ => CreateTaskError::Store(store_error(error)),
+        })?;
+        let id = inserted.ok_or(CreateTaskError::UnknownOwner)?;
+        let NewTask { title, description, completed } = task;
+        Ok(Task {
+            id: TaskId::new(id),
+            owner: owner.id().clone(),
+            title,
+            description,
+            completed,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    async fn update(
+        &self,
+        owner: &Owner,
+        id: TaskId,
+        patch: TaskPatch,
+        now: Timestamp,
+    ) -> Result<Option<Task>, StoreError> {
+        let TaskPatch { title, description, completed } = patch;
+        let description = match &description {
+            FieldUpdate::Keep => None,
+            FieldUpdate::Clear => Some(None),
+            FieldUpdate::Set(description) => Some(Some(description.as_str())),
+        };
+        let changes = [
+            title.as_ref().map(|title| (Column::Title, Title::as_str(title).into())),
+            description.map(|description| (Column::Description, description.into())),
+            completed.map(|completed| (Column::Completed, completed.into())),
+        ];
+        let mut update = statements::update(self.backend(), owner, id, now);
+        for (column, value) in changes.into_iter().flatten() {
+            update = update.col_expr(column, value);
+        }
+        self.change(owner, update).await
+    }
+
+    async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError> {
+        let toggled = Expr::col(Column::Completed).not();
+        let update = statements::update(self.backend(), owner, id, now).col_expr(Column::Completed, toggled);
+        self.change(owner, update).await
+    }
+
+    async fn delete(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
+        let deleted =
+            statements::delete(self.backend(), owner, id).exec(&self.store.pool).await.map_err(store_error)?;
+        Ok(deleted.rows_affected > 0)
+    }
+}
