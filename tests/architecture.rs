@@ -111,7 +111,7 @@ fn each_layer_depends_on_what_it_may_and_on_nothing_else() {
                 "x509-cert",
             ],
         ),
-        ("taskbridge-migrations", &["async-trait", "sea-orm-migration", "thiserror"]),
+        ("taskbridge-migrations", &["async-trait", "sea-orm-migration", "thiserror", "tokio"]),
     ];
     let dependencies = direct_dependencies();
     for (package, allowed) in allowed {
