@@ -35,7 +35,7 @@ test: ## Run everything that must pass before a change is submitted; WITHOUT=bro
 	@scripts/test.sh $(WITHOUT)
 
 snapshots: ## Write the schema after each migration, and the list of migrations, into migrations/
-	UPDATE_SNAPSHOTS=1 scripts/with-postgres.sh cargo test --locked --workspace --test migrations -- snapshot readme
+	UPDATE_SNAPSHOTS=1 scripts/with-postgres.sh cargo test --locked --workspace --test migrations -- it_creates readme
 
 e2e: ## Run the tests of the Next.js example in a browser, in both modes
 	@scripts/e2e.sh

@@ -28,7 +28,7 @@ impl Migrations {
     /// Returns all migrations of a database with these users.
     #[must_use]
     pub fn of(users: Users) -> Self {
-        Self { users, list: steps::ALL.into_iter().filter(|migration| migration.is_for(users)).collect() }
+        Self { users, list: steps::ALL.iter().copied().filter(|migration| migration.is_for(users)).collect() }
     }
 
     /// Returns the migrations up to and including the one with this name, which are those of an older version of

@@ -9,7 +9,7 @@ mod m20261130_000003_task_indices;
 use crate::migration::Migration;
 
 /// All migrations, in order.
-pub(crate) const ALL: [&dyn Migration; 3] = [
+pub(crate) const ALL: &[&dyn Migration] = &[
     &m20261121_000001_better_auth::BetterAuth,
     &m20261121_000002_tasks::Tasks,
     &m20261130_000003_task_indices::TaskIndices,

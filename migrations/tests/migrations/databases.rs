@@ -237,7 +237,7 @@ const ADD_ANN: &str = r#"insert into "user" ("id", "name", "email", "emailVerifi
 
 const POSTGRES_SCHEMA: &str = "
 select line from (
-  select concat_ws(' ', table_name, ordinal_position, column_name, data_type, character_maximum_length, is_nullable,
+  select concat_ws(' ', table_name, row_number() over (partition by table_name order by ordinal_position), column_name, data_type, character_maximum_length, is_nullable,
     column_default, is_identity, identity_generation) as line
   from information_schema.columns where table_schema = 'public'
   union all select concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid))
