@@ -1,5 +1,5 @@
 # `make help` lists the targets. All of them can be called with a CARGO_TARGET_DIR.
-.PHONY: help run demo check domain adapters web test snapshots e2e fuzz deny advisories bench microbench
+.PHONY: help run demo check domain adapters web test snapshots upgrade e2e fuzz deny advisories bench microbench
 .DEFAULT_GOAL := run
 # Most tests spend their time waiting: for a connection to close, or for a timeout.
 export RUST_TEST_THREADS ?= 6
@@ -36,6 +36,9 @@ test: ## Run everything that must pass before a change is submitted; WITHOUT=bro
 
 snapshots: ## Write the schema after each migration, and the list of migrations, into migrations/
 	UPDATE_SNAPSHOTS=1 scripts/with-postgres.sh cargo test --locked --workspace --test migrations -- it_creates readme
+
+upgrade: ## Test a rolling upgrade from the previous release and back; builds that release once
+	@scripts/upgrade.sh
 
 e2e: ## Run the tests of the Next.js example in a browser, in both modes
 	@scripts/e2e.sh

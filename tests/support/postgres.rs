@@ -82,6 +82,19 @@ pub fn try_psql(url: &str, sql: &str) -> Result<String, String> {
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
+/// Runs a statement in a transaction that stays open until its locks are released. Returns once it was executed.
+#[must_use]
+pub fn hold(url: &str, sql: &str) -> Lock {
+    let mut holder = program("psql");
+    holder.args(["-XAtq", "-v", "ON_ERROR_STOP=1", url]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut holder = holder.spawn().unwrap();
+    let script = format!("begin;\n{sql};\n\\echo held\n");
+    holder.stdin.as_mut().unwrap().write_all(script.as_bytes()).unwrap();
+    let mut lines = BufReader::new(holder.stdout.as_mut().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap() == "held"), "the statement failed");
+    Lock(holder)
+}
+
 /// A PostgreSQL server of its own, with the default durability. It is killed on drop.
 pub struct Cluster {
     folder: TempDir,
@@ -240,14 +253,7 @@ impl Cluster {
     /// Locks a table in exclusive mode until the lock is released.
     #[must_use]
     pub fn lock(&self, table: &str) -> Lock {
-        let mut holder = program("psql");
-        holder.args(["-XAtq", "-v", "ON_ERROR_STOP=1", &self.url()]).stdin(Stdio::piped()).stdout(Stdio::null());
-        let mut holder = holder.spawn().unwrap();
-        let sql = format!("begin; lock table {table} in access exclusive mode;\n");
-        holder.stdin.as_mut().unwrap().write_all(sql.as_bytes()).unwrap();
-        let held = "select count(*) from pg_locks where mode = 'AccessExclusiveLock' and granted";
-        wait_until("the lock is held", || psql(&self.url(), held) != "0");
-        Lock(holder)
+        hold(&self.url(), &format!("lock table {table} in access exclusive mode"))
     }
 
     fn launch(&mut self, port: impl Fn() -> u16) {
@@ -301,11 +307,11 @@ impl Census {
     }
 }
 
-/// A lock on a table.
+/// An open transaction, which holds its locks.
 pub struct Lock(Child);
 
 impl Lock {
-    /// Ends the transaction that holds the lock.
+    /// Rolls the transaction back, which releases its locks.
     pub fn release(mut self) {
         drop(self.0.stdin.take());
         self.0.wait().unwrap();

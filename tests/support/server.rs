@@ -31,6 +31,7 @@ pub struct Server {
     pub metrics: Option<String>,
     /// The log, from standard error.
     pub log: Arc<Log>,
+    program: PathBuf,
     folder: Arc<TempDir>,
     variables: Vec<(String, String)>,
     /// Disconnected when standard error closes, at the end of the process.
@@ -47,37 +48,43 @@ impl Server {
     /// Starts a server with further environment variables, and an empty database unless they name one.
     #[must_use]
     pub fn start_with(variables: &[(&str, &str)]) -> Self {
+        Self::start_program(binary(), variables)
+    }
+
+    /// Does the same with the binary of another release.
+    #[must_use]
+    pub fn start_program(program: &Path, variables: &[(&str, &str)]) -> Self {
         let mut variables: Vec<_> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         if !variables.iter().any(|(name, _)| name == "DATABASE_URL") {
             variables.extend(database().map(|url| ("DATABASE_URL".to_owned(), url)));
         }
-        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), variables)
+        Self::start_in(program, Arc::new(tempfile::tempdir().unwrap()), variables)
     }
 
     /// Starts a server whose log is not read after it is ready.
     #[must_use]
     pub fn start_with_its_log_closed() -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        Self::spawn(command(folder.path(), &[]), folder, Vec::new(), Followed::UntilReady)
+        Self::spawn(binary(), command(binary(), folder.path(), &[]), folder, Vec::new(), Followed::UntilReady)
             .unwrap_or_else(|log| panic!("the server did not start: {log}"))
     }
 
     /// Starts another server in the same folder, with the same database.
     #[must_use]
     pub fn again(&self) -> Self {
-        Self::start_in(Arc::clone(&self.folder), self.variables.clone())
+        Self::start_in(&self.program, Arc::clone(&self.folder), self.variables.clone())
     }
 
     /// Does the same with further environment variables.
     #[must_use]
     pub fn again_with(&self, variables: &[(&str, &str)]) -> Self {
         let more = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Self::start_in(Arc::clone(&self.folder), self.variables.iter().cloned().chain(more).collect())
+        Self::start_in(&self.program, Arc::clone(&self.folder), self.variables.iter().cloned().chain(more).collect())
     }
 
-    fn start_in(folder: Arc<TempDir>, variables: Vec<(String, String)>) -> Self {
-        Self::spawn(command(folder.path(), &variables), folder, variables, Followed::ToTheEnd)
+    fn start_in(program: &Path, folder: Arc<TempDir>, variables: Vec<(String, String)>) -> Self {
+        Self::spawn(program, command(program, folder.path(), &variables), folder, variables, Followed::ToTheEnd)
             .unwrap_or_else(|log| panic!("the server did not start: {log}"))
     }
 
@@ -106,11 +113,12 @@ impl Server {
         limited.args(["-c", &format!("{limit}; exec \"$0\" serve")]).arg(binary());
         let mut command = with_environment(limited, folder.path(), &[]);
         command.envs(variables.iter().copied());
-        Self::spawn(command, folder, Vec::new(), Followed::ToTheEnd)
+        Self::spawn(binary(), command, folder, Vec::new(), Followed::ToTheEnd)
             .unwrap_or_else(|log| panic!("the server did not start: {log}"))
     }
 
     fn spawn(
+        program: &Path,
         mut command: Command,
         folder: Arc<TempDir>,
         variables: Vec<(String, String)>,
@@ -125,7 +133,18 @@ impl Server {
         };
         let (address, origin) = (field(&line, "address").unwrap(), field(&line, "origin").unwrap());
         let (base, metrics) = (format!("http://{address}"), field(&line, "metrics"));
-        Ok(Self { child, base, address, origin, metrics, log, folder, variables, lines: Mutex::new(lines) })
+        Ok(Self {
+            child,
+            base,
+            address,
+            origin,
+            metrics,
+            log,
+            program: program.into(),
+            folder,
+            variables,
+            lines: Mutex::new(lines),
+        })
     }
 
     /// Returns the URL of a path.
@@ -203,7 +222,7 @@ impl Drop for Server {
 #[must_use]
 pub fn refuse_to_start(variables: &[(&str, &str)]) -> (ExitStatus, String) {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = command(folder.path(), &[]);
+    let mut command = command(binary(), folder.path(), &[]);
     command.env_remove("BETTER_AUTH_SECRET").envs(variables.iter().copied());
     let mut child = command.spawn().unwrap();
     let (log, ready) = Log::follow(child.stderr.take().unwrap(), Followed::ToTheEnd);
@@ -284,8 +303,8 @@ fn database() -> Option<String> {
     }
 }
 
-fn command(folder: &Path, variables: &[(String, String)]) -> Command {
-    let mut serve = Command::new(binary());
+fn command(program: &Path, folder: &Path, variables: &[(String, String)]) -> Command {
+    let mut serve = Command::new(program);
     serve.arg("serve");
     with_environment(serve, folder, variables)
 }
