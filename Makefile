@@ -1,5 +1,5 @@
 # `make help` lists the targets. All of them can be called with a CARGO_TARGET_DIR.
-.PHONY: help run demo check domain adapters web test snapshots upgrade e2e fuzz deny advisories bench microbench
+.PHONY: help run demo check domain adapters web test snapshots upgrade restarts e2e fuzz deny advisories bench microbench
 .DEFAULT_GOAL := run
 # Most tests spend their time waiting: for a connection to close, or for a timeout.
 export RUST_TEST_THREADS ?= 6
@@ -42,6 +42,9 @@ upgrade: ## Test a rolling upgrade from the previous release and back; builds th
 
 e2e: ## Run the tests of the Next.js example in a browser, in both modes
 	@scripts/e2e.sh
+
+restarts: ## Restart three replicas under load behind nginx and HAProxy, for about a minute
+	@scripts/restarts.sh
 
 fuzz: ## Run each fuzz target for FUZZ_SECONDS, 60 by default
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)

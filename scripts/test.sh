@@ -32,6 +32,8 @@ install() {
     need curl curl
     need initdb postgresql
     need pgbouncer pgbouncer
+    need nginx nginx
+    need haproxy haproxy
     if [ "$without" != browser ]; then need chromium chromium; fi
     need_crate cargo-deny 0.20.2
     npm ci --prefix tests/better-auth --silent
@@ -61,6 +63,7 @@ step "benchmark harness" python3 -B -m unittest discover --quiet --start-directo
 step "tests" scripts/with-postgres.sh cargo test --locked --workspace
 step "storage tests on PostgreSQL" storage postgres
 step "storage tests through pgbouncer" storage pgbouncer
+step "restarts behind proxies" scripts/restarts.sh
 step "OpenAPI document" scripts/openapi.sh
 if [ "$without" = browser ]; then
     echo "== skipped, as asked: examples/nextjs in a browser"

@@ -18,7 +18,8 @@ pub(crate) async fn within_patience<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_mins(1), future).await.unwrap()
 }
 
-async fn until_logged(server: &Server, message: &str) {
+/// Waits until the server has logged `message`.
+pub(crate) async fn until_logged(server: &Server, message: &str) {
     let message = format!("\"message\":\"{message}\"");
     let is_logged = || server.log.lines().iter().any(|line| line.contains(&message));
     within_patience(async {

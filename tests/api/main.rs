@@ -20,4 +20,5 @@ mod native_clients;
 mod request_ids;
 mod site;
 mod sqlite;
+mod stopping;
 mod storage;

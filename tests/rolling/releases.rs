@@ -21,8 +21,10 @@ fn program() -> PathBuf {
 }
 
 /// Replicas of one app. On a slow machine, statements wait for the two connections of the pooler.
-fn settings<'a>(url: &'a str, algorithm: &'a str) -> [(&'a str, &'a str); 7] {
+fn settings<'a>(url: &'a str, algorithm: &'a str) -> [(&'a str, &'a str); 8] {
     [
+        // The previous release does not know this setting, but ignores an empty variable.
+        ("TASKBRIDGE__LOG__BUFFER_BYTES", ""),
         ("AUTH_MODE", "server"),
         ("BETTER_AUTH_URL", APP),
         ("DATABASE_URL", url),

@@ -11,7 +11,10 @@ use rustix::io::{Errno, ioctl_fionbio, read};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Followed {
     ToTheEnd,
+    /// Until the server is ready. Then the pipe is closed.
     UntilReady,
+    /// Until the server is ready, and again after its end. The pipe stays open.
+    UnlessRunning,
 }
 
 /// The standard error of a server.
@@ -46,6 +49,9 @@ impl Log {
                     its_log.0.lock().unwrap().pipe = None;
                 }
                 let _ = sender.send(line);
+                if followed == Followed::UnlessRunning {
+                    its_log.wait_for_close();
+                }
             }
         });
         (log, receiver)
@@ -65,6 +71,12 @@ impl Log {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         self.text().lines().map(str::to_owned).collect()
+    }
+
+    /// Waits until the server has closed the pipe, without reading.
+    fn wait_for_close(&self) {
+        let Some(pipe) = self.0.lock().unwrap().pipe.clone() else { return };
+        poll(&mut [PollFd::new(&*pipe, PollFlags::empty())], None).unwrap();
     }
 
     /// Waits for more output, and reads it. Returns `false` at the end.

@@ -18,7 +18,7 @@ impl Block<'_> {
     /// Returns the name of the file, if the first line is a comment with one.
     fn name(&self) -> Option<&str> {
         let first = self.text.lines().next()?;
-        first.starts_with(['/', '#']).then(|| first.trim_start_matches(['/', '#', ' ']))
+        first.starts_with(['/', '#']).then(|| first.trim_start_matches(['/', '#']).trim_start())
     }
 }
 

@@ -70,6 +70,16 @@ impl Server {
             .unwrap_or_else(|log| panic!("the server did not start: {log}"))
     }
 
+    /// Starts a server whose log is not read from the time that it is ready until it has ended.
+    #[must_use]
+    pub fn start_with_its_log_unread(variables: &[(&str, &str)]) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let mut command = command(binary(), folder.path(), &[]);
+        command.envs(variables.iter().copied());
+        Self::spawn(binary(), command, folder, Vec::new(), Followed::UnlessRunning)
+            .unwrap_or_else(|log| panic!("the server did not start: {log}"))
+    }
+
     /// Starts another server in the same folder, with the same database.
     #[must_use]
     pub fn again(&self) -> Self {
@@ -176,8 +186,13 @@ impl Server {
 
     /// Sends SIGTERM, and does not wait for the end.
     pub fn terminate(&self) {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
+        self.signal("TERM");
+    }
+
+    /// Sends the signal with this name, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// Waits until it has stopped.
@@ -319,6 +334,10 @@ fn with_environment(mut command: Command, folder: &Path, variables: &[(String, S
         .env("TASKBRIDGE__LOG__FORMAT", "json")
         // The lowest cost that is allowed; most tests do not depend on it.
         .env("TASKBRIDGE__PASSWORDS__BCRYPT_COST", "10")
+        // A log line is written before the response, so that a test that has the response finds the line.
+        .env("TASKBRIDGE__LOG__BUFFER_BYTES", "0")
+        // Most tests have no load balancer.
+        .env("TASKBRIDGE__SERVER__DRAIN_SECONDS", "0")
         // Most tests send more requests than the limit allows.
         .env("RATE_LIMIT", "off")
         .envs(variables.iter().map(|(name, value)| (name, value)))

@@ -14,8 +14,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
+use rustix::io::ioctl_fionread;
 use taskbridge_web::{ConnectionPhase, Phase};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
+use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Maximum number of bytes that one poll returns to actix-http's dispatcher. Most requests are smaller, so one poll is
@@ -27,6 +29,8 @@ const READ_SIZE: usize = 4 * 1024;
 pub(crate) struct Timeouts {
     /// Maximum time from a response to the end of the next request's head.
     pub(crate) next_head: Duration,
+    /// Maximum time to the end of a request's head while the server closes its connections.
+    pub(crate) last_head: Duration,
     /// Maximum time that a blocked write waits until the client reads more of the response.
     pub(crate) write: Duration,
     /// Maximum time from the last response until the client closes the connection.
@@ -34,7 +38,7 @@ pub(crate) struct Timeouts {
 }
 
 /// A TCP stream with backpressure: it does not read ahead while a request is handled or a response is sent. It fails
-/// when the client exceeds one of the [`Timeouts`].
+/// when the client exceeds one of the [`Timeouts`]. When the server stops, it ends as soon as it is idle.
 pub(crate) struct Connection {
     stream: Take<TcpStream>,
     phase: ConnectionPhase,
@@ -42,6 +46,12 @@ pub(crate) struct Connection {
     /// `true` if the last read returned [`READ_SIZE`] bytes, so that the next read is postponed to the next poll.
     is_full: bool,
     last_write: Instant,
+    /// `true` if there has been a response, and nothing of the next request has arrived.
+    is_idle: bool,
+    /// Completes when the server closes its connections.
+    closing: Pin<Box<dyn Future<Output = ()>>>,
+    /// The time at which `closing` completed.
+    closing_since: Option<Instant>,
     /// The time since which writes have been blocked because the socket's send buffer is full. `None` if the last write
     /// was not blocked.
     blocked_since: Option<Instant>,
@@ -51,13 +61,17 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, timeouts: Timeouts) -> Self {
+    /// When `closing` becomes `true`, the connection ends as soon as it is idle.
+    pub(crate) fn new(stream: TcpStream, timeouts: Timeouts, mut closing: watch::Receiver<bool>) -> Self {
         Self {
             stream: stream.take(0),
             phase: ConnectionPhase::default(),
             timeouts,
             is_full: false,
             last_write: Instant::now(),
+            is_idle: false,
+            closing: Box::pin(async move { _ = closing.wait_for(|is_closing| *is_closing).await }),
+            closing_since: None,
             blocked_since: None,
             timer: None,
         }
@@ -73,7 +87,10 @@ impl Connection {
     fn deadline(&self) -> Option<Instant> {
         match (self.blocked_since, self.phase.get()) {
             (Some(since), _) => Some(since + self.timeouts.write),
-            (None, Phase::Head) => Some(self.last_write + self.timeouts.next_head),
+            (None, Phase::Head) => {
+                let next_head = self.last_write + self.timeouts.next_head;
+                Some(self.closing_since.map_or(next_head, |since| next_head.min(since + self.timeouts.last_head)))
+            }
             (None, Phase::Close) => Some(self.last_write + self.timeouts.linger),
             (None, Phase::Body | Phase::Response) => None,
         }
@@ -103,6 +120,24 @@ impl Connection {
             return Poll::Ready(Ok(()));
         }
         self.phase.wake_after_response(context.waker());
+        Poll::Pending
+    }
+
+    /// Waits until the server closes its connections while this one waits for a request. Completes if the connection is
+    /// idle. Otherwise a request may be on its way, and its head gets a new deadline.
+    fn poll_closing(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.phase.get() != Phase::Head {
+            return Poll::Pending;
+        }
+        if self.closing_since.is_none() {
+            ready!(self.closing.as_mut().poll(context));
+            self.closing_since = Some(Instant::now());
+        }
+        // A request may have arrived that the runtime has not noticed yet.
+        if self.is_idle && ioctl_fionread(self.stream.get_ref())? == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_deadline(context)?;
         Poll::Pending
     }
 
@@ -137,7 +172,10 @@ impl AsyncRead for Connection {
             return Poll::Pending;
         }
         self.stream.set_limit(READ_SIZE as u64);
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if Pin::new(&mut self.stream).poll_read(context, buffer)?.is_pending() {
+            return self.poll_closing(context);
+        }
+        self.is_idle = false;
         self.is_full = self.stream.limit() == 0;
         Poll::Ready(Ok(()))
     }
@@ -150,6 +188,7 @@ impl AsyncWrite for Connection {
             self.blocked_since.get_or_insert_with(Instant::now);
         } else {
             self.last_write = Instant::now();
+            self.is_idle = true;
             if self.blocked_since.take().is_some() {
                 // Reads pause while writes are blocked, so the task is woken to continue reading.
                 context.waker().wake_by_ref();

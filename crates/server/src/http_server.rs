@@ -1,71 +1,107 @@
-//! The HTTP server. It is assembled in the same way as actix-web's `HttpServer`, which cannot be used because it
-//! accepts only plain TCP streams, not a `Connection`.
+//! The HTTP server of the API: it accepts connections, distributes them among its workers, and stops gracefully.
+//!
+//! actix-web's `HttpServer` serves plain TCP streams only, not a [`Connection`](crate::connection::Connection).
+//! actix-server, on which it is built, closes its listener and ends all idle workers in one step. The requests of the
+//! other workers may still use database connections that are registered with the runtimes of the idle ones.
 
-use std::future::ready;
-use std::net::TcpListener;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::HttpService;
-use actix_http::error::DispatchError;
-use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
-use actix_web::dev::{AppConfig, Server, fn_service};
-use actix_web::rt::net::TcpStream;
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use taskbridge_web::{Services, app};
-use tokio::sync::watch;
+use taskbridge_web::Services;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
 
-use crate::connection::{Connection, Timeouts};
 use crate::settings::ServerSettings;
+use crate::workers::{Accepted, Workers};
 
-/// Maximum time in which a client must send the head of the first request on a connection. If the request timeout is
-/// shorter, it applies instead.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Maximum time for which the server keeps reading from a connection after its last response. If a socket were closed
-/// with unread bytes, the connection would be reset, and the client could lose the response.
-const LINGER: Duration = Duration::from_secs(1);
+/// Time until the next attempt after a failure to accept a connection, for example because too many files are open.
+const ACCEPT_RETRY: Duration = Duration::from_millis(500);
+/// Maximum time for which the server waits for requests that it has cancelled.
+const CANCELLATION: Duration = Duration::from_millis(500);
 
-/// Starts the server of the API on `listener`. When `closing` becomes `true`, each connection closes after its current
-/// request.
-pub(crate) fn start(
+/// A listener and the workers that serve its connections.
+pub(crate) struct HttpServer {
     listener: TcpListener,
-    services: Services,
-    settings: &ServerSettings,
-    closing: watch::Receiver<bool>,
-) -> anyhow::Result<Server> {
-    let keep_alive = settings.keep_alive_seconds.get();
-    let request_timeout = settings.request_seconds.get();
-    let workers = settings.workers.get();
-    let head = HEAD_TIMEOUT.min(request_timeout);
-    let timeouts = Timeouts { next_head: keep_alive + head, write: request_timeout, linger: LINGER };
-    let server = Server::build()
-        .workers(workers)
-        .max_concurrent_connections((max_connections(settings.max_connections.get()) / workers).max(1))
-        .disable_signals()
-        .shutdown_timeout(settings.shutdown_seconds.get().as_secs())
-        .listen("taskbridge", listener, move || {
-            let closing = closing.clone();
-            let http = HttpService::build()
-                .graceful_shutdown_signal(move || {
-                    let mut closing = closing.clone();
-                    async move { _ = closing.wait_for(|is_closing| *is_closing).await }
-                })
-                .on_connect_ext(|connection: &Connection, data| _ = data.insert(connection.phase().clone()))
-                .keep_alive(keep_alive)
-                .client_request_timeout(head)
-                .client_disconnect_timeout(LINGER)
-                .h1_allow_half_closed(false)
-                .h1(map_config(app(services.clone()).into_factory().map_err(|error| error.error_response()), |()| {
-                    AppConfig::default()
-                }));
-            let open = move |stream: TcpStream| {
-                let peer = stream.peer_addr().ok();
-                ready(Ok::<_, DispatchError>((Connection::new(stream, timeouts), peer)))
-            };
-            fn_service(open).and_then(http)
-        })
-        .context("cannot listen")?;
-    Ok(server.run())
+    workers: Workers,
+    /// One permit for each connection that may still be opened.
+    permits: Arc<Semaphore>,
+    /// Becomes `true` when the listener has been closed. Each connection has a receiver.
+    closing: watch::Sender<bool>,
+}
+
+impl HttpServer {
+    /// Starts the workers. Connections wait until [`run`](Self::run) is called.
+    ///
+    /// # Errors
+    /// Returns an error if the listener cannot be used or a worker cannot be started.
+    pub(crate) async fn start(
+        listener: std::net::TcpListener,
+        services: &Services,
+        settings: &ServerSettings,
+    ) -> anyhow::Result<Self> {
+        let permits = Arc::new(Semaphore::new(max_connections(settings.max_connections.get())));
+        let workers = Workers::start(services, settings).await?;
+        listener.set_nonblocking(true).context("cannot use the listener")?;
+        let listener = TcpListener::from_std(listener).context("cannot use the listener")?;
+        Ok(Self { listener, workers, permits, closing: watch::Sender::new(false) })
+    }
+
+    /// Serves connections until `stop` completes. Then accepts the connections that wait in the backlog, closes the
+    /// listener, and returns when all requests have been answered or `limit` has passed.
+    pub(crate) async fn run(mut self, stop: impl Future<Output = ()>, limit: Duration) {
+        tokio::select! {
+            () = stop => {}
+            () = self.accept_forever() => {}
+        }
+        let Self { listener, mut workers, closing, .. } = self;
+        if let Ok(listener) = listener.into_std() {
+            loop {
+                match listener.accept() {
+                    // The backlog is short, so that these connections need no permits.
+                    Ok((stream, peer)) => {
+                        workers.serve(Accepted { stream, peer, closing: closing.subscribe(), permit: None });
+                    }
+                    Err(error) if concerns_connection(&error) => {}
+                    Err(_) => break,
+                }
+            }
+        }
+        closing.send_replace(true);
+        if timeout(limit, closing.closed()).await.is_err() {
+            tracing::warn!("requests have not ended within server.shutdown_seconds and are cancelled");
+        }
+        // All workers end together, because a request may use a database connection that is registered with the runtime
+        // of another worker.
+        drop(workers);
+        let _ = timeout(CANCELLATION, closing.closed()).await;
+    }
+
+    async fn accept_forever(&mut self) {
+        loop {
+            let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
+            let accepted = self.listener.accept().await;
+            match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
+                Ok((stream, peer)) => {
+                    self.workers.serve(Accepted { stream, peer, closing: self.closing.subscribe(), permit });
+                }
+                Err(error) if concerns_connection(&error) => {}
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "cannot accept a connection");
+                    sleep(ACCEPT_RETRY).await;
+                }
+            }
+        }
+    }
+}
+
+/// Returns `true` if a failure to accept a connection concerns only this connection.
+fn concerns_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// Raises this process's limit on open files as far as the system allows. Returns the maximum number of connections:

@@ -12,8 +12,9 @@ mod explain;
 mod http_server;
 mod metrics;
 mod settings;
-mod shutdown;
+mod signals;
 mod telemetry;
+mod workers;
 
 use std::process::ExitCode;
 

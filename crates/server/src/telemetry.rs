@@ -1,26 +1,61 @@
 //! Log lines on standard error.
 
+mod queue;
+
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::{Format, Writer, format};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, fmt};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, fmt};
 use tracing_subscriber::registry::LookupSpan;
 
+pub(crate) use self::queue::LogQueue;
 use crate::settings::{LogFormat, LogSettings};
 
 /// Filter directive that restricts the log of actix-http's parser to errors. At other levels, the parser logs headers
 /// that it cannot parse, and these may contain secrets.
 const NO_HEADERS: &str = "actix_http::h1::decoder=error";
 
-/// Starts logging. SQL statements and their values are not logged at any level, because the store does not log them.
+/// Maximum time for which the end of the process waits for the reader of the log.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Starts the log of a command, which waits until each line has been written.
 pub(crate) fn start(settings: &LogSettings) {
+    start_with(settings, io::stderr);
+}
+
+/// Starts the log of the server, whose lines are written by a separate thread. Returns `None` if `log.buffer_bytes` is
+/// 0, so that each request waits until its lines have been written.
+///
+/// # Errors
+/// Returns an error if the thread cannot be started.
+pub(crate) fn start_queued(settings: &LogSettings) -> io::Result<Option<LogQueue>> {
+    let limit = settings.buffer_bytes.get();
+    if limit == 0 {
+        start(settings);
+        return Ok(None);
+    }
+    let queue = LogQueue::start(limit, io::stderr())?;
+    start_with(settings, queue.clone());
+    Ok(Some(queue))
+}
+
+/// Waits until the lines in the queue have been written, but not for a reader that has stalled.
+pub(crate) fn finish(queue: Option<&LogQueue>) {
+    if let Some(queue) = queue {
+        queue.flush(FLUSH_TIMEOUT);
+    }
+}
+
+/// Starts logging. SQL statements and their values are not logged at any level, because the store does not log them.
+fn start_with(settings: &LogSettings, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
     let filter = EnvFilter::new(format!("{},{NO_HEADERS}", settings.filter));
     // A log line that cannot be written to standard error is lost. If `log_internal_errors` were on, the failure would
     // also be reported on standard error, and this would panic.
-    let builder = fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
+    let builder = fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
     match settings.format {
         LogFormat::Text => {
             let inner: Format = format().with_ansi(io::IsTerminal::is_terminal(&io::stderr()));

@@ -182,6 +182,7 @@ export async function start({ jwtLife = 900, settings = {} } = {}) {
         HOST: '127.0.0.1',
         PORT: String(apiPort),
         TASKBRIDGE__JWT__LEEWAY_SECONDS: '0',
+        TASKBRIDGE__SERVER__DRAIN_SECONDS: '0',
         ...settings,
         ...env,
       },

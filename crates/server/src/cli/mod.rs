@@ -11,6 +11,7 @@ mod token;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use self::output::print_error;
@@ -70,16 +71,21 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
     }
     let configuration = configuration?;
     let (settings, mode) = configuration.validate()?;
+    if let Command::Serve = command {
+        let log = telemetry::start_queued(&settings.log).context("cannot start the log")?;
+        let outcome = serve::run(settings, mode, log.as_ref()).await;
+        telemetry::finish(log.as_ref());
+        return outcome.map(|()| ExitCode::SUCCESS);
+    }
     telemetry::start(&settings.log);
     match command {
-        Command::Serve => serve::run(settings, mode).await?,
         Command::Config(command) => config::run(&command, &configuration),
         Command::Migrate(command) => migrate::run(&command, &settings.database, mode.name().users()).await?,
         Command::Tasks(command) => tasks::run(&command, &settings.database).await?,
         Command::Keys(command) => keys::run(&command, settings, mode).await?,
         Command::Token(command) => return token::run(command, settings, mode).await,
-        // Handled above, because the doctor also runs with an invalid configuration.
-        Command::Doctor(_) => {}
+        // Handled above: the server has a log of its own, and the doctor also runs with an invalid configuration.
+        Command::Serve | Command::Doctor(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,18 +1,19 @@
 //! `taskbridge serve`.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 
 use anyhow::Context;
-use tokio::sync::watch;
 
 use crate::compose::{Composition, compose};
+use crate::http_server::HttpServer;
+use crate::metrics;
 use crate::settings::{AuthMode, Settings};
-use crate::shutdown::{Shutdown, Signals};
-use crate::{http_server, metrics};
+use crate::signals::{Signals, ignore_hangups};
+use crate::telemetry::LogQueue;
 
-/// Serves requests until SIGINT or SIGTERM, then shuts down gracefully and closes the store.
-pub(super) async fn run(settings: &Settings, mode: &AuthMode) -> anyhow::Result<()> {
+/// Serves requests until SIGTERM or SIGINT, then shuts down gracefully and closes the store.
+pub(super) async fn run(settings: &Settings, mode: &AuthMode, log: Option<&LogQueue>) -> anyhow::Result<()> {
+    ignore_hangups().context("cannot listen for signals")?;
     // Listen before opening the store, for two reasons. The origin contains the port, which the system may choose. And
     // if the server is started twice, the second process must fail on the occupied port before it migrates the
     // database.
@@ -21,22 +22,16 @@ pub(super) async fn run(settings: &Settings, mode: &AuthMode) -> anyhow::Result<
     let metrics_address = metrics.as_ref().map(|(_, address)| tracing::field::display(*address));
     let origin = mode.origin(address.port());
 
-    let Composition { services, store, registry, cleanup } = compose(settings, mode, &origin).await?;
+    let Composition { services, store, registry, cleanup } = compose(settings, mode, &origin, log).await?;
+    let stopping = services.stopping.clone();
+    let server = HttpServer::start(listener, &services, &settings.server).await?;
     let signals = Signals::listen().context("cannot listen for signals")?;
-    let shutdown = Shutdown {
-        stopping: services.stopping.clone(),
-        requests: Arc::clone(&services.metrics),
-        drain: settings.server.drain_seconds.get(),
-        limit: settings.server.shutdown_seconds.get(),
-        closing: watch::Sender::new(false),
-    };
-    let server = http_server::start(listener, services, &settings.server, shutdown.closing.subscribe())?;
-    actix_web::rt::spawn(shutdown.run(signals, server.handle()));
     let metrics =
         metrics.map(|(listener, _)| metrics::serve(listener, registry)).transpose()?.map(actix_web::rt::spawn);
     let cleanup = cleanup.map(|cleanup| actix_web::rt::spawn(cleanup.run()));
     tracing::info!(%address, origin, mode = mode.name().as_str(), metrics = metrics_address, "ready");
-    server.await.context("the server failed")?;
+    let drained = signals.drained(stopping, settings.server.drain_seconds.get());
+    server.run(drained, settings.server.shutdown_seconds.get()).await;
     if let Some(metrics) = metrics {
         metrics.abort();
     }

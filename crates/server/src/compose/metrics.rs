@@ -14,13 +14,16 @@ use taskbridge_adapters::passwords::HashingLoad;
 use taskbridge_domain::Timestamp;
 use taskbridge_web::HttpMetrics;
 
+use crate::telemetry::LogQueue;
+
 /// Returns the metrics of a process that started at `started`. `hashing` is `None` in bridge mode, which hashes no
-/// passwords.
+/// passwords. `log` is `None` if log lines do not wait in a queue.
 pub(super) fn registry(
     started: Timestamp,
     http: &HttpMetrics,
     hashing: Option<Arc<HashingLoad>>,
     store: Store,
+    log: Option<LogQueue>,
 ) -> Registry {
     let mut registry = Registry::default();
     registry.register_with_unit(
@@ -29,7 +32,7 @@ pub(super) fn registry(
         Unit::Seconds,
         ConstGauge::new(started.unix_seconds()),
     );
-    registry.register_collector(Box::new(CurrentValues { hashing, store }));
+    registry.register_collector(Box::new(CurrentValues { hashing, store, log }));
     let ours = registry.sub_registry_with_prefix("taskbridge");
     ours.register("build", "Version of the program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     http.register(ours);
@@ -41,6 +44,7 @@ pub(super) fn registry(
 struct CurrentValues {
     hashing: Option<Arc<HashingLoad>>,
     store: Store,
+    log: Option<LogQueue>,
 }
 
 impl Collector for CurrentValues {
@@ -60,6 +64,10 @@ impl Collector for CurrentValues {
             metric("taskbridge_hashing_busy", help, None, &gauge(hashing.busy()))?;
             let help = "Passwords refused because the queue was full";
             metric("taskbridge_hashing_refused", help, None, &ConstCounter::new(hashing.refused()))?;
+        }
+        if let Some(log) = &self.log {
+            let help = "Log lines dropped because the log was not read fast enough";
+            metric("taskbridge_log_lines_dropped", help, None, &ConstCounter::new(log.dropped()))?;
         }
         let (open, idle) = self.store.connections();
         metric("taskbridge_database_connections", "Open connections in the pool", None, &gauge(open))?;

@@ -27,6 +27,7 @@ pub(crate) use self::tokens::{describe_key, key_addresses, stored_keys, verifier
 use self::sign_in::sign_in;
 use crate::cleanup::Cleanup;
 use crate::settings::{AuthMode, Settings};
+use crate::telemetry::LogQueue;
 
 /// The parts of the server, as built by `compose`.
 pub(crate) struct Composition {
@@ -38,8 +39,13 @@ pub(crate) struct Composition {
 }
 
 /// Opens the store, applies or checks the migrations, and builds the services. `origin` is the origin of the auth
-/// server.
-pub(crate) async fn compose(settings: &Settings, mode: &AuthMode, origin: &str) -> anyhow::Result<Composition> {
+/// server. `log` is the queue of the log, if there is one.
+pub(crate) async fn compose(
+    settings: &Settings,
+    mode: &AuthMode,
+    origin: &str,
+    log: Option<&LogQueue>,
+) -> anyhow::Result<Composition> {
     let Settings { server, database, tasks, .. } = settings;
     let store = store::open_for_server(database, mode.name().users()).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -56,7 +62,7 @@ pub(crate) async fn compose(settings: &Settings, mode: &AuthMode, origin: &str) 
     let has_users = store.has_better_auth_users().await.context("cannot read the columns of the table user")?;
     let task_repo = if has_users { task_repo.requiring_known_owners() } else { task_repo };
     let http_metrics = Arc::new(HttpMetrics::default());
-    let registry = metrics::registry(clock.now(), &http_metrics, hashing, store.clone());
+    let registry = metrics::registry(clock.now(), &http_metrics, hashing, store.clone(), log.cloned());
     let tasks_mount = TasksMount { prefix: tasks.prefix.clone(), without_user_id: tasks.without_user_id.is_on() };
     let compatibility = Compatibility {
         list_envelope: tasks.list_envelope.is_on(),

@@ -19,13 +19,21 @@ impl Wake for Flag {
 
 const LONG: Duration = Duration::from_mins(1);
 const SHORT: Duration = Duration::from_millis(10);
-const PATIENT: Timeouts = Timeouts { next_head: LONG, write: LONG, linger: LONG };
+const PATIENT: Timeouts = Timeouts { next_head: LONG, last_head: LONG, write: LONG, linger: LONG };
 
-/// Returns the server's end and the client's end of a new connection.
-async fn pair(timeouts: Timeouts) -> (Connection, TcpStream) {
+/// Returns the server's end and the client's end of a new connection, and the sender that closes it.
+async fn closable(timeouts: Timeouts) -> (Connection, TcpStream, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    (Connection::new(listener.accept().await.unwrap().0, timeouts), client)
+    let (close, closing) = watch::channel(false);
+    (Connection::new(listener.accept().await.unwrap().0, timeouts, closing), client, close)
+}
+
+/// Returns both ends of a connection that the server does not close.
+async fn pair(timeouts: Timeouts) -> (Connection, TcpStream) {
+    let (connection, client, close) = closable(timeouts).await;
+    std::mem::forget(close);
+    (connection, client)
 }
 
 /// Polls `poll_read` once. Returns `None` if it is pending.
@@ -127,4 +135,53 @@ async fn the_timer_is_set_although_nothing_is_read_after_a_response() {
         tokio::time::sleep(SHORT).await;
     }
     assert_eq!(read_now(&mut connection).await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
+}
+
+#[actix_web::test]
+async fn an_idle_connection_ends_when_the_server_closes_it() {
+    let (mut connection, mut client, close) = closable(PATIENT).await;
+    client.write_all(b"x").await.unwrap();
+    connection.read_exact(&mut [0]).await.unwrap();
+    connection.write_all(b"y").await.unwrap();
+    let mut rest = Vec::new();
+    let (read, ()) = tokio::join!(connection.read_to_end(&mut rest), async { _ = close.send_replace(true) });
+    assert_eq!(read.unwrap(), 0);
+}
+
+#[actix_web::test]
+async fn a_request_that_has_arrived_is_read_although_the_server_closes_its_connections() {
+    let (mut connection, mut client, close) = closable(PATIENT).await;
+    connection.write_all(b"y").await.unwrap();
+    client.write_all(b"x").await.unwrap();
+    until_received(&connection, 1).await;
+    close.send_replace(true);
+    assert_eq!(read_now(&mut connection).await.unwrap().unwrap(), b"x");
+    // The rest of the head may still arrive.
+    assert!(read_now(&mut connection).await.is_none());
+}
+
+#[actix_web::test]
+async fn a_request_that_the_runtime_has_not_noticed_is_read_although_the_server_closes_its_connections() {
+    let (mut connection, client, close) = closable(PATIENT).await;
+    connection.write_all(b"y").await.unwrap();
+    assert!(read_now(&mut connection).await.is_none());
+    // Nothing is awaited in between, so that the runtime cannot poll the socket.
+    assert_eq!(client.try_write(b"x").unwrap(), 1);
+    close.send_replace(true);
+    assert!(read_now(&mut connection).await.is_none());
+    connection.read_exact(&mut [0]).await.unwrap();
+}
+
+#[actix_web::test]
+async fn the_first_request_of_a_connection_may_arrive_while_the_server_closes_its_connections() {
+    let (mut connection, mut client, close) = closable(PATIENT).await;
+    close.send_replace(true);
+    assert!(read_now(&mut connection).await.is_none());
+    client.write_all(b"x").await.unwrap();
+    connection.read_exact(&mut [0]).await.unwrap();
+
+    let (mut connection, _client, close) = closable(Timeouts { last_head: SHORT, ..PATIENT }).await;
+    close.send_replace(true);
+    let failed = connection.read_exact(&mut [0]).await;
+    assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::TimedOut);
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use tracing_subscriber::EnvFilter;
 
-use super::value::{one_of, parse};
+use super::value::{Number, one_of, parse};
 
 /// The section `[log]`.
 #[derive(Debug, Deserialize)]
@@ -13,6 +13,7 @@ pub(crate) struct LogSettings {
     pub(crate) filter: String,
     #[serde(deserialize_with = "format")]
     pub(crate) format: LogFormat,
+    pub(crate) buffer_bytes: Number<usize, 0, { 1024 * 1024 * 1024 }>,
 }
 
 /// The format of a log line.

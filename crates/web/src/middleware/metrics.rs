@@ -60,12 +60,6 @@ impl HttpMetrics {
         );
         registry.register("http_requests_in_flight", "Number of requests without a response", self.in_flight.clone());
     }
-
-    /// Returns `true` if every request has received its response.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.in_flight.get() == 0
-    }
 }
 
 /// A request that has no response yet. If it is dropped, because the client has disconnected, it is not counted in

@@ -55,6 +55,14 @@ fn only_a_secret_is_required() {
     assert!(settings.server.trusted_proxies.is_empty() && !settings.passwords.rehash.is_on());
 }
 
+/// Docker kills a process ten seconds after SIGTERM. Up to two of them go to the database and to the log.
+#[test]
+fn the_default_times_to_stop_suit_docker() {
+    let Valid { settings, .. } = read(&[("BETTER_AUTH_SECRET", SECRET)]).unwrap();
+    let (drain, shutdown) = (settings.server.drain_seconds.get(), settings.server.shutdown_seconds.get());
+    assert!(drain > Duration::ZERO && drain + shutdown <= Duration::from_secs(8));
+}
+
 #[test]
 fn short_and_long_names_override_the_file_and_an_empty_one_does_not() {
     let Valid { settings, mode } = read(&[
