@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use support::better_auth::run;
 use support::{Database, Server};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/databases");
@@ -20,7 +21,7 @@ pub(crate) struct Recording {
     pub(crate) facts: Value,
 }
 
-/// The rows of each table, in the order of the first column. Each row is an object with all columns.
+/// The rows of each table, in the order of the first column. A row is an object with all columns.
 pub(crate) type Rows = BTreeMap<String, Vec<Value>>;
 
 impl Recording {
@@ -49,7 +50,7 @@ impl Recording {
     /// Moves the end of all sessions into the future, and the end of keys that no longer sign to this moment, because
     /// both lie within days of the recording.
     pub(crate) fn move_expiry(&self) {
-        let (now, tomorrow) = if self.is_sqlite() {
+        let (now, tomorrow) = if self.database.url.starts_with("sqlite:") {
             const FORM: &str = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now'";
             (format!("{FORM})"), format!("{FORM}, '+1 day')"))
         } else {
@@ -60,25 +61,11 @@ impl Recording {
         self.database.query(&format!(r#"update "jwks" set "expiresAt" = {now} where "expiresAt" is not null"#));
     }
 
-    fn is_sqlite(&self) -> bool {
-        self.database.url.starts_with("sqlite:")
-    }
-
     /// Returns all rows of all tables.
     pub(crate) fn rows(&self) -> Rows {
-        let (tables, row) = if self.is_sqlite() {
-            (r#"select "name" from "sqlite_master" where "type" = 'table'"#, "*")
-        } else {
-            // As JSON, times keep their microseconds.
-            (r#"select tablename as "name" from pg_tables where schemaname = 'public'"#, "to_jsonb(t) as row")
-        };
-        let tables = self.database.query(tables);
-        let names = tables.as_array().unwrap().iter().map(|table| table["name"].as_str().unwrap().to_owned());
-        let rows = |name: &String| match self.database.query(&format!(r#"select {row} from "{name}" t order by 1"#)) {
-            Value::Array(rows) if self.is_sqlite() => rows,
-            rows => rows.as_array().unwrap().iter().map(|row| row["row"].clone()).collect(),
-        };
-        names.map(|name| (name.clone(), rows(&name))).collect()
+        let tables = run("rows.mjs", &[("DATABASE_URL", &self.database.url)]);
+        let rows = |(name, rows): (&String, &Value)| (name.clone(), rows.as_array().unwrap().clone());
+        tables.as_object().unwrap().iter().map(rows).collect()
     }
 
     /// Asserts that all migrations are applied, and that the migrations that the earlier release applied still have
