@@ -17,7 +17,7 @@ use crate::users::Users;
 const COLUMNS: [&str; 7] = ["id", "user_id", "title", "description", "completed", "created_at", "updated_at"];
 
 /// The statement that creates the index for listing the tasks of an owner in the default order.
-const INDEX: &str = r#"create index if not exists "tasks_user_id_created_at_id_idx" on "tasks" ("user_id", "created_at" desc, "id" desc)"#;
+pub(crate) const INDEX: &str = r#"create index if not exists "tasks_user_id_created_at_id_idx" on "tasks" ("user_id", "created_at" desc, "id" desc)"#;
 
 /// The SQL condition that selects tasks without an owner.
 const WITHOUT_OWNER: &str = r#""user_id" is null or "user_id" = ''"#;
