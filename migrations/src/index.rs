@@ -25,7 +25,7 @@ impl Index {
     }
 }
 
-/// Whether an index exists.
+/// The state of an index in a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Missing,
@@ -68,16 +68,23 @@ pub(crate) async fn requirements(db: &DatabaseConnection, indices: &[Index]) -> 
 
 /// Returns how the missing indices must be created: alone if a table contains rows, because in a transaction no other
 /// session could write to the table until all migrations have been applied. SQLite has only one writer at a time
-/// anyway.
+/// anyway, and PostgreSQL cannot build an index of a partitioned table in any other way.
 pub(crate) async fn execution(db: &DatabaseConnection, indices: &[Index]) -> Result<Execution, DbErr> {
     if db.get_database_backend() == DbBackend::Postgres {
         for (index, _) in missing(db, indices).await? {
-            if catalog::exists(db, &format!(r#"select 1 from "{}" limit 1"#, index.table)).await? {
+            let has_rows = format!(r#"select 1 from "{}" limit 1"#, index.table);
+            if !is_partitioned(db, index.table).await? && catalog::exists(db, &has_rows).await? {
                 return Ok(Execution::Alone);
             }
         }
     }
     Ok(Execution::InTransaction)
+}
+
+async fn is_partitioned(db: &DatabaseConnection, table: &str) -> Result<bool, DbErr> {
+    let select = "select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = current_schema() and c.relname = $1 and c.relkind = 'p'";
+    Ok(!catalog::rows(db, select, [table]).await?.is_empty())
 }
 
 /// Creates the missing indices. Drops an index first that PostgreSQL has not built completely.
@@ -98,7 +105,7 @@ pub(crate) async fn create_all(db: &DatabaseConnection, indices: &[Index], execu
     Ok(())
 }
 
-/// Adds to an error of a build outside of a transaction what the index is and how to go on.
+/// Adds to an error of a build outside of a transaction the name of the index and how to complete it.
 fn explained(error: DbErr, table: &str, name: &str, execution: Execution) -> DbErr {
     match execution {
         Execution::InTransaction => error,

@@ -20,7 +20,7 @@ pub struct MigrationReport {
     pub tasks_without_owner: u64,
 }
 
-/// What one transaction of [`Migrations::up`] has done.
+/// The result of one transaction of [`Migrations::up`].
 struct Progress {
     applied: Vec<&'static str>,
     /// The next migration, if it must be executed alone.

@@ -1,4 +1,4 @@
-//! What a migration consists of.
+//! The parts of a migration.
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
 

@@ -9,11 +9,15 @@ use crate::databases::{Database, migrate, open, test_on};
 test_on!([Sqlite, Postgres], [titles_that_are_too_long_for_an_index_are_kept]);
 
 mod builds {
-    use super::{an_index_whose_build_was_interrupted_is_built_again, tasks_can_be_written_while_an_index_is_built};
+    use super::*;
 
-    crate::databases::test_on!(
+    test_on!(
         [Postgres],
-        [tasks_can_be_written_while_an_index_is_built, an_index_whose_build_was_interrupted_is_built_again]
+        [
+            tasks_can_be_written_while_an_index_is_built,
+            an_index_whose_build_was_interrupted_is_built_again,
+            the_indices_of_a_partitioned_table_are_built,
+        ]
     );
 }
 
@@ -55,7 +59,9 @@ async fn waiting_build(database: &Database) -> (OldTransaction, JoinHandle<Resul
     let build = tokio::spawn(async move { migrate(&Migrations::of(Users::Elsewhere), &open(&url).await, &url).await });
     let waiting = "select count(*)::text from pg_stat_progress_create_index
         where datname = current_database() and phase = 'waiting for old snapshots'";
-    while database.text(waiting).await == "0" {}
+    while database.text(waiting).await == "0" {
+        assert!(!build.is_finished(), "the build has not waited");
+    }
     (transaction, build)
 }
 
@@ -91,4 +97,20 @@ async fn an_index_whose_build_was_interrupted_is_built_again(database: Database)
     let fresh = database.another().await;
     fresh.up(Users::Elsewhere).await.unwrap();
     assert_eq!(database.schema().await, fresh.schema().await);
+}
+
+/// PostgreSQL cannot build these outside of a transaction.
+async fn the_indices_of_a_partitioned_table_are_built(database: Database) {
+    database
+        .run(
+            "create table tasks (id bigserial primary key, user_id text not null, title text not null) \
+             partition by hash (id); \
+             create table tasks_0 partition of tasks for values with (modulus 2, remainder 0); \
+             create table tasks_1 partition of tasks for values with (modulus 2, remainder 1); \
+             insert into tasks (user_id, title) values ('ann', 'x'), ('ann', 'y'), ('ann', 'z')",
+        )
+        .await;
+    database.up(Users::Elsewhere).await.unwrap();
+    assert_eq!(invalid(&database).await, [""; 0]);
+    assert_eq!(database.text("select string_agg(title, '' order by id) from tasks").await, "xyz");
 }
