@@ -5,6 +5,7 @@ use std::task::{Wake, Waker};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use super::*;
 
@@ -180,8 +181,9 @@ async fn the_first_request_of_a_connection_may_arrive_while_the_server_closes_it
     client.write_all(b"x").await.unwrap();
     connection.read_exact(&mut [0]).await.unwrap();
 
-    let (mut connection, _client, close) = closable(Timeouts { last_head: SHORT, ..PATIENT }).await;
+    let timeouts = Timeouts { next_head: 60 * LONG, last_head: SHORT, ..PATIENT };
+    let (mut connection, _client, close) = closable(timeouts).await;
     close.send_replace(true);
-    let failed = connection.read_exact(&mut [0]).await;
+    let failed = timeout(LONG, connection.read_exact(&mut [0])).await.unwrap();
     assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::TimedOut);
 }

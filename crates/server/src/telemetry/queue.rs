@@ -222,6 +222,7 @@ mod tests {
         let lengths = |lines: &[Vec<u8>]| Pieces(&lines.concat()).map(<[u8]>::len).collect::<Vec<_>>();
         assert_eq!(lengths(&[]), [] as [usize; 0]);
         assert_eq!(lengths(&[line(WRITE_SIZE)]), [WRITE_SIZE]);
+        assert_eq!(lengths(&vec![line(100); 100]), [4000, 4000, 2000]);
         assert_eq!(lengths(&[line(WRITE_SIZE - 1), line(2)]), [WRITE_SIZE - 1, 2]);
         assert_eq!(lengths(&[line(100), line(WRITE_SIZE + 1), line(10)]), [100, WRITE_SIZE + 1, 10]);
         assert_eq!(lengths(&[vec![b'x'; WRITE_SIZE + 1]]), [WRITE_SIZE + 1]);
