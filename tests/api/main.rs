@@ -17,6 +17,7 @@ mod limits;
 mod logs;
 mod metrics;
 mod native_clients;
+mod one_user;
 mod request_ids;
 mod site;
 mod sqlite;

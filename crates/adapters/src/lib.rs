@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `AuthPort` | [`jwt::JwtVerifier`] |
 //! | `TokenIssuer` | [`jwt::JwtIssuer`] |
-//! | `TaskRepo` | [`database::SeaTaskRepo`] |
+//! | `TaskRepo` | [`database::SeaTaskRepo`], behind [`task_concurrency::ConcurrencyLimitedTaskRepo`] |
 //! | `IdentityRepo` | [`database::SeaIdentityRepo`] |
 //! | `SessionRepo` | [`database::SeaSessionRepo`] |
 //! | `StoreProbe` | [`database::Store`] |
@@ -28,3 +28,4 @@ pub mod ids;
 pub mod jwt;
 pub mod passwords;
 pub mod rate_limiter;
+pub mod task_concurrency;

@@ -95,6 +95,9 @@ pub enum ApiError {
     /// A 408 for a body that has not arrived completely by the deadline.
     #[error("The request body did not arrive in time")]
     BodyLate,
+    /// A 409 for a new task of a user who has the maximum number of tasks.
+    #[error("You have the maximum number of tasks: delete some before you add others")]
+    TaskLimitReached,
     /// A 413 for a body that exceeds the limit.
     #[error("The request body is too large")]
     BodyTooLarge,
@@ -152,6 +155,7 @@ impl ApiError {
             Self::RouteNotFound | Self::SignInElsewhere => (StatusCode::NOT_FOUND, "NOT_FOUND"),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
             Self::BodyLate => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT"),
+            Self::TaskLimitReached => (StatusCode::CONFLICT, "TASK_LIMIT_REACHED"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"),
             Self::NotJson | Self::BodyEncoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_ERROR"),
@@ -236,6 +240,7 @@ impl From<CreateTaskError> for ApiError {
         match error {
             // The user was deleted after the access token was issued, so the token is no longer valid.
             CreateTaskError::UnknownOwner => Self::Unauthenticated(Challenge::Invalid(Box::new(error))),
+            CreateTaskError::LimitReached => Self::TaskLimitReached,
             CreateTaskError::Store(error) => error.into(),
         }
     }

@@ -53,6 +53,15 @@ impl IntoResponses for NoTask {
     }
 }
 
+/// The response if the owner has the maximum number of tasks.
+pub(crate) struct TaskLimit;
+
+impl IntoResponses for TaskLimit {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        of::<_, ErrorBody>([ApiError::TaskLimitReached])
+    }
+}
+
 /// The response to an invalid query.
 pub(crate) struct QueryErrors;
 

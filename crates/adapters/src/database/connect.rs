@@ -95,6 +95,17 @@ impl Store {
         .map_err(OpenError::Refused)
     }
 
+    /// Returns the same store for statements that must not use the reserved connections, an eighth of the maximum. The
+    /// statements of `self` use them while all others are in use.
+    #[must_use]
+    pub fn without_reserve(&self) -> Self {
+        let pool = match &self.pool {
+            ConnectionPool::Sqlite(sqlite) => ConnectionPool::Sqlite(sqlite.without_reserve()),
+            ConnectionPool::Postgres(postgres) => ConnectionPool::Postgres(Arc::new(postgres.without_reserve())),
+        };
+        Self { pool, ..self.clone() }
+    }
+
     /// Returns `true` if the database has a table `user` with the columns of Better Auth.
     ///
     /// # Errors

@@ -10,10 +10,12 @@ mod pooler;
 mod precision;
 mod prepared;
 mod repetition;
+mod reserve;
 mod restrictions;
 mod signing_key_repo;
 mod sqlite_pool;
 mod stored_keys;
+mod task_limit;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,7 @@ use taskbridge_adapters::jwt::{
 };
 use taskbridge_adapters::passwords::{ThreadedPasswordHasher, ThreadedPasswordHasherConfig};
 use taskbridge_adapters::rate_limiter::InMemoryRateLimiter;
+use taskbridge_adapters::task_concurrency::{ConcurrencyLimitedTaskRepo, TaskConcurrency};
 use taskbridge_domain::client_network::ClientNetwork;
 use taskbridge_domain::ports::{IdentityRepo, PasswordHasher};
 use taskbridge_domain::secret::SharedSecret;
@@ -42,6 +45,14 @@ use self::databases::{Backend, OnDatabase};
 mod in_memory {
     use super::*;
     taskbridge_domain::task_repo_contract!(async { Box::new(InMemoryTaskRepo::default()) });
+}
+
+mod one_statement_of_each_owner_at_a_time {
+    use super::*;
+    taskbridge_domain::task_repo_contract!(async {
+        let limit = TaskConcurrency { max_per_owner: 1, wait: Duration::from_mins(1) };
+        Box::new(ConcurrencyLimitedTaskRepo::new(InMemoryTaskRepo::default(), limit))
+    });
 }
 
 /// Runs the contract suites of all repositories on one kind of database.

@@ -14,6 +14,9 @@ pub enum CreateTaskError {
     /// The owner does not exist or has been deleted. Only a store that also contains the users returns this error.
     #[error("the owner of the task does not exist")]
     UnknownOwner,
+    /// The owner has as many tasks as are allowed.
+    #[error("the owner has the maximum number of tasks")]
+    LimitReached,
     /// The store failed; see [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),

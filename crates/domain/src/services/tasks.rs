@@ -70,7 +70,7 @@ impl TaskService {
     /// Creates a task of `owner`.
     ///
     /// # Errors
-    /// Returns a [`CreateTaskError`] if the owner does not exist or the store fails.
+    /// Returns a [`CreateTaskError`] if the owner does not exist or may not have more tasks, or the store fails.
     pub async fn create(&self, owner: &Owner, task: NewTask) -> Result<Task, CreateTaskError> {
         self.repo.create(owner, task, self.clock.now()).await
     }

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use prometheus_client::registry::Registry;
 use taskbridge_adapters::database::{SeaTaskRepo, Store};
+use taskbridge_adapters::task_concurrency::{ConcurrencyLimitedTaskRepo, TaskConcurrency};
 use taskbridge_domain::Authenticator;
-use taskbridge_domain::ports::Clock;
+use taskbridge_domain::ports::{Clock, TaskRepo};
 use taskbridge_domain::services::TaskService;
 use taskbridge_web::{
     BodyLimit, Compatibility, Docs, DocsConfig, HttpMetrics, RequestTimeout, Services, Stopping, TasksMount,
@@ -58,9 +59,7 @@ pub(crate) async fn compose(
         }
         _ => (None, None, None),
     };
-    let task_repo = SeaTaskRepo::new(store.clone());
-    let has_users = store.has_better_auth_users().await.context("cannot read the columns of the table user")?;
-    let task_repo = if has_users { task_repo.requiring_known_owners() } else { task_repo };
+    let task_repo = task_repo(settings, &store).await?;
     let http_metrics = Arc::new(HttpMetrics::default());
     let registry = metrics::registry(clock.now(), &http_metrics, hashing, store.clone(), log.cloned());
     let tasks_mount = TasksMount { prefix: tasks.prefix.clone(), without_user_id: tasks.without_user_id.is_on() };
@@ -75,7 +74,7 @@ pub(crate) async fn compose(
     let verifier = verifier(mode, &settings.jwt, origin, keys.map(|keys| keys as _));
     let services = Services {
         authenticator: Arc::new(Authenticator::new(Arc::new(verifier))),
-        tasks: Arc::new(TaskService::new(Arc::new(task_repo), clock)),
+        tasks: Arc::new(TaskService::new(task_repo, clock)),
         auth,
         store: Arc::new(store.clone()),
         body_limit: BodyLimit(server.body_limit.get()),
@@ -89,6 +88,21 @@ pub(crate) async fn compose(
         metrics: http_metrics,
     };
     Ok(Composition { services, store, registry, cleanup })
+}
+
+/// Returns the repository of tasks, with the limits for each user.
+async fn task_repo(settings: &Settings, store: &Store) -> anyhow::Result<Arc<dyn TaskRepo>> {
+    let Settings { tasks, database, .. } = settings;
+    let has_users = store.has_better_auth_users().await.context("cannot read the columns of the table user")?;
+    let repo = SeaTaskRepo::new(store.without_reserve()).with_max_per_owner(tasks.max_per_user.get());
+    let repo = if has_users { repo.requiring_known_owners() } else { repo };
+    Ok(match tasks.concurrent_per_user.get() {
+        0 => Arc::new(repo),
+        max_per_owner => {
+            let limit = TaskConcurrency { max_per_owner, wait: database.acquire_seconds.get() };
+            Arc::new(ConcurrencyLimitedTaskRepo::new(repo, limit))
+        }
+    })
 }
 
 /// Starts a task that logs a warning if columns of the table `user` seem to mark users as restricted, but are not

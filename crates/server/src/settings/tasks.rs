@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::value::{Switch, parse};
+use super::value::{Number, Switch, parse};
 
 /// The section `[tasks]`.
 #[derive(Debug, Deserialize)]
@@ -14,6 +14,8 @@ pub(crate) struct TasksSettings {
     pub(crate) list_envelope: Switch,
     pub(crate) is_completed: Switch,
     pub(crate) delete_message: Switch,
+    pub(crate) concurrent_per_user: Number<usize, 0, 1000>,
+    pub(crate) max_per_user: Number<u32, 0, 100_000_000>,
 }
 
 /// Parses the prefix of the task routes and removes the slash at its end. Rejects characters that the router would

@@ -12,7 +12,7 @@ use super::path::PathTask;
 use super::query::ListQuery;
 use crate::error::ApiError;
 use crate::extract::guard::{Guarded, PathOwner};
-use crate::responses::{BodyErrors, NoTask, OwnerErrors, QueryErrors};
+use crate::responses::{BodyErrors, NoTask, OwnerErrors, QueryErrors, TaskLimit};
 
 /// The header with the number of tasks that match the filters, on all pages.
 const X_TOTAL_COUNT: &str = "X-Total-Count";
@@ -64,7 +64,8 @@ pub(super) async fn list(
     post, path = "/{user_id}/tasks", operation_id = "create_task", tag = "tasks", security(("jwt" = [])),
     params(PathOwner), request_body = CreateTask,
     responses(
-        (status = 201, description = "The task has been created.", body = TaskResponse), OwnerErrors, BodyErrors
+        (status = 201, description = "The task has been created.", body = TaskResponse), OwnerErrors, BodyErrors,
+        TaskLimit
     )
 )]
 pub(super) async fn create(

@@ -325,6 +325,15 @@ async fn the_reason_of_a_store_error_is_not_in_the_response() {
     }
 }
 
+#[actix_web::test]
+async fn a_task_beyond_the_maximum_is_409() {
+    let mut repo = MockTaskRepo::new();
+    repo.expect_create().return_once(|_, _, _| Err(CreateTaskError::LimitReached));
+    let answer = Ports::with_tasks(repo).answer(alice_sends("POST", "/api/alice/tasks", r#"{"title":"x"}"#)).await;
+    assert_eq!(answer.verdict(), (409, "TASK_LIMIT_REACHED".into()));
+    assert_eq!(answer.header("retry-after"), None);
+}
+
 /// The access token of a deleted user may still be valid, so creating a task with it fails in the store, and the
 /// response is a 401.
 #[actix_web::test]

@@ -58,9 +58,11 @@ const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection pool for PostgreSQL.
 pub(super) struct Postgres {
     pool: Arc<PostgresPool>,
+    /// Connections that are used while all others are in use.
+    reserve: Option<Arc<PostgresPool>>,
     /// `true` while no connection can be opened. A background task sets it to `false` as soon as it has opened a
     /// connection.
-    is_down: AtomicBool,
+    is_down: Arc<AtomicBool>,
     acquire_timeout: Duration,
 }
 
@@ -87,10 +89,23 @@ impl Postgres {
             // fails.
             test_timeout: TEST_TIMEOUT.min(acquire_timeout / 2),
         };
-        let pool = PostgresPool::new(manager, max_connections as usize);
-        let pool =
-            pool.map_err(|error| DatabaseProblem::new(error.to_string(), "report this as a bug in Taskbridge"))?;
-        Ok(Self { pool: Arc::new(pool), is_down: AtomicBool::new(false), acquire_timeout })
+        let pool = |size: u32| {
+            let pool = PostgresPool::new(manager.clone(), size as usize).map(Arc::new);
+            pool.map_err(|error| DatabaseProblem::new(error.to_string(), "report this as a bug in Taskbridge"))
+        };
+        let reserved = config.reserved_connections();
+        let reserve = (reserved > 0).then(|| pool(reserved)).transpose()?;
+        Ok(Self { pool: pool(max_connections - reserved)?, reserve, is_down: Arc::default(), acquire_timeout })
+    }
+
+    /// Returns the same pool without its reserved connections.
+    pub(super) fn without_reserve(&self) -> Self {
+        let Self { pool, is_down, acquire_timeout, .. } = self;
+        Self { pool: Arc::clone(pool), reserve: None, is_down: Arc::clone(is_down), acquire_timeout: *acquire_timeout }
+    }
+
+    fn pools(&self) -> impl Iterator<Item = &Arc<PostgresPool>> {
+        [&self.pool].into_iter().chain(&self.reserve)
     }
 
     /// Opens a connection outside of the pool, for migrations. Its statements are unnamed, because there may be a
@@ -168,12 +183,15 @@ impl Postgres {
 
     /// Returns the number of open connections, and how many of them are idle.
     pub(super) fn connections(&self) -> (usize, usize) {
-        self.pool.connections()
+        let counts = self.pools().map(|pool| pool.connections());
+        counts.fold((0, 0), |(all_open, all_idle), (open, idle)| (all_open + open, all_idle + idle))
     }
 
     /// Closes all idle connections. Connections in use are closed when they are returned to the pool.
     pub(super) async fn close(&self) {
-        self.pool.close().await;
+        for pool in self.pools() {
+            pool.close().await;
+        }
     }
 
     /// Takes an idle connection from the pool, opens a new one, or waits until one is returned.
@@ -182,7 +200,11 @@ impl Postgres {
             match self.pool.idle().await {
                 Some(idle) => Some(Ok(idle)),
                 None if self.is_down.load(Ordering::Relaxed) => None,
-                None => Some(self.pool.get().await),
+                None => Some(match (self.pool.open().await, &self.reserve) {
+                    (Some(opened), _) => opened,
+                    (None, Some(reserve)) => reserve.get().await,
+                    (None, None) => self.pool.wait().await,
+                }),
             }
         });
         match acquired.await {
@@ -201,20 +223,20 @@ impl Postgres {
     }
 
     /// Starts a task that tries to open a connection until it succeeds. Until then, HTTP requests fail at once.
-    fn wait_for_recovery(self: &Arc<Self>) {
+    fn wait_for_recovery(&self) {
         if self.is_down.swap(true, Ordering::Relaxed) {
             return;
         }
-        let postgres = Arc::downgrade(self);
+        let (pool, is_down) = (Arc::downgrade(&self.pool), Arc::clone(&self.is_down));
         tokio::spawn(async move {
-            while let Some(postgres) = postgres.upgrade() {
+            while let Some(pool) = pool.upgrade() {
                 // Each call of `get` makes several attempts, with pauses.
-                match postgres.pool.get().await {
+                match pool.get().await {
                     Err(PoolError::Backend(error)) if error.is_transient() => {
                         tracing::warn!(%error, "the database cannot be reached");
                     }
                     _ => {
-                        postgres.is_down.store(false, Ordering::Relaxed);
+                        is_down.store(false, Ordering::Relaxed);
                         tracing::info!("the database can be reached again");
                         return;
                     }

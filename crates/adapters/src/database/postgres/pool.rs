@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{
-    self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, Status, Timeouts, WeakPool,
+    self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, Status, TimeoutType, Timeouts, WeakPool,
 };
 use tokio::time::{sleep, timeout};
 
@@ -30,6 +30,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// Each worker thread has a pool. If none has a free connection, a request waits this long for the pool of its own
 /// thread before it tries the other pools again.
 const BORROW_AFTER: Duration = Duration::from_millis(50);
+/// Timeouts of a caller that does not wait until a connection is returned.
+const AT_ONCE: Timeouts = Timeouts { wait: Some(Duration::ZERO), create: None, recycle: None };
 /// Longest pause between two attempts to connect, and longest time for closing a connection.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// After all connections have been discarded, the minimum time before they are discarded again because the PostgreSQL
@@ -81,8 +83,7 @@ impl PostgresPool {
     /// Returns an idle connection, if there is one.
     pub(super) async fn idle(&self) -> Option<PoolObject> {
         for pool in self.pools().filter(|pool| pool.status().available > 0) {
-            let at_once = Timeouts { wait: Some(Duration::ZERO), ..Timeouts::default() };
-            if let Ok(pooled) = pool.timeout_get(&at_once).await {
+            if let Ok(pooled) = pool.timeout_get(&AT_ONCE).await {
                 return Some(pooled);
             }
         }
@@ -91,15 +92,32 @@ impl PostgresPool {
 
     /// Called when no connection is idle: opens one if there is room for it, or waits until one becomes idle.
     pub(super) async fn get(&self) -> Result<PoolObject, PoolError<ConnectError>> {
+        match self.open().await {
+            Some(opened) => opened,
+            None => self.wait().await,
+        }
+    }
+
+    /// Opens a connection if there is room for it. Returns `None` otherwise.
+    pub(super) async fn open(&self) -> Option<Result<PoolObject, PoolError<ConnectError>>> {
         // `waiting` also counts the callers for whom deadpool is opening a connection, because each of these
         // connections will need room as well.
         let has_room = |status: Status| status.size - status.available + status.waiting < status.max_size;
-        if let Some(pool) = self.pools().find(|pool| has_room(pool.status())) {
+        for pool in self.pools().filter(|pool| has_room(pool.status())) {
             // The connection is opened in a separate task, which continues if this HTTP request times out, for example
             // while a suspended database resumes. A later HTTP request can then use the connection.
             let pool = pool.clone();
-            return tokio::spawn(async move { pool.get().await }).await.unwrap_or(Err(PoolError::Closed));
+            match tokio::spawn(async move { pool.timeout_get(&AT_ONCE).await }).await {
+                // Another HTTP request has taken the room before the task began.
+                Ok(Err(PoolError::Timeout(TimeoutType::Wait))) => {}
+                opened => return Some(opened.unwrap_or(Err(PoolError::Closed))),
+            }
         }
+        None
+    }
+
+    /// Waits until a connection becomes idle.
+    pub(super) async fn wait(&self) -> Result<PoolObject, PoolError<ConnectError>> {
         let Some(own) = self.pools().next() else { return Err(PoolError::Closed) };
         // The loop polls the same future again, because a new future would go to the end of the queue.
         let mut own = pin!(own.get());

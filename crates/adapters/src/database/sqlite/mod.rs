@@ -45,7 +45,7 @@ impl Sqlite {
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        Self::connect(options, config, config.max_connections).await
+        Self::connect(options, config, config.max_connections, config.reserved_connections()).await
     }
 
     /// Opens an existing file for reading.
@@ -55,7 +55,7 @@ impl Sqlite {
         // it.
         let is_in_use = ["-wal", "-journal"].iter().any(|suffix| sibling(url.options.get_filename(), suffix).exists());
         let options = url.options.clone().create_if_missing(false).read_only(true).immutable(!is_in_use);
-        Self::connect(options, config, 1).await
+        Self::connect(options, config, 1, 0).await
     }
 
     /// Creates the pool, and opens a first connection to check that the file can be used.
@@ -63,14 +63,20 @@ impl Sqlite {
         options: SqliteConnectOptions,
         config: &StoreConfig,
         max_connections: u32,
+        reserved: u32,
     ) -> Result<Self, DatabaseProblem> {
         let StoreConfig { acquire_timeout, statement_timeout, .. } = *config;
         let file = options.get_filename().to_owned();
         let options = options.busy_timeout(acquire_timeout).disable_statement_logging();
-        let pool = SqlitePool::new(options, max_connections, acquire_timeout)
+        let pool = SqlitePool::new(options, max_connections, reserved, acquire_timeout)
             .map_err(|error| DatabaseProblem::new(error.to_string(), "report this as a bug in Taskbridge"))?;
         pool.get().await.map_err(|error| DatabaseProblem::from_sqlite(&error, &file))?;
         Ok(Self { file, pool, statement_timeout })
+    }
+
+    /// Returns the same pool without its reserved connections.
+    pub(super) fn without_reserve(&self) -> Self {
+        Self { pool: self.pool.without_reserve(), ..self.clone() }
     }
 
     /// Takes a connection from the pool, for sea-orm's migrator. The connection has no statement timeout, because a

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use deadpool::managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult};
+use deadpool::managed::{
+    self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType, Timeouts,
+};
 use futures_util::TryStreamExt;
 use sea_orm::QueryResult;
 use sqlx::sqlite::{Sqlite as Driver, SqliteConnectOptions, SqliteConnection, SqliteRow};
@@ -108,7 +110,7 @@ impl OpenConnection {
 }
 
 /// Opens connections, and decides whether an idle connection can be used again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct SqliteManager(SqliteConnectOptions);
 
 impl managed::Manager for SqliteManager {
@@ -136,6 +138,8 @@ impl managed::Manager for SqliteManager {
 #[derive(Debug, Clone)]
 pub(super) struct SqlitePool {
     connections: managed::Pool<SqliteManager>,
+    /// Connections that are used while all others are in use.
+    reserve: Option<managed::Pool<SqliteManager>>,
     acquire_timeout: Duration,
 }
 
@@ -144,13 +148,34 @@ impl SqlitePool {
     pub(super) fn new(
         options: SqliteConnectOptions,
         max_connections: u32,
+        reserved: u32,
         acquire_timeout: Duration,
     ) -> Result<Self, managed::BuildError> {
-        let connections = managed::Pool::builder(SqliteManager(options))
-            .max_size(max_connections as usize)
-            .queue_mode(QueueMode::Lifo)
-            .build()?;
-        Ok(Self { connections, acquire_timeout })
+        let manager = SqliteManager(options);
+        let pool = |size: u32| {
+            managed::Pool::builder(manager.clone()).max_size(size as usize).queue_mode(QueueMode::Lifo).build()
+        };
+        let reserve = (reserved > 0).then(|| pool(reserved)).transpose()?;
+        Ok(Self { connections: pool(max_connections - reserved)?, reserve, acquire_timeout })
+    }
+
+    /// Returns the same pool without its reserved connections.
+    pub(super) fn without_reserve(&self) -> Self {
+        Self { reserve: None, ..self.clone() }
+    }
+
+    /// Takes a connection. If all connections but the reserved ones are in use, takes one of these.
+    async fn take(&self) -> Result<Object<SqliteManager>, PoolError<sqlx::Error>> {
+        let Some(reserve) = &self.reserve else { return self.connections.get().await };
+        let at_once = Timeouts { wait: Some(Duration::ZERO), ..Timeouts::default() };
+        match self.connections.timeout_get(&at_once).await {
+            Err(PoolError::Timeout(TimeoutType::Wait)) => reserve.get().await,
+            taken => taken,
+        }
+    }
+
+    fn pools(&self) -> impl Iterator<Item = &managed::Pool<SqliteManager>> {
+        [&self.connections].into_iter().chain(&self.reserve)
     }
 
     /// Returns an idle connection, a new one, or the first that is returned to the pool.
@@ -159,7 +184,7 @@ impl SqlitePool {
     /// [`sqlx::Error::PoolTimedOut`] if no connection is available in time, [`sqlx::Error::PoolClosed`] if the pool is
     /// closed, and errors from opening a connection.
     pub(super) async fn get(&self) -> Result<SqlitePooledConnection, sqlx::Error> {
-        match timeout(self.acquire_timeout, self.connections.get()).await {
+        match timeout(self.acquire_timeout, self.take()).await {
             Ok(Ok(connection)) => Ok(SqlitePooledConnection(Some(connection))),
             Ok(Err(PoolError::Backend(error))) => Err(error),
             Ok(Err(PoolError::Closed)) => Err(sqlx::Error::PoolClosed),
@@ -169,8 +194,8 @@ impl SqlitePool {
 
     /// Returns the number of open connections, and how many of them are idle.
     pub(super) fn connections(&self) -> (usize, usize) {
-        let status = self.connections.status();
-        (status.size, status.available)
+        let statuses = self.pools().map(managed::Pool::status);
+        statuses.fold((0, 0), |(open, idle), status| (open + status.size, idle + status.available))
     }
 
     /// Closes all connections and the pool. Waits for connections in use, for at most the acquire timeout.
@@ -179,18 +204,18 @@ impl SqlitePool {
     pub(super) async fn close(&self) {
         let closed = async {
             loop {
-                for connection in self.connections.retain(|_, _| false).removed {
+                for connection in self.pools().flat_map(|pool| pool.retain(|_, _| false).removed) {
                     // Fails only if the thread of the connection has ended, which also closes the connection.
                     _ = connection.sqlite.close().await;
                 }
-                if self.connections.status().size == 0 {
+                if self.connections().0 == 0 {
                     return;
                 }
                 sleep(CLOSE_PAUSE).await;
             }
         };
         _ = timeout(self.acquire_timeout, closed).await;
-        self.connections.close();
+        self.pools().for_each(managed::Pool::close);
     }
 }
 

@@ -2,7 +2,11 @@
 
 #[cfg(test)]
 mod plans;
+mod room;
 mod statements;
+
+use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -16,8 +20,9 @@ use taskbridge_domain::tasks::{
 };
 use taskbridge_domain::{Owner, Timestamp};
 
+use self::room::has_room;
 use crate::database::Store;
-use crate::database::connection_pool::ConnectionPool;
+use crate::database::connection_pool::{ConnectionPool, Transaction, TransactionBody};
 use crate::database::driver_error::to_db_err;
 use crate::database::entities::task::{self, Column, Entity, Model};
 use crate::database::error::{Violation, store_error, violation};
@@ -27,13 +32,14 @@ use crate::database::postgres::StatementError;
 pub struct SeaTaskRepo {
     store: Store,
     requires_known_owners: bool,
+    max_per_owner: Option<NonZeroU32>,
 }
 
 impl SeaTaskRepo {
     /// Returns a repository on this store. It does not require that the owners of tasks are in the same database.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, requires_known_owners: false }
+        Self { store, requires_known_owners: false, max_per_owner: None }
     }
 
     /// Returns the repository with an additional check: a new task is rejected if its owner is not in the table `user`.
@@ -43,18 +49,36 @@ impl SeaTaskRepo {
         Self { requires_known_owners: true, ..self }
     }
 
+    /// Returns the repository with a maximum number of tasks for each owner. 0 means no limit.
+    #[must_use]
+    pub fn with_max_per_owner(self, max: u32) -> Self {
+        Self { max_per_owner: NonZeroU32::new(max), ..self }
+    }
+
     fn backend(&self) -> DbBackend {
         self.store.pool.get_database_backend()
     }
 
-    /// Inserts a row and returns its id, or `None` if the owner is not in the table `user`.
-    async fn insert_row(&self, row: task::ActiveModel, owner: &Owner) -> Result<Option<i64>, DbErr> {
-        let pool = &self.store.pool;
+    /// Inserts a row, if its owner has fewer tasks than the maximum.
+    async fn insert(&self, row: task::ActiveModel, owner: &Owner) -> Result<Insertion, DbErr> {
+        let Some(max) = self.max_per_owner else { return self.insert_on(&self.store.pool, row, owner).await };
+        let body = InsertIfRoom { repo: self, row, owner, max, outcome: Mutex::new(Insertion::NoRoom) };
+        self.store.pool.transaction(&body).await?;
+        Ok(body.outcome.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn insert_on(
+        &self,
+        connection: &impl ConnectionTrait,
+        row: task::ActiveModel,
+        owner: &Owner,
+    ) -> Result<Insertion, DbErr> {
         if self.backend() == DbBackend::Sqlite && self.requires_known_owners {
-            let inserted = pool.query_one(&statements::insert_if_known(&row, owner)).await?;
-            return inserted.map(|row| row.try_get("", Column::Id.as_str())).transpose();
+            let inserted = connection.query_one(&statements::insert_if_known(&row, owner)).await?;
+            let id = inserted.map(|row| row.try_get("", Column::Id.as_str())).transpose()?;
+            return Ok(id.map_or(Insertion::UnknownOwner, Insertion::Done));
         }
-        Ok(Some(Entity::insert(row).exec(pool).await?.last_insert_id))
+        Ok(Insertion::Done(Entity::insert(row).exec(connection).await?.last_insert_id))
     }
 
     /// Returns the rows that a statement selects.
@@ -68,6 +92,40 @@ impl SeaTaskRepo {
     async fn change(&self, owner: &Owner, update: UpdateMany<Entity>) -> Result<Option<Task>, StoreError> {
         let changed = update.exec_with_returning(&self.store.pool).await.map_err(store_error)?;
         Ok(changed.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
+    }
+}
+
+/// The result of an insertion.
+#[derive(Debug, Clone, Copy)]
+enum Insertion {
+    /// The row was inserted with this id.
+    Done(i64),
+    /// The owner is not in the table `user`.
+    UnknownOwner,
+    /// The owner has the maximum number of tasks.
+    NoRoom,
+}
+
+/// The insertion of a row, if its owner has fewer than `max` tasks.
+struct InsertIfRoom<'a> {
+    repo: &'a SeaTaskRepo,
+    row: task::ActiveModel,
+    owner: &'a Owner,
+    max: NonZeroU32,
+    outcome: Mutex<Insertion>,
+}
+
+#[async_trait]
+impl TransactionBody for InsertIfRoom<'_> {
+    async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
+        let Self { repo, row, owner, max, outcome } = self;
+        let inserted = if has_room(transaction, owner, *max).await? {
+            repo.insert_on(transaction, row.clone(), owner).await?
+        } else {
+            Insertion::NoRoom
+        };
+        *outcome.lock().unwrap_or_else(PoisonError::into_inner) = inserted;
+        Ok(matches!(inserted, Insertion::Done(_)))
     }
 }
 
@@ -115,11 +173,15 @@ impl TaskRepo for SeaTaskRepo {
 
     async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateTaskError> {
         let row = task::new_row(owner, &task, now);
-        let inserted = self.insert_row(row, owner).await.map_err(|error| match violation(&error) {
+        let inserted = self.insert(row, owner).await.map_err(|error| match violation(&error) {
             Some(Violation::ForeignKey) => CreateTaskError::UnknownOwner,
             _ => CreateTaskError::Store(store_error(error)),
         })?;
-        let id = inserted.ok_or(CreateTaskError::UnknownOwner)?;
+        let id = match inserted {
+            Insertion::Done(id) => id,
+            Insertion::UnknownOwner => return Err(CreateTaskError::UnknownOwner),
+            Insertion::NoRoom => return Err(CreateTaskError::LimitReached),
+        };
         let NewTask { title, description, completed } = task;
         Ok(Task {
             id: TaskId::new(id),

@@ -1,6 +1,8 @@
 //! Builds the statements of [`SeaTaskRepo`](super::SeaTaskRepo). Collations and intervals, which the query builder does
 //! not support, are written in SQL.
 
+use std::num::NonZeroU32;
+
 use sea_orm::sea_query::{Asterisk, Expr, ExprTrait, Func, InsertStatement, Query};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, Condition, DbBackend, DeleteMany, EntityTrait, Iterable, Order,
@@ -47,6 +49,17 @@ pub(super) fn count(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> S
 /// Returns a query for one task. The id is unique, so no limit is needed.
 pub(super) fn find(backend: DbBackend, owner: &Owner, id: TaskId) -> Select<Entity> {
     Entity::find().filter(one(backend, owner, id))
+}
+
+/// Returns a query that has a row only if `owner` has at least `n` tasks.
+pub(super) fn nth(backend: DbBackend, owner: &Owner, n: NonZeroU32) -> Statement {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(owned(backend, owner))
+        .offset(u64::from(n.get() - 1))
+        .limit(1)
+        .build(backend)
 }
 
 /// Returns an `insert` for SQLite that has no effect unless the owner is in the table `user`.
