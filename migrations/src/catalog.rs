@@ -194,3 +194,14 @@ pub(crate) async fn count(db: &impl ConnectionTrait, sql: &str) -> Result<u64, D
 pub(crate) async fn exists(db: &impl ConnectionTrait, sql: &str) -> Result<bool, DbErr> {
     Ok(!rows(db, sql, []).await?.is_empty())
 }
+
+/// Returns the name of the schema in which PostgreSQL creates tables.
+pub(crate) async fn current_schema(db: &impl ConnectionTrait) -> Result<String, DbErr> {
+    let row = rows(db, "select current_schema()::text as schema", []).await?.into_iter().next();
+    Ok(row.map(|row| row.try_get("", "schema")).transpose()?.unwrap_or_default())
+}
+
+/// Quotes a name.
+pub(crate) fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

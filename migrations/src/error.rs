@@ -14,7 +14,7 @@ pub enum MigrateError {
 }
 
 /// Returns the text of the database driver's error, without the text that sea-orm's error adds to it.
-fn reason(error: &DbErr) -> String {
+pub(crate) fn reason(error: &DbErr) -> String {
     match error {
         DbErr::TryIntoErr { source, .. } => source.to_string(),
         error => error.to_string(),

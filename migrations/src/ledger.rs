@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use sea_orm_migration::sea_orm::sea_query::TableCreateStatement;
+use sea_orm_migration::sea_orm::sea_query::{OnConflict, TableCreateStatement};
 use sea_orm_migration::sea_orm::{
     ActiveValue, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryOrder, QuerySelect, Schema,
 };
@@ -26,8 +26,9 @@ pub(crate) async fn contains(db: &DatabaseConnection, name: &str) -> Result<bool
     Ok(applied(db).await?.iter().any(|applied| applied == name))
 }
 
-/// Records that a migration has been applied. Creates the table if it does not exist.
-pub(crate) async fn record(db: &DatabaseConnection, name: &str) -> Result<(), DbErr> {
+/// Records that a migration has been applied. Creates the table if it does not exist. Returns `false` if the migration
+/// has been recorded before.
+pub(crate) async fn record(db: &DatabaseConnection, name: &str) -> Result<bool, DbErr> {
     if catalog::table(db, LEDGER).await?.is_none() {
         let mut create: TableCreateStatement = Schema::new(db.get_database_backend()).create_table_from_entity(Entity);
         db.execute(create.if_not_exists()).await?;
@@ -37,7 +38,8 @@ pub(crate) async fn record(db: &DatabaseConnection, name: &str) -> Result<(), Db
         version: ActiveValue::Set(name.to_owned()),
         applied_at: ActiveValue::Set(i64::try_from(seconds).unwrap_or_default()),
     };
-    Entity::insert(row).exec_without_returning(db).await.map(drop)
+    let once = OnConflict::column(Column::Version).do_nothing().to_owned();
+    Ok(Entity::insert(row).on_conflict(once).exec_without_returning(db).await? > 0)
 }
 
 /// Records that a migration has been reverted.

@@ -1,6 +1,6 @@
 //! Applies and reverts migrations.
 
-use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 
 use crate::adopt::tasks;
 use crate::error::MigrateError;
@@ -23,7 +23,7 @@ pub struct MigrationReport {
 /// The result of one transaction of [`Migrations::up`].
 struct Progress {
     applied: Vec<&'static str>,
-    /// The next migration, if it must be executed alone.
+    /// The next migration, if it must be executed outside of a transaction.
     next: Option<&'static dyn Migration>,
     tasks_without_owner: u64,
 }
@@ -53,39 +53,41 @@ impl Migrations {
                 return Ok(MigrationReport { applied, tasks_without_owner: progress.tasks_without_owner });
             };
             let second = connect().await?;
-            let transaction = Transaction::begin_alone(&second).await.map_err(MigrateError::from)?;
-            let is_applied = self.up_alone(db, migration).await;
-            applied.extend(transaction.end(is_applied).await?.then(|| migration.name()));
+            let transaction = Transaction::begin_build(&second).await.map_err(MigrateError::from)?;
+            let is_applied = self.up_outside_transaction(db, migration).await;
+            transaction.release().await;
+            applied.extend(is_applied.map_err(MigrateError::from)?.then(|| migration.name()));
         }
     }
 
-    /// Applies pending migrations until one must be executed alone.
+    /// Applies pending migrations until one must be executed outside of a transaction.
     async fn up_in_transaction(&self, db: &DatabaseConnection) -> Result<Progress, DbErr> {
         let pending = self.pending(db).await?;
         privileges::check(db, self, &pending).await?;
         let mut applied = Vec::new();
         let mut next = None;
         for migration in pending {
-            if migration.execution(db).await? == Execution::Alone {
+            if migration.execution(db).await? == Execution::OutsideTransaction {
                 next = Some(migration);
                 break;
             }
             migration.up(db, self.users, Execution::InTransaction).await?;
-            ledger::record(db, migration.name()).await?;
-            applied.push(migration.name());
+            if ledger::record(db, migration.name()).await? {
+                applied.push(migration.name());
+            }
         }
         self.check_applied(db).await?;
-        Ok(Progress { applied, next, tasks_without_owner: tasks::count_without_owner(db).await? })
+        let tasks_without_owner = if next.is_none() { tasks::count_without_owner(db).await? } else { 0 };
+        Ok(Progress { applied, next, tasks_without_owner })
     }
 
     /// Applies a migration outside of a transaction. Returns `false` if another process has applied it.
-    async fn up_alone(&self, db: &DatabaseConnection, migration: &dyn Migration) -> Result<bool, DbErr> {
+    async fn up_outside_transaction(&self, db: &DatabaseConnection, migration: &dyn Migration) -> Result<bool, DbErr> {
         if ledger::contains(db, migration.name()).await? {
             return Ok(false);
         }
-        migration.up(db, self.users, Execution::Alone).await?;
-        ledger::record(db, migration.name()).await?;
-        Ok(true)
+        migration.up(db, self.users, Execution::OutsideTransaction).await?;
+        ledger::record(db, migration.name()).await
     }
 
     /// Reverts the last `count` migrations and returns their names, newest first. Better Auth's tables are never
@@ -93,14 +95,24 @@ impl Migrations {
     ///
     /// # Errors
     /// [`MigrateError::Refused`] if the table `tasks` contains tasks or was not created by Taskbridge, or if a newer
-    /// version of Taskbridge has applied a migration.
+    /// version of Taskbridge has applied a migration, or another process is migrating the database.
+    /// [`MigrateError::Database`] on PostgreSQL if a table is locked for more than five seconds.
     pub async fn down(&self, db: &DatabaseConnection, count: u32) -> Result<Vec<&'static str>, MigrateError> {
         let transaction = Transaction::begin_exclusive(db).await?;
-        let reverted = self.down_in_transaction(transaction.connection(), count).await;
+        let reverted = self.down_in_transaction(&transaction, count).await;
         transaction.end(reverted).await
     }
 
-    async fn down_in_transaction(&self, db: &DatabaseConnection, count: u32) -> Result<Vec<&'static str>, DbErr> {
+    async fn down_in_transaction(&self, transaction: &Transaction<'_>, count: u32) -> Result<Vec<&'static str>, DbErr> {
+        let db = transaction.connection();
+        if !transaction.excludes_builds().await? {
+            let line = "another process is migrating the database; revert migrations after it has ended";
+            return Err(DbErr::Migration(line.to_owned()));
+        }
+        if db.get_database_backend() == DbBackend::Postgres {
+            // The statements lock tables, and other sessions would wait behind them while an older transaction is open.
+            db.execute_unprepared("set local lock_timeout = '5s'").await?;
+        }
         let applied = self.applied(db).await?;
         let known = Self::of(Users::Here).up_to(self.names().last().unwrap_or(&"")).names();
         if let Some(newer) = applied.iter().find(|name| !known.contains(&name.as_str())) {

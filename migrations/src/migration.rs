@@ -58,7 +58,6 @@ pub(crate) enum Requirement {
 pub(crate) enum Execution {
     /// In one transaction with the migrations before and after it.
     InTransaction,
-    /// Outside of a transaction, one statement after the other, while a lock keeps other processes from executing
-    /// such a migration. Only on PostgreSQL.
-    Alone,
+    /// Outside of a transaction, in one process at a time. Only on PostgreSQL.
+    OutsideTransaction,
 }

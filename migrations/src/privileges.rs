@@ -2,7 +2,7 @@
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend, DbErr, QueryResult};
 
-use crate::catalog;
+use crate::catalog::{self, identifier};
 use crate::ledger::LEDGER;
 use crate::migration::{Migration, Requirement};
 use crate::migrations::Migrations;
@@ -166,8 +166,4 @@ async fn tables(db: &DatabaseConnection) -> Result<Vec<Table>, DbErr> {
         })
     };
     catalog::rows(db, TABLES, [&names]).await?.iter().map(read).collect()
-}
-
-fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

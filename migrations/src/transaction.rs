@@ -11,9 +11,9 @@ use crate::error::MigrateError;
 const LOCK: i64 = 0x7461_736b_6272_6964;
 
 /// The key of the advisory lock on PostgreSQL while a migration is executed outside of a transaction.
-const LOCK_ALONE: i64 = LOCK + 1;
+const BUILD_LOCK: i64 = LOCK + 1;
 
-/// Time after which a process that waits for `LOCK_ALONE` tries again.
+/// Time after which a process that waits for `BUILD_LOCK` tries again.
 const RETRY: Duration = Duration::from_millis(250);
 
 /// A transaction on a connection that nothing else uses.
@@ -53,19 +53,31 @@ impl<'c> Transaction<'c> {
     ///
     /// `create index concurrently` waits for all transactions in the database that have a snapshot. Neither this
     /// transaction nor a process that waits for it may have one, or the migration would wait for ever. Therefore, the
-    /// process waits without a transaction, and each transaction executes the query for the lock first: the driver
-    /// keeps the snapshot of a query until the next statement.
-    pub(crate) async fn begin_alone(db: &'c DatabaseConnection) -> Result<Self, DbErr> {
-        let lock = format!("select 1 where pg_try_advisory_xact_lock({LOCK_ALONE})");
+    /// process waits without a transaction, and another statement follows the query for the lock, because a query with
+    /// parameters or rows keeps its snapshot until the next statement.
+    pub(crate) async fn begin_build(db: &'c DatabaseConnection) -> Result<Self, DbErr> {
+        let lock = format!("select 1 where pg_try_advisory_xact_lock({BUILD_LOCK})");
         loop {
             db.execute_unprepared("begin isolation level read committed").await?;
             if catalog::exists(db, &lock).await? {
-                db.execute_unprepared("set local idle_in_transaction_session_timeout = 0").await?;
+                db.execute_unprepared("select 1").await?;
                 return Ok(Self(db));
             }
             db.execute_unprepared("rollback").await?;
             tokio::time::sleep(RETRY).await;
         }
+    }
+
+    /// Returns `true` if no other process executes a migration outside of a transaction, and keeps others from doing so
+    /// until the end of this transaction.
+    pub(crate) async fn excludes_builds(&self) -> Result<bool, DbErr> {
+        let lock = format!("select 1 where pg_try_advisory_xact_lock({BUILD_LOCK})");
+        Ok(self.0.get_database_backend() != DbBackend::Postgres || catalog::exists(self.0, &lock).await?)
+    }
+
+    /// Rolls the transaction back. An error is ignored, because the transaction has only held a lock.
+    pub(crate) async fn release(self) {
+        _ = self.0.execute_unprepared("rollback").await;
     }
 
     /// Returns the connection on which the statements of the transaction must run.

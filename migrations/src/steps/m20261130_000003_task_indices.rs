@@ -1,6 +1,6 @@
 //! Adds indices with which a list that is sorted by title, a count and a search read only the rows of the owner.
 
-use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend, DbErr};
 
 use crate::adopt::tasks;
 use crate::index::{self, Index};
@@ -48,8 +48,8 @@ impl Migration for TaskIndices {
         index::requirements(db, &INDICES).await
     }
 
-    async fn check(&self, _db: &DatabaseConnection, _users: Users) -> Result<(), DbErr> {
-        Ok(())
+    async fn check(&self, db: &DatabaseConnection, _users: Users) -> Result<(), DbErr> {
+        index::check(db, &INDICES).await
     }
 
     async fn execution(&self, db: &DatabaseConnection) -> Result<Execution, DbErr> {
@@ -62,8 +62,8 @@ impl Migration for TaskIndices {
     async fn up(&self, db: &DatabaseConnection, _users: Users, execution: Execution) -> Result<(), DbErr> {
         index::create_all(db, &INDICES, execution).await?;
         if db.get_database_backend() == DbBackend::Sqlite {
-            db.execute_unprepared(r#"drop index if exists "tasks_user_id_created_at_id_idx""#).await?;
-            db.execute_unprepared(tasks::INDEX).await?;
+            index::drop_all(db, &[tasks::BY_CREATION]).await?;
+            index::create_all(db, &[tasks::BY_CREATION], execution).await?;
         }
         Ok(())
     }

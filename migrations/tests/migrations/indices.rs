@@ -6,7 +6,10 @@ use tokio::task::JoinHandle;
 
 use crate::databases::{Database, migrate, open, test_on};
 
-test_on!([Sqlite, Postgres], [titles_that_are_too_long_for_an_index_are_kept]);
+test_on!(
+    [Sqlite, Postgres],
+    [titles_that_are_too_long_for_an_index_are_kept, an_index_of_another_table_is_not_taken_for_its_own]
+);
 
 mod builds {
     use super::*;
@@ -17,6 +20,9 @@ mod builds {
             tasks_can_be_written_while_an_index_is_built,
             an_index_whose_build_was_interrupted_is_built_again,
             the_indices_of_a_partitioned_table_are_built,
+            a_build_that_outlives_its_process_is_waited_for,
+            migrations_are_not_reverted_while_an_index_is_built,
+            an_index_of_another_schema_is_kept,
         ]
     );
 }
@@ -50,13 +56,20 @@ impl OldTransaction {
     }
 }
 
+type Start = JoinHandle<Result<MigrationReport, MigrateError>>;
+
+/// Applies the migrations as another process does.
+fn start(database: &Database) -> Start {
+    let url = database.url.clone();
+    tokio::spawn(async move { migrate(&Migrations::of(Users::Elsewhere), &open(&url).await, &url).await })
+}
+
 /// Begins to build the indices of a table with one row, and returns when the build waits for an older transaction.
-async fn waiting_build(database: &Database) -> (OldTransaction, JoinHandle<Result<MigrationReport, MigrateError>>) {
+async fn waiting_build(database: &Database) -> (OldTransaction, Start) {
     database.adopt(Users::Elsewhere).await.unwrap();
     database.add_task().await;
     let transaction = OldTransaction::begin(database).await;
-    let url = database.url.clone();
-    let build = tokio::spawn(async move { migrate(&Migrations::of(Users::Elsewhere), &open(&url).await, &url).await });
+    let build = start(database);
     let waiting = "select count(*)::text from pg_stat_progress_create_index
         where datname = current_database() and phase = 'waiting for old snapshots'";
     while database.text(waiting).await == "0" {
@@ -113,4 +126,48 @@ async fn the_indices_of_a_partitioned_table_are_built(database: Database) {
     database.up(Users::Elsewhere).await.unwrap();
     assert_eq!(invalid(&database).await, [""; 0]);
     assert_eq!(database.text("select string_agg(title, '' order by id) from tasks").await, "xyz");
+}
+
+/// PostgreSQL continues to build an index although the process that started it was killed.
+async fn a_build_that_outlives_its_process_is_waited_for(database: Database) {
+    let (transaction, build) = waiting_build(&database).await;
+    build.abort();
+    assert!(build.await.unwrap_err().is_cancelled());
+    let next = start(&database);
+    let polling = "select count(*)::text from pg_stat_activity where datname = current_database()
+        and query like '%pg_stat_progress_create_index p%' and pid <> pg_backend_pid()";
+    while database.text(polling).await == "0" {
+        assert!(!next.is_finished(), "the next process has not waited");
+    }
+    transaction.end().await;
+    assert_eq!(next.await.unwrap().unwrap().applied, &Migrations::of(Users::Elsewhere).names()[1..]);
+    assert_eq!(invalid(&database).await, [""; 0]);
+}
+
+async fn migrations_are_not_reverted_while_an_index_is_built(database: Database) {
+    let (transaction, build) = waiting_build(&database).await;
+    let error = Migrations::of(Users::Elsewhere).down(&database.connection, 1).await.unwrap_err();
+    assert!(error.to_string().contains("another process is migrating the database"), "{error}");
+    transaction.end().await;
+    build.await.unwrap().unwrap();
+}
+
+/// A table that was renamed keeps its indices, with their names.
+async fn an_index_of_another_table_is_not_taken_for_its_own(database: Database) {
+    database.up(Users::Elsewhere).await.unwrap();
+    database.run("alter table tasks rename to tasks_old; delete from seaql_migrations").await;
+    let MigrateError::Refused(line) = database.up(Users::Elsewhere).await.unwrap_err() else { panic!("not a refusal") };
+    let begins = line.starts_with(r#"table "tasks_old": its index "tasks_user_id_"#);
+    assert!(begins && line.ends_with(r#"has the name of an index of "tasks"; rename or drop it"#), "{line}");
+}
+
+async fn an_index_of_another_schema_is_kept(database: Database) {
+    let name = database.text("select current_database()::text").await;
+    database.up(Users::Elsewhere).await.unwrap();
+    database.run(&format!("create schema app; alter database {name} set search_path = app, public")).await;
+    let database = database.reopened().await;
+    database.up(Users::Elsewhere).await.unwrap();
+    Migrations::of(Users::Elsewhere).down(&database.connection, 1).await.unwrap();
+    let indices = "select schemaname::text from pg_indexes where indexname = 'tasks_user_id_title_id_idx'";
+    assert_eq!(database.texts(indices).await, ["public"]);
 }

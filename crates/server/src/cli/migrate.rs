@@ -11,7 +11,7 @@ use crate::settings::DatabaseSettings;
 pub(super) enum MigrateCommand {
     /// Apply all pending migrations.
     Up,
-    /// Revert the last COUNT migrations, by default one. Fails if there are tasks. Users and passwords are never
+    /// Revert the last COUNT migrations, by default one. Fails rather than drop tasks. Users and passwords are never
     /// dropped.
     Down {
         /// Number of migrations to revert, newest first.

@@ -7,30 +7,37 @@
 mod postgres;
 mod sqlite;
 
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 
 use crate::catalog::{self, Table};
 use crate::error::{OR_RENAME, refused, refused_column};
+use crate::index::{self, Index};
+use crate::migration::Execution;
 use crate::users::Users;
 
 /// The columns of the table `tasks` that Taskbridge uses.
 const COLUMNS: [&str; 7] = ["id", "user_id", "title", "description", "completed", "created_at", "updated_at"];
 
-/// The statement that creates the index for listing the tasks of an owner in the default order.
-pub(crate) const INDEX: &str = r#"create index if not exists "tasks_user_id_created_at_id_idx" on "tasks" ("user_id", "created_at" desc, "id" desc)"#;
+/// The index for listing the tasks of an owner in the default order.
+pub(crate) const BY_CREATION: Index = Index {
+    name: "tasks_user_id_created_at_id_idx",
+    table: "tasks",
+    postgres: Some(r#"("user_id", "created_at" desc, "id" desc)"#),
+    sqlite: Some(r#"("user_id", "created_at" desc, "id" desc)"#),
+};
 
 /// The SQL condition that selects tasks without an owner.
 const WITHOUT_OWNER: &str = r#""user_id" is null or "user_id" = ''"#;
 
 /// Creates the table `tasks`, or adopts the existing one.
-pub(crate) async fn create_or_adopt(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
+pub(crate) async fn create_or_adopt(db: &DatabaseConnection, users: Users) -> Result<(), DbErr> {
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
     let Some(table) = catalog::table(db, "tasks").await? else {
         let has_users = catalog::has_users(db).await?;
         let reference = if has_users { r#" references "user" ("id") on delete cascade"# } else { "" };
         let create = if is_postgres { postgres::create(reference) } else { sqlite::create(reference) };
         db.execute_unprepared(&create).await?;
-        return db.execute_unprepared(INDEX).await.map(drop);
+        return index::create_all(db, &[BY_CREATION], Execution::InTransaction).await;
     };
     check(db, &table).await?;
     if is_postgres {
@@ -38,15 +45,16 @@ pub(crate) async fn create_or_adopt(db: &impl ConnectionTrait, users: Users) -> 
     } else {
         sqlite::adopt(db, &table).await?;
     }
-    db.execute_unprepared(INDEX).await?;
+    index::create_all(db, &[BY_CREATION], Execution::InTransaction).await?;
     refer_to_users(db, users).await
 }
 
-/// Checks that the table `tasks` can be adopted, if it exists.
+/// Checks that the table `tasks` can be created or, if it exists, adopted.
 ///
 /// # Errors
 /// A refusal if the table cannot be adopted.
-pub(crate) async fn check_table(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
+pub(crate) async fn check_table(db: &DatabaseConnection, users: Users) -> Result<(), DbErr> {
+    index::check(db, &[BY_CREATION]).await?;
     let Some(table) = catalog::table(db, "tasks").await? else { return Ok(()) };
     check(db, &table).await?;
     check_references(db, users).await.map(drop)

@@ -109,11 +109,11 @@ impl Postgres {
     }
 
     /// Opens a connection outside of the pool, for migrations. Its statements are unnamed, because there may be a
-    /// pooler. On a direct connection, they have no timeout.
+    /// pooler. On a direct connection, they have no timeouts.
     pub(super) async fn dedicated(&self) -> Result<DatabaseConnection, DatabaseProblem> {
         let mut connection = self.pool.manager.connector.connect().await.map_err(|error| self.problem(&error))?;
         if connection.is_direct() {
-            let unlimited = connection.run_script("set statement_timeout = 0").await;
+            let unlimited = connection.run_script("set statement_timeout = 0; set lock_timeout = 0").await;
             unlimited.map_err(|error| self.problem(&error.into()))?;
         }
         Ok(dedicated(DbBackend::Postgres, connection.unnamed()))
