@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join_all, select};
 use reqwest::Method;
 use serde_json::{Value, json};
+use support::metrics::Scrape;
 use support::postgres::{fresh_database, hold, psql};
 use support::user::PASSWORD;
 use support::{Database, Server, User};
@@ -12,65 +13,81 @@ use tokio::task::{JoinHandle, yield_now};
 
 /// Time after which a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Serves metrics on a free port.
+const SHOWN: (&str, &str) = ("TASKBRIDGE__METRICS__ADDRESS", "127.0.0.1:0");
 /// Number of requests that each user sends at the same time.
 const REQUESTS: usize = 12;
 
 /// Starts to request the user's tasks several times at once. The result is the status of each answer.
-fn start_lists(user: &User) -> JoinHandle<Vec<u16>> {
+fn start_lists(user: &User, query: &'static str) -> JoinHandle<Vec<u16>> {
     let user = user.clone();
     tokio::spawn(async move {
-        let path = user.tasks("?q=milk");
+        let path = user.tasks(query);
         join_all((0..REQUESTS).map(|_| user.get(&path))).await.iter().map(|answer| answer.status().as_u16()).collect()
     })
+}
+
+/// Starts a server with 8 connections to a new database. Statements and requests have no timeout within the time of
+/// these tests.
+fn start(variables: &[(&str, &str)]) -> (Server, String) {
+    let url = fresh_database();
+    let all = [
+        SHOWN,
+        ("DATABASE_URL", &url),
+        ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "8"),
+        ("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "60"),
+        ("TASKBRIDGE__DATABASE__STATEMENT_SECONDS", "120"),
+        ("TASKBRIDGE__SERVER__REQUEST_SECONDS", "120"),
+    ];
+    (Server::start_with(&[&all, variables].concat()), url)
+}
+
+/// Returns the number of statements that wait for a lock.
+fn waiting(url: &str) -> usize {
+    let sql = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    psql(url, sql).parse().unwrap()
+}
+
+/// Waits until `count` statements wait for a lock.
+async fn until_waiting(url: &str, count: usize) {
+    let started = Instant::now();
+    while waiting(url) != count {
+        assert!(started.elapsed() < PATIENCE, "{} statements wait, not {count}", waiting(url));
+        yield_now().await;
+    }
+}
+
+/// Asserts that the server is ready, and that the user can sign in and use a session.
+async fn assert_serves(user: &User) {
+    for _ in 0..4 {
+        assert_eq!(user.get("/health/ready").await.status(), 200);
+        let session = user.anonymous(Method::GET, "/api/auth/get-session").header("Cookie", &user.cookie);
+        assert_eq!(session.send().await.unwrap().status(), 200);
+    }
+    let credentials = json!({ "email": user.email, "password": PASSWORD });
+    let sign_in = user.anonymous(Method::POST, "/api/auth/sign-in/email").json(&credentials);
+    assert_eq!(sign_in.send().await.unwrap().status(), 200);
 }
 
 /// While the requests of one user wait in the database, at most `tasks.concurrent_per_user` of them use a connection.
 /// While tasks use all connections but the reserved one, the server is ready, and users can sign in.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_user_has_few_connections_and_tasks_never_have_all() {
-    let url = fresh_database();
-    let server = Server::start_with(&[
-        ("DATABASE_URL", &url),
-        ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "8"),
-        ("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "60"),
-        ("TASKBRIDGE__DATABASE__STATEMENT_SECONDS", "120"),
-        ("TASKBRIDGE__SERVER__REQUEST_SECONDS", "120"),
-    ]);
+    let (server, url) = start(&[]);
     let (ann, bob) = (User::sign_up(&server, "ann").await, User::sign_up(&server, "bob").await);
-    let waiting = || {
-        let sql =
-            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-        psql(&url, sql).parse::<usize>().unwrap()
-    };
-    let until_waiting = async |count| {
-        let started = Instant::now();
-        while waiting() != count {
-            assert!(started.elapsed() < PATIENCE, "{} statements wait, not {count}", waiting());
-            yield_now().await;
-        }
-    };
-    let assert_serves = async || {
-        for _ in 0..4 {
-            assert_eq!(ann.get("/health/ready").await.status(), 200);
-            let session = ann.anonymous(Method::GET, "/api/auth/get-session").header("Cookie", &ann.cookie);
-            assert_eq!(session.send().await.unwrap().status(), 200);
-        }
-        let credentials = json!({ "email": bob.email, "password": PASSWORD });
-        let sign_in = ann.anonymous(Method::POST, "/api/auth/sign-in/email").json(&credentials);
-        assert_eq!(sign_in.send().await.unwrap().status(), 200);
-    };
 
     let lock = hold(&url, "lock table tasks in access exclusive mode");
-    let of_ann = start_lists(&ann);
-    until_waiting(4).await;
-    assert_serves().await;
-    assert_eq!(waiting(), 4);
+    let of_ann = start_lists(&ann, "");
+    until_waiting(&url, 4).await;
+    assert_serves(&bob).await;
+    assert_eq!(waiting(&url), 4);
+    assert_eq!(Scrape::of(&server).await.count("taskbridge_tasks_waiting"), REQUESTS as u64 - 4);
 
     // The statements of another user do not wait for those of the first one.
-    let of_bob = start_lists(&bob);
-    until_waiting(7).await;
-    assert_serves().await;
-    assert_eq!(waiting(), 7);
+    let of_bob = start_lists(&bob, "");
+    until_waiting(&url, 7).await;
+    assert_serves(&bob).await;
+    assert_eq!(waiting(&url), 7);
 
     lock.release();
     for statuses in [of_ann.await.unwrap(), of_bob.await.unwrap()] {
@@ -78,17 +95,37 @@ async fn one_user_has_few_connections_and_tasks_never_have_all() {
     }
 }
 
+/// All searches together use at most `tasks.concurrent_searches` connections, and those of one user use one. Lists of
+/// another user do not wait for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_searches_of_several_users_leave_connections_to_others() {
+    let (server, url) = start(&[("TASKBRIDGE__TASKS__CONCURRENT_SEARCHES", "2")]);
+    let ann = User::sign_up(&server, "ann").await;
+    let (bob, carol) = (User::sign_up(&server, "bob").await, User::sign_up(&server, "carol").await);
+
+    let lock = hold(&url, "lock table tasks in access exclusive mode");
+    let of_ann = start_lists(&ann, "?q=milk");
+    until_waiting(&url, 1).await;
+    assert_serves(&ann).await;
+    assert_eq!(waiting(&url), 1);
+    let searches = [of_ann, start_lists(&bob, "?completed=true"), start_lists(&carol, "?offset=1")];
+    until_waiting(&url, 2).await;
+    let lists = start_lists(&carol, "");
+    until_waiting(&url, 6).await;
+    assert_serves(&ann).await;
+    assert_eq!(waiting(&url), 6);
+
+    lock.release();
+    for statuses in join_all(searches.into_iter().chain([lists])).await {
+        assert_eq!(statuses.unwrap(), [200; REQUESTS]);
+    }
+}
+
 /// A request that waits for too long for others of the same user is answered 503.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_requests_of_one_user_that_wait_for_too_long_are_503() {
-    let url = fresh_database();
-    let server = Server::start_with(&[
-        ("DATABASE_URL", &url),
-        ("TASKBRIDGE__TASKS__CONCURRENT_PER_USER", "1"),
-        ("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "1"),
-        ("TASKBRIDGE__DATABASE__STATEMENT_SECONDS", "120"),
-        ("TASKBRIDGE__SERVER__REQUEST_SECONDS", "120"),
-    ]);
+    let (server, url) =
+        start(&[("TASKBRIDGE__TASKS__CONCURRENT_PER_USER", "1"), ("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "1")]);
     let ann = User::sign_up(&server, "ann").await;
     let lock = hold(&url, "lock table tasks in access exclusive mode");
     let path = ann.tasks("");
@@ -97,6 +134,7 @@ async fn the_requests_of_one_user_that_wait_for_too_long_are_503() {
     assert_eq!(refused.status(), 503);
     assert_eq!(refused.headers()["retry-after"], "1");
     assert_eq!(refused.json::<Value>().await.unwrap()["code"], "SERVICE_UNAVAILABLE");
+    assert_eq!(Scrape::of(&server).await.count("taskbridge_tasks_refused_total"), 1);
     lock.release();
     assert_eq!(under_way.await.status(), 200);
 }

@@ -28,4 +28,5 @@ pub mod ids;
 pub mod jwt;
 pub mod passwords;
 pub mod rate_limiter;
+mod statement_permit;
 pub mod task_concurrency;

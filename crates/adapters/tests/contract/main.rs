@@ -4,6 +4,7 @@
 mod better_auth;
 mod column_types;
 mod databases;
+mod dropped;
 mod inspection;
 mod owners;
 mod pooler;
@@ -50,7 +51,7 @@ mod in_memory {
 mod one_statement_of_each_owner_at_a_time {
     use super::*;
     taskbridge_domain::task_repo_contract!(async {
-        let limit = TaskConcurrency { max_per_owner: 1, wait: Duration::from_mins(1) };
+        let limit = TaskConcurrency { max_per_owner: 1, max_searches: 1, wait: Duration::from_mins(1) };
         Box::new(ConcurrencyLimitedTaskRepo::new(InMemoryTaskRepo::default(), limit))
     });
 }

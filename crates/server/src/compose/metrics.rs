@@ -11,20 +11,14 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use taskbridge_adapters::database::Store;
 use taskbridge_adapters::passwords::HashingLoad;
+use taskbridge_adapters::task_concurrency::TaskLoad;
 use taskbridge_domain::Timestamp;
 use taskbridge_web::HttpMetrics;
 
 use crate::telemetry::LogQueue;
 
-/// Returns the metrics of a process that started at `started`. `hashing` is `None` in bridge mode, which hashes no
-/// passwords. `log` is `None` if log lines do not wait in a queue.
-pub(super) fn registry(
-    started: Timestamp,
-    http: &HttpMetrics,
-    hashing: Option<Arc<HashingLoad>>,
-    store: Store,
-    log: Option<LogQueue>,
-) -> Registry {
+/// Returns the metrics of a process that started at `started`.
+pub(super) fn registry(started: Timestamp, http: &HttpMetrics, current: CurrentValues) -> Registry {
     let mut registry = Registry::default();
     registry.register_with_unit(
         "process_start_time",
@@ -32,7 +26,7 @@ pub(super) fn registry(
         Unit::Seconds,
         ConstGauge::new(started.unix_seconds()),
     );
-    registry.register_collector(Box::new(CurrentValues { hashing, store, log }));
+    registry.register_collector(Box::new(current));
     let ours = registry.sub_registry_with_prefix("taskbridge");
     ours.register("build", "Version of the program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     http.register(ours);
@@ -41,10 +35,13 @@ pub(super) fn registry(
 
 /// Metrics whose values are read anew for each response of `/metrics`.
 #[derive(Debug)]
-struct CurrentValues {
-    hashing: Option<Arc<HashingLoad>>,
-    store: Store,
-    log: Option<LogQueue>,
+pub(super) struct CurrentValues {
+    /// `None` in bridge mode, which hashes no passwords.
+    pub(super) hashing: Option<Arc<HashingLoad>>,
+    pub(super) task_load: Arc<TaskLoad>,
+    pub(super) store: Store,
+    /// `None` if log lines do not wait in a queue.
+    pub(super) log: Option<LogQueue>,
 }
 
 impl Collector for CurrentValues {
@@ -65,6 +62,10 @@ impl Collector for CurrentValues {
             let help = "Passwords refused because the queue was full";
             metric("taskbridge_hashing_refused", help, None, &ConstCounter::new(hashing.refused()))?;
         }
+        let help = "Statements on tasks waiting until tasks.concurrent_per_user or concurrent_searches allows them";
+        metric("taskbridge_tasks_waiting", help, None, &gauge(self.task_load.waiting()))?;
+        let help = "Statements on tasks refused because they waited for too long";
+        metric("taskbridge_tasks_refused", help, None, &ConstCounter::new(self.task_load.refused()))?;
         if let Some(log) = &self.log {
             let help = "Log lines dropped because the log was not read fast enough";
             metric("taskbridge_log_lines_dropped", help, None, &ConstCounter::new(log.dropped()))?;

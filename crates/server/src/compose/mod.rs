@@ -3,16 +3,16 @@
 mod metrics;
 mod sign_in;
 mod store;
+mod tasks;
 mod tokens;
 
 use std::sync::Arc;
 
 use anyhow::Context;
 use prometheus_client::registry::Registry;
-use taskbridge_adapters::database::{SeaTaskRepo, Store};
-use taskbridge_adapters::task_concurrency::{ConcurrencyLimitedTaskRepo, TaskConcurrency};
+use taskbridge_adapters::database::Store;
 use taskbridge_domain::Authenticator;
-use taskbridge_domain::ports::{Clock, TaskRepo};
+use taskbridge_domain::ports::Clock;
 use taskbridge_domain::services::TaskService;
 use taskbridge_web::{
     BodyLimit, Compatibility, Docs, DocsConfig, HttpMetrics, RequestTimeout, Services, Stopping, TasksMount,
@@ -25,7 +25,9 @@ pub(crate) use self::sign_in::hasher;
 pub(crate) use self::store::{READ_TIMEOUT, require_current, store_config, up, with_store, with_store_to_read};
 pub(crate) use self::tokens::{describe_key, key_addresses, stored_keys, verifier, verifier_for_command};
 
+use self::metrics::CurrentValues;
 use self::sign_in::sign_in;
+use self::tasks::task_repo;
 use crate::cleanup::Cleanup;
 use crate::settings::{AuthMode, Settings};
 use crate::telemetry::LogQueue;
@@ -59,9 +61,13 @@ pub(crate) async fn compose(
         }
         _ => (None, None, None),
     };
-    let task_repo = task_repo(settings, &store).await?;
+    let (task_repo, task_load) = task_repo(settings, &store).await?;
     let http_metrics = Arc::new(HttpMetrics::default());
-    let registry = metrics::registry(clock.now(), &http_metrics, hashing, store.clone(), log.cloned());
+    let registry = metrics::registry(
+        clock.now(),
+        &http_metrics,
+        CurrentValues { hashing, task_load, store: store.clone(), log: log.cloned() },
+    );
     let tasks_mount = TasksMount { prefix: tasks.prefix.clone(), without_user_id: tasks.without_user_id.is_on() };
     let compatibility = Compatibility {
         list_envelope: tasks.list_envelope.is_on(),
@@ -88,21 +94,6 @@ pub(crate) async fn compose(
         metrics: http_metrics,
     };
     Ok(Composition { services, store, registry, cleanup })
-}
-
-/// Returns the repository of tasks, with the limits for each user.
-async fn task_repo(settings: &Settings, store: &Store) -> anyhow::Result<Arc<dyn TaskRepo>> {
-    let Settings { tasks, database, .. } = settings;
-    let has_users = store.has_better_auth_users().await.context("cannot read the columns of the table user")?;
-    let repo = SeaTaskRepo::new(store.without_reserve()).with_max_per_owner(tasks.max_per_user.get());
-    let repo = if has_users { repo.requiring_known_owners() } else { repo };
-    Ok(match tasks.concurrent_per_user.get() {
-        0 => Arc::new(repo),
-        max_per_owner => {
-            let limit = TaskConcurrency { max_per_owner, wait: database.acquire_seconds.get() };
-            Arc::new(ConcurrencyLimitedTaskRepo::new(repo, limit))
-        }
-    })
 }
 
 /// Starts a task that logs a warning if columns of the table `user` seem to mark users as restricted, but are not

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::value::{Number, Switch, parse};
+use super::database::DatabaseSettings;
+use super::value::{Number, Switch, cores, parse};
 
 /// The section `[tasks]`.
 #[derive(Debug, Deserialize)]
@@ -14,8 +15,26 @@ pub(crate) struct TasksSettings {
     pub(crate) list_envelope: Switch,
     pub(crate) is_completed: Switch,
     pub(crate) delete_message: Switch,
-    pub(crate) concurrent_per_user: Number<usize, 0, 1000>,
+    concurrent_per_user: Number<usize, 0, 1000>,
+    concurrent_searches: Number<usize, 0, 1000>,
     pub(crate) max_per_user: Number<u32, 0, 100_000_000>,
+}
+
+impl TasksSettings {
+    /// Returns the maximum number of statements at the same time for each user. `None` means no limit.
+    pub(crate) fn concurrent_per_user(&self) -> Option<usize> {
+        Some(self.concurrent_per_user.get()).filter(|max| *max > 0)
+    }
+
+    /// Returns the maximum number of searches at the same time. By default, half of the cores are left to everything
+    /// else if the database runs in this process, and otherwise half of the connections.
+    pub(crate) fn concurrent_searches(&self, database: &DatabaseSettings) -> usize {
+        match self.concurrent_searches.get() {
+            0 if database.url().is_in_process() => (cores() / 2).max(1),
+            0 => (database.max_connections() as usize / 2).max(1),
+            searches => searches,
+        }
+    }
 }
 
 /// Parses the prefix of the task routes and removes the slash at its end. Rejects characters that the router would

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::connection::Connection;
 use super::error::{Effect, StatementError};
 use super::pool::{PoolObject, PostgresPool};
+use crate::statement_permit::StatementPermit;
 
 /// Time between the PostgreSQL server's `statement_timeout` and the cancel request that Taskbridge sends if the
 /// statement is still running. Also the maximum time that Taskbridge waits for the reply after a cancel request.
@@ -30,6 +31,8 @@ pub(super) struct PooledConnection {
     /// `true` once a cancel request was sent.
     is_cancelled: bool,
     pub(super) is_in_transaction: bool,
+    /// The permit of the statements on this connection.
+    permit: Option<StatementPermit>,
 }
 
 impl PooledConnection {
@@ -40,6 +43,7 @@ impl PooledConnection {
             is_waiting: false,
             is_cancelled: false,
             is_in_transaction: false,
+            permit: StatementPermit::current(),
         }
     }
 
@@ -109,13 +113,16 @@ impl PooledConnection {
     }
 
     /// Starts a task that cancels the statement and closes the connection. Until the PostgreSQL server has ended the
-    /// statement, for at most [`CANCEL_TIMEOUT`], the connection counts toward the pool's maximum. The number of
-    /// running statements therefore never exceeds that maximum, however many HTTP requests are aborted.
+    /// statement, for at most [`CANCEL_TIMEOUT`], the connection counts toward the pool's maximum, and the permit of the
+    /// statement is kept. The number of running statements therefore never exceeds the limits, however many HTTP
+    /// requests are aborted.
     fn abandon(&self, object: PoolObject) {
         let mut abandoned = Abandoned(Some(object));
         let Ok(runtime) = Handle::try_current() else { return };
         let (connector, is_waiting) = (Arc::clone(&self.pool.manager.connector), self.is_waiting);
+        let permit = self.permit.clone();
         runtime.spawn(async move {
+            let _permit = permit;
             let Some(connection) = &mut abandoned.0 else { return };
             let ended = async {
                 if is_waiting {

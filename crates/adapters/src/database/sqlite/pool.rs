@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use super::values::proxy_row;
+use crate::statement_permit::StatementPermit;
 
 /// Number of instructions that SQLite's virtual machine executes between two calls of the progress handler. This takes
 /// tens of microseconds. `begin`, `commit` and `rollback` consist of fewer instructions, so a deadline never interrupts
@@ -185,7 +186,9 @@ impl SqlitePool {
     /// closed, and errors from opening a connection.
     pub(super) async fn get(&self) -> Result<SqlitePooledConnection, sqlx::Error> {
         match timeout(self.acquire_timeout, self.take()).await {
-            Ok(Ok(connection)) => Ok(SqlitePooledConnection(Some(connection))),
+            Ok(Ok(connection)) => {
+                Ok(SqlitePooledConnection { object: Some(connection), permit: StatementPermit::current() })
+            }
             Ok(Err(PoolError::Backend(error))) => Err(error),
             Ok(Err(PoolError::Closed)) => Err(sqlx::Error::PoolClosed),
             _ => Err(sqlx::Error::PoolTimedOut),
@@ -220,12 +223,16 @@ impl SqlitePool {
 }
 
 /// A connection in use. After it is dropped, it returns to its pool as soon as its statement has ended.
-pub(super) struct SqlitePooledConnection(Option<Object<SqliteManager>>);
+pub(super) struct SqlitePooledConnection {
+    /// Present until `self` is dropped.
+    object: Option<Object<SqliteManager>>,
+    /// The permit of the statements on this connection.
+    permit: Option<StatementPermit>,
+}
 
 impl SqlitePooledConnection {
-    /// Returns the connection, which is present until `self` is dropped.
     fn connection(&mut self) -> Result<&mut OpenConnection, sqlx::Error> {
-        self.0.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
+        self.object.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
     }
 
     /// Executes statements, and interrupts them after `limit`.
@@ -262,13 +269,15 @@ impl SqlitePooledConnection {
 
 impl Drop for SqlitePooledConnection {
     fn drop(&mut self) {
-        let Some(mut connection) = self.0.take_if(|connection| !connection.is_reusable) else { return };
+        let Some(mut connection) = self.object.take_if(|connection| !connection.is_reusable) else { return };
         connection.deadline.expire();
         // Without a runtime, the connection returns to the pool, which closes it instead of using it again.
         let Ok(runtime) = Handle::try_current() else { return };
-        // The connection counts as in use until the task has ended, so that dropped HTTP requests never occupy more
-        // than `max_connections` threads.
+        // The connection counts as in use and keeps its permit until the task has ended, so that dropped HTTP requests
+        // never occupy more threads than the limits allow.
+        let permit = self.permit.clone();
         runtime.spawn(async move {
+            let _permit = permit;
             if connection.interrupt_and_roll_back().await.is_err() {
                 drop(Object::take(connection));
             }

@@ -63,6 +63,12 @@ impl DatabaseUrl {
         }
     }
 
+    /// Returns `true` if statements are executed by this process, which is the case for SQLite.
+    #[must_use]
+    pub fn is_in_process(&self) -> bool {
+        matches!(self.0, ParsedUrl::Sqlite(_))
+    }
+
     /// Overrides what the URL says about a pooler in transaction mode. Has no effect on the URL of a SQLite file.
     #[must_use]
     pub fn with_pooler(mut self, declared: Pooler) -> Self {
