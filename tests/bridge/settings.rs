@@ -3,6 +3,7 @@
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use support::forge::sign;
+use support::postgres::{fresh_database, psql};
 use support::server::{SECRET, refuse_to_start};
 use support::signer::claims;
 use support::{Issuer, Server, Signer, User};
@@ -115,4 +116,29 @@ async fn nobody_signs_in_at_a_bridge() {
     }
     assert_eq!(http.get(site.server.url("/health/ready")).send().await.unwrap().status(), StatusCode::OK);
     assert!(site.log().contains(r#""mode":"bridge""#));
+}
+
+/// No migration of bridge mode creates the table `rateLimit`. A Better Auth on the same database may have created it.
+#[tokio::test]
+async fn a_rate_limit_in_the_database_requires_its_table() {
+    let ed = Signer::ed25519("ed");
+    let issuer = Issuer::of(&[&ed]);
+    let url = fresh_database();
+    let variables = [
+        ("AUTH_MODE", "bridge"),
+        ("BETTER_AUTH_URL", issuer.url.as_str()),
+        ("DATABASE_URL", &url),
+        ("TASKBRIDGE__TASKS__REQUESTS_PER_MINUTE", "2"),
+        ("TASKBRIDGE__RATE_LIMIT__STORAGE", "database"),
+    ];
+    let (_, message) = refuse_to_start(&variables);
+    assert!(message.contains("tasks.requests_per_minute") && message.contains("table rateLimit"), "{message}");
+
+    let columns =
+        r#"id text primary key, key text not null unique, count integer not null, "lastRequest" bigint not null"#;
+    psql(&url, &format!(r#"create table "rateLimit" ({columns})"#));
+    let site = Site::start(&issuer.url, &variables);
+    for status in [200, 200, 429] {
+        assert_eq!(site.list(&site.token(&ed)).await.status(), status);
+    }
 }

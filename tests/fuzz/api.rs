@@ -120,6 +120,7 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
     Services {
         authenticator: Arc::new(Authenticator::new(Arc::new(tokens))),
         tasks: Arc::new(TaskService::new(tasks, clock())),
+        user_rate_limit: None,
         auth: Some(auth),
         store: Arc::new(store),
         body_limit: BodyLimit(4096),

@@ -8,7 +8,7 @@
 //! | `IdentityRepo` | [`database::SeaIdentityRepo`] |
 //! | `SessionRepo` | [`database::SeaSessionRepo`] |
 //! | `StoreProbe` | [`database::Store`] |
-//! | `RateLimiter` | [`rate_limiter::InMemoryRateLimiter`], [`database::SeaRateLimiter`] |
+//! | `RateLimiter` | [`rate_limiter::InMemoryRateLimiter`], [`database::SeaRateLimiter`], [`task_concurrency::SerialRateLimiter`] |
 //! | `PasswordHasher` | [`passwords::ThreadedPasswordHasher`] |
 //! | `Clock` | [`clock::SystemClock`] |
 //! | `IdGenerator` | [`ids::SecureIds`] |

@@ -17,7 +17,7 @@ use taskbridge_domain::rate_limit::{Decision, RateLimit, RateLimitState};
 type Digest128 = [u8; 16];
 
 /// Counts requests for at most [`Self::MAX_KEYS`] keys, in less than 12 MiB. If there are more keys, it evicts the key
-/// whose last allowed request is the oldest.
+/// whose window began first.
 #[derive(Debug, Default)]
 pub struct InMemoryRateLimiter {
     counters: Mutex<Counters>,
@@ -26,16 +26,16 @@ pub struct InMemoryRateLimiter {
 #[derive(Debug, Default)]
 struct Counters {
     by_key: HashMap<Digest128, RateLimitState>,
-    /// The keys of `by_key`, sorted by the time of their last allowed request, oldest first.
+    /// The keys of `by_key`, sorted by the time at which their window began, oldest first.
     by_age: BTreeSet<(Timestamp, Digest128)>,
 }
 
 impl Counters {
     fn set(&mut self, key: Digest128, state: RateLimitState) {
         if let Some(before) = self.by_key.insert(key, state) {
-            self.by_age.remove(&(before.last_request, key));
+            self.by_age.remove(&(before.window_start, key));
         }
-        self.by_age.insert((state.last_request, key));
+        self.by_age.insert((state.window_start, key));
         if self.by_key.len() > InMemoryRateLimiter::MAX_KEYS {
             self.evict_oldest();
         }
@@ -94,11 +94,12 @@ fn digest(key: &str) -> Digest128 {
 mod tests {
     use std::time::Duration;
 
+    use taskbridge_domain::rate_limit::WindowStart;
     use taskbridge_domain::testing::fixtures::moment;
 
     use super::*;
 
-    const ONCE: RateLimit = RateLimit { window: Duration::from_hours(1), max: 1 };
+    const ONCE: RateLimit = RateLimit { window: Duration::from_hours(1), begins: WindowStart::LastRequest, max: 1 };
 
     /// The number of counters must be limited, because a client can make up any number of keys and so fill the memory.
     #[tokio::test]

@@ -4,16 +4,28 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// A maximum number of requests in a window that restarts with every allowed request, as in Better Auth.
+/// A maximum number of requests in a window.
 ///
-/// The count starts again when `window` has passed since the last allowed request. Once `max` requests have been
-/// counted, further requests are refused until the window has passed. Refused requests are not counted.
+/// The count starts again when `window` has passed since the window began. Once `max` requests have been counted,
+/// further requests are refused until the window has passed. Refused requests are not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Time without an allowed request after which the count starts again.
+    /// Time after which the count starts again.
     pub window: Duration,
+    /// The request with which a window begins.
+    pub begins: WindowStart,
     /// Maximum number of requests; at least 1.
     pub max: u32,
+}
+
+/// The request with which the window of a [`RateLimit`] begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowStart {
+    /// The first allowed request of the window. A client that sends at a lower rate is never refused.
+    FirstRequest,
+    /// The last allowed request, as in Better Auth: every allowed request restarts the window. A client that sends
+    /// slowly, but without a pause as long as the window, is refused as well.
+    LastRequest,
 }
 
 /// The count of allowed requests for one key, such as an account.
@@ -21,8 +33,8 @@ pub struct RateLimit {
 pub struct RateLimitState {
     /// Number of allowed requests in the current window.
     pub count: u32,
-    /// Time of the last allowed request.
-    pub last_request: Timestamp,
+    /// Time of the request with which the window began.
+    pub window_start: Timestamp,
 }
 
 /// The decision whether a request is allowed.
@@ -43,8 +55,8 @@ impl RateLimit {
     #[must_use]
     pub fn decide(self, state: Option<RateLimitState>, now: Timestamp) -> Decision {
         match self.current(state, now) {
-            Some(RateLimitState { count, last_request }) if count >= self.max => {
-                let wait = self.window.saturating_sub(now.since(last_request));
+            Some(RateLimitState { count, window_start }) if count >= self.max => {
+                let wait = self.window.saturating_sub(now.since(window_start));
                 Decision::Refused { retry_after_seconds: wait.as_secs() + u64::from(wait.subsec_nanos() > 0) }
             }
             _ => Decision::Allowed,
@@ -54,13 +66,18 @@ impl RateLimit {
     /// Returns the new state after a request that was allowed at `now`. `state` is the state before that request.
     #[must_use]
     pub fn record(self, state: Option<RateLimitState>, now: Timestamp) -> RateLimitState {
-        let count = self.current(state, now).map_or(0, |state| state.count);
-        RateLimitState { count: count.saturating_add(1), last_request: now }
+        let current = self.current(state, now);
+        let count = current.map_or(0, |state| state.count);
+        let window_start = match self.begins {
+            WindowStart::FirstRequest => current.map_or(now, |state| state.window_start),
+            WindowStart::LastRequest => now,
+        };
+        RateLimitState { count: count.saturating_add(1), window_start }
     }
 
-    /// Returns `state`, or `None` if the window has passed since its last request.
+    /// Returns `state`, or `None` if its window has passed.
     fn current(self, state: Option<RateLimitState>, now: Timestamp) -> Option<RateLimitState> {
-        state.filter(|state| now.since(state.last_request) < self.window)
+        state.filter(|state| now.since(state.window_start) < self.window)
     }
 }
 
@@ -69,10 +86,10 @@ mod tests {
     use super::*;
     use crate::testing::fixtures::moment;
 
-    const LIMIT: RateLimit = RateLimit { window: Duration::from_secs(10), max: 3 };
+    const LIMIT: RateLimit = RateLimit { window: Duration::from_secs(10), begins: WindowStart::LastRequest, max: 3 };
 
     fn state(count: u32) -> RateLimitState {
-        RateLimitState { count, last_request: moment() }
+        RateLimitState { count, window_start: moment() }
     }
 
     fn later(millis: u64) -> Timestamp {
@@ -98,11 +115,22 @@ mod tests {
 
     #[test]
     fn the_count_continues_within_the_window_and_restarts_after_it() {
-        assert_eq!(LIMIT.record(None, moment()), RateLimitState { count: 1, last_request: moment() });
-        assert_eq!(LIMIT.record(Some(state(2)), later(9_999)), RateLimitState { count: 3, last_request: later(9_999) });
+        assert_eq!(LIMIT.record(None, moment()), RateLimitState { count: 1, window_start: moment() });
+        assert_eq!(LIMIT.record(Some(state(2)), later(9_999)), RateLimitState { count: 3, window_start: later(9_999) });
         assert_eq!(
             LIMIT.record(Some(state(3)), later(10_000)),
-            RateLimitState { count: 1, last_request: later(10_000) }
+            RateLimitState { count: 1, window_start: later(10_000) }
+        );
+    }
+
+    #[test]
+    fn a_window_that_begins_with_its_first_request_is_not_extended() {
+        let limit = RateLimit { begins: WindowStart::FirstRequest, ..LIMIT };
+        assert_eq!(limit.record(None, moment()), state(1));
+        assert_eq!(limit.record(Some(state(2)), later(9_999)), state(3));
+        assert_eq!(
+            limit.record(Some(state(3)), later(10_000)),
+            RateLimitState { count: 1, window_start: later(10_000) }
         );
     }
 
@@ -110,8 +138,8 @@ mod tests {
     /// one window.
     #[test]
     fn a_state_from_the_future_counts_as_current() {
-        let ahead = Some(RateLimitState { count: 3, last_request: later(60_000) });
+        let ahead = Some(RateLimitState { count: 3, window_start: later(60_000) });
         assert_eq!(LIMIT.decide(ahead, moment()), Decision::Refused { retry_after_seconds: 10 });
-        assert_eq!(LIMIT.record(ahead, moment()), RateLimitState { count: 4, last_request: moment() });
+        assert_eq!(LIMIT.record(ahead, moment()), RateLimitState { count: 4, window_start: moment() });
     }
 }

@@ -7,7 +7,7 @@ use taskbridge_domain::ports::{Clock, RateLimiter, StoreError};
 use taskbridge_domain::services::SessionService;
 use tokio::time::interval;
 
-/// Rate-limit counters whose last allowed request is older than this are deleted. They are no longer needed, because
+/// Rate-limit counters whose window began longer ago than this are deleted. They are no longer needed, because
 /// every rate-limit window is shorter, including the windows of a Better Auth that uses the same table.
 const MAX_COUNT_AGE: Duration = Duration::from_hours(24);
 

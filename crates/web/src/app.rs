@@ -15,6 +15,7 @@ use crate::auth::{self, AuthServer};
 use crate::docs::{self, Docs};
 use crate::extract::body::BodyLimit;
 use crate::extract::client_address::TrustedProxies;
+use crate::extract::user_rate_limit::UserRateLimit;
 use crate::health::{self, Stopping};
 use crate::middleware::access_log::access_log;
 use crate::middleware::cors::cors;
@@ -34,6 +35,8 @@ pub struct Services {
     pub tasks: Arc<TaskService>,
     /// The auth server, or `None` in bridge mode, where nothing below `/api/auth` is served.
     pub auth: Option<AuthServer>,
+    /// The rate limit of requests for tasks, or `None` if there is no limit.
+    pub user_rate_limit: Option<Arc<UserRateLimit>>,
     /// Checks that the database responds.
     pub store: Arc<dyn StoreProbe>,
     /// Maximum size of a request body.
@@ -81,6 +84,9 @@ pub fn app(
 /// Mounts the API without the middleware.
 pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
+        if let Some(limit) = services.user_rate_limit {
+            config.app_data(Data::from(limit));
+        }
         config
             .app_data(Data::from(services.authenticator))
             .app_data(Data::from(services.tasks))

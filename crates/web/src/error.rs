@@ -107,6 +107,12 @@ pub enum ApiError {
     /// A 415 for a body with a `Content-Encoding`.
     #[error("Content-Encoding is not supported: send the body uncompressed")]
     BodyEncoded,
+    /// A 429 for a request that exceeds the rate limit of the user.
+    #[error("Too many requests: wait before you send more")]
+    TooManyRequests {
+        /// Seconds until the next request is allowed.
+        retry_after_seconds: u64,
+    },
     /// A 431 for a URL and headers that are too large together.
     #[error("The request headers are too large")]
     HeadTooLarge,
@@ -159,6 +165,7 @@ impl ApiError {
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"),
             Self::NotJson | Self::BodyEncoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_ERROR"),
+            Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS"),
             Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "REQUEST_HEADER_FIELDS_TOO_LARGE"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
@@ -193,6 +200,9 @@ impl ResponseError for ApiError {
             Self::MethodNotAllowed(allowed) => response.insert_header((ALLOW, *allowed)),
             Self::Unavailable(_) | Self::OutcomeUnknown(_) => {
                 response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS))
+            }
+            Self::TooManyRequests { retry_after_seconds } => {
+                response.insert_header((RETRY_AFTER, *retry_after_seconds))
             }
             Self::Invalid(detail) => return response.json(InvalidBody { detail, code, message }),
             _ => &mut response,

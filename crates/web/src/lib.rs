@@ -77,6 +77,7 @@ pub use extract::body::BodyLimit;
 pub use extract::client_address::TrustedProxies;
 pub use extract::forwarded::ForwardedHeader;
 pub use extract::guard;
+pub use extract::user_rate_limit::UserRateLimit;
 pub use health::Stopping;
 pub use middleware::metrics::HttpMetrics;
 pub use middleware::request_id::request_id;

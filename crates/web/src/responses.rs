@@ -28,6 +28,7 @@ impl IntoResponses for OwnerErrors {
             none,
             invalid,
             ApiError::Forbidden,
+            ApiError::TooManyRequests { retry_after_seconds: 60 },
             unavailable(),
             ApiError::OutcomeUnknown("".into()),
             ApiError::Internal("".into()),

@@ -1,6 +1,7 @@
 //! Limits how many statements on tasks run at the same time.
 
 mod limits;
+mod serial_rate_limiter;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use taskbridge_domain::{Owner, Timestamp};
 
 use self::limits::{Extent, Limits};
 pub use self::limits::{TaskConcurrency, TaskLoad};
+pub use self::serial_rate_limiter::SerialRateLimiter;
 
 /// A [`TaskRepo`] that limits how many statements run at the same time on another repository: the statements of each
 /// owner, and the searches of all owners together.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use taskbridge_domain::ports::RateLimiter;
+use taskbridge_domain::rate_limit::{Decision, RateLimit, WindowStart};
 use taskbridge_domain::tasks::{Cursor, SearchText, SortDirection, SortValue, TaskOrder, TitlePrefix};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner};
 use taskbridge_domain::testing::in_memory::InMemoryTaskRepo;
@@ -84,6 +86,22 @@ impl TaskRepo for Gated {
     async fn delete(&self, _: &Owner, _: TaskId) -> Result<bool, StoreError> {
         self.abandoned.lock().unwrap().extend(StatementPermit::current());
         Ok(false)
+    }
+}
+
+#[async_trait]
+impl RateLimiter for Gate {
+    async fn hit(&self, key: &str, _: RateLimit, _: Timestamp) -> Result<Decision, StoreError> {
+        self.pass(key.to_owned()).await;
+        Ok(Decision::Allowed)
+    }
+
+    async fn peek(&self, _: &str, _: RateLimit, _: Timestamp) -> Result<Decision, StoreError> {
+        Ok(Decision::Allowed)
+    }
+
+    async fn delete_before(&self, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 
@@ -279,4 +297,21 @@ async fn a_statement_counts_until_its_connection_is_free() {
     repo.repo.abandoned.lock().unwrap().clear();
     assert!(list.await.is_ok());
     assert_eq!(repo.limits.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_for_one_key_are_counted_one_after_the_other() {
+    let limiter = SerialRateLimiter::new(Gate::default(), WAIT);
+    let gate = &limiter.limiter;
+    let limit = RateLimit { window: WAIT, begins: WindowStart::FirstRequest, max: 1 };
+    let mut hits: Vec<_> = ["a", "a", "b", "a"].map(|key| limiter.hit(key, limit, moment())).into();
+    for hit in &mut hits {
+        assert!(hit.as_mut().now_or_never().is_none());
+    }
+    assert_eq!(gate.inside.load(Ordering::Relaxed), 2);
+    gate.permits.add_permits(hits.len());
+    for hit in join_all(hits).await {
+        assert_eq!(hit.unwrap(), Decision::Allowed);
+    }
+    assert_eq!(gate.finished.lock().unwrap().len(), 4);
 }

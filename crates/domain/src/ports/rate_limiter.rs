@@ -18,6 +18,6 @@ pub trait RateLimiter: Send + Sync {
     /// Returns the decision that [`hit`](Self::hit) would return, without counting a request.
     async fn peek(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError>;
 
-    /// Deletes the counts whose last allowed request was earlier than `before`.
+    /// Deletes the counts whose window began earlier than `before`.
     async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError>;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ports::{Clock, IdGenerator, IdentityRepo, PasswordHasher, RateLimiter, SessionRepo, StoreError};
-use crate::rate_limit::{Decision, RateLimit};
+use crate::rate_limit::{Decision, RateLimit, WindowStart};
 use crate::sessions::{ClientInfo, Session, SessionPolicy, SessionToken};
 use crate::users::{InvalidPassword, NewPassword, UserId};
 
@@ -12,7 +12,8 @@ use crate::users::{InvalidPassword, NewPassword, UserId};
 ///
 /// The limit is high, and [`SignInService::sign_in`](super::SignInService::sign_in) exempts known clients from it, so
 /// that an attacker cannot lock out a user.
-pub const WRONG_PASSWORD_LIMIT: RateLimit = RateLimit { window: Duration::from_mins(10), max: 100 };
+pub const WRONG_PASSWORD_LIMIT: RateLimit =
+    RateLimit { window: Duration::from_mins(10), begins: WindowStart::LastRequest, max: 100 };
 
 /// The operator's rules for accounts.
 #[derive(Debug, Clone, Copy)]

@@ -27,7 +27,7 @@ pub(crate) use self::tokens::{describe_key, key_addresses, stored_keys, verifier
 
 use self::metrics::CurrentValues;
 use self::sign_in::sign_in;
-use self::tasks::task_repo;
+use self::tasks::{task_repo, user_rate_limit};
 use crate::cleanup::Cleanup;
 use crate::settings::{AuthMode, Settings};
 use crate::telemetry::LogQueue;
@@ -53,7 +53,7 @@ pub(crate) async fn compose(
     let store = store::open_for_server(database, mode.name().users()).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let keys = stored_keys(mode, &settings.jwt, &store);
-    let (auth, hashing, cleanup) = match (mode, &keys) {
+    let (auth, hashing, mut cleanup) = match (mode, &keys) {
         (AuthMode::Server(mode), Some(keys)) => {
             warn_of_ignored_columns(store.clone());
             let (server, hashing, cleanup) = sign_in(settings, mode, origin, &store, &clock, Arc::clone(keys))?;
@@ -62,6 +62,12 @@ pub(crate) async fn compose(
         _ => (None, None, None),
     };
     let (task_repo, task_load) = task_repo(settings, &store).await?;
+    let user_rate_limit = user_rate_limit(settings, &store, &clock).await?.map(|(limit, limiter)| {
+        if let Some(cleanup) = &mut cleanup {
+            cleanup.limiters.push(limiter);
+        }
+        limit
+    });
     let http_metrics = Arc::new(HttpMetrics::default());
     let registry = metrics::registry(
         clock.now(),
@@ -81,6 +87,7 @@ pub(crate) async fn compose(
     let services = Services {
         authenticator: Arc::new(Authenticator::new(Arc::new(verifier))),
         tasks: Arc::new(TaskService::new(task_repo, clock)),
+        user_rate_limit,
         auth,
         store: Arc::new(store.clone()),
         body_limit: BodyLimit(server.body_limit.get()),

@@ -9,7 +9,7 @@ use taskbridge_adapters::jwt::{JwtIssuer, JwtIssuerConfig, StoredKeys};
 use taskbridge_adapters::passwords::{HashingLoad, ThreadedPasswordHasher, ThreadedPasswordHasherConfig};
 use taskbridge_adapters::rate_limiter::InMemoryRateLimiter;
 use taskbridge_domain::ports::{Clock, RateLimiter};
-use taskbridge_domain::rate_limit::RateLimit;
+use taskbridge_domain::rate_limit::{RateLimit, WindowStart};
 use taskbridge_domain::services::{
     AccountContext, AccountPolicy, ProfileService, SessionService, SignInService, SignUpService,
 };
@@ -42,7 +42,11 @@ pub(super) fn sign_in(
     // there were only one limiter, an attacker could send many cheap requests to evict the counts of wrong passwords.
     let limiter = || rate_limit.enabled.is_on().then(|| limiter(rate_limit.storage, store));
     let (requests, guesses) = (limiter(), limiter());
-    let limit = RateLimit { window: rate_limit.window_seconds.get(), max: rate_limit.max.get() };
+    let limit = RateLimit {
+        window: rate_limit.window_seconds.get(),
+        begins: WindowStart::LastRequest,
+        max: rate_limit.max.get(),
+    };
     let limits = requests.clone().map(|limiter| Arc::new(RateLimits::new(limiter, Arc::clone(clock), limit)));
     let tokens =
         JwtIssuerConfig { issuer: origin.into(), audience: origin.into(), lifetime: jwt.lifetime_seconds.get() };

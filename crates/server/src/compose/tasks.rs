@@ -1,13 +1,21 @@
-//! Builds the repository of tasks, with the limits for each user.
+//! Builds the repository of tasks, and the limits for each user.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use taskbridge_adapters::database::{SeaTaskRepo, Store};
-use taskbridge_adapters::task_concurrency::{ConcurrencyLimitedTaskRepo, TaskConcurrency, TaskLoad};
-use taskbridge_domain::ports::TaskRepo;
+use taskbridge_adapters::database::{SeaRateLimiter, SeaTaskRepo, Store};
+use taskbridge_adapters::rate_limiter::InMemoryRateLimiter;
+use taskbridge_adapters::task_concurrency::{ConcurrencyLimitedTaskRepo, SerialRateLimiter, TaskConcurrency, TaskLoad};
+use taskbridge_domain::ports::{Clock, RateLimiter, TaskRepo};
+use taskbridge_domain::rate_limit::{RateLimit, WindowStart};
+use taskbridge_web::UserRateLimit;
 
-use crate::settings::Settings;
+use crate::settings::{RateLimitStorage, Settings};
+
+const NO_TABLE: &str = "tasks.requests_per_minute with rate_limit.storage = \"database\" requires Better Auth's table \
+    rateLimit, with a unique key, in the database of the tasks; create it, or set rate_limit.storage = \"memory\"";
 
 /// Returns the repository of tasks, with the limits for each user, and its load.
 pub(super) async fn task_repo(
@@ -26,4 +34,31 @@ pub(super) async fn task_repo(
     let repo = ConcurrencyLimitedTaskRepo::new(repo, limits);
     let load = repo.load();
     Ok((Arc::new(repo), load))
+}
+
+/// Returns the rate limit of the requests of each user for tasks, and the limiter in which it counts them. `None` if
+/// there is no limit.
+///
+/// # Errors
+/// Returns an error if the counters are in the database and cannot be written. In bridge mode, no migration creates
+/// their table.
+pub(super) async fn user_rate_limit(
+    settings: &Settings,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Option<(Arc<UserRateLimit>, Arc<dyn RateLimiter>)>> {
+    let Settings { tasks, rate_limit, database, .. } = settings;
+    let Some(per_minute) = NonZeroU32::new(tasks.requests_per_minute.get()) else { return Ok(None) };
+    let limiter: Arc<dyn RateLimiter> = match rate_limit.storage {
+        RateLimitStorage::Memory => Arc::new(InMemoryRateLimiter::default()),
+        RateLimitStorage::Database => {
+            let limiter = SeaRateLimiter(store.without_reserve());
+            // No user has an empty id, so this counts no request of a user.
+            let limit = RateLimit { window: Duration::from_mins(1), begins: WindowStart::FirstRequest, max: 1 };
+            limiter.hit("tasks|", limit, clock.now()).await.context(NO_TABLE)?;
+            Arc::new(SerialRateLimiter::new(limiter, database.acquire_seconds.get()))
+        }
+    };
+    let limit = UserRateLimit::new(Arc::clone(&limiter), Arc::clone(clock), per_minute);
+    Ok(Some((Arc::new(limit), limiter)))
 }

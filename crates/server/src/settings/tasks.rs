@@ -17,6 +17,7 @@ pub(crate) struct TasksSettings {
     pub(crate) delete_message: Switch,
     concurrent_per_user: Number<usize, 0, 1000>,
     concurrent_searches: Number<usize, 0, 1000>,
+    pub(crate) requests_per_minute: Number<u32, 0, 1_000_000>,
     pub(crate) max_per_user: Number<u32, 0, 100_000_000>,
 }
 

@@ -9,7 +9,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpRequest};
 use taskbridge_domain::ports::{Clock, RateLimiter};
-use taskbridge_domain::rate_limit::{Decision, RateLimit};
+use taskbridge_domain::rate_limit::{Decision, RateLimit, WindowStart};
 
 use super::error::{AuthApiError, PATH};
 use crate::extract::client_address::ClientAddress;
@@ -18,7 +18,8 @@ use crate::extract::client_address::ClientAddress;
 /// contains every path at which a password is hashed.
 const SENSITIVE: [&str; 6] =
     ["/sign-in", "/sign-up", "/change-password", "/change-email", "/verify-password", "/delete-user"];
-const SENSITIVE_LIMIT: RateLimit = RateLimit { window: Duration::from_secs(10), max: 3 };
+const SENSITIVE_LIMIT: RateLimit =
+    RateLimit { window: Duration::from_secs(10), begins: WindowStart::LastRequest, max: 3 };
 
 /// Limits the number of requests from each client address to each endpoint.
 pub struct RateLimits {
@@ -30,7 +31,8 @@ pub struct RateLimits {
 
 impl RateLimits {
     /// Better Auth's limit for endpoints that are not sensitive.
-    pub const DEFAULT: RateLimit = RateLimit { window: Duration::from_secs(10), max: 100 };
+    pub const DEFAULT: RateLimit =
+        RateLimit { window: Duration::from_secs(10), begins: WindowStart::LastRequest, max: 100 };
 
     /// Creates rate limits that count requests in `limiter`. `limit` applies to all endpoints that are not sensitive.
     #[must_use]

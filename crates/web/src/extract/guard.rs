@@ -12,6 +12,7 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{Object, Type};
 
 use crate::error::{ApiError, Challenge};
+use crate::extract::user_rate_limit::UserRateLimit;
 use crate::json_schema::path_parameter;
 
 type Pending<T, E = ApiError> = Pin<Box<dyn Future<Output = Result<T, E>>>>;
@@ -55,10 +56,12 @@ pub(crate) enum OwnerFrom {
     Token,
 }
 
-/// The caller as the owner of tasks. If the path has a `{user_id}`, it has been found to be the id of the caller.
+/// The caller as the owner of tasks. If the path has a `{user_id}`, it has been found to be the id of the caller. The
+/// request has then been counted by the [`UserRateLimit`] of the app, if it has one.
 ///
 /// # Errors
-/// Returns the errors of [`AuthenticatedUser`], and a 403 if the path contains the id of another user.
+/// Returns the errors of [`AuthenticatedUser`], a 403 if the path contains the id of another user, a 429 if the caller
+/// exceeds the rate limit, and a 503 if the rate limiter is unavailable.
 pub struct PathOwner(pub Owner);
 
 impl FromRequest for PathOwner {
@@ -69,11 +72,16 @@ impl FromRequest for PathOwner {
         let caller = AuthenticatedUser::from_request(request, payload);
         let by_token = request.app_data() == Some(&OwnerFrom::Token);
         let requested = requested_user(request);
+        let limit = request.app_data::<Data<UserRateLimit>>().cloned();
         Box::pin(async move {
             let AuthenticatedUser(principal) = caller.await?;
             let requested = if by_token { Some(principal.id().clone()) } else { requested };
             let requested = requested.ok_or(ApiError::Forbidden)?;
-            Ok(Self(principal.owner_of(&requested)?))
+            let owner = principal.owner_of(&requested)?;
+            if let Some(limit) = limit {
+                limit.admit(&owner).await?;
+            }
+            Ok(Self(owner))
         })
     }
 }

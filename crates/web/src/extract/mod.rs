@@ -5,3 +5,4 @@ pub(crate) mod client_address;
 pub(crate) mod field;
 pub(crate) mod forwarded;
 pub mod guard;
+pub(crate) mod user_rate_limit;

@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 
 use actix_web::test::TestRequest;
-use taskbridge_domain::ports::{MockRateLimiter, StoreError};
-use taskbridge_domain::rate_limit::Decision;
+use serde_json::json;
+use taskbridge_domain::ports::{MockRateLimiter, MockTaskRepo, StoreError};
+use taskbridge_domain::rate_limit::{Decision, WindowStart};
 use taskbridge_domain::services::WRONG_PASSWORD_LIMIT;
 use taskbridge_domain::testing::fixtures::moment;
-use taskbridge_web::{ForwardedHeader, TrustedProxies};
+use taskbridge_web::{ForwardedHeader, TasksMount, TrustedProxies};
 
-use crate::support::{Ports, anonymous};
+use crate::support::{PER_MINUTE, Ports, alice, anonymous, page};
 
 /// Returns a mocked limiter that rejects the request. It checks that it is called once, with the key `key` and a limit
 /// of `max` requests.
@@ -129,4 +130,69 @@ async fn too_many_wrong_passwords_for_one_account_are_one_more_429() {
     assert_eq!(answer.status.as_u16(), 429);
     assert_eq!(answer.body, r#"{"message":"Too many requests. Please try again later."}"#);
     assert_eq!(answer.header("x-retry-after"), Some("600"));
+}
+
+/// Every request for tasks is one request of the caller, whatever its method and path.
+#[actix_web::test]
+async fn the_requests_of_a_user_for_tasks_have_one_counter() {
+    for (method, path) in [
+        ("GET", "/api/alice/tasks"),
+        ("HEAD", "/api/alice/tasks?q=milk"),
+        ("POST", "/api/alice/tasks/"),
+        ("GET", "/api/alice/tasks/1"),
+        ("PUT", "/api/alice/tasks/no-number"),
+        ("PATCH", "/api/%61lice/tasks/1/complete"),
+        ("DELETE", "/api/alice/tasks/1"),
+        ("GET", "/api/tasks"),
+    ] {
+        let mut limiter = MockRateLimiter::new();
+        limiter
+            .expect_hit()
+            .times(1)
+            .withf(|key, limit, now| {
+                let minute = (limit.window.as_secs(), limit.begins) == (60, WindowStart::FirstRequest);
+                minute && (key, limit.max, *now) == ("tasks|alice", PER_MINUTE, moment())
+            })
+            .return_once(|_, _, _| Ok(Decision::Refused { retry_after_seconds: 7 }));
+        let mount = TasksMount { prefix: "/api".into(), without_user_id: true };
+        let ports = Ports { task_limiter: Some(limiter), mount, ..Ports::new() };
+        let answer = ports.framed_answer(alice(method, path)).await;
+        assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, Some("7")), "{method} {path}");
+        if method != "HEAD" {
+            let message = "Too many requests: wait before you send more";
+            let expected = json!({ "detail": message, "code": "TOO_MANY_REQUESTS", "message": message });
+            assert_eq!(answer.json(), expected);
+        }
+    }
+}
+
+/// A caller who is not the owner could otherwise use up the requests of another user.
+#[actix_web::test]
+async fn requests_that_the_guard_rejects_are_not_counted() {
+    let bob = || anonymous("GET", "/api/alice/tasks").insert_header(("authorization", "Bearer bob-token"));
+    for (request, status) in [
+        (anonymous("GET", "/api/alice/tasks"), 401),
+        (anonymous("GET", "/api/alice/tasks").insert_header(("authorization", "Bearer forged")), 401),
+        (bob(), 403),
+        (alice("PUT", "/api/alice/tasks"), 405),
+        (anonymous("GET", "/health/live"), 200),
+    ] {
+        // The mock panics if it is called.
+        let ports = Ports { task_limiter: Some(MockRateLimiter::new()), ..Ports::new() };
+        assert_eq!(ports.answer(request).await.status.as_u16(), status);
+    }
+}
+
+#[actix_web::test]
+async fn requests_within_the_limit_are_answered_and_a_limiter_that_fails_is_503() {
+    for (decision, status) in [(Ok(Decision::Allowed), 200), (Err(StoreError::Unavailable("down".into())), 503)] {
+        let mut limiter = MockRateLimiter::new();
+        limiter.expect_hit().times(1).return_once(|_, _, _| decision);
+        let mut tasks = MockTaskRepo::new();
+        if status == 200 {
+            tasks.expect_list().times(1).return_once(|_, _| Ok(page(Vec::new())));
+        }
+        let ports = Ports { task_limiter: Some(limiter), tasks, ..Ports::new() };
+        assert_eq!(ports.answer(alice("GET", "/api/alice/tasks")).await.status.as_u16(), status);
+    }
 }

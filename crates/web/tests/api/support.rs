@@ -2,6 +2,7 @@
 //! the mock panics.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,10 +29,12 @@ use taskbridge_domain::tasks::{Task, TaskPage};
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, moment, user_id};
 use taskbridge_web::{
     AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, RateLimits, RequestTimeout, Services,
-    SessionCookies, Stopping, TasksMount, TrustedOrigins, TrustedProxies, api, app,
+    SessionCookies, Stopping, TasksMount, TrustedOrigins, TrustedProxies, UserRateLimit, api, app,
 };
 
 pub(crate) const BODY_LIMIT: usize = 4096;
+/// The rate limit of requests for tasks.
+pub(crate) const PER_MINUTE: u32 = 600;
 /// The timeout is short because a test waits until it has passed.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_millis(50);
 
@@ -74,6 +77,8 @@ pub(crate) struct Ports {
     pub(crate) has_auth_server: bool,
     /// The rate limiter, or `None` if rate limits are off.
     pub(crate) limiter: Option<MockRateLimiter>,
+    /// The limiter of the requests of each user for tasks, or `None` if there is no limit.
+    pub(crate) task_limiter: Option<MockRateLimiter>,
     pub(crate) trusted_proxies: TrustedProxies,
 }
 
@@ -93,6 +98,7 @@ impl Ports {
             docs: DocsConfig { openapi: true, page: true },
             has_auth_server: true,
             limiter: None,
+            task_limiter: None,
             trusted_proxies: TrustedProxies::default(),
         }
     }
@@ -117,6 +123,7 @@ impl Ports {
             docs,
             has_auth_server,
             limiter,
+            task_limiter,
             trusted_proxies,
         } = self;
         let limiter = limiter.map(|limiter| Arc::new(limiter) as Arc<dyn RateLimiter>);
@@ -161,6 +168,9 @@ impl Ports {
         Services {
             authenticator: Arc::new(Authenticator::new(Arc::new(auth))),
             tasks: Arc::new(TaskService::new(Arc::new(tasks), clock())),
+            user_rate_limit: task_limiter.map(|limiter| {
+                Arc::new(UserRateLimit::new(Arc::new(limiter), clock(), NonZeroU32::new(PER_MINUTE).unwrap()))
+            }),
             auth: auth_server,
             store: Arc::new(store),
             body_limit: BodyLimit(BODY_LIMIT),

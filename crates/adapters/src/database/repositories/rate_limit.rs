@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use sha2::{Digest, Sha256};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{IdGenerator, RateLimiter, StoreError};
-use taskbridge_domain::rate_limit::{Decision, RateLimit, RateLimitState};
+use taskbridge_domain::rate_limit::{Decision, RateLimit, RateLimitState, WindowStart};
 
 use super::batches::delete_in_batches;
 use crate::database::Store;
@@ -26,13 +26,12 @@ impl SeaRateLimiter {
     /// PostgreSQL accepts at most 2,704 bytes.
     const MAX_KEY: usize = 255;
 
-    /// Returns how many requests are counted for a stored key, and when the last one was made; `None` if there are
-    /// none.
+    /// Returns how many requests are counted for a stored key, and when their window began; `None` if there are none.
     async fn state(&self, key: &str) -> Result<Option<RateLimitState>, StoreError> {
         let row = Entity::find().filter(Column::Key.eq(key)).one(&self.0.pool).await.map_err(store_error)?;
         let state = |row: Model| {
-            let last_request = Timestamp::from_unix_millis(row.last_request)?;
-            Some(RateLimitState { count: row.count.try_into().unwrap_or(0), last_request })
+            let window_start = Timestamp::from_unix_millis(row.last_request)?;
+            Some(RateLimitState { count: row.count.try_into().unwrap_or(0), window_start })
         };
         Ok(row.and_then(state))
     }
@@ -47,12 +46,18 @@ impl RateLimiter for SeaRateLimiter {
         let id = SecureIds.generate().into_string();
         let row = Model { id, key: key.to_string(), count: 1, last_request: now.unix_millis() };
         let window = i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX);
-        let is_over = Expr::col((Entity, Column::LastRequest)).lte(now.unix_millis().saturating_sub(window));
+        // For a limit whose window begins with its first request, this column keeps the time of that request.
+        let began = Expr::col((Entity, Column::LastRequest));
+        let is_over = began.clone().lte(now.unix_millis().saturating_sub(window));
+        let begins = match limit.begins {
+            WindowStart::FirstRequest => Expr::case(is_over.clone(), now.unix_millis()).finally(began).into(),
+            WindowStart::LastRequest => Expr::val(now.unix_millis()),
+        };
         let counted = Expr::col((Entity, Column::Count));
         let max = i64::from(limit.max);
         let on_conflict = OnConflict::column(Column::Key)
             .value(Column::Count, Expr::case(is_over.clone(), 1).finally(counted.clone().add(1)))
-            .value(Column::LastRequest, now.unix_millis())
+            .value(Column::LastRequest, begins)
             .action_and_where(is_over.or(counted.lt(max)))
             .to_owned();
         let written = Entity::insert(row.into_active_model())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::ports::RateLimiter;
-use crate::rate_limit::{Decision, RateLimit};
+use crate::rate_limit::{Decision, RateLimit, WindowStart};
 use crate::testing::fixtures::moment;
 use crate::time::Timestamp;
 
@@ -19,6 +19,7 @@ macro_rules! rate_limiter_contract {
             [
                 requests_over_the_limit_are_refused,
                 a_window_restarts_with_every_allowed_request,
+                a_window_that_begins_with_its_first_request_is_not_extended,
                 refused_requests_do_not_count,
                 peeking_does_not_count,
                 keys_are_compared_byte_for_byte,
@@ -30,7 +31,7 @@ macro_rules! rate_limiter_contract {
     };
 }
 
-const LIMIT: RateLimit = RateLimit { window: Duration::from_secs(10), max: 3 };
+const LIMIT: RateLimit = RateLimit { window: Duration::from_secs(10), begins: WindowStart::LastRequest, max: 3 };
 
 fn second(seconds: u64) -> Timestamp {
     moment().after(Duration::from_secs(seconds))
@@ -69,6 +70,25 @@ pub async fn a_window_restarts_with_every_allowed_request(limiter: &dyn RateLimi
     }
     assert_eq!(hit(limiter, "key", 18).await, Decision::Refused { retry_after_seconds: 4 });
     assert_eq!(hit(limiter, "key", 22).await, Decision::Allowed);
+}
+
+/// A client that sends more slowly than the limit allows is never refused. One that sends faster is refused until the
+/// window that its first request has begun ends.
+pub async fn a_window_that_begins_with_its_first_request_is_not_extended(limiter: &dyn RateLimiter) {
+    let limit = RateLimit { begins: WindowStart::FirstRequest, ..LIMIT };
+    let hit = async |key, seconds| limiter.hit(key, limit, second(seconds)).await.unwrap();
+    for seconds in (0..60).step_by(4) {
+        assert_eq!(hit("slow", seconds).await, Decision::Allowed, "{seconds}");
+    }
+    for seconds in [0, 6, 8] {
+        assert_eq!(hit("fast", seconds).await, Decision::Allowed);
+    }
+    assert_eq!(hit("fast", 9).await, Decision::Refused { retry_after_seconds: 1 });
+    assert_eq!(limiter.peek("fast", limit, second(9)).await.unwrap(), Decision::Refused { retry_after_seconds: 1 });
+    for seconds in [10, 11, 12] {
+        assert_eq!(hit("fast", seconds).await, Decision::Allowed);
+    }
+    assert_eq!(hit("fast", 12).await, Decision::Refused { retry_after_seconds: 8 });
 }
 
 /// A refused request is not counted and does not extend the window.
@@ -118,7 +138,7 @@ pub async fn concurrent_requests_restart_the_window_once(limiter: &dyn RateLimit
     assert_eq!(allowed_of_many(limiter, 10).await, 3);
 }
 
-/// A count is kept if its last request is not earlier than the given time, and deleted otherwise.
+/// A count is kept if its window did not begin earlier than the given time, and deleted otherwise.
 pub async fn old_counts_are_deleted(limiter: &dyn RateLimiter) {
     exhaust(limiter, "key").await;
     limiter.delete_before(second(0)).await.unwrap();

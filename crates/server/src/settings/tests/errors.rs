@@ -62,6 +62,7 @@ const INVALID_VALUES: &[(&str, &str, &str)] = &[
     ("TASKBRIDGE__TASKS__DELETE_MESSAGE", "yes", "tasks.delete_message"),
     ("TASKBRIDGE__TASKS__CONCURRENT_PER_USER", "1001", "tasks.concurrent_per_user"),
     ("TASKBRIDGE__TASKS__CONCURRENT_SEARCHES", "1001", "tasks.concurrent_searches"),
+    ("TASKBRIDGE__TASKS__REQUESTS_PER_MINUTE", "-1", "tasks.requests_per_minute"),
     ("TASKBRIDGE__TASKS__MAX_PER_USER", "100000001", "tasks.max_per_user"),
     ("TASKBRIDGE__JWT__LIFETIME_SECONDS", "0", "jwt.lifetime_seconds"),
     ("TASKBRIDGE__JWT__LEEWAY_SECONDS", "301", "jwt.leeway_seconds"),
