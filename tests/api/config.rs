@@ -60,6 +60,7 @@ fn a_wrong_configuration_stops_the_start_and_says_what_is_wrong() {
         ("AUTH_SIGN_UP", "hunter2", "auth.sign_up", "on, true, off, false"),
         ("RUST_LOG", "taskbridge=hunter2", "log.filter", "must be a level"),
         ("TASKBRIDGE__LOG__FORMAT", "hunter2", "log.format", "text, json"),
+        ("TASKBRIDGE__HEALTH__ADDRESS", "hunter2:8001", "health.address", "must be an IP address and a port"),
         ("TASKBRIDGE__METRICS__ADDRESS", "hunter2:9464", "metrics.address", "must be an IP address and a port"),
         ("TASKBRIDGE__SERVER__BODY_LIMIT", "64k", "server.body_limit", "must be a number"),
         ("TASKBRIDGE__SERVER__DRAIN_SECONDS", "1.5", "server.drain_seconds", "must be a number"),
@@ -174,6 +175,7 @@ fn config_check_shows_every_setting_and_no_secret() {
         ("server.workers", "3", "config/staging.toml"),
         ("passwords.queue", "7", "config/staging.toml"),
         ("log.filter", "info", "config/default.toml"),
+        ("health.address", "", "config/default.toml"),
         ("metrics.address", "", "config/default.toml"),
     ] {
         assert_eq!(line(&list, key), [value, source]);

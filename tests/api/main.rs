@@ -6,6 +6,7 @@ mod attacks;
 mod bodies;
 mod commands;
 mod config;
+mod connections;
 mod cors;
 mod docs;
 mod doctor;

@@ -1,12 +1,14 @@
 //! The SQLite file: its permissions, its journal, and statements that do not end.
 
 use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use support::metrics::Scrape;
 use support::server::{outcome, run};
 use support::{Server, User};
 
@@ -126,4 +128,39 @@ async fn a_statement_that_does_not_end_is_unavailable_and_blocks_no_later_reques
         ann.add(json!({ "title": "quick" })).await;
     }
     assert_eq!(ann.list().await.as_array().unwrap().len(), 2);
+}
+
+/// The process ends although a statement waits for a lock of another process, which nothing can interrupt.
+#[tokio::test]
+async fn a_statement_that_waits_for_a_lock_does_not_delay_the_end_of_the_process() {
+    const LOCK: &str = "import sqlite3, sys; connection = sqlite3.connect('tasks.db', isolation_level=None); \
+        connection.execute('begin immediate'); print('locked', flush=True); sys.stdin.read()";
+    let mut server = Server::start_with(&[
+        ("DATABASE_URL", "sqlite://tasks.db"),
+        ("TASKBRIDGE__METRICS__ADDRESS", "127.0.0.1:0"),
+        ("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "60"),
+        ("TASKBRIDGE__SERVER__SHUTDOWN_SECONDS", "0"),
+    ]);
+    let ann = User::sign_up(&server, "ann").await;
+    let mut lock = Command::new("python3");
+    lock.args(["-c", LOCK]).current_dir(server.folder()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut lock = lock.spawn().unwrap();
+    let mut locked = String::new();
+    BufReader::new(lock.stdout.take().unwrap()).read_line(&mut locked).unwrap();
+    assert_eq!(locked, "locked\n");
+    let waiting = ann.request(Method::POST, &ann.tasks("")).json(&json!({ "title": "x" })).send();
+    let stop = async {
+        let [open, idle] = ["taskbridge_database_connections", "taskbridge_database_connections_idle"];
+        Scrape::until(&server, |scrape| scrape.count(open) > scrape.count(idle)).await;
+        server.terminate();
+    };
+    let (waiting, ()) = futures_util::future::join(waiting, stop).await;
+    assert!(waiting.is_err());
+    assert_eq!(server.wait().code(), Some(0));
+    let log = server.log.text();
+    assert!(log.contains("the connections to the database have not been closed in time"), "{log}");
+    assert!(log.contains(r#""message":"stopped""#), "{log}");
+    // The end of its standard input ends the other process.
+    drop(lock.stdin.take());
+    assert!(lock.wait().unwrap().success());
 }

@@ -94,6 +94,13 @@ impl Connection {
         Self { stream: TcpStream::connect(&server.address).await.unwrap(), received: Vec::new() }
     }
 
+    /// Connects from this address of the computer without sending anything.
+    pub async fn open_from(client: &str, server: &str) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{client}:0").parse().unwrap()).unwrap();
+        Self { stream: socket.connect(server.parse().unwrap()).await.unwrap(), received: Vec::new() }
+    }
+
     /// Connects with a receive buffer of a few kilobytes.
     pub async fn open_narrow(server: &Server) -> Self {
         let socket = TcpSocket::new_v4().unwrap();

@@ -27,6 +27,8 @@ pub struct Server {
     pub address: String,
     /// The issuer and audience of its tokens.
     pub origin: String,
+    /// The address of its separate listener for health checks, if enabled.
+    pub health: Option<String>,
     /// The URL of its metrics, if enabled.
     pub metrics: Option<String>,
     /// The log, from standard error.
@@ -142,12 +144,13 @@ impl Server {
             return Err(log.text());
         };
         let (address, origin) = (field(&line, "address").unwrap(), field(&line, "origin").unwrap());
-        let (base, metrics) = (format!("http://{address}"), field(&line, "metrics"));
+        let (base, health, metrics) = (format!("http://{address}"), field(&line, "health"), field(&line, "metrics"));
         Ok(Self {
             child,
             base,
             address,
             origin,
+            health,
             metrics,
             log,
             program: program.into(),

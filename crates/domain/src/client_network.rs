@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub struct ClientNetwork(Option<IpAddr>);
 
 /// A network that contains the network of a client. Tiers can only be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tier(Option<(IpAddr, u32)>);
 
 impl ClientNetwork {

@@ -10,6 +10,7 @@
 use std::io;
 use std::mem::take;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,8 +18,9 @@ use actix_web::rt::net::TcpStream;
 use rustix::io::ioctl_fionread;
 use taskbridge_web::{ConnectionPhase, Phase};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
-use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::connection_table::Place;
 
 /// Maximum number of bytes that one poll returns to actix-http's dispatcher. Most requests are smaller, so one poll is
 /// enough for them.
@@ -29,7 +31,8 @@ const READ_SIZE: usize = 4 * 1024;
 pub(crate) struct Timeouts {
     /// Maximum time from a response to the end of the next request's head.
     pub(crate) next_head: Duration,
-    /// Maximum time to the end of a request's head while the server closes its connections.
+    /// Maximum time to the end of a request's head after the connection has been asked to close. For the first request,
+    /// the time begins when the connection is accepted.
     pub(crate) last_head: Duration,
     /// Maximum time that a blocked write waits until the client reads more of the response.
     pub(crate) write: Duration,
@@ -38,20 +41,24 @@ pub(crate) struct Timeouts {
 }
 
 /// A TCP stream with backpressure: it does not read ahead while a request is handled or a response is sent. It fails
-/// when the client exceeds one of the [`Timeouts`]. When the server stops, it ends as soon as it is idle.
+/// when the client exceeds one of the [`Timeouts`]. When it is asked to close, it ends as soon as it is idle.
 pub(crate) struct Connection {
     stream: Take<TcpStream>,
     phase: ConnectionPhase,
+    place: Rc<Place>,
     timeouts: Timeouts,
     /// `true` if the last read returned [`READ_SIZE`] bytes, so that the next read is postponed to the next poll.
     is_full: bool,
     last_write: Instant,
     /// `true` if there has been a response, and nothing of the next request has arrived.
     is_idle: bool,
-    /// Completes when the server closes its connections.
-    closing: Pin<Box<dyn Future<Output = ()>>>,
-    /// The time at which `closing` completed.
-    closing_since: Option<Instant>,
+    /// Completes when the connection is asked to close, and is then `None`.
+    asked_to_close: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    /// `true` if something has been read since a head was last found to be incomplete.
+    has_read: bool,
+    /// The time at which the current head began to arrive: for the first one, when the connection was accepted; for
+    /// others, when this was noticed.
+    head_began: Option<Instant>,
     /// The time since which writes have been blocked because the socket's send buffer is full. `None` if the last write
     /// was not blocked.
     blocked_since: Option<Instant>,
@@ -61,17 +68,21 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// When `closing` becomes `true`, the connection ends as soon as it is idle.
-    pub(crate) fn new(stream: TcpStream, timeouts: Timeouts, mut closing: watch::Receiver<bool>) -> Self {
+    /// Creates a connection that has just been accepted.
+    pub(crate) fn new(stream: TcpStream, timeouts: Timeouts, place: Rc<Place>) -> Self {
+        let now = Instant::now();
+        let asked = Rc::clone(&place);
         Self {
             stream: stream.take(0),
             phase: ConnectionPhase::default(),
+            place,
             timeouts,
             is_full: false,
-            last_write: Instant::now(),
+            last_write: now,
             is_idle: false,
-            closing: Box::pin(async move { _ = closing.wait_for(|is_closing| *is_closing).await }),
-            closing_since: None,
+            asked_to_close: Some(Box::pin(async move { asked.asked_to_close().await })),
+            has_read: false,
+            head_began: Some(now),
             blocked_since: None,
             timer: None,
         }
@@ -82,23 +93,25 @@ impl Connection {
         &self.phase
     }
 
+    /// Returns the place of this connection in the table of open connections.
+    pub(crate) fn place(&self) -> &Rc<Place> {
+        &self.place
+    }
+
     /// Returns the time at which this connection fails if the client does nothing. Returns `None` while a request body
     /// is read or a request is handled, because the request timeout applies then.
     fn deadline(&self) -> Option<Instant> {
         match (self.blocked_since, self.phase.get()) {
             (Some(since), _) => Some(since + self.timeouts.write),
-            (None, Phase::Head) => {
-                let next_head = self.last_write + self.timeouts.next_head;
-                Some(self.closing_since.map_or(next_head, |since| next_head.min(since + self.timeouts.last_head)))
-            }
+            (None, Phase::Head) => Some(self.last_write + self.timeouts.next_head),
             (None, Phase::Close) => Some(self.last_write + self.timeouts.linger),
             (None, Phase::Body | Phase::Response) => None,
         }
     }
 
-    /// Returns an error if the deadline has passed. Otherwise schedules a wake-up at the deadline.
-    fn poll_deadline(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        let Some(deadline) = self.deadline() else { return Ok(()) };
+    /// Returns an error if this deadline, if any, has passed. Otherwise schedules a wake-up at the deadline.
+    fn poll_deadline(&mut self, deadline: Option<Instant>, context: &mut Context<'_>) -> io::Result<()> {
+        let Some(deadline) = deadline else { return Ok(()) };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if timer.deadline() > deadline {
             timer.as_mut().reset(deadline);
@@ -123,21 +136,30 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Waits until the server closes its connections while this one waits for a request. Completes if the connection is
-    /// idle. Otherwise a request may be on its way, and its head gets a new deadline.
+    /// Waits until the connection is asked to close while it waits for a request. Completes if it is idle. Otherwise a
+    /// request may be on its way, and its head gets a new deadline.
     fn poll_closing(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.phase.get() != Phase::Head {
             return Poll::Pending;
         }
-        if self.closing_since.is_none() {
-            ready!(self.closing.as_mut().poll(context));
-            self.closing_since = Some(Instant::now());
+        if let Some(asked_to_close) = &mut self.asked_to_close {
+            ready!(asked_to_close.as_mut().poll(context));
+            self.asked_to_close = None;
         }
         // A request may have arrived that the runtime has not noticed yet.
-        if self.is_idle && ioctl_fionread(self.stream.get_ref())? == 0 {
+        if ioctl_fionread(self.stream.get_ref())? > 0 {
+            return Poll::Pending;
+        }
+        if self.is_idle {
             return Poll::Ready(Ok(()));
         }
-        self.poll_deadline(context)?;
+        // What has been read may complete the head. The dispatcher parses it after this.
+        if take(&mut self.has_read) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let began = *self.head_began.get_or_insert_with(Instant::now);
+        self.poll_deadline(Some(began + self.timeouts.last_head), context)?;
         Poll::Pending
     }
 
@@ -160,7 +182,8 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.poll_deadline(context)?;
+        let deadline = self.deadline();
+        self.poll_deadline(deadline, context)?;
         match self.phase.get() {
             Phase::Close => return self.poll_discard(context),
             Phase::Response => return self.poll_closed(context),
@@ -176,6 +199,7 @@ impl AsyncRead for Connection {
             return self.poll_closing(context);
         }
         self.is_idle = false;
+        self.has_read = true;
         self.is_full = self.stream.limit() == 0;
         Poll::Ready(Ok(()))
     }
@@ -186,15 +210,21 @@ impl AsyncWrite for Connection {
         let written = Pin::new(self.stream.get_mut()).poll_write(context, bytes);
         if written.is_pending() {
             self.blocked_since.get_or_insert_with(Instant::now);
+            self.place.is_busy();
         } else {
             self.last_write = Instant::now();
             self.is_idle = true;
+            self.head_began = None;
+            if self.phase.get() == Phase::Head {
+                self.place.waits(self.last_write);
+            }
             if self.blocked_since.take().is_some() {
                 // Reads pause while writes are blocked, so the task is woken to continue reading.
                 context.waker().wake_by_ref();
             }
         }
-        self.poll_deadline(context)?;
+        let deadline = self.deadline();
+        self.poll_deadline(deadline, context)?;
         written
     }
 

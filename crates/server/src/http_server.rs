@@ -1,53 +1,53 @@
-//! The HTTP server of the API: it accepts connections, distributes them among its workers, and stops gracefully.
+//! An HTTP server: it accepts connections, distributes them among its workers, and stops gracefully.
 //!
 //! actix-web's `HttpServer` serves plain TCP streams only, not a [`Connection`](crate::connection::Connection).
 //! actix-server, on which it is built, closes its listener and ends all idle workers in one step. The requests of the
 //! other workers may still use database connections that are registered with the runtimes of the idle ones.
 
 use std::io;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use taskbridge_web::Services;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{sleep, timeout};
 
-use crate::settings::ServerSettings;
+use crate::connection_table::ConnectionTable;
+use crate::refusals::Refusals;
 use crate::workers::{Accepted, Workers};
 
+/// Maximum number of connections that wait to be accepted. The system may have a lower limit.
+const BACKLOG: u32 = 1024;
 /// Time until the next attempt after a failure to accept a connection, for example because too many files are open.
 const ACCEPT_RETRY: Duration = Duration::from_millis(500);
 /// Maximum time for which the server waits for requests that it has cancelled.
-const CANCELLATION: Duration = Duration::from_millis(500);
+const CANCELLATION: Duration = Duration::from_millis(250);
 
-/// A listener and the workers that serve its connections.
+/// Listens on `address`. Connections wait until a server accepts them.
+///
+/// # Errors
+/// Returns an error if the address cannot be used.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Otherwise the address could not be used for a minute after a previous process has closed its connections.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// A listener, its open connections, and the workers that serve them.
 pub(crate) struct HttpServer {
     listener: TcpListener,
+    connections: Arc<ConnectionTable>,
     workers: Workers,
-    /// One permit for each connection that may still be opened.
-    permits: Arc<Semaphore>,
-    /// Becomes `true` when the listener has been closed. Each connection has a receiver.
-    closing: watch::Sender<bool>,
+    refusals: Refusals,
 }
 
 impl HttpServer {
-    /// Starts the workers. Connections wait until [`run`](Self::run) is called.
-    ///
-    /// # Errors
-    /// Returns an error if the listener cannot be used or a worker cannot be started.
-    pub(crate) async fn start(
-        listener: std::net::TcpListener,
-        services: &Services,
-        settings: &ServerSettings,
-    ) -> anyhow::Result<Self> {
-        let permits = Arc::new(Semaphore::new(max_connections(settings.max_connections.get())));
-        let workers = Workers::start(services, settings).await?;
-        listener.set_nonblocking(true).context("cannot use the listener")?;
-        let listener = TcpListener::from_std(listener).context("cannot use the listener")?;
-        Ok(Self { listener, workers, permits, closing: watch::Sender::new(false) })
+    /// Creates a server. Connections wait until [`run`](Self::run) is called.
+    pub(crate) fn new(listener: TcpListener, connections: Arc<ConnectionTable>, workers: Workers) -> Self {
+        Self { listener, connections, workers, refusals: Refusals::new() }
     }
 
     /// Serves connections until `stop` completes. Then accepts the connections that wait in the backlog, closes the
@@ -57,36 +57,34 @@ impl HttpServer {
             () = stop => {}
             () = self.accept_forever() => {}
         }
-        let Self { listener, mut workers, closing, .. } = self;
+        let Self { listener, connections, mut workers, mut refusals } = self;
         if let Ok(listener) = listener.into_std() {
-            loop {
+            // A client that keeps connecting cannot keep the listener open.
+            for _ in 0..=BACKLOG {
                 match listener.accept() {
-                    // The backlog is short, so that these connections need no permits.
-                    Ok((stream, peer)) => {
-                        workers.serve(Accepted { stream, peer, closing: closing.subscribe(), permit: None });
-                    }
+                    Ok((stream, peer)) => serve(&connections, &mut workers, &mut refusals, stream, peer),
                     Err(error) if concerns_connection(&error) => {}
                     Err(_) => break,
                 }
             }
         }
-        closing.send_replace(true);
-        if timeout(limit, closing.closed()).await.is_err() {
-            tracing::warn!("requests have not ended within server.shutdown_seconds and are cancelled");
+        connections.close_all();
+        if timeout(limit, connections.all_closed()).await.is_err() {
+            tracing::warn!("requests have not ended in time and are cancelled");
         }
         // All workers end together, because a request may use a database connection that is registered with the runtime
         // of another worker.
         drop(workers);
-        let _ = timeout(CANCELLATION, closing.closed()).await;
+        let _ = timeout(CANCELLATION, connections.all_closed()).await;
     }
 
     async fn accept_forever(&mut self) {
         loop {
-            let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
+            self.connections.room().await;
             let accepted = self.listener.accept().await;
             match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
                 Ok((stream, peer)) => {
-                    self.workers.serve(Accepted { stream, peer, closing: self.closing.subscribe(), permit });
+                    serve(&self.connections, &mut self.workers, &mut self.refusals, stream, peer);
                 }
                 Err(error) if concerns_connection(&error) => {}
                 Err(error) => {
@@ -98,6 +96,20 @@ impl HttpServer {
     }
 }
 
+/// Serves a connection that has been accepted, or refuses it.
+fn serve(
+    connections: &Arc<ConnectionTable>,
+    workers: &mut Workers,
+    refusals: &mut Refusals,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    match connections.open(peer.ip()) {
+        Some(place) => workers.serve(Accepted { stream, peer, place }),
+        None => refusals.refuse(stream, peer, connections.refused()),
+    }
+}
+
 /// Returns `true` if a failure to accept a connection concerns only this connection.
 fn concerns_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
@@ -106,7 +118,7 @@ fn concerns_connection(error: &io::Error) -> bool {
 
 /// Raises this process's limit on open files as far as the system allows. Returns the maximum number of connections:
 /// `wished`, but at most half of the limit on open files.
-fn max_connections(wished: usize) -> usize {
+pub(crate) fn max_connections(wished: usize) -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let files = if raised.is_ok() { maximum } else { current };

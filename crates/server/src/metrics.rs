@@ -1,23 +1,32 @@
-//! The HTTP server for `/metrics`.
+//! The app that serves `/metrics`.
 
 use std::fmt;
-use std::net::TcpListener;
 
-use actix_web::dev::Server;
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpResponse, HttpServer};
+use actix_web::{App, Error, HttpResponse};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
 /// The media type of `OpenMetrics` 1.0, the text format that Prometheus reads.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Starts an HTTP server that serves only `/metrics`. It stops when the returned [`Server`] is dropped.
-pub(crate) fn serve(listener: TcpListener, registry: Registry) -> std::io::Result<Server> {
-    let registry = Data::new(registry);
-    let app = move || App::new().app_data(registry.clone()).route("/metrics", web::get().to(show));
-    Ok(HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run())
+/// Creates an app that serves only `/metrics`.
+pub(crate) fn metrics_app(
+    registry: Data<Registry>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+        Future: 'static,
+    >,
+> {
+    App::new().app_data(registry).route("/metrics", web::get().to(show))
 }
 
 async fn show(registry: Data<Registry>) -> HttpResponse {

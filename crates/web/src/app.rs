@@ -81,6 +81,30 @@ pub fn app(
         .wrap(from_fn(access_log))
 }
 
+/// Creates the app of a listener that serves only the health checks, with the middleware of the API that applies to them.
+pub fn health_app(
+    services: Services,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+        Future: 'static,
+    >,
+> {
+    App::new()
+        .app_data(Data::new(health::Readiness { store: services.store, stopping: services.stopping }))
+        .app_data(services.request_timeout)
+        .app_data(Data::from(services.metrics))
+        .configure(health::routes)
+        .default_service(actix_web::web::to(docs::no_such_route))
+        .wrap(from_fn(request_limits))
+        .wrap(from_fn(security_headers))
+        .wrap(from_fn(access_log))
+}
+
 /// Mounts the API without the middleware.
 pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {

@@ -69,7 +69,7 @@ mod responses;
 mod tasks;
 mod trusted_origins;
 
-pub use app::{Services, api, app};
+pub use app::{Services, api, app, health_app};
 pub use auth::{AuthServer, CookieConfig, RateLimits, SessionCookies};
 pub use connection_phase::{ConnectionPhase, Phase};
 pub use docs::{Docs, DocsConfig};

@@ -281,18 +281,21 @@ async fn answers_that_are_not_taken_end_their_connection() {
     assert_well(&server, &ann, 20).await;
 }
 
-/// At the limit of connections, a new one waits until another closes; existing ones are served, including their
+/// If all connections have requests, a new one waits until another closes; existing ones are served, including their
 /// database access.
 #[tokio::test]
 async fn beyond_the_number_of_connections_that_may_be_open_the_next_one_waits() {
-    let settings = [("TASKBRIDGE__SERVER__WORKERS", "2"), ("TASKBRIDGE__SERVER__KEEP_ALIVE_SECONDS", "600")];
+    let settings = [("TASKBRIDGE__SERVER__WORKERS", "2"), ("TASKBRIDGE__SERVER__REQUEST_SECONDS", "600")];
     let server = Server::start_with_few_files(100, &settings);
+    let body = r#"{"name":"ann","email":"ann@example.test","password":"some password"}"#;
+    let length = format!("Content-Length: {}", body.len());
+    let sign_up = format!("{}\r\n\r\n", head("POST /api/auth/sign-up/email", &[JSON, &length, "Expect: 100-continue"]));
     let mut held = Vec::new();
     // The limit is half of the open files; the other half is for the database.
     for _ in 0..50 {
         let mut connection = Connection::open(&server).await;
-        connection.write(HEALTH.as_bytes()).await;
-        assert_eq!(connection.answer().await.status, 200);
+        connection.write(sign_up.as_bytes()).await;
+        assert_eq!(connection.answer().await.status, 100);
         held.push(connection);
     }
     let mut waiting = Vec::new();
@@ -301,16 +304,15 @@ async fn beyond_the_number_of_connections_that_may_be_open_the_next_one_waits() 
         connection.write(HEALTH.as_bytes()).await;
         waiting.push(connection);
     }
-    let body = r#"{"name":"ann","email":"ann@example.test","password":"some password"}"#;
-    let length = format!("Content-Length: {}", body.len());
-    let sign_up = format!("{}\r\n\r\n{body}", head("POST /api/auth/sign-up/email", &[JSON, &length]));
-    held[0].write(sign_up.as_bytes()).await;
-    assert_eq!(held[0].answer().await.status, 200);
     for connection in &mut waiting {
         assert!(!connection.has_more(), "it was served");
     }
+    held[0].write(body.as_bytes()).await;
+    assert_eq!(held[0].answer().await.status, 200);
+    // The connection now waits for a request, so it is closed.
+    assert_eq!(waiting[0].answer().await.status, 200);
     drop(held);
-    for connection in &mut waiting {
+    for connection in &mut waiting[1..] {
         assert_eq!(connection.answer().await.status, 200);
     }
     let log = server.log.lines();

@@ -15,6 +15,7 @@ use taskbridge_adapters::task_concurrency::TaskLoad;
 use taskbridge_domain::Timestamp;
 use taskbridge_web::HttpMetrics;
 
+use crate::connection_table::ConnectionTable;
 use crate::telemetry::LogQueue;
 
 /// Returns the metrics of a process that started at `started`.
@@ -42,6 +43,8 @@ pub(super) struct CurrentValues {
     pub(super) store: Store,
     /// `None` if log lines do not wait in a queue.
     pub(super) log: Option<LogQueue>,
+    /// The connections of the API.
+    pub(super) connections: Arc<ConnectionTable>,
 }
 
 impl Collector for CurrentValues {
@@ -70,6 +73,13 @@ impl Collector for CurrentValues {
             let help = "Log lines dropped because the log was not read fast enough";
             metric("taskbridge_log_lines_dropped", help, None, &ConstCounter::new(log.dropped()))?;
         }
+        let open = self.connections.open_connections();
+        metric("taskbridge_http_connections", "Open connections of clients", None, &gauge(open))?;
+        let help = "Connections refused because their client network had too many";
+        metric("taskbridge_http_connections_refused", help, None, &ConstCounter::new(self.connections.refused()))?;
+        let help = "Connections without a request that were closed to make room for others";
+        let closed = ConstCounter::new(self.connections.closed_to_make_room());
+        metric("taskbridge_http_connections_closed_to_make_room", help, None, &closed)?;
         let (open, idle) = self.store.connections();
         metric("taskbridge_database_connections", "Open connections in the pool", None, &gauge(open))?;
         metric("taskbridge_database_connections_idle", "Idle connections in the pool", None, &gauge(idle))

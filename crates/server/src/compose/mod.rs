@@ -29,6 +29,7 @@ use self::metrics::CurrentValues;
 use self::sign_in::sign_in;
 use self::tasks::{task_repo, user_rate_limit};
 use crate::cleanup::Cleanup;
+use crate::connection_table::ConnectionTable;
 use crate::settings::{AuthMode, Settings};
 use crate::telemetry::LogQueue;
 
@@ -42,12 +43,13 @@ pub(crate) struct Composition {
 }
 
 /// Opens the store, applies or checks the migrations, and builds the services. `origin` is the origin of the auth
-/// server. `log` is the queue of the log, if there is one.
+/// server. `log` is the queue of the log, if there is one. `connections` are those of the API.
 pub(crate) async fn compose(
     settings: &Settings,
     mode: &AuthMode,
     origin: &str,
     log: Option<&LogQueue>,
+    connections: Arc<ConnectionTable>,
 ) -> anyhow::Result<Composition> {
     let Settings { server, database, tasks, .. } = settings;
     let store = store::open_for_server(database, mode.name().users()).await?;
@@ -72,7 +74,7 @@ pub(crate) async fn compose(
     let registry = metrics::registry(
         clock.now(),
         &http_metrics,
-        CurrentValues { hashing, task_load, store: store.clone(), log: log.cloned() },
+        CurrentValues { hashing, task_load, store: store.clone(), log: log.cloned(), connections },
     );
     let tasks_mount = TasksMount { prefix: tasks.prefix.clone(), without_user_id: tasks.without_user_id.is_on() };
     let compatibility = Compatibility {

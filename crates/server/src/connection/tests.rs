@@ -1,4 +1,5 @@
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
@@ -8,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use super::*;
+use crate::connection_table::{ConnectionLimits, ConnectionTable};
 
 #[derive(Default)]
 struct Flag(AtomicBool);
@@ -22,18 +24,19 @@ const LONG: Duration = Duration::from_mins(1);
 const SHORT: Duration = Duration::from_millis(10);
 const PATIENT: Timeouts = Timeouts { next_head: LONG, last_head: LONG, write: LONG, linger: LONG };
 
-/// Returns the server's end and the client's end of a new connection, and the sender that closes it.
-async fn closable(timeouts: Timeouts) -> (Connection, TcpStream, watch::Sender<bool>) {
+/// Returns the server's end and the client's end of a new connection, and the table that tells it to close.
+async fn closable(timeouts: Timeouts) -> (Connection, TcpStream, Arc<ConnectionTable>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let (close, closing) = watch::channel(false);
-    (Connection::new(listener.accept().await.unwrap().0, timeouts, closing), client, close)
+    let table = ConnectionTable::new(ConnectionLimits { total: 8, per_network: 8, trusted_proxies: Vec::new() });
+    let (stream, peer) = listener.accept().await.unwrap();
+    let place = Rc::new(table.open(peer.ip()).unwrap());
+    (Connection::new(stream, timeouts, place), client, table)
 }
 
 /// Returns both ends of a connection that the server does not close.
 async fn pair(timeouts: Timeouts) -> (Connection, TcpStream) {
-    let (connection, client, close) = closable(timeouts).await;
-    std::mem::forget(close);
+    let (connection, client, _) = closable(timeouts).await;
     (connection, client)
 }
 
@@ -140,22 +143,22 @@ async fn the_timer_is_set_although_nothing_is_read_after_a_response() {
 
 #[actix_web::test]
 async fn an_idle_connection_ends_when_the_server_closes_it() {
-    let (mut connection, mut client, close) = closable(PATIENT).await;
+    let (mut connection, mut client, table) = closable(PATIENT).await;
     client.write_all(b"x").await.unwrap();
     connection.read_exact(&mut [0]).await.unwrap();
     connection.write_all(b"y").await.unwrap();
     let mut rest = Vec::new();
-    let (read, ()) = tokio::join!(connection.read_to_end(&mut rest), async { _ = close.send_replace(true) });
+    let (read, ()) = tokio::join!(connection.read_to_end(&mut rest), async { table.close_all() });
     assert_eq!(read.unwrap(), 0);
 }
 
 #[actix_web::test]
 async fn a_request_that_has_arrived_is_read_although_the_server_closes_its_connections() {
-    let (mut connection, mut client, close) = closable(PATIENT).await;
+    let (mut connection, mut client, table) = closable(PATIENT).await;
     connection.write_all(b"y").await.unwrap();
     client.write_all(b"x").await.unwrap();
     until_received(&connection, 1).await;
-    close.send_replace(true);
+    table.close_all();
     assert_eq!(read_now(&mut connection).await.unwrap().unwrap(), b"x");
     // The rest of the head may still arrive.
     assert!(read_now(&mut connection).await.is_none());
@@ -163,27 +166,60 @@ async fn a_request_that_has_arrived_is_read_although_the_server_closes_its_conne
 
 #[actix_web::test]
 async fn a_request_that_the_runtime_has_not_noticed_is_read_although_the_server_closes_its_connections() {
-    let (mut connection, client, close) = closable(PATIENT).await;
+    let (mut connection, client, table) = closable(PATIENT).await;
     connection.write_all(b"y").await.unwrap();
     assert!(read_now(&mut connection).await.is_none());
     // Nothing is awaited in between, so that the runtime cannot poll the socket.
     assert_eq!(client.try_write(b"x").unwrap(), 1);
-    close.send_replace(true);
+    table.close_all();
     assert!(read_now(&mut connection).await.is_none());
     connection.read_exact(&mut [0]).await.unwrap();
 }
 
 #[actix_web::test]
 async fn the_first_request_of_a_connection_may_arrive_while_the_server_closes_its_connections() {
-    let (mut connection, mut client, close) = closable(PATIENT).await;
-    close.send_replace(true);
+    let (mut connection, mut client, table) = closable(PATIENT).await;
+    table.close_all();
     assert!(read_now(&mut connection).await.is_none());
     client.write_all(b"x").await.unwrap();
     connection.read_exact(&mut [0]).await.unwrap();
 
     let timeouts = Timeouts { next_head: 60 * LONG, last_head: SHORT, ..PATIENT };
-    let (mut connection, _client, close) = closable(timeouts).await;
-    close.send_replace(true);
+    let (mut connection, _client, table) = closable(timeouts).await;
+    table.close_all();
     let failed = timeout(LONG, connection.read_exact(&mut [0])).await.unwrap();
     assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::TimedOut);
+}
+
+/// What has been read may complete the head, which is parsed after the read.
+#[actix_web::test]
+async fn a_late_head_that_has_just_arrived_is_parsed_before_the_connection_fails() {
+    let (mut connection, mut client, table) = closable(Timeouts { last_head: Duration::ZERO, ..PATIENT }).await;
+    client.write_all(b"x").await.unwrap();
+    until_received(&connection, 1).await;
+    table.close_all();
+    assert_eq!(read_now(&mut connection).await.unwrap().unwrap(), b"x");
+    assert!(read_now(&mut connection).await.is_none());
+    let failed = timeout(LONG, connection.read_exact(&mut [0])).await.unwrap();
+    assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::TimedOut);
+}
+
+/// A connection whose response is being sent does not make room for others; one that waits for a request does.
+#[actix_web::test]
+async fn a_connection_waits_for_a_request_when_its_response_has_been_sent() {
+    let (mut connection, mut client, table) = closable(PATIENT).await;
+    let written = fill(&mut connection).await;
+    let open_busy = || {
+        let place = table.open(IpAddr::from([198, 51, 100, 1])).unwrap();
+        place.is_busy();
+        place
+    };
+    let mut others: Vec<_> = (0..8).map(|_| open_busy()).collect();
+    assert!(!connection.place().is_asked_to_close());
+    client.read_exact(&mut vec![0; written]).await.unwrap();
+    connection.stream.get_ref().writable().await.unwrap();
+    connection.write_all(b"y").await.unwrap();
+    others.pop();
+    others.push(open_busy());
+    assert!(connection.place().is_asked_to_close());
 }

@@ -9,6 +9,7 @@ mod configuration;
 mod database;
 mod docs;
 mod error;
+mod health;
 mod jwt;
 mod log;
 mod metrics;
@@ -47,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) server: ServerSettings,
     pub(crate) log: LogSettings,
     pub(crate) docs: docs::DocsSettings,
+    pub(crate) health: health::HealthSettings,
     pub(crate) metrics: metrics::MetricsSettings,
     pub(crate) database: DatabaseSettings,
     pub(crate) tasks: tasks::TasksSettings,

@@ -21,6 +21,7 @@ pub(crate) struct ServerSettings {
     pub(crate) request_seconds: Seconds<1, 600>,
     pub(crate) keep_alive_seconds: Seconds<0, 600>,
     pub(crate) max_connections: Number<usize, 1, 1_000_000>,
+    pub(crate) max_connections_per_network: Number<usize, 1, 1_000_000>,
     pub(crate) drain_seconds: Seconds<0, 600>,
     pub(crate) shutdown_seconds: Seconds<0, 600>,
     #[serde(deserialize_with = "trusted_proxies")]

@@ -2,6 +2,7 @@
 //! Their errors do not contain this text, because it may be a secret.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::de::Error;
@@ -97,6 +98,15 @@ pub(super) fn one_of<'de, D: Deserializer<'de>, T: Copy, const N: usize>(
     parse(deserializer, |text| {
         let chosen = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
         chosen.ok_or_else(|| format!("must be one of {}", choices.map(|(name, _)| name).join(", ")))
+    })
+}
+
+/// Deserializes an address to listen on. An empty text means none.
+pub(super) fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    parse(deserializer, |text| match (text, text.parse()) {
+        ("", _) => Ok(None),
+        (_, Ok(address)) => Ok(Some(address)),
+        (_, Err(_)) => Err("must be an IP address and a port, such as 127.0.0.1:9464"),
     })
 }
 

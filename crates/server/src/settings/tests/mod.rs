@@ -63,6 +63,15 @@ fn the_default_times_to_stop_suit_docker() {
     assert!(drain > Duration::ZERO && drain + shutdown <= Duration::from_secs(8));
 }
 
+/// One client network cannot use up all connections, and the health checks have no listener of their own by default.
+#[test]
+fn connections_are_shared_between_networks_by_default() {
+    let Valid { settings, .. } = read(&[("BETTER_AUTH_SECRET", SECRET)]).unwrap();
+    let (total, per_network) = (settings.server.max_connections, settings.server.max_connections_per_network);
+    assert!(per_network.get() >= 1024 && per_network.get() <= total.get() / 2);
+    assert_eq!(settings.health.address, None);
+}
+
 #[test]
 fn short_and_long_names_override_the_file_and_an_empty_one_does_not() {
     let Valid { settings, mode } = read(&[
