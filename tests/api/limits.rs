@@ -1,5 +1,6 @@
 //! Rate limits of the auth endpoints, and how clients are identified.
 
+use futures_util::future::join_all;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use support::raw::{request, send};
@@ -194,6 +195,35 @@ async fn a_stranger_locks_nobody_out() {
     // A known device does not bypass the limit of its address.
     assert_eq!(status(on_device("ann@example.test", "wrong password", &device, "198.51.100.6")).await, 401);
     assert_eq!(status(on_device("ann@example.test", PASSWORD, &device, "198.51.100.6")).await, 429);
+}
+
+/// Concurrent guesses from many addresses do not exceed the limit for one account, even if all of them could wait to be
+/// hashed.
+#[tokio::test]
+async fn no_more_than_a_hundred_guesses_at_the_same_time_are_looked_at() {
+    for storage in ["memory", "database"] {
+        let server = Server::start_with(&[
+            ON,
+            BEHIND_A_PROXY,
+            ("TASKBRIDGE__RATE_LIMIT__STORAGE", storage),
+            ("TASKBRIDGE__PASSWORDS__QUEUE", "200"),
+            ("TASKBRIDGE__PASSWORDS__QUEUE_PER_NETWORK", "200"),
+            // Long enough for every password to be hashed.
+            ("TASKBRIDGE__SERVER__REQUEST_SECONDS", "300"),
+        ]);
+        let guesses = (0..150).map(|number| {
+            sign_in(&server, "ann@example.test", "wrong password").header("X-Forwarded-For", address(number)).send()
+        });
+        let statuses: Vec<_> =
+            join_all(guesses).await.into_iter().map(|answer| answer.unwrap().status().as_u16()).collect();
+        let of = |status| statuses.iter().filter(|found| **found == status).count();
+        assert_eq!((of(401), of(429)), (100, 50), "{storage}: {statuses:?}");
+    }
+}
+
+/// Returns the address of a client. Each number below 256 is another network.
+fn address(number: usize) -> String {
+    format!("198.18.{number}.1")
 }
 
 /// Returns the cookie that makes the device known. It is `HttpOnly`.

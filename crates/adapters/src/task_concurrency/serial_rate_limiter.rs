@@ -32,8 +32,8 @@ impl<L: RateLimiter> RateLimiter for SerialRateLimiter<L> {
         self.limits.admit(key, Extent::Page).await?.scope(self.limiter.hit(key, limit, now)).await
     }
 
-    async fn peek(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError> {
-        self.limits.admit(key, Extent::Page).await?.scope(self.limiter.peek(key, limit, now)).await
+    async fn undo_hit(&self, key: &str) -> Result<(), StoreError> {
+        self.limits.admit(key, Extent::Page).await?.scope(self.limiter.undo_hit(key)).await
     }
 
     async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError> {

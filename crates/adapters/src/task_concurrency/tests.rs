@@ -96,8 +96,8 @@ impl RateLimiter for Gate {
         Ok(Decision::Allowed)
     }
 
-    async fn peek(&self, _: &str, _: RateLimit, _: Timestamp) -> Result<Decision, StoreError> {
-        Ok(Decision::Allowed)
+    async fn undo_hit(&self, _: &str) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn delete_before(&self, _: Timestamp) -> Result<(), StoreError> {

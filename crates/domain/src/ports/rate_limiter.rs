@@ -15,8 +15,9 @@ pub trait RateLimiter: Send + Sync {
     /// Must be atomic: concurrent calls must not allow more requests than the limit.
     async fn hit(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError>;
 
-    /// Returns the decision that [`hit`](Self::hit) would return, without counting a request.
-    async fn peek(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError>;
+    /// Uncounts one request that [`hit`](Self::hit) has counted. Does not change the start of the window, and does
+    /// nothing if no request is counted.
+    async fn undo_hit(&self, key: &str) -> Result<(), StoreError>;
 
     /// Deletes the counts whose window began earlier than `before`.
     async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError>;

@@ -8,7 +8,8 @@ use crate::rate_limit::{Decision, RateLimit, WindowStart};
 use crate::sessions::{ClientInfo, Session, SessionPolicy, SessionToken};
 use crate::users::{InvalidPassword, NewPassword, UserId};
 
-/// Maximum rate of wrong passwords for one account, from all clients together.
+/// Maximum rate of wrong passwords for one account, from all clients together. A password counts from the start of its
+/// verification until it turns out to be right.
 ///
 /// The limit is high, and [`SignInService::sign_in`](super::SignInService::sign_in) exempts known clients from it, so
 /// that an attacker cannot lock out a user.
@@ -72,23 +73,18 @@ impl AccountContext {
         }
     }
 
-    /// Returns how many seconds to wait before the next password is checked, or `None` if there is no need to wait.
+    /// Counts a password under `key` as wrong, before it is verified. So concurrent requests cannot exceed
+    /// [`WRONG_PASSWORD_LIMIT`], and a client cannot avoid being counted by disconnecting during the verification.
     ///
-    /// `key` consists of a prefix, such as `device`, and the account. The wrong passwords of each key are counted
-    /// separately.
-    pub(super) async fn retry_after_seconds(&self, key: &str) -> Result<Option<u64>, StoreError> {
-        let Some(limiter) = &self.limiter else { return Ok(None) };
-        match limiter.peek(key, WRONG_PASSWORD_LIMIT, self.clock.now()).await? {
-            Decision::Allowed => Ok(None),
-            Decision::Refused { retry_after_seconds } => Ok(Some(retry_after_seconds)),
-        }
+    /// `key` consists of a prefix, such as `device`, and the account. The passwords of each key are counted separately.
+    pub(super) async fn count_password(&self, key: &str) -> Result<Decision, StoreError> {
+        let Some(limiter) = &self.limiter else { return Ok(Decision::Allowed) };
+        limiter.hit(key, WRONG_PASSWORD_LIMIT, self.clock.now()).await
     }
 
-    /// Counts a wrong password under `key`.
-    pub(super) async fn count_wrong_password(&self, key: &str) -> Result<(), StoreError> {
-        if let Some(limiter) = &self.limiter {
-            limiter.hit(key, WRONG_PASSWORD_LIMIT, self.clock.now()).await?;
-        }
-        Ok(())
+    /// Uncounts a password that turned out to be right or could not be verified.
+    pub(super) async fn uncount_password(&self, key: &str) -> Result<(), StoreError> {
+        let Some(limiter) = &self.limiter else { return Ok(()) };
+        limiter.undo_hit(key).await
     }
 }

@@ -6,6 +6,7 @@ use super::account::AccountContext;
 use super::active_session::ActiveSession;
 use crate::client_network::ClientNetwork;
 use crate::ports::{HashError, PasswordChange, StoreError};
+use crate::rate_limit::Decision;
 use crate::sessions::{ClientInfo, Session};
 use crate::users::{Account, InvalidPassword, NewPassword, Password, PasswordHash, ProfileUpdate, UserId};
 
@@ -190,14 +191,14 @@ impl ProfileService {
     ) -> Result<PasswordHash, PasswordError> {
         let Some(stored) = self.0.identity.find_password(user).await? else { return Err(PasswordError::NoPassword) };
         let key = format!("user|{user}");
-        if let Some(retry_after_seconds) = self.0.retry_after_seconds(&key).await? {
+        if let Decision::Refused { retry_after_seconds } = self.0.count_password(&key).await? {
             return Err(PasswordError::TooManyAttempts { retry_after_seconds });
         }
-        if self.0.hasher.verify(network, password, Some(stored.clone())).await? {
-            return Ok(stored);
+        let verified = self.0.hasher.verify(network, password, Some(stored.clone())).await;
+        if !matches!(verified, Ok(false)) {
+            self.0.uncount_password(&key).await?;
         }
-        self.0.count_wrong_password(&key).await?;
-        Err(PasswordError::Wrong)
+        if verified? { Ok(stored) } else { Err(PasswordError::Wrong) }
     }
 }
 
@@ -205,9 +206,11 @@ impl ProfileService {
 mod tests {
     use std::time::Duration;
 
+    use mockall::predicate::eq;
+
     use super::*;
     use crate::ports::MockRateLimiter;
-    use crate::rate_limit::{Decision, RateLimit};
+    use crate::rate_limit::RateLimit;
     use crate::services::test_ports::{POLICY, Ports};
     use crate::services::{AccountPolicy, WRONG_PASSWORD_LIMIT};
     use crate::sessions::SessionPolicy;
@@ -308,17 +311,25 @@ mod tests {
     async fn wrong_passwords_are_counted_and_not_checked_over_the_limit() {
         let limiter = |decision| {
             let mut limiter = MockRateLimiter::new();
-            limiter.expect_peek().withf(|key, limit, _| is_anns(key, *limit)).return_once(move |_, _, _| Ok(decision));
+            let hit = limiter.expect_hit().times(1).withf(|key, limit, _| is_anns(key, *limit));
+            hit.return_once(move |_, _, _| Ok(decision));
             limiter
         };
-        for (is_right, counted) in [(true, 0), (false, 1)] {
+        for (is_right, uncounted) in [(true, 1), (false, 0)] {
             let mut ports = with_password(is_right);
             let mut limiter = limiter(Decision::Allowed);
-            let hit = limiter.expect_hit().withf(|key, limit, _| is_anns(key, *limit));
-            hit.times(counted).returning(|_, _, _| Ok(Decision::Allowed));
+            limiter.expect_undo_hit().times(uncounted).with(eq("user|ann")).returning(|_| Ok(()));
             ports.limiter = Some(limiter);
             assert_eq!(service(ports, POLICY).verify_password(&ann(), here(), given()).await.is_ok(), is_right);
         }
+        let mut ports = Ports::new();
+        ports.identity.expect_find_password().return_once(|_| Ok(Some(PasswordHash::new("stored".into()))));
+        ports.hasher.expect_verify().return_once(|_, _, _| Err(HashError::Busy));
+        let mut busy = limiter(Decision::Allowed);
+        busy.expect_undo_hit().times(1).with(eq("user|ann")).returning(|_| Ok(()));
+        ports.limiter = Some(busy);
+        let outcome = service(ports, POLICY).verify_password(&ann(), here(), given()).await;
+        assert!(matches!(outcome, Err(PasswordError::Hash(HashError::Busy))));
         let mut ports = Ports::new();
         ports.identity.expect_find_password().return_once(|_| Ok(Some(PasswordHash::new("stored".into()))));
         ports.limiter = Some(limiter(Decision::Refused { retry_after_seconds: 7 }));

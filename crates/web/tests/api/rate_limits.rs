@@ -117,9 +117,9 @@ async fn too_many_wrong_passwords_for_one_account_are_one_more_429() {
     let mut ports = Ports::new();
     ports.sessions.expect_has_session_from().return_once(|_, _, _| Ok(false));
     let mut limiter = MockRateLimiter::new();
-    limiter.expect_hit().return_once(|_, _, _| Ok(Decision::Allowed));
+    limiter.expect_hit().times(1).return_once(|_, _, _| Ok(Decision::Allowed));
     limiter
-        .expect_peek()
+        .expect_hit()
         .withf(|key, limit, _| (key, *limit) == ("account|ann@example.test", WRONG_PASSWORD_LIMIT))
         .return_once(|_, _, _| Ok(Decision::Refused { retry_after_seconds: 600 }));
     ports.limiter = Some(limiter);

@@ -76,8 +76,12 @@ impl RateLimiter for SeaRateLimiter {
         }
     }
 
-    async fn peek(&self, key: &str, limit: RateLimit, now: Timestamp) -> Result<Decision, StoreError> {
-        Ok(limit.decide(self.state(&stored(key)).await?, now))
+    async fn undo_hit(&self, key: &str) -> Result<(), StoreError> {
+        let statement = Entity::update_many()
+            .col_expr(Column::Count, Expr::col(Column::Count).sub(1))
+            .filter(Column::Key.eq(&*stored(key)))
+            .filter(Column::Count.gt(0));
+        statement.exec(&self.0.pool).await.map(drop).map_err(store_error)
     }
 
     async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ use super::account::AccountContext;
 use super::active_session::ActiveSession;
 use crate::client_network::ClientNetwork;
 use crate::ports::{Credential, HashError, PasswordChange, StoreError};
+use crate::rate_limit::Decision;
 use crate::sessions::ClientInfo;
 use crate::users::{Email, NewPassword, Password, PasswordHash, User, UserId};
 
@@ -95,20 +96,15 @@ impl SignInService {
     /// email address, for a user without a password and for a wrong password.
     pub async fn sign_in(&self, request: SignIn) -> Result<ActiveSession, SignInError> {
         let SignIn { email, password, remember, client, network, is_known_device } = request;
-        let AccountContext { identity, sessions, hasher, policy, .. } = &self.0;
-        let key = self.admit(&email, is_known_device, &client).await?;
-        let (user, stored) = match identity.find_credential(&email).await? {
-            Some(Credential { user, password }) => (Some(user), password),
-            None => (None, None),
-        };
-        let matches = hasher.verify(network, password.clone(), stored.clone()).await?;
-        let (user, stored) = match (user, stored) {
-            (Some(user), Some(stored)) if matches => (user, stored),
-            (user, _) => {
-                self.0.count_wrong_password(&key).await?;
-                return Err(SignInError::InvalidCredentials(user.map(|user| user.id)));
-            }
-        };
+        let AccountContext { sessions, policy, .. } = &self.0;
+        let counted = self.admit(&email, is_known_device, &client).await?;
+        let verified = self.verify(&email, network, password.clone()).await;
+        if let Some(key) = counted
+            && !matches!(verified, Err(SignInError::InvalidCredentials(_)))
+        {
+            self.0.uncount_password(&key).await?;
+        }
+        let (user, stored) = verified?;
         if let Some(restriction) = self.restriction(&user) {
             return Err(SignInError::Restricted { user: user.id, restriction });
         }
@@ -122,25 +118,51 @@ impl SignInService {
         }
     }
 
-    /// Returns the key under which a wrong password is counted, or an error if the limit has been reached.
+    /// Counts the password, and returns the key under which it is counted, or an error if the limit has been reached.
+    /// Returns `None` if the limit has been reached and the client is exempt from it.
     ///
     /// Runs the same queries for known and unknown email addresses: the response time must not reveal who has an
     /// account.
-    async fn admit(&self, email: &Email, is_known_device: bool, client: &ClientInfo) -> Result<String, SignInError> {
+    async fn admit(
+        &self,
+        email: &Email,
+        is_known_device: bool,
+        client: &ClientInfo,
+    ) -> Result<Option<String>, SignInError> {
         if is_known_device {
             let key = format!("device|{}", email.as_str());
-            if self.0.retry_after_seconds(&key).await?.is_none() {
-                return Ok(key);
+            if self.0.count_password(&key).await? == Decision::Allowed {
+                return Ok(Some(key));
             }
         }
         let key = format!("account|{}", email.as_str());
-        let Some(retry_after_seconds) = self.0.retry_after_seconds(&key).await? else { return Ok(key) };
+        let Decision::Refused { retry_after_seconds } = self.0.count_password(&key).await? else {
+            return Ok(Some(key));
+        };
         let address = client.ip_address.as_str();
         let AccountContext { sessions, clock, .. } = &self.0;
         if !address.is_empty() && sessions.has_session_from(email, address, clock.now()).await? {
-            return Ok(key);
+            return Ok(None);
         }
         Err(SignInError::TooManyAttempts { retry_after_seconds })
+    }
+
+    /// Returns the user with this email address and password, and the stored hash.
+    async fn verify(
+        &self,
+        email: &Email,
+        network: ClientNetwork,
+        password: Password,
+    ) -> Result<(User, PasswordHash), SignInError> {
+        let (user, stored) = match self.0.identity.find_credential(email).await? {
+            Some(Credential { user, password }) => (Some(user), password),
+            None => (None, None),
+        };
+        let is_right = self.0.hasher.verify(network, password, stored.clone()).await?;
+        match (user, stored) {
+            (Some(user), Some(stored)) if is_right => Ok((user, stored)),
+            (user, _) => Err(SignInError::InvalidCredentials(user.map(|user| user.id))),
+        }
     }
 
     /// Returns the restriction that keeps the user from signing in; if there are several, the one that Better Auth

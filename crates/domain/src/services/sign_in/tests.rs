@@ -1,5 +1,12 @@
+use std::future::pending;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use mockall::predicate::eq;
+
 use super::*;
-use crate::ports::MockRateLimiter;
+use crate::ports::{MockRateLimiter, PasswordHasher};
 use crate::rate_limit::Decision;
 use crate::services::test_ports::{POLICY, Ports, credential};
 use crate::services::{AccountPolicy, WRONG_PASSWORD_LIMIT};
@@ -96,9 +103,22 @@ async fn sign_in_fails_if_the_password_is_changed_during_verification() {
 fn exhausted() -> MockRateLimiter {
     let mut limiter = MockRateLimiter::new();
     limiter
-        .expect_peek()
+        .expect_hit()
         .withf(|key, limit, now| (key, *limit, *now) == ("account|ann@example.test", WRONG_PASSWORD_LIMIT, moment()))
         .returning(|_, _, _| Ok(Decision::Refused { retry_after_seconds: 7 }));
+    limiter
+}
+
+/// Returns a limiter that allows and counts one password for the account of `ann`, and expects that `uncounted`
+/// passwords are uncounted.
+fn counting(uncounted: usize) -> MockRateLimiter {
+    let mut limiter = MockRateLimiter::new();
+    limiter
+        .expect_hit()
+        .times(1)
+        .withf(|key, limit, now| (key, *limit, *now) == ("account|ann@example.test", WRONG_PASSWORD_LIMIT, moment()))
+        .return_once(|_, _, _| Ok(Decision::Allowed));
+    limiter.expect_undo_hit().times(uncounted).with(eq("account|ann@example.test")).returning(|_| Ok(()));
     limiter
 }
 
@@ -113,32 +133,73 @@ async fn a_wrong_password_is_counted_for_known_and_unknown_addresses() {
         let mut ports = Ports::new();
         ports.identity.expect_find_credential().return_once(move |_| Ok(known));
         ports.hasher.expect_verify().return_once(|_, _, _| Ok(false));
-        let mut limiter = MockRateLimiter::new();
-        limiter.expect_peek().return_once(|_, _, _| Ok(Decision::Allowed));
-        limiter
-            .expect_hit()
-            .times(1)
-            .withf(|key, limit, now| {
-                (key, *limit, *now) == ("account|ann@example.test", WRONG_PASSWORD_LIMIT, moment())
-            })
-            .return_once(|_, _, _| Ok(Decision::Allowed));
-        ports.limiter = Some(limiter);
+        ports.limiter = Some(counting(0));
         let refused = service(ports, POLICY).sign_in(sign_in("Ann@example.test")).await;
         assert!(matches!(refused, Err(SignInError::InvalidCredentials(_))));
     }
 }
 
-/// The mock would panic if the password were counted, because it does not expect a call of `hit`.
 #[tokio::test]
 async fn the_right_password_is_not_counted() {
+    for restrictions in [Restrictions::default(), Restrictions { second_factor: true, ..Restrictions::default() }] {
+        let is_restricted = restrictions.second_factor;
+        let mut ports = Ports::new();
+        let found = Credential { user: User { restrictions, ..user("ann") }, ..credential("hashed") };
+        ports.identity.expect_find_credential().return_once(|_| Ok(Some(found)));
+        ports.hasher.expect_verify().return_once(|_, _, _| Ok(true));
+        ports.sessions.expect_create().returning(|_, _| Ok(true));
+        ports.limiter = Some(counting(1));
+        let outcome = service(ports, POLICY).sign_in(sign_in("Ann@example.test")).await;
+        assert_eq!(outcome.is_err(), is_restricted);
+    }
+}
+
+/// A busy hasher or an unavailable store must not lock a user out.
+#[tokio::test]
+async fn a_password_that_cannot_be_verified_is_not_counted() {
+    let mut busy = Ports::new();
+    busy.identity.expect_find_credential().return_once(|_| Ok(Some(credential("hashed"))));
+    busy.hasher.expect_verify().return_once(|_, _, _| Err(HashError::Busy));
+    let mut unavailable = Ports::new();
+    unavailable.identity.expect_find_credential().return_once(|_| Err(StoreError::Unavailable("no database".into())));
+    for mut ports in [busy, unavailable] {
+        ports.limiter = Some(counting(1));
+        let outcome = service(ports, POLICY).sign_in(sign_in("Ann@example.test")).await;
+        assert!(matches!(outcome, Err(SignInError::Hash(_) | SignInError::Store(_))), "{outcome:?}");
+    }
+}
+
+/// A hasher whose verification never ends.
+struct NeverDone;
+
+#[async_trait]
+impl PasswordHasher for NeverDone {
+    fn algorithm(&self) -> HashAlgorithm {
+        HashAlgorithm::Bcrypt
+    }
+
+    fn is_current(&self, _: &PasswordHash) -> bool {
+        true
+    }
+
+    async fn hash(&self, _: ClientNetwork, _: NewPassword) -> Result<PasswordHash, HashError> {
+        pending().await
+    }
+
+    async fn verify(&self, _: ClientNetwork, _: Password, _: Option<PasswordHash>) -> Result<bool, HashError> {
+        pending().await
+    }
+}
+
+/// Otherwise, a client could guess any number of passwords: a wrong password takes longer than the right one, so the
+/// client could disconnect as soon as it knows that the password is wrong.
+#[tokio::test]
+async fn a_password_is_counted_even_if_the_client_disconnects_during_the_verification() {
     let mut ports = Ports::new();
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("hashed"))));
-    ports.hasher.expect_verify().return_once(|_, _, _| Ok(true));
-    ports.sessions.expect_create().return_once(|_, _| Ok(true));
-    let mut limiter = MockRateLimiter::new();
-    limiter.expect_peek().return_once(|_, _, _| Ok(Decision::Allowed));
-    ports.limiter = Some(limiter);
-    assert!(service(ports, POLICY).sign_in(sign_in("Ann@example.test")).await.is_ok());
+    ports.limiter = Some(counting(0));
+    let context = AccountContext { hasher: Arc::new(NeverDone), ..ports.context(POLICY) };
+    assert!(SignInService::new(context).sign_in(sign_in("Ann@example.test")).now_or_never().is_none());
 }
 
 /// Once the limit is reached, the user is not read and the password is not verified: the mocks expect no such call and
@@ -177,15 +238,10 @@ async fn wrong_passwords_from_known_devices_are_counted_separately() {
     ports.identity.expect_find_credential().return_once(|_| Ok(Some(credential("hashed"))));
     ports.hasher.expect_verify().return_once(|_, _, _| Ok(false));
     let mut limiter = MockRateLimiter::new();
-    let is_device_key = |key: &str| key == "device|ann@example.test";
-    limiter
-        .expect_peek()
-        .withf(move |key, _limit, _now| is_device_key(key))
-        .return_once(|_, _, _| Ok(Decision::Allowed));
     limiter
         .expect_hit()
         .times(1)
-        .withf(move |key, limit, _now| is_device_key(key) && *limit == WRONG_PASSWORD_LIMIT)
+        .withf(|key, limit, _now| (key, *limit) == ("device|ann@example.test", WRONG_PASSWORD_LIMIT))
         .return_once(|_, _, _| Ok(Decision::Allowed));
     ports.limiter = Some(limiter);
     let refused = service(ports, POLICY).sign_in(SignIn { is_known_device: true, ..from("192.0.2.1") }).await;
@@ -202,10 +258,11 @@ async fn known_devices_have_a_limit_too() {
         ports.sessions.expect_create().returning(|_, _| Ok(true));
         ports.sessions.expect_has_session_from().returning(move |_, _, _| Ok(is_signed_in));
         let mut limiter = MockRateLimiter::new();
-        limiter.expect_peek().returning(move |key, _, _| {
+        limiter.expect_hit().returning(move |key, _, _| {
             let is_allowed = key.starts_with("account|") && of_account;
             Ok(if is_allowed { Decision::Allowed } else { Decision::Refused { retry_after_seconds: 7 } })
         });
+        limiter.expect_undo_hit().times(usize::from(of_account)).returning(|_| Ok(()));
         ports.limiter = Some(limiter);
         let result = service(ports, POLICY).sign_in(SignIn { is_known_device: true, ..from("192.0.2.1") }).await;
         assert_eq!(result.is_ok(), expected);

@@ -21,7 +21,7 @@ macro_rules! rate_limiter_contract {
                 a_window_restarts_with_every_allowed_request,
                 a_window_that_begins_with_its_first_request_is_not_extended,
                 refused_requests_do_not_count,
-                peeking_does_not_count,
+                an_undone_hit_does_not_count,
                 keys_are_compared_byte_for_byte,
                 of_concurrent_requests_no_more_than_the_limit_are_allowed,
                 concurrent_requests_restart_the_window_once,
@@ -84,7 +84,6 @@ pub async fn a_window_that_begins_with_its_first_request_is_not_extended(limiter
         assert_eq!(hit("fast", seconds).await, Decision::Allowed);
     }
     assert_eq!(hit("fast", 9).await, Decision::Refused { retry_after_seconds: 1 });
-    assert_eq!(limiter.peek("fast", limit, second(9)).await.unwrap(), Decision::Refused { retry_after_seconds: 1 });
     for seconds in [10, 11, 12] {
         assert_eq!(hit("fast", seconds).await, Decision::Allowed);
     }
@@ -100,16 +99,19 @@ pub async fn refused_requests_do_not_count(limiter: &dyn RateLimiter) {
     exhaust_again(limiter).await;
 }
 
-/// Peeking changes nothing, neither before nor after the limit is reached.
-pub async fn peeking_does_not_count(limiter: &dyn RateLimiter) {
-    let peek = async |seconds| limiter.peek("key", LIMIT, second(seconds)).await.unwrap();
-    for _ in 0..=LIMIT.max {
-        assert_eq!(peek(0).await, Decision::Allowed);
-    }
+/// For each undone request, one more is allowed, but never more than the limit. Other keys are not affected.
+pub async fn an_undone_hit_does_not_count(limiter: &dyn RateLimiter) {
+    limiter.undo_hit("key").await.unwrap();
     exhaust(limiter, "key").await;
-    assert_eq!(peek(1).await, Decision::Refused { retry_after_seconds: 9 });
-    assert_eq!(peek(10).await, Decision::Allowed);
-    exhaust_again(limiter).await;
+    exhaust(limiter, "other").await;
+    join_all((0..2).map(|_| limiter.undo_hit("key"))).await.into_iter().for_each(Result::unwrap);
+    assert_eq!(allowed_of_many(limiter, 1).await, 2);
+    assert_eq!(hit(limiter, "key", 1).await, Decision::Refused { retry_after_seconds: 10 });
+    assert_eq!(hit(limiter, "other", 1).await, Decision::Refused { retry_after_seconds: 9 });
+    for _ in 0..=LIMIT.max {
+        limiter.undo_hit("key").await.unwrap();
+    }
+    assert_eq!(allowed_of_many(limiter, 1).await, 3);
 }
 
 /// Each key is counted separately, even if two differ only in case, spaces, Unicode normalization or length, or if one
