@@ -3,7 +3,8 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use sea_orm::ConnectionTrait;
+use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaTaskRepo, Store, StoreConfig};
 use taskbridge_domain::ports::{CreateTaskError, IdentityRepo, RegisterError, StoreError, TaskRepo};
 use taskbridge_domain::tasks::{NewTask, TaskFilter, Title};
@@ -37,15 +38,27 @@ struct Opened {
 impl Opened {
     /// Opens a new file with all tables, the user `ann`, and the triggers in [`NEVER_END`].
     async fn with(max_connections: u32, statement_timeout: Duration) -> Self {
+        let acquire_timeout = HANG;
+        Self::with_config(|config| StoreConfig { max_connections, statement_timeout, acquire_timeout, ..config }).await
+    }
+
+    async fn with_config(configure: impl FnOnce(StoreConfig) -> StoreConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("pool.db").display());
-        let config = StoreConfig { max_connections, statement_timeout, acquire_timeout: HANG, ..config(&url) };
-        let store = Store::open(&config).await.unwrap();
+        let store = Store::open(&configure(config(&url))).await.unwrap();
         migrate(&store, Users::Here).await;
         let opened = Self { store, folder };
         opened.execute(NEVER_END).await;
         opened.register("ann").await.unwrap();
         opened
+    }
+
+    /// Takes the write lock of the file as another process does, until the returned value is dropped.
+    async fn lock(&self) -> DatabaseConnection {
+        let url = format!("sqlite://{}", self.folder.path().join("pool.db").display());
+        let connection = Store::open(&config(&url)).await.unwrap().dedicated().await.unwrap();
+        connection.execute_unprepared("begin immediate").await.unwrap();
+        connection
     }
 
     async fn execute(&self, script: &str) {
@@ -163,6 +176,55 @@ async fn a_request_waits_for_a_connection_for_at_most_the_acquire_timeout() {
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     drop(in_use);
     assert!(!store.has_better_auth_users().await.unwrap());
+}
+
+/// While another process holds the write lock, at most one connection waits for it, and reads continue. Afterwards, all
+/// writes succeed.
+#[tokio::test]
+async fn writers_that_wait_for_another_process_leave_connections_to_readers() {
+    let opened = Opened::with(4, HOUR).await;
+    let lock = opened.lock().await;
+    let users = ["bob", "eve", "max"];
+    let writes = async {
+        tokio::join!(join_all((0..10).map(|_| opened.add("quick"))), join_all(users.map(|id| opened.register(id))))
+    };
+    let reads = async {
+        for _ in 0..20 {
+            assert_eq!(opened.count().await, 0);
+        }
+        drop(lock);
+    };
+    let ((added, registered), ()) = tokio::join!(writes, reads);
+    added.into_iter().for_each(Result::unwrap);
+    registered.into_iter().for_each(Result::unwrap);
+    assert_eq!(opened.count().await, 10);
+}
+
+/// The client has been told that the request failed, so it may send it again.
+#[tokio::test]
+async fn a_write_that_is_cancelled_while_it_waits_for_another_process_is_not_executed_later() {
+    let opened = Opened::with(1, HOUR).await;
+    let lock = opened.lock().await;
+    opened.cancel(opened.add("cancelled")).await;
+    assert_eq!(opened.count().await, 0, "the connection can be used again");
+    opened.cancel(opened.register("eve")).await;
+    drop(lock);
+    opened.register("eve").await.unwrap();
+    opened.add("quick").await.unwrap();
+    assert_eq!(opened.count().await, 1);
+}
+
+#[tokio::test]
+async fn a_write_waits_for_another_process_for_at_most_the_acquire_timeout() {
+    let opened = Opened::with_config(|config| StoreConfig { acquire_timeout: BRIEF, ..config }).await;
+    let lock = opened.lock().await;
+    for _ in 0..3 {
+        let added = timeout(HANG, opened.add("quick")).await.unwrap();
+        assert!(matches!(added, Err(CreateTaskError::Store(StoreError::Unavailable(_)))), "{added:?}");
+    }
+    drop(lock);
+    opened.add("quick").await.unwrap();
+    assert_eq!(opened.count().await, 1);
 }
 
 /// SQLite deletes the files `-wal` and `-shm` when the last connection is closed.

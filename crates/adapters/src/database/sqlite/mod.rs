@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row};
 use tokio::sync::Mutex;
 
 pub(super) use self::files::sibling;
-use self::pool::{SqlitePool, SqlitePooledConnection};
+use self::pool::{SqlitePool, SqlitePooledConnection, SqliteReply};
 use self::values::{bound, proxy_row};
 use super::config::StoreConfig;
 use super::dedicated::{DedicatedConnection, dedicated};
@@ -82,26 +82,34 @@ impl Sqlite {
     /// Takes a connection from the pool, for sea-orm's migrator. The connection has no statement timeout, because a
     /// migration may rewrite a large table.
     pub(super) async fn dedicated(&self) -> Result<DatabaseConnection, DatabaseProblem> {
-        let connection =
-            self.pool.get().await.and_then(|mut connection| connection.roll_back_on_drop().map(|()| connection));
-        let connection = connection.map_err(|error| DatabaseProblem::from_sqlite(&error, &self.file))?;
+        let connection = async {
+            let mut connection = self.pool.get().await?;
+            connection.dedicate().await.map(|()| connection)
+        };
+        let connection = connection.await.map_err(|error| DatabaseProblem::from_sqlite(&error, &self.file))?;
         Ok(dedicated(DbBackend::Sqlite, connection))
     }
 
     /// Executes a statement and returns its rows.
     pub(super) async fn query(&self, statement: &Statement) -> Result<Vec<QueryResult>, sqlx::Error> {
-        self.pool.get().await?.run(bound(statement)?, Some(self.statement_timeout)).await?.proxy_rows()
+        self.run(statement).await?.proxy_rows()
     }
 
     /// Executes a statement and returns the number of rows that it changed.
     pub(super) async fn execute(&self, statement: &Statement) -> Result<u64, sqlx::Error> {
-        Ok(self.pool.get().await?.run(bound(statement)?, Some(self.statement_timeout)).await?.rows_affected)
+        Ok(self.run(statement).await?.rows_affected)
+    }
+
+    async fn run(&self, statement: &Statement) -> Result<SqliteReply, sqlx::Error> {
+        let is_read = statement.sql.get(..6).is_some_and(|first| first.eq_ignore_ascii_case("select"));
+        let mut connection = if is_read { self.pool.get().await? } else { self.pool.get_to_write().await? };
+        connection.run_unlocked(statement, Some(self.statement_timeout)).await
     }
 
     /// Begins a transaction for writing. Takes the write lock at once, because a transaction that has only read so far
     /// may fail at its first write instead of waiting for the lock.
     pub(super) async fn begin(&self) -> Result<SqliteTransaction, sqlx::Error> {
-        let mut connection = self.pool.get().await?;
+        let mut connection = self.pool.get_to_write().await?;
         connection.begin().await?;
         Ok(SqliteTransaction { connection: Mutex::new(connection), statement_timeout: self.statement_timeout })
     }

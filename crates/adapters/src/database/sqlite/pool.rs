@@ -1,5 +1,6 @@
-//! The connection pool for SQLite. It is based on deadpool. In addition, it interrupts statements after a timeout, and
-//! rolls back the transaction of an HTTP request that is dropped.
+//! The connection pool for SQLite. It is based on deadpool. In addition, it interrupts statements after a timeout, rolls
+//! back the transaction of an HTTP request that is dropped, and lets one connection at a time write or wait for the
+//! write lock of the file.
 //!
 //! SQLite executes statements within this process and has no timeout of its own. It regularly calls a progress handler,
 //! which interrupts the statement once its deadline has passed.
@@ -13,19 +14,23 @@ use deadpool::managed::{
     self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType, Timeouts,
 };
 use futures_util::TryStreamExt;
-use sea_orm::QueryResult;
+use sea_orm::{DbBackend, QueryResult, Statement};
 use sqlx::sqlite::{Sqlite as Driver, SqliteConnectOptions, SqliteConnection, SqliteRow};
-use sqlx::{ConnectOptions, Connection as _, Either, Execute, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Either, Execute, Executor};
 use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
-use super::values::proxy_row;
+use super::values::{bound, proxy_row};
 use crate::statement_permit::StatementPermit;
 
 /// Number of instructions that SQLite's virtual machine executes between two calls of the progress handler. This takes
 /// tens of microseconds. `begin`, `commit` and `rollback` consist of fewer instructions, so a deadline never interrupts
 /// them.
 const INSTRUCTIONS: i32 = 1000;
+/// Maximum time for which SQLite itself waits for a lock, while nothing can interrupt it. The pool waits longer, by
+/// repeating the statement.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// Time between two checks whether connections were returned, while the pool closes.
 const CLOSE_PAUSE: Duration = Duration::from_millis(5);
 
@@ -105,8 +110,15 @@ impl OpenConnection {
         // only on a broken connection.
         _ = self.run(sqlx::query("begin")).await;
         self.run(sqlx::query("rollback")).await?;
+        self.wait_for_locks(LOCK_PAUSE).await?;
         self.is_reusable = true;
         Ok(())
+    }
+
+    /// Sets the time for which SQLite waits for a lock.
+    async fn wait_for_locks(&mut self, limit: Duration) -> Result<(), sqlx::Error> {
+        let pragma = format!("pragma busy_timeout = {}", limit.as_millis());
+        self.run(sqlx::raw_sql(AssertSqlSafe(pragma))).await.map(drop)
     }
 }
 
@@ -123,7 +135,9 @@ impl managed::Manager for SqliteManager {
         let deadline = Arc::new(Deadline { opened: Instant::now(), at: AtomicU64::new(u64::MAX) });
         let of_handler = Arc::clone(&deadline);
         sqlite.lock_handle().await?.set_progress_handler(INSTRUCTIONS, move || !of_handler.has_passed());
-        Ok(OpenConnection { sqlite, deadline, is_reusable: true })
+        let mut connection = OpenConnection { sqlite, deadline, is_reusable: true };
+        connection.wait_for_locks(LOCK_PAUSE).await?;
+        Ok(connection)
     }
 
     async fn recycle(&self, connection: &mut OpenConnection, _: &Metrics) -> RecycleResult<sqlx::Error> {
@@ -141,11 +155,14 @@ pub(super) struct SqlitePool {
     connections: managed::Pool<SqliteManager>,
     /// Connections that are used while all others are in use.
     reserve: Option<managed::Pool<SqliteManager>>,
+    /// The permit to write. If more connections waited for the write lock of the file, none might be left to read.
+    writer: Arc<Semaphore>,
     acquire_timeout: Duration,
 }
 
 impl SqlitePool {
-    /// Returns a pool, which opens connections when they are needed.
+    /// Returns a pool, which opens connections when they are needed. While it opens one, SQLite waits for locks as
+    /// `options` say.
     pub(super) fn new(
         options: SqliteConnectOptions,
         max_connections: u32,
@@ -157,7 +174,8 @@ impl SqlitePool {
             managed::Pool::builder(manager.clone()).max_size(size as usize).queue_mode(QueueMode::Lifo).build()
         };
         let reserve = (reserved > 0).then(|| pool(reserved)).transpose()?;
-        Ok(Self { connections: pool(max_connections - reserved)?, reserve, acquire_timeout })
+        let connections = pool(max_connections - reserved)?;
+        Ok(Self { connections, reserve, writer: Arc::new(Semaphore::new(1)), acquire_timeout })
     }
 
     /// Returns the same pool without its reserved connections.
@@ -185,9 +203,27 @@ impl SqlitePool {
     /// [`sqlx::Error::PoolTimedOut`] if no connection is available in time, [`sqlx::Error::PoolClosed`] if the pool is
     /// closed, and errors from opening a connection.
     pub(super) async fn get(&self) -> Result<SqlitePooledConnection, sqlx::Error> {
-        match timeout(self.acquire_timeout, self.take()).await {
-            Ok(Ok(connection)) => {
-                Ok(SqlitePooledConnection { object: Some(connection), permit: StatementPermit::current() })
+        self.get_with(async { None }).await
+    }
+
+    /// Returns a connection as [`get`](Self::get) does, after all others that this method has returned are back in the
+    /// pool.
+    pub(super) async fn get_to_write(&self) -> Result<SqlitePooledConnection, sqlx::Error> {
+        self.get_with(async { Arc::clone(&self.writer).acquire_owned().await.ok() }).await
+    }
+
+    async fn get_with(
+        &self,
+        write_permit: impl Future<Output = Option<OwnedSemaphorePermit>>,
+    ) -> Result<SqlitePooledConnection, sqlx::Error> {
+        let taken = async {
+            let write_permit = write_permit.await;
+            Ok((self.take().await?, write_permit))
+        };
+        match timeout(self.acquire_timeout, taken).await {
+            Ok(Ok((connection, write_permit))) => {
+                let (permit, lock_timeout) = (StatementPermit::current(), self.acquire_timeout);
+                Ok(SqlitePooledConnection { object: Some(connection), permit, write_permit, lock_timeout })
             }
             Ok(Err(PoolError::Backend(error))) => Err(error),
             Ok(Err(PoolError::Closed)) => Err(sqlx::Error::PoolClosed),
@@ -228,11 +264,32 @@ pub(super) struct SqlitePooledConnection {
     object: Option<Object<SqliteManager>>,
     /// The permit of the statements on this connection.
     permit: Option<StatementPermit>,
+    /// The permit to write, if the connection was taken to write.
+    write_permit: Option<OwnedSemaphorePermit>,
+    /// Maximum time for which a statement waits for a lock of another process.
+    lock_timeout: Duration,
 }
 
 impl SqlitePooledConnection {
     fn connection(&mut self) -> Result<&mut OpenConnection, sqlx::Error> {
         self.object.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
+    }
+
+    /// Executes a statement, and interrupts it after `limit`. While another process has locked the file, repeats the
+    /// statement, which has no effect then. After this future has been dropped, SQLite waits for the lock for at most
+    /// [`LOCK_PAUSE`].
+    pub(super) async fn run_unlocked(
+        &mut self,
+        statement: &Statement,
+        limit: Option<Duration>,
+    ) -> Result<SqliteReply, sqlx::Error> {
+        let started = Instant::now();
+        loop {
+            match self.run(bound(statement)?, limit).await {
+                Err(error) if is_locked(&error) && started.elapsed() < self.lock_timeout => {}
+                result => return result,
+            }
+        }
     }
 
     /// Executes statements, and interrupts them after `limit`.
@@ -249,7 +306,15 @@ impl SqlitePooledConnection {
     /// Begins a transaction for writing. It is rolled back if the connection is dropped before [`end`](Self::end) has
     /// succeeded.
     pub(super) async fn begin(&mut self) -> Result<(), sqlx::Error> {
-        self.run(sqlx::query("begin immediate"), None).await?;
+        self.run_unlocked(&Statement::from_string(DbBackend::Sqlite, "begin immediate"), None).await?;
+        self.roll_back_on_drop()
+    }
+
+    /// Prepares the connection for a migration: SQLite itself waits for locks, because scripts cannot be repeated, and
+    /// dropping the connection rolls back the open transaction.
+    pub(super) async fn dedicate(&mut self) -> Result<(), sqlx::Error> {
+        let limit = self.lock_timeout;
+        self.connection()?.wait_for_locks(limit).await?;
         self.roll_back_on_drop()
     }
 
@@ -261,7 +326,7 @@ impl SqlitePooledConnection {
     }
 
     /// After this call, dropping the connection rolls back the open transaction, if there is one.
-    pub(super) fn roll_back_on_drop(&mut self) -> Result<(), sqlx::Error> {
+    fn roll_back_on_drop(&mut self) -> Result<(), sqlx::Error> {
         self.connection()?.is_reusable = false;
         Ok(())
     }
@@ -273,14 +338,21 @@ impl Drop for SqlitePooledConnection {
         connection.deadline.expire();
         // Without a runtime, the connection returns to the pool, which closes it instead of using it again.
         let Ok(runtime) = Handle::try_current() else { return };
-        // The connection counts as in use and keeps its permit until the task has ended, so that dropped HTTP requests
+        // The connection counts as in use and keeps its permits until the task has ended, so that dropped HTTP requests
         // never occupy more threads than the limits allow.
-        let permit = self.permit.clone();
+        let permits = (self.permit.clone(), self.write_permit.take());
         runtime.spawn(async move {
-            let _permit = permit;
+            let _permits = permits;
             if connection.interrupt_and_roll_back().await.is_err() {
                 drop(Object::take(connection));
             }
         });
     }
+}
+
+/// Returns `true` if a statement had no effect because of a lock of another process.
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    // The low byte of an extended result code is the primary result code; 5 is `SQLITE_BUSY`.
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
