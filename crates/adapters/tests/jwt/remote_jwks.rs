@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{FutureExt, join_all};
 use serde_json::json;
-use taskbridge_adapters::jwt::{JwtVerifier, Rejection};
+use taskbridge_adapters::jwt::{JwtVerifier, Rejection, RemoteJwks};
 use taskbridge_domain::ports::{AuthError, AuthPort};
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Instant, advance, sleep};
@@ -195,6 +195,29 @@ async fn concurrent_tokens_share_one_fetch() {
     settle().await;
     issuer.release(1);
     assert!(join_all(waiting).await.iter().all(|one| *one == Good));
+    assert_eq!(issuer.fetches(), 2);
+}
+
+/// Tokens with unknown keys that arrive while the issuer does not respond cannot use up the memory.
+#[tokio::test(start_paused = true)]
+async fn the_number_of_waiting_tokens_is_bounded() {
+    let [a, b, junk] = keys(["a", "b", "junk"]);
+    let issuer = Issuer::of(&[&a]);
+    let verifier = ready(&issuer).await;
+    issuer.publish(&[&a, &b]);
+    issuer.hold();
+    let mut waiting: Vec<_> = (0..RemoteJwks::MAX_WAITING).map(|_| Box::pin(verdict(&verifier, &junk))).collect();
+    assert!(waiting.iter_mut().all(|one| one.now_or_never().is_none()));
+    assert_eq!(at_once(&verifier, &b), Unavailable);
+    assert_eq!(at_once(&verifier, &a), Good, "a known key does not wait");
+    // The place of a client that disconnects is free again.
+    drop(waiting.pop());
+    let mut valid = Box::pin(verdict(&verifier, &b));
+    assert!(valid.as_mut().now_or_never().is_none());
+    settle().await;
+    issuer.release(1);
+    assert_eq!(valid.await, Good);
+    assert!(join_all(waiting).await.iter().all(|one| *one == Rejected));
     assert_eq!(issuer.fetches(), 2);
 }
 

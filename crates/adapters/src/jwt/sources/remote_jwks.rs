@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use taskbridge_domain::Cause;
 use thiserror::Error;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
@@ -44,6 +44,8 @@ pub struct RemoteJwksConfig {
 ///   waits for the fetch, and so do other tokens with unknown keys that arrive before the fetch has finished. They wait
 ///   for at most `timeout`, or for one second while fetches fail. Between the end of the fetch and the end of
 ///   `cool_down`, tokens with unknown keys are rejected at once.
+/// - At most [`MAX_WAITING`](Self::MAX_WAITING) tokens wait at the same time, because anyone can send tokens with unknown
+///   keys. Further ones fail at once.
 ///
 /// Each endpoint has its own task, so that no endpoint is fetched twice at the same time. Tokens with known keys never
 /// wait. Time is measured by the clock of the runtime, so that changes of the system clock have no effect.
@@ -58,6 +60,8 @@ struct Shared {
     endpoints: Vec<Endpoint>,
     /// The state of each endpoint, in the order of `endpoints`.
     states: watch::Sender<Vec<EndpointState>>,
+    /// One permit for each token that may still wait for a fetch.
+    waiting: Semaphore,
 }
 
 struct Endpoint {
@@ -99,6 +103,9 @@ fn list(endpoints: &[(String, FetchError)]) -> String {
 }
 
 impl RemoteJwks {
+    /// Maximum number of tokens that wait for a fetch. Each of their requests takes up to 30 KiB of memory.
+    pub const MAX_WAITING: usize = 1000;
+
     /// Starts tasks that fetch the keys at `endpoints` regularly, until the returned value is dropped.
     ///
     /// All endpoints must belong to the same user directory: a key of any endpoint can sign tokens for every user.
@@ -113,7 +120,8 @@ impl RemoteJwks {
             .collect();
         let state = |_: &Endpoint| EndpointState { started: 1, ..EndpointState::default() };
         let states = watch::Sender::new(endpoints.iter().map(state).collect());
-        let shared = Arc::new(Shared { config, endpoints, states });
+        let waiting = Semaphore::new(Self::MAX_WAITING);
+        let shared = Arc::new(Shared { config, endpoints, states, waiting });
         let mut tasks = JoinSet::new();
         for index in 0..shared.endpoints.len() {
             tasks.spawn(Arc::clone(&shared).fetch_repeatedly(index));
@@ -136,11 +144,13 @@ impl KeySource for RemoteJwks {
         if header.kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
             return Ok(None);
         }
-        let Shared { config, endpoints, states } = &*self.shared;
+        let Shared { config, endpoints, states, waiting } = &*self.shared;
         let find = |states: &Vec<EndpointState>| find_key(states.iter().map(|state| &*state.keys), header, verifies);
         if let Some(key) = find(&states.borrow()) {
             return Ok(Some(key));
         }
+        let _permit =
+            waiting.try_acquire().map_err(|_none_left| "too many tokens already wait for the issuer's keys")?;
         let mut states = states.subscribe();
         let is_failing = |states: &Vec<EndpointState>| states.iter().any(|state| state.failure.is_some());
         let max_wait =
