@@ -1,5 +1,6 @@
 //! Log lines on standard error.
 
+mod panics;
 mod queue;
 
 use std::fmt;
@@ -27,26 +28,40 @@ pub(crate) fn start(settings: &LogSettings) {
     start_with(settings, io::stderr);
 }
 
-/// Starts the log of the server, whose lines are written by a separate thread. Returns `None` if `log.buffer_bytes` is
-/// 0, so that each request waits until its lines have been written.
-///
-/// # Errors
-/// Returns an error if the thread cannot be started.
-pub(crate) fn start_queued(settings: &LogSettings) -> io::Result<Option<LogQueue>> {
-    let limit = settings.buffer_bytes.get();
-    if limit == 0 {
-        start(settings);
-        return Ok(None);
-    }
-    let queue = LogQueue::start(limit, io::stderr())?;
-    start_with(settings, queue.clone());
-    Ok(Some(queue))
+/// The log of the server. When it is dropped, waits until the lines in the queue have been written, but not for a reader
+/// that has stalled.
+pub(crate) struct ServerLog {
+    queue: Option<LogQueue>,
 }
 
-/// Waits until the lines in the queue have been written, but not for a reader that has stalled.
-pub(crate) fn finish(queue: Option<&LogQueue>) {
-    if let Some(queue) = queue {
-        queue.flush(FLUSH_TIMEOUT);
+impl ServerLog {
+    /// Starts the log, which also contains panics.
+    ///
+    /// # Errors
+    /// Returns an error if the thread that writes the lines cannot be started.
+    pub(crate) fn start(settings: &LogSettings) -> io::Result<Self> {
+        let limit = settings.buffer_bytes.get();
+        let queue = (limit > 0).then(|| LogQueue::start(limit, io::stderr())).transpose()?;
+        match &queue {
+            Some(queue) => start_with(settings, queue.clone()),
+            None => start(settings),
+        }
+        panics::log_panics();
+        Ok(Self { queue })
+    }
+
+    /// Returns the queue of the lines that a separate thread writes. Returns `None` if `log.buffer_bytes` is 0, so that
+    /// each request waits until its lines have been written.
+    pub(crate) fn queue(&self) -> Option<&LogQueue> {
+        self.queue.as_ref()
+    }
+}
+
+impl Drop for ServerLog {
+    fn drop(&mut self) {
+        if let Some(queue) = &self.queue {
+            queue.flush(FLUSH_TIMEOUT);
+        }
     }
 }
 

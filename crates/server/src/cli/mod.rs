@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
 
 use self::output::print_error;
 use crate::settings::Configuration;
-use crate::telemetry;
+use crate::telemetry::{self, ServerLog};
 
 /// Tasks API for apps that sign their users in with Better Auth; can also be the auth server.
 ///
@@ -72,10 +72,8 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
     let configuration = configuration?;
     let (settings, mode) = configuration.validate()?;
     if let Command::Serve = command {
-        let log = telemetry::start_queued(&settings.log).context("cannot start the log")?;
-        let outcome = serve::run(settings, mode, log.as_ref()).await;
-        telemetry::finish(log.as_ref());
-        return outcome.map(|()| ExitCode::SUCCESS);
+        let log = ServerLog::start(&settings.log).context("cannot start the log")?;
+        return serve::run(settings, mode, log.queue()).await.map(|()| ExitCode::SUCCESS);
     }
     telemetry::start(&settings.log);
     match command {
