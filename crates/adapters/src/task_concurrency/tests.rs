@@ -124,15 +124,13 @@ fn search(repo: &Limited, name: &'static str) -> JoinHandle<Result<u64, StoreErr
     tokio::spawn(async move { repo.count(&owner(name).await, &TaskFilter::default()).await })
 }
 
-/// Waits until this many statements run or wait, and each of them has come as far as the limits allow.
-async fn until_counted(repo: &Limited, statements: usize) {
-    while repo.limits.count() != statements {
+/// Lets all statements come as far as the limits allow, and asserts that this many of them run or wait.
+async fn assert_counted(repo: &Limited, statements: usize) {
+    // In the runtime of a test, which has one thread, all other tasks run whenever this one yields.
+    for _ in 0..100 {
         yield_now().await;
     }
-    // In the runtime of a test, which has one thread, all other tasks run before this one continues.
-    for _ in 0..8 {
-        yield_now().await;
-    }
+    assert_eq!(repo.limits.count(), statements);
 }
 
 fn inside(repo: &Limited) -> usize {
@@ -148,7 +146,7 @@ async fn the_statements_of_one_owner_beyond_the_limit_wait_and_those_of_others_d
     let repo = limited_to(2, 1);
     let load = repo.load();
     let started: Vec<_> = (0..7).map(|id| find(&repo, id)).collect();
-    until_counted(&repo, 7).await;
+    assert_counted(&repo, 7).await;
     assert_eq!((inside(&repo), load.waiting()), (2, 5));
 
     let bob = owner("bob").await;
@@ -158,7 +156,7 @@ async fn the_statements_of_one_owner_beyond_the_limit_wait_and_those_of_others_d
 
     for left in (0..7_usize).rev() {
         repo.repo.gate.permits.add_permits(1);
-        until_counted(&repo, left).await;
+        assert_counted(&repo, left).await;
         assert_eq!((inside(&repo), load.waiting()), (left.min(2), left.saturating_sub(2)));
     }
     for result in join_all(started).await {
@@ -173,10 +171,10 @@ async fn statements_of_one_owner_run_in_the_order_of_their_arrival() {
     let order = [3, 1, 4, 5, 9, 2, 6];
     for (count, id) in order.into_iter().enumerate() {
         find(&repo, id);
-        until_counted(&repo, count + 1).await;
+        assert_counted(&repo, count + 1).await;
     }
     repo.repo.gate.permits.add_permits(order.len());
-    until_counted(&repo, 0).await;
+    assert_counted(&repo, 0).await;
     assert_eq!(finished(&repo), order.map(|id| id.to_string()));
 }
 
@@ -187,11 +185,11 @@ async fn owners_take_turns_to_search() {
     let owners = ["alice", "alice", "alice", "bob", "carol", "bob"];
     for (count, name) in owners.into_iter().enumerate() {
         search(&repo, name);
-        until_counted(&repo, count + 1).await;
+        assert_counted(&repo, count + 1).await;
     }
     assert_eq!(inside(&repo), 1);
     repo.repo.gate.permits.add_permits(owners.len());
-    until_counted(&repo, 0).await;
+    assert_counted(&repo, 0).await;
     let expected = ["alice", "bob", "carol", "alice", "bob", "alice"];
     assert_eq!(finished(&repo), expected.map(|name| format!("search of {name}")));
 }
@@ -200,11 +198,11 @@ async fn owners_take_turns_to_search() {
 async fn searches_that_wait_do_not_delay_other_statements_of_their_owner() {
     let repo = limited_to(2, 2);
     let searches: Vec<_> = ["alice", "alice", "alice", "bob", "carol"].map(|name| search(&repo, name)).into();
-    until_counted(&repo, 5).await;
+    assert_counted(&repo, 5).await;
     // One of alice and one of bob.
     assert_eq!(inside(&repo), 2);
     let found = find(&repo, 1);
-    until_counted(&repo, 6).await;
+    assert_counted(&repo, 6).await;
     assert_eq!(inside(&repo), 3);
     // The search is one of two statements of alice, so a third one waits.
     let alice = owner("alice").await;
@@ -248,7 +246,7 @@ async fn lists_that_may_read_all_tasks_are_searches() {
 async fn a_statement_that_waits_for_too_long_fails() {
     let repo = limited_to(1, 1);
     let running = find(&repo, 1);
-    until_counted(&repo, 1).await;
+    assert_counted(&repo, 1).await;
     let alice = owner("alice").await;
     let begin = Instant::now();
     let read = repo.list(&alice, &TaskQuery::default()).await;
