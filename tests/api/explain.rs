@@ -145,3 +145,33 @@ async fn a_good_token_is_explained_in_plain_words() {
     let (is_accepted, text) = explained(&server, &["--file", "/nowhere"]);
     assert!(!is_accepted && text.contains("/nowhere"), "{text}");
 }
+
+/// The setting is recommended for tokens that lack only `iss` and `aud`, and the server accepts them with it.
+#[tokio::test]
+async fn a_setting_is_recommended_for_a_token_that_lacks_only_issuer_and_audience() {
+    const ADVICE: &str = r#"jwt.require_issuer = "off""#;
+    let server = Server::start();
+    let off = ("TASKBRIDGE__JWT__REQUIRE_ISSUER", "off");
+    let lenient = server.again_with(&[off]);
+    let claims = Forge::of(&server).claims("ann");
+    let hs256 = |members: Value| sign(HS256, with(&claims, &members), SECRET.as_bytes());
+    // The two servers have different ports, and so different origins.
+    let neither = hs256(json!({ "iss": null, "aud": null }));
+    for token in [&neither, &hs256(json!({ "iss": null })), &hs256(json!({ "aud": null }))] {
+        let (_, text) = explained(&server, &["--", token]);
+        assert!(text.contains("is missing") && text.contains(ADVICE), "{text}");
+        assert!(text.contains(".setIssuer(baseURL) and .setAudience(baseURL)"), "{text}");
+    }
+    assert_eq!((status(&server, &neither).await, status(&lenient, &neither).await), (401, 200));
+    let (is_accepted, text) = server.run(&["token", "explain", "--", &neither], &[off]);
+    assert!(is_accepted, "{text}");
+    for members in [
+        json!({ "iss": null, "aud": "other" }),
+        json!({ "iss": null, "aud": null, "exp": now() - 3600 }),
+        json!({ "iss": null, "aud": null, "sub": null }),
+        json!({ "iss": "other", "aud": null }),
+    ] {
+        let (_, text) = explained(&server, &["--", &hs256(members)]);
+        assert!(text.contains("Rejected") && !text.contains("require_issuer"), "{text}");
+    }
+}

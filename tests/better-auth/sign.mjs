@@ -1,4 +1,4 @@
-// Signs a token of ISSUER for SUBJECT with each private key in the table jwks, and prints the tokens as JSON, oldest key first.
+// Signs a token of ISSUER, if set, for SUBJECT with each private key in the table jwks, and prints the tokens as JSON, oldest key first.
 import { symmetricDecrypt } from "better-auth/crypto";
 import { importJWK, SignJWT } from "jose";
 import { query } from "./database.mjs";

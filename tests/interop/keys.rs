@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use support::better_auth::{BetterAuth, run};
 use support::pair::start_taskbridge;
 use support::peer::APP;
+use support::server::SECRET;
 use support::user::PASSWORD;
 use support::{Database, Pair, Peer, Server};
 
@@ -124,6 +125,31 @@ async fn the_tasks_api_takes_the_tokens_of_both() {
         let own = ours.jwt(&ours.sign_in(&ann.user, PASSWORD).await.cookie).await;
         assert_eq!(status_of_tasks(&pair.taskbridge, &ann.user, &own).await, 200);
     }
+}
+
+/// Tokens of key pairs need an issuer and an audience also if tokens of the secret do not.
+#[tokio::test]
+async fn a_token_of_a_key_pair_always_needs_issuer_and_audience() {
+    let settings = [
+        ("JWT_ALGORITHM", "EdDSA"),
+        ("TASKBRIDGE__JWT__ACCEPT_HS256", "on"),
+        ("TASKBRIDGE__JWT__REQUIRE_ISSUER", "off"),
+    ];
+    let database = Database::sqlite();
+    let server = start_taskbridge(&database, &settings);
+    let ours = Peer::taskbridge(&server);
+    let ann = ours.sign_up("ann").await;
+    assert_eq!(status_of_tasks(&server, &ann.user, &ours.jwt(&ann.cookie).await).await, 200);
+    let subject = ann.user["id"].as_str().unwrap();
+    let variables = [("DATABASE_URL", database.url.as_str()), ("BETTER_AUTH_SECRET", SECRET), ("SUBJECT", subject)];
+    let signed = |more: &[(&str, &str)]| {
+        let tokens = run("sign.mjs", &[&variables[..], more].concat());
+        tokens[0].as_str().unwrap().to_owned()
+    };
+    assert_eq!(status_of_tasks(&server, &ann.user, &signed(&[("ISSUER", APP)])).await, 200);
+    let without = signed(&[]);
+    assert!(part(&without, 1).get("iss").is_none() && part(&without, 1)["sub"] == ann.user["id"]);
+    assert_eq!(status_of_tasks(&server, &ann.user, &without).await, 401);
 }
 
 /// The newest key that has not expired signs. An expired one is published for another thirty days.

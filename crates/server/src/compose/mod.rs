@@ -85,7 +85,8 @@ pub(crate) async fn compose(
     let docs = DocsConfig { openapi: settings.docs.openapi.is_on(), page: settings.docs.page.is_on() };
     let docs =
         Docs::new(docs, auth.as_ref(), &tasks_mount, compatibility).context("cannot generate the OpenAPI document")?;
-    let verifier = verifier(mode, &settings.jwt, origin, keys.map(|keys| keys as _));
+    let requires_issuer = settings.jwt.requires_issuer(mode.name());
+    let verifier = verifier(mode, &settings.jwt, origin, keys.map(|keys| keys as _), requires_issuer);
     let services = Services {
         authenticator: Arc::new(Authenticator::new(Arc::new(verifier))),
         tasks: Arc::new(TaskService::new(task_repo, clock)),

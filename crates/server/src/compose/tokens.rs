@@ -25,7 +25,8 @@ pub(crate) fn stored_keys(mode: &AuthMode, settings: &JwtSettings, store: &Store
 }
 
 /// Returns the verifier of access tokens. `origin` is the origin of the auth server. `table` contains the stored keys,
-/// and is used only in server mode.
+/// and is used only in server mode. `requires_issuer` is `true` if tokens that are signed with the shared secret must
+/// have the claims `iss` and `aud`; other tokens must always have them.
 ///
 /// Must be called within a tokio runtime, because in bridge mode it starts tasks that fetch published keys.
 pub(crate) fn verifier(
@@ -33,6 +34,7 @@ pub(crate) fn verifier(
     settings: &JwtSettings,
     origin: &str,
     table: Option<Arc<dyn KeySource>>,
+    requires_issuer: bool,
 ) -> JwtVerifier {
     let (issuers, audiences) = match mode {
         AuthMode::Server(_) => (vec![origin.to_owned()], vec![origin.to_owned()]),
@@ -47,22 +49,24 @@ pub(crate) fn verifier(
         AuthMode::Server(mode) => {
             // If key pairs sign, tokens signed with the shared secret are accepted only if `jwt.accept_hs256` is on.
             let accepts_secret = settings.algorithm.is_none() || settings.accept_hs256.is_on();
-            (accepts_secret.then(|| (mode.secrets.current(), true)), table)
+            (accepts_secret.then(|| mode.secrets.current()), table)
         }
-        AuthMode::Bridge(mode) => (
-            mode.secret.as_ref().map(|secret| (secret, settings.require_issuer.is_on())),
-            published_keys(mode, settings),
-        ),
+        AuthMode::Bridge(mode) => (mode.secret.as_ref(), published_keys(mode, settings)),
     };
-    let secret = secret.map(|(secret, require_issuer)| trusted(Arc::new(SharedSecretKey::new(secret)), require_issuer));
+    let secret = secret.map(|secret| trusted(Arc::new(SharedSecretKey::new(secret)), requires_issuer));
     let pairs = pairs.map(|keys| trusted(keys, true));
     JwtVerifier::new(secret.into_iter().chain(pairs).collect(), Arc::new(SystemClock))
         .with_max_bytes(settings.max_bytes.get())
 }
 
 /// Returns the verifier for a command other than `serve`. In server mode, the keys in the database are read only if
-/// `reads_table` is `true`.
-pub(crate) async fn verifier_for_command(mode: &AuthMode, settings: &Settings, reads_table: bool) -> JwtVerifier {
+/// `reads_table` is `true`. `requires_issuer` is as in [`verifier`].
+pub(crate) async fn verifier_for_command(
+    mode: &AuthMode,
+    settings: &Settings,
+    reads_table: bool,
+    requires_issuer: bool,
+) -> JwtVerifier {
     let table: Option<Arc<dyn KeySource>> = match mode {
         AuthMode::Server(_) if reads_table => match open_to_read(&settings.database).await {
             Ok(store) => stored_keys(mode, &settings.jwt, &store).map(|keys| keys as _),
@@ -70,7 +74,7 @@ pub(crate) async fn verifier_for_command(mode: &AuthMode, settings: &Settings, r
         },
         _ => None,
     };
-    verifier(mode, &settings.jwt, &mode.origin(settings.server.port.get()), table)
+    verifier(mode, &settings.jwt, &mode.origin(settings.server.port.get()), table, requires_issuer)
 }
 
 /// Starts to fetch the keys that the app's Better Auth publishes. Returns `None` if no URL of keys is configured,

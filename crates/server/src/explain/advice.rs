@@ -21,6 +21,8 @@ pub(super) struct Token<'a> {
     pub(super) keys: &'a [String],
     pub(super) mode: &'a AuthMode,
     pub(super) now: Timestamp,
+    /// `true` if the verifier would accept the token if `jwt.require_issuer` were off.
+    pub(super) needs_no_issuer: bool,
 }
 
 impl Token<'_> {
@@ -244,11 +246,12 @@ impl Token<'_> {
             }
             ("sub", None) => "sign with .setSubject(user.id); in the JWT plugin, see getSubject".into(),
             ("exp", _) => "sign with an expiry: .setExpirationTime(\"15m\")".into(),
+            _ if self.needs_no_issuer => "sign with .setIssuer(baseURL) and .setAudience(baseURL), or set \
+                 jwt.require_issuer = \"off\" to accept tokens of the app without iss and aud"
+                .into(),
             (claim, _) => {
                 let (_, setter) = setting_and_setter(claim);
-                format!(
-                    "sign with {setter}; in bridge mode, HS256 tokens do not need {claim} unless jwt.require_issuer is on"
-                )
+                format!("sign with {setter}")
             }
         }
     }

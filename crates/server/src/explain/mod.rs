@@ -55,10 +55,16 @@ pub(crate) async fn explain(token: &str, settings: &Settings, mode: &AuthMode) -
     // The verification of a token that is signed with the shared secret (HS256) does not need the keys in the database,
     // so they are not read.
     let is_hs256 = json(token, 0).is_some_and(|header| header.get("alg").is_some_and(|alg| alg == "HS256"));
-    let report = compose::verifier_for_command(mode, settings, !is_hs256).await.explain(token).await;
+    let requires_issuer = settings.jwt.requires_issuer(mode.name());
+    let verifier = async |requires| compose::verifier_for_command(mode, settings, !is_hs256, requires).await;
+    let report = verifier(requires_issuer).await.explain(token).await;
+    let needs_no_issuer =
+        is_hs256 && report.result.is_err() && verifier(false).await.explain(token).await.result.is_ok();
     let now = SystemClock.now();
     let [header, claims] = [0, 1].map(|segment| json(token, segment));
-    let read = Token { text: token, header: header.as_ref(), claims: claims.as_ref(), keys: &report.keys, mode, now };
+    let (header_ref, claims_ref) = (header.as_ref(), claims.as_ref());
+    let keys = &report.keys;
+    let read = Token { text: token, header: header_ref, claims: claims_ref, keys, mode, now, needs_no_issuer };
     let advice = report.result.as_ref().err().map_or_else(String::new, |error| read.advice(error));
     let tasks = format!("{}/{{sub}}/tasks", settings.tasks.prefix);
     Explanation { header, claims, report, now, advice, tasks }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Deserializer};
 use taskbridge_adapters::jwt::{CertificateAuthorities, SigningAlgorithm};
 use url::Url;
 
-use super::auth::{is_loopback, web_url};
+use super::auth::{AuthModeName, is_loopback, web_url};
 use super::error::Errors;
-use super::value::{Number, Seconds, Switch, one_of, parse, split, texts};
+use super::value::{AutoSwitch, Number, Seconds, Switch, one_of, parse, split, texts};
 
 /// The section `[jwt]`.
 #[derive(Debug, Deserialize)]
@@ -38,7 +38,7 @@ pub(crate) struct JwtSettings {
     pub(super) issuer: Vec<String>,
     #[serde(deserialize_with = "texts")]
     pub(super) audience: Vec<String>,
-    pub(crate) require_issuer: Switch,
+    require_issuer: AutoSwitch,
 }
 
 impl JwtSettings {
@@ -67,6 +67,11 @@ impl JwtSettings {
             let message = "is for AUTH_MODE=server; in bridge mode set BETTER_AUTH_SECRET to accept HS256";
             errors.add("jwt.accept_hs256", message);
         }
+    }
+
+    /// Returns `true` if tokens that are signed with the shared secret must have the claims `iss` and `aud`.
+    pub(crate) fn requires_issuer(&self, mode: AuthModeName) -> bool {
+        self.require_issuer.or(mode == AuthModeName::Server)
     }
 
     /// Returns the URLs from which keys are fetched in bridge mode: the configured URLs or, by default, the URL at

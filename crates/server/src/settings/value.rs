@@ -64,6 +64,24 @@ impl<'de> Deserialize<'de> for Switch {
     }
 }
 
+/// A setting that is on, off, or decided by other settings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AutoSwitch(Option<bool>);
+
+impl AutoSwitch {
+    /// Returns the value of the setting, or `automatic` if it is `auto`.
+    pub(crate) fn or(self, automatic: bool) -> bool {
+        self.0.unwrap_or(automatic)
+    }
+}
+
+impl<'de> Deserialize<'de> for AutoSwitch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (on, off) = (Some(true), Some(false));
+        one_of(deserializer, [("auto", None), ("on", on), ("true", on), ("off", off), ("false", off)]).map(Self)
+    }
+}
+
 /// A secret text, which `Debug` does not show.
 #[derive(Deserialize)]
 pub(crate) struct Hidden(String);

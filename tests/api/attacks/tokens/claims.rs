@@ -203,3 +203,63 @@ async fn an_issued_token_says_who_it_is_for_and_nothing_secret() {
         assert_eq!(list.status(), 200);
     }
 }
+
+/// With `jwt.require_issuer = "off"`, a token that an app has signed with the secret may lack `iss` and `aud`, but not
+/// have wrong ones. This is so where the secret signs all tokens, and where it is accepted besides key pairs. Without the
+/// setting, all of these tokens are rejected.
+#[tokio::test]
+async fn only_a_setting_lets_tokens_lack_issuer_and_audience() {
+    let off = ("TASKBRIDGE__JWT__REQUIRE_ISSUER", "off");
+    let pairs = [("JWT_ALGORITHM", "EdDSA"), ("TASKBRIDGE__JWT__ACCEPT_HS256", "on")];
+    for settings in [vec![], pairs.to_vec()] {
+        let strict = Site::open_with(&settings).await;
+        let site = Site::open_with(&[&settings[..], &[off]].concat()).await;
+        let bare = |site: &Site| {
+            let claims = json!({ "sub": site.id, "exp": now() + 300 });
+            [
+                ("without both", sign(HEADER, claims.to_string(), KEY)),
+                ("without iss", site.with("iss", None)),
+                ("without aud", site.with("aud", None)),
+            ]
+        };
+        strict.refuses(bare(&strict)).await;
+        site.accepts(bare(&site)).await;
+        let with = |more: Value| {
+            let mut claims = json!({ "sub": site.id, "exp": now() + 300 });
+            claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            sign(HEADER, claims.to_string(), KEY)
+        };
+        site.refuses([
+            ("wrong iss", with(json!({ "iss": "https://evil.example.test" }))),
+            ("empty iss", with(json!({ "iss": "" }))),
+            ("wrong aud", with(json!({ "aud": "https://evil.example.test" }))),
+            ("no aud in the list", with(json!({ "aud": [] }))),
+            ("wrong iss, right aud", with(json!({ "iss": "x", "aud": site.server.origin }))),
+            ("without sub", sign(HEADER, json!({ "exp": now() + 300 }).to_string(), KEY)),
+            ("without exp", sign(HEADER, json!({ "sub": site.id }).to_string(), KEY)),
+            (
+                "another secret",
+                sign(HEADER, json!({ "sub": site.id, "exp": now() + 300 }).to_string(), b"another secret"),
+            ),
+        ])
+        .await;
+    }
+}
+
+/// The cookie in which Better Auth caches a session names no subject, so it is rejected also with this setting. So is the
+/// token with which Better Auth verifies an email address.
+#[tokio::test]
+async fn other_tokens_of_the_secret_are_no_access_tokens_without_issuer_either() {
+    let site = Site::open_with(&[("TASKBRIDGE__JWT__REQUIRE_ISSUER", "off")]).await;
+    let times = json!({ "iat": now(), "exp": now() + 300 });
+    let with = |more: Value| {
+        let mut claims = times.clone();
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        sign(r#"{"alg":"HS256"}"#, claims.to_string(), KEY)
+    };
+    site.refuses([
+        ("session cache", with(json!({ "session": { "userId": site.id }, "user": { "id": site.id }, "version": "1" }))),
+        ("email verification", with(json!({ "email": "ann@example.test" }))),
+    ])
+    .await;
+}

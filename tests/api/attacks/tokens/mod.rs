@@ -37,7 +37,12 @@ struct Site {
 impl Site {
     /// Starts a server with a user who has one task.
     async fn open() -> Self {
-        let server = Server::start();
+        Self::open_with(&[]).await
+    }
+
+    /// Does the same with these settings.
+    async fn open_with(settings: &[(&str, &str)]) -> Self {
+        let server = Server::start_with(settings);
         let ann = User::sign_up(&server, "ann").await;
         let list = json!([ann.add(json!({ "title": "for ann only" })).await]).to_string();
         let forge = Forge::of(&server);

@@ -121,7 +121,7 @@ fn a_bridge_only_requires_a_url() {
         ([mode.origin.clone()].as_slice(), mode.issuers.as_slice())
     );
     assert_eq!(texts(&mode.jwks_urls), ["https://app.example.test/api/auth/jwks"]);
-    assert!(mode.secret.is_none() && !jwt.require_issuer.is_on());
+    assert!(mode.secret.is_none() && !jwt.requires_issuer(AuthModeName::Bridge));
     assert_eq!(jwt.jwks_refresh_seconds.get(), Duration::from_mins(5));
     assert_eq!(jwt.jwks_cooldown_seconds.get(), Duration::from_secs(10));
     assert_eq!(jwt.jwks_timeout_seconds.get(), Duration::from_secs(5));
@@ -154,7 +154,7 @@ fn a_bridge_accepts_other_issuers_and_addresses() {
     assert_eq!(texts(&mode.jwks_urls), ["http://web:3000/jwks", "https://old.example.test/jwks?key=1"]);
     assert_eq!(mode.issuers, ["https://a.test/", "b"]);
     assert_eq!(mode.audiences, ["api"]);
-    assert!(mode.secret.is_some() && jwt.require_issuer.is_on());
+    assert!(mode.secret.is_some() && jwt.requires_issuer(AuthModeName::Bridge));
 }
 
 /// In server mode, `BETTER_AUTH_URL` may be an http URL of any host, because no keys are fetched from it.
