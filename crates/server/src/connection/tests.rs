@@ -197,6 +197,8 @@ async fn a_late_head_that_has_just_arrived_is_parsed_before_the_connection_fails
     let (mut connection, mut client, table) = closable(Timeouts { last_head: Duration::ZERO, ..PATIENT }).await;
     client.write_all(b"x").await.unwrap();
     until_received(&connection, 1).await;
+    // The deadline passes.
+    tokio::time::sleep(SHORT).await;
     table.close_all();
     assert_eq!(read_now(&mut connection).await.unwrap().unwrap(), b"x");
     assert!(read_now(&mut connection).await.is_none());
