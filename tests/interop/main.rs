@@ -5,6 +5,7 @@
 
 mod accounts;
 mod compatibility;
+mod emails;
 mod keys;
 mod limits;
 mod moving;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use support::postgres::DATABASE_PASSWORD;
 use support::server::{SECRET, outcome};
 
-const CHECKS: [&str; 12] = [
+const CHECKS: [&str; 13] = [
     "settings",
     "secret",
     "database",
@@ -18,6 +18,7 @@ const CHECKS: [&str; 12] = [
     "migrations",
     "pool",
     "restrictions",
+    "emails",
     "jwks",
     "clock",
     "cors",

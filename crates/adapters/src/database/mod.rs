@@ -4,7 +4,8 @@
 //! - `repositories` implement the ports, once for both databases, with the rows in `entities`.
 //! - `connection_pool` executes statements and transactions. Below it, `sqlite` uses sqlx, and `postgres`
 //!   tokio-postgres. `dedicated` gives a single connection to the migrator.
-//! - `catalog` reads which columns a table has; `restrictions` finds those that mark a user as restricted.
+//! - `catalog` reads which columns a table has; `restrictions` finds those that mark a user as restricted, and
+//!   `email_case` users whose address has capital letters.
 //! - `diagnostics` examines a database without changing it. `problem` describes why a database cannot be used.
 //! - `driver_error` converts the drivers' errors to sea-orm's, and `error` converts sea-orm's to those of the ports.
 
@@ -15,6 +16,7 @@ mod connection_pool;
 mod dedicated;
 mod diagnostics;
 mod driver_error;
+mod email_case;
 mod entities;
 mod error;
 mod postgres;
@@ -27,6 +29,7 @@ mod url;
 pub use config::StoreConfig;
 pub use connect::{OpenError, Store};
 pub use diagnostics::{ConnectionLimits, ExposedPath, Inspection, PostgresFacts, SqliteFacts, inspect};
+pub use email_case::CapitalizedEmails;
 pub use problem::DatabaseProblem;
 pub use repositories::{SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, SeaSigningKeyRepo, SeaTaskRepo};
 pub use restrictions::{IgnoredColumn, RestrictionReport};

@@ -5,6 +5,7 @@ mod better_auth;
 mod column_types;
 mod databases;
 mod dropped;
+mod email_case;
 mod inspection;
 mod owners;
 mod pooler;

@@ -1,7 +1,7 @@
-//! The checks for pending migrations, for users who cannot sign in, and for columns that seem to mark users as
+//! The checks for pending migrations, for users who cannot sign in, for email addresses, and for columns that seem to mark users as
 //! restricted but are not enforced.
 
-use taskbridge_adapters::database::RestrictionReport;
+use taskbridge_adapters::database::{CapitalizedEmails, RestrictionReport};
 use taskbridge_migrations::{MigrateError, Migrations, Users};
 use tokio::time::error::Elapsed;
 
@@ -11,6 +11,7 @@ use crate::settings::DatabaseSettings;
 
 const MIGRATIONS: &str = "migrations";
 const RESTRICTIONS: &str = "restrictions";
+const EMAILS: &str = "emails";
 
 pub(super) async fn migrations(settings: &DatabaseSettings, users: Option<Users>, exists: bool) -> Finding {
     let Some(users) = users else { return skip(MIGRATIONS, "the auth mode is not known") };
@@ -98,4 +99,39 @@ fn judge_restrictions(report: &RestrictionReport) -> Finding {
         return warn(RESTRICTIONS, found, advice);
     }
     ok(RESTRICTIONS, found)
+}
+
+/// Checks that the email addresses of all users are in lower case, because other users cannot sign in with a password.
+pub(super) async fn emails(settings: &DatabaseSettings, users: Option<Users>, exists: bool) -> Finding {
+    let report = with_store_to_read(settings, async |store| Ok(store.capitalized_emails().await?));
+    match users {
+        None => skip(EMAILS, "the auth mode is not known"),
+        Some(Users::Elsewhere) => skip(EMAILS, "the app's Better Auth signs users in"),
+        Some(Users::Here) if !exists => ok(EMAILS, "there are no users yet"),
+        Some(Users::Here) => match report.await {
+            Err(error) if error.is::<Elapsed>() => {
+                warn(EMAILS, "reading the email addresses timed out", "run the doctor when the database is idle")
+            }
+            // If a privilege is missing, the check of the migrations fails.
+            Err(error) => skip(EMAILS, format!("the email addresses cannot be read: {error:#}")),
+            Ok(report) => judge_emails(&report),
+        },
+    }
+}
+
+fn judge_emails(report: &CapitalizedEmails) -> Finding {
+    let CapitalizedEmails { users, colliding, conversion, collisions } = report;
+    if *users == 0 {
+        return ok(EMAILS, "all email addresses are in lower case");
+    }
+    let found = format!(
+        "users whose email address has capital letters: {users}; as with Better Auth, they cannot sign in with a password"
+    );
+    if *colliding == 0 {
+        return warn(EMAILS, found, format!("run: {conversion}"));
+    }
+    let found = format!("{found}; in lower case, the addresses of {colliding} of them are those of other users, too");
+    let advice =
+        format!("run: {conversion}; and change the other addresses by hand, which this query finds: {collisions}");
+    warn(EMAILS, found, advice)
 }

@@ -14,10 +14,10 @@ const NAME: &str = "database";
 /// The oldest major version of PostgreSQL that Taskbridge is tested with.
 const OLDEST_POSTGRES: u32 = 14;
 
-/// Checks the database, its TLS, its migrations, the connection pool, and the restrictions of users.
+/// Checks the database, its TLS, its migrations, the connection pool, and the restrictions and email addresses of users.
 pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
     if configuration.has_error("database.") {
-        return [NAME, "tls", "migrations", "pool", "restrictions"]
+        return [NAME, "tls", "migrations", "pool", "restrictions", "emails"]
             .map(|name| skip(name, "the settings of the database are invalid"))
             .into();
     }
@@ -27,13 +27,15 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
         Ok(inspection) => inspection,
         Err(DatabaseProblem { found, advice }) => {
             let found = [fail(NAME, format!("{}: {found}", store.url), advice), tls(&store)];
-            let others = ["migrations", "pool", "restrictions"].map(|name| skip(name, "the database cannot be used"));
+            let others =
+                ["migrations", "pool", "restrictions", "emails"].map(|name| skip(name, "the database cannot be used"));
             return found.into_iter().chain(others).collect();
         }
     };
     let exists = !matches!(inspection, Inspection::Sqlite(SqliteFacts { exists: false, .. }));
     let users = configuration.mode_name.map(AuthModeName::users);
     let restrictions = contents::restrictions(settings, users, exists).await;
+    let emails = contents::emails(settings, users, exists).await;
     let migrations = contents::migrations(settings, users, exists).await;
     let (database, pool) = match inspection {
         Inspection::Sqlite(facts) => {
@@ -42,7 +44,7 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
         }
         Inspection::Postgres(facts) => (postgres(&store, &facts), pool(&store, &facts)),
     };
-    vec![database, tls(&store), migrations, pool, restrictions]
+    vec![database, tls(&store), migrations, pool, restrictions, emails]
 }
 
 /// Returns `true` if the database is a SQLite file that does not exist yet.

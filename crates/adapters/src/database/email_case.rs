@@ -1,0 +1,65 @@
+//! Counts the users whose email address is stored with capital letters.
+//!
+//! Such users cannot sign in with a password, as in Better Auth: it converts the address that a user enters to lower
+//! case, and looks for exactly this text.
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use taskbridge_domain::ports::StoreError;
+
+use super::Store;
+use super::catalog::columns;
+use super::error::store_error;
+
+/// The users whose email address is stored with capital letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapitalizedEmails {
+    /// Number of these users.
+    pub users: u64,
+    /// Number of these users whose address, in lower case, would be that of another user, too.
+    pub colliding: u64,
+    /// A statement that stores the addresses in lower case, except those that would collide.
+    pub conversion: String,
+    /// A query for the addresses that would collide.
+    pub collisions: String,
+}
+
+impl Store {
+    /// Counts the users whose email address is stored with capital letters. Scans the table `user` once.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub async fn capitalized_emails(&self) -> Result<CapitalizedEmails, StoreError> {
+        self.count_capitalized().await.map_err(store_error)
+    }
+
+    async fn count_capitalized(&self) -> Result<CapitalizedEmails, DbErr> {
+        let backend = self.pool.get_database_backend();
+        // Converts only the letters A to Z, on both databases. All other letters are invalid in the address of a sign-in.
+        let lower = match backend {
+            DbBackend::Sqlite => r#"lower("email")"#,
+            _ => r#"lower("email" collate "C")"#,
+        };
+        let collisions = format!(r#"select {lower} from "user" group by {lower} having count(*) > 1"#);
+        let conversion = format!(
+            r#"update "user" set "email" = {lower} where "email" <> {lower} and {lower} not in ({collisions})"#
+        );
+        let report = |users, colliding| CapitalizedEmails { users, colliding, conversion, collisions };
+        if !columns(&self.pool, "user").await?.iter().any(|column| column.name == "email") {
+            return Ok(report(0, 0));
+        }
+        let select = format!(
+            r#"select cast(coalesce(sum(capitalized), 0) as bigint) as users,
+                 cast(coalesce(sum(case when total > 1 then capitalized end), 0) as bigint) as colliding
+               from (
+                 select count(*) as total, sum(case when "email" <> {lower} then 1 else 0 end) as capitalized
+                 from "user" group by {lower}
+               ) as addresses"#
+        );
+        let row = self.pool.query_one_raw(Statement::from_string(backend, select)).await?;
+        let count = |name| -> Result<u64, DbErr> {
+            let count = row.as_ref().map(|row| row.try_get::<i64>("", name)).transpose()?;
+            Ok(count.unwrap_or_default().unsigned_abs())
+        };
+        Ok(report(count("users")?, count("colliding")?))
+    }
+}
