@@ -5,6 +5,7 @@
 
 mod accounts;
 mod compatibility;
+mod cookies;
 mod emails;
 mod keys;
 mod limits;

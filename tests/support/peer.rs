@@ -18,6 +18,8 @@ pub struct Peer {
     pub name: &'static str,
     /// The base URL.
     pub base: String,
+    /// The origin of the pages that send the requests.
+    origin: String,
     http: Client,
 }
 
@@ -63,14 +65,20 @@ impl Peer {
     pub fn at(name: &'static str, base: &str) -> Self {
         // Node closes idle connections after 5 seconds, possibly just when a request is sent.
         let http = Client::builder().pool_max_idle_per_host(0).build().unwrap();
-        Self { name, base: base.into(), http }
+        Self { name, base: base.into(), origin: APP.into(), http }
+    }
+
+    /// Returns the same auth server, for pages of another origin.
+    #[must_use]
+    pub fn with_origin(self, origin: &str) -> Self {
+        Self { origin: origin.into(), ..self }
     }
 
     /// Builds a request as a page of the app sends it. Better Auth learns the client address from a header, as behind a
     /// proxy.
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}/api/auth{path}", self.base));
-        request.header("origin", APP).header("x-forwarded-for", "127.0.0.1")
+        request.header("origin", &self.origin).header("x-forwarded-for", "127.0.0.1")
     }
 
     async fn answer(&self, request: RequestBuilder) -> Answer {

@@ -10,9 +10,10 @@ use serde_json::Value;
 use support::postgres::DATABASE_PASSWORD;
 use support::server::{SECRET, outcome};
 
-const CHECKS: [&str; 13] = [
+const CHECKS: [&str; 14] = [
     "settings",
     "secret",
+    "cookies",
     "database",
     "tls",
     "migrations",

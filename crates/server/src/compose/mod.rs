@@ -21,7 +21,7 @@ use taskbridge_web::{
 
 pub(crate) use taskbridge_adapters::clock::SystemClock;
 
-pub(crate) use self::sign_in::hasher;
+pub(crate) use self::sign_in::{cookie_config, hasher};
 pub(crate) use self::store::{READ_TIMEOUT, require_current, store_config, up, with_store, with_store_to_read};
 pub(crate) use self::tokens::{describe_key, key_addresses, stored_keys, verifier, verifier_for_command};
 

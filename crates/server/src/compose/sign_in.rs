@@ -17,7 +17,7 @@ use taskbridge_domain::sessions::SessionPolicy;
 use taskbridge_web::{AuthServer, CookieConfig, RateLimits, SessionCookies};
 
 use crate::cleanup::Cleanup;
-use crate::settings::{PasswordSettings, RateLimitStorage, ServerMode, Settings};
+use crate::settings::{PasswordSettings, RateLimitStorage, ServerMode, SessionSettings, Settings};
 
 /// Returns the auth server, the load of its password hasher for the metrics, and the periodic deletion of expired rows
 /// (`None` if this deletion is off).
@@ -75,22 +75,26 @@ pub(super) fn sign_in(
         limiters: requests.into_iter().chain(guesses).collect(),
         clock: Arc::clone(clock),
     });
-    let cookies = CookieConfig {
-        prefix: session.cookie_prefix.clone(),
-        domain: session.cookie_domain.clone(),
-        secure: origin.starts_with("https://"),
-        max_age: policy.lifetime,
-        accept_unsigned_bearer: session.accept_unsigned_bearer.is_on(),
-    };
     let server = AuthServer {
         sign_up: Arc::new(SignUpService::new(context.clone())),
         sign_in: Arc::new(SignInService::new(context.clone())),
         profile: Arc::new(ProfileService::new(context)),
         sessions,
-        cookies: Arc::new(SessionCookies::new(mode.secrets.current().clone(), cookies)),
+        cookies: Arc::new(SessionCookies::new(mode.secrets.current().clone(), cookie_config(session, origin))),
         limits,
     };
     Ok((server, hashing, cleanup))
+}
+
+/// Returns the names and attributes of the session cookies of an auth server with this origin.
+pub(crate) fn cookie_config(settings: &SessionSettings, origin: &str) -> CookieConfig {
+    CookieConfig {
+        prefix: settings.cookie_prefix.clone(),
+        domain: settings.cookie_domain.clone(),
+        secure: settings.secure_cookies.or(origin.starts_with("https://")),
+        max_age: settings.lifetime_seconds.get(),
+        accept_unsigned_bearer: settings.accept_unsigned_bearer.is_on(),
+    }
 }
 
 /// Creates the password hasher and starts its threads.

@@ -22,7 +22,8 @@ pub(crate) async fn examine(configuration: anyhow::Result<Configuration>) -> Rep
     };
     let (database, keys, hash) =
         tokio::join!(database::check(&configuration), keys::check(&configuration), passwords::check(&configuration));
-    let first = vec![settings::summary(&configuration), settings::secret(&configuration)];
+    let first =
+        vec![settings::summary(&configuration), settings::secret(&configuration), settings::cookies(&configuration)];
     let last = vec![settings::cors(&configuration), settings::proxy(&configuration), hash];
     let mut findings: Vec<Finding> = Vec::new();
     for finding in [first, database, keys, last].into_iter().flatten() {
@@ -45,6 +46,7 @@ fn check_of(error: &SettingError) -> &'static str {
     match error.key.as_str() {
         "auth.secret" | "auth.secrets" => "secret",
         "auth.trusted_origins" => "cors",
+        "session.cookie_prefix" | "session.secure_cookies" | "session.cookie_domain" => "cookies",
         "server.trusted_proxies" => "proxy",
         "database.max_connections" => "pool",
         "database.migrate" => "migrations",

@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::report::{Finding, ok, skip, warn};
+use crate::compose::cookie_config;
 use crate::settings::{AuthMode, AuthModeName, Configuration, ServerMode, ServerSettings, is_loopback};
 
 pub(super) fn summary(configuration: &Configuration) -> Finding {
@@ -52,6 +53,30 @@ pub(super) fn cors(configuration: &Configuration) -> Finding {
 fn is_insecure(origin: &str) -> bool {
     let Ok(url) = Url::parse(origin) else { return false };
     url.scheme() == "http" && !is_loopback(&url)
+}
+
+/// Reports the name of the session cookie. Which cookies browsers have can only be seen in the log of the server.
+pub(super) fn cookies(configuration: &Configuration) -> Finding {
+    const NAME: &str = "cookies";
+    let settings = &configuration.settings;
+    let origin = match &configuration.mode {
+        None => return skip(NAME, "the auth mode is not known"),
+        Some(AuthMode::Bridge(_)) => return skip(NAME, "the app's Better Auth sets the cookies"),
+        Some(mode) => mode.origin(settings.server.port.get()),
+    };
+    let config = cookie_config(&settings.session, &origin);
+    let found = format!("the session cookie of {origin} is {}", config.session_cookie());
+    if config.secure && is_insecure(&origin) {
+        let advice = "set session.secure_cookies = \"auto\", or serve the app over https: browsers ignore Secure cookies of \
+                      http pages";
+        warn(NAME, found, advice)
+    } else if !config.secure && origin.starts_with("https:") {
+        let advice = "set session.secure_cookies = \"auto\", unless the app's Better Auth has useSecureCookies: false: browsers \
+                      also send these cookies over http, where an attacker on the network path can read them";
+        warn(NAME, found, advice)
+    } else {
+        ok(NAME, format!("{found}; if users of the app have one of another name, the log names the setting"))
+    }
 }
 
 pub(super) fn proxy(configuration: &Configuration) -> Finding {

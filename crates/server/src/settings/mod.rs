@@ -37,6 +37,7 @@ pub(crate) use self::mode::{AuthMode, BridgeMode, ServerMode};
 pub(crate) use self::passwords::PasswordSettings;
 pub(crate) use self::rate_limit::RateLimitStorage;
 pub(crate) use self::server::ServerSettings;
+pub(crate) use self::session::SessionSettings;
 
 use self::error::Errors;
 use self::sources::Sources;
@@ -54,7 +55,7 @@ pub(crate) struct Settings {
     pub(crate) tasks: tasks::TasksSettings,
     pub(crate) auth: auth::AuthSettings,
     pub(crate) jwt: JwtSettings,
-    pub(crate) session: session::SessionSettings,
+    pub(crate) session: SessionSettings,
     pub(crate) rate_limit: rate_limit::RateLimitSettings,
     pub(crate) passwords: PasswordSettings,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::error::Errors;
-use super::value::{Seconds, Switch, parse};
+use super::value::{AutoSwitch, Seconds, Switch, parse};
 
 /// Maximum of the lifetimes and ages of sessions: 400 days, in seconds. Browsers keep no cookie for longer (RFC
 /// 6265bis, section 5.5).
@@ -21,6 +21,8 @@ pub(crate) struct SessionSettings {
     pub(crate) accept_unsigned_bearer: Switch,
     #[serde(deserialize_with = "cookie_prefix")]
     pub(crate) cookie_prefix: String,
+    /// Whether cookies have the attribute `Secure`. If `auto`, they have it if the auth server is on https.
+    pub(crate) secure_cookies: AutoSwitch,
     #[serde(deserialize_with = "cookie_domain")]
     pub(crate) cookie_domain: Option<String>,
     pub(crate) purge_seconds: Seconds<0, 86_400>,

@@ -4,6 +4,9 @@
 //! JavaScript's `encodeURIComponent`. The signature is the HMAC-SHA-256 of the value with the shared secret as the key,
 //! in standard base64 with padding.
 
+mod config;
+mod ignored;
+
 use std::time::Duration;
 
 use actix_web::http::header::{COOKIE, SET_COOKIE};
@@ -15,6 +18,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use sha2::Sha256;
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::sessions::SessionToken;
+
+pub use self::config::CookieConfig;
+use self::config::is_session_cookie;
+use self::ignored::IgnoredCookies;
 
 /// The characters that `encodeURIComponent` encodes.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -31,21 +38,6 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 /// Length of a signature in base64, including the padding.
 const SIGNATURE_DIGITS: usize = 44;
 
-/// Names and attributes of session cookies.
-#[derive(Debug, Clone)]
-pub struct CookieConfig {
-    /// Prefix of the names. Better Auth's default is `better-auth`.
-    pub prefix: String,
-    /// Value of the attribute `Domain`. Without it, browsers send the cookies only to the host that set them.
-    pub domain: Option<String>,
-    /// Whether the auth server is on https. If so, the cookies have `Secure` and their names begin with `__Secure-`.
-    pub secure: bool,
-    /// Lifetime of the session cookie, unless the user asked not to be remembered.
-    pub max_age: Duration,
-    /// Whether a bearer token may be a session token without a signature.
-    pub accept_unsigned_bearer: bool,
-}
-
 /// Creates and verifies Better Auth's session cookies.
 ///
 /// `actix_web::cookie` is not used: it writes the attributes in a different order than Better Auth, and it rejects all
@@ -53,6 +45,7 @@ pub struct CookieConfig {
 pub struct SessionCookies {
     secret: SharedSecret,
     config: CookieConfig,
+    ignored: IgnoredCookies,
 }
 
 impl SessionCookies {
@@ -62,7 +55,7 @@ impl SessionCookies {
     /// Returns a `SessionCookies` that signs and verifies cookies with `secret`.
     #[must_use]
     pub fn new(secret: SharedSecret, config: CookieConfig) -> Self {
-        Self { secret, config }
+        Self { secret, config, ignored: IgnoredCookies::default() }
     }
 
     /// Returns the `Set-Cookie` values for a new or renewed session. If `remember` is `false`, the session cookie has
@@ -127,26 +120,31 @@ impl SessionCookies {
         }
     }
 
+    /// Logs why the session cookies of a request are ignored, with the settings to change. Session cookies of other names
+    /// are only considered if there is none of the configured name. Each name is logged once.
+    pub(super) fn warn_of_ignored(&self, request: &HttpRequest) {
+        let own = self.session_cookie();
+        let has_own = pairs(request).any(|(name, _)| name == own.as_bytes());
+        let ignored = pairs(request).filter(|(name, _)| !has_own || *name == own.as_bytes());
+        for (name, value) in ignored.filter(|(name, _)| is_session_cookie(name)).take(Self::MAX_SESSIONS) {
+            let is_signed = self.verify(&String::from_utf8_lossy(value)).is_some();
+            if let Some(advice) = self.ignored.advice(name, is_signed, &self.config) {
+                tracing::warn!("{advice}");
+            }
+        }
+    }
+
     /// Returns the values of all cookies of this name, in their order in the request and without decoding them.
     pub(super) fn sent(&self, request: &HttpRequest, cookie: &str) -> impl Iterator<Item = String> {
-        let name = self.name(cookie);
-        // The header is read as bytes, because cookies that other programs have set may not be valid text.
-        let pairs = request.headers().get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
-        pairs.filter_map(move |pair| {
-            let equals = pair.iter().position(|byte| *byte == b'=')?;
-            let is_it = pair[..equals].trim_ascii() == name.as_bytes();
-            is_it.then(|| String::from_utf8_lossy(pair[equals + 1..].trim_ascii()).into_owned())
-        })
+        let own = self.config.name(cookie);
+        pairs(request)
+            .filter(move |(name, _)| *name == own.as_bytes())
+            .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
     }
 
     /// Returns the name of the session cookie.
     pub(crate) fn session_cookie(&self) -> String {
-        self.name("session_token")
-    }
-
-    fn name(&self, cookie: &str) -> String {
-        let secure = if self.config.secure { "__Secure-" } else { "" };
-        format!("{secure}{}.{cookie}", self.config.prefix)
+        self.config.session_cookie()
     }
 
     fn removals_if_sent(&self, request: &HttpRequest, cookie: &str) -> Vec<String> {
@@ -169,7 +167,7 @@ impl SessionCookies {
     }
 
     fn line(&self, cookie: &str, value: &str, max_age: Option<Duration>, domain: Option<&str>) -> String {
-        let name = self.name(cookie);
+        let name = self.config.name(cookie);
         let max_age = max_age.map(|age| format!(" Max-Age={};", age.as_secs())).unwrap_or_default();
         let domain = domain.map(|domain| format!(" Domain={domain};")).unwrap_or_default();
         let secure = if self.config.secure { " Secure;" } else { "" };
@@ -204,6 +202,16 @@ impl SessionCookies {
     pub(super) fn mac(&self, value: &str) -> Hmac<Sha256> {
         Hmac::new_from_slice(self.secret.expose()).expect("a key of any length").chain_update(value)
     }
+}
+
+/// Returns the names and values of all cookies of a request, as bytes, because cookies that other programs have set may
+/// not be valid text.
+fn pairs(request: &HttpRequest) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let pairs = request.headers().get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(|pair| {
+        let equals = pair.iter().position(|byte| *byte == b'=')?;
+        Some((pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii()))
+    })
 }
 
 /// Adds `Set-Cookie` headers with the values `lines` to a response.

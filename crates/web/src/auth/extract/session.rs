@@ -36,6 +36,7 @@ impl NamedSession {
         let (sessions, cookies) = services(request)?;
         let tokens = session_tokens(request, cookies);
         if tokens.is_empty() {
+            cookies.warn_of_ignored(request);
             return Ok(Self::None);
         }
         let renewal = if cookies.is_unremembered(request) || is_refresh_disabled(request) {
