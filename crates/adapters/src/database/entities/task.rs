@@ -35,7 +35,7 @@ impl Model {
     ///
     /// This is an optimization for the most frequent HTTP requests. sea-orm's form copies each value twice and each
     /// column name once, which costs 10 % more CPU time for a list of 20 tasks.
-    pub(in crate::database) fn read(rows: &[Row]) -> Result<Vec<Self>, ValueError> {
+    pub(in crate::database) fn read(rows: Vec<Row>) -> Result<Vec<Self>, ValueError> {
         let Some(first) = rows.first() else { return Ok(Vec::new()) };
         let place = |column: Column| {
             let name = column.as_str();
@@ -45,7 +45,7 @@ impl Model {
         let (id, user_id, title) = (place(Column::Id)?, place(Column::UserId)?, place(Column::Title)?);
         let (description, completed) = (place(Column::Description)?, place(Column::Completed)?);
         let (created_at, updated_at) = (place(Column::CreatedAt)?, place(Column::UpdatedAt)?);
-        let read = |row: &Row| {
+        let read = |row: Row| {
             Ok(Self {
                 id: row.try_get::<_, Integer>(id)?.0,
                 user_id: row.try_get::<_, Text>(user_id)?.0,
@@ -56,7 +56,8 @@ impl Model {
                 updated_at: row.try_get(updated_at)?,
             })
         };
-        rows.iter().map(read).collect()
+        // Each row is dropped once it has been read, so that the page is not in memory twice.
+        rows.into_iter().map(read).collect()
     }
 
     /// Converts the row to a task of this owner.

@@ -85,7 +85,7 @@ impl SeaTaskRepo {
     async fn select(&self, select: Select<Entity>) -> Result<Vec<Model>, DbErr> {
         let ConnectionPool::Postgres(postgres) = &self.store.pool else { return select.all(&self.store.pool).await };
         let rows = postgres.rows(&select.build(DbBackend::Postgres)).await.map_err(to_db_err)?;
-        Model::read(&rows).map_err(|error| to_db_err(StatementError::from(error)))
+        Model::read(rows).map_err(|error| to_db_err(StatementError::from(error)))
     }
 
     /// Executes an update of one task and returns the changed task, or `None` if the owner has no such task.
