@@ -21,7 +21,7 @@ use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, momen
 use taskbridge_domain::users::PasswordHash;
 use taskbridge_web::{
     AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, RequestTimeout, Services, SessionCookies,
-    Stopping, TasksMount, api,
+    Stopping, TasksMount, UnsentLimits, UnsentResponses, api,
 };
 
 /// The callers' user ids; their tokens are `caller-0` and `caller-1`.
@@ -125,6 +125,7 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
         store: Arc::new(store),
         body_limit: BodyLimit(4096),
         request_timeout: RequestTimeout(Duration::from_secs(30)),
+        unsent: Arc::new(UnsentResponses::new(UnsentLimits { total: 1 << 26, per_network: 1 << 24 })),
         trusted_proxies: Arc::default(),
         trusted_origins: Arc::default(),
         tasks_mount: mount,

@@ -37,6 +37,15 @@ impl ClientNetwork {
         let lengths: &[u32] = if address.is_ipv6() { &[48, 56, 64] } else { &[24, 32] };
         lengths.iter().map(|length| Tier(Some((first_bits(address, *length), *length)))).collect()
     }
+
+    /// Returns the widest of the [`tiers`](Self::tiers).
+    #[must_use]
+    pub fn widest(self) -> Tier {
+        Tier(self.0.map(|address| {
+            let length = if address.is_ipv6() { 48 } else { 24 };
+            (first_bits(address, length), length)
+        }))
+    }
 }
 
 /// Returns the address with all bits after the first `length` bits set to zero. `length` must not be 0.
@@ -71,6 +80,7 @@ mod tests {
             let (one, other) = (network(one), network(other));
             let (tiers, others) = (one.tiers(), other.tiers());
             assert_eq!((tiers.len(), others.len()), (all, all), "{one:?} {other:?}");
+            assert_eq!((one.widest(), other.widest()), (tiers[0], others[0]));
             let matching = tiers.iter().zip(&others).take_while(|(tier, other)| tier == other).count();
             assert_eq!((matching, one == other), (shared, shared == all), "{one:?} {other:?}");
         }
@@ -79,7 +89,7 @@ mod tests {
     #[test]
     fn clients_without_an_address_are_one_network() {
         assert_eq!(ClientNetwork::of(None), ClientNetwork::UNKNOWN);
-        assert_eq!(ClientNetwork::UNKNOWN.tiers().len(), 1);
+        assert_eq!(ClientNetwork::UNKNOWN.tiers(), [ClientNetwork::UNKNOWN.widest()]);
         assert_ne!(ClientNetwork::UNKNOWN.tiers()[..1], network("0.0.0.0").tiers()[..1]);
     }
 }

@@ -26,6 +26,10 @@ use crate::connection_table::Place;
 /// enough for them.
 const READ_SIZE: usize = 4 * 1024;
 
+/// Minimum rate at which a client must read a response, in bytes per second. Without it, a client that reads a few bytes
+/// from time to time could keep a response in memory forever.
+const MIN_RATE: u64 = 4096;
+
 /// The maximum times for which a connection waits for its client. If one is exceeded, the connection fails.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
@@ -34,7 +38,8 @@ pub(crate) struct Timeouts {
     /// Maximum time to the end of a request's head after the connection has been asked to close. For the first request,
     /// the time begins when the connection is accepted.
     pub(crate) last_head: Duration,
-    /// Maximum time that a blocked write waits until the client reads more of the response.
+    /// Maximum time by which a client is late in reading responses at [`MIN_RATE`]. It is also the maximum time that a
+    /// blocked write waits until the client reads more.
     pub(crate) write: Duration,
     /// Maximum time from the last response until the client closes the connection.
     pub(crate) linger: Duration,
@@ -59,12 +64,19 @@ pub(crate) struct Connection {
     /// The time at which the current head began to arrive: for the first one, when the connection was accepted; for
     /// others, when this was noticed.
     head_began: Option<Instant>,
-    /// The time since which writes have been blocked because the socket's send buffer is full. `None` if the last write
-    /// was not blocked.
-    blocked_since: Option<Instant>,
+    writes: Writes,
     /// A timer that may fire before the current deadline, and is then set to this deadline. This is cheaper than
     /// resetting the timer for every request.
     timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// The writes since the last read.
+#[derive(Default)]
+struct Writes {
+    /// `true` if the last write was blocked because the socket's send buffer is full.
+    is_blocked: bool,
+    /// The time at which a blocked write fails. Each write extends it. `None` if no write has been blocked.
+    deadline: Option<Instant>,
 }
 
 impl Connection {
@@ -83,7 +95,7 @@ impl Connection {
             asked_to_close: Some(Box::pin(async move { asked.asked_to_close().await })),
             has_read: false,
             head_began: Some(now),
-            blocked_since: None,
+            writes: Writes::default(),
             timer: None,
         }
     }
@@ -101,11 +113,11 @@ impl Connection {
     /// Returns the time at which this connection fails if the client does nothing. Returns `None` while a request body
     /// is read or a request is handled, because the request timeout applies then.
     fn deadline(&self) -> Option<Instant> {
-        match (self.blocked_since, self.phase.get()) {
-            (Some(since), _) => Some(since + self.timeouts.write),
-            (None, Phase::Head) => Some(self.last_write + self.timeouts.next_head),
-            (None, Phase::Close) => Some(self.last_write + self.timeouts.linger),
-            (None, Phase::Body | Phase::Response) => None,
+        match self.phase.get() {
+            _ if self.writes.is_blocked => self.writes.deadline,
+            Phase::Head => Some(self.last_write + self.timeouts.next_head),
+            Phase::Close => Some(self.last_write + self.timeouts.linger),
+            Phase::Body | Phase::Response => None,
         }
     }
 
@@ -187,7 +199,7 @@ impl AsyncRead for Connection {
         match self.phase.get() {
             Phase::Close => return self.poll_discard(context),
             Phase::Response => return self.poll_closed(context),
-            Phase::Head | Phase::Body if self.blocked_since.is_some() => return self.poll_closed(context),
+            Phase::Head | Phase::Body if self.writes.is_blocked => return self.poll_closed(context),
             Phase::Head | Phase::Body => {}
         }
         if take(&mut self.is_full) {
@@ -200,6 +212,7 @@ impl AsyncRead for Connection {
         }
         self.is_idle = false;
         self.has_read = true;
+        self.writes.deadline = None;
         self.is_full = self.stream.limit() == 0;
         Poll::Ready(Ok(()))
     }
@@ -208,17 +221,23 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(self.stream.get_mut()).poll_write(context, bytes);
+        let now = Instant::now();
+        let latest = now + self.timeouts.write;
         if written.is_pending() {
-            self.blocked_since.get_or_insert_with(Instant::now);
+            self.writes.is_blocked = true;
+            self.writes.deadline.get_or_insert(latest);
             self.place.is_busy();
         } else {
-            self.last_write = Instant::now();
+            self.last_write = now;
             self.is_idle = true;
             self.head_began = None;
             if self.phase.get() == Phase::Head {
-                self.place.waits(self.last_write);
+                self.place.waits(now);
             }
-            if self.blocked_since.take().is_some() {
+            if let (Some(deadline), Poll::Ready(Ok(length))) = (&mut self.writes.deadline, &written) {
+                *deadline = latest.min(*deadline + Duration::from_millis(*length as u64 * 1000 / MIN_RATE));
+            }
+            if take(&mut self.writes.is_blocked) {
                 // Reads pause while writes are blocked, so the task is woken to continue reading.
                 context.waker().wake_by_ref();
             }

@@ -33,14 +33,15 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Derives the timeouts from the time that an idle connection stays open, and the maximum time for a request.
-    pub(crate) fn new(keep_alive: Duration, request: Duration) -> Self {
+    /// Derives the timeouts from the time that an idle connection stays open, the maximum time for a request, and the
+    /// maximum time that a client may pause while it reads a response.
+    pub(crate) fn new(keep_alive: Duration, request: Duration, unread: Duration) -> Self {
         let first_head = HEAD_TIMEOUT.min(request);
         let next_head = keep_alive + first_head;
         Self {
             keep_alive,
             first_head,
-            connection: Timeouts { next_head, last_head: LAST_HEAD, write: request, linger: LINGER },
+            connection: Timeouts { next_head, last_head: LAST_HEAD, write: unread, linger: LINGER },
         }
     }
 }

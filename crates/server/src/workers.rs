@@ -1,6 +1,7 @@
 //! The threads that serve connections.
 
 use std::future::poll_fn;
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::thread;
@@ -93,7 +94,7 @@ async fn serve<H: Http>(
         spawn_local(async move {
             // It is dropped after the connection.
             let place = Rc::new(place);
-            let stream = stream.set_nonblocking(true).and_then(|()| tokio::net::TcpStream::from_std(stream));
+            let stream = prepared(stream);
             if let Ok(stream) = stream
                 && poll_fn(|context| service.poll_ready(context)).await.is_ok()
             {
@@ -104,4 +105,12 @@ async fn serve<H: Http>(
             drop(place);
         });
     }
+}
+
+/// Registers the stream with the runtime. Without `TCP_NODELAY`, the end of a response that is written in several parts
+/// would wait until the client has acknowledged the rest, which can take 40 milliseconds.
+fn prepared(stream: TcpStream) -> io::Result<tokio::net::TcpStream> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    tokio::net::TcpStream::from_std(stream)
 }

@@ -22,6 +22,7 @@ use crate::middleware::cors::cors;
 use crate::middleware::metrics::HttpMetrics;
 use crate::middleware::request_limits::{RequestTimeout, request_limits};
 use crate::middleware::security_headers::security_headers;
+use crate::middleware::unsent_responses::UnsentResponses;
 use crate::tasks::TasksMount;
 use crate::tasks::compatibility::Compatibility;
 use crate::trusted_origins::TrustedOrigins;
@@ -43,6 +44,8 @@ pub struct Services {
     pub body_limit: BodyLimit,
     /// Maximum time until the response to a request.
     pub request_timeout: RequestTimeout,
+    /// The large responses that clients have not read, with their limits.
+    pub unsent: Arc<UnsentResponses>,
     /// The origins whose pages may use the API.
     pub trusted_origins: Arc<TrustedOrigins>,
     /// The reverse proxies that report the IP address of the client.
@@ -117,6 +120,7 @@ pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
             .app_data(Data::new(health::Readiness { store: services.store, stopping: services.stopping }))
             .app_data(services.body_limit)
             .app_data(services.request_timeout)
+            .app_data(Data::from(services.unsent))
             .app_data(Data::from(services.trusted_origins))
             .app_data(Data::from(services.trusted_proxies))
             .app_data(Data::new(services.compatibility))

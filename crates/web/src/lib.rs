@@ -82,6 +82,7 @@ pub use health::Stopping;
 pub use middleware::metrics::HttpMetrics;
 pub use middleware::request_id::request_id;
 pub use middleware::request_limits::RequestTimeout;
+pub use middleware::unsent_responses::{UnsentLimits, UnsentResponses};
 pub use tasks::TasksMount;
 pub use tasks::compatibility::Compatibility;
 pub use trusted_origins::{InvalidOrigin, TrustedOrigins};

@@ -9,3 +9,4 @@ mod sessions;
 mod slow_clients;
 mod tokens;
 mod transport;
+mod unread_responses;

@@ -46,7 +46,8 @@ pub(super) async fn run(settings: &Settings, mode: &AuthMode, log: Option<&LogQu
     let Composition { services, store, registry, cleanup } =
         compose(settings, mode, &origin, log, Arc::clone(&connections)).await?;
     let stopping = services.stopping.clone();
-    let limits = Limits::new(server.keep_alive_seconds.get(), server.request_seconds.get());
+    let limits =
+        Limits::new(server.keep_alive_seconds.get(), server.request_seconds.get(), server.unread_seconds.get());
     let api = services.clone();
     let workers =
         Workers::start(server.workers.get(), limits.connection, move || http(app(api.clone()), limits)).await?;

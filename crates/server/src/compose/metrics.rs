@@ -13,7 +13,7 @@ use taskbridge_adapters::database::Store;
 use taskbridge_adapters::passwords::HashingLoad;
 use taskbridge_adapters::task_concurrency::TaskLoad;
 use taskbridge_domain::Timestamp;
-use taskbridge_web::HttpMetrics;
+use taskbridge_web::{HttpMetrics, UnsentResponses};
 
 use crate::connection_table::ConnectionTable;
 use crate::telemetry::LogQueue;
@@ -41,6 +41,7 @@ pub(super) struct CurrentValues {
     pub(super) hashing: Option<Arc<HashingLoad>>,
     pub(super) task_load: Arc<TaskLoad>,
     pub(super) store: Store,
+    pub(super) unsent: Arc<UnsentResponses>,
     /// `None` if log lines do not wait in a queue.
     pub(super) log: Option<LogQueue>,
     /// The connections of the API.
@@ -69,6 +70,10 @@ impl Collector for CurrentValues {
         metric("taskbridge_tasks_waiting", help, None, &gauge(self.task_load.waiting()))?;
         let help = "Statements on tasks refused because they waited for too long";
         metric("taskbridge_tasks_refused", help, None, &ConstCounter::new(self.task_load.refused()))?;
+        let help = "Size of large responses that clients have not read";
+        metric("taskbridge_unsent_response", help, Some(&Unit::Bytes), &gauge(self.unsent.bytes()))?;
+        let help = "Responses refused because of the size of those that clients have not read";
+        metric("taskbridge_unsent_responses_refused", help, None, &ConstCounter::new(self.unsent.refused()))?;
         if let Some(log) = &self.log {
             let help = "Log lines dropped because the log was not read fast enough";
             metric("taskbridge_log_lines_dropped", help, None, &ConstCounter::new(log.dropped()))?;

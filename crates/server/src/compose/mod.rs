@@ -16,7 +16,7 @@ use taskbridge_domain::ports::Clock;
 use taskbridge_domain::services::TaskService;
 use taskbridge_web::{
     BodyLimit, Compatibility, Docs, DocsConfig, HttpMetrics, RequestTimeout, Services, Stopping, TasksMount,
-    TrustedOrigins, TrustedProxies,
+    TrustedOrigins, TrustedProxies, UnsentLimits, UnsentResponses,
 };
 
 pub(crate) use taskbridge_adapters::clock::SystemClock;
@@ -71,11 +71,19 @@ pub(crate) async fn compose(
         limit
     });
     let http_metrics = Arc::new(HttpMetrics::default());
-    let registry = metrics::registry(
-        clock.now(),
-        &http_metrics,
-        CurrentValues { hashing, task_load, store: store.clone(), log: log.cloned(), connections },
-    );
+    let unsent = Arc::new(UnsentResponses::new(UnsentLimits {
+        total: server.unsent_bytes.get(),
+        per_network: server.unsent_bytes_per_network.get(),
+    }));
+    let current = CurrentValues {
+        hashing,
+        task_load,
+        store: store.clone(),
+        unsent: Arc::clone(&unsent),
+        log: log.cloned(),
+        connections,
+    };
+    let registry = metrics::registry(clock.now(), &http_metrics, current);
     let tasks_mount = TasksMount { prefix: tasks.prefix.clone(), without_user_id: tasks.without_user_id.is_on() };
     let compatibility = Compatibility {
         list_envelope: tasks.list_envelope.is_on(),
@@ -95,6 +103,7 @@ pub(crate) async fn compose(
         store: Arc::new(store.clone()),
         body_limit: BodyLimit(server.body_limit.get()),
         request_timeout: RequestTimeout(server.request_seconds.get()),
+        unsent,
         trusted_origins: Arc::new(trusted_origins(&settings.auth.trusted_origins, origin)?),
         trusted_proxies: Arc::new(TrustedProxies::new(server.trusted_proxies.clone(), server.forwarded_header)),
         tasks_mount,

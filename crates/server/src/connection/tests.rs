@@ -127,6 +127,26 @@ async fn a_response_that_is_not_read_has_a_deadline() {
     assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::TimedOut);
 }
 
+/// A client that reads slowly gains the time in which it would have read the same bytes at the minimum rate, and not
+/// the whole timeout.
+#[actix_web::test]
+async fn each_write_extends_the_deadline_of_a_response_by_its_size() {
+    let (mut connection, mut client) = pair(PATIENT).await;
+    assert_eq!(connection.writes.deadline, None);
+    let written = fill(&mut connection).await;
+    let first = connection.deadline().unwrap();
+    client.read_exact(&mut vec![0; written]).await.unwrap();
+    let bytes = [b'y'; 4096];
+    assert_eq!(MIN_RATE, bytes.len() as u64);
+    connection.write_all(&bytes).await.unwrap();
+    let next = connection.writes.deadline.unwrap();
+    assert!(first < next && next <= first + Duration::from_secs(1), "{:?}", next - first);
+    // The next request has a deadline of its own.
+    client.write_all(b"x").await.unwrap();
+    connection.read_exact(&mut [0]).await.unwrap();
+    assert_eq!(connection.writes.deadline, None);
+}
+
 #[actix_web::test]
 async fn the_timer_is_set_although_nothing_is_read_after_a_response() {
     let (mut connection, mut client) = pair(Timeouts { next_head: SHORT, ..PATIENT }).await;

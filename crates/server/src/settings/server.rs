@@ -8,6 +8,11 @@ use taskbridge_web::ForwardedHeader;
 
 use super::value::{Number, Seconds, Threads, one_of, parse, split};
 
+/// Lower bound of `unsent_bytes`, in bytes. The largest response, a list of 1,000 tasks, is smaller.
+const MIN_UNSENT: u64 = 16 * 1024 * 1024;
+/// Upper bound of `unsent_bytes`, in bytes.
+const MAX_UNSENT: u64 = 1024 * 1024 * 1024 * 1024;
+
 /// The section `[server]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +24,9 @@ pub(crate) struct ServerSettings {
     pub(crate) workers: Threads<512>,
     pub(crate) body_limit: Number<usize, 1024, { 16 * 1024 * 1024 }>,
     pub(crate) request_seconds: Seconds<1, 600>,
+    pub(crate) unread_seconds: Seconds<1, 600>,
+    pub(crate) unsent_bytes: Number<usize, MIN_UNSENT, MAX_UNSENT>,
+    pub(crate) unsent_bytes_per_network: Number<usize, 0, MAX_UNSENT>,
     pub(crate) keep_alive_seconds: Seconds<0, 600>,
     pub(crate) max_connections: Number<usize, 1, 1_000_000>,
     pub(crate) max_connections_per_network: Number<usize, 1, 1_000_000>,

@@ -7,3 +7,4 @@ pub(crate) mod request_id;
 pub(crate) mod request_limits;
 mod response_headers;
 pub(crate) mod security_headers;
+pub(crate) mod unsent_responses;

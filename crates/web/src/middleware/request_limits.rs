@@ -1,4 +1,5 @@
-//! Limits that apply to every request: the size of its head and the time until its response.
+//! Limits that apply to every request: the size of its head, the time until its response, and the memory of responses
+//! that clients have not read.
 
 use std::time::Duration;
 
@@ -7,8 +8,10 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
+use taskbridge_domain::Cause;
 use tokio::time::{Instant, timeout_at};
 
+use super::unsent_responses::limit_unsent;
 use crate::auth::error::{AuthApiError, serves};
 use crate::connection_phase::{ConnectionPhase, Phase};
 use crate::error::ApiError;
@@ -24,13 +27,14 @@ pub struct RequestTimeout(pub Duration);
 const HEAD_LIMIT: usize = 64 * 1024;
 
 /// Middleware (for `actix_web::middleware::from_fn`) that rejects a head that is too large and enforces the
-/// [`RequestTimeout`] of the app.
+/// [`RequestTimeout`] and the [`UnsentResponses`](super::unsent_responses::UnsentResponses) of the app.
 ///
 /// If the body has not arrived completely by the deadline, the extractor that reads it returns a 408. If anything else
-/// takes too long, this middleware returns a 503.
+/// takes too long, or if there is no memory for the response, this middleware returns a 503.
 ///
 /// # Errors
-/// Returns the errors of the inner service, a 431 if the head is too large, and a 503 if the response takes too long.
+/// Returns the errors of the inner service, a 431 if the head is too large, and a 503 if the response takes too long or
+/// too much memory.
 pub(crate) async fn request_limits(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -63,23 +67,25 @@ async fn limited(
     let is_auth = serves(request.path());
     let is_safe = request.method().is_safe();
     if head_size(&request) > HEAD_LIMIT {
-        return Ok(request.error_response(error(is_auth, AuthApiError::HeadTooLarge, ApiError::HeadTooLarge)));
+        let error: Error = if is_auth { AuthApiError::HeadTooLarge.into() } else { ApiError::HeadTooLarge.into() };
+        return Ok(request.error_response(error));
     }
     let timeout = request.app_data::<RequestTimeout>().map_or(Duration::ZERO, |timeout| timeout.0);
     let deadline = Instant::now() + timeout;
     request.extensions_mut().insert(Deadline(deadline));
-    if let Ok(outcome) = timeout_at(deadline, next.call(request)).await {
-        return outcome.map(ServiceResponse::map_into_boxed_body);
-    }
-    let late = || "not answered in time".into();
     // The store may have received a write, or may still receive it, so the outcome of such a request is unknown.
-    let of_tasks = if is_safe { ApiError::Unavailable(late()) } else { ApiError::OutcomeUnknown(late()) };
-    Err(error(is_auth, AuthApiError::Unavailable(late()), of_tasks))
-}
-
-/// Returns the error in the format of the API that the request addresses.
-fn error(is_auth: bool, auth: AuthApiError, api: ApiError) -> Error {
-    if is_auth { auth.into() } else { api.into() }
+    let error = |cause: Cause| -> Error {
+        match (is_auth, is_safe) {
+            (true, _) => AuthApiError::Unavailable(cause).into(),
+            (false, true) => ApiError::Unavailable(cause).into(),
+            (false, false) => ApiError::OutcomeUnknown(cause).into(),
+        }
+    };
+    match timeout_at(deadline, next.call(request)).await {
+        Ok(outcome) => Ok(limit_unsent(outcome?)
+            .unwrap_or_else(|(cause, request)| ServiceResponse::from_err(error(cause.into()), request))),
+        Err(_) => Err(error("not answered in time".into())),
+    }
 }
 
 fn head_size(request: &ServiceRequest) -> usize {

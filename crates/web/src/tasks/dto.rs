@@ -60,6 +60,13 @@ impl<'a> TaskResponse<'a> {
             updated_at: *updated_at,
         }
     }
+
+    /// Returns the approximate size of the task as JSON, in bytes. It is too small if the texts have characters that
+    /// JSON escapes.
+    pub(super) fn estimated_size(&self) -> usize {
+        const WITHOUT_TEXTS: usize = 224;
+        WITHOUT_TEXTS + self.user_id.len() + self.title.len() + self.description.map_or(0, str::len)
+    }
 }
 
 /// A page of tasks, in the format that clients written for another backend expect.

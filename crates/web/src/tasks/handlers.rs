@@ -1,8 +1,9 @@
 //! The operations on tasks.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::LINK;
+use actix_web::http::header::{ContentType, LINK};
 use actix_web::web::Data;
+use serde::Serialize;
 use taskbridge_domain::services::{TaskListing, TaskService, TotalCount};
 
 use super::compatibility::Compatibility;
@@ -51,10 +52,23 @@ pub(super) async fn list(
         response.insert_header((X_TOTAL_COUNT, total.to_string()));
     }
     let tasks: Vec<_> = tasks.iter().map(|task| TaskResponse::new(task, **compatibility)).collect();
-    Ok(match total {
-        Some(total) if compatibility.list_envelope => response.json(TaskList { count: tasks.len(), total, tasks }),
-        _ => response.json(tasks),
-    })
+    let size = tasks.iter().map(TaskResponse::estimated_size).sum();
+    let body = match total {
+        Some(total) if compatibility.list_envelope => json(size, &TaskList { count: tasks.len(), total, tasks }),
+        _ => json(size, &tasks),
+    };
+    Ok(response.content_type(ContentType::json()).body(body?))
+}
+
+/// Returns the value as JSON, in a buffer of the estimated size. A buffer that grows step by step is copied several
+/// times, and is up to twice as large as necessary.
+fn json(estimated_size: usize, value: &impl Serialize) -> Result<Vec<u8>, ApiError> {
+    let mut body = Vec::with_capacity(estimated_size);
+    serde_json::to_writer(&mut body, value).map_err(|error| ApiError::Internal(error.into()))?;
+    if body.capacity() > estimated_size {
+        body.shrink_to_fit();
+    }
+    Ok(body)
 }
 
 /// Create a task.

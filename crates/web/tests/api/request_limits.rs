@@ -1,9 +1,13 @@
-//! The middleware that every request passes through: the time limit, the limit for the size of the request head, and
-//! the headers that it adds to every response.
+//! The middleware that every request passes through: the time limit, the limit for the size of the request head, the
+//! limit on the memory of responses, and the headers that it adds to every response.
 
 use serde_json::json;
+use taskbridge_domain::ports::MockTaskRepo;
+use taskbridge_domain::tasks::{Description, Task};
+use taskbridge_domain::testing::fixtures::task;
+use taskbridge_web::UnsentLimits;
 
-use crate::support::{Answer, Ports, TestAuth, alice, alice_sends, anonymous};
+use crate::support::{Answer, Ports, TestAuth, alice, alice_sends, anonymous, page};
 
 const APP: &str = "https://app.example.test";
 const SIGN_IN: &str = "/api/auth/sign-in/email";
@@ -24,6 +28,29 @@ async fn work_that_takes_too_long_is_503() {
     assert_eq!(answer.json()["detail"], "The service is temporarily unavailable, please try again");
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert_framed(&answer);
+}
+
+/// A small response needs no memory that is limited.
+#[actix_web::test]
+async fn a_large_response_without_memory_is_503() {
+    let answer = async |total, tasks| {
+        let mut repo = MockTaskRepo::new();
+        let description = Some(Description::parse("x".repeat(1000)).unwrap());
+        let list = (0..tasks).map(|id| Task { description: description.clone(), ..task("alice", id) }).collect();
+        repo.expect_list().return_once(|_, _| Ok(page(list)));
+        let ports = Ports { unsent: UnsentLimits { total, per_network: 0 }, ..Ports::with_tasks(repo) };
+        ports.framed_answer(alice("GET", "/api/alice/tasks").insert_header(("origin", APP))).await
+    };
+    let refused = answer(32 * 1024, 40).await;
+    assert_eq!(refused.verdict(), (503, "SERVICE_UNAVAILABLE".into()));
+    assert_eq!((refused.header("retry-after"), refused.header("x-total-count")), (Some("1"), None));
+    assert_framed(&refused);
+    for (total, tasks) in [(100_000, 40), (0, 20)] {
+        let whole = answer(total, tasks).await;
+        assert_eq!((whole.status.as_u16(), whole.header("content-type")), (200, Some("application/json")));
+        assert_eq!(whole.json().as_array().unwrap().len(), usize::try_from(tasks).unwrap());
+        assert_framed(&whole);
+    }
 }
 
 #[actix_web::test]

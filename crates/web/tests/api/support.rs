@@ -29,7 +29,8 @@ use taskbridge_domain::tasks::{Task, TaskPage};
 use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, moment, user_id};
 use taskbridge_web::{
     AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, RateLimits, RequestTimeout, Services,
-    SessionCookies, Stopping, TasksMount, TrustedOrigins, TrustedProxies, UserRateLimit, api, app,
+    SessionCookies, Stopping, TasksMount, TrustedOrigins, TrustedProxies, UnsentLimits, UnsentResponses, UserRateLimit,
+    api, app,
 };
 
 pub(crate) const BODY_LIMIT: usize = 4096;
@@ -80,6 +81,7 @@ pub(crate) struct Ports {
     /// The limiter of the requests of each user for tasks, or `None` if there is no limit.
     pub(crate) task_limiter: Option<MockRateLimiter>,
     pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) unsent: UnsentLimits,
 }
 
 impl Ports {
@@ -100,6 +102,7 @@ impl Ports {
             limiter: None,
             task_limiter: None,
             trusted_proxies: TrustedProxies::default(),
+            unsent: UnsentLimits { total: 1 << 20, per_network: 1 << 20 },
         }
     }
 
@@ -125,6 +128,7 @@ impl Ports {
             limiter,
             task_limiter,
             trusted_proxies,
+            unsent,
         } = self;
         let limiter = limiter.map(|limiter| Arc::new(limiter) as Arc<dyn RateLimiter>);
         let clock = || Arc::new(clock_at(moment()));
@@ -180,6 +184,7 @@ impl Ports {
             stopping: Stopping::default(),
             metrics: Arc::default(),
             request_timeout: RequestTimeout(REQUEST_TIMEOUT),
+            unsent: Arc::new(UnsentResponses::new(unsent)),
             trusted_origins: Arc::new(trusted_origins),
             trusted_proxies: Arc::new(trusted_proxies),
         }
