@@ -35,6 +35,8 @@ fn start(variables: &[(&str, &str)]) -> (Server, String) {
         SHOWN,
         ("DATABASE_URL", &url),
         ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "8"),
+        // A shared connection would not be available to the statements that wait.
+        ("TASKBRIDGE__DATABASE__SHARE_CONNECTIONS", "false"),
         ("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "60"),
         ("TASKBRIDGE__DATABASE__STATEMENT_SECONDS", "120"),
         ("TASKBRIDGE__SERVER__REQUEST_SECONDS", "120"),

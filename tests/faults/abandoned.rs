@@ -45,6 +45,8 @@ fn patient_server_on(cluster: &Cluster, variables: &[(&str, &str)]) -> Server {
     let all = [
         ("DATABASE_URL", url.as_str()),
         ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", &connections),
+        // A shared connection would not be available to the statements that wait.
+        ("TASKBRIDGE__DATABASE__SHARE_CONNECTIONS", "false"),
         ("TASKBRIDGE__DATABASE__STATEMENT_SECONDS", "120"),
     ];
     Server::start_with(&[&all, variables].concat())

@@ -75,6 +75,7 @@ pub(crate) async fn open(url: &str) -> DatabaseConnection {
         acquire_timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(30),
         statement_timeout: Duration::from_secs(30),
+        share_connections: true,
         start_timeout: Duration::from_secs(30),
     };
     Store::open(&config).await.unwrap().dedicated().await.unwrap()

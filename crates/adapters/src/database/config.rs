@@ -18,6 +18,8 @@ pub struct StoreConfig {
     pub connect_timeout: Duration,
     /// Time after which a statement is cancelled.
     pub statement_timeout: Duration,
+    /// `true` if short reads of tasks and sessions may use one connection to PostgreSQL at the same time.
+    pub share_connections: bool,
     /// Maximum time that [`Store::open`](super::Store::open) waits for a PostgreSQL server that accepts writes.
     pub start_timeout: Duration,
 }

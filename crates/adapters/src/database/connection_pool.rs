@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, ProxyExecResult, Qu
 
 use super::driver_error::to_db_err;
 use super::error::is_repeatable;
-use super::postgres::{Postgres, PostgresTransaction};
+use super::postgres::{Postgres, PostgresTransaction, ShortReads};
 use super::sqlite::{Sqlite, SqliteTransaction};
 
 /// The connection pool of a SQLite file or of a PostgreSQL database.
@@ -41,6 +41,14 @@ impl ConnectionPool {
         }
     }
 
+    /// Returns the same pool for statements that read few rows by an index.
+    pub(super) fn reads(&self) -> Reads {
+        match self {
+            Self::Sqlite(sqlite) => Reads::Sqlite(sqlite.clone()),
+            Self::Postgres(postgres) => Reads::Postgres(ShortReads(Arc::clone(postgres))),
+        }
+    }
+
     /// Checks that the database responds and, for PostgreSQL, that it accepts writes (is not a read-only replica).
     pub(super) async fn check(&self) -> Result<(), DbErr> {
         match self {
@@ -48,6 +56,12 @@ impl ConnectionPool {
             Self::Postgres(postgres) => postgres.check_writable().await.map_err(to_db_err),
         }
     }
+}
+
+/// A connection pool for statements that read few rows by an index. On PostgreSQL, they share connections.
+pub(super) enum Reads {
+    Sqlite(Sqlite),
+    Postgres(ShortReads),
 }
 
 /// The statements of a transaction. They run a second time if the first attempt failed and certainly had no effect.
@@ -117,4 +131,5 @@ macro_rules! impl_connection_trait {
 }
 
 impl_connection_trait!(ConnectionPool);
+impl_connection_trait!(Reads);
 impl_connection_trait!(Transaction);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use taskbridge_domain::ports::{CreateTaskError, StoreError, TaskRepo};
-use taskbridge_domain::tasks::{NewTask, PageStart, Task, TaskFilter, TaskId, TaskPage, TaskPatch, TaskQuery};
+use taskbridge_domain::tasks::{NewTask, Task, TaskFilter, TaskId, TaskPage, TaskPatch, TaskQuery};
 use taskbridge_domain::{Owner, Timestamp};
 
 use self::limits::{Extent, Limits};
@@ -24,7 +24,8 @@ pub use self::serial_rate_limiter::SerialRateLimiter;
 /// tasks of an owner; owners whose searches wait take turns. A statement that waits for too long fails with
 /// [`StoreError::Unavailable`].
 ///
-/// A statement counts until the database has ended it, also if its future was dropped.
+/// A statement counts until the database has ended it, also if its future was dropped. Only reads on shared connections,
+/// which never wait there for long, count until their future is dropped.
 pub struct ConcurrencyLimitedTaskRepo<R> {
     repo: R,
     limits: Arc<Limits>,
@@ -52,11 +53,9 @@ impl<R: TaskRepo> ConcurrencyLimitedTaskRepo<R> {
     }
 }
 
-/// Returns how many tasks a list reads. The filters have no indices, and an offset is counted task by task.
+/// Returns how many tasks a list reads.
 fn extent(query: &TaskQuery) -> Extent {
-    let TaskQuery { filter: TaskFilter { completed, search }, start, limit: _ } = query;
-    let skips_none = matches!(start, PageStart::Offset(_, 0) | PageStart::After(_));
-    if skips_none && completed.is_none() && search.is_none() { Extent::Page } else { Extent::All }
+    if query.reads_only_its_page() { Extent::Page } else { Extent::All }
 }
 
 #[async_trait]

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use taskbridge_domain::ports::RateLimiter;
 use taskbridge_domain::rate_limit::{Decision, RateLimit, WindowStart};
-use taskbridge_domain::tasks::{Cursor, SearchText, SortDirection, SortValue, TaskOrder, TitlePrefix};
+use taskbridge_domain::tasks::{Cursor, PageStart, SearchText, SortDirection, SortValue, TaskOrder, TitlePrefix};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner};
 use taskbridge_domain::testing::in_memory::InMemoryTaskRepo;
 use tokio::sync::Semaphore;

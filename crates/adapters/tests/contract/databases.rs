@@ -133,6 +133,7 @@ pub(crate) fn config(url: &str) -> StoreConfig {
         acquire_timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(10),
         statement_timeout: Duration::from_secs(10),
+        share_connections: false,
         start_timeout: Duration::from_secs(10),
     }
 }

@@ -14,6 +14,7 @@ mod prepared;
 mod repetition;
 mod reserve;
 mod restrictions;
+mod shared_connections;
 mod signing_key_repo;
 mod sqlite_pool;
 mod stored_keys;

@@ -229,6 +229,7 @@ async fn sqlite() -> Arc<dyn TaskRepo> {
         acquire_timeout: limit,
         connect_timeout: limit,
         statement_timeout: limit,
+        share_connections: true,
         start_timeout: limit,
     };
     let store = Store::open(&config).await.unwrap();

@@ -66,6 +66,15 @@ impl TaskQuery {
             PageStart::After(cursor) => cursor.order(),
         }
     }
+
+    /// Returns `true` if a store reads only the tasks on the page, by an index. The filters have no indices, and an
+    /// offset is counted task by task.
+    #[must_use]
+    pub fn reads_only_its_page(&self) -> bool {
+        let TaskFilter { completed, search } = &self.filter;
+        let skips_none = matches!(self.start, PageStart::Offset(_, 0) | PageStart::After(_));
+        skips_none && completed.is_none() && search.is_none()
+    }
 }
 
 /// A page of a list of tasks.

@@ -24,6 +24,7 @@ pub(crate) fn store_config(settings: &DatabaseSettings) -> StoreConfig {
         acquire_timeout: settings.acquire_seconds.get(),
         connect_timeout: settings.connect_seconds.get(),
         statement_timeout: settings.statement_seconds.get(),
+        share_connections: settings.share_connections.is_on(),
         start_timeout: settings.start_seconds.get(),
     }
 }

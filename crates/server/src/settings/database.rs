@@ -17,6 +17,7 @@ pub(crate) struct DatabaseSettings {
     pub(crate) acquire_seconds: Seconds<1, 60>,
     pub(crate) connect_seconds: Seconds<1, 60>,
     pub(crate) statement_seconds: Seconds<1, 600>,
+    pub(crate) share_connections: Switch,
     pub(crate) start_seconds: Seconds<0, 600>,
     pub(crate) migrate: Switch,
 }

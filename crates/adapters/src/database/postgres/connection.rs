@@ -39,10 +39,11 @@ pub(super) struct Endpoint {
 
 /// A connection to PostgreSQL or to a pooler.
 ///
-/// No background task polls the driver: the task that waits for a reply does so itself. A reply therefore wakes one
-/// task instead of two.
+/// Unless the connection is shared, no background task polls the driver: the task that waits for a reply does so itself.
+/// A reply therefore wakes one task instead of two.
 pub(in crate::database) struct Connection {
-    client: Client,
+    /// Shared with the reads that use this connection at the same time, if there are any.
+    client: Arc<Client>,
     driver: Driver,
     /// The named statements by their SQL text; `None` if statements must be unnamed.
     named: Option<HashMap<String, tokio_postgres::Statement>>,
@@ -70,6 +71,7 @@ impl PostgresReply {
 impl Connection {
     /// Returns a connection that sends unnamed statements.
     pub(super) fn new(client: Client, driver: Driver, endpoint: Endpoint) -> Self {
+        let client = Arc::new(client);
         Self { client, driver, named: None, endpoint: Arc::new(endpoint), is_read_only: false, is_proved_direct: false }
     }
 
@@ -136,6 +138,23 @@ impl Connection {
         self.driver.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
+    /// Returns the sender of requests. They are processed while [`drive_until`](Self::drive_until) is polled.
+    pub(super) fn client(&self) -> Arc<Client> {
+        Arc::clone(&self.client)
+    }
+
+    /// Sends and receives the messages of other tasks until `end` is ready. Returns an error if the connection is closed
+    /// before.
+    pub(super) async fn drive_until<T>(&mut self, end: impl Future<Output = T>) -> Result<T, StatementError> {
+        let mut end = pin!(end);
+        poll_fn(|context| match self.driver.as_mut().poll(context) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Ready(Ok(())) => Poll::Ready(Err(StatementError::connection_closed())),
+            Poll::Pending => end.as_mut().poll(context).map(Ok),
+        })
+        .await
+    }
+
     /// Returns a token that can cancel the statement that the connection executes.
     pub(super) fn cancel_token(&self) -> CancelToken {
         self.client.cancel_token()
@@ -149,7 +168,8 @@ impl Connection {
     }
 }
 
-async fn reply(stream: RowStream) -> Result<PostgresReply, Error> {
+/// Waits for all rows of a statement.
+pub(super) async fn reply(stream: RowStream) -> Result<PostgresReply, Error> {
     let mut stream = pin!(stream);
     let mut rows = Vec::new();
     while let Some(row) = stream.try_next().await? {

@@ -10,6 +10,9 @@
 //! setting, so behind a pooler Taskbridge measures the time and sends a cancel request. If Taskbridge itself crashes,
 //! only the timeouts set for the role or the database still limit the statement.
 //!
+//! **Shared connections.** Short reads, of tasks and sessions, share direct connections, as [`shared`] describes.
+//! All other statements use a connection exclusively.
+//!
 //! **Failures.** A statement that exceeds its timeout, or whose HTTP request is dropped, is cancelled on the PostgreSQL
 //! server; until it has ended, its connection counts toward the pool's maximum. If a connection breaks, a read is
 //! repeated once on another connection. A write is repeated only if it certainly had no effect; otherwise its outcome
@@ -22,6 +25,7 @@ mod connector;
 mod error;
 mod pool;
 mod pooled_connection;
+mod shared;
 mod socket;
 mod tls;
 mod transaction;
@@ -44,6 +48,7 @@ pub(super) use self::connector::Connector;
 pub(super) use self::error::{ConnectError, Effect, StatementError, sql_state_may_pass};
 use self::pool::{Health, PostgresManager, PostgresPool};
 use self::pooled_connection::{Discard, PooledConnection};
+use self::shared::SharedConnections;
 pub(super) use self::transaction::PostgresTransaction;
 pub(super) use self::values::{Integer, Text, ValueError};
 use super::config::StoreConfig;
@@ -60,6 +65,8 @@ pub(super) struct Postgres {
     pool: Arc<PostgresPool>,
     /// Connections that are used while all others are in use.
     reserve: Option<Arc<PostgresPool>>,
+    /// Connections of `pool` that several short reads use at the same time.
+    shared: Arc<SharedConnections>,
     /// `true` while no connection can be opened. A background task sets it to `false` as soon as it has opened a
     /// connection.
     is_down: Arc<AtomicBool>,
@@ -95,13 +102,21 @@ impl Postgres {
         };
         let reserved = config.reserved_connections();
         let reserve = (reserved > 0).then(|| pool(reserved)).transpose()?;
-        Ok(Self { pool: pool(max_connections - reserved)?, reserve, is_down: Arc::default(), acquire_timeout })
+        let pool = pool(max_connections - reserved)?;
+        let shared = Arc::new(SharedConnections::new(&pool, config.share_connections));
+        Ok(Self { pool, reserve, shared, is_down: Arc::default(), acquire_timeout })
     }
 
     /// Returns the same pool without its reserved connections.
     pub(super) fn without_reserve(&self) -> Self {
-        let Self { pool, is_down, acquire_timeout, .. } = self;
-        Self { pool: Arc::clone(pool), reserve: None, is_down: Arc::clone(is_down), acquire_timeout: *acquire_timeout }
+        let Self { pool, shared, is_down, acquire_timeout, .. } = self;
+        Self {
+            pool: Arc::clone(pool),
+            reserve: None,
+            shared: Arc::clone(shared),
+            is_down: Arc::clone(is_down),
+            acquire_timeout: *acquire_timeout,
+        }
     }
 
     fn pools(&self) -> impl Iterator<Item = &Arc<PostgresPool>> {
@@ -152,6 +167,22 @@ impl Postgres {
         Ok(self.run(statement).await?.rows_affected)
     }
 
+    /// Executes a short read and returns the driver's rows. The connection may be shared with other short reads.
+    pub(super) async fn short_rows(self: &Arc<Self>, statement: &Statement) -> Result<Vec<Row>, StatementError> {
+        Ok(self.read(statement).await?.rows)
+    }
+
+    async fn read(self: &Arc<Self>, statement: &Statement) -> Result<PostgresReply, StatementError> {
+        if Effect::of(statement) == Effect::None
+            && let Some(reply) = self.shared.read(statement).await
+        {
+            return Ok(reply);
+        }
+        let reply = self.run(statement).await?;
+        self.shared.start();
+        Ok(reply)
+    }
+
     async fn run(self: &Arc<Self>, statement: &Statement) -> Result<PostgresReply, StatementError> {
         let effect = Effect::of(statement);
         repeat_once(effect, || async move {
@@ -189,6 +220,7 @@ impl Postgres {
 
     /// Closes all idle connections. Connections in use are closed when they are returned to the pool.
     pub(super) async fn close(&self) {
+        self.shared.close();
         for pool in self.pools() {
             pool.close().await;
         }
@@ -243,6 +275,21 @@ impl Postgres {
                 }
             }
         });
+    }
+}
+
+/// A connection pool for PostgreSQL, which executes short reads on shared connections.
+pub(super) struct ShortReads(pub(super) Arc<Postgres>);
+
+impl ShortReads {
+    /// Executes a short read and returns its rows.
+    pub(super) async fn query(&self, statement: &Statement) -> Result<Vec<QueryResult>, StatementError> {
+        self.0.read(statement).await?.proxy_rows()
+    }
+
+    /// Executes a statement on an exclusive connection and returns the number of rows that it changed.
+    pub(super) async fn execute(&self, statement: &Statement) -> Result<u64, StatementError> {
+        self.0.execute(statement).await
     }
 }
 

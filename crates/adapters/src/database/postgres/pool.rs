@@ -74,9 +74,19 @@ impl PostgresPool {
         Ok(Self { pools, manager })
     }
 
+    /// Returns the index of the pool of this thread.
+    pub(super) fn own(&self) -> usize {
+        THREAD.with(|number| number % self.pools.len())
+    }
+
+    /// Returns the maximum size of each pool.
+    pub(super) fn sizes(&self) -> impl Iterator<Item = usize> {
+        self.pools.iter().map(|pool| pool.status().max_size)
+    }
+
     /// Returns all pools, starting with that of this thread.
     fn pools(&self) -> impl Iterator<Item = &managed::Pool<PostgresManager>> {
-        let (others, own_first) = self.pools.split_at(THREAD.with(|number| number % self.pools.len()));
+        let (others, own_first) = self.pools.split_at(self.own());
         own_first.iter().chain(others)
     }
 
@@ -179,7 +189,7 @@ impl Health {
         }
     }
 
-    fn is_distrusted(&self, age: Duration) -> bool {
+    pub(super) fn is_distrusted(&self, age: Duration) -> bool {
         let distrusted = *self.distrusted.lock().unwrap_or_else(PoisonError::into_inner);
         distrusted.is_some_and(|moment| age >= moment.elapsed())
     }

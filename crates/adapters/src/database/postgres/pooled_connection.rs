@@ -16,7 +16,7 @@ use crate::statement_permit::StatementPermit;
 
 /// Time between the PostgreSQL server's `statement_timeout` and the cancel request that Taskbridge sends if the
 /// statement is still running. Also the maximum time that Taskbridge waits for the reply after a cancel request.
-const GRACE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_secs(1);
 /// Time after which an abandoned connection is closed even if the PostgreSQL server has not ended the statement.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -99,6 +99,13 @@ impl PooledConnection {
         if is_final || result.is_err() { result } else { Err(StatementError::Timeout) }
     }
 
+    /// Cancels the statement of a connection whose result no task waits for, and closes the connection.
+    pub(super) fn abandoned(object: PoolObject, pool: &Arc<PostgresPool>) {
+        let mut connection = Self::new(object, pool);
+        connection.is_waiting = true;
+        drop(connection);
+    }
+
     /// Removes the connection from the pool and, for [`Discard::Older`], all connections that were opened before now.
     pub(super) fn discard(&mut self, scope: Discard) {
         let Some(object) = self.object.take() else { return };
@@ -140,7 +147,7 @@ impl PooledConnection {
 }
 
 /// A connection that is closed when it is dropped, instead of returning to its pool.
-struct Abandoned(Option<PoolObject>);
+pub(super) struct Abandoned(pub(super) Option<PoolObject>);
 
 impl Drop for Abandoned {
     fn drop(&mut self) {

@@ -76,7 +76,7 @@ impl SessionRepo for SeaSessionRepo {
         let find = |columns: Arc<RestrictionColumns>| async move {
             let sessions = Entity::find().filter(has_token(token)).find_also_related(user::Entity);
             let select = columns.select(sessions, "B_");
-            select.into_model::<Model, user::Row>().one(&self.0.pool).await
+            select.into_model::<Model, user::Row>().one(&self.0.pool.reads()).await
         };
         let found = self.0.with_restriction_columns(find).await.map_err(store_error)?;
         // A session whose user has been deleted is treated as missing.
@@ -106,7 +106,7 @@ impl SessionRepo for SeaSessionRepo {
             .order_by_desc(Column::CreatedAt)
             .order_by_desc(Column::Id)
             .limit(u64::from(limit))
-            .all(&self.0.pool)
+            .all(&self.0.pool.reads())
             .await
             .map_err(store_error)?;
         rows.into_iter().map(|row| Ok(row.try_into()?)).collect()

@@ -15,8 +15,8 @@ use sea_orm::{
 };
 use taskbridge_domain::ports::{CreateTaskError, StoreError, TaskRepo};
 use taskbridge_domain::tasks::{
-    Cursor, FieldUpdate, NewTask, PreciseTimestamp, SortKey, SortValue, Task, TaskFilter, TaskId, TaskOrder, TaskPage,
-    TaskPatch, TaskQuery, Title, TitlePrefix,
+    Cursor, FieldUpdate, NewTask, PageSize, PreciseTimestamp, SortKey, SortValue, Task, TaskFilter, TaskId, TaskOrder,
+    TaskPage, TaskPatch, TaskQuery, Title, TitlePrefix,
 };
 use taskbridge_domain::{Owner, Timestamp};
 
@@ -81,10 +81,12 @@ impl SeaTaskRepo {
         Ok(Insertion::Done(Entity::insert(row).exec(connection).await?.last_insert_id))
     }
 
-    /// Returns the rows that a statement selects.
-    async fn select(&self, select: Select<Entity>) -> Result<Vec<Model>, DbErr> {
+    /// Returns the rows that a statement selects. Only a short read may use a shared connection.
+    async fn select(&self, select: Select<Entity>, is_short: bool) -> Result<Vec<Model>, DbErr> {
         let ConnectionPool::Postgres(postgres) = &self.store.pool else { return select.all(&self.store.pool).await };
-        let rows = postgres.rows(&select.build(DbBackend::Postgres)).await.map_err(to_db_err)?;
+        let statement = select.build(DbBackend::Postgres);
+        let rows = if is_short { postgres.short_rows(&statement).await } else { postgres.rows(&statement).await };
+        let rows = rows.map_err(to_db_err)?;
         Model::read(rows).map_err(|error| to_db_err(StatementError::from(error)))
     }
 
@@ -129,6 +131,11 @@ impl TransactionBody for InsertIfRoom<'_> {
     }
 }
 
+/// Returns `true` if the list can be read on a shared connection without delaying other reads.
+fn is_short(query: &TaskQuery) -> bool {
+    query.reads_only_its_page() && query.limit.count() <= PageSize::default().count()
+}
+
 /// Returns the value by which a task is sorted. A time keeps the full precision of the database.
 fn sort_value(row: &Model, key: SortKey) -> SortValue {
     match key {
@@ -148,7 +155,8 @@ impl TaskRepo for SeaTaskRepo {
     async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<TaskPage, StoreError> {
         let TaskOrder { key, direction } = query.order();
         let limit = usize::from(query.limit.count());
-        let mut rows = self.select(statements::list(self.backend(), owner, query)).await.map_err(store_error)?;
+        let select = statements::list(self.backend(), owner, query);
+        let mut rows = self.select(select, is_short(query)).await.map_err(store_error)?;
         let has_more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| has_more).map(|last| Cursor {
@@ -167,7 +175,7 @@ impl TaskRepo for SeaTaskRepo {
     }
 
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {
-        let rows = self.select(statements::find(self.backend(), owner, id)).await.map_err(store_error)?;
+        let rows = self.select(statements::find(self.backend(), owner, id), true).await.map_err(store_error)?;
         Ok(rows.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
     }
 

@@ -76,6 +76,7 @@ async fn open(url: &str) -> Store {
         acquire_timeout: timeout,
         connect_timeout: timeout,
         statement_timeout: timeout,
+        share_connections: true,
         start_timeout: timeout,
     };
     Store::open(&config).await.unwrap()
