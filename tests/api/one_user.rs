@@ -104,6 +104,7 @@ async fn the_searches_of_several_users_leave_connections_to_others() {
     let (server, url) = start(&[("TASKBRIDGE__TASKS__CONCURRENT_SEARCHES", "2")]);
     let ann = User::sign_up(&server, "ann").await;
     let (bob, carol) = (User::sign_up(&server, "bob").await, User::sign_up(&server, "carol").await);
+    let dave = User::sign_up(&server, "dave").await;
 
     let lock = hold(&url, "lock table tasks in access exclusive mode");
     let of_ann = start_lists(&ann, "?q=milk");
@@ -112,7 +113,7 @@ async fn the_searches_of_several_users_leave_connections_to_others() {
     assert_eq!(waiting(&url), 1);
     let searches = [of_ann, start_lists(&bob, "?completed=true"), start_lists(&carol, "?offset=1")];
     until_waiting(&url, 2).await;
-    let lists = start_lists(&carol, "");
+    let lists = start_lists(&dave, "");
     until_waiting(&url, 6).await;
     assert_serves(&ann).await;
     assert_eq!(waiting(&url), 6);

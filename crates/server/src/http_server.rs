@@ -19,6 +19,10 @@ use crate::workers::{Accepted, Workers};
 
 /// Maximum number of connections that wait to be accepted. The system may have a lower limit.
 const BACKLOG: u32 = 1024;
+/// Maximum number of bytes that the system takes for a client whose connection cannot carry them yet. If it took more, a
+/// slow client would seem to read nothing for a long time. It is also memory of the system for each such client.
+#[cfg(target_os = "linux")]
+const MAX_UNSENT: u32 = 32 * 1024;
 /// Time until the next attempt after a failure to accept a connection, for example because too many files are open.
 const ACCEPT_RETRY: Duration = Duration::from_millis(500);
 /// Maximum time for which the server waits for requests that it has cancelled.
@@ -32,6 +36,9 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // Otherwise the address could not be used for a minute after a previous process has closed its connections.
     socket.set_reuseaddr(true)?;
+    // Accepted connections have the same option.
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(&socket).set_tcp_notsent_lowat(MAX_UNSENT)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

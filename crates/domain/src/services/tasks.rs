@@ -58,14 +58,23 @@ impl TaskService {
     /// # Errors
     /// Returns a [`StoreError`] if the store fails.
     pub async fn list(&self, owner: &Owner, query: &TaskQuery, total: TotalCount) -> Result<TaskListing, StoreError> {
-        // The tasks are counted first, because a page would take memory while it waits for the second query.
-        let counted = match total {
+        let is_first = matches!(query.start, PageStart::Offset(_, 0));
+        if is_first && (total == TotalCount::IfKnown || query.reads_only_its_page()) {
+            let TaskPage { tasks, next } = self.repo.list(owner, query).await?;
+            let counted = next.is_none().then_some(tasks.len() as u64);
+            if counted.is_some() || total == TotalCount::IfKnown {
+                return Ok(TaskListing { tasks, next, total: counted });
+            }
+        }
+        // The tasks are counted before the page is read, also if it has been read above. A page would take memory while it
+        // waits for the count, which is a search, and any number of requests can wait.
+        let total = match total {
             TotalCount::Always => Some(self.repo.count(owner, &query.filter).await?),
             TotalCount::IfKnown => None,
         };
         let TaskPage { tasks, next } = self.repo.list(owner, query).await?;
-        let is_whole = matches!(query.start, PageStart::Offset(_, 0)) && next.is_none();
-        let total = if is_whole { Some(tasks.len() as u64) } else { counted };
+        let is_whole = is_first && next.is_none();
+        let total = if is_whole { Some(tasks.len() as u64) } else { total };
         Ok(TaskListing { tasks, next, total })
     }
 
@@ -200,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_total_is_counted_only_if_it_is_requested() {
+    async fn the_total_is_counted_only_if_it_is_requested_and_unknown() {
         let next = || Cursor {
             value: SortValue::Title(TitlePrefix::of("a")),
             id: TaskId::new(ID),
@@ -219,8 +228,9 @@ mod tests {
         ] {
             let query = TaskQuery { start, ..TaskQuery::default() };
             let mut repo = MockTaskRepo::new();
-            repo.expect_list().return_once(|_, _| Ok(TaskPage { tasks: vec![task("alice", ID)], next }));
-            repo.expect_count().times(usize::from(total == TotalCount::Always)).returning(|_, _| Ok(42));
+            let page = TaskPage { tasks: vec![task("alice", ID)], next };
+            repo.expect_list().returning(move |_, _| Ok(page.clone()));
+            repo.expect_count().times(usize::from(expected == Some(42))).returning(|_, _| Ok(42));
             let list = service(repo).list(&owner("alice").await, &query, total).await.unwrap();
             assert_eq!(list.total, expected, "{query:?} {total:?}");
         }
