@@ -83,7 +83,7 @@ pub(super) struct Limits {
 struct OwnerState {
     statements: Arc<Semaphore>,
     /// Has one permit. Each owner therefore has at most one search that runs, or waits for a permit for all owners, so
-    /// that owners whose searches wait take turns.
+    /// that owners whose searches wait take turns. Only this search takes one of the permits of `statements`.
     search: Arc<Semaphore>,
     /// Number of statements that run or wait.
     count: usize,
@@ -135,13 +135,12 @@ impl Limits {
     async fn permit(self: &Arc<Self>, owner: &str, extent: Extent) -> Result<StatementPermit, AcquireError> {
         // `counted` is dropped last, so that the owner's state is removed only when no statement uses its permits.
         let (counted, statements, search) = self.enter(owner);
-        // A search first waits for its turn, so that meanwhile other statements of the owner can run.
-        let searches = match extent {
-            Extent::All => Some((search.acquire_owned().await?, Arc::clone(&self.searches).acquire_owned().await?)),
-            Extent::Page => None,
-        };
+        // The permit for all owners is taken last: a search that holds it runs, and never waits for its own owner.
+        let is_search = extent == Extent::All;
+        let search = if is_search { Some(search.acquire_owned().await?) } else { None };
         let statement = statements.acquire_owned().await?;
-        Ok(StatementPermit::new((searches, statement, counted)))
+        let turn = if is_search { Some(Arc::clone(&self.searches).acquire_owned().await?) } else { None };
+        Ok(StatementPermit::new((turn, search, statement, counted)))
     }
 
     /// Counts a statement of `owner`, and returns the permits for all statements and for searches of the owner.

@@ -217,6 +217,24 @@ async fn searches_that_wait_do_not_delay_other_statements_of_their_owner() {
     }
 }
 
+/// An owner whose statements all run does not delay the searches of others.
+#[tokio::test(start_paused = true)]
+async fn a_search_that_waits_for_its_own_owner_does_not_delay_those_of_others() {
+    let repo = limited_to(1, 1);
+    let found = find(&repo, 1);
+    assert_counted(&repo, 1).await;
+    let waiting = search(&repo, "alice");
+    assert_counted(&repo, 2).await;
+    let searched = search(&repo, "bob");
+    assert_counted(&repo, 3).await;
+    assert_eq!((inside(&repo), repo.load().waiting()), (2, 1));
+    repo.repo.gate.permits.add_permits(3);
+    found.await.unwrap().unwrap();
+    for search in [waiting, searched] {
+        search.await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn lists_that_may_read_all_tasks_are_searches() {
     let filtered = |completed, search: Option<&str>| TaskQuery {
