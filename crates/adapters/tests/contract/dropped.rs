@@ -99,5 +99,6 @@ async fn a_dropped_statement_counts_until_the_database_has_ended_it(backend: Bac
     };
     blocker.execute_unprepared("rollback").await.unwrap();
     timeout(HANG, waiting).await.unwrap().unwrap();
+    drop(blocker);
     store.close().await;
 }

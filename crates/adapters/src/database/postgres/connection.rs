@@ -105,7 +105,7 @@ impl Connection {
         let Self { client, driver, named, .. } = self;
         let Some(named) = named else {
             let parameters = values.iter().map(|value| (Parameter(value), Type::UNKNOWN));
-            let reply = async { reply(client.query_typed_raw(&statement.sql, parameters).await?).await };
+            let reply = async { reply(client.query_typed_raw(&statement.sql, parameters).await?, || {}).await };
             return drive(driver, reply).await;
         };
         let prepared = if let Some(prepared) = named.get(&statement.sql) {
@@ -119,7 +119,7 @@ impl Connection {
             named.insert(statement.sql.clone(), prepared.clone());
             prepared
         };
-        let reply = async { reply(client.query_raw(&prepared, values.iter().map(Parameter)).await?).await };
+        let reply = async { reply(client.query_raw(&prepared, values.iter().map(Parameter)).await?, || {}).await };
         drive(driver, reply).await
     }
 
@@ -168,12 +168,13 @@ impl Connection {
     }
 }
 
-/// Waits for all rows of a statement.
-pub(super) async fn reply(stream: RowStream) -> Result<PostgresReply, Error> {
+/// Waits for all rows of a statement. Calls `received` for each row.
+pub(super) async fn reply(stream: RowStream, mut received: impl FnMut()) -> Result<PostgresReply, Error> {
     let mut stream = pin!(stream);
     let mut rows = Vec::new();
     while let Some(row) = stream.try_next().await? {
         rows.push(row);
+        received();
     }
     Ok(PostgresReply { rows, rows_affected: stream.rows_affected().unwrap_or_default() })
 }

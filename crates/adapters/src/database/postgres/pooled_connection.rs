@@ -19,6 +19,8 @@ use crate::statement_permit::StatementPermit;
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 /// Time after which an abandoned connection is closed even if the PostgreSQL server has not ended the statement.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time until the next cancel request for an abandoned connection.
+const CANCEL_AGAIN: Duration = Duration::from_millis(250);
 
 /// A connection in use. It returns to its pool when it is dropped, unless it is broken, waits for a reply or is in a
 /// transaction.
@@ -131,12 +133,19 @@ impl PooledConnection {
         runtime.spawn(async move {
             let _permit = permit;
             let Some(connection) = &mut abandoned.0 else { return };
+            let (token, endpoint) = (connection.cancel_token(), Arc::clone(&connection.endpoint));
             let ended = async {
-                if is_waiting {
-                    _ = connector.cancel(connection.cancel_token(), Arc::clone(&connection.endpoint)).await;
-                }
                 // The PostgreSQL server replies to `rollback` only after all statements sent before it have ended.
-                connection.run_script("rollback").await
+                let mut rollback = pin!(connection.run_script("rollback"));
+                loop {
+                    if is_waiting {
+                        _ = Arc::clone(&connector).cancel(token.clone(), Arc::clone(&endpoint)).await;
+                    }
+                    // A cancel request ends one statement. There are several on a connection that was shared.
+                    if let Ok(ended) = timeout(CANCEL_AGAIN, &mut rollback).await {
+                        return ended;
+                    }
+                }
             };
             let is_alive = matches!(timeout(CANCEL_TIMEOUT, ended).await, Ok(Ok(())));
             if let Some(object) = abandoned.0.take_if(|_| is_alive) {

@@ -5,19 +5,20 @@
 //! several messages.
 //!
 //! The PostgreSQL server executes the statements of a connection in order, so that a slow read delays the reads behind
-//! it. If no reply arrives within [`STALL_LIMIT`], each waiting read is therefore repeated on an exclusive connection,
+//! it. If nothing arrives within [`STALL_LIMIT`], or too little within [`QUEUE_LIMIT`], each waiting read is therefore repeated on an exclusive connection,
 //! and no further read uses the shared one. No cancel request is sent while a read waits for the connection, because it
 //! could cancel the read of another HTTP request.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sea_orm::{Statement, Value};
 use tokio::sync::{OnceCell, mpsc};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_postgres::Client;
 
 use super::connection::{Connection, PostgresReply, reply};
@@ -28,11 +29,16 @@ use super::values::Parameter;
 
 /// Minimum size of the pool of a thread that shares one of its connections. The others remain for writes and searches.
 const MIN_POOL: usize = 3;
-/// Time without a reply after which reads leave the shared connection.
+/// Time without a row or reply after which reads leave the shared connection.
 const STALL_LIMIT: Duration = Duration::from_millis(5);
-/// Number of parts of [`STALL_LIMIT`] in each of which no reply arrives. If this thread itself was busy, the first part
-/// passes before the thread has sent the statement or received a reply.
-const STALL_CHECKS: u32 = 2;
+/// Time between two checks whether a read must leave. If this thread itself was busy, a check can come before the thread has
+/// sent the statement or received a reply; reads therefore leave at the second check without progress.
+const CHECK_INTERVAL: Duration = Duration::from_micros(2_500);
+/// Time after which a read leaves if the connection processes less than one statement per millisecond, because the
+/// statements would then be faster on several connections.
+const QUEUE_LIMIT: Duration = Duration::from_millis(10);
+/// Number of rows that take about as much time as a statement.
+const ROWS_PER_STATEMENT: usize = 20;
 /// Maximum round-trip time of a connection that is shared. It must be shorter than [`STALL_LIMIT`]; otherwise reads
 /// would leave the connection although the PostgreSQL server is not slow.
 const MAX_ROUND_TRIP: Duration = Duration::from_millis(2);
@@ -181,9 +187,9 @@ impl Drop for Turn {
 async fn keep(mut turn: Turn, pool: Arc<PostgresPool>) {
     let object = match pool.idle().await {
         Some(idle) => idle,
-        None => match pool.get().await {
-            Ok(object) => object,
-            Err(_) => return,
+        None => match timeout(pool.manager.test_timeout, pool.get()).await {
+            Ok(Ok(object)) => object,
+            Ok(Err(_)) | Err(_) => return,
         },
     };
     let opened = Instant::from_std(deadpool::managed::Object::metrics(&object).created);
@@ -225,7 +231,8 @@ impl Turn {
             client: connection.client(),
             named: Mutex::default(),
             opened,
-            last_reply: Mutex::new(opened),
+            rows: AtomicUsize::new(0),
+            replies: AtomicUsize::new(0),
             _in_use: in_use,
         };
         *self.slot.state() = State::Shared(Arc::new(shared));
@@ -245,6 +252,21 @@ impl Turn {
     }
 }
 
+/// What a connection has received so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Progress {
+    rows: usize,
+    replies: usize,
+}
+
+impl Progress {
+    /// Returns about how many statements the PostgreSQL server has processed since `before`.
+    fn statements_since(self, before: Self) -> u128 {
+        let (rows, replies) = (self.rows.wrapping_sub(before.rows), self.replies.wrapping_sub(before.replies));
+        (replies + rows / ROWS_PER_STATEMENT) as u128
+    }
+}
+
 async fn shortest_round_trip(connection: &mut Connection) -> Result<Duration, StatementError> {
     let mut shortest = Duration::MAX;
     for _ in 0..ROUND_TRIPS {
@@ -261,8 +283,10 @@ struct SharedConnection {
     /// The named statements by their SQL text. Reads that need the same new statement wait for one preparation.
     named: Mutex<HashMap<String, Arc<OnceCell<tokio_postgres::Statement>>>>,
     opened: Instant,
-    /// Time of the last reply to any read.
-    last_reply: Mutex<Instant>,
+    /// Number of rows that all reads have received.
+    rows: AtomicUsize,
+    /// Number of reads that have received their whole reply.
+    replies: AtomicUsize,
     /// Closes its channel when no read uses the connection any more. Must be the last field, which is dropped last.
     _in_use: mpsc::Sender<Infallible>,
 }
@@ -271,38 +295,39 @@ impl SharedConnection {
     /// Executes a read.
     ///
     /// # Errors
-    /// [`StatementError::Timeout`] if no reply to any read arrived for [`STALL_LIMIT`].
+    /// [`StatementError::Timeout`] if the connection made no progress for [`STALL_LIMIT`], or too little for
+    /// [`QUEUE_LIMIT`].
     async fn run(&self, statement: &Statement) -> Result<PostgresReply, StatementError> {
         let mut reply = pin!(self.reply(statement));
-        let (mut since, mut checks) = (Instant::now(), 0);
+        let (sent, before) = (Instant::now(), self.progress());
+        let (mut last, mut last_at) = (before, sent);
         loop {
-            since = self.last_reply(since);
-            if let Ok(result) = timeout_at(since + STALL_LIMIT / STALL_CHECKS, &mut reply).await {
-                *self.last_reply.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            if let Ok(result) = timeout(CHECK_INTERVAL, &mut reply).await {
+                self.replies.fetch_add(1, Ordering::Relaxed);
                 return result.map_err(StatementError::from);
             }
-            if self.last_reply(since) > since {
-                checks = 0;
-                continue;
+            let (progress, now) = (self.progress(), Instant::now());
+            if progress != last {
+                (last, last_at) = (progress, now);
             }
-            checks += 1;
-            if checks == STALL_CHECKS {
+            let is_stalled = now - last_at >= STALL_LIMIT;
+            let is_slow = now - sent >= QUEUE_LIMIT && progress.statements_since(before) < (now - sent).as_millis();
+            if is_stalled || is_slow {
                 return Err(StatementError::Timeout);
             }
-            since = Instant::now();
         }
     }
 
-    /// Returns the time of the last reply, but not before `since`.
-    fn last_reply(&self, since: Instant) -> Instant {
-        since.max(*self.last_reply.lock().unwrap_or_else(PoisonError::into_inner))
+    fn progress(&self) -> Progress {
+        Progress { rows: self.rows.load(Ordering::Relaxed), replies: self.replies.load(Ordering::Relaxed) }
     }
 
     async fn reply(&self, statement: &Statement) -> Result<PostgresReply, tokio_postgres::Error> {
         let values: &[Value] = statement.values.as_ref().map_or(&[], |values| &values.0);
         let cell = self.named(&statement.sql);
         let prepared = cell.get_or_try_init(|| self.client.prepare(&statement.sql)).await?;
-        reply(self.client.query_raw(prepared, values.iter().map(Parameter)).await?).await
+        let rows = self.client.query_raw(prepared, values.iter().map(Parameter)).await?;
+        reply(rows, || _ = self.rows.fetch_add(1, Ordering::Relaxed)).await
     }
 
     fn named(&self, sql: &str) -> Arc<OnceCell<tokio_postgres::Statement>> {
