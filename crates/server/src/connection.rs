@@ -148,16 +148,22 @@ impl Connection {
         Poll::Pending
     }
 
+    /// Waits until the connection is asked to close.
+    fn poll_asked_to_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(asked_to_close) = &mut self.asked_to_close {
+            ready!(asked_to_close.as_mut().poll(context));
+            self.asked_to_close = None;
+        }
+        Poll::Ready(())
+    }
+
     /// Waits until the connection is asked to close while it waits for a request. Completes if it is idle. Otherwise a
     /// request may be on its way, and its head gets a new deadline.
     fn poll_closing(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.phase.get() != Phase::Head {
             return Poll::Pending;
         }
-        if let Some(asked_to_close) = &mut self.asked_to_close {
-            ready!(asked_to_close.as_mut().poll(context));
-            self.asked_to_close = None;
-        }
+        ready!(self.poll_asked_to_close(context));
         // A request may have arrived that the runtime has not noticed yet.
         if ioctl_fionread(self.stream.get_ref())? > 0 {
             return Poll::Pending;
@@ -233,6 +239,10 @@ impl AsyncWrite for Connection {
             self.head_began = None;
             if self.phase.get() == Phase::Head {
                 self.place.waits(now);
+                // While the request was handled, nothing was read, so the task may not know that it is asked to close.
+                if self.poll_asked_to_close(context).is_ready() {
+                    context.waker().wake_by_ref();
+                }
             }
             if let (Some(deadline), Poll::Ready(Ok(length))) = (&mut self.writes.deadline, &written) {
                 *deadline = latest.min(*deadline + Duration::from_millis(*length as u64 * 1000 / MIN_RATE));

@@ -92,11 +92,15 @@ where
         }
         let response = app.call(request);
         async move {
-            let mut response = response.await?;
+            let mut outcome = response.await;
             if place.is_some_and(|place| place.is_asked_to_close()) {
-                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+                let head = match &mut outcome {
+                    Ok(response) => response.response_mut().head_mut(),
+                    Err(response) => response.head_mut(),
+                };
+                head.set_connection_type(ConnectionType::Close);
             }
-            Ok(response)
+            outcome
         }
     });
     HttpService::build()
@@ -109,4 +113,46 @@ where
         .client_disconnect_timeout(LINGER)
         .h1_allow_half_closed(false)
         .h1(map_config(app, |()| AppConfig::default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use actix_web::body::BoxBody;
+    use actix_web::error::ErrorServiceUnavailable;
+    use actix_web::middleware::{Next, from_fn};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::connection_table::{ConnectionLimits, ConnectionTable};
+
+    const LONG: Duration = Duration::from_mins(1);
+
+    /// The response may be that of an error that a middleware has returned.
+    #[actix_web::test]
+    async fn the_response_says_that_a_connection_which_was_asked_to_close_closes() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let table = ConnectionTable::new(ConnectionLimits { total: 8, per_network: 8, trusted_proxies: Vec::new() });
+        let (stream, peer) = listener.accept().await.unwrap();
+        let place = Rc::new(table.open(peer.ip()).unwrap());
+        let limits = Limits::new(LONG, LONG, LONG);
+        let connection = Connection::new(stream, limits.connection, place);
+        let failing = App::new().wrap(from_fn(move |_: ServiceRequest, _: Next<BoxBody>| {
+            table.close_all();
+            ready(Err::<ServiceResponse, _>(ErrorServiceUnavailable("failed")))
+        }));
+        let service = http(failing, limits).new_service(()).await.unwrap();
+        let ask = async {
+            client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        let (served, answer) = tokio::join!(service.call((connection, None)), ask);
+        served.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("connection: close"), "{answer}");
+    }
 }

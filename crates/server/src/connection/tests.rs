@@ -6,6 +6,7 @@ use std::task::{Wake, Waker};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::*;
@@ -211,6 +212,30 @@ async fn the_first_request_of_a_connection_may_arrive_while_the_server_closes_it
     assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::TimedOut);
 }
 
+/// The connection is asked to close while its request is handled, and the response does not close it.
+#[actix_web::test]
+async fn a_connection_that_is_asked_to_close_during_a_request_ends_after_the_response() {
+    for is_asked_first in [true, false] {
+        let (mut connection, mut client, table) = closable(PATIENT).await;
+        client.write_all(&[b'x'; READ_SIZE]).await.unwrap();
+        until_received(&connection, READ_SIZE).await;
+        assert_eq!(read_now(&mut connection).await.unwrap().unwrap().len(), READ_SIZE);
+        if is_asked_first {
+            table.close_all();
+        }
+        let flag = Arc::new(Flag::default());
+        let waker = Waker::from(Arc::clone(&flag));
+        let poll = Pin::new(&mut connection).poll_write(&mut Context::from_waker(&waker), b"y");
+        assert!(poll.is_ready());
+        if !is_asked_first {
+            assert!(!flag.0.load(Ordering::SeqCst));
+            table.close_all();
+        }
+        assert!(flag.0.load(Ordering::SeqCst), "{is_asked_first}");
+        assert_eq!(connection.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+    }
+}
+
 /// What has been read may complete the head, which is parsed after the read.
 #[actix_web::test]
 async fn a_late_head_that_has_just_arrived_is_parsed_before_the_connection_fails() {
@@ -241,7 +266,13 @@ async fn a_connection_waits_for_a_request_when_its_response_has_been_sent() {
     client.read_exact(&mut vec![0; written]).await.unwrap();
     connection.stream.get_ref().writable().await.unwrap();
     connection.write_all(b"y").await.unwrap();
-    others.pop();
-    others.push(open_busy());
-    assert!(connection.place().is_asked_to_close());
+    // The table searches for connections that wait only from time to time.
+    let until_asked = async {
+        while !connection.place().is_asked_to_close() {
+            others.pop();
+            others.push(open_busy());
+            yield_now().await;
+        }
+    };
+    timeout(LONG, until_asked).await.unwrap();
 }

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{ConnectionType, Method};
+use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
 
+use super::closing::close_connection;
 use super::metrics::{HttpMetrics, InFlight};
 use super::request_id::RequestId;
 use crate::auth::error::AuthApiError;
@@ -34,11 +35,13 @@ pub(crate) async fn access_log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut response = RequestId::of(request.headers()).scope(log_request(request, next)).await?;
-    if response.request().app_data::<Data<Readiness>>().is_some_and(|readiness| readiness.stopping.has_begun()) {
-        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    // An error of an inner middleware has no request.
+    let readiness = request.app_data::<Data<Readiness>>().cloned();
+    let mut outcome = RequestId::of(request.headers()).scope(log_request(request, next)).await;
+    if readiness.is_some_and(|readiness| readiness.stopping.has_begun()) {
+        close_connection(&mut outcome);
     }
-    Ok(response)
+    outcome
 }
 
 async fn log_request<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {

@@ -1,6 +1,7 @@
 //! The middleware that every request passes. The function `app` adds it, the innermost first.
 
 pub(crate) mod access_log;
+mod closing;
 pub(crate) mod cors;
 pub(crate) mod metrics;
 pub(crate) mod request_id;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 use taskbridge_domain::Cause;
 use tokio::time::{Instant, timeout_at};
 
+use super::closing::close_connection;
 use super::unsent_responses::limit_unsent;
 use crate::auth::error::{AuthApiError, serves};
 use crate::connection_phase::{ConnectionPhase, Phase};
@@ -50,13 +50,7 @@ pub(crate) async fn request_limits(
         return outcome;
     }
     phase.set(Phase::Close);
-    match &mut outcome {
-        Ok(response) => response.response_mut().head_mut().set_connection_type(ConnectionType::Close),
-        Err(error) => error.add_response_mapper(|mut response| {
-            response.head_mut().set_connection_type(ConnectionType::Close);
-            response
-        }),
-    }
+    close_connection(&mut outcome);
     outcome
 }
 

@@ -27,7 +27,18 @@ async fn work_that_takes_too_long_is_503() {
     assert_eq!(answer.verdict(), (503, "SERVICE_UNAVAILABLE".into()));
     assert_eq!(answer.json()["detail"], "The service is temporarily unavailable, please try again");
     assert_eq!(answer.header("retry-after"), Some("1"));
+    assert!(!answer.is_last);
     assert_framed(&answer);
+}
+
+#[actix_web::test]
+async fn during_a_shutdown_each_response_is_the_last_of_its_connection() {
+    for (delay, status) in [(0, 403), (usize::MAX, 503)] {
+        let ports = Ports { auth: TestAuth { delay }, ..Ports::new() };
+        ports.stopping.begin();
+        let answer = ports.framed_answer(alice("GET", "/api/bob/tasks")).await;
+        assert_eq!((answer.status.as_u16(), answer.is_last), (status, true));
+    }
 }
 
 /// A small response needs no memory that is limited.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::body::{MessageBody, to_bytes};
-use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
 use actix_web::test::{TestRequest, call_service, init_service, try_call_service};
 use actix_web::web::Data;
@@ -82,6 +82,7 @@ pub(crate) struct Ports {
     pub(crate) task_limiter: Option<MockRateLimiter>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) unsent: UnsentLimits,
+    pub(crate) stopping: Stopping,
 }
 
 impl Ports {
@@ -103,6 +104,7 @@ impl Ports {
             task_limiter: None,
             trusted_proxies: TrustedProxies::default(),
             unsent: UnsentLimits { total: 1 << 20, per_network: 1 << 20 },
+            stopping: Stopping::default(),
         }
     }
 
@@ -129,6 +131,7 @@ impl Ports {
             task_limiter,
             trusted_proxies,
             unsent,
+            stopping,
         } = self;
         let limiter = limiter.map(|limiter| Arc::new(limiter) as Arc<dyn RateLimiter>);
         let clock = || Arc::new(clock_at(moment()));
@@ -181,7 +184,7 @@ impl Ports {
             tasks_mount: mount,
             compatibility,
             docs,
-            stopping: Stopping::default(),
+            stopping,
             metrics: Arc::default(),
             request_timeout: RequestTimeout(REQUEST_TIMEOUT),
             unsent: Arc::new(UnsentResponses::new(unsent)),
@@ -229,13 +232,16 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
+    /// `true` if the connection closes after this response.
+    pub(crate) is_last: bool,
 }
 
 impl Answer {
     async fn of<B: MessageBody>(response: HttpResponse<B>) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
+        let is_last = response.head().connection_type() == ConnectionType::Close;
         let body = to_bytes(response.into_body()).await.ok().unwrap();
-        Self { status, headers, body: String::from_utf8(body.into()).unwrap() }
+        Self { status, headers, body: String::from_utf8(body.into()).unwrap(), is_last }
     }
 
     pub(crate) fn json(&self) -> Value {
