@@ -25,7 +25,8 @@ const CHUNK: usize = 32 * 1024;
 /// The limits of [`UnsentResponses`], in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct UnsentLimits {
-    /// Maximum size of all large responses that clients have not read.
+    /// Maximum size of all large responses that clients have not read. A third of it is for the first response of a
+    /// client network, so that a few networks cannot use it up.
     pub total: usize,
     /// Maximum size of those of one client network, which is an IPv4 /24 or an IPv6 /48. A single response may be
     /// larger, if it is the only one.
@@ -74,8 +75,12 @@ impl UnsentResponses {
     fn reserve(self: Arc<Self>, network: Tier, size: usize) -> Result<Reservation, TooManyUnsent> {
         let mut usage = self.usage();
         let of_network = usage.networks.get(&network).copied().unwrap_or_default();
-        let has_share = of_network == 0 || of_network + size <= self.limits.per_network;
-        if !has_share || usage.bytes + size > self.limits.total {
+        let UnsentLimits { total, per_network } = self.limits;
+        let has_room = match of_network {
+            0 => usage.bytes + size <= total,
+            _ => usage.bytes + size <= total - total / 3 && of_network + size <= per_network,
+        };
+        if !has_room {
             usage.refused += 1;
             return Err(TooManyUnsent);
         }
@@ -211,6 +216,23 @@ mod tests {
         drop(first);
         assert_eq!(responses.bytes(), 10);
         drop(second);
+    }
+
+    /// Networks with slow clients leave a third of the memory to others.
+    #[test]
+    fn a_third_is_for_networks_without_a_response() {
+        let responses = limits(90, 30);
+        let reserve = |address, size| Arc::clone(&responses).reserve(network(address), size);
+        let slow: Vec<_> = ["192.0.2.1", "192.0.3.1", "192.0.4.1"]
+            .into_iter()
+            .flat_map(|address| [10, 10, 10].map(|size| reserve(address, size)))
+            .filter_map(Result::ok)
+            .collect();
+        assert_eq!((slow.len(), responses.bytes()), (7, 70));
+        let others = ["192.0.5.1", "192.0.6.1"].map(|address| reserve(address, 10).unwrap());
+        assert!(reserve("192.0.7.1", 1).is_err() && reserve("192.0.2.1", 1).is_err());
+        drop((slow, others));
+        assert!(reserve("192.0.2.1", 60).is_ok());
     }
 
     fn answer(responses: &Arc<UnsentResponses>, body: impl MessageBody + 'static) -> ServiceResponse<BoxBody> {
