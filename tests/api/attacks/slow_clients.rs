@@ -299,7 +299,11 @@ async fn answers_that_are_not_taken_end_their_connection() {
 /// database access.
 #[tokio::test]
 async fn beyond_the_number_of_connections_that_may_be_open_the_next_one_waits() {
-    let settings = [("TASKBRIDGE__SERVER__WORKERS", "2"), ("TASKBRIDGE__SERVER__REQUEST_SECONDS", "600")];
+    let settings = [
+        ("TASKBRIDGE__SERVER__WORKERS", "2"),
+        ("TASKBRIDGE__SERVER__REQUEST_SECONDS", "600"),
+        ("TASKBRIDGE__SERVER__MAX_CONNECTIONS_PER_NETWORK", "50"),
+    ];
     let server = Server::start_with_few_files(100, &settings);
     let body = r#"{"name":"ann","email":"ann@example.test","password":"some password"}"#;
     let length = format!("Content-Length: {}", body.len());

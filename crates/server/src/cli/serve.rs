@@ -38,9 +38,10 @@ pub(super) async fn run(settings: &Settings, mode: &AuthMode, log: Option<&LogQu
         [&health, &metrics].map(|side| side.as_ref().map(|(_, address)| tracing::field::display(*address)));
     let origin = mode.origin(address.port());
 
+    let total = max_connections(server.max_connections.get());
     let connections = ConnectionTable::new(ConnectionLimits {
-        total: max_connections(server.max_connections.get()),
-        per_network: server.max_connections_per_network.get(),
+        total,
+        per_network: server.max_connections_per_network(total),
         trusted_proxies: server.trusted_proxies.clone(),
     });
     let Composition { services, store, registry, cleanup } =

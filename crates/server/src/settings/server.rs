@@ -29,13 +29,24 @@ pub(crate) struct ServerSettings {
     pub(crate) unsent_bytes_per_network: Number<usize, 0, MAX_UNSENT>,
     pub(crate) keep_alive_seconds: Seconds<0, 600>,
     pub(crate) max_connections: Number<usize, 1, 1_000_000>,
-    pub(crate) max_connections_per_network: Number<usize, 1, 1_000_000>,
+    max_connections_per_network: Number<usize, 0, 1_000_000>,
     pub(crate) drain_seconds: Seconds<0, 600>,
     pub(crate) shutdown_seconds: Seconds<0, 600>,
     #[serde(deserialize_with = "trusted_proxies")]
     pub(crate) trusted_proxies: Vec<IpNet>,
     #[serde(deserialize_with = "forwarded_header")]
     pub(crate) forwarded_header: ForwardedHeader,
+}
+
+impl ServerSettings {
+    /// Returns the maximum number of connections of one client network if `total` connections may be open. The default
+    /// is a quarter of them.
+    pub(crate) fn max_connections_per_network(&self, total: usize) -> usize {
+        match self.max_connections_per_network.get() {
+            0 => (total / 4).max(1),
+            connections => connections,
+        }
+    }
 }
 
 fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpAddr, D::Error> {

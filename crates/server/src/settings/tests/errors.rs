@@ -41,7 +41,7 @@ const INVALID_VALUES: &[(&str, &str, &str)] = &[
     ("TASKBRIDGE__SERVER__UNSENT_BYTES_PER_NETWORK", "-1", "server.unsent_bytes_per_network"),
     ("TASKBRIDGE__SERVER__KEEP_ALIVE_SECONDS", "601", "server.keep_alive_seconds"),
     ("TASKBRIDGE__SERVER__MAX_CONNECTIONS", "0", "server.max_connections"),
-    ("TASKBRIDGE__SERVER__MAX_CONNECTIONS_PER_NETWORK", "0", "server.max_connections_per_network"),
+    ("TASKBRIDGE__SERVER__MAX_CONNECTIONS_PER_NETWORK", "-1", "server.max_connections_per_network"),
     ("TASKBRIDGE__SERVER__BODY_LIMIT", "1", "server.body_limit"),
     ("TASKBRIDGE__SERVER__SHUTDOWN_SECONDS", "1.5", "server.shutdown_seconds"),
     ("TASKBRIDGE__SERVER__DRAIN_SECONDS", "601", "server.drain_seconds"),

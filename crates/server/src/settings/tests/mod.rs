@@ -63,13 +63,18 @@ fn the_default_times_to_stop_suit_docker() {
     assert!(drain > Duration::ZERO && drain + shutdown <= Duration::from_secs(8));
 }
 
-/// One client network cannot use up all connections, and the health checks have no listener of their own by default.
+/// One client network cannot use up all connections, even if the system allows only a few. The health checks have no
+/// listener of their own by default.
 #[test]
 fn connections_are_shared_between_networks_by_default() {
     let Valid { settings, .. } = read(&[("BETTER_AUTH_SECRET", SECRET)]).unwrap();
-    let (total, per_network) = (settings.server.max_connections, settings.server.max_connections_per_network);
-    assert!(per_network.get() >= 1024 && per_network.get() <= total.get() / 2);
+    let per_network = |total| settings.server.max_connections_per_network(total);
+    assert_eq!(per_network(settings.server.max_connections.get()), 2048);
+    assert_eq!([512, 4, 1].map(per_network), [128, 1, 1]);
     assert_eq!(settings.health.address, None);
+    let number = ("TASKBRIDGE__SERVER__MAX_CONNECTIONS_PER_NETWORK", "1000");
+    let Valid { settings, .. } = read(&[("BETTER_AUTH_SECRET", SECRET), number]).unwrap();
+    assert_eq!(settings.server.max_connections_per_network(512), 1000);
 }
 
 #[test]
