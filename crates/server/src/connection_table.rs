@@ -19,6 +19,9 @@ use tokio::time::{Instant, timeout};
 
 /// Time until the next attempt to close a connection if the table is full and no connection has been closed.
 const FULL_RETRY: Duration = Duration::from_millis(50);
+/// Minimum time between two searches for connections to close if the first one has found too few. It is shorter than
+/// [`FULL_RETRY`].
+const SEARCH_PAUSE: Duration = Duration::from_millis(25);
 /// The value of [`State::waiting_since`] if the connection does not wait for a request.
 const BUSY: u64 = u64::MAX;
 
@@ -67,6 +70,8 @@ struct Count {
     open: usize,
     /// Number of open connections that have been asked to close.
     closing: usize,
+    /// The time until which no connections to close are searched for, because there were too few.
+    next_search: Option<Instant>,
 }
 
 /// The part of a row that the thread of the connection updates for each request.
@@ -124,7 +129,7 @@ impl ConnectionTable {
         let mut rows = self.rows();
         if network.is_some() {
             self.make_room(&mut rows, network);
-            let Count { open, closing } = rows.count(network);
+            let Count { open, closing, .. } = rows.count(network);
             let most = self.limits.per_network;
             if open - closing >= most || open >= most + (most / 8).max(1) {
                 self.refused.fetch_add(1, Ordering::Relaxed);
@@ -189,9 +194,9 @@ impl ConnectionTable {
             Some(_) => self.limits.per_network,
             None => self.limits.total - self.limits.total / 8,
         };
-        let Count { open, closing } = rows.count(network);
+        let Count { open, closing, next_search } = rows.count(network);
         let excess = (open - closing + 1).saturating_sub(limit);
-        if excess == 0 {
+        if excess == 0 || next_search.is_some_and(|next| Instant::now() < next) {
             return;
         }
         // Some more are closed at the same time, because finding them takes a while.
@@ -199,10 +204,12 @@ impl ConnectionTable {
         let in_scope = rows.connections.iter().filter(|(_, row)| network.is_none() || row.network == network);
         let mut waiting: Vec<_> = in_scope
             .filter_map(|(id, row)| {
+                let since = row.state.waiting_since()?;
                 let network_size = row.network.and_then(|network| rows.networks.get(&network)).map_or(0, |of| of.open);
-                Some((Reverse(network_size), row.state.waiting_since()?, *id))
+                Some((Reverse(network_size), since, *id))
             })
             .collect();
+        let next_search = (waiting.len() < excess).then(|| Instant::now() + SEARCH_PAUSE);
         if wanted < waiting.len() {
             waiting.select_nth_unstable(wanted);
             waiting.truncate(wanted);
@@ -210,6 +217,10 @@ impl ConnectionTable {
         self.closed_to_make_room.fetch_add(waiting.len() as u64, Ordering::Relaxed);
         for (_, _, id) in waiting {
             rows.ask_to_close(id);
+        }
+        let count = network.map_or(Some(&mut rows.total), |network| rows.networks.get_mut(&network));
+        if let Some(count) = count {
+            count.next_search = next_search;
         }
     }
 

@@ -84,6 +84,25 @@ fn a_network_with_too_many_connections_closes_its_own_or_is_refused() {
     assert_eq!(table.refused(), 2);
 }
 
+/// A search takes time for each connection, so a flood of new ones does not repeat it in vain.
+#[tokio::test(start_paused = true)]
+async fn connections_to_close_are_not_searched_for_again_at_once() {
+    for (total, per_network) in [(100, 4), (5, 100)] {
+        let table = table(total, per_network);
+        let others = open_waiting(&table, "192.0.3.1", 1);
+        let places = open_waiting(&table, "192.0.2.1", 4);
+        others.iter().chain(&places).for_each(Place::is_busy);
+        let busy = open(&table, "192.0.2.1");
+        busy.iter().for_each(Place::is_busy);
+        places[0].waits(Instant::now());
+        let _new = open(&table, "192.0.2.1");
+        assert!(!places[0].is_asked_to_close());
+        tokio::time::advance(SEARCH_PAUSE).await;
+        let _new = open(&table, "192.0.2.1");
+        assert!(places[0].is_asked_to_close());
+    }
+}
+
 #[test]
 fn ipv6_clients_share_the_network_of_their_first_48_bits() {
     let table = table(100, 1);
