@@ -41,11 +41,15 @@ impl SessionSettings {
 }
 
 /// Parses the prefix of cookie names. RFC 6265, section 4.1.1, allows more characters, but servers and browsers do not
-/// all treat the others alike.
+/// all treat the others alike. Names that begin with `__Secure-` or `__Host-` have a meaning of their own for browsers.
 fn cookie_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     parse(deserializer, |text| {
-        let is_prefix = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        is_prefix.then(|| text.to_owned()).ok_or("must be letters, digits, '-', '_' and '.'")
+        let is_name = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        match text.starts_with("__") {
+            true if is_name => Err("must not begin with '__'; session.secure_cookies adds the prefix __Secure-"),
+            false if is_name => Ok(text.to_owned()),
+            _ => Err("must be letters, digits, '-', '_' and '.'"),
+        }
     })
 }
 

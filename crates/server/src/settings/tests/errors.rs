@@ -82,6 +82,8 @@ const INVALID_VALUES: &[(&str, &str, &str)] = &[
     ("TASKBRIDGE__SESSION__FRESH_AGE_SECONDS", "-1", "session.fresh_age_seconds"),
     ("TASKBRIDGE__SESSION__PURGE_SECONDS", "86401", "session.purge_seconds"),
     ("TASKBRIDGE__SESSION__COOKIE_PREFIX", "my app", "session.cookie_prefix"),
+    ("TASKBRIDGE__SESSION__COOKIE_PREFIX", "__Secure-app", "session.cookie_prefix"),
+    ("TASKBRIDGE__SESSION__COOKIE_PREFIX", "__Host-app", "session.cookie_prefix"),
     ("TASKBRIDGE__SESSION__SECURE_COOKIES", "always", "session.secure_cookies"),
     ("TASKBRIDGE__SESSION__COOKIE_DOMAIN", "https://example.test", "session.cookie_domain"),
     ("TASKBRIDGE__SESSION__COOKIE_DOMAIN", "other.test", "session.cookie_domain"),

@@ -40,8 +40,8 @@ impl CookieConfig {
     pub(super) fn settings_for(&self, name: &str) -> Option<String> {
         let bare = name.strip_prefix(SECURE);
         let prefix = bare.unwrap_or(name).strip_suffix(SESSION_TOKEN)?.strip_suffix('.')?;
-        let is_prefix = !prefix.is_empty() && prefix.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        let prefix = is_prefix.then_some(prefix)?;
+        let is_name = !prefix.is_empty() && prefix.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        let prefix = (is_name && !prefix.starts_with("__")).then_some(prefix)?;
         let named = (prefix != self.prefix).then(|| format!("session.cookie_prefix to {prefix}"));
         let secured = (bare.is_some() != self.secure).then(|| {
             let state = if bare.is_some() { "on" } else { "off" };

@@ -11,7 +11,8 @@ use super::config::CookieConfig;
 const MAX_BYTES: usize = 100;
 
 /// Maximum number of names of each kind (signed with the shared secret, or not) that are reported, because clients can
-/// send any number of names. A client without a session can only send unsigned cookies.
+/// send any number of names. A client without a session can only send unsigned cookies. The name of this server's own
+/// session cookie does not count.
 const MAX_NAMES: usize = 8;
 
 /// The names of ignored session cookies that have been reported since the process started.
@@ -48,14 +49,15 @@ impl IgnoredCookies {
             // The cookie of another program.
             (None, false) => return None,
         };
-        self.insert(name, is_signed).then_some(advice)
+        self.insert(name, is_signed, &ours).then_some(advice)
     }
 
-    /// Adds a name. Returns `false` if it is known, or if there are too many.
-    fn insert(&self, name: &str, is_signed: bool) -> bool {
+    /// Adds a name. Returns `false` if it is known, or if there are too many that are not `ours`.
+    fn insert(&self, name: &str, is_signed: bool, ours: &str) -> bool {
         let mut reported = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of_this_kind = || reported.iter().filter(|(_, signed)| *signed == is_signed);
-        let is_new = of_this_kind().count() < MAX_NAMES && !of_this_kind().any(|(known, _)| known == name);
+        let others = of_this_kind().filter(|(known, _)| known != ours).count();
+        let is_new = (name == ours || others < MAX_NAMES) && !of_this_kind().any(|(known, _)| known == name);
         if is_new {
             reported.push((name.to_owned(), is_signed));
         }
@@ -102,7 +104,9 @@ mod tests {
 
     #[test]
     fn a_name_for_which_there_is_no_setting_is_reported_if_the_secret_signed_the_cookie() {
-        for name in ["session_token", "app-session_token", "__Host-a/b.session_token", ".session_token"] {
+        for name in
+            ["session_token", "app-session_token", "__Host-app.session_token", "a/b.session_token", ".session_token"]
+        {
             let advice = |is_signed| IgnoredCookies::default().advice(name.as_bytes(), is_signed, &config("a", false));
             assert!(advice(true).unwrap().contains("advanced.cookies.session_token"), "{name}");
             assert_eq!(advice(false), None, "{name}");
@@ -129,5 +133,17 @@ mod tests {
             assert_eq!(reported.len(), MAX_NAMES);
             assert!((0..2 * MAX_NAMES).all(|number| advice(number, is_signed).is_none()));
         }
+    }
+
+    #[test]
+    fn other_names_do_not_displace_that_of_this_server() {
+        let (names, config) = (IgnoredCookies::default(), config("better-auth", false));
+        let advice = |name: &str| names.advice(name.as_bytes(), false, &config);
+        let others =
+            |from| (from..from + MAX_NAMES).filter(|number| advice(&format!("{number}.session_token")).is_some());
+        assert_eq!(others(0).count(), MAX_NAMES);
+        assert!(advice(&config.session_cookie()).is_some());
+        assert_eq!(advice(&config.session_cookie()), None);
+        assert_eq!(others(MAX_NAMES).count(), 0);
     }
 }
