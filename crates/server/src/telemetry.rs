@@ -65,12 +65,16 @@ impl Drop for ServerLog {
     }
 }
 
+/// Returns the filter with these directives. Panics pass it in any case: they would otherwise be lost.
+fn filter(directives: &str) -> EnvFilter {
+    EnvFilter::new(format!("{directives},{NO_HEADERS},{}=error", panics::TARGET))
+}
+
 /// Starts logging. SQL statements and their values are not logged at any level, because the store does not log them.
 fn start_with(settings: &LogSettings, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
-    let filter = EnvFilter::new(format!("{},{NO_HEADERS}", settings.filter));
     // A log line that cannot be written to standard error is lost. If `log_internal_errors` were on, the failure would
     // also be reported on standard error, and this would panic.
-    let builder = fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
+    let builder = fmt().with_env_filter(filter(&settings.filter)).with_writer(writer).log_internal_errors(false);
     match settings.format {
         LogFormat::Text => {
             let inner: Format = format().with_ansi(io::IsTerminal::is_terminal(&io::stderr()));

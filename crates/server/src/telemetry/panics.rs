@@ -3,6 +3,9 @@
 use std::panic::{PanicHookInfo, set_hook};
 use std::thread;
 
+/// The target of the log lines.
+pub(super) const TARGET: &str = module_path!();
+
 /// Logs each panic, instead of printing its message. Printing would wait for the reader of the log.
 pub(super) fn log_panics() {
     set_hook(Box::new(log_panic));
@@ -12,7 +15,7 @@ pub(super) fn log_panics() {
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let location = panic.location().map(tracing::field::display);
     let reason = panic.payload().downcast_ref::<&'static str>();
-    tracing::error!(location, reason, thread = thread::current().name(), "panicked");
+    tracing::error!(target: TARGET, location, reason, thread = thread::current().name(), "panicked");
 }
 
 #[cfg(test)]
@@ -22,6 +25,7 @@ mod tests {
 
     use tracing_subscriber::fmt;
 
+    use super::super::filter;
     use super::*;
 
     #[derive(Clone, Default)]
@@ -38,10 +42,10 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_one_line_without_values() {
+    fn a_panic_is_one_line_without_values_at_any_level() {
         let written = Written::default();
         let writer = written.clone();
-        let subscriber = fmt().json().with_writer(move || writer.clone()).finish();
+        let subscriber = fmt().json().with_env_filter(filter("off")).with_writer(move || writer.clone()).finish();
         let previous = take_hook();
         let test = thread::current().id();
         // Panics of other tests are printed as usual.
