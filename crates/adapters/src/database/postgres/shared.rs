@@ -5,9 +5,9 @@
 //! several messages.
 //!
 //! The PostgreSQL server executes the statements of a connection in order, so that a slow read delays the reads behind
-//! it. If nothing arrives within [`STALL_LIMIT`], or too little within [`QUEUE_LIMIT`], each waiting read is therefore repeated on an exclusive connection,
-//! and no further read uses the shared one. No cancel request is sent while a read waits for the connection, because it
-//! could cancel the read of another HTTP request.
+//! it. If nothing arrives within 5 milliseconds, or too little within [`QUEUE_LIMIT`], each waiting read is therefore
+//! repeated on an exclusive connection, and no further read uses the shared one. No cancel request is sent while a read
+//! waits for the connection, because it could cancel the read of another HTTP request.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -29,17 +29,17 @@ use super::values::Parameter;
 
 /// Minimum size of the pool of a thread that shares one of its connections. The others remain for writes and searches.
 const MIN_POOL: usize = 3;
-/// Time without a row or reply after which reads leave the shared connection.
-const STALL_LIMIT: Duration = Duration::from_millis(5);
-/// Time between two checks whether a read must leave. If this thread itself was busy, a check can come before the thread has
-/// sent the statement or received a reply; reads therefore leave at the second check without progress.
+/// Number of successive checks without progress after which a read leaves the shared connection: it leaves after 5
+/// milliseconds. One check is not enough: if this thread itself was busy, messages that have arrived meanwhile may not have
+/// been processed yet.
+const CHECKS: u32 = 2;
 const CHECK_INTERVAL: Duration = Duration::from_micros(2_500);
 /// Time after which a read leaves if the connection processes less than one statement per millisecond, because the
 /// statements would then be faster on several connections.
 const QUEUE_LIMIT: Duration = Duration::from_millis(10);
 /// Number of rows that take about as much time as a statement.
 const ROWS_PER_STATEMENT: usize = 20;
-/// Maximum round-trip time of a connection that is shared. It must be shorter than [`STALL_LIMIT`]; otherwise reads
+/// Maximum round-trip time of a connection that is shared. It must be shorter than 5 milliseconds; otherwise reads
 /// would leave the connection although the PostgreSQL server is not slow.
 const MAX_ROUND_TRIP: Duration = Duration::from_millis(2);
 /// Number of round trips of which the shortest is compared with [`MAX_ROUND_TRIP`].
@@ -295,26 +295,24 @@ impl SharedConnection {
     /// Executes a read.
     ///
     /// # Errors
-    /// [`StatementError::Timeout`] if the connection made no progress for [`STALL_LIMIT`], or too little for
+    /// [`StatementError::Timeout`] if the connection made no progress for 5 milliseconds, or too little for
     /// [`QUEUE_LIMIT`].
     async fn run(&self, statement: &Statement) -> Result<PostgresReply, StatementError> {
         let mut reply = pin!(self.reply(statement));
         let (sent, before) = (Instant::now(), self.progress());
-        let (mut last, mut last_at) = (before, sent);
+        let (mut last, mut failed_checks) = (before, 0);
         loop {
             if let Ok(result) = timeout(CHECK_INTERVAL, &mut reply).await {
                 self.replies.fetch_add(1, Ordering::Relaxed);
                 return result.map_err(StatementError::from);
             }
-            let (progress, now) = (self.progress(), Instant::now());
-            if progress != last {
-                (last, last_at) = (progress, now);
-            }
-            let is_stalled = now - last_at >= STALL_LIMIT;
-            let is_slow = now - sent >= QUEUE_LIMIT && progress.statements_since(before) < (now - sent).as_millis();
-            if is_stalled || is_slow {
+            let (progress, waited) = (self.progress(), sent.elapsed());
+            let is_slow = waited >= QUEUE_LIMIT && progress.statements_since(before) < waited.as_millis();
+            failed_checks = if is_slow || progress == last { failed_checks + 1 } else { 0 };
+            if failed_checks == CHECKS {
                 return Err(StatementError::Timeout);
             }
+            last = progress;
         }
     }
 
