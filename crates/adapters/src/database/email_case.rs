@@ -39,7 +39,8 @@ impl Store {
             DbBackend::Sqlite => r#"lower("email")"#,
             _ => r#"lower("email" collate "C")"#,
         };
-        let collisions = format!(r#"select {lower} from "user" group by {lower} having count(*) > 1"#);
+        let collisions =
+            format!(r#"select {lower} from "user" where "email" is not null group by {lower} having count(*) > 1"#);
         let conversion = format!(
             r#"update "user" set "email" = {lower} where "email" <> {lower} and {lower} not in ({collisions})"#
         );
