@@ -12,6 +12,7 @@ use taskbridge_domain::ports::{Clock, RateLimiter, TaskRepo};
 use taskbridge_domain::rate_limit::{RateLimit, WindowStart};
 use taskbridge_web::UserRateLimit;
 
+use super::store::store_config;
 use crate::settings::{RateLimitStorage, Settings};
 
 const NO_TABLE: &str = "tasks.requests_per_minute with rate_limit.storage = \"database\" requires Better Auth's table \
@@ -28,7 +29,7 @@ pub(super) async fn task_repo(
     let repo = if has_users { repo.requiring_known_owners() } else { repo };
     let limits = TaskConcurrency {
         max_per_owner: tasks.concurrent_per_user().unwrap_or(usize::MAX),
-        max_searches: tasks.concurrent_searches(database),
+        max_searches: tasks.concurrent_searches(&store_config(database)),
         wait: database.acquire_seconds.get(),
     };
     let repo = ConcurrencyLimitedTaskRepo::new(repo, limits);

@@ -1,8 +1,8 @@
 //! The section `[tasks]`.
 
 use serde::{Deserialize, Deserializer};
+use taskbridge_adapters::database::StoreConfig;
 
-use super::database::DatabaseSettings;
 use super::value::{Number, Switch, cores, parse};
 
 /// The section `[tasks]`.
@@ -28,11 +28,11 @@ impl TasksSettings {
     }
 
     /// Returns the maximum number of searches at the same time. By default, half of the cores are left to everything
-    /// else if the database runs in this process, and otherwise half of the connections.
-    pub(crate) fn concurrent_searches(&self, database: &DatabaseSettings) -> usize {
+    /// else if the database runs in this process, and otherwise half of the connections that a search can use.
+    pub(crate) fn concurrent_searches(&self, database: &StoreConfig) -> usize {
         match self.concurrent_searches.get() {
-            0 if database.url().is_in_process() => (cores() / 2).max(1),
-            0 => (database.max_connections() as usize / 2).max(1),
+            0 if database.url.is_in_process() => (cores() / 2).max(1),
+            0 => (database.exclusive_task_connections() as usize / 2).max(1),
             searches => searches,
         }
     }
