@@ -103,7 +103,8 @@ fn list(endpoints: &[(String, FetchError)]) -> String {
 }
 
 impl RemoteJwks {
-    /// Maximum number of tokens that wait for a fetch. Each of their requests takes up to 30 KiB of memory.
+    /// Maximum number of tokens that wait for a fetch. Their requests keep their heads in memory, at most 64 KiB each. One
+    /// client can send all of these tokens. Tokens of known keys are not affected.
     pub const MAX_WAITING: usize = 1000;
 
     /// Starts tasks that fetch the keys at `endpoints` regularly, until the returned value is dropped.
