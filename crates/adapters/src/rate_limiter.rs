@@ -70,11 +70,10 @@ impl RateLimiter for InMemoryRateLimiter {
         Ok(decision)
     }
 
-    async fn undo_hit(&self, key: &str) -> Result<(), StoreError> {
+    async fn undo_hit(&self, key: &str) {
         if let Some(state) = self.lock().by_key.get_mut(&digest(key)) {
             state.count = state.count.saturating_sub(1);
         }
-        Ok(())
     }
 
     async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError> {

@@ -49,6 +49,14 @@ pub enum Decision {
     },
 }
 
+impl Decision {
+    /// Returns the refusal of a request whose client must wait for `wait`.
+    #[must_use]
+    pub fn refused_for(wait: Duration) -> Self {
+        Self::Refused { retry_after_seconds: wait.as_secs() + u64::from(wait.subsec_nanos() > 0) }
+    }
+}
+
 impl RateLimit {
     /// Decides whether a request at `now` is allowed. `state` is the count of earlier requests, or `None` if there were
     /// none.
@@ -56,8 +64,7 @@ impl RateLimit {
     pub fn decide(self, state: Option<RateLimitState>, now: Timestamp) -> Decision {
         match self.current(state, now) {
             Some(RateLimitState { count, window_start }) if count >= self.max => {
-                let wait = self.window.saturating_sub(now.since(window_start));
-                Decision::Refused { retry_after_seconds: wait.as_secs() + u64::from(wait.subsec_nanos() > 0) }
+                Decision::refused_for(self.window.saturating_sub(now.since(window_start)))
             }
             _ => Decision::Allowed,
         }
@@ -76,8 +83,13 @@ impl RateLimit {
     }
 
     /// Returns `state`, or `None` if its window has passed.
+    ///
+    /// A window may begin in the future, because the clocks of several processes differ. If it would begin later than
+    /// one window from now, the clock has been set back, and the window has passed.
     fn current(self, state: Option<RateLimitState>, now: Timestamp) -> Option<RateLimitState> {
-        state.filter(|state| now.since(state.window_start) < self.window)
+        state.filter(|RateLimitState { window_start, .. }| {
+            now.since(*window_start) < self.window && window_start.since(now) <= self.window
+        })
     }
 }
 
@@ -134,12 +146,17 @@ mod tests {
         );
     }
 
-    /// A process whose clock is ahead may store a time in the future. A client must nevertheless wait no longer than
-    /// one window.
+    /// A process whose clock is ahead may store a time in the future. Its requests count, but a clock that has been set
+    /// back by more than one window refuses no request.
     #[test]
-    fn a_state_from_the_future_counts_as_current() {
-        let ahead = Some(RateLimitState { count: 3, window_start: later(60_000) });
-        assert_eq!(LIMIT.decide(ahead, moment()), Decision::Refused { retry_after_seconds: 10 });
-        assert_eq!(LIMIT.record(ahead, moment()), RateLimitState { count: 4, window_start: moment() });
+    fn a_state_from_the_future_counts_for_at_most_one_window() {
+        for begins in [WindowStart::FirstRequest, WindowStart::LastRequest] {
+            let limit = RateLimit { begins, ..LIMIT };
+            let ahead = |millis| Some(RateLimitState { count: 3, window_start: later(millis) });
+            assert_eq!(limit.decide(ahead(10_000), moment()), Decision::Refused { retry_after_seconds: 10 });
+            assert_eq!(limit.record(ahead(10_000), moment()).count, 4);
+            assert_eq!(limit.decide(ahead(10_001), moment()), Decision::Allowed);
+            assert_eq!(limit.record(ahead(10_001), moment()), state(1));
+        }
     }
 }

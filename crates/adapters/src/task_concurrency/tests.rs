@@ -93,12 +93,10 @@ impl TaskRepo for Gated {
 impl RateLimiter for Gate {
     async fn hit(&self, key: &str, _: RateLimit, _: Timestamp) -> Result<Decision, StoreError> {
         self.pass(key.to_owned()).await;
-        Ok(Decision::Allowed)
+        Ok(if key == "refused" { Decision::Refused { retry_after_seconds: 4 } } else { Decision::Allowed })
     }
 
-    async fn undo_hit(&self, _: &str) -> Result<(), StoreError> {
-        Ok(())
-    }
+    async fn undo_hit(&self, _: &str) {}
 
     async fn delete_before(&self, _: Timestamp) -> Result<(), StoreError> {
         Ok(())
@@ -330,4 +328,32 @@ async fn requests_for_one_key_are_counted_one_after_the_other() {
         assert_eq!(hit.unwrap(), Decision::Allowed);
     }
     assert_eq!(gate.finished.lock().unwrap().len(), 4);
+}
+
+/// A flood of requests over the limit waits for one statement, not for one statement each.
+#[tokio::test(start_paused = true)]
+async fn a_refused_key_is_refused_without_a_statement_until_its_window_ends() {
+    let limiter = SerialRateLimiter::new(Gate::default(), WAIT);
+    let gate = &limiter.limiter;
+    let limit = RateLimit { window: WAIT, begins: WindowStart::FirstRequest, max: 1 };
+    let hit = |millis| limiter.hit("refused", limit, moment().after(Duration::from_millis(millis)));
+    let mut flood: Vec<_> = (0..20).map(|_| hit(0)).collect();
+    for hit in &mut flood {
+        assert!(hit.as_mut().now_or_never().is_none());
+    }
+    gate.permits.add_permits(1);
+    for decision in timeout(WAIT / 2, join_all(flood)).await.unwrap() {
+        assert_eq!(decision.unwrap(), Decision::Refused { retry_after_seconds: 4 });
+    }
+    assert_eq!(hit(3_500).await.unwrap(), Decision::Refused { retry_after_seconds: 1 });
+    assert_eq!(gate.finished.lock().unwrap().len(), 1);
+    assert!(limiter.hit("other", limit, moment()).now_or_never().is_none());
+
+    // After the end of the window, after a request has been uncounted, or if the clock has been set back, the count
+    // decides.
+    assert!(hit(4_000).now_or_never().is_none());
+    let earlier = moment().before(WAIT);
+    assert!(limiter.hit("refused", limit, earlier).now_or_never().is_none());
+    limiter.undo_hit("refused").await;
+    assert!(hit(0).now_or_never().is_none());
 }

@@ -17,7 +17,10 @@ pub trait RateLimiter: Send + Sync {
 
     /// Uncounts one request that [`hit`](Self::hit) has counted. Does not change the start of the window, and does
     /// nothing if no request is counted.
-    async fn undo_hit(&self, key: &str) -> Result<(), StoreError>;
+    ///
+    /// If the store fails, the request stays counted, and the implementation logs the error: the caller has an answer
+    /// already, which must not depend on the count.
+    async fn undo_hit(&self, key: &str);
 
     /// Deletes the counts whose window began earlier than `before`.
     async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError>;

@@ -9,12 +9,13 @@ use crate::sessions::{ClientInfo, Session, SessionPolicy, SessionToken};
 use crate::users::{InvalidPassword, NewPassword, UserId};
 
 /// Maximum rate of wrong passwords for one account, from all clients together. A password counts from the start of its
-/// verification until it turns out to be right.
+/// verification until it turns out to be right. The window begins with the first password, so that right passwords,
+/// which are counted while they are verified, do not extend it.
 ///
 /// The limit is high, and [`SignInService::sign_in`](super::SignInService::sign_in) exempts known clients from it, so
 /// that an attacker cannot lock out a user.
 pub const WRONG_PASSWORD_LIMIT: RateLimit =
-    RateLimit { window: Duration::from_mins(10), begins: WindowStart::LastRequest, max: 100 };
+    RateLimit { window: Duration::from_mins(10), begins: WindowStart::FirstRequest, max: 100 };
 
 /// The operator's rules for accounts.
 #[derive(Debug, Clone, Copy)]
@@ -83,8 +84,9 @@ impl AccountContext {
     }
 
     /// Uncounts a password that turned out to be right or could not be verified.
-    pub(super) async fn uncount_password(&self, key: &str) -> Result<(), StoreError> {
-        let Some(limiter) = &self.limiter else { return Ok(()) };
-        limiter.undo_hit(key).await
+    pub(super) async fn uncount_password(&self, key: &str) {
+        if let Some(limiter) = &self.limiter {
+            limiter.undo_hit(key).await;
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Rate limits that all replicas share.
 
 use std::borrow::Cow;
+use std::error::Error;
 
 use async_trait::async_trait;
 use base16ct::lower;
@@ -48,7 +49,8 @@ impl RateLimiter for SeaRateLimiter {
         let window = i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX);
         // For a limit whose window begins with its first request, this column keeps the time of that request.
         let began = Expr::col((Entity, Column::LastRequest));
-        let is_over = began.clone().lte(now.unix_millis().saturating_sub(window));
+        let ended = began.clone().lte(now.unix_millis().saturating_sub(window));
+        let is_over = ended.or(began.clone().gt(now.unix_millis().saturating_add(window)));
         let begins = match limit.begins {
             WindowStart::FirstRequest => Expr::case(is_over.clone(), now.unix_millis()).finally(began).into(),
             WindowStart::LastRequest => Expr::val(now.unix_millis()),
@@ -76,12 +78,14 @@ impl RateLimiter for SeaRateLimiter {
         }
     }
 
-    async fn undo_hit(&self, key: &str) -> Result<(), StoreError> {
+    async fn undo_hit(&self, key: &str) {
         let statement = Entity::update_many()
             .col_expr(Column::Count, Expr::col(Column::Count).sub(1))
             .filter(Column::Key.eq(&*stored(key)))
             .filter(Column::Count.gt(0));
-        statement.exec(&self.0.pool).await.map(drop).map_err(store_error)
+        if let Err(error) = statement.exec(&self.0.pool).await {
+            tracing::warn!(error = &error as &dyn Error, "cannot uncount a request in the table rateLimit");
+        }
     }
 
     async fn delete_before(&self, before: Timestamp) -> Result<(), StoreError> {

@@ -102,7 +102,7 @@ impl SignInService {
         if let Some(key) = counted
             && !matches!(verified, Err(SignInError::InvalidCredentials(_)))
         {
-            self.0.uncount_password(&key).await?;
+            self.0.uncount_password(&key).await;
         }
         let (user, stored) = verified?;
         if let Some(restriction) = self.restriction(&user) {

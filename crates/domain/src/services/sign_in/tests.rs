@@ -7,7 +7,7 @@ use mockall::predicate::eq;
 
 use super::*;
 use crate::ports::{MockRateLimiter, PasswordHasher};
-use crate::rate_limit::Decision;
+use crate::rate_limit::{Decision, RateLimitState};
 use crate::services::test_ports::{POLICY, Ports, credential};
 use crate::services::{AccountPolicy, WRONG_PASSWORD_LIMIT};
 use crate::testing::fixtures::{moment, user};
@@ -118,7 +118,7 @@ fn counting(uncounted: usize) -> MockRateLimiter {
         .times(1)
         .withf(|key, limit, now| (key, *limit, *now) == ("account|ann@example.test", WRONG_PASSWORD_LIMIT, moment()))
         .return_once(|_, _, _| Ok(Decision::Allowed));
-    limiter.expect_undo_hit().times(uncounted).with(eq("account|ann@example.test")).returning(|_| Ok(()));
+    limiter.expect_undo_hit().times(uncounted).with(eq("account|ann@example.test")).returning(|_| ());
     limiter
 }
 
@@ -167,6 +167,14 @@ async fn a_password_that_cannot_be_verified_is_not_counted() {
         let outcome = service(ports, POLICY).sign_in(sign_in("Ann@example.test")).await;
         assert!(matches!(outcome, Err(SignInError::Hash(_) | SignInError::Store(_))), "{outcome:?}");
     }
+}
+
+/// A right password is counted while it is verified. It must not prolong the time for which wrong passwords count.
+#[test]
+fn a_password_does_not_extend_the_window() {
+    let begun = RateLimitState { count: 50, window_start: moment() };
+    let next = WRONG_PASSWORD_LIMIT.record(Some(begun), moment().after(WRONG_PASSWORD_LIMIT.window / 2));
+    assert_eq!(next, RateLimitState { count: 51, window_start: moment() });
 }
 
 /// A hasher whose verification never ends.
@@ -262,7 +270,7 @@ async fn known_devices_have_a_limit_too() {
             let is_allowed = key.starts_with("account|") && of_account;
             Ok(if is_allowed { Decision::Allowed } else { Decision::Refused { retry_after_seconds: 7 } })
         });
-        limiter.expect_undo_hit().times(usize::from(of_account)).returning(|_| Ok(()));
+        limiter.expect_undo_hit().times(usize::from(of_account)).returning(|_| ());
         ports.limiter = Some(limiter);
         let result = service(ports, POLICY).sign_in(SignIn { is_known_device: true, ..from("192.0.2.1") }).await;
         assert_eq!(result.is_ok(), expected);
