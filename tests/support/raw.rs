@@ -103,8 +103,13 @@ impl Connection {
 
     /// Connects with a receive buffer of a few kilobytes.
     pub async fn open_narrow(server: &Server) -> Self {
+        Self::open_with_buffer(server, 4096).await
+    }
+
+    /// Connects with a receive buffer of this size in bytes. The system does not enlarge it.
+    pub async fn open_with_buffer(server: &Server, size: u32) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(4096).unwrap();
+        socket.set_recv_buffer_size(size).unwrap();
         Self { stream: socket.connect(server.address.parse().unwrap()).await.unwrap(), received: Vec::new() }
     }
 

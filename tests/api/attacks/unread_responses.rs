@@ -105,9 +105,8 @@ async fn responses_that_are_not_read_take_a_limited_amount_of_memory() {
     let scrape = Scrape::of(&server).await;
     assert_eq!(scrape.count(REFUSED), REQUESTS - SHARE);
     assert!((SHARE * 4_900_000..16 << 20).contains(&scrape.count(UNSENT)), "{}", scrape.count(UNSENT));
-    // Without the limit, it would be 120 MB.
-    let grown = server.memory().saturating_sub(before);
-    assert!(grown < 150 << 20, "{grown} bytes more");
+    // Without the limit, the responses would keep 120 MB. What the requests needed in addition is soon free again.
+    Scrape::until(&server, |_| server.memory() < before + (80 << 20)).await;
 
     // Small responses need none of this memory. Other networks have their own share, which is smaller if two thirds of
     // the memory are used. The last third is for the first response of each network.
@@ -146,7 +145,7 @@ async fn a_client_that_does_not_read_loses_its_response() {
 #[tokio::test]
 async fn a_response_that_is_read_slowly_is_complete_although_the_server_stops() {
     let (mut server, ann) = start("600").await;
-    let mut slow = Connection::open(&server).await;
+    let mut slow = Connection::open_with_buffer(&server, 64 * 1024).await;
     slow.write(&request(&ann, "192.0.2.1")).await;
     Scrape::until(&server, |scrape| scrape.count(UNSENT) > 0).await;
     server.terminate();
