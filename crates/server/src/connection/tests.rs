@@ -124,7 +124,7 @@ async fn each_response_extends_the_deadline_of_the_next_head() {
 async fn a_response_that_is_not_read_has_a_deadline() {
     let (mut connection, _client) = pair(Timeouts { write: SHORT, ..PATIENT }).await;
     fill(&mut connection).await;
-    let failed = connection.write_all(b"y").await;
+    let failed = timeout(LONG, connection.write_all(b"y")).await.unwrap();
     assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::TimedOut);
 }
 
@@ -135,13 +135,18 @@ async fn each_write_extends_the_deadline_of_a_response_by_its_size() {
     let (mut connection, mut client) = pair(PATIENT).await;
     assert_eq!(connection.writes.deadline, None);
     let written = fill(&mut connection).await;
-    let first = connection.deadline().unwrap();
+    // As if the client had read nothing for half of the time.
+    let deadline = connection.deadline().unwrap() - LONG / 2;
+    connection.writes.deadline = Some(deadline);
     client.read_exact(&mut vec![0; written]).await.unwrap();
     let bytes = [b'y'; 4096];
     assert_eq!(MIN_RATE, bytes.len() as u64);
     connection.write_all(&bytes).await.unwrap();
-    let next = connection.writes.deadline.unwrap();
-    assert!(first < next && next <= first + Duration::from_secs(1), "{:?}", next - first);
+    assert_eq!(connection.writes.deadline, Some(deadline + Duration::from_secs(1)));
+    // However much it reads, it gains no more than the whole timeout.
+    connection.writes.deadline = Some(Instant::now() + LONG);
+    connection.write_all(&bytes).await.unwrap();
+    assert!(connection.writes.deadline.unwrap() <= Instant::now() + LONG);
     // The next request has a deadline of its own.
     client.write_all(b"x").await.unwrap();
     connection.read_exact(&mut [0]).await.unwrap();
