@@ -16,12 +16,13 @@ use crate::tasks::on_the_wire;
 async fn asked(query: &str, expected: TaskQuery, next: Option<Cursor>) -> Answer {
     let mut repo = MockTaskRepo::new();
     let shown = query.to_owned();
+    let page = TaskPage { tasks: vec![task("alice", 7)], next };
     repo.expect_list()
         .withf(move |owner, asked| {
             assert_eq!(*asked, expected, "{shown}");
             owner.id().as_str() == "alice"
         })
-        .return_once(|_, _| Ok(TaskPage { tasks: vec![task("alice", 7)], next }));
+        .returning(move |_, _| Ok(page.clone()));
     repo.expect_count().returning(|_, _| Ok(42));
     Ports::with_tasks(repo).answer(alice("GET", &format!("/api/alice/tasks{query}"))).await
 }
