@@ -1,0 +1,10 @@
+//! Better Auth's tables: their definitions, and under which names a database has them.
+//!
+//! Apps name and type Better Auth's tables and columns in different ways. A [`SchemaMap`] records how a database names
+//! them, so that one set of statements works with each of these databases.
+
+mod map;
+mod table;
+
+pub use map::{ColumnMap, Generated, IdKind, SchemaMap, TableMap, quoted};
+pub use table::AuthTable;
