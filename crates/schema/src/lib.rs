@@ -4,7 +4,9 @@
 //! them, so that one set of statements works with each of these databases.
 
 mod map;
+mod overrides;
 mod table;
 
 pub use map::{ColumnMap, Generated, IdKind, SchemaMap, TableMap, quoted};
+pub use overrides::{Overrides, QualifiedName};
 pub use table::AuthTable;
