@@ -113,7 +113,7 @@ fn each_layer_depends_on_what_it_may_and_on_nothing_else() {
             ],
         ),
         ("taskbridge-migrations", &["async-trait", "sea-orm-migration", "taskbridge-schema", "thiserror", "tokio"]),
-        ("taskbridge-schema", &["sea-orm", "thiserror"]),
+        ("taskbridge-schema", &["sea-orm", "thiserror", "uuid"]),
     ];
     let dependencies = direct_dependencies();
     for (package, allowed) in allowed {

@@ -3,10 +3,12 @@
 //! Apps name and type Better Auth's tables and columns in different ways. A [`SchemaMap`] records how a database names
 //! them, so that one set of statements works with each of these databases.
 
+mod id;
 mod map;
 mod overrides;
 mod table;
 
-pub use map::{ColumnMap, Generated, IdKind, SchemaMap, TableMap, quoted};
+pub use id::{Generated, IdKind};
+pub use map::{ColumnMap, SchemaMap, TableMap, quoted};
 pub use overrides::{Overrides, QualifiedName};
 pub use table::AuthTable;
