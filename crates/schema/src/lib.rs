@@ -5,10 +5,16 @@
 
 mod id;
 mod map;
+mod names;
 mod overrides;
+mod plan;
 mod table;
+mod verdict;
 
 pub use id::{Generated, IdKind};
 pub use map::{ColumnMap, SchemaMap, TableMap, quoted};
+pub use names::{plain, snake};
 pub use overrides::{Overrides, QualifiedName};
+pub use plan::{Plan, Purpose};
 pub use table::AuthTable;
+pub use verdict::{Addition, AdditionKind, Notice, Refusal};

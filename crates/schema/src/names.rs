@@ -1,0 +1,62 @@
+//! Names of tables and columns.
+
+use crate::table::AuthTable;
+
+/// Returns a name in lower case and without underscores. Tools and environment variables change names in no other way:
+/// `emailVerified`, `email_verified` and `EMAILVERIFIED` are the same column.
+#[must_use]
+pub fn plain(name: &str) -> String {
+    name.replace('_', "").to_lowercase()
+}
+
+/// Returns a name in snake case, such as `email_verified` for `emailVerified`.
+#[must_use]
+pub fn snake(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 3);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+impl AuthTable {
+    /// Returns the table of this name. Case and underscores are ignored.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| plain(table.name()) == plain(name))
+    }
+
+    /// Returns the name that Better Auth gives a column by default. Case and underscores of `name` are ignored.
+    #[must_use]
+    pub fn column_named(self, name: &str) -> Option<&'static str> {
+        self.columns().iter().copied().find(|column| plain(column) == plain(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_and_underscores_are_ignored() {
+        for name in ["rateLimit", "rate_limit", "RATELIMIT", "RATE_LIMIT"] {
+            assert_eq!(AuthTable::named(name), Some(AuthTable::RateLimit), "{name}");
+        }
+        assert_eq!(AuthTable::User.column_named("EMAILVERIFIED"), Some("emailVerified"));
+        assert_eq!(AuthTable::User.column_named("email_verified"), Some("emailVerified"));
+        assert_eq!(AuthTable::named("users"), None);
+        assert_eq!(AuthTable::User.column_named("token"), None);
+    }
+
+    #[test]
+    fn snake_case_separates_words() {
+        for (name, expected) in
+            [("id", "id"), ("rateLimit", "rate_limit"), ("accessTokenExpiresAt", "access_token_expires_at")]
+        {
+            assert_eq!(snake(name), expected);
+        }
+    }
+}
