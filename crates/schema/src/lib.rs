@@ -8,6 +8,7 @@ mod map;
 mod names;
 mod overrides;
 mod plan;
+mod rewrite;
 mod table;
 mod verdict;
 
@@ -16,5 +17,6 @@ pub use map::{ColumnMap, SchemaMap, TableMap, quoted};
 pub use names::{plain, snake};
 pub use overrides::{Overrides, QualifiedName};
 pub use plan::{Plan, Purpose};
+pub use rewrite::{Rewriter, UnknownMarker, verbatim};
 pub use table::AuthTable;
 pub use verdict::{Addition, AdditionKind, Notice, Refusal};

@@ -1,6 +1,7 @@
 //! Reads from the database which columns a table has.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use taskbridge_schema::{AuthTable, quoted, verbatim};
 
 use super::connection_pool::ConnectionPool;
 
@@ -12,19 +13,79 @@ pub(super) struct Column {
     pub(super) data_type: String,
 }
 
-/// Returns the columns of a table, including generated ones. The result is empty if there is no such table.
-pub(super) async fn columns(pool: &ConnectionPool, table: &str) -> Result<Vec<Column>, DbErr> {
+impl Column {
+    /// Returns the name as an identifier in a statement.
+    pub(super) fn identifier(&self) -> String {
+        quoted(&verbatim(&self.name))
+    }
+}
+
+/// A table and its columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Table {
+    /// The name of the schema, if the table is not in the schema in which PostgreSQL creates tables.
+    pub(super) schema: Option<String>,
+    pub(super) name: String,
+    pub(super) columns: Vec<Column>,
+}
+
+impl Table {
+    /// Returns the name as an identifier in a statement.
+    pub(super) fn identifier(&self) -> String {
+        let names = self.schema.iter().chain([&self.name]);
+        names.map(|name| quoted(&verbatim(name))).collect::<Vec<_>>().join(".")
+    }
+}
+
+/// The names that the table of Better Auth's `twoFactor` plugin may have.
+const SECOND_FACTORS: [&str; 4] = ["twoFactor", "twoFactors", "two_factor", "two_factors"];
+
+/// Returns `true` if one of Better Auth's tables exists with these columns.
+pub(super) async fn has_columns(pool: &ConnectionPool, table: AuthTable, wanted: &[&str]) -> Result<bool, DbErr> {
+    let table = pool.rewriter.map().table(table);
+    let found = columns(pool, table.schema.as_deref(), &table.name).await?;
+    let is_found = |name: &String| found.iter().any(|column| column.name == *name);
+    Ok(wanted.iter().all(|column| table.columns.get(column).is_some_and(|column| is_found(&column.name))))
+}
+
+/// Returns the columns of the table `user` that Better Auth defines only in plugins, or that are of the app.
+pub(super) async fn other_user_columns(pool: &ConnectionPool) -> Result<Vec<Column>, DbErr> {
+    let user = pool.rewriter.map().table(AuthTable::User);
+    let mut others = columns(pool, user.schema.as_deref(), &user.name).await?;
+    others.retain(|other| user.columns.values().all(|known| known.name != other.name));
+    Ok(others)
+}
+
+/// Returns the table of Better Auth's `twoFactor` plugin, which is in the same schema as the table `user`.
+pub(super) async fn second_factors(pool: &ConnectionPool) -> Result<Option<Table>, DbErr> {
+    let schema = pool.rewriter.map().table(AuthTable::User).schema.as_deref();
+    for name in SECOND_FACTORS {
+        let columns = columns(pool, schema, name).await?;
+        if !columns.is_empty() {
+            return Ok(Some(Table { schema: schema.map(str::to_owned), name: name.to_owned(), columns }));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the columns of a table, including generated ones. The result is empty if there is no such table. `None`
+/// stands for the schema in which PostgreSQL creates tables.
+pub(super) async fn columns(pool: &ConnectionPool, schema: Option<&str>, table: &str) -> Result<Vec<Column>, DbErr> {
     let backend = pool.get_database_backend();
-    let select = match backend {
-        DbBackend::Postgres => {
+    let (select, values) = match backend {
+        DbBackend::Postgres => (
             "select a.attname::text as name, format_type(a.atttypid, a.atttypmod) as data_type \
              from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace \
-             where n.nspname = current_schema() and c.relname = $1 and c.relkind in ('r', 'p') \
-             and a.attnum > 0 and not a.attisdropped order by a.attnum"
-        }
-        _ => "select name, lower(type) as data_type from pragma_table_xinfo(?) where hidden <> 1 order by cid",
+             where c.relname = $1 and n.nspname = coalesce($2, current_schema()) and c.relkind in ('r', 'p') \
+             and a.attnum > 0 and not a.attisdropped order by a.attnum",
+            vec![table.into(), schema.into()],
+        ),
+        _ => (
+            "select name, lower(type) as data_type from pragma_table_xinfo(?) where hidden <> 1 order by cid",
+            vec![table.into()],
+        ),
     };
-    let rows = pool.query_all_raw(Statement::from_sql_and_values(backend, select, [table.into()])).await?;
+    let rows = pool.query_all_raw(Statement::from_sql_and_values(backend, select, values)).await?;
     rows.iter()
         .map(|row| Ok(Column { name: row.try_get("", "name")?, data_type: row.try_get("", "data_type")? }))
         .collect()

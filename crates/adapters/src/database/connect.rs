@@ -6,12 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sea_orm::{DatabaseConnection, DbErr};
 use taskbridge_domain::ports::{StoreError, StoreProbe};
+use taskbridge_schema::{AuthTable, Rewriter, SchemaMap};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
-use super::catalog::columns;
+use super::catalog::{columns, has_columns};
 use super::config::StoreConfig;
-use super::connection_pool::ConnectionPool;
+use super::connection_pool::{ConnectionPool, Driver};
 use super::error::{self, store_error};
 use super::postgres::Postgres;
 use super::problem::DatabaseProblem;
@@ -42,29 +43,28 @@ pub struct Store {
     restriction_columns: RestrictionColumnsCache,
 }
 
-impl From<ConnectionPool> for Store {
-    fn from(pool: ConnectionPool) -> Self {
+impl Store {
+    /// Returns a store whose tables have the names that the map says.
+    fn new(driver: Driver<Sqlite, Arc<Postgres>>, map: SchemaMap) -> Self {
+        let pool = ConnectionPool { driver, rewriter: Arc::new(Rewriter::new(map)) };
         Self { pool, restriction_columns: RestrictionColumnsCache::default() }
     }
-}
 
-impl Store {
-    /// Opens the database. Waits for a PostgreSQL server that accepts writes, for at most the start timeout.
+    /// Opens the database, whose tables have the names of Better Auth unless [`with_map`](Self::with_map) says otherwise.
+    /// Waits for a PostgreSQL server that accepts writes, for at most the start timeout.
     ///
     /// # Errors
     /// [`OpenError`] if the database cannot be used.
     pub async fn open(config: &StoreConfig) -> Result<Self, OpenError> {
-        let pool = match &config.url.0 {
-            ParsedUrl::Sqlite(url) => {
-                ConnectionPool::Sqlite(Sqlite::open(url, config).await.map_err(OpenError::Refused)?)
-            }
+        let driver = match &config.url.0 {
+            ParsedUrl::Sqlite(url) => Driver::Sqlite(Sqlite::open(url, config).await.map_err(OpenError::Refused)?),
             ParsedUrl::Postgres(url) => {
                 let postgres = Postgres::new(url, config).map_err(OpenError::Refused)?;
                 wait_for_server(&postgres, config.start_timeout).await?;
-                ConnectionPool::Postgres(Arc::new(postgres))
+                Driver::Postgres(Arc::new(postgres))
             }
         };
-        Ok(pool.into())
+        Ok(Self::new(driver, SchemaMap::canonical()))
     }
 
     /// Opens the database for reading. A SQLite file must exist and is not changed; a PostgreSQL server may be
@@ -75,11 +75,23 @@ impl Store {
     /// connect to PostgreSQL yet, so a connection error occurs only later.
     pub async fn open_to_read(config: &StoreConfig) -> Result<Self, OpenError> {
         match &config.url.0 {
-            ParsedUrl::Sqlite(url) => Sqlite::open_to_read(url, config).await.map(ConnectionPool::Sqlite),
-            ParsedUrl::Postgres(url) => Postgres::new(url, config).map(|pool| ConnectionPool::Postgres(Arc::new(pool))),
+            ParsedUrl::Sqlite(url) => Sqlite::open_to_read(url, config).await.map(Driver::Sqlite),
+            ParsedUrl::Postgres(url) => Postgres::new(url, config).map(|pool| Driver::Postgres(Arc::new(pool))),
         }
-        .map(Self::from)
+        .map(|driver| Self::new(driver, SchemaMap::canonical()))
         .map_err(OpenError::Refused)
+    }
+
+    /// Returns the same store, whose tables have the names that the map says.
+    #[must_use]
+    pub fn with_map(self, map: SchemaMap) -> Self {
+        Self::new(self.pool.driver, map)
+    }
+
+    /// Returns the names of Better Auth's tables and columns in the database.
+    #[must_use]
+    pub fn map(&self) -> &SchemaMap {
+        self.pool.rewriter.map()
     }
 
     /// Returns a connection for migrations, without a statement timeout except that of a pooler. On SQLite, it is taken
@@ -88,9 +100,9 @@ impl Store {
     /// # Errors
     /// [`OpenError::Refused`] if the connection cannot be opened.
     pub async fn dedicated(&self) -> Result<DatabaseConnection, OpenError> {
-        match &self.pool {
-            ConnectionPool::Sqlite(sqlite) => sqlite.dedicated().await,
-            ConnectionPool::Postgres(postgres) => postgres.dedicated().await,
+        match &self.pool.driver {
+            Driver::Sqlite(sqlite) => sqlite.dedicated().await,
+            Driver::Postgres(postgres) => postgres.dedicated().await,
         }
         .map_err(OpenError::Refused)
     }
@@ -99,11 +111,11 @@ impl Store {
     /// statements of `self` use them while all others are in use.
     #[must_use]
     pub fn without_reserve(&self) -> Self {
-        let pool = match &self.pool {
-            ConnectionPool::Sqlite(sqlite) => ConnectionPool::Sqlite(sqlite.without_reserve()),
-            ConnectionPool::Postgres(postgres) => ConnectionPool::Postgres(Arc::new(postgres.without_reserve())),
+        let driver = match &self.pool.driver {
+            Driver::Sqlite(sqlite) => Driver::Sqlite(sqlite.without_reserve()),
+            Driver::Postgres(postgres) => Driver::Postgres(Arc::new(postgres.without_reserve())),
         };
-        Self { pool, ..self.clone() }
+        Self { pool: self.pool.with(driver), ..self.clone() }
     }
 
     /// Returns `true` if the database has a table `user` with the columns of Better Auth.
@@ -111,8 +123,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the database fails.
     pub async fn has_better_auth_users(&self) -> Result<bool, StoreError> {
-        let columns = columns(&self.pool, "user").await.map_err(store_error)?;
-        Ok(["id", "email", "emailVerified"].iter().all(|name| columns.iter().any(|column| column.name == *name)))
+        has_columns(&self.pool, AuthTable::User, &["id", "email", "emailVerified"]).await.map_err(store_error)
     }
 
     /// Returns `true` if the database has a table of this name.
@@ -120,15 +131,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the database fails.
     pub async fn has_table(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(!columns(&self.pool, name).await.map_err(store_error)?.is_empty())
+        Ok(!columns(&self.pool, None, name).await.map_err(store_error)?.is_empty())
     }
 
     /// Returns the number of open connections, and how many of them are idle.
     #[must_use]
     pub fn connections(&self) -> (usize, usize) {
-        match &self.pool {
-            ConnectionPool::Sqlite(sqlite) => sqlite.connections(),
-            ConnectionPool::Postgres(postgres) => postgres.connections(),
+        match &self.pool.driver {
+            Driver::Sqlite(sqlite) => sqlite.connections(),
+            Driver::Postgres(postgres) => postgres.connections(),
         }
     }
 
@@ -149,9 +160,9 @@ impl Store {
 
     /// Closes all connections. On PostgreSQL, connections in use are closed when they are returned to the pool.
     pub async fn close(&self) {
-        match &self.pool {
-            ConnectionPool::Sqlite(sqlite) => sqlite.close().await,
-            ConnectionPool::Postgres(postgres) => postgres.close().await,
+        match &self.pool.driver {
+            Driver::Sqlite(sqlite) => sqlite.close().await,
+            Driver::Postgres(postgres) => postgres.close().await,
         }
     }
 }

@@ -3,11 +3,14 @@
 //! Such users cannot sign in with a password, as in Better Auth: it converts the address that a user enters to lower
 //! case, and looks for exactly this text.
 
+use std::borrow::Cow;
+
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use taskbridge_domain::ports::StoreError;
+use taskbridge_schema::AuthTable;
 
 use super::Store;
-use super::catalog::columns;
+use super::catalog::has_columns;
 use super::error::store_error;
 
 /// The users whose email address is stored with capital letters.
@@ -36,24 +39,28 @@ impl Store {
         let backend = self.pool.get_database_backend();
         // Converts only the letters A to Z, on both databases. All other letters are invalid in the address of a sign-in.
         let lower = match backend {
-            DbBackend::Sqlite => r#"lower("email")"#,
-            _ => r#"lower("email" collate "C")"#,
+            DbBackend::Sqlite => r#"lower("user.email")"#,
+            _ => r#"lower("user.email" collate "C")"#,
         };
-        let collisions =
-            format!(r#"select {lower} from "user" where "email" is not null group by {lower} having count(*) > 1"#);
-        let conversion = format!(
-            r#"update "user" set "email" = {lower} where "email" <> {lower} and {lower} not in ({collisions})"#
+        let email = r#""user.email""#;
+        let collisions = format!(
+            r#"select {lower} from "better_auth.user" where {email} is not null group by {lower} having count(*) > 1"#
         );
-        let report = |users, colliding| CapitalizedEmails { users, colliding, conversion, collisions };
-        if !columns(&self.pool, "user").await?.iter().any(|column| column.name == "email") {
-            return Ok(report(0, 0));
+        let conversion = format!(
+            r#"update "better_auth.user" set {email} = {lower} where {email} <> {lower} and {lower} not in ({collisions})"#
+        );
+        let real = |sql| self.pool.rewrite(sql).map(Cow::into_owned);
+        let (conversion, collisions) = (real(&conversion)?, real(&collisions)?);
+        let report = |users, colliding| Ok(CapitalizedEmails { users, colliding, conversion, collisions });
+        if !has_columns(&self.pool, AuthTable::User, &["email"]).await? {
+            return report(0, 0);
         }
         let select = format!(
             r#"select cast(coalesce(sum(capitalized), 0) as bigint) as users,
                  cast(coalesce(sum(case when total > 1 then capitalized end), 0) as bigint) as colliding
                from (
-                 select count(*) as total, sum(case when "email" <> {lower} then 1 else 0 end) as capitalized
-                 from "user" group by {lower}
+                 select count(*) as total, sum(case when {email} <> {lower} then 1 else 0 end) as capitalized
+                 from "better_auth.user" group by {lower}
                ) as addresses"#
         );
         let row = self.pool.query_one_raw(Statement::from_string(backend, select)).await?;
@@ -61,6 +68,6 @@ impl Store {
             let count = row.as_ref().map(|row| row.try_get::<i64>("", name)).transpose()?;
             Ok(count.unwrap_or_default().unsigned_abs())
         };
-        Ok(report(count("users")?, count("colliding")?))
+        report(count("users")?, count("colliding")?)
     }
 }

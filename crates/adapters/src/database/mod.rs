@@ -2,8 +2,8 @@
 //!
 //! - `url` parses a [`DatabaseUrl`]; `config` and `connect` open it as a [`Store`], which owns the connection pool.
 //! - `repositories` implement the ports, once for both databases, with the rows in `entities`.
-//! - `connection_pool` executes statements and transactions. Below it, `sqlite` uses sqlx, and `postgres`
-//!   tokio-postgres. `dedicated` gives a single connection to the migrator.
+//! - `connection_pool` executes statements and transactions, with the names of the schema map. Below it, `sqlite` uses
+//!   sqlx, and `postgres` tokio-postgres. `dedicated` gives a single connection to the migrator.
 //! - `catalog` reads which columns a table has; `restrictions` finds those that mark a user as restricted, and
 //!   `email_case` users whose address has capital letters.
 //! - `diagnostics` examines a database without changing it. `problem` describes why a database cannot be used.

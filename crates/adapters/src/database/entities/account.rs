@@ -13,24 +13,24 @@ use crate::database::error::Inconsistency;
 pub(crate) const CREDENTIAL: &str = "credential";
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "account")]
+#[sea_orm(table_name = "better_auth.account")]
 pub(crate) struct Model {
-    #[sea_orm(primary_key, auto_increment = false, select_as = "text")]
+    #[sea_orm(primary_key, auto_increment = false, column_name = "account.id", select_as = "text")]
     pub(crate) id: String,
-    #[sea_orm(column_name = "accountId", select_as = "text")]
+    #[sea_orm(column_name = "account.accountId", select_as = "text")]
     pub(crate) account_id: String,
-    #[sea_orm(column_name = "providerId", select_as = "text")]
+    #[sea_orm(column_name = "account.providerId", select_as = "text")]
     pub(crate) provider_id: String,
-    #[sea_orm(column_name = "userId", select_as = "text")]
+    #[sea_orm(column_name = "account.userId", select_as = "text")]
     pub(crate) user_id: String,
     /// The OAuth scopes that the user granted, separated by commas. A row with a password has no scopes.
-    #[sea_orm(select_as = "text")]
+    #[sea_orm(column_name = "account.scope", select_as = "text")]
     pub(crate) scope: Option<String>,
-    #[sea_orm(select_as = "text")]
+    #[sea_orm(column_name = "account.password", select_as = "text")]
     pub(crate) password: Option<String>,
-    #[sea_orm(column_name = "createdAt")]
+    #[sea_orm(column_name = "account.createdAt")]
     pub(crate) created_at: Time,
-    #[sea_orm(column_name = "updatedAt")]
+    #[sea_orm(column_name = "account.updatedAt")]
     pub(crate) updated_at: Time,
 }
 

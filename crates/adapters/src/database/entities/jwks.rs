@@ -7,21 +7,21 @@ use super::column_types::Time;
 use crate::jwt::{StoredKey, StoredPrivateKey};
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "jwks")]
+#[sea_orm(table_name = "better_auth.jwks")]
 pub(crate) struct Model {
-    #[sea_orm(primary_key, auto_increment = false, select_as = "text")]
+    #[sea_orm(primary_key, auto_increment = false, column_name = "jwks.id", select_as = "text")]
     pub(crate) id: String,
-    #[sea_orm(column_name = "publicKey", select_as = "text")]
+    #[sea_orm(column_name = "jwks.publicKey", select_as = "text")]
     pub(crate) public_key: String,
-    #[sea_orm(column_name = "privateKey", select_as = "text")]
+    #[sea_orm(column_name = "jwks.privateKey", select_as = "text")]
     pub(crate) private_key: String,
-    #[sea_orm(column_name = "createdAt")]
+    #[sea_orm(column_name = "jwks.createdAt")]
     pub(crate) created_at: Time,
-    #[sea_orm(column_name = "expiresAt")]
+    #[sea_orm(column_name = "jwks.expiresAt")]
     pub(crate) expires_at: Option<Time>,
-    #[sea_orm(select_as = "text")]
+    #[sea_orm(column_name = "jwks.alg", select_as = "text")]
     pub(crate) alg: Option<String>,
-    #[sea_orm(select_as = "text")]
+    #[sea_orm(column_name = "jwks.crv", select_as = "text")]
     pub(crate) crv: Option<String>,
 }
 

@@ -8,23 +8,23 @@ use super::column_types::Time;
 use crate::database::error::Inconsistency;
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "session")]
+#[sea_orm(table_name = "better_auth.session")]
 pub(crate) struct Model {
-    #[sea_orm(primary_key, auto_increment = false, select_as = "text")]
+    #[sea_orm(primary_key, auto_increment = false, column_name = "session.id", select_as = "text")]
     pub(crate) id: String,
-    #[sea_orm(select_as = "text")]
+    #[sea_orm(column_name = "session.token", select_as = "text")]
     pub(crate) token: String,
-    #[sea_orm(column_name = "userId", select_as = "text")]
+    #[sea_orm(column_name = "session.userId", select_as = "text")]
     pub(crate) user_id: String,
-    #[sea_orm(column_name = "expiresAt")]
+    #[sea_orm(column_name = "session.expiresAt")]
     pub(crate) expires_at: Time,
-    #[sea_orm(column_name = "createdAt")]
+    #[sea_orm(column_name = "session.createdAt")]
     pub(crate) created_at: Time,
-    #[sea_orm(column_name = "updatedAt")]
+    #[sea_orm(column_name = "session.updatedAt")]
     pub(crate) updated_at: Time,
-    #[sea_orm(column_name = "ipAddress", select_as = "text")]
+    #[sea_orm(column_name = "session.ipAddress", select_as = "text")]
     pub(crate) ip_address: Option<String>,
-    #[sea_orm(column_name = "userAgent", select_as = "text")]
+    #[sea_orm(column_name = "session.userAgent", select_as = "text")]
     pub(crate) user_agent: Option<String>,
 }
 

@@ -11,21 +11,21 @@ use crate::database::error::Inconsistency;
 use crate::database::restrictions::RestrictionColumns;
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "user")]
+#[sea_orm(table_name = "better_auth.user")]
 pub(crate) struct Model {
-    #[sea_orm(primary_key, auto_increment = false, select_as = "text")]
+    #[sea_orm(primary_key, auto_increment = false, column_name = "user.id", select_as = "text")]
     pub(crate) id: String,
-    #[sea_orm(select_as = "text")]
+    #[sea_orm(column_name = "user.name", select_as = "text")]
     pub(crate) name: String,
-    #[sea_orm(select_as = "text")]
+    #[sea_orm(column_name = "user.email", select_as = "text")]
     pub(crate) email: String,
-    #[sea_orm(column_name = "emailVerified")]
+    #[sea_orm(column_name = "user.emailVerified")]
     pub(crate) email_verified: Flag,
-    #[sea_orm(select_as = "text")]
+    #[sea_orm(column_name = "user.image", select_as = "text")]
     pub(crate) image: Option<String>,
-    #[sea_orm(column_name = "createdAt")]
+    #[sea_orm(column_name = "user.createdAt")]
     pub(crate) created_at: Time,
-    #[sea_orm(column_name = "updatedAt")]
+    #[sea_orm(column_name = "user.updatedAt")]
     pub(crate) updated_at: Time,
 }
 

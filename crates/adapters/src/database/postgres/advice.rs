@@ -3,13 +3,14 @@
 use std::io::ErrorKind;
 
 use rustls::CertificateError;
+use taskbridge_schema::quoted;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::{DbError, SqlState};
 
 use super::error::ConnectError;
 use super::tls::TlsConfigError;
 use crate::database::problem::DatabaseProblem;
-use crate::database::url::{PostgresUrl, Roots, identifier};
+use crate::database::url::{PostgresUrl, Roots};
 
 impl DatabaseProblem {
     /// Describes why a connection cannot be opened.
@@ -51,15 +52,15 @@ impl DatabaseProblem {
             ),
             ConnectError::Database(error) => of_refusal(error, url),
             ConnectError::NoSchema(schema) => {
-                let (schema, user) = (if schema == "$user" { user(url) } else { identifier(schema) }, user(url));
+                let (schema, user) = (if schema == "$user" { user(url) } else { quoted(schema) }, user(url));
                 Self::new(
                     format!("the schema {schema} in DATABASE_URL does not exist"),
                     format!("run: create schema {schema} authorization {user}"),
                 )
             }
             ConnectError::NoUsage(schema) => Self::new(
-                format!("the user may not use the schema {} in DATABASE_URL", identifier(schema)),
-                format!("run: grant usage on schema {} to {}", identifier(schema), user(url)),
+                format!("the user may not use the schema {} in DATABASE_URL", quoted(schema)),
+                format!("run: grant usage on schema {} to {}", quoted(schema), user(url)),
             ),
             ConnectError::SearchPath { in_effect, demanded } => Self::new(
                 format!(
@@ -221,9 +222,9 @@ fn servers(url: &PostgresUrl) -> String {
 }
 
 fn user(url: &PostgresUrl) -> String {
-    url.config.get_user().map_or_else(|| "<user>".to_owned(), identifier)
+    url.config.get_user().map_or_else(|| "<user>".to_owned(), quoted)
 }
 
 fn database(url: &PostgresUrl) -> String {
-    url.config.get_dbname().map_or_else(|| "<database>".to_owned(), identifier)
+    url.config.get_dbname().map_or_else(|| "<database>".to_owned(), quoted)
 }

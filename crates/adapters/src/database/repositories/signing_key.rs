@@ -30,7 +30,7 @@ impl TransactionBody for Addition<'_> {
         let Self { key, known } = *self;
         if transaction.get_database_backend() == DbBackend::Postgres {
             // The query builder does not support table locks.
-            transaction.execute_unprepared(r#"lock table "jwks" in share row exclusive mode"#).await?;
+            transaction.execute_unprepared(r#"lock table "better_auth.jwks" in share row exclusive mode"#).await?;
         }
         if Entity::find().filter(Column::Id.is_not_in(known)).one(transaction).await?.is_some() {
             return Ok(false);

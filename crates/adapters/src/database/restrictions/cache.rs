@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 use tokio::time::Instant;
 
 use super::columns::RestrictionColumns;
-use crate::database::catalog::columns;
+use crate::database::catalog::{other_user_columns, second_factors};
 use crate::database::connection_pool::ConnectionPool;
 
 /// Caches which columns mark a user as restricted. An entry expires after a minute, because another program may change
@@ -49,8 +49,8 @@ impl RestrictionColumnsCache {
 
     /// Reads the columns from the database, and updates the cache.
     pub(in crate::database) async fn refresh(&self, pool: &ConnectionPool) -> Result<Arc<RestrictionColumns>, DbErr> {
-        let (users, second_factors) = (columns(pool, "user").await?, columns(pool, "twoFactor").await?);
-        let columns = Arc::new(RestrictionColumns::among(&users, &second_factors));
+        let (users, second_factors) = (other_user_columns(pool).await?, second_factors(pool).await?);
+        let columns = Arc::new(RestrictionColumns::among(&users, second_factors.as_ref()));
         let entry = CacheEntry { read_at: Instant::now(), columns: Arc::clone(&columns) };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(entry);
         Ok(columns)

@@ -4,19 +4,19 @@ use sea_orm::sea_query::{Alias, Expr, ExprTrait, SelectStatement};
 use sea_orm::{DbErr, QueryResult, QueryTrait};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::users::{Ban, Restrictions};
+use taskbridge_schema::{AuthTable, verbatim};
 
 use super::flag::{is_set, says_no};
 use super::names::plain;
-use crate::database::catalog::Column;
+use crate::database::catalog::{Column, Table};
 use crate::database::entities::column_types::Time;
-use crate::database::url::identifier;
 
 /// The columns that mark a user as restricted. Upper case and underscores in names are ignored, because an app may have
 /// renamed the columns to snake case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::database) struct RestrictionColumns {
-    /// The name of the column `user.banned` of Better Auth's `admin` plugin, if there is such a column.
-    pub(super) banned: Option<String>,
+    /// The column `user.banned` of Better Auth's `admin` plugin.
+    pub(super) banned: Option<Column>,
     /// The column `user.banExpires`, which contains the time when the ban ends.
     pub(super) ban_expires: Option<Column>,
     pub(super) second_factor: SecondFactor,
@@ -27,13 +27,15 @@ pub(in crate::database) struct RestrictionColumns {
 pub(super) enum SecondFactor {
     #[default]
     None,
-    /// In the column `user.twoFactorEnabled` of Better Auth's `twoFactor` plugin. The value is the name of the column.
-    Column(String),
+    /// In the column `user.twoFactorEnabled` of Better Auth's `twoFactor` plugin.
+    Column(Column),
     /// In the table `twoFactor`, if `user` has no such column. A row means that its user has a second factor.
     Table {
-        user_id: String,
+        /// The name of the table as an identifier in a statement.
+        table: String,
+        user_id: Column,
         /// The column that says whether the user has confirmed the second factor.
-        verified: Option<String>,
+        verified: Option<Column>,
     },
 }
 
@@ -47,19 +49,22 @@ const BAN_EXPIRES_AS: &str = "restriction_ban_expires";
 const SECOND_FACTOR_AS: &str = "restriction_second_factor";
 
 impl RestrictionColumns {
-    /// Finds the columns that mark a user as restricted, among those of the tables `user` and `twoFactor`.
-    pub(in crate::database) fn among(user: &[Column], second_factor: &[Column]) -> Self {
+    /// Finds the columns that mark a user as restricted, among those of the table `user` that Better Auth's core does
+    /// not define, and those of the table `twoFactor`.
+    pub(in crate::database) fn among(user: &[Column], second_factors: Option<&Table>) -> Self {
         let find = |columns: &[Column], wanted: &[&str]| {
-            let found = columns.iter().find(|column| wanted.contains(&plain(&column.name).as_str()));
-            found.map(|column| column.name.clone())
+            columns.iter().find(|column| wanted.contains(&plain(&column.name).as_str())).cloned()
         };
-        let ban_expires = user.iter().find(|column| plain(&column.name) == "banexpires").cloned();
-        let second_factor = match (find(user, &TWO_FACTOR_ENABLED), find(second_factor, &["userid"])) {
-            (Some(column), _) => SecondFactor::Column(column),
-            (None, Some(user_id)) => SecondFactor::Table { user_id, verified: find(second_factor, &["verified"]) },
-            (None, None) => SecondFactor::None,
+        let in_table = |table: &Table| {
+            let verified = find(&table.columns, &["verified"]);
+            let user_id = find(&table.columns, &["userid"])?;
+            Some(SecondFactor::Table { table: table.identifier(), user_id, verified })
         };
-        Self { banned: find(user, &BANNED), ban_expires, second_factor }
+        let second_factor = match find(user, &TWO_FACTOR_ENABLED) {
+            Some(column) => SecondFactor::Column(column),
+            None => second_factors.and_then(in_table).unwrap_or_default(),
+        };
+        Self { banned: find(user, &BANNED), ban_expires: find(user, &["banexpires"]), second_factor }
     }
 
     /// Adds these columns, with `prefix` before their names, to `select`, which is a statement that selects users.
@@ -80,24 +85,23 @@ impl RestrictionColumns {
         select
     }
 
-    /// Returns `true` if the column `name` is one of these columns, or if it holds a detail such as the reason for a
-    /// ban.
-    pub(super) fn include(&self, name: &str) -> bool {
-        let is_of_ban = self.banned.is_some() && ["banreason", "banexpires"].contains(&plain(name).as_str());
-        let is_of_factor = matches!(&self.second_factor, SecondFactor::Column(column) if column == name);
-        is_of_ban || is_of_factor || self.banned.as_deref() == Some(name)
+    /// Returns `true` if the column is one of these columns, or if it holds a detail such as the reason for a ban.
+    pub(super) fn include(&self, column: &Column) -> bool {
+        let is_of_ban = self.banned.is_some() && ["banreason", "banexpires"].contains(&plain(&column.name).as_str());
+        let is_of_factor = matches!(&self.second_factor, SecondFactor::Column(found) if found == column);
+        is_of_ban || is_of_factor || self.banned.as_ref() == Some(column)
     }
 
     fn banned(&self) -> Expr {
-        self.banned.as_deref().map_or_else(no_text, |name| of_user(name).cast_as("text"))
+        self.banned.as_ref().map_or_else(no_text, |column| of_user(column).cast_as("text"))
     }
 
     fn ban_expires(&self) -> Expr {
         match &self.ban_expires {
-            Some(Column { name, data_type }) if data_type.starts_with("timestamp") => of_user(name),
+            Some(column) if column.data_type.starts_with("timestamp") => of_user(column),
             // SQLite stores a time as text. A column of any other type is read as text too. If that text is not a valid
             // time, the ban counts as permanent.
-            Some(Column { name, .. }) => of_user(name).cast_as("text"),
+            Some(column) => of_user(column).cast_as("text"),
             None => no_text(),
         }
     }
@@ -107,10 +111,11 @@ impl RestrictionColumns {
     fn second_factor(&self) -> Expr {
         match &self.second_factor {
             SecondFactor::None => no_text(),
-            SecondFactor::Column(name) => of_user(name).cast_as("text"),
-            SecondFactor::Table { user_id, verified } => {
-                let confirmed = confirmed_factors(user_id, verified.as_deref());
-                Expr::cust(format!(r#"cast(cast("user"."id" as text) in ({confirmed}) as text)"#))
+            SecondFactor::Column(column) => of_user(column).cast_as("text"),
+            SecondFactor::Table { table, user_id, verified } => {
+                let confirmed = confirmed_factors(table, user_id, verified.as_ref());
+                let user = r#""better_auth.user"."user.id""#;
+                Expr::cust(format!("cast(cast({user} as text) in ({confirmed}) as text)"))
             }
         }
     }
@@ -129,8 +134,8 @@ impl RestrictionColumns {
     }
 }
 
-fn of_user(name: &str) -> Expr {
-    Expr::col((Alias::new("user"), Alias::new(name)))
+fn of_user(column: &Column) -> Expr {
+    Expr::col((Alias::new(AuthTable::User.marker()), Alias::new(verbatim(&column.name))))
 }
 
 fn no_text() -> Expr {
@@ -139,7 +144,7 @@ fn no_text() -> Expr {
 
 /// Returns a query for the ids, as text, of the users who have confirmed a second factor. The second factor also counts
 /// as confirmed if `verified` is `None` or if the value of that column is null.
-pub(super) fn confirmed_factors(user_id: &str, verified: Option<&str>) -> String {
-    let condition = verified.map_or_else(String::new, |name| format!(" where ({}) is not true", says_no(name)));
-    format!(r#"select cast({} as text) from "twoFactor"{condition}"#, identifier(user_id))
+pub(super) fn confirmed_factors(table: &str, user_id: &Column, verified: Option<&Column>) -> String {
+    let condition = verified.map_or_else(String::new, |column| format!(" where ({}) is not true", says_no(column)));
+    format!("select cast({} as text) from {table}{condition}", user_id.identifier())
 }

@@ -9,9 +9,8 @@ use super::columns::{RestrictionColumns, SecondFactor, confirmed_factors};
 use super::flag::says_no;
 use super::names::Meaning;
 use crate::database::Store;
-use crate::database::catalog::{Column, columns};
+use crate::database::catalog::{Column, other_user_columns, second_factors};
 use crate::database::error::store_error;
-use crate::database::url::identifier;
 
 /// The numbers of users who are marked as restricted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,22 +56,21 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the database fails.
     pub async fn ignored_columns(&self) -> Result<Vec<IgnoredColumn>, StoreError> {
-        let users = columns(&self.pool, "user").await.map_err(store_error)?;
-        self.count_ignored(&users, &RestrictionColumns::among(&users, &[])).await.map_err(store_error)
+        let users = other_user_columns(&self.pool).await.map_err(store_error)?;
+        self.count_ignored(&users, &RestrictionColumns::among(&users, None)).await.map_err(store_error)
     }
 
     async fn count_restricted(&self) -> Result<RestrictionReport, DbErr> {
-        let users = columns(&self.pool, "user").await?;
-        let second_factors = columns(&self.pool, "twoFactor").await?;
-        let known = RestrictionColumns::among(&users, &second_factors);
+        let (users, second_factors) = (other_user_columns(&self.pool).await?, second_factors(&self.pool).await?);
+        let known = RestrictionColumns::among(&users, second_factors.as_ref());
         let ignored = self.count_ignored(&users, &known).await?;
-        let banned = known.banned.map(|name| condition(&name, Meaning::Restricted));
+        let banned = known.banned.map(|column| condition(&column, Meaning::Restricted));
         let second_factor = match known.second_factor {
             SecondFactor::None => None,
-            SecondFactor::Column(name) => Some(condition(&name, Meaning::Restricted)),
-            SecondFactor::Table { user_id, verified } => {
-                let confirmed = confirmed_factors(&user_id, verified.as_deref());
-                Some(format!(r#"cast("id" as text) in ({confirmed})"#))
+            SecondFactor::Column(column) => Some(condition(&column, Meaning::Restricted)),
+            SecondFactor::Table { table, user_id, verified } => {
+                let confirmed = confirmed_factors(&table, &user_id, verified.as_ref());
+                Some(format!(r#"cast("user.id" as text) in ({confirmed})"#))
             }
         };
         Ok(RestrictionReport {
@@ -84,10 +82,10 @@ impl Store {
 
     async fn count_ignored(&self, users: &[Column], known: &RestrictionColumns) -> Result<Vec<IgnoredColumn>, DbErr> {
         let mut ignored = Vec::new();
-        for Column { name, .. } in users.iter().filter(|column| !known.include(&column.name)) {
-            if let Some(meaning) = Meaning::of(name) {
-                let users = self.count(&condition(name, meaning)).await?;
-                ignored.push(IgnoredColumn { name: name.clone(), users });
+        for column in users.iter().filter(|column| !known.include(column)) {
+            if let Some(meaning) = Meaning::of(&column.name) {
+                let users = self.count(&condition(column, meaning)).await?;
+                ignored.push(IgnoredColumn { name: column.name.clone(), users });
             }
         }
         Ok(ignored)
@@ -101,7 +99,7 @@ impl Store {
     }
 
     async fn count(&self, condition: &str) -> Result<u64, DbErr> {
-        let select = format!(r#"select count(*) as count from "user" where {condition}"#);
+        let select = format!(r#"select count(*) as count from "better_auth.user" where {condition}"#);
         let statement = Statement::from_string(self.pool.get_database_backend(), select);
         let row = self.pool.query_one_raw(statement).await?;
         Ok(row.map(|row| row.try_get::<i64>("", "count")).transpose()?.unwrap_or_default().unsigned_abs())
@@ -109,13 +107,13 @@ impl Store {
 }
 
 /// Returns the SQL condition for users whom the column seems to mark as restricted.
-fn condition(name: &str, meaning: Meaning) -> String {
-    let says_no = says_no(name);
+fn condition(column: &Column, meaning: Meaning) -> String {
+    let says_no = says_no(column);
     match meaning {
         Meaning::Restricted => format!("not {says_no}"),
         Meaning::Allowed => says_no,
         Meaning::Status => {
-            let text = format!("lower(cast({} as text))", identifier(name));
+            let text = format!("lower(cast({} as text))", column.identifier());
             format!("{text} not in ('', 'active', 'enabled', 'approved', 'verified')")
         }
     }

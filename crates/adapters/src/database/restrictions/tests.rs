@@ -1,7 +1,7 @@
 use super::columns::{RestrictionColumns, SecondFactor};
 use super::flag::is_set;
 use super::names::Meaning;
-use crate::database::catalog::Column;
+use crate::database::catalog::{Column, Table};
 
 fn column(name: &str, data_type: &str) -> Column {
     Column { name: name.to_owned(), data_type: data_type.to_owned() }
@@ -11,35 +11,34 @@ fn column(name: &str, data_type: &str) -> Column {
 fn known_columns_are_found_however_they_are_spelt() {
     let spelt = |banned: &str, expires: &str, enabled: &str| {
         let user = [column("id", "text"), column(banned, "boolean"), column(expires, "date"), column(enabled, "x")];
-        RestrictionColumns::among(&user, &[])
+        RestrictionColumns::among(&user, None)
     };
     for (banned, expires, enabled) in
         [("banned", "banExpires", "twoFactorEnabled"), ("is_banned", "ban_expires", "two_factor_enabled")]
     {
         let expected = RestrictionColumns {
-            banned: Some(banned.into()),
+            banned: Some(column(banned, "boolean")),
             ban_expires: Some(column(expires, "date")),
-            second_factor: SecondFactor::Column(enabled.into()),
+            second_factor: SecondFactor::Column(column(enabled, "x")),
         };
         assert_eq!(spelt(banned, expires, enabled), expected);
     }
-    assert_eq!(RestrictionColumns::among(&[column("id", "text")], &[]), RestrictionColumns::default());
-    let table = [column("userId", "text"), column("verified", "boolean")];
-    let SecondFactor::Table { user_id, verified } = RestrictionColumns::among(&[], &table).second_factor else {
-        panic!("the table is ignored")
-    };
-    assert_eq!((user_id.as_str(), verified.as_deref()), ("userId", Some("verified")));
+    assert_eq!(RestrictionColumns::among(&[column("id", "text")], None), RestrictionColumns::default());
+    let (user_id, verified) = (column("userId", "text"), column("verified", "boolean"));
+    let table = Table { schema: None, name: "twoFactor".into(), columns: vec![user_id.clone(), verified.clone()] };
+    let found = RestrictionColumns::among(&[], Some(&table)).second_factor;
+    assert_eq!(found, SecondFactor::Table { table: table.identifier(), user_id, verified: Some(verified) });
 }
 
 #[test]
 fn columns_that_are_enforced_are_not_reported() {
     let names = ["banned", "isBanned", "banReason", "banExpires", "twoFactorEnabled", "isActive"];
     let columns = names.map(|name| column(name, "text"));
-    let known = RestrictionColumns::among(&columns, &[]);
-    assert_eq!(names.map(|name| known.include(name)), [true, false, true, true, true, false]);
+    let known = RestrictionColumns::among(&columns, None);
+    assert_eq!(columns.each_ref().map(|column| known.include(column)), [true, false, true, true, true, false]);
     // Without the column `banned`, the columns with details of a ban have no meaning.
-    let known = RestrictionColumns::among(&columns[2..], &[]);
-    assert!(!known.include("banReason") && !known.include("banExpires"));
+    let known = RestrictionColumns::among(&columns[2..], None);
+    assert!(!known.include(&columns[2]) && !known.include(&columns[3]));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::str::FromStr;
 pub use self::invalid::InvalidDatabaseUrl;
 pub use self::postgres::Pooler;
 pub(super) use self::postgres::PostgresUrl;
-pub(super) use self::search_path::{SearchPath, identifier};
+pub(super) use self::search_path::SearchPath;
 pub(super) use self::sqlite::SqliteUrl;
 pub use self::tls::Transport;
 pub(super) use self::tls::{Roots, TlsConfig, Verification};

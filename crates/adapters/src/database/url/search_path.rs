@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use taskbridge_schema::quoted;
 use tokio_postgres::Config;
 
 use super::InvalidDatabaseUrl;
@@ -67,15 +68,10 @@ impl fmt::Display for SearchPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, name) in self.0.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
-            write!(f, "{comma}{}", identifier(name))?;
+            write!(f, "{comma}{}", quoted(name))?;
         }
         Ok(())
     }
-}
-
-/// Returns a name as an SQL identifier in quotation marks.
-pub(in crate::database) fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// Reads a quoted identifier up to its closing quotation mark. `text` begins after the opening one. Returns the

@@ -22,7 +22,7 @@ use taskbridge_domain::{Owner, Timestamp};
 
 use self::room::has_room;
 use crate::database::Store;
-use crate::database::connection_pool::{ConnectionPool, Transaction, TransactionBody};
+use crate::database::connection_pool::{Driver, Transaction, TransactionBody};
 use crate::database::driver_error::to_db_err;
 use crate::database::entities::task::{self, Column, Entity, Model};
 use crate::database::error::{Violation, store_error, violation};
@@ -83,8 +83,8 @@ impl SeaTaskRepo {
 
     /// Returns the rows that a statement selects. Only a short read may use a shared connection.
     async fn select(&self, select: Select<Entity>, is_short: bool) -> Result<Vec<Model>, DbErr> {
-        let ConnectionPool::Postgres(postgres) = &self.store.pool else { return select.all(&self.store.pool).await };
-        let statement = select.build(DbBackend::Postgres);
+        let Driver::Postgres(postgres) = &self.store.pool.driver else { return select.all(&self.store.pool).await };
+        let statement = self.store.pool.rewritten(select.build(DbBackend::Postgres))?;
         let rows = if is_short { postgres.short_rows(&statement).await } else { postgres.rows(&statement).await };
         let rows = rows.map_err(to_db_err)?;
         Model::read(rows).map_err(|error| to_db_err(StatementError::from(error)))
