@@ -3,15 +3,25 @@
 //! Apps name and type Better Auth's tables and columns in different ways. A [`SchemaMap`] records how a database names
 //! them, so that one set of statements works with each of these databases.
 
+mod affinity;
+mod catalog;
+mod columns;
+mod create;
+mod definitions;
+mod found;
 mod id;
 mod map;
 mod names;
 mod overrides;
 mod plan;
+mod recognize;
 mod rewrite;
 mod table;
+#[cfg(test)]
+mod testing;
 mod verdict;
 
+pub use affinity::{Affinity, affinity};
 pub use id::{Generated, IdKind};
 pub use map::{ColumnMap, SchemaMap, TableMap, quoted};
 pub use names::{plain, snake};

@@ -74,6 +74,15 @@ impl SchemaMap {
         }
     }
 
+    /// Returns `true` if the tables and their columns have the names of Better Auth, and the ids are text.
+    #[must_use]
+    pub fn is_canonical(&self) -> bool {
+        self.tables().all(|(table, map)| {
+            let has_names = map.columns.iter().all(|(name, column)| *name == column.name);
+            map.schema.is_none() && map.name == table.name() && map.id == IdKind::Text && has_names
+        })
+    }
+
     /// Returns all tables, and how the database names each of them.
     pub fn tables(&self) -> impl Iterator<Item = (AuthTable, &TableMap)> {
         AuthTable::ALL.into_iter().map(|table| (table, self.table(table)))

@@ -1,0 +1,184 @@
+//! Decides which of Better Auth's tables Taskbridge adopts, adds or refuses.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+
+use crate::create::{NewIds, Style, create, new_table};
+use crate::found::{FoundTable, FoundTables};
+use crate::map::{SchemaMap, TableMap, quoted};
+use crate::overrides::Overrides;
+use crate::recognize::{Recognition, look_alikes, recognize};
+use crate::table::AuthTable;
+use crate::verdict::{Addition, AdditionKind, Notice, Refusal};
+use crate::{catalog, columns};
+
+/// Which of Better Auth's tables a database has, under which names, and what Taskbridge needs before it can use them.
+///
+/// A plan is complete: it contains everything that must be changed, not only what was found first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// How the database names the tables, after the additions. Tables that were refused have the names of Better Auth.
+    pub map: SchemaMap,
+    /// The tables that exist.
+    pub existing: BTreeSet<AuthTable>,
+    /// The changes that Taskbridge makes.
+    pub additions: Vec<Addition>,
+    /// The reasons for which Taskbridge cannot use the tables. If there are none, it can.
+    pub refusals: Vec<Refusal>,
+    /// What an operator should know.
+    pub notices: Vec<Notice>,
+}
+
+/// How Taskbridge uses Better Auth's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Taskbridge is the auth server: it uses all tables, and creates those that are missing.
+    Server,
+    /// Better Auth is the auth server. Taskbridge only refers to users, and counts requests if the table for that
+    /// exists. It changes no table, and refuses none unless the settings name a table or a column that does not exist.
+    Bridge,
+}
+
+impl Plan {
+    /// Plans for the tables in a database. Reads only, with several statements, so `db` must be one connection, in a
+    /// transaction if it may be behind a pooler.
+    ///
+    /// # Errors
+    /// The error of the database if a statement fails.
+    pub async fn read(db: &impl ConnectionTrait, purpose: Purpose, overrides: &Overrides) -> Result<Self, DbErr> {
+        let mut found = catalog::read(db, overrides).await?;
+        for position in look_alikes(&found, overrides) {
+            catalog::read_rows(db, &mut found.tables[position]).await?;
+        }
+        let recognition = recognize(&found, overrides);
+        if purpose == Purpose::Server {
+            for (table, position) in &recognition.tables {
+                catalog::read_values(db, *table, &mut found.tables[*position], overrides).await?;
+            }
+        }
+        Ok(Self::of(&found, &recognition, purpose, overrides))
+    }
+
+    /// Plans for tables that have been read and recognized.
+    pub(crate) fn of(found: &FoundTables, recognition: &Recognition, purpose: Purpose, overrides: &Overrides) -> Self {
+        Planner::new(found, recognition, overrides).plan(recognition, purpose)
+    }
+}
+
+struct Planner<'p> {
+    found: &'p FoundTables,
+    overrides: &'p Overrides,
+    style: Style,
+    ids: NewIds,
+}
+
+impl<'p> Planner<'p> {
+    fn new(found: &'p FoundTables, recognition: &Recognition, overrides: &'p Overrides) -> Self {
+        let table = |table| recognition.tables.get(&table).map(|position| &found.tables[*position]);
+        // Every app has the column, and its name has two words.
+        let reference = table(AuthTable::Account).and_then(|found| found.find(AuthTable::Account, "userId", overrides));
+        let style = if reference.is_some_and(|column| column.name == "user_id") { Style::Snake } else { Style::Camel };
+        let id = table(AuthTable::User).and_then(|found| found.find(AuthTable::User, "id", overrides));
+        let ids = id.and_then(|id| Some(NewIds { kind: id.id_kind(found.backend)?, data_type: id.data_type.clone() }));
+        Self { found, overrides, style, ids: ids.unwrap_or_else(NewIds::text) }
+    }
+
+    fn plan(&self, recognition: &Recognition, purpose: Purpose) -> Plan {
+        let mut plan = Plan {
+            map: SchemaMap::canonical(),
+            existing: BTreeSet::new(),
+            additions: Vec::new(),
+            refusals: recognition.remarks.wrong_settings.clone(),
+            notices: Vec::new(),
+        };
+        let mut maps = BTreeMap::new();
+        for table in AuthTable::ALL {
+            let Some(position) = recognition.tables.get(&table) else { continue };
+            let found = &self.found.tables[*position];
+            if self.found.backend == DbBackend::Sqlite && found.name != table.name() {
+                plan.refuse(purpose, on_sqlite(table, found));
+                continue;
+            }
+            let verdict = columns::check(self.found.backend, table, found, self.style, &self.ids, self.overrides);
+            plan.refusals.extend(verdict.wrong_settings);
+            if purpose == Purpose::Bridge && !is_usable(table, found, self.overrides) {
+                continue;
+            }
+            plan.existing.insert(table);
+            maps.insert(table, verdict.map);
+            if purpose == Purpose::Server {
+                plan.refusals.extend(verdict.refusals);
+                plan.additions.extend(verdict.additions);
+                plan.notices.extend(found.hides_rows.then(|| hidden_rows(found)));
+            }
+        }
+        if purpose == Purpose::Server {
+            self.add_missing(recognition, &mut maps, &mut plan);
+            plan.refusals.extend(recognition.remarks.refusals.iter().map(|refusal| self.without_settings(refusal)));
+            plan.notices.extend(recognition.remarks.notices.iter().cloned());
+        }
+        plan.map = SchemaMap::new(maps);
+        plan
+    }
+
+    /// Returns a refusal of a table that was not recognized. SQLite has no settings for other names of tables.
+    fn without_settings(&self, refusal: &Refusal) -> Refusal {
+        match self.found.backend {
+            DbBackend::Sqlite => Refusal { next: "use AUTH_MODE=bridge".to_owned(), ..refusal.clone() },
+            _ => refusal.clone(),
+        }
+    }
+
+    /// Adds the tables that are missing, unless there are tables that could be these.
+    fn add_missing(&self, recognition: &Recognition, maps: &mut BTreeMap<AuthTable, TableMap>, plan: &mut Plan) {
+        for table in AuthTable::ALL {
+            let is_refused = recognition.remarks.refuse(table);
+            if recognition.tables.contains_key(&table) || is_refused {
+                continue;
+            }
+            let map = new_table(table, recognition.schema.as_deref(), self.style, &self.ids);
+            let users = maps.get(&AuthTable::User).cloned().unwrap_or_else(|| TableMap::canonical(AuthTable::User));
+            let statements = create(self.found.backend, table, &map, &self.ids, &users);
+            plan.additions.push(Addition { table, name: map.quoted(), kind: AdditionKind::Table, statements });
+            maps.insert(table, map);
+        }
+        // Tables are created in the order of their foreign keys, and before other tables are changed.
+        plan.additions.sort_by_key(|addition| (addition.kind != AdditionKind::Table, addition.table));
+    }
+}
+
+impl Plan {
+    fn refuse(&mut self, purpose: Purpose, refusal: Refusal) {
+        if purpose == Purpose::Server {
+            self.refusals.push(refusal);
+        }
+    }
+}
+
+/// Returns `true` if bridge mode can use the table: it has the columns that Taskbridge refers to there.
+fn is_usable(table: AuthTable, found: &FoundTable, overrides: &Overrides) -> bool {
+    let columns: &[&'static str] = if table == AuthTable::User { &["id"] } else { table.columns() };
+    found.is_table && columns.iter().all(|name| found.find(table, name, overrides).is_some())
+}
+
+fn on_sqlite(table: AuthTable, found: &FoundTable) -> Refusal {
+    let (old, new) = (quoted(&found.name), quoted(table.name()));
+    Refusal {
+        table: found.name.clone(),
+        column: None,
+        found: format!("is Better Auth's table {new} under another name, which is supported on PostgreSQL only"),
+        next: format!("use AUTH_MODE=bridge, or rename it in the app and run: alter table {old} rename to {new}"),
+    }
+}
+
+fn hidden_rows(found: &FoundTable) -> Notice {
+    let table = found.quoted();
+    Notice {
+        found: format!("row-level security of the table {table} can hide rows from Taskbridge's role"),
+        next: format!("let the role see all rows, or run: alter table {table} disable row level security"),
+    }
+}

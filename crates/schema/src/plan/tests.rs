@@ -1,0 +1,251 @@
+//! What is adopted, added and refused.
+
+use sea_orm::DbBackend;
+
+use super::Purpose;
+use crate::create::Style::{Camel, Snake};
+use crate::found::{FoundColumn, FoundTable};
+use crate::id::{Generated, IdKind};
+use crate::table::AuthTable::{Account, RateLimit, Session, User};
+use crate::testing::{add, change, core, lines, official, plan, plan_on, remove, required, settings, statements};
+
+fn changed(table: &str, column: &str, how: impl Fn(&mut FoundColumn)) -> Vec<FoundTable> {
+    let mut tables = official();
+    change(&mut tables, table, column, how);
+    tables
+}
+
+fn with_type(table: &str, column: &str, data_type: &str) -> Vec<FoundTable> {
+    changed(table, column, |column| data_type.clone_into(&mut column.data_type))
+}
+
+/// Gives all ids, and the columns that refer to users, another type.
+fn with_ids(data_type: &str, how: impl Fn(&mut FoundColumn)) -> Vec<FoundTable> {
+    let mut tables = official();
+    for column in tables.iter_mut().flat_map(|table| &mut table.columns) {
+        if column.name == "id" || column.name == "userId" {
+            data_type.clone_into(&mut column.data_type);
+        }
+        if column.name == "id" {
+            how(column);
+        }
+    }
+    tables
+}
+
+#[test]
+fn times_without_a_zone_and_lengths_are_adopted() {
+    for (table, column, data_type) in [
+        ("user", "createdAt", "timestamp without time zone"),
+        ("session", "expiresAt", "timestamp(3) without time zone"),
+        ("user", "name", "character varying(255)"),
+        ("user", "id", "character varying(36)"),
+        ("rateLimit", "count", "bigint"),
+        ("verification", "expiresAt", "date"),
+    ] {
+        let plan = plan(with_type(table, column, data_type));
+        assert!(plan.refusals.is_empty() && plan.additions.is_empty(), "{plan:?}");
+    }
+}
+
+#[test]
+fn other_types_are_refused_with_the_command_that_changes_them() {
+    for (table, column, data_type, expected) in [
+        ("session", "token", "uuid", "text"),
+        ("user", "email", "citext", "text"),
+        ("user", "name", "text[]", "text"),
+        ("account", "providerId", "provider", "text"),
+        ("user", "emailVerified", "integer", "boolean"),
+        ("rateLimit", "lastRequest", "integer", "bigint"),
+        ("session", "userId", "uuid", "text"),
+    ] {
+        let line = format!(
+            r#"table "{table}", column "{column}": is {data_type}, not {expected}; run: alter table "{table}" alter column "{column}" type {expected} using "{column}"::{expected}"#
+        );
+        assert_eq!(lines(&plan(with_type(table, column, data_type))), [line]);
+    }
+    let line = &lines(&plan(with_type("session", "expiresAt", "date")))[0];
+    assert!(
+        line.contains("is date, not a timestamp; run: alter table") && line.contains("type timestamptz using"),
+        "{line}"
+    );
+    let lenient = changed("user", "name", |column| column.collation = Some("loose".to_owned()));
+    assert!(lines(&plan(lenient))[0].contains("is text collate loose, not text"));
+    let computed = changed("user", "image", |column| column.is_computed = true);
+    assert!(lines(&plan(computed))[0].ends_with(r#"run: alter table "user" alter column "image" drop expression"#));
+}
+
+#[test]
+fn everything_is_refused_at_once() {
+    let mut tables = with_type("session", "token", "uuid");
+    add(&mut tables, "user", required("tenant", "text"));
+    add(&mut tables, "user", required("age", "integer"));
+    remove(&mut tables, "account", "scope");
+    assert_eq!(
+        lines(&plan(tables)),
+        [
+            r#"table "user", column "tenant": is required, but unknown to Better Auth; run: alter table "user" alter column "tenant" drop not null"#,
+            r#"table "user", column "age": is required, but unknown to Better Auth; run: alter table "user" alter column "age" drop not null"#,
+            r#"table "session", column "token": is uuid, not text; run: alter table "session" alter column "token" type text using "token"::text"#,
+            r#"table "account", column "scope": missing; run: alter table "account" add column "scope" text"#,
+        ]
+    );
+}
+
+#[test]
+fn the_issuer_of_some_versions_gets_a_default_by_a_command() {
+    let mut tables = official();
+    add(&mut tables, "account", required("issuer", "text"));
+    let line = r#"table "account", column "issuer": is required, and only Better Auth 1.7.0 to 1.7.2 writes it; run: alter table "account" alter column "issuer" set default 'local:credential'"#;
+    assert_eq!(lines(&plan(tables.clone())), [line]);
+    change(&mut tables, "account", "issuer", |column| column.has_default = true);
+    assert!(plan(tables).refusals.is_empty());
+}
+
+#[test]
+fn columns_of_keys_are_added_in_the_style_of_the_table() {
+    let mut tables = official();
+    for column in ["alg", "crv", "expiresAt"] {
+        remove(&mut tables, "jwks", column);
+    }
+    assert_eq!(
+        statements(&plan(tables)),
+        [
+            r#"alter table "jwks" add column "expiresAt" timestamptz"#,
+            r#"alter table "jwks" add column "alg" text"#,
+            r#"alter table "jwks" add column "crv" text"#,
+        ]
+    );
+    let mut tables = core(["user", "session", "account"], Snake);
+    tables.push(crate::testing::table(crate::table::AuthTable::Jwks, "jwks", "user", Snake));
+    remove(&mut tables, "jwks", "expires_at");
+    let plan = plan(tables);
+    assert!(statements(&plan).contains(&r#"alter table "jwks" add column "expires_at" timestamptz"#.to_owned()));
+    assert_eq!(plan.map.table(crate::table::AuthTable::Jwks).columns["expiresAt"].name, "expires_at");
+}
+
+#[test]
+fn unique_indices_are_added_unless_values_occur_twice() {
+    let counters = plan(changed("rateLimit", "key", |column| column.is_unique = false));
+    assert_eq!(statements(&counters), [r#"delete from "rateLimit""#, r#"create unique index on "rateLimit" ("key")"#]);
+    let tokens = |has_duplicates| {
+        plan(changed("session", "token", |column| {
+            (column.is_unique, column.has_duplicates) = (false, Some(has_duplicates));
+        }))
+    };
+    assert_eq!(statements(&tokens(false)), [r#"create unique index on "session" ("token")"#]);
+    let line = r#"table "session", column "token": is not unique, and contains a value twice; find these values: select "token", count(*) from "session" group by "token" having count(*) > 1; delete or change all but one row of each, and run: create unique index on "session" ("token")"#;
+    assert_eq!((lines(&tokens(true)), statements(&tokens(true))), (vec![line.to_owned()], vec![]));
+    let ids = plan(changed("user", "id", |column| column.is_unique = false));
+    assert_eq!(
+        lines(&ids),
+        [r#"table "user", column "id": is not unique; run: alter table "user" add primary key ("id")"#]
+    );
+}
+
+#[test]
+fn a_missing_index_is_added_but_not_required() {
+    let plan = plan(changed("session", "userId", |column| column.is_indexed = false));
+    assert_eq!(statements(&plan), [r#"create index on "session" ("userId")"#]);
+    assert!(!plan.additions[0].is_required());
+}
+
+#[test]
+fn ids_are_of_the_kind_of_their_column() {
+    let uuid = plan(with_ids("uuid", |_| {}));
+    assert!(uuid.refusals.is_empty(), "{uuid:?}");
+    assert_eq!(uuid.map.table(Session).id, IdKind::Uuid);
+    for (data_type, max) in [("integer", i64::from(i32::MAX)), ("bigint", i64::MAX), ("smallint", i64::from(i16::MAX))]
+    {
+        let serial = plan(with_ids(data_type, |column| column.has_sequence = true));
+        assert!(serial.refusals.is_empty(), "{serial:?}");
+        assert_eq!(serial.map.table(User).id, IdKind::Integer { max, generated: Generated::ByDefault });
+    }
+    let always = plan(with_ids("bigint", |column| (column.has_sequence, column.is_always_identity) = (true, true)));
+    assert_eq!(always.map.table(Account).id, IdKind::Integer { max: i64::MAX, generated: Generated::Always });
+}
+
+#[test]
+fn integers_that_nothing_generates_are_refused() {
+    let lines_of = |sequence: Option<&str>| {
+        lines(&plan(with_ids("integer", |column| column.borrowed_sequence = sequence.map(str::to_owned))))
+    };
+    let line = r#"table "user", column "id": is an integer that no sequence of the column generates; run: alter table "user" alter column "id" add generated by default as identity"#;
+    assert_eq!(lines_of(None)[0], line);
+    assert!(lines_of(Some("ids"))[0].ends_with(r#"run: alter sequence ids owned by "user"."id""#));
+    let short = lines(&plan(with_ids("character varying(20)", |_| {})));
+    assert!(short[0].contains("has no room for the 32 characters of an id; run: alter table"), "{short:?}");
+    let real = lines(&plan(with_type("jwks", "id", "real")));
+    assert!(real[0].contains("is real, not text, uuid or an integer"), "{real:?}");
+}
+
+#[test]
+fn new_tables_have_ids_of_the_same_kind() {
+    for (data_type, expected) in [
+        ("uuid", r#"("id" uuid default pg_catalog.gen_random_uuid() not null primary key, "key""#),
+        ("bigint", r#"("id" bigint generated by default as identity not null primary key, "key""#),
+    ] {
+        let mut tables = with_ids(data_type, |column| column.has_sequence = true);
+        tables.retain(|table| table.name != "rateLimit" && table.name != "session");
+        let plan = plan(tables);
+        let all = statements(&plan);
+        assert!(all.iter().any(|sql| sql.contains(expected)), "{all:?}");
+        let reference = format!(r#""userId" {data_type} not null references "user" ("id") on delete cascade"#);
+        assert!(all.iter().any(|sql| sql.contains(&reference)), "{all:?}");
+        assert_ne!(plan.map.table(RateLimit).id, IdKind::Text);
+    }
+}
+
+#[test]
+fn a_column_with_two_likely_names_is_refused() {
+    let mut tables = core(["users", "sessions", "accounts"], Snake);
+    add(&mut tables, "users", FoundColumn { is_required: false, ..required("emailverified", "boolean") });
+    let line = r#"table "users", column "emailVerified": could be "email_verified" or "emailverified"; set auth.columns.user.emailVerified to the one that Better Auth uses"#;
+    assert_eq!(lines(&plan(tables.clone())), [line]);
+    let given = settings(&[], &[((User, "emailVerified"), "email_verified")]);
+    assert!(crate::testing::plan_with(tables, &given).refusals.is_empty());
+}
+
+#[test]
+fn hidden_rows_are_reported() {
+    let mut tables = official();
+    tables[0].hides_rows = true;
+    assert!(plan(tables).notices[0].found.contains("row-level security of the table \"user\""));
+}
+
+#[test]
+fn names_are_quoted_in_statements() {
+    let mut tables = core([r#"us"ers"#, "sessions", "accounts"], Camel);
+    add(&mut tables, r#"us"ers"#, required(r#"a"; drop table x --"#, "text"));
+    let line = &lines(&plan(tables))[0];
+    assert!(line.ends_with(r#"alter table "us""ers" alter column "a""; drop table x --" drop not null"#), "{line}");
+}
+
+#[test]
+fn on_sqlite_nothing_is_changed_but_indices_and_missing_tables() {
+    let sqlite = |how: &dyn Fn(&mut Vec<FoundTable>)| {
+        let mut tables = official();
+        for column in tables.iter_mut().flat_map(|table| &mut table.columns) {
+            column.data_type = match column.data_type.as_str() {
+                "boolean" => "integer".to_owned(),
+                "timestamp with time zone" => "date".to_owned(),
+                other => other.to_owned(),
+            };
+        }
+        how(&mut tables);
+        plan_on(DbBackend::Sqlite, tables, Purpose::Server, &settings(&[], &[]))
+    };
+    assert!(sqlite(&|_| {}).refusals.is_empty());
+    let numbers = sqlite(&|tables| change(tables, "user", "createdAt", |column| column.contains_numbers = true));
+    assert_eq!(numbers.refusals[0].found, "contains dates as numbers, not as text");
+    let renamed = sqlite(&|tables| {
+        change(tables, "user", "emailVerified", |column| "email_verified".clone_into(&mut column.name));
+    });
+    assert_eq!(renamed.refusals[0].found, r#"missing, but "email_verified" exists (Drizzle's naming)"#);
+    let index = sqlite(&|tables| change(tables, "session", "userId", |column| column.is_indexed = false));
+    assert_eq!(statements(&index), [r#"create index "session_userId_idx" on "session" ("userId")"#]);
+    let unique = sqlite(&|tables| change(tables, "rateLimit", "key", |column| column.is_unique = false));
+    assert_eq!((unique.refusals.len(), unique.additions.len()), (1, 0));
+    let missing = sqlite(&|tables| remove(tables, "jwks", "crv"));
+    assert_eq!(statements(&missing), [r#"alter table "jwks" add column "crv" text"#]);
+}
