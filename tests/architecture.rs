@@ -108,6 +108,7 @@ fn each_layer_depends_on_what_it_may_and_on_nothing_else() {
                 "tracing",
                 "ureq",
                 "url",
+                "uuid",
                 "webpki-roots",
                 "x509-cert",
             ],

@@ -9,15 +9,15 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, HttpResponse};
 use serde_json::Value;
 use taskbridge_domain::Authenticator;
-use taskbridge_domain::ports::{
-    AuthError, Claims, MockAuthPort, MockIdentityRepo, MockSessionRepo, MockStoreProbe, MockTokenIssuer, TaskRepo,
-};
+use taskbridge_domain::ports::{AuthError, Claims, MockAuthPort, MockStoreProbe, MockTokenIssuer, TaskRepo};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{
     AccountContext, AccountPolicy, ProfileService, SessionService, SignInService, SignUpService, TaskService,
 };
 use taskbridge_domain::sessions::{Jwt, SessionPolicy};
-use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, moment, user_id};
+use taskbridge_domain::testing::fixtures::{
+    clock_at, counting_ids, hasher, identity_repo, moment, session_repo, user_id,
+};
 use taskbridge_domain::users::PasswordHash;
 use taskbridge_web::{
     AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, RequestTimeout, Services, SessionCookies,
@@ -66,10 +66,10 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
         let subject = user_id(caller.ok_or_else(|| AuthError::Rejected("forged".into()))?);
         Ok(Claims { subject })
     });
-    let mut identity = MockIdentityRepo::new();
+    let mut identity = identity_repo();
     identity.expect_find_credential().returning(|_| Ok(None));
     identity.expect_register().returning(|_| Ok(()));
-    let mut sessions = MockSessionRepo::new();
+    let mut sessions = session_repo();
     sessions.expect_find().returning(|_| Ok(None));
     sessions.expect_delete().returning(|_| Ok(()));
     let mut hasher = hasher();

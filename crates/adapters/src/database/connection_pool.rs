@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, ProxyExecResult, QueryResult, Statement};
-use taskbridge_schema::Rewriter;
+use taskbridge_schema::{AuthTable, IdKind, Rewriter};
 
 use super::driver_error::to_db_err;
 use super::error::is_repeatable;
@@ -40,6 +40,11 @@ impl<S, P> Executor<S, P> {
     /// Returns an executor of another driver on the same tables.
     pub(super) fn with<S2, P2>(&self, driver: Driver<S2, P2>) -> Executor<S2, P2> {
         Executor { driver, rewriter: Arc::clone(&self.rewriter) }
+    }
+
+    /// Returns the kind of ids in a table.
+    pub(super) fn id_kind(&self, table: AuthTable) -> IdKind {
+        self.rewriter.map().table(table).id
     }
 
     /// Replaces the markers in the text of a statement.

@@ -19,6 +19,7 @@ mod driver_error;
 mod email_case;
 mod entities;
 mod error;
+mod new_rows;
 mod postgres;
 mod problem;
 mod repositories;

@@ -14,11 +14,13 @@ mod prepared;
 mod repetition;
 mod reserve;
 mod restrictions;
+mod row_ids;
 mod shared_connections;
 mod signing_key_repo;
 mod sqlite_pool;
 mod stored_keys;
 mod task_limit;
+mod translated;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +46,7 @@ use taskbridge_domain::testing::in_memory::InMemoryTaskRepo;
 use taskbridge_domain::users::{HashAlgorithm, NewPassword, Password, PasswordHash};
 
 use self::databases::{Backend, OnDatabase};
+use self::translated::{Translated, Translator};
 
 mod in_memory {
     use super::*;
@@ -63,18 +66,20 @@ macro_rules! repository_suites {
     ($backend:ident) => {
         mod tasks {
             use super::super::*;
-            taskbridge_domain::task_repo_contract!(async { tasks(Backend::$backend.store().await).await });
+            taskbridge_domain::task_repo_contract!(async { tasks(Backend::$backend).await });
         }
 
         mod identity {
             use super::super::*;
-            taskbridge_domain::identity_repo_contract!(async { Backend::$backend.store().await.map(all_of_a_user) });
+            taskbridge_domain::identity_repo_contract!(async {
+                Backend::$backend.store().await.map(|store| all_of_a_user(Backend::$backend, store))
+            });
         }
 
         mod sessions {
             use super::super::*;
             taskbridge_domain::session_repo_contract!(async {
-                Backend::$backend.store().await.map(identity_and_sessions)
+                Backend::$backend.store().await.map(|store| identity_and_sessions(Backend::$backend, store))
             });
         }
 
@@ -111,21 +116,42 @@ mod on_postgres_behind_pgbouncer {
     repository_suites!(Pgbouncer);
 }
 
+mod on_postgres_with_uuids {
+    repository_suites!(PostgresUuids);
+}
+
+mod on_postgres_with_integers {
+    repository_suites!(PostgresIntegers);
+}
+
+mod on_postgres_with_always_generated_integers {
+    repository_suites!(PostgresAlwaysIntegers);
+}
+
 /// Creates the users alice and bob, and returns a repository for their tasks.
-async fn tasks(store: OnDatabase<Store>) -> OnDatabase<SeaTaskRepo> {
-    let identity = SeaIdentityRepo(store.clone());
+async fn tasks(backend: Backend) -> OnDatabase<Translated<SeaTaskRepo>> {
+    let all = backend.store().await.map(|store| all_of_a_user(backend, store));
     for user in ["alice", "bob"] {
-        identity.register(&registration(user)).await.unwrap();
+        all.0.register(&registration(user)).await.unwrap();
     }
-    store.map(SeaTaskRepo::new)
+    all.map(|(_, _, tasks)| tasks)
 }
 
-fn identity_and_sessions(store: Store) -> (SeaIdentityRepo, SeaSessionRepo) {
-    (SeaIdentityRepo(store.clone()), SeaSessionRepo(store))
+type Identity = Translated<SeaIdentityRepo>;
+type Sessions = Translated<SeaSessionRepo>;
+
+fn identity_and_sessions(backend: Backend, store: Store) -> (Identity, Sessions) {
+    let (identity, sessions, _) = all_of_a_user(backend, store);
+    (identity, sessions)
 }
 
-fn all_of_a_user(store: Store) -> (SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo) {
-    (SeaIdentityRepo(store.clone()), SeaSessionRepo(store.clone()), SeaTaskRepo::new(store))
+fn all_of_a_user(backend: Backend, store: Store) -> (Identity, Sessions, Translated<SeaTaskRepo>) {
+    let ids = Translator::new(backend.id_kind());
+    (
+        Translated { repo: SeaIdentityRepo(store.clone()), ids: ids.clone() },
+        Translated { repo: SeaSessionRepo(store.clone()), ids: ids.clone() },
+        Translated { repo: SeaTaskRepo::new(store), ids },
+    )
 }
 
 mod limiter_in_memory {
@@ -218,7 +244,7 @@ fn stored_keys(store: Store, algorithm: Option<SigningAlgorithm>) -> Arc<StoredK
     let repo = Arc::new(SeaSigningKeyRepo(store));
     let config = KeyTableConfig { algorithm, grace: Duration::ZERO };
     let secrets = VersionedSecrets::single(secret());
-    let table = KeyTable { repo, ids: Arc::new(SecureIds), clock: Arc::new(SystemClock), secrets, config };
+    let table = KeyTable { repo, clock: Arc::new(SystemClock), secrets, config };
     Arc::new(StoredKeys::new(table))
 }
 

@@ -7,10 +7,11 @@ use taskbridge_adapters::database::SeaSigningKeyRepo;
 use taskbridge_adapters::jwt::{SigningKeyRepo, StoredKey, StoredPrivateKey};
 use taskbridge_domain::testing::fixtures::moment;
 
-use crate::databases::{Backend, test_on};
+use crate::databases::{Backend, OnDatabase, test_on};
+use crate::translated::{Translated, Translator};
 
 test_on!(
-    [Sqlite, Postgres, Pgbouncer],
+    [Sqlite, Postgres, Pgbouncer, PostgresUuids, PostgresIntegers, PostgresAlwaysIntegers],
     [
         keys_are_stored_as_given_and_listed_by_age,
         a_key_is_added_only_beside_the_known_keys,
@@ -19,8 +20,13 @@ test_on!(
     ]
 );
 
+async fn repo(backend: Backend) -> OnDatabase<Translated<SeaSigningKeyRepo>> {
+    let ids = Translator::new(backend.id_kind());
+    backend.store().await.map(|store| Translated { repo: SeaSigningKeyRepo(store), ids })
+}
+
 /// Returns an Ed25519 key pair with this id.
-fn stored_key(id: &str) -> StoredKey {
+pub(crate) fn stored_key(id: &str) -> StoredKey {
     StoredKey {
         id: id.into(),
         public: r#"{"crv":"Ed25519","x":"0mTEOYNmrph_9B8B8P_6uk0kcb-Q1GPi5B99oqCDeMM","kty":"OKP"}"#.into(),
@@ -33,7 +39,7 @@ fn stored_key(id: &str) -> StoredKey {
 }
 
 async fn keys_are_stored_as_given_and_listed_by_age(backend: Backend) {
-    let repo = backend.store().await.map(SeaSigningKeyRepo);
+    let repo = repo(backend).await;
     assert_eq!(repo.all().await.unwrap(), []);
     let new = stored_key("new");
     let bare = StoredKey { algorithm: None, curve: None, expires_at: None, ..stored_key("bare") };
@@ -44,7 +50,7 @@ async fn keys_are_stored_as_given_and_listed_by_age(backend: Backend) {
 }
 
 async fn a_key_is_added_only_beside_the_known_keys(backend: Backend) {
-    let repo = backend.store().await.map(SeaSigningKeyRepo);
+    let repo = repo(backend).await;
     assert!(repo.add(&stored_key("first"), &["gone".into()]).await.unwrap());
     assert!(!repo.add(&stored_key("second"), &[]).await.unwrap());
     assert!(repo.add(&stored_key("second"), &["first".into()]).await.unwrap());
@@ -53,7 +59,7 @@ async fn a_key_is_added_only_beside_the_known_keys(backend: Backend) {
 }
 
 async fn of_many_concurrent_first_keys_one_is_added(backend: Backend) {
-    let repo = backend.store().await.map(SeaSigningKeyRepo);
+    let repo = repo(backend).await;
     let keys: Vec<_> = (0..10).map(|number| stored_key(&number.to_string())).collect();
     let added = join_all(keys.iter().map(|key| repo.add(key, &[]))).await;
     assert_eq!(added.into_iter().filter(|added| *added.as_ref().unwrap()).count(), 1);
@@ -61,10 +67,11 @@ async fn of_many_concurrent_first_keys_one_is_added(backend: Backend) {
 }
 
 async fn the_expiry_of_a_key_is_never_postponed(backend: Backend) {
-    let repo = backend.store().await.map(SeaSigningKeyRepo);
+    let repo = repo(backend).await;
     let first = stored_key("first");
-    let other = StoredKey { expires_at: None, ..stored_key("other") };
-    let third = StoredKey { expires_at: None, ..stored_key("third") };
+    let younger = |milliseconds| moment().after(Duration::from_millis(milliseconds));
+    let other = StoredKey { expires_at: None, created_at: younger(1), ..stored_key("other") };
+    let third = StoredKey { expires_at: None, created_at: younger(2), ..stored_key("third") };
     for key in [&first, &other, &third] {
         let known: Vec<_> = repo.all().await.unwrap().into_iter().map(|key| key.id).collect();
         assert!(repo.add(key, &known).await.unwrap());

@@ -11,7 +11,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use taskbridge_adapters::database::{SeaSigningKeyRepo, Store};
-use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     DecryptionError, Header, JwtIssuer, JwtIssuerConfig, KeySource, KeyTable, KeyTableConfig, NoSigningKey,
     SigningAlgorithm, SigningKeyRepo, StoredKey, StoredKeyStatus, StoredKeys, StoredPrivateKey, VersionedSecrets,
@@ -23,7 +22,10 @@ use taskbridge_domain::testing::fixtures::{moment, user};
 
 use crate::databases::{Backend, OnDatabase, test_on};
 
-test_on!([Sqlite, Postgres, Pgbouncer], [processes_that_start_together_create_one_key]);
+test_on!(
+    [Sqlite, Postgres, Pgbouncer, PostgresUuids, PostgresAlwaysIntegers],
+    [processes_that_start_together_create_one_key]
+);
 
 const GRACE: Duration = Duration::from_hours(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -75,7 +77,7 @@ impl Table {
 
     fn process_with(&self, secrets: VersionedSecrets, config: KeyTableConfig) -> Process {
         let (repo, clock) = (Arc::new(self.repo()), Arc::clone(&self.clock) as _);
-        let table = KeyTable { repo, ids: Arc::new(SecureIds), clock, secrets, config };
+        let table = KeyTable { repo, clock, secrets, config };
         let keys = Arc::new(StoredKeys::new(table));
         let url = || "http://localhost:8000".to_owned();
         let config = JwtIssuerConfig { issuer: url(), audience: url(), lifetime: Duration::from_mins(15) };
@@ -343,6 +345,10 @@ struct Breakable {
 
 #[async_trait]
 impl SigningKeyRepo for Breakable {
+    async fn next_id(&self) -> Result<String, StoreError> {
+        self.repo.next_id().await
+    }
+
     async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         if self.is_failing.load(Ordering::Relaxed) {
@@ -368,8 +374,7 @@ async fn known_keys_stay_in_use_while_the_database_is_unavailable() {
     let repo = Arc::new(Breakable { repo: table.repo(), is_failing: false.into(), asked: 0.into() });
     let config = KeyTableConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: GRACE };
     let clock = Arc::clone(&table.clock) as _;
-    let keys =
-        KeyTable { repo: Arc::clone(&repo) as _, ids: Arc::new(SecureIds), clock, secrets: secret("a-secret"), config };
+    let keys = KeyTable { repo: Arc::clone(&repo) as _, clock, secrets: secret("a-secret"), config };
     let keys = StoredKeys::new(keys);
     let other = table.process(secret("a-secret"), SigningAlgorithm::EdDsa);
     let kid = other.kid().await;

@@ -15,7 +15,7 @@ use taskbridge_adapters::jwt::{
     VersionedSecrets,
 };
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::ports::{Clock, StoreError};
+use taskbridge_domain::ports::{Clock, IdGenerator, StoreError};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::testing::fixtures::{clock_at, moment};
 use tokio::time::{Instant, advance};
@@ -31,6 +31,10 @@ struct Table {
 
 #[async_trait]
 impl SigningKeyRepo for Table {
+    async fn next_id(&self) -> Result<String, StoreError> {
+        Ok(SecureIds.generate().into_string())
+    }
+
     async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         Ok(self.keys.lock().unwrap().clone())
@@ -54,7 +58,7 @@ pub(crate) fn signing_with_the_secret(secret: SharedSecret) -> StoredKeys {
     let config = KeyTableConfig { algorithm: None, grace: Duration::ZERO };
     let secrets = VersionedSecrets::single(secret);
     let (repo, clock) = (Arc::new(Table::default()), Arc::new(clock_at(moment())));
-    StoredKeys::new(KeyTable { repo, ids: Arc::new(SecureIds), clock, secrets, config })
+    StoredKeys::new(KeyTable { repo, clock, secrets, config })
 }
 
 /// A clock that follows the runtime's paused clock.
@@ -72,7 +76,7 @@ impl Table {
         let config = KeyTableConfig { algorithm: Some(SigningAlgorithm::EdDsa), grace: Duration::from_hours(24) };
         let clock = Arc::new(RuntimeClock(Instant::now()));
         let secrets = VersionedSecrets::single(SharedSecret::parse(SECRET).unwrap());
-        StoredKeys::new(KeyTable { repo: Arc::clone(self) as _, ids: Arc::new(SecureIds), clock, secrets, config })
+        StoredKeys::new(KeyTable { repo: Arc::clone(self) as _, clock, secrets, config })
     }
 
     fn reads(&self) -> usize {

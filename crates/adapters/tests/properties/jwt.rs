@@ -12,7 +12,6 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
-use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     ExpectedClaims, JwtIssuer, JwtIssuerConfig, JwtVerifier, KeyTable, KeyTableConfig, SharedSecretKey, SigningKeyRepo,
     StoredKey, StoredKeys, TrustedIssuer, VersionedSecrets,
@@ -46,6 +45,10 @@ struct EmptyTable;
 
 #[async_trait]
 impl SigningKeyRepo for EmptyTable {
+    async fn next_id(&self) -> Result<String, StoreError> {
+        Ok("new".into())
+    }
+
     async fn all(&self) -> Result<Vec<StoredKey>, StoreError> {
         Ok(Vec::new())
     }
@@ -62,8 +65,8 @@ impl SigningKeyRepo for EmptyTable {
 fn signing_with_the_secret() -> Arc<StoredKeys> {
     let config = KeyTableConfig { algorithm: None, grace: Duration::ZERO };
     let secrets = VersionedSecrets::single(secret());
-    let (ids, clock) = (Arc::new(SecureIds), Arc::new(clock_at(moment())));
-    Arc::new(StoredKeys::new(KeyTable { repo: Arc::new(EmptyTable), ids, clock, secrets, config }))
+    let clock = Arc::new(clock_at(moment()));
+    Arc::new(StoredKeys::new(KeyTable { repo: Arc::new(EmptyTable), clock, secrets, config }))
 }
 
 /// Verifies a token. Returns its subject, or `None` if the token is rejected.

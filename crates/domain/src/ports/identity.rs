@@ -8,6 +8,17 @@ use crate::sessions::Session;
 use crate::time::Timestamp;
 use crate::users::{Account, Email, PasswordHash, ProfileUpdate, User, UserId};
 
+/// The ids of the rows that a sign-up creates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistrationIds {
+    /// The id of the user.
+    pub user: UserId,
+    /// The id of the `credential` account.
+    pub account: String,
+    /// The id of the first session.
+    pub session: String,
+}
+
 /// The data that a sign-up stores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
@@ -63,6 +74,10 @@ pub struct PasswordChange {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait IdentityRepo: Send + Sync {
+    /// Returns the ids for a new registration, in the form that the tables require. No other call may return them
+    /// again.
+    async fn next_ids(&self) -> Result<RegistrationIds, StoreError>;
+
     /// Creates the user, the account and the session in one transaction. If an email address is registered several
     /// times, even concurrently, exactly one registration must succeed.
     async fn register(&self, registration: &Registration) -> Result<(), RegisterError>;

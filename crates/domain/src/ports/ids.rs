@@ -2,7 +2,7 @@
 
 use crate::random_id::RandomId;
 
-/// Generates the ids of users, accounts and sessions, and the session tokens.
+/// Generates session tokens, and the ids of rows whose ids are random text.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait IdGenerator: Send + Sync {
     /// Generates an id. Must use a cryptographically secure random number generator.

@@ -15,7 +15,7 @@ mod tasks;
 
 pub use auth::{AuthError, AuthPort, Claims, PublicKey, SigningError, TokenIssuer};
 pub use clock::Clock;
-pub use identity::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration};
+pub use identity::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration, RegistrationIds};
 pub use ids::IdGenerator;
 pub use passwords::{HashError, PasswordHasher};
 pub use rate_limiter::RateLimiter;

@@ -14,6 +14,9 @@ use crate::users::{Email, PasswordHash, User, UserId};
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepo: Send + Sync {
+    /// Returns the id for a new session, in the form that the table requires. No other call may return it again.
+    async fn next_id(&self) -> Result<String, StoreError>;
+
     /// Creates `session` if `password` is still the stored password hash of its user. Returns `false` if it is not.
     ///
     /// Must be atomic with respect to a concurrent password change: a change that ends all sessions must also end a

@@ -46,7 +46,7 @@ pub struct AccountContext {
     pub hasher: Arc<dyn PasswordHasher>,
     /// Counts wrong passwords; without it, [`WRONG_PASSWORD_LIMIT`] does not apply.
     pub limiter: Option<Arc<dyn RateLimiter>>,
-    /// Generates ids and session tokens.
+    /// Generates session tokens.
     pub ids: Arc<dyn IdGenerator>,
     /// The current time.
     pub clock: Arc<dyn Clock>,
@@ -60,11 +60,11 @@ impl AccountContext {
         NewPassword::parse(typed, self.hasher.algorithm())
     }
 
-    /// Returns a session that starts now, with a new token. Does not store it.
-    pub(super) fn new_session(&self, user: &UserId, client: ClientInfo, lifetime: Duration) -> Session {
+    /// Returns a session with this id that starts now, with a new token. Does not store it.
+    pub(super) fn new_session(&self, id: String, user: &UserId, client: ClientInfo, lifetime: Duration) -> Session {
         let now = self.clock.now();
         Session {
-            id: self.ids.generate().into_string(),
+            id,
             token: SessionToken::new(self.ids.generate().into_string()),
             user_id: user.clone(),
             expires_at: now.after(lifetime),

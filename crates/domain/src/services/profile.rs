@@ -141,11 +141,15 @@ impl ProfileService {
         request: ChangePassword,
     ) -> Result<Option<Session>, PasswordError> {
         let ChangePassword { current, new, revoke_sessions, client, network } = request;
-        let AccountContext { identity, hasher, clock, policy, .. } = &self.0;
+        let AccountContext { identity, sessions, hasher, clock, policy, .. } = &self.0;
         let user = &active.user.id;
         let old = self.confirm(user, network, current).await?;
         let new = hasher.hash(network, new).await?;
-        let session = revoke_sessions.then(|| self.0.new_session(user, client, policy.sessions.lifetime));
+        let session = if revoke_sessions {
+            Some(self.0.new_session(sessions.next_id().await?, user, client, policy.sessions.lifetime))
+        } else {
+            None
+        };
         let at = clock.now();
         let change = PasswordChange { user: user.clone(), old, new, at, only_session: session.clone() };
         // `false` means that another request has changed the password meanwhile, so `current` is no longer the right

@@ -7,7 +7,7 @@ use super::active_session::ActiveSession;
 use crate::client_network::ClientNetwork;
 use crate::ports::{HashError, RegisterError, Registration, StoreError};
 use crate::sessions::ClientInfo;
-use crate::users::{Email, InvalidPassword, NewPassword, Restrictions, User, UserId, UserImage, UserName};
+use crate::users::{Email, InvalidPassword, NewPassword, Restrictions, User, UserImage, UserName};
 
 /// Input of [`SignUpService::sign_up`].
 #[derive(Debug, Clone)]
@@ -83,21 +83,22 @@ impl SignUpService {
     /// fails. After an error, nothing has been stored, unless the error is [`StoreError::OutcomeUnknown`].
     pub async fn sign_up(&self, request: SignUp) -> Result<SignUpOutcome, SignUpError> {
         let SignUp { name, email, password, image, remember, client, network } = request;
-        let AccountContext { identity, hasher, ids, clock, policy, .. } = &self.0;
+        let AccountContext { identity, hasher, clock, policy, .. } = &self.0;
         if !policy.allow_sign_up {
             return Err(SignUpError::Disabled);
         }
         let password = password?;
         let must_verify = policy.require_email_verification;
         // This check only avoids hashing in vain: `register` finally decides whether the address is taken. If addresses
-        // must be verified, the password is always hashed, so that the response time does not reveal a taken address.
+        // must be verified, the password is always hashed and ids are always generated, so that the response time does
+        // not reveal a taken address.
         let is_taken = identity.find_credential(&email).await?.is_some();
         if is_taken && !must_verify {
             return Err(SignUpError::EmailTaken);
         }
         let password = hasher.hash(network, password).await?;
-        let now = clock.now();
-        let id = UserId::new(ids.generate());
+        let ids = identity.next_ids().await?;
+        let (id, now) = (ids.user, clock.now());
         let restrictions = Restrictions::default();
         let user =
             User { id, name, email, email_verified: false, image, created_at: now, updated_at: now, restrictions };
@@ -105,8 +106,8 @@ impl SignUpService {
             return Ok(SignUpOutcome::Unverified(user));
         }
         let lifetime = policy.sessions.lifetime_for(remember);
-        let session = (!must_verify).then(|| self.0.new_session(&user.id, client, lifetime));
-        let registration = Registration { user, account_id: ids.generate().into_string(), password, session };
+        let session = (!must_verify).then(|| self.0.new_session(ids.session, &user.id, client, lifetime));
+        let registration = Registration { user, account_id: ids.account, password, session };
         match identity.register(&registration).await {
             Ok(()) => {}
             Err(RegisterError::EmailTaken) if must_verify => {}
@@ -124,7 +125,7 @@ impl SignUpService {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::Credential;
+    use crate::ports::{Credential, IdentityRepo};
     use crate::services::AccountPolicy;
     use crate::services::test_ports::{POLICY, Ports, credential};
     use crate::testing::fixtures::{moment, user};
@@ -167,9 +168,8 @@ mod tests {
                     && session.as_ref().is_some_and(|session| {
                         session.user_id == user.id
                             && session.expires_at == moment().after(POLICY.sessions.lifetime)
-                            && ![user.id.as_str(), session.id.as_str(), session.token.expose()]
-                                .contains(&account_id.as_str())
-                            && session.id != session.token.expose()
+                            && session.token.expose() != session.id
+                            && [user.id.as_str(), account_id, &session.id] == ["user-1", "account-1", "session-1"]
                     })
             })
             .return_once(|_| Ok(()));
@@ -221,8 +221,19 @@ mod tests {
         assert!(matches!(refused, Err(SignUpError::Password(InvalidPassword::TooShort))));
     }
 
-    /// If the email address is taken, the outcome is the same as for a free one, and the password is hashed as well, so
-    /// that neither the response nor its time reveals that the address is taken.
+    #[tokio::test]
+    async fn without_new_ids_no_user_is_registered() {
+        let mut ports = Ports::new();
+        ports.identity.checkpoint();
+        ports.identity.expect_find_credential().return_once(|_| Ok(None));
+        ports.identity.expect_next_ids().return_once(|| Err(StoreError::Unavailable("away".into())));
+        ports.hasher.expect_hash().return_once(|_, _| Ok(PasswordHash::new("hashed".into())));
+        let refused = service(ports, POLICY).sign_up(sign_up(true)).await;
+        assert!(matches!(refused, Err(SignUpError::Store(StoreError::Unavailable(_)))));
+    }
+
+    /// If the email address is taken, the outcome is the same as for a free one. The password is hashed and ids are
+    /// generated as well, so that neither the response nor its time reveals that the address is taken.
     #[tokio::test]
     async fn sign_up_creates_no_session_if_the_address_must_be_verified() {
         let policy = AccountPolicy { require_email_verification: true, ..POLICY };
@@ -230,6 +241,9 @@ mod tests {
             [(None, Some(Ok(()))), (None, Some(Err(RegisterError::EmailTaken))), (Some(credential("hashed")), None)]
         {
             let mut ports = Ports::new();
+            let ids = ports.identity.next_ids().await.unwrap();
+            ports.identity.checkpoint();
+            ports.identity.expect_next_ids().times(1).return_once(|| Ok(ids));
             ports.identity.expect_find_credential().return_once(move |_| Ok(known));
             ports.hasher.expect_hash().times(1).return_once(|_, _| Ok(PasswordHash::new("hashed".into())));
             if let Some(registered) = registered {

@@ -7,7 +7,7 @@ use crate::ports::{
     Credential, MockClock, MockIdGenerator, MockIdentityRepo, MockPasswordHasher, MockRateLimiter, MockSessionRepo,
 };
 use crate::sessions::SessionPolicy;
-use crate::testing::fixtures::{clock_at, counting_ids, moment, user};
+use crate::testing::fixtures::{clock_at, counting_ids, identity_repo, moment, session_repo, user};
 use crate::time::Timestamp;
 use crate::users::PasswordHash;
 
@@ -41,8 +41,8 @@ impl Ports {
 
     pub(super) fn at(now: Timestamp) -> Self {
         Self {
-            identity: MockIdentityRepo::new(),
-            sessions: MockSessionRepo::new(),
+            identity: identity_repo(),
+            sessions: session_repo(),
             hasher: MockPasswordHasher::new(),
             limiter: None,
             ids: counting_ids(),

@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::access::{Authenticator, Owner, Principal};
-use crate::ports::{Claims, MockAuthPort, MockClock, MockIdGenerator, MockPasswordHasher, Registration};
+use crate::ports::{
+    Claims, MockAuthPort, MockClock, MockIdGenerator, MockIdentityRepo, MockPasswordHasher, MockSessionRepo,
+    Registration, RegistrationIds,
+};
 use crate::random_id::RandomId;
 use crate::sessions::{ClientInfo, Session, SessionToken};
 use crate::tasks::{Description, NewTask, Task, TaskId, Title};
@@ -42,6 +45,32 @@ pub fn counting_ids() -> MockIdGenerator {
         })
     });
     ids
+}
+
+/// Returns a mock that hands out the ids `user-1`, `account-1` and `session-1`, then `user-2` and so on, and expects no
+/// other calls.
+#[must_use]
+pub fn identity_repo() -> MockIdentityRepo {
+    let count = AtomicUsize::new(1);
+    let mut identity = MockIdentityRepo::new();
+    identity.expect_next_ids().returning(move || {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        Ok(RegistrationIds {
+            user: user_id(&format!("user-{number}")),
+            account: format!("account-{number}"),
+            session: format!("session-{number}"),
+        })
+    });
+    identity
+}
+
+/// Returns a mock that hands out the ids `session-1`, `session-2` and so on, and expects no other calls.
+#[must_use]
+pub fn session_repo() -> MockSessionRepo {
+    let count = AtomicUsize::new(1);
+    let mut sessions = MockSessionRepo::new();
+    sessions.expect_next_id().returning(move || Ok(format!("session-{}", count.fetch_add(1, Ordering::Relaxed))));
+    sessions
 }
 
 /// Returns a mock whose algorithm is bcrypt and which expects no other calls.

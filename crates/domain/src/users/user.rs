@@ -4,14 +4,13 @@ use std::fmt;
 
 use super::email::Email;
 use super::restrictions::Restrictions;
-use crate::random_id::RandomId;
 use crate::text::{InvalidText, bounded, bounded_text};
 use crate::time::Timestamp;
 
 /// The id of a user. It occurs as the `sub` claim of a token, as `{user_id}` in a path and as the owner of a task.
 ///
-/// The id is an opaque, non-empty text without NUL characters, compared byte for byte. Ids that Taskbridge generates
-/// have 32 letters and digits; those of other auth servers can be UUIDs or numbers.
+/// The id is an opaque, non-empty text without NUL characters, compared byte for byte. It has 32 letters and digits, or
+/// is a UUID or a number, as the table of the users requires.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(String);
 
@@ -21,12 +20,6 @@ impl UserId {
     pub fn parse(text: impl Into<String>) -> Option<Self> {
         let text = text.into();
         (!text.is_empty() && !text.contains('\0')).then_some(Self(text))
-    }
-
-    /// Creates the id of a new user from a random id.
-    #[must_use]
-    pub fn new(id: RandomId) -> Self {
-        Self(id.into_string())
     }
 
     /// Returns the id as text.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::database::{SeaSigningKeyRepo, Store};
-use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
     ExpectedClaims, FetchJwks, JwksClient, JwtVerifier, KeySource, KeyTable, KeyTableConfig, RemoteJwks,
     RemoteJwksConfig, SharedSecretKey, StoredKeyInfo, StoredKeyStatus, StoredKeys, TrustedIssuer, UnavailableKeys,
@@ -19,8 +18,7 @@ pub(crate) fn stored_keys(mode: &AuthMode, settings: &JwtSettings, store: &Store
     let AuthMode::Server(ServerMode { secrets, .. }) = mode else { return None };
     let repo = Arc::new(SeaSigningKeyRepo(store.clone()));
     let config = KeyTableConfig { algorithm: settings.algorithm, grace: settings.key_grace_seconds.get() };
-    let table =
-        KeyTable { repo, ids: Arc::new(SecureIds), clock: Arc::new(SystemClock), secrets: secrets.clone(), config };
+    let table = KeyTable { repo, clock: Arc::new(SystemClock), secrets: secrets.clone(), config };
     Some(Arc::new(StoredKeys::new(table)))
 }
 

@@ -26,7 +26,9 @@ use taskbridge_domain::services::{
 };
 use taskbridge_domain::sessions::SessionPolicy;
 use taskbridge_domain::tasks::{Task, TaskPage};
-use taskbridge_domain::testing::fixtures::{clock_at, counting_ids, hasher, moment, user_id};
+use taskbridge_domain::testing::fixtures::{
+    clock_at, counting_ids, hasher, identity_repo, moment, session_repo, user_id,
+};
 use taskbridge_web::{
     AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, RateLimits, RequestTimeout, Services,
     SessionCookies, Stopping, TasksMount, TrustedOrigins, TrustedProxies, UnsentLimits, UnsentResponses, UserRateLimit,
@@ -90,8 +92,8 @@ impl Ports {
         Self {
             auth: TestAuth { delay: 0 },
             tasks: MockTaskRepo::new(),
-            identity: MockIdentityRepo::new(),
-            sessions: MockSessionRepo::new(),
+            identity: identity_repo(),
+            sessions: session_repo(),
             hasher: hasher(),
             issuer: MockTokenIssuer::new(),
             deletion: true,

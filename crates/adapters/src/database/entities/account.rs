@@ -5,8 +5,10 @@ use sea_orm::Condition;
 use sea_orm::entity::prelude::*;
 use taskbridge_domain::users::Account;
 use taskbridge_domain::{Timestamp, UserId};
+use taskbridge_schema::IdKind;
 
 use super::column_types::Time;
+use super::user_id::is_user;
 use crate::database::error::Inconsistency;
 
 /// The `providerId` of the row that holds a password. Its `accountId` is the id of the user.
@@ -34,10 +36,10 @@ pub(crate) struct Model {
     pub(crate) updated_at: Time,
 }
 
-/// Returns the condition for the account that holds the password of this user.
-pub(crate) fn of(user: &UserId) -> Condition {
+/// Returns the condition for the account that holds the password of this user, whose id has this kind.
+pub(crate) fn of(kind: IdKind, user: &UserId) -> Condition {
     Condition::all()
-        .add(Column::UserId.eq(user.as_str()))
+        .add(is_user(Column::UserId, kind, user))
         .add(Column::AccountId.eq(user.as_str()))
         .add(Column::ProviderId.eq(CREDENTIAL))
 }

@@ -15,6 +15,10 @@ pub(crate) struct Time(pub(crate) DateTime<Utc>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Flag(pub(crate) bool);
 
+/// An id: text, a UUID in its text form, or an integer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RowId(pub(crate) String);
+
 /// Formats of times without a time zone, as other programs write them to SQLite.
 const WITHOUT_ZONE: [&str; 2] = ["%F %T%.f", "%FT%T%.f"];
 
@@ -39,6 +43,16 @@ impl Flag {
         match value {
             Value::Bool(Some(value)) => Some(Self(*value)),
             Value::BigInt(Some(value)) => Some(Self(*value != 0)),
+            _ => None,
+        }
+    }
+}
+
+impl RowId {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(Some(text)) => Some(Self(text.clone())),
+            Value::BigInt(Some(integer)) => Some(Self(integer.to_string())),
             _ => None,
         }
     }
@@ -87,6 +101,7 @@ macro_rules! column_type {
 
 column_type!(Time, ChronoDateTimeUtc, TimestampWithTimeZone);
 column_type!(Flag, Bool, Boolean);
+column_type!(RowId, String, Text);
 
 /// Reads a column. Returns an error if the value has another type, because sea-orm itself would return null.
 fn read<T: ValueType, I: ColIdx>(row: &QueryResult, index: I) -> Result<T, TryGetError> {

@@ -28,3 +28,4 @@ pub(super) mod task;
 #[cfg(test)]
 mod tests;
 pub(super) mod user;
+pub(super) mod user_id;

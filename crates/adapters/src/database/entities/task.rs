@@ -1,5 +1,5 @@
 //! The table `tasks`. Its text columns have the type `text` or `varchar`, even in an adopted table, so they need no
-//! cast.
+//! cast. The column of the owner has the same type as the ids of the users.
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::IdenStatic;
@@ -8,16 +8,16 @@ use taskbridge_domain::tasks::{Description, NewTask, Task, TaskId, Title};
 use taskbridge_domain::{Owner, Timestamp};
 use tokio_postgres::Row;
 
-use super::column_types::{Flag, Time};
+use super::column_types::{Flag, RowId, Time};
 use crate::database::error::Inconsistency;
-use crate::database::postgres::{Integer, Text, ValueError};
+use crate::database::postgres::{Integer, ValueError};
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tasks")]
 pub(crate) struct Model {
     #[sea_orm(primary_key)]
     pub(crate) id: i64,
-    pub(crate) user_id: String,
+    pub(crate) user_id: RowId,
     pub(crate) title: String,
     pub(crate) description: Option<String>,
     pub(crate) completed: Flag,
@@ -48,7 +48,7 @@ impl Model {
         let read = |row: Row| {
             Ok(Self {
                 id: row.try_get::<_, Integer>(id)?.0,
-                user_id: row.try_get::<_, Text>(user_id)?.0,
+                user_id: row.try_get(user_id)?,
                 title: row.try_get(title)?,
                 description: row.try_get(description)?,
                 completed: row.try_get(completed)?,
@@ -67,7 +67,7 @@ impl Model {
     /// different ids as equal, for example because of a collation.
     pub(crate) fn task_of(self, owner: &Owner) -> Result<Task, Inconsistency> {
         let Self { id, user_id, title, description, completed, created_at, updated_at } = self;
-        if user_id != owner.id().as_str() {
+        if user_id.0 != owner.id().as_str() {
             return Err(Inconsistency { table: "tasks", column: "user_id" });
         }
         Ok(Task {
@@ -87,7 +87,7 @@ pub(crate) fn new_row(owner: &Owner, task: &NewTask, now: Timestamp) -> ActiveMo
     let NewTask { title, description, completed } = task;
     ActiveModel {
         id: NotSet,
-        user_id: Set(owner.id().to_string()),
+        user_id: Set(RowId(owner.id().to_string())),
         title: Set(title.as_str().to_owned()),
         description: Set(description.as_ref().map(|description| description.as_str().to_owned())),
         completed: Set(Flag(*completed)),

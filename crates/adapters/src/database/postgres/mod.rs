@@ -50,7 +50,7 @@ use self::pool::{Health, PostgresManager, PostgresPool};
 use self::pooled_connection::{Discard, PooledConnection};
 use self::shared::SharedConnections;
 pub(super) use self::transaction::PostgresTransaction;
-pub(super) use self::values::{Integer, Text, ValueError};
+pub(super) use self::values::{Integer, ValueError};
 use super::config::StoreConfig;
 use super::dedicated::{DedicatedConnection, dedicated};
 use super::driver_error::to_db_err;

@@ -12,7 +12,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use sea_orm::{ProxyRow, Value};
 use tokio_postgres::Row;
 
-use crate::database::entities::column_types::{Flag, Time};
+use crate::database::entities::column_types::{Flag, RowId, Time};
 use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 /// An error from converting a value.
@@ -151,6 +151,20 @@ impl<'a> FromSql<'a> for Time {
     }
 }
 
+impl<'a> FromSql<'a> for RowId {
+    fn from_sql(data_type: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(if Integer::accepts(data_type) {
+            Integer::from_sql(data_type, raw)?.0.to_string()
+        } else {
+            Text::from_sql(data_type, raw)?.0
+        }))
+    }
+
+    fn accepts(data_type: &Type) -> bool {
+        Integer::accepts(data_type) || Text::accepts(data_type)
+    }
+}
+
 impl<'a> FromSql<'a> for Flag {
     fn from_sql(data_type: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
         bool::from_sql(data_type, raw).map(Self)
@@ -162,7 +176,7 @@ impl<'a> FromSql<'a> for Flag {
 }
 
 /// Text, or a UUID in its text form: lower-case hexadecimal digits in groups (RFC 9562, section 4).
-pub(in crate::database) struct Text(pub(in crate::database) String);
+struct Text(String);
 
 impl<'a> FromSql<'a> for Text {
     fn from_sql(data_type: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {

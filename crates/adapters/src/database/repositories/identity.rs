@@ -4,16 +4,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
-use taskbridge_domain::ports::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration, StoreError};
+use taskbridge_domain::ports::{
+    Credential, IdentityRepo, PasswordChange, RegisterError, Registration, RegistrationIds, StoreError,
+};
 use taskbridge_domain::sessions::Session;
 use taskbridge_domain::users::{Account, Email, PasswordHash, ProfileUpdate, UserImage};
 use taskbridge_domain::{Timestamp, UserId};
+use taskbridge_schema::AuthTable;
 
 use crate::database::Store;
 use crate::database::connection_pool::{Transaction, TransactionBody};
 use crate::database::entities::column_types::Time;
+use crate::database::entities::user_id::is_user;
 use crate::database::entities::{account, session, task, user};
-use crate::database::error::{Violation, store_error, violation};
+use crate::database::error::{Inconsistency, Violation, store_error, violation};
+use crate::database::new_rows::insert;
 use crate::database::restrictions::RestrictionColumns;
 
 /// Stores users and accounts in Better Auth's tables.
@@ -21,6 +26,13 @@ pub struct SeaIdentityRepo(pub Store);
 
 #[async_trait]
 impl IdentityRepo for SeaIdentityRepo {
+    async fn next_ids(&self) -> Result<RegistrationIds, StoreError> {
+        let [user, account, session] =
+            self.0.new_ids([AuthTable::User, AuthTable::Account, AuthTable::Session]).await?;
+        let user = UserId::parse(user).ok_or(Inconsistency { table: "user", column: "id" })?;
+        Ok(RegistrationIds { user, account, session })
+    }
+
     async fn register(&self, registration: &Registration) -> Result<(), RegisterError> {
         let is_new = self.0.pool.transaction(registration).await.map_err(store_error)?;
         if is_new { Ok(()) } else { Err(RegisterError::EmailTaken) }
@@ -39,7 +51,8 @@ impl IdentityRepo for SeaIdentityRepo {
     }
 
     async fn find_password(&self, user: &UserId) -> Result<Option<PasswordHash>, StoreError> {
-        let account = account::Entity::find().filter(account::of(user)).one(&self.0.pool).await.map_err(store_error)?;
+        let find = account::Entity::find().filter(account::of(self.0.pool.id_kind(AuthTable::User), user));
+        let account = find.one(&self.0.pool).await.map_err(store_error)?;
         Ok(account.and_then(|account| account.password).map(PasswordHash::new))
     }
 
@@ -49,7 +62,7 @@ impl IdentityRepo for SeaIdentityRepo {
 
     async fn list_accounts(&self, user: &UserId, limit: u32) -> Result<Vec<Account>, StoreError> {
         let rows = account::Entity::find()
-            .filter(account::Column::UserId.eq(user.as_str()))
+            .filter(is_user(account::Column::UserId, self.0.pool.id_kind(AuthTable::User), user))
             .order_by_asc(account::Column::CreatedAt)
             .order_by_asc(account::Column::Id)
             .limit(u64::from(limit))
@@ -62,7 +75,7 @@ impl IdentityRepo for SeaIdentityRepo {
     async fn update_profile(&self, user: &UserId, change: &ProfileUpdate, now: Timestamp) -> Result<bool, StoreError> {
         let ProfileUpdate { name, image } = change;
         let mut update = user::Entity::update_many()
-            .filter(user::Column::Id.eq(user.as_str()))
+            .filter(is_user(user::Column::Id, self.0.pool.id_kind(AuthTable::User), user))
             .col_expr(user::Column::UpdatedAt, now.datetime().into());
         if let Some(name) = name {
             update = update.col_expr(user::Column::Name, name.as_str().into());
@@ -80,8 +93,8 @@ impl IdentityRepo for SeaIdentityRepo {
 }
 
 async fn open(session: &Session, transaction: &Transaction) -> Result<(), DbErr> {
-    let session = session::Model::from(session).into_active_model();
-    session::Entity::insert(session).exec_without_returning(transaction).await.map(drop)
+    let row = session::Model::from(session).into_active_model();
+    insert(transaction, AuthTable::Session, row).await
 }
 
 /// Creates the user, the account with the password, and the first session, if there is one. Returns `false` if the
@@ -101,11 +114,11 @@ impl TransactionBody for Registration {
             updated_at: Time(user.created_at.datetime()),
         };
         let user = user::Model::from(user).into_active_model();
-        match user::Entity::insert(user).exec_without_returning(transaction).await {
+        match insert(transaction, AuthTable::User, user).await {
             Err(error) if violation(&error) == Some(Violation::Unique) => return Ok(false),
             inserted => inserted?,
-        };
-        account::Entity::insert(account.into_active_model()).exec_without_returning(transaction).await?;
+        }
+        insert(transaction, AuthTable::Account, account.into_active_model()).await?;
         if let Some(session) = session {
             open(session, transaction).await?;
         }
@@ -119,8 +132,9 @@ impl TransactionBody for Registration {
 impl TransactionBody for PasswordChange {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
         let Self { user, old, new, at, only_session } = self;
+        let ids = transaction.id_kind(AuthTable::User);
         let done = account::Entity::update_many()
-            .filter(account::of(user))
+            .filter(account::of(ids, user))
             .filter(account::Column::Password.eq(old.expose()))
             .col_expr(account::Column::Password, new.expose().into())
             .col_expr(account::Column::UpdatedAt, at.datetime().into())
@@ -130,7 +144,10 @@ impl TransactionBody for PasswordChange {
             return Ok(false);
         }
         if let Some(session) = only_session {
-            session::Entity::delete_many().filter(session::Column::UserId.eq(user.as_str())).exec(transaction).await?;
+            session::Entity::delete_many()
+                .filter(is_user(session::Column::UserId, ids, user))
+                .exec(transaction)
+                .await?;
             open(session, transaction).await?;
         }
         Ok(true)
@@ -145,11 +162,11 @@ struct Removal<'a>(&'a UserId);
 #[async_trait]
 impl TransactionBody for Removal<'_> {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
-        let user = self.0.as_str();
-        task::Entity::delete_many().filter(task::Column::UserId.eq(user)).exec(transaction).await?;
-        account::Entity::delete_many().filter(account::Column::UserId.eq(user)).exec(transaction).await?;
-        session::Entity::delete_many().filter(session::Column::UserId.eq(user)).exec(transaction).await?;
-        user::Entity::delete_many().filter(user::Column::Id.eq(user)).exec(transaction).await?;
+        let (user, ids) = (self.0, transaction.id_kind(AuthTable::User));
+        task::Entity::delete_many().filter(is_user(task::Column::UserId, ids, user)).exec(transaction).await?;
+        account::Entity::delete_many().filter(is_user(account::Column::UserId, ids, user)).exec(transaction).await?;
+        session::Entity::delete_many().filter(is_user(session::Column::UserId, ids, user)).exec(transaction).await?;
+        user::Entity::delete_many().filter(is_user(user::Column::Id, ids, user)).exec(transaction).await?;
         Ok(true)
     }
 }

@@ -8,19 +8,27 @@ use taskbridge_domain::ports::{SessionRepo, StoreError};
 use taskbridge_domain::sessions::{Session, SessionToken};
 use taskbridge_domain::users::{Email, PasswordHash, User};
 use taskbridge_domain::{Timestamp, UserId};
+use taskbridge_schema::AuthTable;
 
 use super::batches::delete_in_batches;
 use crate::database::Store;
 use crate::database::connection_pool::{Transaction, TransactionBody};
 use crate::database::entities::session::{Column, Entity, Model};
+use crate::database::entities::user_id::is_user;
 use crate::database::entities::{account, user};
 use crate::database::error::store_error;
+use crate::database::new_rows::insert;
 use crate::database::restrictions::RestrictionColumns;
 
 /// Stores sessions in Better Auth's table.
 pub struct SeaSessionRepo(pub Store);
 
 impl SeaSessionRepo {
+    /// Returns the condition for the sessions of this user.
+    fn of(&self, user: &UserId) -> Condition {
+        Condition::all().add(is_user(Column::UserId, self.0.pool.id_kind(AuthTable::User), user))
+    }
+
     async fn delete(&self, condition: Condition) -> Result<u64, StoreError> {
         let done = Entity::delete_many().filter(condition).exec(&self.0.pool).await.map_err(store_error)?;
         Ok(done.rows_affected)
@@ -37,10 +45,6 @@ fn has_token(token: &SessionToken) -> Condition {
     Condition::all().add(Column::Token.eq(token.expose()))
 }
 
-fn of(user: &UserId) -> Condition {
-    Condition::all().add(Column::UserId.eq(user.as_str()))
-}
-
 /// A new session, which is created only if `password` is still the user's stored password.
 struct Opening<'a> {
     session: &'a Session,
@@ -53,11 +57,11 @@ struct Opening<'a> {
 impl TransactionBody for Opening<'_> {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
         let Self { session, password } = self;
-        let unchanged = account::of(&session.user_id).add(account::Column::Password.eq(password.expose()));
+        let unchanged = account::of(transaction.id_kind(AuthTable::User), &session.user_id)
+            .add(account::Column::Password.eq(password.expose()));
         let held = account::Entity::find().filter(unchanged).lock_shared().one(transaction).await?;
         if held.is_some() {
-            let row = Model::from(*session).into_active_model();
-            Entity::insert(row).exec_without_returning(transaction).await?;
+            insert(transaction, AuthTable::Session, Model::from(*session).into_active_model()).await?;
         }
         Ok(held.is_some())
     }
@@ -65,6 +69,11 @@ impl TransactionBody for Opening<'_> {
 
 #[async_trait]
 impl SessionRepo for SeaSessionRepo {
+    async fn next_id(&self) -> Result<String, StoreError> {
+        let [id] = self.0.new_ids([AuthTable::Session]).await?;
+        Ok(id)
+    }
+
     async fn create(&self, session: &Session, password: &PasswordHash) -> Result<bool, StoreError> {
         self.0.pool.transaction(&Opening { session, password }).await.map_err(store_error)
     }
@@ -102,7 +111,7 @@ impl SessionRepo for SeaSessionRepo {
 
     async fn list(&self, user: &UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {
         let rows = Entity::find()
-            .filter(of(user).add(Column::ExpiresAt.gte(now.datetime())))
+            .filter(self.of(user).add(Column::ExpiresAt.gte(now.datetime())))
             .order_by_desc(Column::CreatedAt)
             .order_by_desc(Column::Id)
             .limit(u64::from(limit))
@@ -133,15 +142,15 @@ impl SessionRepo for SeaSessionRepo {
     }
 
     async fn delete_owned(&self, user: &UserId, token: &SessionToken) -> Result<(), StoreError> {
-        if can_exist(token) { self.delete(of(user).add(has_token(token))).await.map(drop) } else { Ok(()) }
+        if can_exist(token) { self.delete(self.of(user).add(has_token(token))).await.map(drop) } else { Ok(()) }
     }
 
     async fn delete_all(&self, user: &UserId) -> Result<(), StoreError> {
-        self.delete(of(user)).await.map(drop)
+        self.delete(self.of(user)).await.map(drop)
     }
 
     async fn delete_others(&self, user: &UserId, kept: &SessionToken) -> Result<(), StoreError> {
-        self.delete(of(user).add(Column::Token.ne(kept.expose()))).await.map(drop)
+        self.delete(self.of(user).add(Column::Token.ne(kept.expose()))).await.map(drop)
     }
 
     async fn delete_expired(&self, now: Timestamp) -> Result<u64, StoreError> {

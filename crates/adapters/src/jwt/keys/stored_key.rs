@@ -70,6 +70,9 @@ impl StoredKey {
 /// Stores the key pairs that sign tokens, in Better Auth's table `jwks`.
 #[async_trait]
 pub trait SigningKeyRepo: Send + Sync {
+    /// Returns the id for a new key, in the form that the table requires. No other call may return it again.
+    async fn next_id(&self) -> Result<String, StoreError>;
+
     /// Returns all keys, including expired ones, oldest first.
     async fn all(&self) -> Result<Vec<StoredKey>, StoreError>;
 

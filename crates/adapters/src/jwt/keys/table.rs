@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jsonwebtoken::EncodingKey;
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::ports::{Clock, IdGenerator, SigningError, StoreError};
+use taskbridge_domain::ports::{Clock, SigningError, StoreError};
 use thiserror::Error;
 
 use super::algorithm::SigningAlgorithm;
@@ -30,8 +30,6 @@ pub struct KeyTableConfig {
 pub struct KeyTable {
     /// The repository that reads and writes the rows.
     pub repo: Arc<dyn SigningKeyRepo>,
-    /// The generator of the ids of new keys.
-    pub ids: Arc<dyn IdGenerator>,
     /// The clock that determines which keys have expired.
     pub clock: Arc<dyn Clock>,
     /// The secrets that decrypt the private keys; the current one also encrypts new keys.
@@ -142,7 +140,7 @@ impl KeyTable {
         let algorithm = self.algorithm()?;
         let KeyPair { public, private } = KeyPair::generate(algorithm);
         let key = StoredKey {
-            id: self.ids.generate().into_string(),
+            id: self.repo.next_id().await?,
             public,
             private: encrypt(&private, &self.secrets).ok_or(NoSigningKey::CannotEncrypt)?,
             algorithm: Some(algorithm.name().into()),

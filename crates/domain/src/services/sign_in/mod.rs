@@ -109,7 +109,8 @@ impl SignInService {
             return Err(SignInError::Restricted { user: user.id, restriction });
         }
         let stored = if policy.rehash { self.rehash(network, &user, password, stored).await? } else { stored };
-        let session = self.0.new_session(&user.id, client, policy.sessions.lifetime_for(remember));
+        let id = sessions.next_id().await?;
+        let session = self.0.new_session(id, &user.id, client, policy.sessions.lifetime_for(remember));
         // While the password was verified, it may have been changed or the user deleted. `create` then returns `false`.
         if sessions.create(&session, &stored).await? {
             Ok(ActiveSession::new(session, user))

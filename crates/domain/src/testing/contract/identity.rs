@@ -1,11 +1,14 @@
 //! The contract of [`IdentityRepo`]. The tests also use the [`SessionRepo`] and the [`TaskRepo`] of the same store,
 //! which must be empty when a test starts.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::ports::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration, SessionRepo, TaskRepo};
+use crate::ports::{
+    Credential, IdentityRepo, PasswordChange, RegisterError, Registration, RegistrationIds, SessionRepo, TaskRepo,
+};
 use crate::sessions::{Session, SessionToken};
 use crate::tasks::TaskQuery;
 use crate::testing::fixtures::{moment, new_task, owner, registration, session, user, user_id};
@@ -20,6 +23,7 @@ macro_rules! identity_repo_contract {
             identity,
             $subject,
             [
+                new_ids_can_be_registered,
                 a_registration_is_stored_as_given,
                 a_registration_without_a_session_creates_none,
                 an_address_is_registered_once,
@@ -39,6 +43,34 @@ macro_rules! identity_repo_contract {
 
 fn email(text: &str) -> Email {
     Email::parse(text).unwrap()
+}
+
+/// The ids of a registration differ from all earlier ones, and the store accepts them.
+pub async fn new_ids_can_be_registered<I: IdentityRepo, S: SessionRepo, T: TaskRepo>((repo, sessions, _): &(I, S, T)) {
+    let mut seen = HashSet::new();
+    for name in ["ann", "bob"] {
+        for _ in 0..2 {
+            let RegistrationIds { user: id, account, session: session_id } = repo.next_ids().await.unwrap();
+            for (table, id) in [("user", id.to_string()), ("account", account.clone()), ("session", session_id.clone())]
+            {
+                assert!(seen.insert((table, id.clone())), "{table}: {id}");
+            }
+            let given = registration(name);
+            let session = Session { id: session_id, user_id: id.clone(), ..session(name) };
+            let user = User { id: id.clone(), ..given.user };
+            let given =
+                Registration { user: user.clone(), account_id: account.clone(), session: Some(session), ..given };
+            match repo.register(&given).await {
+                Ok(()) => {
+                    let found = sessions.find(&given.session.as_ref().unwrap().token).await.unwrap();
+                    assert_eq!(found, Some((given.session.unwrap(), user)));
+                    assert_eq!(repo.list_accounts(&id, 10).await.unwrap()[0].id, account);
+                }
+                // The second registration of each address is refused. Its ids are not used again.
+                Err(error) => assert!(matches!(error, RegisterError::EmailTaken), "{error}"),
+            }
+        }
+    }
 }
 
 /// The user, the password and the session of a registration are read back unchanged, field by field.

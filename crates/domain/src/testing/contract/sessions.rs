@@ -20,6 +20,7 @@ macro_rules! session_repo_contract {
             sessions,
             $subject,
             [
+                a_session_with_a_new_id_is_created,
                 a_session_is_created_only_with_the_stored_password,
                 no_session_of_the_old_password_survives_a_change_that_ends_all,
                 a_session_is_found_by_its_exact_token,
@@ -84,6 +85,17 @@ async fn tokens(sessions: &impl SessionRepo, id: &str) -> Vec<String> {
     let mut tokens: Vec<_> = listed.iter().map(|session| session.token.expose().to_owned()).collect();
     tokens.sort();
     tokens
+}
+
+/// Ten new ids differ from each other, and the store accepts each of them.
+pub async fn a_session_with_a_new_id_is_created<I: IdentityRepo, S: SessionRepo>(repos: &(I, S)) {
+    set_up(repos, &[]).await;
+    for _ in 0..10 {
+        let id = repos.1.next_id().await.unwrap();
+        let session = Session { id: id.clone(), ..another("ann", &format!("token {id}")) };
+        assert!(repos.1.create(&session, &registration("ann").password).await.unwrap());
+        assert_eq!(repos.1.find(&session.token).await.unwrap(), Some((session, user("ann"))));
+    }
 }
 
 /// No session is created with the password of another user, with an empty hash or for an unknown user.

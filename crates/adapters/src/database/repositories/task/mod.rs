@@ -19,8 +19,10 @@ use taskbridge_domain::tasks::{
     TaskPage, TaskPatch, TaskQuery, Title, TitlePrefix,
 };
 use taskbridge_domain::{Owner, Timestamp};
+use taskbridge_schema::AuthTable;
 
 use self::room::has_room;
+use self::statements::Dialect;
 use crate::database::Store;
 use crate::database::connection_pool::{Driver, Transaction, TransactionBody};
 use crate::database::driver_error::to_db_err;
@@ -55,8 +57,8 @@ impl SeaTaskRepo {
         Self { max_per_owner: NonZeroU32::new(max), ..self }
     }
 
-    fn backend(&self) -> DbBackend {
-        self.store.pool.get_database_backend()
+    fn dialect(&self) -> Dialect {
+        Dialect { backend: self.store.pool.get_database_backend(), user_ids: self.store.pool.id_kind(AuthTable::User) }
     }
 
     /// Inserts a row, if its owner has fewer tasks than the maximum.
@@ -73,7 +75,10 @@ impl SeaTaskRepo {
         row: task::ActiveModel,
         owner: &Owner,
     ) -> Result<Insertion, DbErr> {
-        if self.backend() == DbBackend::Sqlite && self.requires_known_owners {
+        if !self.store.pool.id_kind(AuthTable::User).accepts(owner.id().as_str()) {
+            return Ok(Insertion::UnknownOwner);
+        }
+        if connection.get_database_backend() == DbBackend::Sqlite && self.requires_known_owners {
             let inserted = connection.query_one(&statements::insert_if_known(&row, owner)).await?;
             let id = inserted.map(|row| row.try_get("", Column::Id.as_str())).transpose()?;
             return Ok(id.map_or(Insertion::UnknownOwner, Insertion::Done));
@@ -102,7 +107,7 @@ impl SeaTaskRepo {
 enum Insertion {
     /// The row was inserted with this id.
     Done(i64),
-    /// The owner is not in the table `user`.
+    /// The owner is not in the table `user`, or has an id that cannot be there.
     UnknownOwner,
     /// The owner has the maximum number of tasks.
     NoRoom,
@@ -121,7 +126,7 @@ struct InsertIfRoom<'a> {
 impl TransactionBody for InsertIfRoom<'_> {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
         let Self { repo, row, owner, max, outcome } = self;
-        let inserted = if has_room(transaction, owner, *max).await? {
+        let inserted = if has_room(transaction, repo.dialect(), owner, *max).await? {
             repo.insert_on(transaction, row.clone(), owner).await?
         } else {
             Insertion::NoRoom
@@ -155,7 +160,7 @@ impl TaskRepo for SeaTaskRepo {
     async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<TaskPage, StoreError> {
         let TaskOrder { key, direction } = query.order();
         let limit = usize::from(query.limit.count());
-        let select = statements::list(self.backend(), owner, query);
+        let select = statements::list(self.dialect(), owner, query);
         let mut rows = self.select(select, is_short(query)).await.map_err(store_error)?;
         let has_more = rows.len() > limit;
         rows.truncate(limit);
@@ -169,13 +174,13 @@ impl TaskRepo for SeaTaskRepo {
     }
 
     async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError> {
-        let count = statements::count(self.backend(), owner, filter);
+        let count = statements::count(self.dialect(), owner, filter);
         let counted = Count::find_by_statement(count).one(&self.store.pool).await.map_err(store_error)?;
         Ok(counted.map_or(0, |counted| counted.count.unsigned_abs()))
     }
 
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {
-        let rows = self.select(statements::find(self.backend(), owner, id), true).await.map_err(store_error)?;
+        let rows = self.select(statements::find(self.dialect(), owner, id), true).await.map_err(store_error)?;
         Ok(rows.into_iter().next().map(|row| row.task_of(owner)).transpose()?)
     }
 
@@ -220,7 +225,7 @@ impl TaskRepo for SeaTaskRepo {
             description.map(|description| (Column::Description, description.into())),
             completed.map(|completed| (Column::Completed, completed.into())),
         ];
-        let mut update = statements::update(self.backend(), owner, id, now);
+        let mut update = statements::update(self.dialect(), owner, id, now);
         for (column, value) in changes.into_iter().flatten() {
             update = update.col_expr(column, value);
         }
@@ -229,13 +234,13 @@ impl TaskRepo for SeaTaskRepo {
 
     async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError> {
         let toggled = Expr::col(Column::Completed).not();
-        let update = statements::update(self.backend(), owner, id, now).col_expr(Column::Completed, toggled);
+        let update = statements::update(self.dialect(), owner, id, now).col_expr(Column::Completed, toggled);
         self.change(owner, update).await
     }
 
     async fn delete(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
         let deleted =
-            statements::delete(self.backend(), owner, id).exec(&self.store.pool).await.map_err(store_error)?;
+            statements::delete(self.dialect(), owner, id).exec(&self.store.pool).await.map_err(store_error)?;
         Ok(deleted.rows_affected > 0)
     }
 }

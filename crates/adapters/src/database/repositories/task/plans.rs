@@ -11,8 +11,9 @@ use taskbridge_domain::tasks::{
 };
 use taskbridge_domain::testing::fixtures::{moment, owner};
 use taskbridge_migrations::{MigrateError, Migrations, Users};
+use taskbridge_schema::IdKind;
 
-use super::statements::{count, list};
+use super::statements::{Dialect, count, list};
 use crate::database::{Store, StoreConfig};
 
 const BY_CREATION: &str = "tasks_user_id_created_at_id_idx";
@@ -25,9 +26,17 @@ struct Case {
     in_order_of: Option<&'static str>,
 }
 
+fn dialect(backend: DbBackend) -> Dialect {
+    Dialect { backend, user_ids: IdKind::Text }
+}
+
 impl Case {
     fn count(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> Self {
-        Self { name: format!("count of {filter:?}"), statement: count(backend, owner, filter), in_order_of: None }
+        Self {
+            name: format!("count of {filter:?}"),
+            statement: count(dialect(backend), owner, filter),
+            in_order_of: None,
+        }
     }
 
     fn list(backend: DbBackend, owner: &Owner, query: &TaskQuery) -> Self {
@@ -36,7 +45,7 @@ impl Case {
             SortKey::Title if query.filter.search.is_none() => Some(BY_TITLE),
             SortKey::Title | SortKey::UpdatedAt => None,
         };
-        Self { name: format!("{query:?}"), statement: list(backend, owner, query).build(backend), in_order_of }
+        Self { name: format!("{query:?}"), statement: list(dialect(backend), owner, query).build(backend), in_order_of }
     }
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use taskbridge_domain::Owner;
 
-use super::statements;
+use super::statements::{self, Dialect};
 use crate::database::connection_pool::Transaction;
 
 /// The first key of the advisory locks on owners: the letters `task`. The second key is a hash of the owner.
@@ -16,14 +16,19 @@ const LOCK: i32 = i32::from_be_bytes(*b"task");
 ///
 /// A condition in the `insert` would not suffice: on PostgreSQL, a statement does not see the rows that concurrent
 /// transactions insert. On SQLite, a transaction already excludes all others that write.
-pub(super) async fn has_room(transaction: &Transaction, owner: &Owner, max: NonZeroU32) -> Result<bool, DbErr> {
-    let backend = transaction.get_database_backend();
+pub(super) async fn has_room(
+    transaction: &Transaction,
+    dialect: Dialect,
+    owner: &Owner,
+    max: NonZeroU32,
+) -> Result<bool, DbErr> {
+    let backend = dialect.backend;
     if backend == DbBackend::Postgres {
         let lock = "select pg_advisory_xact_lock($1, hashtext($2))";
         let values = [LOCK.into(), owner.id().as_str().into()];
         transaction.execute_raw(Statement::from_sql_and_values(backend, lock, values)).await?;
     }
     // A statement that begins after the lock was acquired sees what its previous holder has committed.
-    let last_allowed = transaction.query_one_raw(statements::nth(backend, owner, max)).await?;
+    let last_allowed = transaction.query_one_raw(statements::nth(dialect, owner, max)).await?;
     Ok(last_allowed.is_none())
 }

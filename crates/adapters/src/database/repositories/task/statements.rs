@@ -12,21 +12,31 @@ use taskbridge_domain::tasks::{
     Cursor, PageStart, SortDirection, SortKey, SortValue, TaskFilter, TaskId, TaskOrder, TaskQuery, Title,
 };
 use taskbridge_domain::{Owner, Timestamp};
+use taskbridge_schema::IdKind;
 
 use crate::database::entities::task::{self, Column, Entity};
 use crate::database::entities::user;
+use crate::database::entities::user_id::no_row;
+
+/// The properties of a database on which the statements depend.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dialect {
+    pub(super) backend: DbBackend,
+    /// The kind of the ids of users. An owner whose id is of another kind has no tasks.
+    pub(super) user_ids: IdKind,
+}
 
 /// Returns a query for a page of the tasks of `owner`, and one more task, which shows whether there is another page.
-pub(super) fn list(backend: DbBackend, owner: &Owner, query: &TaskQuery) -> Select<Entity> {
+pub(super) fn list(dialect: Dialect, owner: &Owner, query: &TaskQuery) -> Select<Entity> {
     let TaskQuery { filter, start, limit } = query;
     let TaskOrder { key, direction } = query.order();
     let order = match direction {
         SortDirection::Ascending => Order::Asc,
         SortDirection::Descending => Order::Desc,
     };
-    let sorted_by = sorted_by(backend, key, filter);
+    let sorted_by = sorted_by(dialect.backend, key, filter);
     let select = Entity::find()
-        .filter(matching(backend, owner, filter))
+        .filter(matching(dialect, owner, filter))
         .order_by(sorted_by.clone(), order.clone())
         .order_by(Column::Id, order)
         .limit(u64::from(limit.count()) + 1);
@@ -38,28 +48,28 @@ pub(super) fn list(backend: DbBackend, owner: &Owner, query: &TaskQuery) -> Sele
 }
 
 /// Returns a query for the number of tasks of `owner` that match the filter, in the column `count`.
-pub(super) fn count(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> Statement {
+pub(super) fn count(dialect: Dialect, owner: &Owner, filter: &TaskFilter) -> Statement {
     Entity::find()
         .select_only()
         .expr_as(Func::count(Expr::col(Asterisk)), "count")
-        .filter(matching(backend, owner, filter))
-        .build(backend)
+        .filter(matching(dialect, owner, filter))
+        .build(dialect.backend)
 }
 
 /// Returns a query for one task. The id is unique, so no limit is needed.
-pub(super) fn find(backend: DbBackend, owner: &Owner, id: TaskId) -> Select<Entity> {
-    Entity::find().filter(one(backend, owner, id))
+pub(super) fn find(dialect: Dialect, owner: &Owner, id: TaskId) -> Select<Entity> {
+    Entity::find().filter(one(dialect, owner, id))
 }
 
 /// Returns a query that has a row only if `owner` has at least `n` tasks.
-pub(super) fn nth(backend: DbBackend, owner: &Owner, n: NonZeroU32) -> Statement {
+pub(super) fn nth(dialect: Dialect, owner: &Owner, n: NonZeroU32) -> Statement {
     Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(owned(backend, owner))
+        .filter(owned(dialect, owner))
         .offset(u64::from(n.get() - 1))
         .limit(1)
-        .build(backend)
+        .build(dialect.backend)
 }
 
 /// Returns an `insert` for SQLite that has no effect unless the owner is in the table `user`.
@@ -84,23 +94,26 @@ pub(super) fn insert_if_known(row: &task::ActiveModel, owner: &Owner) -> InsertS
 }
 
 /// Returns an update of one task, which so far sets only `updated_at`.
-pub(super) fn update(backend: DbBackend, owner: &Owner, id: TaskId, now: Timestamp) -> UpdateMany<Entity> {
-    Entity::update_many().filter(one(backend, owner, id)).col_expr(Column::UpdatedAt, advanced(backend, now))
+pub(super) fn update(dialect: Dialect, owner: &Owner, id: TaskId, now: Timestamp) -> UpdateMany<Entity> {
+    Entity::update_many().filter(one(dialect, owner, id)).col_expr(Column::UpdatedAt, advanced(dialect.backend, now))
 }
 
 /// Returns a deletion of one task.
-pub(super) fn delete(backend: DbBackend, owner: &Owner, id: TaskId) -> DeleteMany<Entity> {
-    Entity::delete_many().filter(one(backend, owner, id))
+pub(super) fn delete(dialect: Dialect, owner: &Owner, id: TaskId) -> DeleteMany<Entity> {
+    Entity::delete_many().filter(one(dialect, owner, id))
 }
 
 /// Returns the condition for the tasks of `owner`, which every statement but an `insert` contains.
-fn owned(backend: DbBackend, owner: &Owner) -> Condition {
-    Condition::all().add(byte_for_byte(backend, Column::UserId.into_expr()).eq(owner.id().as_str()))
+fn owned(dialect: Dialect, owner: &Owner) -> Condition {
+    let Dialect { backend, user_ids } = dialect;
+    let id = owner.id().as_str();
+    let column = byte_for_byte(backend, Column::UserId.into_expr());
+    Condition::all().add(if user_ids.accepts(id) { column.eq(id) } else { no_row() })
 }
 
 /// Returns the condition for one task of `owner`.
-fn one(backend: DbBackend, owner: &Owner, id: TaskId) -> Condition {
-    owned(backend, owner).add(Column::Id.eq(id.number()))
+fn one(dialect: Dialect, owner: &Owner, id: TaskId) -> Condition {
+    owned(dialect, owner).add(Column::Id.eq(id.number()))
 }
 
 /// Returns an expression for a column of ids that is compared byte for byte. On SQLite, this overrides the collation of
@@ -129,9 +142,9 @@ fn advanced(backend: DbBackend, now: Timestamp) -> Expr {
 
 /// Returns the condition for the tasks of this owner that match the filter. A search ignores case for the letters A to
 /// Z only, because SQL's `lower` converts only these on SQLite, and also on PostgreSQL with the collation C.
-fn matching(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> Condition {
+fn matching(dialect: Dialect, owner: &Owner, filter: &TaskFilter) -> Condition {
     let TaskFilter { completed, search } = filter;
-    let (position, lower) = match backend {
+    let (position, lower) = match dialect.backend {
         DbBackend::Sqlite => ("instr", "lower(?)"),
         _ => ("strpos", r#"lower($1 collate "C")"#),
     };
@@ -142,7 +155,7 @@ fn matching(backend: DbBackend, owner: &Owner, filter: &TaskFilter) -> Condition
         };
         text_in(Column::Title).or(text_in(Column::Description))
     };
-    owned(backend, owner)
+    owned(dialect, owner)
         .add_option(completed.map(|completed| Column::Completed.eq(completed)))
         .add_option(search.as_ref().map(|search| found(search.lowercase())))
 }
