@@ -1,5 +1,5 @@
 # `make help` lists the targets. All of them can be called with a CARGO_TARGET_DIR.
-.PHONY: help run demo check domain adapters web test snapshots upgrade restarts e2e fuzz deny advisories bench microbench
+.PHONY: help run demo check domain adapters web test matrix snapshots upgrade restarts e2e fuzz deny advisories bench microbench
 .DEFAULT_GOAL := run
 # Most tests spend their time waiting: for a connection to close, or for a timeout.
 export RUST_TEST_THREADS ?= 6
@@ -34,8 +34,12 @@ test: ## Run everything that must pass before a change is submitted; WITHOUT=bro
 	$(if $(filter-out browser,$(WITHOUT)),$(error WITHOUT can only be: browser))
 	@scripts/test.sh $(WITHOUT)
 
-snapshots: ## Write the schema after each migration, and the list of migrations, into migrations/
+matrix: ## Move users of real apps to Taskbridge and back: many releases of better-auth, Drizzle, Prisma; BETTER_AUTH_VERSION=latest tries one
+	@scripts/matrix.sh
+
+snapshots: ## Write the schema after each migration, and the list of migrations, into migrations/, and the tested releases into docs/
 	UPDATE_SNAPSHOTS=1 scripts/with-postgres.sh cargo test --locked --workspace --test migrations -- it_creates readme
+	UPDATE_SNAPSHOTS=1 cargo test --locked --workspace --test matrix -- page
 
 upgrade: ## Test a rolling upgrade from the previous release and back; builds that release once
 	@scripts/upgrade.sh
