@@ -12,14 +12,18 @@ use std::time::Duration;
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::{Store, StoreConfig};
 use taskbridge_migrations::{MigrateError, Migrations, Users};
-use taskbridge_schema::{AuthTable, Generated, IdKind, SchemaMap, TableMap};
+use taskbridge_schema::{AuthTable, Generated, IdKind, Rewriter, SchemaMap, TableMap};
 use tempfile::TempDir;
+
+use crate::mapped;
 
 /// A kind of database, and whether it is behind a pooler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Backend {
     Sqlite,
     Postgres,
+    /// PostgreSQL on which Better Auth's tables have other names and types, as [`mapped`] says.
+    PostgresMapped,
     /// PostgreSQL behind a pooler in transaction mode, which has fewer connections to the PostgreSQL server than
     /// clients.
     Pgbouncer,
@@ -38,6 +42,7 @@ macro_rules! test_on {
     ([$($backend:ident),+], $tests:tt) => { $(crate::databases::test_on!(@ $backend $tests);)+ };
     (@ Sqlite $tests:tt) => { crate::databases::test_on!(@ on_sqlite Sqlite $tests); };
     (@ Postgres $tests:tt) => { crate::databases::test_on!(@ on_postgres Postgres $tests); };
+    (@ PostgresMapped $tests:tt) => { crate::databases::test_on!(@ on_postgres_with_other_names PostgresMapped $tests); };
     (@ Pgbouncer $tests:tt) => { crate::databases::test_on!(@ on_postgres_behind_pgbouncer Pgbouncer $tests); };
     (@ UndeclaredPgbouncer $tests:tt) => {
         crate::databases::test_on!(@ on_postgres_behind_undeclared_pgbouncer UndeclaredPgbouncer $tests);
@@ -115,6 +120,10 @@ impl Backend {
         if let Some(script) = self.other_ids() {
             store.dedicated().await.unwrap().execute_unprepared(&script).await.unwrap();
         }
+        if self == Self::PostgresMapped {
+            execute_alone(&url, &mapped::script()).await;
+            return OnDatabase { adapter: store.with_map(mapped::map()), folder };
+        }
         let id = self.id_kind();
         let map = AuthTable::ALL.map(|table| (table, TableMap { id, ..TableMap::canonical(table) }));
         OnDatabase { adapter: store.with_map(SchemaMap::new(map.into())), folder }
@@ -169,7 +178,11 @@ impl Backend {
                 let folder = tempfile::tempdir().unwrap();
                 return (format!("sqlite://{}", folder.path().join("contract.db").display()), Some(folder));
             }
-            Self::Postgres | Self::PostgresUuids | Self::PostgresIntegers | Self::PostgresAlwaysIntegers => {
+            Self::Postgres
+            | Self::PostgresMapped
+            | Self::PostgresUuids
+            | Self::PostgresIntegers
+            | Self::PostgresAlwaysIntegers => {
                 format!("{}/{}", variable("TASKBRIDGE_TEST_POSTGRES"), create_database().await)
             }
             Self::Pgbouncer => {
@@ -181,6 +194,16 @@ impl Backend {
         };
         (url, None)
     }
+}
+
+/// Executes a script in which Better Auth's tables and columns are named by markers.
+pub(crate) async fn execute(store: &Store, sql: &str) {
+    store.dedicated().await.unwrap().execute_unprepared(&rewritten(store, sql)).await.unwrap();
+}
+
+/// Returns a statement with the names that the database uses.
+pub(crate) fn rewritten(store: &Store, sql: &str) -> String {
+    Rewriter::new(store.map().clone()).rewrite(sql).unwrap().into_owned()
 }
 
 /// Runs a script on a connection of its own, which is closed afterwards, because the script may change its settings.

@@ -5,13 +5,9 @@ use taskbridge_adapters::database::{CapitalizedEmails, SeaIdentityRepo, Store};
 use taskbridge_domain::ports::IdentityRepo;
 use taskbridge_domain::testing::fixtures::registration;
 
-use crate::databases::{Backend, test_on};
+use crate::databases::{Backend, execute, rewritten, test_on};
 
-test_on!([Sqlite, Postgres], [the_statement_converts_all_addresses_but_those_that_would_collide]);
-
-async fn execute(store: &Store, sql: &str) {
-    store.dedicated().await.unwrap().execute_unprepared(sql).await.unwrap();
-}
+test_on!([Sqlite, Postgres, PostgresMapped], [the_statement_converts_all_addresses_but_those_that_would_collide]);
 
 /// Returns the first column of each row.
 async fn texts(store: &Store, sql: &str) -> Vec<String> {
@@ -41,22 +37,28 @@ async fn the_statement_converts_all_addresses_but_those_that_would_collide(backe
     ];
     for (id, email) in emails {
         SeaIdentityRepo(store.clone()).register(&registration(id)).await.unwrap();
-        execute(&store, &format!(r#"update "user" set email = '{email}' where id = '{id}'"#)).await;
+        execute(&store, &format!(r#"update "better_auth.user" set "user.email" = '{email}' where "user.id" = '{id}'"#))
+            .await;
     }
     // Users without an address, which a table of another program may have, do not affect the others. SQLite cannot drop
     // the constraint of a column.
-    if matches!(backend, Backend::Postgres) {
-        execute(&store, r#"alter table "user" alter column email drop not null"#).await;
+    if backend != Backend::Sqlite {
+        execute(&store, r#"alter table "better_auth.user" alter column "user.email" drop not null"#).await;
         for id in ["none", "neither"] {
             SeaIdentityRepo(store.clone()).register(&registration(id)).await.unwrap();
-            execute(&store, &format!(r#"update "user" set email = null where id = '{id}'"#)).await;
+            execute(&store, &format!(r#"update "better_auth.user" set "user.email" = null where "user.id" = '{id}'"#))
+                .await;
         }
     }
     assert_eq!(counts(&store).await, (4, 3));
     let CapitalizedEmails { conversion, collisions, .. } = store.capitalized_emails().await.unwrap();
     execute(&store, &conversion).await;
     assert_eq!(counts(&store).await, (3, 3));
-    let mut converted = texts(&store, r#"select email from "user" where email is not null"#).await;
+    let mut converted = texts(
+        &store,
+        &rewritten(&store, r#"select "user.email" from "better_auth.user" where "user.email" is not null"#),
+    )
+    .await;
     converted.sort_unstable();
     let expected =
         ["BOTH@example.test", "Both@example.test", "TWICE@example.test", "alone@example.test", "lower@example.test"];

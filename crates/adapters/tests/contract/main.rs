@@ -7,6 +7,7 @@ mod databases;
 mod dropped;
 mod email_case;
 mod inspection;
+mod mapped;
 mod owners;
 mod pooler;
 mod precision;
@@ -14,6 +15,7 @@ mod prepared;
 mod repetition;
 mod reserve;
 mod restrictions;
+mod rewritten;
 mod row_ids;
 mod shared_connections;
 mod signing_key_repo;
@@ -110,6 +112,10 @@ mod on_sqlite {
 mod on_postgres {
     repository_suites!(Postgres);
     bridge_suite!(Postgres);
+}
+
+mod on_postgres_with_other_names {
+    repository_suites!(PostgresMapped);
 }
 
 mod on_postgres_behind_pgbouncer {

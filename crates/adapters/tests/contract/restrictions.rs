@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::{
     IgnoredColumn, RestrictionReport, SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store,
 };
@@ -13,10 +12,10 @@ use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration
 use taskbridge_domain::users::{Ban, Restrictions, User};
 use tokio::time::{advance, pause, resume};
 
-use crate::databases::{Backend, OnDatabase, test_on};
+use crate::databases::{Backend, OnDatabase, execute, test_on};
 
 test_on!(
-    [Sqlite, Postgres],
+    [Sqlite, Postgres, PostgresMapped],
     [
         the_columns_of_the_plugins_are_read_in_either_spelling,
         the_schema_may_change_at_any_time,
@@ -43,16 +42,12 @@ async fn with_columns(backend: Backend, columns: &[(&str, &str)]) -> OnDatabase<
             ("time", _) => "timestamptz",
             (other, _) => other,
         };
-        execute(&store, &format!(r#"alter table "user" add column "{name}" {data_type}"#)).await;
+        execute(&store, &format!(r#"alter table "better_auth.user" add column "{name}" {data_type}"#)).await;
     }
     for id in ["ann", "bob", "eve", "max"] {
         SeaIdentityRepo(store.clone()).register(&registration(id)).await.unwrap();
     }
     store
-}
-
-async fn execute(store: &Store, sql: &str) {
-    store.dedicated().await.unwrap().execute_unprepared(sql).await.unwrap();
 }
 
 /// Returns the restrictions of a user, and checks that both repositories read the same ones.
@@ -71,11 +66,18 @@ async fn the_columns_of_the_plugins_are_read_in_either_spelling(backend: Backend
     for columns in [CAMEL, SNAKE] {
         let [_, (expires, _), (second_factor, _)] = columns;
         let store = with_columns(backend, &columns).await;
-        execute(&store, r#"update "user" set "banned" = true where "id" in ('ann', 'bob')"#).await;
-        let until = format!(r#"update "user" set "{expires}" = '2026-11-21T01:45:03.000Z' where "id" = 'bob'"#);
+        execute(&store, r#"update "better_auth.user" set "banned" = true where "user.id" in ('ann', 'bob')"#).await;
+        let until = format!(
+            r#"update "better_auth.user" set "{expires}" = '2026-11-21T01:45:03.000Z' where "user.id" = 'bob'"#
+        );
         execute(&store, &until).await;
-        execute(&store, &format!(r#"update "user" set "banned" = false, "{second_factor}" = true where "id" = 'eve'"#))
-            .await;
+        execute(
+            &store,
+            &format!(
+                r#"update "better_auth.user" set "banned" = false, "{second_factor}" = true where "user.id" = 'eve'"#
+            ),
+        )
+        .await;
         assert_eq!(restrictions(&store, "ann").await, banned(None));
         assert_eq!(restrictions(&store, "bob").await, banned(Some(moment())));
         assert_eq!(restrictions(&store, "eve").await, Restrictions { ban: None, second_factor: true });
@@ -88,18 +90,21 @@ async fn the_columns_of_the_plugins_are_read_in_either_spelling(backend: Backend
 /// Reads must also work if a column has been dropped while the cached list of columns still contains it.
 async fn the_schema_may_change_at_any_time(backend: Backend) {
     let store = with_columns(backend, &[("state", "text"), ("twoFactorEnabled", "flag")]).await;
-    execute(&store, r#"update "user" set "state" = 'x' where "id" = 'ann'"#).await;
+    execute(&store, r#"update "better_auth.user" set "state" = 'x' where "user.id" = 'ann'"#).await;
     assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
-    execute(&store, r#"alter table "user" drop column "twoFactorEnabled""#).await;
+    execute(&store, r#"alter table "better_auth.user" drop column "twoFactorEnabled""#).await;
     assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
 }
 
 #[tokio::test]
 async fn a_restricting_column_may_be_generated() {
     let sqlite = with_columns(Backend::Sqlite, &[("state", "text")]).await;
-    execute(&sqlite, r#"alter table "user" add column "banned" integer generated always as ("state" = 'x') virtual"#)
-        .await;
-    execute(&sqlite, r#"update "user" set "state" = 'x' where "id" = 'ann'"#).await;
+    execute(
+        &sqlite,
+        r#"alter table "better_auth.user" add column "banned" integer generated always as ("state" = 'x') virtual"#,
+    )
+    .await;
+    execute(&sqlite, r#"update "better_auth.user" set "state" = 'x' where "user.id" = 'ann'"#).await;
     assert_eq!(restrictions(&sqlite, "ann").await, banned(None));
     assert_eq!(restrictions(&sqlite, "bob").await, Restrictions::default());
 }
@@ -108,8 +113,8 @@ async fn a_restricting_column_may_be_generated() {
 async fn a_column_that_is_added_later_is_noticed(backend: Backend) {
     let store = with_columns(backend, &[]).await;
     assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
-    execute(&store, r#"alter table "user" add column "banned" integer"#).await;
-    execute(&store, r#"update "user" set "banned" = 1 where "id" = 'ann'"#).await;
+    execute(&store, r#"alter table "better_auth.user" add column "banned" integer"#).await;
+    execute(&store, r#"update "better_auth.user" set "banned" = 1 where "user.id" = 'ann'"#).await;
     assert_eq!(restrictions(&store, "ann").await, Restrictions::default());
     pause();
     advance(Duration::from_secs(61)).await;
@@ -122,8 +127,11 @@ async fn a_column_that_is_added_later_is_noticed(backend: Backend) {
 async fn values_that_cannot_be_read_restrict(backend: Backend) {
     let store = with_columns(backend, &[("banned", "text"), ("banExpires", "bigint")]).await;
     for (id, banned) in [("ann", "'yes'"), ("bob", "'false'"), ("eve", "'0'")] {
-        execute(&store, &format!(r#"update "user" set "banned" = {banned}, "banExpires" = 1 where "id" = '{id}'"#))
-            .await;
+        execute(
+            &store,
+            &format!(r#"update "better_auth.user" set "banned" = {banned}, "banExpires" = 1 where "user.id" = '{id}'"#),
+        )
+        .await;
     }
     assert_eq!(restrictions(&store, "ann").await, banned(None));
     for id in ["bob", "eve", "max"] {
@@ -137,13 +145,14 @@ async fn the_table_of_second_factors_restricts_without_its_column(backend: Backe
     for (has_verified, expected) in [(true, [true, false, true]), (false, [true, true, true])] {
         let store = with_columns(backend, &[]).await;
         let verified = if has_verified { r#", "verified" boolean"# } else { "" };
-        execute(&store, &format!(r#"create table "twoFactor" ("id" text, "secret" text, "userId" text{verified})"#))
-            .await;
+        // The table of the plugin is in the schema of the others.
+        let table = if backend == Backend::PostgresMapped { r#""Au""th"."two_factors""# } else { r#""twoFactor""# };
+        execute(&store, &format!(r#"create table {table} ("id" text, "secret" text, "userId" text{verified})"#)).await;
         for (id, value) in [("ann", "true"), ("bob", "false"), ("eve", "null")] {
             let (column, value) =
                 if has_verified { (r#", "verified""#, format!(", {value}")) } else { ("", String::new()) };
             let insert = format!(
-                r#"insert into "twoFactor" ("id", "secret", "userId"{column}) values ('{id}', 'x', '{id}'{value})"#
+                r#"insert into {table} ("id", "secret", "userId"{column}) values ('{id}', 'x', '{id}'{value})"#
             );
             execute(&store, &insert).await;
         }
@@ -159,10 +168,15 @@ async fn the_table_of_second_factors_restricts_without_its_column(backend: Backe
 async fn ignored_columns_are_reported_with_the_users_they_seem_to_restrict(backend: Backend) {
     let columns = [("isActive", "flag"), ("suspended_at", "time"), ("status", "text"), ("age", "text")];
     let store = with_columns(backend, &columns).await;
-    execute(&store, r#"update "user" set "isActive" = true, "status" = 'active'"#).await;
-    execute(&store, r#"update "user" set "isActive" = false where "id" in ('ann', 'bob', 'eve')"#).await;
-    execute(&store, r#"update "user" set "suspended_at" = '2026-11-21T01:45:03.000Z' where "id" = 'ann'"#).await;
-    execute(&store, r#"update "user" set "status" = 'closed' where "id" in ('ann', 'bob')"#).await;
+    execute(&store, r#"update "better_auth.user" set "isActive" = true, "status" = 'active'"#).await;
+    execute(&store, r#"update "better_auth.user" set "isActive" = false where "user.id" in ('ann', 'bob', 'eve')"#)
+        .await;
+    execute(
+        &store,
+        r#"update "better_auth.user" set "suspended_at" = '2026-11-21T01:45:03.000Z' where "user.id" = 'ann'"#,
+    )
+    .await;
+    execute(&store, r#"update "better_auth.user" set "status" = 'closed' where "user.id" in ('ann', 'bob')"#).await;
     let report = store.restrictions().await.unwrap();
     let ignored = [("isActive", 3), ("suspended_at", 1), ("status", 2)];
     let ignored = ignored.map(|(name, users)| IgnoredColumn { name: name.into(), users });
@@ -181,7 +195,7 @@ async fn no_task_is_created_for_a_deleted_user() {
     let first = tasks.create(&ann, new_task(), moment()).await.unwrap();
     assert_eq!(tasks.find(&ann, first.id).await.unwrap(), Some(first));
     for gone in ["ann", "eve"] {
-        execute(&store, r#"delete from "user""#).await;
+        execute(&store, r#"delete from "better_auth.user""#).await;
         let added = tasks.create(&owner(gone).await, new_task(), moment()).await;
         assert!(matches!(added, Err(CreateTaskError::UnknownOwner)), "{added:?}");
     }

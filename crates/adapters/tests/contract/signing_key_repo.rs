@@ -11,7 +11,7 @@ use crate::databases::{Backend, OnDatabase, test_on};
 use crate::translated::{Translated, Translator};
 
 test_on!(
-    [Sqlite, Postgres, Pgbouncer, PostgresUuids, PostgresIntegers, PostgresAlwaysIntegers],
+    [Sqlite, Postgres, PostgresMapped, Pgbouncer, PostgresUuids, PostgresIntegers, PostgresAlwaysIntegers],
     [
         keys_are_stored_as_given_and_listed_by_age,
         a_key_is_added_only_beside_the_known_keys,

@@ -23,7 +23,7 @@ use taskbridge_domain::testing::fixtures::{moment, user};
 use crate::databases::{Backend, OnDatabase, test_on};
 
 test_on!(
-    [Sqlite, Postgres, Pgbouncer, PostgresUuids, PostgresAlwaysIntegers],
+    [Sqlite, Postgres, PostgresMapped, Pgbouncer, PostgresUuids, PostgresAlwaysIntegers],
     [processes_that_start_together_create_one_key]
 );
 

@@ -4,10 +4,9 @@ use sea_orm::sea_query::{Alias, Expr, ExprTrait, SelectStatement};
 use sea_orm::{DbErr, QueryResult, QueryTrait};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::users::{Ban, Restrictions};
-use taskbridge_schema::{AuthTable, verbatim};
+use taskbridge_schema::{AuthTable, plain, verbatim};
 
 use super::flag::{is_set, says_no};
-use super::names::plain;
 use crate::database::catalog::{Column, Table};
 use crate::database::entities::column_types::Time;
 

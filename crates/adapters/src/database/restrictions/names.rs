@@ -1,5 +1,7 @@
 //! Column names which suggest that a user is restricted, such as `banned`.
 
+use taskbridge_schema::plain;
+
 /// The meaning of a column's values, as the column's name suggests it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
@@ -41,9 +43,4 @@ impl Meaning {
             rest = shorter.or_else(|| AFTER.iter().find_map(|word| rest.strip_suffix(word)))?;
         }
     }
-}
-
-/// Returns the name in lower case, without underscores.
-pub(super) fn plain(name: &str) -> String {
-    name.replace('_', "").to_lowercase()
 }
