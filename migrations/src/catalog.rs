@@ -2,6 +2,8 @@
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
+use taskbridge_schema::{Affinity, affinity};
+
 use crate::error::refused;
 
 /// An existing table.
@@ -110,28 +112,41 @@ pub(crate) fn flag(row: &QueryResult, name: &str) -> Result<bool, DbErr> {
     row.try_get("", name).or_else(|_is_integer| Ok(row.try_get::<i64>("", name)? != 0))
 }
 
+/// A foreign key.
+pub(crate) struct Reference {
+    /// The name of the constraint. SQLite has none.
+    pub(crate) constraint: String,
+    /// The schema of the table that the key refers to. `None` stands for the current schema.
+    pub(crate) schema: Option<String>,
+    /// The name of the table that the key refers to.
+    pub(crate) table: String,
+}
+
 const POSTGRES_REFERENCES: &str = r#"
-select t.relname::text as "table" from pg_constraint f join pg_class c on c.oid = f.conrelid
+select f.conname::text as name, nullif(s.nspname, current_schema())::text as "schema", t.relname::text as "table"
+from pg_constraint f join pg_class c on c.oid = f.conrelid
 join pg_namespace n on n.oid = c.relnamespace join pg_class t on t.oid = f.confrelid
+join pg_namespace s on s.oid = t.relnamespace
 join pg_attribute a on a.attrelid = c.oid and f.conkey = array[a.attnum]
 where f.contype = 'f' and n.nspname = current_schema() and c.relname = $1 and a.attname = $2"#;
 
-const SQLITE_REFERENCES: &str = r#"select "table" from pragma_foreign_key_list(?) where lower("from") = ?"#;
+const SQLITE_REFERENCES: &str =
+    r#"select '' as name, null as "schema", "table" from pragma_foreign_key_list(?) where lower("from") = ?"#;
 
-/// Returns the names of the tables to which the foreign keys of a column refer.
-pub(crate) async fn references(db: &impl ConnectionTrait, table: &str, column: &str) -> Result<Vec<String>, DbErr> {
+/// Returns the foreign keys of a column.
+pub(crate) async fn references(db: &impl ConnectionTrait, table: &str, column: &str) -> Result<Vec<Reference>, DbErr> {
     let sql = match db.get_database_backend() {
         DbBackend::Postgres => POSTGRES_REFERENCES,
         _ => SQLITE_REFERENCES,
     };
-    rows(db, sql, [table, column]).await?.iter().map(|row| row.try_get("", "table")).collect()
-}
-
-/// Returns `true` if there is a table `user` that tasks can refer to: its column `id` is unique and contains text.
-pub(crate) async fn has_users(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
-    let table = table(db, "user").await?;
-    let id = table.as_ref().and_then(|table| table.column("id"));
-    Ok(id.is_some_and(|id| id.is_unique && is_text(db.get_database_backend(), id)))
+    let read = |row: &QueryResult| {
+        Ok(Reference {
+            constraint: row.try_get("", "name")?,
+            schema: row.try_get("", "schema")?,
+            table: row.try_get("", "table")?,
+        })
+    };
+    rows(db, sql, [table, column]).await?.iter().map(read).collect()
 }
 
 /// Returns `true` if the column contains text and never treats different texts as equal.
@@ -143,33 +158,6 @@ pub(crate) fn is_text(backend: DbBackend, column: &Column) -> bool {
             (name == "text" || name.starts_with("character")) && !is_more
         }
         _ => affinity(&column.data_type) == Affinity::Text,
-    }
-}
-
-/// The type to which SQLite converts the values in a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Affinity {
-    Integer,
-    Text,
-    Blob,
-    Real,
-    Numeric,
-}
-
-/// Returns the affinity that SQLite derives from the declared type of a column, by the rules of "Datatypes In SQLite",
-/// section 3.1. The type must be in lower case.
-pub(crate) fn affinity(declared: &str) -> Affinity {
-    let has = |parts: &[&str]| parts.iter().any(|part| declared.contains(part));
-    if has(&["int"]) {
-        Affinity::Integer
-    } else if has(&["char", "clob", "text"]) {
-        Affinity::Text
-    } else if declared.is_empty() || has(&["blob"]) {
-        Affinity::Blob
-    } else if has(&["real", "floa", "doub"]) {
-        Affinity::Real
-    } else {
-        Affinity::Numeric
     }
 }
 
@@ -199,9 +187,4 @@ pub(crate) async fn exists(db: &impl ConnectionTrait, sql: &str) -> Result<bool,
 pub(crate) async fn current_schema(db: &impl ConnectionTrait) -> Result<String, DbErr> {
     let row = rows(db, "select current_schema()::text as schema", []).await?.into_iter().next();
     Ok(row.map(|row| row.try_get("", "schema")).transpose()?.unwrap_or_default())
-}
-
-/// Quotes a name.
-pub(crate) fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,8 +1,9 @@
 //! Checks whether the migrations can be applied.
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
+use taskbridge_schema::{Addition, AdditionKind, Plan};
 
-use crate::adopt::tasks;
+use crate::adopt::{better_auth, tasks};
 use crate::error::MigrateError;
 use crate::migration::Migration;
 use crate::migrations::{MigrationStatus, Migrations};
@@ -15,7 +16,9 @@ pub struct Readiness {
     /// All migrations, in order, and whether each has been applied.
     pub migrations: Vec<MigrationStatus>,
     /// The tables that the pending migrations would create.
-    pub missing_tables: Vec<&'static str>,
+    pub missing_tables: Vec<String>,
+    /// What was found of Better Auth's tables, and what will be added.
+    pub plan: Plan,
 }
 
 impl Readiness {
@@ -23,6 +26,13 @@ impl Readiness {
     #[must_use]
     pub fn pending(&self) -> Vec<&'static str> {
         self.migrations.iter().filter(|migration| !migration.applied).map(|migration| migration.name).collect()
+    }
+
+    /// Returns the changes of Better Auth's tables that must be made before the server can start, in words. Pending
+    /// migrations are not the only reason for such changes: the app may have changed its tables.
+    #[must_use]
+    pub fn pending_additions(&self) -> Vec<String> {
+        self.plan.additions.iter().filter(|addition| addition.is_required()).map(Addition::to_string).collect()
     }
 }
 
@@ -33,36 +43,57 @@ impl Migrations {
     /// not need the privileges to apply them.
     ///
     /// # Errors
-    /// [`MigrateError::Refused`] if `up` would refuse an existing table, or the role lacks privileges.
+    /// [`MigrateError::NotAdoptable`] and [`MigrateError::Refused`] if `up` would refuse an existing table, or the role
+    /// lacks privileges.
     pub async fn check(&self, db: &DatabaseConnection, will_migrate: bool) -> Result<Readiness, MigrateError> {
         let migrations = self.status(db).await?;
         let transaction = Transaction::begin_read_only(db).await?;
         let checked = self.check_pending(transaction.connection(), will_migrate).await;
-        let missing_tables = transaction.end(checked).await?;
-        Ok(Readiness { migrations, missing_tables })
+        let (missing_tables, plan) = transaction.end(checked).await?;
+        Ok(Readiness { migrations, missing_tables, plan })
     }
 
     /// Checks the pending migrations, and returns the tables that they would create.
-    async fn check_pending(&self, db: &DatabaseConnection, will_migrate: bool) -> Result<Vec<&'static str>, DbErr> {
+    async fn check_pending(
+        &self,
+        db: &DatabaseConnection,
+        will_migrate: bool,
+    ) -> Result<(Vec<String>, Plan), MigrateError> {
         let pending = self.pending(db).await?;
-        privileges::check(db, self, if will_migrate { &pending } else { &[] }).await?;
-        let mut missing_tables = Vec::new();
+        let plan = self.context.plan(db).await?;
+        privileges::check(db, self, if will_migrate { &pending } else { &[] }, &plan, will_migrate).await?;
+        let plan = better_auth::adoptable(plan)?;
+        let new_tables = plan.additions.iter().filter(|addition| addition.kind == AdditionKind::Table);
+        let mut missing_tables: Vec<_> =
+            new_tables.map(|addition| plan.map.table(addition.table).name.clone()).collect();
+        self.check_tables(db, &pending, &plan).await?;
         for migration in pending {
-            migration.check(db, self.users).await?;
-            for table in migration.tables() {
+            for table in migration.tables().into_iter().filter(|table| !better_auth::tables().contains(table)) {
                 if catalog::table(db, table).await?.is_none() {
-                    missing_tables.push(table);
+                    missing_tables.push(table.to_owned());
                 }
             }
         }
-        self.check_applied(db).await?;
-        Ok(missing_tables)
+        Ok((missing_tables, plan))
+    }
+
+    /// Checks that the pending migrations can be applied to the tables, and what must hold at each start.
+    pub(crate) async fn check_tables(
+        &self,
+        db: &DatabaseConnection,
+        pending: &[&dyn Migration],
+        plan: &Plan,
+    ) -> Result<(), DbErr> {
+        for migration in pending {
+            migration.check(db, &self.context).await?;
+        }
+        self.check_applied(db, plan).await
     }
 
     /// Checks what must hold at each start, even if no migration is pending.
-    pub(crate) async fn check_applied(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
-        tasks::check_references(db, self.users).await?;
-        id_collation::check(db, self.users).await
+    pub(crate) async fn check_applied(&self, db: &DatabaseConnection, plan: &Plan) -> Result<(), DbErr> {
+        id_collation::check(db, self.context.users).await?;
+        tasks::check_owners(db, plan, &self.context).await
     }
 
     /// Returns the migrations that have not been applied.
@@ -77,7 +108,8 @@ impl Migrations {
         if !privileges::may_read_ledger(db).await? {
             // Returns an error that lists all missing privileges, whereas reading the table would fail with an error
             // that names only this table.
-            privileges::check(db, self, &[]).await?;
+            let plan = self.context.plan(db).await?;
+            privileges::check(db, self, &[], &plan, false).await?;
         }
         ledger::applied(db).await
     }

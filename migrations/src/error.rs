@@ -1,6 +1,7 @@
 //! Errors of migrations.
 
 use sea_orm_migration::DbErr;
+use taskbridge_schema::Refusal;
 
 /// An error from a migration. After any of these errors, the transaction in which it occurred has been rolled back.
 #[derive(Debug, thiserror::Error)]
@@ -8,9 +9,26 @@ pub enum MigrateError {
     /// The database cannot be migrated. The text is one line that names the table and the column, and says what to do.
     #[error("{0}")]
     Refused(String),
+    /// Better Auth's tables in the database cannot be used. Contains all reasons.
+    #[error("{}", list(.0))]
+    NotAdoptable(Vec<Refusal>),
     /// The database failed.
     #[error("{}", reason(.0))]
     Database(DbErr),
+}
+
+/// Returns all refusals in one line, and the alternative to resolving them.
+fn list(refusals: &[Refusal]) -> String {
+    let lines = refusals.iter().enumerate().map(|(index, refusal)| match refusals.len() {
+        1 => refusal.to_string(),
+        _ => format!("({}) {refusal}", index + 1),
+    });
+    let lines = lines.collect::<Vec<_>>().join(" ");
+    if lines.contains("AUTH_MODE=bridge") {
+        lines
+    } else {
+        format!("{lines}; AUTH_MODE=bridge works with this database")
+    }
 }
 
 /// Returns the text of the database driver's error, without the text that sea-orm's error adds to it.

@@ -7,14 +7,15 @@ use crate::error::refused_column;
 use crate::users::Users;
 
 const OF_TASKS: [(&str, &str); 1] = [("tasks", "user_id")];
-/// Better Auth's columns with user ids. `accountId` contains the id of the user if the account has a password.
+/// Better Auth's columns with user ids on SQLite. On PostgreSQL, the plan for its tables refuses such columns. `accountId` contains the id of the user if the account has a password.
 const OF_BETTER_AUTH: [(&str, &str); 4] =
     [("user", "id"), ("session", "userId"), ("account", "userId"), ("account", "accountId")];
 
 /// Refuses a database in which a column with user ids ignores differences such as case or trailing spaces. In such a
 /// database, a user could read and delete the rows of another user. Missing tables and columns are ignored.
 pub(crate) async fn check(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
-    let of_users = OF_BETTER_AUTH.iter().filter(|_| users == Users::Here);
+    let is_sqlite = db.get_database_backend() == DbBackend::Sqlite;
+    let of_users = OF_BETTER_AUTH.iter().filter(|_| users == Users::Here && is_sqlite);
     for (table, column) in OF_TASKS.iter().chain(of_users) {
         if let Some(collation) = lenient_collation(db, table, column).await? {
             let why = format!(

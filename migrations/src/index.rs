@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
+use taskbridge_schema::quoted;
 use tokio::time::sleep;
 
-use crate::catalog::{self, identifier};
+use crate::catalog;
 use crate::error::{reason, refused};
-use crate::migration::{Execution, Requirement};
+use crate::migration::{Execution, Requirement, Table};
 
 /// The definition of an index.
 pub(crate) struct Index {
@@ -99,7 +100,7 @@ pub(crate) async fn check(db: &DatabaseConnection, indices: &[Index]) -> Result<
 /// Returns what creating the missing indices requires: the role must own their tables.
 pub(crate) async fn requirements(db: &DatabaseConnection, indices: &[Index]) -> Result<Vec<Requirement>, DbErr> {
     let missing = missing(db, indices).await?;
-    Ok(missing.into_iter().map(|missing| Requirement::Ownership(missing.index.table)).collect())
+    Ok(missing.into_iter().map(|missing| Requirement::Ownership(Table::Ours(missing.index.table))).collect())
 }
 
 /// Returns how the missing indices must be created: outside of a transaction if a table contains rows, because in a
@@ -170,7 +171,7 @@ async fn drop_index(db: &DatabaseConnection, index: &Index, how: &str) -> Result
         DbBackend::Postgres => catalog::current_schema(db).await?,
         _ => "main".to_owned(),
     };
-    let schema = identifier(&schema);
+    let schema = quoted(&schema);
     db.execute_unprepared(&format!(r#"drop index {how} {schema}."{}""#, index.name)).await.map(drop)
 }
 

@@ -4,6 +4,7 @@ mod adopt;
 mod assign;
 mod catalog;
 mod check;
+mod context;
 mod error;
 mod id_collation;
 mod index;

@@ -1,8 +1,9 @@
 //! Applies and reverts migrations.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
+use taskbridge_schema::{Addition, SchemaMap};
 
-use crate::adopt::tasks;
+use crate::adopt::{better_auth, tasks};
 use crate::error::MigrateError;
 use crate::migration::{Execution, Migration};
 use crate::migrations::Migrations;
@@ -15,6 +16,11 @@ use crate::{ledger, privileges};
 pub struct MigrationReport {
     /// The names of the migrations that this call applied, in order.
     pub applied: Vec<&'static str>,
+    /// The changes of Better Auth's tables that this call made apart from migrations: they are adopted again at each
+    /// start, because the app may have changed them.
+    pub additions: Vec<String>,
+    /// The names of Better Auth's tables and columns in the database.
+    pub map: SchemaMap,
     /// Number of tasks that have no owner. These tasks are kept but not shown until
     /// [`assign_tasks`](crate::assign_tasks) assigns them to a user.
     pub tasks_without_owner: u64,
@@ -23,6 +29,8 @@ pub struct MigrationReport {
 /// The result of one transaction of [`Migrations::up`].
 struct Progress {
     applied: Vec<&'static str>,
+    additions: Vec<String>,
+    map: SchemaMap,
     /// The next migration, if it must be executed outside of a transaction.
     next: Option<&'static dyn Migration>,
     tasks_without_owner: u64,
@@ -36,21 +44,25 @@ impl Migrations {
     /// second connection to the same database, which `connect` opens, keeps other processes from doing the same.
     ///
     /// # Errors
-    /// [`MigrateError::Refused`] if an existing table cannot be adopted or the role lacks privileges; the errors of
-    /// `connect`.
+    /// [`MigrateError::NotAdoptable`] if Better Auth's tables cannot be adopted; [`MigrateError::Refused`] if the table
+    /// `tasks` cannot be adopted or the role lacks privileges; the errors of `connect`.
     pub async fn up<E: From<MigrateError>, C: Future<Output = Result<DatabaseConnection, E>>>(
         &self,
         db: &DatabaseConnection,
         connect: impl Fn() -> C,
     ) -> Result<MigrationReport, E> {
-        let mut applied = Vec::new();
+        let (mut applied, mut additions) = (Vec::new(), Vec::new());
         loop {
             let transaction = Transaction::begin_exclusive(db).await.map_err(MigrateError::from)?;
             let progress = self.up_in_transaction(transaction.connection()).await;
-            let progress = transaction.end(progress).await?;
-            applied.extend(progress.applied);
-            let Some(migration) = progress.next else {
-                return Ok(MigrationReport { applied, tasks_without_owner: progress.tasks_without_owner });
+            let Progress { map, next, tasks_without_owner, .. } = {
+                let mut progress = transaction.end(progress).await?;
+                applied.append(&mut progress.applied);
+                additions.append(&mut progress.additions);
+                progress
+            };
+            let Some(migration) = next else {
+                return Ok(MigrationReport { applied, additions, map, tasks_without_owner });
             };
             let second = connect().await?;
             let transaction = Transaction::begin_build(&second).await.map_err(MigrateError::from)?;
@@ -61,9 +73,11 @@ impl Migrations {
     }
 
     /// Applies pending migrations until one must be executed outside of a transaction.
-    async fn up_in_transaction(&self, db: &DatabaseConnection) -> Result<Progress, DbErr> {
+    async fn up_in_transaction(&self, db: &DatabaseConnection) -> Result<Progress, MigrateError> {
         let pending = self.pending(db).await?;
-        privileges::check(db, self, &pending).await?;
+        let plan = self.context.plan(db).await?;
+        privileges::check(db, self, &pending, &plan, true).await?;
+        self.check_tables(db, &pending, &better_auth::adoptable(plan)?).await?;
         let mut applied = Vec::new();
         let mut next = None;
         for migration in pending {
@@ -71,14 +85,17 @@ impl Migrations {
                 next = Some(migration);
                 break;
             }
-            migration.up(db, self.users, Execution::InTransaction).await?;
+            migration.up(db, &self.context, Execution::InTransaction).await?;
             if ledger::record(db, migration.name()).await? {
                 applied.push(migration.name());
             }
         }
-        self.check_applied(db).await?;
+        // The migrations have changed the tables. An app that has been changed later may need additions again.
+        let plan = self.context.plan(db).await?;
+        let additions = better_auth::add(db, &plan, Addition::is_required).await?;
+        self.check_applied(db, &plan).await?;
         let tasks_without_owner = if next.is_none() { tasks::count_without_owner(db).await? } else { 0 };
-        Ok(Progress { applied, next, tasks_without_owner })
+        Ok(Progress { applied, additions, map: plan.map, next, tasks_without_owner })
     }
 
     /// Applies a migration outside of a transaction. Returns `false` if another process has applied it.
@@ -86,7 +103,7 @@ impl Migrations {
         if ledger::contains(db, migration.name()).await? {
             return Ok(false);
         }
-        migration.up(db, self.users, Execution::OutsideTransaction).await?;
+        migration.up(db, &self.context, Execution::OutsideTransaction).await?;
         ledger::record(db, migration.name()).await
     }
 

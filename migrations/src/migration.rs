@@ -1,7 +1,9 @@
 //! The parts of a migration.
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
+use taskbridge_schema::AuthTable;
 
+use crate::context::Context;
 use crate::users::Users;
 
 /// A migration: one change of the schema.
@@ -23,19 +25,19 @@ pub(crate) trait Migration: Sync {
     fn tables(&self) -> Vec<&'static str>;
 
     /// Returns the privileges on existing tables that `up` requires. Reads the catalogue only.
-    async fn requirements(&self, db: &DatabaseConnection) -> Result<Vec<Requirement>, DbErr>;
+    async fn requirements(&self, db: &DatabaseConnection, context: &Context) -> Result<Vec<Requirement>, DbErr>;
 
     /// Checks that `up` would succeed, whether or not earlier migrations have been applied. Changes nothing.
     ///
     /// # Errors
     /// A refusal if an existing table cannot be migrated.
-    async fn check(&self, db: &DatabaseConnection, users: Users) -> Result<(), DbErr>;
+    async fn check(&self, db: &DatabaseConnection, context: &Context) -> Result<(), DbErr>;
 
     /// Returns how `up` must be executed on this database.
     async fn execution(&self, db: &DatabaseConnection) -> Result<Execution, DbErr>;
 
     /// Applies the migration.
-    async fn up(&self, db: &DatabaseConnection, users: Users, execution: Execution) -> Result<(), DbErr>;
+    async fn up(&self, db: &DatabaseConnection, context: &Context, execution: Execution) -> Result<(), DbErr>;
 
     /// Reverts the migration, in a transaction. Does nothing if what `up` created must be kept.
     ///
@@ -48,9 +50,18 @@ pub(crate) trait Migration: Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Requirement {
     /// The role must own the table, because the migration alters it.
-    Ownership(&'static str),
+    Ownership(Table),
     /// The role must have the privilege `references` on the table, because the migration adds a foreign key to it.
-    References(&'static str),
+    References(Table),
+}
+
+/// A table on which a migration requires privileges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Table {
+    /// A table of Taskbridge, in the current schema.
+    Ours(&'static str),
+    /// A table of Better Auth, under the name that it has in the database.
+    BetterAuth(AuthTable),
 }
 
 /// How a migration is executed.

@@ -2,16 +2,18 @@
 
 use sea_orm_migration::sea_orm::DatabaseConnection;
 
+use crate::context::Context;
 use crate::error::MigrateError;
 use crate::migration::Migration;
 use crate::steps;
 use crate::transaction::Transaction;
 use crate::users::Users;
+use taskbridge_schema::{Overrides, Plan};
 
 /// The migrations of a database, in order.
 #[derive(Clone)]
 pub struct Migrations {
-    pub(crate) users: Users,
+    pub(crate) context: Context,
     pub(crate) list: Vec<&'static dyn Migration>,
 }
 
@@ -28,7 +30,14 @@ impl Migrations {
     /// Returns all migrations of a database with these users.
     #[must_use]
     pub fn of(users: Users) -> Self {
-        Self { users, list: steps::ALL.iter().copied().filter(|migration| migration.is_for(users)).collect() }
+        let context = Context { users, overrides: Overrides::default() };
+        Self { context, list: steps::ALL.iter().copied().filter(|migration| migration.is_for(users)).collect() }
+    }
+
+    /// Returns the same migrations for a database in which Better Auth's tables and columns have these names.
+    #[must_use]
+    pub fn with_overrides(self, overrides: Overrides) -> Self {
+        Self { context: Context { overrides, ..self.context }, ..self }
     }
 
     /// Returns the migrations up to and including the one with this name, which are those of an older version of
@@ -55,6 +64,17 @@ impl Migrations {
     #[must_use]
     pub fn tables(&self) -> Vec<&'static str> {
         self.list.iter().flat_map(|migration| migration.tables()).collect()
+    }
+
+    /// Returns which of Better Auth's tables the database has, and what Taskbridge needs before it can use them. Changes
+    /// nothing, and requires no privileges on the tables.
+    ///
+    /// # Errors
+    /// [`MigrateError::Database`] if the database fails. Refusals are part of the plan.
+    pub async fn plan(&self, db: &DatabaseConnection) -> Result<Plan, MigrateError> {
+        let transaction = Transaction::begin_read_only(db).await?;
+        let plan = self.context.plan(transaction.connection()).await;
+        transaction.end(plan).await
     }
 
     /// Returns the status of all migrations. Changes nothing.

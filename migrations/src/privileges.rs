@@ -1,10 +1,14 @@
 //! Checks on PostgreSQL that the role of the connection has all privileges that Taskbridge needs.
 
-use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend, DbErr, QueryResult};
+use std::collections::BTreeSet;
 
-use crate::catalog::{self, identifier};
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend, DbErr, QueryResult};
+use taskbridge_schema::{Addition, AdditionKind, AuthTable, Plan, quoted};
+
+use crate::adopt::better_auth;
+use crate::catalog;
 use crate::ledger::LEDGER;
-use crate::migration::{Migration, Requirement};
+use crate::migration::{Migration, Requirement, Table};
 use crate::migrations::Migrations;
 use crate::users::Users;
 
@@ -20,25 +24,35 @@ const ROLE: &str = r#"select current_user::text as role, current_schema()::text 
 
 /// Selects those of the named tables that exist, and the privileges that the role lacks on them.
 ///
-/// A sequence requires a separate privilege if it fills a `serial` column, but not if it fills an identity column.
-const TABLES: &str = "select c.relname::text as name, o.rolname::text as owner, o.rolsuper as is_of_superuser,
+/// A sequence requires a separate privilege if it fills a `serial` column, or if it fills an identity column and Taskbridge
+/// reads the next value itself, as for the ids in Better Auth's tables.
+const TABLES: &str = "select wanted.position as position, o.rolname::text as owner, o.rolsuper as is_of_superuser,
   pg_has_role(c.relowner, 'usage') as is_owner,
   (select string_agg(p, ',') from unnest(array['select', 'insert', 'update', 'delete', 'references']) p
     where not has_table_privilege(c.oid, p)) as missing,
   (select s.relname::text from pg_depend d join pg_class s on s.oid = d.objid
-    where d.refobjid = c.oid and d.deptype = 'a'
+    where d.refobjid = c.oid and (d.deptype = 'a' or d.deptype = 'i' and c.relname <> 'tasks' and exists (
+        select from pg_attribute a where a.attrelid = c.oid and a.attnum = d.refobjsubid and a.attname = 'id'))
       and case when s.relkind = 'S' then not has_sequence_privilege(s.oid, 'usage') end limit 1) as sequence
-from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles o on o.oid = c.relowner
-where n.nspname = current_schema() and c.relkind in ('r', 'p')
-  and c.relname = any (string_to_array($1, ','))
+from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10))) with ordinality as wanted(nspname, relname, position)
+join pg_namespace n on n.nspname = coalesce(nullif(wanted.nspname, ''), current_schema())
+join pg_class c on c.relnamespace = n.oid and c.relname = wanted.relname and c.relkind in ('r', 'p')
+join pg_roles o on o.oid = c.relowner
 order by c.relname";
 
-/// The table of Better Auth that Taskbridge creates but does not use.
-const UNUSED: &str = "verification";
-
-/// An existing table, and the role's privileges on it.
-struct Table {
+/// A table that Taskbridge uses.
+struct Wanted {
+    table: Table,
+    schema: Option<String>,
     name: String,
+    used: &'static [&'static str],
+}
+
+/// The privileges for a table whose rows Taskbridge reads and writes.
+const ALL: &[&str] = &["select", "insert", "update", "delete"];
+
+/// The role's privileges on an existing table.
+struct Privileges {
     owner: String,
     is_of_superuser: bool,
     is_owner: bool,
@@ -48,7 +62,8 @@ struct Table {
     sequence: Option<String>,
 }
 
-/// Checks that the role may apply the pending migrations and may use the tables.
+/// Checks that the role may apply the pending migrations and the plan, and may use the tables. Set `will_migrate` to
+/// `false` if another role makes changes.
 ///
 /// # Errors
 /// A refusal that lists the missing privileges and the commands that grant them.
@@ -56,58 +71,65 @@ pub(crate) async fn check(
     db: &DatabaseConnection,
     migrations: &Migrations,
     pending: &[&dyn Migration],
+    plan: &Plan,
+    will_migrate: bool,
 ) -> Result<(), DbErr> {
     if db.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
     let Some(facts) = catalog::rows(db, ROLE, []).await?.into_iter().next() else { return Ok(()) };
-    let role = identifier(&facts.try_get::<String>("", "role")?);
-    let Some(schema) = facts.try_get::<Option<String>>("", "schema")? else {
+    let role = quoted(&facts.try_get::<String>("", "role")?);
+    let Some(current) = facts.try_get::<Option<String>>("", "schema")? else {
         return Err(DbErr::Migration(without_schema(&facts, &role)?));
     };
-    let schema = identifier(&schema);
-    let mut requirements = Vec::new();
+    let mut requirements =
+        if will_migrate { better_auth::requirements(plan, Addition::is_required) } else { Vec::new() };
     for migration in pending {
-        requirements.extend(migration.requirements(db).await?);
+        requirements.extend(migration.requirements(db, &migrations.context).await?);
     }
+    let is_behind = !pending.is_empty() || !requirements.is_empty();
     // Privileges that the role lacks, each with the command that grants it.
     let mut lacks = Vec::new();
-    let is_behind = !pending.is_empty();
-    if is_behind && !facts.try_get::<bool>("", "may_create")? {
-        lacks.push((format!("create on the schema {schema}"), format!("grant create on schema {schema} to {role}")));
+    let creates = |schema: &str| {
+        let schema = quoted(schema);
+        (format!("create on the schema {schema}"), format!("grant create on schema {schema} to {role}"))
+    };
+    if !pending.is_empty() && !facts.try_get::<bool>("", "may_create")? {
+        lacks.push(creates(&current));
     }
-    for table in tables(db).await? {
-        let name = table.name.as_str();
-        let quoted = format!("{schema}.{}", identifier(name));
-        let is_required = |found: &dyn Fn(&Requirement) -> bool| requirements.iter().any(found);
-        if is_required(&|one| matches!(one, Requirement::Ownership(table) if *table == name)) && !table.is_owner {
-            let owner = identifier(&table.owner);
+    if will_migrate {
+        for schema in schemas_of_new_tables(plan) {
+            if catalog::rows(db, CANNOT_CREATE, [schema]).await?.is_empty() {
+                continue;
+            }
+            lacks.push(creates(schema));
+        }
+    }
+    for (wanted, privileges) in tables(db, wanted(migrations, plan, is_behind)).await? {
+        let schema = quoted(wanted.schema.as_deref().unwrap_or(&current));
+        let name = format!("{schema}.{}", quoted(&wanted.name));
+        if requirements.contains(&Requirement::Ownership(wanted.table)) && !privileges.is_owner {
+            let owner = quoted(&privileges.owner);
             // The suggested command changes the owner of the table only if that is a superuser. Programs that connect
             // as any other owner could lose their access, so the role becomes a member of that owner instead.
-            let command = if table.is_of_superuser {
-                format!("alter table {quoted} owner to {role}")
+            let command = if privileges.is_of_superuser {
+                format!("alter table {name} owner to {role}")
             } else {
                 format!("grant {owner} to {role}")
             };
-            lacks.push((format!("ownership of the table {quoted}, which belongs to {owner}"), command));
+            lacks.push((format!("ownership of the table {name}, which belongs to {owner}"), command));
             continue;
         }
-        let is_written = name != UNUSED && migrations.tables().contains(&name);
-        let used: &[&str] = match name {
-            _ if is_written => &["select", "insert", "update", "delete"],
-            LEDGER if is_behind => &["select", "insert"],
-            LEDGER | "user" => &["select"],
-            _ => &[],
-        };
-        let is_referred_to = is_required(&|one| matches!(one, Requirement::References(table) if *table == name));
-        let needed = used.iter().copied().chain(is_referred_to.then_some("references"));
-        let missing: Vec<_> = needed.filter(|needed| table.missing.split(',').any(|other| other == *needed)).collect();
+        let is_referred_to = requirements.contains(&Requirement::References(wanted.table));
+        let needed = wanted.used.iter().copied().chain(is_referred_to.then_some("references"));
+        let missing: Vec<_> =
+            needed.filter(|needed| privileges.missing.split(',').any(|other| other == *needed)).collect();
         if !missing.is_empty() {
             let missing = missing.join(", ");
-            lacks.push((format!("{missing} on the table {quoted}"), format!("grant {missing} on {quoted} to {role}")));
+            lacks.push((format!("{missing} on the table {name}"), format!("grant {missing} on {name} to {role}")));
         }
-        if let Some(sequence) = table.sequence.as_deref().filter(|_| is_written) {
-            let sequence = format!("{schema}.{}", identifier(sequence));
+        if let Some(sequence) = privileges.sequence.as_deref().filter(|_| wanted.used == ALL) {
+            let sequence = format!("{schema}.{}", quoted(sequence));
             let command = format!("grant usage on sequence {sequence} to {role}");
             lacks.push((format!("usage of the sequence {sequence}"), command));
         }
@@ -115,10 +137,39 @@ pub(crate) async fn check(
     refuse(&role, lacks, is_behind)
 }
 
+/// Selects a row if the role must not create tables in the schema.
+const CANNOT_CREATE: &str = "select 1 where not has_schema_privilege($1, 'create')";
+
+/// Returns the schemas, other than the current one, in which the plan creates tables.
+fn schemas_of_new_tables(plan: &Plan) -> BTreeSet<&str> {
+    let new_tables = plan.additions.iter().filter(|addition| addition.kind == AdditionKind::Table);
+    new_tables.filter_map(|addition| plan.map.table(addition.table).schema.as_deref()).collect()
+}
+
+/// Returns the tables that Taskbridge uses, and the privileges that it needs.
+fn wanted(migrations: &Migrations, plan: &Plan, is_behind: bool) -> Vec<Wanted> {
+    let ours =
+        |name: &'static str, used| Wanted { table: Table::Ours(name), schema: None, name: name.to_owned(), used };
+    let is_server = migrations.context.users == Users::Here;
+    let mut wanted =
+        vec![ours("tasks", ALL), ours(LEDGER, if is_behind { &["select", "insert"] } else { &["select"] })];
+    for (table, map) in plan.map.tables() {
+        let used: &[&str] = match table {
+            AuthTable::Verification => &[],
+            _ if is_server => ALL,
+            AuthTable::User => &["select"],
+            _ => &[],
+        };
+        let (schema, name) = (map.schema.clone(), map.name.clone());
+        wanted.push(Wanted { table: Table::BetterAuth(table), schema, name, used });
+    }
+    wanted
+}
+
 /// Returns the text of the refusal for a role that has no schema in which it can create tables.
 fn without_schema(facts: &QueryResult, role: &str) -> Result<String, DbErr> {
     if let Some(schema) = facts.try_get::<Option<String>>("", "unusable")? {
-        let schema = identifier(&schema);
+        let schema = quoted(&schema);
         return Ok(format!(
             "the role {role} lacks usage on the schema {schema}; run as an administrator: grant usage on schema {schema} to \
              {role}"
@@ -153,17 +204,27 @@ fn refuse(role: &str, lacks: Vec<(String, String)>, is_behind: bool) -> Result<(
     Err(DbErr::Migration(format!("the role {role} lacks {found}; {or_migrate}run as an administrator: {commands}")))
 }
 
-async fn tables(db: &DatabaseConnection) -> Result<Vec<Table>, DbErr> {
-    let names = [Migrations::of(Users::Here).tables(), vec![LEDGER]].concat().join(",");
-    let read = |row: &QueryResult| {
-        Ok(Table {
-            name: row.try_get("", "name")?,
-            owner: row.try_get("", "owner")?,
-            is_of_superuser: row.try_get("", "is_of_superuser")?,
-            is_owner: row.try_get("", "is_owner")?,
-            missing: row.try_get::<Option<String>>("", "missing")?.unwrap_or_default(),
-            sequence: row.try_get("", "sequence")?,
-        })
-    };
-    catalog::rows(db, TABLES, [&names]).await?.iter().map(read).collect()
+/// Returns those of the tables that exist, and the role's privileges on each.
+async fn tables(db: &DatabaseConnection, wanted: Vec<Wanted>) -> Result<Vec<(Wanted, Privileges)>, DbErr> {
+    let schemas: Vec<_> = wanted.iter().map(|wanted| wanted.schema.as_deref().unwrap_or_default()).collect();
+    let names: Vec<_> = wanted.iter().map(|wanted| wanted.name.as_str()).collect();
+    let rows = catalog::rows(db, TABLES, [&schemas.join("\n"), &names.join("\n")]).await?;
+    let mut wanted: Vec<_> = wanted.into_iter().map(Some).collect();
+    let mut found = Vec::new();
+    for row in &rows {
+        let position: i64 = row.try_get("", "position")?;
+        let place = usize::try_from(position - 1).ok().and_then(|place| wanted.get_mut(place));
+        let Some(wanted) = place.and_then(Option::take) else { continue };
+        found.push((
+            wanted,
+            Privileges {
+                owner: row.try_get("", "owner")?,
+                is_of_superuser: row.try_get("", "is_of_superuser")?,
+                is_owner: row.try_get("", "is_owner")?,
+                missing: row.try_get::<Option<String>>("", "missing")?.unwrap_or_default(),
+                sequence: row.try_get("", "sequence")?,
+            },
+        ));
+    }
+    Ok(found)
 }

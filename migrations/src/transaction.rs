@@ -86,7 +86,10 @@ impl<'c> Transaction<'c> {
     }
 
     /// Commits the transaction if `result` is `Ok`, and otherwise rolls it back.
-    pub(crate) async fn end<T>(self, result: Result<T, DbErr>) -> Result<T, MigrateError> {
+    pub(crate) async fn end<T, E>(self, result: Result<T, E>) -> Result<T, MigrateError>
+    where
+        MigrateError: From<E>,
+    {
         match result {
             Ok(value) => {
                 self.0.execute_unprepared("commit").await?;

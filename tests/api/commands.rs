@@ -90,7 +90,7 @@ fn a_foreign_user_table_is_refused_with_one_line() {
     psql(
         &url,
         "create table \"user\" (id text primary key, name text not null, email text not null unique, \
-         email_verified boolean not null, created_at timestamp not null, updated_at timestamp not null)",
+         verified boolean not null, created_at timestamp not null, updated_at timestamp not null)",
     );
     let (status, message) = refuse_to_start(&[("BETTER_AUTH_SECRET", support::server::SECRET), ("DATABASE_URL", &url)]);
     assert_eq!(status.code(), Some(1));

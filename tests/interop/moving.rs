@@ -114,19 +114,19 @@ fn back_up(database: &Database) {
     assert!(kept.windows(address.len()).any(|bytes| bytes == address), "{files:?}");
 }
 
-/// For example, the tables of Drizzle.
+/// For example, a column that the app has renamed.
 #[test]
 fn the_doctor_finds_what_is_in_the_way() {
     for database in Database::of_each_kind() {
         database.load(
             r#"create table "user" (id text primary key, name text not null, email text not null unique,
-               email_verified boolean not null, created_at timestamp not null, updated_at timestamp not null)"#,
+               verified boolean not null, created_at timestamp not null, updated_at timestamp not null)"#,
         );
         let folder = tempfile::tempdir().unwrap();
         let variables = environment(&database);
         let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let (passed, report) = shell(folder.path(), command("taskbridge d"), &variables);
-        assert!(!passed && report.contains(r#"missing, but "email_verified" exists"#), "{report}");
-        assert!(report.contains("AUTH_MODE=bridge works"), "{report}");
+        assert!(!passed && report.contains(r#"column "emailVerified": missing"#), "{report}");
+        assert!(report.contains("AUTH_MODE=bridge"), "{report}");
     }
 }

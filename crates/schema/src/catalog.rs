@@ -13,7 +13,7 @@ use crate::table::AuthTable;
 
 /// Selects the columns of each table that the role may use and that could be Better Auth's: it has one of the names in
 /// `$1` and is in the current schema, or has one of the names in `$2`, or has a column `id` and either a column `email`
-/// or two of the columns in `$3`. Names are separated by line breaks.
+/// or two of the columns in `$3`, or a column `userId` of another table refers to it. Names are separated by line breaks.
 ///
 /// A domain counts as its base type. Partitions are omitted, because their table stands for them.
 const POSTGRES: &str = r#"
@@ -53,6 +53,8 @@ where c.relkind not in ('i', 'I', 'S', 'c', 't') and not c.relispartition
   and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and has_schema_privilege(n.oid, 'usage')
   and (n.nspname = current_schema() and c.relname = any (string_to_array($1, chr(10)))
     or c.relname = any (string_to_array($2, chr(10)))
+    or exists (select from pg_constraint k join pg_attribute u on u.attrelid = k.conrelid and k.conkey = array[u.attnum]
+      where k.contype = 'f' and k.confrelid = c.oid and lower(replace(u.attname::text, '_', '')) = 'userid')
     or c.relkind in ('r', 'p') and (
       select coalesce(bool_or(plain = 'id') and (bool_or(plain = 'email')
         or count(*) filter (where plain = any (string_to_array($3, chr(10)))) >= 2), false)

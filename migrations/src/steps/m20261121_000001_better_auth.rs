@@ -4,6 +4,7 @@ use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
 
 use super::m20261121_000002_tasks::TASKS;
 use crate::adopt::{better_auth, tasks};
+use crate::context::Context;
 use crate::ledger;
 use crate::migration::{Execution, Migration, Requirement};
 use crate::users::Users;
@@ -28,24 +29,24 @@ impl Migration for BetterAuth {
         better_auth::tables()
     }
 
-    async fn requirements(&self, db: &DatabaseConnection) -> Result<Vec<Requirement>, DbErr> {
-        let altered = better_auth::tables_without_index(db).await?;
-        Ok(altered.into_iter().map(Requirement::Ownership).collect())
+    async fn requirements(&self, db: &DatabaseConnection, context: &Context) -> Result<Vec<Requirement>, DbErr> {
+        Ok(better_auth::requirements(&context.plan(db).await?, |_| true))
     }
 
-    async fn check(&self, db: &DatabaseConnection, _users: Users) -> Result<(), DbErr> {
-        better_auth::check_all(db).await
+    /// Does nothing: the plan for Better Auth's tables is checked at each start.
+    async fn check(&self, _db: &DatabaseConnection, _context: &Context) -> Result<(), DbErr> {
+        Ok(())
     }
 
     async fn execution(&self, _db: &DatabaseConnection) -> Result<Execution, DbErr> {
         Ok(Execution::InTransaction)
     }
 
-    async fn up(&self, db: &DatabaseConnection, users: Users, _execution: Execution) -> Result<(), DbErr> {
-        better_auth::create_or_adopt(db).await?;
+    async fn up(&self, db: &DatabaseConnection, context: &Context, _execution: Execution) -> Result<(), DbErr> {
+        better_auth::add(db, &context.plan(db).await?, |_| true).await?;
         // If the users were elsewhere until now, the table `tasks` already exists and may lack its foreign key.
         if ledger::contains(db, TASKS).await? {
-            tasks::refer_to_users(db, users).await?;
+            tasks::refer_to_users(db, context).await?;
         }
         Ok(())
     }

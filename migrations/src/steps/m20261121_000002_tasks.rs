@@ -1,9 +1,11 @@
 //! Creates or adopts the table `tasks`.
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
+use taskbridge_schema::AuthTable;
 
 use crate::adopt::tasks;
-use crate::migration::{Execution, Migration, Requirement};
+use crate::context::Context;
+use crate::migration::{Execution, Migration, Requirement, Table};
 use crate::users::Users;
 
 /// The name of the migration.
@@ -29,20 +31,23 @@ impl Migration for Tasks {
         vec!["tasks"]
     }
 
-    async fn requirements(&self, _db: &DatabaseConnection) -> Result<Vec<Requirement>, DbErr> {
-        Ok(vec![Requirement::Ownership("tasks"), Requirement::References("user")])
+    async fn requirements(&self, _db: &DatabaseConnection, _context: &Context) -> Result<Vec<Requirement>, DbErr> {
+        Ok(vec![
+            Requirement::Ownership(Table::Ours("tasks")),
+            Requirement::References(Table::BetterAuth(AuthTable::User)),
+        ])
     }
 
-    async fn check(&self, db: &DatabaseConnection, users: Users) -> Result<(), DbErr> {
-        tasks::check_table(db, users).await
+    async fn check(&self, db: &DatabaseConnection, context: &Context) -> Result<(), DbErr> {
+        tasks::check_table(db, context).await
     }
 
     async fn execution(&self, _db: &DatabaseConnection) -> Result<Execution, DbErr> {
         Ok(Execution::InTransaction)
     }
 
-    async fn up(&self, db: &DatabaseConnection, users: Users, _execution: Execution) -> Result<(), DbErr> {
-        tasks::create_or_adopt(db, users).await
+    async fn up(&self, db: &DatabaseConnection, context: &Context, _execution: Execution) -> Result<(), DbErr> {
+        tasks::create_or_adopt(db, context).await
     }
 
     async fn down(&self, db: &DatabaseConnection) -> Result<(), DbErr> {

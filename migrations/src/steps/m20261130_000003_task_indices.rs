@@ -3,6 +3,7 @@
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend, DbErr};
 
 use crate::adopt::tasks;
+use crate::context::Context;
 use crate::index::{self, Index};
 use crate::migration::{Execution, Migration, Requirement};
 use crate::users::Users;
@@ -44,11 +45,11 @@ impl Migration for TaskIndices {
         Vec::new()
     }
 
-    async fn requirements(&self, db: &DatabaseConnection) -> Result<Vec<Requirement>, DbErr> {
+    async fn requirements(&self, db: &DatabaseConnection, _context: &Context) -> Result<Vec<Requirement>, DbErr> {
         index::requirements(db, &INDICES).await
     }
 
-    async fn check(&self, db: &DatabaseConnection, _users: Users) -> Result<(), DbErr> {
+    async fn check(&self, db: &DatabaseConnection, _context: &Context) -> Result<(), DbErr> {
         index::check(db, &INDICES).await
     }
 
@@ -59,7 +60,7 @@ impl Migration for TaskIndices {
     /// On SQLite, also creates the index by creation again. Of the indices with which it can find the tasks of an owner,
     /// SQLite prefers the one that was created last. That must not be the one by title, in whose order the tasks are
     /// scattered over the table: a search and a count would take twice as long.
-    async fn up(&self, db: &DatabaseConnection, _users: Users, execution: Execution) -> Result<(), DbErr> {
+    async fn up(&self, db: &DatabaseConnection, _context: &Context, execution: Execution) -> Result<(), DbErr> {
         index::create_all(db, &INDICES, execution).await?;
         if db.get_database_backend() == DbBackend::Sqlite {
             index::drop_all(db, &[tasks::BY_CREATION]).await?;

@@ -1,6 +1,7 @@
 //! Migrations on empty databases.
 
 use taskbridge_migrations::{MigrationReport, Migrations, Users};
+use taskbridge_schema::SchemaMap;
 
 use crate::databases::{Backend, Database, TABLES, test_on};
 
@@ -22,6 +23,12 @@ async fn of_better_auth(database: &Database) -> Vec<String> {
     database.schema().await.into_iter().filter(|line| !ours(line)).collect()
 }
 
+/// Returns a report whose map names no types.
+fn without_types(report: MigrationReport) -> MigrationReport {
+    assert!(report.map.is_canonical(), "{:?}", report.map);
+    MigrationReport { map: SchemaMap::canonical(), ..report }
+}
+
 async fn statuses(database: &Database, migrations: &Migrations) -> Vec<bool> {
     migrations.status(&database.connection).await.unwrap().into_iter().map(|migration| migration.applied).collect()
 }
@@ -32,10 +39,16 @@ async fn the_tables_are_created_once_and_as_better_auth_creates_them(database: D
     assert_eq!(statuses(&database, &migrations).await, vec![false; names.len()]);
     assert!(database.schema().await.is_empty(), "status changes nothing");
     let first = database.up(Users::Here).await.unwrap();
-    assert_eq!(first, MigrationReport { applied: names.clone(), tasks_without_owner: 0 });
+    let report = |applied| MigrationReport {
+        applied,
+        additions: Vec::new(),
+        map: SchemaMap::canonical(),
+        tasks_without_owner: 0,
+    };
+    assert_eq!(without_types(first), report(names.clone()));
     let created = database.snapshot().await;
     let second = database.up(Users::Here).await.unwrap();
-    assert_eq!(second, MigrationReport { applied: Vec::new(), tasks_without_owner: 0 });
+    assert_eq!(without_types(second), report(Vec::new()));
     assert_eq!(database.snapshot().await, created);
     assert_eq!(statuses(&database, &migrations).await, vec![true; names.len()]);
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod adopt_better_auth;
+mod adopt_real;
 mod adopt_tasks_postgres;
 mod adopt_tasks_sqlite;
 mod assign;

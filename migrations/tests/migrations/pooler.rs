@@ -2,6 +2,7 @@
 
 use sea_orm_migration::sea_orm::ConnectionTrait;
 use taskbridge_migrations::{Migrations, Users, assign_tasks};
+use taskbridge_schema::Overrides;
 
 use crate::databases::{Database, open, test_on};
 
@@ -22,7 +23,15 @@ async fn prepared_statements_of_other_clients_do_not_interfere(database: Databas
         other.execute_unprepared(&prepare).await.unwrap();
         assert!(migrations.status(connection).await.unwrap().iter().all(|step| step.applied));
         other.execute_unprepared(&prepare).await.unwrap();
-        assert_eq!(assign_tasks(connection, "nobody").await.unwrap_err().to_string().matches("nobody").count(), 1);
+        assert_eq!(
+            assign_tasks(connection, &Overrides::default(), "nobody")
+                .await
+                .unwrap_err()
+                .to_string()
+                .matches("nobody")
+                .count(),
+            1
+        );
         other.execute_unprepared(&prepare).await.unwrap();
         let reverted = migrations.names().into_iter().rev().collect::<Vec<_>>();
         assert_eq!(migrations.down(connection, u32::MAX).await.unwrap(), reverted);

@@ -83,7 +83,7 @@ fn each_fault_is_told_by_its_check_alone() {
     let foreign = fresh_database();
     psql(
         &foreign,
-        r#"create table "user" (id text primary key, name text not null, email text not null unique, email_verified boolean not null)"#,
+        r#"create table "user" (id text primary key, name text not null, email text not null unique, verified boolean not null)"#,
     );
     let standby = fresh_database();
     psql(

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use crate::create::{NewIds, Style, create, new_table};
+use crate::definitions::ColumnType;
 use crate::found::{FoundTable, FoundTables};
 use crate::map::{SchemaMap, TableMap, quoted};
 use crate::overrides::Overrides;
@@ -105,7 +106,7 @@ impl<'p> Planner<'p> {
             }
             let verdict = columns::check(self.found.backend, table, found, self.style, &self.ids, self.overrides);
             plan.refusals.extend(verdict.wrong_settings);
-            if purpose == Purpose::Bridge && !is_usable(table, found, self.overrides) {
+            if purpose == Purpose::Bridge && !is_usable(self.found.backend, table, found, self.overrides) {
                 continue;
             }
             plan.existing.insert(table);
@@ -117,12 +118,29 @@ impl<'p> Planner<'p> {
             }
         }
         if purpose == Purpose::Server {
+            plan.notices.extend(self.times_without_a_zone(recognition));
             self.add_missing(recognition, &mut maps, &mut plan);
             plan.refusals.extend(recognition.remarks.refusals.iter().map(|refusal| self.without_settings(refusal)));
             plan.notices.extend(recognition.remarks.notices.iter().cloned());
         }
         plan.map = SchemaMap::new(maps);
         plan
+    }
+
+    /// Returns a notice if a core table contains times without a zone.
+    fn times_without_a_zone(&self, recognition: &Recognition) -> Option<Notice> {
+        let has_such_times = |table: &AuthTable| {
+            let found = recognition.tables.get(table).map(|position| &self.found.tables[*position]);
+            let times = table.definitions().iter().filter(|definition| definition.column_type == ColumnType::Time);
+            let columns = times.filter_map(|definition| found?.find(*table, definition.name, self.overrides));
+            columns.into_iter().any(|column| column.data_type.ends_with("without time zone"))
+        };
+        [AuthTable::User, AuthTable::Session, AuthTable::Account].iter().any(has_such_times).then(|| Notice {
+            found: "Better Auth's tables contain times without a zone, which Taskbridge reads and writes as UTC"
+                .to_owned(),
+            next: "no action is needed if the app uses Drizzle or Prisma, or runs in UTC; otherwise run it with TZ=UTC"
+                .to_owned(),
+        })
     }
 
     /// Returns a refusal of a table that was not recognized. SQLite has no settings for other names of tables.
@@ -160,9 +178,12 @@ impl Plan {
 }
 
 /// Returns `true` if bridge mode can use the table: it has the columns that Taskbridge refers to there.
-fn is_usable(table: AuthTable, found: &FoundTable, overrides: &Overrides) -> bool {
+fn is_usable(backend: DbBackend, table: AuthTable, found: &FoundTable, overrides: &Overrides) -> bool {
     let columns: &[&'static str] = if table == AuthTable::User { &["id"] } else { table.columns() };
-    found.is_table && columns.iter().all(|name| found.find(table, name, overrides).is_some())
+    let has_ids = |found: &FoundTable| {
+        found.find(table, "id", overrides).is_some_and(|id| id.is_unique && id.id_kind(backend).is_some())
+    };
+    found.is_table && has_ids(found) && columns.iter().all(|name| found.find(table, name, overrides).is_some())
 }
 
 fn on_sqlite(table: AuthTable, found: &FoundTable) -> Refusal {

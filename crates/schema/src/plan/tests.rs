@@ -45,6 +45,7 @@ fn times_without_a_zone_and_lengths_are_adopted() {
     ] {
         let plan = plan(with_type(table, column, data_type));
         assert!(plan.refusals.is_empty() && plan.additions.is_empty(), "{plan:?}");
+        assert_eq!(plan.notices.len(), usize::from(data_type.contains("without")));
     }
 }
 

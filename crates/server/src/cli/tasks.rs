@@ -1,6 +1,7 @@
 //! `taskbridge tasks`.
 
 use clap::Subcommand;
+use taskbridge_schema::Overrides;
 
 use super::output::print;
 use crate::compose::with_store;
@@ -18,7 +19,7 @@ pub(super) enum TasksCommand {
 pub(super) async fn run(command: &TasksCommand, database: &DatabaseSettings) -> anyhow::Result<()> {
     let TasksCommand::Assign { user_id } = command;
     let count = with_store(database, async |store| {
-        Ok(taskbridge_migrations::assign_tasks(&store.dedicated().await?, user_id).await?)
+        Ok(taskbridge_migrations::assign_tasks(&store.dedicated().await?, &Overrides::default(), user_id).await?)
     })
     .await?;
     print(&format!("{count} tasks assigned"));

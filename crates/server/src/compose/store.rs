@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use taskbridge_adapters::database::{OpenError, Store, StoreConfig};
 use taskbridge_migrations::{Migrations, Users};
+use taskbridge_schema::Plan;
 use tokio::time::timeout;
 
 use crate::settings::DatabaseSettings;
@@ -91,7 +92,12 @@ pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<&'stat
     if !pending.is_empty() {
         tracing::info!(steps = pending.join(", "), "migrating; this can take minutes if there are many tasks");
     }
+    let plan = migrations.plan(&connection).await.context(CANNOT_MIGRATE)?;
+    require_better_auths_names(&plan, users)?;
     let report = migrations.up(&connection, connect).await.context(CANNOT_MIGRATE)?;
+    for addition in &report.additions {
+        tracing::info!(addition, "changed Better Auth's tables");
+    }
     for step in &report.applied {
         tracing::info!(step, "migrated");
     }
@@ -104,13 +110,29 @@ pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<&'stat
     Ok(report.applied)
 }
 
+/// Refuses a database whose tables of Better Auth have other names or ids than its own migrator creates.
+fn require_better_auths_names(plan: &Plan, users: Users) -> anyhow::Result<()> {
+    if users == Users::Here && plan.refusals.is_empty() && !plan.map.is_canonical() {
+        bail!(
+            "AUTH_MODE=server requires the tables as Better Auth's own migrator creates them; AUTH_MODE=bridge works with \
+             this database"
+        );
+    }
+    Ok(())
+}
+
 /// Checks that no migration is pending, and that the database role may use the tables.
 ///
 /// # Errors
 /// Returns an error that names the pending migrations and the command that applies them, or the missing privileges.
 pub(crate) async fn require_current(store: &Store, users: Users) -> anyhow::Result<()> {
     let readiness = Migrations::of(users).check(&store.dedicated().await?, false).await?;
+    require_better_auths_names(&readiness.plan, users)?;
     let pending = readiness.pending();
+    let additions = readiness.pending_additions();
+    if pending.is_empty() && !additions.is_empty() {
+        bail!("changes of Better Auth's tables are pending ({}); run: taskbridge migrate up", additions.join(", "))
+    }
     if pending.is_empty() {
         return Ok(());
     }

@@ -17,7 +17,8 @@ pub(super) async fn migrations(settings: &DatabaseSettings, users: Option<Users>
     let Some(users) = users else { return skip(MIGRATIONS, "the auth mode is not known") };
     let migrates = settings.migrate.is_on();
     if !exists {
-        return pending(&creates(&Migrations::of(users).tables()), migrates);
+        let tables: Vec<_> = Migrations::of(users).tables().into_iter().map(str::to_owned).collect();
+        return pending(&creates(&tables), migrates);
     }
     let readiness = with_store_to_read(settings, async |store| {
         Ok(Migrations::of(users).check(&store.dedicated().await?, migrates).await?)
@@ -29,14 +30,26 @@ pub(super) async fn migrations(settings: &DatabaseSettings, users: Option<Users>
             "check for database sessions that hold locks on the tables",
         ),
         Err(error) => match error.downcast_ref() {
-            Some(MigrateError::Refused(line)) => {
-                let (found, advice) = line.split_once("; ").unwrap_or((line, "change the table"));
+            Some(refused @ (MigrateError::Refused(_) | MigrateError::NotAdoptable(_))) => {
+                let line = refused.to_string();
+                let (found, advice) = line.split_once("; ").unwrap_or((&line, "change the table"));
                 fail(MIGRATIONS, found, advice)
             }
             _ => fail(MIGRATIONS, format!("{error:#}"), "see the log of the database"),
         },
         Ok(readiness) => {
+            if users == Users::Here && !readiness.plan.map.is_canonical() {
+                let found = "Better Auth's tables have other names or ids than its own migrator creates";
+                return fail(MIGRATIONS, found, "use AUTH_MODE=bridge, which works with this database");
+            }
             let (names, missing_tables) = (readiness.pending(), &readiness.missing_tables);
+            let additions = readiness.pending_additions();
+            if names.is_empty() && !additions.is_empty() {
+                return pending(
+                    &format!("changes of Better Auth's tables are pending: {}", additions.join(", ")),
+                    migrates,
+                );
+            }
             if names.is_empty() {
                 return ok(MIGRATIONS, format!("all {} migrations have been applied", readiness.migrations.len()));
             }
@@ -57,7 +70,7 @@ fn pending(found: &str, migrates: bool) -> Finding {
     }
 }
 
-fn creates(tables: &[&str]) -> String {
+fn creates(tables: &[String]) -> String {
     format!("tables that will be created: {}", tables.join(", "))
 }
 

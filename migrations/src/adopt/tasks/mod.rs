@@ -4,16 +4,19 @@
 //! columns that are too narrow are widened. Tasks without an owner are kept but never shown, because every query
 //! filters by owner.
 
+mod owners;
 mod postgres;
 mod sqlite;
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+use taskbridge_schema::Plan;
 
-use crate::catalog::{self, Table};
+use self::owners::Owners;
+use crate::catalog::{self, Column, Table};
+use crate::context::Context;
 use crate::error::{OR_RENAME, refused, refused_column};
 use crate::index::{self, Index};
 use crate::migration::Execution;
-use crate::users::Users;
 
 /// The columns of the table `tasks` that Taskbridge uses.
 const COLUMNS: [&str; 7] = ["id", "user_id", "title", "description", "completed", "created_at", "updated_at"];
@@ -26,44 +29,53 @@ pub(crate) const BY_CREATION: Index = Index {
     sqlite: Some(r#"("user_id", "created_at" desc, "id" desc)"#),
 };
 
-/// The SQL condition that selects tasks without an owner.
-const WITHOUT_OWNER: &str = r#""user_id" is null or "user_id" = ''"#;
+/// Returns the SQL condition that selects tasks without an owner.
+fn without_owner(backend: DbBackend, table: &Table) -> &'static str {
+    let can_be_empty = |column: &Column| backend != DbBackend::Postgres || catalog::is_text(backend, column);
+    if table.column("user_id").is_some_and(can_be_empty) {
+        r#""user_id" is null or "user_id" = ''"#
+    } else {
+        r#""user_id" is null"#
+    }
+}
 
 /// Creates the table `tasks`, or adopts the existing one.
-pub(crate) async fn create_or_adopt(db: &DatabaseConnection, users: Users) -> Result<(), DbErr> {
+pub(crate) async fn create_or_adopt(db: &DatabaseConnection, context: &Context) -> Result<(), DbErr> {
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
+    let owners = Owners::read(db, context).await?;
     let Some(table) = catalog::table(db, "tasks").await? else {
-        let has_users = catalog::has_users(db).await?;
-        let reference = if has_users { r#" references "user" ("id") on delete cascade"# } else { "" };
-        let create = if is_postgres { postgres::create(reference) } else { sqlite::create(reference) };
+        let reference = owners.reference();
+        let create =
+            if is_postgres { postgres::create(owners.data_type(), &reference) } else { sqlite::create(&reference) };
         db.execute_unprepared(&create).await?;
         return index::create_all(db, &[BY_CREATION], Execution::InTransaction).await;
     };
-    check(db, &table).await?;
+    check(db, &table, &owners).await?;
     if is_postgres {
         postgres::adopt(db, &table).await?;
     } else {
         sqlite::adopt(db, &table).await?;
     }
     index::create_all(db, &[BY_CREATION], Execution::InTransaction).await?;
-    refer_to_users(db, users).await
+    refer_to_users(db, context).await
 }
 
 /// Checks that the table `tasks` can be created or, if it exists, adopted.
 ///
 /// # Errors
 /// A refusal if the table cannot be adopted.
-pub(crate) async fn check_table(db: &DatabaseConnection, users: Users) -> Result<(), DbErr> {
+pub(crate) async fn check_table(db: &DatabaseConnection, context: &Context) -> Result<(), DbErr> {
     index::check(db, &[BY_CREATION]).await?;
     let Some(table) = catalog::table(db, "tasks").await? else { return Ok(()) };
-    check(db, &table).await?;
-    check_references(db, users).await.map(drop)
+    let owners = Owners::read(db, context).await?;
+    check(db, &table, &owners).await?;
+    owners.check_references(db).await.map(drop)
 }
 
-async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
+async fn check(db: &impl ConnectionTrait, table: &Table, owners: &Owners) -> Result<(), DbErr> {
     check_columns(table)?;
     match db.get_database_backend() {
-        DbBackend::Postgres => postgres::check(db, table).await,
+        DbBackend::Postgres => postgres::check(db, table, owners).await,
         _ => sqlite::check(db, table).await,
     }
 }
@@ -87,33 +99,32 @@ fn check_columns(table: &Table) -> Result<(), DbErr> {
     }
 }
 
-/// Adds the foreign key that deletes the tasks of a deleted user, if `tasks` has none and there is a table `user`. Does
+/// Adds the foreign key that deletes the tasks of a deleted user, if `tasks` has none and there is a table of users. Does
 /// nothing on SQLite, which cannot add a foreign key to an existing table.
-pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, users: Users) -> Result<(), DbErr> {
-    let references = check_references(db, users).await?;
-    let can_be_added = db.get_database_backend() == DbBackend::Postgres && references.is_empty();
-    if can_be_added && catalog::has_users(db).await? {
-        db.execute_unprepared(postgres::REFERENCE).await?;
+pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, context: &Context) -> Result<(), DbErr> {
+    let owners = Owners::read(db, context).await?;
+    let references = owners.check_references(db).await?;
+    let reference = owners.reference();
+    if db.get_database_backend() == DbBackend::Postgres && references.is_empty() && !reference.is_empty() {
+        db.execute_unprepared(&postgres::add_reference(&reference)).await?;
     }
     Ok(())
 }
 
-/// Returns the names of the tables to which the foreign keys of the column `user_id` refer.
+/// Checks that tasks can belong to the users: the type and the foreign key of the column `user_id`. Does nothing if
+/// there is no table `tasks`.
 ///
 /// # Errors
-/// A refusal if the users are in this database but `user_id` refers to a table other than `user`.
-pub(crate) async fn check_references(db: &impl ConnectionTrait, users: Users) -> Result<Vec<String>, DbErr> {
-    let references = catalog::references(db, "tasks", "user_id").await?;
-    match references.iter().find(|table| !table.eq_ignore_ascii_case("user")) {
-        Some(other) if users == Users::Here => {
-            let why = format!(
-                "refers to the table \"{other}\", but the users are in \"user\"; drop that foreign key, or use \
-                 AUTH_MODE=bridge"
-            );
-            Err(refused_column("tasks", "user_id", &why))
-        }
-        _ => Ok(references),
+/// A refusal if the users are in this database but tasks cannot belong to them.
+pub(crate) async fn check_owners(db: &impl ConnectionTrait, plan: &Plan, context: &Context) -> Result<(), DbErr> {
+    let owners = Owners::of(plan, context);
+    if db.get_database_backend() == DbBackend::Postgres
+        && let Some(table) = catalog::table(db, "tasks").await?
+        && let Some(column) = table.column("user_id")
+    {
+        owners.check_type(column)?;
     }
+    owners.check_references(db).await.map(drop)
 }
 
 /// Drops the table `tasks`.
@@ -140,15 +151,15 @@ pub(crate) async fn drop_empty(db: &impl ConnectionTrait) -> Result<(), DbErr> {
 
 /// Returns the number of tasks that have no owner.
 pub(crate) async fn count_without_owner(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
-    if catalog::table(db, "tasks").await?.is_none() {
-        return Ok(0);
-    }
-    catalog::count(db, &format!(r#"select count(*) as count from "tasks" where {WITHOUT_OWNER}"#)).await
+    let Some(table) = catalog::table(db, "tasks").await? else { return Ok(0) };
+    let without_owner = without_owner(db.get_database_backend(), &table);
+    catalog::count(db, &format!(r#"select count(*) as count from "tasks" where {without_owner}"#)).await
 }
 
 /// Assigns all tasks without an owner to the user `user_id`, and returns the number of assigned tasks.
-pub(crate) async fn assign(db: &impl ConnectionTrait, user_id: &str) -> Result<u64, DbErr> {
-    let update = format!(r#"update "tasks" set "user_id" = $1 where {WITHOUT_OWNER}"#);
-    let update = Statement::from_sql_and_values(db.get_database_backend(), update, [user_id.into()]);
+pub(crate) async fn assign(db: &impl ConnectionTrait, table: &Table, user_id: &str) -> Result<u64, DbErr> {
+    let backend = db.get_database_backend();
+    let update = format!(r#"update "tasks" set "user_id" = $1 where {}"#, without_owner(backend, table));
+    let update = Statement::from_sql_and_values(backend, update, [user_id.into()]);
     Ok(db.execute_raw(update).await?.rows_affected())
 }

@@ -3,7 +3,9 @@
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
-use crate::catalog::{self, Affinity, Column, Table};
+use taskbridge_schema::{Affinity, affinity};
+
+use crate::catalog::{self, Column, Table};
 use crate::error::{OR_RENAME, refused_column};
 
 /// Returns the statement that creates the table. With `autoincrement`, the id of a deleted task is never reused.
@@ -61,7 +63,7 @@ fn check_columns(table: &Table) -> Result<(), DbErr> {
     for column in &table.columns {
         let Column { name, data_type, .. } = column;
         let is_text = catalog::is_text(DbBackend::Sqlite, column);
-        let affinity = catalog::affinity(data_type);
+        let affinity = affinity(data_type);
         let is_row_number = data_type == "integer" && column.is_unique && table.has_row_numbers;
         let wanted = match name.as_str() {
             "id" if !is_row_number => "\"integer primary key\"",

@@ -1,0 +1,26 @@
+//! What migrations depend on besides the database.
+
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
+use taskbridge_schema::{Overrides, Plan, Purpose};
+
+use crate::users::Users;
+
+/// What migrations depend on besides the database.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) users: Users,
+    /// The names that the operator gives for Better Auth's tables and columns.
+    pub(crate) overrides: Overrides,
+}
+
+impl Context {
+    /// Reads which of Better Auth's tables the database has, and what Taskbridge needs before it can use them. Changes
+    /// nothing.
+    pub(crate) async fn plan(&self, db: &impl ConnectionTrait) -> Result<Plan, DbErr> {
+        let purpose = match self.users {
+            Users::Here => Purpose::Server,
+            Users::Elsewhere => Purpose::Bridge,
+        };
+        Plan::read(db, purpose, &self.overrides).await
+    }
+}

@@ -1,0 +1,342 @@
+//! Tables of Better Auth as apps really have them: made by older versions and by other tools, with other names and ids.
+
+use taskbridge_migrations::{MigrateError, MigrationReport, Migrations, Users, assign_tasks};
+use taskbridge_schema::{AuthTable, IdKind, Overrides, QualifiedName};
+
+use crate::databases::{Database, TABLES, migrate, test_on};
+
+test_on!(
+    [Postgres],
+    [
+        tables_of_each_version_are_adopted,
+        the_issuer_of_some_versions_needs_one_command,
+        an_upgraded_database_gets_what_is_missing,
+        tables_of_drizzle_and_prisma_are_adopted,
+        ids_of_other_types_are_adopted,
+        no_second_set_is_created_beside_renamed_tables,
+        an_empty_second_set_is_not_used,
+        tables_of_another_schema_are_adopted,
+        settings_give_names_that_cannot_be_recognized,
+        additions_are_made_at_each_start,
+        tasks_with_owners_of_another_type_are_refused,
+    ]
+);
+
+const OFFICIAL: &str = include_str!("../../../tests/vectors/schema-postgres-text-ids.sql");
+const UUID: &str = include_str!("../../../tests/vectors/schema-postgres-uuid-ids.sql");
+const SERIAL: &str = include_str!("../../../tests/vectors/schema-postgres-serial-ids.sql");
+
+/// Tables that Drizzle creates from the schema that Better Auth generates.
+const DRIZZLE: &str = r#"
+create table "user" ("id" text primary key not null, "name" text not null, "email" text not null unique, "email_verified" boolean default false not null, "image" text, "created_at" timestamp default now() not null, "updated_at" timestamp default now() not null);
+create table "session" ("id" text primary key not null, "expires_at" timestamp not null, "token" text not null unique, "created_at" timestamp default now() not null, "updated_at" timestamp not null, "ip_address" text, "user_agent" text, "user_id" text not null references "user"("id") on delete cascade);
+create table "account" ("id" text primary key not null, "account_id" text not null, "provider_id" text not null, "user_id" text not null references "user"("id") on delete cascade, "access_token" text, "refresh_token" text, "id_token" text, "access_token_expires_at" timestamp, "refresh_token_expires_at" timestamp, "scope" text, "password" text, "created_at" timestamp default now() not null, "updated_at" timestamp not null);
+create table "verification" ("id" text primary key not null, "identifier" text not null, "value" text not null, "expires_at" timestamp not null, "created_at" timestamp default now() not null, "updated_at" timestamp default now() not null);
+create table "jwks" ("id" text primary key not null, "public_key" text not null, "private_key" text not null, "created_at" timestamp not null, "expires_at" timestamp);
+"#;
+
+/// The tables of a version are those of the newest one without what later versions added.
+const OLDER: &str = r#"
+alter table "user" alter "createdAt" type timestamp, alter "createdAt" drop default, alter "updatedAt" type timestamp, alter "updatedAt" drop default;
+alter table "session" alter "expiresAt" type timestamp, alter "createdAt" type timestamp, alter "createdAt" drop default, alter "updatedAt" type timestamp;
+alter table "account" alter "createdAt" type timestamp, alter "createdAt" drop default, alter "updatedAt" type timestamp;
+alter table "verification" alter "createdAt" drop not null, alter "updatedAt" drop not null;
+alter table "jwks" drop column "alg", drop column "crv", drop column "expiresAt";
+alter table "rateLimit" drop constraint "rateLimit_key_key";
+insert into "rateLimit" values ('1', 'same', 1, 1), ('2', 'same', 2, 2);
+drop index "session_userId_idx"; drop index "account_userId_idx"; drop index "verification_identifier_idx";
+"#;
+
+/// Applies the migrations that create or adopt the tables.
+async fn adopt(database: &Database, overrides: &Overrides) -> Result<MigrationReport, MigrateError> {
+    let migrations = Migrations::of(Users::Here).up_to(TABLES[1]).with_overrides(overrides.clone());
+    migrate(&migrations, &database.connection, &database.url).await
+}
+
+async fn adopted(database: &Database) -> MigrationReport {
+    database.adopt(Users::Here).await.unwrap()
+}
+
+/// Returns the names of the tables in a schema, without those of Taskbridge.
+async fn tables(database: &Database, schema: &str) -> String {
+    let select = "select coalesce(string_agg(tablename::text, ' ' order by tablename), '') from pg_tables";
+    let ours = "tablename not in ('tasks', 'seaql_migrations')";
+    database.text(&format!("{select} where schemaname = '{schema}' and {ours}")).await
+}
+
+fn renamed(script: &str, names: [(&str, &str); 3]) -> String {
+    names
+        .iter()
+        .fold(script.to_owned(), |script, (old, new)| script.replace(&format!("\"{old}\""), &format!("\"{new}\"")))
+}
+
+const PLURAL: [(&str, &str); 3] = [("user", "users"), ("session", "sessions"), ("account", "accounts")];
+
+/// Tables that Better Auth's migrators of several versions, Drizzle and Prisma created. Each file is a dump of its schema.
+/// Those in this list need one step, which the refusal names.
+const WITH_ONE_STEP: [(&str, &[&str]); 2] = [
+    ("1.7.2", &["run: alter table \"account\" alter column \"issuer\" set default 'local:credential'"]),
+    (
+        "renamed-freely",
+        &[
+            "set auth.columns.user.email to its name in the database; it could be \"address\"",
+            "set auth.columns.account.providerId to its name in the database; it could be \"provider\"",
+        ],
+    ),
+];
+
+async fn tables_of_each_version_are_adopted(mut database: Database) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/better-auth");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() > 20, "{files:?}");
+    for file in files {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        database.run(&std::fs::read_to_string(&file).unwrap()).await;
+        let before: Vec<_> = tables(&database, "public").await.split(' ').map(str::to_owned).collect();
+        if let Some((_, steps)) = WITH_ONE_STEP.iter().find(|(file, _)| *file == name) {
+            let line = database.refusal(Users::Here).await;
+            assert!(steps.iter().all(|step| line.contains(step)), "{name}: {line}");
+        } else {
+            adopt(&database, &Overrides::default()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let plan = Migrations::of(Users::Here).plan(&database.connection).await.unwrap();
+            assert!(plan.additions.is_empty() && plan.existing.len() == 6, "{name}: {plan:?}");
+            let after = tables(&database, "public").await;
+            assert_eq!(after.split(' ').collect::<Vec<_>>(), before, "{name}");
+        }
+        database.run("drop schema if exists auth cascade").await;
+        database = database.cleared().await;
+    }
+}
+
+async fn the_issuer_of_some_versions_needs_one_command(database: Database) {
+    database.run(include_str!("../../../tests/vectors/better-auth/1.7.2.sql")).await;
+    database.run(WITH_ONE_STEP[0].1[0].strip_prefix("run: ").unwrap()).await;
+    assert!(adopted(&database).await.map.is_canonical());
+    database.run(r#"insert into "user" ("id", "name", "email", "emailVerified") values ('ann', 'Ann', 'a@example.test', true)"#).await;
+    database.run(r#"insert into "account" ("id", "accountId", "providerId", "userId", "updatedAt") values ('a', 'ann', 'credential', 'ann', now())"#).await;
+    assert_eq!(database.text(r#"select issuer from "account""#).await, "local:credential");
+}
+
+async fn an_upgraded_database_gets_what_is_missing(database: Database) {
+    database.run(&format!("{OFFICIAL}; {OLDER}")).await;
+    let plan = Migrations::of(Users::Here).plan(&database.connection).await.unwrap();
+    let words: Vec<_> = plan.additions.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        words,
+        [
+            r#"index the column "userId" of the table "session""#,
+            r#"index the column "userId" of the table "account""#,
+            r#"index the column "identifier" of the table "verification""#,
+            r#"add the column "expiresAt" to the table "jwks""#,
+            r#"add the column "alg" to the table "jwks""#,
+            r#"add the column "crv" to the table "jwks""#,
+            r#"empty the table "rateLimit" and make its column "key" unique"#,
+        ]
+    );
+    let report = adopted(&database).await;
+    assert!(report.map.is_canonical());
+    assert_eq!(database.text(r#"select count(*)::text from "rateLimit""#).await, "0");
+    let unique = r#"insert into "rateLimit" values ('1', 'k', 1, 1) on conflict ("key") do nothing"#;
+    database.run(unique).await;
+    assert!(database.schema().await.contains(&"jwks 6 alg text YES NO".to_owned()), "{:?}", database.schema().await);
+    assert!(Migrations::of(Users::Here).plan(&database.connection).await.unwrap().additions.is_empty());
+}
+
+async fn tables_of_drizzle_and_prisma_are_adopted(database: Database) {
+    for (names, tables_of_app) in [
+        (PLURAL, "accounts jwks rate_limit sessions users verification"),
+        (
+            [("user", "user"), ("session", "session"), ("account", "account")],
+            "account jwks rate_limit session user verification",
+        ),
+        (
+            [("user", "User"), ("session", "Session"), ("account", "Account")],
+            "Account Session User jwks rate_limit verification",
+        ),
+    ] {
+        let database = database.another().await;
+        database.run(&renamed(DRIZZLE, names)).await;
+        let report = adopted(&database).await;
+        let users = report.map.table(AuthTable::User);
+        assert_eq!((users.name.as_str(), users.columns["emailVerified"].name.as_str()), (names[0].1, "email_verified"));
+        assert_eq!(tables(&database, "public").await, tables_of_app);
+        let key = "select pg_get_constraintdef(oid) from pg_constraint where conname = 'tasks_user_id_fkey'";
+        assert!(database.text(key).await.contains(names[0].1), "{}", database.text(key).await);
+        assert!(database.adopt(Users::Here).await.unwrap().applied.is_empty());
+    }
+    // Prisma names columns as Better Auth does, and times have no zone.
+    let prisma = OFFICIAL.replace("timestamptz", "timestamp(3)").replace("text not null unique", "text not null");
+    let indices = r#"create unique index a on "User" ("email"); create unique index b on "Session" ("token"); create unique index c on "RateLimit" ("key");"#;
+    let names = [("user", "User"), ("session", "Session"), ("account", "Account")];
+    let prisma = renamed(&prisma, names).replace("\"rateLimit\"", "\"RateLimit\"").replace("\"jwks\"", "\"Jwks\"");
+    database.run(&format!("{prisma}; {indices}")).await;
+    let report = adopted(&database).await;
+    assert_eq!(tables(&database, "public").await, "Account Jwks RateLimit Session User verification");
+    assert_eq!(report.map.table(AuthTable::RateLimit).name, "RateLimit");
+}
+
+async fn ids_of_other_types_are_adopted(database: Database) {
+    let identity = "GENERATED BY DEFAULT AS IDENTITY";
+    for (script, data_type) in [
+        (UUID.to_owned(), "uuid"),
+        (SERIAL.to_owned(), "integer"),
+        (
+            SERIAL
+                .replace(&format!("integer {identity}"), "bigserial")
+                .replace("\"userId\" integer", "\"userId\" bigint"),
+            "bigint",
+        ),
+        (SERIAL.replace("BY DEFAULT", "ALWAYS"), "integer"),
+    ] {
+        let database = database.another().await;
+        database.run(&script).await;
+        let before = database.schema().await;
+        let report = adopted(&database).await;
+        assert_ne!(report.map.table(AuthTable::User).id, IdKind::Text, "{data_type}");
+        let select = "select format_type(atttypid, atttypmod) from pg_attribute where attrelid = 'tasks'::regclass and attname = 'user_id'";
+        assert_eq!(database.text(select).await, data_type);
+        let after = database.schema().await;
+        assert!(before.iter().all(|line| after.contains(line)), "{after:?}");
+        // Texts that are no ids of this type are unknown users, not errors of the database.
+        for id in ["ann", "01", "0F8FAD5B-D9CB-469F-A165-70867728950E"] {
+            let error = assign_tasks(&database.connection, &Overrides::default(), id).await.unwrap_err();
+            assert!(error.to_string().contains("there is no user with the id"), "{error}");
+        }
+        assert_eq!(database.up(Users::Here).await.unwrap().tasks_without_owner, 0);
+        let unfit = database.another().await;
+        unfit.run(&script).await;
+        assert_eq!(unfit.adopt(Users::Elsewhere).await.unwrap().applied, [TABLES[1]]);
+        let line = unfit.refusal(Users::Here).await;
+        let command = format!(
+            "run: alter table \"tasks\" alter column \"user_id\" type {data_type} using \"user_id\"::{data_type}"
+        );
+        assert!(line.ends_with(&command), "{line}");
+        unfit.run(command.strip_prefix("run: ").unwrap()).await;
+        assert_eq!(unfit.adopt(Users::Here).await.unwrap().applied, [TABLES[0]]);
+        assert_eq!(
+            unfit.text("select count(*)::text from pg_constraint where conname = 'tasks_user_id_fkey'").await,
+            "1"
+        );
+    }
+}
+
+async fn no_second_set_is_created_beside_renamed_tables(database: Database) {
+    for missing in ["users", "sessions", "accounts"] {
+        let database = database.another().await;
+        database.run(&renamed(OFFICIAL, PLURAL)).await;
+        database.run(&format!("drop table {missing} cascade")).await;
+        let line = database.refusal(Users::Here).await;
+        let name = missing.trim_end_matches('s');
+        assert!(line.contains(&format!("set auth.tables.{name} to the name of the table")), "{line}");
+    }
+    let renamed = renamed(OFFICIAL, PLURAL);
+    database.run(&renamed).await;
+    let report = adopted(&database).await;
+    assert_eq!(tables(&database, "public").await, "accounts jwks rateLimit sessions users verification");
+    assert!(!report.map.is_canonical());
+}
+
+/// Older versions of Taskbridge created a second set of tables beside renamed ones, and `tasks` refers to it.
+async fn an_empty_second_set_is_not_used(database: Database) {
+    adopted(&database).await;
+    let script = renamed(OFFICIAL, PLURAL);
+    let core: String = script
+        .split_inclusive(';')
+        .filter(|part| part.contains("\"users\"") && part.contains("create table"))
+        .collect();
+    database.run(&core).await;
+    database.run(r#"insert into "users" ("id", "name", "email", "emailVerified") values ('ann', 'Ann', 'a@example.test', true)"#).await;
+    let plan = Migrations::of(Users::Here).plan(&database.connection).await.unwrap();
+    assert_eq!(plan.map.table(AuthTable::User).name, "users");
+    assert_eq!(plan.notices.len(), 1, "{:?}", plan.notices);
+    let drop = plan.notices[0].next.split_once("run: ").unwrap().1;
+    let line = database.refusal(Users::Here).await;
+    let command = line.split_once("run: ").unwrap().1.strip_suffix(", or use AUTH_MODE=bridge").unwrap();
+    database.run(command).await;
+    database.run(drop).await;
+    let report = adopted(&database).await;
+    assert_eq!(report.map.table(AuthTable::User).name, "users");
+    assert_eq!(tables(&database, "public").await, "accounts jwks rateLimit sessions users verification");
+}
+
+async fn tables_of_another_schema_are_adopted(database: Database) {
+    database
+        .run(&format!(
+            "create schema \"Auth\"; set search_path = \"Auth\"; {}; set search_path = default",
+            renamed(OFFICIAL, PLURAL)
+        ))
+        .await;
+    database.run(r#"drop table "Auth"."jwks""#).await;
+    let migrations = Migrations::of(Users::Here).up_to(TABLES[1]);
+    let report = migrate(&migrations, &database.connection, &database.url).await.unwrap();
+    assert_eq!(report.map.table(AuthTable::User).quoted(), r#""Auth"."users""#);
+    assert_eq!(tables(&database, "Auth").await, "accounts jwks rateLimit sessions users verification");
+    assert_eq!(tables(&database, "public").await, "");
+    database.run(r#"insert into "Auth"."users" ("id", "name", "email", "emailVerified") values ('ann', 'Ann', 'a@example.test', true)"#).await;
+    database.add_task().await;
+    database.run(r#"delete from "Auth"."users""#).await;
+    assert_eq!(database.text("select count(*)::text from tasks").await, "0");
+}
+
+async fn settings_give_names_that_cannot_be_recognized(database: Database) {
+    let script =
+        renamed(OFFICIAL, PLURAL).replace("\"providerId\"", "\"provider\"").replace("\"accountId\"", "\"external_id\"");
+    database.run(&script).await;
+    let mut overrides = Overrides::default();
+    let line = adopt(&database, &overrides).await.unwrap_err().to_string();
+    assert!(line.contains("set auth.tables.account to the name of the table"), "{line}");
+    overrides.tables.insert(AuthTable::Account, QualifiedName { schema: None, name: "accounts".to_owned() });
+    let line = adopt(&database, &overrides).await.unwrap_err().to_string();
+    assert!(
+        line.contains("(2) ")
+            && line.contains("set auth.columns.account.providerId to its name in the database; it could be"),
+        "{line}"
+    );
+    overrides.columns.insert((AuthTable::Account, "providerId"), "provider".to_owned());
+    overrides.columns.insert((AuthTable::Account, "accountId"), "external_id".to_owned());
+    let report = adopt(&database, &overrides).await.unwrap();
+    assert_eq!(report.map.table(AuthTable::Account).columns["accountId"].name, "external_id");
+    overrides.tables.insert(AuthTable::User, QualifiedName { schema: None, name: "people".to_owned() });
+    let bridge = Migrations::of(Users::Elsewhere).with_overrides(overrides);
+    let line = migrate(&bridge, &database.connection, &database.url).await.unwrap_err().to_string();
+    assert!(line.contains("is named by the setting auth.tables.user, but does not exist"), "{line}");
+}
+
+/// The app may change its tables after Taskbridge has adopted them.
+async fn additions_are_made_at_each_start(database: Database) {
+    adopted(&database).await;
+    database.run(r#"alter table "jwks" drop column "alg"; drop index "session_userId_idx""#).await;
+    let migrations = Migrations::of(Users::Here).up_to(TABLES[1]);
+    let readiness = migrations.check(&database.connection, false).await.unwrap();
+    assert!(readiness.pending().is_empty());
+    let addition = r#"add the column "alg" to the table "jwks""#;
+    assert_eq!(readiness.pending_additions(), [addition]);
+    let report = migrate(&migrations, &database.connection, &database.url).await.unwrap();
+    assert_eq!((report.applied, report.additions), (vec![], vec![addition.to_owned()]));
+    assert_eq!(
+        database.text("select count(*)::text from pg_indexes where indexname = 'session_userId_idx'").await,
+        "0"
+    );
+    database
+        .run(r#"alter table "user" add column "tenant" text; alter table "user" alter column "tenant" set not null"#)
+        .await;
+    let line = migrations.check(&database.connection, false).await.unwrap_err().to_string();
+    assert!(line.contains(r#"run: alter table "user" alter column "tenant" drop not null"#), "{line}");
+}
+
+async fn tasks_with_owners_of_another_type_are_refused(database: Database) {
+    database.run(UUID).await;
+    database.run("create table tasks (id serial primary key, user_id integer, title text not null)").await;
+    let line = database.refusal(Users::Here).await;
+    assert!(
+        line.contains(r#"is integer, but user ids are uuid in "user"; run: alter table "tasks" alter column"#),
+        "{line}"
+    );
+    database
+        .run("drop table tasks; create table tasks (id serial primary key, user_id uuid, title text not null)")
+        .await;
+    adopted(&database).await;
+    let select = "select format_type(atttypid, atttypmod) from pg_attribute where attrelid = 'tasks'::regclass and attname = 'user_id'";
+    assert_eq!(database.text(select).await, "uuid");
+}
