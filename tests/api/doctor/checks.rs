@@ -121,7 +121,12 @@ fn each_fault_is_told_by_its_check_alone() {
         (&[("DATABASE_URL", &standby)], "database", "the database is read-only", "primary"),
         (&[empty, ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "300")], "pool", "allows 200", "lower database.max"),
         (&[empty, ("TASKBRIDGE__DATABASE__MIGRATE", "off")], "migrations", "pending", "run: taskbridge migrate up"),
-        (&[("DATABASE_URL", &foreign)], "migrations", "\"emailVerified\": missing", "AUTH_MODE=bridge works"),
+        (
+            &[("DATABASE_URL", &foreign)],
+            "migrations",
+            "\"emailVerified\": missing",
+            "set auth.columns.user.emailVerified",
+        ),
     ];
     for (variables, name, found, advice) in table {
         let (code, report) = doctor(folder.path(), variables);
