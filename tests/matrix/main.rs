@@ -8,5 +8,6 @@ mod apps;
 mod bridge;
 mod checks;
 mod page;
+mod refused;
 mod row;
 mod rows;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::apps::FOLDER;
 use crate::bridge;
-use crate::row::Row;
+use crate::row::{Asked, Row};
 use crate::rows::ROWS;
 
 /// Returns the version of a package.
@@ -23,10 +23,14 @@ fn versions(row: &Row) -> String {
 
 /// Returns the rows as a table. Rows that differ only in the versions are one line.
 fn table() -> String {
-    let mut lines = vec!["| Tables | better-auth |".into(), "| --- | --- |".into()];
-    for rows in ROWS.chunk_by(|one, other| one.tables == other.tables) {
+    let mut lines = vec!["| Tables | better-auth | What you do |".into(), "| --- | --- | --- |".into()];
+    for rows in ROWS.chunk_by(|one, other| one.tables == other.tables && one.asked == other.asked) {
+        let asked = match rows[0].asked {
+            Asked::Nothing => "nothing".into(),
+            Asked::Sql(statement) => format!("`{statement}`"),
+        };
         let versions: Vec<_> = rows.iter().map(versions).collect();
-        lines.push(format!("| {} | {} |", rows[0].tables, versions.join("; ")));
+        lines.push(format!("| {} | {} | {asked} |", rows[0].tables, versions.join("; ")));
     }
     lines.join("\n")
 }

@@ -32,8 +32,15 @@ export function prisma(file, options = {}, adapterOptions = {}, change = (schema
   };
 }
 
+const clients = new Map();
+
 /** Returns the folder of the client for these models. */
 function generate(models) {
+  if (!clients.has(models)) clients.set(models, generateAnew(models));
+  return clients.get(models);
+}
+
+function generateAnew(models) {
   const client = mkdtempSync(new URL("node_modules/generated-", folder).pathname);
   const schema = join(client, "schema.prisma");
   const head = `generator client {\n  provider = "prisma-client-js"\n  output = "client"\n}\ndatasource db {\n  provider = "postgresql"\n}\n`;

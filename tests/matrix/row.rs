@@ -1,6 +1,7 @@
 //! A row of the matrix: the database of an app, and how its users move to Taskbridge and back.
 
 use support::pair::{Variables, start_taskbridge};
+use support::postgres::psql;
 use support::{Database, Peer};
 
 use crate::apps::{App, NEWEST};
@@ -14,6 +15,19 @@ pub(crate) struct Row {
     pub(crate) releases: &'static [&'static str],
     /// The app in variants.mjs.
     pub(crate) variant: &'static str,
+    /// What happens to the database before Taskbridge sees it.
+    pub(crate) before: &'static str,
+    /// What the operator does because Taskbridge says so.
+    pub(crate) asked: Asked,
+}
+
+/// What is asked of the operator. The refusal of the server and of the doctor contains it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Nothing.
+    Nothing,
+    /// A statement.
+    Sql(&'static str),
 }
 
 /// Settings of Taskbridge for these apps.
@@ -37,6 +51,10 @@ impl Row {
             last = Some(app);
         }
         let theirs = last.unwrap().peer;
+        if !self.before.is_empty() {
+            psql(&database.url, self.before);
+        }
+        self.do_as_asked(&database);
         let server = start_taskbridge(&database, SETTINGS);
         let ours = Peer::taskbridge(&server);
         let mut moved = Vec::new();
@@ -64,6 +82,14 @@ impl Row {
                 checks::is_back(member, &app.peer).await;
             }
             Member::sign_up_as("dan", &app.peer).await;
+        }
+    }
+
+    /// Does what the refusal asks for.
+    fn do_as_asked(&self, database: &Database) {
+        if let Asked::Sql(statement) = self.asked {
+            checks::is_refused(database, &[statement]);
+            psql(&database.url, statement);
         }
     }
 }
