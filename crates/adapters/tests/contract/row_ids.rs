@@ -17,7 +17,7 @@ use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration
 use taskbridge_domain::users::{PasswordHash, ProfileUpdate, User, UserName};
 use taskbridge_schema::{AuthTable, IdKind};
 
-use crate::databases::{Backend, test_on};
+use crate::databases::{Backend, rewritten, test_on};
 
 test_on!(
     [PostgresUuids, PostgresIntegers, PostgresAlwaysIntegers],
@@ -44,6 +44,7 @@ async fn register(store: &Store) -> (UserId, Registration) {
 async fn new_ids_are_of_the_kind_of_the_table(backend: Backend) {
     let store = backend.store().await;
     let kind = backend.id_kind();
+    assert!(AuthTable::ALL.iter().all(|table| Store::map(&store).table(*table).id == kind));
     let (identity, keys) = (SeaIdentityRepo(store.clone()), SeaSigningKeyRepo(store.clone()));
     let RegistrationIds { user, account, session } = identity.next_ids().await.unwrap();
     let ids = [
@@ -125,7 +126,7 @@ async fn another_form_of_an_id_is_an_unknown_user(backend: Backend) {
         _ => vec![format!("0{id}"), format!("+{id}"), format!(" {id}"), format!("{id} ")],
     };
     for form in &forms {
-        let cast = format!("select count(*) as count from \"user\" where \"id\" = '{form}'");
+        let cast = format!(r#"select count(*) as count from "better_auth.user" where "user.id" = '{form}'"#);
         assert_eq!(number(&store, &cast).await, 1, "PostgreSQL reads {form:?}");
     }
     are_unknown(&store, &registered, &forms).await;
@@ -144,7 +145,8 @@ async fn a_text_that_is_not_an_id_is_an_unknown_key(backend: Backend) {
 /// Executes a query for a number, in the column `count`.
 async fn number(store: &Store, sql: &str) -> i64 {
     let connection = store.dedicated().await.unwrap();
-    let row = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap().unwrap();
+    let statement = Statement::from_string(DbBackend::Postgres, rewritten(store, sql));
+    let row = connection.query_one_raw(statement).await.unwrap().unwrap();
     row.try_get("", "count").unwrap()
 }
 
@@ -163,8 +165,7 @@ mod sequences {
         let hits = join_all((0..30).map(|_| limiter.hit("key", limit, moment()))).await;
         let allowed = hits.iter().filter(|hit| matches!(hit, Ok(Decision::Allowed))).count();
         assert_eq!(allowed, 19, "{hits:?}");
-        let last = r#"select last_value as count from pg_sequences
-        where sequencename = split_part(pg_get_serial_sequence('"rateLimit"', 'id'), '"', 2)"#;
+        let last = "select last_value as count from pg_sequences where sequencename = 'rateLimit_id_seq'";
         assert_eq!(number(&store, last).await, 1);
     }
 
