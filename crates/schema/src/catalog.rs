@@ -21,7 +21,7 @@ select n.nspname::text as "schema", coalesce(n.nspname = current_schema(), false
   n.nspname = any (current_schemas(false)) as is_in_path,
   n.nspname is distinct from current_schema()
     and exists (select from pg_class l where l.relnamespace = n.oid and l.relname = 'seaql_migrations') as is_of_another,
-  c.relname::text as "table", c.relkind in ('r', 'p') as is_table,
+  c.relname::text as "table", c.relkind in ('r', 'p') as is_table, c.relkind = 'p' as is_partitioned,
   c.relkind in ('r', 'p') and row_security_active(c.oid) as hides_rows,
   has_table_privilege(c.oid, 'select') as is_readable,
   a.attname::text as name,
@@ -66,7 +66,7 @@ order by n.nspname, c.relname, a.attnum"#;
 /// to a table that does not exist.
 const SQLITE: &str = r#"
 select 'main' as "schema", 1 as is_current, 1 as is_in_path, 0 as is_of_another,
-  t."name" as "table", t."type" = 'table' as is_table, 0 as hides_rows, 1 as is_readable,
+  t."name" as "table", t."type" = 'table' as is_table, 0 as is_partitioned, 0 as hides_rows, 1 as is_readable,
   c."name" as name, lower(c."type") as data_type, null as collation, c."notnull" = 1 as is_required,
   c."dflt_value" is not null or c."hidden" in (2, 3) as has_default, c."hidden" in (2, 3) as is_computed,
   0 as is_always_identity, 0 as has_sequence, null as sequence,
@@ -119,6 +119,7 @@ fn table(row: &QueryResult, schema: String, name: String) -> Result<FoundTable, 
         is_of_another: flag(row, "is_of_another")?,
         name,
         is_table: flag(row, "is_table")?,
+        is_partitioned: flag(row, "is_partitioned")?,
         hides_rows: flag(row, "hides_rows")?,
         is_readable: flag(row, "is_readable")?,
         columns: Vec::new(),

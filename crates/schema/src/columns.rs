@@ -210,6 +210,11 @@ impl Check<'_> {
             self.refuse(Some(name), "is not unique".to_owned(), WAY_OUT.to_owned());
             return;
         }
+        if self.found.is_partitioned {
+            let found = "is not unique, and cannot be in a partitioned table".to_owned();
+            self.refuse(Some(&column.name), found, "use AUTH_MODE=bridge, or a table without partitions".to_owned());
+            return;
+        }
         let (table, value) = (self.found.quoted(), quoted(&column.name));
         let create = format!("create unique index on {table} ({value})");
         if self.table == AuthTable::RateLimit {

@@ -30,6 +30,8 @@ pub(crate) struct FoundTable {
     pub(crate) name: String,
     /// `false` for views and the like.
     pub(crate) is_table: bool,
+    /// `true` if the table is partitioned.
+    pub(crate) is_partitioned: bool,
     /// `true` if policies of row-level security can hide rows from the role.
     pub(crate) hides_rows: bool,
     /// `false` if the role must not read the table.

@@ -36,6 +36,7 @@ pub(crate) fn table(table: AuthTable, name: &str, users: &str, style: Style) -> 
         is_of_another: false,
         name: name.to_owned(),
         is_table: true,
+        is_partitioned: false,
         hides_rows: false,
         is_readable: true,
         columns: columns.collect(),

@@ -137,6 +137,10 @@ fn unique_indices_are_added_unless_values_occur_twice() {
     assert_eq!(statements(&tokens(false)), [r#"create unique index on "session" ("token")"#]);
     let line = r#"table "session", column "token": is not unique, and contains a value twice; find these values: select "token", count(*) from "session" group by "token" having count(*) > 1; delete or change all but one row of each, and run: create unique index on "session" ("token")"#;
     assert_eq!((lines(&tokens(true)), statements(&tokens(true))), (vec![line.to_owned()], vec![]));
+    let mut partitioned = changed("session", "token", |column| column.is_unique = false);
+    partitioned[1].is_partitioned = true;
+    let partitioned = plan(partitioned);
+    assert_eq!((partitioned.refusals.len(), partitioned.additions.len()), (1, 0), "{partitioned:?}");
     let ids = plan(changed("user", "id", |column| column.is_unique = false));
     assert_eq!(
         lines(&ids),
