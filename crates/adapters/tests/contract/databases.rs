@@ -21,7 +21,7 @@ use crate::mapped;
 pub(crate) enum Backend {
     Sqlite,
     Postgres,
-    /// PostgreSQL on which Better Auth's tables have other names and types, as [`mapped`] says.
+    /// PostgreSQL on which Better Auth's tables have other names and types, as `mapped` says.
     PostgresMapped,
     /// PostgreSQL behind a pooler in transaction mode, which has fewer connections to the PostgreSQL server than
     /// clients.
@@ -32,7 +32,7 @@ pub(crate) enum Backend {
     PostgresUuids,
     /// PostgreSQL with tables of Prisma whose ids are integers, which it generates for rows that have none.
     PostgresIntegers,
-    /// PostgreSQL with tables whose ids are integers, which it always generates.
+    /// PostgreSQL with tables whose ids are integers, which it always generates, and that have other names and types.
     PostgresAlwaysIntegers,
 }
 
@@ -116,9 +116,9 @@ impl Backend {
         }
         let store = Store::open(&config(&url)).await.unwrap();
         let mut map = migrate(&store, users).await;
-        if self == Self::PostgresMapped {
+        if matches!(self, Self::PostgresMapped | Self::PostgresAlwaysIntegers) {
             execute_alone(&url, &mapped::script()).await;
-            map = mapped::map();
+            map = mapped::map(self.id_kind());
         }
         OnDatabase { adapter: store.with_map(map), folder }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use taskbridge_schema::{AuthTable, ColumnMap, SchemaMap, TableMap, quoted, snake};
+use taskbridge_schema::{AuthTable, ColumnMap, IdKind, SchemaMap, TableMap, quoted, snake};
 
 /// The schema of most tables.
 const SCHEMA: &str = r#"Au"th"#;
@@ -44,8 +44,8 @@ fn column(table: AuthTable, column: &str) -> String {
     name.to_owned()
 }
 
-/// Returns the names in the database.
-pub(crate) fn map() -> SchemaMap {
+/// Returns the names in the database, with ids of this kind.
+pub(crate) fn map(id: IdKind) -> SchemaMap {
     let tables = AuthTable::ALL.map(|table| {
         let columns = table.columns().iter().map(|from| {
             let name = column(table, from);
@@ -53,7 +53,7 @@ pub(crate) fn map() -> SchemaMap {
         });
         let (schema, name) = name(table);
         let columns = columns.collect();
-        (table, TableMap { schema: Some(schema.into()), name: name.into(), columns, ..TableMap::canonical(table) })
+        (table, TableMap { schema: Some(schema.into()), name: name.into(), columns, id, ..TableMap::canonical(table) })
     });
     SchemaMap::new(BTreeMap::from(tables))
 }
@@ -61,7 +61,7 @@ pub(crate) fn map() -> SchemaMap {
 /// Returns a script that renames the tables and columns that Taskbridge has created, and changes the types of the
 /// columns: texts become `varchar`, and times lose their time zone.
 pub(crate) fn script() -> String {
-    let map = map();
+    let map = map(IdKind::Text);
     let temporary = |table: AuthTable| format!("new_{}", table.name().to_lowercase());
     let mut script = vec![format!("create schema {}", quoted(SCHEMA))];
     // All names change twice, because a new name may be the old name of another table or column.

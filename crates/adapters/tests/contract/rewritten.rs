@@ -128,7 +128,7 @@ async fn results_have_the_names_of_the_markers(postgres: Backend) {
     }
 }
 
-/// SQLite would take the marker of a column for a string literal.
+/// Otherwise, SQLite could take the marker of a column for a string literal.
 async fn a_column_that_the_map_does_not_contain_is_an_error(backend: Backend) {
     let store = backend.store().await;
     let mut jwks = Store::map(&store).table(AuthTable::Jwks).clone();

@@ -165,8 +165,12 @@ mod sequences {
         let hits = join_all((0..30).map(|_| limiter.hit("key", limit, moment()))).await;
         let allowed = hits.iter().filter(|hit| matches!(hit, Ok(Decision::Allowed))).count();
         assert_eq!(allowed, 19, "{hits:?}");
-        let last = "select last_value as count from pg_sequences where sequencename = 'rateLimit_id_seq'";
-        assert_eq!(number(&store, last).await, 1);
+        let table = Store::map(&store).table(AuthTable::RateLimit).quoted();
+        let last = format!(
+            "select last_value as count from pg_sequences
+             where format('%I.%I', schemaname, sequencename) = pg_get_serial_sequence('{table}', 'id')"
+        );
+        assert_eq!(number(&store, &last).await, 1);
     }
 
     async fn integers_without_a_sequence_are_an_error(backend: Backend) {
