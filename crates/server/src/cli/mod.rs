@@ -5,6 +5,7 @@ mod doctor;
 mod keys;
 mod migrate;
 mod output;
+mod plan;
 mod serve;
 mod tasks;
 mod token;
@@ -37,7 +38,7 @@ enum Command {
     /// Check the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
-    /// Apply, revert or list database migrations.
+    /// Apply, revert, list or plan database migrations.
     #[command(subcommand)]
     Migrate(migrate::MigrateCommand),
     /// Manage tasks.
@@ -78,8 +79,8 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
     telemetry::start(&settings.log);
     match command {
         Command::Config(command) => config::run(&command, &configuration),
-        Command::Migrate(command) => migrate::run(&command, &settings.database, mode.name().users()).await?,
-        Command::Tasks(command) => tasks::run(&command, &settings.database).await?,
+        Command::Migrate(command) => return migrate::run(&command, settings, mode.name().users()).await,
+        Command::Tasks(command) => tasks::run(&command, settings).await?,
         Command::Keys(command) => keys::run(&command, settings, mode).await?,
         Command::Token(command) => return token::run(command, settings, mode).await,
         // Handled above: the server has a log of its own, and the doctor also runs with an invalid configuration.

@@ -1,11 +1,10 @@
 //! `taskbridge tasks`.
 
 use clap::Subcommand;
-use taskbridge_schema::Overrides;
 
 use super::output::print;
 use crate::compose::with_store;
-use crate::settings::DatabaseSettings;
+use crate::settings::Settings;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TasksCommand {
@@ -16,10 +15,11 @@ pub(super) enum TasksCommand {
     },
 }
 
-pub(super) async fn run(command: &TasksCommand, database: &DatabaseSettings) -> anyhow::Result<()> {
+pub(super) async fn run(command: &TasksCommand, settings: &Settings) -> anyhow::Result<()> {
     let TasksCommand::Assign { user_id } = command;
-    let count = with_store(database, async |store| {
-        Ok(taskbridge_migrations::assign_tasks(&store.dedicated().await?, &Overrides::default(), user_id).await?)
+    let overrides = settings.auth.overrides();
+    let count = with_store(&settings.database, async |store| {
+        Ok(taskbridge_migrations::assign_tasks(&store.dedicated().await?, &overrides, user_id).await?)
     })
     .await?;
     print(&format!("{count} tasks assigned"));

@@ -22,7 +22,10 @@ use taskbridge_web::{
 pub(crate) use taskbridge_adapters::clock::SystemClock;
 
 pub(crate) use self::sign_in::{cookie_config, hasher};
-pub(crate) use self::store::{READ_TIMEOUT, require_current, store_config, up, with_store, with_store_to_read};
+pub(crate) use self::store::{
+    READ_TIMEOUT, RUN_MIGRATE_UP, is_missing, migrations, pending, require_current, store_config, up, with_store,
+    with_store_to_read, with_tables_to_read,
+};
 pub(crate) use self::tokens::{describe_key, key_addresses, stored_keys, verifier, verifier_for_command};
 
 use self::metrics::CurrentValues;
@@ -52,7 +55,7 @@ pub(crate) async fn compose(
     connections: Arc<ConnectionTable>,
 ) -> anyhow::Result<Composition> {
     let Settings { server, database, tasks, .. } = settings;
-    let store = store::open_for_server(database, mode.name().users()).await?;
+    let store = store::open_for_server(database, &migrations(settings, mode.name().users())).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let keys = stored_keys(mode, &settings.jwt, &store);
     let (auth, hashing, mut cleanup) = match (mode, &keys) {

@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use taskbridge_adapters::database::{OpenError, Store, StoreConfig};
-use taskbridge_migrations::{Migrations, Users};
-use taskbridge_schema::Plan;
+use taskbridge_adapters::database::{Inspection, OpenError, SqliteFacts, Store, StoreConfig, inspect};
+use taskbridge_migrations::{MigrateError, MigrationReport, Migrations, Readiness, Users};
+use taskbridge_schema::{Refusal, SchemaMap};
 use tokio::time::timeout;
 
-use crate::settings::DatabaseSettings;
+use crate::settings::{DatabaseSettings, Settings};
 
 /// Timeout for opening a database connection that is only used to read, and for acquiring it from the pool.
 pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout for opening the store to read, and for all statements that are then executed, together.
 const WORK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The command that applies pending migrations.
+pub(crate) const RUN_MIGRATE_UP: &str = "taskbridge migrate up";
 
 const CANNOT_MIGRATE: &str = "cannot migrate the database";
 
@@ -30,16 +33,50 @@ pub(crate) fn store_config(settings: &DatabaseSettings) -> StoreConfig {
     }
 }
 
+/// Returns the migrations of the database, with the configured names of Better Auth's tables and columns.
+pub(crate) fn migrations(settings: &Settings, users: Users) -> Migrations {
+    Migrations::of(users).with_overrides(settings.auth.overrides())
+}
+
 /// Opens the store for the server. If `database.migrate` is on, applies pending migrations; otherwise, checks that none
 /// is pending.
-pub(super) async fn open_for_server(settings: &DatabaseSettings, users: Users) -> anyhow::Result<Store> {
+pub(super) async fn open_for_server(settings: &DatabaseSettings, migrations: &Migrations) -> anyhow::Result<Store> {
     let store = Store::open(&store_config(settings)).await?;
-    let migrated =
-        if settings.migrate.is_on() { up(&store, users).await.map(drop) } else { require_current(&store, users).await };
-    if migrated.is_err() {
-        store.close().await;
+    let migrated = if settings.migrate.is_on() {
+        up(&store, migrations).await.map(|report| report.map)
+    } else {
+        require_current(&store, migrations).await
+    };
+    match migrated {
+        Ok(map) => {
+            log_names(&map);
+            Ok(store.with_map(map))
+        }
+        Err(error) => {
+            log_refusals(&error);
+            store.close().await;
+            Err(error)
+        }
     }
-    migrated.map(|()| store)
+}
+
+/// Logs which tables are used as those of Better Auth, if they or their columns have other names.
+fn log_names(map: &SchemaMap) {
+    let renamed: Vec<_> = map.tables().filter(|(table, names)| names.is_renamed(*table)).collect();
+    if !renamed.is_empty() {
+        let tables: Vec<_> =
+            renamed.iter().map(|(table, names)| format!("{}: {}", table.name(), names.quoted())).collect();
+        tracing::info!(tables = tables.join(", "), "Better Auth's tables or columns have other names in the database");
+    }
+}
+
+/// Logs each reason for which the tables cannot be used in a line of its own, for programs that read the log.
+fn log_refusals(error: &anyhow::Error) {
+    if let Some(MigrateError::NotAdoptable(refusals)) = error.downcast_ref() {
+        for Refusal { table, column, found, next } in refusals {
+            tracing::error!(table, column, next, "cannot use a table of the database: {found}");
+        }
+    }
 }
 
 /// Opens the store, passes it to `work`, and closes it. If the store were not closed, SQLite would leave `-wal` and
@@ -63,6 +100,27 @@ pub(crate) async fn with_store_to_read<T>(
     timeout(WORK_TIMEOUT, async { use_and_close(open_to_read(settings).await?, work).await }).await?
 }
 
+/// Opens the store as [`with_store_to_read`] does, with the names of Better Auth's tables and columns in the database, as
+/// far as they are recognized.
+pub(crate) async fn with_tables_to_read<T>(
+    settings: &DatabaseSettings,
+    migrations: &Migrations,
+    work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    with_store_to_read(settings, async |store| work(&with_names(store.clone(), migrations).await?).await).await
+}
+
+/// Opens the store as [`open_to_read`] does, with the names of Better Auth's tables and columns in the database, as far as
+/// they are recognized.
+pub(super) async fn open_tables_to_read(settings: &DatabaseSettings, migrations: &Migrations) -> anyhow::Result<Store> {
+    with_names(open_to_read(settings).await?, migrations).await
+}
+
+async fn with_names(store: Store, migrations: &Migrations) -> anyhow::Result<Store> {
+    let plan = migrations.plan(&store.dedicated().await?).await?;
+    Ok(store.with_map(plan.map))
+}
+
 async fn use_and_close<T>(store: Store, work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>) -> anyhow::Result<T> {
     let result = work(&store).await;
     store.close().await;
@@ -81,9 +139,14 @@ pub(super) async fn open_to_read(settings: &DatabaseSettings) -> Result<Store, O
     Store::open_to_read(&config).await
 }
 
-/// Applies all pending migrations and returns their names, in order. Several processes may call this at the same time.
-pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<&'static str>> {
-    let migrations = Migrations::of(users);
+/// Returns `true` if the database is a SQLite file that does not exist yet.
+pub(crate) async fn is_missing(settings: &DatabaseSettings) -> bool {
+    let inspection = inspect(&store_config(settings), READ_TIMEOUT).await;
+    matches!(inspection, Ok(Inspection::Sqlite(SqliteFacts { exists: false, .. })))
+}
+
+/// Applies all pending migrations. Several processes may call this at the same time.
+pub(crate) async fn up(store: &Store, migrations: &Migrations) -> anyhow::Result<MigrationReport> {
     let connect = || async { anyhow::Ok(store.dedicated().await?) };
     let connection = connect().await?;
     let pending =
@@ -92,14 +155,12 @@ pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<&'stat
     if !pending.is_empty() {
         tracing::info!(steps = pending.join(", "), "migrating; this can take minutes if there are many tasks");
     }
-    let plan = migrations.plan(&connection).await.context(CANNOT_MIGRATE)?;
-    require_better_auths_names(&plan, users)?;
     let report = migrations.up(&connection, connect).await.context(CANNOT_MIGRATE)?;
-    for addition in &report.additions {
-        tracing::info!(addition, "changed Better Auth's tables");
-    }
     for step in &report.applied {
         tracing::info!(step, "migrated");
+    }
+    for addition in &report.additions {
+        tracing::info!(addition, "changed Better Auth's tables");
     }
     if report.tasks_without_owner > 0 {
         tracing::warn!(
@@ -107,34 +168,31 @@ pub(crate) async fn up(store: &Store, users: Users) -> anyhow::Result<Vec<&'stat
             "tasks without an owner are kept, but no user can see them; assign them: taskbridge tasks assign <user id>"
         );
     }
-    Ok(report.applied)
+    Ok(report)
 }
 
-/// Refuses a database whose tables of Better Auth have other names or ids than its own migrator creates.
-fn require_better_auths_names(plan: &Plan, users: Users) -> anyhow::Result<()> {
-    if users == Users::Here && plan.refusals.is_empty() && !plan.map.is_canonical() {
-        bail!(
-            "AUTH_MODE=server requires the tables as Better Auth's own migrator creates them; AUTH_MODE=bridge works with \
-             this database"
-        );
-    }
-    Ok(())
-}
-
-/// Checks that no migration is pending, and that the database role may use the tables.
+/// Checks that no migration is pending, that the tables need no additions, and that the database role may use the tables.
+/// Returns their names.
 ///
 /// # Errors
-/// Returns an error that names the pending migrations and the command that applies them, or the missing privileges.
-pub(crate) async fn require_current(store: &Store, users: Users) -> anyhow::Result<()> {
-    let readiness = Migrations::of(users).check(&store.dedicated().await?, false).await?;
-    require_better_auths_names(&readiness.plan, users)?;
-    let pending = readiness.pending();
-    let additions = readiness.pending_additions();
-    if pending.is_empty() && !additions.is_empty() {
-        bail!("changes of Better Auth's tables are pending ({}); run: taskbridge migrate up", additions.join(", "))
+/// Returns an error that names the pending migrations and additions and the command that applies them, or the missing
+/// privileges.
+pub(crate) async fn require_current(store: &Store, migrations: &Migrations) -> anyhow::Result<SchemaMap> {
+    let readiness = migrations.check(&store.dedicated().await?, false).await?;
+    match pending(&readiness) {
+        Some(pending) => bail!("{pending}; run: {RUN_MIGRATE_UP}"),
+        None => Ok(readiness.plan.map),
     }
-    if pending.is_empty() {
-        return Ok(());
+}
+
+/// Describes the migrations that are pending or, if there are none, the additions that the tables need.
+pub(crate) fn pending(readiness: &Readiness) -> Option<String> {
+    let (migrations, additions) = (readiness.pending(), readiness.pending_additions());
+    if !migrations.is_empty() {
+        Some(format!("migrations of the database are pending ({})", migrations.join(", ")))
+    } else if !additions.is_empty() {
+        Some(format!("changes of Better Auth's tables are pending ({})", additions.join(", ")))
+    } else {
+        None
     }
-    bail!("migrations of the database are pending ({}); run: taskbridge migrate up", pending.join(", "))
 }

@@ -9,7 +9,7 @@ use taskbridge_adapters::jwt::{
     RemoteJwksConfig, SharedSecretKey, StoredKeyInfo, StoredKeyStatus, StoredKeys, TrustedIssuer, UnavailableKeys,
 };
 
-use super::store::open_to_read;
+use super::store::{migrations, open_tables_to_read};
 use crate::settings::{AuthMode, BridgeMode, JwtSettings, ServerMode, Settings};
 
 /// Returns the key pairs in Better Auth's table `jwks`, or `None` in bridge mode. They verify access tokens. If a
@@ -66,10 +66,13 @@ pub(crate) async fn verifier_for_command(
     requires_issuer: bool,
 ) -> JwtVerifier {
     let table: Option<Arc<dyn KeySource>> = match mode {
-        AuthMode::Server(_) if reads_table => match open_to_read(&settings.database).await {
-            Ok(store) => stored_keys(mode, &settings.jwt, &store).map(|keys| keys as _),
-            Err(error) => Some(Arc::new(UnavailableKeys(format!("the table jwks cannot be read: {error}")))),
-        },
+        AuthMode::Server(_) if reads_table => {
+            let migrations = migrations(settings, mode.name().users());
+            match open_tables_to_read(&settings.database, &migrations).await {
+                Ok(store) => stored_keys(mode, &settings.jwt, &store).map(|keys| keys as _),
+                Err(error) => Some(Arc::new(UnavailableKeys(format!("the table jwks cannot be read: {error:#}")))),
+            }
+        }
         _ => None,
     };
     verifier(mode, &settings.jwt, &mode.origin(settings.server.port.get()), table, requires_issuer)

@@ -2,62 +2,59 @@
 //! restricted but are not enforced.
 
 use taskbridge_adapters::database::{CapitalizedEmails, RestrictionReport};
-use taskbridge_migrations::{MigrateError, Migrations, Users};
+use taskbridge_migrations::{MigrateError, Readiness, Users};
 use tokio::time::error::Elapsed;
 
 use super::report::{Finding, fail, ok, skip, warn};
-use crate::compose::with_store_to_read;
-use crate::settings::DatabaseSettings;
+use crate::compose::{self, with_store_to_read, with_tables_to_read};
+use crate::settings::Settings;
 
 const MIGRATIONS: &str = "migrations";
 const RESTRICTIONS: &str = "restrictions";
 const EMAILS: &str = "emails";
 
-pub(super) async fn migrations(settings: &DatabaseSettings, users: Option<Users>, exists: bool) -> Finding {
-    let Some(users) = users else { return skip(MIGRATIONS, "the auth mode is not known") };
-    let migrates = settings.migrate.is_on();
+/// Returns a line about the pending migrations, or a failure for each reason for which they cannot be applied.
+pub(super) async fn migrations(settings: &Settings, users: Option<Users>, exists: bool) -> Vec<Finding> {
+    let Some(users) = users else { return vec![skip(MIGRATIONS, "the auth mode is not known")] };
+    let migrations = compose::migrations(settings, users);
+    let migrates = settings.database.migrate.is_on();
     if !exists {
-        let tables: Vec<_> = Migrations::of(users).tables().into_iter().map(str::to_owned).collect();
-        return pending(&creates(&tables), migrates);
+        return vec![pending(&creates(&migrations.tables()), migrates)];
     }
-    let readiness = with_store_to_read(settings, async |store| {
-        Ok(Migrations::of(users).check(&store.dedicated().await?, migrates).await?)
+    let readiness = with_store_to_read(&settings.database, async |store| {
+        Ok(migrations.check(&store.dedicated().await?, migrates).await?)
     });
     match readiness.await {
-        Err(error) if error.is::<Elapsed>() => fail(
+        Ok(readiness) => vec![judge_readiness(&readiness, migrates)],
+        Err(error) if error.is::<Elapsed>() => vec![fail(
             MIGRATIONS,
             "reading the schema timed out",
             "check for database sessions that hold locks on the tables",
-        ),
+        )],
         Err(error) => match error.downcast_ref() {
-            Some(refused @ (MigrateError::Refused(_) | MigrateError::NotAdoptable(_))) => {
-                let line = refused.to_string();
-                let (found, advice) = line.split_once("; ").unwrap_or((&line, "change the table"));
-                fail(MIGRATIONS, found, advice)
+            Some(MigrateError::NotAdoptable(refusals)) => {
+                refusals.iter().map(|one| refusal(&one.to_string())).collect()
             }
-            _ => fail(MIGRATIONS, format!("{error:#}"), "see the log of the database"),
+            Some(MigrateError::Refused(line)) => vec![refusal(line)],
+            _ => vec![fail(MIGRATIONS, format!("{error:#}"), "see the log of the database")],
         },
-        Ok(readiness) => {
-            if users == Users::Here && !readiness.plan.map.is_canonical() {
-                let found = "Better Auth's tables have other names or ids than its own migrator creates";
-                return fail(MIGRATIONS, found, "use AUTH_MODE=bridge, which works with this database");
-            }
-            let (names, missing_tables) = (readiness.pending(), &readiness.missing_tables);
-            let additions = readiness.pending_additions();
-            if names.is_empty() && !additions.is_empty() {
-                return pending(
-                    &format!("changes of Better Auth's tables are pending: {}", additions.join(", ")),
-                    migrates,
-                );
-            }
-            if names.is_empty() {
-                return ok(MIGRATIONS, format!("all {} migrations have been applied", readiness.migrations.len()));
-            }
-            let found = format!("pending, and ready to apply: {}", names.join(", "));
-            let found = if missing_tables.is_empty() { found } else { format!("{found}; {}", creates(missing_tables)) };
-            pending(&found, migrates)
-        }
     }
+}
+
+fn refusal(line: &str) -> Finding {
+    let (found, advice) = line.split_once("; ").unwrap_or((line, "change the table"));
+    fail(MIGRATIONS, found, advice)
+}
+
+fn judge_readiness(readiness: &Readiness, migrates: bool) -> Finding {
+    let names = readiness.pending();
+    let ready = (!names.is_empty()).then(|| format!("pending, and ready to apply: {}", names.join(", ")));
+    let Some(found) = ready.or_else(|| compose::pending(readiness)) else {
+        return ok(MIGRATIONS, format!("all {} migrations have been applied", readiness.migrations.len()));
+    };
+    let missing_tables = &readiness.missing_tables;
+    let found = if missing_tables.is_empty() { found } else { format!("{found}; {}", creates(missing_tables)) };
+    pending(&found, migrates)
 }
 
 fn pending(found: &str, migrates: bool) -> Finding {
@@ -70,12 +67,14 @@ fn pending(found: &str, migrates: bool) -> Finding {
     }
 }
 
-fn creates(tables: &[String]) -> String {
-    format!("tables that will be created: {}", tables.join(", "))
+fn creates(tables: &[impl AsRef<str>]) -> String {
+    let names: Vec<_> = tables.iter().map(AsRef::as_ref).collect();
+    format!("tables that will be created: {}", names.join(", "))
 }
 
-pub(super) async fn restrictions(settings: &DatabaseSettings, users: Option<Users>, exists: bool) -> Finding {
-    let report = with_store_to_read(settings, async |store| Ok(store.restrictions().await?));
+pub(super) async fn restrictions(settings: &Settings, users: Option<Users>, exists: bool) -> Finding {
+    let migrations = compose::migrations(settings, Users::Here);
+    let report = with_tables_to_read(&settings.database, &migrations, async |store| Ok(store.restrictions().await?));
     match users {
         None => skip(RESTRICTIONS, "the auth mode is not known"),
         Some(Users::Elsewhere) => skip(RESTRICTIONS, "the app's Better Auth signs users in"),
@@ -115,8 +114,10 @@ fn judge_restrictions(report: &RestrictionReport) -> Finding {
 }
 
 /// Checks that the email addresses of all users are in lower case, because other users cannot sign in with a password.
-pub(super) async fn emails(settings: &DatabaseSettings, users: Option<Users>, exists: bool) -> Finding {
-    let report = with_store_to_read(settings, async |store| Ok(store.capitalized_emails().await?));
+pub(super) async fn emails(settings: &Settings, users: Option<Users>, exists: bool) -> Finding {
+    let migrations = compose::migrations(settings, Users::Here);
+    let report =
+        with_tables_to_read(&settings.database, &migrations, async |store| Ok(store.capitalized_emails().await?));
     match users {
         None => skip(EMAILS, "the auth mode is not known"),
         Some(Users::Elsewhere) => skip(EMAILS, "the app's Better Auth signs users in"),

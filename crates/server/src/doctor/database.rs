@@ -7,28 +7,31 @@ use taskbridge_adapters::database::{
 
 use super::contents;
 use super::report::{Finding, fail, millis, ok, skip, warn};
+use super::tables::tables;
 use crate::compose::{READ_TIMEOUT, store_config};
-use crate::settings::{AuthModeName, Configuration, DatabaseSettings};
+use crate::settings::{AuthModeName, Configuration};
 
 const NAME: &str = "database";
 /// The oldest major version of PostgreSQL that Taskbridge is tested with.
 const OLDEST_POSTGRES: u32 = 14;
 
-/// Checks the database, its TLS, its migrations, the connection pool, and the restrictions and email addresses of users.
+/// The checks of what is in the database.
+const CONTENTS: [&str; 5] = ["migrations", "tables", "pool", "restrictions", "emails"];
+
+/// Checks the database, its TLS, its migrations and tables, the connection pool, and the restrictions and email addresses
+/// of users.
 pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
     if configuration.has_error("database.") {
-        return [NAME, "tls", "migrations", "pool", "restrictions", "emails"]
-            .map(|name| skip(name, "the settings of the database are invalid"))
-            .into();
+        let names = [NAME, "tls"].into_iter().chain(CONTENTS);
+        return names.map(|name| skip(name, "the settings of the database are invalid")).collect();
     }
-    let settings = &configuration.settings.database;
-    let store = store_config(settings);
+    let settings = &configuration.settings;
+    let store = store_config(&settings.database);
     let inspection = match inspect(&store, READ_TIMEOUT).await {
         Ok(inspection) => inspection,
         Err(DatabaseProblem { found, advice }) => {
             let found = [fail(NAME, format!("{}: {found}", store.url), advice), tls(&store)];
-            let others =
-                ["migrations", "pool", "restrictions", "emails"].map(|name| skip(name, "the database cannot be used"));
+            let others = CONTENTS.map(|name| skip(name, "the database cannot be used"));
             return found.into_iter().chain(others).collect();
         }
     };
@@ -37,6 +40,7 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
     let restrictions = contents::restrictions(settings, users, exists).await;
     let emails = contents::emails(settings, users, exists).await;
     let migrations = contents::migrations(settings, users, exists).await;
+    let tables = tables(settings, users, exists).await;
     let (database, pool) = match inspection {
         Inspection::Sqlite(facts) => {
             let pool = format!("at most {} connections; one at a time can write", store.max_connections);
@@ -44,13 +48,8 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
         }
         Inspection::Postgres(facts) => (postgres(&store, &facts), pool(&store, &facts)),
     };
-    vec![database, tls(&store), migrations, pool, restrictions, emails]
-}
-
-/// Returns `true` if the database is a SQLite file that does not exist yet.
-pub(super) async fn is_missing(settings: &DatabaseSettings) -> bool {
-    let inspection = inspect(&store_config(settings), READ_TIMEOUT).await;
-    matches!(inspection, Ok(Inspection::Sqlite(SqliteFacts { exists: false, .. })))
+    let first = [vec![database, tls(&store)], migrations, tables];
+    first.into_iter().flatten().chain([pool, restrictions, emails]).collect()
 }
 
 /// Reports whether an attacker on the network path can read or change what is sent to the database.

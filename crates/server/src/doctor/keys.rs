@@ -8,9 +8,10 @@ use taskbridge_adapters::jwt::{JwksClient, JwksInspection, StoredKeyStatus};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-use super::database;
 use super::report::{Finding, fail, millis, ok, skip, warn};
-use crate::compose::{SystemClock, describe_key, key_addresses, stored_keys, with_store_to_read};
+use crate::compose::{
+    SystemClock, describe_key, is_missing, key_addresses, migrations, stored_keys, with_tables_to_read,
+};
 use crate::settings::{AuthMode, BridgeMode, Configuration};
 
 const NAME: &str = "jwks";
@@ -55,7 +56,8 @@ async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
         return skip(NAME, "the settings of the database are invalid");
     }
     let settings = &configuration.settings;
-    let keys = with_store_to_read(&settings.database, async |store| {
+    let migrations = migrations(settings, mode.name().users());
+    let keys = with_tables_to_read(&settings.database, &migrations, async |store| {
         let keys = stored_keys(mode, &settings.jwt, store).context("there are no keys")?;
         Ok(if store.has_table("jwks").await? { Some(keys.table().list().await?) } else { None })
     });
@@ -63,7 +65,7 @@ async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
         Ok(Some(keys)) => keys,
         Ok(None) => return ok(NAME, "there is no table jwks yet"),
         Err(error) if error.is::<Elapsed>() => return skip(NAME, "reading the table jwks timed out"),
-        Err(error) if error.is::<OpenError>() && database::is_missing(&settings.database).await => {
+        Err(error) if error.is::<OpenError>() && is_missing(&settings.database).await => {
             return ok(NAME, "there is no database yet");
         }
         Err(error) => return skip(NAME, format!("the table jwks cannot be read: {error:#}")),

@@ -8,6 +8,7 @@ mod keys;
 mod passwords;
 mod report;
 mod settings;
+mod tables;
 
 use self::report::{Finding, Report, fail};
 use crate::settings::{Configuration, SettingError};
@@ -50,6 +51,7 @@ fn check_of(error: &SettingError) -> &'static str {
         "server.trusted_proxies" => "proxy",
         "database.max_connections" => "pool",
         "database.migrate" => "migrations",
+        _ if is_in("auth.tables") || is_in("auth.columns") => "tables",
         "jwt.leeway_seconds" => "clock",
         _ if is_in("database.") => "database",
         _ if is_in("jwt.jwks") => "jwks",

@@ -4,10 +4,12 @@ use serde::{Deserialize, Deserializer};
 use taskbridge_adapters::jwt::VersionedSecrets;
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_migrations::Users;
+use taskbridge_schema::Overrides;
 use taskbridge_web::{InvalidOrigin, TrustedOrigins};
 use url::{Host, Url};
 
 use super::error::Errors;
+use super::names::{ColumnNames, TableNames, overrides};
 use super::value::{Hidden, Switch, parse, split};
 
 /// The default secret of Better Auth. It is public, so it must not be used.
@@ -31,6 +33,10 @@ pub(crate) struct AuthSettings {
     pub(crate) sign_up: Switch,
     pub(crate) require_email_verification: Switch,
     pub(crate) delete_user: Switch,
+    #[serde(default)]
+    tables: TableNames,
+    #[serde(default)]
+    columns: ColumnNames,
 }
 
 /// The name of an auth mode.
@@ -88,6 +94,11 @@ impl AuthSettings {
     pub(super) fn optional_secret(&self, errors: &mut Errors<'_>) -> Option<SharedSecret> {
         let versioned = self.versioned_secrets(errors);
         self.unversioned_secret(errors).or_else(|| versioned.map(|secrets| secrets.current().clone()))
+    }
+
+    /// Returns the configured names of Better Auth's tables and columns.
+    pub(crate) fn overrides(&self) -> Overrides {
+        overrides(&self.tables, &self.columns)
     }
 
     /// Returns `true` if a secret is set, even if it is invalid.

@@ -41,6 +41,7 @@ impl Configuration {
         let sources = Sources::read(folder, environment)?;
         let mut errors = Errors::new(&sources);
         let settings = Settings::deserialize_all(&sources, &mut errors)?;
+        validate_names(&settings, &sources, &mut errors);
         let mode_name = settings.auth.mode(&mut errors);
         let mode = mode_name.and_then(|name| AuthMode::resolve(name, &settings, &mut errors));
         let errors = errors.into_sorted();
@@ -87,6 +88,15 @@ impl Configuration {
                 self.sources.length(key).map(|length| format!("({length})")).unwrap_or_default()
             }
             _ => self.sources.text(key),
+        }
+    }
+}
+
+/// Checks that names of tables and columns are only set for PostgreSQL.
+fn validate_names(settings: &Settings, sources: &Sources, errors: &mut Errors<'_>) {
+    if settings.database.url().is_in_process() && !errors.has("database.url") {
+        for key in sources.names() {
+            errors.add(key, "is for PostgreSQL; on SQLite, Better Auth's own names are required");
         }
     }
 }

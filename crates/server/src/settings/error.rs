@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::names;
+use super::nearest::nearest;
 use super::sources::Sources;
 
 /// A setting that is invalid, unknown or missing. The message does not contain the value, which may be a secret.
@@ -40,11 +42,7 @@ impl<'a> Errors<'a> {
     pub(super) fn new(sources: &'a Sources) -> Self {
         let mut errors = Self { sources, found: Vec::new() };
         for key in sources.unknown_keys() {
-            let message = match nearest(key, sources.keys()) {
-                Some(known) => format!("unknown key; did you mean {known}?"),
-                None => "unknown key; config/default.toml lists all keys".into(),
-            };
-            errors.add(key, message);
+            errors.add(key, names::explain_unknown(key).unwrap_or_else(|| explain_unknown(key, sources)));
         }
         errors
     }
@@ -67,10 +65,9 @@ impl<'a> Errors<'a> {
     }
 }
 
-/// Returns the known key that is most similar to `key`, or `None` if no known key is similar.
-fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    const SIMILAR: f64 = 0.9;
-    let by_similarity = known.map(|known| (strsim::jaro_winkler(key, known), known));
-    let similar = by_similarity.filter(|(similarity, _)| *similarity > SIMILAR);
-    similar.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, known)| known)
+fn explain_unknown(key: &str, sources: &Sources) -> String {
+    match nearest(key, sources.keys()) {
+        Some(known) => format!("unknown key; did you mean {known}?"),
+        None => "unknown key; config/default.toml lists all keys".into(),
+    }
 }

@@ -14,6 +14,8 @@ mod jwt;
 mod log;
 mod metrics;
 mod mode;
+mod names;
+mod nearest;
 mod passwords;
 mod rate_limit;
 mod server;
@@ -75,9 +77,12 @@ impl Settings {
                 Err(ConfigError::Type { key: Some(key), .. }) => (key, "must be one value, not a list".to_owned()),
                 Err(other) => return Err(other),
             };
+            if errors.has(&key) || !values.contains_key(&key) {
+                return Err(ConfigError::Message(format!("config/default.toml: {key}: {message}")));
+            }
             match sources.default(&key) {
-                Some(default) if !errors.has(&key) => values.insert(key.clone(), default.clone()),
-                _ => return Err(ConfigError::Message(format!("config/default.toml: {key}: {message}"))),
+                Some(default) => values.insert(key.clone(), default.clone()),
+                None => values.remove(&key),
             };
             errors.add(&key, message);
         }

@@ -1,9 +1,11 @@
 //! The sources of settings, merged. Each value keeps the name of its source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+
+use super::names;
 
 /// The file with the default of every key. It is the source with the lowest precedence.
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
@@ -59,34 +61,41 @@ impl Sources {
             let path = folder.join("config").join(format!("{profile}.toml"));
             files = files.add_source(File::from(path).format(FileFormat::Toml));
         }
-        let mut values = flat(&files.build().map_err(without_lines)?)?;
+        let mut values = canonical(flat(&files.build().map_err(without_lines)?)?);
         for (place, variables) in [(".env", dot_env), ("the environment", environment)] {
             let set = variables.into_iter().filter(|(_, text)| !text.is_empty());
-            values.extend(set.filter_map(|(name, text)| {
+            values.extend(canonical(set.filter_map(|(name, text)| {
                 let source = format!("{name} in {place}");
                 Some((key_of(&name)?, Value::new(Some(&source), ValueKind::String(text))))
-            }));
+            })));
         }
         Ok(Self { defaults: flat(&defaults)?, values })
     }
 
-    /// Returns every known key, sorted. The known keys are those in the defaults.
+    /// Returns every known key, sorted: those in the defaults, and the names of tables and columns that are set.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.defaults.keys().map(String::as_str)
+        let keys: BTreeSet<_> = self.defaults.keys().map(String::as_str).chain(self.names()).collect();
+        keys.into_iter()
     }
 
-    /// Returns the keys that are set in any source but are missing in the defaults.
+    /// Returns the keys of the names of tables and columns that are set, sorted.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str).filter(|key| names::is_key(key))
+    }
+
+    /// Returns the keys that are set in any source but are not known.
     pub(super) fn unknown_keys(&self) -> impl Iterator<Item = &str> {
-        self.values.keys().filter(|key| !self.defaults.contains_key(*key)).map(String::as_str)
+        let is_known = |key: &str| self.defaults.contains_key(key) || names::is_key(key);
+        self.values.keys().map(String::as_str).filter(move |key| !is_known(key))
     }
 
     /// Returns the value of every known key.
     pub(super) fn values(&self) -> Values {
-        let value = |(key, default): (&String, &Value)| (key.clone(), self.values.get(key).unwrap_or(default).clone());
-        self.defaults.iter().map(value).collect()
+        let value = |key| self.values.get(key).or_else(|| self.default(key)).cloned();
+        self.keys().filter_map(|key| Some((key.to_owned(), value(key)?))).collect()
     }
 
-    /// Returns the default of a known key.
+    /// Returns the default of a key, if it has one.
     pub(super) fn default(&self, key: &str) -> Option<&Value> {
         self.defaults.get(key)
     }
@@ -119,6 +128,12 @@ fn key_of(variable: &str) -> Option<String> {
         return Some(path.to_ascii_lowercase().replace("__", "."));
     }
     SHORT_NAMES.iter().find(|(name, _)| *name == variable).map(|(_, key)| (*key).to_owned())
+}
+
+/// Writes the keys for names of tables and columns as the settings do. If two keys of one source are the same then, the last
+/// one in the order of the alphabet remains.
+fn canonical(values: impl IntoIterator<Item = (String, Value)>) -> Values {
+    values.into_iter().map(|(key, value)| (names::canonical(&key).unwrap_or(key), value)).collect()
 }
 
 /// Reduces a parse error to its position in the file, because the parser's message quotes the line, which may contain a

@@ -1,6 +1,7 @@
 //! Tests of the settings, with values from different sources.
 
 mod errors;
+mod names;
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,0 +1,64 @@
+//! The check of Better Auth's tables: under which names they are used, what the next start adds, and what an operator should
+//! know about them.
+
+use taskbridge_migrations::Users;
+use taskbridge_schema::{AuthTable, Notice, Plan};
+use tokio::time::error::Elapsed;
+
+use super::report::{Finding, ok, skip, warn};
+use crate::compose::{migrations, with_store_to_read};
+use crate::settings::Settings;
+
+const NAME: &str = "tables";
+
+/// Returns a line that names the tables, and a warning for each notice. Tables that cannot be used are failures of the
+/// check of the migrations.
+pub(super) async fn tables(settings: &Settings, users: Option<Users>, exists: bool) -> Vec<Finding> {
+    let Some(users) = users else { return vec![skip(NAME, "the auth mode is not known")] };
+    if !exists {
+        return vec![ok(NAME, "Better Auth's tables do not exist yet")];
+    }
+    let plan = with_store_to_read(&settings.database, async |store| {
+        Ok(migrations(settings, users).plan(&store.dedicated().await?).await?)
+    });
+    match plan.await {
+        Ok(plan) => findings(&plan),
+        Err(error) if error.is::<Elapsed>() => vec![skip(NAME, "reading the schema timed out")],
+        // The check of the migrations fails as well.
+        Err(error) => vec![skip(NAME, format!("the tables cannot be read: {error:#}"))],
+    }
+}
+
+fn findings(plan: &Plan) -> Vec<Finding> {
+    let notice = |Notice { found, next }: &Notice| warn(NAME, found, next);
+    let summary = if plan.refusals.is_empty() {
+        ok(NAME, summary(plan))
+    } else {
+        let advice = "resolve the failures of the check of the migrations; or set AUTH_MODE=bridge, which works with these tables";
+        warn(NAME, summary(plan), advice)
+    };
+    std::iter::once(summary).chain(plan.notices.iter().map(notice)).collect()
+}
+
+fn summary(plan: &Plan) -> String {
+    let Plan { map, existing, additions, .. } = plan;
+    let used = existing.iter().map(|table: &AuthTable| {
+        let names = map.table(*table);
+        if names.is_renamed(*table) {
+            format!("{} is {}", table.name(), names.quoted())
+        } else {
+            table.name().to_owned()
+        }
+    });
+    let used: Vec<_> = used.collect();
+    let used = if used.is_empty() {
+        "Better Auth's tables do not exist yet".to_owned()
+    } else {
+        format!("Better Auth's tables: {}", used.join(", "))
+    };
+    if additions.is_empty() {
+        return used;
+    }
+    let additions: Vec<_> = additions.iter().map(ToString::to_string).collect();
+    format!("{used}; the migration of the database will {} (taskbridge migrate plan)", additions.join(", "))
+}
