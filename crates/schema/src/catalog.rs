@@ -53,13 +53,15 @@ where c.relkind not in ('i', 'I', 'S', 'c', 't') and not c.relispartition
   and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and has_schema_privilege(n.oid, 'usage')
   and (n.nspname = current_schema() and c.relname = any (string_to_array($1, chr(10)))
     or c.relname = any (string_to_array($2, chr(10)))
-    or exists (select from pg_constraint k join pg_attribute u on u.attrelid = k.conrelid and k.conkey = array[u.attnum]
-      where k.contype = 'f' and k.confrelid = c.oid and lower(replace(u.attname::text, '_', '')) = 'userid')
-    or c.relkind in ('r', 'p') and (
-      select coalesce(bool_or(plain = 'id') and (bool_or(plain = 'email')
-        or count(*) filter (where plain = any (string_to_array($3, chr(10)))) >= 2), false)
-      from (select lower(replace(o.attname::text, '_', '')) as plain from pg_attribute o
-        where o.attrelid = c.oid and o.attnum > 0 and not o.attisdropped) as names))
+    or c.oid in (select k.confrelid from pg_constraint k
+      join pg_attribute u on u.attrelid = k.conrelid and k.conkey = array[u.attnum]
+      where k.contype = 'f' and lower(replace(u.attname::text, '_', '')) = 'userid')
+    or c.relkind in ('r', 'p') and c.oid in (select names.attrelid
+      from (select o.attrelid, lower(replace(o.attname::text, '_', '')) as plain from pg_attribute o
+        where o.attnum > 0 and not o.attisdropped) as names
+      group by names.attrelid
+      having bool_or(plain = 'id') and (bool_or(plain = 'email')
+        or count(*) filter (where plain = any (string_to_array($3, chr(10)))) >= 2)))
 order by n.nspname, c.relname, a.attnum"#;
 
 /// Selects the columns of all tables in the main database. The columns of views are not read, because a view can refer
