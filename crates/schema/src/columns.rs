@@ -218,9 +218,10 @@ impl Check<'_> {
         let (table, value) = (self.found.quoted(), quoted(&column.name));
         let create = format!("create unique index on {table} ({value})");
         if self.table == AuthTable::RateLimit {
-            // The rows are counters of the last seconds.
+            // The rows are counters of the last seconds. Unlike `delete`, `truncate` locks the table at once, so that it
+            // cannot be in a deadlock with a writer when the index is created.
             let kind = AdditionKind::UniqueIndexOnEmptied(column.name.clone());
-            self.add(kind, vec![format!("delete from {table}"), create]);
+            self.add(kind, vec![format!("truncate table {table}"), create]);
         } else if column.has_duplicates == Some(true) {
             let found = "is not unique, and contains a value twice".to_owned();
             let next = format!(

@@ -104,6 +104,10 @@ impl<'p> Planner<'p> {
                 plan.refuse(purpose, on_sqlite(table, found));
                 continue;
             }
+            // Bridge mode may have a database of its own, beside the schemas of other apps.
+            if purpose == Purpose::Bridge && !found.is_in_path && !self.overrides.tables.contains_key(&table) {
+                continue;
+            }
             let verdict = columns::check(self.found.backend, table, found, self.style, &self.ids, self.overrides);
             plan.refusals.extend(verdict.wrong_settings);
             if purpose == Purpose::Bridge && !is_usable(self.found.backend, table, found, self.overrides) {

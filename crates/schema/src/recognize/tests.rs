@@ -279,6 +279,11 @@ fn bridge_mode_recognizes_the_users_and_refuses_nothing() {
     let plan = bridge(ambiguous);
     assert!(plan.refusals.is_empty() && !plan.existing.contains(&User));
     assert!(bridge(Vec::new()).additions.is_empty());
+    let elsewhere = || in_schema("app", official());
+    assert!(bridge(elsewhere()).existing.is_empty());
+    let given = settings(&[(User, "app.user")], &[]);
+    let plan = plan_on(DbBackend::Postgres, elsewhere(), Purpose::Bridge, &given);
+    assert_eq!(plan.existing.into_iter().collect::<Vec<_>>(), [User]);
     let given = settings(&[(User, "people")], &[]);
     assert_eq!(plan_on(DbBackend::Postgres, official(), Purpose::Bridge, &given).refusals.len(), 1);
 }
