@@ -21,6 +21,7 @@ mod native_clients;
 mod one_user;
 mod plan;
 mod request_ids;
+mod row_ids;
 mod site;
 mod sqlite;
 mod stopping;
