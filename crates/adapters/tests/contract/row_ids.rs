@@ -8,13 +8,14 @@ use taskbridge_adapters::database::{
 use taskbridge_adapters::jwt::SigningKeyRepo;
 use taskbridge_domain::UserId;
 use taskbridge_domain::ports::{
-    CreateTaskError, IdentityRepo, PasswordChange, RateLimiter, Registration, RegistrationIds, SessionRepo, TaskRepo,
+    CreateTaskError, IdentityRepo, PasswordChange, RateLimiter, RegisterError, Registration, RegistrationIds,
+    SessionRepo, StoreError, TaskRepo,
 };
 use taskbridge_domain::rate_limit::{Decision, RateLimit, WindowStart};
 use taskbridge_domain::sessions::Session;
 use taskbridge_domain::tasks::{TaskFilter, TaskPatch, TaskQuery};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration, user_id};
-use taskbridge_domain::users::{PasswordHash, ProfileUpdate, User, UserName};
+use taskbridge_domain::users::{Email, PasswordHash, ProfileUpdate, User, UserName};
 use taskbridge_schema::{AuthTable, IdKind};
 
 use crate::databases::{Backend, rewritten, test_on};
@@ -153,7 +154,10 @@ async fn number(store: &Store, sql: &str) -> i64 {
 mod sequences {
     use super::*;
 
-    test_on!([PostgresIntegers, PostgresAlwaysIntegers], [a_counted_request_does_not_use_up_an_integer]);
+    test_on!(
+        [PostgresIntegers, PostgresAlwaysIntegers],
+        [a_counted_request_does_not_use_up_an_integer, an_integer_that_is_taken_is_not_a_taken_address]
+    );
     test_on!([Postgres], [integers_without_a_sequence_are_an_error]);
 
     /// Otherwise, the integers for the rows would run out.
@@ -173,6 +177,19 @@ mod sequences {
         assert_eq!(number(&store, &last).await, 1);
     }
 
+    /// Rows can be imported without advancing the sequence.
+    async fn an_integer_that_is_taken_is_not_a_taken_address(backend: Backend) {
+        let store = backend.store().await;
+        let (_, ann) = register(&store).await;
+        let address = Email::parse("bob@example.test").unwrap();
+        let bob = Registration { user: User { email: address, ..ann.user.clone() }, ..ann.clone() };
+        let identity = SeaIdentityRepo(store.clone());
+        let error = identity.register(&bob).await.unwrap_err();
+        assert!(matches!(error, RegisterError::Store(StoreError::Corrupt(_))), "{error:?}");
+        let error = identity.register(&ann).await.unwrap_err();
+        assert!(matches!(error, RegisterError::EmailTaken), "{error:?}");
+    }
+
     async fn integers_without_a_sequence_are_an_error(backend: Backend) {
         let store = backend.store().await;
         let integer = Backend::PostgresIntegers.id_kind();
@@ -180,6 +197,6 @@ mod sequences {
         user.id = integer;
         let store = Store::clone(&store).with_map(taskbridge_schema::SchemaMap::new([(AuthTable::User, user)].into()));
         let error = SeaIdentityRepo(store).next_ids().await.unwrap_err();
-        assert!(matches!(error, taskbridge_domain::ports::StoreError::Corrupt(_)), "{error:?}");
+        assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
     }
 }

@@ -10,7 +10,7 @@ use taskbridge_domain::ports::{
 use taskbridge_domain::sessions::Session;
 use taskbridge_domain::users::{Account, Email, PasswordHash, ProfileUpdate, UserImage};
 use taskbridge_domain::{Timestamp, UserId};
-use taskbridge_schema::AuthTable;
+use taskbridge_schema::{AuthTable, IdKind};
 
 use crate::database::Store;
 use crate::database::connection_pool::{Transaction, TransactionBody};
@@ -34,8 +34,16 @@ impl IdentityRepo for SeaIdentityRepo {
     }
 
     async fn register(&self, registration: &Registration) -> Result<(), RegisterError> {
-        let is_new = self.0.pool.transaction(registration).await.map_err(store_error)?;
-        if is_new { Ok(()) } else { Err(RegisterError::EmailTaken) }
+        if self.0.pool.transaction(registration).await.map_err(store_error)? {
+            return Ok(());
+        }
+        // A value that must be unique is taken. This can also be the id, if rows were imported with ids that the sequence
+        // of the table had not generated yet.
+        let is_integer = matches!(self.0.pool.id_kind(AuthTable::User), IdKind::Integer { .. });
+        if is_integer && self.find_credential(&registration.user.email).await?.is_none() {
+            return Err(RegisterError::Store(Inconsistency { table: "user", column: "id" }.into()));
+        }
+        Err(RegisterError::EmailTaken)
     }
 
     async fn find_credential(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
