@@ -63,7 +63,7 @@ step "benchmark harness" python3 -B -m unittest discover --quiet --start-directo
 step "tests" scripts/with-postgres.sh cargo test --locked --workspace
 step "storage tests on PostgreSQL" storage postgres
 step "storage tests through pgbouncer" storage pgbouncer
-step "apps of other releases" scripts/matrix.sh page rows::chain rows::newest
+step "apps of other releases" scripts/matrix.sh page rows::chain rows::newest rows::drizzle_uuid
 step "restarts behind proxies" scripts/restarts.sh
 step "OpenAPI document" scripts/openapi.sh
 if [ "$without" = browser ]; then

@@ -1,7 +1,7 @@
 // Runs apps with the package PACKAGE, a version of Better Auth, until standard input ends, and prints the URL of the process.
 // Each request to it is an object in JSON:
 //   POST /open    starts the app VARIANT of variants.mjs on DATABASE after it has brought the tables up to date, and answers
-//                 with its URL and with what was out of date
+//                 with its URL and the changes
 //   POST /verify  answers with the header and the claims of TOKEN, verified with the keys at JWKS
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import { createServer } from "node:http";

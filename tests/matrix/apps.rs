@@ -25,9 +25,9 @@ struct Process {
 
 /// An app on a database.
 pub(crate) struct App {
-    /// Its auth server.
+    /// The auth server.
     pub(crate) peer: Peer,
-    /// What was out of date in its tables when it started.
+    /// The changes that its migrator made when it started.
     pub(crate) changes: Vec<String>,
 }
 

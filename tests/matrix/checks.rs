@@ -1,4 +1,4 @@
-//! What must hold for the users of an app.
+//! Assertions about the users of an app.
 
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ impl Member {
     }
 }
 
-/// A user of the app goes on at Taskbridge: by cookie, by bearer token, by access token, and by password, which they
+/// A user of the app continues at Taskbridge: by cookie, by bearer token, by access token, and by password, which they
 /// change.
 pub(crate) async fn continues(member: Member, ours: &Peer, theirs: &Peer, server: &Server) -> Member {
     is_signed_in(&member, ours, theirs).await;

@@ -17,12 +17,13 @@ export function drizzle(file, options = {}, adapterOptions = {}) {
         ...adapterOptions,
       });
     },
-    // As `drizzle-kit push` does.
+    // As `drizzle-kit push` does with `tablesFilter`, which does not apply to sequences: it would drop that of `tasks`.
     async migrate({ pool }) {
       const tables = Object.values(await schema).map((table) => table[Symbol.for("drizzle:Name")]);
-      const { statementsToExecute, apply } = await pushSchema(await schema, connect(pool), ["public"], tables.filter(Boolean));
-      await apply();
-      return statementsToExecute;
+      const { statementsToExecute } = await pushSchema(await schema, connect(pool), ["public"], tables.filter(Boolean));
+      const statements = statementsToExecute.filter((statement) => !statement.includes(`"tasks_id_seq"`));
+      for (const statement of statements) await pool.query(statement);
+      return statements.sort();
     },
   };
 }

@@ -1,4 +1,4 @@
-//! What docs/moving.md and docs/bridge.md say about releases and adapters is what these tests run.
+//! docs/moving.md and docs/bridge.md name the releases and adapters that these tests run.
 
 use std::fs;
 
@@ -28,6 +28,10 @@ fn table() -> String {
         let asked = match rows[0].asked {
             Asked::Nothing => "nothing".into(),
             Asked::Sql(statement) => format!("`{statement}`"),
+            Asked::Settings(settings) => {
+                let settings: Vec<_> = settings.iter().map(|(name, value)| format!("`{name} = \"{value}\"`")).collect();
+                format!("set {}", settings.join(" and "))
+            }
         };
         let versions: Vec<_> = rows.iter().map(versions).collect();
         lines.push(format!("| {} | {} | {asked} |", rows[0].tables, versions.join("; ")));

@@ -15,19 +15,21 @@ pub(crate) struct Row {
     pub(crate) releases: &'static [&'static str],
     /// The app in variants.mjs.
     pub(crate) variant: &'static str,
-    /// What happens to the database before Taskbridge sees it.
+    /// A script that changes the database before Taskbridge is started.
     pub(crate) before: &'static str,
-    /// What the operator does because Taskbridge says so.
+    /// The step that Taskbridge asks of the operator.
     pub(crate) asked: Asked,
 }
 
-/// What is asked of the operator. The refusal of the server and of the doctor contains it.
+/// A step that the operator takes. Before that, Taskbridge refuses the database with a message that contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// Nothing.
+    /// No step: Taskbridge adopts the database.
     Nothing,
     /// A statement.
     Sql(&'static str),
+    /// Settings: keys and values.
+    Settings(&'static [(&'static str, &'static str)]),
 }
 
 /// Settings of Taskbridge for these apps.
@@ -44,18 +46,17 @@ impl Row {
     pub(crate) async fn run(&self) {
         let database = Database::postgres();
         let mut members = Vec::new();
-        let mut last = None;
         for release in self.releases {
             let app = App::open(release, self.variant, &database.url).await;
             members.push(Member::sign_up(&app.peer).await);
-            last = Some(app);
         }
-        let theirs = last.unwrap().peer;
+        let App { peer: theirs, changes } = self.open(&database).await;
         if !self.before.is_empty() {
             psql(&database.url, self.before);
         }
-        self.do_as_asked(&database);
-        let server = start_taskbridge(&database, SETTINGS);
+        let asked = self.do_as_asked(&database);
+        let asked: Vec<_> = asked.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        let server = start_taskbridge(&database, &[SETTINGS, &asked].concat());
         let ours = Peer::taskbridge(&server);
         let mut moved = Vec::new();
         for member in members {
@@ -65,16 +66,20 @@ impl Row {
         checks::ends(&ours, &theirs).await;
         drop(server);
 
-        self.move_back(&database, &moved).await;
+        let back = self.open(&database).await;
+        assert_eq!(back.changes, changes, "the migrator of the app has to do what it had not before");
+        self.move_back(back, &database, &moved).await;
     }
 
-    /// Runs the app again, whose migrator has nothing to do, and then with the newest release.
-    async fn move_back(&self, database: &Database, moved: &[Member]) {
-        let release = self.releases.last().unwrap();
-        let back = App::open(release, self.variant, &database.url).await;
-        assert_eq!(back.changes, [""; 0], "{release}");
+    /// Runs the app, with the last of its releases.
+    async fn open(&self, database: &Database) -> App {
+        App::open(self.releases.last().unwrap(), self.variant, &database.url).await
+    }
+
+    /// Moves the users back to the app, and to the app with the newest release.
+    async fn move_back(&self, back: App, database: &Database, moved: &[Member]) {
         let mut apps = vec![back];
-        if *release != NEWEST {
+        if self.releases.last() != Some(&NEWEST) {
             apps.push(App::open(NEWEST, self.variant, &database.url).await);
         }
         for app in apps {
@@ -85,11 +90,21 @@ impl Row {
         }
     }
 
-    /// Does what the refusal asks for.
-    fn do_as_asked(&self, database: &Database) {
-        if let Asked::Sql(statement) = self.asked {
-            checks::is_refused(database, &[statement]);
-            psql(&database.url, statement);
+    /// Does what the refusal asks for, and returns the variables for the server.
+    fn do_as_asked(&self, database: &Database) -> Vec<(String, &'static str)> {
+        match self.asked {
+            Asked::Nothing => Vec::new(),
+            Asked::Sql(statement) => {
+                checks::is_refused(database, &[statement]);
+                psql(&database.url, statement);
+                Vec::new()
+            }
+            Asked::Settings(settings) => {
+                let named: Vec<_> = settings.iter().flat_map(|(key, value)| [*key, *value]).collect();
+                checks::is_refused(database, &named);
+                let variable = |key: &str| format!("TASKBRIDGE__{}", key.to_uppercase().replace('.', "__"));
+                settings.iter().map(|(key, value)| (variable(key), *value)).collect()
+            }
         }
     }
 }

@@ -17,8 +17,8 @@ export const variants = {
   kysely: {},
   uuid: { options: ids("uuid") },
   serial: { options: ids("serial") },
-  // The same before 1.4.
-  numbers: { options: { advanced: { database: { useNumberId: true } } } },
+  // 1.3 knows the first of the two options, newer releases the second.
+  numbers: { options: { advanced: { database: { useNumberId: true, generateId: "serial" } } } },
   renamed: {
     options: {
       ...renamed,
