@@ -19,8 +19,8 @@ use crate::table::AuthTable;
 const POSTGRES: &str = r#"
 select n.nspname::text as "schema", coalesce(n.nspname = current_schema(), false) as is_current,
   n.nspname = any (current_schemas(false)) as is_in_path,
-  n.nspname is distinct from current_schema()
-    and exists (select from pg_class l where l.relnamespace = n.oid and l.relname = 'seaql_migrations') as is_of_another,
+  n.nspname <> all (current_schemas(false)) and (select count(*) from pg_class l
+    where l.relnamespace = n.oid and l.relname in ('seaql_migrations', 'tasks')) = 2 as is_of_another,
   c.relname::text as "table", c.relkind in ('r', 'p') as is_table, c.relkind = 'p' as is_partitioned,
   c.relkind in ('r', 'p') and row_security_active(c.oid) as hides_rows,
   has_table_privilege(c.oid, 'select') as is_readable,

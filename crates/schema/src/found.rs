@@ -25,7 +25,7 @@ pub(crate) struct FoundTable {
     pub(crate) is_current: bool,
     /// `true` if the schema is in the search path.
     pub(crate) is_in_path: bool,
-    /// `true` if the schema belongs to another installation of Taskbridge.
+    /// `true` if the schema is outside of the search path and has the tables of another installation of Taskbridge.
     pub(crate) is_of_another: bool,
     pub(crate) name: String,
     /// `false` for views and the like.

@@ -16,6 +16,7 @@ test_on!(
         no_second_set_is_created_beside_renamed_tables,
         an_empty_second_set_is_not_used,
         tables_of_another_schema_are_adopted,
+        two_installations_in_one_database_keep_apart,
         settings_give_names_that_cannot_be_recognized,
         additions_are_made_at_each_start,
         tasks_with_owners_of_another_type_are_refused,
@@ -280,6 +281,20 @@ async fn tables_of_another_schema_are_adopted(database: Database) {
     database.add_task().await;
     database.run(r#"delete from "Auth"."users""#).await;
     assert_eq!(database.text("select count(*)::text from tasks").await, "0");
+}
+
+async fn two_installations_in_one_database_keep_apart(database: Database) {
+    adopted(&database).await;
+    database.add_task().await;
+    let path = "set search_path = second";
+    database.run(&format!("create schema second; {path}")).await;
+    let report = adopted(&database).await;
+    assert!(report.map.is_canonical(), "{:?}", report.map);
+    assert_eq!(tables(&database, "second").await, "account jwks rateLimit session user verification");
+    // In the search path, the tables are those that a statement without a schema already means.
+    database.run(&format!("drop schema second cascade; create schema second; {path}, public")).await;
+    let report = adopt(&database, &Overrides::default()).await.unwrap();
+    assert_eq!(report.map.table(AuthTable::User).schema.as_deref(), Some("public"));
 }
 
 async fn settings_give_names_that_cannot_be_recognized(database: Database) {
