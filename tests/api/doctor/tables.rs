@@ -3,6 +3,7 @@
 use serde_json::Value;
 use support::postgres::{dump, fresh_database, psql};
 use support::server::outcome;
+use support::{Server, User};
 
 use super::{check, doctor, tells, with_state};
 use crate::plan::{RENAMED, TWO_REQUIRED_COLUMNS, renamed};
@@ -76,6 +77,21 @@ fn an_empty_second_set_of_tables_is_reported_with_the_statements_that_drop_it() 
     assert!(!report.to_string().contains("drop table"), "{report}");
     let tables = "select count(*) from pg_tables where tablename in ('user', 'session', 'account')";
     assert_eq!(psql(&url, tables), "0");
+}
+
+#[tokio::test]
+async fn the_keys_are_read_from_the_renamed_table() {
+    let url = renamed(
+        "create table jwkss (id text primary key, public_key text not null, private_key text not null, \
+         created_at timestamp not null, expires_at timestamp, alg text, crv text)",
+    );
+    let settings = [("DATABASE_URL", url.as_str()), ("JWT_ALGORITHM", "EdDSA")];
+    let server = Server::start_with(&settings);
+    User::sign_up(&server, "ann").await;
+    let (_, report) = doctor(server.folder(), &settings);
+    assert!(check(&report, "jwks")["found"].as_str().unwrap().ends_with(" signs, with EdDSA"), "{report}");
+    assert!(check(&report, "tables")["found"].as_str().unwrap().contains(r#"jwks is "jwkss""#), "{report}");
+    assert_eq!(psql(&url, "select count(*) from jwkss"), "1");
 }
 
 /// With row-level security, a role that is not the owner finds no rows, without an error.

@@ -10,7 +10,7 @@ use taskbridge_schema::{AuthTable, Rewriter, SchemaMap};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
-use super::catalog::{columns, has_columns};
+use super::catalog::has_columns;
 use super::config::StoreConfig;
 use super::connection_pool::{ConnectionPool, Driver};
 use super::error::{self, store_error};
@@ -126,12 +126,12 @@ impl Store {
         has_columns(&self.pool, AuthTable::User, &["id", "email", "emailVerified"]).await.map_err(store_error)
     }
 
-    /// Returns `true` if the database has a table of this name.
+    /// Returns `true` if the database has this table of Better Auth.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails.
-    pub async fn has_table(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(!columns(&self.pool, None, name).await.map_err(store_error)?.is_empty())
+    pub async fn has_table(&self, table: AuthTable) -> Result<bool, StoreError> {
+        has_columns(&self.pool, table, &["id"]).await.map_err(store_error)
     }
 
     /// Returns the number of open connections, and how many of them are idle.

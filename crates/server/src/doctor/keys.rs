@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use taskbridge_adapters::database::OpenError;
 use taskbridge_adapters::jwt::{JwksClient, JwksInspection, StoredKeyStatus};
+use taskbridge_schema::AuthTable;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
@@ -59,7 +60,7 @@ async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
     let migrations = migrations(settings, mode.name().users());
     let keys = with_tables_to_read(&settings.database, &migrations, async |store| {
         let keys = stored_keys(mode, &settings.jwt, store).context("there are no keys")?;
-        Ok(if store.has_table("jwks").await? { Some(keys.table().list().await?) } else { None })
+        Ok(if store.has_table(AuthTable::Jwks).await? { Some(keys.table().list().await?) } else { None })
     });
     let keys = match keys.await {
         Ok(Some(keys)) => keys,
