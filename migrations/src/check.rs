@@ -17,7 +17,7 @@ pub struct Readiness {
     pub migrations: Vec<MigrationStatus>,
     /// The tables that the pending migrations would create.
     pub missing_tables: Vec<String>,
-    /// What was found of Better Auth's tables, and what will be added.
+    /// The plan for Better Auth's tables.
     pub plan: Plan,
 }
 

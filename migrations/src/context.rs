@@ -1,11 +1,11 @@
-//! What migrations depend on besides the database.
+//! The settings that migrations depend on.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 use taskbridge_schema::{Overrides, Plan, Purpose};
 
 use crate::users::Users;
 
-/// What migrations depend on besides the database.
+/// The settings that migrations depend on.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     pub(crate) users: Users,

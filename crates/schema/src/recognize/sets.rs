@@ -43,7 +43,7 @@ pub(super) struct Sets<'s> {
 impl Sets<'_> {
     /// Returns the set that the app uses. It is empty if there is none, or if it is not clear which one the app uses.
     ///
-    /// Of several sets, it is the one with rows: an older version of Taskbridge may have created an empty set beside
+    /// Of several sets, it is the one with rows: an older version of Taskbridge may have created an empty set next to
     /// renamed tables. A set outside of the search path, such as a backup, does not count if one in the search path has
     /// rows.
     pub(super) fn used(&mut self) -> Set {

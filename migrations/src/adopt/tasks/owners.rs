@@ -30,7 +30,7 @@ impl Owners {
         }
     }
 
-    /// Returns the type of the column `user_id` in a new table. In bridge mode, ids are whatever the tokens contain.
+    /// Returns the type of the column `user_id` in a new table. In bridge mode, tokens can contain any text as the id.
     pub(super) fn data_type(&self) -> &str {
         let id = self.users.columns.get("id").map_or("", |column| column.data_type.as_str());
         if self.users.id == IdKind::Text || !self.is_required || id.is_empty() { "text" } else { id }
