@@ -56,7 +56,7 @@ impl<S, P> Executor<S, P> {
     }
 
     /// Returns the statement with the names that the database uses.
-    pub(super) fn rewritten(&self, statement: Statement) -> Result<Statement, DbErr> {
+    fn rewritten(&self, statement: Statement) -> Result<Statement, DbErr> {
         Ok(match self.rewrite(&statement.sql)? {
             Cow::Borrowed(_) => statement,
             Cow::Owned(sql) => Statement { sql, ..statement },

@@ -86,10 +86,11 @@ impl SeaTaskRepo {
         Ok(Insertion::Done(Entity::insert(row).exec(connection).await?.last_insert_id))
     }
 
-    /// Returns the rows that a statement selects. Only a short read may use a shared connection.
+    /// Returns the rows that a statement on the table `tasks` alone selects. Only a short read may use a shared connection.
     async fn select(&self, select: Select<Entity>, is_short: bool) -> Result<Vec<Model>, DbErr> {
         let Driver::Postgres(postgres) = &self.store.pool.driver else { return select.all(&self.store.pool).await };
-        let statement = self.store.pool.rewritten(select.build(DbBackend::Postgres))?;
+        // The statement has no markers to replace, because `tasks` is not a table of Better Auth.
+        let statement = select.build(DbBackend::Postgres);
         let rows = if is_short { postgres.short_rows(&statement).await } else { postgres.rows(&statement).await };
         let rows = rows.map_err(to_db_err)?;
         Model::read(rows).map_err(|error| to_db_err(StatementError::from(error)))
