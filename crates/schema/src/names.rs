@@ -22,6 +22,23 @@ pub fn snake(name: &str) -> String {
     snake
 }
 
+/// Returns the setting that names a table, and its environment variable: `auth.tables.user (TASKBRIDGE__AUTH__TABLES__USER)`.
+#[must_use]
+pub fn setting(table: AuthTable) -> String {
+    with_variable(&["auth", "tables", table.name()])
+}
+
+/// Returns the setting that names a column of a table, and its environment variable.
+#[must_use]
+pub fn column_setting(table: AuthTable, column: &str) -> String {
+    with_variable(&["auth", "columns", table.name(), column])
+}
+
+fn with_variable(key: &[&str]) -> String {
+    let variable: Vec<_> = key.iter().map(|part| snake(part).to_uppercase()).collect();
+    format!("{} (TASKBRIDGE__{})", key.join("."), variable.join("__"))
+}
+
 impl AuthTable {
     /// Returns the table of this name. Case and underscores are ignored.
     #[must_use]
@@ -49,6 +66,14 @@ mod tests {
         assert_eq!(AuthTable::User.column_named("email_verified"), Some("emailVerified"));
         assert_eq!(AuthTable::named("users"), None);
         assert_eq!(AuthTable::User.column_named("token"), None);
+    }
+
+    #[test]
+    fn settings_are_named_with_their_environment_variables() {
+        assert_eq!(setting(AuthTable::User), "auth.tables.user (TASKBRIDGE__AUTH__TABLES__USER)");
+        assert_eq!(setting(AuthTable::RateLimit), "auth.tables.rateLimit (TASKBRIDGE__AUTH__TABLES__RATE_LIMIT)");
+        let expected = "auth.columns.account.providerId (TASKBRIDGE__AUTH__COLUMNS__ACCOUNT__PROVIDER_ID)";
+        assert_eq!(column_setting(AuthTable::Account, "providerId"), expected);
     }
 
     #[test]
