@@ -22,6 +22,9 @@ pub fn snake(name: &str) -> String {
     snake
 }
 
+/// The names, as [`plain`] returns them, of the table of Better Auth's `twoFactor` plugin.
+pub const SECOND_FACTOR_TABLES: [&str; 2] = ["twofactor", "twofactors"];
+
 /// Returns the setting that names a table, and its environment variable: `auth.tables.user (TASKBRIDGE__AUTH__TABLES__USER)`.
 #[must_use]
 pub fn setting(table: AuthTable) -> String {

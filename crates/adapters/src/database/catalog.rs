@@ -1,7 +1,7 @@
 //! Reads from the database which columns a table has.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
-use taskbridge_schema::{AuthTable, quoted, verbatim};
+use taskbridge_schema::{AuthTable, SECOND_FACTOR_TABLES, plain, quoted, verbatim};
 
 use super::connection_pool::ConnectionPool;
 
@@ -37,9 +37,6 @@ impl Table {
     }
 }
 
-/// The names that the table of Better Auth's `twoFactor` plugin may have.
-const SECOND_FACTORS: [&str; 4] = ["twoFactor", "twoFactors", "two_factor", "two_factors"];
-
 /// Returns `true` if one of Better Auth's tables exists with these columns.
 pub(super) async fn has_columns(pool: &ConnectionPool, table: AuthTable, wanted: &[&str]) -> Result<bool, DbErr> {
     let table = pool.rewriter.map().table(table);
@@ -56,16 +53,40 @@ pub(super) async fn other_user_columns(pool: &ConnectionPool) -> Result<Vec<Colu
     Ok(others)
 }
 
-/// Returns the table of Better Auth's `twoFactor` plugin, which is in the same schema as the table `user`.
-pub(super) async fn second_factors(pool: &ConnectionPool) -> Result<Option<Table>, DbErr> {
+/// Returns the tables of Better Auth's `twoFactor` plugin, which are in the same schema as the table `user`. Case and
+/// underscores in names are ignored. There may be several, one of them unused: an app that renames the
+/// table may keep the old one.
+pub(super) async fn second_factors(pool: &ConnectionPool) -> Result<Vec<Table>, DbErr> {
     let schema = pool.rewriter.map().table(AuthTable::User).schema.as_deref();
-    for name in SECOND_FACTORS {
-        let columns = columns(pool, schema, name).await?;
-        if !columns.is_empty() {
-            return Ok(Some(Table { schema: schema.map(str::to_owned), name: name.to_owned(), columns }));
+    let backend = pool.get_database_backend();
+    let names = SECOND_FACTOR_TABLES.map(|name| format!("'{name}'")).join(", ");
+    let (select, values) = match backend {
+        DbBackend::Postgres => (
+            format!(
+                "select c.relname::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+                 where lower(replace(c.relname, '_', '')) in ({names}) and n.nspname = coalesce($1, current_schema()) \
+                 and c.relkind in ('r', 'p') order by c.relname"
+            ),
+            vec![schema.into()],
+        ),
+        _ => (
+            format!(
+                "select name from sqlite_schema where type = 'table' and lower(replace(name, '_', '')) in ({names}) \
+                 order by name"
+            ),
+            Vec::new(),
+        ),
+    };
+    let mut tables = Vec::new();
+    for row in pool.query_all_raw(Statement::from_sql_and_values(backend, select, values)).await? {
+        let name: String = row.try_get("", "name")?;
+        let columns = columns(pool, schema, &name).await?;
+        let has = |wanted| columns.iter().any(|column| plain(&column.name) == wanted);
+        if has("userid") && has("secret") {
+            tables.push(Table { schema: schema.map(str::to_owned), name, columns });
         }
     }
-    Ok(None)
+    Ok(tables)
 }
 
 /// Returns the columns of a table, including generated ones. The result is empty if there is no such table. `None`

@@ -22,6 +22,7 @@ test_on!(
         a_column_that_is_added_later_is_noticed,
         values_that_cannot_be_read_restrict,
         the_table_of_second_factors_restricts_without_its_column,
+        all_tables_of_second_factors_count_whatever_their_case,
         ignored_columns_are_reported_with_the_users_they_seem_to_restrict,
     ]
 );
@@ -163,6 +164,21 @@ async fn the_table_of_second_factors_restricts_without_its_column(backend: Backe
         let counted = expected.iter().filter(|has_factor| **has_factor).count() as u64;
         assert_eq!(store.restrictions().await.unwrap().second_factor, Some(counted));
     }
+}
+
+/// Prisma names the table `TwoFactor`. An app that renamed the table may have kept the old one, with other users' rows.
+async fn all_tables_of_second_factors_count_whatever_their_case(backend: Backend) {
+    let store = with_columns(backend, &[]).await;
+    let schema = if backend == Backend::PostgresMapped { r#""Au""th"."# } else { "" };
+    let tables = [("TwoFactor", "user_id", "secret", "ann"), ("two_factors", "userId", "secret", "bob")];
+    for (table, user, secret, id) in tables.into_iter().chain([("two_Factor", "userId", "other", "eve")]) {
+        execute(&store, &format!(r#"create table {schema}"{table}" ("{user}" text, "{secret}" text)"#)).await;
+        execute(&store, &format!(r#"insert into {schema}"{table}" values ('{id}', 'x')"#)).await;
+    }
+    for (id, expected) in [("ann", true), ("bob", true), ("eve", false), ("max", false)] {
+        assert_eq!(restrictions(&store, id).await.second_factor, expected, "{id}");
+    }
+    assert_eq!(store.restrictions().await.unwrap().second_factor, Some(2));
 }
 
 async fn ignored_columns_are_reported_with_the_users_they_seem_to_restrict(backend: Backend) {

@@ -50,7 +50,7 @@ impl RestrictionColumnsCache {
     /// Reads the columns from the database, and updates the cache.
     pub(in crate::database) async fn refresh(&self, pool: &ConnectionPool) -> Result<Arc<RestrictionColumns>, DbErr> {
         let (users, second_factors) = (other_user_columns(pool).await?, second_factors(pool).await?);
-        let columns = Arc::new(RestrictionColumns::among(&users, second_factors.as_ref()));
+        let columns = Arc::new(RestrictionColumns::among(&users, &second_factors));
         let entry = CacheEntry { read_at: Instant::now(), columns: Arc::clone(&columns) };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(entry);
         Ok(columns)

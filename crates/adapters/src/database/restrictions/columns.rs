@@ -28,14 +28,18 @@ pub(super) enum SecondFactor {
     None,
     /// In the column `user.twoFactorEnabled` of Better Auth's `twoFactor` plugin.
     Column(Column),
-    /// In the table `twoFactor`, if `user` has no such column. A row means that its user has a second factor.
-    Table {
-        /// The name of the table as an identifier in a statement.
-        table: String,
-        user_id: Column,
-        /// The column that says whether the user has confirmed the second factor.
-        verified: Option<Column>,
-    },
+    /// In the tables of the plugin, if `user` has no such column. A row means that its user has a second factor.
+    Tables(Vec<FactorTable>),
+}
+
+/// A table of Better Auth's `twoFactor` plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FactorTable {
+    /// The name of the table as an identifier in a statement.
+    pub(super) table: String,
+    pub(super) user_id: Column,
+    /// The column that says whether the user has confirmed the second factor.
+    pub(super) verified: Option<Column>,
 }
 
 /// Accepted names of a column, in lower case and without underscores: Better Auth's name and a common alternative.
@@ -49,19 +53,22 @@ const SECOND_FACTOR_AS: &str = "restriction_second_factor";
 
 impl RestrictionColumns {
     /// Finds the columns that mark a user as restricted, among those of the table `user` that Better Auth's core does
-    /// not define, and those of the table `twoFactor`.
-    pub(in crate::database) fn among(user: &[Column], second_factors: Option<&Table>) -> Self {
+    /// not define, and those of the tables of second factors.
+    pub(in crate::database) fn among(user: &[Column], second_factors: &[Table]) -> Self {
         let find = |columns: &[Column], wanted: &[&str]| {
             columns.iter().find(|column| wanted.contains(&plain(&column.name).as_str())).cloned()
         };
         let in_table = |table: &Table| {
             let verified = find(&table.columns, &["verified"]);
             let user_id = find(&table.columns, &["userid"])?;
-            Some(SecondFactor::Table { table: table.identifier(), user_id, verified })
+            Some(FactorTable { table: table.identifier(), user_id, verified })
         };
         let second_factor = match find(user, &TWO_FACTOR_ENABLED) {
             Some(column) => SecondFactor::Column(column),
-            None => second_factors.and_then(in_table).unwrap_or_default(),
+            None => match second_factors.iter().filter_map(in_table).collect::<Vec<_>>() {
+                tables if tables.is_empty() => SecondFactor::None,
+                tables => SecondFactor::Tables(tables),
+            },
         };
         Self { banned: find(user, &BANNED), ban_expires: find(user, &["banexpires"]), second_factor }
     }
@@ -111,8 +118,8 @@ impl RestrictionColumns {
         match &self.second_factor {
             SecondFactor::None => no_text(),
             SecondFactor::Column(column) => of_user(column).cast_as("text"),
-            SecondFactor::Table { table, user_id, verified } => {
-                let confirmed = confirmed_factors(table, user_id, verified.as_ref());
+            SecondFactor::Tables(tables) => {
+                let confirmed = confirmed_factors(tables);
                 let user = r#""better_auth.user"."user.id""#;
                 Expr::cust(format!("cast(cast({user} as text) in ({confirmed}) as text)"))
             }
@@ -143,7 +150,10 @@ fn no_text() -> Expr {
 
 /// Returns a query for the ids, as text, of the users who have confirmed a second factor. The second factor also counts
 /// as confirmed if `verified` is `None` or if the value of that column is null.
-pub(super) fn confirmed_factors(table: &str, user_id: &Column, verified: Option<&Column>) -> String {
-    let condition = verified.map_or_else(String::new, |column| format!(" where ({}) is not true", says_no(column)));
-    format!("select cast({} as text) from {table}{condition}", user_id.identifier())
+pub(super) fn confirmed_factors(tables: &[FactorTable]) -> String {
+    let confirmed = tables.iter().map(|FactorTable { table, user_id, verified }| {
+        let condition = verified.as_ref().map(|column| format!(" where ({}) is not true", says_no(column)));
+        format!("select cast({} as text) from {table}{}", user_id.identifier(), condition.unwrap_or_default())
+    });
+    confirmed.collect::<Vec<_>>().join(" union all ")
 }

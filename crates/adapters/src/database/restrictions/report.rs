@@ -57,19 +57,19 @@ impl Store {
     /// [`StoreError`] if the database fails.
     pub async fn ignored_columns(&self) -> Result<Vec<IgnoredColumn>, StoreError> {
         let users = other_user_columns(&self.pool).await.map_err(store_error)?;
-        self.count_ignored(&users, &RestrictionColumns::among(&users, None)).await.map_err(store_error)
+        self.count_ignored(&users, &RestrictionColumns::among(&users, &[])).await.map_err(store_error)
     }
 
     async fn count_restricted(&self) -> Result<RestrictionReport, DbErr> {
         let (users, second_factors) = (other_user_columns(&self.pool).await?, second_factors(&self.pool).await?);
-        let known = RestrictionColumns::among(&users, second_factors.as_ref());
+        let known = RestrictionColumns::among(&users, &second_factors);
         let ignored = self.count_ignored(&users, &known).await?;
         let banned = known.banned.map(|column| condition(&column, Meaning::Restricted));
         let second_factor = match known.second_factor {
             SecondFactor::None => None,
             SecondFactor::Column(column) => Some(condition(&column, Meaning::Restricted)),
-            SecondFactor::Table { table, user_id, verified } => {
-                let confirmed = confirmed_factors(&table, &user_id, verified.as_ref());
+            SecondFactor::Tables(tables) => {
+                let confirmed = confirmed_factors(&tables);
                 Some(format!(r#"cast("user.id" as text) in ({confirmed})"#))
             }
         };

@@ -1,4 +1,4 @@
-use super::columns::{RestrictionColumns, SecondFactor};
+use super::columns::{FactorTable, RestrictionColumns, SecondFactor};
 use super::flag::is_set;
 use super::names::Meaning;
 use crate::database::catalog::{Column, Table};
@@ -11,7 +11,7 @@ fn column(name: &str, data_type: &str) -> Column {
 fn known_columns_are_found_however_they_are_spelt() {
     let spelt = |banned: &str, expires: &str, enabled: &str| {
         let user = [column("id", "text"), column(banned, "boolean"), column(expires, "date"), column(enabled, "x")];
-        RestrictionColumns::among(&user, None)
+        RestrictionColumns::among(&user, &[])
     };
     for (banned, expires, enabled) in
         [("banned", "banExpires", "twoFactorEnabled"), ("is_banned", "ban_expires", "two_factor_enabled")]
@@ -23,21 +23,24 @@ fn known_columns_are_found_however_they_are_spelt() {
         };
         assert_eq!(spelt(banned, expires, enabled), expected);
     }
-    assert_eq!(RestrictionColumns::among(&[column("id", "text")], None), RestrictionColumns::default());
+    assert_eq!(RestrictionColumns::among(&[column("id", "text")], &[]), RestrictionColumns::default());
     let (user_id, verified) = (column("userId", "text"), column("verified", "boolean"));
     let table = Table { schema: None, name: "twoFactor".into(), columns: vec![user_id.clone(), verified.clone()] };
-    let found = RestrictionColumns::among(&[], Some(&table)).second_factor;
-    assert_eq!(found, SecondFactor::Table { table: table.identifier(), user_id, verified: Some(verified) });
+    let found = RestrictionColumns::among(&[], std::slice::from_ref(&table)).second_factor;
+    assert_eq!(
+        found,
+        SecondFactor::Tables(vec![FactorTable { table: table.identifier(), user_id, verified: Some(verified) }])
+    );
 }
 
 #[test]
 fn columns_that_are_enforced_are_not_reported() {
     let names = ["banned", "isBanned", "banReason", "banExpires", "twoFactorEnabled", "isActive"];
     let columns = names.map(|name| column(name, "text"));
-    let known = RestrictionColumns::among(&columns, None);
+    let known = RestrictionColumns::among(&columns, &[]);
     assert_eq!(columns.each_ref().map(|column| known.include(column)), [true, false, true, true, true, false]);
     // Without the column `banned`, the columns with details of a ban have no meaning.
-    let known = RestrictionColumns::among(&columns[2..], None);
+    let known = RestrictionColumns::among(&columns[2..], &[]);
     assert!(!known.include(&columns[2]) && !known.include(&columns[3]));
 }
 
