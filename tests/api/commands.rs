@@ -85,7 +85,7 @@ async fn an_older_backends_tasks_are_adopted_and_given_away() {
 
 /// Server mode does not start with a `user` table of another program.
 #[test]
-fn a_foreign_user_table_is_refused_with_one_line() {
+fn a_foreign_user_table_is_refused() {
     let url = fresh_database();
     psql(
         &url,
@@ -94,6 +94,7 @@ fn a_foreign_user_table_is_refused_with_one_line() {
     );
     let (status, message) = refuse_to_start(&[("BETTER_AUTH_SECRET", support::server::SECRET), ("DATABASE_URL", &url)]);
     assert_eq!(status.code(), Some(1));
-    let line = message.lines().find(|line| line.starts_with("taskbridge:")).unwrap();
-    assert!(line.contains("user") && line.contains("emailVerified") && line.contains("AUTH_MODE=bridge"), "{line}");
+    let text = &message[message.find("\ntaskbridge: ").unwrap()..];
+    assert!(text.contains("\n  table \"user\"") && text.contains("emailVerified"), "{text}");
+    assert!(text.ends_with("\nAUTH_MODE=bridge works with these tables.\n"), "{text}");
 }

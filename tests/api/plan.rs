@@ -80,12 +80,20 @@ fn the_plan_of_renamed_tables_is_shown_and_changes_nothing() {
     assert!(code == Some(0) && text.contains("\nPending migrations: none\n"), "{text}");
 }
 
-/// A plan does not wait for locks, nor does it hold any that another session waits for.
+/// A plan reads the catalogue, and waits for locks only if it must also read rows: here, to find values that are not
+/// unique. It then says what it waited for.
 #[test]
-fn a_plan_does_not_wait_for_locks() {
+fn a_plan_that_waits_for_a_lock_says_so() {
     let url = renamed("");
-    let _lock = hold(&url, "lock table users, sessions, accounts, verifications in access exclusive mode");
+    let lock = "lock table users, sessions, accounts, verifications in access exclusive mode";
+    let held = hold(&url, lock);
     assert_eq!(with(&url, &[], &["migrate", "plan"]).0, Some(0));
+    drop(held);
+
+    psql(&url, "alter table sessions drop constraint sessions_token_key");
+    let _held = hold(&url, lock);
+    let (code, text) = with(&url, &[], &["migrate", "plan"]);
+    assert!(code == Some(1) && text.contains("timed out; check for database sessions that hold locks"), "{text}");
 }
 
 /// The start, the plan and `migrate up` name all reasons, with the commands that remove them.
@@ -109,7 +117,8 @@ fn all_refusals_are_reported_at_once() {
     let (code, message) = with(&url, &[("RUST_LOG", "off")], &["migrate", "up"]);
     assert_eq!((code, dump(&url)), (Some(1), before));
     for refusal in &refusals {
-        assert!(log.contains(refusal) && message.contains(refusal), "{refusal}: {log} {message}");
+        let line = format!("\n  {refusal}\n");
+        assert!(log.contains(&line) && message.contains(&line), "{refusal}: {log} {message}");
     }
     let logged: Vec<serde_json::Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let columns: Vec<_> = logged.iter().filter_map(|line| line["fields"]["column"].as_str()).collect();
@@ -169,6 +178,16 @@ fn names_that_are_not_recognized_are_set() {
     assert!(asked.contains("auth.columns.account.providerId") && asked.contains(r#""provider""#), "{asked}");
     let asked = refusals(&[("TASKBRIDGE__AUTH__TABLES__USER", "members")]);
     assert!(asked.contains("auth.tables.user") && asked.contains("members"), "{asked}");
+    // Bridge mode refuses a wrong name as well, so it is no alternative.
+    for mode in ["server", "bridge"] {
+        let names = [
+            ("TASKBRIDGE__AUTH__TABLES__USER", "members"),
+            ("AUTH_MODE", mode),
+            ("BETTER_AUTH_URL", "http://127.0.0.1:9"),
+        ];
+        let (code, text) = plan(&url, &names);
+        assert!(code == Some(1) && !text.contains("AUTH_MODE=bridge works"), "{text}");
+    }
     let names = [
         ("TASKBRIDGE__AUTH__TABLES__USER", "public.users"),
         ("TASKBRIDGE__AUTH__TABLES__ACCOUNT", "accounts"),

@@ -54,6 +54,16 @@ fn every_refusal_is_a_failure_of_its_own() {
     tells(&report, "tables", "user is", "AUTH_MODE=bridge");
 }
 
+/// Names and values with the characters that separate texts elsewhere.
+#[test]
+fn a_refusal_is_told_from_its_advice_whatever_the_names() {
+    let url = renamed(r#"alter table sessions add column "a; b" text not null"#);
+    let (_, report) = look(&url, &[]);
+    let refused = check(&report, "migrations");
+    assert!(refused["found"].as_str().unwrap().contains(r#"column "a; b": "#), "{report}");
+    assert!(refused["advice"].as_str().unwrap().starts_with("run: alter table "), "{report}");
+}
+
 /// Releases before the recognition of names created a second, empty set of tables.
 #[test]
 fn an_empty_second_set_of_tables_is_reported_with_the_statements_that_drop_it() {

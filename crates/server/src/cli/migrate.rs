@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use taskbridge_adapters::database::Store;
 use taskbridge_migrations::Users;
 
 use super::output::print;
@@ -24,49 +25,46 @@ pub(super) enum MigrateCommand {
     /// List all migrations, and whether each is applied or pending.
     Status,
     /// Show which tables are used as those of Better Auth, what the next start of the server changes in the database, as
-    /// SQL where possible, and each reason for which it would not start. Changes and locks nothing.
+    /// SQL where possible, and each reason for which it would not start because of Better Auth's tables. Changes nothing,
+    /// and takes no lock that blocks the reads and writes of other sessions.
     ///
     /// The exit status is 0 if the server would start, and 1 otherwise.
     Plan,
 }
 
 pub(super) async fn run(command: &MigrateCommand, settings: &Settings, users: Users) -> anyhow::Result<ExitCode> {
-    let migrations = migrations(settings, users);
-    if let MigrateCommand::Plan = command {
-        if is_missing(&settings.database).await {
+    let (database, migrations) = (&settings.database, migrations(settings, users));
+    match command {
+        MigrateCommand::Up => {
+            let report = with_store(database, async |store| up(store, &migrations).await).await?;
+            for name in report.applied {
+                print(&format!("applied {name}"));
+            }
+            for addition in report.additions {
+                print(&format!("applied: {addition}"));
+            }
+        }
+        MigrateCommand::Down { count } => {
+            let down = async |store: &Store| Ok(migrations.down(&store.dedicated().await?, *count).await?);
+            for name in with_store(database, down).await? {
+                print(&format!("reverted {name}"));
+            }
+        }
+        MigrateCommand::Status => {
+            let status = async |store: &Store| Ok(migrations.status(&store.dedicated().await?).await?);
+            for step in with_store(database, status).await? {
+                let status = if step.applied { "applied" } else { "pending" };
+                print(&format!("{status} {}", step.name));
+            }
+        }
+        MigrateCommand::Plan if is_missing(database).await => {
             print(&"The database does not exist yet. The server creates it, with all tables.");
-            return Ok(ExitCode::SUCCESS);
         }
-        let plan = plan(&settings.database, &migrations).await?;
-        print(&plan);
-        return Ok(if plan.is_ready() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        MigrateCommand::Plan => {
+            let plan = plan(database, &migrations).await?;
+            print(&plan);
+            return Ok(if plan.is_ready() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
     }
-    with_store(&settings.database, async |store| {
-        match command {
-            MigrateCommand::Up => {
-                let report = up(store, &migrations).await?;
-                for name in report.applied {
-                    print(&format!("applied {name}"));
-                }
-                for addition in report.additions {
-                    print(&format!("applied: {addition}"));
-                }
-            }
-            MigrateCommand::Down { count } => {
-                for name in migrations.down(&store.dedicated().await?, *count).await? {
-                    print(&format!("reverted {name}"));
-                }
-            }
-            MigrateCommand::Status => {
-                for step in migrations.status(&store.dedicated().await?).await? {
-                    let status = if step.applied { "applied" } else { "pending" };
-                    print(&format!("{status} {}", step.name));
-                }
-            }
-            // Handled above: the database is only read.
-            MigrateCommand::Plan => {}
-        }
-        Ok(ExitCode::SUCCESS)
-    })
-    .await
+    Ok(ExitCode::SUCCESS)
 }

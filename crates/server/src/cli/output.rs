@@ -2,14 +2,70 @@
 
 use std::fmt::Display;
 
+use taskbridge_migrations::MigrateError;
+
+use crate::compose::bridge_mode_works;
+
 /// Prints a line on standard output.
 #[expect(clippy::print_stdout, reason = "the output of commands")]
 pub(super) fn print(line: &dyn Display) {
     println!("{line}");
 }
 
-/// Prints an error on standard error.
+/// Prints an error on standard error. Each reason for which tables cannot be used is in a line of its own.
 #[expect(clippy::print_stderr, reason = "the error of a command")]
 pub(super) fn print_error(error: &anyhow::Error) {
-    eprintln!("taskbridge: {error:#}");
+    eprintln!("taskbridge: {}", text(error));
+}
+
+fn text(error: &anyhow::Error) -> String {
+    match error.downcast_ref() {
+        Some(MigrateError::NotAdoptable(refusals)) if refusals.len() > 1 => {
+            let lines: Vec<_> = refusals.iter().map(|refusal| one_line(&refusal.to_string())).collect();
+            let advice = if bridge_mode_works(refusals) { "\nAUTH_MODE=bridge works with these tables." } else { "" };
+            format!(
+                "the tables of the database cannot be used, for {} reasons:\n  {}{advice}",
+                lines.len(),
+                lines.join("\n  ")
+            )
+        }
+        Some(MigrateError::NotAdoptable(_)) => one_line(&format!("{error:#}")),
+        _ => format!("{error:#}"),
+    }
+}
+
+/// Replaces control characters, such as line breaks and those for terminals, by their escape sequences.
+pub(super) fn one_line(text: &str) -> String {
+    text.chars().fold(String::new(), |mut line, character| {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+        line
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+    use taskbridge_schema::Refusal;
+
+    use super::*;
+
+    fn refusal(table: &str) -> Refusal {
+        Refusal { table: table.into(), column: None, found: "is a view".into(), next: "run: drop view".into() }
+    }
+
+    #[test]
+    fn each_refusal_of_a_table_is_one_line() {
+        let two = MigrateError::NotAdoptable(vec![refusal("a\n\u{1b}[2J"), refusal("b")]);
+        let expected = "the tables of the database cannot be used, for 2 reasons:
+  table \"a\\n\\u{1b}[2J\": is a view; run: drop view
+  table \"b\": is a view; run: drop view
+AUTH_MODE=bridge works with these tables.";
+        assert_eq!(text(&anyhow!(two).context("cannot migrate the database")), expected);
+        let one = anyhow!(MigrateError::NotAdoptable(vec![refusal("a\nb")])).context("cannot migrate the database");
+        assert!(text(&one).starts_with("cannot migrate the database: table \"a\\nb\": is a view;"), "{}", text(&one));
+    }
 }

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use anyhow::anyhow;
 use taskbridge_migrations::{MigrateError, Migrations};
 use taskbridge_schema::{AuthTable, IdKind, Plan, TableMap, quoted};
+use tokio::time::error::Elapsed;
 
-use crate::compose::{RUN_MIGRATE_UP, pending, with_store_to_read};
+use super::output::one_line;
+use crate::compose::{RUN_MIGRATE_UP, bridge_mode_works, pending, with_store_to_read};
 use crate::settings::DatabaseSettings;
 
 /// What the next start of the server would use and change in the database, and each reason for which it would fail.
@@ -18,9 +21,12 @@ pub(super) struct PlanReport {
     refusals: Vec<String>,
 }
 
-/// Reads the plan for the database. Changes and locks nothing.
+/// Reads the plan for the database. Changes nothing.
+///
+/// # Errors
+/// Returns an error that advises to look for locks if reading takes too long.
 pub(super) async fn plan(settings: &DatabaseSettings, migrations: &Migrations) -> anyhow::Result<PlanReport> {
-    with_store_to_read(settings, async |store| {
+    let report = with_store_to_read(settings, async |store| {
         let db = store.dedicated().await?;
         let plan = migrations.plan(&db).await?;
         let migrates = settings.migrate.is_on();
@@ -41,8 +47,13 @@ pub(super) async fn plan(settings: &DatabaseSettings, migrations: &Migrations) -
             Err(error) => return Err(error.into()),
         };
         Ok(PlanReport { plan, pending, refusals })
+    });
+    report.await.map_err(|error| match error.downcast_ref() {
+        Some(Elapsed { .. }) => anyhow!(
+            "reading the schema timed out; check for database sessions that hold locks on the tables, and run the command again"
+        ),
+        None => error,
     })
-    .await
 }
 
 impl PlanReport {
@@ -72,16 +83,16 @@ impl fmt::Display for PlanReport {
             Some(pending) => write_list(f, "Pending migrations", pending.iter().cloned())?,
             None => writeln!(f, "Pending migrations: unknown")?,
         }
-        write_list(f, "Warnings", notices.iter().map(ToString::to_string))?;
-        let reasons = refusals.iter().map(ToString::to_string).chain(self.refusals.iter().cloned());
+        write_list(f, "Warnings", notices.iter().map(|notice| one_line(&notice.to_string())))?;
+        let reasons =
+            refusals.iter().map(|refusal| one_line(&refusal.to_string())).chain(self.refusals.iter().cloned());
         write_list(f, "Refusals", reasons)?;
         match self.refusals() {
             0 => write!(f, "The server would start."),
             1 => write!(f, "The server would not start, for 1 reason."),
             count => write!(f, "The server would not start, for {count} reasons."),
         }?;
-        // In bridge mode, tables are only refused because of a name in the settings.
-        if refusals.is_empty() { Ok(()) } else { write!(f, " AUTH_MODE=bridge works with these tables.") }
+        if bridge_mode_works(refusals) { write!(f, " AUTH_MODE=bridge works with these tables.") } else { Ok(()) }
     }
 }
 
@@ -99,18 +110,6 @@ fn write_table(f: &mut fmt::Formatter<'_>, table: AuthTable, names: &TableMap) -
         }
     }
     Ok(())
-}
-
-/// Replaces control characters, such as line breaks and those for terminals, by their escape sequences.
-fn one_line(text: &str) -> String {
-    text.chars().fold(String::new(), |mut line, character| {
-        if character.is_control() {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-        line
-    })
 }
 
 fn write_list(f: &mut fmt::Formatter<'_>, title: &str, items: impl Iterator<Item = String>) -> fmt::Result {

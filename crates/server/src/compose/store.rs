@@ -70,6 +70,11 @@ fn log_names(map: &SchemaMap) {
     }
 }
 
+/// Returns `true` if bridge mode can use tables that were refused. It cannot if a setting names a wrong table or column.
+pub(crate) fn bridge_mode_works(refusals: &[Refusal]) -> bool {
+    !refusals.is_empty() && refusals.iter().all(|refusal| !refusal.next.starts_with("correct the setting"))
+}
+
 /// Logs each reason for which the tables cannot be used in a line of its own, for programs that read the log.
 fn log_refusals(error: &anyhow::Error) {
     if let Some(MigrateError::NotAdoptable(refusals)) = error.downcast_ref() {

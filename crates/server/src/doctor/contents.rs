@@ -3,6 +3,7 @@
 
 use taskbridge_adapters::database::{CapitalizedEmails, RestrictionReport};
 use taskbridge_migrations::{MigrateError, Readiness, Users};
+use taskbridge_schema::Refusal;
 use tokio::time::error::Elapsed;
 
 use super::report::{Finding, fail, ok, skip, warn};
@@ -32,13 +33,17 @@ pub(super) async fn migrations(settings: &Settings, users: Option<Users>, exists
             "check for database sessions that hold locks on the tables",
         )],
         Err(error) => match error.downcast_ref() {
-            Some(MigrateError::NotAdoptable(refusals)) => {
-                refusals.iter().map(|one| refusal(&one.to_string())).collect()
-            }
+            Some(MigrateError::NotAdoptable(refusals)) => refusals.iter().map(not_adoptable).collect(),
             Some(MigrateError::Refused(line)) => vec![refusal(line)],
             _ => vec![fail(MIGRATIONS, format!("{error:#}"), "see the log of the database")],
         },
     }
+}
+
+fn not_adoptable(refusal: &Refusal) -> Finding {
+    let Refusal { table, column, found, next } = refusal;
+    let column = column.as_ref().map(|column| format!(", column \"{column}\"")).unwrap_or_default();
+    fail(MIGRATIONS, format!("table \"{table}\"{column}: {found}"), next)
 }
 
 fn refusal(line: &str) -> Finding {

@@ -60,9 +60,10 @@ pub(super) fn millis(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
 }
 
-/// Joins the lines of a text, such as an error message of the database, to one line.
+/// Joins the lines of a text, such as an error message of the database, to one line, without control characters for
+/// terminals.
 fn one_line(text: impl Into<String>) -> String {
-    text.into().split_whitespace().collect::<Vec<_>>().join(" ")
+    text.into().split_whitespace().collect::<Vec<_>>().join(" ").replace(char::is_control, "\u{fffd}")
 }
 
 /// The findings of all checks. The order of the checks is always the same.
@@ -112,6 +113,7 @@ mod tests {
     #[test]
     fn texts_of_several_lines_become_one_line() {
         assert_eq!(ok("x", "a\n  b\tc").found, "a b c");
+        assert_eq!(ok("x", "a\u{1b}[2J").found, "a\u{fffd}[2J");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use taskbridge_schema::{AuthTable, Notice, Plan};
 use tokio::time::error::Elapsed;
 
 use super::report::{Finding, ok, skip, warn};
-use crate::compose::{migrations, with_store_to_read};
+use crate::compose::{bridge_mode_works, migrations, with_store_to_read};
 use crate::settings::Settings;
 
 const NAME: &str = "tables";
@@ -34,8 +34,12 @@ fn findings(plan: &Plan) -> Vec<Finding> {
     let summary = if plan.refusals.is_empty() {
         ok(NAME, summary(plan))
     } else {
-        let advice = "resolve the failures of the check of the migrations; or set AUTH_MODE=bridge, which works with these tables";
-        warn(NAME, summary(plan), advice)
+        let alternative = if bridge_mode_works(&plan.refusals) {
+            "; or set AUTH_MODE=bridge, which works with these tables"
+        } else {
+            ""
+        };
+        warn(NAME, summary(plan), format!("resolve the failures of the check of the migrations{alternative}"))
     };
     std::iter::once(summary).chain(plan.notices.iter().map(notice)).collect()
 }
