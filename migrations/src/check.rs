@@ -32,7 +32,7 @@ impl Readiness {
     /// migrations are not the only reason for such changes: the app may have changed its tables.
     #[must_use]
     pub fn pending_additions(&self) -> Vec<String> {
-        self.plan.additions.iter().filter(|addition| addition.is_required()).map(Addition::to_string).collect()
+        self.plan.additions.iter().map(Addition::to_string).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 use taskbridge_schema::{Overrides, Plan, Purpose};
 
+use crate::owner_ids;
 use crate::users::Users;
 
 /// The settings that migrations depend on.
@@ -21,6 +22,11 @@ impl Context {
             Users::Here => Purpose::Server,
             Users::Elsewhere => Purpose::Bridge,
         };
-        Plan::read(db, purpose, &self.overrides).await
+        let mut plan = Plan::read(db, purpose, &self.overrides).await?;
+        if self.users == Users::Elsewhere {
+            // The ids of users are those in the tokens. A table of users in this database may belong to another app.
+            plan.map = plan.map.with_owners(owner_ids::kind(db).await?);
+        }
+        Ok(plan)
     }
 }

@@ -24,7 +24,8 @@ fn list(refusals: &[Refusal]) -> String {
         _ => format!("({}) {refusal}", index + 1),
     });
     let lines = lines.collect::<Vec<_>>().join(" ");
-    if lines.contains("AUTH_MODE=bridge") {
+    // Bridge mode refuses wrong settings, too.
+    if lines.contains("AUTH_MODE=bridge") || refusals.iter().any(Refusal::is_of_settings) {
         lines
     } else {
         format!("{lines}; AUTH_MODE=bridge works with this database")

@@ -12,6 +12,7 @@ mod ledger;
 mod migrate;
 mod migration;
 mod migrations;
+mod owner_ids;
 mod privileges;
 mod steps;
 mod transaction;

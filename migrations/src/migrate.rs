@@ -1,7 +1,7 @@
 //! Applies and reverts migrations.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
-use taskbridge_schema::{Addition, SchemaMap};
+use taskbridge_schema::SchemaMap;
 
 use crate::adopt::{better_auth, tasks};
 use crate::error::MigrateError;
@@ -91,8 +91,8 @@ impl Migrations {
             }
         }
         // The migrations have changed the tables. An app that has been changed later may need additions again.
-        let plan = self.context.plan(db).await?;
-        let additions = better_auth::add(db, &plan, Addition::is_required).await?;
+        let plan = better_auth::adoptable_plan(db, &self.context).await?;
+        let additions = better_auth::add(db, &plan).await?;
         self.check_applied(db, &plan).await?;
         let tasks_without_owner = if next.is_none() { tasks::count_without_owner(db).await? } else { 0 };
         Ok(Progress { applied, additions, map: plan.map, next, tasks_without_owner })

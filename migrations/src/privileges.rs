@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend, DbErr, QueryResult};
-use taskbridge_schema::{Addition, AdditionKind, AuthTable, Plan, quoted};
+use taskbridge_schema::{AdditionKind, AuthTable, ColumnMap, Plan, quoted};
 
 use crate::adopt::better_auth;
 use crate::catalog;
@@ -30,14 +30,27 @@ const TABLES: &str = "select wanted.position as position, o.rolname::text as own
   pg_has_role(c.relowner, 'usage') as is_owner,
   (select string_agg(p, ',') from unnest(array['select', 'insert', 'update', 'delete', 'references']) p
     where not has_table_privilege(c.oid, p)) as missing,
-  (select s.relname::text from pg_depend d join pg_class s on s.oid = d.objid
-    where d.refobjid = c.oid and (d.deptype = 'a' or d.deptype = 'i' and c.relname <> 'tasks' and exists (
-        select from pg_attribute a where a.attrelid = c.oid and a.attnum = d.refobjsubid and a.attname = 'id'))
-      and case when s.relkind = 'S' then not has_sequence_privilege(s.oid, 'usage') end limit 1) as sequence
-from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10))) with ordinality as wanted(nspname, relname, position)
+  q.sequence_schema, q.sequence
+from unnest(string_to_array($1, chr(10)), string_to_array($2, chr(10)), string_to_array($3, chr(10)))
+  with ordinality as wanted(nspname, relname, id, position)
 join pg_namespace n on n.nspname = coalesce(nullif(wanted.nspname, ''), current_schema())
 join pg_class c on c.relnamespace = n.oid and c.relname = wanted.relname and c.relkind in ('r', 'p')
 join pg_roles o on o.oid = c.relowner
+left join lateral (select sn.nspname::text as sequence_schema, s.relname::text as sequence
+  from pg_depend d join pg_class s on s.oid = d.objid join pg_namespace sn on sn.oid = s.relnamespace
+  where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid
+    and (d.deptype = 'a' or d.deptype = 'i' and exists (
+      select from pg_attribute a where a.attrelid = c.oid and a.attnum = d.refobjsubid and a.attname = wanted.id))
+    and case when s.relkind = 'S' then not has_sequence_privilege(s.oid, 'usage') end limit 1) q on true
+order by c.relname";
+
+/// Selects the tables of Better Auth's plugin `twoFactor` in the schema `$1`, or in the current one if that is empty, that
+/// the role must not read.
+const UNREADABLE_SECOND_FACTORS: &str = "select n.nspname::text as nspname, c.relname::text as relname
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = coalesce(nullif($1, ''), current_schema()) and c.relkind in ('r', 'p')
+  and lower(replace(c.relname::text, '_', '')) in ('twofactor', 'twofactors') and not has_table_privilege(c.oid, 'select')
+  and exists (select from pg_attribute a where a.attrelid = c.oid and lower(replace(a.attname::text, '_', '')) = 'userid')
 order by c.relname";
 
 /// A table that Taskbridge uses.
@@ -45,6 +58,8 @@ struct Wanted {
     table: Table,
     schema: Option<String>,
     name: String,
+    /// The column whose values Taskbridge reads from their sequence before it inserts a row.
+    id: String,
     used: &'static [&'static str],
 }
 
@@ -58,8 +73,8 @@ struct Privileges {
     is_owner: bool,
     /// The privileges that the role does not have, separated by commas.
     missing: String,
-    /// The name of a sequence that generates the values of a column, if the role may not use this sequence.
-    sequence: Option<String>,
+    /// The schema and the name of a sequence that generates the values of a column, if the role may not use this sequence.
+    sequence: Option<(String, String)>,
 }
 
 /// Checks that the role may apply the pending migrations and the plan, and may use the tables. Set `will_migrate` to
@@ -82,8 +97,7 @@ pub(crate) async fn check(
     let Some(current) = facts.try_get::<Option<String>>("", "schema")? else {
         return Err(DbErr::Migration(without_schema(&facts, &role)?));
     };
-    let mut requirements =
-        if will_migrate { better_auth::requirements(plan, Addition::is_required) } else { Vec::new() };
+    let mut requirements = if will_migrate { better_auth::requirements(plan) } else { Vec::new() };
     for migration in pending {
         requirements.extend(migration.requirements(db, &migrations.context).await?);
     }
@@ -128,13 +142,40 @@ pub(crate) async fn check(
             let missing = missing.join(", ");
             lacks.push((format!("{missing} on the table {name}"), format!("grant {missing} on {name} to {role}")));
         }
-        if let Some(sequence) = privileges.sequence.as_deref().filter(|_| wanted.used == ALL) {
-            let sequence = format!("{schema}.{}", quoted(sequence));
+        if let Some((schema, sequence)) = privileges.sequence.filter(|_| wanted.used == ALL) {
+            let sequence = format!("{}.{}", quoted(&schema), quoted(&sequence));
             let command = format!("grant usage on sequence {sequence} to {role}");
             lacks.push((format!("usage of the sequence {sequence}"), command));
         }
     }
+    for name in unreadable_second_factors(db, migrations, plan).await? {
+        lacks.push((format!("select on the table {name}"), format!("grant select on {name} to {role}")));
+    }
     refuse(&role, lacks, is_behind)
+}
+
+/// Returns the tables with second factors that Taskbridge reads at each sign-in but the role must not read. It reads none
+/// if the table of users says which of them have a second factor.
+async fn unreadable_second_factors(
+    db: &DatabaseConnection,
+    migrations: &Migrations,
+    plan: &Plan,
+) -> Result<Vec<String>, DbErr> {
+    let users = plan.map.table(AuthTable::User);
+    let is_flag = |column: &ColumnMap| {
+        let name = column.name.replace('_', "").to_lowercase();
+        ["twofactorenabled", "istwofactorenabled"].contains(&name.as_str())
+    };
+    if migrations.context.users != Users::Here || users.others.iter().any(is_flag) {
+        return Ok(Vec::new());
+    }
+    let schema = users.schema.as_deref().unwrap_or_default();
+    let rows = catalog::rows(db, UNREADABLE_SECOND_FACTORS, [schema]).await?;
+    let name = |row: &QueryResult| {
+        let (schema, name) = (row.try_get::<String>("", "nspname")?, row.try_get::<String>("", "relname")?);
+        Ok(format!("{}.{}", quoted(&schema), quoted(&name)))
+    };
+    rows.iter().map(name).collect()
 }
 
 /// Selects a row if the role must not create tables in the schema.
@@ -148,8 +189,13 @@ fn schemas_of_new_tables(plan: &Plan) -> BTreeSet<&str> {
 
 /// Returns the tables that Taskbridge uses, and the privileges that it needs.
 fn wanted(migrations: &Migrations, plan: &Plan, is_behind: bool) -> Vec<Wanted> {
-    let ours =
-        |name: &'static str, used| Wanted { table: Table::Ours(name), schema: None, name: name.to_owned(), used };
+    let ours = |name: &'static str, used| Wanted {
+        table: Table::Ours(name),
+        schema: None,
+        name: name.to_owned(),
+        id: String::new(),
+        used,
+    };
     let is_server = migrations.context.users == Users::Here;
     let mut wanted =
         vec![ours("tasks", ALL), ours(LEDGER, if is_behind { &["select", "insert"] } else { &["select"] })];
@@ -157,11 +203,11 @@ fn wanted(migrations: &Migrations, plan: &Plan, is_behind: bool) -> Vec<Wanted> 
         let used: &[&str] = match table {
             AuthTable::Verification => &[],
             _ if is_server => ALL,
-            AuthTable::User => &["select"],
             _ => &[],
         };
         let (schema, name) = (map.schema.clone(), map.name.clone());
-        wanted.push(Wanted { table: Table::BetterAuth(table), schema, name, used });
+        let id = map.columns.get("id").map_or_else(|| "id".to_owned(), |column| column.name.clone());
+        wanted.push(Wanted { table: Table::BetterAuth(table), schema, name, id, used });
     }
     wanted
 }
@@ -208,7 +254,8 @@ fn refuse(role: &str, lacks: Vec<(String, String)>, is_behind: bool) -> Result<(
 async fn tables(db: &DatabaseConnection, wanted: Vec<Wanted>) -> Result<Vec<(Wanted, Privileges)>, DbErr> {
     let schemas: Vec<_> = wanted.iter().map(|wanted| wanted.schema.as_deref().unwrap_or_default()).collect();
     let names: Vec<_> = wanted.iter().map(|wanted| wanted.name.as_str()).collect();
-    let rows = catalog::rows(db, TABLES, [&schemas.join("\n"), &names.join("\n")]).await?;
+    let ids: Vec<_> = wanted.iter().map(|wanted| wanted.id.as_str()).collect();
+    let rows = catalog::rows(db, TABLES, [&schemas.join("\n"), &names.join("\n"), &ids.join("\n")]).await?;
     let mut wanted: Vec<_> = wanted.into_iter().map(Some).collect();
     let mut found = Vec::new();
     for row in &rows {
@@ -222,9 +269,15 @@ async fn tables(db: &DatabaseConnection, wanted: Vec<Wanted>) -> Result<Vec<(Wan
                 is_of_superuser: row.try_get("", "is_of_superuser")?,
                 is_owner: row.try_get("", "is_owner")?,
                 missing: row.try_get::<Option<String>>("", "missing")?.unwrap_or_default(),
-                sequence: row.try_get("", "sequence")?,
+                sequence: sequence(row)?,
             },
         ));
     }
     Ok(found)
+}
+
+/// Returns the schema and the name of the sequence in a row of [`TABLES`].
+fn sequence(row: &QueryResult) -> Result<Option<(String, String)>, DbErr> {
+    let schema: Option<String> = row.try_get("", "sequence_schema")?;
+    Ok(schema.zip(row.try_get("", "sequence")?))
 }

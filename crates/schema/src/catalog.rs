@@ -150,6 +150,7 @@ fn column(row: &QueryResult) -> Result<Option<FoundColumn>, DbErr> {
         is_indexed: flag(row, "is_indexed")?,
         references: references.map(|table| (schema.unwrap_or_default(), table)),
         has_duplicates: None,
+        has_nulls: None,
         contains_numbers: false,
     }))
 }
@@ -189,6 +190,11 @@ pub(crate) async fn read_values(
             let twice =
                 format!("select 1 from {from} where {value} is not null group by {value} having count(*) > 1 limit 1");
             column.has_duplicates = Some(exists(db, &twice).await?);
+        }
+        let is_read = !matches!(definition, AuthTable::Verification | AuthTable::RateLimit);
+        if is_read && expected.is_required && !column.is_required {
+            let null = format!("select 1 from {from} where {value} is null limit 1");
+            column.has_nulls = Some(exists(db, &null).await?);
         }
         if backend == DbBackend::Sqlite && expected.column_type == ColumnType::Time {
             let numbers = format!("select 1 from {from} where typeof({value}) in ('integer', 'real') limit 1");

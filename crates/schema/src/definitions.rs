@@ -1,5 +1,6 @@
 //! The definitions of Better Auth's tables.
 
+use crate::id::IdKind;
 use crate::table::AuthTable;
 
 /// The type of the values in a column.
@@ -119,6 +120,25 @@ impl AuthTable {
             Self::Verification => VERIFICATION,
             Self::Jwks => JWKS,
             Self::RateLimit => RATE_LIMIT,
+        }
+    }
+
+    /// Returns the number of characters of the longest text that Taskbridge writes to a column, if that is known. `ids` is
+    /// the kind of the ids of users.
+    pub(crate) fn length(self, column: &str, ids: IdKind) -> Option<u32> {
+        let id = match ids {
+            IdKind::Text => 32,
+            IdKind::Uuid => 36,
+            IdKind::Integer { .. } => 19,
+        };
+        match (self, column) {
+            (_, "id" | "userId") | (Self::Session, "token") => Some(32),
+            (Self::Account, "accountId") => Some(id),
+            // "credential"
+            (Self::Account, "providerId") => Some(10),
+            // A salt of 16 bytes and a hash of 64 bytes in hexadecimal digits, separated by a colon.
+            (Self::Account, "password") => Some(161),
+            _ => None,
         }
     }
 

@@ -69,6 +69,8 @@ pub(crate) struct FoundColumn {
     pub(crate) references: Option<(String, String)>,
     /// Whether two rows have the same value. `None` if nothing depends on it.
     pub(crate) has_duplicates: Option<bool>,
+    /// Whether the column contains null although each row must have a value. `None` if nothing depends on it.
+    pub(crate) has_nulls: Option<bool>,
     /// `true` if a column for times contains numbers (only on SQLite).
     pub(crate) contains_numbers: bool,
 }

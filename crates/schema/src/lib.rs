@@ -6,6 +6,7 @@
 mod affinity;
 mod catalog;
 mod columns;
+mod commands;
 mod create;
 mod definitions;
 mod found;

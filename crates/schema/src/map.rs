@@ -14,6 +14,7 @@ pub struct SchemaMap {
     verification: TableMap,
     jwks: TableMap,
     rate_limit: TableMap,
+    owners: IdKind,
 }
 
 /// How a database names one of Better Auth's tables, and its columns.
@@ -51,14 +52,29 @@ impl SchemaMap {
     #[must_use]
     pub fn new(mut tables: BTreeMap<AuthTable, TableMap>) -> Self {
         let mut take = |table| tables.remove(&table).unwrap_or_else(|| TableMap::canonical(table));
+        let user = take(AuthTable::User);
         Self {
-            user: take(AuthTable::User),
+            owners: user.id,
+            user,
             session: take(AuthTable::Session),
             account: take(AuthTable::Account),
             verification: take(AuthTable::Verification),
             jwks: take(AuthTable::Jwks),
             rate_limit: take(AuthTable::RateLimit),
         }
+    }
+
+    /// Returns the same map for a table `tasks` whose owners have ids of this kind.
+    #[must_use]
+    pub fn with_owners(self, owners: IdKind) -> Self {
+        Self { owners, ..self }
+    }
+
+    /// Returns the kind of the ids of the owners of tasks, which is that of the users unless
+    /// [`with_owners`](Self::with_owners) says otherwise.
+    #[must_use]
+    pub fn owners(&self) -> IdKind {
+        self.owners
     }
 
     /// Returns how the database names a table.

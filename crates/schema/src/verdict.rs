@@ -30,17 +30,9 @@ pub enum AdditionKind {
     /// A unique index on the column of this name, after all rows of the table have been deleted. Only for rows that are
     /// worthless after a few seconds.
     UniqueIndexOnEmptied(String),
-    /// An index on the column of this name. Only queries become faster: Taskbridge works without it.
-    Index(String),
 }
 
 impl Addition {
-    /// Returns `false` if Taskbridge also works without the change.
-    #[must_use]
-    pub const fn is_required(&self) -> bool {
-        !matches!(self.kind, AdditionKind::Index(_))
-    }
-
     /// Returns the statements, each on its own line and with a semicolon.
     #[must_use]
     pub fn sql(&self) -> String {
@@ -59,7 +51,6 @@ impl fmt::Display for Addition {
             AdditionKind::UniqueIndexOnEmptied(column) => {
                 write!(f, "empty the table {table} and make its column \"{column}\" unique")
             }
-            AdditionKind::Index(column) => write!(f, "index the column \"{column}\" of the table {table}"),
         }
     }
 }
@@ -86,6 +77,14 @@ impl fmt::Display for Refusal {
             write!(f, ", column \"{column}\"")?;
         }
         write!(f, ": {found}; {next}")
+    }
+}
+
+impl Refusal {
+    /// Returns `true` if a setting is wrong, so that bridge mode refuses it, too.
+    #[must_use]
+    pub fn is_of_settings(&self) -> bool {
+        self.next.starts_with("correct the setting")
     }
 }
 

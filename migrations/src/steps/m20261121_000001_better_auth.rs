@@ -29,8 +29,9 @@ impl Migration for BetterAuth {
         better_auth::tables()
     }
 
-    async fn requirements(&self, db: &DatabaseConnection, context: &Context) -> Result<Vec<Requirement>, DbErr> {
-        Ok(better_auth::requirements(&context.plan(db).await?, |_| true))
+    /// Returns nothing: the requirements of the plan are checked at each start.
+    async fn requirements(&self, _db: &DatabaseConnection, _context: &Context) -> Result<Vec<Requirement>, DbErr> {
+        Ok(Vec::new())
     }
 
     /// Does nothing: the plan for Better Auth's tables is checked at each start.
@@ -43,7 +44,7 @@ impl Migration for BetterAuth {
     }
 
     async fn up(&self, db: &DatabaseConnection, context: &Context, _execution: Execution) -> Result<(), DbErr> {
-        better_auth::add(db, &context.plan(db).await?, |_| true).await?;
+        better_auth::add(db, &better_auth::adoptable_plan(db, context).await?).await?;
         // If the users were elsewhere until now, the table `tasks` already exists and may lack its foreign key.
         if ledger::contains(db, TASKS).await? {
             tasks::refer_to_users(db, context).await?;

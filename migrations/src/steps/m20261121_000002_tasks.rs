@@ -31,11 +31,12 @@ impl Migration for Tasks {
         vec!["tasks"]
     }
 
-    async fn requirements(&self, _db: &DatabaseConnection, _context: &Context) -> Result<Vec<Requirement>, DbErr> {
-        Ok(vec![
-            Requirement::Ownership(Table::Ours("tasks")),
-            Requirement::References(Table::BetterAuth(AuthTable::User)),
-        ])
+    async fn requirements(&self, _db: &DatabaseConnection, context: &Context) -> Result<Vec<Requirement>, DbErr> {
+        let mut requirements = vec![Requirement::Ownership(Table::Ours("tasks"))];
+        if context.users == Users::Here {
+            requirements.push(Requirement::References(Table::BetterAuth(AuthTable::User)));
+        }
+        Ok(requirements)
     }
 
     async fn check(&self, db: &DatabaseConnection, context: &Context) -> Result<(), DbErr> {

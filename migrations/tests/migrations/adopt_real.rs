@@ -1,9 +1,10 @@
 //! Tables of Better Auth as apps really have them: made by older versions and by other tools, with other names and ids.
 
+use sea_orm_migration::sea_orm::ConnectionTrait;
 use taskbridge_migrations::{MigrateError, MigrationReport, Migrations, Users, assign_tasks};
 use taskbridge_schema::{AuthTable, IdKind, Overrides, QualifiedName};
 
-use crate::databases::{Database, TABLES, migrate, test_on};
+use crate::databases::{Database, TABLES, migrate, open, test_on};
 
 test_on!(
     [Postgres],
@@ -19,7 +20,12 @@ test_on!(
         two_installations_in_one_database_keep_apart,
         settings_give_names_that_cannot_be_recognized,
         additions_are_made_at_each_start,
+        additions_do_not_wait_for_long,
+        a_change_during_the_migration_is_noticed,
         tasks_with_owners_of_another_type_are_refused,
+        the_command_for_tasks_of_other_users_works,
+        the_commands_of_refusals_work,
+        privileges_of_a_renamed_id_and_of_second_factors_are_checked,
         special_columns_and_tables_are_told_apart,
         row_level_security_that_hides_rows_is_reported,
         privileges_on_renamed_tables_are_checked,
@@ -129,9 +135,6 @@ async fn an_upgraded_database_gets_what_is_missing(database: Database) {
     assert_eq!(
         words,
         [
-            r#"index the column "userId" of the table "session""#,
-            r#"index the column "userId" of the table "account""#,
-            r#"index the column "identifier" of the table "verification""#,
             r#"add the column "expiresAt" to the table "jwks""#,
             r#"add the column "alg" to the table "jwks""#,
             r#"add the column "crv" to the table "jwks""#,
@@ -213,7 +216,7 @@ async fn ids_of_other_types_are_adopted(database: Database) {
         assert_eq!(unfit.adopt(Users::Elsewhere).await.unwrap().applied, [TABLES[1]]);
         let line = unfit.refusal(Users::Here).await;
         let command = format!(
-            "run: alter table \"tasks\" alter column \"user_id\" type {data_type} using \"user_id\"::{data_type}"
+            "run: alter table \"tasks\" alter column \"user_id\" type {data_type} using nullif(\"user_id\"::text, '')::{data_type}"
         );
         assert!(line.ends_with(&command), "{line}");
         unfit.run(command.strip_prefix("run: ").unwrap()).await;
@@ -253,12 +256,11 @@ async fn an_empty_second_set_is_not_used(database: Database) {
     database.run(r#"insert into "users" ("id", "name", "email", "emailVerified") values ('ann', 'Ann', 'a@example.test', true)"#).await;
     let plan = Migrations::of(Users::Here).plan(&database.connection).await.unwrap();
     assert_eq!(plan.map.table(AuthTable::User).name, "users");
-    assert_eq!(plan.notices.len(), 1, "{:?}", plan.notices);
-    let drop = plan.notices[0].next.split_once("run: ").unwrap().1;
+    let drop = plan.notices.iter().find_map(|notice| Some(notice.next.split_once("run: drop")?.1)).unwrap();
     let line = database.refusal(Users::Here).await;
     let command = line.split_once("run: ").unwrap().1.strip_suffix(", or use AUTH_MODE=bridge").unwrap();
     database.run(command).await;
-    database.run(drop).await;
+    database.run(&format!("drop{drop}")).await;
     let report = adopted(&database).await;
     assert_eq!(report.map.table(AuthTable::User).name, "users");
     assert_eq!(tables(&database, "public").await, "accounts jwks rateLimit sessions users verification");
@@ -343,12 +345,42 @@ async fn additions_are_made_at_each_start(database: Database) {
     assert!(line.contains(r#"run: alter table "user" alter column "tenant" drop not null"#), "{line}");
 }
 
+/// Other sessions would wait behind the statement.
+async fn additions_do_not_wait_for_long(database: Database) {
+    adopted(&database).await;
+    database.run(r#"alter table "jwks" drop column "alg""#).await;
+    let reader = open(&database.url).await;
+    reader.execute_unprepared(r#"begin; select * from "jwks""#).await.unwrap();
+    let line = adopt(&database, &Overrides::default()).await.unwrap_err().to_string();
+    let expected = r#"cannot add the column "alg" to the table "jwks": other sessions have locked the table"#;
+    assert!(line.starts_with(expected), "{line}");
+    reader.execute_unprepared("rollback").await.unwrap();
+    database.up(Users::Here).await.unwrap();
+}
+
+/// A trigger changes the table when the table of migrations is created, as another session could.
+async fn a_change_during_the_migration_is_noticed(database: Database) {
+    database.run(OFFICIAL).await;
+    database
+        .run(
+            r#"create function require_tenant() returns event_trigger language plpgsql as $$ begin
+            execute 'alter table "user" add column if not exists "tenant" text not null'; end $$;
+            create event trigger meanwhile on ddl_command_end when tag in ('CREATE TABLE') execute function require_tenant()"#,
+        )
+        .await;
+    let refused = adopt(&database, &Overrides::default()).await.unwrap_err();
+    assert!(
+        matches!(&refused, MigrateError::Refused(line) if line.contains(r#"column "tenant": is required"#)),
+        "{refused}"
+    );
+}
+
 async fn tasks_with_owners_of_another_type_are_refused(database: Database) {
     database.run(UUID).await;
     database.run("create table tasks (id serial primary key, user_id integer, title text not null)").await;
     let line = database.refusal(Users::Here).await;
     assert!(
-        line.contains(r#"is integer, but user ids are uuid in "user"; run: alter table "tasks" alter column"#),
+        line.contains(r#"is integer, but user ids are uuid in "user"; drop the views that use it, if there are any, and run: alter table"#),
         "{line}"
     );
     database
@@ -357,6 +389,70 @@ async fn tasks_with_owners_of_another_type_are_refused(database: Database) {
     adopted(&database).await;
     let select = "select format_type(atttypid, atttypmod) from pg_attribute where attrelid = 'tasks'::regclass and attname = 'user_id'";
     assert_eq!(database.text(select).await, "uuid");
+}
+
+/// The tasks of an older version refer to its own, empty table of users.
+async fn the_command_for_tasks_of_other_users_works(database: Database) {
+    adopted(&database).await;
+    database.run("drop schema if exists old cascade; create schema old").await;
+    database
+        .run(r#"alter table tasks drop constraint "tasks_user_id_fkey"; insert into tasks (user_id, title, created_at, updated_at) values ('', 'x', now(), now()), ('0f8fad5b-d9cb-469f-a165-70867728950e', 'x', now(), now());
+            alter table "user" set schema old; drop table "session", "account", "verification", "jwks", "rateLimit" cascade;
+            alter table tasks add constraint "tasks_user_id_fkey" foreign key ("user_id") references old."user" not valid"#)
+        .await;
+    database.run(UUID).await;
+    let named = Overrides {
+        tables: [(AuthTable::User, QualifiedName { schema: Some("public".to_owned()), name: "user".to_owned() })]
+            .into(),
+        ..Overrides::default()
+    };
+    let line = adopt(&database, &named).await.unwrap_err().to_string();
+    database.run(line.split_once("run: ").unwrap().1).await;
+    adopt(&database, &named).await.unwrap();
+    assert_eq!(database.text("select count(*)::text from tasks where user_id is null").await, "1");
+    let key = "select pg_get_constraintdef(oid) from pg_constraint where conname = 'tasks_user_id_fkey'";
+    assert!(database.text(key).await.contains(r#"REFERENCES "user"(id)"#), "{}", database.text(key).await);
+}
+
+/// Each refusal of the columns of an app that made its own tables names a command that works.
+async fn the_commands_of_refusals_work(mut database: Database) {
+    for (change, table) in [
+        (
+            r#"alter table "user" alter "emailVerified" type timestamptz using null, alter "emailVerified" set default now()"#,
+            OFFICIAL,
+        ),
+        (
+            r#"alter table "session" drop constraint "session_pkey", add column "tenant" text not null default '', add primary key ("tenant", "id")"#,
+            OFFICIAL,
+        ),
+        (
+            r#"alter table "user" alter "id" drop identity; insert into "user" ("id", "name", "email", "emailVerified") values (7, 'Ann', 'a@example.test', true)"#,
+            SERIAL,
+        ),
+        (r#"alter table "user" alter "id" drop identity, alter "id" set default 1"#, SERIAL),
+        (
+            r#"alter table "user" alter "name" drop not null; insert into "user" ("id", "email", "emailVerified") values ('a', 'a@example.test', true)"#,
+            OFFICIAL,
+        ),
+        (r#"alter table "session" alter "token" type varchar(20)"#, OFFICIAL),
+    ] {
+        let change = change.replace(
+            "\"emailVerified\" type timestamptz",
+            "\"emailVerified\" drop not null, alter \"emailVerified\" type timestamptz",
+        );
+        database.run(&format!("{table}; {change}")).await;
+        let line = database.refusal(Users::Here).await;
+        let command = line.split_once("run: ").unwrap().1.rsplit_once("; AUTH_MODE").unwrap().0;
+        database.run(command).await;
+        adopted(&database).await;
+        if change.contains("values (7") {
+            database
+                .run(r#"insert into "user" ("name", "email", "emailVerified") values ('Bob', 'b@example.test', true)"#)
+                .await;
+            assert_eq!(database.text(r#"select max("id")::text from "user""#).await, "8");
+        }
+        database = database.cleared().await;
+    }
 }
 
 async fn special_columns_and_tables_are_told_apart(mut database: Database) {
@@ -371,7 +467,7 @@ async fn special_columns_and_tables_are_told_apart(mut database: Database) {
         (
             r#"create type provider as enum ('credential'); alter table "account" alter "providerId" type provider using 'credential'"#,
             Some(
-                r#"column "providerId": is provider, not text; run: alter table "account" alter column "providerId" type text using "providerId"::text"#,
+                r#"column "providerId": is provider, not text; drop the views that use it, if there are any, and run: alter table "account" alter column "providerId" type text using "providerId"::text"#,
             ),
         ),
         (r#"alter table "user" alter "image" type text[] using null"#, Some(r#"column "image": is text[], not text"#)),
@@ -441,4 +537,25 @@ async fn privileges_on_renamed_tables_are_checked(database: Database) {
     database.run(&format!("reset role; {commands}; set role {role}")).await;
     let report = adopt(&database, &Overrides::default()).await.unwrap();
     assert_eq!(report.map.table(AuthTable::Jwks).quoted(), r#""auth"."jwks""#);
+}
+
+async fn privileges_of_a_renamed_id_and_of_second_factors_are_checked(database: Database) {
+    let overrides =
+        Overrides { columns: [((AuthTable::Session, "id"), "sid".to_owned())].into(), ..Overrides::default() };
+    database.run(&format!(r#"{SERIAL}; alter table "session" rename "id" to "sid""#)).await;
+    database.run(r#"alter sequence "session_id_seq" rename to "of_sessions""#).await;
+    database.run(r#"create table "two_factor" (id text primary key, user_id integer, secret text)"#).await;
+    adopt(&database, &overrides).await.unwrap();
+    let role = role(&database).await;
+    database
+        .run(&format!("grant all on all tables in schema public to {role}; grant usage on all sequences in schema public to {role}; revoke all on sequence of_sessions from {role}; revoke all on two_factor from {role}; set role {role}"))
+        .await;
+    let migrations = Migrations::of(Users::Here).up_to(TABLES[1]).with_overrides(overrides);
+    let line = migrations.check(&database.connection, false).await.unwrap_err().to_string();
+    for part in ["grant usage on sequence \"public\".\"of_sessions\"", "grant select on \"public\".\"two_factor\""] {
+        assert!(line.contains(part), "{line}");
+    }
+    database.run(r#"reset role; alter table "user" add column "twoFactorEnabled" boolean"#).await;
+    database.run(&format!("grant usage on sequence of_sessions to {role}; set role {role}")).await;
+    migrations.check(&database.connection, false).await.unwrap();
 }

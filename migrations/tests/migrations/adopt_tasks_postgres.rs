@@ -216,7 +216,7 @@ async fn unsuitable_tables_are_refused(mut database: Database) {
         ),
         (
             tasks("id serial primary key, user_id uuid, title text default 'x'"),
-            r#"column "user_id": is uuid, but user ids are text; run: alter table "tasks" alter column "user_id" type text using "user_id"::text"#,
+            r#"column "user_id": is uuid, but user ids are text; drop the views that use it, if there are any, and run: alter table "tasks" alter column "user_id" type text using "user_id"::text"#,
         ),
         (
             tasks("id serial primary key, user_id integer, title text default 'x'"),

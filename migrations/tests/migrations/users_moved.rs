@@ -1,6 +1,7 @@
 //! Changes between bridge mode and server mode.
 
 use taskbridge_migrations::Users;
+use taskbridge_schema::IdKind;
 
 use crate::databases::{Backend, Database, TABLES, test_on};
 
@@ -47,6 +48,46 @@ async fn tasks_refer_to_an_existing_user_table_in_bridge_mode(database: Database
     match database.backend {
         Backend::Sqlite => assert!(definition[0].contains("references"), "{definition:?}"),
         _ => assert_eq!(definition, [r#"FOREIGN KEY (user_id) REFERENCES "user"(id) ON DELETE CASCADE"#]),
+    }
+}
+
+mod owners {
+    use super::*;
+
+    test_on!([Postgres], [a_table_of_another_app_does_not_matter_in_bridge_mode, owners_have_the_ids_of_the_tasks]);
+
+    /// Better Auth's users are in another database, and this one belongs to an app with users of its own.
+    async fn a_table_of_another_app_does_not_matter_in_bridge_mode(database: Database) {
+        database.run(r#"create schema own; create table public."user" (id serial primary key, email text, email_verified boolean); create table public.accounts (id serial primary key, account_id text, provider_id text, user_id integer references public."user"); create table public.sessions (id serial primary key, token text, expires_at timestamptz, user_id integer references public."user")"#).await;
+        for path in ["public", "own, public"] {
+            database.run(&format!("set search_path = {path}")).await;
+            let report = database.adopt(Users::Elsewhere).await.unwrap();
+            assert_eq!((report.map.owners(), report.applied.as_slice()), (IdKind::Text, &TABLES[1..]));
+            assert!(definition(&database).await.is_empty());
+        }
+    }
+
+    /// After a move from server mode.
+    async fn owners_have_the_ids_of_the_tasks(database: Database) {
+        database.run(include_str!("../../../tests/vectors/schema-postgres-uuid-ids.sql")).await;
+        assert_eq!(database.adopt(Users::Here).await.unwrap().map.owners(), IdKind::Uuid);
+        assert_eq!(database.adopt(Users::Elsewhere).await.unwrap().map.owners(), IdKind::Uuid);
+    }
+}
+
+mod privileges {
+    use super::*;
+
+    test_on!([Postgres], [bridge_mode_needs_no_privileges_on_the_users]);
+
+    async fn bridge_mode_needs_no_privileges_on_the_users(database: Database) {
+        let role = format!("bridge_{}", database.text("select current_database()::text").await);
+        database.run(include_str!("../../../tests/vectors/schema-postgres-text-ids.sql")).await;
+        database
+            .run(&format!("create role {role}; grant create, usage on schema public to {role}; set role {role}"))
+            .await;
+        assert_eq!(database.adopt(Users::Elsewhere).await.unwrap().applied, [TABLES[1]]);
+        assert!(definition(&database).await.is_empty(), "it must not refer to the users");
     }
 }
 

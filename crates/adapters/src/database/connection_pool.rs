@@ -47,6 +47,11 @@ impl<S, P> Executor<S, P> {
         self.rewriter.map().table(table).id
     }
 
+    /// Returns the kind of the ids of the owners of tasks.
+    pub(super) fn owner_kind(&self) -> IdKind {
+        self.rewriter.map().owners()
+    }
+
     /// Replaces the markers in the text of a statement.
     ///
     /// # Errors

@@ -118,6 +118,7 @@ impl<'p> Planner<'p> {
             if purpose == Purpose::Server {
                 plan.refusals.extend(verdict.refusals);
                 plan.additions.extend(verdict.additions);
+                plan.notices.extend(verdict.notices);
                 plan.notices.extend(found.hides_rows.then(|| hidden_rows(found)));
             }
         }

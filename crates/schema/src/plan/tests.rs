@@ -60,14 +60,20 @@ fn other_types_are_refused_with_the_command_that_changes_them() {
         ("rateLimit", "lastRequest", "integer", "bigint"),
         ("session", "userId", "uuid", "text"),
     ] {
+        let value = match (column, expected) {
+            ("email", _) => "lower(\"email\"::text)".to_owned(),
+            (_, "boolean") => format!("\"{column}\"::text::boolean"),
+            _ => format!("\"{column}\"::{expected}"),
+        };
         let line = format!(
-            r#"table "{table}", column "{column}": is {data_type}, not {expected}; run: alter table "{table}" alter column "{column}" type {expected} using "{column}"::{expected}"#
+            r#"table "{table}", column "{column}": is {data_type}, not {expected}; drop the views that use it, if there are any, and run: alter table "{table}" alter column "{column}" type {expected} using {value}"#
         );
         assert_eq!(lines(&plan(with_type(table, column, data_type))), [line]);
     }
     let line = &lines(&plan(with_type("session", "expiresAt", "date")))[0];
     assert!(
-        line.contains("is date, not a timestamp; run: alter table") && line.contains("type timestamptz using"),
+        line.contains("is date, not a timestamp; drop the views that use it, if there are any, and run: alter table")
+            && line.contains("type timestamptz using"),
         "{line}"
     );
     let lenient = changed("user", "name", |column| column.collation = Some("loose".to_owned()));
@@ -87,7 +93,7 @@ fn everything_is_refused_at_once() {
         [
             r#"table "user", column "tenant": is required, but unknown to Better Auth; run: alter table "user" alter column "tenant" drop not null"#,
             r#"table "user", column "age": is required, but unknown to Better Auth; run: alter table "user" alter column "age" drop not null"#,
-            r#"table "session", column "token": is uuid, not text; run: alter table "session" alter column "token" type text using "token"::text"#,
+            r#"table "session", column "token": is uuid, not text; drop the views that use it, if there are any, and run: alter table "session" alter column "token" type text using "token"::text"#,
             r#"table "account", column "scope": missing; run: alter table "account" add column "scope" text"#,
         ]
     );
@@ -145,17 +151,67 @@ fn unique_indices_are_added_unless_values_occur_twice() {
     let partitioned = plan(partitioned);
     assert_eq!((partitioned.refusals.len(), partitioned.additions.len()), (1, 0), "{partitioned:?}");
     let ids = plan(changed("user", "id", |column| column.is_unique = false));
-    assert_eq!(
-        lines(&ids),
-        [r#"table "user", column "id": is not unique; run: alter table "user" add primary key ("id")"#]
-    );
+    assert_eq!(lines(&ids), [r#"table "user", column "id": is not unique; run: alter table "user" add unique ("id")"#]);
 }
 
 #[test]
-fn a_missing_index_is_added_but_not_required() {
-    let plan = plan(changed("session", "userId", |column| column.is_indexed = false));
-    assert_eq!(statements(&plan), [r#"create index on "session" ("userId")"#]);
-    assert!(!plan.additions[0].is_required());
+fn a_missing_index_is_only_reported() {
+    let mut tables = changed("session", "userId", |column| column.is_indexed = false);
+    let plan_of = |tables: &[FoundTable]| plan(tables.to_vec());
+    let missing = plan_of(&tables);
+    assert!(missing.additions.is_empty() && missing.refusals.is_empty(), "{missing:?}");
+    assert_eq!(missing.notices[0].next, r#"run: create index concurrently on "session" ("userId")"#);
+    tables[1].is_partitioned = true;
+    assert_eq!(plan_of(&tables).notices[0].next, r#"run: create index on "session" ("userId")"#);
+}
+
+#[test]
+fn the_time_of_a_verification_becomes_a_flag() {
+    let time = changed("user", "emailVerified", |column| {
+        "timestamp with time zone".clone_into(&mut column.data_type);
+        column.has_default = true;
+    });
+    let command = r#"run: alter table "user" alter column "emailVerified" drop default, alter column "emailVerified" type boolean using ("emailVerified" is not null)"#;
+    assert!(lines(&plan(time))[0].ends_with(command));
+}
+
+#[test]
+fn columns_that_are_too_short_are_refused() {
+    for (table, column, length) in [
+        ("session", "token", 32),
+        ("session", "userId", 32),
+        ("account", "accountId", 32),
+        ("account", "providerId", 10),
+        ("account", "password", 161),
+    ] {
+        let refused = |limit| lines(&plan(with_type(table, column, &format!("character varying({limit})"))));
+        assert!(refused(length).is_empty(), "{:?}", refused(length));
+        let line = format!("has no room for {length} characters; drop the views");
+        assert!(refused(length - 1)[0].contains(&line), "{:?}", refused(length - 1));
+    }
+    let mut uuids = with_ids("uuid", |_| {});
+    change(&mut uuids, "account", "accountId", |column| "character varying(32)".clone_into(&mut column.data_type));
+    assert!(lines(&plan(uuids))[0].contains("has no room for 36 characters"));
+}
+
+#[test]
+fn columns_that_contain_null_are_refused_with_the_command_that_fills_them() {
+    for (table, column, next) in [
+        ("user", "name", r#"run: update "user" set "name" = '' where "name" is null"#),
+        ("user", "emailVerified", r#"run: update "user" set "emailVerified" = false where "emailVerified" is null"#),
+        ("account", "createdAt", r#"run: update "account" set "createdAt" = now() where "createdAt" is null"#),
+        ("session", "token", r#"run: delete from "session" where "token" is null"#),
+        ("user", "email", r#"give these rows a value, or delete them: select * from "user" where "email" is null"#),
+    ] {
+        let nullable = |has_nulls| {
+            plan(changed(table, column, |column| (column.is_required, column.has_nulls) = (false, has_nulls)))
+        };
+        assert!(nullable(None).refusals.is_empty() && nullable(Some(false)).refusals.is_empty());
+        assert_eq!(
+            lines(&nullable(Some(true))),
+            [format!(r#"table "{table}", column "{column}": is null in some rows; {next}"#)]
+        );
+    }
 }
 
 #[test]
@@ -178,11 +234,16 @@ fn integers_that_nothing_generates_are_refused() {
     let lines_of = |sequence: Option<&str>| {
         lines(&plan(with_ids("integer", |column| column.borrowed_sequence = sequence.map(str::to_owned))))
     };
-    let line = r#"table "user", column "id": is an integer that no sequence of the column generates; run: alter table "user" alter column "id" add generated by default as identity"#;
+    let line = r#"table "user", column "id": is an integer that no sequence of the column generates; run: alter table "user" alter column "id" drop default, alter column "id" add generated by default as identity; select setval(pg_get_serial_sequence('"user"', 'id'), (select coalesce(max("id"), 0) + 1 from "user"), false)"#;
     assert_eq!(lines_of(None)[0], line);
     assert!(lines_of(Some("ids"))[0].ends_with(r#"run: alter sequence ids owned by "user"."id""#));
     let short = lines(&plan(with_ids("character varying(20)", |_| {})));
-    assert!(short[0].contains("has no room for the 32 characters of an id; run: alter table"), "{short:?}");
+    assert!(
+        short[0].contains(
+            "has no room for 32 characters; drop the views that use it, if there are any, and run: alter table"
+        ),
+        "{short:?}"
+    );
     let real = lines(&plan(with_type("jwks", "id", "real")));
     assert!(real[0].contains("is real, not text, uuid or an integer"), "{real:?}");
 }
@@ -230,7 +291,7 @@ fn names_are_quoted_in_statements() {
 }
 
 #[test]
-fn on_sqlite_nothing_is_changed_but_indices_and_missing_tables() {
+fn on_sqlite_nothing_is_changed_but_columns_of_keys_and_missing_tables() {
     let sqlite = |how: &dyn Fn(&mut Vec<FoundTable>)| {
         let mut tables = official();
         for column in tables.iter_mut().flat_map(|table| &mut table.columns) {
@@ -251,7 +312,7 @@ fn on_sqlite_nothing_is_changed_but_indices_and_missing_tables() {
     });
     assert_eq!(renamed.refusals[0].found, r#"missing, but "email_verified" exists (Drizzle's naming)"#);
     let index = sqlite(&|tables| change(tables, "session", "userId", |column| column.is_indexed = false));
-    assert_eq!(statements(&index), [r#"create index "session_userId_idx" on "session" ("userId")"#]);
+    assert_eq!(index.notices[0].next, r#"run: create index "session_userId_idx" on "session" ("userId")"#);
     let unique = sqlite(&|tables| change(tables, "rateLimit", "key", |column| column.is_unique = false));
     assert_eq!((unique.refusals.len(), unique.additions.len()), (1, 0));
     let missing = sqlite(&|tables| remove(tables, "jwks", "crv"));

@@ -122,7 +122,7 @@ pub(crate) async fn check_owners(db: &impl ConnectionTrait, plan: &Plan, context
         && let Some(table) = catalog::table(db, "tasks").await?
         && let Some(column) = table.column("user_id")
     {
-        owners.check_type(column)?;
+        owners.check_type(db, column).await?;
     }
     owners.check_references(db).await.map(drop)
 }

@@ -15,11 +15,23 @@ pub(super) struct Owners {
     exists: bool,
     /// `true` if tasks must refer to these users.
     is_required: bool,
+    /// `true` if the role may add a foreign key to the table.
+    may_refer: bool,
 }
+
+/// Selects a row if a task has the empty text as its owner.
+const EMPTY_OWNER: &str = r#"select 1 from "tasks" where "user_id"::text = '' limit 1"#;
+
+/// Selects a row if the role must not refer to the table `user` in the current schema.
+const CANNOT_REFER: &str = r"select 1 from pg_class c where c.relname = 'user'
+  and c.relnamespace = current_schema()::regnamespace and not has_table_privilege(c.oid, 'references')";
 
 impl Owners {
     pub(super) async fn read(db: &impl ConnectionTrait, context: &Context) -> Result<Self, DbErr> {
-        Ok(Self::of(&context.plan(db).await?, context))
+        let owners = Self::of(&context.plan(db).await?, context);
+        let is_free = !owners.is_required && db.get_database_backend() == DbBackend::Postgres;
+        let may_refer = !is_free || catalog::rows(db, CANNOT_REFER, []).await?.is_empty();
+        Ok(Self { may_refer, ..owners })
     }
 
     pub(super) fn of(plan: &Plan, context: &Context) -> Self {
@@ -27,6 +39,7 @@ impl Owners {
             users: plan.map.table(AuthTable::User).clone(),
             exists: plan.existing.contains(&AuthTable::User),
             is_required: context.users == Users::Here,
+            may_refer: true,
         }
     }
 
@@ -37,9 +50,14 @@ impl Owners {
     }
 
     /// Returns the end of the definition of a column that refers to the users. It is empty if tasks cannot refer to them.
+    ///
+    /// In bridge mode, tasks refer only to a table that has the name of Better Auth, in the current schema, because the
+    /// users may be in another database.
     pub(super) fn reference(&self) -> String {
         let id = self.users.columns.get("id").map_or("id", |column| column.name.as_str());
-        let can_refer = self.exists && (self.is_required || self.users.id == IdKind::Text);
+        let is_canonical = self.users.schema.is_none() && self.users.name == AuthTable::User.name();
+        let can_refer =
+            self.exists && (self.is_required || is_canonical && self.users.id == IdKind::Text && self.may_refer);
         let reference = format!(" references {} ({}) on delete cascade", self.users.quoted(), quoted(id));
         if can_refer { reference } else { String::new() }
     }
@@ -54,18 +72,44 @@ impl Owners {
     }
 
     /// Refuses a table of tasks on PostgreSQL whose column `user_id` cannot contain the ids of the users.
-    pub(super) fn check_type(&self, column: &Column) -> Result<(), DbErr> {
+    pub(super) async fn check_type(&self, db: &impl ConnectionTrait, column: &Column) -> Result<(), DbErr> {
         if self.fit(column) {
             return Ok(());
         }
         let wanted = self.data_type();
         let ids = if wanted == "text" { "text".to_owned() } else { format!("{wanted} in {}", self.users.quoted()) };
         let why = format!(
-            "is {}, but user ids are {ids}; run: alter table \"tasks\" alter column \"user_id\" type {wanted} \
-             using \"user_id\"::{wanted}",
-            column.data_type
+            "is {}, but user ids are {ids}; drop the views that use it, if there are any, and run: {}",
+            column.data_type,
+            self.change_type(db, column, wanted).await?
         );
         Err(refused_column("tasks", "user_id", &why))
+    }
+
+    /// Returns the statement that changes the type of the column `user_id`, and its foreign key with it.
+    async fn change_type(&self, db: &impl ConnectionTrait, column: &Column, wanted: &str) -> Result<String, DbErr> {
+        let references = catalog::references(db, "tasks", "user_id").await?;
+        let mut changes: Vec<_> =
+            references.iter().map(|reference| format!("drop constraint {}", quoted(&reference.constraint))).collect();
+        if column.has_default {
+            changes.push("alter column \"user_id\" drop default".to_owned());
+        }
+        let value = if wanted == "text" {
+            "\"user_id\"::text".to_owned()
+        } else {
+            // An empty text is the owner of tasks that have none.
+            if column.is_required && catalog::exists(db, EMPTY_OWNER).await? {
+                changes.push("alter column \"user_id\" drop not null".to_owned());
+            }
+            format!("nullif(\"user_id\"::text, '')::{wanted}")
+        };
+        changes.push(format!("alter column \"user_id\" type {wanted} using {value}"));
+        let reference = self.reference();
+        if let Some(first) = references.first().filter(|_| !reference.is_empty()) {
+            let name = quoted(&first.constraint);
+            changes.push(format!("add constraint {name} foreign key (\"user_id\"){reference} not valid"));
+        }
+        Ok(format!("alter table \"tasks\" {}", changes.join(", ")))
     }
 
     /// Returns the foreign keys of the column `user_id`.

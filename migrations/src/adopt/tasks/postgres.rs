@@ -75,7 +75,7 @@ async fn alter(db: &impl ConnectionTrait, changes: Vec<String>) -> Result<(), Db
 /// Checks that the table can be adopted.
 pub(super) async fn check(db: &impl ConnectionTrait, table: &Table, owners: &Owners) -> Result<(), DbErr> {
     if let Some(column) = table.column("user_id") {
-        owners.check_type(column)?;
+        owners.check_type(db, column).await?;
     }
     for column in &table.columns {
         let Column { name, data_type, .. } = column;

@@ -19,7 +19,6 @@ use taskbridge_domain::tasks::{
     TaskPage, TaskPatch, TaskQuery, Title, TitlePrefix,
 };
 use taskbridge_domain::{Owner, Timestamp};
-use taskbridge_schema::AuthTable;
 
 use self::room::has_room;
 use self::statements::Dialect;
@@ -58,7 +57,7 @@ impl SeaTaskRepo {
     }
 
     fn dialect(&self) -> Dialect {
-        Dialect { backend: self.store.pool.get_database_backend(), user_ids: self.store.pool.id_kind(AuthTable::User) }
+        Dialect { backend: self.store.pool.get_database_backend(), user_ids: self.store.pool.owner_kind() }
     }
 
     /// Inserts a row, if its owner has fewer tasks than the maximum.
@@ -75,7 +74,7 @@ impl SeaTaskRepo {
         row: task::ActiveModel,
         owner: &Owner,
     ) -> Result<Insertion, DbErr> {
-        if !self.store.pool.id_kind(AuthTable::User).accepts(owner.id().as_str()) {
+        if !self.store.pool.owner_kind().accepts(owner.id().as_str()) {
             return Ok(Insertion::UnknownOwner);
         }
         if connection.get_database_backend() == DbBackend::Sqlite && self.requires_known_owners {

@@ -22,7 +22,7 @@ use crate::database::entities::user_id::no_row;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dialect {
     pub(super) backend: DbBackend,
-    /// The kind of the ids of users. An owner whose id is of another kind has no tasks.
+    /// The kind of the ids of owners. An owner whose id is of another kind has no tasks.
     pub(super) user_ids: IdKind,
 }
 
