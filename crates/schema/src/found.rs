@@ -1,5 +1,7 @@
 //! Tables as the catalogue of a database describes them.
 
+use std::collections::BTreeSet;
+
 use sea_orm::DbBackend;
 
 use crate::affinity::{Affinity, affinity};
@@ -13,7 +15,11 @@ use crate::table::AuthTable;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FoundTables {
     pub(crate) backend: DbBackend,
+    /// The schema in which PostgreSQL creates tables.
+    pub(crate) current_schema: Option<String>,
     pub(crate) tables: Vec<FoundTable>,
+    /// The schemas and names of relations and types that have a name which a new table could have.
+    pub(crate) taken: BTreeSet<(String, String)>,
 }
 
 /// An existing table, or something else with the name of a table.
@@ -34,10 +40,12 @@ pub(crate) struct FoundTable {
     pub(crate) is_partitioned: bool,
     /// `true` if policies of row-level security can hide rows from the role.
     pub(crate) hides_rows: bool,
+    /// `false` if the role must not use the schema.
+    pub(crate) is_usable: bool,
     /// `false` if the role must not read the table.
     pub(crate) is_readable: bool,
     pub(crate) columns: Vec<FoundColumn>,
-    /// Whether the table has rows. `None` if nothing depends on it, or the role must not read the table.
+    /// Whether the table has rows. `None` if nothing depends on it, or the role must not read all rows.
     pub(crate) has_rows: Option<bool>,
 }
 
@@ -63,6 +71,8 @@ pub(crate) struct FoundColumn {
     pub(crate) borrowed_sequence: Option<String>,
     /// `true` if no two rows can have the same value.
     pub(crate) is_unique: bool,
+    /// The name of a deferrable constraint that makes the values unique at the end of a transaction.
+    pub(crate) deferrable: Option<String>,
     /// `true` if an index begins with the column.
     pub(crate) is_indexed: bool,
     /// The schema and the name of the table that the foreign key of the column refers to.
@@ -76,6 +86,12 @@ pub(crate) struct FoundColumn {
 }
 
 impl FoundTable {
+    /// Returns `true` if the name of the table or of its schema contains a control character. It could not be shown on a
+    /// terminal as it is.
+    pub(crate) fn has_strange_name(&self) -> bool {
+        [&self.schema, &self.name].into_iter().any(|name| name.contains(char::is_control))
+    }
+
     /// Returns the column of this name.
     pub(crate) fn column(&self, name: &str) -> Option<&FoundColumn> {
         self.columns.iter().find(|column| column.name == name)

@@ -1,5 +1,7 @@
 //! Tables for tests.
 
+use std::collections::BTreeSet;
+
 use sea_orm::DbBackend;
 
 use crate::create::{NewIds, Style, type_name};
@@ -38,6 +40,7 @@ pub(crate) fn table(table: AuthTable, name: &str, users: &str, style: Style) -> 
         is_table: true,
         is_partitioned: false,
         hides_rows: false,
+        is_usable: true,
         is_readable: true,
         columns: columns.collect(),
         has_rows: None,
@@ -118,8 +121,16 @@ pub(crate) fn plan_with(tables: Vec<FoundTable>, overrides: &Overrides) -> Plan 
 }
 
 pub(crate) fn plan_on(backend: DbBackend, tables: Vec<FoundTable>, purpose: Purpose, overrides: &Overrides) -> Plan {
-    let found = FoundTables { backend, tables };
-    Plan::of(&found, &recognize(&found, overrides), purpose, overrides)
+    plan_of(&found(backend, tables), purpose, overrides)
+}
+
+/// Returns what the catalogue of a database with these tables and the current schema `public` says.
+pub(crate) fn found(backend: DbBackend, tables: Vec<FoundTable>) -> FoundTables {
+    FoundTables { backend, current_schema: Some("public".to_owned()), tables, taken: BTreeSet::new() }
+}
+
+pub(crate) fn plan_of(found: &FoundTables, purpose: Purpose, overrides: &Overrides) -> Plan {
+    Plan::of(found, &recognize(found, overrides), purpose, overrides)
 }
 
 /// Returns the refusals, one line each.

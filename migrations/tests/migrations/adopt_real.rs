@@ -29,6 +29,11 @@ test_on!(
         special_columns_and_tables_are_told_apart,
         row_level_security_that_hides_rows_is_reported,
         privileges_on_renamed_tables_are_checked,
+        tables_of_the_app_that_look_alike_are_left_alone,
+        tables_with_hidden_rows_are_not_called_empty,
+        tables_of_another_app_are_not_taken,
+        names_of_new_tables_must_be_free,
+        a_deferrable_constraint_is_not_unique_enough,
     ]
 );
 
@@ -558,4 +563,93 @@ async fn privileges_of_a_renamed_id_and_of_second_factors_are_checked(database: 
     database.run(r#"reset role; alter table "user" add column "twoFactorEnabled" boolean"#).await;
     database.run(&format!("grant usage on sequence of_sessions to {role}; set role {role}")).await;
     migrations.check(&database.connection, false).await.unwrap();
+}
+
+/// Tables of an app with the columns of sessions, keys and counters, each with a row.
+const LOOK_ALIKES: &str = r#"
+create table device_tokens (id text primary key, token text not null unique, expires_at timestamptz not null, created_at timestamptz not null default now(), updated_at timestamptz not null default now(), ip_address text, user_agent text, user_id text references "user");
+create table ssh_keys (id text primary key, public_key text not null, private_key text not null, created_at timestamptz not null default now(), owner text);
+create table quota (id text primary key, key text not null, count integer not null, last_request bigint not null);
+create table account_backup (like "account" including all);
+insert into "user" ("id", "name", "email", "emailVerified") values ('ann', 'Ann', 'a@example.test', true);
+insert into "account_backup" ("id", "accountId", "providerId", "userId", "updatedAt") values ('a', 'ann', 'credential', 'ann', now());
+insert into device_tokens values ('d', 'secret', now(), now(), now(), null, null, 'ann');
+insert into ssh_keys values ('k', 'public', 'private', now(), 'ann');
+insert into quota values ('q', 'calls', 1, 1);
+"#;
+
+async fn tables_of_the_app_that_look_alike_are_left_alone(database: Database) {
+    let missing = r#"drop table "session", "jwks", "rateLimit""#;
+    for change in [String::new(), missing.to_owned()] {
+        let database = database.another().await;
+        database.run(&format!("{OFFICIAL}; {LOOK_ALIKES}; {change}")).await;
+        let report = adopted(&database).await;
+        assert!(report.map.is_canonical(), "{:?}", report.map);
+        let rows = "select concat((select count(*) from device_tokens), (select count(*) from ssh_keys), (select count(*) from quota))";
+        assert_eq!(database.text(rows).await, "111");
+        let columns = "select count(*)::text from information_schema.columns where table_name = 'ssh_keys'";
+        assert_eq!(database.text(columns).await, "5");
+    }
+}
+
+async fn tables_with_hidden_rows_are_not_called_empty(database: Database) {
+    let others = [("user", "users2"), ("session", "sessions2"), ("account", "accounts2")];
+    database
+        .run(&format!(
+            "{OFFICIAL}; alter index \"session_userId_idx\" rename to s; alter index \"account_userId_idx\" rename to a"
+        ))
+        .await;
+    let core = |script: String| script.split(';').take(3).collect::<Vec<_>>().join(";");
+    database.run(&core(renamed(OFFICIAL, others))).await;
+    for (table, id) in [("user", "ann"), ("users2", "bob")] {
+        let insert = format!(
+            r#"insert into "{table}" ("id", "name", "email", "emailVerified") values ('{id}', 'A', '{id}@example.test', true)"#
+        );
+        database.run(&insert).await;
+    }
+    let role = role(&database).await;
+    let hide = r#"alter table "user" enable row level security; alter table "session" enable row level security; alter table "account" enable row level security"#;
+    database.run(&format!("{hide}; grant select on all tables in schema public to {role}; set role {role}")).await;
+    let plan = Migrations::of(Users::Here).plan(&database.connection).await.unwrap();
+    assert_eq!(plan.map.table(AuthTable::User).name, "user");
+    assert!(!format!("{:?}", plan.notices).contains("drop table"), "{:?}", plan.notices);
+}
+
+async fn tables_of_another_app_are_not_taken(database: Database) {
+    database
+        .run(&format!("create schema crm; create schema own; set search_path = crm; {OFFICIAL}; set search_path = own"))
+        .await;
+    let line = database.refusal(Users::Here).await;
+    assert!(line.contains("set auth.tables.user to crm.user; otherwise"), "{line}");
+    let bridge = Migrations::of(Users::Elsewhere).plan(&database.connection).await.unwrap();
+    assert!(bridge.existing.is_empty(), "{bridge:?}");
+    let role = role(&database).await;
+    database.run(&format!("grant usage on schema own to {role}; set role {role}")).await;
+    let plan = Migrations::of(Users::Here).plan(&database.connection).await.unwrap();
+    assert!(plan.notices[0].found.contains("the role must not use its schema"), "{:?}", plan.notices);
+}
+
+async fn names_of_new_tables_must_be_free(mut database: Database) {
+    let tables = DRIZZLE.lines().filter(|line| !line.contains("\"jwks\"")).collect::<String>();
+    for (taken, name) in [
+        ("create table rate_limit (ip text, hits integer)", "rate_limit"),
+        ("create type jwks as enum ('a')", "jwks"),
+        ("create sequence jwks", "jwks"),
+    ] {
+        database.run(&format!("{tables}; {taken}")).await;
+        let line = database.refusal(Users::Here).await;
+        assert!(line.contains(&format!("table \"{name}\": exists, but is not Better Auth's")), "{line}");
+        database = database.cleared().await;
+    }
+}
+
+/// PostgreSQL accepts no deferrable constraint for `on conflict`.
+async fn a_deferrable_constraint_is_not_unique_enough(database: Database) {
+    let defer = r#"alter table "rateLimit" drop constraint "rateLimit_key_key", add unique ("key") deferrable"#;
+    database.run(&format!("{OFFICIAL}; {defer}")).await;
+    let plan = Migrations::of(Users::Here).plan(&database.connection).await.unwrap();
+    assert!(plan.additions.is_empty() && plan.refusals.len() == 1, "{plan:?}");
+    database.run(plan.refusals[0].next.strip_prefix("run: ").unwrap()).await;
+    assert!(adopted(&database).await.additions.is_empty());
+    database.run(r#"insert into "rateLimit" values ('1', 'k', 1, 1) on conflict ("key") do nothing"#).await;
 }

@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use crate::create::{NewIds, Style, create, new_table};
 use crate::definitions::ColumnType;
-use crate::found::{FoundTable, FoundTables};
+use crate::found::{FoundColumn, FoundTable, FoundTables};
 use crate::map::{SchemaMap, TableMap, quoted};
 use crate::overrides::Overrides;
 use crate::recognize::{Recognition, look_alikes, recognize};
@@ -104,20 +104,28 @@ impl<'p> Planner<'p> {
                 plan.refuse(purpose, on_sqlite(table, found));
                 continue;
             }
-            // Bridge mode may have a database of its own, beside the schemas of other apps.
-            if purpose == Purpose::Bridge && !found.is_in_path && !self.overrides.tables.contains_key(&table) {
+            if let Some(refusal) = strange_column(found) {
+                plan.refuse(purpose, refusal);
+                continue;
+            }
+            // Bridge mode may have a database or a schema of its own, beside those of other apps.
+            if purpose == Purpose::Bridge && !found.is_current && !self.overrides.tables.contains_key(&table) {
                 continue;
             }
             let verdict = columns::check(self.found.backend, table, found, self.style, &self.ids, self.overrides);
             plan.refusals.extend(verdict.wrong_settings);
-            if purpose == Purpose::Bridge && !is_usable(self.found.backend, table, found, self.overrides) {
+            if purpose == Purpose::Bridge && !self.is_usable(table, found, recognition) {
                 continue;
             }
             plan.existing.insert(table);
             maps.insert(table, verdict.map);
             if purpose == Purpose::Server {
+                let deferrable = deferrable(table, found, self.overrides);
+                if deferrable.is_empty() {
+                    plan.additions.extend(verdict.additions);
+                }
                 plan.refusals.extend(verdict.refusals);
-                plan.additions.extend(verdict.additions);
+                plan.refusals.extend(deferrable);
                 plan.notices.extend(verdict.notices);
                 plan.notices.extend(found.hides_rows.then(|| hidden_rows(found)));
             }
@@ -130,6 +138,28 @@ impl<'p> Planner<'p> {
         }
         plan.map = SchemaMap::new(maps);
         plan
+    }
+
+    /// Returns `true` if bridge mode can use the table: it has the columns that Taskbridge refers to there. A table of
+    /// users has Better Auth's column `emailVerified`, or accounts or sessions belong to it.
+    fn is_usable(&self, table: AuthTable, found: &FoundTable, recognition: &Recognition) -> bool {
+        let has = |name| found.find(table, name, self.overrides).is_some();
+        let has_ids = found
+            .find(table, "id", self.overrides)
+            .is_some_and(|id| id.is_unique && id.id_kind(self.found.backend).is_some());
+        let refers = |other: AuthTable| {
+            let position = recognition.tables.get(&other)?;
+            let target = self.found.tables[*position].find(other, "userId", self.overrides)?.references.as_ref()?;
+            (target.0 == found.schema && target.1 == found.name).then_some(())
+        };
+        let has_columns = if table == AuthTable::User {
+            has("emailVerified")
+                || self.overrides.tables.contains_key(&table)
+                || [AuthTable::Account, AuthTable::Session].into_iter().any(|other| refers(other).is_some())
+        } else {
+            table.columns().iter().all(|name| has(name))
+        };
+        found.is_table && has_ids && has_columns
     }
 
     /// Returns a notice if a core table contains times without a zone.
@@ -164,6 +194,11 @@ impl<'p> Planner<'p> {
                 continue;
             }
             let map = new_table(table, recognition.schema.as_deref(), self.style, &self.ids);
+            let schema = map.schema.as_ref().or(self.found.current_schema.as_ref());
+            if schema.is_some_and(|schema| self.found.taken.contains(&(schema.clone(), map.name.clone()))) {
+                plan.refusals.push(taken(table, &map));
+                continue;
+            }
             let users = maps.get(&AuthTable::User).cloned().unwrap_or_else(|| TableMap::canonical(AuthTable::User));
             let statements = create(self.found.backend, table, &map, &self.ids, &users);
             plan.additions.push(Addition { table, name: map.quoted(), kind: AdditionKind::Table, statements });
@@ -182,13 +217,33 @@ impl Plan {
     }
 }
 
-/// Returns `true` if bridge mode can use the table: it has the columns that Taskbridge refers to there.
-fn is_usable(backend: DbBackend, table: AuthTable, found: &FoundTable, overrides: &Overrides) -> bool {
-    let columns: &[&'static str] = if table == AuthTable::User { &["id"] } else { table.columns() };
-    let has_ids = |found: &FoundTable| {
-        found.find(table, "id", overrides).is_some_and(|id| id.is_unique && id.id_kind(backend).is_some())
+/// Returns a refusal if the name of a column contains a control character: it could not be shown on a terminal as it is.
+fn strange_column(found: &FoundTable) -> Option<Refusal> {
+    let column = found.columns.iter().find(|column| column.name.contains(char::is_control))?;
+    Some(Refusal {
+        table: found.shown(),
+        column: Some(column.name.escape_debug().to_string()),
+        found: "has a control character in its name".to_owned(),
+        next: "rename the column".to_owned(),
+    })
+}
+
+/// Returns refusals of deferrable constraints where PostgreSQL must check at once that a value is unique: it does not
+/// accept them for `on conflict`.
+fn deferrable(table: AuthTable, found: &FoundTable, overrides: &Overrides) -> Vec<Refusal> {
+    let unique = table.definitions().iter().filter(|column| column.is_unique || column.column_type == ColumnType::Id);
+    let columns = unique.filter_map(|column| found.find(table, column.name, overrides));
+    let refusal = |column: &FoundColumn| {
+        let constraint = quoted(column.deferrable.as_ref()?);
+        let (table, name) = (found.quoted(), quoted(&column.name));
+        Some(Refusal {
+            table: found.shown(),
+            column: Some(column.name.clone()),
+            found: "is unique by a deferrable constraint only".to_owned(),
+            next: format!("run: alter table {table} drop constraint {constraint}, add unique ({name})"),
+        })
     };
-    found.is_table && has_ids(found) && columns.iter().all(|name| found.find(table, name, overrides).is_some())
+    columns.filter_map(refusal).collect()
 }
 
 fn on_sqlite(table: AuthTable, found: &FoundTable) -> Refusal {
@@ -205,6 +260,19 @@ fn hidden_rows(found: &FoundTable) -> Notice {
     let table = found.quoted();
     Notice {
         found: format!("row-level security of the table {table} can hide rows from Taskbridge's role"),
-        next: format!("let the role see all rows, or run: alter table {table} disable row level security"),
+        next: "connect with the owner of the table, or run as an administrator: alter role .. bypassrls".to_owned(),
+    }
+}
+
+fn taken(table: AuthTable, map: &TableMap) -> Refusal {
+    Refusal {
+        table: map.name.clone(),
+        column: None,
+        found: "exists, but is not Better Auth's table of this name".to_owned(),
+        next: format!(
+            "rename it, or create Better Auth's table {} under another name and set auth.tables.{} to that name",
+            table.name(),
+            table.name()
+        ),
     }
 }

@@ -7,7 +7,9 @@ use crate::create::Style::{Camel, Snake};
 use crate::found::{FoundColumn, FoundTable};
 use crate::id::{Generated, IdKind};
 use crate::table::AuthTable::{Account, RateLimit, Session, User};
-use crate::testing::{add, change, core, lines, official, plan, plan_on, remove, required, settings, statements};
+use crate::testing::{
+    add, change, core, found, lines, official, plan, plan_of, plan_on, remove, required, settings, statements,
+};
 
 fn changed(table: &str, column: &str, how: impl Fn(&mut FoundColumn)) -> Vec<FoundTable> {
     let mut tables = official();
@@ -280,6 +282,39 @@ fn hidden_rows_are_reported() {
     let mut tables = official();
     tables[0].hides_rows = true;
     assert!(plan(tables).notices[0].found.contains("row-level security of the table \"user\""));
+}
+
+/// Settings of the whole table would show its rows to others.
+#[test]
+fn row_level_security_is_not_disabled() {
+    let mut tables = official();
+    tables[0].hides_rows = true;
+    let next = &plan(tables).notices[0].next;
+    assert!(next.contains("bypassrls") && !next.contains("disable"), "{next}");
+}
+
+#[test]
+fn names_of_new_tables_must_be_free() {
+    for (style, taken) in [(Camel, "rateLimit"), (Snake, "rate_limit")] {
+        let mut found = found(DbBackend::Postgres, core(["users", "sessions", "accounts"], style));
+        found.taken.insert(("public".to_owned(), taken.to_owned()));
+        let plan = plan_of(&found, Purpose::Server, &settings(&[], &[]));
+        let line = format!(
+            r#"table "{taken}": exists, but is not Better Auth's table of this name; rename it, or create Better Auth's table rateLimit under another name and set auth.tables.rateLimit to that name"#
+        );
+        assert_eq!(lines(&plan), [line]);
+        assert!(!statements(&plan).iter().any(|sql| sql.contains(taken)));
+        found.taken = [("other".to_owned(), taken.to_owned())].into();
+        assert!(plan_of(&found, Purpose::Server, &settings(&[], &[])).refusals.is_empty());
+    }
+}
+
+#[test]
+fn names_with_control_characters_are_refused() {
+    let mut tables = official();
+    add(&mut tables, "user", required("a\u{1b}[2J\nb", "text"));
+    let line = r#"table "user", column "a\u{1b}[2J\nb": has a control character in its name; rename the column"#;
+    assert_eq!(lines(&plan(tables)), [line]);
 }
 
 #[test]

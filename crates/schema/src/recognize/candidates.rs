@@ -8,6 +8,8 @@ use crate::overrides::Overrides;
 use crate::table::AuthTable;
 use crate::verdict::{Notice, Refusal};
 
+use AuthTable::Account;
+
 /// What the recognition has to say about tables.
 #[derive(Debug, Default)]
 pub(crate) struct Remarks {
@@ -24,9 +26,12 @@ impl Remarks {
         self.refusals.iter().any(|refusal| refusal.table == table.name())
     }
 
-    /// Refuses a table for which there are several candidates.
+    /// Refuses a table for which there are several candidates, if there are several.
     pub(super) fn ambiguous(&mut self, table: AuthTable, candidates: &[&FoundTable]) {
         let name = table.name();
+        if candidates.len() < 2 {
+            return;
+        }
         self.refusals.retain(|refusal| refusal.table != name);
         self.refusals.push(Refusal {
             table: name.to_owned(),
@@ -57,8 +62,22 @@ impl<'f> Tables<'f> {
         positions.iter().map(|position| self.get(*position)).collect()
     }
 
+    /// Returns the tables that the role may use.
     pub(super) fn positions(&self, is_wanted: impl Fn(&FoundTable) -> bool) -> Vec<usize> {
-        (0..self.found.tables.len()).filter(|position| is_wanted(self.get(*position))).collect()
+        let is_usable = |found: &FoundTable| found.is_usable && !found.has_strange_name();
+        (0..self.found.tables.len())
+            .filter(|position| is_usable(self.get(*position)) && is_wanted(self.get(*position)))
+            .collect()
+    }
+
+    /// Returns the tables of accounts that are not considered: those of another installation of Taskbridge, those that
+    /// the role may not use, and those whose name cannot be shown.
+    pub(super) fn hidden(&self) -> Vec<usize> {
+        let is_hidden = |found: &FoundTable| !found.is_usable || found.is_of_another || found.has_strange_name();
+        (0..self.found.tables.len())
+            .filter(|position| is_hidden(self.get(*position)) && self.looks_like(Account, *position))
+            .filter(|position| self.has(*position, Account, "password"))
+            .collect()
     }
 
     /// Returns the table of Better Auth's name in the current schema or, if `schema` is given, in that schema.
@@ -76,20 +95,47 @@ impl<'f> Tables<'f> {
         self.get(position).has_rows != Some(false)
     }
 
+    /// Returns `true` if the table has the columns by which `table` is recognized.
+    pub(super) fn looks_like(&self, table: AuthTable, position: usize) -> bool {
+        self.get(position).is_table && table.signature().iter().all(|column| self.has(position, table, column))
+    }
+
     /// Returns the tables that have the columns by which `table` is recognized. Copies of tables, which have no unique
     /// id, are omitted if there are others.
     pub(super) fn candidates(&self, table: AuthTable) -> Vec<usize> {
-        let looks_alike = |position: &usize| {
-            let found = self.get(*position);
-            let has = |column: &&'static str| self.has(*position, table, column);
-            found.is_table && !found.is_of_another && table.signature().iter().all(has)
-        };
-        let all: Vec<_> = self.positions(|_| true).into_iter().filter(looks_alike).collect();
+        let mut all = self.positions(|found| !found.is_of_another);
+        all.retain(|position| self.looks_like(table, *position));
         let has_unique_id = |position: &usize| {
             self.get(*position).find(table, "id", self.overrides).is_some_and(|column| column.is_unique)
         };
         let unique: Vec<_> = all.iter().copied().filter(has_unique_id).collect();
         if unique.is_empty() { all } else { unique }
+    }
+
+    /// Returns `true` if the name of the table contains `part`. Case and underscores are ignored.
+    pub(super) fn is_called(&self, position: usize, part: &str) -> bool {
+        plain(&self.get(position).name).contains(part)
+    }
+
+    /// Returns `true` if all columns of the table are columns of Better Auth's table `table`.
+    pub(super) fn has_no_others(&self, table: AuthTable, position: usize) -> bool {
+        let found = self.get(position);
+        found.columns.len() == found.score(table, self.overrides)
+    }
+
+    /// Returns those of several tables that are most likely `table`: by the name, then by the number of its columns.
+    pub(super) fn likeliest(&self, table: AuthTable, mut all: Vec<usize>) -> Vec<usize> {
+        let likelihood = |position: &usize| {
+            let found = self.get(*position);
+            let (name, wanted) = (plain(&found.name), plain(table.name()));
+            let is_canonical = found.name == table.name();
+            let is_plural = name == wanted || name == format!("{wanted}s");
+            let score = found.score(table, self.overrides);
+            (found.is_current && is_canonical, found.is_in_path, is_canonical, is_plural, name.contains(&wanted), score)
+        };
+        let best = all.iter().map(likelihood).max();
+        all.retain(|position| Some(likelihood(position)) == best);
+        all
     }
 
     /// Returns the table to which the foreign key of the column with the user's id refers.
@@ -101,20 +147,5 @@ impl<'f> Tables<'f> {
             other.schema == *schema && (other.name == *name || is_sqlite && other.name.eq_ignore_ascii_case(name))
         };
         self.positions(is_target).first().copied()
-    }
-
-    /// Returns `true` if a table that has the columns of `table` but not its name is Better Auth's rather than the app's
-    /// own: its name contains that of Better Auth, or it has no required columns that Better Auth would not fill.
-    pub(super) fn is_plausible(&self, table: AuthTable, position: usize) -> bool {
-        let found = self.get(position);
-        let part = match table {
-            AuthTable::Jwks => "jwk".to_owned(),
-            _ => plain(table.name()),
-        };
-        let known = |name: &'static str| found.find(table, name, self.overrides).map(|column| column.name.as_str());
-        let known: Vec<_> = table.columns().iter().filter_map(|name| known(name)).collect();
-        let is_filled = |name: &str| known.contains(&name);
-        plain(&found.name).contains(&part)
-            || found.columns.iter().all(|column| !column.is_required || column.has_default || is_filled(&column.name))
     }
 }

@@ -8,11 +8,11 @@ mod tests;
 use std::collections::BTreeMap;
 
 use self::candidates::{Tables, list};
-use self::sets::Sets;
+use self::sets::{Sets, Used};
 use crate::found::{FoundTable, FoundTables};
 use crate::overrides::Overrides;
 use crate::table::AuthTable;
-use crate::verdict::Refusal;
+use crate::verdict::{Notice, Refusal};
 
 pub(crate) use self::candidates::Remarks;
 
@@ -25,14 +25,16 @@ pub(crate) struct Recognition {
     pub(crate) tables: BTreeMap<AuthTable, usize>,
     /// The schema in which missing tables must be created. `None` stands for the current schema.
     pub(crate) schema: Option<String>,
+    /// `true` if the tables with Better Auth's names are an empty second set that an older version of Taskbridge created.
+    is_beside_second_set: bool,
     pub(crate) remarks: Remarks,
 }
 
-/// Returns the positions of the tables on whose rows the recognition depends: of several tables that look alike, those
-/// with rows are the ones that the app uses.
+/// Returns the positions of the tables on whose rows the recognition depends: of several sets of tables, the one with
+/// rows is the one that the app uses.
 pub(crate) fn look_alikes(found: &FoundTables, overrides: &Overrides) -> Vec<usize> {
     let tables = Tables { found, overrides };
-    let candidates = AuthTable::ALL.map(|table| tables.candidates(table));
+    let candidates = [User, Session, Account].map(|table| tables.candidates(table));
     let mut positions: Vec<_> = candidates.into_iter().filter(|candidates| candidates.len() > 1).flatten().collect();
     positions.sort_unstable();
     positions.dedup();
@@ -51,6 +53,7 @@ pub(crate) fn recognize(found: &FoundTables, overrides: &Overrides) -> Recogniti
         recognition.tables.extend(position.map(|position| (table, position)));
     }
     refuse_shared_tables(&tables, &mut recognition);
+    mention_hidden_tables(&tables, &mut recognition);
     recognition
 }
 
@@ -87,7 +90,8 @@ fn given(tables: &Tables<'_>, remarks: &mut Remarks) -> BTreeMap<AuthTable, usiz
 /// If one of them has another name than that of Better Auth, or is not in the current schema, a missing one is refused:
 /// it has another name, too, and if Taskbridge created it, the app would have it twice.
 fn recognize_core(tables: &Tables<'_>, given: &BTreeMap<AuthTable, usize>, recognition: &mut Recognition) {
-    let set = Sets { tables, given, remarks: &mut recognition.remarks }.used();
+    let Used { set, is_beside_second_set } = Sets { tables, given, remarks: &mut recognition.remarks }.used();
+    recognition.is_beside_second_set = is_beside_second_set;
     recognition.tables.extend(set.tables());
     let is_core = |table: &AuthTable| matches!(table, User | Session | Account);
     recognition.tables.extend(given.iter().map(|(key, value)| (*key, *value)).filter(|(table, _)| is_core(table)));
@@ -117,25 +121,62 @@ fn recognize_core(tables: &Tables<'_>, given: &BTreeMap<AuthTable, usize>, recog
 }
 
 /// Recognizes a table without which users can still sign in, beside the core tables.
+///
+/// A table of the app that has the same columns must not be used: Taskbridge trusts the keys in `jwks`, and deletes
+/// counters in `rateLimit`. Without Better Auth's name, the name must therefore say what the table is for, or the table
+/// must have exactly the columns of `jwks`.
 fn beside_core(tables: &Tables<'_>, table: AuthTable, recognition: &mut Recognition) -> Option<usize> {
     let schema = recognition.schema.as_deref();
+    // The table may lack a column by which it would be recognized, but its name says what it is.
     let canonical = tables.named(table, schema);
-    let mut all = tables.candidates(table);
-    all.retain(|position| {
+    if canonical.is_some() && !recognition.is_beside_second_set {
+        return canonical;
+    }
+    let mut others = tables.candidates(table);
+    others.retain(|position| {
         let found = tables.get(*position);
         let is_beside = schema.map_or(found.is_current, |schema| found.schema == schema);
-        is_beside && (Some(*position) == canonical || tables.is_plausible(table, *position))
+        let is_likely = match table {
+            Jwks => {
+                let has_all = tables.has(*position, Jwks, "createdAt") && tables.has_no_others(Jwks, *position);
+                tables.is_called(*position, "jwk") || has_all
+            }
+            RateLimit => tables.is_called(*position, "ratelimit") && tables.has_no_others(RateLimit, *position),
+            _ => tables.is_called(*position, "verif"),
+        };
+        is_beside && is_likely && Some(*position) != canonical
     });
-    let used: Vec<_> = all.iter().copied().filter(|position| tables.may_have_rows(*position)).collect();
-    match (all.as_slice(), used.as_slice()) {
-        // The table may lack a column by which it would be recognized, but its name says what it is.
-        ([], _) => canonical,
-        ([position], _) | (_, [position]) => Some(*position),
-        (_, []) => canonical.filter(|position| all.contains(position)).or_else(|| all.first().copied()),
-        (_, rivals) => {
+    let likeliest = tables.likeliest(table, others);
+    match likeliest.as_slice() {
+        [position] => Some(*position),
+        // Nothing reads or writes this table.
+        [position, ..] if table == Verification => Some(*position),
+        [] => canonical,
+        rivals => {
             recognition.remarks.ambiguous(table, &tables.list(rivals));
             None
         }
+    }
+}
+
+/// Adds a notice if users are created in a new table, although there are tables that could be those of the app.
+fn mention_hidden_tables(tables: &Tables<'_>, recognition: &mut Recognition) {
+    if recognition.tables.contains_key(&User) || recognition.remarks.refuse(User) {
+        return;
+    }
+    for position in tables.hidden() {
+        let found = tables.get(position);
+        let (why, next) = if found.has_strange_name() {
+            ("its name contains a control character", "rename it")
+        } else if found.is_usable {
+            ("another installation of Taskbridge uses it", "set auth.tables to the names of these tables")
+        } else {
+            ("the role must not use its schema", "grant usage on the schema")
+        };
+        recognition.remarks.notices.push(Notice {
+            found: format!("the table {:?} looks like Better Auth's, but {why}", found.shown()),
+            next: format!("no action is needed if this is not the app's table; otherwise {next}"),
+        });
     }
 }
 

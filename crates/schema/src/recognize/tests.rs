@@ -1,5 +1,7 @@
 //! Which tables are recognized as Better Auth's.
 
+mod look_alikes;
+
 use sea_orm::DbBackend;
 
 use crate::create::Style::{Camel, Snake};
@@ -47,7 +49,7 @@ fn renamed_tables_are_recognized() {
         (["users", "sessions", "accounts"], Snake),
         (["User", "Session", "Account"], Camel),
         (["auth_user", "auth_session", "auth_account"], Snake),
-        (["people", "visits", "logins"], Camel),
+        (["people", "visitor_sessions", "logins"], Camel),
         (["people", "session", "account"], Camel),
     ] {
         let plan = plan(core(names_of_app, style));
@@ -93,108 +95,6 @@ fn a_missing_core_table_is_created_beside_those_with_better_auths_names() {
     tables.retain(|table| table.name != "session");
     let plan = plan(tables);
     assert_eq!((lines(&plan), created(&plan)), (vec![], vec![Session]));
-}
-
-/// Older versions of Taskbridge created a second, empty set beside renamed tables.
-#[test]
-fn of_two_sets_the_one_with_rows_is_used() {
-    let tables =
-        [with_rows(false, official()), with_rows(true, core(["users", "sessions", "accounts"], Snake))].concat();
-    let plan = plan(tables);
-    assert_eq!(names(&plan), ["users", "sessions", "accounts"]);
-    let [notice] = plan.notices.as_slice() else { panic!("{:?}", plan.notices) };
-    assert!(notice.next.ends_with(r#"run: drop table "account", "session", "user""#), "{notice}");
-    let tables =
-        [with_rows(true, official()), with_rows(false, core(["users", "sessions", "accounts"], Snake))].concat();
-    assert_eq!(names(&super::tests::plan(tables)), ["user", "session", "account"]);
-}
-
-#[test]
-fn of_two_sets_with_rows_the_settings_choose() {
-    let both =
-        || [with_rows(true, official()), with_rows(true, core(["users", "sessions", "accounts"], Camel))].concat();
-    let refused = plan(both());
-    let line = r#"table "user": could be "user" or "users"; set auth.tables.user to the one that Better Auth uses"#;
-    assert_eq!(lines(&refused)[0], line);
-    assert_eq!(refused.refusals.len(), 3);
-    assert!(created(&refused).is_empty());
-    for given in [&[(User, "users")][..], &[(Account, "accounts")], &[(Account, "public.accounts"), (User, "users")]] {
-        let plan = plan_with(both(), &settings(given, &[]));
-        assert_eq!(lines(&plan), [""; 0], "{given:?}");
-        assert_eq!(names(&plan), ["users", "sessions", "accounts"]);
-    }
-}
-
-#[test]
-fn of_two_empty_sets_the_one_with_better_auths_names_is_used() {
-    let tables =
-        [with_rows(false, core(["users", "sessions", "accounts"], Camel)), with_rows(false, official())].concat();
-    let plan = plan(tables);
-    assert_eq!((names(&plan), lines(&plan)), (["user", "session", "account"].map(String::from), vec![]));
-}
-
-#[test]
-fn a_set_outside_of_the_search_path_counts_if_no_other_is_used() {
-    let renamed = || core(["users", "sessions", "accounts"], Camel);
-    let backup = with_rows(true, in_schema("backup", renamed()));
-    assert_eq!(names(&plan(backup.clone())), ["backup.users", "backup.sessions", "backup.accounts"]);
-    let used = [with_rows(true, official()), backup.clone()].concat();
-    assert_eq!(names(&plan(used)), ["user", "session", "account"]);
-    let empty = [with_rows(false, official()), backup.clone()].concat();
-    let line = &lines(&plan(empty.clone()))[0];
-    assert!(line.starts_with(r#"table "user": could be "user" or "backup.users""#), "{line}");
-    let given = settings(&[(User, "user")], &[]);
-    assert_eq!(names(&plan_with(empty, &given)), ["user", "session", "account"]);
-}
-
-/// Another installation of Taskbridge may use another schema of the database.
-#[test]
-fn tables_of_another_installation_are_ignored() {
-    let mut tables = in_schema("tenant", with_rows(true, official()));
-    for table in &mut tables {
-        table.is_of_another = true;
-    }
-    assert_eq!(created(&plan(tables)), AuthTable::ALL);
-}
-
-#[test]
-fn tables_of_the_app_are_not_taken_for_better_auths() {
-    let mut tables = official();
-    let mut tokens = table(Session, "refresh_tokens", "user", Snake);
-    tokens.columns.retain(|column| !["ip_address", "user_agent"].contains(&column.name.as_str()));
-    let mut keys = table(Jwks, "wallets", "user", Snake);
-    keys.columns.push(required("balance", "bigint"));
-    let mut customers = table(User, "customers", "user", Snake);
-    customers.columns.push(required("number", "bigint"));
-    tables.extend(with_rows(true, vec![tokens, keys, customers]));
-    let plan = plan(tables);
-    assert!(plan.map.is_canonical() && plan.refusals.is_empty() && plan.additions.is_empty(), "{plan:?}");
-
-    let tokens = table(Session, "refresh_tokens", "users", Snake);
-    let mut tables = vec![tokens];
-    tables[0].columns.retain(|column| !["ip_address", "user_agent"].contains(&column.name.as_str()));
-    assert_eq!(created(&super::tests::plan(tables)), AuthTable::ALL);
-}
-
-#[test]
-fn the_sessions_with_the_most_columns_are_used() {
-    let mut tables = core(["users", "visits", "accounts"], Snake);
-    let mut tokens = table(Session, "session_tokens", "users", Snake);
-    tokens.columns.retain(|column| !["ip_address", "user_agent"].contains(&column.name.as_str()));
-    tables.insert(0, tokens);
-    assert_eq!(names(&plan(with_rows(true, tables))), ["users", "visits", "accounts"]);
-}
-
-#[test]
-fn a_copy_without_a_unique_id_is_ignored() {
-    let mut tables = official();
-    let mut copies = core(["user_copy", "session_copy", "account_copy"], Camel);
-    for column in copies.iter_mut().flat_map(|table| &mut table.columns) {
-        (column.is_unique, column.references) = (false, None);
-    }
-    tables.extend(copies);
-    let plan = plan(with_rows(true, tables));
-    assert!(plan.map.is_canonical() && plan.refusals.is_empty(), "{plan:?}");
 }
 
 #[test]
@@ -274,13 +174,21 @@ fn bridge_mode_recognizes_the_users_and_refuses_nothing() {
     let plan = bridge(tables);
     assert_eq!(plan.map.table(User).name, "users");
     assert!(plan.refusals.is_empty() && plan.additions.is_empty());
-    let ambiguous =
-        [with_rows(true, official()), with_rows(true, core(["users", "sessions", "accounts"], Camel))].concat();
-    let plan = bridge(ambiguous);
+    let others = with_rows(true, core(["members", "member_sessions", "member_accounts"], Camel));
+    let plan = bridge([others, with_rows(true, core(["users", "sessions", "accounts"], Camel))].concat());
     assert!(plan.refusals.is_empty() && !plan.existing.contains(&User));
+    // A table of another framework is not Better Auth's.
+    let mut foreign = vec![table(User, "user", "", Snake)];
+    remove(&mut foreign, "user", "email_verified");
+    assert!(bridge(foreign).existing.is_empty());
     assert!(bridge(Vec::new()).additions.is_empty());
     let elsewhere = || in_schema("app", official());
     assert!(bridge(elsewhere()).existing.is_empty());
+    let mut in_path = elsewhere();
+    for table in &mut in_path {
+        table.is_in_path = true;
+    }
+    assert!(bridge(in_path).existing.is_empty());
     let given = settings(&[(User, "app.user")], &[]);
     let plan = plan_on(DbBackend::Postgres, elsewhere(), Purpose::Bridge, &given);
     assert_eq!(plan.existing.into_iter().collect::<Vec<_>>(), [User]);
