@@ -1,7 +1,7 @@
 //! Applies and reverts migrations.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
-use taskbridge_schema::SchemaMap;
+use taskbridge_schema::{Notice, SchemaMap};
 
 use crate::adopt::{better_auth, tasks};
 use crate::error::MigrateError;
@@ -21,6 +21,8 @@ pub struct MigrationReport {
     pub additions: Vec<String>,
     /// The names of Better Auth's tables and columns in the database.
     pub map: SchemaMap,
+    /// What an operator should know about these tables.
+    pub notices: Vec<Notice>,
     /// Number of tasks that have no owner. These tasks are kept but not shown until
     /// [`assign_tasks`](crate::assign_tasks) assigns them to a user.
     pub tasks_without_owner: u64,
@@ -31,6 +33,7 @@ struct Progress {
     applied: Vec<&'static str>,
     additions: Vec<String>,
     map: SchemaMap,
+    notices: Vec<Notice>,
     /// The next migration, if it must be executed outside of a transaction.
     next: Option<&'static dyn Migration>,
     tasks_without_owner: u64,
@@ -55,14 +58,14 @@ impl Migrations {
         loop {
             let transaction = Transaction::begin_exclusive(db).await.map_err(MigrateError::from)?;
             let progress = self.up_in_transaction(transaction.connection()).await;
-            let Progress { map, next, tasks_without_owner, .. } = {
+            let Progress { map, notices, next, tasks_without_owner, .. } = {
                 let mut progress = transaction.end(progress).await?;
                 applied.append(&mut progress.applied);
                 additions.append(&mut progress.additions);
                 progress
             };
             let Some(migration) = next else {
-                return Ok(MigrationReport { applied, additions, map, tasks_without_owner });
+                return Ok(MigrationReport { applied, additions, map, notices, tasks_without_owner });
             };
             let second = connect().await?;
             let transaction = Transaction::begin_build(&second).await.map_err(MigrateError::from)?;
@@ -95,7 +98,7 @@ impl Migrations {
         let additions = better_auth::add(db, &plan).await?;
         self.check_applied(db, &plan).await?;
         let tasks_without_owner = if next.is_none() { tasks::count_without_owner(db).await? } else { 0 };
-        Ok(Progress { applied, additions, map: plan.map, next, tasks_without_owner })
+        Ok(Progress { applied, additions, map: plan.map, notices: plan.notices, next, tasks_without_owner })
     }
 
     /// Applies a migration outside of a transaction. Returns `false` if another process has applied it.

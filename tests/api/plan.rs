@@ -238,6 +238,8 @@ async fn everything_uses_the_renamed_tables() {
     let settings = [("DATABASE_URL", url.as_str()), ("JWT_ALGORITHM", "EdDSA"), ("PORT", port)];
     let line = server.log.lines().into_iter().find(|line| line.contains("have other names")).unwrap();
     assert!(line.contains(r#"user: \"users\", session: \"sessions\""#), "{line}");
+    let is_warning = |line: &String| line.contains("WARN") && line.contains("times without a zone");
+    assert!(server.log.lines().iter().any(is_warning), "{}", server.log.text());
     let ann = User::sign_up(&server, "ann").await;
     let task = ann.add(json!({ "title": "x" })).await;
     assert_eq!(ann.list().await, json!([task]));

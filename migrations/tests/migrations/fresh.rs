@@ -43,6 +43,7 @@ async fn the_tables_are_created_once_and_as_better_auth_creates_them(database: D
         applied,
         additions: Vec::new(),
         map: SchemaMap::canonical(),
+        notices: Vec::new(),
         tasks_without_owner: 0,
     };
     assert_eq!(without_types(first), report(names.clone()));

@@ -26,7 +26,8 @@ pub(super) async fn run(command: &KeysCommand, settings: &Settings, mode: &AuthM
     ensure!(matches!(mode, AuthMode::Server(_)), IN_BRIDGE_MODE);
     let migrations = migrations(settings, mode.name().users());
     with_store(&settings.database, async |store| {
-        let store = store.clone().with_map(require_current(store, &migrations).await?);
+        let (map, _notices) = require_current(store, &migrations).await?;
+        let store = store.clone().with_map(map);
         let keys = stored_keys(mode, &settings.jwt, &store).context(IN_BRIDGE_MODE)?;
         match command {
             KeysCommand::List => keys.table().list().await?.iter().for_each(|key| print(&describe_key(key))),

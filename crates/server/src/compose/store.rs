@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use taskbridge_adapters::database::{Inspection, OpenError, SqliteFacts, Store, StoreConfig, inspect};
 use taskbridge_migrations::{MigrateError, MigrationReport, Migrations, Readiness, Users};
-use taskbridge_schema::{Refusal, SchemaMap};
+use taskbridge_schema::{Notice, Refusal, SchemaMap};
 use tokio::time::timeout;
 
 use crate::settings::{DatabaseSettings, Settings};
@@ -43,13 +43,16 @@ pub(crate) fn migrations(settings: &Settings, users: Users) -> Migrations {
 pub(super) async fn open_for_server(settings: &DatabaseSettings, migrations: &Migrations) -> anyhow::Result<Store> {
     let store = Store::open(&store_config(settings)).await?;
     let migrated = if settings.migrate.is_on() {
-        up(&store, migrations).await.map(|report| report.map)
+        up(&store, migrations).await.map(|report| (report.map, report.notices))
     } else {
         require_current(&store, migrations).await
     };
     match migrated {
-        Ok(map) => {
+        Ok((map, notices)) => {
             log_names(&map);
+            for Notice { found, next } in notices {
+                tracing::warn!(next, "{found}");
+            }
             Ok(store.with_map(map))
         }
         Err(error) => {
@@ -72,7 +75,7 @@ fn log_names(map: &SchemaMap) {
 
 /// Returns `true` if bridge mode can use tables that were refused. It cannot if a setting names a wrong table or column.
 pub(crate) fn bridge_mode_works(refusals: &[Refusal]) -> bool {
-    !refusals.is_empty() && refusals.iter().all(|refusal| !refusal.next.starts_with("correct the setting"))
+    !refusals.is_empty() && !refusals.iter().any(Refusal::is_of_settings)
 }
 
 /// Logs each reason for which the tables cannot be used in a line of its own, for programs that read the log.
@@ -177,16 +180,19 @@ pub(crate) async fn up(store: &Store, migrations: &Migrations) -> anyhow::Result
 }
 
 /// Checks that no migration is pending, that the tables need no additions, and that the database role may use the tables.
-/// Returns their names.
+/// Returns their names, and what an operator should know about them.
 ///
 /// # Errors
 /// Returns an error that names the pending migrations and additions and the command that applies them, or the missing
 /// privileges.
-pub(crate) async fn require_current(store: &Store, migrations: &Migrations) -> anyhow::Result<SchemaMap> {
+pub(crate) async fn require_current(
+    store: &Store,
+    migrations: &Migrations,
+) -> anyhow::Result<(SchemaMap, Vec<Notice>)> {
     let readiness = migrations.check(&store.dedicated().await?, false).await?;
     match pending(&readiness) {
         Some(pending) => bail!("{pending}; run: {RUN_MIGRATE_UP}"),
-        None => Ok(readiness.plan.map),
+        None => Ok((readiness.plan.map, readiness.plan.notices)),
     }
 }
 
