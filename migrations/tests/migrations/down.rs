@@ -43,6 +43,20 @@ async fn tasks_are_kept(database: Database) {
     assert!(line(reverted(&database, 1).await).contains(r#"table "tasks", column "priority": was not created by"#));
 }
 
+mod adopted {
+    use super::*;
+
+    test_on!([Postgres], [a_table_of_another_backend_is_kept]);
+
+    async fn a_table_of_another_backend_is_kept(database: Database) {
+        database.run("create table tasks (id serial primary key, user_id text, title text not null)").await;
+        database.adopt(Users::Here).await.unwrap();
+        let before = database.snapshot().await;
+        assert!(line(reverted(&database, 1).await).contains(r#"table "tasks", column "id": was not created by"#));
+        assert_eq!(database.snapshot().await, before);
+    }
+}
+
 /// With [`Users::Elsewhere`], `down` does not revert the migration that creates Better Auth's tables.
 async fn with_users_elsewhere_only_the_tasks_are_reverted(database: Database) {
     database.adopt(Users::Here).await.unwrap();

@@ -146,6 +146,9 @@ pub(crate) async fn drop_empty(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     if let Some(column) = table.columns.iter().find(|column| !COLUMNS.contains(&column.name.as_str())) {
         return Err(refused_column("tasks", &column.name, "was not created by Taskbridge; drop the table yourself"));
     }
+    if db.get_database_backend() == DbBackend::Postgres && !postgres::generates_ids_as_ours(db).await? {
+        return Err(refused_column("tasks", "id", "was not created by Taskbridge; drop the table yourself"));
+    }
     db.execute_unprepared(r#"drop table "tasks""#).await.map(drop)
 }
 

@@ -25,6 +25,15 @@ pub(super) fn create(data_type: &str, reference: &str) -> String {
     )
 }
 
+/// Returns `true` if the database generates the ids of the table `tasks` as [`create`] defines it. Other backends use
+/// `serial`, which adopting the table does not change.
+pub(super) async fn generates_ids_as_ours(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    let select = r"select 1 from pg_attribute a join pg_class c on c.oid = a.attrelid
+        where c.relnamespace = current_schema()::regnamespace and c.relname = 'tasks'
+          and a.attname = 'id' and a.attidentity = 'd'";
+    catalog::exists(db, select).await
+}
+
 /// Adds missing columns. Then changes the columns that differ, all in one `alter table`, so that the table is rewritten
 /// at most once. Unlike `update`, `alter table` does not run triggers, which could change other values.
 pub(super) async fn adopt(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {
