@@ -173,7 +173,7 @@ fn names_that_are_not_recognized_are_set() {
     };
     let asked = refusals(&[]);
     assert!(asked.contains("auth.columns.user.email") && asked.contains(r#""address""#), "{asked}");
-    assert!(asked.contains("auth.tables.account"), "{asked}");
+    assert!(asked.contains("set auth.tables.account (TASKBRIDGE__AUTH__TABLES__ACCOUNT) to"), "{asked}");
     let asked = refusals(&[("TASKBRIDGE__AUTH__TABLES__ACCOUNT", "accounts")]);
     assert!(asked.contains("auth.columns.account.providerId") && asked.contains(r#""provider""#), "{asked}");
     let asked = refusals(&[("TASKBRIDGE__AUTH__TABLES__USER", "members")]);

@@ -11,6 +11,7 @@ use crate::definitions::{ColumnDefinition, ColumnType};
 use crate::found::{FoundColumn, FoundTable};
 use crate::id::IdKind;
 use crate::map::{ColumnMap, TableMap, quoted};
+use crate::names::column_setting;
 use crate::overrides::Overrides;
 use crate::table::AuthTable;
 use crate::verdict::{Addition, AdditionKind, Notice, Refusal};
@@ -103,7 +104,7 @@ impl Check<'_> {
         let is_given = self.overrides.columns.contains_key(&(self.table, name));
         if !is_given && column.name != name && self.found.columns_like(name).count() > 1 {
             let all: Vec<_> = self.found.columns_like(name).map(|column| format!("\"{}\"", column.name)).collect();
-            let next = format!("set {} to the one that Better Auth uses", self.setting(name));
+            let next = format!("set {} to the one that Better Auth uses", column_setting(self.table, name));
             self.refuse(Some(name), format!("could be {}", all.join(" or ")), next);
             return;
         }
@@ -310,7 +311,11 @@ impl Check<'_> {
         } else if !similar.is_empty() {
             let names: Vec<_> = similar.iter().map(|column| format!("\"{}\"", column.name)).collect();
             self.suspects.extend(similar.iter().map(|column| column.name.clone()));
-            format!("set {} to its name in the database; it could be {}", self.setting(name), names.join(" or "))
+            format!(
+                "set {} to its name in the database; it could be {}",
+                column_setting(self.table, name),
+                names.join(" or ")
+            )
         } else if is_required {
             WAY_OUT.to_owned()
         } else {

@@ -94,8 +94,8 @@ const WITH_ONE_STEP: [(&str, &[&str]); 2] = [
     (
         "renamed-freely",
         &[
-            "set auth.columns.user.email to its name in the database; it could be \"address\"",
-            "set auth.columns.account.providerId to its name in the database; it could be \"provider\"",
+            "set auth.columns.user.email (TASKBRIDGE__AUTH__COLUMNS__USER__EMAIL) to its name in the database; it could be \"address\"",
+            "set auth.columns.account.providerId (TASKBRIDGE__AUTH__COLUMNS__ACCOUNT__PROVIDER_ID) to its name in the database; it could be \"provider\"",
         ],
     ),
 ];
@@ -240,7 +240,13 @@ async fn no_second_set_is_created_beside_renamed_tables(database: Database) {
         database.run(&format!("drop table {missing} cascade")).await;
         let line = database.refusal(Users::Here).await;
         let name = missing.trim_end_matches('s');
-        assert!(line.contains(&format!("set auth.tables.{name} to the name of the table")), "{line}");
+        assert!(
+            line.contains(&format!(
+                "set auth.tables.{name} (TASKBRIDGE__AUTH__TABLES__{}) to the name of the table",
+                name.to_uppercase()
+            )),
+            "{line}"
+        );
     }
     let renamed = renamed(OFFICIAL, PLURAL);
     database.run(&renamed).await;
@@ -310,12 +316,15 @@ async fn settings_give_names_that_cannot_be_recognized(database: Database) {
     database.run(&script).await;
     let mut overrides = Overrides::default();
     let line = adopt(&database, &overrides).await.unwrap_err().to_string();
-    assert!(line.contains("set auth.tables.account to the name of the table"), "{line}");
+    assert!(
+        line.contains("set auth.tables.account (TASKBRIDGE__AUTH__TABLES__ACCOUNT) to the name of the table"),
+        "{line}"
+    );
     overrides.tables.insert(AuthTable::Account, QualifiedName { schema: None, name: "accounts".to_owned() });
     let line = adopt(&database, &overrides).await.unwrap_err().to_string();
     assert!(
         line.contains("(2) ")
-            && line.contains("set auth.columns.account.providerId to its name in the database; it could be"),
+            && line.contains("set auth.columns.account.providerId (TASKBRIDGE__AUTH__COLUMNS__ACCOUNT__PROVIDER_ID) to its name in the database; it could be"),
         "{line}"
     );
     overrides.columns.insert((AuthTable::Account, "providerId"), "provider".to_owned());
@@ -620,7 +629,7 @@ async fn tables_of_another_app_are_not_taken(database: Database) {
         .run(&format!("create schema crm; create schema own; set search_path = crm; {OFFICIAL}; set search_path = own"))
         .await;
     let line = database.refusal(Users::Here).await;
-    assert!(line.contains("set auth.tables.user to crm.user; otherwise"), "{line}");
+    assert!(line.contains("set auth.tables.user (TASKBRIDGE__AUTH__TABLES__USER) to crm.user; otherwise"), "{line}");
     let bridge = Migrations::of(Users::Elsewhere).plan(&database.connection).await.unwrap();
     assert!(bridge.existing.is_empty(), "{bridge:?}");
     let role = role(&database).await;

@@ -271,7 +271,7 @@ fn new_tables_have_ids_of_the_same_kind() {
 fn a_column_with_two_likely_names_is_refused() {
     let mut tables = core(["users", "sessions", "accounts"], Snake);
     add(&mut tables, "users", FoundColumn { is_required: false, ..required("emailverified", "boolean") });
-    let line = r#"table "users", column "emailVerified": could be "email_verified" or "emailverified"; set auth.columns.user.emailVerified to the one that Better Auth uses"#;
+    let line = r#"table "users", column "emailVerified": could be "email_verified" or "emailverified"; set auth.columns.user.emailVerified (TASKBRIDGE__AUTH__COLUMNS__USER__EMAIL_VERIFIED) to the one that Better Auth uses"#;
     assert_eq!(lines(&plan(tables.clone())), [line]);
     let given = settings(&[], &[((User, "emailVerified"), "email_verified")]);
     assert!(crate::testing::plan_with(tables, &given).refusals.is_empty());

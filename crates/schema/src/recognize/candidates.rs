@@ -3,7 +3,7 @@
 use sea_orm::DbBackend;
 
 use crate::found::{FoundTable, FoundTables};
-use crate::names::plain;
+use crate::names::{plain, setting};
 use crate::overrides::Overrides;
 use crate::table::AuthTable;
 use crate::verdict::{Notice, Refusal};
@@ -37,7 +37,7 @@ impl Remarks {
             table: name.to_owned(),
             column: None,
             found: format!("could be {}", list(candidates, " or ")),
-            next: format!("set auth.tables.{name} to the one that Better Auth uses"),
+            next: format!("set {} to the one that Better Auth uses", setting(table)),
         });
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use self::candidates::{Tables, list};
 use self::sets::{Sets, Used};
 use crate::found::{FoundTable, FoundTables};
+use crate::names::setting;
 use crate::overrides::Overrides;
 use crate::table::AuthTable;
 use crate::verdict::{Notice, Refusal};
@@ -114,7 +115,7 @@ fn recognize_core(tables: &Tables<'_>, given: &BTreeMap<AuthTable, usize>, recog
                 table: table.name().to_owned(),
                 column: None,
                 found: format!("was not found, although Better Auth's tables exist under other names ({others})"),
-                next: format!("set auth.tables.{} to the name of the table", table.name()),
+                next: format!("set {} to the name of the table", setting(table)),
             });
         }
     }

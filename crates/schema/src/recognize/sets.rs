@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::candidates::{Remarks, Tables, list};
 use crate::found::FoundTable;
-use crate::names::plain;
+use crate::names::{self, plain};
 use crate::table::AuthTable;
 use crate::verdict::{Notice, Refusal};
 
@@ -142,9 +142,9 @@ impl<'s> Sets<'s> {
                 column: None,
                 found: format!("exists only outside of the search path ({})", list(&all, ", ")),
                 next: format!(
-                    "if this is the app's, set auth.tables.{} to {}; otherwise let Better Auth's own migrator create \
+                    "if this is the app's, set {} to {}; otherwise let Better Auth's own migrator create \
                      its tables in the current schema",
-                    table.name(),
+                    names::setting(table),
                     values.join(" or ")
                 ),
             });

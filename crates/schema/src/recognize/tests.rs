@@ -80,13 +80,22 @@ fn a_missing_core_table_is_never_created_beside_renamed_ones() {
         let name = missing.trim_end_matches('s');
         let [line] = lines(&plan).try_into().unwrap();
         assert!(line.contains(&format!("table \"{name}\": was not found")), "{line}");
-        assert!(line.ends_with(&format!("set auth.tables.{name} to the name of the table")), "{line}");
+        assert!(
+            line.ends_with(&format!(
+                "set auth.tables.{name} (TASKBRIDGE__AUTH__TABLES__{}) to the name of the table",
+                name.to_uppercase()
+            )),
+            "{line}"
+        );
         assert_eq!(created(&plan), [Verification, Jwks, RateLimit]);
     }
     // Sessions also prove that tables are Better Auth's, if they record the client.
     let mut tables = core(["users", "sessions", "accounts"], Camel);
     tables.retain(|table| table.name != "accounts");
-    assert!(lines(&plan(tables))[0].ends_with("set auth.tables.account to the name of the table"));
+    assert!(
+        lines(&plan(tables))[0]
+            .ends_with("set auth.tables.account (TASKBRIDGE__AUTH__TABLES__ACCOUNT) to the name of the table")
+    );
 }
 
 #[test]
@@ -120,9 +129,12 @@ fn renamed_columns_are_found_by_settings() {
         tables
     };
     // The sessions prove that the tables are Better Auth's.
-    assert!(lines(&plan(tables()))[0].ends_with("set auth.tables.account to the name of the table"));
+    assert!(
+        lines(&plan(tables()))[0]
+            .ends_with("set auth.tables.account (TASKBRIDGE__AUTH__TABLES__ACCOUNT) to the name of the table")
+    );
     let given = settings(&[(Account, "accounts")], &[]);
-    let line = r#"table "accounts", column "providerId": missing; set auth.columns.account.providerId to its name in the database; it could be "provider""#;
+    let line = r#"table "accounts", column "providerId": missing; set auth.columns.account.providerId (TASKBRIDGE__AUTH__COLUMNS__ACCOUNT__PROVIDER_ID) to its name in the database; it could be "provider""#;
     assert_eq!(lines(&plan_with(tables(), &given)), [line]);
     let given = settings(&[], &[((Account, "providerId"), "provider")]);
     let plan = plan_with(tables(), &given);

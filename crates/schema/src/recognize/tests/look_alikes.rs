@@ -53,7 +53,7 @@ fn of_two_renamed_sets_with_rows_the_settings_choose() {
         [with_rows(true, others), with_rows(true, core(["users", "sessions", "accounts"], Camel))].concat()
     };
     let refused = plan(both());
-    let line = r#"table "user": could be "members" or "users"; set auth.tables.user to the one that Better Auth uses"#;
+    let line = r#"table "user": could be "members" or "users"; set auth.tables.user (TASKBRIDGE__AUTH__TABLES__USER) to the one that Better Auth uses"#;
     assert_eq!((lines(&refused)[0].as_str(), refused.refusals.len()), (line, 3));
     assert!(!created(&refused).contains(&User));
     let given = settings(&[(Account, "public.accounts"), (User, "users")], &[]);
@@ -132,7 +132,7 @@ fn a_table_of_sessions_with_an_unknown_column_is_preferred_to_tokens() {
         change(&mut tables, name, "token", |column| "session_token".clone_into(&mut column.name));
         tables.push(table(Session, "refresh_tokens", "users", Snake));
         let line = format!(
-            r#"table "{name}", column "token": missing; set auth.columns.session.token to its name in the database; it could be "session_token""#
+            r#"table "{name}", column "token": missing; set auth.columns.session.token (TASKBRIDGE__AUTH__COLUMNS__SESSION__TOKEN) to its name in the database; it could be "session_token""#
         );
         assert_eq!(lines(&plan(tables.clone())), [line]);
         let given = settings(&[], &[((Session, "token"), "session_token")]);
@@ -181,7 +181,7 @@ fn a_set_outside_of_the_search_path_counts_if_there_is_no_other() {
     assert_eq!(names(&plan([outside(), with_rows(false, official())].concat())), names(&used));
 
     let several = plan([outside(), in_schema("backup", renamed())].concat());
-    let line = r#"table "user": exists only outside of the search path ("app.users", "backup.users"); if this is the app's, set auth.tables.user to app.users or backup.users; otherwise let Better Auth's own migrator create its tables in the current schema"#;
+    let line = r#"table "user": exists only outside of the search path ("app.users", "backup.users"); if this is the app's, set auth.tables.user (TASKBRIDGE__AUTH__TABLES__USER) to app.users or backup.users; otherwise let Better Auth's own migrator create its tables in the current schema"#;
     assert_eq!((lines(&several)[0].as_str(), several.refusals.len()), (line, 3));
     assert!(!created(&several).contains(&User));
 }
@@ -198,7 +198,10 @@ fn a_set_outside_of_a_search_path_that_was_chosen_needs_settings() {
     };
     let refused = in_tenant(outside(), &settings(&[], &[]));
     assert_eq!(refused.refusals.len(), 3, "{refused:?}");
-    assert!(lines(&refused)[0].contains("set auth.tables.user to app.user;"), "{refused:?}");
+    assert!(
+        lines(&refused)[0].contains("set auth.tables.user (TASKBRIDGE__AUTH__TABLES__USER) to app.user;"),
+        "{refused:?}"
+    );
     for given in [&[(User, "app.user")][..], &[(Account, "app.account")]] {
         let plan = in_tenant(outside(), &settings(given, &[]));
         assert_eq!(
