@@ -1,4 +1,4 @@
-//! Reads which tables exist: on PostgreSQL in the current schema, on SQLite in the main database.
+//! Reads which tables exist, on PostgreSQL by default in the current schema, on SQLite in the main database.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
@@ -8,7 +8,7 @@ use crate::error::refused;
 
 /// An existing table.
 pub(crate) struct Table {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) columns: Vec<Column>,
     /// `true` if the table is a `strict` table of SQLite, in which each value must have the type of its column.
     pub(crate) is_strict: bool,
@@ -46,7 +46,7 @@ impl Table {
 const POSTGRES_KIND: &str = r"
 select c.relkind in ('r', 'p') as is_table, false as is_strict, true as has_row_numbers
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where n.nspname = current_schema() and c.relname = $1 and c.relkind not in ('i', 'I', 'S', 'c', 't')";
+where n.nspname = coalesce(nullif($2, ''), current_schema()) and c.relname = $1 and c.relkind not in ('i', 'I', 'S', 'c', 't')";
 
 const SQLITE_KIND: &str = r#"
 select "type" = 'table' as is_table, "strict" = 1 as is_strict, "wr" = 0 as has_row_numbers
@@ -62,7 +62,7 @@ select a.attname::text as name,
   exists (select from pg_index i where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null
     and i.indnkeyatts = 1 and i.indkey[0] = a.attnum) as is_unique
 from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-where n.nspname = current_schema() and c.relname = $1 and c.relkind in ('r', 'p')
+where n.nspname = coalesce(nullif($2, ''), current_schema()) and c.relname = $1 and c.relkind in ('r', 'p')
   and a.attnum > 0 and not a.attisdropped
 order by a.attnum";
 
@@ -79,21 +79,36 @@ order by c."cid""#;
 ///
 /// # Errors
 /// A refusal if the name belongs to something other than a table, such as a view.
-pub(crate) async fn table(db: &impl ConnectionTrait, name: &'static str) -> Result<Option<Table>, DbErr> {
+pub(crate) async fn table(db: &impl ConnectionTrait, name: &str) -> Result<Option<Table>, DbErr> {
+    table_in(db, None, name).await
+}
+
+/// Returns the table of this name in a schema, if there is one. `None` stands for the current schema, the only one that
+/// SQLite has.
+///
+/// # Errors
+/// A refusal if the name belongs to something other than a table, such as a view.
+pub(crate) async fn table_in(
+    db: &impl ConnectionTrait,
+    schema: Option<&str>,
+    name: &str,
+) -> Result<Option<Table>, DbErr> {
     let (kind, columns) = match db.get_database_backend() {
-        DbBackend::Postgres => (POSTGRES_KIND, POSTGRES_COLUMNS),
-        _ => (SQLITE_KIND, SQLITE_COLUMNS),
+        DbBackend::Postgres => (
+            rows(db, POSTGRES_KIND, [name, schema.unwrap_or_default()]).await?,
+            rows(db, POSTGRES_COLUMNS, [name, schema.unwrap_or_default()]).await?,
+        ),
+        _ => (rows(db, SQLITE_KIND, [name]).await?, rows(db, SQLITE_COLUMNS, [name]).await?),
     };
-    let Some(kind) = rows(db, kind, [name]).await?.into_iter().next() else { return Ok(None) };
-    if !flag(&kind, "is_table")? {
+    let Some(kind) = kind.first() else { return Ok(None) };
+    if !flag(kind, "is_table")? {
         return Err(refused(name, "exists but is not a table; rename or drop it"));
     }
-    let columns = rows(db, columns, [name]).await?;
     Ok(Some(Table {
-        name,
+        name: name.to_owned(),
         columns: columns.iter().map(column).collect::<Result<_, _>>()?,
-        is_strict: flag(&kind, "is_strict")?,
-        has_row_numbers: flag(&kind, "has_row_numbers")?,
+        is_strict: flag(kind, "is_strict")?,
+        has_row_numbers: flag(kind, "has_row_numbers")?,
     }))
 }
 

@@ -15,6 +15,7 @@ mod migrations;
 mod owner_ids;
 mod privileges;
 mod steps;
+mod task_fields;
 mod transaction;
 mod users;
 
@@ -23,4 +24,5 @@ pub use check::Readiness;
 pub use error::MigrateError;
 pub use migrate::MigrationReport;
 pub use migrations::{MigrationStatus, Migrations};
+pub use task_fields::TaskField;
 pub use users::Users;

@@ -41,7 +41,7 @@ pub(super) async fn adopt(db: &impl ConnectionTrait, table: &Table) -> Result<()
         .into_iter()
         .filter(|(name, _)| table.column(name).is_none());
     alter(db, missing.map(|(name, data_type)| format!(r#"add column "{name}" {data_type}"#)).collect()).await?;
-    let Some(table) = catalog::table(db, table.name).await? else { return Ok(()) };
+    let Some(table) = catalog::table(db, &table.name).await? else { return Ok(()) };
 
     let mut changes = Vec::new();
     if table.column("id").is_some_and(|id| id.data_type != "bigint") {
