@@ -113,7 +113,10 @@ fn each_layer_depends_on_what_it_may_and_on_nothing_else() {
                 "x509-cert",
             ],
         ),
-        ("taskbridge-migrations", &["async-trait", "sea-orm-migration", "taskbridge-schema", "thiserror", "tokio"]),
+        (
+            "taskbridge-migrations",
+            &["async-trait", "sea-orm-migration", "serde", "serde_json", "taskbridge-schema", "thiserror", "tokio"],
+        ),
         ("taskbridge-schema", &["sea-orm", "thiserror", "uuid"]),
     ];
     let dependencies = direct_dependencies();

@@ -75,6 +75,12 @@ impl Migrations {
         }
     }
 
+    /// Applies pending migrations in the transaction of the caller. One that must be executed outside of a transaction
+    /// and those after it remain pending.
+    pub(crate) async fn apply_in_transaction(&self, db: &DatabaseConnection) -> Result<(), MigrateError> {
+        self.up_in_transaction(db).await.map(drop)
+    }
+
     /// Applies pending migrations until one must be executed outside of a transaction.
     async fn up_in_transaction(&self, db: &DatabaseConnection) -> Result<Progress, MigrateError> {
         let pending = self.pending(db).await?;

@@ -33,6 +33,16 @@ impl<'c> Transaction<'c> {
         Ok(Self(db))
     }
 
+    /// Begins a read-only transaction that sees the database as it is at its first statement, and that may take long.
+    pub(crate) async fn begin_snapshot(db: &'c DatabaseConnection) -> Result<Self, DbErr> {
+        let begin = match db.get_database_backend() {
+            DbBackend::Postgres => "begin isolation level repeatable read read only; set local statement_timeout = 0",
+            _ => "begin",
+        };
+        db.execute_unprepared(begin).await?;
+        Ok(Self(db))
+    }
+
     /// Begins a transaction, and waits until no other process is in an exclusive transaction.
     pub(crate) async fn begin_exclusive(db: &'c DatabaseConnection) -> Result<Self, DbErr> {
         let begin = match db.get_database_backend() {

@@ -2,6 +2,7 @@
 
 mod config;
 mod doctor;
+mod import;
 mod keys;
 mod migrate;
 mod output;
@@ -80,7 +81,7 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Config(command) => config::run(&command, &configuration),
         Command::Migrate(command) => return migrate::run(&command, settings, mode.name().users()).await,
-        Command::Tasks(command) => tasks::run(&command, settings).await?,
+        Command::Tasks(command) => tasks::run(&command, settings, mode.name().users()).await?,
         Command::Keys(command) => keys::run(&command, settings, mode).await?,
         Command::Token(command) => return token::run(command, settings, mode).await,
         // Handled above: the server has a log of its own, and the doctor also runs with an invalid configuration.

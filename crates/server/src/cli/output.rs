@@ -12,6 +12,12 @@ pub(super) fn print(line: &dyn Display) {
     println!("{line}");
 }
 
+/// Prints a line about the progress of a command on standard error, so that standard output contains only its result.
+#[expect(clippy::print_stderr, reason = "the progress of a command")]
+pub(super) fn print_progress(line: &str) {
+    eprintln!("{line}");
+}
+
 /// Prints an error on standard error. Each reason for which tables cannot be used is in a line of its own.
 #[expect(clippy::print_stderr, reason = "the error of a command")]
 pub(super) fn print_error(error: &anyhow::Error) {

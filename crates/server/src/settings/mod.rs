@@ -36,6 +36,7 @@ pub(crate) use self::error::SettingError;
 pub(crate) use self::jwt::JwtSettings;
 pub(crate) use self::log::{LogFormat, LogSettings};
 pub(crate) use self::mode::{AuthMode, BridgeMode, ServerMode};
+pub(crate) use self::names::table_name;
 pub(crate) use self::passwords::PasswordSettings;
 pub(crate) use self::rate_limit::RateLimitStorage;
 pub(crate) use self::server::ServerSettings;

@@ -99,16 +99,22 @@ impl<'de> Deserialize<'de> for TableKey {
 
 impl<'de> Deserialize<'de> for TableName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const FORM: &str = "must be the name of a table, such as users, or its schema and its name, such as app.users, of \
-                            at most 63 bytes each; write a name that contains a dot, a double quote or white space in \
-                            double quotes, as in SQL";
-        parse(deserializer, |text| {
-            let mut parts = parts(text).ok_or(FORM)?;
-            let (name, schema) = (parts.pop(), parts.pop());
-            let name = name.filter(|_| parts.is_empty()).ok_or(FORM)?;
-            Ok::<_, &str>(Self(QualifiedName { schema, name }))
-        })
+        parse(deserializer, |text| table_name(text).map(Self))
     }
+}
+
+/// Parses the name of a table, with or without its schema.
+///
+/// # Errors
+/// Returns the required form if the name does not have it.
+pub(crate) fn table_name(text: &str) -> Result<QualifiedName, &'static str> {
+    const FORM: &str = "must be the name of a table, such as users, or its schema and its name, such as app.users, of at most \
+                        63 bytes each; write a name that contains a dot, a double quote or white space in double quotes, as \
+                        in SQL";
+    let mut parts = parts(text).ok_or(FORM)?;
+    let (name, schema) = (parts.pop(), parts.pop());
+    let name = name.filter(|_| parts.is_empty()).ok_or(FORM)?;
+    Ok(QualifiedName { schema, name })
 }
 
 impl<'de> Deserialize<'de> for ColumnName {

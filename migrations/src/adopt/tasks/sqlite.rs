@@ -7,6 +7,7 @@ use taskbridge_schema::{Affinity, affinity};
 
 use crate::catalog::{self, Column, Table};
 use crate::error::{OR_RENAME, refused_column};
+use crate::sqlite_dates::date;
 
 /// Returns the statement that creates the table. With `autoincrement`, the id of a deleted task is never reused.
 pub(super) fn create(reference: &str) -> String {
@@ -40,18 +41,6 @@ pub(super) async fn adopt(db: &impl ConnectionTrait, table: &Table) -> Result<()
 
 /// The SQL expression that converts the value of `completed` to 0 or 1. Null becomes 0.
 const TRUE: &str = r#"coalesce(case typeof("completed") when 'text' then lower("completed") in ('true', 't') else "completed" <> 0 end, 0)"#;
-
-/// Returns the SQL expression that converts the date in a column to the form that Taskbridge stores. The column may
-/// contain text, or seconds or milliseconds since 1970. Text without a zone is treated as UTC. Any other value becomes
-/// null.
-fn date(column: &str) -> String {
-    format!(
-        r#"case when typeof("{column}") in ('integer', 'real')
-        then strftime('%Y-%m-%dT%H:%M:%fZ', case when abs("{column}") < 100000000000 then "{column}" else "{column}" / 1000.0 end, 'unixepoch')
-        when typeof("{column}") = 'text' and "{column}" glob '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
-        then strftime('%Y-%m-%dT%H:%M:%fZ', "{column}") end"#
-    )
-}
 
 /// Checks that the table can be adopted.
 pub(super) async fn check(db: &impl ConnectionTrait, table: &Table) -> Result<(), DbErr> {

@@ -1,0 +1,155 @@
+//! `taskbridge tasks import` and `taskbridge tasks ids`.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use taskbridge_adapters::database::{Store, StoreConfig};
+use taskbridge_migrations::{ImportReport, ImportedId, TaskField, TaskImport, Users, imported_ids};
+use taskbridge_schema::QualifiedName;
+
+use super::output::{one_line, print, print_progress};
+use crate::compose::{migrations, store_config, with_store};
+use crate::settings::{Settings, table_name};
+
+/// Time between two lines about the progress.
+const PROGRESS: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// The table that contains the tasks, such as `task` or `app.todos`. If it is the table `tasks` of this database, it is
+    /// renamed to `tasks_old`.
+    #[arg(long, value_name = "TABLE", value_parser = table_name)]
+    from: QualifiedName,
+    /// URL of the database that contains the table, if that is another one.
+    #[arg(long, value_name = "URL")]
+    from_url: Option<String>,
+    /// The column that holds a field, if it is not recognized: `--map owner_ref=user_id`. The fields are `id`,
+    /// `user_id`, `title`, `description`, `completed`, `created_at` and `updated_at`.
+    #[arg(long, value_name = "COLUMN=FIELD", value_parser = mapping)]
+    map: Vec<(String, TaskField)>,
+    /// A value of a textual status that means "done".
+    #[arg(long, value_name = "VALUE")]
+    done: Vec<String>,
+    /// A value of a textual status that means "not done".
+    #[arg(long, value_name = "VALUE")]
+    open: Vec<String>,
+    /// The table of the old backend's users, if the tasks contain its ids: users are found by their email address.
+    #[arg(long, value_name = "TABLE", value_parser = table_name)]
+    users_from: Option<QualifiedName>,
+    /// Id of the user who gets the tasks without an owner, and those of owners who are not users.
+    #[arg(long, value_name = "USER_ID")]
+    owner: Option<String>,
+    /// Show what would be imported, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Parses a column and the field that it holds.
+fn mapping(text: &str) -> Result<(String, TaskField), String> {
+    let (column, field) = text.rsplit_once('=').ok_or("write <column>=<field>")?;
+    let field = TaskField::named(field).ok_or_else(|| {
+        let names = TaskField::ALL.map(TaskField::name);
+        format!("there is no field {field}; the fields are {}", names.join(", "))
+    })?;
+    Ok((column.to_owned(), field))
+}
+
+impl ImportArgs {
+    fn import(&self) -> TaskImport {
+        let Self { from, from_url: _, map, done, open, users_from, owner, dry_run } = self;
+        TaskImport {
+            from: from.clone(),
+            map: map.clone(),
+            done: done.clone(),
+            open: open.clone(),
+            users_from: users_from.clone(),
+            owner: owner.clone(),
+            dry_run: *dry_run,
+        }
+    }
+}
+
+/// Imports the tasks of another backend, and prints the report.
+pub(super) async fn import(args: &ImportArgs, settings: &Settings, users: Users) -> anyhow::Result<()> {
+    let work = async |store: &Store| match &args.from_url {
+        None => run(args, settings, users, store, None).await,
+        Some(url) => {
+            let url = url.parse().context("--from-url")?;
+            let source = Store::open_to_read(&StoreConfig { url, ..store_config(&settings.database) }).await;
+            let source = source.context("cannot open the database of --from-url")?;
+            let report = run(args, settings, users, store, Some(&source)).await;
+            source.close().await;
+            report
+        }
+    };
+    let report = with_store(&settings.database, work).await?;
+    for line in report.to_string().lines() {
+        print(&one_line(line));
+    }
+    Ok(())
+}
+
+async fn run(
+    args: &ImportArgs,
+    settings: &Settings,
+    users: Users,
+    target: &Store,
+    source: Option<&Store>,
+) -> anyhow::Result<ImportReport> {
+    let target = target.dedicated().await?;
+    let source = match source {
+        Some(store) => Some(store.dedicated().await.context("cannot open the database of --from-url")?),
+        None => None,
+    };
+    let mut printed = Instant::now();
+    let mut progress = |read: u64, all: u64| {
+        if printed.elapsed() >= PROGRESS {
+            print_progress(&format!("{read} of {all} rows"));
+            printed = Instant::now();
+        }
+    };
+    let import = args.import();
+    Ok(import.run(&migrations(settings, users), &target, source.as_ref(), &mut progress).await?)
+}
+
+/// Prints the old and the new id of each imported task whose id has changed, as comma-separated values (RFC 4180).
+pub(super) async fn ids(settings: &Settings) -> anyhow::Result<()> {
+    let print_changed = |ImportedId { table, old, new }: &ImportedId| {
+        if *old != new.to_string() {
+            print(&format!("{},{},{new}", csv(table), csv(old)));
+        }
+    };
+    with_store(&settings.database, async |store| {
+        let db = store.dedicated().await?;
+        print(&"table,old_id,new_id");
+        Ok(imported_ids(&db, print_changed).await?)
+    })
+    .await
+}
+
+/// Quotes a value if it contains a character that has a meaning in comma-separated values (RFC 4180, section 2).
+fn csv(value: &str) -> String {
+    if value.contains([',', '"', '\r', '\n']) {
+        format!("\"{}\"", value.replace('"', "\"\""))
+    } else {
+        value.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapping_names_a_column_and_a_field() {
+        assert_eq!(mapping("a=b=title").unwrap(), ("a=b".to_owned(), TaskField::Title));
+        assert!(mapping("owner=user").unwrap_err().contains("the fields are id, user_id"));
+        assert!(mapping("owner").is_err());
+    }
+
+    #[test]
+    fn values_are_quoted_where_necessary() {
+        assert_eq!([csv("a b"), csv("a,b"), csv("a\"b")], ["a b", "\"a,b\"", "\"a\"\"b\""]);
+    }
+}

@@ -1,0 +1,139 @@
+//! Which column of the table holds which field, and the SQL expressions that read the fields as text.
+
+use std::collections::BTreeMap;
+
+use sea_orm_migration::sea_orm::{DbBackend, DbErr};
+use taskbridge_schema::{Affinity, affinity, plain, quoted};
+
+use crate::catalog::{Column, Table};
+use crate::error::{refused, refused_column};
+use crate::sqlite_dates::date;
+use crate::task_fields::{TaskField, recognize};
+
+/// The columns of the table that hold fields.
+pub(super) struct Columns {
+    pub(super) backend: DbBackend,
+    fields: BTreeMap<TaskField, FieldColumn>,
+    /// The names of the columns that hold no field.
+    others: Vec<String>,
+}
+
+/// A column that holds a field.
+struct FieldColumn {
+    name: String,
+    data_type: String,
+}
+
+/// Time as text, in UTC, in the form in which SQLite stores it.
+const POSTGRES_FORM: &str = r#"'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"#;
+
+impl Columns {
+    /// Finds the columns. `map` names those of fields that are not recognized, and takes precedence.
+    ///
+    /// # Errors
+    /// A refusal if `map` names a column that does not exist, or the table has no column for the id or the title.
+    pub(super) fn find(backend: DbBackend, table: &Table, map: &[(String, TaskField)]) -> Result<Self, DbErr> {
+        let names: Vec<_> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        for (index, (name, field)) in map.iter().enumerate() {
+            if !names.contains(&name.as_str()) {
+                let why = format!("does not exist; the columns are {}", names.join(", "));
+                return Err(refused_column(&table.name, name, &why));
+            }
+            if map[..index].iter().any(|(other, mapped)| other == name || mapped == field) {
+                return Err(refused_column(&table.name, name, "is mapped twice, or its field is"));
+            }
+        }
+        let is_free = |name: &&str| !map.iter().any(|(mapped, _)| mapped == name);
+        let free: Vec<_> = names.iter().copied().filter(is_free).collect();
+        let mut found = recognize(&free);
+        found.extend(map.iter().map(|(name, field)| (*field, name.as_str())));
+        for field in [TaskField::Id, TaskField::Title] {
+            if !found.contains_key(&field) {
+                let why = format!(
+                    "no column is recognized as the {0}; name it with --map <column>={0}; the columns are {1}",
+                    field.name(),
+                    names.join(", ")
+                );
+                return Err(refused(&table.name, &why));
+            }
+        }
+        let others = names.iter().filter(|name| !found.values().any(|used| used == *name)).map(|&name| name.to_owned());
+        let others = others.collect();
+        let field = |(field, name): (TaskField, &str)| {
+            let column = table.column(name)?;
+            Some((field, FieldColumn { name: name.to_owned(), data_type: column.data_type.clone() }))
+        };
+        let columns = Self { backend, fields: found.into_iter().filter_map(field).collect(), others };
+        match table.column(&columns.fields[&TaskField::Id].name) {
+            Some(Column { is_unique: false, name, .. }) => Err(refused_column(
+                &table.name,
+                name,
+                "is not unique, so that a repeated import would double rows; make it the primary key",
+            )),
+            _ => Ok(columns),
+        }
+    }
+
+    /// Returns the column of each field, and the columns that are not imported.
+    pub(super) fn report(&self) -> (Vec<(TaskField, Option<String>)>, Vec<String>) {
+        let column = |field| (field, self.fields.get(&field).map(|column| column.name.clone()));
+        (TaskField::ALL.into_iter().map(column).collect(), self.others.clone())
+    }
+
+    /// Returns the quoted name of the column `id`.
+    pub(super) fn id(&self) -> String {
+        self.fields.get(&TaskField::Id).map(|column| quoted(&column.name)).unwrap_or_default()
+    }
+
+    /// Returns `true` if the ids are integers.
+    pub(super) fn has_integer_ids(&self) -> bool {
+        self.fields.get(&TaskField::Id).is_some_and(|column| match self.backend {
+            DbBackend::Postgres => matches!(column.data_type.as_str(), "smallint" | "integer" | "bigint"),
+            _ => affinity(&column.data_type) == Affinity::Integer,
+        })
+    }
+
+    /// Returns the SQL expression that reads a field as text. A time that cannot be read becomes the empty text.
+    pub(super) fn expression(&self, field: TaskField) -> String {
+        let Some(column) = self.fields.get(&field) else { return "null".to_owned() };
+        match field {
+            TaskField::CreatedAt | TaskField::UpdatedAt => self.time(column),
+            TaskField::Completed if self.is_time(column) => {
+                format!("case when {} is null then 'false' else 'true' end", quoted(&column.name))
+            }
+            _ if self.backend == DbBackend::Postgres => format!("{}::text", quoted(&column.name)),
+            _ => format!("cast({} as text)", quoted(&column.name)),
+        }
+    }
+
+    /// Returns `true` if the column is declared as one of times: a task is done if its time of completion is set.
+    fn is_time(&self, column: &FieldColumn) -> bool {
+        let declared = column.data_type.to_lowercase();
+        declared.starts_with("timestamp")
+            || declared.starts_with("date")
+            || self.backend == DbBackend::Sqlite && plain(&column.name).ends_with("at")
+    }
+
+    fn time(&self, column: &FieldColumn) -> String {
+        let name = quoted(&column.name);
+        let invalid = format!("case when {name} is not null then '' end");
+        if self.backend != DbBackend::Postgres {
+            return format!("coalesce({}, {invalid})", date(&column.name));
+        }
+        let zoneless = match column.data_type.as_str() {
+            zoned if zoned.ends_with("with time zone") => format!("{name} at time zone 'UTC'"),
+            "smallint" | "integer" | "bigint" | "numeric" | "double precision" | "real" => format!(
+                "to_timestamp(case when abs({name}) < 100000000000 then {name} else {name} / 1000.0 end) at time zone 'UTC'"
+            ),
+            // The time zone of the session is UTC, which is that of a text without a zone.
+            text if text == "text" || text.starts_with("character") => format!(
+                "case when {name} ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}' then {name}::timestamptz at time zone 'UTC' end"
+            ),
+            _ => format!("{name}::timestamp"),
+        };
+        format!(
+            "coalesce((select case when t between '0001-01-01' and '9999-12-31 23:59:59.999' then to_char(t, {POSTGRES_FORM}) end \
+             from (select {zoneless}) as zoneless (t)), {invalid})"
+        )
+    }
+}
