@@ -348,7 +348,7 @@ impl Check<'_> {
                     format!("run: alter table {table} alter column {name} set default 'local:credential'")
                 }
                 DbBackend::Postgres => format!("run: alter table {table} alter column {name} drop not null"),
-                _ => "drop the column, or create the table again with a column that may be null".to_owned(),
+                _ => "create the table again with a column that may be null".to_owned(),
             };
             self.refuse(Some(&column.name), found.to_owned(), next);
         }

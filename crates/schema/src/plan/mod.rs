@@ -11,6 +11,7 @@ use crate::create::{NewIds, Style, create, new_table};
 use crate::definitions::ColumnType;
 use crate::found::{FoundColumn, FoundTable, FoundTables};
 use crate::map::{SchemaMap, TableMap, quoted};
+use crate::names::plain;
 use crate::overrides::Overrides;
 use crate::recognize::{Recognition, look_alikes, recognize};
 use crate::table::AuthTable;
@@ -105,6 +106,10 @@ impl<'p> Planner<'p> {
                 continue;
             }
             if let Some(refusal) = strange_column(found) {
+                plan.refuse(purpose, refusal);
+                continue;
+            }
+            if let Some(refusal) = users_of_another_backend(table, found, self.overrides) {
                 plan.refuse(purpose, refusal);
                 continue;
             }
@@ -225,6 +230,26 @@ fn strange_column(found: &FoundTable) -> Option<Refusal> {
         column: Some(column.name.escape_debug().to_string()),
         found: "has a control character in its name".to_owned(),
         next: "rename the column".to_owned(),
+    })
+}
+
+/// Returns a refusal of a table `user` of a backend that stores passwords in it: Better Auth stores them in `account`.
+fn users_of_another_backend(table: AuthTable, found: &FoundTable, overrides: &Overrides) -> Option<Refusal> {
+    let is_password = |column: &&FoundColumn| plain(&column.name).contains("password");
+    let password = found.columns.iter().find(is_password)?;
+    let is_named = overrides.tables.contains_key(&table);
+    if table != AuthTable::User || is_named || found.find(table, "emailVerified", overrides).is_some() {
+        return None;
+    }
+    let (old, new) = (found.quoted(), quoted(&format!("{}_old", found.name)));
+    Some(Refusal {
+        table: found.shown(),
+        column: Some(password.name.clone()),
+        found: "belongs to the users of another backend: Better Auth stores passwords elsewhere".to_owned(),
+        next: format!(
+            "if that backend has been stopped, run: alter table {old} rename to {new} (its tasks are then imported with \
+             --users-from), or use AUTH_MODE=bridge"
+        ),
     })
 }
 

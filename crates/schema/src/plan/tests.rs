@@ -6,6 +6,7 @@ use super::Purpose;
 use crate::create::Style::{Camel, Snake};
 use crate::found::{FoundColumn, FoundTable};
 use crate::id::{Generated, IdKind};
+use crate::overrides::Overrides;
 use crate::table::AuthTable::{Account, RateLimit, Session, User};
 use crate::testing::{
     add, change, core, found, lines, official, plan, plan_of, plan_on, remove, required, settings, statements,
@@ -275,6 +276,25 @@ fn a_column_with_two_likely_names_is_refused() {
     assert_eq!(lines(&plan(tables.clone())), [line]);
     let given = settings(&[], &[((User, "emailVerified"), "email_verified")]);
     assert!(crate::testing::plan_with(tables, &given).refusals.is_empty());
+}
+
+/// Other backends store passwords with the users. Such a column is not Better Auth's `name`, and must not be dropped.
+#[test]
+fn the_users_of_another_backend_are_refused_as_a_whole() {
+    let mut tables = official();
+    tables.retain(|table| table.name == "user");
+    remove(&mut tables, "user", "emailVerified");
+    remove(&mut tables, "user", "name");
+    add(&mut tables, "user", required("hashed_password", "character varying"));
+    let line = r#"table "user", column "hashed_password": belongs to the users of another backend: Better Auth stores passwords elsewhere; if that backend has been stopped, run: alter table "user" rename to "user_old" (its tasks are then imported with --users-from), or use AUTH_MODE=bridge"#;
+    for backend in [DbBackend::Postgres, DbBackend::Sqlite] {
+        let plan = plan_on(backend, tables.clone(), Purpose::Server, &Overrides::default());
+        assert_eq!(lines(&plan), [line]);
+        let plan = plan_on(backend, tables.clone(), Purpose::Bridge, &Overrides::default());
+        assert!(plan.refusals.is_empty() && plan.existing.is_empty());
+    }
+    add(&mut tables, "user", required("emailVerified", "boolean"));
+    assert!(!lines(&plan(tables)).join(" ").contains("another backend"));
 }
 
 #[test]
