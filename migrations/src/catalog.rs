@@ -35,12 +35,6 @@ impl Table {
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
-
-    /// Returns a column whose name differs from `name` only in case and underscores.
-    pub(crate) fn column_like(&self, name: &str) -> Option<&Column> {
-        let plain = |name: &str| name.replace('_', "").to_lowercase();
-        self.columns.iter().find(|column| plain(&column.name) == plain(name))
-    }
 }
 
 const POSTGRES_KIND: &str = r"

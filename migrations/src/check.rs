@@ -1,10 +1,10 @@
 //! Checks whether the migrations can be applied.
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
-use taskbridge_schema::{Addition, AdditionKind, Plan};
+use taskbridge_schema::{Addition, AdditionKind, Plan, Refusal};
 
 use crate::adopt::{better_auth, tasks};
-use crate::error::MigrateError;
+use crate::error::{MigrateError, accept};
 use crate::migration::Migration;
 use crate::migrations::{MigrationStatus, Migrations};
 use crate::transaction::Transaction;
@@ -43,8 +43,8 @@ impl Migrations {
     /// not need the privileges to apply them.
     ///
     /// # Errors
-    /// [`MigrateError::NotAdoptable`] and [`MigrateError::Refused`] if `up` would refuse an existing table, or the role
-    /// lacks privileges.
+    /// [`MigrateError::NotAdoptable`] with all reasons for which `up` would refuse existing tables;
+    /// [`MigrateError::Refused`] if the role lacks privileges.
     pub async fn check(&self, db: &DatabaseConnection, will_migrate: bool) -> Result<Readiness, MigrateError> {
         let migrations = self.status(db).await?;
         let transaction = Transaction::begin_read_only(db).await?;
@@ -62,11 +62,10 @@ impl Migrations {
         let pending = self.pending(db).await?;
         let plan = self.context.plan(db).await?;
         privileges::check(db, self, if will_migrate { &pending } else { &[] }, &plan, will_migrate).await?;
-        let plan = better_auth::adoptable(plan)?;
+        accept(self.refusals(db, &pending, &plan).await?)?;
         let new_tables = plan.additions.iter().filter(|addition| addition.kind == AdditionKind::Table);
         let mut missing_tables: Vec<_> =
             new_tables.map(|addition| plan.map.table(addition.table).name.clone()).collect();
-        self.check_tables(db, &pending, &plan).await?;
         for migration in pending {
             for table in migration.tables().into_iter().filter(|table| !better_auth::tables().contains(table)) {
                 if catalog::table(db, table).await?.is_none() {
@@ -77,23 +76,33 @@ impl Migrations {
         Ok((missing_tables, plan))
     }
 
-    /// Checks that the pending migrations can be applied to the tables, and what must hold at each start.
-    pub(crate) async fn check_tables(
+    /// Returns all reasons for which the tables cannot be used: those of the plan, those of the pending migrations, and
+    /// what must not be at any start.
+    pub(crate) async fn refusals(
         &self,
         db: &DatabaseConnection,
         pending: &[&dyn Migration],
         plan: &Plan,
-    ) -> Result<(), DbErr> {
+    ) -> Result<Vec<Refusal>, DbErr> {
+        let mut refusals = plan.refusals.clone();
         for migration in pending {
-            migration.check(db, &self.context).await?;
+            refusals.extend(migration.check(db, &self.context).await?);
         }
-        self.check_applied(db, plan).await
+        for refusal in self.applied_refusals(db, plan).await? {
+            let is_same = |other: &Refusal| (&other.table, &other.column) == (&refusal.table, &refusal.column);
+            if !refusals.iter().any(is_same) {
+                refusals.push(refusal);
+            }
+        }
+        Ok(refusals)
     }
 
-    /// Checks what must hold at each start, even if no migration is pending.
-    pub(crate) async fn check_applied(&self, db: &DatabaseConnection, plan: &Plan) -> Result<(), DbErr> {
-        id_collation::check(db, self.context.users).await?;
-        tasks::check_owners(db, plan, &self.context).await
+    /// Returns the reasons for which the tables cannot be used even if no migration is pending, apart from those of the
+    /// plan.
+    pub(crate) async fn applied_refusals(&self, db: &DatabaseConnection, plan: &Plan) -> Result<Vec<Refusal>, DbErr> {
+        let mut refusals = id_collation::refusals(db, self.context.users).await?;
+        refusals.extend(tasks::owner_refusals(db, plan, &self.context).await?);
+        Ok(refusals)
     }
 
     /// Returns the migrations that have not been applied.

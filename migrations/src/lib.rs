@@ -23,7 +23,7 @@ mod users;
 
 pub use assign::assign_tasks;
 pub use check::Readiness;
-pub use error::MigrateError;
+pub use error::{IMPORT_TASKS, MigrateError, import_advice, import_resolves};
 pub use import::{ImportReport, ImportedId, Left, NewIds, TaskImport, imported_ids};
 pub use migrate::MigrationReport;
 pub use migrations::{MigrationStatus, Migrations};

@@ -4,7 +4,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend,
 use taskbridge_schema::{Notice, SchemaMap};
 
 use crate::adopt::{better_auth, tasks};
-use crate::error::MigrateError;
+use crate::error::{MigrateError, accept};
 use crate::migration::{Execution, Migration};
 use crate::migrations::Migrations;
 use crate::transaction::Transaction;
@@ -47,8 +47,8 @@ impl Migrations {
     /// second connection to the same database, which `connect` opens, keeps other processes from doing the same.
     ///
     /// # Errors
-    /// [`MigrateError::NotAdoptable`] if Better Auth's tables cannot be adopted; [`MigrateError::Refused`] if the table
-    /// `tasks` cannot be adopted or the role lacks privileges; the errors of `connect`.
+    /// [`MigrateError::NotAdoptable`] if Better Auth's tables or the table `tasks` cannot be adopted;
+    /// [`MigrateError::Refused`] if the role lacks privileges; the errors of `connect`.
     pub async fn up<E: From<MigrateError>, C: Future<Output = Result<DatabaseConnection, E>>>(
         &self,
         db: &DatabaseConnection,
@@ -86,7 +86,7 @@ impl Migrations {
         let pending = self.pending(db).await?;
         let plan = self.context.plan(db).await?;
         privileges::check(db, self, &pending, &plan, true).await?;
-        self.check_tables(db, &pending, &better_auth::adoptable(plan)?).await?;
+        accept(self.refusals(db, &pending, &plan).await?)?;
         let mut applied = Vec::new();
         let mut next = None;
         for migration in pending {
@@ -102,7 +102,7 @@ impl Migrations {
         // The migrations have changed the tables. An app that has been changed later may need additions again.
         let plan = better_auth::adoptable_plan(db, &self.context).await?;
         let additions = better_auth::add(db, &plan).await?;
-        self.check_applied(db, &plan).await?;
+        accept(self.applied_refusals(db, &plan).await?)?;
         let tasks_without_owner = if next.is_none() { tasks::count_without_owner(db).await? } else { 0 };
         Ok(Progress { applied, additions, map: plan.map, notices: plan.notices, next, tasks_without_owner })
     }

@@ -1,7 +1,7 @@
 //! The parts of a migration.
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
-use taskbridge_schema::AuthTable;
+use taskbridge_schema::{AuthTable, Refusal};
 
 use crate::context::Context;
 use crate::users::Users;
@@ -27,11 +27,12 @@ pub(crate) trait Migration: Sync {
     /// Returns the privileges on existing tables that `up` requires. Reads the catalogue only.
     async fn requirements(&self, db: &DatabaseConnection, context: &Context) -> Result<Vec<Requirement>, DbErr>;
 
-    /// Checks that `up` would succeed, whether or not earlier migrations have been applied. Changes nothing.
+    /// Returns all reasons for which `up` would refuse an existing table, whether or not earlier migrations have been
+    /// applied. Changes nothing.
     ///
     /// # Errors
-    /// A refusal if an existing table cannot be migrated.
-    async fn check(&self, db: &DatabaseConnection, context: &Context) -> Result<(), DbErr>;
+    /// A refusal that prevents the check itself, such as a view with the name of a table.
+    async fn check(&self, db: &DatabaseConnection, context: &Context) -> Result<Vec<Refusal>, DbErr>;
 
     /// Returns how `up` must be executed on this database.
     async fn execution(&self, db: &DatabaseConnection) -> Result<Execution, DbErr>;

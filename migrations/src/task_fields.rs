@@ -48,6 +48,13 @@ impl TaskField {
         Self::ALL.into_iter().find(|field| field.name() == name)
     }
 
+    /// Returns `true` if a column of this name usually says more than whether a task is done: in which state it is, or
+    /// since when.
+    pub(crate) fn has_more_than_two_values(name: &str) -> bool {
+        let name = plain(name);
+        ["status", "state"].contains(&name.as_str()) || name.ends_with("at")
+    }
+
     /// Returns the names under which other backends store the field, as [`plain`] returns them, the most likely first.
     fn names(self) -> &'static [&'static str] {
         match self {

@@ -1,5 +1,7 @@
 //! `taskbridge migrate plan`, and all programs on tables of Better Auth with other names.
 
+use std::process::Command;
+
 use serde_json::json;
 use support::postgres::{dump, fresh_database, hold, psql};
 use support::server::{SECRET, migrations, outcome, refuse_to_start, run};
@@ -128,6 +130,50 @@ fn all_refusals_are_reported_at_once() {
         psql(&url, command);
     }
     assert_eq!(plan(&url, &[]).0, Some(0));
+}
+
+/// The table of another backend is refused with all obstacles by the start, the plan, `migrate up` and the doctor.
+#[test]
+fn all_refusals_of_the_tasks_are_reported_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (postgres, sqlite) = (fresh_database(), format!("sqlite://{}", folder.path().join("tasks.db").display()));
+    let create = |id| {
+        format!(
+            "create table tasks (id {id} primary key, user_id text, title text not null, is_completed boolean not null)"
+        )
+    };
+    psql(&postgres, &create("uuid"));
+    let script = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])";
+    let mut python = Command::new("python3");
+    let python = python.args(["-c", script, &sqlite["sqlite://".len()..], &create("char(32)")]).status();
+    assert!(python.unwrap().success());
+    for (url, id) in [(&postgres, "uuid, not an integer"), (&sqlite, "char(32), not \"integer primary key\"")] {
+        let reasons = [
+            format!("table \"tasks\", column \"id\": is {id}; run: taskbridge tasks import --from tasks"),
+            "table \"tasks\", column \"is_completed\": is \"completed\" under another name; run: alter table \"tasks\" \
+             rename column \"is_completed\" to \"completed\""
+                .to_owned(),
+        ];
+        let advice = "taskbridge tasks import --from tasks resolves all reasons of the table \"tasks\": it keeps the table \
+                      as \"tasks_old\", and copies the rows into a new one.\n";
+        let (code, text) = with(url, &[], &["migrate", "plan"]);
+        assert_eq!((code, list(&text, "Refusals")), (Some(1), reasons.each_ref().map(String::as_str).to_vec()));
+        assert!(text.ends_with(&format!("\nThe server would not start, for 2 reasons. {advice}")), "{text}");
+        let (code, message) = with(url, &[], &["migrate", "up"]);
+        let (status, log) = refuse_to_start(&[("BETTER_AUTH_SECRET", SECRET), ("DATABASE_URL", url)]);
+        assert_eq!((code, status.code()), (Some(1), Some(1)));
+        let (_, report) = with(url, &[], &["doctor"]);
+        for text in [message, log] {
+            assert!(text.ends_with(&format!("\n  {}\n{advice}", reasons.join("\n  "))), "{text}");
+        }
+        for reason in reasons {
+            let (found, next) = reason.split_once("; ").unwrap();
+            let line = format!("fail migrations   {found}. Advice: {next}");
+            assert!(report.contains(&line), "{report}");
+        }
+        let at_once = "; or resolve all reasons of the table at once, run: taskbridge tasks import --from tasks\n";
+        assert!(report.contains(at_once) && !report.contains("AUTH_MODE=bridge"), "{report}");
+    }
 }
 
 /// With `database.migrate` off, the server does not start before the additions have been made.

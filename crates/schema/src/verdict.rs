@@ -86,6 +86,12 @@ impl Refusal {
     pub fn is_of_settings(&self) -> bool {
         self.next.starts_with("correct the setting")
     }
+
+    /// Returns `true` if the refused table is that of the tasks, which bridge mode uses, too.
+    #[must_use]
+    pub fn is_of_tasks(&self) -> bool {
+        self.table == "tasks"
+    }
 }
 
 /// A fact about the tables that an operator should know, although Taskbridge can use them.

@@ -12,21 +12,17 @@ pub(crate) fn tables() -> Vec<&'static str> {
     AuthTable::ALL.map(AuthTable::name).into()
 }
 
-/// Returns the plan if all tables can be used.
-///
-/// # Errors
-/// [`MigrateError::NotAdoptable`] with all refusals of the plan.
-pub(crate) fn adoptable(plan: Plan) -> Result<Plan, MigrateError> {
-    if plan.refusals.is_empty() { Ok(plan) } else { Err(MigrateError::NotAdoptable(plan.refusals)) }
-}
-
 /// Reads the plan again in a transaction in which it has been checked before: other sessions may have changed the tables
 /// since then.
 ///
 /// # Errors
 /// A refusal if a table cannot be used.
 pub(crate) async fn adoptable_plan(db: &impl ConnectionTrait, context: &Context) -> Result<Plan, DbErr> {
-    adoptable(context.plan(db).await?).map_err(|refused| DbErr::Migration(refused.to_string()))
+    let plan = context.plan(db).await?;
+    if plan.refusals.is_empty() {
+        return Ok(plan);
+    }
+    Err(DbErr::Migration(MigrateError::NotAdoptable(plan.refusals).to_string()))
 }
 
 /// Returns the privileges on existing tables that the changes of the plan require.

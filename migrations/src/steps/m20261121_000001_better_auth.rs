@@ -1,6 +1,7 @@
 //! Creates or adopts Better Auth's tables.
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
+use taskbridge_schema::Refusal;
 
 use super::m20261121_000002_tasks::TASKS;
 use crate::adopt::{better_auth, tasks};
@@ -35,8 +36,8 @@ impl Migration for BetterAuth {
     }
 
     /// Does nothing: the plan for Better Auth's tables is checked at each start.
-    async fn check(&self, _db: &DatabaseConnection, _context: &Context) -> Result<(), DbErr> {
-        Ok(())
+    async fn check(&self, _db: &DatabaseConnection, _context: &Context) -> Result<Vec<Refusal>, DbErr> {
+        Ok(Vec::new())
     }
 
     async fn execution(&self, _db: &DatabaseConnection) -> Result<Execution, DbErr> {

@@ -1,7 +1,7 @@
 //! Creates or adopts the table `tasks`.
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
-use taskbridge_schema::AuthTable;
+use taskbridge_schema::{AuthTable, Refusal};
 
 use crate::adopt::tasks;
 use crate::context::Context;
@@ -39,8 +39,8 @@ impl Migration for Tasks {
         Ok(requirements)
     }
 
-    async fn check(&self, db: &DatabaseConnection, context: &Context) -> Result<(), DbErr> {
-        tasks::check_table(db, context).await
+    async fn check(&self, db: &DatabaseConnection, context: &Context) -> Result<Vec<Refusal>, DbErr> {
+        tasks::refusals(db, context).await
     }
 
     async fn execution(&self, _db: &DatabaseConnection) -> Result<Execution, DbErr> {

@@ -1,6 +1,7 @@
 //! Adds indices with which a list that is sorted by title, a count and a search read only the rows of the owner.
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend, DbErr};
+use taskbridge_schema::Refusal;
 
 use crate::adopt::tasks;
 use crate::context::Context;
@@ -49,8 +50,9 @@ impl Migration for TaskIndices {
         index::requirements(db, &INDICES).await
     }
 
-    async fn check(&self, db: &DatabaseConnection, _context: &Context) -> Result<(), DbErr> {
-        index::check(db, &INDICES).await
+    async fn check(&self, db: &DatabaseConnection, _context: &Context) -> Result<Vec<Refusal>, DbErr> {
+        index::check(db, &INDICES).await?;
+        Ok(Vec::new())
     }
 
     async fn execution(&self, db: &DatabaseConnection) -> Result<Execution, DbErr> {

@@ -223,7 +223,7 @@ async fn ids_of_other_types_are_adopted(database: Database) {
         let command = format!(
             "run: alter table \"tasks\" alter column \"user_id\" type {data_type} using nullif(\"user_id\"::text, '')::{data_type}"
         );
-        assert!(line.ends_with(&command), "{line}");
+        assert!(line.contains(&format!("{command}; taskbridge tasks import --from tasks resolves")), "{line}");
         unfit.run(command.strip_prefix("run: ").unwrap()).await;
         assert_eq!(unfit.adopt(Users::Here).await.unwrap().applied, [TABLES[0]]);
         assert_eq!(
@@ -269,7 +269,7 @@ async fn an_empty_second_set_is_not_used(database: Database) {
     assert_eq!(plan.map.table(AuthTable::User).name, "users");
     let drop = plan.notices.iter().find_map(|notice| Some(notice.next.split_once("run: drop")?.1)).unwrap();
     let line = database.refusal(Users::Here).await;
-    let command = line.split_once("run: ").unwrap().1.strip_suffix(", or use AUTH_MODE=bridge").unwrap();
+    let command = line.split_once("run: ").unwrap().1.split_once(", or use AUTH_MODE=bridge").unwrap().0;
     database.run(command).await;
     database.run(&format!("drop{drop}")).await;
     let report = adopted(&database).await;
@@ -394,7 +394,7 @@ async fn tasks_with_owners_of_another_type_are_refused(database: Database) {
     database.run("create table tasks (id serial primary key, user_id integer, title text not null)").await;
     let line = database.refusal(Users::Here).await;
     assert!(
-        line.contains(r#"is integer, but user ids are uuid in "user"; drop the views that use it, if there are any, and run: alter table"#),
+        line.ends_with(r#"is integer, but user ids are uuid in "user"; run: taskbridge tasks import --from tasks --users-from <table of these users>"#),
         "{line}"
     );
     database
@@ -421,7 +421,7 @@ async fn the_command_for_tasks_of_other_users_works(database: Database) {
         ..Overrides::default()
     };
     let line = adopt(&database, &named).await.unwrap_err().to_string();
-    database.run(line.split_once("run: ").unwrap().1).await;
+    database.run(line.split_once("run: ").unwrap().1.split_once("; taskbridge tasks import").unwrap().0).await;
     adopt(&database, &named).await.unwrap();
     assert_eq!(database.text("select count(*)::text from tasks where user_id is null").await, "1");
     let key = "select pg_get_constraintdef(oid) from pg_constraint where conname = 'tasks_user_id_fkey'";

@@ -91,7 +91,7 @@ async fn unsuitable_tables_are_refused() {
     let cases = [
         (
             tasks("id text primary key, user_id text, title text default 'x'"),
-            r#"column "id": is text, not "integer primary key"; change it, or rename the table so that a new one is created"#,
+            r#"column "id": is text, not "integer primary key"; run: taskbridge tasks import --from tasks"#,
         ),
         (tasks("id bigint primary key, user_id text, title text default 'x'"), r#"column "id": is bigint, not"#),
         (
@@ -100,16 +100,19 @@ async fn unsuitable_tables_are_refused() {
         ),
         (
             tasks("id integer primary key, user_id integer, title text default 'x'"),
-            r#"column "user_id": is integer, not text, which user ids require"#,
+            r#"column "user_id": is integer, not text, which user ids require; run: taskbridge tasks import --from tasks --users-from <table of these users>"#,
         ),
         (
             tasks("id integer primary key, user_id uuid, title text default 'x'"),
             r#"column "user_id": is uuid, not text, which user ids require"#,
         ),
-        (tasks("id integer primary key, title text default 'x'"), r#"column "user_id": missing; add it"#),
+        (
+            tasks("id integer primary key, title text default 'x'"),
+            r#"column "user_id": missing; run: taskbridge tasks import --from tasks --map <column>=user_id, or"#,
+        ),
         (
             tasks("id integer primary key, userId text, title text default 'x'"),
-            r#"column "user_id": missing, but "userId" exists; add it"#,
+            r#"column "userId": is "user_id" under another name; run: alter table "tasks" rename column "userId" to "user_id""#,
         ),
         (
             tasks("id integer primary key, user_id text, title text default 'x', description text not null default ''"),
@@ -123,18 +126,38 @@ async fn unsuitable_tables_are_refused() {
             tasks("id integer primary key, user_id text, title text default 'x', list_id integer not null default 1")
                 .replace(" default 1", "")
                 .replace("; insert into tasks default values", ""),
-            r#"column "list_id": is required, but unknown to Taskbridge"#,
+            r#"column "list_id": is required, but unknown to Taskbridge; run: taskbridge tasks import --from tasks"#,
         ),
         (
             "create table tasks (id integer primary key, user_id text, title text, created_at integer) strict"
                 .to_owned(),
             r#"column "created_at": is integer, not text, in a strict table"#,
         ),
-        (rows("(1, 'a', null, 1, null)"), r#"column "title": task 1 has no title"#),
-        (rows("(2, 'a', 'x', 'maybe', null)"), r#"column "completed": task 2 is neither true nor false"#),
-        (rows("(3, 'a', 'x', 1, 'yesterday')"), r#"column "created_at": task 3 has an invalid date"#),
-        (rows("(4, 'a', 'x', 1, '')"), r#"column "created_at": task 4 has an invalid date"#),
-        (rows("(5, 'a', 'x', 1, 1795225522058000000)"), r#"column "created_at": task 5 has an invalid date"#),
+        (rows("(1, 'a', null, 1, null)"), r#"column "title": is null in 1 rows; correct the rows"#),
+        (
+            rows("(2, 'a', 'x', 'maybe', null)"),
+            r#"column "completed": is neither true nor false in 1 rows, the first with the id 2; run: taskbridge tasks import --from tasks --done"#,
+        ),
+        (
+            rows("(6, 'a', 'x', 2, null)"),
+            r#"column "completed": is neither true nor false in 1 rows, the first with the id 6"#,
+        ),
+        (
+            rows("(7, 'a', 'x', 1795225522, null)").replace("completed boolean", "completed datetime"),
+            r#"column "completed": is datetime, not boolean; run: taskbridge tasks import --from tasks"#,
+        ),
+        (
+            rows("(3, 'a', 'x', 1, 'yesterday')"),
+            r#"column "created_at": has an invalid date in 1 rows, the first with the id 3; correct the rows"#,
+        ),
+        (
+            rows("(4, 'a', 'x', 1, '')"),
+            r#"column "created_at": has an invalid date in 1 rows, the first with the id 4"#,
+        ),
+        (
+            rows("(5, 'a', 'x', 1, 1795225522058000000)"),
+            r#"column "created_at": has an invalid date in 1 rows, the first with the id 5"#,
+        ),
     ];
     for (setup, expected) in cases {
         let database = Backend::Sqlite.database().await;

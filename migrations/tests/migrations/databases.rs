@@ -11,6 +11,7 @@ use std::time::Duration;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use taskbridge_adapters::database::{Store, StoreConfig};
 use taskbridge_migrations::{MigrateError, MigrationReport, Migrations, Users};
+use taskbridge_schema::Refusal;
 use tempfile::TempDir;
 
 /// The names of the migrations that create or adopt the tables, in order.
@@ -206,6 +207,16 @@ impl Database {
         assert!(!line.contains('\n'), "{line}");
         assert_eq!(self.snapshot().await, before, "{line}");
         line
+    }
+
+    /// Tries to apply the migrations, which must be refused because of tables and change nothing. Returns all reasons.
+    pub(crate) async fn refusals(&self, users: Users) -> Vec<Refusal> {
+        let before = self.snapshot().await;
+        let MigrateError::NotAdoptable(refusals) = self.adopt(users).await.unwrap_err() else {
+            panic!("not refused because of a table")
+        };
+        assert_eq!(self.snapshot().await, before, "{refusals:?}");
+        refusals
     }
 
     /// Returns a description of all tables, columns, constraints and indices, and all tasks.

@@ -12,6 +12,7 @@ mod down;
 mod each;
 mod fresh;
 mod indices;
+mod obstacles;
 mod owners;
 mod pooler;
 mod readme;

@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use taskbridge_migrations::MigrateError;
+use taskbridge_migrations::{MigrateError, import_advice};
+use taskbridge_schema::Refusal;
 
 use crate::compose::bridge_mode_works;
 
@@ -28,7 +29,7 @@ fn text(error: &anyhow::Error) -> String {
     match error.downcast_ref() {
         Some(MigrateError::NotAdoptable(refusals)) if refusals.len() > 1 => {
             let lines: Vec<_> = refusals.iter().map(|refusal| one_line(&refusal.to_string())).collect();
-            let advice = if bridge_mode_works(refusals) { "\nAUTH_MODE=bridge works with these tables." } else { "" };
+            let advice = tables_advice(refusals).map(|advice| format!("\n{advice}")).unwrap_or_default();
             format!(
                 "the tables of the database cannot be used, for {} reasons:\n  {}{advice}",
                 lines.len(),
@@ -38,6 +39,12 @@ fn text(error: &anyhow::Error) -> String {
         Some(MigrateError::NotAdoptable(_)) => one_line(&format!("{error:#}")),
         _ => format!("{error:#}"),
     }
+}
+
+/// Returns the sentence that names an alternative to resolving refusals one by one, if there is one.
+pub(super) fn tables_advice(refusals: &[Refusal]) -> Option<String> {
+    let import = import_advice(refusals).map(|advice| format!("{advice}."));
+    import.or_else(|| bridge_mode_works(refusals).then(|| "AUTH_MODE=bridge works with these tables.".to_owned()))
 }
 
 /// Replaces control characters, such as line breaks and those for terminals, by their escape sequences.
@@ -55,7 +62,6 @@ pub(super) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use anyhow::anyhow;
-    use taskbridge_schema::Refusal;
 
     use super::*;
 
@@ -71,6 +77,11 @@ mod tests {
   table \"b\": is a view; run: drop view
 AUTH_MODE=bridge works with these tables.";
         assert_eq!(text(&anyhow!(two).context("cannot migrate the database")), expected);
+        let tasks = MigrateError::NotAdoptable(vec![refusal("a"), refusal("tasks")]);
+        assert!(text(&anyhow!(tasks)).ends_with(
+            "\ntaskbridge tasks import --from tasks resolves all reasons of the table \"tasks\": it keeps the table \
+                 as \"tasks_old\", and copies the rows into a new one."
+        ));
         let one = anyhow!(MigrateError::NotAdoptable(vec![refusal("a\nb")])).context("cannot migrate the database");
         assert!(text(&one).starts_with("cannot migrate the database: table \"a\\nb\": is a view;"), "{}", text(&one));
     }

@@ -7,17 +7,18 @@ use taskbridge_migrations::{MigrateError, Migrations};
 use taskbridge_schema::{AuthTable, IdKind, Plan, TableMap, quoted};
 use tokio::time::error::Elapsed;
 
-use super::output::one_line;
-use crate::compose::{RUN_MIGRATE_UP, bridge_mode_works, pending, with_store_to_read};
+use super::output::{one_line, tables_advice};
+use crate::compose::{RUN_MIGRATE_UP, pending, with_store_to_read};
 use crate::settings::DatabaseSettings;
 
 /// What the next start of the server would use and change in the database, and each reason for which it would fail.
 #[derive(Debug)]
 pub(super) struct PlanReport {
+    /// The plan for Better Auth's tables, with the refusals of all tables.
     plan: Plan,
     /// The pending migrations, in order, and what each does. `None` if the role may not read which ones are applied.
     pending: Option<Vec<String>>,
-    /// The reasons, besides those of the plan, for which the start would fail.
+    /// The reasons for which the start would fail, besides the tables.
     refusals: Vec<String>,
 }
 
@@ -28,13 +29,15 @@ pub(super) struct PlanReport {
 pub(super) async fn plan(settings: &DatabaseSettings, migrations: &Migrations) -> anyhow::Result<PlanReport> {
     let report = with_store_to_read(settings, async |store| {
         let db = store.dedicated().await?;
-        let plan = migrations.plan(&db).await?;
+        let mut plan = migrations.plan(&db).await?;
         let migrates = settings.migrate.is_on();
         let refusals = match migrations.check(&db, migrates).await {
             Ok(readiness) if migrates || pending(&readiness).is_none() => Vec::new(),
             Ok(_) => vec![format!("database.migrate is off; run: {RUN_MIGRATE_UP}")],
-            // These refusals are in the plan.
-            Err(MigrateError::NotAdoptable(_)) => Vec::new(),
+            Err(MigrateError::NotAdoptable(refusals)) => {
+                plan.refusals = refusals;
+                Vec::new()
+            }
             Err(MigrateError::Refused(line)) => vec![line],
             Err(error) => return Err(error.into()),
         };
@@ -92,7 +95,10 @@ impl fmt::Display for PlanReport {
             1 => write!(f, "The server would not start, for 1 reason."),
             count => write!(f, "The server would not start, for {count} reasons."),
         }?;
-        if bridge_mode_works(refusals) { write!(f, " AUTH_MODE=bridge works with these tables.") } else { Ok(()) }
+        match tables_advice(refusals) {
+            Some(advice) => write!(f, " {advice}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -215,5 +221,13 @@ The server would not start, for 2 reasons. AUTH_MODE=bridge works with these tab
         assert_eq!(report.to_string(), expected);
         report.pending = None;
         assert!(report.to_string().contains("\nPending migrations: unknown\n"));
+
+        report.plan.refusals.push(Refusal {
+            table: "tasks".into(),
+            column: Some("id".into()),
+            found: "is uuid".into(),
+            next: "run: taskbridge tasks import --from tasks".into(),
+        });
+        assert!(report.to_string().ends_with("\nThe server would not start, for 3 reasons."), "{report}");
     }
 }

@@ -73,9 +73,10 @@ fn log_names(map: &SchemaMap) {
     }
 }
 
-/// Returns `true` if bridge mode can use tables that were refused. It cannot if a setting names a wrong table or column.
+/// Returns `true` if bridge mode can use tables that were refused. It cannot if a setting names a wrong table or column,
+/// or if the table of the tasks is refused.
 pub(crate) fn bridge_mode_works(refusals: &[Refusal]) -> bool {
-    !refusals.is_empty() && !refusals.iter().any(Refusal::is_of_settings)
+    !refusals.is_empty() && !refusals.iter().any(|refusal| refusal.is_of_settings() || refusal.is_of_tasks())
 }
 
 /// Logs each reason for which the tables cannot be used in a line of its own, for programs that read the log.

@@ -2,7 +2,7 @@
 //! restricted but are not enforced.
 
 use taskbridge_adapters::database::{CapitalizedEmails, RestrictionReport};
-use taskbridge_migrations::{MigrateError, Readiness, Users};
+use taskbridge_migrations::{IMPORT_TASKS, MigrateError, Readiness, Users, import_resolves};
 use taskbridge_schema::Refusal;
 use tokio::time::error::Elapsed;
 
@@ -14,36 +14,55 @@ const MIGRATIONS: &str = "migrations";
 const RESTRICTIONS: &str = "restrictions";
 const EMAILS: &str = "emails";
 
-/// Returns a line about the pending migrations, or a failure for each reason for which they cannot be applied.
-pub(super) async fn migrations(settings: &Settings, users: Option<Users>, exists: bool) -> Vec<Finding> {
-    let Some(users) = users else { return vec![skip(MIGRATIONS, "the auth mode is not known")] };
+/// The result of the check of the migrations.
+pub(super) struct MigrationCheck {
+    /// A line about the pending migrations, or a failure for each reason for which they cannot be applied.
+    pub(super) findings: Vec<Finding>,
+    /// The reasons for which tables cannot be used.
+    pub(super) refusals: Vec<Refusal>,
+}
+
+/// Checks whether the pending migrations can be applied.
+pub(super) async fn migrations(settings: &Settings, users: Option<Users>, exists: bool) -> MigrationCheck {
+    let check = |findings| MigrationCheck { findings, refusals: Vec::new() };
+    let Some(users) = users else { return check(vec![skip(MIGRATIONS, "the auth mode is not known")]) };
     let migrations = compose::migrations(settings, users);
     let migrates = settings.database.migrate.is_on();
     if !exists {
-        return vec![pending(&creates(&migrations.tables()), migrates)];
+        return check(vec![pending(&creates(&migrations.tables()), migrates)]);
     }
     let readiness = with_store_to_read(&settings.database, async |store| {
         Ok(migrations.check(&store.dedicated().await?, migrates).await?)
     });
     match readiness.await {
-        Ok(readiness) => vec![judge_readiness(&readiness, migrates)],
-        Err(error) if error.is::<Elapsed>() => vec![fail(
+        Ok(readiness) => check(vec![judge_readiness(&readiness, migrates)]),
+        Err(error) if error.is::<Elapsed>() => check(vec![fail(
             MIGRATIONS,
             "reading the schema timed out",
             "check for database sessions that hold locks on the tables",
-        )],
-        Err(error) => match error.downcast_ref() {
-            Some(MigrateError::NotAdoptable(refusals)) => refusals.iter().map(not_adoptable).collect(),
-            Some(MigrateError::Refused(line)) => vec![refusal(line)],
-            _ => vec![fail(MIGRATIONS, format!("{error:#}"), "see the log of the database")],
+        )]),
+        Err(error) => match error.downcast() {
+            Ok(MigrateError::NotAdoptable(refusals)) => {
+                MigrationCheck { findings: refusals.iter().map(not_adoptable).collect(), refusals }
+            }
+            Ok(MigrateError::Refused(line)) => check(vec![refusal(&line)]),
+            Ok(error @ MigrateError::Database(_)) => check(vec![fail(MIGRATIONS, error.to_string(), SEE_LOG)]),
+            Err(error) => check(vec![fail(MIGRATIONS, format!("{error:#}"), SEE_LOG)]),
         },
     }
 }
 
+const SEE_LOG: &str = "see the log of the database";
+
 fn not_adoptable(refusal: &Refusal) -> Finding {
     let Refusal { table, column, found, next } = refusal;
     let column = column.as_ref().map(|column| format!(", column \"{column}\"")).unwrap_or_default();
-    fail(MIGRATIONS, format!("table \"{table}\"{column}: {found}"), next)
+    let import = if import_resolves(refusal) && !next.contains(IMPORT_TASKS) {
+        format!("; or resolve all reasons of the table at once, run: {IMPORT_TASKS}")
+    } else {
+        String::new()
+    };
+    fail(MIGRATIONS, format!("table \"{table}\"{column}: {found}"), format!("{next}{import}"))
 }
 
 fn refusal(line: &str) -> Finding {
@@ -90,7 +109,7 @@ pub(super) async fn restrictions(settings: &Settings, users: Option<Users>, exis
                 "counting the restricted users timed out",
                 "run the doctor when the database is idle",
             ),
-            Err(error) => fail(RESTRICTIONS, format!("{error:#}"), "see the log of the database"),
+            Err(error) => fail(RESTRICTIONS, format!("{error:#}"), SEE_LOG),
             Ok(report) => judge_restrictions(&report),
         },
     }

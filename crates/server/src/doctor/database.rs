@@ -40,7 +40,7 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
     let restrictions = contents::restrictions(settings, users, exists).await;
     let emails = contents::emails(settings, users, exists).await;
     let migrations = contents::migrations(settings, users, exists).await;
-    let tables = tables(settings, users, exists).await;
+    let tables = tables(settings, users, exists, &migrations.refusals).await;
     let (database, pool) = match inspection {
         Inspection::Sqlite(facts) => {
             let pool = format!("at most {} connections; one at a time can write", store.max_connections);
@@ -48,7 +48,7 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
         }
         Inspection::Postgres(facts) => (postgres(&store, &facts), pool(&store, &facts)),
     };
-    let first = [vec![database, tls(&store)], migrations, tables];
+    let first = [vec![database, tls(&store)], migrations.findings, tables];
     first.into_iter().flatten().chain([pool, restrictions, emails]).collect()
 }
 

@@ -2,7 +2,7 @@
 //! know about them.
 
 use taskbridge_migrations::Users;
-use taskbridge_schema::{AuthTable, Notice, Plan};
+use taskbridge_schema::{AuthTable, Notice, Plan, Refusal};
 use tokio::time::error::Elapsed;
 
 use super::report::{Finding, ok, skip, warn};
@@ -13,7 +13,14 @@ const NAME: &str = "tables";
 
 /// Returns a line that names the tables, and a warning for each notice. Tables that cannot be used are failures of the
 /// check of the migrations.
-pub(super) async fn tables(settings: &Settings, users: Option<Users>, exists: bool) -> Vec<Finding> {
+///
+/// `refusals` are those of the check of the migrations.
+pub(super) async fn tables(
+    settings: &Settings,
+    users: Option<Users>,
+    exists: bool,
+    refusals: &[Refusal],
+) -> Vec<Finding> {
     let Some(users) = users else { return vec![skip(NAME, "the auth mode is not known")] };
     if !exists {
         return vec![ok(NAME, "Better Auth's tables do not exist yet")];
@@ -22,19 +29,19 @@ pub(super) async fn tables(settings: &Settings, users: Option<Users>, exists: bo
         Ok(migrations(settings, users).plan(&store.dedicated().await?).await?)
     });
     match plan.await {
-        Ok(plan) => findings(&plan),
+        Ok(plan) => findings(&plan, refusals),
         Err(error) if error.is::<Elapsed>() => vec![skip(NAME, "reading the schema timed out")],
         // The check of the migrations fails as well.
         Err(error) => vec![skip(NAME, format!("the tables cannot be read: {error:#}"))],
     }
 }
 
-fn findings(plan: &Plan) -> Vec<Finding> {
+fn findings(plan: &Plan, refusals: &[Refusal]) -> Vec<Finding> {
     let notice = |Notice { found, next }: &Notice| warn(NAME, found, next);
     let summary = if plan.refusals.is_empty() {
         ok(NAME, summary(plan))
     } else {
-        let alternative = if bridge_mode_works(&plan.refusals) {
+        let alternative = if bridge_mode_works(if refusals.is_empty() { &plan.refusals } else { refusals }) {
             "; or set AUTH_MODE=bridge, which works with these tables"
         } else {
             ""

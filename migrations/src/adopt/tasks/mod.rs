@@ -4,17 +4,18 @@
 //! columns that are too narrow are widened. Tasks without an owner are kept but never shown, because every query
 //! filters by owner.
 
+mod obstacles;
 mod owners;
 mod postgres;
 mod sqlite;
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
-use taskbridge_schema::Plan;
+use taskbridge_schema::{Plan, Refusal};
 
 use self::owners::Owners;
 use crate::catalog::{self, Column, Table};
 use crate::context::Context;
-use crate::error::{OR_RENAME, refused, refused_column};
+use crate::error::{accept, refused, refused_column};
 use crate::index::{self, Index};
 use crate::migration::Execution;
 
@@ -50,7 +51,8 @@ pub(crate) async fn create_or_adopt(db: &DatabaseConnection, context: &Context) 
         db.execute_unprepared(&create).await?;
         return index::create_all(db, &[BY_CREATION], Execution::InTransaction).await;
     };
-    check(db, &table, &owners).await?;
+    // Other sessions may have changed the table since it was checked.
+    accept(obstacles::refusals(db, &table, &owners).await?).map_err(|refused| DbErr::Migration(refused.to_string()))?;
     if is_postgres {
         postgres::adopt(db, &table).await?;
     } else {
@@ -60,50 +62,21 @@ pub(crate) async fn create_or_adopt(db: &DatabaseConnection, context: &Context) 
     refer_to_users(db, context).await
 }
 
-/// Checks that the table `tasks` can be created or, if it exists, adopted.
+/// Returns all reasons for which the table `tasks` cannot be adopted. There are none if it does not exist.
 ///
 /// # Errors
-/// A refusal if the table cannot be adopted.
-pub(crate) async fn check_table(db: &DatabaseConnection, context: &Context) -> Result<(), DbErr> {
+/// A refusal if there is no table of this name but, for example, a view.
+pub(crate) async fn refusals(db: &DatabaseConnection, context: &Context) -> Result<Vec<Refusal>, DbErr> {
     index::check(db, &[BY_CREATION]).await?;
-    let Some(table) = catalog::table(db, "tasks").await? else { return Ok(()) };
-    let owners = Owners::read(db, context).await?;
-    check(db, &table, &owners).await?;
-    owners.check_references(db).await.map(drop)
-}
-
-async fn check(db: &impl ConnectionTrait, table: &Table, owners: &Owners) -> Result<(), DbErr> {
-    check_columns(table)?;
-    match db.get_database_backend() {
-        DbBackend::Postgres => postgres::check(db, table, owners).await,
-        _ => sqlite::check(db, table).await,
-    }
-}
-
-/// Checks the columns against the requirements that are the same on PostgreSQL and SQLite.
-fn check_columns(table: &Table) -> Result<(), DbErr> {
-    for name in ["id", "user_id", "title"] {
-        if table.column(name).is_none() {
-            let found =
-                table.column_like(name).map(|other| format!(", but \"{}\" exists", other.name)).unwrap_or_default();
-            return Err(refused_column("tasks", name, &format!("missing{found}; add it, {OR_RENAME}")));
-        }
-    }
-    let is_ours = |name: &str| COLUMNS.contains(&name);
-    match table.columns.iter().find(|column| column.is_required && !column.has_default && !is_ours(&column.name)) {
-        Some(column) => {
-            let why = format!("is required, but unknown to Taskbridge; allow null, add a default, {OR_RENAME}");
-            Err(refused_column("tasks", &column.name, &why))
-        }
-        None => Ok(()),
-    }
+    let Some(table) = catalog::table(db, "tasks").await? else { return Ok(Vec::new()) };
+    obstacles::refusals(db, &table, &Owners::read(db, context).await?).await
 }
 
 /// Adds the foreign key that deletes the tasks of a deleted user, if `tasks` has none and there is a table of users. Does
 /// nothing on SQLite, which cannot add a foreign key to an existing table.
 pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, context: &Context) -> Result<(), DbErr> {
     let owners = Owners::read(db, context).await?;
-    let references = owners.check_references(db).await?;
+    let references = catalog::references(db, "tasks", "user_id").await?;
     let reference = owners.reference();
     if db.get_database_backend() == DbBackend::Postgres && references.is_empty() && !reference.is_empty() {
         db.execute_unprepared(&postgres::add_reference(&reference)).await?;
@@ -111,20 +84,18 @@ pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, context: &Context)
     Ok(())
 }
 
-/// Checks that tasks can belong to the users: the type and the foreign key of the column `user_id`. Does nothing if
-/// there is no table `tasks`.
-///
-/// # Errors
-/// A refusal if the users are in this database but tasks cannot belong to them.
-pub(crate) async fn check_owners(db: &impl ConnectionTrait, plan: &Plan, context: &Context) -> Result<(), DbErr> {
-    let owners = Owners::of(plan, context);
-    if db.get_database_backend() == DbBackend::Postgres
-        && let Some(table) = catalog::table(db, "tasks").await?
-        && let Some(column) = table.column("user_id")
-    {
-        owners.check_type(db, column).await?;
+/// Returns the reasons for which tasks cannot belong to the users: the type, the foreign key and the collation of the
+/// column `user_id`. There are none if there is no table `tasks`.
+pub(crate) async fn owner_refusals(
+    db: &impl ConnectionTrait,
+    plan: &Plan,
+    context: &Context,
+) -> Result<Vec<Refusal>, DbErr> {
+    let table = catalog::table(db, "tasks").await?;
+    match table.as_ref().and_then(|table| table.column("user_id")) {
+        Some(column) => Ok(Owners::of(plan, context).refusal(db, column).await?.into_iter().collect()),
+        None => Ok(Vec::new()),
     }
-    owners.check_references(db).await.map(drop)
 }
 
 /// Drops the table `tasks`.

@@ -1,14 +1,15 @@
 //! The users to whom tasks belong, and the foreign key to them.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
-use taskbridge_schema::{AuthTable, IdKind, Plan, TableMap, quoted};
+use taskbridge_schema::{AuthTable, IdKind, Plan, Refusal, TableMap, quoted};
 
 use crate::catalog::{self, Column, Reference};
 use crate::context::Context;
-use crate::error::refused_column;
+use crate::error::{IMPORT_TASKS, refusal};
 use crate::users::Users;
 
 /// The table of the users, and the type of their ids.
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(super) struct Owners {
     users: TableMap,
     /// `true` if the table exists, so that tasks can refer to it.
@@ -17,6 +18,8 @@ pub(super) struct Owners {
     is_required: bool,
     /// `true` if the role may add a foreign key to the table.
     may_refer: bool,
+    /// `false` if tasks must refer to users whose table was refused, so that nothing is known about their ids.
+    is_known: bool,
 }
 
 /// Selects a row if a task has the empty text as its owner.
@@ -25,6 +28,17 @@ const EMPTY_OWNER: &str = r#"select 1 from "tasks" where "user_id"::text = '' li
 /// Selects a row if the role must not refer to the table `user` in the current schema.
 const CANNOT_REFER: &str = r"select 1 from pg_class c where c.relname = 'user'
   and c.relnamespace = current_schema()::regnamespace and not has_table_privilege(c.oid, 'references')";
+
+/// Returns `true` if the ids of the users are known: their table is missing or can be used.
+fn is_known(plan: &Plan) -> bool {
+    let users = plan.map.table(AuthTable::User);
+    let is_of_users = |refusal: &Refusal| {
+        let name = refusal.table.rsplit('.').next().unwrap_or_default();
+        let id = users.columns.get("id").map(|id| id.name.as_str());
+        name == users.name && (refusal.column.is_none() || refusal.column.as_deref() == id)
+    };
+    plan.refusals.is_empty() || plan.existing.contains(&AuthTable::User) && !plan.refusals.iter().any(is_of_users)
+}
 
 impl Owners {
     pub(super) async fn read(db: &impl ConnectionTrait, context: &Context) -> Result<Self, DbErr> {
@@ -40,6 +54,7 @@ impl Owners {
             exists: plan.existing.contains(&AuthTable::User),
             is_required: context.users == Users::Here,
             may_refer: true,
+            is_known: context.users == Users::Elsewhere || is_known(plan),
         }
     }
 
@@ -71,24 +86,58 @@ impl Owners {
         }
     }
 
-    /// Refuses a table of tasks on PostgreSQL whose column `user_id` cannot contain the ids of the users.
-    pub(super) async fn check_type(&self, db: &impl ConnectionTrait, column: &Column) -> Result<(), DbErr> {
-        if self.fit(column) {
-            return Ok(());
+    /// Returns the command that imports the tasks of the users of another backend, to whom the column refers.
+    pub(super) async fn import(db: &impl ConnectionTrait, column: &Column) -> Result<String, DbErr> {
+        Ok(import_of(references(db, column).await?.first()))
+    }
+
+    /// Returns the reason for which tasks cannot belong to the users by this column: its type or its foreign key.
+    pub(super) async fn refusal(&self, db: &impl ConnectionTrait, column: &Column) -> Result<Option<Refusal>, DbErr> {
+        match self.wrong_type(db, column).await? {
+            Some(refusal) => Ok(Some(refusal)),
+            None => self.wrong_reference(db, column).await,
         }
+    }
+
+    /// Returns the refusal of a column on PostgreSQL whose type is not that of the ids of the users.
+    pub(super) async fn wrong_type(
+        &self,
+        db: &impl ConnectionTrait,
+        column: &Column,
+    ) -> Result<Option<Refusal>, DbErr> {
+        if !self.is_known || db.get_database_backend() != DbBackend::Postgres || self.fit(column) {
+            return Ok(None);
+        }
+        let references = references(db, column).await?;
         let wanted = self.data_type();
         let ids = if wanted == "text" { "text".to_owned() } else { format!("{wanted} in {}", self.users.quoted()) };
-        let why = format!(
-            "is {}, but user ids are {ids}; drop the views that use it, if there are any, and run: {}",
-            column.data_type,
-            self.change_type(db, column, wanted).await?
-        );
-        Err(refused_column("tasks", "user_id", &why))
+        let found = format!("is {}, but user ids are {ids}", column.data_type);
+        let is_number = matches!(column.data_type.as_str(), "smallint" | "integer" | "bigint");
+        let other = references.iter().find(|reference| !self.are_users(DbBackend::Postgres, reference));
+        let import = import_of(other.or(references.first()));
+        // The numbers are the ids of users of another backend, and not those of any user of Better Auth.
+        let next = if is_number && (self.is_required || other.is_some()) {
+            format!("run: {import}")
+        } else if column.name != "user_id" {
+            format!("run: {IMPORT_TASKS}")
+        } else {
+            let change = format!(
+                "drop the views that use it, if there are any, and run: {}",
+                self.change_type(db, column, wanted, &references).await?
+            );
+            if is_number { format!("if tokens contain these ids, {change}; otherwise run: {import}") } else { change }
+        };
+        Ok(Some(refusal("tasks", &column.name, found, next)))
     }
 
     /// Returns the statement that changes the type of the column `user_id`, and its foreign key with it.
-    async fn change_type(&self, db: &impl ConnectionTrait, column: &Column, wanted: &str) -> Result<String, DbErr> {
-        let references = catalog::references(db, "tasks", "user_id").await?;
+    async fn change_type(
+        &self,
+        db: &impl ConnectionTrait,
+        column: &Column,
+        wanted: &str,
+        references: &[Reference],
+    ) -> Result<String, DbErr> {
         let mut changes: Vec<_> =
             references.iter().map(|reference| format!("drop constraint {}", quoted(&reference.constraint))).collect();
         if column.has_default {
@@ -112,39 +161,67 @@ impl Owners {
         Ok(format!("alter table \"tasks\" {}", changes.join(", ")))
     }
 
-    /// Returns the foreign keys of the column `user_id`.
-    ///
-    /// # Errors
-    /// A refusal if the users are in this database but `user_id` refers to another table than theirs.
-    pub(super) async fn check_references(&self, db: &impl ConnectionTrait) -> Result<Vec<Reference>, DbErr> {
-        let references = catalog::references(db, "tasks", "user_id").await?;
-        let is_sqlite = db.get_database_backend() == DbBackend::Sqlite;
-        let is_right = |reference: &Reference| {
-            let is_named = reference.table == self.users.name
-                || is_sqlite && reference.table.eq_ignore_ascii_case(&self.users.name);
-            is_named && reference.schema == self.users.schema
-        };
-        let Some(wrong) = references.iter().find(|reference| !is_right(reference)).filter(|_| self.is_required) else {
-            return Ok(references);
-        };
+    /// Returns `true` if the foreign key refers to the table of the users.
+    fn are_users(&self, backend: DbBackend, reference: &Reference) -> bool {
+        let is_named = reference.table == self.users.name
+            || backend == DbBackend::Sqlite && reference.table.eq_ignore_ascii_case(&self.users.name);
+        is_named && reference.schema == self.users.schema
+    }
+
+    /// Returns the refusal of a column that refers to another table than that of the users, although the users are in this
+    /// database.
+    pub(super) async fn wrong_reference(
+        &self,
+        db: &impl ConnectionTrait,
+        column: &Column,
+    ) -> Result<Option<Refusal>, DbErr> {
+        let backend = db.get_database_backend();
+        let references = references(db, column).await?;
+        let wrong = references.iter().find(|reference| !self.are_users(backend, reference));
+        let Some(wrong) = wrong.filter(|_| self.is_required && self.is_known) else { return Ok(None) };
         let shown = |schema: &Option<String>, name: &str| {
             schema.as_ref().map_or_else(|| format!("\"{name}\""), |schema| format!("\"{schema}.{name}\""))
         };
-        let next = if is_sqlite || !self.exists {
-            "drop that foreign key".to_owned()
-        } else {
-            let name = quoted(&wrong.constraint);
-            let reference = self.reference();
-            format!(
-                "run: alter table \"tasks\" drop constraint {name}, add constraint {name} foreign key \
-                 (\"user_id\"){reference} not valid"
-            )
-        };
-        let why = format!(
-            "refers to the table {}, but the users are in {}; {next}, or use AUTH_MODE=bridge",
+        let found = format!(
+            "refers to the table {}, but the users are in {}",
             shown(&wrong.schema, &wrong.table),
             shown(&self.users.schema, &self.users.name)
         );
-        Err(refused_column("tasks", "user_id", &why))
+        let import = import_of(Some(wrong));
+        let next = if backend == DbBackend::Sqlite || !self.exists {
+            format!("run: {import}, or use AUTH_MODE=bridge")
+        } else {
+            let (constraint, name) = (quoted(&wrong.constraint), quoted(&column.name));
+            let reference = self.reference();
+            // Older versions of Taskbridge created a table `user` beside one of another name.
+            let of_others = if wrong.table == AuthTable::User.name() {
+                String::new()
+            } else {
+                format!("; if these are the users of another backend, with other ids, run instead: {import}")
+            };
+            format!(
+                "run: alter table \"tasks\" drop constraint {constraint}, add constraint {constraint} foreign key \
+                 ({name}){reference} not valid, or use AUTH_MODE=bridge{of_others}"
+            )
+        };
+        Ok(Some(refusal("tasks", &column.name, found, next)))
     }
+}
+
+/// Returns the foreign keys of a column of the table `tasks`.
+async fn references(db: &impl ConnectionTrait, column: &Column) -> Result<Vec<Reference>, DbErr> {
+    let name = match db.get_database_backend() {
+        DbBackend::Postgres => column.name.clone(),
+        _ => column.name.to_lowercase(),
+    };
+    catalog::references(db, "tasks", &name).await
+}
+
+/// Returns the command that imports the tasks of the users of another backend.
+fn import_of(reference: Option<&Reference>) -> String {
+    let users = reference.map(|Reference { schema, table, .. }| match schema {
+        Some(schema) => format!("{schema}.{table}"),
+        None => table.clone(),
+    });
+    format!("{IMPORT_TASKS} --users-from {}", users.as_deref().unwrap_or("<table of these users>"))
 }
