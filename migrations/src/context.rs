@@ -3,8 +3,8 @@
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 use taskbridge_schema::{Overrides, Plan, Purpose};
 
-use crate::owner_ids;
 use crate::users::Users;
+use crate::{other_tables, owner_ids};
 
 /// The settings that migrations depend on.
 #[derive(Debug, Clone)]
@@ -15,8 +15,8 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Reads which of Better Auth's tables the database has, and what Taskbridge needs before it can use them. Changes
-    /// nothing.
+    /// Reads which of Better Auth's tables the database has, and what Taskbridge needs before it can use them. The notices
+    /// also name tables that contain tasks of another backend. Changes nothing.
     pub(crate) async fn plan(&self, db: &impl ConnectionTrait) -> Result<Plan, DbErr> {
         let purpose = match self.users {
             Users::Here => Purpose::Server,
@@ -27,6 +27,7 @@ impl Context {
             // The ids of users are those in the tokens. A table of users in this database may belong to another app.
             plan.map = plan.map.with_owners(owner_ids::kind(db).await?);
         }
+        plan.notices.extend(other_tables::notices(db).await?);
         Ok(plan)
     }
 }

@@ -13,6 +13,7 @@ mod ledger;
 mod migrate;
 mod migration;
 mod migrations;
+mod other_tables;
 mod owner_ids;
 mod privileges;
 mod sqlite_dates;

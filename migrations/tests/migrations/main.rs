@@ -13,6 +13,7 @@ mod each;
 mod fresh;
 mod indices;
 mod obstacles;
+mod other_tables;
 mod owners;
 mod pooler;
 mod readme;
