@@ -2,8 +2,10 @@
 
 use std::fs;
 
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 use support::better_auth::{BetterAuth, Program};
+use support::forge::Forge;
 use support::peer::APP;
 use support::server::{SECRET, shell};
 use support::user::PASSWORD;
@@ -35,9 +37,9 @@ fn the_page_shows_nothing_that_is_not_run_here() {
     let files: Vec<_> = page::files(PAGE).into_keys().collect();
     assert_eq!(files, [".env", "lib/auth.ts", "lib/password.ts", "next.config.ts"]);
     let programs = page::commands(PAGE, "sh").into_iter().map(|command| command.split(' ').next().unwrap());
-    assert_eq!(programs.collect::<Vec<_>>(), ["taskbridge", "pg_dump", "cp", "taskbridge", "curl"]);
+    assert_eq!(programs.collect::<Vec<_>>(), ["taskbridge", "pg_dump", "cp", "taskbridge", "curl", "taskbridge"]);
     assert_eq!(page::commands(PAGE, "sql").len(), 1);
-    assert_eq!(PAGE.matches("```").count(), 20);
+    assert_eq!(PAGE.matches("```").count(), 22);
 }
 
 /// A user who is signed in stays signed in.
@@ -81,6 +83,48 @@ async fn an_app_moves_to_taskbridge_and_back() {
             assert_eq!(back.get_session(&session.cookie).await["user"], session.user);
             assert_eq!(back.sign_in(&session.user, PASSWORD).await.user, session.user);
         }
+    }
+}
+
+/// In bridge mode, the tasks were in a database of their own.
+#[tokio::test]
+async fn the_tasks_of_another_database_come_along() {
+    for (database, old) in Database::of_each_kind().into_iter().zip(Database::of_each_kind().into_iter().rev()) {
+        let better_auth = BetterAuth::on(&database, &[]);
+        let ann = Peer::better_auth(&better_auth).sign_up("ann").await;
+        let of_app = environment(&database);
+        let of_app: Vec<_> = of_app.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let http = reqwest::Client::new();
+        let path = format!("/api/{}/tasks", ann.user["id"].as_str().unwrap());
+        let of_ann = |server: &Server, method| {
+            let token = Forge::of(server).token(ann.user["id"].as_str().unwrap());
+            http.request(method, server.url(&path)).bearer_auth(token)
+        };
+        let listed = async |server: &Server| -> Value {
+            of_ann(server, Method::GET).send().await.unwrap().json().await.unwrap()
+        };
+
+        let bridge = Server::start_with(&[
+            ("AUTH_MODE", "bridge"),
+            ("BETTER_AUTH_URL", &better_auth.url),
+            ("DATABASE_URL", &old.url),
+        ]);
+        for (title, completed) in [("Buy milk", true), ("Call Bob", false)] {
+            let task = json!({ "title": title, "completed": completed });
+            assert_eq!(of_ann(&bridge, Method::POST).json(&task).send().await.unwrap().status(), 201);
+        }
+        let tasks = listed(&bridge).await;
+        drop(bridge);
+
+        let old = [of_app.as_slice(), &[("OLD_DATABASE_URL", old.url.as_str())]].concat();
+        let folder = tempfile::tempdir().unwrap();
+        let import = command("taskbridge tasks");
+        for (run, expected) in [(import, "tasks: 0 before, 2 after"), (import, "imported before: 2 rows")] {
+            let (imported, report) = shell(folder.path(), run, &old);
+            assert!(imported && report.contains(expected), "{report}");
+        }
+        let server = Server::start_with(&[of_app.as_slice(), &[("TASKBRIDGE__JWT__ACCEPT_HS256", "on")]].concat());
+        assert_eq!((listed(&server).await, tasks.as_array().unwrap().len()), (tasks, 2));
     }
 }
 
