@@ -44,7 +44,7 @@ where n.nspname = coalesce(nullif($2, ''), current_schema()) and c.relname = $1 
 
 const SQLITE_KIND: &str = r#"
 select "type" = 'table' as is_table, "strict" = 1 as is_strict, "wr" = 0 as has_row_numbers
-from pragma_table_list where "schema" = 'main' and "name" = ?"#;
+from pragma_table_list where "schema" = 'main' and lower("name") = lower(?)"#;
 
 const POSTGRES_COLUMNS: &str = r"
 select a.attname::text as name,

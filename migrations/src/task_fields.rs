@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use taskbridge_schema::plain;
+use sea_orm_migration::sea_orm::DbBackend;
+use taskbridge_schema::{plain, quoted};
+
+use crate::catalog::Column;
 
 /// A field of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,6 +120,19 @@ pub(crate) fn recognize<'a>(columns: &[&'a str]) -> BTreeMap<TaskField, &'a str>
         }
     }
     found
+}
+
+/// Returns the SQL condition for rows that are marked as deleted, if the column is such a mark.
+pub(crate) fn is_deleted(backend: DbBackend, column: &Column) -> Option<String> {
+    let name = quoted(&column.name);
+    match plain(&column.name).as_str() {
+        "deletedat" | "deletedon" => Some(format!("{name} is not null")),
+        "isdeleted" | "deleted" if backend != DbBackend::Postgres => {
+            Some(format!("lower(coalesce({name}, '0')) not in ('0', 'false', 'f')"))
+        }
+        "isdeleted" | "deleted" if column.data_type == "boolean" => Some(format!("{name} is true")),
+        _ => None,
+    }
 }
 
 /// The values, in lower case and without spaces, hyphens and underscores, of a textual status that mean "done".

@@ -212,7 +212,7 @@ fn sqlite_tables_of_others() -> Vec<(String, Vec<&'static str>)> {
         (
             SQLITE.replace(r#""accountId" text not null,"#, r#""accountId" text not null, "issuer" text not null,"#),
             vec![
-                r#"table "account", column "issuer": is required, and only Better Auth 1.7.0 to 1.7.2 writes it; drop"#,
+                r#"table "account", column "issuer": is required, and only Better Auth 1.7.0 to 1.7.2 writes it; create"#,
             ],
         ),
         (

@@ -18,6 +18,8 @@ test_on!(
         obstacles_of_all_tables_are_reported_together,
         columns_that_hold_no_field_do_not_matter,
         the_owner_is_checked_under_its_other_name,
+        fields_that_no_column_is_recognized_to_hold_are_asked_for,
+        deleted_rows_do_not_come_back,
     ]
 );
 
@@ -225,5 +227,48 @@ async fn the_owner_is_checked_under_its_other_name(database: Database) {
         let [Refusal { found, next, .. }] = refusals.as_slice() else { panic!("{refusals:?}") };
         assert!(found.contains("another name, and compares ids by the collation NOCASE"), "{found}");
         assert_eq!(next, &format!("run: {IMPORT_TASKS}"));
+    }
+}
+
+/// If the column was added, each done task would be an open one, or tasks would lose their order.
+async fn fields_that_no_column_is_recognized_to_hold_are_asked_for(database: Database) {
+    let columns = "user_id text, title text, ticked boolean, made_on timestamp, priority integer";
+    create(&database, columns, &["(title, ticked) values ('a', true)"]).await;
+    let refusals = database.refusals(Users::Elsewhere).await;
+    let asked: Vec<_> = refusals.iter().map(|refusal| refusal.column.as_deref().unwrap()).collect();
+    assert_eq!(asked, ["completed", "created_at"]);
+    assert!(
+        refusals[0]
+            .next
+            .starts_with("if a column holds it, run: taskbridge tasks import --from tasks --map <column>=completed; ")
+    );
+    for refusal in refusals {
+        database.run(refusal.next.rsplit_once("run: ").unwrap().1).await;
+    }
+    database.adopt(Users::Elsewhere).await.unwrap();
+    assert_eq!(tasks(&database).await, ["a open"]);
+
+    let database = database.another().await;
+    create(&database, columns, &[]).await;
+    database.adopt(Users::Elsewhere).await.unwrap();
+}
+
+async fn deleted_rows_do_not_come_back(mut database: Database) {
+    for (column, mark, none) in [
+        ("deleted_at timestamp", "'2025-01-02 03:04:05'", "null"),
+        ("\"isDeleted\" boolean", "true", "false"),
+        ("deleted boolean", "true", "null"),
+    ] {
+        let name = column.split(' ').next().unwrap();
+        let columns = format!("user_id text, title text, completed boolean, created_at timestamp, {column}");
+        let insert = format!("(title, {name}) values ('a', {mark}), ('b', {none})");
+        create(&database, &columns, &[&insert]).await;
+        let refusals = database.refusals(Users::Elsewhere).await;
+        let [Refusal { found, next, .. }] = refusals.as_slice() else { panic!("{refusals:?}") };
+        assert_eq!(found, "marks 1 rows as deleted, which users would see again");
+        assert_eq!(next, &format!("run: {IMPORT_TASKS}"));
+        database.run("delete from tasks where title = 'a'").await;
+        database.adopt(Users::Elsewhere).await.unwrap();
+        database = database.cleared().await;
     }
 }

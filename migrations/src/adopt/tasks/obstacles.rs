@@ -9,7 +9,7 @@ use super::owners::Owners;
 use super::{postgres, sqlite};
 use crate::catalog::{self, Column, Table};
 use crate::error::{CORRECT_ROWS, IMPORT_TASKS, RUN_FIRST, refusal};
-use crate::task_fields::{TaskField, recognize};
+use crate::task_fields::{TaskField, is_deleted, recognize};
 
 /// The columns that hold the fields of a task, under the field's name or under another one.
 pub(super) type Fields<'t> = BTreeMap<TaskField, &'t Column>;
@@ -58,6 +58,8 @@ pub(super) async fn refusals(db: &impl ConnectionTrait, table: &Table, owners: &
         refusals.extend(wrong);
     }
     refusals.extend(required(db, table, &fields).await?);
+    refusals.extend(unrecognized(db, table, &fields).await?);
+    refusals.extend(deleted(db, table).await?);
     Ok(refusals)
 }
 
@@ -89,6 +91,51 @@ fn missing(backend: DbBackend, field: TaskField) -> Option<Refusal> {
         _ => return None,
     };
     Some(refusal("tasks", field.name(), "missing", next))
+}
+
+/// Returns the refusals of fields that one of the other columns may hold. If columns for these fields were added, done
+/// tasks would be open, or tasks would lose their order.
+async fn unrecognized(db: &impl ConnectionTrait, table: &Table, fields: &Fields<'_>) -> Result<Vec<Refusal>, DbErr> {
+    let is_other = |column: &&Column| fields.values().all(|field| field.name != column.name);
+    let others: Vec<_> = table.columns.iter().filter(is_other).collect();
+    let (flag, time) = match db.get_database_backend() {
+        DbBackend::Postgres => ("boolean not null default false", "timestamptz"),
+        _ => ("integer not null default 0", "date"),
+    };
+    let is_time = |column: &&Column| column.data_type.starts_with("date") || column.data_type.starts_with("time");
+    let mut wanted = Vec::new();
+    if !others.is_empty() {
+        wanted.push((TaskField::Completed, flag));
+    }
+    if others.iter().any(|column| is_time(column)) {
+        wanted.push((TaskField::CreatedAt, time));
+    }
+    wanted.retain(|(field, _)| !fields.contains_key(field));
+    if wanted.is_empty() || !catalog::exists(db, r#"select 1 as one from "tasks" limit 1"#).await? {
+        return Ok(Vec::new());
+    }
+    let refused = |(field, definition): (TaskField, &str)| {
+        let name = field.name();
+        let next = format!(
+            r#"if a column holds it, run: {IMPORT_TASKS} --map <column>={name}; if none does, run: alter table "tasks" add column "{name}" {definition}"#
+        );
+        refusal("tasks", name, "missing, and other columns are not recognized", next)
+    };
+    Ok(wanted.into_iter().map(refused).collect())
+}
+
+/// Returns the refusals of columns that mark rows as deleted, if there are such rows: users would see them again.
+async fn deleted(db: &impl ConnectionTrait, table: &Table) -> Result<Vec<Refusal>, DbErr> {
+    let mut refusals = Vec::new();
+    for column in &table.columns {
+        let Some(condition) = is_deleted(db.get_database_backend(), column) else { continue };
+        let count = catalog::count(db, &format!(r#"select count(*) as count from "tasks" where {condition}"#)).await?;
+        if count > 0 {
+            let found = format!("marks {count} rows as deleted, which users would see again");
+            refusals.push(refusal("tasks", &column.name, found, format!("run: {IMPORT_TASKS}")));
+        }
+    }
+    Ok(refusals)
 }
 
 /// Returns the refusal of ids that two rows can share.
