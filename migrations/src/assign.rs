@@ -1,37 +1,61 @@
-//! Assigns tasks that have no owner.
+//! Assigns tasks that no user sees.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
-use taskbridge_schema::{AuthTable, Overrides, Plan, Purpose, TableMap, quoted};
+use taskbridge_schema::{AuthTable, TableMap, quoted};
 
 use crate::adopt::tasks;
-use crate::catalog;
 use crate::error::{MigrateError, refused};
+use crate::migrations::Migrations;
 use crate::transaction::Transaction;
+use crate::{catalog, owner_ids};
 
-/// Assigns all tasks without an owner to the user `user_id`, and returns the number of assigned tasks.
-///
-/// # Errors
-/// [`MigrateError::Refused`] if `user_id` is empty, the table `tasks` does not exist, or the table of users exists but
-/// does not contain the user.
-pub async fn assign_tasks(db: &DatabaseConnection, overrides: &Overrides, user_id: &str) -> Result<u64, MigrateError> {
-    let transaction = Transaction::begin_exclusive(db).await?;
-    let assigned = assign(transaction.connection(), overrides, user_id).await;
-    transaction.end(assigned).await
-}
+impl Migrations {
+    /// Assigns all tasks without an owner to the user `user_id`, or, if `of` is set, all tasks of that former owner.
+    /// Returns the number of assigned tasks.
+    ///
+    /// # Errors
+    /// [`MigrateError::Refused`] if an id is empty, the table `tasks` does not exist, or the table of users exists but does
+    /// not contain the user, or contains the former owner.
+    pub async fn assign_tasks(
+        &self,
+        db: &DatabaseConnection,
+        user_id: &str,
+        of: Option<&str>,
+    ) -> Result<u64, MigrateError> {
+        let transaction = Transaction::begin_exclusive(db).await?;
+        let assigned = self.assign(transaction.connection(), user_id, of).await;
+        transaction.end(assigned).await
+    }
 
-async fn assign(db: &impl ConnectionTrait, overrides: &Overrides, user_id: &str) -> Result<u64, DbErr> {
-    if user_id.is_empty() {
-        return Err(refused("tasks", "the user id must not be empty"));
+    async fn assign(&self, db: &impl ConnectionTrait, user_id: &str, of: Option<&str>) -> Result<u64, DbErr> {
+        if user_id.is_empty() || of.is_some_and(str::is_empty) {
+            return Err(refused("tasks", "the user id must not be empty"));
+        }
+        let Some(tasks) = catalog::table(db, "tasks").await? else {
+            return Err(refused("tasks", "missing; run: taskbridge migrate up"));
+        };
+        let plan = self.context.plan(db).await?;
+        if plan.existing.contains(&AuthTable::User) {
+            let users = plan.map.table(AuthTable::User);
+            if !exists(db, users, user_id).await? {
+                let line = format!("there is no user with the id \"{user_id}\"; give the id, not the e-mail address");
+                return Err(refused("user", &line));
+            }
+            if let Some(of) = of
+                && exists(db, users, of).await?
+            {
+                let line =
+                    format!("\"{of}\" is a user, and keeps the tasks; with --of, give an owner who is not a user");
+                return Err(refused("user", &line));
+            }
+        }
+        match of {
+            None => tasks::assign(db, &tasks, user_id).await,
+            // The database would return an error for a text that cannot be an id.
+            Some(of) if !owner_ids::kind(db).await?.accepts(of) => Ok(0),
+            Some(of) => tasks::assign_of(db, user_id, of).await,
+        }
     }
-    let Some(tasks) = catalog::table(db, "tasks").await? else {
-        return Err(refused("tasks", "missing; run: taskbridge migrate up"));
-    };
-    let plan = Plan::read(db, Purpose::Bridge, overrides).await?;
-    if plan.existing.contains(&AuthTable::User) && !exists(db, plan.map.table(AuthTable::User), user_id).await? {
-        let line = format!("there is no user with the id \"{user_id}\"; give the id, not the e-mail address");
-        return Err(refused("user", &line));
-    }
-    tasks::assign(db, &tasks, user_id).await
 }
 
 /// Returns `true` if there is a user with this id.

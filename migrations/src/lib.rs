@@ -6,6 +6,7 @@ mod catalog;
 mod check;
 mod context;
 mod error;
+mod hidden_tasks;
 mod id_collation;
 mod import;
 mod index;
@@ -22,9 +23,9 @@ mod task_fields;
 mod transaction;
 mod users;
 
-pub use assign::assign_tasks;
 pub use check::Readiness;
 pub use error::{IMPORT_TASKS, MigrateError, import_advice, import_resolves};
+pub use hidden_tasks::{HiddenTasks, UnknownOwners};
 pub use import::{ImportReport, ImportedId, Left, NewIds, TaskImport, imported_ids};
 pub use migrate::MigrationReport;
 pub use migrations::{MigrationStatus, Migrations};

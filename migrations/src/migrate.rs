@@ -5,6 +5,7 @@ use taskbridge_schema::{Notice, SchemaMap};
 
 use crate::adopt::{better_auth, tasks};
 use crate::error::{MigrateError, accept};
+use crate::hidden_tasks::UnknownOwners;
 use crate::migration::{Execution, Migration};
 use crate::migrations::Migrations;
 use crate::transaction::Transaction;
@@ -24,8 +25,11 @@ pub struct MigrationReport {
     /// What an operator should know about these tables.
     pub notices: Vec<Notice>,
     /// Number of tasks that have no owner. These tasks are kept but not shown until
-    /// [`assign_tasks`](crate::assign_tasks) assigns them to a user.
+    /// [`assign_tasks`](Migrations::assign_tasks) assigns them to a user.
     pub tasks_without_owner: u64,
+    /// The tasks whose owner is not a user. They are counted only by the call that has created or adopted tables, because
+    /// to count them, the whole table is read.
+    pub unknown_owners: UnknownOwners,
 }
 
 /// The result of one transaction of [`Migrations::up`].
@@ -37,6 +41,8 @@ struct Progress {
     /// The next migration, if it must be executed outside of a transaction.
     next: Option<&'static dyn Migration>,
     tasks_without_owner: u64,
+    /// `None` if the transaction has adopted no tables.
+    unknown_owners: Option<UnknownOwners>,
 }
 
 impl Migrations {
@@ -55,6 +61,7 @@ impl Migrations {
         connect: impl Fn() -> C,
     ) -> Result<MigrationReport, E> {
         let (mut applied, mut additions) = (Vec::new(), Vec::new());
+        let mut unknown_owners = UnknownOwners::default();
         loop {
             let transaction = Transaction::begin_exclusive(db).await.map_err(MigrateError::from)?;
             let progress = self.up_in_transaction(transaction.connection()).await;
@@ -62,10 +69,11 @@ impl Migrations {
                 let mut progress = transaction.end(progress).await?;
                 applied.append(&mut progress.applied);
                 additions.append(&mut progress.additions);
+                unknown_owners = progress.unknown_owners.take().unwrap_or(unknown_owners);
                 progress
             };
             let Some(migration) = next else {
-                return Ok(MigrationReport { applied, additions, map, notices, tasks_without_owner });
+                return Ok(MigrationReport { applied, additions, map, notices, tasks_without_owner, unknown_owners });
             };
             let second = connect().await?;
             let transaction = Transaction::begin_build(&second).await.map_err(MigrateError::from)?;
@@ -89,6 +97,7 @@ impl Migrations {
         accept(self.refusals(db, &pending, &plan).await?)?;
         let mut applied = Vec::new();
         let mut next = None;
+        let mut has_adopted = false;
         for migration in pending {
             if migration.execution(db).await? == Execution::OutsideTransaction {
                 next = Some(migration);
@@ -97,6 +106,7 @@ impl Migrations {
             migration.up(db, &self.context, Execution::InTransaction).await?;
             if ledger::record(db, migration.name()).await? {
                 applied.push(migration.name());
+                has_adopted |= !migration.tables().is_empty();
             }
         }
         // The migrations have changed the tables. An app that has been changed later may need additions again.
@@ -104,7 +114,10 @@ impl Migrations {
         let additions = better_auth::add(db, &plan).await?;
         accept(self.applied_refusals(db, &plan).await?)?;
         let tasks_without_owner = if next.is_none() { tasks::count_without_owner(db).await? } else { 0 };
-        Ok(Progress { applied, additions, map: plan.map, notices: plan.notices, next, tasks_without_owner })
+        let unknown_owners =
+            if has_adopted { Some(tasks::unknown_owners(db, &plan, &self.context).await?) } else { None };
+        let (map, notices) = (plan.map, plan.notices);
+        Ok(Progress { applied, additions, map, notices, next, tasks_without_owner, unknown_owners })
     }
 
     /// Applies a migration outside of a transaction. Returns `false` if another process has applied it.

@@ -13,8 +13,8 @@ use crate::task_fields::{TaskField, recognize};
 const NAMES: [&str; 9] =
     ["task", "tasks", "taskitem", "taskitems", "tasksold", "todo", "todos", "todoitem", "todoitems"];
 
-/// Selects the columns of the tables of these names in the current schema, if the role may read them. Leaves out tables
-/// that another session locks exclusively or waits to lock, because to read them would wait, too.
+/// Selects the columns of the tables of these names in the current schema, if the role may read them. Omits tables that
+/// another session locks exclusively or waits to lock, because to read them would wait, too.
 const POSTGRES: &str = "select c.relname::text as \"table\", a.attname::text as \"column\"
 from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition

@@ -63,6 +63,10 @@ async fn an_older_backends_tasks_are_adopted_and_given_away() {
     let server = Server::start_with(&[("DATABASE_URL", &url)]);
     let warned = |line: &String| line.contains("tasks without an owner") && line.contains("\"count\":2");
     assert!(server.log.lines().iter().any(warned));
+    let warned = |line: &String| {
+        line.contains("tasks whose owner is not a user") && line.contains(r#""count":1"#) && line.contains(r#""gone""#)
+    };
+    assert!(server.log.lines().iter().any(warned));
     let ann = User::sign_up(&server, "ann").await;
     assert_eq!(ann.list().await, json!([]));
 
@@ -79,8 +83,35 @@ async fn an_older_backends_tasks_are_adopted_and_given_away() {
     assert_eq!(orphan["created_at"], "2025-01-02T03:04:05.123Z");
     assert_eq!(ann.get(&ann.tasks("/2")).await.status(), StatusCode::OK);
     assert_eq!(ann.get(&ann.tasks("/3")).await.status(), StatusCode::NOT_FOUND);
+    let database = [("DATABASE_URL", url.as_str())];
+    let assign_of = |of: &str| run(server.folder(), &["tasks", "assign", &ann.id, "--of", of], &database);
+    let (assigned, message) = assign_of(&ann.id);
+    assert!(!assigned && message.contains("is a user, and keeps the tasks"), "{message}");
+    assert_eq!(assign_of("gone"), (true, "1 tasks assigned\n".to_owned()));
+    assert_eq!(ann.get(&ann.tasks("/3")).await.status(), StatusCode::OK);
     let added = ann.add(json!({ "title": "x", "description": "y".repeat(1000) })).await;
     assert_eq!(added["id"], 4);
+}
+
+/// A table of another name is not adopted, but named with the command that imports it.
+#[test]
+fn a_table_of_an_older_backend_with_another_name_is_named() {
+    let url = fresh_database();
+    psql(
+        &url,
+        "create table todo (id serial primary key, title text, done boolean); insert into todo (title) values ('x')",
+    );
+    let (found, next) = (
+        "the table \"todo\" seems to contain tasks of another backend, which no user sees",
+        "to import them, run: taskbridge tasks import --from todo",
+    );
+    let server = Server::start_with(&[("DATABASE_URL", &url)]);
+    let named = |line: &String| line.contains(&found.replace('"', "\\\"")) && line.contains(next);
+    assert!(server.log.lines().iter().any(named), "{:?}", server.log.lines());
+    let (planned, plan) = run(server.folder(), &["migrate", "plan"], &[("DATABASE_URL", &url)]);
+    assert!(planned && plan.contains(&format!("Warnings:\n  {found}; {next}\n")), "{plan}");
+    let (_, report) = run(server.folder(), &["doctor"], &[("DATABASE_URL", &url)]);
+    assert!(report.contains(&format!("warn tables       {found}. Advice: {next}")), "{report}");
 }
 
 /// Server mode does not start with a `user` table of another program.

@@ -1,7 +1,7 @@
 //! Tables of Better Auth as apps really have them: made by older versions and by other tools, with other names and ids.
 
 use sea_orm_migration::sea_orm::ConnectionTrait;
-use taskbridge_migrations::{MigrateError, MigrationReport, Migrations, Users, assign_tasks};
+use taskbridge_migrations::{MigrateError, MigrationReport, Migrations, Users};
 use taskbridge_schema::{AuthTable, IdKind, Overrides, QualifiedName};
 
 use crate::databases::{Database, TABLES, migrate, open, test_on};
@@ -212,10 +212,24 @@ async fn ids_of_other_types_are_adopted(database: Database) {
         assert!(before.iter().all(|line| after.contains(line)), "{after:?}");
         // Texts that are no ids of this type are unknown users, not errors of the database.
         for id in ["ann", "01", "0F8FAD5B-D9CB-469F-A165-70867728950E"] {
-            let error = assign_tasks(&database.connection, &Overrides::default(), id).await.unwrap_err();
+            let error = Migrations::of(Users::Here).assign_tasks(&database.connection, id, None).await.unwrap_err();
             assert!(error.to_string().contains("there is no user with the id"), "{error}");
         }
         assert_eq!(database.up(Users::Here).await.unwrap().tasks_without_owner, 0);
+        let former = if data_type == "uuid" { "0f8fad5b-d9cb-469f-a165-70867728950e" } else { "7" };
+        let insert = format!(
+            r#"insert into "user" ("name", "email", "emailVerified") values ('Ann', 'a@example.test', true);
+            alter table tasks drop constraint tasks_user_id_fkey;
+            insert into tasks (user_id, title, created_at, updated_at) values ('{former}', 'x', now(), now())"#
+        );
+        database.run(&insert).await;
+        let user = database.text(r#"select "id"::text from "user""#).await;
+        let migrations = Migrations::of(Users::Here);
+        let hidden = migrations.hidden_tasks(&database.connection).await.unwrap();
+        assert_eq!((hidden.unknown_owners.tasks, hidden.unknown_owners.examples), (1, vec![former.to_owned()]));
+        for (of, assigned) in [("ann", 0), (former, 1)] {
+            assert_eq!(migrations.assign_tasks(&database.connection, &user, Some(of)).await.unwrap(), assigned);
+        }
         let unfit = database.another().await;
         unfit.run(&script).await;
         assert_eq!(unfit.adopt(Users::Elsewhere).await.unwrap().applied, [TABLES[1]]);

@@ -1,6 +1,6 @@
 //! Migrations on empty databases.
 
-use taskbridge_migrations::{MigrationReport, Migrations, Users};
+use taskbridge_migrations::{MigrationReport, Migrations, UnknownOwners, Users};
 use taskbridge_schema::SchemaMap;
 
 use crate::databases::{Backend, Database, TABLES, test_on};
@@ -45,6 +45,7 @@ async fn the_tables_are_created_once_and_as_better_auth_creates_them(database: D
         map: SchemaMap::canonical(),
         notices: Vec::new(),
         tasks_without_owner: 0,
+        unknown_owners: UnknownOwners::default(),
     };
     assert_eq!(without_types(first), report(names.clone()));
     let created = database.snapshot().await;

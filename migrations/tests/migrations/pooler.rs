@@ -1,8 +1,7 @@
 //! Migrations through a pooler in transaction mode.
 
 use sea_orm_migration::sea_orm::ConnectionTrait;
-use taskbridge_migrations::{Migrations, Users, assign_tasks};
-use taskbridge_schema::Overrides;
+use taskbridge_migrations::{Migrations, Users};
 
 use crate::databases::{Database, open, test_on};
 
@@ -24,7 +23,8 @@ async fn prepared_statements_of_other_clients_do_not_interfere(database: Databas
         assert!(migrations.status(connection).await.unwrap().iter().all(|step| step.applied));
         other.execute_unprepared(&prepare).await.unwrap();
         assert_eq!(
-            assign_tasks(connection, &Overrides::default(), "nobody")
+            Migrations::of(Users::Here)
+                .assign_tasks(connection, "nobody", None)
                 .await
                 .unwrap_err()
                 .to_string()

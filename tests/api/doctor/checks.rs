@@ -251,3 +251,27 @@ async fn the_keys_in_the_table_are_told() {
     assert_eq!((code, &check(&report, "jwks")["state"]), (Some(0), &Value::from("warn")), "{report}");
     tells(&report, "jwks", "encrypted with another secret", "BETTER_AUTH_SECRETS");
 }
+
+#[test]
+fn tasks_that_no_user_sees_are_counted() {
+    let url = fresh_database();
+    let folder = tempfile::tempdir().unwrap();
+    let database = [("DATABASE_URL", url.as_str())];
+    assert_eq!(outcome(folder.path(), &["migrate", "up"], &database).0, Some(0));
+    let (_, report) = doctor(folder.path(), &database);
+    assert_eq!(check(&report, "tasks")["found"], "each task belongs to a user", "{report}");
+    psql(
+        &url,
+        "alter table tasks alter user_id drop not null; alter table tasks drop constraint tasks_user_id_fkey; \
+         insert into tasks (user_id, title, created_at, updated_at) \
+         select owner, 'x', now(), now() from unnest(array[null, 'old', 'old', 'gone']) as owners (owner)",
+    );
+    let (code, report) = doctor(folder.path(), &database);
+    assert_eq!((code, &check(&report, "tasks")["state"]), (Some(0), &Value::from("warn")), "{report}");
+    let found = "tasks without an owner: 1; tasks whose owner is not a user: 3, most of them of \"old\", \"gone\"; no user sees them";
+    let advice = "run: taskbridge tasks assign <user id>; taskbridge tasks assign <user id> --of <former owner>";
+    tells(&report, "tasks", found, advice);
+    let bridge = [database[0], ("AUTH_MODE", "bridge"), ("BETTER_AUTH_URL", "http://127.0.0.1:1")];
+    let (_, report) = doctor(folder.path(), &bridge);
+    tells(&report, "tasks", "tasks without an owner: 1; no user sees them", "run: taskbridge tasks assign <user id>");
+}

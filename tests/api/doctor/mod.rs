@@ -11,7 +11,7 @@ use serde_json::Value;
 use support::postgres::DATABASE_PASSWORD;
 use support::server::{SECRET, outcome};
 
-const CHECKS: [&str; 15] = [
+const CHECKS: [&str; 16] = [
     "settings",
     "secret",
     "cookies",
@@ -22,6 +22,7 @@ const CHECKS: [&str; 15] = [
     "pool",
     "restrictions",
     "emails",
+    "tasks",
     "jwks",
     "clock",
     "cors",

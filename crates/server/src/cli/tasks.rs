@@ -5,7 +5,7 @@ use taskbridge_migrations::Users;
 
 use super::import::{self, ImportArgs};
 use super::output::print;
-use crate::compose::with_store;
+use crate::compose::{migrations, with_store};
 use crate::settings::Settings;
 
 #[derive(Debug, Subcommand)]
@@ -17,10 +17,14 @@ pub(super) enum TasksCommand {
     Import(ImportArgs),
     /// Print the old and the new id of each imported task whose id has changed, as CSV.
     Ids,
-    /// Assign all tasks without an owner, such as those of an older backend, to a user.
+    /// Assign all tasks without an owner, such as those of an older backend, to a user. With `--of`, assign the tasks of a
+    /// former owner instead.
     Assign {
         /// Id of the user, not the email address.
         user_id: String,
+        /// Owner in the table `tasks` who is not a user.
+        #[arg(long, value_name = "FORMER_OWNER")]
+        of: Option<String>,
     },
 }
 
@@ -28,14 +32,14 @@ pub(super) async fn run(command: &TasksCommand, settings: &Settings, users: User
     match command {
         TasksCommand::Import(args) => import::import(args, settings, users).await,
         TasksCommand::Ids => import::ids(settings).await,
-        TasksCommand::Assign { user_id } => assign(user_id, settings).await,
+        TasksCommand::Assign { user_id, of } => assign(user_id, of.as_deref(), settings, users).await,
     }
 }
 
-async fn assign(user_id: &str, settings: &Settings) -> anyhow::Result<()> {
-    let overrides = settings.auth.overrides();
+async fn assign(user_id: &str, of: Option<&str>, settings: &Settings, users: Users) -> anyhow::Result<()> {
+    let migrations = migrations(settings, users);
     let count = with_store(&settings.database, async |store| {
-        Ok(taskbridge_migrations::assign_tasks(&store.dedicated().await?, &overrides, user_id).await?)
+        Ok(migrations.assign_tasks(&store.dedicated().await?, user_id, of).await?)
     })
     .await?;
     print(&format!("{count} tasks assigned"));

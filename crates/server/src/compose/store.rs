@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use taskbridge_adapters::database::{Inspection, OpenError, SqliteFacts, Store, StoreConfig, inspect};
-use taskbridge_migrations::{MigrateError, MigrationReport, Migrations, Readiness, Users};
+use taskbridge_migrations::{MigrateError, MigrationReport, Migrations, Readiness, UnknownOwners, Users};
 use taskbridge_schema::{Notice, Refusal, SchemaMap};
 use tokio::time::timeout;
 
@@ -175,6 +175,15 @@ pub(crate) async fn up(store: &Store, migrations: &Migrations) -> anyhow::Result
         tracing::warn!(
             count = report.tasks_without_owner,
             "tasks without an owner are kept, but no user can see them; assign them: taskbridge tasks assign <user id>"
+        );
+    }
+    let UnknownOwners { tasks, examples } = &report.unknown_owners;
+    if *tasks > 0 {
+        tracing::warn!(
+            count = tasks,
+            owners = examples.join(", "),
+            "tasks whose owner is not a user are kept, but no user can see them; assign them: taskbridge tasks assign \
+             <user id> --of <former owner>"
         );
     }
     Ok(report)

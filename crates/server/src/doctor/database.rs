@@ -6,6 +6,7 @@ use taskbridge_adapters::database::{
 };
 
 use super::contents;
+use super::hidden_tasks::hidden_tasks;
 use super::report::{Finding, fail, millis, ok, skip, warn};
 use super::tables::tables;
 use crate::compose::{READ_TIMEOUT, store_config};
@@ -16,10 +17,10 @@ const NAME: &str = "database";
 const OLDEST_POSTGRES: u32 = 14;
 
 /// The checks of what is in the database.
-const CONTENTS: [&str; 5] = ["migrations", "tables", "pool", "restrictions", "emails"];
+const CONTENTS: [&str; 6] = ["migrations", "tables", "pool", "restrictions", "emails", "tasks"];
 
-/// Checks the database, its TLS, its migrations and tables, the connection pool, and the restrictions and email addresses
-/// of users.
+/// Checks the database, its TLS, its migrations and tables, the connection pool, the restrictions and email addresses of
+/// users, and the owners of tasks.
 pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
     if configuration.has_error("database.") {
         let names = [NAME, "tls"].into_iter().chain(CONTENTS);
@@ -39,6 +40,7 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
     let users = configuration.mode_name.map(AuthModeName::users);
     let restrictions = contents::restrictions(settings, users, exists).await;
     let emails = contents::emails(settings, users, exists).await;
+    let tasks = hidden_tasks(settings, users, exists).await;
     let migrations = contents::migrations(settings, users, exists).await;
     let tables = tables(settings, users, exists, &migrations.refusals).await;
     let (database, pool) = match inspection {
@@ -49,7 +51,7 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
         Inspection::Postgres(facts) => (postgres(&store, &facts), pool(&store, &facts)),
     };
     let first = [vec![database, tls(&store)], migrations.findings, tables];
-    first.into_iter().flatten().chain([pool, restrictions, emails]).collect()
+    first.into_iter().flatten().chain([pool, restrictions, emails, tasks]).collect()
 }
 
 /// Reports whether an attacker on the network path can read or change what is sent to the database.

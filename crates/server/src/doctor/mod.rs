@@ -4,6 +4,7 @@
 
 mod contents;
 mod database;
+mod hidden_tasks;
 mod keys;
 mod passwords;
 mod report;

@@ -16,6 +16,7 @@ use self::owners::Owners;
 use crate::catalog::{self, Column, Table};
 use crate::context::Context;
 use crate::error::{accept, refused, refused_column};
+use crate::hidden_tasks::UnknownOwners;
 use crate::index::{self, Index};
 use crate::migration::Execution;
 
@@ -98,6 +99,9 @@ pub(crate) async fn owner_refusals(
     }
 }
 
+/// The next step for a table that is not dropped.
+const KEEP: &str = r#"rename it, and revert again: alter table "tasks" rename to "tasks_old""#;
+
 /// Drops the table `tasks`.
 ///
 /// # Errors
@@ -109,31 +113,65 @@ pub(crate) async fn drop_empty(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     }
     let count = catalog::count(db, r#"select count(*) as count from "tasks""#).await?;
     if count > 0 {
-        return Err(refused(
-            "tasks",
-            &format!("contains {count} tasks; delete them first, or drop the table yourself"),
-        ));
+        return Err(refused("tasks", &format!("contains {count} tasks; {KEEP}")));
     }
     if let Some(column) = table.columns.iter().find(|column| !COLUMNS.contains(&column.name.as_str())) {
-        return Err(refused_column("tasks", &column.name, "was not created by Taskbridge; drop the table yourself"));
+        return Err(refused_column("tasks", &column.name, &format!("was not created by Taskbridge; {KEEP}")));
     }
     if db.get_database_backend() == DbBackend::Postgres && !postgres::generates_ids_as_ours(db).await? {
-        return Err(refused_column("tasks", "id", "was not created by Taskbridge; drop the table yourself"));
+        return Err(refused_column("tasks", "id", &format!("was not created by Taskbridge; {KEEP}")));
     }
     db.execute_unprepared(r#"drop table "tasks""#).await.map(drop)
 }
 
-/// Returns the number of tasks that have no owner.
+/// Returns the number of tasks that have no owner. It is 0 if the table has not been adopted and has no column for owners.
 pub(crate) async fn count_without_owner(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
     let Some(table) = catalog::table(db, "tasks").await? else { return Ok(0) };
+    if table.column("user_id").is_none() {
+        return Ok(0);
+    }
     let without_owner = without_owner(db.get_database_backend(), &table);
     catalog::count(db, &format!(r#"select count(*) as count from "tasks" where {without_owner}"#)).await
 }
+
+/// Returns the tasks whose owner is not a user. There are none if the users are elsewhere.
+pub(crate) async fn unknown_owners(
+    db: &impl ConnectionTrait,
+    plan: &Plan,
+    context: &Context,
+) -> Result<UnknownOwners, DbErr> {
+    let backend = db.get_database_backend();
+    let table = catalog::table(db, "tasks").await?;
+    let column = table.as_ref().and_then(|table| table.column("user_id"));
+    let users = Owners::of(plan, context).table_for(backend, column);
+    let (Some(table), Some((users, id))) = (&table, users) else { return Ok(UnknownOwners::default()) };
+    let select = format!(
+        r#"select cast("owner" as text) as owner, cast(sum("count") over () as bigint) as total
+        from (select "user_id" as "owner", count(*) as "count" from "tasks" where not ({}) group by "user_id") as owners
+        where not exists (select 1 from {users} as users where users.{id} = owners."owner")
+        order by "count" desc, "owner" limit {EXAMPLES}"#,
+        without_owner(backend, table)
+    );
+    let rows = catalog::rows(db, &select, []).await?;
+    let total: i64 = rows.first().map(|row| row.try_get("", "total")).transpose()?.unwrap_or_default();
+    let examples = rows.iter().map(|row| row.try_get("", "owner")).collect::<Result<_, _>>()?;
+    Ok(UnknownOwners { tasks: total.unsigned_abs(), examples })
+}
+
+/// Maximum number of unknown owners that are named.
+const EXAMPLES: usize = 3;
 
 /// Assigns all tasks without an owner to the user `user_id`, and returns the number of assigned tasks.
 pub(crate) async fn assign(db: &impl ConnectionTrait, table: &Table, user_id: &str) -> Result<u64, DbErr> {
     let backend = db.get_database_backend();
     let update = format!(r#"update "tasks" set "user_id" = $1 where {}"#, without_owner(backend, table));
     let update = Statement::from_sql_and_values(backend, update, [user_id.into()]);
+    Ok(db.execute_raw(update).await?.rows_affected())
+}
+
+/// Assigns all tasks of the owner `of` to the user `user_id`, and returns the number of assigned tasks.
+pub(crate) async fn assign_of(db: &impl ConnectionTrait, user_id: &str, of: &str) -> Result<u64, DbErr> {
+    let update = r#"update "tasks" set "user_id" = $1 where "user_id" = $2"#;
+    let update = Statement::from_sql_and_values(db.get_database_backend(), update, [user_id.into(), of.into()]);
     Ok(db.execute_raw(update).await?.rows_affected())
 }

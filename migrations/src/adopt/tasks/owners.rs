@@ -86,6 +86,13 @@ impl Owners {
         }
     }
 
+    /// Returns the quoted names of the table of the users and of its id, if the owners in `column` are ids of that table.
+    pub(super) fn table_for(&self, backend: DbBackend, column: Option<&Column>) -> Option<(String, String)> {
+        let fits = column.is_some_and(|column| backend != DbBackend::Postgres || self.fit(column));
+        let id = self.users.columns.get("id").map_or("id", |column| column.name.as_str());
+        (self.is_required && self.exists && fits).then(|| (self.users.quoted(), quoted(id)))
+    }
+
     /// Returns the command that imports the tasks of the users of another backend, to whom the column refers.
     pub(super) async fn import(db: &impl ConnectionTrait, column: &Column) -> Result<String, DbErr> {
         Ok(import_of(references(db, column).await?.first()))
