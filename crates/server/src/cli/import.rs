@@ -9,7 +9,7 @@ use taskbridge_migrations::{ImportReport, ImportedId, TaskField, TaskImport, Use
 use taskbridge_schema::QualifiedName;
 
 use super::output::{one_line, print, print_progress};
-use crate::compose::{migrations, store_config, with_store};
+use crate::compose::{is_missing, migrations, store_config, use_and_close, with_store};
 use crate::settings::{Settings, table_name};
 
 /// Time between two lines about the progress.
@@ -83,11 +83,25 @@ pub(super) async fn import(args: &ImportArgs, settings: &Settings, users: Users)
             report
         }
     };
-    let report = with_store(&settings.database, work).await?;
+    let report = if args.dry_run {
+        use_and_close(open_for_dry_run(settings).await?, work).await?
+    } else {
+        with_store(&settings.database, work).await?
+    };
     for line in report.to_string().lines() {
         print(&one_line(line));
     }
     Ok(())
+}
+
+/// Opens the database for reading. An empty one in memory stands for a SQLite file that does not exist yet.
+async fn open_for_dry_run(settings: &Settings) -> anyhow::Result<Store> {
+    let config = store_config(&settings.database);
+    Ok(if is_missing(&settings.database).await {
+        Store::open(&StoreConfig { url: "sqlite::memory:".parse()?, ..config }).await?
+    } else {
+        Store::open_to_read(&config).await?
+    })
 }
 
 async fn run(
@@ -120,7 +134,8 @@ pub(super) async fn ids(settings: &Settings) -> anyhow::Result<()> {
             print(&format!("{},{},{new}", csv(table), csv(old)));
         }
     };
-    with_store(&settings.database, async |store| {
+    let store = Store::open_to_read(&store_config(&settings.database)).await?;
+    use_and_close(store, async |store| {
         let db = store.dedicated().await?;
         print(&"table,old_id,new_id");
         Ok(imported_ids(&db, print_changed).await?)

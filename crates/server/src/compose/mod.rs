@@ -24,7 +24,7 @@ pub(crate) use taskbridge_adapters::clock::SystemClock;
 pub(crate) use self::sign_in::{cookie_config, hasher};
 pub(crate) use self::store::{
     READ_TIMEOUT, RUN_MIGRATE_UP, bridge_mode_works, is_missing, migrations, pending, require_current, store_config,
-    up, with_store, with_store_to_read, with_tables_to_read,
+    up, use_and_close, with_store, with_store_to_read, with_tables_to_read,
 };
 pub(crate) use self::tokens::{describe_key, key_addresses, stored_keys, verifier, verifier_for_command};
 

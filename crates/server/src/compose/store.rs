@@ -130,7 +130,11 @@ async fn with_names(store: Store, migrations: &Migrations) -> anyhow::Result<Sto
     Ok(store.with_map(plan.map))
 }
 
-async fn use_and_close<T>(store: Store, work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>) -> anyhow::Result<T> {
+/// Passes the store to `work`, and closes it.
+pub(crate) async fn use_and_close<T>(
+    store: Store,
+    work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let result = work(&store).await;
     store.close().await;
     result

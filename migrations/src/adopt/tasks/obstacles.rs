@@ -107,7 +107,7 @@ async fn unrecognized(db: &impl ConnectionTrait, table: &Table, fields: &Fields<
     if !others.is_empty() {
         wanted.push((TaskField::Completed, flag));
     }
-    if others.iter().any(|column| is_time(column)) {
+    if others.iter().any(is_time) {
         wanted.push((TaskField::CreatedAt, time));
     }
     wanted.retain(|(field, _)| !fields.contains_key(field));
