@@ -1,8 +1,10 @@
 //! Tables `tasks` of other backends whose columns have other names or types. All obstacles are reported at once, and what
 //! is advised loses nothing.
 
-use taskbridge_migrations::{IMPORT_TASKS, MigrateError, Users, import_advice};
-use taskbridge_schema::Refusal;
+use taskbridge_migrations::{
+    IMPORT_TASKS, MigrateError, Migrations, TaskImport, Users, import_advice, import_resolves,
+};
+use taskbridge_schema::{QualifiedName, Refusal};
 
 use crate::databases::{Backend, Database, test_on};
 
@@ -18,6 +20,7 @@ test_on!(
         obstacles_of_all_tables_are_reported_together,
         columns_that_hold_no_field_do_not_matter,
         the_owner_is_checked_under_its_other_name,
+        the_import_resolves_all_obstacles,
         fields_that_no_column_is_recognized_to_hold_are_asked_for,
         deleted_rows_do_not_come_back,
     ]
@@ -268,6 +271,47 @@ async fn deleted_rows_do_not_come_back(mut database: Database) {
         assert_eq!(found, "marks 1 rows as deleted, which users would see again");
         assert_eq!(next, &format!("run: {IMPORT_TASKS}"));
         database.run("delete from tasks where title = 'a'").await;
+        database.adopt(Users::Elsewhere).await.unwrap();
+        database = database.cleared().await;
+    }
+}
+
+/// The command that the refusals name works on each of these tables.
+async fn the_import_resolves_all_obstacles(mut database: Database) {
+    for (columns, values) in [
+        (
+            "id char(36) primary key, user_id text, title text, is_completed boolean not null",
+            "('a1', 'ann', 'x', true)",
+        ),
+        (
+            "id integer primary key, owner_id integer, name text, status varchar(9), list_id integer not null",
+            "(1, 7, 'x', 'done', 1)",
+        ),
+        (
+            "\"taskId\" bigint primary key, \"userId\" varchar(9), title text, \"completedAt\" timestamp",
+            "(1, 'ann', 'x', '2026-01-02')",
+        ),
+        (
+            "id varchar(36) unique, \"user\" text, text text, done boolean, created date",
+            "('b', 'ann', 'x', true, '2026-01-02')",
+        ),
+    ] {
+        database.run(&format!("create table tasks ({columns}); insert into tasks values {values}")).await;
+        let refusals = database.refusals(Users::Elsewhere).await;
+        assert!(refusals.iter().all(import_resolves), "{refusals:?}");
+        let import = TaskImport {
+            from: QualifiedName { schema: None, name: "tasks".to_owned() },
+            map: Vec::new(),
+            done: Vec::new(),
+            open: Vec::new(),
+            users_from: None,
+            owner: None,
+            dry_run: false,
+        };
+        let migrations = Migrations::of(Users::Elsewhere);
+        import.run(&migrations, &database.connection, None, &mut |_, _| {}).await.unwrap();
+        assert_eq!(tasks(&database).await, ["x done"], "{columns}");
+        assert_eq!(database.text("select cast(count(*) as text) from tasks_old").await, "1");
         database.adopt(Users::Elsewhere).await.unwrap();
         database = database.cleared().await;
     }
