@@ -1,5 +1,5 @@
 # `make help` lists the targets. All of them can be called with a CARGO_TARGET_DIR.
-.PHONY: help run demo check domain adapters web test matrix snapshots upgrade restarts e2e fuzz deny advisories bench microbench
+.PHONY: help run demo check domain adapters web test fastapi matrix snapshots upgrade restarts e2e fuzz deny advisories bench microbench
 .DEFAULT_GOAL := run
 # Most tests spend their time waiting: for a connection to close, or for a timeout.
 export RUST_TEST_THREADS ?= 6
@@ -33,6 +33,9 @@ web: ## Test the web crate only, with mocked services
 test: ## Run everything that must pass before a change is submitted; WITHOUT=browser skips the browser
 	$(if $(filter-out browser,$(WITHOUT)),$(error WITHOUT can only be: browser))
 	@scripts/test.sh $(WITHOUT)
+
+fastapi: ## Import the tasks of FastAPI and SQLModel apps, and run the commands of docs/from-fastapi.md
+	@scripts/fastapi.sh
 
 matrix: ## Move users of real apps to Taskbridge and back: many releases of better-auth, Drizzle, Prisma; BETTER_AUTH_VERSION=latest tries one
 	@scripts/matrix.sh

@@ -64,6 +64,7 @@ step "tests" scripts/with-postgres.sh cargo test --locked --workspace
 step "storage tests on PostgreSQL" storage postgres
 step "storage tests through pgbouncer" storage pgbouncer
 step "apps of other releases" scripts/matrix.sh page rows::chain rows::newest rows::drizzle_uuid
+step "apps with FastAPI and SQLModel" scripts/fastapi.sh page server_mode no_import
 step "restarts behind proxies" scripts/restarts.sh
 step "OpenAPI document" scripts/openapi.sh
 if [ "$without" = browser ]; then
