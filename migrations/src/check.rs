@@ -53,6 +53,15 @@ impl Migrations {
         Ok(Readiness { migrations, missing_tables, plan })
     }
 
+    /// Checks that an import could apply the pending migrations. The table `tasks` does not matter if the import renames it.
+    pub(crate) async fn check_import(&self, db: &DatabaseConnection, is_in_place: bool) -> Result<(), MigrateError> {
+        if is_in_place {
+            accept(self.context.plan(db).await?.refusals)
+        } else {
+            self.check_pending(db, true).await.map(drop)
+        }
+    }
+
     /// Checks the pending migrations, and returns the tables that they would create.
     async fn check_pending(
         &self,

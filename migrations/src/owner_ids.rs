@@ -12,12 +12,17 @@ pub(crate) async fn kind(db: &impl ConnectionTrait) -> Result<IdKind, DbErr> {
     }
     let table = catalog::table(db, "tasks").await?;
     let column = table.as_ref().and_then(|table| table.column("user_id"));
+    Ok(of_type(column.map_or("", |column| column.data_type.as_str())))
+}
+
+/// Returns the kind of ids that a column of this type can contain on PostgreSQL.
+pub(crate) fn of_type(data_type: &str) -> IdKind {
     let integer = |max| IdKind::Integer { max, generated: Generated::ByDefault };
-    Ok(match column.map_or("", |column| column.data_type.as_str()) {
+    match data_type {
         "uuid" => IdKind::Uuid,
         "smallint" => integer(i16::MAX.into()),
         "integer" => integer(i32::MAX.into()),
         "bigint" => integer(i64::MAX),
         _ => IdKind::Text,
-    })
+    }
 }

@@ -1,4 +1,4 @@
-//! Which column of the table holds which field, and the SQL expressions that read the fields as text.
+//! The columns that hold the fields, and the SQL expressions that read them as text.
 
 use std::collections::BTreeMap;
 
@@ -23,6 +23,22 @@ struct FieldColumn {
     name: String,
     data_type: String,
 }
+
+impl FieldColumn {
+    /// Returns `true` if the column is declared as one of times: a task is done if its time of completion is set.
+    fn is_time(&self) -> bool {
+        let declared = self.data_type.to_lowercase();
+        declared.starts_with("timestamp")
+            || declared.starts_with("date")
+            || TIMES_OF_COMPLETION.contains(&plain(&self.name).as_str())
+    }
+}
+
+/// Names of columns that contain the time at which a task was done, as [`plain`] returns them.
+const TIMES_OF_COMPLETION: [&str; 3] = ["completedat", "doneat", "finishedat"];
+
+/// The largest integer that JavaScript represents exactly. A task does not keep a larger id.
+pub(super) const MAX_ID: i64 = 9_007_199_254_740_991;
 
 /// Time as text, in UTC, in the form in which SQLite stores it.
 const POSTGRES_FORM: &str = r#"'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"#;
@@ -98,20 +114,15 @@ impl Columns {
         let Some(column) = self.fields.get(&field) else { return "null".to_owned() };
         match field {
             TaskField::CreatedAt | TaskField::UpdatedAt => self.time(column),
-            TaskField::Completed if self.is_time(column) => {
-                format!("case when {} is null then 'false' else 'true' end", quoted(&column.name))
+            TaskField::Completed if column.is_time() => {
+                format!(
+                    "case when nullif({}, '') is null then 'false' else 'true' end",
+                    as_text(self.backend, &quoted(&column.name))
+                )
             }
-            _ if self.backend == DbBackend::Postgres => format!("{}::text", quoted(&column.name)),
-            _ => format!("cast({} as text)", quoted(&column.name)),
+            TaskField::Id | TaskField::UserId => id_as_text(self.backend, &column.name, &column.data_type),
+            _ => as_text(self.backend, &quoted(&column.name)),
         }
-    }
-
-    /// Returns `true` if the column is declared as one of times: a task is done if its time of completion is set.
-    fn is_time(&self, column: &FieldColumn) -> bool {
-        let declared = column.data_type.to_lowercase();
-        declared.starts_with("timestamp")
-            || declared.starts_with("date")
-            || self.backend == DbBackend::Sqlite && plain(&column.name).ends_with("at")
     }
 
     fn time(&self, column: &FieldColumn) -> String {
@@ -132,8 +143,42 @@ impl Columns {
             _ => format!("{name}::timestamp"),
         };
         format!(
-            "coalesce((select case when t between '0001-01-01' and '9999-12-31 23:59:59.999' then to_char(t, {POSTGRES_FORM}) end \
+            "coalesce((select case when t >= '0001-01-01' and t < '10000-01-01' then to_char(t, {POSTGRES_FORM}) end \
              from (select {zoneless}) as zoneless (t)), {invalid})"
         )
     }
+}
+
+/// Returns the SQL expression that casts an expression to text.
+pub(super) fn as_text(backend: DbBackend, expression: &str) -> String {
+    match backend {
+        DbBackend::Postgres => format!("{expression}::text"),
+        _ => format!("cast({expression} as text)"),
+    }
+}
+
+/// Returns the SQL expression that reads a column of ids as text.
+///
+/// SQLite has no type for UUIDs: `SQLAlchemy` stores them as 32 hexadecimal digits in a column `char(32)`, and other
+/// libraries as 16 bytes. Programs show them with hyphens, so that is how they are read.
+pub(super) fn id_as_text(backend: DbBackend, column: &str, data_type: &str) -> String {
+    let name = quoted(column);
+    let text = as_text(backend, &name);
+    if backend == DbBackend::Postgres {
+        return text;
+    }
+    let hyphenated = |digits: &str| {
+        format!(
+            "lower(substr({digits}, 1, 8) || '-' || substr({digits}, 9, 4) || '-' || substr({digits}, 13, 4) || '-' || \
+             substr({digits}, 17, 4) || '-' || substr({digits}, 21))"
+        )
+    };
+    let bytes =
+        format!("when typeof({name}) = 'blob' and length({name}) = 16 then {}", hyphenated(&format!("hex({name})")));
+    let digits = if data_type == "char(32)" {
+        format!(" when length({name}) = 32 and {name} not glob '*[^0-9a-fA-F]*' then {}", hyphenated(&name))
+    } else {
+        String::new()
+    };
+    format!("case {bytes}{digits} else {text} end")
 }

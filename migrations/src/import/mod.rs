@@ -2,11 +2,14 @@
 //!
 //! - `columns` decides which column holds which field, and `source` reads the rows in batches.
 //! - `row` converts a row, or says why it cannot be converted.
-//! - `owners` finds the users to whom the tasks belong.
+//! - `owners` finds the users to whom the tasks belong, and `emails` those whose ids have changed.
+//! - `in_place` gives the table `tasks` of another backend another name.
 //! - `target` inserts the tasks, and `record` remembers which rows have been imported.
 //! - `report` is what the operator sees.
 
 mod columns;
+mod emails;
+mod in_place;
 mod owners;
 mod record;
 mod report;
@@ -19,16 +22,18 @@ use serde::Serialize;
 use taskbridge_schema::QualifiedName;
 
 use self::columns::Columns;
+use self::emails::OldUsers;
 use self::owners::{Finder, Resolution};
 use self::row::{Problems, Row};
 use self::source::Source;
 use self::target::{NewTask, Target};
 use crate::catalog;
-use crate::error::{MigrateError, refused};
+use crate::error::MigrateError;
 use crate::migrations::Migrations;
 use crate::task_fields::TaskField;
 use crate::transaction::Transaction;
 
+pub(crate) use self::record::drop_all as drop_record;
 pub use self::record::{ImportedId, imported_ids};
 pub use self::report::{ImportReport, Left, NewIds};
 
@@ -43,16 +48,16 @@ pub struct TaskImport {
     pub from: QualifiedName,
     /// The columns that hold the fields, where they are not recognized by their names.
     pub map: Vec<(String, TaskField)>,
-    /// Values of a textual status that mean "done", besides the common ones.
+    /// Values of a textual status that mean "done", in addition to the common ones.
     pub done: Vec<String>,
-    /// Values of a textual status that mean "not done", besides the common ones.
+    /// Values of a textual status that mean "not done", in addition to the common ones.
     pub open: Vec<String>,
     /// The table of the users of the other backend, if the tasks contain its ids. These users are found again by their
     /// email addresses.
     pub users_from: Option<QualifiedName>,
     /// The id of the user who gets the tasks whose owner is missing or unknown.
     pub owner: Option<String>,
-    /// Whether to report what an import would do, without changing anything.
+    /// `true` to report what an import would do, without changing anything.
     pub dry_run: bool,
 }
 
@@ -60,7 +65,7 @@ impl TaskImport {
     /// Imports the tasks into the database `target`, in one transaction. Pending migrations are applied first, in the same
     /// transaction.
     ///
-    /// `source` is a connection to the database that contains the table; `None` stands for the target. `progress` is
+    /// `source` is a connection to the database that contains the table; `None` means the target. `progress` is
     /// called with the number of rows that have been read, and the number of all rows.
     ///
     /// # Errors
@@ -106,31 +111,38 @@ impl TaskImport {
         source_db: &DatabaseConnection,
         progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<ImportReport, MigrateError> {
-        let mut from = self.from.clone();
-        let is_target = std::ptr::eq(db, source_db) && target::is_tasks(db, &from).await?;
-        if is_target {
-            target::require_other_backend(db, migrations).await?;
-        }
-        let found = catalog::table_in(source_db, from.schema.as_deref(), &from.name).await?;
-        let table = found.ok_or_else(|| refused(&from.name, "does not exist in the database that is imported from"))?;
+        let table = source::find(source_db, &self.from).await?;
         let columns = Columns::find(source_db.get_database_backend(), &table, &self.map)?;
-        let renamed = if is_target && !self.dry_run { Some(target::rename_tasks(db).await?) } else { None };
-        from.name = renamed.clone().unwrap_or(from.name);
-        if !self.dry_run {
+        let users_from = match &self.users_from {
+            Some(from) => Some(OldUsers::find(source_db, from).await?),
+            None => None,
+        };
+        let mut from = self.from.clone();
+        let is_in_place = std::ptr::eq(db, source_db) && in_place::is_tasks(db, &from).await?;
+        if is_in_place {
+            in_place::require_other_backend(db, migrations, &table).await?;
+        }
+        if self.dry_run {
+            migrations.check_import(db, is_in_place).await?;
+        } else {
+            if is_in_place {
+                from.name = in_place::rename_tasks(db).await?;
+            }
             migrations.apply_in_transaction(db).await?;
+            record::create(db).await?;
         }
 
-        let mut target = Target::open(db, is_target && self.dry_run).await?;
-        let mut owners = Finder::new(self, db, source_db, migrations).await?;
+        let exists = !self.dry_run || !is_in_place && catalog::table(db, "tasks").await?.is_some();
         let mut source = Source::open(source_db, &from, &table, &columns).await?;
+        let mut target = Target::open(db, exists).await?;
+        let mut owners = Finder::new(users_from, self.owner.clone(), &target, source_db, &migrations.context).await?;
         if !self.dry_run {
-            record::create(db).await?;
             target.reserve(source.last_id()).await?;
         }
         let (fields, other_columns) = columns.report();
         let mut report = ImportReport {
             table: from.name.clone(),
-            renamed: renamed.is_some(),
+            renamed: is_in_place && !self.dry_run,
             dry_run: self.dry_run,
             fields,
             other_columns,
@@ -142,7 +154,7 @@ impl TaskImport {
         let mut read = 0;
         while let Some(rows) = source.next().await? {
             read += rows.len() as u64;
-            let batch = record::without_imported(db, &from.name, rows).await?;
+            let batch = record::without_imported(&target, &from.name, rows).await?;
             report.known += batch.known;
             let converted = self.convert(batch.new, &mut problems);
             owners.find(converted.iter().filter_map(|row| row.owner.as_deref())).await?;
@@ -153,7 +165,7 @@ impl TaskImport {
             progress(read, source.count());
         }
         source.close().await?;
-        problems.refuse(&from.name)?;
+        problems.refuse(&self.from.name)?;
         (report.found_by_email, report.unverified) = owners.found_by_email();
         report.after = if self.dry_run { report.before + report.imported } else { target.count().await? };
         Ok(report)
@@ -185,7 +197,7 @@ impl TaskImport {
     }
 }
 
-/// Returns the task of a row for the owner that was found, or `None` if the row is left.
+/// Returns the task of a row, or `None` if its owner is not a user, so that the row is left.
 fn assign(row: Row, owners: &Finder<'_>, report: &mut ImportReport) -> Option<NewTask> {
     match owners.resolve(row.owner.as_deref()) {
         Resolution::User(user_id) => Some(NewTask::new(row, user_id)),

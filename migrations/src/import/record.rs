@@ -1,20 +1,20 @@
 //! The table `task_imports`, which records which row has become which task. It makes imports repeatable, and tells the new
 //! id of an old one.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 
 use super::source::SourceRow;
-use super::target::{NewTask, execute};
+use super::target::{NewTask, Target, execute, unprivileged};
 use crate::catalog;
 use crate::error::MigrateError;
 
 /// A row is identified by its table, its id and the time of its creation: a restored copy of a database has the same rows,
 /// but another database with a table of the same name has others.
-const CREATE: &str = r#"create table if not exists "task_imports" ("source" text not null, "source_id" text not null, "source_created_at" text not null, "task_id" bigint not null, primary key ("source", "source_id", "source_created_at"))"#;
+const CREATE: &str = r#"create table "task_imports" ("source" text not null, "source_id" text not null, "source_created_at" text not null, "task_id" bigint not null, primary key ("source", "source_id", "source_created_at"))"#;
 
-/// Number of rows that are read at a time.
+/// Number of rows in a batch.
 const BATCH: usize = 5000;
 
 /// The rows of a batch.
@@ -27,16 +27,24 @@ pub(super) struct Batch {
 
 /// Creates the table if it does not exist.
 pub(super) async fn create(db: &DatabaseConnection) -> Result<(), DbErr> {
-    db.execute_unprepared(CREATE).await.map(drop)
+    if catalog::table(db, "task_imports").await?.is_none() {
+        db.execute_unprepared(CREATE).await.map_err(|error| unprivileged("task_imports", &error))?;
+    }
+    Ok(())
+}
+
+/// Drops the table. It describes the tasks in a table `tasks` that no longer exists.
+pub(crate) async fn drop_all(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    if catalog::table(db, "task_imports").await?.is_some() {
+        db.execute_unprepared(r#"drop table "task_imports""#).await?;
+    }
+    Ok(())
 }
 
 /// Returns the rows without those that have been imported.
-pub(super) async fn without_imported(
-    db: &DatabaseConnection,
-    source: &str,
-    rows: Vec<SourceRow>,
-) -> Result<Batch, DbErr> {
-    if catalog::table(db, "task_imports").await?.is_none() {
+pub(super) async fn without_imported(target: &Target<'_>, source: &str, rows: Vec<SourceRow>) -> Result<Batch, DbErr> {
+    let db = target.db;
+    if !target.exists() || catalog::table(db, "task_imports").await?.is_none() {
         return Ok(Batch { new: rows, known: 0 });
     }
     let (parameter, list) = if db.get_database_backend() == DbBackend::Postgres {
@@ -49,14 +57,21 @@ pub(super) async fn without_imported(
     );
     let ids: Vec<_> = rows.iter().map(|row| &row.id).collect();
     let found = catalog::rows(db, &select, [source, &super::json(&ids)?]).await?;
-    let known = found
-        .iter()
-        .map(|row| Ok((row.try_get("", "source_id")?, row.try_get("", "source_created_at")?)))
-        .collect::<Result<BTreeSet<(String, String)>, DbErr>>()?;
+    let mut known: HashMap<String, Vec<String>> = HashMap::new();
+    for row in &found {
+        known.entry(row.try_get("", "source_id")?).or_default().push(row.try_get("", "source_created_at")?);
+    }
     let all = rows.len();
-    let is_new = |row: &SourceRow| !known.contains(&(row.id.clone(), row.created_at.clone().unwrap_or_default()));
-    let new: Vec<_> = rows.into_iter().filter(is_new).collect();
+    let new: Vec<_> =
+        rows.into_iter().filter(|row| !known.get(&row.id).is_some_and(|times| is_same(times, row))).collect();
     Ok(Batch { known: (all - new.len()) as u64, new })
+}
+
+/// Returns `true` if one of the times is that of the row. A missing time is that of any row, so that another `--map` does
+/// not import a row again.
+fn is_same(times: &[String], row: &SourceRow) -> bool {
+    let time = row.created_at.as_deref().unwrap_or_default();
+    time.is_empty() || times.iter().any(|known| known.is_empty() || known == time)
 }
 
 /// Records that rows have become tasks.

@@ -1,4 +1,4 @@
-//! What an import did.
+//! The report of an import.
 
 use std::fmt;
 

@@ -32,6 +32,9 @@ impl Row {
     pub(super) fn convert(row: SourceRow, done: &[String], open: &[String], problems: &mut Problems) -> Option<Self> {
         let before = problems.count;
         let SourceRow { id, number, owner, title, description, completed, created_at, updated_at, now } = row;
+        if id.is_empty() {
+            problems.add(Problem::NoId, title.as_deref().unwrap_or_default());
+        }
         if title.is_none() {
             problems.add(Problem::NoTitle, &id);
         }
@@ -43,7 +46,8 @@ impl Row {
             }
         }
         for (field, time) in [(TaskField::CreatedAt, &created_at), (TaskField::UpdatedAt, &updated_at)] {
-            if time.as_deref() == Some("") {
+            // PostgreSQL has no year 0.
+            if time.as_ref().is_some_and(|time| time.is_empty() || time.starts_with("0000")) {
                 problems.add(Problem::InvalidTime(field), &id);
             }
         }
@@ -82,6 +86,7 @@ fn contains(values: &[String], value: &str) -> bool {
 /// A reason for which rows cannot be converted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Problem {
+    NoId,
     NoTitle,
     Nul(TaskField),
     InvalidTime(TaskField),
@@ -117,6 +122,7 @@ impl Problems {
         let lines = self.found.iter().map(|(problem, (count, examples))| {
             let (rows, examples) = (rows(*count), examples.join(", "));
             match problem {
+                Problem::NoId => format!("{rows} without an id (titles {examples})"),
                 Problem::NoTitle => format!("{rows} without a title (ids {examples})"),
                 Problem::Nul(field) => format!("{rows} with a NUL character in the {} (ids {examples})", field.name()),
                 Problem::InvalidTime(field) => format!("{rows} with an invalid time in {} (ids {examples})", field.name()),

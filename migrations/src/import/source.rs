@@ -3,13 +3,19 @@
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult};
 use taskbridge_schema::{QualifiedName, quoted};
 
-use super::columns::Columns;
+use super::columns::{Columns, MAX_ID, as_text};
 use crate::catalog::{self, Table};
-use crate::error::refused;
+use crate::error::{reason, refused};
 use crate::task_fields::TaskField;
 
-/// Number of rows in a batch.
+/// Largest number of rows in a batch.
 const BATCH: usize = 2000;
+
+/// Number of rows in the first batch. The next ones are larger if the texts are short.
+const FIRST_BATCH: usize = 100;
+
+/// Size in bytes that the texts of a batch should have.
+const BATCH_BYTES: usize = 8 << 20;
 
 /// A row of the table, with all values as text.
 pub(super) struct SourceRow {
@@ -23,26 +29,89 @@ pub(super) struct SourceRow {
     pub(super) title: Option<String>,
     /// The description.
     pub(super) description: Option<String>,
-    /// Whether the task is done: a boolean, or a status.
+    /// A boolean or a status that says whether the task is done.
     pub(super) completed: Option<String>,
     /// Time of the creation as the table has it. Empty if it cannot be read.
     pub(super) created_at: Option<String>,
     /// Time of the last change as the table has it. Empty if it cannot be read.
     pub(super) updated_at: Option<String>,
-    /// The current time, which stands for times that are missing.
+    /// The current time, which replaces missing times.
     pub(super) now: String,
+}
+
+impl SourceRow {
+    /// Returns the size of the texts.
+    fn bytes(&self) -> usize {
+        [&self.title, &self.description].into_iter().flatten().map(String::len).sum()
+    }
+}
+
+/// Finds the table.
+///
+/// # Errors
+/// A refusal if it does not exist, or is not a table.
+pub(super) async fn find(db: &DatabaseConnection, from: &QualifiedName) -> Result<Table, DbErr> {
+    let QualifiedName { schema, name } = from;
+    match catalog::table_in(db, schema.as_deref(), name).await {
+        Ok(Some(table)) => Ok(table),
+        Ok(None) => {
+            let (sql, schema) = match db.get_database_backend() {
+                DbBackend::Postgres => (POSTGRES_TABLES, schema.as_deref().unwrap_or_default()),
+                _ => (SQLITE_TABLES, ""),
+            };
+            let rows = catalog::rows(db, sql, [schema]).await?;
+            let names = rows.iter().map(|row| row.try_get("", "name")).collect::<Result<Vec<String>, _>>()?;
+            let there = if names.is_empty() {
+                "which is empty".to_owned()
+            } else {
+                format!("whose tables are {}", names.join(", "))
+            };
+            Err(refused(name, &format!("does not exist in the database that is imported from, {there}")))
+        }
+        Err(DbErr::Migration(_)) => {
+            let copy = quoted(&format!("{name}_rows"));
+            let why = format!(
+                "is not a table, so that nothing says which column identifies a row; import the table that it reads, or copy \
+                 the rows: create table {copy} as select * from {from}; and make the id of {copy} unique",
+                from = quoted_name(from)
+            );
+            Err(refused(name, &why))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+const POSTGRES_TABLES: &str = "select tablename::text as name from pg_tables
+where schemaname = coalesce(nullif($1, ''), current_schema()) order by 1 limit 50";
+
+const SQLITE_TABLES: &str = "select \"name\" from sqlite_schema where \"type\" = 'table' and \"name\" not like 'sqlite_%' and ?1 = '' order by 1 limit 50";
+
+/// Returns the quoted name of the table.
+pub(super) fn quoted_name(from: &QualifiedName) -> String {
+    let schema = from.schema.as_ref().map(|schema| format!("{}.", quoted(schema))).unwrap_or_default();
+    format!("{schema}{}", quoted(&from.name))
+}
+
+/// Returns the name by which SQL can refer to the row numbers of a table on SQLite: the first that no column has.
+fn row_number(table: &Table) -> Option<&'static str> {
+    let is_free = |name: &&str| !table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    ["rowid", "_rowid_", "oid"].into_iter().find(is_free).filter(|_| table.has_row_numbers)
 }
 
 /// The table that is imported.
 pub(super) struct Source<'c> {
     db: &'c DatabaseConnection,
+    /// The name of the table, for errors.
+    name: String,
     count: u64,
     has_integer_ids: bool,
     last_id: Option<i64>,
     now: String,
-    /// On SQLite, the statement that selects a batch, and the row after which it begins.
+    /// On SQLite, the statement that selects a batch, without its size, and the row after which it begins.
     batch: String,
     position: i64,
+    /// Number of rows in the next batch.
+    size: usize,
 }
 
 const POSTGRES_NOW: &str = r#"select to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as now"#;
@@ -57,48 +126,61 @@ impl<'c> Source<'c> {
         columns: &Columns,
     ) -> Result<Self, DbErr> {
         let is_postgres = db.get_database_backend() == DbBackend::Postgres;
-        if !is_postgres && !table.has_row_numbers {
-            let name = quoted(&from.name);
+        let row_number = if is_postgres { Some("") } else { row_number(table) };
+        let Some(row_number) = row_number else {
             let copy = quoted(&format!("{}_rows", from.name));
-            let why =
-                format!("is without rowid; run: create table {copy} as select * from {name}, and import that table");
+            let why = format!(
+                "has no row numbers; run: create table {copy} as select * from {}; make the id of {copy} unique, and import that \
+                 table",
+                quoted(&from.name)
+            );
             return Err(refused(&from.name, &why));
-        }
-        let schema = from.schema.as_ref().map(|schema| format!("{}.", quoted(schema))).unwrap_or_default();
-        let name = format!("{schema}{}", quoted(&from.name));
+        };
+        let name = quoted_name(from);
         let fields =
             TaskField::ALL.map(|field| format!("{} as \"{}\"", columns.expression(field), field.name())).join(", ");
         let mut source = Self {
             db,
-            count: catalog::count(db, &format!("select count(*) as count from {name}")).await?,
+            name: from.name.clone(),
+            count: 0,
             has_integer_ids: columns.has_integer_ids(),
             last_id: None,
-            now: text(db, if is_postgres { POSTGRES_NOW } else { SQLITE_NOW }, "now").await?.unwrap_or_default(),
+            now: String::new(),
             batch: format!(
-                "select _rowid_ as \"_rowid_\", {fields} from {name} where _rowid_ > cast(?1 as integer) order by _rowid_ limit {BATCH}"
+                "select {row_number} as \"position\", {fields} from {name} where {row_number} > cast(?1 as integer) order by {row_number} limit "
             ),
             position: i64::MIN,
+            size: FIRST_BATCH,
         };
-        if source.has_integer_ids {
-            let cast = if is_postgres {
-                format!("max({})::text", columns.id())
-            } else {
-                format!("cast(max({}) as text)", columns.id())
-            };
-            source.last_id = text(db, &format!("select {cast} as last from {name}"), "last")
-                .await?
-                .and_then(|last| last.parse().ok());
-        }
-        if is_postgres {
-            let order = if source.has_integer_ids { "\"order\"" } else { "\"created_at\" nulls first, \"order\"" };
-            let declare = format!(
-                "set local time zone 'UTC'; declare taskbridge_rows no scroll cursor for \
-                 select * from (select {fields}, {} as \"order\" from {name}) as \"rows\" order by {order}",
-                columns.id()
-            );
-            db.execute_unprepared(&declare).await?;
-        }
+        let order = if source.has_integer_ids { "\"order\"" } else { "\"created_at\" nulls first, \"order\"" };
+        let declare = format!(
+            "declare taskbridge_rows no scroll cursor for \
+             select * from (select {fields}, {} as \"order\" from {name}) as \"rows\" order by {order}",
+            columns.id()
+        );
+        let opened = source.begin(&name, &columns.id(), is_postgres.then_some(&declare)).await;
+        opened.map_err(|error| unreadable(&from.name, &error))?;
         Ok(source)
+    }
+
+    async fn begin(&mut self, name: &str, id: &str, declare: Option<&String>) -> Result<(), DbErr> {
+        if declare.is_some() {
+            // A policy that hides rows must not make the import incomplete.
+            self.db.execute_unprepared("set local time zone 'UTC'; set local row_security = off").await?;
+        }
+        let now = if declare.is_some() { POSTGRES_NOW } else { SQLITE_NOW };
+        self.now = text(self.db, now, "now").await?.unwrap_or_default();
+        self.count = catalog::count(self.db, &format!("select count(*) as count from {name}")).await?;
+        if self.has_integer_ids {
+            let last = as_text(self.db.get_database_backend(), &format!("max({id})"));
+            let last =
+                text(self.db, &format!("select {last} as last from {name} where {id} <= {MAX_ID}"), "last").await?;
+            self.last_id = last.and_then(|last| last.parse().ok());
+        }
+        if let Some(declare) = declare {
+            self.db.execute_unprepared(declare).await?;
+        }
+        Ok(())
     }
 
     /// Returns the number of rows.
@@ -114,18 +196,19 @@ impl<'c> Source<'c> {
     /// Returns the next rows, or `None` after the last one.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<SourceRow>>, DbErr> {
         let rows = if self.db.get_database_backend() == DbBackend::Postgres {
-            catalog::rows(self.db, &format!("fetch {BATCH} from taskbridge_rows"), []).await?
+            catalog::rows(self.db, &format!("fetch {} from taskbridge_rows", self.size), []).await
         } else {
-            let rows = catalog::rows(self.db, &self.batch, [&self.position.to_string()]).await?;
-            if let Some(last) = rows.last() {
-                self.position = last.try_get("", "_rowid_")?;
-            }
-            rows
+            catalog::rows(self.db, &format!("{}{}", self.batch, self.size), [&self.position.to_string()]).await
         };
-        if rows.is_empty() {
-            return Ok(None);
+        let rows = rows.map_err(|error| unreadable(&self.name, &error))?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        if self.db.get_database_backend() == DbBackend::Sqlite {
+            self.position = last.try_get("", "position")?;
         }
-        rows.iter().map(|row| self.row(row)).collect::<Result<_, _>>().map(Some)
+        let rows = rows.iter().map(|row| self.row(row)).collect::<Result<Vec<_>, _>>()?;
+        let bytes: usize = rows.iter().map(SourceRow::bytes).sum();
+        self.size = (rows.len() * BATCH_BYTES / bytes.max(1)).clamp(1, BATCH);
+        Ok(Some(rows))
     }
 
     fn row(&self, row: &QueryResult) -> Result<SourceRow, DbErr> {
@@ -156,6 +239,17 @@ impl<'c> Source<'c> {
 async fn text(db: &DatabaseConnection, sql: &str, column: &str) -> Result<Option<String>, DbErr> {
     let row = catalog::rows(db, sql, []).await?.into_iter().next();
     Ok(row.map(|row| row.try_get("", column)).transpose()?.flatten())
+}
+
+/// Returns the error for a table that cannot be read.
+fn unreadable(table: &str, error: &DbErr) -> DbErr {
+    let reason = reason(error);
+    let next = if reason.contains("permission denied") || reason.contains("row-level security") {
+        "; connect as a role that may select all rows"
+    } else {
+        ""
+    };
+    refused(table, &format!("cannot be read: {reason}{next}"))
 }
 
 /// Returns `true` if both connections are to the same database.

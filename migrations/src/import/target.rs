@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 use serde::Serialize;
-use taskbridge_schema::{QualifiedName, quoted};
+use taskbridge_schema::IdKind;
 
-use super::record;
+use super::columns::MAX_ID;
 use super::row::Row;
 use crate::catalog;
-use crate::error::{MigrateError, refused, refused_column};
-use crate::migrations::Migrations;
+use crate::error::{reason, refused, refused_column};
+use crate::owner_ids;
 
 /// A task that is imported.
 #[derive(Serialize)]
@@ -56,12 +56,12 @@ impl NewTask {
 
 /// The table `tasks`.
 pub(super) struct Target<'c> {
-    db: &'c DatabaseConnection,
+    pub(super) db: &'c DatabaseConnection,
     /// `false` if the table will only be created by the import, which is not executed.
     exists: bool,
     /// The type of the column `user_id`.
     owner_type: String,
-    /// The quoted name of the sequence that generates the ids, on PostgreSQL.
+    /// The quoted name of the sequence that generates the ids, on PostgreSQL, as part of a text.
     sequence: String,
     /// The largest id that has been used, on SQLite.
     last_id: i64,
@@ -89,9 +89,9 @@ const SQLITE_ROWS: &str = r#"(select value ->> 'id' as "id", value ->> 'user_id'
 const COLUMNS: &str = r#""id", "user_id", "title", "description", "completed", "created_at", "updated_at""#;
 
 impl<'c> Target<'c> {
-    /// Opens the table. `will_be_created` says that the import would create the table under this name.
-    pub(super) async fn open(db: &'c DatabaseConnection, will_be_created: bool) -> Result<Self, DbErr> {
-        let table = if will_be_created { None } else { catalog::table(db, "tasks").await? };
+    /// Opens the table. `exists` is `false` if the import would create it.
+    pub(super) async fn open(db: &'c DatabaseConnection, exists: bool) -> Result<Self, DbErr> {
+        let table = if exists { catalog::table(db, "tasks").await? } else { None };
         let owner = table.as_ref().and_then(|table| table.column("user_id"));
         let mut target = Self {
             db,
@@ -105,10 +105,11 @@ impl<'c> Target<'c> {
         }
         if target.is_postgres() {
             let row = catalog::rows(db, SEQUENCE, []).await?.into_iter().next();
-            let name = row.map(|row| row.try_get("", "name")).transpose()?;
-            target.sequence = name.ok_or_else(|| {
+            let name: Option<String> = row.map(|row| row.try_get("", "name")).transpose()?;
+            let name = name.ok_or_else(|| {
                 refused_column("tasks", "id", "has no sequence, which an import needs for new ids; make it an identity")
             })?;
+            target.sequence = name.replace('\'', "''");
         } else {
             target.last_id = target.last_sqlite_id().await?;
         }
@@ -135,19 +136,34 @@ impl<'c> Target<'c> {
         if self.exists { catalog::count(self.db, r#"select count(*) as count from "tasks""#).await } else { Ok(0) }
     }
 
+    /// Returns `true` if the table exists.
+    pub(super) fn exists(&self) -> bool {
+        self.exists
+    }
+
+    /// Returns the kind of ids that the column `user_id` can contain.
+    pub(super) fn owner_ids(&self) -> IdKind {
+        if self.is_postgres() { owner_ids::of_type(&self.owner_type) } else { IdKind::Text }
+    }
+
     /// Keeps the ids up to `last` from being given to other tasks.
+    ///
+    /// On PostgreSQL, other sessions may insert tasks at the same time. The lock waits for those that have already got
+    /// their ids, and excludes others while the sequence advances. Rolling back to the savepoint releases the lock, but
+    /// does not undo `setval`.
     pub(super) async fn reserve(&mut self, last: Option<i64>) -> Result<(), DbErr> {
         let Some(last) = last.filter(|last| *last > 0) else { return Ok(()) };
         self.last_id = self.last_id.max(last);
-        if self.is_postgres() {
-            let sequence = &self.sequence;
-            let text = sequence.replace('\'', "''");
-            let advance = format!(
-                "select setval('{text}', greatest({last}, case when is_called then last_value else 1 end)) as value from {sequence}"
-            );
-            catalog::rows(self.db, &advance, []).await?;
+        if !self.is_postgres() {
+            return Ok(());
         }
-        Ok(())
+        let sequence = &self.sequence;
+        let advance = format!(
+            "savepoint reserve; lock table \"tasks\" in share mode; \
+             select setval('{sequence}', greatest({last}, pg_sequence_last_value('{sequence}'))); \
+             rollback to savepoint reserve; release savepoint reserve"
+        );
+        self.db.execute_unprepared(&advance).await.map_err(|error| unprivileged("tasks", &error)).map(drop)
     }
 
     /// Gives each task its id: that of its row, if no other task has it, and otherwise a new one. A dry run gives no new ids.
@@ -155,7 +171,7 @@ impl<'c> Target<'c> {
         let wanted: Vec<_> = tasks.iter().filter_map(|task| task.id).collect();
         let taken = self.taken(&wanted).await?;
         for task in &mut tasks {
-            task.id = task.id.filter(|id| *id > 0 && !taken.contains(id));
+            task.id = task.id.filter(|id| (1..=MAX_ID).contains(id) && !taken.contains(id));
         }
         if dry_run {
             return Ok(tasks);
@@ -189,8 +205,7 @@ impl<'c> Target<'c> {
             return Ok(Vec::new());
         }
         if self.is_postgres() {
-            let sequence = self.sequence.replace('\'', "''");
-            let next = format!("select nextval('{sequence}') as id from generate_series(1, {count})");
+            let next = format!("select nextval('{}') as id from generate_series(1, {count})", self.sequence);
             return catalog::rows(self.db, &next, []).await?.iter().map(|row| row.try_get("", "id")).collect();
         }
         let first = self.last_id + 1;
@@ -220,56 +235,8 @@ pub(super) async fn execute<const N: usize>(
     db.execute_raw(statement).await.map(drop)
 }
 
-/// Returns `true` if the table is the table `tasks` into which tasks are imported.
-pub(super) async fn is_tasks(db: &DatabaseConnection, from: &QualifiedName) -> Result<bool, DbErr> {
-    let is_sqlite = db.get_database_backend() == DbBackend::Sqlite;
-    let is_named = from.name == "tasks" || is_sqlite && from.name.eq_ignore_ascii_case("tasks");
-    Ok(is_named
-        && match &from.schema {
-            None => true,
-            Some(schema) => is_sqlite || *schema == catalog::current_schema(db).await?,
-        })
-}
-
-/// Checks that the table `tasks` is not yet Taskbridge's own.
-///
-/// # Errors
-/// A refusal if Taskbridge has created or adopted the table.
-pub(super) async fn require_other_backend(
-    db: &DatabaseConnection,
-    migrations: &Migrations,
-) -> Result<(), MigrateError> {
-    if migrations.pending(db).await?.iter().any(|migration| migration.tables().contains(&"tasks")) {
-        return Ok(());
-    }
-    let imported: Vec<_> = record::sources(db).await?.iter().map(|name| quoted(name)).collect();
-    let repeated = if imported.is_empty() {
-        String::new()
-    } else {
-        format!("; to repeat an import, name {}", imported.join(" or "))
-    };
-    Err(refused("tasks", &format!("is the table that Taskbridge uses; name the table of the other backend{repeated}"))
-        .into())
-}
-
-/// Renames the table `tasks` of another backend, so that Taskbridge can create its own, and returns the new name.
-pub(super) async fn rename_tasks(db: &DatabaseConnection) -> Result<String, DbErr> {
-    let mut name = "tasks_old".to_owned();
-    let mut number = 1;
-    while is_used(db, &name).await? {
-        number += 1;
-        name = format!("tasks_old_{number}");
-    }
-    db.execute_unprepared(&format!(r#"alter table "tasks" rename to "{name}""#)).await?;
-    Ok(name)
-}
-
-async fn is_used(db: &DatabaseConnection, name: &str) -> Result<bool, DbErr> {
-    let select = match db.get_database_backend() {
-        DbBackend::Postgres => {
-            "select 1 as one from pg_class where relnamespace = current_schema()::regnamespace and relname = $1"
-        }
-        _ => "select 1 as one from sqlite_master where lower(name) = ?",
-    };
-    Ok(!catalog::rows(db, select, [name]).await?.is_empty())
+/// Returns the error for a statement that needs more privileges than the server does.
+pub(super) fn unprivileged(table: &str, error: &DbErr) -> DbErr {
+    let why = format!("{}; run the import as the role that applies the migrations", reason(error));
+    refused(table, &why)
 }

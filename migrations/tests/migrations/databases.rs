@@ -121,6 +121,11 @@ impl Database {
         if self.backend == Backend::Sqlite { "integer" } else { "serial" }
     }
 
+    /// Opens another session of this database. `url` can differ in the role.
+    pub(crate) async fn session(&self, url: &str) -> Self {
+        Self { backend: self.backend, connection: open(url).await, url: url.to_owned(), _folder: None }
+    }
+
     /// Reconnects, so that changed settings of the database take effect.
     pub(crate) async fn reopened(self) -> Self {
         let connection = open(&self.url).await;

@@ -11,6 +11,7 @@ mod databases;
 mod down;
 mod each;
 mod fresh;
+mod import;
 mod indices;
 mod obstacles;
 mod other_tables;

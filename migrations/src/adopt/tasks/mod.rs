@@ -17,6 +17,7 @@ use crate::catalog::{self, Column, Table};
 use crate::context::Context;
 use crate::error::{accept, refused, refused_column};
 use crate::hidden_tasks::UnknownOwners;
+use crate::import;
 use crate::index::{self, Index};
 use crate::migration::Execution;
 
@@ -50,6 +51,7 @@ pub(crate) async fn create_or_adopt(db: &DatabaseConnection, context: &Context) 
         let create =
             if is_postgres { postgres::create(owners.data_type(), &reference) } else { sqlite::create(&reference) };
         db.execute_unprepared(&create).await?;
+        import::drop_record(db).await?;
         return index::create_all(db, &[BY_CREATION], Execution::InTransaction).await;
     };
     // Other sessions may have changed the table since it was checked.
@@ -83,6 +85,15 @@ pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, context: &Context)
         db.execute_unprepared(&postgres::add_reference(&reference)).await?;
     }
     Ok(())
+}
+
+/// Returns `true` if tasks refer to a table of users, or would do so after the migrations.
+pub(crate) async fn refer_or_would(db: &impl ConnectionTrait, context: &Context, exists: bool) -> Result<bool, DbErr> {
+    if exists && !catalog::references(db, "tasks", "user_id").await?.is_empty() {
+        return Ok(true);
+    }
+    let gets_reference = !exists || db.get_database_backend() == DbBackend::Postgres;
+    Ok(gets_reference && !Owners::read(db, context).await?.reference().is_empty())
 }
 
 /// Returns the reasons for which tasks cannot belong to the users: the type, the foreign key and the collation of the
@@ -121,7 +132,8 @@ pub(crate) async fn drop_empty(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     if db.get_database_backend() == DbBackend::Postgres && !postgres::generates_ids_as_ours(db).await? {
         return Err(refused_column("tasks", "id", &format!("was not created by Taskbridge; {KEEP}")));
     }
-    db.execute_unprepared(r#"drop table "tasks""#).await.map(drop)
+    db.execute_unprepared(r#"drop table "tasks""#).await?;
+    import::drop_record(db).await
 }
 
 /// Returns the number of tasks that have no owner. It is 0 if the table has not been adopted and has no column for owners.
