@@ -8,7 +8,7 @@ use taskbridge_schema::{Affinity, affinity, plain, quoted};
 use crate::catalog::{Column, Table};
 use crate::error::{refused, refused_column};
 use crate::sqlite_dates::date;
-use crate::task_fields::{TaskField, recognize};
+use crate::task_fields::{TaskField, is_deleted, recognize};
 
 /// The columns of the table that hold fields.
 pub(super) struct Columns {
@@ -16,6 +16,8 @@ pub(super) struct Columns {
     fields: BTreeMap<TaskField, FieldColumn>,
     /// The names of the columns that hold no field.
     others: Vec<String>,
+    /// The SQL condition for rows that are marked as deleted.
+    deleted: Option<String>,
 }
 
 /// A column that holds a field.
@@ -74,12 +76,15 @@ impl Columns {
             }
         }
         let others = names.iter().filter(|name| !found.values().any(|used| used == *name)).map(|&name| name.to_owned());
-        let others = others.collect();
+        let others: Vec<_> = others.collect();
+        let marks = table.columns.iter().filter(|column| others.contains(&column.name));
+        let marks: Vec<_> = marks.filter_map(|column| is_deleted(backend, column)).collect();
+        let deleted = (!marks.is_empty()).then(|| marks.join(" or "));
         let field = |(field, name): (TaskField, &str)| {
             let column = table.column(name)?;
             Some((field, FieldColumn { name: name.to_owned(), data_type: column.data_type.clone() }))
         };
-        let columns = Self { backend, fields: found.into_iter().filter_map(field).collect(), others };
+        let columns = Self { backend, fields: found.into_iter().filter_map(field).collect(), others, deleted };
         match table.column(&columns.fields[&TaskField::Id].name) {
             Some(Column { is_unique: false, name, .. }) => Err(refused_column(
                 &table.name,
@@ -96,6 +101,32 @@ impl Columns {
         (TaskField::ALL.into_iter().map(column).collect(), self.others.clone())
     }
 
+    /// Returns the name of the column that holds a field, or an empty text if there is none.
+    pub(super) fn name(&self, field: TaskField) -> &str {
+        self.fields.get(&field).map_or("", |column| column.name.as_str())
+    }
+
+    /// Returns `true` if a column holds the field.
+    pub(super) fn has(&self, field: TaskField) -> bool {
+        self.fields.contains_key(&field)
+    }
+
+    /// Returns `true` if the owners are integers.
+    pub(super) fn has_integer_owners(&self) -> bool {
+        self.has_integers(TaskField::UserId)
+    }
+
+    /// Returns `true` if a task is done by its status, and not by a flag.
+    pub(super) fn has_status(&self) -> bool {
+        ["status", "state"].contains(&plain(self.name(TaskField::Completed)).as_str())
+    }
+
+    /// Returns the SQL expression that tells whether a row is marked as deleted, as text.
+    pub(super) fn deleted(&self) -> String {
+        let condition = self.deleted.as_deref().unwrap_or("1 = 0");
+        format!("case when {condition} then 'true' else 'false' end")
+    }
+
     /// Returns the quoted name of the column `id`.
     pub(super) fn id(&self) -> String {
         self.fields.get(&TaskField::Id).map(|column| quoted(&column.name)).unwrap_or_default()
@@ -103,7 +134,11 @@ impl Columns {
 
     /// Returns `true` if the ids are integers.
     pub(super) fn has_integer_ids(&self) -> bool {
-        self.fields.get(&TaskField::Id).is_some_and(|column| match self.backend {
+        self.has_integers(TaskField::Id)
+    }
+
+    fn has_integers(&self, field: TaskField) -> bool {
+        self.fields.get(&field).is_some_and(|column| match self.backend {
             DbBackend::Postgres => matches!(column.data_type.as_str(), "smallint" | "integer" | "bigint"),
             _ => affinity(&column.data_type) == Affinity::Integer,
         })
@@ -121,7 +156,18 @@ impl Columns {
                 )
             }
             TaskField::Id | TaskField::UserId => id_as_text(self.backend, &column.name, &column.data_type),
-            _ => as_text(self.backend, &quoted(&column.name)),
+            TaskField::Completed => as_text(self.backend, &quoted(&column.name)),
+            TaskField::Title | TaskField::Description => self.text(column),
+        }
+    }
+
+    /// Returns the SQL expression that reads a text. On SQLite, bytes become a character that no text may contain.
+    fn text(&self, column: &FieldColumn) -> String {
+        let name = quoted(&column.name);
+        let text = as_text(self.backend, &name);
+        match self.backend {
+            DbBackend::Postgres => text,
+            _ => format!("case typeof({name}) when 'blob' then char(0) else {text} end"),
         }
     }
 

@@ -52,6 +52,8 @@ pub(super) struct Emails<'c> {
     pub(super) db: &'c DatabaseConnection,
     /// The table of Better Auth's users, if it has been created.
     pub(super) users: Option<TableMap>,
+    /// `true` to accept users who have not verified the address.
+    pub(super) accept_unverified: bool,
 }
 
 /// A user of Better Auth.
@@ -62,31 +64,39 @@ pub(super) struct Found {
     pub(super) is_verified: bool,
 }
 
-/// Returns the table of Better Auth's users in the database that is imported from.
+/// Returns the table of Better Auth's users in a database.
 ///
 /// # Errors
 /// A refusal if there is none.
-pub(super) async fn users_in(source: &DatabaseConnection, overrides: &Overrides) -> Result<TableMap, DbErr> {
-    let plan = Plan::read(source, Purpose::Bridge, overrides).await?;
+pub(super) async fn users_in(db: &DatabaseConnection, overrides: &Overrides) -> Result<TableMap, DbErr> {
+    let plan = Plan::read(db, Purpose::Bridge, overrides).await?;
     let users = plan.map.table(AuthTable::User);
     if plan.existing.contains(&AuthTable::User) {
         return Ok(users.clone());
     }
-    let line = "Better Auth's users are neither in this database nor in the one that is imported from, so no user can be found \
-                by email address";
+    let line = "Better Auth's users are not in this database, so no user can be found by email address; name the database that \
+                contains them with --users-url";
     Err(refused(&users.name, line))
 }
 
 impl Emails<'_> {
     /// Returns the user of each of these owners. An owner is missing if not exactly one user has the address.
     pub(super) async fn find(&self, owners: &[String]) -> Result<HashMap<String, Found>, DbErr> {
-        let Self { source, old_users, db, users: Some(better_auth) } = self else { return Ok(HashMap::new()) };
+        let Self { source, old_users, db, users: Some(better_auth), .. } = self else { return Ok(HashMap::new()) };
         let selected = [(old_users.id.as_str(), "id"), (old_users.email.as_str(), "email")];
         let mut addresses = Vec::new();
         for row in matching(source, &old_users.id, &old_users.table, &selected, owners).await? {
             let email: Option<String> = row.try_get("", "email")?;
             addresses.push((row.try_get::<String>("", "id")?, email.unwrap_or_default().trim().to_lowercase()));
         }
+        // The tasks of two users of the other backend must not become those of one.
+        let wanted: Vec<_> = addresses.iter().map(|(_, email)| email.clone()).collect();
+        let email = format!("lower(trim({}))", old_users.email);
+        let mut counts: HashMap<String, u32> = HashMap::new();
+        for row in matching(source, &email, &old_users.table, &[(&email, "email")], &wanted).await? {
+            *counts.entry(row.try_get("", "email")?).or_default() += 1;
+        }
+        addresses.retain(|(_, email)| counts.get(email).is_none_or(|count| *count == 1));
         let wanted: Vec<_> =
             addresses.iter().map(|(_, email)| email.clone()).filter(|email| !email.is_empty()).collect();
 

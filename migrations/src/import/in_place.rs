@@ -6,7 +6,7 @@ use taskbridge_schema::{QualifiedName, quoted};
 
 use super::record;
 use crate::catalog::{self, Table};
-use crate::error::{MigrateError, refused};
+use crate::error::{MigrateError, reason, refused};
 use crate::ledger;
 use crate::migrations::Migrations;
 use crate::task_fields::TaskField;
@@ -67,8 +67,15 @@ fn is_adopted(backend: DbBackend, tasks: &Table) -> bool {
 /// name of the table.
 pub(super) async fn rename_tasks(db: &DatabaseConnection) -> Result<String, DbErr> {
     let name = unused(db, "tasks_old").await?;
-    db.execute_unprepared(&format!(r#"alter table "tasks" rename to {}"#, quoted(&name))).await?;
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
+    let (limit, unlimited) =
+        if is_postgres { ("set local lock_timeout = '5s'; ", "; set local lock_timeout = 0") } else { ("", "") };
+    let rename = format!(r#"{limit}alter table "tasks" rename to {}{unlimited}"#, quoted(&name));
+    if let Err(error) = db.execute_unprepared(&rename).await {
+        let why =
+            format!("cannot be renamed: {}; stop the programs that use it, and run the command again", reason(&error));
+        return Err(refused("tasks", &why));
+    }
     let indices = if is_postgres { POSTGRES_INDICES } else { SQLITE_INDICES };
     for row in catalog::rows(db, indices, []).await? {
         let index: String = row.try_get("", "name")?;

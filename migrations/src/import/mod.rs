@@ -24,11 +24,11 @@ use taskbridge_schema::QualifiedName;
 use self::columns::Columns;
 use self::emails::OldUsers;
 use self::owners::{Finder, Resolution};
-use self::row::{Problems, Row};
+use self::row::{Problems, Row, StatusValues};
 use self::source::Source;
 use self::target::{NewTask, Target};
 use crate::catalog;
-use crate::error::MigrateError;
+use crate::error::{MigrateError, refused_column};
 use crate::migrations::Migrations;
 use crate::task_fields::TaskField;
 use crate::transaction::Transaction;
@@ -55,6 +55,9 @@ pub struct TaskImport {
     /// The table of the users of the other backend, if the tasks contain its ids. These users are found again by their
     /// email addresses.
     pub users_from: Option<QualifiedName>,
+    /// `true` to accept users of Better Auth who have not verified the email address by which they are found. Anyone could
+    /// have signed up with it.
+    pub accept_unverified: bool,
     /// The id of the user who gets the tasks whose owner is missing or unknown.
     pub owner: Option<String>,
     /// `true` to report what an import would do, without changing anything.
@@ -65,8 +68,9 @@ impl TaskImport {
     /// Imports the tasks into the database `target`, in one transaction. Pending migrations are applied first, in the same
     /// transaction.
     ///
-    /// `source` is a connection to the database that contains the table; `None` means the target. `progress` is
-    /// called with the number of rows that have been read, and the number of all rows.
+    /// `source` is a connection to the database that contains the table; `None` means the target. `users` is one to the
+    /// database of Better Auth's users, for [`users_from`](Self::users_from); `None` means the target or, if they are not
+    /// there, the source. `progress` is called with the number of rows that have been read, and the number of all rows.
     ///
     /// # Errors
     /// [`MigrateError::Refused`] if a table or column is missing, or a row cannot be converted;
@@ -77,6 +81,7 @@ impl TaskImport {
         migrations: &Migrations,
         target: &DatabaseConnection,
         source: Option<&DatabaseConnection>,
+        users: Option<&DatabaseConnection>,
         progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<ImportReport, MigrateError> {
         let transaction = if self.dry_run {
@@ -84,7 +89,7 @@ impl TaskImport {
         } else {
             Transaction::begin_exclusive(target).await?
         };
-        let imported = self.run_in_transaction(migrations, target, source, progress).await;
+        let imported = self.run_in_transaction(migrations, target, source, users, progress).await;
         transaction.end(imported).await
     }
 
@@ -93,14 +98,15 @@ impl TaskImport {
         migrations: &Migrations,
         target: &DatabaseConnection,
         source: Option<&DatabaseConnection>,
+        users: Option<&DatabaseConnection>,
         progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<ImportReport, MigrateError> {
         let source = match source {
             Some(other) if !source::is_same_database(target, other).await? => other,
-            _ => return self.import(migrations, target, target, progress).await,
+            _ => return self.import(migrations, target, target, users, progress).await,
         };
         let transaction = Transaction::begin_snapshot(source).await?;
-        let imported = self.import(migrations, target, source, progress).await;
+        let imported = self.import(migrations, target, source, users, progress).await;
         transaction.end(imported).await
     }
 
@@ -109,6 +115,7 @@ impl TaskImport {
         migrations: &Migrations,
         db: &DatabaseConnection,
         source_db: &DatabaseConnection,
+        users_db: Option<&DatabaseConnection>,
         progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<ImportReport, MigrateError> {
         let table = source::find(source_db, &self.from).await?;
@@ -117,6 +124,17 @@ impl TaskImport {
             Some(from) => Some(OldUsers::find(source_db, from).await?),
             None => None,
         };
+        let of_other_users = if users_from.is_none() {
+            owners::other_users(source_db, &self.from, &columns, &migrations.context).await?
+        } else {
+            None
+        };
+        if let Some(users) = of_other_users {
+            let why = format!(
+                "contains ids of the table \"{users}\", which is not that of Better Auth's users; add --users-from {users}"
+            );
+            return Err(refused_column(&self.from.name, columns.name(TaskField::UserId), &why).into());
+        }
         let mut from = self.from.clone();
         let is_in_place = std::ptr::eq(db, source_db) && in_place::is_tasks(db, &from).await?;
         if is_in_place {
@@ -135,7 +153,8 @@ impl TaskImport {
         let exists = !self.dry_run || !is_in_place && catalog::table(db, "tasks").await?.is_some();
         let mut source = Source::open(source_db, &from, &table, &columns).await?;
         let mut target = Target::open(db, exists).await?;
-        let mut owners = Finder::new(users_from, self.owner.clone(), &target, source_db, &migrations.context).await?;
+        let mut owners = Finder::new(self, users_from, &target, source_db, users_db, &migrations.context).await?;
+        let label = source::label(db, source_db, &from, columns.has(TaskField::CreatedAt)).await?;
         if !self.dry_run {
             target.reserve(source.last_id()).await?;
         }
@@ -150,29 +169,30 @@ impl TaskImport {
             before: target.count().await?,
             ..ImportReport::default()
         };
+        let values = StatusValues { done: &self.done, open: &self.open, is_status: columns.has_status() };
         let mut problems = Problems::default();
         let mut read = 0;
         while let Some(rows) = source.next().await? {
             read += rows.len() as u64;
-            let batch = record::without_imported(&target, &from.name, rows).await?;
+            let (deleted, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_deleted);
+            report.deleted += deleted.len() as u64;
+            let batch = record::without_imported(&target, &label, rows).await?;
             report.known += batch.known;
-            let converted = self.convert(batch.new, &mut problems);
+            let converted: Vec<_> =
+                batch.new.into_iter().filter_map(|row| Row::convert(row, &values, &mut problems)).collect();
             owners.find(converted.iter().filter_map(|row| row.owner.as_deref())).await?;
             let tasks: Vec<_> = converted.into_iter().filter_map(|row| assign(row, &owners, &mut report)).collect();
             if problems.is_empty() {
-                self.insert(db, &from.name, &mut target, tasks, &mut report).await?;
+                self.insert(db, &label, &mut target, tasks, &mut report).await?;
             }
             progress(read, source.count());
         }
         source.close().await?;
         problems.refuse(&self.from.name)?;
         (report.found_by_email, report.unverified) = owners.found_by_email();
+        report.accepts_unverified = self.accept_unverified;
         report.after = if self.dry_run { report.before + report.imported } else { target.count().await? };
         Ok(report)
-    }
-
-    fn convert(&self, rows: Vec<source::SourceRow>, problems: &mut Problems) -> Vec<Row> {
-        rows.into_iter().filter_map(|row| Row::convert(row, &self.done, &self.open, problems)).collect()
     }
 
     /// Gives the tasks their ids, and inserts them.

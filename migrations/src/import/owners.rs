@@ -3,15 +3,17 @@
 use std::collections::{BTreeSet, HashMap};
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend, DbErr, QueryResult};
-use taskbridge_schema::{AuthTable, IdKind, TableMap, quoted};
+use taskbridge_schema::{AuthTable, IdKind, Plan, Purpose, QualifiedName, TableMap, quoted};
 
-use super::columns::as_text;
+use super::TaskImport;
+use super::columns::{Columns, as_text};
 use super::emails::{Emails, OldUsers, users_in};
 use super::target::Target;
 use crate::adopt::tasks;
 use crate::catalog;
 use crate::context::Context;
 use crate::error::{MigrateError, refused};
+use crate::task_fields::TaskField;
 use crate::users::Users;
 
 /// Number of owners that are remembered between batches.
@@ -63,16 +65,17 @@ pub(super) struct Finder<'c> {
 
 impl<'c> Finder<'c> {
     /// Prepares to find users. `old_users` are those whose ids the tasks contain, if these are not Better Auth's, and
-    /// `default` is the user who gets the tasks without a known owner.
+    /// `users_db` is the database of Better Auth's users, if the operator has named it.
     ///
     /// # Errors
     /// A refusal if the user who gets the tasks without a known owner does not exist, or users cannot be found by email
     /// address because Better Auth's are in neither database.
     pub(super) async fn new(
+        import: &TaskImport,
         old_users: Option<OldUsers>,
-        default: Option<String>,
         target: &Target<'c>,
         source: &'c DatabaseConnection,
+        users_db: Option<&'c DatabaseConnection>,
         context: &Context,
     ) -> Result<Self, MigrateError> {
         let db = target.db;
@@ -91,15 +94,18 @@ impl<'c> Finder<'c> {
         let emails = match old_users {
             None => None,
             Some(old_users) => {
-                let (db, users) = if exists || context.users == Users::Here {
+                let (db, users) = if let Some(users_db) = users_db {
+                    (users_db, Some(users_in(users_db, &context.overrides).await?))
+                } else if exists || context.users == Users::Here {
                     // In server mode, users sign up in this database, even if its table of users does not exist yet.
                     (db, exists.then_some(map))
                 } else {
                     (source, Some(users_in(source, &context.overrides).await?))
                 };
-                Some(Emails { source, old_users, db, users })
+                Some(Emails { source, old_users, db, users, accept_unverified: import.accept_unverified })
             }
         };
+        let default = import.owner.clone();
         let finder = Self { db, users, kind, emails, default, found: HashMap::new(), by_email: 0, unverified: 0 };
         if let Some(owner) = &finder.default
             && !finder.existing(std::slice::from_ref(owner)).await?.contains(owner)
@@ -124,9 +130,11 @@ impl<'c> Finder<'c> {
             None => new.iter().map(|owner| (owner.clone(), owner.clone())).collect(),
             Some(emails) => {
                 let users = emails.find(&new).await?;
-                self.by_email += users.len() as u64;
                 self.unverified += users.values().filter(|user| !user.is_verified).count() as u64;
-                users.into_iter().map(|(owner, user)| (owner, user.id)).collect()
+                let accepted = users.into_iter().filter(|(_, user)| user.is_verified || emails.accept_unverified);
+                let accepted: HashMap<_, _> = accepted.map(|(owner, user)| (owner, user.id)).collect();
+                self.by_email += accepted.len() as u64;
+                accepted
             }
         };
         let ids: Vec<_> = users.values().cloned().collect();
@@ -165,6 +173,25 @@ impl<'c> Finder<'c> {
     pub(super) fn found_by_email(&self) -> (u64, u64) {
         (self.by_email, self.unverified)
     }
+}
+
+/// Returns the table of other users to which the integer owners of the table refer, if it is not that of Better Auth's
+/// users.
+pub(super) async fn other_users(
+    source: &DatabaseConnection,
+    from: &QualifiedName,
+    columns: &Columns,
+    context: &Context,
+) -> Result<Option<String>, DbErr> {
+    if !columns.has_integer_owners() {
+        return Ok(None);
+    }
+    let references = catalog::references(source, &from.name, columns.name(TaskField::UserId)).await?;
+    let Some(reference) = references.into_iter().next() else { return Ok(None) };
+    let plan = Plan::read(source, Purpose::Bridge, &context.overrides).await?;
+    let is_better_auths =
+        plan.existing.contains(&AuthTable::User) && plan.map.table(AuthTable::User).name == reference.table;
+    Ok((!is_better_auths).then_some(reference.table))
 }
 
 /// Returns the quoted name of a column of Better Auth's users.

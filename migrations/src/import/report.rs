@@ -28,14 +28,18 @@ pub struct ImportReport {
     pub done: u64,
     /// Number of rows that had been imported before.
     pub known: u64,
+    /// Number of rows that are marked as deleted. They are never imported.
+    pub deleted: u64,
     /// The rows that have no owner.
     pub without_owner: Left,
     /// The rows whose owner is not a user.
     pub unknown_owner: Left,
     /// Number of owners who were found by their email address.
     pub found_by_email: u64,
-    /// Number of those who have not verified their email address.
+    /// Number of users with the email address of an owner who have not verified it.
     pub unverified: u64,
+    /// `true` if they were accepted nevertheless.
+    pub accepts_unverified: bool,
     /// The tasks whose id is not that of their row.
     pub new_ids: NewIds,
     /// Number of tasks of all users before the import.
@@ -108,7 +112,8 @@ impl ImportReport {
         if without.count + unknown.count > 0 {
             writeln!(
                 f,
-                "  They stay in the table. Import them later with the same command, or now with --owner <user id>."
+                "  They stay in the table. Import them when their owners are users, with --from {}, or now with --owner <user id>.",
+                self.table
             )?;
         }
         Ok(())
@@ -130,16 +135,20 @@ impl fmt::Display for ImportReport {
         if self.known > 0 {
             writeln!(f, "imported before: {}", rows(self.known))?;
         }
+        if self.deleted > 0 {
+            writeln!(f, "not imported: {} marked as deleted", rows(self.deleted))?;
+        }
         self.write_left(f)?;
         if self.found_by_email > 0 {
             writeln!(f, "users found by email address: {}", self.found_by_email)?;
         }
         if self.unverified > 0 {
-            writeln!(
-                f,
-                "  {} of them did not verify the address: someone else can have signed up with it. Compare before you import.",
-                self.unverified
-            )?;
+            let which =
+                if self.accepts_unverified { "of them have" } else { "others with the address of an owner have" };
+            writeln!(f, "  {} {which} not verified it: anyone can have signed up with it", self.unverified)?;
+        }
+        if self.unverified > 0 && !self.accepts_unverified {
+            writeln!(f, "  Their rows are not imported. If you know these users, add --accept-unverified.")?;
         }
         if self.new_ids.count > 0 {
             writeln!(f, "new ids: {}", rows(self.new_ids.count))?;

@@ -29,9 +29,10 @@ pub(super) struct Row {
 
 impl Row {
     /// Converts a row. Returns `None` if that is not possible, and adds the reasons to `problems`.
-    pub(super) fn convert(row: SourceRow, done: &[String], open: &[String], problems: &mut Problems) -> Option<Self> {
+    pub(super) fn convert(row: SourceRow, values: &StatusValues<'_>, problems: &mut Problems) -> Option<Self> {
         let before = problems.count;
-        let SourceRow { id, number, owner, title, description, completed, created_at, updated_at, now } = row;
+        let SourceRow { id, number, owner, title, description, completed, created_at, updated_at, now, is_deleted: _ } =
+            row;
         if id.is_empty() {
             problems.add(Problem::NoId, title.as_deref().unwrap_or_default());
         }
@@ -53,9 +54,7 @@ impl Row {
         }
         let completed = match &completed {
             None => Some(false),
-            Some(value) if contains(done, value) => Some(true),
-            Some(value) if contains(open, value) => Some(false),
-            Some(value) => is_done(value).or_else(|| {
+            Some(value) => values.is_done(value).or_else(|| {
                 problems.add(Problem::UnknownStatus, value);
                 None
             }),
@@ -74,6 +73,32 @@ impl Row {
             description,
             completed: completed?,
         })
+    }
+}
+
+/// What the values of the column `completed` mean.
+pub(super) struct StatusValues<'v> {
+    /// Values that the operator has declared to mean "done".
+    pub(super) done: &'v [String],
+    /// Values that the operator has declared to mean "not done".
+    pub(super) open: &'v [String],
+    /// `true` if the column contains a status rather than a flag.
+    pub(super) is_status: bool,
+}
+
+impl StatusValues<'_> {
+    /// Returns whether a value means "done". `None` if that is not known, as with the numbers of a status: 1 can be the
+    /// second of three.
+    fn is_done(&self, value: &str) -> Option<bool> {
+        if contains(self.done, value) {
+            Some(true)
+        } else if contains(self.open, value) {
+            Some(false)
+        } else if self.is_status && value.parse::<f64>().is_ok() {
+            None
+        } else {
+            is_done(value)
+        }
     }
 }
 
@@ -124,7 +149,7 @@ impl Problems {
             match problem {
                 Problem::NoId => format!("{rows} without an id (titles {examples})"),
                 Problem::NoTitle => format!("{rows} without a title (ids {examples})"),
-                Problem::Nul(field) => format!("{rows} with a NUL character in the {} (ids {examples})", field.name()),
+                Problem::Nul(field) => format!("{rows} whose {} is not text, or contains a NUL character (ids {examples})", field.name()),
                 Problem::InvalidTime(field) => format!("{rows} with an invalid time in {} (ids {examples})", field.name()),
                 Problem::UnknownStatus => format!(
                     "{rows} with a status that is not known to be done or open ({examples}): add --done <value> or --open \
@@ -146,6 +171,8 @@ pub(super) fn rows(count: u64) -> String {
 mod tests {
     use super::*;
 
+    const VALUES: StatusValues<'_> = StatusValues { done: &[], open: &[], is_status: true };
+
     fn row(completed: Option<&str>) -> SourceRow {
         SourceRow {
             id: "7".into(),
@@ -157,13 +184,14 @@ mod tests {
             created_at: None,
             updated_at: Some("2026-01-02T03:04:05.678Z".into()),
             now: "2026-11-30T00:00:00.000Z".into(),
+            is_deleted: false,
         }
     }
 
     #[test]
     fn missing_values_are_completed() {
         let mut problems = Problems::default();
-        let row = Row::convert(row(None), &[], &[], &mut problems).unwrap();
+        let row = Row::convert(row(None), &VALUES, &mut problems).unwrap();
         assert!(problems.is_empty() && !row.completed && row.owner.is_none());
         assert_eq!((row.created_at.as_str(), row.source_created_at.as_str()), ("2026-01-02T03:04:05.678Z", ""));
     }
@@ -172,9 +200,17 @@ mod tests {
     fn the_values_of_a_status_can_be_named() {
         let done = ["Won't do".to_owned()];
         let mut problems = Problems::default();
-        assert!(Row::convert(row(Some("won't-do")), &done, &[], &mut problems).unwrap().completed);
-        assert!(!Row::convert(row(Some("done")), &[], &["DONE".to_owned()], &mut problems).unwrap().completed);
-        assert!(Row::convert(row(Some("won't-do")), &[], &[], &mut problems).is_none());
+        assert!(
+            Row::convert(row(Some("won't-do")), &StatusValues { done: &done, ..VALUES }, &mut problems)
+                .unwrap()
+                .completed
+        );
+        assert!(
+            !Row::convert(row(Some("done")), &StatusValues { open: &["DONE".to_owned()], ..VALUES }, &mut problems)
+                .unwrap()
+                .completed
+        );
+        assert!(Row::convert(row(Some("won't-do")), &VALUES, &mut problems).is_none());
         assert!(!problems.is_empty());
     }
 
@@ -183,13 +219,13 @@ mod tests {
         let mut problems = Problems::default();
         for status in ["a", "b", "b"] {
             let bad = SourceRow { title: None, created_at: Some(String::new()), ..row(Some(status)) };
-            assert!(Row::convert(bad, &[], &[], &mut problems).is_none());
+            assert!(Row::convert(bad, &VALUES, &mut problems).is_none());
         }
         let nul = SourceRow { description: Some("a\0".into()), ..row(None) };
-        assert!(Row::convert(nul, &[], &[], &mut problems).is_none());
+        assert!(Row::convert(nul, &VALUES, &mut problems).is_none());
         let error = problems.refuse("todo").unwrap_err().to_string();
-        let expected = "table \"todo\": nothing was imported, because of 3 rows without a title (ids 7); 1 row with a NUL \
-                        character in the description (ids 7); 3 rows with an invalid time in created_at (ids 7); 3 rows with \
+        let expected = "table \"todo\": nothing was imported, because of 3 rows without a title (ids 7); 1 row whose \
+                        description is not text, or contains a NUL character (ids 7); 3 rows with an invalid time in created_at (ids 7); 3 rows with \
                         a status that is not known to be done or open (a, b): add --done <value> or --open <value> for each";
         assert_eq!(error, expected);
     }

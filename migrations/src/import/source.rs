@@ -37,6 +37,8 @@ pub(super) struct SourceRow {
     pub(super) updated_at: Option<String>,
     /// The current time, which replaces missing times.
     pub(super) now: String,
+    /// `true` if the row is marked as deleted.
+    pub(super) is_deleted: bool,
 }
 
 impl SourceRow {
@@ -139,6 +141,7 @@ impl<'c> Source<'c> {
         let name = quoted_name(from);
         let fields =
             TaskField::ALL.map(|field| format!("{} as \"{}\"", columns.expression(field), field.name())).join(", ");
+        let fields = format!("{fields}, {} as \"deleted\"", columns.deleted());
         let mut source = Self {
             db,
             name: from.name.clone(),
@@ -224,6 +227,7 @@ impl<'c> Source<'c> {
             created_at: row.try_get("", "created_at")?,
             updated_at: row.try_get("", "updated_at")?,
             now: self.now.clone(),
+            is_deleted: row.try_get::<String>("", "deleted")? == "true",
         })
     }
 
@@ -252,11 +256,34 @@ fn unreadable(table: &str, error: &DbErr) -> DbErr {
     refused(table, &format!("cannot be read: {reason}{next}"))
 }
 
+/// Returns the name under which the imported rows of the table are recorded.
+///
+/// Rows with the time of their creation are told apart by it, also from those of another database, and are recognized in
+/// a copy of their database. Without times, the name contains that of the database, so that rows of two databases are not
+/// taken for one another.
+pub(super) async fn label(
+    target: &DatabaseConnection,
+    source: &DatabaseConnection,
+    from: &QualifiedName,
+    has_times: bool,
+) -> Result<String, DbErr> {
+    let is_postgres = source.get_database_backend() == DbBackend::Postgres;
+    let current = if is_postgres { catalog::current_schema(source).await? } else { String::new() };
+    let schema = from.schema.as_ref().filter(|schema| **schema != current);
+    let name = schema.map_or_else(|| from.name.clone(), |schema| format!("{schema}.{}", from.name));
+    if has_times || std::ptr::eq(target, source) {
+        return Ok(name);
+    }
+    let database = if is_postgres { "select current_database()::text as file" } else { SQLITE_FILE };
+    Ok(format!("{}/{name}", text(source, database, "file").await?.unwrap_or_default()))
+}
+
+const SQLITE_FILE: &str = "select \"file\" as file from pragma_database_list where \"name\" = 'main'";
+
 /// Returns `true` if both connections are to the same database.
 ///
 /// On PostgreSQL, an advisory lock that one of them holds shows it: such a lock belongs to a database.
 pub(super) async fn is_same_database(target: &DatabaseConnection, source: &DatabaseConnection) -> Result<bool, DbErr> {
-    const SQLITE_FILE: &str = "select \"file\" as file from pragma_database_list where \"name\" = 'main'";
     if target.get_database_backend() != source.get_database_backend() {
         return Ok(false);
     }

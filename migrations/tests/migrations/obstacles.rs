@@ -305,11 +305,12 @@ async fn the_import_resolves_all_obstacles(mut database: Database) {
             done: Vec::new(),
             open: Vec::new(),
             users_from: None,
+            accept_unverified: false,
             owner: None,
             dry_run: false,
         };
         let migrations = Migrations::of(Users::Elsewhere);
-        import.run(&migrations, &database.connection, None, &mut |_, _| {}).await.unwrap();
+        import.run(&migrations, &database.connection, None, None, &mut |_, _| {}).await.unwrap();
         assert_eq!(tasks(&database).await, ["x done"], "{columns}");
         assert_eq!(database.text("select cast(count(*) as text) from tasks_old").await, "1");
         database.adopt(Users::Elsewhere).await.unwrap();

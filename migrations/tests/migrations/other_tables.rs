@@ -99,13 +99,14 @@ async fn a_table_that_has_been_imported_is_not_named(database: Database) {
         done: Vec::new(),
         open: Vec::new(),
         users_from: None,
+        accept_unverified: false,
         owner: Some("ann".to_owned()),
         dry_run: false,
     };
     let migrations = Migrations::of(Users::Elsewhere);
-    import("todo").run(&migrations, &database.connection, None, &mut |_, _| {}).await.unwrap();
+    import("todo").run(&migrations, &database.connection, None, None, &mut |_, _| {}).await.unwrap();
     let found = notices(&database, Users::Elsewhere).await;
     assert!(found.len() == 1 && found[0].starts_with("the table \"task\" "), "{found:?}");
-    import("task").run(&migrations, &database.connection, None, &mut |_, _| {}).await.unwrap();
+    import("task").run(&migrations, &database.connection, None, None, &mut |_, _| {}).await.unwrap();
     assert_eq!(notices(&database, Users::Elsewhere).await, [""; 0]);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 use taskbridge_adapters::database::{Store, StoreConfig};
-use taskbridge_migrations::{ImportReport, ImportedId, TaskField, TaskImport, Users, imported_ids};
+use taskbridge_migrations::{ImportReport, ImportedId, Migrations, TaskField, TaskImport, Users, imported_ids};
 use taskbridge_schema::QualifiedName;
 
 use super::output::{one_line, print, print_progress};
@@ -37,6 +37,12 @@ pub(super) struct ImportArgs {
     /// The table of the old backend's users, if the tasks contain its ids: users are found by their email address.
     #[arg(long, value_name = "TABLE", value_parser = table_name)]
     users_from: Option<QualifiedName>,
+    /// URL of the database that contains Better Auth's users, for `--users-from`, if they are in neither of the others.
+    #[arg(long, value_name = "URL", requires = "users_from")]
+    users_url: Option<String>,
+    /// Accept users who have not verified the email address by which they are found. Anyone could have signed up with it.
+    #[arg(long, requires = "users_from")]
+    accept_unverified: bool,
     /// Id of the user who gets the tasks without an owner, and those of owners who are not users.
     #[arg(long, value_name = "USER_ID")]
     owner: Option<String>,
@@ -57,13 +63,15 @@ fn mapping(text: &str) -> Result<(String, TaskField), String> {
 
 impl ImportArgs {
     fn import(&self) -> TaskImport {
-        let Self { from, from_url: _, map, done, open, users_from, owner, dry_run } = self;
+        let Self { from, from_url: _, map, done, open, users_from, users_url: _, accept_unverified, owner, dry_run } =
+            self;
         TaskImport {
             from: from.clone(),
             map: map.clone(),
             done: done.clone(),
             open: open.clone(),
             users_from: users_from.clone(),
+            accept_unverified: *accept_unverified,
             owner: owner.clone(),
             dry_run: *dry_run,
         }
@@ -72,26 +80,32 @@ impl ImportArgs {
 
 /// Imports the tasks of another backend, and prints the report.
 pub(super) async fn import(args: &ImportArgs, settings: &Settings, users: Users) -> anyhow::Result<()> {
-    let work = async |store: &Store| match &args.from_url {
-        None => run(args, settings, users, store, None).await,
-        Some(url) => {
-            let url = url.parse().context("--from-url")?;
-            let source = Store::open_to_read(&StoreConfig { url, ..store_config(&settings.database) }).await;
-            let source = source.context("cannot open the database of --from-url")?;
-            let report = run(args, settings, users, store, Some(&source)).await;
-            source.close().await;
-            report
-        }
+    let source = open_other(args.from_url.as_ref(), "--from-url", settings).await?;
+    let of_users = open_other(args.users_url.as_ref(), "--users-url", settings).await?;
+    let work = async |store: &Store| {
+        let others = (source.as_ref(), of_users.as_ref());
+        run(args, &migrations(settings, users), store, others).await
     };
     let report = if args.dry_run {
-        use_and_close(open_for_dry_run(settings).await?, work).await?
+        use_and_close(open_for_dry_run(settings).await?, work).await
     } else {
-        with_store(&settings.database, work).await?
+        with_store(&settings.database, work).await
     };
-    for line in report.to_string().lines() {
+    for other in [source, of_users].into_iter().flatten() {
+        other.close().await;
+    }
+    for line in report?.to_string().lines() {
         print(&one_line(line));
     }
     Ok(())
+}
+
+/// Opens the database that an option names, if it is given.
+async fn open_other(url: Option<&String>, option: &str, settings: &Settings) -> anyhow::Result<Option<Store>> {
+    let Some(url) = url else { return Ok(None) };
+    let url = url.parse().with_context(|| option.to_owned())?;
+    let store = Store::open_to_read(&StoreConfig { url, ..store_config(&settings.database) }).await;
+    store.map(Some).with_context(|| format!("cannot open the database of {option}"))
 }
 
 /// Opens the database for reading. An empty one in memory stands for a SQLite file that does not exist yet.
@@ -104,18 +118,20 @@ async fn open_for_dry_run(settings: &Settings) -> anyhow::Result<Store> {
     })
 }
 
+/// Imports the tasks into the database `target`. The other two databases contain the table and Better Auth's users.
 async fn run(
     args: &ImportArgs,
-    settings: &Settings,
-    users: Users,
+    migrations: &Migrations,
     target: &Store,
-    source: Option<&Store>,
+    (source, of_users): (Option<&Store>, Option<&Store>),
 ) -> anyhow::Result<ImportReport> {
-    let target = target.dedicated().await?;
-    let source = match source {
-        Some(store) => Some(store.dedicated().await.context("cannot open the database of --from-url")?),
-        None => None,
+    let connect = async |store: Option<&Store>| match store {
+        Some(store) => store.dedicated().await.map(Some),
+        None => Ok(None),
     };
+    let target = target.dedicated().await?;
+    let source = connect(source).await.context("cannot open the database of --from-url")?;
+    let of_users = connect(of_users).await.context("cannot open the database of --users-url")?;
     let mut printed = Instant::now();
     let mut progress = |read: u64, all: u64| {
         if printed.elapsed() >= PROGRESS {
@@ -124,7 +140,7 @@ async fn run(
         }
     };
     let import = args.import();
-    Ok(import.run(&migrations(settings, users), &target, source.as_ref(), &mut progress).await?)
+    Ok(import.run(migrations, &target, source.as_ref(), of_users.as_ref(), &mut progress).await?)
 }
 
 /// Prints the old and the new id of each imported task whose id has changed, as comma-separated values (RFC 4180).

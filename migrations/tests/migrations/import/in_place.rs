@@ -101,7 +101,7 @@ async fn the_way_back_and_forth_keeps_all_rows(database: Database) {
 
 /// The ids of the old table's owners are not those of the new one.
 async fn a_dry_run_counts_as_the_import_does(database: Database) {
-    database.run("create table users (id integer primary key, email varchar); insert into users values (1, 'ann@example.test'); create table tasks (id integer primary key, user_id integer references users (id), title varchar, done boolean); insert into tasks values (1, 1, 'x', true), (2, null, 'y', true)").await;
+    database.run("create table users (id varchar primary key, email varchar); insert into users values ('ann', 'ann@example.test'); create table tasks (id integer primary key, user_id varchar references users (id), title varchar, done boolean); insert into tasks values (1, 'ann', 'x', true), (2, null, 'y', true)").await;
     let dry_run = run(&database, None, Users::Elsewhere, &TaskImport { dry_run: true, ..import_of("tasks") }).await;
     let report = import(&database, "tasks").await;
     let counts = |report: &taskbridge_migrations::ImportReport| {

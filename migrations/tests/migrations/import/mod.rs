@@ -37,6 +37,7 @@ fn import_of(table: &str) -> TaskImport {
         done: Vec::new(),
         open: Vec::new(),
         users_from: None,
+        accept_unverified: false,
         owner: None,
         dry_run: false,
     }
@@ -59,7 +60,7 @@ async fn run(
     import: &TaskImport,
 ) -> Result<ImportReport, MigrateError> {
     let source = source.map(|source| &source.connection);
-    import.run(&Migrations::of(users), &target.connection, source, &mut |_, _| {}).await
+    import.run(&Migrations::of(users), &target.connection, source, None, &mut |_, _| {}).await
 }
 
 /// Runs an import that must be refused and change nothing. Returns the line of the refusal.

@@ -10,6 +10,7 @@ test_on!(
     [
         new_rows_are_added_and_deleted_tasks_do_not_return,
         another_database_has_other_rows,
+        rows_without_times_of_two_databases_are_imported,
         another_mapping_does_not_import_a_row_again,
         a_new_table_gets_all_rows,
     ]
@@ -40,6 +41,21 @@ async fn another_database_has_other_rows(database: Database) {
     assert_eq!((report.imported, report.known), (0, 2));
     let report = run(&database, Some(&other), Users::Elsewhere, &import_of("task")).await.unwrap();
     assert_eq!((report.imported, report.new_ids.count, report.known), (2, 2, 0));
+}
+
+/// Rows without times are told apart by their database.
+async fn rows_without_times_of_two_databases_are_imported(database: Database) {
+    let others = [database.another().await, database.another().await];
+    for source in others.iter().chain([&database]) {
+        source.run("create table todo (id integer primary key, owner varchar, title varchar, done boolean); insert into todo values (1, 'ann', 'x', true)").await;
+    }
+    assert_eq!(import(&database, "todo").await.imported, 1);
+    for (imported, known) in [(1, 0), (0, 1)] {
+        for source in &others {
+            let report = run(&database, Some(source), Users::Elsewhere, &import_of("todo")).await.unwrap();
+            assert_eq!((report.imported, report.known), (imported, known));
+        }
+    }
 }
 
 async fn another_mapping_does_not_import_a_row_again(database: Database) {
