@@ -110,7 +110,7 @@ impl Migrations {
     /// plan.
     pub(crate) async fn applied_refusals(&self, db: &DatabaseConnection, plan: &Plan) -> Result<Vec<Refusal>, DbErr> {
         let mut refusals = id_collation::refusals(db, self.context.users).await?;
-        refusals.extend(tasks::owner_refusals(db, plan, &self.context).await?);
+        refusals.extend(tasks::start_refusals(db, plan, &self.context).await?);
         Ok(refusals)
     }
 

@@ -96,16 +96,21 @@ pub(crate) async fn refer_or_would(db: &impl ConnectionTrait, context: &Context,
     Ok(gets_reference && !Owners::read(db, context).await?.reference().is_empty())
 }
 
-/// Returns the reasons for which tasks cannot belong to the users: the type, the foreign key and the collation of the
-/// column `user_id`. There are none if there is no table `tasks`.
-pub(crate) async fn owner_refusals(
+/// Returns the reasons for which the table `tasks` cannot be used at any start: the type, the foreign key and the collation
+/// of the column `user_id`. If columns are missing, the table of another backend has got its name back after an import, and
+/// cannot be adopted. There are no reasons if the table does not exist.
+pub(crate) async fn start_refusals(
     db: &impl ConnectionTrait,
     plan: &Plan,
     context: &Context,
 ) -> Result<Vec<Refusal>, DbErr> {
-    let table = catalog::table(db, "tasks").await?;
-    match table.as_ref().and_then(|table| table.column("user_id")) {
-        Some(column) => Ok(Owners::of(plan, context).refusal(db, column).await?.into_iter().collect()),
+    let Some(table) = catalog::table(db, "tasks").await? else { return Ok(Vec::new()) };
+    let owners = Owners::of(plan, context);
+    if COLUMNS.iter().any(|name| table.column(name).is_none()) {
+        return obstacles::refusals(db, &table, &owners).await;
+    }
+    match table.column("user_id") {
+        Some(column) => Ok(owners.refusal(db, column).await?.into_iter().collect()),
         None => Ok(Vec::new()),
     }
 }

@@ -1,6 +1,7 @@
 //! Imports of the table `tasks` of another backend into the same database.
 
 use taskbridge_migrations::{Migrations, TaskImport, Users};
+use taskbridge_schema::Refusal;
 
 use super::{TASK, TASK_ROWS, column, import, import_of, insert_task, refusal, run, tasks};
 use crate::databases::{Backend, Database, test_on};
@@ -90,6 +91,9 @@ async fn the_way_back_and_forth_keeps_all_rows(database: Database) {
     insert_task(&database, "next").await;
     database.run("alter table tasks rename to tasks_taskbridge; alter table tasks_old rename to tasks").await;
     database.run("insert into tasks values (8, 'ann', 'later', null, false, null, null, null)").await;
+    let refusals = database.refusals(Users::Elsewhere).await;
+    let is_flag = |refusal: &Refusal| refusal.column.as_deref() == Some("is_completed");
+    assert!(refusals.iter().any(is_flag), "the server would answer 500: {refusals:?}");
     let report = import(&database, "tasks").await;
     assert_eq!((report.table.as_str(), report.imported, report.known), ("tasks_old", 3, 0));
     assert_eq!(column(&database, "title").await, ["milk", "bread", "later"]);
