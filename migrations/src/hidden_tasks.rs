@@ -2,7 +2,7 @@
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
 
-use crate::adopt::tasks;
+use crate::adopt::tasks::{self, UnknownOwners};
 use crate::error::MigrateError;
 use crate::migrations::Migrations;
 use crate::transaction::Transaction;
@@ -14,15 +14,6 @@ pub struct HiddenTasks {
     pub without_owner: u64,
     /// The tasks whose owner is not a user.
     pub unknown_owners: UnknownOwners,
-}
-
-/// Tasks whose owner is not a user.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UnknownOwners {
-    /// Number of these tasks.
-    pub tasks: u64,
-    /// The owners with the most tasks, at most three.
-    pub examples: Vec<String>,
 }
 
 impl Migrations {

@@ -23,9 +23,10 @@ mod task_fields;
 mod transaction;
 mod users;
 
+pub use adopt::tasks::UnknownOwners;
 pub use check::Readiness;
 pub use error::{IMPORT_TASKS, MigrateError, import_advice, import_resolves};
-pub use hidden_tasks::{HiddenTasks, UnknownOwners};
+pub use hidden_tasks::HiddenTasks;
 pub use import::{ImportReport, ImportedId, Left, NewIds, TaskImport, imported_ids};
 pub use migrate::MigrationReport;
 pub use migrations::{MigrationStatus, Migrations};

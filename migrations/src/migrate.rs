@@ -3,9 +3,9 @@
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 use taskbridge_schema::{Notice, SchemaMap};
 
-use crate::adopt::{better_auth, tasks};
+use crate::adopt::better_auth;
+use crate::adopt::tasks::{self, UnknownOwners};
 use crate::error::{MigrateError, accept};
-use crate::hidden_tasks::UnknownOwners;
 use crate::migration::{Execution, Migration};
 use crate::migrations::Migrations;
 use crate::transaction::Transaction;

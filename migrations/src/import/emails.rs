@@ -6,8 +6,8 @@ use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
 use taskbridge_schema::{AuthTable, Overrides, Plan, Purpose, QualifiedName, TableMap, plain, quoted};
 
 use super::columns::{as_text, id_as_text};
-use super::owners::{column, matching};
 use super::source;
+use super::statement::matching;
 use crate::catalog::Column;
 use crate::error::refused;
 
@@ -116,4 +116,9 @@ impl Emails<'_> {
         };
         Ok(addresses.into_iter().filter_map(|(owner, email)| Some((owner, only(&email)?))).collect())
     }
+}
+
+/// Returns the quoted name of a column of Better Auth's users.
+pub(super) fn column(users: &TableMap, name: &str) -> String {
+    quoted(users.columns.get(name).map_or(name, |column| &column.name))
 }

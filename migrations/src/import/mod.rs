@@ -4,6 +4,7 @@
 //! - `row` converts a row, or says why it cannot be converted.
 //! - `owners` finds the users to whom the tasks belong, and `emails` those whose ids have changed.
 //! - `in_place` gives the table `tasks` of another backend another name.
+//! - `statement` executes statements for many rows at once.
 //! - `target` inserts the tasks, and `record` remembers which rows have been imported.
 //! - `report` is what the operator sees.
 
@@ -15,10 +16,10 @@ mod record;
 mod report;
 mod row;
 mod source;
+mod statement;
 mod target;
 
-use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
-use serde::Serialize;
+use sea_orm_migration::sea_orm::DatabaseConnection;
 use taskbridge_schema::QualifiedName;
 
 use self::columns::Columns;
@@ -153,7 +154,16 @@ impl TaskImport {
         let exists = !self.dry_run || !is_in_place && catalog::table(db, "tasks").await?.is_some();
         let mut source = Source::open(source_db, &from, &table, &columns).await?;
         let mut target = Target::open(db, exists).await?;
-        let mut owners = Finder::new(self, users_from, &target, source_db, users_db, &migrations.context).await?;
+        let mut owners = Finder::new(
+            self.accept_unverified,
+            self.owner.clone(),
+            users_from,
+            &target,
+            source_db,
+            users_db,
+            &migrations.context,
+        )
+        .await?;
         let label = source::label(db, source_db, &from, columns.has(TaskField::CreatedAt)).await?;
         if !self.dry_run {
             target.reserve(source.last_id()).await?;
@@ -226,9 +236,4 @@ fn assign(row: Row, owners: &Finder<'_>, report: &mut ImportReport) -> Option<Ne
             None
         }
     }
-}
-
-/// Returns the values as JSON, of which a statement makes rows: one parameter is enough for a batch.
-fn json(values: &impl Serialize) -> Result<String, DbErr> {
-    serde_json::to_string(values).map_err(|error| DbErr::Json(error.to_string()))
 }

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend, DbErr, QueryResult};
-use taskbridge_schema::{AuthTable, IdKind, Plan, Purpose, QualifiedName, TableMap, quoted};
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
+use taskbridge_schema::{AuthTable, IdKind, Plan, Purpose, QualifiedName, TableMap};
 
-use super::TaskImport;
 use super::columns::{Columns, as_text};
-use super::emails::{Emails, OldUsers, users_in};
+use super::emails::{Emails, OldUsers, column, users_in};
+use super::statement::matching;
 use super::target::Target;
 use crate::adopt::tasks;
 use crate::catalog;
@@ -64,14 +64,15 @@ pub(super) struct Finder<'c> {
 }
 
 impl<'c> Finder<'c> {
-    /// Prepares to find users. `old_users` are those whose ids the tasks contain, if these are not Better Auth's, and
+    /// Prepares to find users. `default` is the user who gets the tasks without a known owner, `old_users` are those whose ids the tasks contain, if these are not Better Auth's, and
     /// `users_db` is the database of Better Auth's users, if the operator has named it.
     ///
     /// # Errors
     /// A refusal if the user who gets the tasks without a known owner does not exist, or users cannot be found by email
     /// address because Better Auth's are in neither database.
     pub(super) async fn new(
-        import: &TaskImport,
+        accept_unverified: bool,
+        default: Option<String>,
         old_users: Option<OldUsers>,
         target: &Target<'c>,
         source: &'c DatabaseConnection,
@@ -102,10 +103,9 @@ impl<'c> Finder<'c> {
                 } else {
                     (source, Some(users_in(source, &context.overrides).await?))
                 };
-                Some(Emails { source, old_users, db, users, accept_unverified: import.accept_unverified })
+                Some(Emails { source, old_users, db, users, accept_unverified })
             }
         };
-        let default = import.owner.clone();
         let finder = Self { db, users, kind, emails, default, found: HashMap::new(), by_email: 0, unverified: 0 };
         if let Some(owner) = &finder.default
             && !finder.existing(std::slice::from_ref(owner)).await?.contains(owner)
@@ -192,27 +192,4 @@ pub(super) async fn other_users(
     let is_better_auths =
         plan.existing.contains(&AuthTable::User) && plan.map.table(AuthTable::User).name == reference.table;
     Ok((!is_better_auths).then_some(reference.table))
-}
-
-/// Returns the quoted name of a column of Better Auth's users.
-pub(super) fn column(users: &TableMap, name: &str) -> String {
-    quoted(users.columns.get(name).map_or(name, |column| &column.name))
-}
-
-/// Selects the rows of a table in which an expression has one of the values.
-pub(super) async fn matching(
-    db: &DatabaseConnection,
-    expression: &str,
-    table: &str,
-    selected: &[(&str, &str)],
-    values: &[String],
-) -> Result<Vec<QueryResult>, DbErr> {
-    let list = if db.get_database_backend() == DbBackend::Postgres {
-        "select value from json_array_elements_text($1::text::json) as list (value)"
-    } else {
-        "select value from json_each(?1)"
-    };
-    let selected: Vec<_> = selected.iter().map(|(value, name)| format!("{value} as \"{name}\"")).collect();
-    let sql = format!("select {} from {table} where {expression} in ({list})", selected.join(", "));
-    catalog::rows(db, &sql, [&super::json(&values)?]).await
 }

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 
 use super::source::SourceRow;
-use super::target::{NewTask, Target, execute, unprivileged};
+use super::statement::{execute, json, unprivileged};
+use super::target::{NewTask, Target};
 use crate::catalog;
 use crate::error::MigrateError;
 
@@ -56,7 +57,7 @@ pub(super) async fn without_imported(target: &Target<'_>, source: &str, rows: Ve
         r#"select "source_id", "source_created_at" from "task_imports" where "source" = {parameter} and "source_id" in ({list})"#
     );
     let ids: Vec<_> = rows.iter().map(|row| &row.id).collect();
-    let found = catalog::rows(db, &select, [source, &super::json(&ids)?]).await?;
+    let found = catalog::rows(db, &select, [source, &json(&ids)?]).await?;
     let mut known: HashMap<String, Vec<String>> = HashMap::new();
     for row in &found {
         known.entry(row.try_get("", "source_id")?).or_default().push(row.try_get("", "source_created_at")?);
@@ -83,7 +84,7 @@ pub(super) async fn insert(db: &DatabaseConnection, source: &str, tasks: &[NewTa
         "select ?1, value ->> 'source_id', value ->> 'source_created_at', value ->> 'id' from json_each(?2)"
     };
     let insert = format!(r#"insert into "task_imports" ({COLUMNS}) {select}"#);
-    execute(db, &insert, [source, &super::json(&tasks)?]).await
+    execute(db, &insert, [source, &json(&tasks)?]).await
 }
 
 /// Returns the names of the tables that have been imported.

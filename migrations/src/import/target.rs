@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
 use serde::Serialize;
 use taskbridge_schema::IdKind;
 
 use super::columns::MAX_ID;
 use super::row::Row;
+use super::statement::{execute, json, unprivileged};
 use crate::catalog;
-use crate::error::{reason, refused, refused_column};
+use crate::error::refused_column;
 use crate::owner_ids;
 
 /// A task that is imported.
@@ -196,7 +197,7 @@ impl<'c> Target<'c> {
         };
         let cast = if self.is_postgres() { "::bigint" } else { "" };
         let select = format!(r#"select "id"{cast} as id from "tasks" where "id" in ({list})"#);
-        let rows = catalog::rows(self.db, &select, [&super::json(&ids)?]).await?;
+        let rows = catalog::rows(self.db, &select, [&json(&ids)?]).await?;
         rows.iter().map(|row| row.try_get("", "id")).collect()
     }
 
@@ -221,22 +222,6 @@ impl<'c> Target<'c> {
         } else {
             format!(r#"insert into "tasks" ({COLUMNS}) select {COLUMNS} from {SQLITE_ROWS}"#)
         };
-        execute(self.db, &insert, [&super::json(&tasks)?]).await
+        execute(self.db, &insert, [&json(&tasks)?]).await
     }
-}
-
-/// Executes a statement with values.
-pub(super) async fn execute<const N: usize>(
-    db: &DatabaseConnection,
-    sql: &str,
-    values: [&str; N],
-) -> Result<(), DbErr> {
-    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values.map(Into::into));
-    db.execute_raw(statement).await.map(drop)
-}
-
-/// Returns the error for a statement that needs more privileges than the server does.
-pub(super) fn unprivileged(table: &str, error: &DbErr) -> DbErr {
-    let why = format!("{}; run the import as the role that applies the migrations", reason(error));
-    refused(table, &why)
 }

@@ -4,6 +4,7 @@
 //! columns that are too narrow are widened. Tasks without an owner are kept but never shown, because every query
 //! filters by owner.
 
+mod fields;
 mod obstacles;
 mod owners;
 mod postgres;
@@ -16,7 +17,6 @@ use self::owners::Owners;
 use crate::catalog::{self, Column, Table};
 use crate::context::Context;
 use crate::error::{accept, refused, refused_column};
-use crate::hidden_tasks::UnknownOwners;
 use crate::import;
 use crate::index::{self, Index};
 use crate::migration::Execution;
@@ -40,6 +40,15 @@ fn without_owner(backend: DbBackend, table: &Table) -> &'static str {
     } else {
         r#""user_id" is null"#
     }
+}
+
+/// Tasks whose owner is not a user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnknownOwners {
+    /// Number of these tasks.
+    pub tasks: u64,
+    /// The owners with the most tasks, at most three.
+    pub examples: Vec<String>,
 }
 
 /// Creates the table `tasks`, or adopts the existing one.

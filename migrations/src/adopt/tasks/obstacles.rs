@@ -1,18 +1,14 @@
 //! The reasons for which an existing table `tasks` cannot be adopted.
 
-use std::collections::BTreeMap;
-
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use taskbridge_schema::{Refusal, quoted};
 
+use super::fields::Fields;
 use super::owners::Owners;
 use super::{postgres, sqlite};
 use crate::catalog::{self, Column, Table};
-use crate::error::{CORRECT_ROWS, IMPORT_TASKS, RUN_FIRST, refusal};
+use crate::error::{IMPORT_TASKS, RUN_FIRST, refusal};
 use crate::task_fields::{TaskField, is_deleted, recognize};
-
-/// The columns that hold the fields of a task, under the field's name or under another one.
-pub(super) type Fields<'t> = BTreeMap<TaskField, &'t Column>;
 
 /// Returns all reasons for which the table cannot be adopted. A statement that a reason names can be executed after those
 /// of the reasons before it.
@@ -170,14 +166,3 @@ async fn required(db: &impl ConnectionTrait, table: &Table, fields: &Fields<'_>)
 const IS_IN_PRIMARY_KEY: &str = "select 1 from pg_index i join pg_class c on c.oid = i.indrelid
 join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
 where i.indisprimary and c.relnamespace = current_schema()::regnamespace and c.relname = 'tasks' and a.attname = $1";
-
-/// Returns the refusal of tasks without a title, if there are any.
-pub(super) async fn untitled(db: &impl ConnectionTrait, column: &Column) -> Result<Option<Refusal>, DbErr> {
-    let name = quoted(&column.name);
-    let count = catalog::count(db, &format!(r#"select count(*) as count from "tasks" where {name} is null"#)).await?;
-    Ok((count > 0).then(|| {
-        let next =
-            format!(r#"{CORRECT_ROWS}, for example: update "tasks" set {name} = 'untitled' where {name} is null"#);
-        refusal("tasks", &column.name, format!("is null in {count} rows"), next)
-    }))
-}

@@ -4,7 +4,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use taskbridge_schema::{Refusal, quoted};
 
-use super::obstacles;
+use super::fields;
 use crate::catalog::{self, Column, Table};
 use crate::error::refusal;
 use crate::task_fields::TaskField;
@@ -120,7 +120,7 @@ pub(super) async fn wrong_values(
         refusals.push(refuse("has no default", next));
     }
     if field == TaskField::Title {
-        refusals.extend(obstacles::untitled(db, column).await?);
+        refusals.extend(fields::untitled(db, column).await?);
     }
     Ok(refusals)
 }

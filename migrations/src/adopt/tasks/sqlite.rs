@@ -4,7 +4,7 @@
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use taskbridge_schema::{Affinity, Refusal, affinity, quoted};
 
-use super::obstacles::{self, Fields};
+use super::fields::{self, Fields};
 use crate::catalog::{self, Column, Table};
 use crate::error::{CORRECT_ROWS, IMPORT_TASKS, refusal};
 use crate::id_collation;
@@ -89,7 +89,7 @@ pub(super) async fn wrong_values(
     let Some(column) = fields.get(&field) else { return Ok(Vec::new()) };
     let name = quoted(&column.name);
     let refusal = match field {
-        TaskField::Title => obstacles::untitled(db, column).await?,
+        TaskField::Title => fields::untitled(db, column).await?,
         TaskField::Completed => {
             let odd = format!(
                 r"typeof({name}) = 'blob' or typeof({name}) = 'text' and lower({name}) not in ('true', 't', 'false', 'f')
