@@ -17,7 +17,7 @@ const NAMES: [&str; 9] =
 /// another session locks exclusively or waits to lock, because to read them would wait, too.
 const POSTGRES: &str = "select c.relname::text as \"table\", a.attname::text as \"column\"
 from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
   and replace(lower(c.relname), '_', '') = any (string_to_array($1, ',')) and has_table_privilege(c.oid, 'select')
   and not exists (select from pg_locks l join pg_database d on d.oid = l.database
     where l.relation = c.oid and l.mode = 'AccessExclusiveLock' and l.pid <> pg_backend_pid()
@@ -30,7 +30,8 @@ where t."type" = 'table' and instr(',' || ?1 || ',', ',' || replace(lower(t."nam
 order by t."name", c."cid""#;
 
 /// Selects a row if the import has recorded what it has done, in a table that the role may read.
-const POSTGRES_RECORDS: &str = "select 1 from pg_class c where c.relnamespace = current_schema()::regnamespace
+const POSTGRES_RECORDS: &str =
+    "select 1 from pg_class c where c.relnamespace = quote_ident(current_schema())::regnamespace
 and c.relname = 'task_imports' and has_table_privilege(c.oid, 'select')";
 
 const SQLITE_RECORDS: &str = "select 1 from sqlite_schema where name = 'task_imports'";

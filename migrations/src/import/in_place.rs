@@ -98,7 +98,7 @@ pub(super) async fn rename_tasks(db: &DatabaseConnection) -> Result<String, DbEr
 /// Selects the indices that have the names of Taskbridge's indices. PostgreSQL itself chooses `tasks_user_id_idx` for an
 /// index without a name, and the others are those of a table that Taskbridge used before.
 const POSTGRES_INDICES: &str = "select relname::text as name from pg_class
-where relnamespace = current_schema()::regnamespace and relkind in ('i', 'I')
+where relnamespace = quote_ident(current_schema())::regnamespace and relkind in ('i', 'I')
   and relname in ('tasks_user_id_created_at_id_idx', 'tasks_user_id_title_id_idx', 'tasks_user_id_idx')";
 
 const SQLITE_INDICES: &str = r#"select "name" from sqlite_schema
@@ -108,7 +108,7 @@ where "type" = 'index' and "name" in ('tasks_user_id_created_at_id_idx', 'tasks_
 async fn unused(db: &DatabaseConnection, name: &str) -> Result<String, DbErr> {
     let select = match db.get_database_backend() {
         DbBackend::Postgres => {
-            "select 1 as one from pg_class where relnamespace = current_schema()::regnamespace and relname = $1"
+            "select 1 as one from pg_class where relnamespace = quote_ident(current_schema())::regnamespace and relname = $1"
         }
         _ => "select 1 as one from sqlite_schema where lower(name) = ?",
     };

@@ -79,7 +79,7 @@ join pg_class s on s.relkind = 'S' and exists (
   union all
   select from pg_depend d where d.classid = 'pg_attrdef'::regclass and d.objid = v.oid
     and d.refclassid = 'pg_class'::regclass and d.refobjid = s.oid)
-where c.relnamespace = current_schema()::regnamespace and c.relname = 'tasks' and a.attname = 'id'
+where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relname = 'tasks' and a.attname = 'id'
 order by s.oid limit 1";
 
 /// The definition of the rows in a parameter; the type of the owner is inserted.

@@ -165,4 +165,4 @@ async fn required(db: &impl ConnectionTrait, table: &Table, fields: &Fields<'_>)
 /// Selects a row if the column of this name is part of the primary key of the table `tasks` on PostgreSQL.
 const IS_IN_PRIMARY_KEY: &str = "select 1 from pg_index i join pg_class c on c.oid = i.indrelid
 join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
-where i.indisprimary and c.relnamespace = current_schema()::regnamespace and c.relname = 'tasks' and a.attname = $1";
+where i.indisprimary and c.relnamespace = quote_ident(current_schema())::regnamespace and c.relname = 'tasks' and a.attname = $1";

@@ -27,7 +27,7 @@ const EMPTY_OWNER: &str = r#"select 1 from "tasks" where "user_id"::text = '' li
 
 /// Selects a row if the role must not refer to the table `user` in the current schema.
 const CANNOT_REFER: &str = r"select 1 from pg_class c where c.relname = 'user'
-  and c.relnamespace = current_schema()::regnamespace and not has_table_privilege(c.oid, 'references')";
+  and c.relnamespace = quote_ident(current_schema())::regnamespace and not has_table_privilege(c.oid, 'references')";
 
 /// Returns `true` if the ids of the users are known: their table is missing or can be used.
 fn is_known(plan: &Plan) -> bool {

@@ -32,7 +32,7 @@ pub(super) fn create(data_type: &str, reference: &str) -> String {
 /// `serial`, which adopting the table does not change.
 pub(super) async fn generates_ids_as_ours(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     let select = r"select 1 from pg_attribute a join pg_class c on c.oid = a.attrelid
-        where c.relnamespace = current_schema()::regnamespace and c.relname = 'tasks'
+        where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relname = 'tasks'
           and a.attname = 'id' and a.attidentity = 'd'";
     catalog::exists(db, select).await
 }
