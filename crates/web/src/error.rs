@@ -14,6 +14,7 @@ use thiserror::Error;
 use utoipa::ToSchema;
 use validator::ValidationError;
 
+use crate::extract::bearer::InvalidAuthorization;
 use crate::extract::field::InvalidField;
 
 /// Time after which a client should repeat a request that failed temporarily, in seconds.
@@ -28,6 +29,15 @@ pub(crate) enum Challenge {
     /// The credentials are invalid, so the header contains `error="invalid_token"`.
     #[error("invalid token")]
     Invalid(#[source] Cause),
+}
+
+impl From<InvalidAuthorization> for Challenge {
+    fn from(error: InvalidAuthorization) -> Self {
+        match error {
+            InvalidAuthorization::Missing => Self::NoToken,
+            other => Self::Invalid(Box::new(other)),
+        }
+    }
 }
 
 /// A validation error, in FastAPI's format.

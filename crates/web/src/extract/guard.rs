@@ -3,7 +3,6 @@
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use taskbridge_domain::{Authenticator, Owner, Principal, UserId};
@@ -11,7 +10,8 @@ use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{Object, Type};
 
-use crate::error::{ApiError, Challenge};
+use crate::error::ApiError;
+use crate::extract::bearer::bearer_token;
 use crate::extract::user_rate_limit::UserRateLimit;
 use crate::json_schema::path_parameter;
 
@@ -29,10 +29,10 @@ impl FromRequest for AuthenticatedUser {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let authenticator = request.app_data::<Data<Authenticator>>().cloned();
-        let token = bearer_token(request).map(str::to_owned);
+        let token = bearer_token(request.headers()).map(str::to_owned);
         let request = request.clone();
         Box::pin(async move {
-            let token = token.map_err(ApiError::unauthenticated)?;
+            let token = token.map_err(|error| ApiError::unauthenticated(error.into()))?;
             // An app without an authenticator rejects every request, so that a mistake cannot make tasks public.
             let authenticator =
                 authenticator.ok_or_else(|| ApiError::Internal("no authenticator is mounted".into()))?;
@@ -115,20 +115,6 @@ impl<G: FromRequest + 'static, T: FromRequest + 'static> FromRequest for Guarded
     }
 }
 
-/// Returns the token of `Authorization: Bearer <token>`. The case of the scheme is ignored (RFC 9110, section 11.1).
-pub(crate) fn bearer_token(request: &HttpRequest) -> Result<&str, Challenge> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let header = headers.next().ok_or(Challenge::NoToken)?;
-    if headers.next().is_some() {
-        return Err(Challenge::Invalid("several Authorization headers".into()));
-    }
-    let credentials = header.to_str().map_err(|error| Challenge::Invalid(error.into()))?;
-    match credentials.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_start_matches(' ')),
-        _ => Err(Challenge::Invalid("not the Bearer scheme".into())),
-    }
-}
-
 /// Returns the percent-decoded `{user_id}` of the path, or `None` if it is not a valid id.
 fn requested_user(request: &HttpRequest) -> Option<UserId> {
     #[derive(serde::Deserialize)]
@@ -149,6 +135,7 @@ mod tests {
 
     use actix_web::dev::Payload;
     use actix_web::error::PayloadError;
+    use actix_web::http::header::AUTHORIZATION;
     use actix_web::test::TestRequest;
     use actix_web::web::Bytes;
     use taskbridge_domain::ports::MockAuthPort;

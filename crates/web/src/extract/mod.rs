@@ -1,5 +1,6 @@
 //! Extractors and other readers of requests: the caller, the body and the IP address of the client.
 
+pub(crate) mod bearer;
 pub(crate) mod body;
 pub(crate) mod client_address;
 pub(crate) mod field;

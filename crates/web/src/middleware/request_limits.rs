@@ -24,7 +24,7 @@ pub struct RequestTimeout(pub Duration);
 /// Maximum size of a request's target and headers together, in bytes. If a request exceeds it, the response is a 431
 /// with a body. actix-http has limits of its own, 128 KiB and 96 headers: if a request exceeds them, it sends a 431
 /// without a body.
-const HEAD_LIMIT: usize = 64 * 1024;
+pub const HEAD_LIMIT: usize = 64 * 1024;
 
 /// Middleware (for `actix_web::middleware::from_fn`) that rejects a head that is too large and enforces the
 /// [`RequestTimeout`] and the [`UnsentResponses`](super::unsent_responses::UnsentResponses) of the app.

@@ -15,7 +15,8 @@ use taskbridge_domain::sessions::SessionToken;
 
 use crate::auth::cookies::SessionCookies;
 use crate::auth::error::AuthApiError;
-use crate::extract::guard::{Caller, bearer_token};
+use crate::extract::bearer::bearer_token;
+use crate::extract::guard::Caller;
 
 type Pending<T> = Pin<Box<dyn Future<Output = Result<T, AuthApiError>>>>;
 
@@ -130,7 +131,7 @@ fn internal(error: impl Into<taskbridge_domain::Cause>) -> AuthApiError {
 
 /// Returns the session tokens of a request. If the bearer token is a session token, the cookies are ignored.
 pub(crate) fn session_tokens(request: &HttpRequest, cookies: &SessionCookies) -> Vec<SessionToken> {
-    let bearer = bearer_token(request).ok().and_then(|credential| cookies.read_bearer(credential.trim()));
+    let bearer = bearer_token(request.headers()).ok().and_then(|credential| cookies.read_bearer(credential.trim()));
     bearer.map_or_else(|| cookies.read(request), |token| vec![token])
 }
 
