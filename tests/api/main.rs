@@ -4,6 +4,7 @@
 
 mod attacks;
 mod bodies;
+mod command_line;
 mod commands;
 mod config;
 mod connections;

@@ -285,6 +285,21 @@ pub fn outcome(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) ->
     (output.status.code(), text)
 }
 
+/// Runs a command in this folder, with its output and error output where the caller says. Returns its exit code.
+#[must_use]
+pub fn exit_code(
+    folder: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+    stdout: impl Into<Stdio>,
+    stderr: impl Into<Stdio>,
+) -> Option<i32> {
+    let mut command = Command::new(binary());
+    command.args(arguments);
+    let mut command = with_environment(command, folder, &[]);
+    command.envs(variables.iter().copied()).stdout(stdout).stderr(stderr).status().unwrap().code()
+}
+
 /// Returns the names of all migrations for these settings, in order.
 #[must_use]
 pub fn migrations(variables: &[(&str, &str)]) -> Vec<String> {

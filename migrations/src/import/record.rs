@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult};
 
 use super::source::SourceRow;
 use super::statement::{execute, json, unprivileged};
@@ -110,8 +110,11 @@ pub struct ImportedId {
 /// Passes the ids of all imported tasks to `each`, in the order of the tables and of the old ids.
 ///
 /// # Errors
-/// [`MigrateError::Database`] if the database fails.
-pub async fn imported_ids(db: &DatabaseConnection, mut each: impl FnMut(&ImportedId)) -> Result<(), MigrateError> {
+/// [`MigrateError::Database`] if the database fails; the first error of `each`.
+pub async fn imported_ids<E: From<MigrateError>>(
+    db: &DatabaseConnection,
+    mut each: impl FnMut(&ImportedId) -> Result<(), E>,
+) -> Result<(), E> {
     let [table, id, created_at] = match db.get_database_backend() {
         DbBackend::Postgres => ["$1", "$2", "$3"],
         _ => ["?1", "?2", "?3"],
@@ -121,14 +124,15 @@ pub async fn imported_ids(db: &DatabaseConnection, mut each: impl FnMut(&Importe
         where "source" = {table} and ("source_id", "source_created_at") > ({id}, {created_at})
         order by "source_id", "source_created_at" limit {BATCH}"#
     );
-    for source in sources(db).await? {
+    for source in sources(db).await.map_err(MigrateError::from)? {
         let (mut old, mut created_at) = (String::new(), String::new());
         loop {
-            let rows = catalog::rows(db, &select, [&source, &old, &created_at]).await?;
+            let rows = catalog::rows(db, &select, [&source, &old, &created_at]).await.map_err(MigrateError::from)?;
             for row in &rows {
-                old = row.try_get("", "source_id")?;
-                created_at = row.try_get("", "source_created_at")?;
-                each(&ImportedId { table: source.clone(), old: old.clone(), new: row.try_get("", "task_id")? });
+                let id;
+                (id, created_at) = imported_id(row, &source).map_err(MigrateError::from)?;
+                each(&id)?;
+                old = id.old;
             }
             if rows.is_empty() {
                 break;
@@ -136,4 +140,10 @@ pub async fn imported_ids(db: &DatabaseConnection, mut each: impl FnMut(&Importe
         }
     }
     Ok(())
+}
+
+/// Returns the ids of a row, and the creation time of the task as it is recorded.
+fn imported_id(row: &QueryResult, source: &str) -> Result<(ImportedId, String), DbErr> {
+    let (old, new) = (row.try_get("", "source_id")?, row.try_get("", "task_id")?);
+    Ok((ImportedId { table: source.to_owned(), old, new }, row.try_get("", "source_created_at")?))
 }

@@ -1,5 +1,6 @@
 //! `taskbridge doctor`.
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -15,12 +16,12 @@ pub(super) struct DoctorArgs {
     json: bool,
 }
 
-pub(super) async fn run(args: &DoctorArgs, configuration: anyhow::Result<Configuration>) -> ExitCode {
+pub(super) async fn run(args: &DoctorArgs, configuration: anyhow::Result<Configuration>) -> io::Result<ExitCode> {
     let report = examine(configuration).await;
     if args.json {
-        print(&report.json());
+        print(&report.json())?;
     } else {
-        print(&report);
+        print(&report)?;
     }
-    if report.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    Ok(if report.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -95,7 +95,7 @@ pub(super) async fn import(args: &ImportArgs, settings: &Settings, users: Users)
         other.close().await;
     }
     for line in report?.to_string().lines() {
-        print(&one_line(line));
+        print(&one_line(line))?;
     }
     Ok(())
 }
@@ -145,16 +145,17 @@ async fn run(
 
 /// Prints the old and the new id of each imported task whose id has changed, as comma-separated values (RFC 4180).
 pub(super) async fn ids(settings: &Settings) -> anyhow::Result<()> {
-    let print_changed = |ImportedId { table, old, new }: &ImportedId| {
+    let print_changed = |ImportedId { table, old, new }: &ImportedId| -> anyhow::Result<()> {
         if *old != new.to_string() {
-            print(&format!("{},{},{new}", csv(table), csv(old)));
+            print(&format!("{},{},{new}", csv(table), csv(old)))?;
         }
+        Ok(())
     };
     let store = Store::open_to_read(&store_config(&settings.database)).await?;
     use_and_close(store, async |store| {
         let db = store.dedicated().await?;
-        print(&"table,old_id,new_id");
-        Ok(imported_ids(&db, print_changed).await?)
+        print(&"table,old_id,new_id")?;
+        imported_ids(&db, print_changed).await
     })
     .await
 }

@@ -1,5 +1,6 @@
 //! The command line: a file for each command.
 
+mod completions;
 mod config;
 mod doctor;
 mod import;
@@ -14,11 +15,23 @@ mod token;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::output::print_error;
 use crate::settings::Configuration;
 use crate::telemetry::{self, ServerLog};
+
+/// The version of the program, with the commit that it was built from.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TASKBRIDGE_COMMIT"), ")");
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  The command succeeded.
+  1  The command failed, a check of the doctor failed, or the answer is no: the token is
+     rejected, or the server would not start.
+  2  The command line is wrong.
+
+Results are printed on standard output, and errors, logs and progress on standard error.";
 
 /// Tasks API for apps that sign their users in with Better Auth; can also be the auth server.
 ///
@@ -26,7 +39,7 @@ use crate::telemetry::{self, ServerLog};
 /// the profile `config/<TASKBRIDGE_PROFILE>.toml`, if `TASKBRIDGE_PROFILE` is set; the built-in defaults. The file
 /// `config/default.toml` in the repository documents all settings.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(name = "taskbridge", version = VERSION, max_term_width = 120, after_help = EXIT_STATUS)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -35,6 +48,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server.
+    #[command(after_help = "\
+Examples:
+  taskbridge serve
+  PORT=8080 DATABASE_URL=postgres://taskbridge@db/app taskbridge serve")]
     Serve,
     /// Check the configuration.
     #[command(subcommand)]
@@ -54,7 +71,18 @@ enum Command {
     /// Check everything that the server depends on, from settings to database, and print advice. Changes nothing.
     ///
     /// The exit status is 1 if a check fails, and 0 if there are only warnings.
+    #[command(after_help = "\
+Examples:
+  taskbridge doctor
+  taskbridge doctor --json | jq '.checks[] | select(.state == \"fail\")'")]
     Doctor(doctor::DoctorArgs),
+    /// Print a script that completes the command line in a shell.
+    #[command(after_help = "\
+Examples:
+  source <(taskbridge completions bash)
+  taskbridge completions zsh > \"${fpath[1]}/_taskbridge\"
+  taskbridge completions fish > ~/.config/fish/completions/taskbridge.fish")]
+    Completions(completions::CompletionsArgs),
 }
 
 /// Parses the command line and runs the command.
@@ -67,9 +95,13 @@ pub(crate) fn run() -> ExitCode {
 }
 
 async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
+    if let Command::Completions(args) = command {
+        completions::run(&args, &mut Cli::command())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let configuration = Configuration::load();
     if let Command::Doctor(args) = command {
-        return Ok(doctor::run(&args, configuration).await);
+        return Ok(doctor::run(&args, configuration).await?);
     }
     let configuration = configuration?;
     let (settings, mode) = configuration.validate()?;
@@ -79,13 +111,17 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
     }
     telemetry::start(&settings.log);
     match command {
-        Command::Config(command) => config::run(&command, &configuration),
+        Command::Config(command) => config::run(&command, &configuration)?,
         Command::Migrate(command) => return migrate::run(&command, settings, mode.name().users()).await,
         Command::Tasks(command) => tasks::run(&command, settings, mode.name().users()).await?,
         Command::Keys(command) => keys::run(&command, settings, mode).await?,
         Command::Token(command) => return token::run(command, settings, mode).await,
-        // Handled above: the server has a log of its own, and the doctor also runs with an invalid configuration.
-        Command::Serve | Command::Doctor(_) => {}
+        // Handled above: the server has a log of its own, the doctor also runs with an invalid configuration, and the
+        // completions depend on none.
+        Command::Serve | Command::Doctor(_) | Command::Completions(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests;

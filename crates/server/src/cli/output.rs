@@ -1,28 +1,61 @@
 //! The output of commands.
 
 use std::fmt::Display;
+use std::io::{self, ErrorKind, Write as _};
+use std::pin::pin;
+use std::time::Duration;
 
+use anstyle::AnsiColor;
 use taskbridge_migrations::{MigrateError, import_advice};
 use taskbridge_schema::Refusal;
+use tokio::time::{Instant, timeout};
 
 use crate::compose::bridge_mode_works;
 
-/// Prints a line on standard output.
-#[expect(clippy::print_stdout, reason = "the output of commands")]
-pub(super) fn print(line: &dyn Display) {
-    println!("{line}");
+/// Prints a line on standard output. Styles are only kept on a terminal.
+///
+/// If nobody reads the output any more, as in `taskbridge config check | head`, the rest of it is dropped, and the command
+/// goes on.
+///
+/// # Errors
+/// Returns an error if the line cannot be written for another reason, such as a full disk.
+pub(super) fn print(line: &dyn Display) -> io::Result<()> {
+    match writeln!(anstream::stdout(), "{line}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(io::Error::new(error.kind(), format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Prints a line about the progress of a command on standard error, so that standard output contains only its result.
-#[expect(clippy::print_stderr, reason = "the progress of a command")]
 pub(super) fn print_progress(line: &str) {
-    eprintln!("{line}");
+    // Progress that nobody can read must not end the command.
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Awaits `work`. Calls `report` every five seconds with the time that the work has taken so far.
+pub(super) async fn with_progress<T>(work: impl Future<Output = T>, report: impl Fn(Duration)) -> T {
+    const INTERVAL: Duration = Duration::from_secs(5);
+    let started = Instant::now();
+    let mut work = pin!(work);
+    loop {
+        match timeout(INTERVAL, &mut work).await {
+            Ok(result) => return result,
+            Err(_) => report(started.elapsed()),
+        }
+    }
+}
+
+/// Prints how long the work `name` of a command has taken so far.
+pub(super) fn print_duration(name: &str) -> impl Fn(Duration) {
+    move |elapsed| print_progress(&format!("{name} for {} seconds", elapsed.as_secs()))
 }
 
 /// Prints an error on standard error. Each reason for which tables cannot be used is in a line of its own.
-#[expect(clippy::print_stderr, reason = "the error of a command")]
 pub(super) fn print_error(error: &anyhow::Error) {
-    eprintln!("taskbridge: {}", text(error));
+    let style = AnsiColor::Red.on_default().bold();
+    let _ = writeln!(anstream::stderr(), "{style}taskbridge:{style:#} {}", text(error));
 }
 
 fn text(error: &anyhow::Error) -> String {
@@ -64,6 +97,19 @@ mod tests {
     use anyhow::anyhow;
 
     use super::*;
+    use std::cell::RefCell;
+
+    use tokio::time::sleep;
+
+    #[tokio::test(start_paused = true)]
+    async fn long_work_reports_its_duration() {
+        let reports = RefCell::new(Vec::new());
+        let report = |elapsed: Duration| reports.borrow_mut().push(elapsed.as_secs());
+        assert_eq!(with_progress(async { 1 }, report).await, 1);
+        assert!(reports.borrow().is_empty());
+        with_progress(sleep(Duration::from_secs(12)), report).await;
+        assert_eq!(*reports.borrow(), [5, 10]);
+    }
 
     fn refusal(table: &str) -> Refusal {
         Refusal { table: table.into(), column: None, found: "is a view".into(), next: "run: drop view".into() }

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use taskbridge_migrations::Users;
 
 use super::import::{self, ImportArgs};
-use super::output::print;
+use super::output::{print, print_duration, with_progress};
 use crate::compose::{migrations, with_store};
 use crate::settings::Settings;
 
@@ -14,11 +14,23 @@ pub(super) enum TasksCommand {
     ///
     /// Runs in one transaction, and can be repeated: rows that have been imported are not imported again. Rows whose owner
     /// is not a user stay in the table, unless `--owner` says who gets them.
+    #[command(after_help = "\
+Examples:
+  taskbridge tasks import --from todos --dry-run
+  taskbridge tasks import --from tasks --map finished=completed
+  taskbridge tasks import --from task --from-url sqlite://old.db --users-from user")]
     Import(ImportArgs),
     /// Print the old and the new id of each imported task whose id has changed, as CSV.
+    #[command(after_help = "\
+Examples:
+  taskbridge tasks ids > ids.csv")]
     Ids,
     /// Assign all tasks without an owner, such as those of an older backend, to a user. With `--of`, assign the tasks of a
     /// former owner instead.
+    #[command(after_help = "\
+Examples:
+  taskbridge tasks assign 8vYfQ2xGkR4mT7nL
+  taskbridge tasks assign 8vYfQ2xGkR4mT7nL --of 42")]
     Assign {
         /// Id of the user, not the email address.
         user_id: String,
@@ -38,10 +50,10 @@ pub(super) async fn run(command: &TasksCommand, settings: &Settings, users: User
 
 async fn assign(user_id: &str, of: Option<&str>, settings: &Settings, users: Users) -> anyhow::Result<()> {
     let migrations = migrations(settings, users);
-    let count = with_store(&settings.database, async |store| {
+    let assign = with_store(&settings.database, async |store| {
         Ok(migrations.assign_tasks(&store.dedicated().await?, user_id, of).await?)
-    })
-    .await?;
-    print(&format!("{count} tasks assigned"));
+    });
+    let count = with_progress(assign, print_duration("assigning tasks")).await?;
+    print(&format!("{count} tasks assigned"))?;
     Ok(())
 }

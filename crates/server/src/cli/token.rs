@@ -16,6 +16,11 @@ pub(super) enum TokenCommand {
     /// Show what a token contains, whether the server accepts it and, if not, what to change.
     ///
     /// The exit status is 0 if a server with these settings accepts the token, and 1 otherwise.
+    #[command(after_help = "\
+Examples:
+  taskbridge token explain \"Authorization: Bearer $TOKEN\"
+  taskbridge token explain --file token.txt
+  pbpaste | taskbridge token explain")]
     Explain {
         /// The token, with or without `Authorization: Bearer` before it. If neither the token nor a file is given, the
         /// token is read from standard input, which keeps it out of the process list.
@@ -34,6 +39,6 @@ pub(super) async fn run(command: TokenCommand, settings: &Settings, mode: &AuthM
         (None, None) => io::read_to_string(io::stdin()).context("cannot read standard input")?,
     };
     let explanation = explain(strip_prefixes(&input), settings, mode).await;
-    print(&explanation);
+    print(&explanation)?;
     Ok(if explanation.is_accepted() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -29,7 +29,8 @@ pub(super) fn registry(started: Timestamp, http: &HttpMetrics, current: CurrentV
     );
     registry.register_collector(Box::new(current));
     let ours = registry.sub_registry_with_prefix("taskbridge");
-    ours.register("build", "Version of the program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+    let build = [("version", env!("CARGO_PKG_VERSION")), ("commit", env!("TASKBRIDGE_COMMIT"))];
+    ours.register("build", "Version and commit of the program", Info::new(build));
     http.register(ours);
     registry
 }

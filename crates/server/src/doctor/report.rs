@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 /// The result of a check.
@@ -24,6 +25,15 @@ impl Outcome {
             Self::Warning => "warn",
             Self::Failure => "fail",
             Self::Skipped => "skip",
+        }
+    }
+
+    fn style(self) -> Style {
+        match self {
+            Self::Ok => AnsiColor::Green.on_default(),
+            Self::Warning => AnsiColor::Yellow.on_default(),
+            Self::Failure => AnsiColor::Red.on_default().bold(),
+            Self::Skipped => Style::new().dimmed(),
         }
     }
 }
@@ -94,7 +104,8 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Finding { check, outcome, found, advice } in &self.0 {
-            write!(f, "{:<4} {check:<12} {found}", outcome.as_str())?;
+            let style = outcome.style();
+            write!(f, "{style}{:<4}{style:#} {check:<12} {found}", outcome.as_str())?;
             if let Some(advice) = advice {
                 write!(f, ". Advice: {advice}")?;
             }

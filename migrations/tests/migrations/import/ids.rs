@@ -1,6 +1,6 @@
 //! The ids of imported tasks.
 
-use taskbridge_migrations::{Users, imported_ids};
+use taskbridge_migrations::{ImportedId, MigrateError, Users, imported_ids};
 
 use super::{TASK, column, import, import_of, insert_task, refusal};
 use crate::databases::{Backend, Database, test_on};
@@ -19,7 +19,11 @@ test_on!(
 /// Returns the table, the old and the new id of each imported task.
 async fn pairs(database: &Database) -> Vec<String> {
     let mut pairs = Vec::new();
-    imported_ids(&database.connection, |id| pairs.push(format!("{}:{}->{}", id.table, id.old, id.new))).await.unwrap();
+    let push = |id: &ImportedId| {
+        pairs.push(format!("{}:{}->{}", id.table, id.old, id.new));
+        Ok::<_, MigrateError>(())
+    };
+    imported_ids(&database.connection, push).await.unwrap();
     pairs
 }
 

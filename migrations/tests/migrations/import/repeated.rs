@@ -1,6 +1,6 @@
 //! Repeated imports.
 
-use taskbridge_migrations::{Migrations, TaskField, TaskImport, Users, imported_ids};
+use taskbridge_migrations::{MigrateError, Migrations, TaskField, TaskImport, Users, imported_ids};
 
 use super::{TASK, TASK_ROWS, column, import, import_of, run, tasks};
 use crate::databases::{Database, test_on};
@@ -78,7 +78,8 @@ async fn a_new_table_gets_all_rows(database: Database) {
     database.run("delete from tasks").await;
     assert_eq!(import(&database, "task").await.known, 2);
     Migrations::of(Users::Elsewhere).down(&database.connection, u32::MAX).await.unwrap();
-    imported_ids(&database.connection, |id| panic!("{id:?}")).await.unwrap();
+    let none = |id: &_| -> Result<(), MigrateError> { panic!("{id:?}") };
+    imported_ids(&database.connection, none).await.unwrap();
     assert_eq!(import(&database, "task").await.imported, 2);
     database.run("drop table tasks").await;
     let dry_run = TaskImport { dry_run: true, ..import_of("task") };
