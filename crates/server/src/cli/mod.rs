@@ -35,7 +35,7 @@ Results are printed on standard output, and errors, logs and progress on standar
 
 /// Tasks API for apps that sign their users in with Better Auth; can also be the auth server.
 ///
-/// The value of a setting is the first one found in: environment variables; the file `.env` in the working directory;
+/// The value of a setting is the first one found in: environment variables; the `.env` files in the working directory;
 /// the profile `config/<TASKBRIDGE_PROFILE>.toml`, if `TASKBRIDGE_PROFILE` is set; the built-in defaults. The file
 /// `config/default.toml` in the repository documents all settings.
 #[derive(Debug, Parser)]
@@ -107,9 +107,11 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
     let (settings, mode) = configuration.validate()?;
     if let Command::Serve = command {
         let log = ServerLog::start(&settings.log).context("cannot start the log")?;
+        configuration.log_warnings();
         return serve::run(settings, mode, log.queue()).await.map(|()| ExitCode::SUCCESS);
     }
     telemetry::start(&settings.log);
+    configuration.log_warnings();
     match command {
         Command::Config(command) => config::run(&command, &configuration)?,
         Command::Migrate(command) => return migrate::run(&command, settings, mode.name().users()).await,

@@ -24,8 +24,9 @@ pub(crate) async fn examine(configuration: anyhow::Result<Configuration>) -> Rep
     };
     let (database, keys, hash) =
         tokio::join!(database::check(&configuration), keys::check(&configuration), passwords::check(&configuration));
-    let first =
-        vec![settings::summary(&configuration), settings::secret(&configuration), settings::cookies(&configuration)];
+    let mut first = vec![settings::summary(&configuration)];
+    first.extend(settings::dot_env(&configuration));
+    first.extend([settings::secret(&configuration), settings::cookies(&configuration)]);
     let last = vec![settings::cors(&configuration), settings::proxy(&configuration), hash];
     let mut findings: Vec<Finding> = Vec::new();
     for finding in [first, database, keys, last].into_iter().flatten() {

@@ -12,6 +12,14 @@ pub(super) fn summary(configuration: &Configuration) -> Finding {
     ok("settings", format!("mode {mode}; {} of {} settings are set", sources.count_set(), sources.keys().count()))
 }
 
+/// Returns a warning for each problem of the `.env` files.
+pub(super) fn dot_env(configuration: &Configuration) -> impl Iterator<Item = Finding> {
+    configuration.warnings().iter().map(|warning| {
+        let (found, advice) = warning.split_once("; ").unwrap_or((warning, "fix the file"));
+        warn("dot_env", found, advice)
+    })
+}
+
 pub(super) fn secret(configuration: &Configuration) -> Finding {
     let sources = &configuration.sources;
     let found = match (sources.length("auth.secrets"), sources.length("auth.secret")) {

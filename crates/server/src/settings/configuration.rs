@@ -28,10 +28,10 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    /// Reads the environment variables, and the file `.env` and the profile in the working directory.
+    /// Reads the environment variables, and the `.env` files and the profile in the working directory.
     ///
     /// # Errors
-    /// Returns an error if a file cannot be read. Invalid settings are not returned as an error, but collected in the
+    /// Returns an error if the profile cannot be read. Invalid settings are not returned as an error, but collected in the
     /// field `errors`.
     pub(crate) fn load() -> anyhow::Result<Self> {
         Self::read(Path::new("."), environment()).context("cannot read the configuration")
@@ -61,6 +61,18 @@ impl Configuration {
         match &self.mode {
             Some(mode) if self.errors.is_empty() => Ok((&self.settings, mode)),
             _ => bail!(format_errors(&self.errors)),
+        }
+    }
+
+    /// Returns warnings about the `.env` files.
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.sources.warnings
+    }
+
+    /// Logs the warnings about the `.env` files.
+    pub(crate) fn log_warnings(&self) {
+        for warning in self.warnings() {
+            tracing::warn!("{warning}");
         }
     }
 

@@ -8,6 +8,7 @@ mod auth;
 mod configuration;
 mod database;
 mod docs;
+mod dot_env;
 mod error;
 mod health;
 mod jwt;

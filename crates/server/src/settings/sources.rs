@@ -5,6 +5,7 @@ use std::path::Path;
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
+use super::dot_env;
 use super::names;
 
 /// The file with the default of every key. It is the source with the lowest precedence.
@@ -43,18 +44,22 @@ pub(super) type Values = BTreeMap<String, Value>;
 pub(crate) struct Sources {
     defaults: Values,
     values: Values,
+    /// Warnings about the `.env` files.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Sources {
     /// Merges, from the lowest to the highest precedence: the defaults, the profile `config/<TASKBRIDGE_PROFILE>.toml`
-    /// in `folder`, the file `.env` in `folder`, and the environment.
+    /// in `folder`, the `.env` files in `folder`, and the environment. Empty variables are ignored.
     ///
     /// # Errors
-    /// Returns [`ConfigError`] if a file cannot be read or parsed. The error contains no line of the file, because a
+    /// Returns [`ConfigError`] if the profile cannot be read or parsed. The error contains no line of the file, because a
     /// line may contain a secret.
-    pub(super) fn read(folder: &Path, environment: Environment) -> Result<Self, ConfigError> {
-        let dot_env = dot_env(&folder.join(".env"))?;
-        let profile = environment.get(PROFILE).or_else(|| dot_env.get(PROFILE)).filter(|profile| !profile.is_empty());
+    pub(super) fn read(folder: &Path, mut environment: Environment) -> Result<Self, ConfigError> {
+        environment.retain(|_, text| !text.is_empty());
+        let dot_env = dot_env::read(folder, &environment).map_err(|error| ConfigError::Foreign(Box::new(error)))?;
+        let in_file = || dot_env.variables.get(PROFILE).map(|variable| &variable.value);
+        let profile = environment.get(PROFILE).or_else(in_file).filter(|profile| !profile.is_empty());
         let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build()?;
         let mut files = Config::builder().add_source(defaults.clone());
         if let Some(profile) = profile {
@@ -62,14 +67,16 @@ impl Sources {
             files = files.add_source(File::from(path).format(FileFormat::Toml));
         }
         let mut values = canonical(flat(&files.build().map_err(without_lines)?)?);
-        for (place, variables) in [(".env", dot_env), ("the environment", environment)] {
-            let set = variables.into_iter().filter(|(_, text)| !text.is_empty());
-            values.extend(canonical(set.filter_map(|(name, text)| {
-                let source = format!("{name} in {place}");
-                Some((key_of(&name)?, Value::new(Some(&source), ValueKind::String(text))))
-            })));
-        }
-        Ok(Self { defaults: flat(&defaults)?, values })
+        let in_files = dot_env.variables.into_iter().map(|(name, variable)| {
+            let source = format!("{name} in {}, line {}", variable.file, variable.line);
+            (name, variable.value, source)
+        });
+        values.extend(by_key(in_files));
+        values.extend(by_key(environment.into_iter().map(|(name, text)| {
+            let source = format!("{name} in the environment");
+            (name, text, source)
+        })));
+        Ok(Self { defaults: flat(&defaults)?, values, warnings: dot_env.warnings })
     }
 
     /// Returns every known key, sorted: those in the defaults, and the names of tables and columns that are set.
@@ -130,6 +137,16 @@ fn key_of(variable: &str) -> Option<String> {
     SHORT_NAMES.iter().find(|(name, _)| *name == variable).map(|(_, key)| (*key).to_owned())
 }
 
+/// Returns the values of variables, each with its name, text and source, by the keys that they set. Leaves out empty
+/// texts, and variables of other programs.
+fn by_key(variables: impl Iterator<Item = (String, String, String)>) -> Values {
+    canonical(
+        variables.filter(|(_, text, _)| !text.is_empty()).filter_map(|(name, text, source)| {
+            Some((key_of(&name)?, Value::new(Some(&source), ValueKind::String(text))))
+        }),
+    )
+}
+
 /// Writes the keys for names of tables and columns as the settings do. If two keys of one source are the same then, the last
 /// one in the order of the alphabet remains.
 fn canonical(values: impl IntoIterator<Item = (String, Value)>) -> Values {
@@ -146,17 +163,6 @@ fn without_lines(error: ConfigError) -> ConfigError {
         }
         other => other,
     }
-}
-
-fn dot_env(path: &Path) -> Result<Environment, ConfigError> {
-    if !path.exists() {
-        return Ok(Environment::new());
-    }
-    // The errors of dotenvy are replaced, because they quote the line, which may contain a secret.
-    let invalid =
-        |_quotes_the_line| ConfigError::Message(format!("{}: must consist of lines NAME=value", path.display()));
-    let lines = dotenvy::from_path_iter(path).map_err(invalid)?;
-    lines.collect::<Result<_, _>>().map_err(invalid)
 }
 
 /// Returns all values of a configuration by key, such as `server.port`.

@@ -219,14 +219,6 @@ fn a_broken_profile_is_an_error_that_does_not_show_its_lines() {
     assert!(!error.contains("hunter2"), "{error}");
 }
 
-#[test]
-fn a_broken_dot_env_is_an_error_that_does_not_show_its_lines() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(".env"), "hunter2 hunter2\n").unwrap();
-    let error = Configuration::read(folder.path(), Environment::new()).unwrap_err().to_string();
-    assert!(error.contains(".env") && !error.contains("hunter2"), "{error}");
-}
-
 /// An invalid setting is replaced by its default, so that `taskbridge doctor` can still check everything that does not
 /// depend on it.
 #[test]

@@ -1,5 +1,6 @@
 //! Tests of the settings, with values from different sources.
 
+mod dot_env;
 mod errors;
 mod names;
 
