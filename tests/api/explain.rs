@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use support::Server;
+use support::authorization::{explain, judged_alike, values};
 use support::forge::{Forge, encode, now, sign};
 use support::server::SECRET;
 
@@ -39,7 +40,6 @@ fn wrong_tokens(forge: &Forge) -> Vec<Wrong> {
     let segments: Vec<_> = good.split('.').collect();
     let session = json!({ "session": { "id": "x" }, "user": { "id": "ann" }, "sub": null, "iss": null, "aud": null });
     vec![
-        (String::new(), form, "malformed token", "the token is empty"),
         ("undefined".into(), form, "malformed token", "await"),
         (opaque.into(), form, "malformed token", "session token"),
         (format!("{opaque}.{}", encode("x")), form, "malformed token", "session cookie"),
@@ -74,20 +74,20 @@ fn wrong_tokens(forge: &Forge) -> Vec<Wrong> {
         (hs256(json!({ "exp": "tomorrow" })), types, "malformed claims", r#"exp is "tomorrow""#),
         (hs256(json!({ "sub": 7 })), types, "malformed claims", "sub is 7; it must be a string"),
         (hs256(json!({ "aud": { "x": 1 } })), types, "malformed claims", "list of strings"),
-        (hs256(json!({ "exp": null })), expiry, "claim exp is missing", "setExpirationTime"),
+        (hs256(json!({ "exp": null })), "exp is absent", "claim exp is missing", "setExpirationTime"),
         (hs256(json!({ "exp": now() - 7200 })), expiry, "expired", "it expired 2 hours ago"),
         (hs256(json!({ "exp": now() - 3600, "iat": now() + 3600 })), expiry, "expired", "clock"),
         (hs256(json!({ "nbf": now() + 3600 })), not_before, "not yet valid", "clocks"),
-        (hs256(json!({ "iss": null })), issuer, "claim iss is missing", "setIssuer"),
+        (hs256(json!({ "iss": null })), "iss is absent", "claim iss is missing", "setIssuer"),
         (hs256(json!({ "iss": "https://app.example.com/" })), issuer, "wrong issuer", "slash"),
         (hs256(json!({ "iss": "http://127.0.0.1:3000" })), issuer, "wrong issuer", "localhost"),
-        (hs256(json!({ "aud": null })), audience, "claim aud is missing", "setAudience"),
+        (hs256(json!({ "aud": null })), "aud is absent", "claim aud is missing", "setAudience"),
         (hs256(json!({ "aud": ["other"] })), audience, "wrong audience", "jwt.audience"),
         (hs256(json!({ "aud": [] })), audience, "wrong audience", "jwt.audience"),
-        (hs256(json!({ "sub": null })), subject, "claim sub is missing", "setSubject"),
+        (hs256(json!({ "sub": null })), "sub is absent", "claim sub is missing", "setSubject"),
         (hs256(json!({ "sub": "" })), subject, "claim sub is missing", "setSubject"),
-        (hs256(json!({ "sub": null, "user_id": "ann" })), subject, "claim sub is missing", r#""user_id""#),
-        (hs256(session), issuer, "claim iss is missing", "caches a session"),
+        (hs256(json!({ "sub": null, "user_id": "ann" })), "sub is absent", "claim sub is missing", r#""user_id""#),
+        (hs256(session), "iss is absent", "claim iss is missing", "caches a session"),
     ]
 }
 
@@ -174,4 +174,121 @@ async fn a_setting_is_recommended_for_a_token_that_lacks_only_issuer_and_audienc
         let (_, text) = explained(&server, &["--", &hs256(members)]);
         assert!(text.contains("Rejected") && !text.contains("require_issuer"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn the_server_and_the_command_judge_each_header_alike() {
+    let server = Server::start();
+    let forge = Forge::of(&server);
+    let table = values(&forge.token("ann"));
+    assert!(table.len() >= 60, "{}", table.len());
+    for (value, status) in &table {
+        judged_alike(&server, value, *status).await;
+    }
+    let hs256 = |members: Value| sign(HS256, with(&forge.claims("ann"), &members), SECRET.as_bytes());
+    for (members, status) in [
+        (json!({ "iss": null, "aud": null }), 401),
+        (json!({ "exp": now() - 3600 }), 401),
+        (json!({ "image": "x".repeat(9000) }), 401),
+        (json!({ "image": "x".repeat(5000) }), 200),
+    ] {
+        judged_alike(&server, &format!("Bearer {}", hs256(members)), status).await;
+    }
+}
+
+/// The command names what is wrong with a header that the server rejects before it verifies the token.
+#[tokio::test]
+async fn what_is_wrong_with_a_header_is_named() {
+    let server = Server::start();
+    let token = Forge::of(&server).token("ann");
+    let (start, end) = token.split_at(30);
+    let scheme = "not the Bearer scheme";
+    for (pasted, cause, advice) in [
+        (format!("Authorization: {token}"), scheme, "the word Bearer before the token is missing"),
+        (format!("Bearer: {token}"), scheme, "followed by ':' instead of a space"),
+        (format!("Authorization: Bearer\t{token}"), scheme, "followed by a tab instead of a space"),
+        (format!("JWT {token}"), scheme, r#"the scheme is "JWT" instead of Bearer"#),
+        (format!("authorization=Bearer {token}"), scheme, "repeats the name of the header"),
+        (format!("Authorization: \"Bearer {token}\""), scheme, "quotation marks around the value"),
+        (format!("Bearer \u{200b}{token}"), "not ASCII", "U+200B"),
+        (format!("Authorization: Bearer {start}\n  {end}"), r"control character '\n'", "send it in one line"),
+        ("Authorization: Bearer".into(), "no token after Bearer", "the token is empty"),
+        (String::new(), "no token after Bearer", "the token is empty"),
+        ("Cookie: better-auth.session_token=x".into(), "no Authorization header", "send the header"),
+        (
+            format!("Authorization: Bearer {token}\r\nauthorization: Bearer {token}"),
+            "several Authorization headers",
+            "send one header",
+        ),
+        (format!("Bearer Bearer {token}"), "malformed header", "sent twice"),
+        (format!("Bearer {token}, Bearer {token}"), "malformed token", "several tokens"),
+        (format!("Bearer {token},"), "wrong signature", "comma"),
+        ("Bearer ${token}".into(), "malformed token", "backticks"),
+        (format!("Bearer {}", "x".repeat(70_000)), "larger than 65536 bytes", "no setting raises this limit"),
+    ] {
+        let (_, text) = explain(&server, &pasted);
+        let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_default();
+        assert!(line("Rejected (").contains(cause), "{cause}: {text}");
+        assert!(line("Advice: ").contains(advice), "{advice}: {text}");
+        assert!(!text.contains("Accepted"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_header_is_found_in_what_is_pasted() {
+    let server = Server::start();
+    let token = Forge::of(&server).token("ann");
+    let header = "the header Authorization";
+    for (pasted, input) in [
+        (token.clone(), "a token without a header; send it as `Authorization: Bearer <token>`"),
+        (format!("bearer {token}\n"), "the value of a header Authorization"),
+        (format!("authorization:Bearer {token}\r\n"), header),
+        (format!("GET / HTTP/1.1\r\nHost: x.test\r\nAuthorization: Bearer {token}\r\nAccept: */*\r\n\r\n"), header),
+        (format!("> GET / HTTP/1.1\n> Host: x.test\n> Authorization: Bearer {token}\n> Accept: */*\n"), header),
+        (format!("curl -H \"Authorization: Bearer {token}\" 'http://x.test/api'"), header),
+        (format!("curl 'http://x.test/api' \\\n  -H 'accept: */*' \\\n  -H 'authorization: Bearer {token}'"), header),
+    ] {
+        let (status, text) = explain(&server, &pasted);
+        assert_eq!(status, 200, "{text}");
+        assert_eq!(text.lines().next(), Some(format!("Input: {input}").as_str()), "{text}");
+    }
+}
+
+/// Says what makes the token long, and whether anything else is wrong with it. Contents are cut.
+#[tokio::test]
+async fn a_token_over_the_size_limit_is_explained() {
+    let server = Server::start();
+    let claims = Forge::of(&server).claims("ann");
+    let signed = |members: Value| sign(HS256, with(&claims, &members), SECRET.as_bytes());
+    let long = signed(json!({ "image": "x".repeat(9000) }));
+    let (_, text) = explain(&server, &long);
+    let advice = text.lines().last().unwrap();
+    for words in [r#"of which "image" has 9002"#, &format!("to {} or more", long.len()), "would be accepted"] {
+        assert!(advice.contains(words), "{words}: {text}");
+    }
+    assert!(text.len() < 3000 && text.contains("(9002 characters)"), "{text}");
+    let (_, port) = server.address.rsplit_once(':').unwrap();
+    let raised = [("PORT", port), ("TASKBRIDGE__JWT__MAX_BYTES", &long.len().to_string())];
+    let (is_accepted, text) = server.run(&["token", "explain", "--", &long], &raised);
+    assert!(is_accepted, "{text}");
+    let (_, text) = explain(&server, &signed(json!({ "image": "x".repeat(9000), "exp": now() - 7200 })));
+    assert!(text.contains("without this limit: expired; it expired 2 hours ago"), "{text}");
+}
+
+/// The contents of a token can be those of an attacker.
+#[tokio::test]
+async fn control_characters_in_a_token_are_escaped() {
+    let server = Server::start();
+    let token = sign(HS256, "{\"\\u001b[2Jx\":\"\u{9b}2J\"}", b"another secret");
+    let (_, text) = explain(&server, &token);
+    assert!(text.contains(r"\u{1b}[2Jx") && text.contains(r"\u{9b}2J"), "{text:?}");
+    assert!(!text.contains(['\u{1b}', '\u{9b}']), "{text:?}");
+}
+
+#[tokio::test]
+async fn the_enabled_algorithms_are_named_for_a_token_of_the_shared_secret() {
+    let server = Server::start_with(&[("JWT_ALGORITHM", "EdDSA")]);
+    let (status, text) = explain(&server, &Forge::of(&server).token("ann"));
+    assert_eq!(status, 401, "{text}");
+    assert!(text.contains(r#"algorithm "HS256" is not enabled (enabled: EdDSA, "#), "{text}");
 }

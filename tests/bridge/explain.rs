@@ -2,9 +2,10 @@
 //! `tests/api/explain.rs` has what both modes have.
 
 use serde_json::{Value, json};
+use support::authorization::{explain, judged_alike, values};
 use support::forge::sign;
 use support::issuer::Answer;
-use support::server::run;
+use support::server::{SECRET, run};
 use support::signer::claims;
 use support::{Issuer, Signer};
 
@@ -118,4 +119,62 @@ async fn what_is_wrong_with_a_token_is_told() {
     issuer.answer(Answer::keys(&[]));
     let words = [KEY, "no trusted key", "publishes no usable key"];
     is_explained("an empty set", &settings(url, ""), &ed.token(url, ANN), 401, words).await;
+}
+
+/// The keys of an app without the JWT plugin, whose tokens are signed with the secret.
+fn without_plugin() -> Issuer {
+    let issuer = Issuer::of(&[]);
+    issuer.answer(Answer::Response(404, Vec::new(), String::new()));
+    issuer
+}
+
+#[tokio::test]
+async fn the_server_and_the_command_judge_each_header_alike() {
+    let issuer = without_plugin();
+    let site = Site::start(&issuer.url, &[("BETTER_AUTH_SECRET", SECRET), QUICK[1]]);
+    let hs256 = |claims: Value| sign(r#"{"alg":"HS256"}"#, claims.to_string(), SECRET.as_bytes());
+    for (value, status) in &values(&hs256(claims(&issuer.url, "ann"))) {
+        judged_alike(&site.server, value, *status).await;
+    }
+    let published = Signer::ed25519("ed").token(&issuer.url, "ann");
+    judged_alike(&site.server, &format!("Bearer {published}"), 503).await;
+    judged_alike(&site.server, &published, 401).await;
+
+    let mut without_issuer = claims(&issuer.url, "ann");
+    for name in ["iss", "aud"] {
+        without_issuer.as_object_mut().unwrap().remove(name);
+    }
+    judged_alike(&site.server, &format!("Bearer {}", hs256(without_issuer.clone())), 200).await;
+    let (_, text) = explain(&site.server, &hs256(without_issuer));
+    for claim in ["iss", "aud"] {
+        assert!(text.contains(&format!("  ok   {claim} is absent and not required\n")), "{text}");
+    }
+    assert!(!text.contains("is a trusted issuer") && !text.contains("includes this API"), "{text}");
+}
+
+#[tokio::test]
+async fn an_absent_issuer_is_called_absent() {
+    let ed = Signer::ed25519("ed");
+    let issuer = Issuer::of(&[&ed]);
+    let mut absent = claims(&issuer.url, ANN);
+    absent.as_object_mut().unwrap().remove("iss");
+    let signed = |kid: &str| ed.sign(&json!({ "alg": "EdDSA", "kid": kid }), &absent);
+    let settings = settings(&issuer.url, "");
+    let words = ["iss is absent", "claim iss is missing", "setIssuer"];
+    is_explained("known key", &settings, &signed("ed"), 401, words).await;
+    let words = [KEY, "no trusted key", "the token names no issuer (iss)"];
+    is_explained("unknown key", &settings, &signed("other"), 401, words).await;
+}
+
+#[tokio::test]
+async fn no_keys_are_recommended_for_an_app_that_signs_with_the_secret() {
+    let issuer = without_plugin();
+    let token = Signer::ed25519("ed").token(&issuer.url, ANN);
+    for (secret, recommends) in [(SECRET, true), ("", false)] {
+        let site = Site::start(&issuer.url, &[("BETTER_AUTH_SECRET", secret), QUICK[1]]);
+        let (status, text) = explain(&site.server, &token);
+        let advice = text.lines().last().unwrap();
+        assert!(status == 503 && advice.contains("add jwt() to the plugins"), "{text}");
+        assert_eq!(advice.contains("set JWKS_URL=off"), recommends, "{text}");
+    }
 }

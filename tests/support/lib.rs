@@ -1,6 +1,7 @@
 //! Support for end-to-end tests: the real binary, its users, issuers, attackers, databases and networks.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "for tests only")]
 
+pub mod authorization;
 pub mod better_auth;
 pub mod compatibility;
 pub mod database;

@@ -35,7 +35,7 @@ pub use keys::stored_key::{SigningKeyRepo, StoredKey, StoredPrivateKey};
 pub use keys::table::{KeyTable, KeyTableConfig, NoSigningKey, StoredKeyInfo, StoredKeyStatus};
 pub use keys::verifying_key::{SignatureCheck, VerifyingKey};
 pub use rejection::Rejection;
-pub use report::{VerificationReport, VerificationStep};
+pub use report::{KeyDescription, VerificationReport, VerificationStep};
 pub use secret_mismatch::diagnose_secret_mismatch;
 pub use sources::KeySource;
 pub use sources::fixed::{SharedSecretKey, UnavailableKeys};

@@ -1,5 +1,7 @@
 //! A report of each step of the verification of a token, to show the operator why the token is rejected.
 
+use std::fmt;
+
 use taskbridge_domain::ports::{AuthError, Claims};
 
 /// A step in the verification of a token, described by what holds for a token that passes it.
@@ -50,9 +52,51 @@ impl VerificationStep {
 #[derive(Debug)]
 pub struct VerificationReport {
     /// A description of each key that was trusted when the token was verified.
-    pub keys: Vec<String>,
+    pub keys: Vec<KeyDescription>,
     /// The steps that the token passed: a prefix of [`VerificationStep::ALL`].
     pub passed: Vec<VerificationStep>,
     /// The claims, or the error from the first step that failed.
     pub result: Result<Claims, AuthError>,
+}
+
+/// A key that a source has, or the reason why it has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyDescription {
+    /// A key.
+    Key {
+        /// The id of the key, if it has one.
+        kid: Option<String>,
+        /// The algorithm, the id and the origin of the key.
+        text: String,
+    },
+    /// The source has no key. The text follows the words `no key`.
+    NoKey(String),
+}
+
+impl KeyDescription {
+    /// Returns the id of the key, if there is a key and it has an id.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        match self {
+            Self::Key { kid, .. } => kid.as_deref(),
+            Self::NoKey(_) => None,
+        }
+    }
+
+    /// Adds the place where the key was found.
+    pub(super) fn at(self, place: impl fmt::Display) -> Self {
+        match self {
+            Self::Key { kid, text } => Self::Key { kid, text: format!("{text}, from {place}") },
+            no_key @ Self::NoKey(_) => no_key,
+        }
+    }
+}
+
+impl fmt::Display for KeyDescription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key { text, .. } => f.write_str(text),
+            Self::NoKey(why) => write!(f, "no key {why}"),
+        }
+    }
 }

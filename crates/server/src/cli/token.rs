@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Subcommand;
 
 use super::output::print;
-use crate::explain::{explain, strip_prefixes};
+use crate::explain::explain;
 use crate::settings::{AuthMode, Settings};
 
 #[derive(Debug, Subcommand)]
@@ -22,10 +22,10 @@ Examples:
   taskbridge token explain --file token.txt
   pbpaste | taskbridge token explain")]
     Explain {
-        /// The token, with or without `Authorization: Bearer` before it. If neither the token nor a file is given, the
-        /// token is read from standard input, which keeps it out of the process list.
+        /// The header `Authorization: Bearer <token>`, a request or a curl command that contains it, or only the token.
+        /// If neither this nor a file is given, standard input is read, which keeps the token out of the process list.
         token: Option<String>,
-        /// File that contains the token.
+        /// File that contains the same.
         #[arg(long, conflicts_with = "token")]
         file: Option<PathBuf>,
     },
@@ -38,7 +38,7 @@ pub(super) async fn run(command: TokenCommand, settings: &Settings, mode: &AuthM
         (None, Some(file)) => fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?,
         (None, None) => io::read_to_string(io::stdin()).context("cannot read standard input")?,
     };
-    let explanation = explain(strip_prefixes(&input), settings, mode).await;
+    let explanation = explain(&input, settings, mode).await;
     print(&explanation)?;
     Ok(if explanation.is_accepted() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

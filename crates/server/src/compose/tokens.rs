@@ -44,11 +44,7 @@ pub(crate) fn verifier(
         expected: ExpectedClaims { issuers: issuers.clone(), audiences: audiences.clone(), require_issuer, leeway },
     };
     let (secret, pairs) = match mode {
-        AuthMode::Server(mode) => {
-            // If key pairs sign, tokens signed with the shared secret are accepted only if `jwt.accept_hs256` is on.
-            let accepts_secret = settings.algorithm.is_none() || settings.accept_hs256.is_on();
-            (accepts_secret.then(|| mode.secrets.current()), table)
-        }
+        AuthMode::Server(mode) => (accepts_secret(settings).then(|| mode.secrets.current()), table),
         AuthMode::Bridge(mode) => (mode.secret.as_ref(), published_keys(mode, settings)),
     };
     let secret = secret.map(|secret| trusted(Arc::new(SharedSecretKey::new(secret)), requires_issuer));
@@ -57,16 +53,22 @@ pub(crate) fn verifier(
         .with_max_bytes(settings.max_bytes.get())
 }
 
-/// Returns the verifier for a command other than `serve`. In server mode, the keys in the database are read only if
-/// `reads_table` is `true`. `requires_issuer` is as in [`verifier`].
+/// Returns `true` if tokens that are signed with the shared secret are accepted in server mode. If key pairs sign, they
+/// are accepted only if `jwt.accept_hs256` is on.
+fn accepts_secret(settings: &JwtSettings) -> bool {
+    settings.algorithm.is_none() || settings.accept_hs256.is_on()
+}
+
+/// Returns the verifier for a command other than `serve`. In server mode, the keys in the database are not read if
+/// `is_hs256` is `true` and the shared secret verifies such tokens. `requires_issuer` is as in [`verifier`].
 pub(crate) async fn verifier_for_command(
     mode: &AuthMode,
     settings: &Settings,
-    reads_table: bool,
+    is_hs256: bool,
     requires_issuer: bool,
 ) -> JwtVerifier {
     let table: Option<Arc<dyn KeySource>> = match mode {
-        AuthMode::Server(_) if reads_table => {
+        AuthMode::Server(_) if !is_hs256 || !accepts_secret(&settings.jwt) => {
             let migrations = migrations(settings, mode.name().users());
             match open_tables_to_read(&settings.database, &migrations).await {
                 Ok(store) => stored_keys(mode, &settings.jwt, &store).map(|keys| keys as _),

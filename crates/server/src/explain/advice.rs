@@ -1,9 +1,12 @@
 //! Advice about a token that is rejected.
 
 use serde_json::{Map, Value};
-use taskbridge_adapters::jwt::{InvalidJwks, JwksUnavailable, Rejection, UnexpectedStatus, diagnose_secret_mismatch};
+use taskbridge_adapters::jwt::{
+    InvalidJwks, JwksUnavailable, KeyDescription, Rejection, UnexpectedStatus, diagnose_secret_mismatch,
+};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::AuthError;
+use taskbridge_domain::secret::SharedSecret;
 
 use super::time::{relative, seconds};
 use crate::settings::{AuthMode, BridgeMode};
@@ -18,7 +21,7 @@ pub(super) struct Token<'a> {
     pub(super) header: Option<&'a Map<String, Value>>,
     pub(super) claims: Option<&'a Map<String, Value>>,
     /// Descriptions of the keys that the verifier has.
-    pub(super) keys: &'a [String],
+    pub(super) keys: &'a [KeyDescription],
     pub(super) mode: &'a AuthMode,
     pub(super) now: Timestamp,
     /// `true` if the verifier would accept the token if `jwt.require_issuer` were off.
@@ -30,13 +33,11 @@ impl Token<'_> {
     pub(super) fn advice(&self, error: &AuthError) -> String {
         let cause = match error {
             AuthError::Rejected(cause) => cause,
-            AuthError::Unavailable(cause) => return unavailable(cause.downcast_ref()),
+            AuthError::Unavailable(cause) => return self.unavailable(cause.downcast_ref()),
         };
         let Some(rejection) = cause.downcast_ref() else { return SEE_THE_LOG.into() };
         match rejection {
-            Rejection::TooLong { .. } => {
-                "make the token smaller (definePayload of the JWT plugin), or raise jwt.max_bytes".into()
-            }
+            Rejection::TooLong { .. } => self.too_long(),
             Rejection::Malformed("claims") => self.malformed_claims(),
             Rejection::Malformed("header") => self.malformed_header(),
             Rejection::Malformed(_) => self.malformed(),
@@ -69,6 +70,24 @@ impl Token<'_> {
         self.claims?.get(name)
     }
 
+    /// Returns the secret shared with Better Auth, if there is one.
+    fn secret(&self) -> Option<&SharedSecret> {
+        match self.mode {
+            AuthMode::Server(mode) => Some(mode.secrets.current()),
+            AuthMode::Bridge(mode) => mode.secret.as_ref(),
+        }
+    }
+
+    fn too_long(&self) -> String {
+        let length = self.text.len();
+        let sizes = self.claims.into_iter().flatten().map(|(name, value)| (value.to_string().len(), name));
+        let largest = sizes.max().map_or_else(String::new, |(size, name)| format!(", of which {name:?} has {size}"));
+        format!(
+            "the token has {length} bytes{largest}: make it smaller (definePayload of the JWT plugin), or raise \
+             jwt.max_bytes to {length} or more"
+        )
+    }
+
     /// Returns advice about characters that are sent with the token but do not belong to it, or `None` if there are
     /// none.
     fn extra_characters(&self) -> Option<&'static str> {
@@ -77,10 +96,23 @@ impl Token<'_> {
             Some("this is JSON: send only the text of its field `token`")
         } else if text.contains(['"', '\'', '`']) {
             Some("the token contains quotation marks: take the text out of the JSON with response.json() or JSON.parse")
+        } else if text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer ")) {
+            Some("the word Bearer is sent twice: the client adds it to a text that already has it")
+        } else if text.ends_with([',', ';']) {
+            Some("the token ends with a comma or semicolon, which does not belong to it")
+        } else if text.contains(',') {
+            Some("these are several tokens: send one")
         } else if text.contains(char::is_whitespace) {
             Some("the token contains white space: it was wrapped or joined; send it in one piece")
         } else if text.contains('%') {
             Some("the token is percent-encoded, as cookies are: decode it, or do not send the value of a cookie")
+        } else if text.starts_with('<') {
+            Some("the token is in angle brackets: remove them")
+        } else if text.starts_with('$') {
+            Some(
+                "the client sent the name of a variable: in JavaScript, ${token} needs backticks; in a shell, $TOKEN \
+                 needs double quotes",
+            )
         } else {
             None
         }
@@ -167,13 +199,13 @@ impl Token<'_> {
     }
 
     fn no_key(&self) -> String {
-        if self.keys.iter().all(|key| key.starts_with("no key")) {
+        if self.keys.iter().all(|key| matches!(key, KeyDescription::NoKey(_))) {
             return "the issuer publishes no usable key: choose EdDSA, ES256, RS256 or PS256 in the JWT plugin of the app, and \
                     check that JWKS_URL, if it is set, is an address of that app"
                 .into();
         }
         let kid = self.header_text("kid");
-        let known = kid.and_then(|kid| self.keys.iter().find(|key| key.contains(&format!(", kid {kid:?},"))));
+        let known = self.keys.iter().find(|key| kid.is_some_and(|kid| key.kid() == Some(kid)));
         if let Some(key) = known {
             return format!(
                 "the key with this kid is for another algorithm: {key}. The header of the token was changed, or the token was \
@@ -201,10 +233,11 @@ impl Token<'_> {
                  token, set AUTH_MODE=bridge and BETTER_AUTH_URL to that app; if the key was withdrawn, sign in again"
             );
         }
+        let issuer = if self.claim("iss").is_none() { ", and the token names no issuer (iss)" } else { "" };
         format!(
-            "the issuer publishes no key with the kid {kid:?}: another Better Auth (another database or environment) issued \
-             the token, or its key was withdrawn; sign in again, and check that JWKS_URL, if it is set, is an address of the \
-             app that issued the token"
+            "the issuer publishes no key with the kid {kid:?}{issuer}: another Better Auth (another database or environment) \
+             issued the token, or its key was withdrawn; sign in again, and check that JWKS_URL, if it is set, is an address \
+             of the app that issued the token"
         )
     }
 
@@ -217,11 +250,7 @@ impl Token<'_> {
                     Better Auth has a key with the same kid"
                 .into();
         }
-        let secret = match self.mode {
-            AuthMode::Server(mode) => Some(mode.secrets.current()),
-            AuthMode::Bridge(mode) => mode.secret.as_ref(),
-        };
-        match secret.and_then(|secret| diagnose_secret_mismatch(self.text, secret)) {
+        match self.secret().and_then(|secret| diagnose_secret_mismatch(self.text, secret)) {
             Some(variant) => {
                 format!(
                     "the token was signed with {variant}: BETTER_AUTH_SECRET must be exactly the same in Taskbridge \
@@ -294,6 +323,43 @@ impl Token<'_> {
              an app that signs its own tokens uses {setter}"
         )
     }
+
+    /// Returns advice about the first address from which no keys could be fetched.
+    fn unavailable(&self, cause: Option<&JwksUnavailable>) -> String {
+        let Some((address, why)) = cause.and_then(|JwksUnavailable(addresses)| addresses.first()) else {
+            return SEE_THE_LOG.into();
+        };
+        if why.downcast_ref::<InvalidJwks>().is_some() {
+            return format!(
+                "the response of {address} is not a key set, perhaps a page: allow the path in the app's proxy.ts, or set \
+                 JWKS_URL to the address of the keys"
+            );
+        }
+        match why.downcast_ref() {
+            Some(UnexpectedStatus(300..=399)) => format!("{address} redirects: set JWKS_URL to the target"),
+            Some(UnexpectedStatus(404)) => {
+                let without_plugin = if self.secret().is_some() {
+                    "; or, if the app has no JWT plugin and signs its tokens with BETTER_AUTH_SECRET, set JWKS_URL=off"
+                } else {
+                    ""
+                };
+                format!(
+                    "there are no keys at {address}: add jwt() to the plugins of the app's Better Auth, or set JWKS_URL to the \
+                     address of the keys{without_plugin}"
+                )
+            }
+            Some(UnexpectedStatus(500..)) => format!(
+                "the app fails at {address}: see its log; if its table jwks is missing, run `npx auth@latest migrate` there"
+            ),
+            Some(UnexpectedStatus(_)) => {
+                format!("{address} requires credentials: allow the path without them in the app or its proxy")
+            }
+            None => format!(
+                "{address} cannot be reached: start the app, or set JWKS_URL to its address as seen from here, such as \
+                 between containers"
+            ),
+        }
+    }
 }
 
 /// Returns the setting that lists the accepted values of the claim `iss` or `aud`, and the method of the JavaScript
@@ -304,34 +370,4 @@ fn setting_and_setter(claim: &str) -> (&'static str, &'static str) {
 
 fn session_cache() -> String {
     format!("this is the cookie in which Better Auth caches a session, not an access token; {GET_A_JWT}")
-}
-
-/// Returns advice about the first address from which no keys could be fetched.
-fn unavailable(cause: Option<&JwksUnavailable>) -> String {
-    let Some((address, why)) = cause.and_then(|JwksUnavailable(addresses)| addresses.first()) else {
-        return SEE_THE_LOG.into();
-    };
-    if why.downcast_ref::<InvalidJwks>().is_some() {
-        return format!(
-            "the response of {address} is not a key set, perhaps a page: allow the path in the app's proxy.ts, or set \
-             JWKS_URL to the address of the keys"
-        );
-    }
-    match why.downcast_ref() {
-        Some(UnexpectedStatus(300..=399)) => format!("{address} redirects: set JWKS_URL to the target"),
-        Some(UnexpectedStatus(404)) => format!(
-            "there are no keys at {address}: add jwt() to the plugins of the app's Better Auth, or set JWKS_URL to the \
-             address of the keys"
-        ),
-        Some(UnexpectedStatus(500..)) => format!(
-            "the app fails at {address}: see its log; if its table jwks is missing, run `npx auth@latest migrate` there"
-        ),
-        Some(UnexpectedStatus(_)) => {
-            format!("{address} requires credentials: allow the path without them in the app or its proxy")
-        }
-        None => format!(
-            "{address} cannot be reached: start the app, or set JWKS_URL to its address as seen from here, such as \
-             between containers"
-        ),
-    }
 }

@@ -15,6 +15,7 @@ use super::verified_tokens::VerifiedTokens;
 use super::verifying_key::{SignatureCheck, VerifyingKey};
 use crate::jwt::header::Header;
 use crate::jwt::json::object;
+use crate::jwt::report::KeyDescription;
 
 /// Maximum length of the `kid` of a key or a token, in bytes. In Better Auth, a `kid` has 32 bytes.
 pub(in crate::jwt) const MAX_KID_BYTES: usize = 256;
@@ -122,10 +123,13 @@ impl JwkSet {
     }
 
     /// Returns a description of each key for the operator: its algorithm and `kid`.
-    pub(in crate::jwt) fn describe(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(|PublishedKey { kid, key }| match kid {
-            Some(kid) => format!("{:?}, kid {kid:?}", key.algorithm),
-            None => format!("{:?}, without a kid", key.algorithm),
+    pub(in crate::jwt) fn describe(&self) -> impl Iterator<Item = KeyDescription> {
+        self.0.iter().map(|PublishedKey { kid, key }| {
+            let text = match kid {
+                Some(kid) => format!("{:?}, kid {kid:?}", key.algorithm),
+                None => format!("{:?}, without a kid", key.algorithm),
+            };
+            KeyDescription::Key { kid: kid.clone(), text }
         })
     }
 }

@@ -11,6 +11,7 @@ use super::KeySource;
 use crate::jwt::header::Header;
 use crate::jwt::keys::algorithm::PUBLISHED_ALGORITHMS;
 use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
+use crate::jwt::report::KeyDescription;
 
 /// A source whose only key is the secret shared with Better Auth, for HS256. It returns this key whatever `kid` a token
 /// has.
@@ -34,8 +35,8 @@ impl KeySource for SharedSecretKey {
         Ok(Some(Arc::clone(&self.0)))
     }
 
-    fn describe(&self) -> Vec<String> {
-        vec!["HS256 with the secret shared with Better Auth".into()]
+    fn describe(&self) -> Vec<KeyDescription> {
+        vec![KeyDescription::Key { kid: None, text: "HS256 with the secret shared with Better Auth".into() }]
     }
 }
 
@@ -53,7 +54,7 @@ impl KeySource for UnavailableKeys {
         Err(self.0.clone().into())
     }
 
-    fn describe(&self) -> Vec<String> {
-        vec![format!("no key: {}", self.0)]
+    fn describe(&self) -> Vec<KeyDescription> {
+        vec![KeyDescription::NoKey(format!("can be loaded: {}", self.0))]
     }
 }

@@ -43,7 +43,7 @@ impl JwksClient {
         let now = clock.now().unix_seconds();
         let (status, date) = (response.status, response.date);
         let keys = response.body().and_then(|body| Ok(JwkSet::parse(&body)?)).map(|(set, unusable)| JwksKeys {
-            usable: set.describe().collect(),
+            usable: set.describe().map(|key| key.to_string()).collect(),
             unusable: unusable.into_iter().map(|(key, why)| format!("{key}: {why}")).collect(),
         });
         Ok(JwksInspection { status, latency, ahead_seconds: date.map(|date| date - now), keys })

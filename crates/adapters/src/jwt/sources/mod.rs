@@ -13,6 +13,7 @@ use taskbridge_domain::Cause;
 
 use super::header::Header;
 use super::keys::verifying_key::{SignatureCheck, VerifyingKey};
+use super::report::KeyDescription;
 
 /// The keys of one issuer. Finds the key among them that verifies a token.
 #[async_trait]
@@ -31,6 +32,6 @@ pub trait KeySource: Send + Sync {
     async fn find_key(&self, header: &Header, verifies: SignatureCheck<'_>)
     -> Result<Option<Arc<VerifyingKey>>, Cause>;
 
-    /// Returns a description of each key that the source has now, to show the operator why a token is rejected.
-    fn describe(&self) -> Vec<String>;
+    /// Describes the keys that the source has now, to show the operator why a token is rejected.
+    fn describe(&self) -> Vec<KeyDescription>;
 }

@@ -18,6 +18,7 @@ use crate::jwt::header::Header;
 use crate::jwt::keys::algorithm::PUBLISHED_ALGORITHMS;
 use crate::jwt::keys::jwk_set::{InvalidJwks, JwkSet, MAX_KID_BYTES, find_key};
 use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
+use crate::jwt::report::KeyDescription;
 
 /// The schedule on which [`RemoteJwks`] fetches keys.
 #[derive(Debug, Clone, Copy)]
@@ -179,16 +180,16 @@ impl KeySource for RemoteJwks {
             .unwrap_or_else(|_elapsed| Err(self.shared.unavailable(&self.shared.states.borrow())))
     }
 
-    fn describe(&self) -> Vec<String> {
+    fn describe(&self) -> Vec<KeyDescription> {
         let states = self.shared.states.borrow();
         let each = self.shared.endpoints.iter().zip(states.iter());
         each.flat_map(|(endpoint, state)| {
             let address = &endpoint.client;
-            let keys: Vec<_> = state.keys.describe().map(|key| format!("{key}, from {address}")).collect();
+            let keys: Vec<_> = state.keys.describe().map(|key| key.at(address)).collect();
             match &state.failure {
                 _ if !keys.is_empty() => keys,
-                Some(why) => vec![format!("no key from {address}: {why}")],
-                None => vec![format!("no key from {address}")],
+                Some(why) => vec![KeyDescription::NoKey(format!("from {address}: {why}"))],
+                None => vec![KeyDescription::NoKey(format!("from {address}"))],
             }
         })
         .collect()

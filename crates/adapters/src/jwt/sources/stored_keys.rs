@@ -18,6 +18,7 @@ use crate::jwt::keys::jwk_set::{JwkSet, find_key};
 use crate::jwt::keys::stored_key::StoredKey;
 use crate::jwt::keys::table::{KeyTable, NoSigningKey, SigningKey};
 use crate::jwt::keys::verifying_key::{SignatureCheck, VerifyingKey};
+use crate::jwt::report::KeyDescription;
 
 /// The published keys of a [`KeyTable`], which verify tokens, and the key that signs them.
 ///
@@ -248,11 +249,11 @@ impl KeySource for StoredKeys {
         Ok(find(&*self.read_since(arrived_at).await?))
     }
 
-    fn describe(&self) -> Vec<String> {
+    fn describe(&self) -> Vec<KeyDescription> {
         let snapshot = locked(&self.snapshot).clone();
         let keys = snapshot.iter().flat_map(|snapshot| snapshot.set.describe());
-        let keys: Vec<_> = keys.map(|key| format!("{key}, from the table jwks")).collect();
-        if keys.is_empty() { vec!["no key from the table jwks".into()] } else { keys }
+        let keys: Vec<_> = keys.map(|key| key.at("the table jwks")).collect();
+        if keys.is_empty() { vec![KeyDescription::NoKey("from the table jwks".into())] } else { keys }
     }
 }
 
