@@ -10,6 +10,7 @@ mod emails;
 mod keys;
 mod limits;
 mod moving;
+mod operators;
 mod passwords;
 mod recorded;
 mod restrictions;

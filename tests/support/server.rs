@@ -1,12 +1,13 @@
 //! The real binary, started on a free port in a new folder.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::log::{Followed, Log};
@@ -17,6 +18,17 @@ pub const SECRET: &str = "end-to-end-secret-not-for-production-0123456789";
 
 /// Time to start or stop after which a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The result of a command.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The exit code.
+    pub code: Option<i32>,
+    /// The output.
+    pub stdout: String,
+    /// The error output, with the log.
+    pub stderr: String,
+}
 
 /// A running server. It is killed on drop.
 pub struct Server {
@@ -177,6 +189,34 @@ impl Server {
     pub fn run(&self, arguments: &[&str], more: &[(&str, &str)]) -> (bool, String) {
         let own: Vec<_> = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         run(self.folder(), arguments, &[&own, more].concat())
+    }
+
+    /// Runs another command in its folder, with its settings, further variables and this standard input.
+    #[must_use]
+    pub fn run_with_input(&self, arguments: &[&str], more: &[(&str, &str)], input: &str) -> Outcome {
+        let mut command = Command::new(&self.program);
+        command.args(arguments);
+        let mut command = with_environment(command, self.folder(), &self.variables);
+        let command = command.envs(more.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that fails before it reads its input closes the pipe.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        Outcome { code: output.status.code(), stdout, stderr }
+    }
+
+    /// Runs another command in its folder, with its settings, in a terminal. Each answer has the prompt after which it is
+    /// typed, the text to type, and whether the terminal must hide it. Returns the exit code and what the terminal shows.
+    #[must_use]
+    pub fn run_in_terminal(&self, arguments: &[&str], answers: &[(&str, &str, bool)]) -> (Option<i32>, String) {
+        let program = self.program.to_str().unwrap();
+        let mut python = Command::new("python3");
+        python.args(["-c", include_str!("terminal.py")]);
+        python.args([json!([&[program], arguments].concat()).to_string(), json!(answers).to_string()]);
+        let output = with_environment(python, self.folder(), &self.variables).stdout(Stdio::piped()).output().unwrap();
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+        (output.status.code(), text)
     }
 
     /// Returns its peak memory use in KiB.

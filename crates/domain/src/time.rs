@@ -36,6 +36,12 @@ impl Timestamp {
         DateTime::from_timestamp_millis(millis).map(Self)
     }
 
+    /// Parses a time of RFC 3339, such as `2026-12-24T18:00:00+01:00`. Returns `None` if the text has another form.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        DateTime::parse_from_rfc3339(text).ok().map(|time| Self::new(time.to_utc()))
+    }
+
     /// Returns the time as a value of the crate `chrono`.
     #[must_use]
     pub fn datetime(self) -> DateTime<Utc> {

@@ -20,6 +20,9 @@ use crate::settings::{LogFormat, LogSettings};
 /// that it cannot parse, and these may contain secrets.
 const NO_HEADERS: &str = "actix_http::h1::decoder=error";
 
+/// The target of the log lines about changes that an operator makes to users.
+pub(crate) const AUDIT: &str = "taskbridge::audit";
+
 /// Maximum time for which the end of the process waits for the reader of the log.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -65,9 +68,9 @@ impl Drop for ServerLog {
     }
 }
 
-/// Returns the filter with these directives. Panics pass it in any case: they would otherwise be lost.
+/// Returns the filter with these directives. Panics and the changes of an operator pass it in any case.
 fn filter(directives: &str) -> EnvFilter {
-    EnvFilter::new(format!("{directives},{NO_HEADERS},{}=error", panics::TARGET))
+    EnvFilter::new(format!("{directives},{NO_HEADERS},{}=error,{AUDIT}=info", panics::TARGET))
 }
 
 /// Starts logging. SQL statements and their values are not logged at any level, because the store does not log them.

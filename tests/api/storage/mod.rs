@@ -16,4 +16,5 @@ mod sessions;
 mod sign_up;
 mod tasks;
 mod transcript;
+mod user_admin;
 mod users;

@@ -32,6 +32,8 @@ pub use connect::{OpenError, Store};
 pub use diagnostics::{ConnectionLimits, ExposedPath, Inspection, PostgresFacts, SqliteFacts, inspect};
 pub use email_case::CapitalizedEmails;
 pub use problem::DatabaseProblem;
-pub use repositories::{SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, SeaSigningKeyRepo, SeaTaskRepo};
+pub use repositories::{
+    SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, SeaSigningKeyRepo, SeaTaskRepo, SeaUserAdminRepo,
+};
 pub use restrictions::{IgnoredColumn, RestrictionReport};
 pub use url::{DatabaseUrl, InvalidDatabaseUrl, Pooler, Transport};

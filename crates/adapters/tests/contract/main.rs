@@ -23,13 +23,14 @@ mod sqlite_pool;
 mod stored_keys;
 mod task_limit;
 mod translated;
+mod user_admin;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use taskbridge_adapters::clock::SystemClock;
 use taskbridge_adapters::database::{
-    SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, SeaSigningKeyRepo, SeaTaskRepo, Store,
+    SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, SeaSigningKeyRepo, SeaTaskRepo, SeaUserAdminRepo, Store,
 };
 use taskbridge_adapters::ids::SecureIds;
 use taskbridge_adapters::jwt::{
@@ -82,6 +83,13 @@ macro_rules! repository_suites {
             use super::super::*;
             taskbridge_domain::session_repo_contract!(async {
                 Backend::$backend.store().await.map(|store| identity_and_sessions(Backend::$backend, store))
+            });
+        }
+
+        mod user_admin {
+            use super::super::*;
+            taskbridge_domain::user_admin_repo_contract!(async {
+                Backend::$backend.store().await.map(|store| with_user_admin(Backend::$backend, store))
             });
         }
 
@@ -145,18 +153,25 @@ async fn tasks(backend: Backend) -> OnDatabase<Translated<SeaTaskRepo>> {
 
 type Identity = Translated<SeaIdentityRepo>;
 type Sessions = Translated<SeaSessionRepo>;
+type Tasks = Translated<SeaTaskRepo>;
 
 fn identity_and_sessions(backend: Backend, store: Store) -> (Identity, Sessions) {
     let (identity, sessions, _) = all_of_a_user(backend, store);
     (identity, sessions)
 }
 
-fn all_of_a_user(backend: Backend, store: Store) -> (Identity, Sessions, Translated<SeaTaskRepo>) {
+fn all_of_a_user(backend: Backend, store: Store) -> (Identity, Sessions, Tasks) {
+    let (identity, sessions, tasks, _) = with_user_admin(backend, store);
+    (identity, sessions, tasks)
+}
+
+fn with_user_admin(backend: Backend, store: Store) -> (Identity, Sessions, Tasks, Translated<SeaUserAdminRepo>) {
     let ids = Translator::new(backend.id_kind());
     (
         Translated { repo: SeaIdentityRepo(store.clone()), ids: ids.clone() },
         Translated { repo: SeaSessionRepo(store.clone()), ids: ids.clone() },
-        Translated { repo: SeaTaskRepo::new(store), ids },
+        Translated { repo: SeaTaskRepo::new(store.clone()), ids: ids.clone() },
+        Translated { repo: SeaUserAdminRepo(store), ids },
     )
 }
 

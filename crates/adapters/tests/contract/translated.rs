@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use taskbridge_adapters::jwt::{SigningKeyRepo, StoredKey};
 use taskbridge_domain::ports::{
-    CreateTaskError, Credential, IdentityRepo, PasswordChange, RegisterError, Registration, RegistrationIds,
-    SessionRepo, StoreError, TaskRepo,
+    BanError, CreateTaskError, Credential, IdentityRepo, NewBan, PasswordChange, PasswordReset, RegisterError,
+    Registration, RegistrationIds, SessionRepo, StoreError, TaskRepo, UserAdminRepo, UserTotals,
 };
 use taskbridge_domain::sessions::{Session, SessionToken};
 use taskbridge_domain::tasks::{NewTask, Task, TaskFilter, TaskId, TaskPage, TaskPatch, TaskQuery};
@@ -238,6 +238,36 @@ impl<R: TaskRepo> TaskRepo for Translated<R> {
 
     async fn delete(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
         self.repo.delete(&self.ids.owner(owner).await, id).await
+    }
+}
+
+#[async_trait]
+impl<R: UserAdminRepo> UserAdminRepo for Translated<R> {
+    async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        let found = self.repo.find(&self.ids.user_id(id)).await?;
+        Ok(found.map(|user| self.ids.user(user)))
+    }
+
+    async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let users = self.repo.list(after.map(|id| self.ids.user_id(&id)), limit).await?;
+        Ok(users.into_iter().map(|user| self.ids.user(user)).collect())
+    }
+
+    async fn totals(&self, user: &UserId, now: Timestamp) -> Result<UserTotals, StoreError> {
+        self.repo.totals(&self.ids.user_id(user), now).await
+    }
+
+    async fn reset_password(&self, reset: &PasswordReset) -> Result<bool, StoreError> {
+        let reset = PasswordReset { user: self.ids.user_id(&reset.user), ..reset.clone() };
+        self.repo.reset_password(&reset).await
+    }
+
+    async fn ban(&self, ban: &NewBan) -> Result<bool, BanError> {
+        self.repo.ban(&NewBan { user: self.ids.user_id(&ban.user), ..ban.clone() }).await
+    }
+
+    async fn unban(&self, user: &UserId, now: Timestamp) -> Result<bool, BanError> {
+        self.repo.unban(&self.ids.user_id(user), now).await
     }
 }
 

@@ -12,6 +12,7 @@ mod rate_limiter;
 mod sessions;
 mod store;
 mod tasks;
+mod user_admin;
 
 pub use auth::{AuthError, AuthPort, Claims, PublicKey, SigningError, TokenIssuer};
 pub use clock::Clock;
@@ -22,6 +23,7 @@ pub use rate_limiter::RateLimiter;
 pub use sessions::SessionRepo;
 pub use store::{StoreError, StoreProbe};
 pub use tasks::{CreateTaskError, TaskRepo};
+pub use user_admin::{BanError, NewBan, PasswordReset, UserAdminRepo, UserTotals};
 
 #[cfg(any(test, feature = "testing"))]
 pub use {
@@ -34,4 +36,5 @@ pub use {
     sessions::MockSessionRepo,
     store::MockStoreProbe,
     tasks::MockTaskRepo,
+    user_admin::MockUserAdminRepo,
 };

@@ -9,6 +9,7 @@ mod sign_up;
 mod tasks;
 #[cfg(test)]
 mod test_ports;
+mod user_admin;
 
 pub use account::{AccountContext, AccountPolicy, WRONG_PASSWORD_LIMIT};
 pub use active_session::ActiveSession;
@@ -17,3 +18,4 @@ pub use sessions::{ListSessionsError, Renewal, ResumeError, SessionService};
 pub use sign_in::{SignIn, SignInError, SignInRestriction, SignInService};
 pub use sign_up::{SignUp, SignUpError, SignUpOutcome, SignUpService};
 pub use tasks::{TaskError, TaskListing, TaskService, TotalCount};
+pub use user_admin::{CreateUser, UserAdminError, UserAdminService, UserDetails};

@@ -7,5 +7,5 @@ mod user;
 
 pub use email::{Email, InvalidEmail};
 pub use password::{HashAlgorithm, InvalidPassword, NewPassword, Password, PasswordHash};
-pub use restrictions::{Ban, Restrictions};
+pub use restrictions::{Ban, BanReason, Restrictions};
 pub use user::{Account, ProfileUpdate, User, UserId, UserImage, UserName};

@@ -1,10 +1,11 @@
 //! Restrictions of a user's access.
 
+use crate::text::{InvalidText, bounded, bounded_text};
 use crate::time::Timestamp;
 
 /// Restrictions of a user's access, as plugins of Better Auth store them in the `user` table.
 ///
-/// Taskbridge enforces them and never changes them.
+/// The server enforces them and never changes them. An operator can change a ban.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Restrictions {
     /// The ban of the user (`admin` plugin); `None` if the user is not banned.
@@ -18,6 +19,21 @@ pub struct Restrictions {
 pub struct Ban {
     /// End of the ban; `None` if it is permanent.
     pub until: Option<Timestamp>,
+}
+
+bounded_text! {
+    /// The reason for a ban.
+    BanReason, 500
+}
+
+impl BanReason {
+    /// Parses a reason. It must have at most `MAX_CHARS` characters and no NUL character.
+    ///
+    /// # Errors
+    /// Returns an [`InvalidText`] that says which rule the text breaks.
+    pub fn parse(text: impl Into<String>) -> Result<Self, InvalidText> {
+        bounded(text.into(), Self::MAX_CHARS).map(Self)
+    }
 }
 
 impl Restrictions {

@@ -11,6 +11,7 @@ mod plan;
 mod serve;
 mod tasks;
 mod token;
+mod users;
 
 use std::process::ExitCode;
 
@@ -68,6 +69,11 @@ Examples:
     /// Manage the key pairs that sign access tokens when Taskbridge is the auth server.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Manage users when Taskbridge is the auth server.
+    ///
+    /// A user is named by id or by email address. Passwords are read from the terminal or, if standard input is not a
+    /// terminal, from its first line.
+    Users(users::UsersArgs),
     /// Check everything that the server depends on, from settings to database, and print advice. Changes nothing.
     ///
     /// The exit status is 1 if a check fails, and 0 if there are only warnings.
@@ -117,6 +123,7 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate(command) => return migrate::run(&command, settings, mode.name().users()).await,
         Command::Tasks(command) => tasks::run(&command, settings, mode.name().users()).await?,
         Command::Keys(command) => keys::run(&command, settings, mode).await?,
+        Command::Users(args) => return users::run(args, settings, mode).await,
         Command::Token(command) => return token::run(command, settings, mode).await,
         // Handled above: the server has a log of its own, the doctor also runs with an invalid configuration, and the
         // completions depend on none.

@@ -1,6 +1,7 @@
 //! The columns and tables in which plugins of Better Auth, or an app, mark users as restricted: banned, or with a
 //! second factor.
 
+mod ban;
 mod cache;
 mod columns;
 mod flag;

@@ -19,6 +19,7 @@ pub mod rate_limiter;
 pub mod sessions;
 pub mod tasks;
 pub mod tokens;
+pub mod user_admin;
 
 /// Turns each named function of a suite into a test. Used by the macros of the suites.
 #[doc(hidden)]
