@@ -7,6 +7,7 @@ use support::raw::{Answer, Connection};
 use support::server::{SECRET, refuse_to_start};
 
 use crate::lifecycle::{until_logged, within_patience};
+use crate::refusals::series;
 
 const LIVE: &str = "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n";
 const SIGN_IN: &str = "POST /api/auth/sign-in/email HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
@@ -179,6 +180,9 @@ async fn one_network_cannot_take_all_connections() {
     let log = server.log.lines();
     let logged: Vec<_> = log.iter().filter(|line| line.contains("server.max_connections_per_network")).collect();
     assert!(logged.len() == 1 && logged[0].contains(r#""peer":"127.0.0.1""#), "{logged:#?}");
+    let cause = "too_many_connections";
+    assert!(logged[0].contains(&format!(r#""cause":"{cause}""#)), "{logged:#?}");
+    assert_eq!(scrape.count(&series(503, cause)), 3);
 
     // A connection without a request makes room for another one of its network.
     held.truncate(15);

@@ -189,6 +189,10 @@ async fn database_errors_are_logged_without_values_and_not_told() {
     server.terminate();
     server.wait();
     let log = server.log.text();
+    let causes = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["fields"].take());
+    let causes: Vec<_> =
+        causes.filter(|fields| fields["status"] == 503).map(|mut fields| fields["cause"].take()).collect();
+    assert!(causes.len() == away.len() && causes.iter().all(|cause| cause == "database_unavailable"), "{causes:?}");
     for expected in ["violates check constraint", "does not exist", "TRACE"] {
         assert!(log.contains(expected), "{expected}");
     }
@@ -248,7 +252,7 @@ async fn a_header_as_long_as_a_book_is_cut_or_refused() {
     assert!(longest < Some(1000), "{longest:?}");
 }
 
-/// Each request is logged in one line: method, route, status, user, and the cause of an error.
+/// Each request is logged in one line: method, route, status, user, the cause of a refusal, and the text of an error.
 #[tokio::test]
 async fn each_request_is_one_line() {
     let mut server = Server::start();
@@ -268,6 +272,8 @@ async fn each_request_is_one_line() {
     assert_eq!(absent["user_id"], json!(ann.id));
     assert!(absent["microseconds"].is_u64());
     assert_eq!(refused["status"], 401);
-    assert!(refused["cause"].as_str().unwrap().contains("three segments"));
+    assert_eq!((&refused["cause"], absent.get("cause"), sign_up.get("error")), (&json!("malformed_token"), None, None));
+    assert!(refused["error"].as_str().unwrap().contains("three segments"));
+    assert_eq!(absent["error"], "Task not found");
     assert!(refused.get("user_id").is_none());
 }

@@ -21,6 +21,7 @@ mod metrics;
 mod native_clients;
 mod one_user;
 mod plan;
+mod refusals;
 mod request_ids;
 mod row_ids;
 mod site;

@@ -12,6 +12,8 @@ use support::server::{SECRET, refuse_to_start};
 use support::user::PASSWORD;
 use support::{Server, User};
 
+use crate::refusals::series;
+
 /// Serves metrics on a free port.
 const SHOWN: (&str, &str) = ("TASKBRIDGE__METRICS__ADDRESS", "127.0.0.1:0");
 
@@ -135,6 +137,7 @@ async fn the_hashing_queue_is_shown() {
     assert!(refused > 0 && answers.contains(&StatusCode::UNAUTHORIZED), "{answers:?}");
     let after = Scrape::until(&server, |scrape| scrape.count(BUSY) == 0 && scrape.count(WAITING) == 0).await;
     assert_eq!(after.count("taskbridge_hashing_refused_total"), refused as u64);
+    assert_eq!(after.count(&series(503, "too_many_passwords")), refused as u64);
     assert_eq!(after.count(IN_FLIGHT), 0);
 }
 

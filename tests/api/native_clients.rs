@@ -81,20 +81,20 @@ async fn a_refused_origin_is_logged_with_what_to_change() {
     let setting = "BETTER_AUTH_TRUSTED_ORIGINS";
     let navigation = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate"];
     let cases = [
-        (&["Origin: https://evil.example.test"][..], "Invalid origin", Some("https://evil.example.test"), setting),
-        (&["Origin: http://a\tb"], "Invalid origin", Some("http://a\tb"), setting),
-        (&[&*long], "Invalid origin", Some(&*cut), setting),
-        (&["expo-origin: evil://"], "Invalid origin", Some("evil://"), setting),
+        (&["Origin: https://evil.example.test"][..], "origin_not_trusted", Some("https://evil.example.test"), setting),
+        (&["Origin: http://a\tb"], "origin_not_trusted", Some("http://a\tb"), setting),
+        (&[&*long], "origin_not_trusted", Some(&*cut), setting),
+        (&["expo-origin: evil://"], "origin_not_trusted", Some("evil://"), setting),
         // The path and query of the page are not logged.
         (
             &["Referer: https://evil.example.test/secret?token=x"],
-            "Invalid origin",
+            "origin_not_trusted",
             Some("https://evil.example.test"),
             setting,
         ),
-        (&[&*cookie], "Missing or null Origin", None, "Origin"),
-        (&["Origin: null"], "Missing or null Origin", Some("null"), "Origin"),
-        (&navigation, "Cross-site navigation login blocked", None, "sign-in"),
+        (&[&*cookie], "no_origin", None, "Origin"),
+        (&["Origin: null"], "no_origin", Some("null"), "Origin"),
+        (&navigation, "cross_site_navigation", None, "sign-in"),
     ];
     for (headers, ..) in &cases {
         assert_eq!(sign_in(&server, &ann, headers).await.status, 403, "{headers:?}");
@@ -109,7 +109,7 @@ async fn a_refused_origin_is_logged_with_what_to_change() {
     for (line, (headers, cause, origin, advice)) in refused.iter().zip(cases) {
         let fields = &line["fields"];
         assert_eq!((line["level"].as_str(), fields["origin"].as_str()), (Some("INFO"), origin), "{headers:?}");
-        assert!(fields["cause"].as_str().unwrap().contains(cause), "{fields}");
+        assert_eq!(fields["cause"], cause, "{fields}");
         assert!(fields["message"].as_str().unwrap().contains(advice), "{fields}");
     }
     assert!(!server.log.text().contains("token=x"));

@@ -11,6 +11,8 @@ use support::user::PASSWORD;
 use support::{Database, Server, User};
 use tokio::task::{JoinHandle, yield_now};
 
+use crate::refusals::series;
+
 /// Time after which a test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Serves metrics on a free port.
@@ -137,7 +139,9 @@ async fn the_requests_of_one_user_that_wait_for_too_long_are_503() {
     assert_eq!(refused.status(), 503);
     assert_eq!(refused.headers()["retry-after"], "1");
     assert_eq!(refused.json::<Value>().await.unwrap()["code"], "SERVICE_UNAVAILABLE");
-    assert_eq!(Scrape::of(&server).await.count("taskbridge_tasks_refused_total"), 1);
+    let scrape = Scrape::of(&server).await;
+    let causes = [scrape.count("taskbridge_tasks_refused_total"), scrape.count(&series(503, "too_many_statements"))];
+    assert_eq!(causes, [1, 1]);
     lock.release();
     assert_eq!(under_way.await.status(), 200);
 }

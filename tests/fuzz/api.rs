@@ -9,7 +9,9 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, HttpResponse};
 use serde_json::Value;
 use taskbridge_domain::Authenticator;
-use taskbridge_domain::ports::{AuthError, Claims, MockAuthPort, MockStoreProbe, MockTokenIssuer, TaskRepo};
+use taskbridge_domain::ports::{
+    AuthError, Claims, MockAuthPort, MockStoreProbe, MockTokenIssuer, RejectionKind, TaskRepo,
+};
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{
     AccountContext, AccountPolicy, ProfileService, SessionService, SignInService, SignUpService, TaskService,
@@ -63,7 +65,7 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
     let mut tokens = MockAuthPort::new();
     tokens.expect_verify().returning(|token| {
         let caller = token.strip_prefix("caller-").and_then(|number| CALLERS.get(number.parse::<usize>().ok()?));
-        let subject = user_id(caller.ok_or_else(|| AuthError::Rejected("forged".into()))?);
+        let subject = user_id(caller.ok_or_else(|| AuthError::Rejected(RejectionKind::Malformed, "forged".into()))?);
         Ok(Claims { subject })
     });
     let mut identity = identity_repo();

@@ -68,7 +68,7 @@ fn json(accepted: &[u8]) -> Option<Value> {
 fn subject(token: &str) -> Option<String> {
     match VERIFIER.verify(token).now_or_never().unwrap() {
         Ok(claims) => Some(claims.subject.to_string()),
-        Err(AuthError::Rejected(_)) => None,
+        Err(AuthError::Rejected(..)) => None,
         Err(error @ AuthError::Unavailable(_)) => panic!("{error:?}"),
     }
 }

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use proptest::collection::{SizeRange, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
-use taskbridge_domain::ports::{AuthError, AuthPort, Claims};
+use taskbridge_domain::ports::{AuthError, AuthPort, Claims, RejectionKind};
 use taskbridge_domain::tasks::{Description, FieldUpdate, Task, TaskId, TaskPatch, Title};
 use taskbridge_domain::text::InvalidText;
 use taskbridge_domain::users::{Email, HashAlgorithm, InvalidPassword, NewPassword, Password, UserName};
@@ -139,7 +139,9 @@ struct AcceptAll;
 #[async_trait]
 impl AuthPort for AcceptAll {
     async fn verify(&self, token: &str) -> Result<Claims, AuthError> {
-        UserId::parse(token).map(|subject| Claims { subject }).ok_or_else(|| AuthError::Rejected("no id".into()))
+        UserId::parse(token)
+            .map(|subject| Claims { subject })
+            .ok_or_else(|| AuthError::Rejected(RejectionKind::MissingClaim, "no id".into()))
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use taskbridge_web::HttpMetrics;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{sleep, timeout};
 
@@ -52,9 +53,15 @@ pub(crate) struct HttpServer {
 }
 
 impl HttpServer {
-    /// Creates a server. Connections wait until [`run`](Self::run) is called.
-    pub(crate) fn new(listener: TcpListener, connections: Arc<ConnectionTable>, workers: Workers) -> Self {
-        Self { listener, connections, workers, refusals: Refusals::new() }
+    /// Creates a server. Connections wait until [`run`](Self::run) is called. Those that it refuses are counted in
+    /// `metrics`.
+    pub(crate) fn new(
+        listener: TcpListener,
+        connections: Arc<ConnectionTable>,
+        workers: Workers,
+        metrics: Arc<HttpMetrics>,
+    ) -> Self {
+        Self { listener, connections, workers, refusals: Refusals::new(metrics) }
     }
 
     /// Serves connections until `stop` completes. Then accepts the connections that wait in the backlog, closes the

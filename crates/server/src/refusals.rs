@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use taskbridge_web::{HttpMetrics, RefusalCause};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -26,20 +27,25 @@ const LOG_INTERVAL: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Refusals {
     permits: Arc<Semaphore>,
+    metrics: Arc<HttpMetrics>,
     logged: Option<Instant>,
 }
 
 impl Refusals {
-    pub(crate) fn new() -> Self {
-        Self { permits: Arc::new(Semaphore::new(MAX_ANSWERED)), logged: None }
+    /// Creates a value that counts the connections that it refuses in `metrics`.
+    pub(crate) fn new(metrics: Arc<HttpMetrics>) -> Self {
+        Self { permits: Arc::new(Semaphore::new(MAX_ANSWERED)), metrics, logged: None }
     }
 
     /// Refuses a connection without waiting for its client. `refused` is the number of refused connections, for the log.
     pub(crate) fn refuse(&mut self, stream: TcpStream, peer: SocketAddr, refused: u64) {
+        let cause = RefusalCause::TooManyConnections;
+        self.metrics.count_refusal(cause);
         if self.logged.is_none_or(|logged| logged.elapsed() >= LOG_INTERVAL) {
             self.logged = Some(Instant::now());
             let peer = peer.ip();
-            tracing::warn!(%peer, refused, "too many connections from the network of a client; see server.max_connections_per_network");
+            let cause = cause.word();
+            tracing::warn!(%peer, refused, cause, "too many connections from the network of a client; see server.max_connections_per_network");
         }
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             tokio::spawn(async move {

@@ -1,8 +1,10 @@
 //! A small HTTP server beside the API.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::rt::task::JoinHandle;
+use taskbridge_web::HttpMetrics;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -26,13 +28,14 @@ pub(crate) struct SideServer {
 }
 
 impl SideServer {
-    /// Starts the server.
+    /// Starts the server. Connections that it refuses are counted in `metrics`.
     ///
     /// # Errors
     /// Returns an error if its thread cannot be started.
     pub(crate) async fn start<H: Http>(
         listener: TcpListener,
         timeouts: Timeouts,
+        metrics: Arc<HttpMetrics>,
         new_service: impl Fn() -> H + Clone + Send + 'static,
     ) -> anyhow::Result<Self> {
         let connections = ConnectionTable::new(ConnectionLimits {
@@ -40,7 +43,8 @@ impl SideServer {
             per_network: MAX_CONNECTIONS,
             trusted_proxies: Vec::new(),
         });
-        let server = HttpServer::new(listener, connections, Workers::start(1, timeouts, new_service).await?);
+        let workers = Workers::start(1, timeouts, new_service).await?;
+        let server = HttpServer::new(listener, connections, workers, metrics);
         let (stop, stopped) = oneshot::channel();
         let running = actix_web::rt::spawn(server.run(async { _ = stopped.await }, SHUTDOWN_TIMEOUT));
         Ok(Self { stop, running })

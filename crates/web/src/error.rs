@@ -16,6 +16,7 @@ use validator::ValidationError;
 
 use crate::extract::bearer::InvalidAuthorization;
 use crate::extract::field::InvalidField;
+use crate::refusal_cause::{ErrorStatus, RefusalCause};
 
 /// Time after which a client should repeat a request that failed temporarily, in seconds.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
@@ -28,15 +29,19 @@ pub(crate) enum Challenge {
     NoToken,
     /// The credentials are invalid, so the header contains `error="invalid_token"`.
     #[error("invalid token")]
-    Invalid(#[source] Cause),
+    Invalid(RefusalCause, #[source] Cause),
 }
 
 impl From<InvalidAuthorization> for Challenge {
     fn from(error: InvalidAuthorization) -> Self {
-        match error {
-            InvalidAuthorization::Missing => Self::NoToken,
-            other => Self::Invalid(Box::new(other)),
-        }
+        let cause = match error {
+            InvalidAuthorization::Missing => return Self::NoToken,
+            InvalidAuthorization::Several => RefusalCause::SeveralTokens,
+            InvalidAuthorization::NotAscii => RefusalCause::MalformedToken,
+            InvalidAuthorization::NoToken => RefusalCause::EmptyToken,
+            InvalidAuthorization::NotBearer => RefusalCause::WrongScheme,
+        };
+        Self::Invalid(cause, Box::new(error))
     }
 }
 
@@ -132,10 +137,10 @@ pub enum ApiError {
     Invalid(Vec<FieldError>),
     /// A 503 for a temporary failure.
     #[error("The service is temporarily unavailable, please try again")]
-    Unavailable(#[source] Cause),
+    Unavailable(RefusalCause, #[source] Cause),
     /// A 503 for a write that may or may not have been saved.
     #[error("It is not known whether the change was saved: check before you repeat it")]
-    OutcomeUnknown(#[source] Cause),
+    OutcomeUnknown(RefusalCause, #[source] Cause),
     /// A 500 for any other failure.
     #[error("Internal server error")]
     Internal(#[source] Cause),
@@ -161,25 +166,33 @@ impl ApiError {
         Self::Invalid(errors.collect())
     }
 
+    /// Returns the cause if this is a refusal.
+    pub(crate) fn refusal_cause(&self) -> Option<RefusalCause> {
+        self.status_and_code().0.cause()
+    }
+
     /// Returns the status and the code of the response.
-    fn status_and_code(&self) -> (StatusCode, &'static str) {
+    fn status_and_code(&self) -> (ErrorStatus, &'static str) {
         match self {
-            Self::BodyMalformed => (StatusCode::BAD_REQUEST, "BAD_REQUEST"),
-            Self::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "FORBIDDEN"),
-            Self::TaskNotFound => (StatusCode::NOT_FOUND, "TASK_NOT_FOUND"),
-            Self::RouteNotFound | Self::SignInElsewhere => (StatusCode::NOT_FOUND, "NOT_FOUND"),
-            Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
-            Self::BodyLate => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT"),
-            Self::TaskLimitReached => (StatusCode::CONFLICT, "TASK_LIMIT_REACHED"),
-            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"),
-            Self::NotJson | Self::BodyEncoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE"),
-            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_ERROR"),
-            Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS"),
-            Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "REQUEST_HEADER_FIELDS_TOO_LARGE"),
-            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR"),
-            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
-            Self::OutcomeUnknown(_) => (StatusCode::SERVICE_UNAVAILABLE, "OUTCOME_UNKNOWN"),
+            Self::BodyMalformed => (StatusCode::BAD_REQUEST.into(), "BAD_REQUEST"),
+            Self::Unauthenticated(Challenge::NoToken) => (RefusalCause::NoToken.into(), "UNAUTHORIZED"),
+            Self::Unauthenticated(Challenge::Invalid(cause, _)) => ((*cause).into(), "UNAUTHORIZED"),
+            Self::Forbidden => (RefusalCause::OtherUser.into(), "FORBIDDEN"),
+            Self::TaskNotFound => (StatusCode::NOT_FOUND.into(), "TASK_NOT_FOUND"),
+            Self::RouteNotFound | Self::SignInElsewhere => (StatusCode::NOT_FOUND.into(), "NOT_FOUND"),
+            Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED.into(), "METHOD_NOT_ALLOWED"),
+            Self::BodyLate => (StatusCode::REQUEST_TIMEOUT.into(), "REQUEST_TIMEOUT"),
+            Self::TaskLimitReached => (RefusalCause::TaskLimitReached.into(), "TASK_LIMIT_REACHED"),
+            Self::BodyTooLarge => (RefusalCause::BodyTooLarge.into(), "PAYLOAD_TOO_LARGE"),
+            Self::NotJson | Self::BodyEncoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE.into(), "UNSUPPORTED_MEDIA_TYPE"),
+            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY.into(), "VALIDATION_ERROR"),
+            Self::TooManyRequests { .. } => (RefusalCause::TaskRateLimited.into(), "TOO_MANY_REQUESTS"),
+            Self::HeadTooLarge => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into(), "REQUEST_HEADER_FIELDS_TOO_LARGE")
+            }
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR.into(), "INTERNAL_SERVER_ERROR"),
+            Self::Unavailable(cause, _) => ((*cause).into(), "SERVICE_UNAVAILABLE"),
+            Self::OutcomeUnknown(cause, _) => ((*cause).into(), "OUTCOME_UNKNOWN"),
         }
     }
 }
@@ -195,20 +208,20 @@ fn summary(errors: &[FieldError]) -> String {
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        self.status_and_code().0
+        self.status_and_code().0.code()
     }
 
     fn error_response(&self) -> HttpResponse {
         let ((status, code), message) = (self.status_and_code(), self.to_string());
-        let mut response = HttpResponse::build(status);
+        let mut response = HttpResponse::build(status.code());
         match self {
             Self::Unauthenticated(Challenge::NoToken) => response.insert_header((WWW_AUTHENTICATE, "Bearer")),
-            Self::Unauthenticated(Challenge::Invalid(_)) => {
+            Self::Unauthenticated(Challenge::Invalid(..)) => {
                 response.insert_header((WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#))
             }
             Self::BodyMalformed => response.force_close(),
             Self::MethodNotAllowed(allowed) => response.insert_header((ALLOW, *allowed)),
-            Self::Unavailable(_) | Self::OutcomeUnknown(_) => {
+            Self::Unavailable(..) | Self::OutcomeUnknown(..) => {
                 response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS))
             }
             Self::TooManyRequests { retry_after_seconds } => {
@@ -224,8 +237,8 @@ impl ResponseError for ApiError {
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         match error {
-            AuthError::Rejected(cause) => Self::Unauthenticated(Challenge::Invalid(cause)),
-            AuthError::Unavailable(cause) => Self::Unavailable(cause),
+            AuthError::Rejected(kind, cause) => Self::Unauthenticated(Challenge::Invalid(kind.into(), cause)),
+            AuthError::Unavailable(cause) => Self::Unavailable(RefusalCause::KeysUnavailable, cause),
         }
     }
 }
@@ -239,8 +252,9 @@ impl From<AccessError> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(cause) => Self::Unavailable(cause),
-            StoreError::OutcomeUnknown(cause) => Self::OutcomeUnknown(cause),
+            StoreError::Unavailable(cause) => Self::Unavailable(RefusalCause::DatabaseUnavailable, cause),
+            StoreError::Busy => Self::Unavailable(RefusalCause::TooManyStatements, Box::new(error)),
+            StoreError::OutcomeUnknown(cause) => Self::OutcomeUnknown(RefusalCause::WriteOutcomeUnknown, cause),
             StoreError::Corrupt(cause) => Self::Internal(cause),
         }
     }
@@ -259,7 +273,9 @@ impl From<CreateTaskError> for ApiError {
     fn from(error: CreateTaskError) -> Self {
         match error {
             // The user was deleted after the access token was issued, so the token is no longer valid.
-            CreateTaskError::UnknownOwner => Self::Unauthenticated(Challenge::Invalid(Box::new(error))),
+            CreateTaskError::UnknownOwner => {
+                Self::Unauthenticated(Challenge::Invalid(RefusalCause::UnknownUser, Box::new(error)))
+            }
             CreateTaskError::LimitReached => Self::TaskLimitReached,
             CreateTaskError::Store(error) => error.into(),
         }

@@ -10,6 +10,7 @@ use taskbridge_domain::ports::StoreProbe;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::error::{ApiError, not_allowed};
+use crate::refusal_cause::RefusalCause;
 use crate::responses::ReadinessErrors;
 
 /// A flag that is set when Taskbridge begins to shut down. Clones share the flag.
@@ -76,7 +77,7 @@ async fn live() -> impl Responder {
 )]
 async fn ready(readiness: Data<Readiness>) -> Result<HttpResponse, ApiError> {
     if readiness.stopping.has_begun() {
-        return Err(ApiError::Unavailable("the server is shutting down".into()));
+        return Err(ApiError::Unavailable(RefusalCause::ShuttingDown, "the server is shutting down".into()));
     }
     readiness.store.probe().await?;
     Ok(HttpResponse::Ok().json(HealthResponse { status: "ok" }))

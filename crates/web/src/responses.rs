@@ -14,6 +14,7 @@ use utoipa::openapi::{Object, Ref, RefOr, Response, ResponseBuilder, Type};
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::error::{ApiError, Challenge, ErrorBody, InvalidBody};
+use crate::refusal_cause::RefusalCause;
 
 const JSON: &str = "application/json";
 
@@ -22,7 +23,8 @@ pub(crate) struct OwnerErrors;
 
 impl IntoResponses for OwnerErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let unauthenticated = [Challenge::NoToken, Challenge::Invalid("".into())].map(ApiError::unauthenticated);
+        let unauthenticated =
+            [Challenge::NoToken, Challenge::Invalid(RefusalCause::Expired, "".into())].map(ApiError::unauthenticated);
         let [none, invalid] = unauthenticated;
         of::<_, ErrorBody>([
             none,
@@ -30,7 +32,7 @@ impl IntoResponses for OwnerErrors {
             ApiError::Forbidden,
             ApiError::TooManyRequests { retry_after_seconds: 60 },
             unavailable(),
-            ApiError::OutcomeUnknown("".into()),
+            ApiError::OutcomeUnknown(RefusalCause::WriteOutcomeUnknown, "".into()),
             ApiError::Internal("".into()),
         ])
     }
@@ -87,7 +89,7 @@ impl IntoResponses for BodyErrors {
 }
 
 fn unavailable() -> ApiError {
-    ApiError::Unavailable("".into())
+    ApiError::Unavailable(RefusalCause::DatabaseUnavailable, "".into())
 }
 
 /// Describes the responses to requests that fail with `errors`, by status. The examples and headers are taken from the

@@ -1,6 +1,6 @@
 //! Reasons for rejecting a token.
 
-use taskbridge_domain::ports::AuthError;
+use taskbridge_domain::ports::{AuthError, RejectionKind};
 use thiserror::Error;
 
 use super::keys::algorithm::published_algorithm;
@@ -69,9 +69,28 @@ pub enum Rejection {
     },
 }
 
+impl Rejection {
+    fn kind(&self) -> RejectionKind {
+        match self {
+            Self::Malformed(_) => RejectionKind::Malformed,
+            Self::TooLong { .. } => RejectionKind::TooLong,
+            Self::CriticalHeader => RejectionKind::UnsupportedExtension,
+            Self::SessionCache => RejectionKind::NotAnAccessToken,
+            Self::Algorithm { .. } => RejectionKind::AlgorithmNotEnabled,
+            Self::NoKey => RejectionKind::UnknownKey,
+            Self::Signature => RejectionKind::WrongSignature,
+            Self::Missing(_) => RejectionKind::MissingClaim,
+            Self::Expired => RejectionKind::Expired,
+            Self::NotYetValid => RejectionKind::NotYetValid,
+            Self::Issuer { .. } => RejectionKind::WrongIssuer,
+            Self::Audience { .. } => RejectionKind::WrongAudience,
+        }
+    }
+}
+
 impl From<Rejection> for AuthError {
     fn from(rejection: Rejection) -> Self {
-        Self::Rejected(Box::new(rejection))
+        Self::Rejected(rejection.kind(), Box::new(rejection))
     }
 }
 

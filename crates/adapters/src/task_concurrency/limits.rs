@@ -116,7 +116,7 @@ impl Limits {
     /// Waits until the limits allow a statement of `owner`.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the statement would have to wait for too long.
+    /// [`StoreError::Busy`] if the statement would have to wait for too long.
     pub(super) async fn admit(self: &Arc<Self>, owner: &str, extent: Extent) -> Result<StatementPermit, StoreError> {
         let mut permit = pin!(self.permit(owner, extent));
         let admitted = if let Some(admitted) = permit.as_mut().now_or_never() {
@@ -127,7 +127,7 @@ impl Limits {
         };
         let Ok(Ok(permit)) = admitted else {
             self.load.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(StoreError::Unavailable("too many statements at the same time".into()));
+            return Err(StoreError::Busy);
         };
         Ok(permit)
     }

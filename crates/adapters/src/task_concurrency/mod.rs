@@ -22,7 +22,7 @@ pub use self::serial_rate_limiter::SerialRateLimiter;
 /// The other statements wait before they use a database connection, so that they do not delay the statements of other
 /// owners. The statements of an owner run in the order of their arrival. Searches are the statements that may read all
 /// tasks of an owner; owners whose searches wait take turns. The search of an owner that waits for its turn is one of the
-/// statements of this owner. A statement that waits for too long fails with [`StoreError::Unavailable`].
+/// statements of this owner. A statement that waits for too long fails with [`StoreError::Busy`].
 ///
 /// A statement counts until the database has ended it, also if its future was dropped. Only reads on shared connections,
 /// which never wait there for long, count until their future is dropped.

@@ -28,8 +28,7 @@ impl<L: RateLimiter> SerialRateLimiter<L> {
     /// Maximum size of the keys that are remembered as refused, in bytes.
     const MAX_REFUSED: u64 = 1 << 20;
 
-    /// Limits the statements of `limiter`. A request that waits for longer than `wait` fails with
-    /// [`StoreError::Unavailable`].
+    /// Limits the statements of `limiter`. A request that waits for longer than `wait` fails with [`StoreError::Busy`].
     pub fn new(limiter: L, wait: Duration) -> Self {
         let config = TaskConcurrency { max_per_owner: 1, max_searches: 1, wait };
         let size = |key: &String, _: &Timestamp| u32::try_from(key.len()).unwrap_or(u32::MAX).max(64);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::{FutureExt, join_all};
 use serde_json::json;
 use taskbridge_adapters::jwt::{JwtVerifier, Rejection, RemoteJwks};
-use taskbridge_domain::ports::{AuthError, AuthPort};
+use taskbridge_domain::ports::{AuthError, AuthPort, RejectionKind};
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Instant, advance, sleep};
 
@@ -24,7 +24,8 @@ use Verdict::{Good, Rejected, Unavailable};
 async fn verdict(verifier: &JwtVerifier, key: &SigningKey) -> Verdict {
     match verifier.verify(&key.token()).await {
         Ok(_) => Good,
-        Err(AuthError::Rejected(cause)) => {
+        Err(AuthError::Rejected(kind, cause)) => {
+            assert_eq!(kind, RejectionKind::UnknownKey);
             assert_eq!(*cause.downcast::<Rejection>().unwrap(), Rejection::NoKey);
             Rejected
         }

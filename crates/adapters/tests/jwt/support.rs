@@ -47,7 +47,7 @@ pub(crate) fn expected(issuer: &str, audience: &str) -> ExpectedClaims {
 pub(crate) async fn verify(verifier: &JwtVerifier, token: &str) -> Result<String, Rejection> {
     match verifier.verify(token).await {
         Ok(claims) => Ok(claims.subject.to_string()),
-        Err(AuthError::Rejected(cause)) => Err(*cause.downcast().unwrap()),
+        Err(AuthError::Rejected(_, cause)) => Err(*cause.downcast().unwrap()),
         Err(error @ AuthError::Unavailable(_)) => panic!("{error:?}"),
     }
 }

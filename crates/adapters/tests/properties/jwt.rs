@@ -73,7 +73,7 @@ fn signing_with_the_secret() -> Arc<StoredKeys> {
 fn subject(token: &str) -> Option<String> {
     match VERIFIER.verify(token).now_or_never().unwrap() {
         Ok(claims) => Some(claims.subject.to_string()),
-        Err(AuthError::Rejected(_)) => None,
+        Err(AuthError::Rejected(..)) => None,
         Err(error @ AuthError::Unavailable(_)) => panic!("{error:?}"),
     }
 }

@@ -19,12 +19,41 @@ pub struct Claims {
 /// Errors from verifying a token.
 #[derive(Debug, Error)]
 pub enum AuthError {
-    /// The token is invalid. The cause says why and contains no part of the token.
+    /// The token is invalid. The cause has the details, and contains no part of the token.
     #[error("token rejected")]
-    Rejected(#[source] Cause),
+    Rejected(RejectionKind, #[source] Cause),
     /// The keys that could verify the token cannot be loaded at the moment.
     #[error("token keys unavailable")]
     Unavailable(#[source] Cause),
+}
+
+/// The check of [`AuthPort::verify`] that a token has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RejectionKind {
+    /// The token is not in the compact form, or its header or claims cannot be parsed.
+    Malformed,
+    /// The token is longer than the configured maximum.
+    TooLong,
+    /// The header requires an extension that is not supported (`crit`).
+    UnsupportedExtension,
+    /// The token is signed with a trusted key, but for another purpose than to access the API.
+    NotAnAccessToken,
+    /// No trusted issuer uses the algorithm of the token.
+    AlgorithmNotEnabled,
+    /// No trusted issuer has the key that the token names.
+    UnknownKey,
+    /// The signature does not match the token and the key.
+    WrongSignature,
+    /// A required claim is missing.
+    MissingClaim,
+    /// The token has expired.
+    Expired,
+    /// The token is not valid yet.
+    NotYetValid,
+    /// The issuer is not an accepted one.
+    WrongIssuer,
+    /// The token is for another audience.
+    WrongAudience,
 }
 
 /// Verifies bearer tokens.

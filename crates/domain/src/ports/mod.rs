@@ -14,7 +14,7 @@ mod store;
 mod tasks;
 mod user_admin;
 
-pub use auth::{AuthError, AuthPort, Claims, PublicKey, SigningError, TokenIssuer};
+pub use auth::{AuthError, AuthPort, Claims, PublicKey, RejectionKind, SigningError, TokenIssuer};
 pub use clock::Clock;
 pub use identity::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration, RegistrationIds};
 pub use ids::IdGenerator;

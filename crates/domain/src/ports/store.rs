@@ -11,6 +11,10 @@ pub enum StoreError {
     /// The store cannot be reached or is overloaded. A retry may succeed.
     #[error("store unavailable")]
     Unavailable(#[source] Cause),
+    /// The statement was not sent to the store, because too many statements with the same limit were waiting. A retry may
+    /// succeed.
+    #[error("too many statements at the same time")]
+    Busy,
     /// A write was sent to the store and got no response: it may or may not have taken effect.
     #[error("the outcome of a write is unknown")]
     OutcomeUnknown(#[source] Cause),

@@ -46,25 +46,23 @@ pub(super) async fn run(settings: &Settings, mode: &AuthMode, log: Option<&LogQu
     });
     let Composition { services, store, registry, cleanup } =
         compose(settings, mode, &origin, log, Arc::clone(&connections)).await?;
-    let stopping = services.stopping.clone();
+    let (stopping, http_metrics) = (services.stopping.clone(), Arc::clone(&services.metrics));
     let limits =
         Limits::new(server.keep_alive_seconds.get(), server.request_seconds.get(), server.unread_seconds.get());
     let api = services.clone();
     let workers =
         Workers::start(server.workers.get(), limits.connection, move || http(app(api.clone()), limits)).await?;
-    let api = HttpServer::new(listener, connections, workers);
+    let api = HttpServer::new(listener, connections, workers, Arc::clone(&http_metrics));
     let signals = Signals::listen().context("cannot listen for signals")?;
     let mut sides = Vec::new();
     if let Some((listener, _)) = health {
-        sides.push(
-            SideServer::start(listener, limits.connection, move || http(health_app(services.clone()), limits)).await?,
-        );
+        let new_service = move || http(health_app(services.clone()), limits);
+        sides.push(SideServer::start(listener, limits.connection, Arc::clone(&http_metrics), new_service).await?);
     }
     if let Some((listener, _)) = metrics {
         let registry = Data::new(registry);
-        sides.push(
-            SideServer::start(listener, limits.connection, move || http(metrics_app(registry.clone()), limits)).await?,
-        );
+        let new_service = move || http(metrics_app(registry.clone()), limits);
+        sides.push(SideServer::start(listener, limits.connection, http_metrics, new_service).await?);
     }
     let cleanup = cleanup.map(|cleanup| actix_web::rt::spawn(cleanup.run()));
     let mode = mode.name().as_str();

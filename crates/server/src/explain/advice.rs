@@ -32,7 +32,7 @@ impl Token<'_> {
     /// Returns the most likely remedy for `error`, the reason why the token was not accepted.
     pub(super) fn advice(&self, error: &AuthError) -> String {
         let cause = match error {
-            AuthError::Rejected(cause) => cause,
+            AuthError::Rejected(_, cause) => cause,
             AuthError::Unavailable(cause) => return self.unavailable(cause.downcast_ref()),
         };
         let Some(rejection) = cause.downcast_ref() else { return SEE_THE_LOG.into() };

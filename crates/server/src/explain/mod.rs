@@ -91,7 +91,7 @@ async fn verify(token: &str, settings: &Settings, mode: &AuthMode) -> Verificati
         let unlimited = verifier(requires_issuer).await.with_max_bytes(usize::MAX).explain(token).await;
         let verdict = match &unlimited.result {
             Ok(_) => ", it would be accepted".to_owned(),
-            Err(AuthError::Rejected(cause) | AuthError::Unavailable(cause)) => {
+            Err(AuthError::Rejected(_, cause) | AuthError::Unavailable(cause)) => {
                 format!(": {cause}; {}", advice_on(&unlimited))
             }
         };
@@ -102,7 +102,7 @@ async fn verify(token: &str, settings: &Settings, mode: &AuthMode) -> Verificati
 }
 
 fn is_too_long(report: &VerificationReport) -> bool {
-    let Err(AuthError::Rejected(cause)) = &report.result else { return false };
+    let Err(AuthError::Rejected(_, cause)) = &report.result else { return false };
     matches!(cause.downcast_ref(), Some(Rejection::TooLong { .. }))
 }
 
@@ -150,7 +150,7 @@ impl fmt::Display for Verification {
             Ok(claims) => {
                 write!(f, "Accepted: the user is {:?}, with tasks at {}", claims.subject.as_str(), self.tasks)
             }
-            Err(AuthError::Rejected(cause)) => write!(f, "Rejected (401): {cause}\nAdvice: {}", self.advice),
+            Err(AuthError::Rejected(_, cause)) => write!(f, "Rejected (401): {cause}\nAdvice: {}", self.advice),
             Err(AuthError::Unavailable(cause)) => {
                 write!(f, "Cannot be verified now (503): {cause}\nAdvice: {}", self.advice)
             }

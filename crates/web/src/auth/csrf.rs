@@ -9,6 +9,7 @@ use url::Url;
 
 use super::error::{AuthApiError, CALLBACK, OTHER_TARGETS, Target};
 use crate::log_text::{MAX_ORIGIN_CHARS, truncated};
+use crate::refusal_cause::RefusalCause;
 use crate::trusted_origins::TrustedOrigins;
 
 /// The header in which Expo apps send their origin. A page of another site cannot use this header to pretend to be an
@@ -77,9 +78,9 @@ fn origin(request: &HttpRequest) -> Option<&str> {
     origin.filter(|origin| !origin.is_empty()).or_else(|| text(request, &REFERER))
 }
 
-/// Logs why a request is rejected and what the operator can change, and returns `cause`.
-fn refused(request: &HttpRequest, cause: AuthApiError) -> AuthApiError {
-    let advice = match cause {
+/// Logs why a request is rejected and what the operator can change, and returns `error`.
+fn refused(request: &HttpRequest, error: AuthApiError) -> AuthApiError {
+    let advice = match error {
         AuthApiError::InvalidOrigin => {
             "refused an origin: if it is yours, add it to auth.trusted_origins (BETTER_AUTH_TRUSTED_ORIGINS)"
         }
@@ -102,8 +103,9 @@ fn refused(request: &HttpRequest, cause: AuthApiError) -> AuthApiError {
         },
         _ => None,
     };
-    tracing::info!(%cause, origin, "{advice}");
-    cause
+    let cause = error.refusal_cause().map(RefusalCause::word);
+    tracing::info!(cause, origin, "{advice}");
+    error
 }
 
 fn check_target(

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use crate::error::RETRY_AFTER_SECONDS;
 use crate::extract::body::ReadError;
+use crate::refusal_cause::{ErrorStatus, RefusalCause};
 
 /// The path of the auth endpoints.
 pub(super) const PATH: &str = "/api/auth";
@@ -91,7 +92,7 @@ pub(crate) enum AuthApiError {
     #[error("No fields to update")]
     NothingToUpdate,
     #[error("Too many requests. Please try again later.")]
-    TooManyRequests { retry_after_seconds: u64 },
+    TooManyRequests { cause: RefusalCause, retry_after_seconds: u64 },
     #[error("Request body is malformed or incomplete")]
     BodyMalformed,
     #[error("Request body did not arrive in time")]
@@ -136,11 +137,11 @@ pub(crate) enum AuthApiError {
     /// The request has no valid session. `clear` holds the `Set-Cookie` values that remove the cookies of an expired
     /// session.
     #[error("Unauthorized")]
-    Unauthorized { clear: Vec<String> },
+    Unauthorized { cause: RefusalCause, clear: Vec<String> },
     #[error("The service is temporarily unavailable, please try again")]
-    Unavailable(#[source] Cause),
+    Unavailable(RefusalCause, #[source] Cause),
     #[error("It is not known whether the change was saved: check before you repeat it")]
-    OutcomeUnknown(#[source] Cause),
+    OutcomeUnknown(RefusalCause, #[source] Cause),
     #[error("Internal server error")]
     Internal(#[source] Cause),
 }
@@ -155,44 +156,57 @@ impl AuthApiError {
         }
     }
 
+    fn too_many_wrong_passwords(retry_after_seconds: u64) -> Self {
+        Self::TooManyRequests { cause: RefusalCause::TooManyWrongPasswords, retry_after_seconds }
+    }
+
+    /// Returns the cause if this is a refusal.
+    pub(crate) fn refusal_cause(&self) -> Option<RefusalCause> {
+        self.status_and_code().0.cause()
+    }
+
     /// Returns the status and the code of the response. Some errors have no code, as in Better Auth.
-    fn status_and_code(&self) -> (StatusCode, Option<&'static str>) {
+    fn status_and_code(&self) -> (ErrorStatus, Option<&'static str>) {
         let (status, code) = match self {
-            Self::TargetNotText(_) | Self::NothingToUpdate => return (StatusCode::BAD_REQUEST, None),
-            Self::NotEnabled => return (StatusCode::NOT_FOUND, None),
-            Self::TooManyRequests { .. } => return (StatusCode::TOO_MANY_REQUESTS, None),
-            Self::Validation(_) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR"),
-            Self::InvalidJson | Self::BodyMalformed => (StatusCode::BAD_REQUEST, "BAD_REQUEST"),
-            Self::EmailFixed => (StatusCode::BAD_REQUEST, "EMAIL_CAN_NOT_BE_UPDATED"),
-            Self::InvalidEmail => (StatusCode::BAD_REQUEST, "INVALID_EMAIL"),
-            Self::InvalidPassword => (StatusCode::BAD_REQUEST, "INVALID_PASSWORD"),
-            Self::PasswordTooShort => (StatusCode::BAD_REQUEST, "PASSWORD_TOO_SHORT"),
-            Self::PasswordTooLong => (StatusCode::BAD_REQUEST, "PASSWORD_TOO_LONG"),
-            Self::NoPassword => (StatusCode::BAD_REQUEST, "CREDENTIAL_ACCOUNT_NOT_FOUND"),
-            Self::SignUpDisabled => (StatusCode::BAD_REQUEST, "EMAIL_PASSWORD_SIGN_UP_DISABLED"),
-            Self::Stale => (StatusCode::BAD_REQUEST, "SESSION_EXPIRED"),
-            Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "INVALID_EMAIL_OR_PASSWORD"),
-            Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
-            Self::Banned => (StatusCode::FORBIDDEN, "BANNED_USER"),
-            Self::CrossSiteNavigation => (StatusCode::FORBIDDEN, "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED"),
-            Self::EmailNotVerified => (StatusCode::FORBIDDEN, "EMAIL_NOT_VERIFIED"),
-            Self::InvalidOrigin => (StatusCode::FORBIDDEN, "INVALID_ORIGIN"),
-            Self::InvalidTarget(target) => (StatusCode::FORBIDDEN, target.code),
-            Self::MissingOrigin => (StatusCode::FORBIDDEN, "MISSING_OR_NULL_ORIGIN"),
-            Self::NotFresh => (StatusCode::FORBIDDEN, "SESSION_NOT_FRESH"),
-            Self::SecondFactor => (StatusCode::FORBIDDEN, "TWO_FACTOR_REQUIRED"),
-            Self::InvalidToken => (StatusCode::NOT_FOUND, "INVALID_TOKEN"),
-            Self::NotDeferred => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED"),
-            Self::BodyLate => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT"),
-            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"),
-            Self::MediaType { .. } | Self::BodyEncoded => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE")
+            Self::TargetNotText(_) | Self::NothingToUpdate => return (StatusCode::BAD_REQUEST.into(), None),
+            Self::NotEnabled => return (StatusCode::NOT_FOUND.into(), None),
+            Self::TooManyRequests { cause, .. } => return ((*cause).into(), None),
+            Self::Validation(_) => (StatusCode::BAD_REQUEST.into(), "VALIDATION_ERROR"),
+            Self::InvalidJson | Self::BodyMalformed => (StatusCode::BAD_REQUEST.into(), "BAD_REQUEST"),
+            Self::EmailFixed => (StatusCode::BAD_REQUEST.into(), "EMAIL_CAN_NOT_BE_UPDATED"),
+            Self::InvalidEmail => (StatusCode::BAD_REQUEST.into(), "INVALID_EMAIL"),
+            Self::InvalidPassword => (StatusCode::BAD_REQUEST.into(), "INVALID_PASSWORD"),
+            Self::PasswordTooShort => (StatusCode::BAD_REQUEST.into(), "PASSWORD_TOO_SHORT"),
+            Self::PasswordTooLong => (StatusCode::BAD_REQUEST.into(), "PASSWORD_TOO_LONG"),
+            Self::NoPassword => (StatusCode::BAD_REQUEST.into(), "CREDENTIAL_ACCOUNT_NOT_FOUND"),
+            Self::SignUpDisabled => (StatusCode::BAD_REQUEST.into(), "EMAIL_PASSWORD_SIGN_UP_DISABLED"),
+            Self::Stale => (StatusCode::BAD_REQUEST.into(), "SESSION_EXPIRED"),
+            Self::InvalidCredentials => (RefusalCause::WrongCredentials.into(), "INVALID_EMAIL_OR_PASSWORD"),
+            Self::Unauthorized { cause, .. } => ((*cause).into(), "UNAUTHORIZED"),
+            Self::Banned => (RefusalCause::Banned.into(), "BANNED_USER"),
+            Self::CrossSiteNavigation => {
+                (RefusalCause::CrossSiteNavigation.into(), "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED")
             }
-            Self::EmailTaken => (StatusCode::UNPROCESSABLE_ENTITY, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL"),
-            Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "REQUEST_HEADER_FIELDS_TOO_LARGE"),
-            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR"),
-            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
-            Self::OutcomeUnknown(_) => (StatusCode::SERVICE_UNAVAILABLE, "OUTCOME_UNKNOWN"),
+            Self::EmailNotVerified => (RefusalCause::EmailNotVerified.into(), "EMAIL_NOT_VERIFIED"),
+            Self::InvalidOrigin => (RefusalCause::OriginNotTrusted.into(), "INVALID_ORIGIN"),
+            Self::InvalidTarget(target) => (RefusalCause::CallbackNotTrusted.into(), target.code),
+            Self::MissingOrigin => (RefusalCause::NoOrigin.into(), "MISSING_OR_NULL_ORIGIN"),
+            Self::NotFresh => (RefusalCause::SessionNotFresh.into(), "SESSION_NOT_FRESH"),
+            Self::SecondFactor => (RefusalCause::SecondFactor.into(), "TWO_FACTOR_REQUIRED"),
+            Self::InvalidToken => (StatusCode::NOT_FOUND.into(), "INVALID_TOKEN"),
+            Self::NotDeferred => (StatusCode::METHOD_NOT_ALLOWED.into(), "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED"),
+            Self::BodyLate => (StatusCode::REQUEST_TIMEOUT.into(), "REQUEST_TIMEOUT"),
+            Self::BodyTooLarge => (RefusalCause::BodyTooLarge.into(), "PAYLOAD_TOO_LARGE"),
+            Self::MediaType { .. } | Self::BodyEncoded => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE.into(), "UNSUPPORTED_MEDIA_TYPE")
+            }
+            Self::EmailTaken => (StatusCode::UNPROCESSABLE_ENTITY.into(), "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL"),
+            Self::HeadTooLarge => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into(), "REQUEST_HEADER_FIELDS_TOO_LARGE")
+            }
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR.into(), "INTERNAL_SERVER_ERROR"),
+            Self::Unavailable(cause, _) => ((*cause).into(), "SERVICE_UNAVAILABLE"),
+            Self::OutcomeUnknown(cause, _) => ((*cause).into(), "OUTCOME_UNKNOWN"),
         };
         (status, Some(code))
     }
@@ -200,25 +214,25 @@ impl AuthApiError {
 
 impl ResponseError for AuthApiError {
     fn status_code(&self) -> StatusCode {
-        self.status_and_code().0
+        self.status_and_code().0.code()
     }
 
     fn error_response(&self) -> HttpResponse {
         let (status, code) = self.status_and_code();
-        let mut response = HttpResponse::build(status);
-        if let Self::Unauthorized { clear } = self {
+        let mut response = HttpResponse::build(status.code());
+        if let Self::Unauthorized { clear, .. } = self {
             super::cookies::set_cookies(&mut response, clear);
         }
         match self {
             Self::BodyMalformed => {
                 response.force_close();
             }
-            Self::TooManyRequests { retry_after_seconds } => {
+            Self::TooManyRequests { retry_after_seconds, .. } => {
                 response
                     .insert_header(("X-Retry-After", *retry_after_seconds))
                     .insert_header((RETRY_AFTER, *retry_after_seconds));
             }
-            Self::Unavailable(_) | Self::OutcomeUnknown(_) => {
+            Self::Unavailable(..) | Self::OutcomeUnknown(..) => {
                 response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
             }
             Self::NotEnabled => return response.content_type(ContentType::json()).finish(),
@@ -249,8 +263,9 @@ impl From<InvalidPassword> for AuthApiError {
 impl From<StoreError> for AuthApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(cause) => Self::Unavailable(cause),
-            StoreError::OutcomeUnknown(cause) => Self::OutcomeUnknown(cause),
+            StoreError::Unavailable(cause) => Self::Unavailable(RefusalCause::DatabaseUnavailable, cause),
+            StoreError::Busy => Self::Unavailable(RefusalCause::TooManyStatements, Box::new(error)),
+            StoreError::OutcomeUnknown(cause) => Self::OutcomeUnknown(RefusalCause::WriteOutcomeUnknown, cause),
             StoreError::Corrupt(cause) => Self::Internal(cause),
         }
     }
@@ -259,7 +274,7 @@ impl From<StoreError> for AuthApiError {
 impl From<HashError> for AuthApiError {
     fn from(error: HashError) -> Self {
         match error {
-            HashError::Busy => Self::Unavailable(Box::new(error)),
+            HashError::Busy => Self::Unavailable(RefusalCause::TooManyPasswords, Box::new(error)),
             HashError::Failed(cause) => Self::Internal(cause),
         }
     }
@@ -299,7 +314,7 @@ impl From<SignInError> for AuthApiError {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::InvalidCredentials(_) => Self::InvalidCredentials,
-            SignInError::TooManyAttempts { retry_after_seconds } => Self::TooManyRequests { retry_after_seconds },
+            SignInError::TooManyAttempts { retry_after_seconds } => Self::too_many_wrong_passwords(retry_after_seconds),
             SignInError::Restricted { restriction: SignInRestriction::EmailNotVerified, .. } => Self::EmailNotVerified,
             SignInError::Restricted { restriction: SignInRestriction::Banned, .. } => Self::Banned,
             SignInError::Restricted { restriction: SignInRestriction::SecondFactor, .. } => Self::SecondFactor,
@@ -314,7 +329,9 @@ impl From<PasswordError> for AuthApiError {
         match error {
             PasswordError::NoPassword => Self::NoPassword,
             PasswordError::Wrong => Self::InvalidPassword,
-            PasswordError::TooManyAttempts { retry_after_seconds } => Self::TooManyRequests { retry_after_seconds },
+            PasswordError::TooManyAttempts { retry_after_seconds } => {
+                Self::too_many_wrong_passwords(retry_after_seconds)
+            }
             PasswordError::Hash(error) => error.into(),
             PasswordError::Store(error) => error.into(),
         }

@@ -13,6 +13,7 @@ use taskbridge_domain::rate_limit::{Decision, RateLimit, WindowStart};
 
 use super::error::{AuthApiError, PATH};
 use crate::extract::client_address::ClientAddress;
+use crate::refusal_cause::RefusalCause;
 
 /// Prefixes of the paths at which passwords can be guessed or users created. Unlike Better Auth's list, this one
 /// contains every path at which a password is hashed.
@@ -52,7 +53,9 @@ impl RateLimits {
         };
         match self.limiter.hit(&key, limit, self.clock.now()).await? {
             Decision::Allowed => Ok(()),
-            Decision::Refused { retry_after_seconds } => Err(AuthApiError::TooManyRequests { retry_after_seconds }),
+            Decision::Refused { retry_after_seconds } => {
+                Err(AuthApiError::TooManyRequests { cause: RefusalCause::RateLimited, retry_after_seconds })
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use utoipa::openapi::{RefOr, Response};
 use super::error::{AuthApiError, AuthErrorBody, CALLBACK};
 use super::extract::body::invalid_fields;
 use crate::extract::field::{RequestBody, parse_fields};
+use crate::refusal_cause::RefusalCause;
 use crate::responses::of;
 
 /// Declares a type with the error responses of an operation. The errors that every operation below `/api/auth` has need
@@ -29,9 +30,9 @@ pub(crate) use error_responses;
 /// Returns the responses for `errors`, and for the errors that every operation below `/api/auth` has.
 pub(crate) fn of_operation(errors: impl Iterator<Item = AuthApiError>) -> BTreeMap<String, RefOr<Response>> {
     let common = [
-        AuthApiError::TooManyRequests { retry_after_seconds: 10 },
-        AuthApiError::Unavailable("".into()),
-        AuthApiError::OutcomeUnknown("".into()),
+        AuthApiError::TooManyRequests { cause: RefusalCause::RateLimited, retry_after_seconds: 10 },
+        AuthApiError::Unavailable(RefusalCause::DatabaseUnavailable, "".into()),
+        AuthApiError::OutcomeUnknown(RefusalCause::WriteOutcomeUnknown, "".into()),
         AuthApiError::Internal("".into()),
     ];
     of::<_, AuthErrorBody>(errors.chain(common))
@@ -48,7 +49,7 @@ impl IntoResponses for CommonErrors {
 
 /// Returns the errors of an operation that needs a session.
 pub(crate) fn session_errors() -> [AuthApiError; 2] {
-    [AuthApiError::Unauthorized { clear: Vec::new() }, AuthApiError::Banned]
+    [AuthApiError::Unauthorized { cause: RefusalCause::NoSession, clear: Vec::new() }, AuthApiError::Banned]
 }
 
 /// Returns the errors of an operation that reads a body.

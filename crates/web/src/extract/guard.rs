@@ -157,7 +157,12 @@ mod tests {
     #[actix_web::test]
     async fn the_body_of_an_unauthenticated_request_is_not_read() {
         let mut auth = MockAuthPort::new();
-        auth.expect_verify().return_once(|_| Err(taskbridge_domain::ports::AuthError::Rejected("forged".into())));
+        auth.expect_verify().return_once(|_| {
+            Err(taskbridge_domain::ports::AuthError::Rejected(
+                taskbridge_domain::ports::RejectionKind::WrongSignature,
+                "forged".into(),
+            ))
+        });
         let request = TestRequest::default()
             .app_data(Data::new(Authenticator::new(Arc::new(auth))))
             .insert_header((AUTHORIZATION, "Bearer forged"))

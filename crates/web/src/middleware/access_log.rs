@@ -20,11 +20,12 @@ use crate::auth::error::AuthApiError;
 use crate::error::ApiError;
 use crate::extract::guard::Caller;
 use crate::health::Readiness;
+use crate::refusal_cause::RefusalCause;
 
 /// Middleware (for `actix_web::middleware::from_fn`) that logs the method, route, status, duration and caller of each
-/// request, and the causes of an error. The logged route is a pattern such as `/tasks/{task_id}`, so that no ids in the
-/// path are logged; queries, headers and bodies are not logged either. A request whose handler is dropped, because the
-/// client has disconnected, is logged as abandoned.
+/// request, the word of its [`RefusalCause`], and the text of its error with all sources. The logged route is a pattern
+/// such as `/tasks/{task_id}`, so that no ids in the path are logged; queries, headers and bodies are not logged either. A
+/// request whose handler is dropped, because the client has disconnected, is logged as abandoned.
 ///
 /// It must be the outermost middleware, because it also sets the [`request_id`](crate::request_id) for all inner
 /// services. During a shutdown, each response closes its connection.
@@ -60,21 +61,25 @@ async fn log_request<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
         Ok(response) => (Some(response.request()), response.status(), response.response().error()),
         Err(error) => (None, error.as_response_error().status_code(), Some(error)),
     };
+    let (error, cause) = error.and_then(api_error).unzip();
+    let cause = cause.flatten();
+    debug_assert_eq!(cause.is_some(), RefusalCause::explains(status), "{cause:?} as the cause of {status}");
     let route = if request.is_some() { take(&mut unanswered.route) } else { NO_ROUTE };
     let microseconds = microseconds(took);
     {
         let route = route.as_ref();
         let extensions = request.map(HttpMessage::extensions);
         let user_id = extensions.as_ref().and_then(|extensions| Some(extensions.get::<Caller>()?.0.as_str()));
-        let (status, cause) = (status.as_u16(), || error.and_then(causes));
+        let (status, cause) = (status.as_u16(), cause.map(RefusalCause::word));
+        let error = || error.map(with_sources);
         if status >= 500 {
-            tracing::error!(method, route, status, microseconds, user_id, cause = cause(), "request");
+            tracing::error!(method, route, status, microseconds, user_id, cause, error = error(), "request");
         } else {
-            tracing::info!(method, route, status, microseconds, user_id, cause = cause(), "request");
+            tracing::info!(method, route, status, microseconds, user_id, cause, error = error(), "request");
         }
     }
     if let Some(in_flight) = in_flight {
-        in_flight.finish(method, route, status.as_u16(), took);
+        in_flight.finish(method, route, status.as_u16(), cause, took);
     }
     outcome
 }
@@ -119,18 +124,22 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
+/// Returns the error of the API, and its cause if it is a refusal. Returns `None` if the error is one of actix-web.
+fn api_error(error: &Error) -> Option<(&dyn StdError, Option<RefusalCause>)> {
+    match (error.as_error::<ApiError>(), error.as_error::<AuthApiError>()) {
+        (Some(error), _) => Some((error, error.refusal_cause())),
+        (None, Some(error)) => Some((error, error.refusal_cause())),
+        (None, None) => None,
+    }
+}
+
 /// Returns the text of the error and of its sources, joined by colons.
-fn causes(error: &Error) -> Option<String> {
-    let error: &dyn StdError = match (error.as_error::<ApiError>(), error.as_error::<AuthApiError>()) {
-        (Some(error), _) => error,
-        (None, Some(error)) => error,
-        (None, None) => return None,
-    };
+fn with_sources(error: &dyn StdError) -> String {
     let mut chain = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         let _ = write!(chain, ": {cause}");
         source = cause.source();
     }
-    Some(chain)
+    chain
 }

@@ -11,6 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::refusal_cause::RefusalCause;
+
 /// Upper bounds of the histogram buckets, in seconds. Requests that do not use the database take less than a
 /// millisecond, those that do around 10 ms, and those that hash a password around 300 ms.
 const BOUNDS: [f64; 16] =
@@ -29,19 +31,38 @@ struct RouteLabels {
     route: Cow<'static, str>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    status: u16,
+    cause: &'static str,
+}
+
+impl From<RefusalCause> for RefusalLabels {
+    fn from(cause: RefusalCause) -> Self {
+        Self { status: cause.status().as_u16(), cause: cause.word() }
+    }
+}
+
 /// Counters and histograms of requests.
 #[derive(Debug)]
 pub struct HttpMetrics {
     requests: Family<ResponseLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    refusals: Family<RefusalLabels, Counter>,
     in_flight: Gauge,
 }
 
 impl Default for HttpMetrics {
     fn default() -> Self {
+        let refusals = Family::<RefusalLabels, Counter>::default();
+        // Prometheus does not notice the first increment of a counter that did not exist before.
+        for cause in RefusalCause::ALL {
+            drop(refusals.get_or_create(&(*cause).into()));
+        }
         Self {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BOUNDS)),
+            refusals,
             in_flight: Gauge::default(),
         }
     }
@@ -58,7 +79,14 @@ impl HttpMetrics {
             Unit::Seconds,
             durations,
         );
+        let help = "Number of requests that were refused, by cause";
+        registry.register("refusals", help, self.refusals.clone());
         registry.register("http_requests_in_flight", "Number of requests without a response", self.in_flight.clone());
+    }
+
+    /// Counts a refusal.
+    pub fn count_refusal(&self, cause: RefusalCause) {
+        self.refusals.get_or_create(&cause.into()).inc();
     }
 }
 
@@ -74,7 +102,17 @@ impl InFlight {
 
     /// Records a response. `method` and `route` must have a limited number of values, because the counters of each pair
     /// stay in memory forever.
-    pub(crate) fn finish(self, method: &'static str, route: Cow<'static, str>, status: u16, took: Duration) {
+    pub(crate) fn finish(
+        self,
+        method: &'static str,
+        route: Cow<'static, str>,
+        status: u16,
+        cause: Option<RefusalCause>,
+        took: Duration,
+    ) {
+        if let Some(cause) = cause {
+            self.0.count_refusal(cause);
+        }
         let labels = ResponseLabels { method, route, status };
         self.0.requests.get_or_create(&labels).inc();
         let ResponseLabels { method, route, status: _ } = labels;

@@ -16,6 +16,7 @@ use crate::auth::error::{AuthApiError, serves};
 use crate::connection_phase::{ConnectionPhase, Phase};
 use crate::error::ApiError;
 use crate::extract::body::Deadline;
+use crate::refusal_cause::RefusalCause;
 
 /// Maximum time from the end of a request's head to its response. It includes the time in which the body arrives.
 #[derive(Debug, Clone, Copy)]
@@ -68,17 +69,18 @@ async fn limited(
     let deadline = Instant::now() + timeout;
     request.extensions_mut().insert(Deadline(deadline));
     // The store may have received a write, or may still receive it, so the outcome of such a request is unknown.
-    let error = |cause: Cause| -> Error {
+    let error = |cause, source: Cause| -> Error {
         match (is_auth, is_safe) {
-            (true, _) => AuthApiError::Unavailable(cause).into(),
-            (false, true) => ApiError::Unavailable(cause).into(),
-            (false, false) => ApiError::OutcomeUnknown(cause).into(),
+            (true, _) => AuthApiError::Unavailable(cause, source).into(),
+            (false, true) => ApiError::Unavailable(cause, source).into(),
+            (false, false) => ApiError::OutcomeUnknown(cause, source).into(),
         }
     };
     match timeout_at(deadline, next.call(request)).await {
-        Ok(outcome) => Ok(limit_unsent(outcome?)
-            .unwrap_or_else(|(cause, request)| ServiceResponse::from_err(error(cause.into()), request))),
-        Err(_) => Err(error("not answered in time".into())),
+        Ok(outcome) => Ok(limit_unsent(outcome?).unwrap_or_else(|(source, request)| {
+            ServiceResponse::from_err(error(RefusalCause::TooManyUnsentResponses, source.into()), request)
+        })),
+        Err(_) => Err(error(RefusalCause::TimedOut, "not answered in time".into())),
     }
 }
 

@@ -1,5 +1,5 @@
 //! Tests of the HTTP layer with mocked ports.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod auth;
 mod client_networks;
@@ -10,6 +10,7 @@ mod openapi;
 mod origins;
 mod properties;
 mod rate_limits;
+mod refusals;
 mod request_limits;
 mod routes_are_guarded;
 mod sessions;

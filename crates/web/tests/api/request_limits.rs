@@ -22,7 +22,7 @@ fn assert_framed(answer: &Answer) {
 
 #[actix_web::test]
 async fn work_that_takes_too_long_is_503() {
-    let ports = Ports { auth: TestAuth { delay: usize::MAX }, ..Ports::new() };
+    let ports = Ports { auth: TestAuth { delay: usize::MAX, ..TestAuth::new() }, ..Ports::new() };
     let answer = ports.framed_answer(alice("GET", "/api/alice/tasks").insert_header(("origin", APP))).await;
     assert_eq!(answer.verdict(), (503, "SERVICE_UNAVAILABLE".into()));
     assert_eq!(answer.json()["detail"], "The service is temporarily unavailable, please try again");
@@ -34,7 +34,7 @@ async fn work_that_takes_too_long_is_503() {
 #[actix_web::test]
 async fn during_a_shutdown_each_response_is_the_last_of_its_connection() {
     for (delay, status) in [(0, 403), (usize::MAX, 503)] {
-        let ports = Ports { auth: TestAuth { delay }, ..Ports::new() };
+        let ports = Ports { auth: TestAuth { delay, ..TestAuth::new() }, ..Ports::new() };
         ports.stopping.begin();
         let answer = ports.framed_answer(alice("GET", "/api/bob/tasks")).await;
         assert_eq!((answer.status.as_u16(), answer.is_last), (status, true));

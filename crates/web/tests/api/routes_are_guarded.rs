@@ -159,7 +159,7 @@ async fn other_callers_learn_nothing_about_path_query_and_body() {
     for (method, path, body) in hostile {
         for (token, expected) in [(None, 401), (Some("forged"), 401), (Some("bob-token"), 403)] {
             for delay in [0, 3] {
-                let ports = Ports { auth: TestAuth { delay }, ..Ports::new() };
+                let ports = Ports { auth: TestAuth { delay, ..TestAuth::new() }, ..Ports::new() };
                 let answer = ports.answer(request(method, path, body, token)).await;
                 assert_eq!(answer.status.as_u16(), expected, "{method} {path} with {token:?} after {delay} polls");
             }

@@ -18,7 +18,7 @@ use serde_json::Value;
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::{
     AuthError, AuthPort, Claims, MockIdentityRepo, MockPasswordHasher, MockRateLimiter, MockSessionRepo,
-    MockStoreProbe, MockTaskRepo, MockTokenIssuer, RateLimiter,
+    MockStoreProbe, MockTaskRepo, MockTokenIssuer, RateLimiter, RejectionKind,
 };
 use taskbridge_domain::secret::SharedSecret;
 use taskbridge_domain::services::{
@@ -30,9 +30,9 @@ use taskbridge_domain::testing::fixtures::{
     clock_at, counting_ids, hasher, identity_repo, moment, session_repo, user_id,
 };
 use taskbridge_web::{
-    AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, RateLimits, RequestTimeout, Services,
-    SessionCookies, Stopping, TasksMount, TrustedOrigins, TrustedProxies, UnsentLimits, UnsentResponses, UserRateLimit,
-    api, app,
+    AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, HttpMetrics, RateLimits, RequestTimeout,
+    Services, SessionCookies, Stopping, TasksMount, TrustedOrigins, TrustedProxies, UnsentLimits, UnsentResponses,
+    UserRateLimit, api, app,
 };
 
 pub(crate) const BODY_LIMIT: usize = 4096;
@@ -45,6 +45,14 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_millis(50);
 pub(crate) struct TestAuth {
     /// The number of times that the verification is polled and still pending, before it returns its result.
     pub(crate) delay: usize,
+    /// The reason why other tokens are rejected.
+    pub(crate) rejection: RejectionKind,
+}
+
+impl TestAuth {
+    pub(crate) fn new() -> Self {
+        Self { delay: 0, rejection: RejectionKind::WrongSignature }
+    }
 }
 
 #[async_trait]
@@ -58,7 +66,7 @@ impl AuthPort for TestAuth {
             // This token is for the user whose id is U+FFFD. It is called `lossy`, as a header cannot contain U+FFFD.
             Some("lossy") => Ok(Claims { subject: user_id("\u{fffd}") }),
             Some(user) => Ok(Claims { subject: user_id(user) }),
-            None => Err(AuthError::Rejected("signature: secret detail".into())),
+            None => Err(AuthError::Rejected(self.rejection, "signature: secret detail".into())),
         }
     }
 }
@@ -73,6 +81,8 @@ pub(crate) struct Ports {
     pub(crate) issuer: MockTokenIssuer,
     /// Is `true` if users may delete their own accounts.
     pub(crate) deletion: bool,
+    /// Is `true` if users may sign in only after they have verified their email address.
+    pub(crate) email_verification: bool,
     pub(crate) store: MockStoreProbe,
     pub(crate) mount: TasksMount,
     pub(crate) compatibility: Compatibility,
@@ -85,18 +95,20 @@ pub(crate) struct Ports {
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) unsent: UnsentLimits,
     pub(crate) stopping: Stopping,
+    pub(crate) metrics: Arc<HttpMetrics>,
 }
 
 impl Ports {
     pub(crate) fn new() -> Self {
         Self {
-            auth: TestAuth { delay: 0 },
+            auth: TestAuth::new(),
             tasks: MockTaskRepo::new(),
             identity: identity_repo(),
             sessions: session_repo(),
             hasher: hasher(),
             issuer: MockTokenIssuer::new(),
             deletion: true,
+            email_verification: false,
             store: MockStoreProbe::new(),
             mount: TasksMount { prefix: "/api".into(), without_user_id: false },
             compatibility: Compatibility::default(),
@@ -107,6 +119,7 @@ impl Ports {
             trusted_proxies: TrustedProxies::default(),
             unsent: UnsentLimits { total: 1 << 20, per_network: 1 << 20 },
             stopping: Stopping::default(),
+            metrics: Arc::default(),
         }
     }
 
@@ -124,6 +137,7 @@ impl Ports {
             hasher,
             issuer,
             deletion,
+            email_verification,
             store,
             mount,
             compatibility,
@@ -134,13 +148,14 @@ impl Ports {
             trusted_proxies,
             unsent,
             stopping,
+            metrics,
         } = self;
         let limiter = limiter.map(|limiter| Arc::new(limiter) as Arc<dyn RateLimiter>);
         let clock = || Arc::new(clock_at(moment()));
         let policy = AccountPolicy {
             allow_sign_up: true,
             allow_deletion: deletion,
-            require_email_verification: false,
+            require_email_verification: email_verification,
             rehash: false,
             sessions: SessionPolicy::DEFAULT,
         };
@@ -187,7 +202,7 @@ impl Ports {
             compatibility,
             docs,
             stopping,
-            metrics: Arc::default(),
+            metrics,
             request_timeout: RequestTimeout(REQUEST_TIMEOUT),
             unsent: Arc::new(UnsentResponses::new(unsent)),
             trusted_origins: Arc::new(trusted_origins),

@@ -48,7 +48,7 @@ pub async fn a_changed_token_is_rejected<I: TokenIssuer, V: AuthPort>(tokens: &T
         let other = if digit == 'x' { "Q" } else { "x" };
         let changed = format!("{}{other}{}", &token[..position], &token[position + 1..]);
         assert!(
-            matches!(tokens.auth.verify(&changed).await, Err(AuthError::Rejected(_))),
+            matches!(tokens.auth.verify(&changed).await, Err(AuthError::Rejected(..))),
             "accepted with digit {position} changed"
         );
     }
@@ -82,7 +82,7 @@ pub async fn text_that_is_not_a_token_is_rejected<I: TokenIssuer, V: AuthPort>(t
         ".".repeat(50_000),
     ] {
         assert!(
-            matches!(tokens.auth.verify(&wrong).await, Err(AuthError::Rejected(_))),
+            matches!(tokens.auth.verify(&wrong).await, Err(AuthError::Rejected(..))),
             "accepted {:?}",
             wrong.chars().take(40).collect::<String>()
         );

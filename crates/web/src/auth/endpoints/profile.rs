@@ -19,6 +19,7 @@ use crate::auth::responses::{body_errors, error_responses, session_errors, valid
 use crate::auth::session_response::issue_session;
 use crate::extract::field::{Field, RequestBody, parse_fields};
 use crate::json_schema;
+use crate::refusal_cause::RefusalCause;
 
 /// The fields to change. At least one is required.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -71,7 +72,7 @@ pub(crate) async fn update_user(
         return Err(AuthApiError::NothingToUpdate);
     }
     if !profile.update(&active, &update).await? {
-        return Err(AuthApiError::Unauthorized { clear: cookies.clear() });
+        return Err(AuthApiError::Unauthorized { cause: RefusalCause::SessionEnded, clear: cookies.clear() });
     }
     let mut response = HttpResponse::Ok();
     issue_session(&mut response, &active.session().token, !cookies.is_unremembered(&request), &cookies);

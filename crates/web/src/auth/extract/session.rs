@@ -17,6 +17,7 @@ use crate::auth::cookies::SessionCookies;
 use crate::auth::error::AuthApiError;
 use crate::extract::bearer::bearer_token;
 use crate::extract::guard::Caller;
+use crate::refusal_cause::RefusalCause;
 
 type Pending<T> = Pin<Box<dyn Future<Output = Result<T, AuthApiError>>>>;
 
@@ -75,8 +76,10 @@ impl CurrentSession {
     pub(crate) async fn of(request: &HttpRequest) -> Result<Self, AuthApiError> {
         match NamedSession::of(request).await? {
             NamedSession::Valid(session) => Ok(Self(*session)),
-            NamedSession::None => Err(AuthApiError::Unauthorized { clear: Vec::new() }),
-            NamedSession::Expired(clear) => Err(AuthApiError::Unauthorized { clear }),
+            NamedSession::None => Err(AuthApiError::Unauthorized { cause: RefusalCause::NoSession, clear: Vec::new() }),
+            NamedSession::Expired(clear) => {
+                Err(AuthApiError::Unauthorized { cause: RefusalCause::SessionEnded, clear })
+            }
         }
     }
 }
