@@ -15,19 +15,19 @@ const CHECKS: [&str; 16] = [
     "settings",
     "secret",
     "cookies",
+    "hash",
     "database",
     "tls",
     "migrations",
-    "tables",
     "pool",
+    "tasks",
+    "tables",
     "restrictions",
     "emails",
-    "tasks",
     "jwks",
     "clock",
     "cors",
     "proxy",
-    "hash",
 ];
 
 /// Part of each secret. It must not appear in any output.

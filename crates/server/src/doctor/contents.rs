@@ -1,13 +1,14 @@
 //! The checks for pending migrations, for users who cannot sign in, for email addresses, and for columns that seem to mark users as
 //! restricted but are not enforced.
 
-use taskbridge_adapters::database::{CapitalizedEmails, RestrictionReport};
+use taskbridge_adapters::database::{CapitalizedEmails, RestrictionReport, Store};
+use taskbridge_domain::ports::StoreError;
 use taskbridge_migrations::{IMPORT_TASKS, MigrateError, Readiness, Users, import_resolves};
-use taskbridge_schema::Refusal;
+use taskbridge_schema::{AuthTable, Plan, Refusal};
 use tokio::time::error::Elapsed;
 
 use super::report::{Finding, fail, ok, skip, warn};
-use crate::compose::{self, with_store_to_read, with_tables_to_read};
+use crate::compose::{self, with_store_to_read};
 use crate::settings::Settings;
 
 const MIGRATIONS: &str = "migrations";
@@ -20,39 +21,68 @@ pub(super) struct MigrationCheck {
     pub(super) findings: Vec<Finding>,
     /// The reasons for which tables cannot be used.
     pub(super) refusals: Vec<Refusal>,
+    /// The plan for Better Auth's tables; `None` if it was not read.
+    pub(super) plan: Option<Plan>,
+    /// `false` if the table `tasks` does not exist yet.
+    pub(super) has_tasks: bool,
 }
 
 /// Checks whether the pending migrations can be applied.
 pub(super) async fn migrations(settings: &Settings, users: Option<Users>, exists: bool) -> MigrationCheck {
-    let check = |findings| MigrationCheck { findings, refusals: Vec::new() };
+    let check = |findings| MigrationCheck { findings, refusals: Vec::new(), plan: None, has_tasks: exists };
     let Some(users) = users else { return check(vec![skip(MIGRATIONS, "the auth mode is not known")]) };
     let migrations = compose::migrations(settings, users);
     let migrates = settings.database.migrate.is_on();
     if !exists {
         return check(vec![pending(&creates(&migrations.tables()), migrates)]);
     }
-    let readiness = with_store_to_read(&settings.database, async |store| {
-        Ok(migrations.check(&store.dedicated().await?, migrates).await?)
+    let read = with_store_to_read(&settings.database, async |store| {
+        let db = store.dedicated().await?;
+        let readiness = migrations.check(&db, migrates).await;
+        let plan = match &readiness {
+            Ok(readiness) => readiness.plan.clone(),
+            Err(_) => migrations.plan(&db).await?,
+        };
+        Ok((readiness, plan))
     });
-    match readiness.await {
-        Ok(readiness) => check(vec![judge_readiness(&readiness, migrates)]),
-        Err(error) if error.is::<Elapsed>() => check(vec![fail(
-            MIGRATIONS,
-            "reading the schema timed out",
-            "check for database sessions that hold locks on the tables",
-        )]),
-        Err(error) => match error.downcast() {
-            Ok(MigrateError::NotAdoptable(refusals)) => {
-                MigrationCheck { findings: refusals.iter().map(not_adoptable).collect(), refusals }
-            }
-            Ok(MigrateError::Refused(line)) => check(vec![refusal(&line)]),
-            Ok(error @ MigrateError::Database(_)) => check(vec![fail(MIGRATIONS, error.to_string(), SEE_LOG)]),
-            Err(error) => check(vec![fail(MIGRATIONS, format!("{error:#}"), SEE_LOG)]),
-        },
-    }
+    let (readiness, plan) = match read.await {
+        Ok(read) => read,
+        Err(error) if error.is::<Elapsed>() => {
+            let advice = "check for database sessions that hold locks on the tables";
+            return check(vec![fail(MIGRATIONS, "reading the schema timed out", advice)]);
+        }
+        Err(_) => return check(vec![unreadable_schema()]),
+    };
+    let is_tasks = |table: &String| table == "tasks";
+    let has_tasks = !matches!(&readiness, Ok(readiness) if readiness.missing_tables.iter().any(is_tasks));
+    let (findings, refusals) = match readiness {
+        Ok(readiness) => (vec![judge_readiness(&readiness, migrates)], Vec::new()),
+        Err(MigrateError::NotAdoptable(refusals)) => (refusals.iter().map(not_adoptable).collect(), refusals),
+        Err(MigrateError::Refused(line)) => (vec![refusal(&line)], Vec::new()),
+        Err(MigrateError::Database(_)) => (vec![unreadable_schema()], Vec::new()),
+    };
+    MigrationCheck { findings, refusals, plan: Some(plan), has_tasks }
 }
 
-const SEE_LOG: &str = "see the log of the database";
+/// The error is left to the command in the advice, because its text is that of the database driver.
+fn unreadable_schema() -> Finding {
+    fail(
+        MIGRATIONS,
+        "the schema cannot be read",
+        "run: taskbridge migrate plan, which prints the error of the database",
+    )
+}
+
+/// Returns the finding for rows that cannot be read. This is not a failure: if a privilege is missing, the check of the
+/// migrations fails.
+pub(super) fn unreadable(check: &'static str, error: &anyhow::Error) -> Finding {
+    let is_slow = error.is::<Elapsed>() || matches!(error.downcast_ref(), Some(StoreError::Unavailable(_)));
+    if is_slow {
+        warn(check, "reading the rows timed out", "run the doctor when the database is idle")
+    } else {
+        skip(check, "the rows cannot be read; see the check migrations")
+    }
+}
 
 fn not_adoptable(refusal: &Refusal) -> Finding {
     let Refusal { table, column, found, next } = refusal;
@@ -83,9 +113,7 @@ fn judge_readiness(readiness: &Readiness, migrates: bool) -> Finding {
 
 fn pending(found: &str, migrates: bool) -> Finding {
     if migrates {
-        let advice =
-            "no action is needed if the server may apply them when it starts; otherwise run: taskbridge migrate up";
-        warn(MIGRATIONS, found, advice)
+        ok(MIGRATIONS, format!("{found}; the server applies the migrations when it starts"))
     } else {
         fail(MIGRATIONS, found, "run: taskbridge migrate up (database.migrate is off)")
     }
@@ -96,22 +124,42 @@ fn creates(tables: &[impl AsRef<str>]) -> String {
     format!("tables that will be created: {}", names.join(", "))
 }
 
-pub(super) async fn restrictions(settings: &Settings, users: Option<Users>, exists: bool) -> Finding {
-    let migrations = compose::migrations(settings, Users::Here);
-    let report = with_tables_to_read(&settings.database, &migrations, async |store| Ok(store.restrictions().await?));
-    match users {
-        None => skip(RESTRICTIONS, "the auth mode is not known"),
-        Some(Users::Elsewhere) => skip(RESTRICTIONS, "the app's Better Auth signs users in"),
-        Some(Users::Here) if !exists => ok(RESTRICTIONS, "there are no users yet"),
-        Some(Users::Here) => match report.await {
-            Err(error) if error.is::<Elapsed>() => warn(
-                RESTRICTIONS,
-                "counting the restricted users timed out",
-                "run the doctor when the database is idle",
-            ),
-            Err(error) => fail(RESTRICTIONS, format!("{error:#}"), SEE_LOG),
-            Ok(report) => judge_restrictions(&report),
-        },
+/// Counts the users who cannot sign in, and names columns that seem to restrict users.
+pub(super) async fn restrictions(
+    settings: &Settings,
+    users: Option<Users>,
+    exists: bool,
+    check: &MigrationCheck,
+) -> Finding {
+    let judge = async |store: &Store| Ok(judge_restrictions(&store.restrictions().await?));
+    of_users(RESTRICTIONS, settings, users, exists, check, judge).await
+}
+
+/// Checks that the email addresses of all users are in lower case, because other users cannot sign in with a password.
+pub(super) async fn emails(settings: &Settings, users: Option<Users>, exists: bool, check: &MigrationCheck) -> Finding {
+    let judge = async |store: &Store| Ok(judge_emails(&store.capitalized_emails().await?));
+    of_users(EMAILS, settings, users, exists, check, judge).await
+}
+
+/// Runs a check of the rows of Better Auth's table `user`, if Taskbridge is the auth server.
+async fn of_users(
+    name: &'static str,
+    settings: &Settings,
+    users: Option<Users>,
+    exists: bool,
+    check: &MigrationCheck,
+    judge: impl AsyncFnOnce(&Store) -> anyhow::Result<Finding>,
+) -> Finding {
+    match (users, &check.plan) {
+        (None, _) => skip(name, "the auth mode is not known"),
+        (Some(Users::Elsewhere), _) => skip(name, "the app's Better Auth signs users in"),
+        (Some(Users::Here), None) if exists => skip(name, "the schema cannot be read; see the check migrations"),
+        (Some(Users::Here), Some(plan)) if plan.existing.contains(&AuthTable::User) => {
+            let judge_all = async |store: &Store| judge(&store.clone().with_map(plan.map.clone())).await;
+            let finding = with_store_to_read(&settings.database, judge_all).await;
+            finding.unwrap_or_else(|error| unreadable(name, &error))
+        }
+        (Some(Users::Here), _) => ok(name, "there are no users yet"),
     }
 }
 
@@ -135,26 +183,6 @@ fn judge_restrictions(report: &RestrictionReport) -> Finding {
         return warn(RESTRICTIONS, found, advice);
     }
     ok(RESTRICTIONS, found)
-}
-
-/// Checks that the email addresses of all users are in lower case, because other users cannot sign in with a password.
-pub(super) async fn emails(settings: &Settings, users: Option<Users>, exists: bool) -> Finding {
-    let migrations = compose::migrations(settings, Users::Here);
-    let report =
-        with_tables_to_read(&settings.database, &migrations, async |store| Ok(store.capitalized_emails().await?));
-    match users {
-        None => skip(EMAILS, "the auth mode is not known"),
-        Some(Users::Elsewhere) => skip(EMAILS, "the app's Better Auth signs users in"),
-        Some(Users::Here) if !exists => ok(EMAILS, "there are no users yet"),
-        Some(Users::Here) => match report.await {
-            Err(error) if error.is::<Elapsed>() => {
-                warn(EMAILS, "reading the email addresses timed out", "run the doctor when the database is idle")
-            }
-            // If a privilege is missing, the check of the migrations fails.
-            Err(error) => skip(EMAILS, format!("the email addresses cannot be read: {error:#}")),
-            Ok(report) => judge_emails(&report),
-        },
-    }
 }
 
 fn judge_emails(report: &CapitalizedEmails) -> Finding {

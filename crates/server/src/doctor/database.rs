@@ -38,11 +38,11 @@ pub(super) async fn check(configuration: &Configuration) -> Vec<Finding> {
     };
     let exists = !matches!(inspection, Inspection::Sqlite(SqliteFacts { exists: false, .. }));
     let users = configuration.mode_name.map(AuthModeName::users);
-    let restrictions = contents::restrictions(settings, users, exists).await;
-    let emails = contents::emails(settings, users, exists).await;
-    let tasks = hidden_tasks(settings, users, exists).await;
     let migrations = contents::migrations(settings, users, exists).await;
-    let tables = tables(settings, users, exists, &migrations.refusals).await;
+    let tables = tables(users, exists, &migrations);
+    let restrictions = contents::restrictions(settings, users, exists, &migrations).await;
+    let emails = contents::emails(settings, users, exists, &migrations).await;
+    let tasks = hidden_tasks(settings, users, &migrations).await;
     let (database, pool) = match inspection {
         Inspection::Sqlite(facts) => {
             let pool = format!("at most {} connections; one at a time can write", store.max_connections);

@@ -1,8 +1,9 @@
 //! The check for tasks that no user sees.
 
 use taskbridge_migrations::{HiddenTasks, UnknownOwners, Users};
-use tokio::time::error::Elapsed;
+use taskbridge_schema::Refusal;
 
+use super::contents::{MigrationCheck, unreadable};
 use super::report::{Finding, ok, skip, warn};
 use crate::compose::{migrations, with_store_to_read};
 use crate::settings::Settings;
@@ -10,21 +11,20 @@ use crate::settings::Settings;
 const NAME: &str = "tasks";
 
 /// Counts the tasks that have no owner and, in server mode, those whose owner is not a user.
-pub(super) async fn hidden_tasks(settings: &Settings, users: Option<Users>, exists: bool) -> Finding {
+pub(super) async fn hidden_tasks(settings: &Settings, users: Option<Users>, check: &MigrationCheck) -> Finding {
     let Some(users) = users else { return skip(NAME, "the auth mode is not known") };
-    if !exists {
+    if !check.has_tasks {
         return ok(NAME, "there are no tasks yet");
+    }
+    if check.refusals.iter().any(Refusal::is_of_tasks) {
+        return skip(NAME, "the table tasks cannot be used; see the check migrations");
     }
     let hidden = with_store_to_read(&settings.database, async |store| {
         Ok(migrations(settings, users).hidden_tasks(&store.dedicated().await?).await?)
     });
     match hidden.await {
         Ok(hidden) => judge(&hidden, users),
-        Err(error) if error.is::<Elapsed>() => {
-            warn(NAME, "counting the tasks that no user sees timed out", "run the doctor when the database is idle")
-        }
-        // If a privilege is missing, the check of the migrations fails.
-        Err(error) => skip(NAME, format!("the tasks cannot be read: {error:#}")),
+        Err(error) => unreadable(NAME, &error),
     }
 }
 

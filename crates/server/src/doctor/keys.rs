@@ -69,7 +69,8 @@ async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
         Err(error) if error.is::<OpenError>() && is_missing(&settings.database).await => {
             return ok(NAME, "there is no database yet");
         }
-        Err(error) => return skip(NAME, format!("the table jwks cannot be read: {error:#}")),
+        // The checks of the database name the cause.
+        Err(_) => return skip(NAME, "the table jwks cannot be read; see the checks of the database"),
     };
     let unreadable: Vec<_> =
         keys.iter().filter(|key| matches!(key.status, StoredKeyStatus::Undecryptable(_))).collect();
@@ -91,10 +92,16 @@ async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
 
 async fn fetch(address: JwksClient) -> (String, Result<JwksInspection, String>) {
     let answer = match timeout(REQUEST_TIMEOUT, address.inspect(&SystemClock)).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Ok(answer) => answer.map_err(|error| reason(&error.to_string()).to_owned()),
         Err(_elapsed) => Err(format!("no answer within {} seconds", REQUEST_TIMEOUT.as_secs())),
     };
     (address.to_string(), answer)
+}
+
+/// Returns the text of an error of the HTTP client without its prefix and the number of the system's error.
+fn reason(error: &str) -> &str {
+    let text = error.strip_prefix("io: ").unwrap_or(error);
+    text.split(" (os error ").next().unwrap_or(text)
 }
 
 fn published(address: &str, answer: &Result<JwksInspection, String>, mode: &BridgeMode) -> Finding {
@@ -124,6 +131,10 @@ fn published(address: &str, answer: &Result<JwksInspection, String>, mode: &Brid
                 }
                 300..=399 => "redirects are not followed: set JWKS_URL to their target",
                 401 | 403 => "a proxy or middleware of the app requires credentials: allow this path without them",
+                404 if mode.secret.is_some() => {
+                    "add the plugin jwt() to Better Auth, or set JWKS_URL to the address at which it publishes its keys; or, \
+                     if the app signs its tokens with BETTER_AUTH_SECRET, set JWKS_URL=off"
+                }
                 404 => {
                     "add the plugin jwt() to Better Auth, or set JWKS_URL to the address at which it publishes its keys"
                 }

@@ -19,11 +19,14 @@ pub(crate) async fn examine(configuration: anyhow::Result<Configuration>) -> Rep
     let configuration = match configuration {
         Ok(configuration) => configuration,
         Err(error) => {
-            return Report(vec![fail("settings", format!("{error:#}"), "fix the file and run the command again")]);
+            return Report::new(vec![fail("settings", format!("{error:#}"), "fix the file and run the command again")]);
         }
     };
-    let (database, keys, hash) =
-        tokio::join!(database::check(&configuration), keys::check(&configuration), passwords::check(&configuration));
+    let (database, keys, hash) = tokio::join!(
+        Box::pin(database::check(&configuration)),
+        keys::check(&configuration),
+        passwords::check(&configuration)
+    );
     let mut first = vec![settings::summary(&configuration)];
     first.extend(settings::dot_env(&configuration));
     first.extend([settings::secret(&configuration), settings::cookies(&configuration)]);
@@ -40,7 +43,7 @@ pub(crate) async fn examine(configuration: anyhow::Result<Configuration>) -> Rep
             findings.extend(invalid);
         }
     }
-    Report(findings)
+    Report::new(findings)
 }
 
 /// Returns the name of the check that reports an invalid setting.

@@ -25,14 +25,23 @@ pub(super) async fn check(configuration: &Configuration) -> Finding {
         return skip(NAME, "the settings are invalid");
     }
     let settings = &configuration.settings.passwords;
-    let (Ok(hasher), Ok(password)) = (hasher(settings), Password::parse("how long does it take")) else {
+    let Ok(hasher) = hasher(settings) else {
         return fail(NAME, "the system cannot start more threads", "raise the limit of threads for the server");
     };
-    let started = Instant::now();
-    if hasher.verify(ClientNetwork::UNKNOWN, password, None).await.is_err() {
-        return fail(NAME, "a password could not be hashed", "see the log");
+    let mut took = Duration::MAX;
+    // A slow measurement is repeated, because other programs can have caused it.
+    for _ in 0..2 {
+        let Ok(password) = Password::parse("how long does it take") else { break };
+        let started = Instant::now();
+        if hasher.verify(ClientNetwork::UNKNOWN, password, None).await.is_err() {
+            return fail(NAME, "a password could not be hashed", "see the log");
+        }
+        took = took.min(started.elapsed());
+        if took <= *EXPECTED.end() {
+            break;
+        }
     }
-    judge(started.elapsed(), settings.bcrypt_cost.get())
+    judge(took, settings.bcrypt_cost.get())
 }
 
 fn judge(took: Duration, cost: u32) -> Finding {

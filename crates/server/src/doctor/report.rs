@@ -38,6 +38,39 @@ impl Outcome {
     }
 }
 
+/// A part of the report. The order of the variants is that of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Group {
+    Settings,
+    Database,
+    Tables,
+    Keys,
+    Network,
+}
+
+impl Group {
+    /// Returns the group that contains the check with this name.
+    fn of(check: &str) -> Self {
+        match check {
+            "database" | "tls" | "migrations" | "pool" | "tasks" => Self::Database,
+            "tables" | "restrictions" | "emails" => Self::Tables,
+            "jwks" | "clock" => Self::Keys,
+            "cors" | "proxy" => Self::Network,
+            _ => Self::Settings,
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Settings => "Settings",
+            Self::Database => "Database",
+            Self::Tables => "Better Auth's tables",
+            Self::Keys => "Keys",
+            Self::Network => "Network",
+        }
+    }
+}
+
 /// A line of the report.
 #[derive(Debug)]
 pub(super) struct Finding {
@@ -76,11 +109,16 @@ fn one_line(text: impl Into<String>) -> String {
     text.into().split_whitespace().collect::<Vec<_>>().join(" ").replace(char::is_control, "\u{fffd}")
 }
 
-/// The findings of all checks. The order of the checks is always the same.
+/// The findings of all checks, sorted by group. The order of the checks is always the same.
 #[derive(Debug)]
-pub(crate) struct Report(pub(super) Vec<Finding>);
+pub(crate) struct Report(Vec<Finding>);
 
 impl Report {
+    pub(super) fn new(mut findings: Vec<Finding>) -> Self {
+        findings.sort_by_key(|finding| Group::of(finding.check));
+        Self(findings)
+    }
+
     /// Returns `true` if a check failed.
     pub(crate) fn has_failed(&self) -> bool {
         self.count(Outcome::Failure) > 0
@@ -90,12 +128,13 @@ impl Report {
         self.0.iter().filter(|finding| finding.outcome == outcome).count()
     }
 
-    /// Returns the report as the object `{"ok", "checks": [{"name", "state", "found", "advice"}]}`. `advice` is null
-    /// unless `state` is `warn` or `fail`.
+    /// Returns the report as the object `{"ok", "checks": [{"group", "name", "state", "found", "advice"}]}`. `advice` is
+    /// null unless `state` is `warn` or `fail`.
     pub(crate) fn json(&self) -> Value {
         let finding = |finding: &Finding| {
             let Finding { check, outcome, found, advice } = finding;
-            json!({ "name": check, "state": outcome.as_str(), "found": found, "advice": advice })
+            let group = Group::of(check).title();
+            json!({ "group": group, "name": check, "state": outcome.as_str(), "found": found, "advice": advice })
         };
         json!({ "ok": !self.has_failed(), "checks": self.0.iter().map(finding).collect::<Vec<_>>() })
     }
@@ -103,7 +142,14 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut last = None;
         for Finding { check, outcome, found, advice } in &self.0 {
+            let group = Group::of(check);
+            if last != Some(group) {
+                let space = if last.is_some() { "\n" } else { "" };
+                writeln!(f, "{space}{}", group.title())?;
+                last = Some(group);
+            }
             let style = outcome.style();
             write!(f, "{style}{:<4}{style:#} {check:<12} {found}", outcome.as_str())?;
             if let Some(advice) = advice {
@@ -111,9 +157,9 @@ impl fmt::Display for Report {
             }
             writeln!(f)?;
         }
-        let warnings = self.count(Outcome::Warning);
+        let [failed, warnings, passed] = [Outcome::Failure, Outcome::Warning, Outcome::Ok].map(|one| self.count(one));
         let plural = if warnings == 1 { "" } else { "s" };
-        write!(f, "{} failed, {warnings} warning{plural}", self.count(Outcome::Failure))
+        write!(f, "\n{failed} failed, {warnings} warning{plural}, {passed} passed")
     }
 }
 
@@ -128,9 +174,21 @@ mod tests {
     }
 
     #[test]
+    fn findings_are_sorted_by_group_and_each_group_has_one_heading() {
+        let checks = ["cors", "tls", "jwks", "database", "emails", "settings", "proxy"];
+        let text = Report::new(checks.map(|check| ok(check, "x")).into()).to_string();
+        let headings: Vec<_> = text.lines().filter(|line| !line.is_empty() && !line.ends_with('x')).collect();
+        let titles = ["Settings", "Database", "Better Auth's tables", "Keys", "Network"];
+        assert_eq!(headings.split_last().map(|(_, titles)| titles), Some(titles.as_slice()), "{text}");
+        let place = |check: &str| text.find(check);
+        assert!(place("tls") < place("database ") && place("cors") < place("proxy"), "{text}");
+    }
+
+    #[test]
     fn the_last_line_counts_failures_and_warnings() {
-        let report = Report(vec![ok("a", "x"), warn("b", "x", "y"), fail("c", "x", "y"), skip("d", "x")]);
-        assert_eq!(report.to_string().lines().last(), Some("1 failed, 1 warning"));
-        assert_eq!(Report(vec![ok("a", "x")]).to_string().lines().last(), Some("0 failed, 0 warnings"));
+        let report = Report::new(vec![ok("a", "x"), warn("b", "x", "y"), fail("c", "x", "y"), skip("d", "x")]);
+        assert_eq!(report.to_string().lines().last(), Some("1 failed, 1 warning, 1 passed"));
+        let report = Report::new(vec![ok("a", "x")]);
+        assert_eq!(report.to_string().lines().last(), Some("0 failed, 0 warnings, 1 passed"));
     }
 }

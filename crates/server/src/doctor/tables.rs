@@ -3,36 +3,21 @@
 
 use taskbridge_migrations::Users;
 use taskbridge_schema::{AuthTable, Notice, Plan, Refusal};
-use tokio::time::error::Elapsed;
 
+use super::contents::MigrationCheck;
 use super::report::{Finding, ok, skip, warn};
-use crate::compose::{bridge_mode_works, migrations, with_store_to_read};
-use crate::settings::Settings;
+use crate::compose::bridge_mode_works;
 
 const NAME: &str = "tables";
 
 /// Returns a line that names the tables, and a warning for each notice. Tables that cannot be used are failures of the
 /// check of the migrations.
-///
-/// `refusals` are those of the check of the migrations.
-pub(super) async fn tables(
-    settings: &Settings,
-    users: Option<Users>,
-    exists: bool,
-    refusals: &[Refusal],
-) -> Vec<Finding> {
-    let Some(users) = users else { return vec![skip(NAME, "the auth mode is not known")] };
-    if !exists {
-        return vec![ok(NAME, "Better Auth's tables do not exist yet")];
-    }
-    let plan = with_store_to_read(&settings.database, async |store| {
-        Ok(migrations(settings, users).plan(&store.dedicated().await?).await?)
-    });
-    match plan.await {
-        Ok(plan) => findings(&plan, refusals),
-        Err(error) if error.is::<Elapsed>() => vec![skip(NAME, "reading the schema timed out")],
-        // The check of the migrations fails as well.
-        Err(error) => vec![skip(NAME, format!("the tables cannot be read: {error:#}"))],
+pub(super) fn tables(users: Option<Users>, exists: bool, check: &MigrationCheck) -> Vec<Finding> {
+    match &check.plan {
+        _ if users.is_none() => vec![skip(NAME, "the auth mode is not known")],
+        _ if !exists => vec![ok(NAME, "Better Auth's tables do not exist yet")],
+        Some(plan) => findings(plan, &check.refusals),
+        None => vec![skip(NAME, "the schema cannot be read; see the check migrations")],
     }
 }
 
