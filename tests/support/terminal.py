@@ -1,7 +1,7 @@
 # Runs a command in a pseudo-terminal. The arguments are the command and a list of answers as JSON. Each answer has the
 # prompt after which it is typed, the text to type, and whether the terminal must not show it. Prints what the terminal
 # shows, and exits with the exit code of the command.
-import json, os, pty, sys, termios
+import json, os, pty, signal, sys, termios, time
 
 command, answers = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 child, terminal = pty.fork()
@@ -25,8 +25,11 @@ for prompt, text, is_hidden in answers:
         unread += more
         if not more:
             sys.exit(f"no prompt {prompt!r} in {shown!r}")
+    deadline = time.monotonic() + 30
     while is_hidden and termios.tcgetattr(terminal)[3] & termios.ECHO:
-        pass
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            sys.exit(f"after {prompt!r}, the terminal shows the input")
     os.write(terminal, text.encode() + b"\n")
 while more := read():
     shown += more

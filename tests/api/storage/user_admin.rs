@@ -1,8 +1,12 @@
 //! Operators manage users with `taskbridge users`, also while the server is running.
 
+use std::io::pipe;
+use std::process::Stdio;
+
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use support::server::Outcome;
+use support::postgres::{fresh_database, psql};
+use support::server::{Outcome, exit_code};
 use support::user::PASSWORD;
 use support::{Server, User};
 
@@ -105,7 +109,7 @@ async fn a_password_is_set() {
     assert_eq!(session(&bob).await["user"]["id"], json!(bob.id));
     let refused = users(&server, &["set-password", "nobody@example.test"], PASSWORD);
     assert_eq!(refused.code, Some(1));
-    assert!(refused.stderr.contains("there is no user with the id or email address"), "{refused:?}");
+    assert!(refused.stderr.contains("there is no user with this id or email address"), "{refused:?}");
 }
 
 /// A terminal asks twice and does not show the password.
@@ -210,4 +214,28 @@ async fn users_are_listed() {
     let mut expected = [ann.id.as_str(), &bob.id];
     expected.sort_unstable();
     assert_eq!(ids, expected);
+}
+
+/// A reader that closes the pipe, such as `head`, is not an error.
+#[tokio::test]
+async fn a_list_that_nobody_reads_ends() {
+    let database = [("DATABASE_URL", "sqlite://tasks.db")];
+    let server = Server::start_with(&database);
+    User::sign_up(&server, "ann").await;
+    let (reader, closed) = pipe().unwrap();
+    drop(reader);
+    for arguments in [&["users", "list"][..], &["users", "list", "--json"]] {
+        let code = exit_code(server.folder(), arguments, &database, closed.try_clone().unwrap(), Stdio::inherit());
+        assert_eq!(code, Some(0));
+    }
+}
+
+/// The app has added a column since the server started.
+#[test]
+fn a_column_that_a_new_user_needs_is_named() {
+    let url = fresh_database();
+    let server = Server::start_with(&[("DATABASE_URL", &url)]);
+    psql(&url, r#"alter table "user" add column "tenant" text not null"#);
+    let refused = users(&server, &["create", "ann@example.test", "--name", "Ann"], PASSWORD);
+    assert!(refused.code == Some(1) && refused.stderr.contains(r#"table "user", column "tenant""#), "{refused:?}");
 }

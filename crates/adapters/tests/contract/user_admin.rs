@@ -59,8 +59,12 @@ async fn a_user_without_a_password_gets_one_account(backend: Backend) {
     let (identity, repo) = (SeaIdentityRepo(store.clone()), SeaUserAdminRepo(store.clone()));
     assert_eq!(identity.find_password(&user_id("ann")).await.unwrap(), None);
     let resets: Vec<_> = (0..8).map(|number| reset(&format!("new{number}"))).collect();
-    for done in join_all(resets.iter().map(|reset| repo.reset_password(reset))).await {
-        assert!(done.unwrap());
+    // Only from the second round on are there connections for all resets at once.
+    for _ in 0..3 {
+        execute(&store, r#"delete from "better_auth.account" where "account.providerId" = 'credential'"#).await;
+        for done in join_all(resets.iter().map(|reset| repo.reset_password(reset))).await {
+            assert!(done.unwrap());
+        }
     }
     let accounts = identity.list_accounts(&user_id("ann"), 10).await.unwrap();
     let mut methods: Vec<_> =

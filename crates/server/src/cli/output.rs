@@ -20,11 +20,18 @@ use crate::compose::bridge_mode_works;
 /// # Errors
 /// Returns an error if the line cannot be written for another reason, such as a full disk.
 pub(super) fn print(line: &dyn Display) -> io::Result<()> {
+    print_if_read(line).map(drop)
+}
+
+/// Does the same, but returns `false` if nobody reads the output any more, so that a long list can end early.
+///
+/// # Errors
+/// Returns the same errors.
+pub(super) fn print_if_read(line: &dyn Display) -> io::Result<bool> {
     match writeln!(anstream::stdout(), "{line}") {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(io::Error::new(error.kind(), format!("cannot write to standard output: {error}")))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(io::Error::new(error.kind(), format!("cannot write to standard output: {error}"))),
     }
 }
 

@@ -14,7 +14,7 @@ use taskbridge_domain::users::{BanReason, Email, User, UserName};
 
 use self::input::{Confirmation, confirm, read_password};
 use self::output::{Report, json};
-use super::output::{one_line, print, print_duration, print_error, with_progress};
+use super::output::{one_line, print, print_duration, print_error, print_if_read, with_progress};
 use crate::compose::{migrations, require_current, user_admin, with_store};
 use crate::settings::{AuthMode, Settings};
 use crate::telemetry::AUDIT;
@@ -202,7 +202,11 @@ impl Commands<'_> {
         let mut after = None;
         loop {
             let users = self.admin.list(after, PAGE).await?;
-            users.iter().try_for_each(|user| self.print_user(user, None))?;
+            for user in &users {
+                if !self.print_user(user, None)? {
+                    return Ok(());
+                }
+            }
             match users.into_iter().last() {
                 Some(last) => after = Some(last.id),
                 None => return Ok(()),
@@ -213,14 +217,16 @@ impl Commands<'_> {
     async fn show(&self, who: &Who) -> anyhow::Result<()> {
         let user = self.find(who).await?;
         let details = self.admin.details(&user.id).await?;
-        Ok(self.print_user(&user, Some(&details))?)
+        self.print_user(&user, Some(&details))?;
+        Ok(())
     }
 
-    fn print_user(&self, user: &User, details: Option<&UserDetails>) -> io::Result<()> {
+    /// Prints a user. Returns `false` if nobody reads the output any more.
+    fn print_user(&self, user: &User, details: Option<&UserDetails>) -> io::Result<bool> {
         if self.json {
-            print(&json(user, details))
+            print_if_read(&json(user, details))
         } else {
-            print(&Report { user, now: self.admin.clock.now(), details })
+            print_if_read(&Report { user, now: self.admin.clock.now(), details })
         }
     }
 
@@ -276,8 +282,7 @@ impl Commands<'_> {
     }
 
     async fn find(&self, who: &Who) -> anyhow::Result<User> {
-        let found = self.admin.find(&who.user).await?;
-        found.with_context(|| format!("there is no user with the id or email address {:?}", who.user))
+        self.admin.find(&who.user).await?.context("there is no user with this id or email address")
     }
 
     /// Asks for the confirmation of what cannot be undone. Returns the exit status if nothing may be done.
