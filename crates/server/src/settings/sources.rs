@@ -57,7 +57,9 @@ impl Sources {
     /// line may contain a secret.
     pub(super) fn read(folder: &Path, mut environment: Environment) -> Result<Self, ConfigError> {
         environment.retain(|_, text| !text.is_empty());
-        let dot_env = dot_env::read(folder, &environment).map_err(|error| ConfigError::Foreign(Box::new(error)))?;
+        let is_ours = |name: &str| name == PROFILE || key_of(name).is_some();
+        let dot_env =
+            dot_env::read(folder, &environment, is_ours).map_err(|error| ConfigError::Foreign(Box::new(error)))?;
         let in_file = || dot_env.variables.get(PROFILE).map(|variable| &variable.value);
         let profile = environment.get(PROFILE).or_else(in_file).filter(|profile| !profile.is_empty());
         let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml)).build()?;

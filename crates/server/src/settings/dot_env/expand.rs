@@ -28,7 +28,7 @@ impl fmt::Display for Endless {
 /// Values in `known` have precedence. `known` does not change if there is an error.
 pub(super) fn expand(assignments: &mut [Assignment], known: &mut BTreeMap<String, String>) -> Result<(), Endless> {
     for index in 0..assignments.len() {
-        let Assignment { name, value, line } = &assignments[index];
+        let Assignment { name, value, line, .. } = &assignments[index];
         let text = known.get(name).unwrap_or(value).clone();
         let lookup = |name: &str| {
             let in_file = || Some(&assignments.iter().find(|assignment| assignment.name == name)?.value);
@@ -83,7 +83,8 @@ fn last_reference(text: &str) -> Option<Reference<'_>> {
     (!name.is_empty()).then(|| Reference { text: &text[start..text.len() - rest.len()], name, default })
 }
 
-fn is_word(c: char) -> bool {
+/// Returns `true` for the characters of a name in a reference.
+pub(super) fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 

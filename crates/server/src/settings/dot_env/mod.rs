@@ -1,9 +1,11 @@
 //! The `.env` files, read as `@next/env` of Next.js 16 reads them, because an app and Taskbridge often share them.
 //!
-//! `parse` ports the parser, and `expand` the expansion of `$NAME`. This file ports the order of the files.
+//! `parse` ports the parser, and `expand` the expansion of `$NAME`. This file ports the order of the files. `readers` knows
+//! what other programs read, for warnings.
 
 mod expand;
 mod parse;
+mod readers;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,15 +13,17 @@ use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-use self::expand::expand;
-use self::parse::parse;
+use self::expand::{expand, is_word};
+use self::parse::{Assignment, Parsed, parse};
+use self::readers::Reading;
 
 /// Variables of `.env` files.
 #[derive(Debug, Default)]
 pub(super) struct DotEnv {
     /// The variables by name, without those that the environment has.
     pub(super) variables: BTreeMap<String, Variable>,
-    /// Descriptions of files that could not be used, without their lines.
+    /// Descriptions of files that could not be used, of values that other programs read differently, and of ignored lines.
+    /// They contain no values.
     pub(super) warnings: Vec<String>,
 }
 
@@ -35,39 +39,72 @@ pub(super) struct Variable {
 
 /// Reads the `.env` files in `folder`. The variables in `environment` have precedence, also where a file refers to them.
 ///
-/// A file that cannot be read, or whose references never end, is skipped, as in Next.js.
+/// A file that cannot be read, or whose references never end, is skipped, as in Next.js. There are warnings only about
+/// those files and about the variables for which `is_ours` is `true`.
 ///
 /// # Errors
 /// Returns an error if the pattern of the parser is invalid.
-pub(super) fn read(folder: &Path, environment: &BTreeMap<String, String>) -> Result<DotEnv, regex::Error> {
+pub(super) fn read(
+    folder: &Path,
+    environment: &BTreeMap<String, String>,
+    is_ours: impl Fn(&str) -> bool,
+) -> Result<DotEnv, regex::Error> {
     let mut found = DotEnv::default();
     let mut known = environment.clone();
     for file in files(environment.get("NODE_ENV").map(String::as_str)) {
-        let content = match content(&folder.join(&file)) {
-            Ok(Some(content)) => content,
-            Ok(None) => continue,
-            Err(error) => {
-                found.warnings.push(format!("cannot read {file}, so its values are not used: {error}"));
-                continue;
-            }
-        };
-        if content.starts_with(b"\xFF\xFE") || content.starts_with(b"\xFE\xFF") {
-            let advice = "save it as UTF-8";
-            found.warnings.push(format!("{file} is UTF-16, so its values are not used, as in Next.js; {advice}"));
-        }
-        let mut assignments = parse(&String::from_utf8_lossy(&content))?;
-        if let Err(endless) = expand(&mut assignments, &mut known) {
-            found.warnings.push(format!("{file}, {endless}, so no value of this file is used, as in Next.js"));
-            continue;
-        }
-        for assignment in assignments {
-            if !environment.contains_key(&assignment.name) {
-                let variable = Variable { value: assignment.value, file: file.clone(), line: assignment.line };
-                found.variables.entry(assignment.name).or_insert(variable);
-            }
+        match content(&folder.join(&file)) {
+            Ok(Some(content)) => found.add(&file, &content, environment, &mut known, &is_ours)?,
+            Ok(None) => {}
+            Err(error) => found.warnings.push(format!("cannot read {file}, so its values are not used: {error}")),
         }
     }
     Ok(found)
+}
+
+impl DotEnv {
+    /// Adds the variables of a file, except those of the environment and of files with precedence. Adds all of them to
+    /// `known`, which contains the variables to which values can refer.
+    fn add(
+        &mut self,
+        file: &str,
+        content: &[u8],
+        environment: &BTreeMap<String, String>,
+        known: &mut BTreeMap<String, String>,
+        is_ours: impl Fn(&str) -> bool,
+    ) -> Result<(), regex::Error> {
+        if content.starts_with(b"\xFF\xFE") || content.starts_with(b"\xFE\xFF") {
+            let advice = "save it as UTF-8";
+            self.warnings.push(format!("{file} is UTF-16, so its values are not used, as in Next.js; {advice}"));
+        }
+        let Parsed { text, mut assignments, ignored } = parse(&String::from_utf8_lossy(content))?;
+        let plain: Vec<_> = assignments.iter().map(|assignment| assignment.value.clone()).collect();
+        if let Err(endless) = expand(&mut assignments, known) {
+            self.warnings.push(format!("{file}, {endless}, so no value of this file is used, as in Next.js"));
+            return Ok(());
+        }
+        for (line, text) in ignored {
+            if let Some(name) = text.split(|c: char| !is_word(c)).find(|word| is_ours(word)) {
+                let what = "is ignored, as in Next.js, because it is not NAME=value";
+                self.warnings.push(format!("{file}, line {line}, which contains {name}, {what}"));
+            }
+        }
+        for (Assignment { name, value, line, rest }, plain) in assignments.into_iter().zip(plain) {
+            if let Some(outside) = environment.get(&name) {
+                if is_ours(&name) && *outside != value {
+                    let place = format!("{name} in the environment has a $, and {file}, line {line}, sets it, too");
+                    self.warnings.push(format!("{place}, so Next.js expands the $; remove that line"));
+                }
+            } else if !self.variables.contains_key(&name) {
+                if is_ours(&name) {
+                    let reading = Reading { name: &name, rest: &text[rest..], plain: &plain, value: &value };
+                    let differences = reading.differences(known);
+                    self.warnings.extend(differences.map(|text| format!("{file}, line {line}: {text}")));
+                }
+                self.variables.insert(name, Variable { value, file: file.to_owned(), line });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Returns the names of the files, from the highest to the lowest precedence. Without `NODE_ENV`, the mode is that of

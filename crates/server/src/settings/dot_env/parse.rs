@@ -15,28 +15,51 @@ pub(super) struct Assignment {
     pub(super) value: String,
     /// The number of the line with the name. The first line is 1.
     pub(super) line: usize,
+    /// The position in the text of what follows the equals sign.
+    pub(super) rest: usize,
 }
 
-/// Returns the variables of a file in the order in which their names first appear, each with its last value. Ignores
-/// everything else.
-pub(super) fn parse(text: &str) -> Result<Vec<Assignment>, regex::Error> {
+/// The content of a file.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    /// The text with line feeds as line breaks.
+    pub(super) text: String,
+    /// The variables in the order in which their names first appear, each with its last value.
+    pub(super) assignments: Vec<Assignment>,
+    /// The lines that are neither assignments nor comments, with their numbers.
+    pub(super) ignored: Vec<(usize, String)>,
+}
+
+/// Parses a file. No text is an error.
+pub(super) fn parse(text: &str) -> Result<Parsed, regex::Error> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let pattern = pattern()?;
-    let mut found: Vec<Assignment> = Vec::new();
+    let line_of = |position: usize| 1 + text[..position].matches('\n').count();
+    let ignored_before = |from: usize, to: usize| {
+        let lines =
+            text[from..to].split('\n').zip(line_of(from)..).map(|(line, number)| (number, line.trim().to_owned()));
+        lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).collect::<Vec<_>>()
+    };
+    let (mut assignments, mut ignored) = (Vec::<Assignment>::new(), Vec::new());
     let mut position = 0;
     while let Some(parts) = pattern.captures_at(&text, position) {
-        let (Some(name), Some(end)) = (parts.name("name"), parts.name("end")) else { break };
+        let [Some(all), Some(name), Some(equals), Some(end)] =
+            [parts.get(0), parts.name("name"), parts.name("equals"), parts.name("end")]
+        else {
+            break;
+        };
+        ignored.extend(ignored_before(position, all.start()));
         position = end.start();
         let value = value(parts.name("value").map_or("", |value| value.as_str()));
-        let line = 1 + text[..name.start()].matches('\n').count();
-        let name = name.as_str();
-        if let Some(known) = found.iter_mut().find(|known| known.name == name) {
-            (known.value, known.line) = (value, line);
-        } else {
-            found.push(Assignment { name: name.to_owned(), value, line });
+        let name = name.as_str().to_owned();
+        let assignment = Assignment { name, value, line: line_of(equals.start()), rest: equals.end() };
+        match assignments.iter_mut().find(|known| known.name == assignment.name) {
+            Some(known) => *known = assignment,
+            None => assignments.push(assignment),
         }
     }
-    Ok(found)
+    ignored.extend(ignored_before(position, text.len()));
+    Ok(Parsed { text, assignments, ignored })
 }
 
 /// Returns the pattern of an assignment. It is that of `dotenv`, with `^` and `$` replaced: the match includes the ends of
@@ -45,7 +68,7 @@ fn pattern() -> Result<Regex, regex::Error> {
     Regex::new(&format!(
         r#"(?x)
         (?: \A | [{LINE_END}] ) [{SPACE}]* (?: export [{SPACE}]+ )?
-        (?<name> [A-Za-z0-9_.-]+ ) (?: [{SPACE}]* = [{SPACE}]*? | : [{SPACE}]+? )
+        (?<name> [A-Za-z0-9_.-]+ ) (?<equals> [{SPACE}]* = [{SPACE}]*? | : [{SPACE}]+? )
         (?<value>
             [{SPACE}]* ' (?: \\' | [^'] )* '
             | [{SPACE}]* " (?: \\" | [^"] )* "
