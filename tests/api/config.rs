@@ -199,6 +199,40 @@ fn config_check_shows_every_setting_and_no_secret() {
     assert!(!folder.path().join("data").exists(), "nothing is opened");
 }
 
+/// The lines of other programs do not stop the start, and the values are those that Next.js reads.
+#[test]
+fn a_dot_env_file_is_shared_with_next_js() {
+    let file = "\u{feff}APP_NAME=My Tasks\r\nSMTP_FROM=T <a@x.test>\r\nX=a\\b\r\nnot a line\r\nAUTH_SIGN_UP=off#not on\r\n\
+                DATABASE_URL=`sqlite://./data/$NAME.db`\r\nNAME='hunter2'\r\n";
+    let folder = folder_with(&[(".env", file), (".env.local", "HOST=127.0.0.3\n"), (".env.test", "HOST=127.0.0.4\n")]);
+    let (code, text) = outcome(folder.path(), &["config", "check"], &[]);
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(line(&text, "auth.sign_up"), ["off", "AUTH_SIGN_UP in .env, line 5"]);
+    assert_eq!(line(&text, "database.url"), ["sqlite://./data/hunter2.db", "DATABASE_URL in .env, line 6"]);
+    assert_eq!(line(&text, "server.host"), ["127.0.0.3", "HOST in .env.local, line 1"]);
+    let warnings: Vec<_> = text.lines().filter(|line| line.contains("as in Next.js")).collect();
+    let [sign_up, url] = warnings.as_slice() else { panic!("{text}") };
+    assert!(sign_up.contains(".env, line 5: AUTH_SIGN_UP has 3 characters"), "{sign_up}");
+    assert!(url.contains(".env, line 6: DATABASE_URL has 27 characters") && !url.contains(CANARY), "{url}");
+    let (_, text) = outcome(folder.path(), &["config", "check"], &[("NODE_ENV", "test")]);
+    assert_eq!(line(&text, "server.host"), ["127.0.0.4", "HOST in .env.test, line 1"]);
+}
+
+#[test]
+fn a_secret_in_a_file_is_not_shown() {
+    let folder = folder_with(&[("secret", "hunter2-not-for-production-0123456789\n")]);
+    let variables = [("BETTER_AUTH_SECRET", ""), ("BETTER_AUTH_SECRET_FILE", "secret")];
+    let (code, text) = outcome(folder.path(), &["config", "check"], &variables);
+    assert_eq!(code, Some(0), "{text}");
+    let source = "secret, BETTER_AUTH_SECRET_FILE in the environment";
+    assert_eq!(line(&text, "auth.secret"), ["(set, 37 characters)", source]);
+    assert!(!text.contains(CANARY), "{text}");
+    let message = refusal(folder.path(), &variables[1..]);
+    let both =
+        "auth.secret (from BETTER_AUTH_SECRET in the environment): is also set by BETTER_AUTH_SECRET_FILE in the";
+    assert!(message.contains(both), "{message}");
+}
+
 #[test]
 fn help_and_mistakes_show_no_secret() {
     let folder = tempfile::tempdir().unwrap();

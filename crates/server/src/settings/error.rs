@@ -38,9 +38,12 @@ pub(super) struct Errors<'a> {
 }
 
 impl<'a> Errors<'a> {
-    /// Creates a collection that already contains an error for each unknown key in `sources`.
+    /// Creates a collection that already contains the errors of `sources`, and an error for each unknown key.
     pub(super) fn new(sources: &'a Sources) -> Self {
         let mut errors = Self { sources, found: Vec::new() };
+        for (key, message) in &sources.errors {
+            errors.add(key, message);
+        }
         for key in sources.unknown_keys() {
             errors.add(key, names::explain_unknown(key).unwrap_or_else(|| explain_unknown(key, sources)));
         }

@@ -19,6 +19,7 @@ mod names;
 mod nearest;
 mod passwords;
 mod rate_limit;
+mod secret_file;
 mod server;
 mod session;
 mod sources;

@@ -7,6 +7,7 @@ use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKin
 
 use super::dot_env;
 use super::names;
+use super::secret_file;
 
 /// The file with the default of every key. It is the source with the lowest precedence.
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
@@ -44,6 +45,8 @@ pub(super) type Values = BTreeMap<String, Value>;
 pub(crate) struct Sources {
     defaults: Values,
     values: Values,
+    /// Keys whose values could not be read, each with a message. They have their default value.
+    pub(super) errors: Vec<(String, String)>,
     /// Warnings about the `.env` files.
     pub(super) warnings: Vec<String>,
 }
@@ -54,10 +57,10 @@ impl Sources {
     ///
     /// # Errors
     /// Returns [`ConfigError`] if the profile cannot be read or parsed. The error contains no line of the file, because a
-    /// line may contain a secret.
+    /// line may contain a secret. Errors about secrets in files are collected in the field `errors`.
     pub(super) fn read(folder: &Path, mut environment: Environment) -> Result<Self, ConfigError> {
         environment.retain(|_, text| !text.is_empty());
-        let is_ours = |name: &str| name == PROFILE || key_of(name).is_some();
+        let is_ours = |name: &str| name == PROFILE || file_key_of(name).is_some() || key_of(name).is_some();
         let dot_env =
             dot_env::read(folder, &environment, is_ours).map_err(|error| ConfigError::Foreign(Box::new(error)))?;
         let in_file = || dot_env.variables.get(PROFILE).map(|variable| &variable.value);
@@ -68,17 +71,24 @@ impl Sources {
             let path = folder.join("config").join(format!("{profile}.toml"));
             files = files.add_source(File::from(path).format(FileFormat::Toml));
         }
+        let defaults = flat(&defaults)?;
         let mut values = canonical(flat(&files.build().map_err(without_lines)?)?);
         let in_files = dot_env.variables.into_iter().map(|(name, variable)| {
             let source = format!("{name} in {}, line {}", variable.file, variable.line);
             (name, variable.value, source)
         });
-        values.extend(by_key(in_files));
-        values.extend(by_key(environment.into_iter().map(|(name, text)| {
+        let in_environment = environment.into_iter().map(|(name, text)| {
             let source = format!("{name} in the environment");
             (name, text, source)
-        })));
-        Ok(Self { defaults: flat(&defaults)?, values, warnings: dot_env.warnings })
+        });
+        // Later variables, which are those of the environment, replace earlier ones with the same key.
+        let (paths, variables): (Vec<_>, Vec<_>) =
+            in_files.chain(in_environment).partition(|(name, ..)| file_key_of(name).is_some());
+        let (paths, variables) = (by_key(paths, file_key_of), by_key(variables, key_of));
+        let (in_secret_files, errors) = read_secret_files(folder, paths, &variables, &defaults);
+        values.extend(variables);
+        values.extend(in_secret_files);
+        Ok(Self { defaults, values, errors, warnings: dot_env.warnings })
     }
 
     /// Returns every known key, sorted: those in the defaults, and the names of tables and columns that are set.
@@ -139,14 +149,51 @@ fn key_of(variable: &str) -> Option<String> {
     SHORT_NAMES.iter().find(|(name, _)| *name == variable).map(|(_, key)| (*key).to_owned())
 }
 
-/// Returns the values of variables, each with its name, text and source, by the keys that they set. Leaves out empty
-/// texts, and variables of other programs.
-fn by_key(variables: impl Iterator<Item = (String, String, String)>) -> Values {
+/// Returns the key whose value is in the file that an environment variable names, such as `BETTER_AUTH_SECRET_FILE`.
+fn file_key_of(variable: &str) -> Option<String> {
+    secret_file::key_in_file(variable, key_of)
+}
+
+/// Returns the values of variables, each with its name, text and source, by the keys that they set. Skips empty texts, and
+/// variables of other programs.
+fn by_key(variables: Vec<(String, String, String)>, key_of: impl Fn(&str) -> Option<String>) -> Values {
     canonical(
-        variables.filter(|(_, text, _)| !text.is_empty()).filter_map(|(name, text, source)| {
+        variables.into_iter().filter(|(_, text, _)| !text.is_empty()).filter_map(|(name, text, source)| {
             Some((key_of(&name)?, Value::new(Some(&source), ValueKind::String(text))))
         }),
     )
+}
+
+/// Reads the values of `paths`, the files with secrets. Returns them, and the keys that also have a value in `variables` or
+/// whose file cannot be used, each with a message. These keys have their default.
+fn read_secret_files(
+    folder: &Path,
+    paths: Values,
+    variables: &Values,
+    defaults: &Values,
+) -> (Values, Vec<(String, String)>) {
+    let (mut values, mut errors) = (Values::new(), Vec::new());
+    for (key, path) in paths {
+        let source = path.origin().unwrap_or_default().to_owned();
+        let file = path.into_string().unwrap_or_default();
+        let (text, source) = match (variables.get(&key), secret_file::read(&folder.join(&file))) {
+            (None, Ok(text)) => (Ok(text), format!("{file}, {source}")),
+            (None, Err(message)) => (Err(message), source),
+            (Some(variable), _) => {
+                let message = format!("is also set by {source}; remove one of the two");
+                (Err(message), variable.origin().unwrap_or_default().to_owned())
+            }
+        };
+        let kind = match text {
+            Ok(text) => ValueKind::String(text),
+            Err(message) => {
+                errors.push((key.clone(), message));
+                defaults.get(&key).map_or(ValueKind::Nil, |default| default.kind.clone())
+            }
+        };
+        values.insert(key, Value::new(Some(&source), kind));
+    }
+    (values, errors)
 }
 
 /// Writes the keys for names of tables and columns as the settings do. If two keys of one source are the same then, the last

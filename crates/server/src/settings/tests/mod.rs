@@ -3,6 +3,7 @@
 mod dot_env;
 mod errors;
 mod names;
+mod secret_files;
 
 use std::path::Path;
 use std::time::Duration;
