@@ -132,7 +132,8 @@ fn jwks_ca_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Certificat
         if path.is_empty() {
             Ok(CertificateAuthorities::public())
         } else {
-            CertificateAuthorities::from_file(Path::new(path))
+            let authorities = CertificateAuthorities::from_file(Path::new(path));
+            authorities.map_err(|error| format!("must be the path of a PEM file with certificates; {error}"))
         }
     })
 }

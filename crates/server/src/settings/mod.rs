@@ -1,6 +1,7 @@
 //! The settings: a struct for each section of `config/default.toml`, which documents every key.
 //!
-//! To add a key, add it to that file, to the struct of its section, and to `compose`, which uses it. A rule about one
+//! To add a key, add it to that file, to the struct of its section, and to `compose`, which uses it, and run
+//! `make snapshots`, which adds it to `docs/configuration.md`. A rule about one
 //! value belongs in the type of its field; a rule about several values belongs in a `validate` function. All errors are
 //! reported at once, with the key and the source of the value, but without the value, which may be a secret.
 

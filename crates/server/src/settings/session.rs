@@ -43,13 +43,21 @@ impl SessionSettings {
 /// Parses the prefix of cookie names. RFC 6265, section 4.1.1, allows more characters, but servers and browsers do not
 /// all treat the others alike. Names that begin with `__Secure-` or `__Host-` have a meaning of their own for browsers.
 fn cookie_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    const FORM: &str = "must be letters, digits, '-', '_' and '.', without '__' at the beginning";
     parse(deserializer, |text| {
-        let is_name = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        match text.starts_with("__") {
-            true if is_name => Err("must not begin with '__'; session.secure_cookies adds the prefix __Secure-"),
-            false if is_name => Ok(text.to_owned()),
-            _ => Err("must be letters, digits, '-', '_' and '.'"),
+        let begins_with =
+            |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        if begins_with("__Secure-") {
+            return Err("must not begin with __Secure-, which session.secure_cookies adds");
         }
+        if begins_with("__Host-") {
+            return Err(
+                "must not begin with __Host-, because Better Auth has no such cookies, and browsers reject them with \
+                        session.cookie_domain",
+            );
+        }
+        let is_name = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        if is_name && !text.starts_with("__") { Ok(text.to_owned()) } else { Err(FORM) }
     })
 }
 

@@ -10,11 +10,11 @@ use super::names;
 use super::secret_file;
 
 /// The file with the default of every key. It is the source with the lowest precedence.
-const DEFAULTS: &str = include_str!("../../../../config/default.toml");
+pub(super) const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 const DEFAULTS_NAME: &str = "config/default.toml";
 
 /// The short names of environment variables, each with the key that it sets.
-const SHORT_NAMES: [(&str, &str); 14] = [
+pub(super) const SHORT_NAMES: [(&str, &str); 14] = [
     ("HOST", "server.host"),
     ("PORT", "server.port"),
     ("RUST_LOG", "log.filter"),

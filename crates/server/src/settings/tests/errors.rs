@@ -193,6 +193,24 @@ fn each_mode_has_required_and_foreign_settings() {
     }
 }
 
+/// Browsers give cookies with these prefixes a meaning of their own, in any case of the letters.
+#[test]
+fn the_prefix_of_cookies_is_not_one_of_browsers() {
+    for (prefix, reason) in [
+        ("__Host-", "must not begin with __Host-, because"),
+        ("__host-app", "must not begin with __Host-, because"),
+        ("__Secure-app", "must not begin with __Secure-, which session.secure_cookies adds"),
+        ("__SECURE-", "must not begin with __Secure-, which session.secure_cookies adds"),
+        ("__app", "must be letters, digits, '-', '_' and '.', without '__' at the beginning"),
+    ] {
+        let variables = [("BETTER_AUTH_SECRET", SECRET), ("TASKBRIDGE__SESSION__COOKIE_PREFIX", prefix)];
+        let errors = read(&variables).unwrap_err();
+        assert!(errors[0].message.starts_with(reason), "{prefix}: {errors:?}");
+    }
+    let variables = [("BETTER_AUTH_SECRET", SECRET), ("TASKBRIDGE__SESSION__COOKIE_PREFIX", "_Host-app")];
+    assert_eq!(read(&variables).unwrap().settings.session.cookie_prefix, "_Host-app");
+}
+
 #[test]
 fn all_errors_are_reported_at_once() {
     let errors = read(&[("PORT", "x"), ("HOST", "x"), ("TASKBRIDGE__A__B", "x")]).unwrap_err();

@@ -3,6 +3,7 @@
 mod dot_env;
 mod errors;
 mod names;
+mod page;
 mod secret_files;
 
 use std::path::Path;
