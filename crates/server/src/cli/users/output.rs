@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Value, json as object};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::services::UserDetails;
-use taskbridge_domain::users::{Ban, User};
+use taskbridge_domain::users::{Ban, User, UserImage};
 
 use crate::cli::output::one_line;
 
@@ -69,7 +69,7 @@ pub(super) fn json(user: &User, details: Option<&UserDetails>) -> Value {
         "email": email.as_str(),
         "emailVerified": email_verified,
         "name": name.as_str(),
-        "image": image.as_ref().map(|image| image.as_str()),
+        "image": image.as_ref().map(UserImage::as_str),
         "createdAt": created_at.to_string(),
         "updatedAt": updated_at.to_string(),
         "banned": restrictions.ban.is_some(),
