@@ -80,7 +80,7 @@ impl AuthSettings {
 
     /// Returns the secrets for server mode. If no secret is set, this is an error, because server mode requires one.
     pub(super) fn required_secrets(&self, errors: &mut Errors<'_>) -> Option<VersionedSecrets> {
-        if self.secret.get().is_none() && self.secrets.get().is_none() {
+        if !self.has_secret(errors) {
             errors.add("auth.secret", format!("is missing; {MAKE_A_SECRET}"));
         }
         match self.secrets.get() {
@@ -101,9 +101,9 @@ impl AuthSettings {
         overrides(&self.tables, &self.columns)
     }
 
-    /// Returns `true` if a secret is set, even if it is invalid.
-    pub(super) fn has_secret(&self) -> bool {
-        self.secret.get().or(self.secrets.get()).is_some()
+    /// Returns `true` if a secret is set, even if it is invalid, or is in a file that cannot be read.
+    pub(super) fn has_secret(&self, errors: &Errors<'_>) -> bool {
+        self.secret.get().or(self.secrets.get()).is_some() || errors.has("auth.secret") || errors.has("auth.secrets")
     }
 
     fn versioned_secrets(&self, errors: &mut Errors<'_>) -> Option<VersionedSecrets> {

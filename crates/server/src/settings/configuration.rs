@@ -56,11 +56,12 @@ impl Configuration {
     /// Returns the settings and the mode if there are no errors.
     ///
     /// # Errors
-    /// Returns an error that lists all errors of the configuration.
+    /// Returns an error that lists all errors of the configuration, and the warnings, which may explain them: the value of a
+    /// missing secret may be in a file that was not read.
     pub(crate) fn validate(&self) -> anyhow::Result<(&Settings, &AuthMode)> {
         match &self.mode {
             Some(mode) if self.errors.is_empty() => Ok((&self.settings, mode)),
-            _ => bail!(format_errors(&self.errors)),
+            _ => bail!(format_errors(&self.errors, self.warnings())),
         }
     }
 

@@ -10,24 +10,34 @@ use super::sources::Sources;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SettingError {
     pub(crate) key: String,
-    pub(crate) source: String,
+    /// `None` if no source sets the key.
+    pub(crate) source: Option<String>,
     pub(crate) message: String,
 }
 
 impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { key, source, message } = self;
-        write!(f, "{key} (from {source}): {message}")
+        match source {
+            Some(source) => write!(f, "{key} (from {source}): {message}"),
+            None => write!(f, "{key}: {message}"),
+        }
     }
 }
 
-/// Formats the errors of a configuration as a list.
-pub(super) fn format_errors(errors: &[SettingError]) -> String {
-    let title = match errors.len() {
-        1 => "the configuration has 1 error:".to_owned(),
-        count => format!("the configuration has {count} errors:"),
-    };
-    errors.iter().fold(title, |list, error| format!("{list}\n  {error}"))
+/// Formats the errors and the warnings of a configuration as lists.
+pub(super) fn format_errors(errors: &[SettingError], warnings: &[String]) -> String {
+    let mut lists = list("the configuration has", "error", errors);
+    if !warnings.is_empty() {
+        lists += &list("\nand", "warning", warnings);
+    }
+    lists
+}
+
+fn list(title: &str, kind: &str, items: &[impl fmt::Display]) -> String {
+    let plural = if items.len() == 1 { "" } else { "s" };
+    let title = format!("{title} {} {kind}{plural}:", items.len());
+    items.iter().fold(title, |list, item| format!("{list}\n  {item}"))
 }
 
 /// Collects the errors of settings. For each key, only the first error is kept.
@@ -52,7 +62,7 @@ impl<'a> Errors<'a> {
 
     pub(super) fn add(&mut self, key: &str, message: impl Into<String>) {
         if !self.has(key) {
-            let source = self.sources.name(key).to_owned();
+            let source = self.sources.is_set(key).then(|| self.sources.name(key).to_owned());
             self.found.push(SettingError { key: key.into(), source, message: message.into() });
         }
     }

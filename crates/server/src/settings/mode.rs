@@ -61,7 +61,7 @@ impl AuthMode {
                 let or_origin = |texts: &[String]| if texts.is_empty() { vec![origin.clone()] } else { texts.to_vec() };
                 Some(Self::Bridge(BridgeMode {
                     secret,
-                    jwks_urls: jwt.jwks_urls(url, auth.has_secret(), errors),
+                    jwks_urls: jwt.jwks_urls(url, auth.has_secret(errors), errors),
                     issuers: or_origin(&jwt.issuer),
                     audiences: or_origin(&jwt.audience),
                     origin,

@@ -135,9 +135,14 @@ impl Sources {
         self.values.get(key).and_then(Value::origin).unwrap_or(DEFAULTS_NAME)
     }
 
+    /// Returns `true` if the value of a key does not come from the built-in defaults.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.name(key) != DEFAULTS_NAME
+    }
+
     /// Returns the number of known keys whose value does not come from the built-in defaults.
     pub(crate) fn count_set(&self) -> usize {
-        self.keys().filter(|key| self.name(key) != DEFAULTS_NAME).count()
+        self.keys().filter(|key| self.is_set(key)).count()
     }
 }
 

@@ -56,7 +56,7 @@ async fn log_request<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
     let outcome = next.call(request).await;
     unanswered.is_answered = true;
     let (method, took) = (unanswered.method, unanswered.started.elapsed());
-    // If a middleware has returned an error, the request is no longer available, so the route is logged as `none`.
+    // If a middleware has returned an error, the request is no longer available.
     let (request, status, error) = match &outcome {
         Ok(response) => (Some(response.request()), response.status(), response.response().error()),
         Err(error) => (None, error.as_response_error().status_code(), Some(error)),
@@ -64,7 +64,7 @@ async fn log_request<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
     let (error, cause) = error.and_then(api_error).unzip();
     let cause = cause.flatten();
     debug_assert_eq!(cause.is_some(), RefusalCause::explains(status), "{cause:?} as the cause of {status}");
-    let route = if request.is_some() { take(&mut unanswered.route) } else { NO_ROUTE };
+    let route = take(&mut unanswered.route);
     let microseconds = microseconds(took);
     {
         let route = route.as_ref();

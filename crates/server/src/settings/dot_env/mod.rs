@@ -55,6 +55,10 @@ pub(super) fn read(
         match content(&folder.join(&file)) {
             Ok(Some(content)) => found.add(&file, &content, environment, &mut known, &is_ours)?,
             Ok(None) => {}
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                // Docker creates a directory if the file of a bind mount is missing.
+                found.warnings.push(format!("{file} is a directory and not a file; remove it"));
+            }
             Err(error) => found.warnings.push(format!("cannot read {file}, so its values are not used: {error}")),
         }
     }
@@ -120,7 +124,9 @@ fn files(node_env: Option<&str>) -> impl Iterator<Item = String> {
 /// Reads a file or a named pipe. Returns `None` if there is none at this path.
 fn content(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() || metadata.file_type().is_fifo() => fs::read(path).map(Some),
+        Ok(metadata) if metadata.is_file() || metadata.is_dir() || metadata.file_type().is_fifo() => {
+            fs::read(path).map(Some)
+        }
         Ok(_) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

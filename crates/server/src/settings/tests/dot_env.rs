@@ -144,7 +144,8 @@ fn files_that_cannot_be_used_cause_warnings() {
     assert!(!warnings.concat().contains("hunter2"));
     fs::remove_file(folder.path().join(".env")).unwrap();
     fs::create_dir(folder.path().join(".env")).unwrap();
-    assert!(read(folder.path(), &Variables::new()).variables.is_empty());
+    let DotEnv { variables, warnings } = read(folder.path(), &Variables::new());
+    assert!(variables.is_empty() && warnings.last().unwrap().starts_with(".env is a directory"), "{warnings:?}");
 }
 
 /// A value that would grow without end, and one that would grow to the size of the memory.

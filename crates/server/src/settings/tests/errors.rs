@@ -124,7 +124,7 @@ fn every_invalid_value_is_reported_with_its_key_and_source_and_not_shown() {
         // `BETTER_AUTH_URL` without `AUTH_MODE` causes an error about the missing `auth.mode`. No variable sets a
         // missing setting, so no variable is named as its source.
         if name != "BETTER_AUTH_URL" {
-            assert_eq!(*source, format!("{name} in the environment"));
+            assert_eq!(*source, Some(format!("{name} in the environment")));
         }
         assert!(!message.contains(value) || value.len() < 3, "{message}");
     }
@@ -214,13 +214,14 @@ fn the_prefix_of_cookies_is_not_one_of_browsers() {
 #[test]
 fn all_errors_are_reported_at_once() {
     let errors = read(&[("PORT", "x"), ("HOST", "x"), ("TASKBRIDGE__A__B", "x")]).unwrap_err();
-    let message = format_errors(&errors);
+    let message = format_errors(&errors, &["a warning".into(), "another".into()]);
     for expected in [
         "the configuration has 4 errors:",
         "server.port (from PORT in the environment)",
         "server.host (from HOST in the environment)",
         "a.b (from TASKBRIDGE__A__B in the environment): unknown key",
-        "auth.secret (from config/default.toml): is missing; set BETTER_AUTH_SECRET",
+        "auth.secret: is missing; set BETTER_AUTH_SECRET",
+        "\nand 2 warnings:\n  a warning\n  another",
     ] {
         assert!(message.contains(expected), "{message}");
     }

@@ -21,7 +21,7 @@ fn message(key: &str, variables: &[(&str, &str)]) -> String {
     let errors = read(&variables).unwrap_err();
     let [error] = errors.as_slice() else { panic!("{errors:?}") };
     assert_eq!(error.key, key);
-    assert_eq!(error.source, format!("{} in the environment", variables.last().unwrap().0));
+    assert_eq!(error.source, Some(format!("{} in the environment", variables.last().unwrap().0)));
     error.message.clone()
 }
 

@@ -77,7 +77,7 @@ fn a_value_and_a_file_are_an_error() {
         fs::write(folder.path().join(".env"), dot_env).unwrap();
         let errors = read_in(folder.path(), variables).unwrap_err();
         let [error] = errors.as_slice() else { panic!("{errors:?}") };
-        assert_eq!((error.key.as_str(), error.source.as_str()), ("auth.secret", sources[0]));
+        assert_eq!((error.key.as_str(), error.source.as_deref()), ("auth.secret", Some(sources[0])));
         assert_eq!(error.message, format!("is also set by {}; remove one of the two", sources[1]));
     }
     // An empty variable is not set.
@@ -93,6 +93,15 @@ fn files_that_cannot_be_used_are_errors_that_show_no_content() {
         fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
     };
+    // In both modes, the file is the only error: the secret is not missing as well.
+    let bridge = ["bridge", "https://app.example.test", "off"];
+    let bridge: Vec<_> = ["AUTH_MODE", "BETTER_AUTH_URL", "JWKS_URL"].into_iter().zip(bridge).collect();
+    for mode in [&bridge[..], &[]] {
+        for name in ["BETTER_AUTH_SECRET_FILE", "BETTER_AUTH_SECRETS_FILE"] {
+            let errors = read(&[mode, &[(name, "/nonexistent/secret")]].concat()).unwrap_err();
+            let [_] = errors.as_slice() else { panic!("{errors:?}") };
+        }
+    }
     let cases = [
         (file("empty", b"\n"), "is empty"),
         (file("binary", b"hunter2\xFF"), "is not UTF-8"),
@@ -106,7 +115,8 @@ fn files_that_cannot_be_used_are_errors_that_show_no_content() {
             let variables: Vec<_> = secret.into_iter().chain([(name, path.as_str())]).collect();
             let errors = read(&variables).unwrap_err();
             let [error] = errors.as_slice() else { panic!("{errors:?}") };
-            assert_eq!((error.key.as_str(), &*error.source), (key, &*format!("{name} in the environment")));
+            assert_eq!(error.key, key);
+            assert_eq!(error.source, Some(format!("{name} in the environment")));
             assert!(error.message.contains(problem) && error.message.contains(path.as_str()), "{}", error.message);
             assert!(!error.message.contains("hunter2"), "{}", error.message);
         }
