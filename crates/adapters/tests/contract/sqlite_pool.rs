@@ -79,19 +79,26 @@ impl Opened {
         tasks.count(&owner("ann").await, &TaskFilter::default()).await.unwrap()
     }
 
-    /// Starts `work`, and drops it while it uses a connection.
-    async fn cancel<T>(&self, work: impl Future<Output = T>) {
+    /// Waits until this number of connections is in use.
+    async fn wait_for_connections_in_use(&self, count: usize) {
         let in_use = || {
             let (open, idle) = self.store.connections();
             open - idle
         };
-        let before = in_use();
-        let mut work = pin!(work);
-        let has_connection = async {
-            while in_use() != before + 1 {
+        let reached = async {
+            while in_use() != count {
                 yield_now().await;
             }
         };
+        timeout(HANG, reached).await.unwrap();
+    }
+
+    /// Starts `work`, and drops it while it uses a connection. Meanwhile, the test uses `others` connections.
+    async fn cancel<T>(&self, others: usize, work: impl Future<Output = T>) {
+        // The connections of earlier work may still be on their way back to the pool.
+        self.wait_for_connections_in_use(others).await;
+        let mut work = pin!(work);
+        let has_connection = self.wait_for_connections_in_use(others + 1);
         tokio::select! {
             _ = &mut work => panic!("it has completed"),
             () = has_connection => {}
@@ -132,7 +139,7 @@ async fn a_transaction_with_an_interrupted_statement_is_rolled_back() {
 async fn a_cancelled_request_leaves_no_statement_behind() {
     let opened = Opened::with(1, HOUR).await;
     for _ in 0..3 {
-        opened.cancel(opened.add("slow")).await;
+        opened.cancel(0, opened.add("slow")).await;
         opened.add("quick").await.unwrap();
     }
     assert_eq!(opened.count().await, 3);
@@ -142,7 +149,7 @@ async fn a_cancelled_request_leaves_no_statement_behind() {
 async fn a_cancelled_request_leaves_no_transaction_behind() {
     let opened = Opened::with(2, HOUR).await;
     for id in ["bob", "eve", "max"] {
-        opened.cancel(opened.register("slow")).await;
+        opened.cancel(0, opened.register("slow")).await;
         // Waits until the cancelled transaction has released the write lock.
         opened.register(id).await.unwrap();
     }
@@ -205,9 +212,9 @@ async fn writers_that_wait_for_another_process_leave_connections_to_readers() {
 async fn a_write_that_is_cancelled_while_it_waits_for_another_process_is_not_executed_later() {
     let opened = Opened::with(1, HOUR).await;
     let lock = opened.lock().await;
-    opened.cancel(opened.add("cancelled")).await;
+    opened.cancel(0, opened.add("cancelled")).await;
     assert_eq!(opened.count().await, 0, "the connection can be used again");
-    opened.cancel(opened.register("eve")).await;
+    opened.cancel(0, opened.register("eve")).await;
     drop(lock);
     opened.register("eve").await.unwrap();
     opened.add("quick").await.unwrap();
@@ -233,7 +240,7 @@ async fn closing_a_store_removes_wal_and_shm_and_rejects_later_requests() {
     let opened = Opened::with(4, HOUR).await;
     let files = || std::fs::read_dir(opened.folder.path()).unwrap().count();
     let (first, second) = (opened.store.dedicated().await.unwrap(), opened.store.dedicated().await.unwrap());
-    opened.cancel(opened.add("slow")).await;
+    opened.cancel(2, opened.add("slow")).await;
     drop(first);
     assert_eq!(files(), 3);
     let release = async {
