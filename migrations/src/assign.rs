@@ -38,7 +38,7 @@ impl Migrations {
         if plan.existing.contains(&AuthTable::User) {
             let users = plan.map.table(AuthTable::User);
             if !exists(db, users, user_id).await? {
-                let line = format!("there is no user with the id \"{user_id}\"; give the id, not the e-mail address");
+                let line = format!("there is no user with the id \"{user_id}\"; give the id, not the email address");
                 return Err(refused("user", &line));
             }
             if let Some(of) = of

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
@@ -131,12 +131,23 @@ async fn a_statement_that_does_not_end_is_unavailable_and_blocks_no_later_reques
     assert_eq!(ann.list().await.as_array().unwrap().len(), 2);
 }
 
+/// Returns another process that holds the write lock of the database until its standard input ends.
+pub(crate) fn lock(server: &Server) -> Child {
+    const LOCK: &str = "import sqlite3, sys; connection = sqlite3.connect('tasks.db', isolation_level=None); \
+        connection.execute('begin immediate'); print('locked', flush=True); sys.stdin.read()";
+    let mut lock = Command::new("python3");
+    lock.args(["-c", LOCK]).current_dir(server.folder()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut lock = lock.spawn().unwrap();
+    let mut locked = String::new();
+    BufReader::new(lock.stdout.take().unwrap()).read_line(&mut locked).unwrap();
+    assert_eq!(locked, "locked\n");
+    lock
+}
+
 /// The process ends although a statement waits for a lock of another process. The wait cannot be interrupted, but it is
 /// short, and nothing waits again after the request has ended.
 #[tokio::test]
 async fn a_statement_that_waits_for_a_lock_does_not_delay_the_end_of_the_process() {
-    const LOCK: &str = "import sqlite3, sys; connection = sqlite3.connect('tasks.db', isolation_level=None); \
-        connection.execute('begin immediate'); print('locked', flush=True); sys.stdin.read()";
     const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
     let acquire_seconds = LOCK_TIMEOUT.as_secs().to_string();
     let mut server = Server::start_with(&[
@@ -146,12 +157,7 @@ async fn a_statement_that_waits_for_a_lock_does_not_delay_the_end_of_the_process
         ("TASKBRIDGE__SERVER__SHUTDOWN_SECONDS", "0"),
     ]);
     let ann = User::sign_up(&server, "ann").await;
-    let mut lock = Command::new("python3");
-    lock.args(["-c", LOCK]).current_dir(server.folder()).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut lock = lock.spawn().unwrap();
-    let mut locked = String::new();
-    BufReader::new(lock.stdout.take().unwrap()).read_line(&mut locked).unwrap();
-    assert_eq!(locked, "locked\n");
+    let mut lock = lock(&server);
     let waiting = ann.request(Method::POST, &ann.tasks("")).json(&json!({ "title": "x" })).send();
     let stop = async {
         let [open, idle] = ["taskbridge_database_connections", "taskbridge_database_connections_idle"];

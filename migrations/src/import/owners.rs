@@ -110,7 +110,7 @@ impl<'c> Finder<'c> {
         if let Some(owner) = &finder.default
             && !finder.existing(std::slice::from_ref(owner)).await?.contains(owner)
         {
-            let line = format!("there is no user with the id \"{owner}\"; give the id, not the e-mail address");
+            let line = format!("there is no user with the id \"{owner}\"; give the id, not the email address");
             return Err(refused("user", &line).into());
         }
         Ok(finder)

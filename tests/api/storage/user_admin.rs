@@ -10,6 +10,8 @@ use support::server::{Outcome, exit_code};
 use support::user::PASSWORD;
 use support::{Server, User};
 
+use crate::sqlite::lock;
+
 const OTHER_PASSWORD: &str = "another horse battery";
 
 /// Runs `taskbridge users` with these arguments and this standard input.
@@ -75,7 +77,7 @@ async fn an_invalid_user_is_not_created() {
         (&["bob@example.test", "--name", "Bob"], &"x".repeat(73), 1, "at most 72 bytes"),
         (&["bob@example.test", "--name", "Bob"], "", 1, "write the password to standard input"),
         (&["bob@example.test", "--name", "Bob"], "\r\n", 1, "write the password to standard input"),
-        (&["bob@localhost", "--name", "Bob"], PASSWORD, 2, "not an e-mail address"),
+        (&["bob@localhost", "--name", "Bob"], PASSWORD, 2, "not an email address"),
         (&["bob@example.test", "--name", &"x".repeat(101)], PASSWORD, 2, "at most 100 characters"),
         (&["bob@example.test", "--name", "Bob", PASSWORD], PASSWORD, 2, "unexpected argument"),
     ] {
@@ -93,7 +95,9 @@ async fn an_invalid_user_is_not_created() {
 async fn a_password_is_set() {
     let server = Server::start();
     let (ann, bob) = (User::sign_up(&server, "ann").await, User::sign_up(&server, "bob").await);
-    for (who, input) in [("ann@example.test", OTHER_PASSWORD), (&ann.id, &format!("{OTHER_PASSWORD}\r\n"))] {
+    // Windows programs write a byte order mark at the start of a file.
+    let windows = format!("\u{feff}{OTHER_PASSWORD}\r\n");
+    for (who, input) in [("ann@example.test", OTHER_PASSWORD), (&ann.id, &windows)] {
         let outcome = users(&server, &["set-password", who], input);
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
         assert!(outcome.stdout.contains("access tokens remain valid until they expire"), "{outcome:?}");
@@ -196,17 +200,104 @@ async fn a_ban_names_the_columns_that_it_needs() {
     assert!(never.code == Some(2) && never.stderr.contains("write a time such as"), "{never:?}");
 }
 
+/// A change is reported and logged only if there is one. The first ban warns of servers that do not know its columns yet.
+#[tokio::test]
+async fn a_ban_is_shown_and_ended() {
+    let url = fresh_database();
+    let server = Server::start_with(&[("DATABASE_URL", &url)]);
+    let (ann, bob) = (User::sign_up(&server, "ann").await, User::sign_up(&server, "bob").await);
+    let not_banned = || {
+        let outcome = users(&server, &["unban", &ann.email], "");
+        assert_eq!(outcome.stdout, format!("{}: the user is not banned\n", ann.id), "{outcome:?}");
+        assert!(outcome.code == Some(0) && audit(&outcome).is_empty(), "{outcome:?}");
+    };
+    not_banned();
+    let refused = users(&server, &["ban", &ann.email, "--yes"], "");
+    let (_, statements) = refused.stderr.split_once("run: ").unwrap();
+    psql(&url, statements.split_once("; a running server").unwrap().0);
+
+    let columns = "added less than a minute ago";
+    let first = done(&server, &["ban", &ann.email, "--reason", "spam\u{202e}", "--yes"], "");
+    assert!(first.contains(columns), "{first}");
+    let until = ["ban", &bob.email, "--until", "2999-12-31T00:00:00Z", "--yes"];
+    let second = done(&server, &until, "");
+    assert!(second.contains("banned the user") && !second.contains(columns), "{second}");
+    let show = |user: &User| {
+        let shown = done(&server, &["show", &user.id], "");
+        let json: Value = serde_json::from_str(&done(&server, &["show", &user.id, "--json"], "")).unwrap();
+        (shown.lines().last().unwrap().to_owned(), json["banReason"].clone())
+    };
+    let notes = "notes:     email address not verified";
+    assert_eq!(show(&ann), (format!(r"{notes}, banned (spam\u{{202e}})"), json!("spam\u{202e}")));
+    assert_eq!(show(&bob), (format!("{notes}, banned until 2999-12-31T00:00:00.000Z"), Value::Null));
+
+    let ended = users(&server, &["unban", &ann.email], "");
+    assert_eq!(ended.stdout, format!("{}: ended the ban\n", ann.id), "{ended:?}");
+    let [line] = &audit(&ended)[..] else { panic!("{ended:?}") };
+    assert_eq!((&line["fields"]["action"], &line["fields"]["user_id"]), (&json!("unban"), &json!(ann.id)));
+    not_banned();
+    assert_eq!(show(&ann), (notes.to_owned(), Value::Null));
+    for changed in [true, false] {
+        let json: Value = serde_json::from_str(&done(&server, &["unban", &bob.id, "--json"], "")).unwrap();
+        assert_eq!(json, json!({ "action": "unban", "changed": changed, "userId": bob.id }));
+    }
+}
+
+/// Such an address comes from another program. A sign-in looks for the address in lower case.
+#[tokio::test]
+async fn an_address_with_capital_letters_is_reported() {
+    let url = fresh_database();
+    let server = Server::start_with(&[("DATABASE_URL", &url)]);
+    let (ann, bob) = (User::sign_up(&server, "ann").await, User::sign_up(&server, "bob").await);
+    psql(&url, &format!(r#"update "user" set email = 'Ann@Example.test' where id = '{}'"#, ann.id));
+    let note = "capital letters in the email address, with which the user cannot sign in";
+    let list = done(&server, &["list"], "");
+    for line in list.lines() {
+        assert_eq!(line.contains(note), line.starts_with(&ann.id), "{line}");
+    }
+    assert!(done(&server, &["show", &ann.id], "").contains(note));
+    for (user, warned) in [(&ann, true), (&bob, false)] {
+        let outcome = users(&server, &["set-password", &user.id, "--json"], OTHER_PASSWORD);
+        assert_eq!((outcome.code, outcome.stderr.contains(note)), (Some(0), warned), "{outcome:?}");
+        let signed_in = sign_in(&server, &user.email, OTHER_PASSWORD).await.0 == StatusCode::OK;
+        assert_eq!(signed_in, !warned);
+    }
+    let refused = users(&server, &["create", "ann@example.test", "--name", "Ann"], PASSWORD);
+    assert!(refused.code == Some(1) && audit(&refused).is_empty(), "{refused:?}");
+    assert!(refused.stderr.contains("another user has this email address, stored with capital letters"), "{refused:?}");
+    assert_eq!(done(&server, &["list"], "").lines().count(), 2);
+}
+
+/// The message contains no text of the driver.
+#[tokio::test]
+async fn a_busy_database_is_named() {
+    let database = [("DATABASE_URL", "sqlite://tasks.db"), ("TASKBRIDGE__DATABASE__ACQUIRE_SECONDS", "1")];
+    let server = Server::start_with(&database);
+    let ann = User::sign_up(&server, "ann").await;
+    let mut lock = lock(&server);
+    for arguments in [&["create", "bob@example.test", "--name", "Bob"][..], &["set-password", &ann.id]] {
+        let outcome = users(&server, arguments, OTHER_PASSWORD);
+        let expected = "taskbridge: the database is busy or cannot be reached; nothing has been changed\n";
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), expected), "{outcome:?}");
+    }
+    // The end of its standard input ends the other process.
+    drop(lock.stdin.take());
+    assert!(lock.wait().unwrap().success());
+    assert_eq!(sign_in(&server, &ann.email, PASSWORD).await.0, StatusCode::OK);
+    assert_eq!(done(&server, &["list"], "").lines().count(), 1);
+}
+
 /// Each user is listed once, as one line of text or JSON.
 #[tokio::test]
 async fn users_are_listed() {
     let server = Server::start();
     let ann = User::sign_up(&server, "ann").await;
     let rename = ann.anonymous(Method::POST, "/api/auth/update-user").header("cookie", &ann.cookie);
-    let evil = json!({ "name": "a\n\u{1b}[2Jb" });
+    let evil = json!({ "name": "a\n\u{1b}[2J\u{202e}b" });
     assert_eq!(rename.header("origin", &server.origin).json(&evil).send().await.unwrap().status(), StatusCode::OK);
     let bob = User::sign_up(&server, "bob").await;
     let list = done(&server, &["list"], "");
-    assert!(list.lines().any(|line| line.contains(r"  a\n\u{1b}[2Jb  created ")), "{list}");
+    assert!(list.lines().any(|line| line.contains(r"  a\n\u{1b}[2J\u{202e}b  created ")), "{list}");
     let json: Vec<Value> =
         done(&server, &["list", "--json"], "").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let mut ids: Vec<_> = json.iter().map(|user| user["id"].as_str().unwrap()).collect();

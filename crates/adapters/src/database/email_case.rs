@@ -26,6 +26,15 @@ pub struct CapitalizedEmails {
     pub collisions: String,
 }
 
+/// Returns the expression for an address in lower case. It converts only the letters A to Z, on both databases. All other
+/// letters are invalid in the address of a sign-in.
+pub(super) fn in_lower_case(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => r#"lower("user.email")"#,
+        _ => r#"lower("user.email" collate "C")"#,
+    }
+}
+
 impl Store {
     /// Counts the users whose email address is stored with capital letters. Scans the table `user` once.
     ///
@@ -37,11 +46,7 @@ impl Store {
 
     async fn count_capitalized(&self) -> Result<CapitalizedEmails, DbErr> {
         let backend = self.pool.get_database_backend();
-        // Converts only the letters A to Z, on both databases. All other letters are invalid in the address of a sign-in.
-        let lower = match backend {
-            DbBackend::Sqlite => r#"lower("user.email")"#,
-            _ => r#"lower("user.email" collate "C")"#,
-        };
+        let lower = in_lower_case(backend);
         let email = r#""user.email""#;
         let collisions = format!(
             r#"select {lower} from "better_auth.user" where {email} is not null group by {lower} having count(*) > 1"#

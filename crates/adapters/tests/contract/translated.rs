@@ -13,7 +13,7 @@ use taskbridge_domain::ports::{
 use taskbridge_domain::sessions::{Session, SessionToken};
 use taskbridge_domain::tasks::{NewTask, Task, TaskFilter, TaskId, TaskPage, TaskPatch, TaskQuery};
 use taskbridge_domain::testing::fixtures::{owner, user_id};
-use taskbridge_domain::users::{Account, Email, PasswordHash, ProfileUpdate, User};
+use taskbridge_domain::users::{Account, BanReason, Email, PasswordHash, ProfileUpdate, User};
 use taskbridge_domain::{Owner, Timestamp, UserId};
 use taskbridge_schema::IdKind;
 use uuid::Uuid;
@@ -260,6 +260,18 @@ impl<R: UserAdminRepo> UserAdminRepo for Translated<R> {
     async fn reset_password(&self, reset: &PasswordReset) -> Result<bool, StoreError> {
         let reset = PasswordReset { user: self.ids.user_id(&reset.user), ..reset.clone() };
         self.repo.reset_password(&reset).await
+    }
+
+    async fn has_email(&self, email: &Email) -> Result<bool, StoreError> {
+        self.repo.has_email(email).await
+    }
+
+    async fn has_bans(&self) -> Result<bool, StoreError> {
+        self.repo.has_bans().await
+    }
+
+    async fn ban_reason(&self, user: &UserId) -> Result<Option<BanReason>, StoreError> {
+        self.repo.ban_reason(&self.ids.user_id(user)).await
     }
 
     async fn ban(&self, ban: &NewBan) -> Result<bool, BanError> {

@@ -106,6 +106,7 @@ async fn a_ban_is_stored_in_the_columns_of_the_plugin(backend: Backend) {
         let (repo, sessions) = (SeaUserAdminRepo(store.clone()), SeaSessionRepo(store.clone()));
         let with_reason =
             format!(r#"select count(*) as n from "better_auth.user" where "{}" = 'it''s spam'"#, names[1]);
+        assert!(!repo.has_bans().await.unwrap());
         let reasons = async || number(&store, &with_reason).await;
         for (given, expected) in [(ban(Some("it's spam"), true), 1), (ban(None, false), 0)] {
             assert!(repo.ban(&given).await.unwrap());
@@ -114,6 +115,9 @@ async fn a_ban_is_stored_in_the_columns_of_the_plugin(backend: Backend) {
             assert_eq!(repo.find(&user_id("ann")).await.unwrap(), Some(banned.clone()));
             assert_eq!(repo.list(None, 10).await.unwrap(), [banned, user("bob")]);
             assert_eq!(reasons().await, expected);
+            assert_eq!(repo.ban_reason(&user_id("ann")).await.unwrap(), given.reason);
+            assert_eq!(repo.ban_reason(&user_id("bob")).await.unwrap(), None);
+            assert!(repo.has_bans().await.unwrap());
         }
         assert_eq!(sessions.find(&session("ann").token).await.unwrap(), None);
         assert!(sessions.find(&session("bob").token).await.unwrap().is_some());
@@ -122,6 +126,7 @@ async fn a_ban_is_stored_in_the_columns_of_the_plugin(backend: Backend) {
         assert!(repo.unban(&user_id("ann"), later).await.unwrap());
         assert_eq!(repo.find(&user_id("ann")).await.unwrap(), Some(User { updated_at: later, ..user("ann") }));
         assert_eq!(reasons().await, 0);
+        assert!(!repo.has_bans().await.unwrap());
         let nobody = NewBan { user: user_id("nobody"), ..ban(None, false) };
         assert!(!repo.ban(&nobody).await.unwrap() && !repo.unban(&nobody.user, later).await.unwrap());
     }
@@ -137,6 +142,8 @@ async fn refused(store: &Store, given: &NewBan) -> String {
 
 async fn a_ban_without_the_columns_says_how_to_add_them(backend: Backend) {
     let store = with_columns(backend, &[]).await;
+    let repo = SeaUserAdminRepo(store.clone());
+    assert!(!repo.has_bans().await.unwrap() && repo.ban_reason(&user_id("ann")).await.unwrap().is_none());
     let text = refused(&store, &ban(None, false)).await;
     let (_, rest) = text.split_once("run: ").unwrap();
     let (statements, _) = rest.split_once("; a running server").unwrap();

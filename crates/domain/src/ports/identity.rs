@@ -36,7 +36,7 @@ pub struct Registration {
 #[derive(Debug, Error)]
 pub enum RegisterError {
     /// Another user has this email address.
-    #[error("the e-mail address is taken")]
+    #[error("another user has this email address")]
     EmailTaken,
     /// The store failed; see [`StoreError`].
     #[error(transparent)]

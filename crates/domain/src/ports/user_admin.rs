@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::store::StoreError;
 use crate::Cause;
 use crate::time::Timestamp;
-use crate::users::{BanReason, PasswordHash, User, UserId};
+use crate::users::{BanReason, Email, PasswordHash, User, UserId};
 
 /// A password that replaces the one that a user has, if any.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,9 @@ pub trait UserAdminRepo: Send + Sync {
     /// Returns the users with greater ids than `after`, or the first ones, at most `limit`, in the store's order of ids.
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError>;
 
+    /// Returns `true` if a user has this email address, in any case of the letters A to Z. `email` is in lower case.
+    async fn has_email(&self, email: &Email) -> Result<bool, StoreError>;
+
     /// Returns the number of tasks of this user, and of sessions that have not expired at `now`.
     async fn totals(&self, user: &UserId, now: Timestamp) -> Result<UserTotals, StoreError>;
 
@@ -74,6 +77,12 @@ pub trait UserAdminRepo: Send + Sync {
 
     /// Bans the user and deletes all their sessions in one transaction. Returns `false` if the user does not exist.
     async fn ban(&self, ban: &NewBan) -> Result<bool, BanError>;
+
+    /// Returns `true` if a user is marked as banned, including those whose ban has ended.
+    async fn has_bans(&self) -> Result<bool, StoreError>;
+
+    /// Returns the stored reason for the ban of the user, if there is one.
+    async fn ban_reason(&self, user: &UserId) -> Result<Option<BanReason>, StoreError>;
 
     /// Ends the ban of the user at `now`. Returns `false` if the user does not exist. A user who is not banned stays so.
     async fn unban(&self, user: &UserId, now: Timestamp) -> Result<bool, BanError>;

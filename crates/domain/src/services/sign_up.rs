@@ -48,7 +48,7 @@ pub enum SignUpError {
     #[error(transparent)]
     Password(#[from] InvalidPassword),
     /// Another user has this email address.
-    #[error("the e-mail address is taken")]
+    #[error("another user has this email address")]
     EmailTaken,
     /// The password could not be hashed or verified; see [`HashError`].
     #[error(transparent)]

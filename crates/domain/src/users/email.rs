@@ -6,7 +6,7 @@ use crate::redacted;
 
 /// The error from parsing an email address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not an e-mail address")]
+#[error("not an email address")]
 pub struct InvalidEmail;
 
 /// An email address in lower case. `Debug` does not show it, to keep addresses out of logs.
@@ -36,6 +36,13 @@ impl Email {
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)
+    }
+
+    /// Returns `true` if a stored address has capital letters. Its user cannot sign in with it, because the address of a
+    /// sign-in is converted to lower case.
+    #[must_use]
+    pub fn has_capital_letters(&self) -> bool {
+        self.0.bytes().any(|byte| byte.is_ascii_uppercase())
     }
 
     /// Returns the address as text.
@@ -68,6 +75,9 @@ mod tests {
         let email = Email::parse("Ann@Example.TEST").unwrap();
         assert_eq!(email.as_str(), "ann@example.test");
         assert_eq!(format!("{email:?}"), "Email(…)");
+
+        assert!(!email.has_capital_letters());
+        assert!(Email::from_stored("ann@Example.test".into()).has_capital_letters());
 
         let of_length = |bytes: usize| format!("{}@example.test", "a".repeat(bytes - "@example.test".len()));
         assert!(Email::parse(&of_length(254)).is_ok());

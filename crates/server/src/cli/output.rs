@@ -81,16 +81,24 @@ fn text(error: &anyhow::Error) -> String {
     }
 }
 
+/// Prints a warning on standard error.
+pub(super) fn print_warning(warning: &str) {
+    let style = AnsiColor::Yellow.on_default().bold();
+    let _ = writeln!(anstream::stderr(), "{style}taskbridge: warning:{style:#} {warning}");
+}
+
 /// Returns the sentence that names an alternative to resolving refusals one by one, if there is one.
 pub(super) fn tables_advice(refusals: &[Refusal]) -> Option<String> {
     let import = import_advice(refusals).map(|advice| format!("{advice}."));
     import.or_else(|| bridge_mode_works(refusals).then(|| "AUTH_MODE=bridge works with these tables.".to_owned()))
 }
 
-/// Replaces control characters, such as line breaks and those for terminals, by their escape sequences.
+/// Replaces characters that change how the rest of a line is shown by their escape sequences: control characters, such as
+/// line breaks and those for terminals, and those that reverse the direction of text.
 pub(super) fn one_line(text: &str) -> String {
     text.chars().fold(String::new(), |mut line, character| {
-        if character.is_control() {
+        let is_bidirectional = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if character.is_control() || is_bidirectional {
             line.extend(character.escape_default());
         } else {
             line.push(character);
@@ -116,6 +124,17 @@ mod tests {
         assert!(reports.borrow().is_empty());
         with_progress(sleep(Duration::from_secs(12)), report).await;
         assert_eq!(*reports.borrow(), [5, 10]);
+    }
+
+    #[test]
+    fn characters_that_change_a_line_are_escaped() {
+        for (text, expected) in [
+            ("a\n\u{1b}[2J\u{9b}", r"a\n\u{1b}[2J\u{9b}"),
+            ("\u{202a}\u{202e}\u{2066}\u{2069}", r"\u{202a}\u{202e}\u{2066}\u{2069}"),
+            ("\u{2029}שלום 漢字 é", "\u{2029}שלום 漢字 é"),
+        ] {
+            assert_eq!(one_line(text), expected);
+        }
     }
 
     fn refusal(table: &str) -> Refusal {

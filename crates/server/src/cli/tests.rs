@@ -38,6 +38,16 @@ fn the_command_line_is_consistent() {
 }
 
 #[test]
+fn the_help_of_a_command_that_reads_a_password_says_where_from() {
+    let names = ["taskbridge users create", "taskbridge users set-password"];
+    let found: Vec<_> = commands().into_iter().filter(|(name, _)| names.contains(&name.as_str())).collect();
+    assert_eq!(found.len(), names.len());
+    for (name, command) in found {
+        assert!(help(&command).contains("The password is read from the terminal or"), "{name}");
+    }
+}
+
+#[test]
 fn the_help_of_each_command_has_examples_of_this_command() {
     let commands = commands();
     assert!(commands.len() > 10, "{commands:?}");

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Alias, Expr, LockType};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, LockType};
 use sea_orm::{
-    ColumnTrait, Condition, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use taskbridge_domain::ports::{BanError, NewBan, PasswordReset, StoreError, UserAdminRepo, UserTotals};
-use taskbridge_domain::users::{BanReason, User};
+use taskbridge_domain::users::{BanReason, Email, User};
 use taskbridge_domain::{Timestamp, UserId};
 use taskbridge_schema::AuthTable;
 
 use crate::database::Store;
 use crate::database::connection_pool::{Transaction, TransactionBody};
+use crate::database::email_case::in_lower_case;
 use crate::database::entities::column_types::Time;
 use crate::database::entities::user_id::is_user;
 use crate::database::entities::{account, session, task, user};
@@ -72,6 +74,11 @@ impl UserAdminRepo for SeaUserAdminRepo {
         rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
     }
 
+    async fn has_email(&self, email: &Email) -> Result<bool, StoreError> {
+        let found = Expr::cust(in_lower_case(self.0.pool.get_database_backend())).eq(email.as_str());
+        Ok(self.count::<user::Entity>(Condition::all().add(found)).await? > 0)
+    }
+
     async fn totals(&self, user: &UserId, now: Timestamp) -> Result<UserTotals, StoreError> {
         let ids = self.0.pool.id_kind(AuthTable::User);
         let of_user = Condition::all().add(is_user(task::Column::UserId, ids, user));
@@ -92,6 +99,18 @@ impl UserAdminRepo for SeaUserAdminRepo {
     async fn ban(&self, ban: &NewBan) -> Result<bool, BanError> {
         let NewBan { user, reason, until, at } = ban;
         self.set_ban(BanChange { user, banned: true, reason: reason.as_ref(), until: *until, at: *at }).await
+    }
+
+    async fn has_bans(&self) -> Result<bool, StoreError> {
+        self.0.has_bans().await
+    }
+
+    async fn ban_reason(&self, user: &UserId) -> Result<Option<BanReason>, StoreError> {
+        let Some(reason) = self.0.ban_columns().await?.reason() else { return Ok(None) };
+        let find = user::Entity::find().select_only().expr_as(reason, "reason");
+        let find = find.filter(is_user(user::Column::Id, self.0.pool.id_kind(AuthTable::User), user));
+        let found = find.into_tuple::<Option<String>>().one(&self.0.pool).await.map_err(store_error)?;
+        Ok(found.flatten().map(BanReason::from_stored))
     }
 
     async fn unban(&self, user: &UserId, now: Timestamp) -> Result<bool, BanError> {

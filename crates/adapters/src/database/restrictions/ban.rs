@@ -1,13 +1,13 @@
 //! Stores bans, in the columns of Better Auth's `admin` plugin.
 
-use sea_orm::sea_query::{Expr, Value};
+use sea_orm::sea_query::{Expr, ExprTrait, Value};
 use sea_orm::{ConnectionTrait, DbBackend};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::StoreError;
 use taskbridge_schema::{AuthTable, plain, snake, verbatim};
 use thiserror::Error;
 
-use super::columns::RestrictionColumns;
+use super::columns::{RestrictionColumns, of_user};
 use crate::database::Store;
 use crate::database::catalog::{Column, other_user_columns};
 use crate::database::error::store_error;
@@ -60,6 +60,11 @@ impl Store {
 }
 
 impl BanColumns {
+    /// Returns an expression for the reason for the ban of a user, as text; `None` if the table has no such column.
+    pub(in crate::database) fn reason(&self) -> Option<Expr> {
+        self.reason.as_ref().map(|column| of_user(column).cast_as("text"))
+    }
+
     /// Returns the columns to write, as names for statements, and their values. Columns for details that are not given
     /// become null, if they exist.
     ///

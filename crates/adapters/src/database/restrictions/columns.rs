@@ -140,7 +140,8 @@ impl RestrictionColumns {
     }
 }
 
-fn of_user(column: &Column) -> Expr {
+/// Returns the expression for the value of a column of the table `user`.
+pub(super) fn of_user(column: &Column) -> Expr {
     Expr::col((Alias::new(AuthTable::User.marker()), Alias::new(verbatim(&column.name))))
 }
 

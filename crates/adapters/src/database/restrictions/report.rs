@@ -60,6 +60,17 @@ impl Store {
         self.count_ignored(&users, &RestrictionColumns::among(&users, &[])).await.map_err(store_error)
     }
 
+    /// Returns `true` if a user is marked as banned, including those whose ban has ended.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails.
+    pub(in crate::database) async fn has_bans(&self) -> Result<bool, StoreError> {
+        let users = other_user_columns(&self.pool).await.map_err(store_error)?;
+        let banned = RestrictionColumns::among(&users, &[]).banned;
+        let banned = self.count_if(banned.map(|column| condition(&column, Meaning::Restricted))).await;
+        Ok(banned.map_err(store_error)?.is_some_and(|users| users > 0))
+    }
+
     async fn count_restricted(&self) -> Result<RestrictionReport, DbErr> {
         let (users, second_factors) = (other_user_columns(&self.pool).await?, second_factors(&self.pool).await?);
         let known = RestrictionColumns::among(&users, &second_factors);

@@ -36,7 +36,7 @@ pub struct SignIn {
 pub enum SignInError {
     /// The email address or the password is wrong; the caller does not learn which. Contains the id of the user with
     /// this address, if there is one, for the log.
-    #[error("wrong e-mail address or password")]
+    #[error("wrong email address or password")]
     InvalidCredentials(Option<UserId>),
     /// The limit of wrong passwords for this email address has been reached. The password was not checked.
     #[error("too many wrong passwords for one account")]
@@ -64,7 +64,7 @@ pub enum SignInError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SignInRestriction {
     /// The user must verify their email address first.
-    #[error("the e-mail address is not verified")]
+    #[error("the email address is not verified")]
     EmailNotVerified,
     /// The user is banned.
     #[error("the user is banned")]

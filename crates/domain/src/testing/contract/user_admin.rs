@@ -8,7 +8,7 @@ use futures_util::future::{join, join_all};
 use crate::ports::{IdentityRepo, PasswordReset, Registration, SessionRepo, TaskRepo, UserAdminRepo, UserTotals};
 use crate::sessions::{Session, SessionToken};
 use crate::testing::fixtures::{moment, new_task, owner, registration, session, user, user_id};
-use crate::users::{Account, PasswordHash, User};
+use crate::users::{Account, Email, PasswordHash, User};
 
 /// The tests of a [`UserAdminRepo`]; see [`contract`](crate::testing::contract). The argument of the macro is a future
 /// whose output dereferences to a tuple of the [`IdentityRepo`], the [`SessionRepo`], the [`TaskRepo`] and the
@@ -22,6 +22,7 @@ macro_rules! user_admin_repo_contract {
             [
                 a_user_is_found_by_the_exact_id,
                 pages_list_each_user_once,
+                an_address_is_found_in_any_case,
                 totals_count_tasks_and_unexpired_sessions_of_one_user,
                 a_reset_replaces_the_password_and_ends_all_sessions_of_one_user,
                 of_concurrent_resets_one_password_remains,
@@ -72,6 +73,28 @@ pub async fn pages_list_each_user_once<I: IdentityRepo, S: SessionRepo, T: TaskR
             pages.extend(page);
         }
         assert_eq!(pages, all, "{size}");
+    }
+}
+
+/// Only the case of the letters A to Z does not matter.
+pub async fn an_address_is_found_in_any_case<I: IdentityRepo, S: SessionRepo, T: TaskRepo, U: UserAdminRepo>(
+    (identity, _, _, repo): &(I, S, T, U),
+) {
+    for (name, email) in [("ann", "ann@example.test"), ("bob", "Bob@Example.test"), ("eve", "\u{c9}ve@example.test")] {
+        let given = registration(name);
+        let user = User { email: Email::from_stored(email.into()), ..given.user };
+        identity.register(&Registration { user, ..given }).await.unwrap();
+    }
+    for (email, expected) in [
+        ("ann@example.test", true),
+        ("bob@example.test", true),
+        ("\u{e9}ve@example.test", false),
+        ("nn@example.test", false),
+        ("_nn@example.test", false),
+        ("%", false),
+    ] {
+        let found = repo.has_email(&Email::from_stored(email.into())).await.unwrap();
+        assert_eq!(found, expected, "{email}");
     }
 }
 

@@ -38,6 +38,8 @@ fn first_line() -> anyhow::Result<String> {
     let mut line = String::new();
     io::stdin().lock().take(MAX_LINE).read_line(&mut line).context("cannot read the password from standard input")?;
     let line = line.strip_suffix('\n').map_or(&*line, |line| line.strip_suffix('\r').unwrap_or(line));
+    // Programs on Windows write a byte order mark at the start of a file.
+    let line = line.strip_prefix('\u{feff}').unwrap_or(line);
     ensure!(!line.is_empty(), "write the password to standard input, or run the command in a terminal");
     Ok(line.to_owned())
 }

@@ -1,5 +1,6 @@
 //! `taskbridge users`.
 
+mod failure;
 mod input;
 mod output;
 
@@ -8,13 +9,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use clap::{Args, Subcommand};
+use serde_json::{Value, json as object};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::services::{CreateUser, UserAdminService, UserDetails};
 use taskbridge_domain::users::{BanReason, Email, User, UserName};
 
+use self::failure::without_driver_error;
 use self::input::{Confirmation, confirm, read_password};
-use self::output::{Report, json};
-use super::output::{one_line, print, print_duration, print_error, print_if_read, with_progress};
+use self::output::{CAPITAL_LETTERS, Report, json};
+use super::output::{one_line, print, print_duration, print_error, print_if_read, print_warning, with_progress};
 use crate::compose::{migrations, require_current, user_admin, with_store};
 use crate::settings::{AuthMode, Settings};
 use crate::telemetry::AUDIT;
@@ -24,6 +27,10 @@ const PAGE: u32 = 500;
 
 /// Exit status if a command needs a confirmation that it cannot ask for, as for invalid arguments.
 const NOT_CONFIRMED: u8 = 2;
+
+/// The end of the message about the first ban. A server reads once a minute which columns there are.
+const FIRST_BAN: &str = "; if the columns for bans were added less than a minute ago, a running server may let the user sign \
+    in until that minute has passed";
 
 #[derive(Debug, Args)]
 pub(super) struct UsersArgs {
@@ -37,6 +44,8 @@ pub(super) struct UsersArgs {
 #[derive(Debug, Subcommand)]
 enum UsersCommand {
     /// Create a user with a password, even if sign-up is off.
+    ///
+    /// The password is read from the terminal or, if standard input is not a terminal, from its first line.
     #[command(after_help = "\
 Examples:
   taskbridge users create ann@example.com --name Ann
@@ -66,7 +75,7 @@ Examples:
     Show(Who),
     /// Set the password of a user, and end all their sessions.
     ///
-    /// A user who has signed in with another provider only can then also sign in with the password.
+    /// The password is read from the terminal or, if standard input is not a terminal, from its first line. A user who has signed in with another provider only can then also sign in with the password.
     #[command(after_help = "\
 Examples:
   taskbridge users set-password ann@example.com
@@ -80,7 +89,7 @@ Examples:
     Ban {
         #[command(flatten)]
         who: Who,
-        /// Reason for the ban, for other operators.
+        /// Reason for the ban, for other operators, as `taskbridge users show` prints it.
         #[arg(long, value_parser = reason)]
         reason: Option<BanReason>,
         /// End of the ban, such as `2026-12-24T18:00:00Z`. Without it, the ban is permanent.
@@ -161,6 +170,7 @@ pub(super) async fn run(args: UsersArgs, settings: &Settings, mode: &AuthMode) -
         commands.run(args.command).await
     })
     .await
+    .map_err(without_driver_error)
 }
 
 /// A command on the users of a store.
@@ -186,7 +196,7 @@ impl Commands<'_> {
     }
 
     async fn create(&self, email: Email, name: UserName, email_verified: bool) -> anyhow::Result<()> {
-        ensure!(self.admin.find(email.as_str()).await?.is_none(), "another user has this email address");
+        self.admin.check_email(&email).await?;
         let password = read_password(&self.admin).await?;
         let user = self.admin.create(CreateUser { name, email, email_verified, password }).await?;
         audit("create", &user);
@@ -234,7 +244,11 @@ impl Commands<'_> {
         let user = self.find(who).await?;
         let password = read_password(&self.admin).await?;
         self.admin.set_password(&user.id, password).await?;
-        Ok(self.done("set-password", &user, &format!("set the password and ended all sessions; {}", self.tokens()))?)
+        self.done("set-password", &user, &format!("set the password and ended all sessions; {}", self.tokens()))?;
+        if user.email.has_capital_letters() {
+            print_warning(&format!("{CAPITAL_LETTERS}; see the check `emails` of `taskbridge doctor`"));
+        }
+        Ok(())
     }
 
     async fn ban(
@@ -248,15 +262,20 @@ impl Commands<'_> {
         if let Some(status) = self.ask(&user, consent, "ban the user and end all their sessions").await? {
             return Ok(status);
         }
-        self.admin.ban(&user.id, reason, until).await?;
-        self.done("ban", &user, &format!("banned the user and ended all sessions; {}", self.tokens()))?;
+        let is_first = self.admin.ban(&user.id, reason, until).await?;
+        let delay = if is_first { FIRST_BAN } else { "" };
+        self.done("ban", &user, &format!("banned the user and ended all sessions; {}{delay}", self.tokens()))?;
         Ok(ExitCode::SUCCESS)
     }
 
     async fn unban(&self, who: &Who) -> anyhow::Result<()> {
         let user = self.find(who).await?;
-        self.admin.unban(&user.id).await?;
-        Ok(self.done("unban", &user, "the user is not banned")?)
+        let changed = self.admin.unban(&user).await?;
+        if changed {
+            audit("unban", &user);
+        }
+        let text = if changed { "ended the ban" } else { "the user is not banned" };
+        Ok(self.report(&user, text, &object!({ "action": "unban", "changed": changed, "userId": user.id.as_str() }))?)
     }
 
     async fn end_sessions(&self, who: &Who, consent: &Consent) -> anyhow::Result<ExitCode> {
@@ -303,11 +322,12 @@ impl Commands<'_> {
     /// Logs and prints that a user has been changed.
     fn done(&self, action: &str, user: &User, text: &str) -> io::Result<()> {
         audit(action, user);
-        if self.json {
-            print(&serde_json::json!({ "action": action, "userId": user.id.as_str() }))
-        } else {
-            print(&format!("{}: {text}", one_line(user.id.as_str())))
-        }
+        self.report(user, text, &object!({ "action": action, "userId": user.id.as_str() }))
+    }
+
+    /// Prints what a command has done to a user.
+    fn report(&self, user: &User, text: &str, json: &Value) -> io::Result<()> {
+        if self.json { print(json) } else { print(&format!("{}: {text}", one_line(user.id.as_str()))) }
     }
 
     /// Returns a sentence about access tokens, which no command can end.

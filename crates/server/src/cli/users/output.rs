@@ -5,9 +5,12 @@ use std::fmt;
 use serde_json::{Value, json as object};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::services::UserDetails;
-use taskbridge_domain::users::{Ban, User, UserImage};
+use taskbridge_domain::users::{Ban, BanReason, User, UserImage};
 
 use crate::cli::output::one_line;
+
+/// A note about a user whose email address another program has stored with capital letters.
+pub(super) const CAPITAL_LETTERS: &str = "capital letters in the email address, with which the user cannot sign in";
 
 /// A user in one line or, with details, in several. Names are escaped, because users choose them.
 pub(super) struct Report<'a> {
@@ -19,7 +22,7 @@ pub(super) struct Report<'a> {
 impl Report<'_> {
     /// Returns what is special about the user.
     fn marks(&self) -> Vec<String> {
-        let User { email_verified, restrictions, .. } = self.user;
+        let User { email, email_verified, restrictions, .. } = self.user;
         let ban = match restrictions.ban {
             Some(Ban { until: None }) => Some("banned".to_owned()),
             Some(Ban { until: Some(until) }) if restrictions.is_banned(self.now) => {
@@ -28,9 +31,15 @@ impl Report<'_> {
             Some(Ban { until: Some(until) }) => Some(format!("was banned until {until}")),
             None => None,
         };
+        let reason = self.details.and_then(|details| details.ban_reason.as_ref());
+        let ban = match (ban, reason) {
+            (Some(ban), Some(reason)) => Some(format!("{ban} ({})", one_line(reason.as_str()))),
+            (ban, _) => ban,
+        };
+        let capitals = email.has_capital_letters().then(|| CAPITAL_LETTERS.to_owned());
         let unverified = (!email_verified).then(|| "email address not verified".to_owned());
         let second_factor = restrictions.second_factor.then(|| "second factor".to_owned());
-        [unverified, ban, second_factor].into_iter().flatten().collect()
+        [capitals, unverified, ban, second_factor].into_iter().flatten().collect()
     }
 }
 
@@ -39,7 +48,7 @@ impl fmt::Display for Report<'_> {
         let User { id, name, email, created_at, updated_at, .. } = self.user;
         let [id, name, email] = [id.as_str(), name.as_str(), email.as_str()].map(one_line);
         let marks = self.marks();
-        let Some(UserDetails { accounts, totals }) = self.details else {
+        let Some(UserDetails { accounts, totals, .. }) = self.details else {
             write!(f, "{id}  {email}  {name}  created {created_at}")?;
             return marks.iter().try_for_each(|mark| write!(f, "  {mark}"));
         };
@@ -76,10 +85,11 @@ pub(super) fn json(user: &User, details: Option<&UserDetails>) -> Value {
         "banExpires": until.map(|until| until.to_string()),
         "secondFactor": restrictions.second_factor,
     });
-    if let Some(UserDetails { accounts, totals }) = details {
+    if let Some(UserDetails { accounts, totals, ban_reason }) = details {
         value["accounts"] = accounts.iter().map(|account| object!({ "providerId": account.provider_id })).collect();
         value["sessions"] = totals.sessions.into();
         value["tasks"] = totals.tasks.into();
+        value["banReason"] = ban_reason.as_ref().map(BanReason::as_str).into();
     }
     value
 }

@@ -12,6 +12,9 @@ use crate::ports::{
 use crate::time::Timestamp;
 use crate::users::{Account, BanReason, Email, InvalidPassword, NewPassword, Restrictions, User, UserId, UserName};
 
+#[cfg(test)]
+mod tests;
+
 /// Input of [`UserAdminService::create`].
 #[derive(Debug, Clone)]
 pub struct CreateUser {
@@ -32,14 +35,22 @@ pub struct UserDetails {
     pub accounts: Vec<Account>,
     /// The numbers of tasks and sessions.
     pub totals: UserTotals,
+    /// The reason for the ban, if there is one.
+    pub ban_reason: Option<BanReason>,
 }
 
 /// Errors from changing users.
 #[derive(Debug, Error)]
 pub enum UserAdminError {
     /// Another user has this email address.
-    #[error("the e-mail address is taken")]
+    #[error("another user has this email address")]
     EmailTaken,
+    /// Another user has this email address with capital letters.
+    #[error(
+        "another user has this email address, stored with capital letters, with which the user cannot sign in; see the \
+         check `emails` of `taskbridge doctor`"
+    )]
+    EmailHasCapitalLetters,
     /// The user does not exist.
     #[error("the user does not exist")]
     UnknownUser,
@@ -118,7 +129,20 @@ impl UserAdminService {
     pub async fn details(&self, user: &UserId) -> Result<UserDetails, StoreError> {
         let accounts = self.identity.list_accounts(user, Account::MAX_LISTED).await?;
         let totals = self.users.totals(user, self.clock.now()).await?;
-        Ok(UserDetails { accounts, totals })
+        let ban_reason = self.users.ban_reason(user).await?;
+        Ok(UserDetails { accounts, totals, ban_reason })
+    }
+
+    /// Checks that no user has this email address, also with capital letters, as another program may have stored it.
+    ///
+    /// # Errors
+    /// Returns a [`UserAdminError`] if the email address is taken or the store fails.
+    pub async fn check_email(&self, email: &Email) -> Result<(), UserAdminError> {
+        if !self.users.has_email(email).await? {
+            return Ok(());
+        }
+        let is_same = self.identity.find_credential(email).await?.is_some();
+        Err(if is_same { UserAdminError::EmailTaken } else { UserAdminError::EmailHasCapitalLetters })
     }
 
     /// Creates a user with a password and without a session, whether or not users may sign up.
@@ -127,6 +151,7 @@ impl UserAdminService {
     /// Returns a [`UserAdminError`] if the email address is taken or a port fails.
     pub async fn create(&self, request: CreateUser) -> Result<User, UserAdminError> {
         let CreateUser { name, email, email_verified, password } = request;
+        self.check_email(&email).await?;
         let password = self.hasher.hash(ClientNetwork::UNKNOWN, password).await?;
         let ids = self.identity.next_ids().await?;
         let (id, now) = (ids.user, self.clock.now());
@@ -151,7 +176,8 @@ impl UserAdminService {
         known(self.users.reset_password(&reset).await?)
     }
 
-    /// Bans the user until this time, or permanently, and ends all sessions of the user.
+    /// Bans the user until this time, or permanently, and ends all sessions of the user. Returns `true` if no user was
+    /// banned before, so that a running server may not have noticed yet where the store keeps bans.
     ///
     /// # Errors
     /// Returns a [`UserAdminError`] if the user does not exist, if `until` is not in the future, or if a port fails.
@@ -160,20 +186,26 @@ impl UserAdminService {
         user: &UserId,
         reason: Option<BanReason>,
         until: Option<Timestamp>,
-    ) -> Result<(), UserAdminError> {
+    ) -> Result<bool, UserAdminError> {
         let at = self.clock.now();
         if until.is_some_and(|until| until <= at) {
             return Err(UserAdminError::BanHasEnded);
         }
-        known(self.users.ban(&NewBan { user: user.clone(), reason, until, at }).await?)
+        let is_first = !self.users.has_bans().await?;
+        known(self.users.ban(&NewBan { user: user.clone(), reason, until, at }).await?)?;
+        Ok(is_first)
     }
 
-    /// Ends the ban of the user, if there is one.
+    /// Ends the ban of the user. Returns `false` and changes nothing if `user` is not banned.
     ///
     /// # Errors
     /// Returns a [`UserAdminError`] if the user does not exist or the store fails.
-    pub async fn unban(&self, user: &UserId) -> Result<(), UserAdminError> {
-        known(self.users.unban(user, self.clock.now()).await?)
+    pub async fn unban(&self, user: &User) -> Result<bool, UserAdminError> {
+        if user.restrictions.ban.is_none() {
+            return Ok(false);
+        }
+        known(self.users.unban(&user.id, self.clock.now()).await?)?;
+        Ok(true)
     }
 
     /// Ends all sessions of the user.
@@ -195,158 +227,4 @@ impl UserAdminService {
 
 fn known(exists: bool) -> Result<(), UserAdminError> {
     if exists { Ok(()) } else { Err(UserAdminError::UnknownUser) }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::ports::{MockIdentityRepo, MockPasswordHasher, MockSessionRepo, MockUserAdminRepo};
-    use crate::testing::fixtures::{clock_at, hasher, identity_repo, moment, user, user_id};
-    use crate::users::PasswordHash;
-
-    /// Mocked ports. A call that the test does not expect panics.
-    struct Ports {
-        users: MockUserAdminRepo,
-        identity: MockIdentityRepo,
-        sessions: MockSessionRepo,
-        hasher: MockPasswordHasher,
-    }
-
-    impl Ports {
-        fn new() -> Self {
-            let (users, sessions) = (MockUserAdminRepo::new(), MockSessionRepo::new());
-            Self { users, identity: identity_repo(), sessions, hasher: hasher() }
-        }
-
-        /// Expects that one password is hashed, as `hashed`.
-        fn hashing(mut self) -> Self {
-            self.hasher
-                .expect_hash()
-                .withf(|network, password| {
-                    *network == ClientNetwork::UNKNOWN && password.password().expose() == "correct horse"
-                })
-                .return_once(|_, _| Ok(PasswordHash::new("hashed".into())));
-            self
-        }
-
-        fn service(self) -> UserAdminService {
-            let Self { users, identity, sessions, hasher } = self;
-            UserAdminService {
-                users: Arc::new(users),
-                identity: Arc::new(identity),
-                sessions: Arc::new(sessions),
-                hasher: Arc::new(hasher),
-                clock: Arc::new(clock_at(moment())),
-            }
-        }
-    }
-
-    fn ann(service: &UserAdminService) -> CreateUser {
-        CreateUser {
-            name: UserName::parse("Ann").unwrap(),
-            email: Email::parse("Ann@example.test").unwrap(),
-            email_verified: true,
-            password: service.new_password("correct horse").unwrap(),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_user_is_created_with_a_password_and_without_a_session() {
-        let mut ports = Ports::new().hashing();
-        let expected = User {
-            id: user_id("user-1"),
-            name: UserName::parse("Ann").unwrap(),
-            email: Email::parse("ann@example.test").unwrap(),
-            email_verified: true,
-            image: None,
-            created_at: moment(),
-            updated_at: moment(),
-            restrictions: Restrictions::default(),
-        };
-        let registration = Registration {
-            user: expected.clone(),
-            account_id: "account-1".into(),
-            password: PasswordHash::new("hashed".into()),
-            session: None,
-        };
-        ports.identity.expect_register().withf(move |given| *given == registration).return_once(|_| Ok(()));
-        let service = ports.service();
-        assert_eq!(service.create(ann(&service)).await.unwrap(), expected);
-    }
-
-    #[tokio::test]
-    async fn no_user_is_created_with_a_taken_address() {
-        let mut ports = Ports::new().hashing();
-        ports.identity.expect_register().return_once(|_| Err(RegisterError::EmailTaken));
-        let service = ports.service();
-        assert!(matches!(service.create(ann(&service)).await, Err(UserAdminError::EmailTaken)));
-        assert_eq!(service.new_password("short").unwrap_err(), InvalidPassword::TooShort);
-    }
-
-    /// The id comes first, then the address exactly as given, then the address in lower case.
-    #[tokio::test]
-    async fn a_user_is_found_by_id_or_address() {
-        for (given, id, emails) in [
-            ("ann", Some("ann"), &[][..]),
-            ("ann@example.test", None, &["ann@example.test"][..]),
-            ("Ann@Example.test", None, &["Ann@Example.test", "ann@example.test"]),
-            ("nobody", None, &["nobody"]),
-        ] {
-            let mut ports = Ports::new();
-            ports
-                .users
-                .expect_find()
-                .times(1)
-                .returning(move |asked| Ok(id.filter(|id| *id == asked.as_str()).map(user)));
-            let mut asked = emails.iter();
-            ports.identity.expect_find_credential().times(emails.len()).returning(move |email| {
-                assert_eq!(Some(&email.as_str()), asked.next());
-                let found = email.as_str() == "ann@example.test";
-                Ok(found.then(|| Credential { user: user("ann"), password: None }))
-            });
-            let found = ports.service().find(given).await.unwrap();
-            assert_eq!(found, (given != "nobody").then(|| user("ann")), "{given}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_new_password_is_hashed_and_stored_if_the_user_exists() {
-        for exists in [true, false] {
-            let mut ports = Ports::new().hashing();
-            let new = PasswordHash::new("hashed".into());
-            let expected = PasswordReset { user: user_id("ann"), new, at: moment() };
-            ports.users.expect_reset_password().withf(move |given| *given == expected).return_once(move |_| Ok(exists));
-            let service = ports.service();
-            let password = service.new_password("correct horse").unwrap();
-            let set = service.set_password(&user_id("ann"), password).await;
-            assert!(if exists { set.is_ok() } else { matches!(set, Err(UserAdminError::UnknownUser)) });
-        }
-    }
-
-    #[tokio::test]
-    async fn a_ban_ends_in_the_future_or_never() {
-        let later = moment().after(Duration::from_millis(1));
-        let reason = BanReason::parse("spam").unwrap();
-        for until in [None, Some(later)] {
-            let mut ports = Ports::new();
-            let expected = NewBan { user: user_id("ann"), reason: Some(reason.clone()), until, at: moment() };
-            ports.users.expect_ban().withf(move |given| *given == expected).return_once(|_| Ok(true));
-            ports.service().ban(&user_id("ann"), Some(reason.clone()), until).await.unwrap();
-        }
-        let refused = Ports::new().service().ban(&user_id("ann"), None, Some(moment())).await;
-        assert!(matches!(refused, Err(UserAdminError::BanHasEnded)));
-        let mut ports = Ports::new();
-        ports.users.expect_ban().return_once(|_| Ok(false));
-        ports
-            .users
-            .expect_unban()
-            .withf(|user, now| user.as_str() == "ann" && *now == moment())
-            .return_once(|_, _| Ok(false));
-        let service = ports.service();
-        for outcome in [service.ban(&user_id("ann"), None, None).await, service.unban(&user_id("ann")).await] {
-            assert!(matches!(outcome, Err(UserAdminError::UnknownUser)));
-        }
-    }
 }
