@@ -189,7 +189,7 @@ async fn a_ban_names_the_columns_that_it_needs() {
     assert!(refused.code == Some(1) && audit(&refused).is_empty(), "{refused:?}");
     for part in [
         "lacks columns of Better Auth's admin plugin (banned, banReason, banExpires)",
-        r#"alter table "user" add column "banned" "#,
+        r#""user" add column "banned" "#,
     ] {
         assert!(refused.stderr.contains(part), "{refused:?}");
     }
@@ -213,7 +213,8 @@ async fn a_ban_is_shown_and_ended() {
     };
     not_banned();
     let refused = users(&server, &["ban", &ann.email, "--yes"], "");
-    let (_, statements) = refused.stderr.split_once("run: ").unwrap();
+    let (_, statements) = refused.stderr.split_once("run as the owner of the table: ").unwrap();
+    assert!(statements.starts_with(r#"alter table "public"."user" add"#), "{refused:?}");
     psql(&url, statements.split_once("; a running server").unwrap().0);
 
     let columns = "added less than a minute ago";

@@ -45,6 +45,23 @@ pub(super) async fn has_columns(pool: &ConnectionPool, table: AuthTable, wanted:
     Ok(wanted.iter().all(|column| table.columns.get(column).is_some_and(|column| is_found(&column.name))))
 }
 
+/// Returns the name of one of Better Auth's tables for a statement that an operator executes, whose search path may be
+/// another one: on PostgreSQL with the schema.
+pub(super) async fn name_for_operators(pool: &ConnectionPool, table: AuthTable) -> Result<String, DbErr> {
+    let table = pool.rewriter.map().table(table);
+    let backend = pool.get_database_backend();
+    if table.schema.is_some() || backend != DbBackend::Postgres {
+        return Ok(table.quoted());
+    }
+    let select = Statement::from_string(backend, "select current_schema()::text as name");
+    let schema: Option<String> = match pool.query_one_raw(select).await? {
+        Some(row) => row.try_get("", "name")?,
+        None => None,
+    };
+    let names = schema.iter().chain([&table.name]);
+    Ok(names.map(|name| quoted(name)).collect::<Vec<_>>().join("."))
+}
+
 /// Returns the columns of the table `user` that Better Auth defines only in plugins, or that are of the app.
 pub(super) async fn other_user_columns(pool: &ConnectionPool) -> Result<Vec<Column>, DbErr> {
     let user = pool.rewriter.map().table(AuthTable::User);

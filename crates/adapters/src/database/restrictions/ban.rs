@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::columns::{RestrictionColumns, of_user};
 use crate::database::Store;
-use crate::database::catalog::{Column, other_user_columns};
+use crate::database::catalog::{Column, name_for_operators, other_user_columns};
 use crate::database::error::store_error;
 
 /// The columns of the table `user` that store bans.
@@ -19,7 +19,7 @@ pub(in crate::database) struct BanColumns {
     reason: Option<Column>,
     expires: Option<Column>,
     backend: DbBackend,
-    /// The name of the table as an identifier in a statement.
+    /// The name of the table for statements that an operator executes.
     table: String,
     /// `true` if the columns have names in snake case.
     is_snake: bool,
@@ -29,7 +29,7 @@ pub(in crate::database) struct BanColumns {
 #[derive(Debug, Error)]
 pub(in crate::database) enum UnsuitableColumns {
     #[error(
-        "the table {table} lacks columns of Better Auth's admin plugin ({}); to add them, run: {}; a running server notices \
+        "the table {table} lacks columns of Better Auth's admin plugin ({}); to add them, run as the owner of the table: {}; a running server notices \
          them within a minute",
         names.join(", "),
         statements.join("; ")
@@ -53,7 +53,7 @@ impl Store {
             reason: users.into_iter().find(|column| plain(&column.name) == "banreason"),
             expires: ban_expires,
             backend: self.pool.get_database_backend(),
-            table: table.quoted(),
+            table: name_for_operators(&self.pool, AuthTable::User).await.map_err(store_error)?,
             is_snake: table.columns.get("emailVerified").is_some_and(|column| column.name.contains('_')),
         })
     }
