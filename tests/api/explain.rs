@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use support::Server;
 use support::authorization::{explain, judged_alike, values};
 use support::forge::{Forge, encode, now, sign};
 use support::server::SECRET;
+use support::{Server, User};
 
 const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
@@ -208,7 +208,14 @@ async fn what_is_wrong_with_a_header_is_named() {
         (format!("Bearer: {token}"), scheme, "followed by ':' instead of a space"),
         (format!("Authorization: Bearer\t{token}"), scheme, "followed by a tab instead of a space"),
         (format!("JWT {token}"), scheme, r#"the scheme is "JWT" instead of Bearer"#),
-        (format!("authorization=Bearer {token}"), scheme, "repeats the name of the header"),
+        (format!("Authorization: authorization=Bearer {token}"), scheme, "repeats the name of the header"),
+        ("curl http://x.test/tasks".into(), "no Authorization header", "send the header"),
+        ("curl x.test/tasks".into(), "no Authorization header", "send the header"),
+        (
+            "fetch(\"http://x.test/tasks\", { \"method\": \"GET\" })".into(),
+            "no Authorization header",
+            "send the header",
+        ),
         (format!("Authorization: \"Bearer {token}\""), scheme, "quotation marks around the value"),
         (format!("Bearer \u{200b}{token}"), "not ASCII", "U+200B"),
         (format!("Authorization: Bearer {start}\n  {end}"), r"control character '\n'", "send it in one line"),
@@ -247,11 +254,110 @@ async fn the_header_is_found_in_what_is_pasted() {
         (format!("> GET / HTTP/1.1\n> Host: x.test\n> Authorization: Bearer {token}\n> Accept: */*\n"), header),
         (format!("curl -H \"Authorization: Bearer {token}\" 'http://x.test/api'"), header),
         (format!("curl 'http://x.test/api' \\\n  -H 'accept: */*' \\\n  -H 'authorization: Bearer {token}'"), header),
+        (
+            format!(
+                "curl ^\"http://x.test/api^\" ^\n  -H ^\"accept: */*^\" ^\n  -H ^\"authorization: Bearer {token}^\""
+            ),
+            header,
+        ),
+        (
+            format!(
+                "fetch(\"http://x.test/api\", {{\n  \"headers\": {{\n    \"accept\": \"*/*\",\n    \
+                 \"authorization\": \"Bearer {token}\"\n  }},\n  \"method\": \"GET\"\n}});"
+            ),
+            header,
+        ),
+        (
+            format!(
+                "Invoke-WebRequest -UseBasicParsing -Uri \"http://x.test/api\" `\n-Headers @{{\n\"accept\"=\"*/*\"\n  \
+                 \"authorization\"=\"Bearer {token}\"\n}}"
+            ),
+            header,
+        ),
+        (format!(r#"{{"headers":[{{"name":"Authorization","value":"Bearer {token}"}}]}}"#), header),
+        (format!("{{\n  \"name\": \"authorization\",\n  \"value\": \"Bearer {token}\"\n}}"), header),
+        (format!(r#"{{"Authorization": "Bearer {token}", "accept": "*/*"}}"#), header),
+        (format!("accept\n*/*\nauthorization\nBearer {token}\nconnection\nkeep-alive\n"), header),
+        (format!("* [HTTP/2] [1] [accept: */*]\n* [HTTP/2] [1] [authorization: Bearer {token}]\n"), header),
     ] {
         let (status, text) = explain(&server, &pasted);
-        assert_eq!(status, 200, "{text}");
+        assert_eq!(status, 200, "{pasted}: {text}");
         assert_eq!(text.lines().next(), Some(format!("Input: {input}").as_str()), "{text}");
     }
+}
+
+/// A header in another notation is judged as the same header in a line of its own.
+#[tokio::test]
+async fn a_wrong_header_in_another_notation_is_rejected() {
+    let server = Server::start();
+    let token = Forge::of(&server).token("ann");
+    for (pasted, cause) in [
+        (format!(r#"{{"Authorization": "{token}"}}"#), "not the Bearer scheme"),
+        (format!("curl ^\"http://x.test/^\" -H ^\"authorization: Bearer {token}x^\""), "wrong signature"),
+        ("accept\n*/*\nauthorization\nBearer undefined\nconnection\nclose\n".into(), "malformed token"),
+    ] {
+        let (status, text) = explain(&server, &pasted);
+        assert_eq!(status, 401, "{text}");
+        assert!(text.contains(cause), "{cause}: {text}");
+    }
+}
+
+/// The command judges nothing if it may have missed the header.
+#[tokio::test]
+async fn a_text_in_an_unknown_notation_is_not_judged() {
+    let server = Server::start();
+    let token = Forge::of(&server).token("ann");
+    for pasted in [
+        format!("curl --oauth2-bearer {token} http://x.test/tasks"),
+        format!("http http://x.test/tasks Authorization:'Bearer {token}'"),
+        format!("authorization=Bearer {token}"),
+        format!("axios.get(url, {{ headers: {{ Authorization: `Bearer {token}` }} }})"),
+        format!("TOKEN={token}"),
+        format!("export TOKEN=\"{token}\""),
+        format!("$env:TOKEN = \"{token}\""),
+    ] {
+        let (is_accepted, text) = explained(&server, &["--", &pasted]);
+        assert!(
+            !is_accepted && text.contains("Not judged: no header Authorization was recognized"),
+            "{pasted}: {text}"
+        );
+        let advice = "Advice: paste only the line `Authorization: Bearer <token>`, or only the token";
+        assert!(text.contains(advice) && !text.contains("Rejected"), "{text}");
+    }
+}
+
+/// Editors and shells of Windows write byte order marks and UTF-16.
+#[tokio::test]
+async fn files_of_windows_are_read_or_their_encoding_is_named() {
+    let server = Server::start();
+    let header = format!("Authorization: Bearer {}\r\n", Forge::of(&server).token("ann"));
+    let file = server.folder().join("token.txt");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, format!("\u{feff}{header}")).unwrap();
+    let (is_accepted, text) = explained(&server, &["--file", path]);
+    assert!(is_accepted, "{text}");
+    let (_, port) = server.address.rsplit_once(':').unwrap();
+    let piped = server.run_with_input(&["token", "explain"], &[("PORT", port)], &format!("\u{feff}{header}"));
+    assert_eq!(piped.code, Some(0), "{}{}", piped.stdout, piped.stderr);
+    let utf16: Vec<u8> = format!("\u{feff}{header}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(&file, utf16).unwrap();
+    let (is_accepted, text) = explained(&server, &["--file", path]);
+    assert!(!is_accepted && text.contains(&format!("cannot read {path}: the text is UTF-16; save it")), "{text}");
+}
+
+/// The server accepts the token of a deleted user until it expires, but creates no tasks for them.
+#[tokio::test]
+async fn a_user_who_does_not_exist_is_noted() {
+    const NOTE: &str = "Note: the database has no such user";
+    let server = Server::start();
+    let nobody = Forge::of(&server).token("nobody");
+    let tasks = reqwest::Client::new().post(server.url("/api/nobody/tasks")).json(&json!({ "title": "x" }));
+    assert_eq!(tasks.bearer_auth(&nobody).send().await.unwrap().status(), 401);
+    let (status, text) = explain(&server, &nobody);
+    assert!(status == 200 && text.contains(NOTE), "{text}");
+    let user = User::sign_up(&server, "ann").await;
+    let (status, text) = explain(&server, &user.token);
+    assert!(status == 200 && !text.contains(NOTE), "{text}");
 }
 
 /// Says what makes the token long, and whether anything else is wrong with it. Contents are cut.

@@ -115,7 +115,9 @@ fn each_fault_is_told_by_its_check_alone() {
     fs::write(folder.path().join("notes.db"), "x".repeat(4096)).unwrap();
     fs::create_dir(folder.path().join("folder.db")).unwrap();
     let empty = ("DATABASE_URL", url.as_str());
-    let table: [(Variables<'_>, &str, &str, &str); 22] = [
+    let server = Server::start();
+    let web = format!("postgres://ann:hunter2@{}/tasks", server.address.trim_start_matches("http://"));
+    let table: [(Variables<'_>, &str, &str, &str); 23] = [
         (&[("BETTER_AUTH_SECRET", "")], "secret", "is missing", "openssl rand"),
         (&[("BETTER_AUTH_SECRET", "hunter2")], "secret", "at least 32 characters", "openssl rand"),
         (&[("BETTER_AUTH_SECRET", "better-auth-secret-12345678901234567890")], "secret", "a known example", "random"),
@@ -138,6 +140,7 @@ fn each_fault_is_told_by_its_check_alone() {
         (&[("DATABASE_URL", "sqlite://notes.db")], "database", "not a SQLite database", "another file"),
         (&[("DATABASE_URL", "sqlite://folder.db")], "database", "cannot be read", "let the user"),
         (&[("DATABASE_URL", &refused)], "database", "refused the connection", "check that the database is running"),
+        (&[("DATABASE_URL", &web)], "database", "answered, but not as PostgreSQL does", "another program"),
         (&[("DATABASE_URL", &absent)], "database", "does not exist", "run: create database"),
         (&[("DATABASE_URL", &standby)], "database", "the database is read-only", "primary"),
         (&[empty, ("TASKBRIDGE__DATABASE__MAX_CONNECTIONS", "300")], "pool", "allows 200", "lower database.max"),
@@ -155,6 +158,10 @@ fn each_fault_is_told_by_its_check_alone() {
         failed.dedup();
         assert_eq!((code, failed), (Some(1), vec![name]), "{variables:?}: {report}");
         tells(&report, name, found, advice);
+        assert!(!report.to_string().contains("bytes remaining"), "{report}");
+        if name == "secret" {
+            assert_eq!(check(&report, "cookies")["found"], "the settings of the auth mode are invalid", "{report}");
+        }
     }
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("config")).unwrap();

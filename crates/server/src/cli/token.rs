@@ -1,10 +1,11 @@
 //! `taskbridge token`.
 
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{fs, io};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Subcommand;
 
 use super::output::print;
@@ -35,10 +36,22 @@ pub(super) async fn run(command: TokenCommand, settings: &Settings, mode: &AuthM
     let TokenCommand::Explain { token, file } = command;
     let input = match (token, file) {
         (Some(token), _) => token,
-        (None, Some(file)) => fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?,
-        (None, None) => io::read_to_string(io::stdin()).context("cannot read standard input")?,
+        (None, Some(file)) => text(fs::read(&file)).with_context(|| format!("cannot read {}", file.display()))?,
+        (None, None) => {
+            let mut bytes = Vec::new();
+            text(io::stdin().read_to_end(&mut bytes).map(|_| bytes)).context("cannot read standard input")?
+        }
     };
-    let explanation = explain(&input, settings, mode).await;
+    let explanation = explain(&input, settings, mode).await?;
     print(&explanation)?;
     Ok(if explanation.is_accepted() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Returns the text of a file without the byte order mark at its start, which editors and shells of Windows write.
+fn text(bytes: io::Result<Vec<u8>>) -> anyhow::Result<String> {
+    let bytes = bytes?;
+    let is_utf16 = [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| bytes.starts_with(mark));
+    ensure!(!is_utf16, "the text is UTF-16; save it as UTF-8, or paste it as the argument");
+    let text = String::from_utf8(bytes).context("the text is not UTF-8; save it as UTF-8")?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }

@@ -28,7 +28,7 @@ pub(crate) use self::store::{
     up, use_and_close, with_store, with_store_to_read, with_tables_to_read,
 };
 pub(crate) use self::tokens::{describe_key, key_addresses, stored_keys, verifier, verifier_for_command};
-pub(crate) use self::users::user_admin;
+pub(crate) use self::users::{is_unknown_user, user_admin};
 
 use self::metrics::CurrentValues;
 use self::sign_in::sign_in;

@@ -69,6 +69,7 @@ async fn table(configuration: &Configuration, mode: &AuthMode) -> Finding {
         Err(error) if error.is::<OpenError>() && is_missing(&settings.database).await => {
             return ok(NAME, "there is no database yet");
         }
+        Err(error) if error.is::<OpenError>() => return skip(NAME, "the database cannot be used"),
         // The checks of the database name the cause.
         Err(_) => return skip(NAME, "the table jwks cannot be read; see the checks of the database"),
     };

@@ -67,6 +67,7 @@ pub(super) fn cookies(configuration: &Configuration) -> Finding {
     const NAME: &str = "cookies";
     let settings = &configuration.settings;
     let origin = match &configuration.mode {
+        None if configuration.mode_name.is_some() => return skip(NAME, "the settings of the auth mode are invalid"),
         None => return skip(NAME, "the auth mode is not known"),
         Some(AuthMode::Bridge(_)) => return skip(NAME, "the app's Better Auth sets the cookies"),
         Some(mode) => mode.origin(settings.server.port.get()),

@@ -44,6 +44,8 @@ struct Verification {
     now: Timestamp,
     /// Advice for the developer. Empty if the token is accepted.
     advice: String,
+    /// `true` if the token is accepted, but the database of the auth server has no such user.
+    is_unknown_user: bool,
     /// Path of the user's tasks, with the placeholder `{sub}` for the user id.
     tasks: String,
 }
@@ -57,8 +59,12 @@ impl Explanation {
 
 /// Judges the pasted text as the server judges the headers of a request, and explains the result. The text is a token,
 /// a header, or a request or command that contains a header.
-pub(crate) async fn explain(text: &str, settings: &Settings, mode: &AuthMode) -> Explanation {
-    let pasted = Pasted::parse(text);
+///
+/// # Errors
+/// Returns an error if the pattern that finds headers is invalid.
+pub(crate) async fn explain(text: &str, settings: &Settings, mode: &AuthMode) -> Result<Explanation, regex::Error> {
+    let text = pasted::plain(text)?;
+    let pasted = Pasted::parse(&text);
     let verdict = match pasted.token() {
         Ok(token) => Verdict::Verified(verify(&token, settings, mode).await),
         Err(refusal) => {
@@ -66,7 +72,7 @@ pub(crate) async fn explain(text: &str, settings: &Settings, mode: &AuthMode) ->
             Verdict::NotVerified(refusal, advice)
         }
     };
-    Explanation { input: pasted.description(), verdict }
+    Ok(Explanation { input: pasted.description(), verdict })
 }
 
 /// Verifies the token as the server does, and explains the result.
@@ -97,8 +103,12 @@ async fn verify(token: &str, settings: &Settings, mode: &AuthMode) -> Verificati
         };
         advice = format!("{advice}; without this limit{verdict}");
     }
+    let is_unknown_user = match (&report.result, mode) {
+        (Ok(claims), AuthMode::Server(_)) => compose::is_unknown_user(settings, &claims.subject).await,
+        _ => false,
+    };
     let tasks = format!("{}/{{sub}}/tasks", settings.tasks.prefix);
-    Verification { header, claims, report, now, advice, tasks }
+    Verification { header, claims, report, now, advice, is_unknown_user, tasks }
 }
 
 fn is_too_long(report: &VerificationReport) -> bool {
@@ -119,7 +129,11 @@ impl fmt::Display for Explanation {
         match &self.verdict {
             Verdict::Verified(verification) => verification.fmt(f),
             Verdict::NotVerified(refusal, advice) => {
-                write!(f, "Rejected ({}): {refusal}\nAdvice: {advice}", refusal.status())
+                match refusal.status() {
+                    Some(status) => write!(f, "Rejected ({status})")?,
+                    None => write!(f, "Not judged")?,
+                }
+                write!(f, ": {refusal}\nAdvice: {advice}")
             }
         }
     }
@@ -148,7 +162,14 @@ impl fmt::Display for Verification {
         }
         match &self.report.result {
             Ok(claims) => {
-                write!(f, "Accepted: the user is {:?}, with tasks at {}", claims.subject.as_str(), self.tasks)
+                write!(f, "Accepted: the user is {:?}, with tasks at {}", claims.subject.as_str(), self.tasks)?;
+                if self.is_unknown_user {
+                    write!(
+                        f,
+                        "\nNote: the database has no such user, so requests that create tasks are rejected (401)"
+                    )?;
+                }
+                Ok(())
             }
             Err(AuthError::Rejected(_, cause)) => write!(f, "Rejected (401): {cause}\nAdvice: {}", self.advice),
             Err(AuthError::Unavailable(cause)) => {

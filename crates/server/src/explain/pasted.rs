@@ -1,8 +1,10 @@
 //! The credentials that an operator pastes, judged as the server judges the headers of a request.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use regex::Regex;
 use taskbridge_web::{HEAD_LIMIT, InvalidAuthorization, bearer_token};
 
 /// White space around a pasted text.
@@ -17,6 +19,8 @@ pub(super) enum Pasted<'a> {
     Value(&'a str),
     /// Only a token.
     Token(&'a str),
+    /// A text that mentions a header or a token in a notation that is not known.
+    Unknown,
 }
 
 /// Reasons for rejecting a request before its access token is verified.
@@ -28,15 +32,18 @@ pub(super) enum Refusal {
     TooLarge,
     /// The response is a 401.
     Authorization(InvalidAuthorization),
+    /// The response is not known, because the header was not found in the pasted text.
+    NotFound,
 }
 
 impl Refusal {
-    /// Returns the status of the response.
-    pub(super) fn status(&self) -> u16 {
+    /// Returns the status of the response, if it is known.
+    pub(super) fn status(&self) -> Option<u16> {
         match self {
-            Self::ControlCharacter(_) => 400,
-            Self::TooLarge => 431,
-            Self::Authorization(_) => 401,
+            Self::ControlCharacter(_) => Some(400),
+            Self::TooLarge => Some(431),
+            Self::Authorization(_) => Some(401),
+            Self::NotFound => None,
         }
     }
 }
@@ -47,29 +54,45 @@ impl fmt::Display for Refusal {
             Self::ControlCharacter(character) => write!(f, "the header contains the control character {character:?}"),
             Self::TooLarge => write!(f, "the head of the request is larger than {HEAD_LIMIT} bytes"),
             Self::Authorization(error) => error.fmt(f),
+            Self::NotFound => f.write_str("no header Authorization was recognized in this text"),
         }
     }
 }
 
 impl<'a> Pasted<'a> {
+    /// Finds the credentials in a text whose notation [`plain`] has changed.
     pub(super) fn parse(text: &'a str) -> Self {
         let text = text.trim_matches(SPACE);
         let headers = authorization_headers(text);
-        if !headers.is_empty() || text.lines().any(is_other_header) {
+        if !headers.is_empty() {
+            return Self::Headers(headers);
+        }
+        if starts_with(text, "bearer") {
+            return Self::Value(text);
+        }
+        let lower = text.to_ascii_lowercase();
+        let is_json = text.starts_with(['{', '[']);
+        let is_request = starts_with(text, "curl ") || text.contains("://") && !is_json;
+        if lower.contains("authorization") || is_request && lower.contains("bearer") || is_assignment(text) {
+            return Self::Unknown;
+        }
+        if is_request || text.lines().any(is_other_header) {
             return Self::Headers(headers);
         }
         let (word, rest) = text.split_once(SPACE).unwrap_or((text, ""));
         let is_scheme =
             !rest.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte));
-        if is_scheme || starts_with(text, "bearer") { Self::Value(text) } else { Self::Token(text) }
+        if is_scheme { Self::Value(text) } else { Self::Token(text) }
     }
 
     /// Describes what was pasted.
     pub(super) fn description(&self) -> &'static str {
         match self {
+            Self::Headers(values) if values.is_empty() => "a request without the header Authorization",
             Self::Headers(_) => "the header Authorization",
             Self::Value(_) => "the value of a header Authorization",
             Self::Token(_) => "a token without a header; send it as `Authorization: Bearer <token>`",
+            Self::Unknown => "a text in a notation that is not known",
         }
     }
 
@@ -82,6 +105,7 @@ impl<'a> Pasted<'a> {
             Self::Headers(values) => values.iter().map(ToString::to_string).collect(),
             Self::Value(value) => vec![(*value).to_owned()],
             Self::Token(token) => vec![format!("Bearer {token}").trim_end_matches(SPACE).to_owned()],
+            Self::Unknown => return Err(Refusal::NotFound),
         };
         let mut headers = HeaderMap::new();
         for value in &values {
@@ -104,6 +128,7 @@ impl<'a> Pasted<'a> {
         match self {
             Self::Headers(values) => values.first().copied().unwrap_or_default(),
             Self::Value(text) | Self::Token(text) => text,
+            Self::Unknown => "",
         }
     }
 
@@ -111,6 +136,7 @@ impl<'a> Pasted<'a> {
     pub(super) fn advice(&self, refusal: &Refusal) -> String {
         let value = self.first();
         match refusal {
+            Refusal::NotFound => "paste only the line `Authorization: Bearer <token>`, or only the token".into(),
             Refusal::ControlCharacter('\r' | '\n') => {
                 "the header was wrapped: send it in one line, without the line breaks".into()
             }
@@ -167,8 +193,23 @@ fn scheme_error(value: &str) -> String {
     format!("the scheme is {word:?} instead of Bearer")
 }
 
+/// Changes a header that a browser copied in another notation to a line of its own.
+///
+/// # Errors
+/// Returns an error if the pattern is invalid.
+pub(super) fn plain(text: &str) -> Result<Cow<'_, str>, regex::Error> {
+    // cmd.exe of Windows escapes quotation marks with a caret. Neither a header nor a token contains carets.
+    if text.contains("^\"") {
+        return Ok(text.replace('^', "").into());
+    }
+    // JSON, as in a HAR file; a call of fetch; a hash table of PowerShell; a list with names and values in turn.
+    let pattern = r#"(?mix) ["']authorization["'] \s* (?: , \s* "value" \s* )? [:=] \s* (?: "([^"]*)" | '([^']*)' )
+        | ^ [\ \t]* authorization:? [\ \t]* \r?\n [\ \t]* ( bearer\ [^\r\n]* )"#;
+    Ok(Regex::new(pattern)?.replace_all(text, "\nauthorization: $1$2$3\n"))
+}
+
 /// Returns the value of each header `Authorization` in `text`. A header begins a line, or is in quotation marks as in a
-/// command of curl.
+/// command of curl or in brackets as in its log.
 fn authorization_headers(text: &str) -> Vec<&str> {
     const NAME: &str = "authorization:";
     let lower = text.to_ascii_lowercase();
@@ -179,7 +220,12 @@ fn authorization_headers(text: &str) -> Vec<&str> {
         let value = if line.trim_matches([' ', '\t', '>']).is_empty() {
             &value[..wrapped_length(value)]
         } else {
-            value.split(before.chars().next_back().filter(|quote| ['"', '\''].contains(quote))?).next()?
+            let end = match before.chars().next_back()? {
+                quote @ ('"' | '\'') => quote,
+                '[' => ']',
+                _ => return None,
+            };
+            value.split(end).next()?
         };
         Some(value.trim_matches(SPACE))
     });
@@ -195,6 +241,16 @@ fn wrapped_length(text: &str) -> usize {
     let mut lines = text.split_inclusive('\n');
     let first = lines.next().map_or(0, str::len);
     first + lines.take_while(continues).map(str::len).sum::<usize>()
+}
+
+/// Returns `true` for an assignment of a variable in a shell or a `.env` file, such as `export TOKEN="x"`.
+fn is_assignment(text: &str) -> bool {
+    let text = ["export ", "set ", "$env:"].iter().find_map(|start| text.strip_prefix(start)).unwrap_or(text);
+    text.split_once('=').is_some_and(|(name, value)| {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        name.trim_end().bytes().all(is_name)
+            && value.trim_start().starts_with(|c: char| c.is_alphanumeric() || "\"'$".contains(c))
+    })
 }
 
 /// Returns `true` for a header with another name, such as `Cookie: a=b`.

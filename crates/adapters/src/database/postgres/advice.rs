@@ -103,6 +103,11 @@ fn of_socket(error: &std::io::Error, url: &PostgresUrl) -> DatabaseProblem {
             format!("{servers} closed the connection"),
             "check that the port in DATABASE_URL is that of PostgreSQL; see the log of the database",
         ),
+        // The driver reports a message that it cannot read.
+        ErrorKind::Other | ErrorKind::InvalidData | ErrorKind::InvalidInput if !is_local => DatabaseProblem::new(
+            format!("{servers} answered, but not as PostgreSQL does"),
+            "check that host and port in DATABASE_URL are those of PostgreSQL, not of another program",
+        ),
         _ => DatabaseProblem::new(
             format!("cannot reach {servers}: {error}"),
             "check host and port in DATABASE_URL, and the network in between",

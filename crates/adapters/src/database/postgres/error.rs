@@ -172,7 +172,7 @@ pub(in crate::database) enum StatementError {
     Down,
     /// A connection could not be opened, for the reason in the contained error.
     #[error("cannot connect to the database: {0}")]
-    Connect(#[from] ConnectError),
+    Connect(ConnectError),
     /// The connection was already broken: the statement was not sent.
     #[error("the connection to the database is broken: {0}")]
     NotSent(Cause),
@@ -191,6 +191,14 @@ pub(in crate::database) enum StatementError {
     /// A parameter, or a value in the result, cannot be converted.
     #[error(transparent)]
     Value(#[from] ValueError),
+}
+
+/// The text of [`StatementError::Connect`] contains that of its cause, so it has no source: a log that prints the sources
+/// would repeat the text.
+impl From<ConnectError> for StatementError {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(error)
+    }
 }
 
 impl StatementError {
@@ -324,5 +332,19 @@ impl From<tokio_postgres::Error> for StatementError {
                 None => Self::connection_closed(),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_connection_error_is_not_repeated_as_a_source() {
+        let error = StatementError::from(ConnectError::ReadOnly);
+        assert_eq!(error.to_string(), "cannot connect to the database: the server is read-only");
+        assert!(error.source().is_none());
     }
 }

@@ -59,7 +59,13 @@ pub(super) fn read(
                 // Docker creates a directory if the file of a bind mount is missing.
                 found.warnings.push(format!("{file} is a directory and not a file; remove it"));
             }
-            Err(error) => found.warnings.push(format!("cannot read {file}, so its values are not used: {error}")),
+            Err(error) => {
+                let advice = match error.kind() {
+                    io::ErrorKind::PermissionDenied => "let the user that runs Taskbridge read it (chown or chmod)",
+                    _ => "replace or remove the file",
+                };
+                found.warnings.push(format!("cannot read {file}, so its values are not used: {error}; {advice}"));
+            }
         }
     }
     Ok(found)

@@ -140,6 +140,7 @@ fn files_that_cannot_be_used_cause_warnings() {
     let [encoding, unreadable, endless] = warnings.as_slice() else { panic!("{warnings:?}") };
     assert!(encoding.contains(".env.production.local is UTF-16"), "{encoding}");
     assert!(unreadable.contains("cannot read .env.local"), "{unreadable}");
+    assert!(unreadable.ends_with("; replace or remove the file"), "{unreadable}");
     assert!(endless.contains(".env.production, line 2: B refers to itself"), "{endless}");
     assert!(!warnings.concat().contains("hunter2"));
     fs::remove_file(folder.path().join(".env")).unwrap();
