@@ -77,6 +77,15 @@ pub(crate) async fn table(db: &impl ConnectionTrait, name: &str) -> Result<Optio
     table_in(db, None, name).await
 }
 
+/// Returns `true` if statements find a table of this name, on PostgreSQL in any schema of the search path.
+pub(crate) async fn is_found(db: &impl ConnectionTrait, name: &str) -> Result<bool, DbErr> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(table(db, name).await?.is_some());
+    }
+    let found = rows(db, "select to_regclass(quote_ident($1)) is not null as is_found", [name]).await?;
+    found.first().map_or(Ok(false), |row| flag(row, "is_found"))
+}
+
 /// Returns the table of this name in a schema, if there is one. `None` stands for the current schema, the only one that
 /// SQLite has.
 ///

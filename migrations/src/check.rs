@@ -4,7 +4,7 @@ use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
 use taskbridge_schema::{Addition, AdditionKind, Plan, Refusal};
 
 use crate::adopt::{better_auth, tasks};
-use crate::error::{MigrateError, accept};
+use crate::error::{MigrateError, RESTORE, accept};
 use crate::migration::Migration;
 use crate::migrations::{MigrationStatus, Migrations};
 use crate::transaction::Transaction;
@@ -72,6 +72,7 @@ impl Migrations {
         let plan = self.context.plan(db).await?;
         privileges::check(db, self, if will_migrate { &pending } else { &[] }, &plan, will_migrate).await?;
         accept(self.refusals(db, &pending, &plan).await?)?;
+        self.require_tables(db).await?;
         let new_tables = plan.additions.iter().filter(|addition| addition.kind == AdditionKind::Table);
         let mut missing_tables: Vec<_> =
             new_tables.map(|addition| plan.map.table(addition.table).name.clone()).collect();
@@ -112,6 +113,28 @@ impl Migrations {
         let mut refusals = id_collation::refusals(db, self.context.users).await?;
         refusals.extend(tasks::start_refusals(db, plan, &self.context).await?);
         Ok(refusals)
+    }
+
+    /// Requires the tables that applied migrations have created. Better Auth's tables are part of the plan.
+    ///
+    /// # Errors
+    /// [`MigrateError::NotAdoptable`] if a table is missing.
+    pub(crate) async fn require_tables(&self, db: &DatabaseConnection) -> Result<(), MigrateError> {
+        let applied = self.applied(db).await?;
+        let mut missing = Vec::new();
+        for migration in self.list.iter().filter(|migration| applied.iter().any(|name| name == migration.name())) {
+            for table in migration.tables().into_iter().filter(|table| !better_auth::tables().contains(table)) {
+                if !catalog::is_found(db, table).await? {
+                    missing.push(Refusal {
+                        table: table.to_owned(),
+                        column: None,
+                        found: format!("is missing, although {} has created it", migration.name()),
+                        next: format!("{RESTORE} from a backup or, if it was renamed, give it its name back"),
+                    });
+                }
+            }
+        }
+        accept(missing)
     }
 
     /// Returns the migrations that have not been applied.

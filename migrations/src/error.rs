@@ -45,10 +45,13 @@ pub(crate) const CORRECT_ROWS: &str = "correct the rows";
 /// The beginning of the next step for a table whose rows the import could not tell apart.
 pub(crate) const RUN_FIRST: &str = "first run: ";
 
+/// The beginning of the next step for a table that is gone.
+pub(crate) const RESTORE: &str = "restore it";
+
 /// Returns `true` if the command [`IMPORT_TASKS`] resolves the refusal.
 #[must_use]
 pub fn import_resolves(refusal: &Refusal) -> bool {
-    refusal.is_of_tasks() && ![CORRECT_ROWS, RUN_FIRST].iter().any(|first| refusal.next.starts_with(first))
+    refusal.is_of_tasks() && ![CORRECT_ROWS, RUN_FIRST, RESTORE].iter().any(|first| refusal.next.starts_with(first))
 }
 
 /// Returns the sentence that names the command which resolves all refusals of the table `tasks`. `None` if there are no

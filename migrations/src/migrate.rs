@@ -113,6 +113,7 @@ impl Migrations {
         let plan = better_auth::adoptable_plan(db, &self.context).await?;
         let additions = better_auth::add(db, &plan).await?;
         accept(self.applied_refusals(db, &plan).await?)?;
+        self.require_tables(db).await?;
         let tasks_without_owner = if next.is_none() { tasks::count_without_owner(db).await? } else { 0 };
         let unknown_owners =
             if has_adopted { Some(tasks::unknown_owners(db, &plan, &self.context).await?) } else { None };

@@ -139,3 +139,32 @@ fn a_wrong_name_of_a_table_is_a_failure_of_the_check_of_tables() {
         "Better Auth has user, session",
     );
 }
+
+/// The ledger alone does not show that the table of the tasks exists.
+#[test]
+fn a_table_that_is_gone_is_a_failure_of_the_doctor_and_of_the_start() {
+    let url = fresh_database();
+    let folder = tempfile::tempdir().unwrap();
+    let up = || outcome(folder.path(), &["migrate", "up"], &[("DATABASE_URL", &url)]);
+    assert_eq!(up().0, Some(0));
+    psql(&url, "alter table tasks rename to tasks_of_monday");
+    for migrate in ["on", "off"] {
+        let (code, report) = look(&url, &[("TASKBRIDGE__DATABASE__MIGRATE", migrate)]);
+        assert_eq!((code, with_state(&report, "fail")), (Some(1), vec!["migrations"]), "{report}");
+        tells(&report, "migrations", r#"table "tasks": is missing, although m2"#, "restore it from a backup");
+        assert_eq!(check(&report, "tasks")["state"], "skip", "{report}");
+        assert!(
+            !report.to_string().contains("tasks import") && !report.to_string().contains("AUTH_MODE=bridge"),
+            "{report}"
+        );
+    }
+    let (code, text) = up();
+    assert!(code == Some(1) && text.contains(r#"table "tasks": is missing"#), "{text}");
+
+    // Statements find the table in any schema of the search path.
+    let (_, database) = url.rsplit_once('/').unwrap();
+    psql(&url, "alter table tasks_of_monday rename to tasks; create schema other; alter table tasks set schema other");
+    psql(&url, &format!("alter database {database} set search_path = public, other"));
+    let (_, report) = look(&url, &[]);
+    assert_eq!(check(&report, "migrations")["state"], "ok", "{report}");
+}
