@@ -213,7 +213,7 @@ fn a_dot_env_file_is_shared_with_next_js() {
     let warnings: Vec<_> = text.lines().filter(|line| line.contains("as in Next.js")).collect();
     let [sign_up, url] = warnings.as_slice() else { panic!("{text}") };
     assert!(sign_up.contains(".env, line 5: AUTH_SIGN_UP has 3 characters"), "{sign_up}");
-    assert!(url.contains(".env, line 6: DATABASE_URL has 27 characters") && !url.contains(CANARY), "{url}");
+    assert!(url.contains(".env, line 6: DATABASE_URL has 26 characters") && !url.contains(CANARY), "{url}");
     let (_, text) = outcome(folder.path(), &["config", "check"], &[("NODE_ENV", "test")]);
     assert_eq!(line(&text, "server.host"), ["127.0.0.4", "HOST in .env.test, line 1"]);
 }
