@@ -29,7 +29,7 @@ pub(in crate::database) struct BanColumns {
 #[derive(Debug, Error)]
 pub(in crate::database) enum UnsuitableColumns {
     #[error(
-        "the table {table} lacks columns of Better Auth's admin plugin ({}); to add them, run as the owner of the table: {}; a running server notices \
+        "the table {table} lacks columns of Better Auth's admin plugin ({}); to add them as the owner of the table, run: {}; a running server notices \
          them within a minute",
         names.join(", "),
         statements.join("; ")
