@@ -13,8 +13,13 @@ use taskbridge_adapters::database::{Store, StoreConfig};
 use taskbridge_migrations::{MigrateError, Migrations, Users};
 use taskbridge_schema::{Generated, IdKind, Rewriter, SchemaMap};
 use tempfile::TempDir;
+use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use crate::mapped;
+
+/// Time after which a test fails rather than hangs.
+pub(crate) const HANG: Duration = Duration::from_mins(1);
 
 /// A kind of database, and whether it is behind a pooler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,6 +205,22 @@ pub(crate) fn config(url: &str) -> StoreConfig {
         share_connections: false,
         start_timeout: Duration::from_secs(10),
     }
+}
+
+/// Returns the number of connections in use. Those of earlier work may still be on their way back to the pool.
+pub(crate) fn connections_in_use(store: &Store) -> usize {
+    let (open, idle) = store.connections();
+    open - idle
+}
+
+/// Waits until this number of connections is in use.
+pub(crate) async fn wait_for_connections_in_use(store: &Store, count: usize) {
+    let reached = async {
+        while connections_in_use(store) != count {
+            yield_now().await;
+        }
+    };
+    timeout(HANG, reached).await.unwrap();
 }
 
 /// Creates a database on the PostgreSQL server that the tests use, and returns its name.

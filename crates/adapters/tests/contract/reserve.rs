@@ -1,7 +1,6 @@
 //! Tests of the connections that statements on tasks do not use.
 
 use std::pin::pin;
-use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -13,10 +12,8 @@ use taskbridge_migrations::Users;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use crate::databases::{Backend, config, migrate, test_on};
+use crate::databases::{Backend, HANG, config, migrate, test_on, wait_for_connections_in_use};
 
-/// Time after which a test fails rather than hangs.
-const HANG: Duration = Duration::from_mins(1);
 /// Number of connections in the pool. One of them is reserved.
 const CONNECTIONS: u32 = 4;
 
@@ -70,7 +67,8 @@ async fn the_reserve_is_used_while_all_other_connections_are_in_use(backend: Bac
     let Either::Right(((), waiting)) = timeout(HANG, select(waiting, probes)).await.unwrap() else {
         panic!("a statement on tasks has used the reserve");
     };
-    assert_eq!(store.connections(), (CONNECTIONS as usize, 1));
+    wait_for_connections_in_use(&store, CONNECTIONS as usize - 1).await;
+    assert_eq!(store.connections().0, CONNECTIONS as usize);
 
     drop(used);
     timeout(HANG, waiting).await.unwrap().unwrap();

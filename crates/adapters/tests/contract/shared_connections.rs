@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::thread::available_parallelism;
-use std::time::Duration;
 
 use futures_util::future::{join, join_all, poll_immediate};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
@@ -16,10 +15,8 @@ use taskbridge_migrations::Users;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use crate::databases::{Backend, config, migrate, test_on};
+use crate::databases::{Backend, HANG, config, migrate, test_on};
 
-/// Time after which a test fails rather than hangs.
-const HANG: Duration = Duration::from_mins(1);
 /// Number of reads at the same time.
 const READS: usize = 20;
 

@@ -11,17 +11,14 @@ use taskbridge_domain::tasks::{NewTask, TaskFilter, Title};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 use taskbridge_migrations::Users;
 use tempfile::TempDir;
-use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use crate::databases::{config, migrate};
+use crate::databases::{HANG, config, migrate, wait_for_connections_in_use};
 
 /// A timeout that no test reaches.
 const HOUR: Duration = Duration::from_hours(1);
 /// A timeout that only endless statements reach.
 const BRIEF: Duration = Duration::from_millis(500);
-/// Time after which a test fails rather than hangs.
-const HANG: Duration = Duration::from_mins(1);
 /// Triggers that make two statements run forever: inserting a task with the title `slow`, and inserting the account of
 /// the user `slow`.
 const NEVER_END: &str = "\
@@ -79,26 +76,11 @@ impl Opened {
         tasks.count(&owner("ann").await, &TaskFilter::default()).await.unwrap()
     }
 
-    /// Waits until this number of connections is in use.
-    async fn wait_for_connections_in_use(&self, count: usize) {
-        let in_use = || {
-            let (open, idle) = self.store.connections();
-            open - idle
-        };
-        let reached = async {
-            while in_use() != count {
-                yield_now().await;
-            }
-        };
-        timeout(HANG, reached).await.unwrap();
-    }
-
     /// Starts `work`, and drops it while it uses a connection. Meanwhile, the test uses `others` connections.
     async fn cancel<T>(&self, others: usize, work: impl Future<Output = T>) {
-        // The connections of earlier work may still be on their way back to the pool.
-        self.wait_for_connections_in_use(others).await;
+        wait_for_connections_in_use(&self.store, others).await;
         let mut work = pin!(work);
-        let has_connection = self.wait_for_connections_in_use(others + 1);
+        let has_connection = wait_for_connections_in_use(&self.store, others + 1);
         tokio::select! {
             _ = &mut work => panic!("it has completed"),
             () = has_connection => {}
