@@ -14,6 +14,7 @@ mod doctor;
 mod everything;
 mod explain;
 mod forwarded;
+mod health_command;
 mod lifecycle;
 mod limits;
 mod logs;

@@ -3,6 +3,7 @@
 mod completions;
 mod config;
 mod doctor;
+mod health;
 mod import;
 mod keys;
 mod migrate;
@@ -29,7 +30,7 @@ const EXIT_STATUS: &str = "\
 Exit status:
   0  The command succeeded.
   1  The command failed, a check of the doctor failed, or the answer is no: the token is
-     rejected, or the server would not start.
+     rejected, the server would not start, or it is not ready.
   2  The command line is wrong.
 
 Results are printed on standard output, and errors, logs and progress on standard error.";
@@ -82,6 +83,17 @@ Examples:
   taskbridge doctor
   taskbridge doctor --json | jq '.checks[] | select(.state == \"fail\")'")]
     Doctor(doctor::DoctorArgs),
+    /// Check that the server with these settings is running and ready for requests.
+    ///
+    /// Sends a request to `health.address` or, if it is not set, to `HOST:PORT`, and waits up to 5 seconds for the
+    /// answer. `0.0.0.0` and `[::]` stand for the loopback address. The command uses neither the database nor the secret, so
+    /// it suits the health check of a container.
+    #[command(after_help = "\
+Examples:
+  taskbridge health
+  taskbridge health --live
+  PORT=8080 taskbridge health")]
+    Health(health::HealthArgs),
     /// Print a script that completes the command line in a shell.
     #[command(after_help = "\
 Examples:
@@ -110,6 +122,10 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         return Ok(doctor::run(&args, configuration).await?);
     }
     let configuration = configuration?;
+    if let Command::Health(args) = command {
+        health::run(&args, &configuration)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let (settings, mode) = configuration.validate()?;
     if let Command::Serve = command {
         let log = ServerLog::start(&settings.log).context("cannot start the log")?;
@@ -125,9 +141,9 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Keys(command) => keys::run(&command, settings, mode).await?,
         Command::Users(args) => return users::run(args, settings, mode).await,
         Command::Token(command) => return token::run(command, settings, mode).await,
-        // Handled above: the server has a log of its own, the doctor also runs with an invalid configuration, and the
-        // completions depend on none.
-        Command::Serve | Command::Doctor(_) | Command::Completions(_) => {}
+        // Handled above: the server has a log of its own, the doctor and the health check also run with an invalid
+        // configuration, and the completions depend on none.
+        Command::Serve | Command::Doctor(_) | Command::Health(_) | Command::Completions(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

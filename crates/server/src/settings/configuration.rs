@@ -53,6 +53,11 @@ impl Configuration {
         self.errors.iter().any(|error| error.key.starts_with(prefix))
     }
 
+    /// Returns the error of a key.
+    pub(crate) fn error(&self, key: &str) -> Option<&SettingError> {
+        self.errors.iter().find(|error| error.key == key)
+    }
+
     /// Returns the settings and the mode if there are no errors.
     ///
     /// # Errors
