@@ -8,17 +8,20 @@ use std::io;
 use std::time::Duration;
 
 use tracing::{Event, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{Format, Writer, format};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, fmt};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, layer};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub(crate) use self::queue::LogQueue;
 use crate::settings::{LogFormat, LogSettings};
 
-/// Filter directive that restricts the log of actix-http's parser to errors. At other levels, the parser logs headers
-/// that it cannot parse, and these may contain secrets.
-const NO_HEADERS: &str = "actix_http::h1::decoder=error";
+/// The target of actix-http's parser. At other levels than `error`, the parser logs headers that it cannot parse, and these
+/// may contain secrets.
+const HEADER_PARSER: &str = "actix_http::h1::decoder";
 
 /// The target of the log lines about changes that an operator makes to users.
 pub(crate) const AUDIT: &str = "taskbridge::audit";
@@ -68,23 +71,30 @@ impl Drop for ServerLog {
     }
 }
 
-/// Returns the filter with these directives. Panics and the changes of an operator pass it in any case.
-fn filter(directives: &str) -> EnvFilter {
-    EnvFilter::new(format!("{directives},{NO_HEADERS},{}=error,{AUDIT}=info", panics::TARGET))
+/// Returns the filter with these levels. Panics and the changes of an operator pass it in any case.
+fn filter(levels: &Targets) -> Targets {
+    levels
+        .clone()
+        .with_target(HEADER_PARSER, LevelFilter::ERROR)
+        .with_target(panics::TARGET, LevelFilter::ERROR)
+        .with_target(AUDIT, LevelFilter::INFO)
 }
 
 /// Starts logging. SQL statements and their values are not logged at any level, because the store does not log them.
 fn start_with(settings: &LogSettings, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
     // A log line that cannot be written to standard error is lost. If `log_internal_errors` were on, the failure would
     // also be reported on standard error, and this would panic.
-    let builder = fmt().with_env_filter(filter(&settings.filter)).with_writer(writer).log_internal_errors(false);
+    let lines = layer().with_writer(writer).log_internal_errors(false);
+    let filter = filter(&settings.filter);
     match settings.format {
         LogFormat::Text => {
             let inner: Format = format().with_ansi(io::IsTerminal::is_terminal(&io::stderr()));
-            builder.event_format(WithRequestId { inner, format: LogFormat::Text }).init();
+            let format = WithRequestId { inner, format: LogFormat::Text };
+            registry().with(lines.event_format(format)).with(filter).init();
         }
         LogFormat::Json => {
-            builder.json().event_format(WithRequestId { inner: format().json(), format: LogFormat::Json }).init();
+            let format = WithRequestId { inner: format().json(), format: LogFormat::Json };
+            registry().with(lines.json().event_format(format)).with(filter).init();
         }
     }
 }

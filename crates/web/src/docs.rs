@@ -1,7 +1,9 @@
 //! The OpenAPI document at `/openapi.json`, and Swagger UI at `/docs`.
 
 use actix_web::http::Method;
-use actix_web::http::header::{Accept, CONTENT_SECURITY_POLICY, ContentType, Header, LOCATION, Quality, QualityItem};
+use actix_web::http::header::{
+    Accept, CONTENT_SECURITY_POLICY, ContentEncoding, ContentType, Header, LOCATION, Quality, QualityItem,
+};
 use actix_web::mime::Mime;
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
@@ -104,12 +106,17 @@ async fn to_page() -> HttpResponse {
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Returns a file of Swagger UI.
+/// Returns a file of Swagger UI. The program contains the files compressed, and every browser accepts gzip, so they are sent
+/// as they are.
 async fn serve_page(request: HttpRequest, config: Data<Config<'static>>) -> Result<HttpResponse, ApiError> {
     let name = request.match_info().get("file").unwrap_or_default();
     let file = utoipa_swagger_ui::serve(name, config.into_inner())
         .map_err(|error| ApiError::Internal(error.to_string().into()))?
         .ok_or(ApiError::RouteNotFound)?;
     let mut response = HttpResponse::Ok();
-    Ok(response.content_type(file.content_type).insert_header((CONTENT_SECURITY_POLICY, POLICY)).body(file.bytes))
+    response.content_type(file.content_type).insert_header((CONTENT_SECURITY_POLICY, POLICY));
+    if file.gzpipped {
+        response.insert_header(ContentEncoding::Gzip);
+    }
+    Ok(response.body(file.bytes))
 }

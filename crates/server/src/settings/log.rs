@@ -1,7 +1,7 @@
 //! The section `[log]`.
 
 use serde::{Deserialize, Deserializer};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use super::value::{Number, one_of, parse};
 
@@ -10,7 +10,7 @@ use super::value::{Number, one_of, parse};
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogSettings {
     #[serde(deserialize_with = "filter")]
-    pub(crate) filter: String,
+    pub(crate) filter: Targets,
     #[serde(deserialize_with = "format")]
     pub(crate) format: LogFormat,
     pub(crate) buffer_bytes: Number<usize, 0, { 1024 * 1024 * 1024 }>,
@@ -23,9 +23,13 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    const FORM: &str = "must be a level (error, warn, info, debug, trace) or directives such as target=level";
-    parse(deserializer, |text| EnvFilter::try_new(text).map(|_| text.to_owned()).ok().ok_or(FORM))
+fn filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Targets, D::Error> {
+    const FORM: &str = "must be a level (off, error, warn, info, debug, trace), or a list such as info,target=level";
+    parse(deserializer, |text| {
+        // `Targets` reads an empty part as the level `error`.
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join(",").parse().ok().ok_or(FORM)
+    })
 }
 
 fn format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogFormat, D::Error> {

@@ -23,7 +23,9 @@ mod tests {
     use std::panic::{catch_unwind, take_hook};
     use std::sync::{Arc, Mutex};
 
-    use tracing_subscriber::fmt;
+    use tracing_subscriber::fmt::layer;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::registry;
 
     use super::super::filter;
     use super::*;
@@ -45,7 +47,8 @@ mod tests {
     fn a_panic_is_one_line_without_values_at_any_level() {
         let written = Written::default();
         let writer = written.clone();
-        let subscriber = fmt().json().with_env_filter(filter("off")).with_writer(move || writer.clone()).finish();
+        let lines = layer().json().with_writer(move || writer.clone());
+        let subscriber = registry().with(lines).with(filter(&"off".parse().unwrap()));
         let previous = take_hook();
         let test = thread::current().id();
         // Panics of other tests are printed as usual.

@@ -125,11 +125,22 @@ async fn the_page_is_served_whole_and_loads_nothing_from_elsewhere() {
     for file in files {
         let answer = get(&format!("/docs/{file}")).await;
         assert_eq!(answer.status.as_u16(), 200, "{file}");
+        let encoding = if file == "swagger-initializer.js" { None } else { Some("gzip") };
+        assert_eq!(answer.header("content-encoding"), encoding, "{file}");
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'; script-src 'self'; ") && !policy.contains("http"), "{policy}");
     }
     let start = get("/docs/swagger-initializer.js").await.body;
     assert!(start.contains(r#""url": "../openapi.json""#) && start.contains(r#""validatorUrl": "none""#), "{start}");
+}
+
+/// `.cargo/config.toml` replaces them.
+#[actix_web::test]
+async fn files_that_the_page_does_not_load_are_small() {
+    for file in ["swagger-ui-es-bundle.js", "swagger-ui-es-bundle-core.js", "swagger-ui.js"] {
+        let body = get(&format!("/docs/{file}")).await.body;
+        assert!(body.starts_with("// The page loads ") && body.len() < 100, "{file}: {} bytes", body.len());
+    }
 }
 
 #[actix_web::test]

@@ -2,6 +2,7 @@
 //! the mock panics.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use actix_web::test::{TestRequest, call_service, init_service, try_call_service}
 use actix_web::web::Data;
 use actix_web::{App, HttpResponse};
 use async_trait::async_trait;
+use flate2::read::GzDecoder;
 use serde_json::Value;
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::{
@@ -243,7 +245,7 @@ pub(crate) fn secret() -> SharedSecret {
     SharedSecret::parse("vectors-secret-not-for-production-0123456789abcdef").unwrap()
 }
 
-/// A response whose body has been read.
+/// A response whose body has been read and decompressed.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -257,8 +259,14 @@ impl Answer {
     async fn of<B: MessageBody>(response: HttpResponse<B>) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let is_last = response.head().connection_type() == ConnectionType::Close;
-        let body = to_bytes(response.into_body()).await.ok().unwrap();
-        Self { status, headers, body: String::from_utf8(body.into()).unwrap(), is_last }
+        let bytes = to_bytes(response.into_body()).await.ok().unwrap();
+        let mut body = String::new();
+        if headers.get("content-encoding").is_some_and(|encoding| encoding == "gzip") {
+            GzDecoder::new(&bytes[..]).read_to_string(&mut body).unwrap();
+        } else {
+            (&bytes[..]).read_to_string(&mut body).unwrap();
+        }
+        Self { status, headers, body, is_last }
     }
 
     pub(crate) fn json(&self) -> Value {

@@ -59,6 +59,15 @@ fn only_a_secret_is_required() {
     assert!(settings.server.trusted_proxies.is_empty() && !settings.passwords.rehash.is_on());
 }
 
+#[test]
+fn the_levels_of_the_log_may_have_spaces_between_them() {
+    let read = |text| read(&[("BETTER_AUTH_SECRET", SECRET), ("RUST_LOG", text)]).unwrap().settings.log.filter;
+    let levels = read("info, taskbridge_web=debug, ");
+    assert_eq!(levels, read("taskbridge_web=debug,info"));
+    assert!(levels.would_enable("taskbridge_web", &tracing::Level::DEBUG));
+    assert!(levels.would_enable("sqlx", &tracing::Level::INFO) && !levels.would_enable("sqlx", &tracing::Level::DEBUG));
+}
+
 /// Docker kills a process ten seconds after SIGTERM. Up to two of them go to the database and to the log.
 #[test]
 fn the_default_times_to_stop_suit_docker() {

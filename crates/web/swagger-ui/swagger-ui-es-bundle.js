@@ -1,0 +1,1 @@
+// The page loads swagger-ui-bundle.js instead of this file.
