@@ -36,10 +36,10 @@ get() {
     fi || { echo "tools: cannot install the package $1" >&2; return 1; }
 }
 
-# Compiles without optimisation, which takes a minute, once.
+# Compiles without optimisation, which takes some minutes, once.
 need_crate() {
     export PATH="$tools/cargo/bin:$PATH"
-    if [ "$("$1" --version 2> /dev/null)" = "$1 $2" ]; then return 0; fi
+    if grep -qs "^\"$1 $2 " "$tools/cargo/.crates.toml"; then return 0; fi
     echo "tools: compiling $1 $2 into $tools" >&2
     CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --root "$tools/cargo" "$1@$2" ||
         { echo "tools: cannot compile $1 $2" >&2; return 1; }
@@ -68,9 +68,9 @@ look_everywhere() {
     look_below ""
     if [ "$(id -u)" = 0 ] || [ ! -d "$tools/root" ]; then return 0; fi
     look_below "$tools/root"
-    # libpulse, which Chromium loads, expects a library of its own in a folder of the system.
+    # libpulse, which Chromium loads, and systemd-analyze expect libraries in folders of the system.
     for tools_entry in "$tools"/root/lib/*-linux-gnu* "$tools"/root/usr/lib/*-linux-gnu* \
-        "$tools"/root/usr/lib/*-linux-gnu*/pulseaudio; do
+        "$tools"/root/usr/lib/*-linux-gnu*/pulseaudio "$tools"/root/usr/lib/*-linux-gnu*/systemd; do
         case ":${LD_LIBRARY_PATH:-}:" in *":$tools_entry:"*) continue ;; esac
         if [ ! -d "$tools_entry" ]; then continue; fi
         export LD_LIBRARY_PATH="$tools_entry${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
