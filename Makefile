@@ -1,14 +1,24 @@
 # `make help` lists the targets. All of them can be called with a CARGO_TARGET_DIR.
-.PHONY: help run demo check domain adapters web test fastapi matrix snapshots upgrade restarts e2e fuzz deny advisories bench microbench
+.PHONY: help run install dist reproducible demo check domain adapters web test fastapi matrix snapshots upgrade proxies drills deployment containers e2e fuzz deny advisories bench microbench
 .DEFAULT_GOAL := run
 # Most tests spend their time waiting: for a connection to close, or for a timeout.
 export RUST_TEST_THREADS ?= 6
+export PREFIX DESTDIR
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Run the server on SQLite, with a secret that is generated once
 	@scripts/run.sh
+
+install: ## Build the program and install it with its files below PREFIX, /usr/local by default
+	@scripts/install.sh
+
+dist: ## Build the archive of a release from the current commit, in target/dist
+	@scripts/dist.sh
+
+reproducible: ## Build the archive of a release twice, in different folders, and compare the two
+	@scripts/reproducible.sh
 
 demo: ## Run the Next.js example in front of the server; AUTH_SERVER=taskbridge lets Taskbridge sign users in
 	@scripts/demo.sh
@@ -51,8 +61,17 @@ upgrade: ## Test a rolling upgrade from the previous release and back; builds th
 e2e: ## Run the tests of the Next.js example in a browser, in both modes
 	@scripts/e2e.sh
 
-restarts: ## Restart three replicas under load behind nginx and HAProxy, for about a minute
-	@scripts/restarts.sh
+proxies: ## Test the configurations of nginx, HAProxy and Caddy in deploy/, for about two minutes
+	@scripts/proxies.sh
+
+drills: ## Run every command of docs/operations.md while servers run: backups under load, restores, new secrets, alerts
+	@scripts/drills.sh
+
+deployment: ## Check the systemd unit and compose.yaml in deploy/, and the system calls of the program that the unit starts
+	@scripts/deployment.sh
+
+containers: ## Build the images of Taskbridge and of the Next.js example, and run them with podman, as root; RELEASE=1 optimizes as a release does
+	@scripts/containers.sh
 
 fuzz: ## Run each fuzz target for FUZZ_SECONDS, 60 by default
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)

@@ -34,6 +34,9 @@ install() {
     need pgbouncer pgbouncer
     need nginx nginx
     need haproxy haproxy
+    need sqlite3 sqlite3
+    need openssl openssl
+    need caddy caddy
     if [ "$without" != browser ]; then need chromium chromium; fi
     need_crate cargo-deny 0.20.2
     npm ci --prefix tests/better-auth --silent
@@ -54,6 +57,11 @@ storage() {
         cargo test --locked --workspace --test api -- storage::
 }
 
+# `make drills` also runs those that need promtool or Litestream.
+drills() {
+    scripts/with-postgres.sh cargo test --locked --workspace --test operations -- --skip promtool --skip litestream
+}
+
 step "tools" install
 step "format" format
 step "lints" cargo clippy --locked --workspace --all-targets -- --deny warnings
@@ -65,7 +73,9 @@ step "storage tests on PostgreSQL" storage postgres
 step "storage tests through pgbouncer" storage pgbouncer
 step "apps of other releases" scripts/matrix.sh page rows::chain rows::newest rows::drizzle_uuid
 step "apps with FastAPI and SQLModel" scripts/fastapi.sh page server_mode no_import
-step "restarts behind proxies" scripts/restarts.sh
+step "proxies" scripts/proxies.sh
+step "drills of docs/operations.md" drills
+step "systemd unit and compose.yaml" scripts/deployment.sh
 step "OpenAPI document" scripts/openapi.sh
 if [ "$without" = browser ]; then
     echo "== skipped, as asked: examples/nextjs in a browser"

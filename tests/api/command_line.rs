@@ -2,9 +2,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{PipeWriter, pipe};
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
-use support::server::{exit_code, outcome, run};
+use support::server::{exit_code, outcome, run, shell};
 
 const DATABASE: (&str, &str) = ("DATABASE_URL", "sqlite://new.db");
 const INVALID: (&str, &str) = ("PORT", "none");
@@ -96,4 +97,28 @@ fn output_has_colours_on_a_terminal_only() {
         let (_, text) = outcome(folder.path(), arguments, &[INVALID]);
         assert!(!text.contains('\u{1b}'), "{text}");
     }
+}
+
+/// `make dist` and `make install` put these files below a prefix.
+#[test]
+fn an_installation_has_the_program_its_completions_and_its_documentation() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let install = format!("umask 077; {root}/scripts/stage.sh \"$(command -v taskbridge)\" \"$PWD/prefix\"");
+    assert_eq!(shell(folder.path(), &install, &[]), (true, String::new()));
+    for place in [
+        "share/bash-completion/completions/taskbridge",
+        "share/doc/taskbridge/LICENSE-APACHE",
+        "share/doc/taskbridge/LICENSE-MIT",
+        "share/doc/taskbridge/config/default.toml",
+        "share/doc/taskbridge/deploy/taskbridge.service",
+        "share/doc/taskbridge/docs/operations.md",
+        "share/fish/vendor_completions.d/taskbridge.fish",
+        "share/zsh/site-functions/_taskbridge",
+    ] {
+        let metadata = folder.path().join("prefix").join(place).metadata().unwrap();
+        assert_eq!((metadata.mode() & 0o777, metadata.len() > 0), (0o644, true), "{place}");
+    }
+    let (done, text) = shell(folder.path(), "PATH=\"$PWD/prefix/bin\"; taskbridge --version", &[]);
+    assert!(done && text.starts_with("taskbridge "), "{text}");
 }

@@ -3,6 +3,7 @@
 
 pub mod authorization;
 pub mod better_auth;
+pub mod binary;
 pub mod compatibility;
 pub mod database;
 pub mod forge;

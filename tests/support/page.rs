@@ -8,10 +8,15 @@ use tempfile::TempDir;
 
 use crate::better_auth::{FOLDER, node};
 
-/// The content of a fenced block, without its language.
-struct Block<'a> {
-    language: &'a str,
-    text: &'a str,
+/// A fenced block.
+#[derive(Debug)]
+pub struct Block<'a> {
+    /// The language after the fence.
+    pub language: &'a str,
+    /// The content.
+    pub text: &'a str,
+    /// The HTML comment in the line above the block.
+    pub comment: Option<&'a str>,
 }
 
 impl Block<'_> {
@@ -22,12 +27,16 @@ impl Block<'_> {
     }
 }
 
-fn blocks(page: &str) -> Vec<Block<'_>> {
+/// Returns the fenced blocks of a page.
+#[must_use]
+pub fn blocks(page: &str) -> Vec<Block<'_>> {
     let mut pieces = page.split("```");
     let mut blocks = Vec::new();
-    while let (Some(_), Some(block)) = (pieces.next(), pieces.next()) {
+    while let (Some(prose), Some(block)) = (pieces.next(), pieces.next()) {
         let (language, text) = block.split_once('\n').unwrap();
-        blocks.push(Block { language, text });
+        let above = prose.lines().last().unwrap_or_default();
+        let comment = above.strip_prefix("<!-- ").and_then(|comment| comment.strip_suffix(" -->"));
+        blocks.push(Block { language, text, comment });
     }
     blocks
 }

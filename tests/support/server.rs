@@ -4,12 +4,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
+use crate::binary::binary;
 use crate::log::{Followed, Log};
 use crate::postgres::{fresh_database, fresh_database_behind_pgbouncer, programs};
 
@@ -354,14 +355,23 @@ pub fn migrations(variables: &[(&str, &str)]) -> Vec<String> {
 /// programs of PostgreSQL are in `PATH`. Returns whether it succeeded, and its output and error output.
 #[must_use]
 pub fn shell(folder: &Path, commands: &str, variables: &[(&str, &str)]) -> (bool, String) {
-    let ours = binary().parent().unwrap().to_str().unwrap().to_owned();
-    let path =
-        [Some(ours), programs(), Some("/usr/bin:/bin".into())].into_iter().flatten().collect::<Vec<_>>().join(":");
-    let mut shell = Command::new("sh");
-    shell.args(["-euc", commands]).current_dir(folder).env_clear().env("PATH", path);
-    let output = shell.envs(variables.iter().copied()).output().unwrap();
+    let output = shell_command(folder, commands, variables).output().unwrap();
     let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
     (output.status.success(), text)
+}
+
+/// Returns the same shell, without starting it.
+#[expect(clippy::disallowed_methods, reason = "scripts/tools.sh may have unpacked the programs and their libraries")]
+#[must_use]
+pub fn shell_command(folder: &Path, commands: &str, variables: &[(&str, &str)]) -> Command {
+    let ours = binary().parent().unwrap().to_str().unwrap().to_owned();
+    let path = [Some(ours), programs(), std::env::var("PATH").ok()];
+    let mut shell = Command::new("sh");
+    shell.args(["-euc", commands]).current_dir(folder).env_clear();
+    shell.env("PATH", path.into_iter().flatten().collect::<Vec<_>>().join(":"));
+    shell.envs(std::env::var("LD_LIBRARY_PATH").map(|libraries| ("LD_LIBRARY_PATH", libraries)));
+    shell.envs(variables.iter().copied());
+    shell
 }
 
 /// Returns the database of servers for which a test does not choose one: `None` for SQLite in their folder, or as
@@ -410,24 +420,4 @@ fn field(line: &str, name: &str) -> Option<String> {
     let (text, json) = (format!(" {name}="), format!("\"{name}\":"));
     let (_, value) = line.split_once(&text).or_else(|| line.split_once(&json))?;
     value.trim_start_matches('"').split(['"', ' ']).next().map(str::to_owned)
-}
-
-/// Returns the path of the binary, and builds it if necessary.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let build = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "taskbridge-server", "--message-format", "json-render-diagnostics"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        assert!(build.status.success(), "the binary does not build");
-        let messages = String::from_utf8(build.stdout).unwrap();
-        let mut executables = messages.lines().filter_map(|line| {
-            let message: Value = serde_json::from_str(line).ok()?;
-            message["executable"].as_str().map(PathBuf::from)
-        });
-        executables.next_back().unwrap()
-    })
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use reqwest::{Client, RequestBuilder};
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use support::User;
 use tokio::task::{JoinHandle, yield_now};
+
+use crate::tls::client;
 
 /// Clients, each of which sends one request after another.
 pub(crate) struct Load {
@@ -36,7 +38,7 @@ impl Load {
             let tasks = format!("http://{address}{}", user.tasks(""));
             let token = user.token.clone();
             tokio::spawn(async move {
-                let http = Client::new();
+                let http = client();
                 let mut outcome = Outcome::default();
                 while !is_stopping.load(Ordering::Relaxed) {
                     let add = http.post(&tasks).json(&json!({ "title": "x" }));
