@@ -74,7 +74,9 @@ async fn a_dropped_statement_counts_until_the_database_has_ended_it(backend: Bac
         let blocker = block_insertions(backend, &store).await;
         // Opens the connection that the insertion uses.
         repo.list(&alice, &query).await.unwrap();
-        wait_for_connections_in_use(&store, 1).await;
+        if backend == Backend::Sqlite {
+            wait_for_connections_in_use(&store, 1).await;
+        }
         let insertion = tokio::spawn({
             let repo = Arc::clone(&repo);
             async move { repo.create(&owner("alice").await, new_task(), moment()).await }
