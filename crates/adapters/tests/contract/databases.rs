@@ -74,12 +74,23 @@ pub(crate) use test_on;
 /// An adapter on a separate database. For SQLite, the folder of the database must exist as long as the adapter.
 pub(crate) struct OnDatabase<A> {
     adapter: A,
+    url: String,
+    map: SchemaMap,
     folder: Option<TempDir>,
 }
 
 impl<A> OnDatabase<A> {
     pub(crate) fn map<B>(self, adapter: impl FnOnce(A) -> B) -> OnDatabase<B> {
-        OnDatabase { adapter: adapter(self.adapter), folder: self.folder }
+        let Self { adapter: from, url, map, folder } = self;
+        OnDatabase { adapter: adapter(from), url, map, folder }
+    }
+
+    /// Closes all connections of the adapter, and opens the database again.
+    pub(crate) async fn reopened(self) -> OnDatabase<Store> {
+        let Self { adapter, url, map, folder } = self;
+        drop(adapter);
+        let store = Store::open(&config(&url)).await.unwrap().with_map(map.clone());
+        OnDatabase { adapter: store, url, map, folder }
     }
 }
 
@@ -125,7 +136,7 @@ impl Backend {
             execute_alone(&url, &mapped::script()).await;
             map = mapped::map(self.id_kind());
         }
-        OnDatabase { adapter: store.with_map(map), folder }
+        OnDatabase { adapter: store.with_map(map.clone()), url, map, folder }
     }
 
     /// Returns the kind of the ids of all tables but `tasks`.

@@ -51,17 +51,21 @@ use taskbridge_domain::users::{HashAlgorithm, NewPassword, Password, PasswordHas
 use self::databases::{Backend, OnDatabase};
 use self::translated::{Translated, Translator};
 
+/// Its tasks do not survive a restart, so it is not reopened.
 mod in_memory {
     use super::*;
-    taskbridge_domain::task_repo_contract!(async { Box::new(InMemoryTaskRepo::default()) });
+    taskbridge_domain::task_repo_contract!(async { Box::new(InMemoryTaskRepo::default()) }, async |repo| repo);
 }
 
 mod one_statement_of_each_owner_at_a_time {
     use super::*;
-    taskbridge_domain::task_repo_contract!(async {
-        let limit = TaskConcurrency { max_per_owner: 1, max_searches: 1, wait: Duration::from_mins(1) };
-        Box::new(ConcurrencyLimitedTaskRepo::new(InMemoryTaskRepo::default(), limit))
-    });
+    taskbridge_domain::task_repo_contract!(
+        async {
+            let limit = TaskConcurrency { max_per_owner: 1, max_searches: 1, wait: Duration::from_mins(1) };
+            Box::new(ConcurrencyLimitedTaskRepo::new(InMemoryTaskRepo::default(), limit))
+        },
+        async |repo| repo
+    );
 }
 
 /// Runs the contract suites of all repositories on one kind of database.
@@ -69,7 +73,10 @@ macro_rules! repository_suites {
     ($backend:ident) => {
         mod tasks {
             use super::super::*;
-            taskbridge_domain::task_repo_contract!(async { tasks(Backend::$backend).await });
+            taskbridge_domain::task_repo_contract!(async { tasks(Backend::$backend).await }, async |tasks| tasks_of(
+                Backend::$backend,
+                tasks.reopened().await
+            ));
         }
 
         mod identity {
@@ -105,9 +112,10 @@ macro_rules! bridge_suite {
     ($backend:ident) => {
         mod tasks_without_users {
             use super::super::*;
-            taskbridge_domain::task_repo_contract!(async {
-                Backend::$backend.store_without_users().await.map(SeaTaskRepo::new)
-            });
+            taskbridge_domain::task_repo_contract!(
+                async { Backend::$backend.store_without_users().await.map(SeaTaskRepo::new) },
+                async |tasks| tasks.reopened().await.map(SeaTaskRepo::new)
+            );
         }
     };
 }
@@ -144,11 +152,16 @@ mod on_postgres_with_always_generated_integers {
 
 /// Creates the users alice and bob, and returns a repository for their tasks.
 async fn tasks(backend: Backend) -> OnDatabase<Translated<SeaTaskRepo>> {
-    let all = backend.store().await.map(|store| all_of_a_user(backend, store));
+    let store = backend.store().await;
+    let (identity, ..) = all_of_a_user(backend, Store::clone(&store));
     for user in ["alice", "bob"] {
-        all.0.register(&registration(user)).await.unwrap();
+        identity.register(&registration(user)).await.unwrap();
     }
-    all.map(|(_, _, tasks)| tasks)
+    tasks_of(backend, store)
+}
+
+fn tasks_of(backend: Backend, store: OnDatabase<Store>) -> OnDatabase<Translated<SeaTaskRepo>> {
+    store.map(|store| all_of_a_user(backend, store).2)
 }
 
 type Identity = Translated<SeaIdentityRepo>;

@@ -1,8 +1,8 @@
 //! Queries for a page of a list of tasks.
 
 use super::filter::TaskFilter;
-use super::order::{Cursor, TaskOrder};
-use super::task::Task;
+use super::order::{Cursor, SortDirection, SortValue, TaskOrder};
+use super::task::{Task, TaskId};
 
 /// The start of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,32 @@ impl TaskQuery {
         let TaskFilter { completed, search } = &self.filter;
         let skips_none = matches!(self.start, PageStart::Offset(_, 0) | PageStart::After(_));
         skips_none && completed.is_none() && search.is_none()
+    }
+
+    /// Returns the page of this query. `tasks` are all tasks of the owner, in any order. Used by stores without a query
+    /// language.
+    #[must_use]
+    pub fn page_of(&self, tasks: impl IntoIterator<Item = Task>) -> TaskPage {
+        let TaskOrder { key, direction } = self.order();
+        let in_order = |a: &(SortValue, TaskId), b: &(SortValue, TaskId)| match direction {
+            SortDirection::Ascending => a.cmp(b),
+            SortDirection::Descending => b.cmp(a),
+        };
+        let matching = tasks.into_iter().filter(|task| self.filter.matches(task));
+        let mut sorted: Vec<_> = matching.map(|task| ((SortValue::of(&task, key), task.id), task)).collect();
+        sorted.sort_by(|(a, _), (b, _)| in_order(a, b));
+        let skipped = match &self.start {
+            PageStart::Offset(_, offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
+            PageStart::After(Cursor { value, id, direction: _ }) => {
+                let reached = (value.clone(), *id);
+                sorted.partition_point(|(place, _)| in_order(place, &reached).is_le())
+            }
+        };
+        let mut rest = sorted.into_iter().skip(skipped);
+        let page: Vec<_> = rest.by_ref().take(self.limit.count().into()).collect();
+        let last = page.last().filter(|_| rest.next().is_some());
+        let next = last.map(|((value, id), _)| Cursor { value: value.clone(), id: *id, direction });
+        TaskPage { tasks: page.into_iter().map(|(_, task)| task).collect(), next }
     }
 }
 

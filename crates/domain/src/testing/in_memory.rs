@@ -5,10 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::ports::{CreateTaskError, StoreError, TaskRepo};
-use crate::tasks::{
-    Cursor, NewTask, PageStart, SortDirection, SortValue, Task, TaskFilter, TaskId, TaskOrder, TaskPage, TaskPatch,
-    TaskQuery,
-};
+use crate::tasks::{NewTask, Task, TaskFilter, TaskId, TaskPage, TaskPatch, TaskQuery};
 use crate::{Owner, Timestamp};
 use async_trait::async_trait;
 
@@ -30,9 +27,9 @@ impl Tasks {
         self.by_id.get_mut(&id).filter(|task| task.owner == *owner.id())
     }
 
-    /// Returns the tasks of `owner` that match `filter`. Every access to several tasks uses this function.
-    fn matching(&self, owner: &Owner, filter: &TaskFilter) -> impl Iterator<Item = &Task> {
-        self.by_id.values().filter(|task| task.owner == *owner.id() && filter.matches(task))
+    /// Returns the tasks of `owner`. Every access to several tasks uses this function.
+    fn all_owned(&self, owner: &Owner) -> impl Iterator<Item = &Task> {
+        self.by_id.values().filter(|task| task.owner == *owner.id())
     }
 
     fn change(&mut self, owner: &Owner, id: TaskId, now: Timestamp, change: impl FnOnce(&mut Task)) -> Option<Task> {
@@ -52,34 +49,11 @@ impl InMemoryTaskRepo {
 #[async_trait]
 impl TaskRepo for InMemoryTaskRepo {
     async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<TaskPage, StoreError> {
-        let TaskQuery { filter, start, limit } = query;
-        let TaskOrder { key, direction } = query.order();
-        let in_order = |a: &(SortValue, TaskId), b: &(SortValue, TaskId)| match direction {
-            SortDirection::Ascending => a.cmp(b),
-            SortDirection::Descending => b.cmp(a),
-        };
-        let mut matching: Vec<_> = self
-            .lock()
-            .matching(owner, filter)
-            .map(|task| ((SortValue::of(task, key), task.id), task.clone()))
-            .collect();
-        matching.sort_by(|(a, _), (b, _)| in_order(a, b));
-        let skipped = match start {
-            PageStart::Offset(_, offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
-            PageStart::After(Cursor { value, id, direction: _ }) => {
-                let reached = (value.clone(), *id);
-                matching.partition_point(|(place, _)| in_order(place, &reached).is_le())
-            }
-        };
-        let mut rest = matching.into_iter().skip(skipped);
-        let page: Vec<_> = rest.by_ref().take(limit.count().into()).collect();
-        let last = page.last().filter(|_| rest.next().is_some());
-        let next = last.map(|((value, id), _)| Cursor { value: value.clone(), id: *id, direction });
-        Ok(TaskPage { tasks: page.into_iter().map(|(_, task)| task).collect(), next })
+        Ok(query.page_of(self.lock().all_owned(owner).cloned()))
     }
 
     async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError> {
-        Ok(self.lock().matching(owner, filter).count() as u64)
+        Ok(self.lock().all_owned(owner).filter(|task| filter.matches(task)).count() as u64)
     }
 
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {

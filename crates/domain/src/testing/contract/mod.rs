@@ -3,12 +3,22 @@
 //! A suite is a set of functions, each of which asserts one promise of the port's documentation. The macro of the suite
 //! turns each function into a `#[tokio::test]`. The argument of the macro is evaluated anew for every test. It must be
 //! a future whose output dereferences to the adapter. The output can also own what the adapter needs, such as a
-//! database:
+//! database.
+//!
+//! The suite of [`TaskRepo`](crate::ports::TaskRepo) also needs an asynchronous closure that closes the store and opens it again:
 //!
 //! ```text
-//! mod in_memory {
-//!     taskbridge_domain::task_repo_contract!(async { Box::new(InMemoryTaskRepo::default()) });
+//! mod in_a_file {
+//!     taskbridge_domain::task_repo_contract!(async { FileTaskRepo::in_new_folder() }, async |repo| repo.reopened());
 //! }
+//! ```
+//!
+//! A crate with such tests has these dependencies for its tests. The features of tokio are those of `#[tokio::test]`:
+//!
+//! ```toml
+//! [dev-dependencies]
+//! taskbridge-domain = { path = "../taskbridge/crates/domain", features = ["testing"] }
+//! tokio = { version = "1", features = ["macros", "rt"] }
 //! ```
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, clippy::panic, reason = "for tests only")]
 

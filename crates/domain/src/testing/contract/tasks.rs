@@ -1,24 +1,40 @@
 //! The contract of [`TaskRepo`]. A store that also contains the users must contain `alice` and `bob`, but not `nobody`.
 
+mod durability;
+mod lists;
+
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use crate::ports::TaskRepo;
-use crate::tasks::{
-    Cursor, Description, FieldUpdate, NewTask, PageSize, PageStart, SearchText, SortDirection, SortKey, Task,
-    TaskFilter, TaskId, TaskOrder, TaskPage, TaskPatch, TaskQuery, Title,
-};
+use crate::tasks::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPage, TaskPatch, TaskQuery, Title};
 use crate::testing::fixtures::{moment, new_task, owner, user_id};
 use crate::time::Timestamp;
 
+pub use self::durability::changes_survive_a_restart;
+pub use self::lists::{
+    a_cursor_stays_valid_when_tasks_before_it_change, a_list_contains_the_tasks_that_match_the_filter,
+    a_list_is_sorted_by_every_key_and_direction, a_new_owner_has_no_tasks, the_list_is_newest_first_with_ties_by_id,
+    the_pages_of_a_list_add_up_to_the_list, the_pages_of_long_titles_add_up_to_the_list,
+    titles_are_sorted_by_their_first_characters,
+};
+
 /// The tests of a [`TaskRepo`]; see [`contract`](crate::testing::contract).
+///
+/// `$reopen` is an asynchronous closure. Its argument is what `$open` returned. It closes the store, opens it again, as a
+/// restart of the server does, and returns the new adapter.
 #[macro_export]
 macro_rules! task_repo_contract {
-    ($subject:expr) => {
+    ($open:expr, $reopen:expr $(,)?) => {
+        #[tokio::test]
+        async fn changes_survive_a_restart() {
+            $crate::testing::contract::tasks::changes_survive_a_restart($open, $reopen).await;
+        }
+
         $crate::contract_tests!(
             tasks,
-            $subject,
+            $open,
             [
                 a_created_task_is_stored_as_given,
                 hostile_texts_are_stored_byte_for_byte,
@@ -114,204 +130,6 @@ pub async fn hostile_texts_are_stored_byte_for_byte(repo: &dyn TaskRepo) {
         assert_eq!(created.description.as_ref().unwrap().as_str(), text);
         assert_eq!(stored(repo, &created).await, Some(created));
     }
-}
-
-/// Listing the tasks of an owner who has none returns an empty list, not an error.
-pub async fn a_new_owner_has_no_tasks(repo: &dyn TaskRepo) {
-    create(repo, "alice", new_task(), moment()).await;
-    assert_eq!(repo.list(&owner("bob").await, &TaskQuery::default()).await.unwrap().tasks, []);
-}
-
-/// The order is that of `created_at`, not of the ids. Of two tasks that were created in the same millisecond, the one
-/// with the higher id is first.
-pub async fn the_list_is_newest_first_with_ties_by_id(repo: &dyn TaskRepo) {
-    for (title, at) in [("second", later(1)), ("oldest", later(0)), ("tie a", later(2)), ("tie b", later(2))] {
-        create(repo, "alice", titled(title), at).await;
-    }
-    assert_eq!(titles(&all(repo, &TaskQuery::default()).await), ["tie b", "tie a", "second", "oldest"]);
-}
-
-/// Titles are sorted by code point, not by the rules of a language. Upper case precedes lower case.
-pub async fn a_list_is_sorted_by_every_key_and_direction(repo: &dyn TaskRepo) {
-    for (title, at) in
-        [("b", later(1)), ("a", later(0)), ("B", later(2)), ("ä", later(3)), ("a", later(4)), ("-", later(5))]
-    {
-        create(repo, "alice", titled(title), at).await;
-    }
-    let first = all(repo, &TaskQuery::default()).await.pop().unwrap();
-    repo.toggle(&owner("alice").await, first.id, later(9)).await.unwrap();
-    for (key, ascending) in [
-        (SortKey::CreatedAt, ["a", "b", "B", "ä", "a", "-"]),
-        (SortKey::UpdatedAt, ["b", "B", "ä", "a", "-", "a"]),
-        (SortKey::Title, ["-", "B", "a", "a", "b", "ä"]),
-    ] {
-        let mut ids = Vec::new();
-        for direction in [SortDirection::Ascending, SortDirection::Descending] {
-            let start = PageStart::Offset(TaskOrder { key, direction }, 0);
-            let mut list = all(repo, &TaskQuery { start, ..TaskQuery::default() }).await;
-            if direction == SortDirection::Descending {
-                list.reverse();
-            }
-            assert_eq!(titles(&list), ascending, "{key:?} {direction:?}");
-            ids.push(list.iter().map(|task| task.id).collect::<Vec<_>>());
-        }
-        assert_eq!(ids[0], ids[1], "equal values are sorted by id, in the same direction");
-    }
-}
-
-/// In a search text, `%`, `_` and `\` are not special. Case is ignored only for the letters A to Z.
-pub async fn a_list_contains_the_tasks_that_match_the_filter(repo: &dyn TaskRepo) {
-    let texts =
-        ["Buy MILK", "100% of it", "snake_case", "back\\slash", "ÄRGER ärger", "İstanbul", "'; drop table", "x"];
-    for (index, text) in texts.into_iter().enumerate() {
-        let description = (index % 2 == 0)
-            .then(|| Description::parse(format!("More about {}", texts[(index + 4) % texts.len()])).unwrap());
-        create(repo, "alice", NewTask { description, completed: index % 3 == 0, ..titled(text) }, later(index as u64))
-            .await;
-    }
-    create(repo, "bob", titled("milk of bob"), moment()).await;
-    let everything = all(repo, &TaskQuery::default()).await;
-    let searches = [
-        "",
-        "milk",
-        "MiLk",
-        "%",
-        "_",
-        "\\",
-        "0%",
-        "k%b",
-        "n_e",
-        "ärger",
-        "Ärger",
-        "ÄRGER",
-        "i\u{307}",
-        "'",
-        "more ABOUT x",
-        "nowhere",
-    ];
-    for completed in [None, Some(true), Some(false)] {
-        for search in searches.map(Some).into_iter().chain([None]) {
-            let filter = TaskFilter { completed, search: search.map(|text| SearchText::parse(text).unwrap()) };
-            let expected: Vec<_> = everything.iter().filter(|task| filter.matches(task)).cloned().collect();
-            let found = all(repo, &TaskQuery { filter: filter.clone(), ..TaskQuery::default() }).await;
-            assert_eq!(found, expected, "{filter:?}");
-            let count = repo.count(&owner("alice").await, &filter).await.unwrap();
-            assert_eq!(count, expected.len() as u64, "{filter:?}");
-        }
-    }
-}
-
-/// In every order, the pages together contain each task exactly once, whether they are read by cursor or by offset, and
-/// even if several tasks have the same sort value.
-pub async fn the_pages_of_a_list_add_up_to_the_list(repo: &dyn TaskRepo) {
-    for index in 0..11 {
-        create(repo, "alice", titled(["c", "a", "b"][index % 3]), later(index as u64 / 4)).await;
-        create(repo, "bob", titled("b"), later(1)).await;
-    }
-    for key in [SortKey::CreatedAt, SortKey::UpdatedAt, SortKey::Title] {
-        for direction in [SortDirection::Ascending, SortDirection::Descending] {
-            let whole = assert_pages_add_up(repo, &TaskFilter::default(), TaskOrder { key, direction }).await;
-            assert_eq!(whole.len(), 11);
-        }
-    }
-    let beyond = TaskQuery { start: PageStart::Offset(TaskOrder::default(), u32::MAX), ..TaskQuery::default() };
-    assert_eq!(page(repo, &beyond).await, TaskPage { tasks: Vec::new(), next: None });
-}
-
-/// Returns the whole list in this order. Asserts that pages of every size contain the same tasks, whether they are read
-/// by cursor or by offset.
-async fn assert_pages_add_up(repo: &dyn TaskRepo, filter: &TaskFilter, order: TaskOrder) -> Vec<Task> {
-    let query = |start, limit| TaskQuery { filter: filter.clone(), start, limit: PageSize::new(limit).unwrap() };
-    let whole = page(repo, &query(PageStart::Offset(order, 0), 11)).await;
-    assert_eq!(whole.next, None);
-    for limit in [1, 2, 3, 4, 10] {
-        let mut read = Vec::new();
-        let mut start = Some(PageStart::Offset(order, 0));
-        while let Some(from) = start.take() {
-            let by_offset = PageStart::Offset(order, u32::try_from(read.len()).unwrap());
-            let TaskPage { tasks, next } = page(repo, &query(from, limit)).await;
-            assert_eq!(page(repo, &query(by_offset, limit)).await.tasks, tasks);
-            assert!(tasks.len() == usize::from(limit) || next.is_none());
-            read.extend(tasks);
-            start = next.map(PageStart::After);
-        }
-        assert_eq!(read, whole.tasks, "{filter:?} {order:?} by {limit}");
-    }
-    whole.tasks
-}
-
-/// Creates tasks with titles that are longer than [`Title::MAX_CHARS`], as another program may have stored them, and
-/// returns their ids in the order of their titles. Titles with the same prefix are in the order of the ids, not in that
-/// of their remaining characters.
-async fn create_long_titles(repo: &dyn TaskRepo) -> Vec<TaskId> {
-    // These characters have one to four bytes, so that a prefix of 200 bytes or UTF-16 units would be shorter. By the
-    // rules of a language, B would be after a.
-    let base = "aé漢🙂".repeat(Title::MAX_CHARS / 4 - 1);
-    let titles = [
-        format!("{base}xyza{}", "b".repeat(10_000)),
-        format!("{base}xyz"),
-        format!("{base}xyzaa"),
-        format!("{base}xyzB"),
-        format!("{base}xyza"),
-        format!("{base}xyz🙂🙂"),
-        format!("{base}xyzBa"),
-        format!("{base}xyz🙂é"),
-        format!("{base}xyéa"),
-        "a".into(),
-    ];
-    let mut ids = Vec::new();
-    for (title, at) in titles.into_iter().zip((0..).map(later)) {
-        let task = NewTask { title: Title::from_stored(title), ..new_task() };
-        ids.push(create(repo, "alice", task, at).await.id);
-    }
-    [9, 1, 3, 6, 0, 2, 4, 5, 7, 8].map(|index| ids[index]).into()
-}
-
-/// Titles are sorted by their first 200 characters, with and without a search.
-pub async fn titles_are_sorted_by_their_first_characters(repo: &dyn TaskRepo) {
-    let ascending = create_long_titles(repo).await;
-    for search in [None, Some(SearchText::parse("A").unwrap())] {
-        for direction in [SortDirection::Ascending, SortDirection::Descending] {
-            let start = PageStart::Offset(TaskOrder { key: SortKey::Title, direction }, 0);
-            let filter = TaskFilter { search: search.clone(), ..TaskFilter::default() };
-            let list = all(repo, &TaskQuery { filter, start, ..TaskQuery::default() }).await;
-            let mut ids: Vec<_> = list.iter().map(|task| task.id).collect();
-            if direction == SortDirection::Descending {
-                ids.reverse();
-            }
-            assert_eq!(ids, ascending, "{search:?} {direction:?}");
-        }
-    }
-}
-
-/// The pages also contain each task exactly once if titles differ only after their first 200 characters.
-pub async fn the_pages_of_long_titles_add_up_to_the_list(repo: &dyn TaskRepo) {
-    let ids = create_long_titles(repo).await;
-    for search in [None, Some(SearchText::parse("é漢").unwrap())] {
-        for direction in [SortDirection::Ascending, SortDirection::Descending] {
-            let filter = TaskFilter { search: search.clone(), completed: Some(true) };
-            let whole = assert_pages_add_up(repo, &filter, TaskOrder { key: SortKey::Title, direction }).await;
-            assert_eq!(whole.len(), ids.len() - usize::from(search.is_some()));
-        }
-    }
-}
-
-/// The next page does not change when tasks before the cursor are created or deleted, even if the task of the cursor
-/// itself is deleted. If another owner uses the cursor, they find none of these tasks.
-pub async fn a_cursor_stays_valid_when_tasks_before_it_change(repo: &dyn TaskRepo) {
-    for (title, at) in [("oldest", later(0)), ("old", later(1)), ("new", later(2)), ("newest", later(3))] {
-        create(repo, "alice", titled(title), at).await;
-    }
-    let query = TaskQuery { limit: PageSize::new(2).unwrap(), ..TaskQuery::default() };
-    let TaskPage { tasks, next } = page(repo, &query).await;
-    assert_eq!(titles(&tasks), ["newest", "new"]);
-    let alice = owner("alice").await;
-    create(repo, "alice", titled("newer still"), later(4)).await;
-    assert!(repo.delete(&alice, tasks[1].id).await.unwrap());
-    let cursor: Cursor = next.unwrap();
-    let rest = TaskQuery { start: PageStart::After(cursor), ..query };
-    assert_eq!(titles(&page(repo, &rest).await.tasks), ["old", "oldest"]);
-    assert_eq!(repo.list(&owner("bob").await, &rest).await.unwrap(), TaskPage { tasks: Vec::new(), next: None });
 }
 
 /// Reading the tasks a second time returns the same tasks as the first time.
