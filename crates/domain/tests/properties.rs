@@ -12,7 +12,8 @@ use proptest::collection::{SizeRange, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 use taskbridge_domain::ports::{AuthError, AuthPort, Claims, RejectionKind};
-use taskbridge_domain::tasks::{Description, FieldUpdate, Task, TaskId, TaskPatch, Title};
+use taskbridge_domain::tasks::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPatch, Title};
+use taskbridge_domain::testing::fixtures::new_task;
 use taskbridge_domain::text::InvalidText;
 use taskbridge_domain::users::{Email, HashAlgorithm, InvalidPassword, NewPassword, Password, UserName};
 use taskbridge_domain::{AccessError, Authenticator, Timestamp, UserId};
@@ -80,7 +81,8 @@ prop_compose! {
         (created_at, updated_at) in (moment(), moment()),
     ) -> Task {
         let (created_at, updated_at) = (Timestamp::new(created_at), Timestamp::new(updated_at));
-        Task { id: TaskId::new(id), owner, title, description, completed, created_at, updated_at }
+        let new = NewTask { title, description, completed, ..new_task() };
+        Task { updated_at, ..Task::new(TaskId::new(id), owner, new, created_at) }
     }
 }
 
@@ -90,7 +92,7 @@ prop_compose! {
         description in prop_oneof![Just(FieldUpdate::Keep), Just(FieldUpdate::Clear), description().prop_map(FieldUpdate::Set)],
         completed: Option<bool>,
     ) -> TaskPatch {
-        TaskPatch { title, description, completed }
+        TaskPatch { title, description, completed, ..TaskPatch::default() }
     }
 }
 

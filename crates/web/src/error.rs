@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use validator::ValidationError;
 
 use crate::extract::bearer::InvalidAuthorization;
-use crate::extract::field::InvalidField;
+use crate::extract::field::{InvalidField, UNCHECKED_FIELD};
 use crate::refusal_cause::{ErrorStatus, RefusalCause};
 
 /// Time after which a client should repeat a request that failed temporarily, in seconds.
@@ -156,10 +156,13 @@ impl ApiError {
         Self::Invalid(vec![FieldError { loc, msg: msg.into(), kind: kind.into() }])
     }
 
-    /// Returns a validation error for the invalid fields of a body.
-    pub(crate) fn invalid_body(fields: Vec<InvalidField>) -> Self {
+    /// Returns a validation error for the invalid fields of a body or query, which `part` says.
+    pub(crate) fn invalid_fields(part: &'static str, fields: Vec<InvalidField>) -> Self {
+        if fields.is_empty() {
+            return Self::Internal(UNCHECKED_FIELD.into());
+        }
         let errors = fields.into_iter().map(|(field, ValidationError { code, message, .. })| FieldError {
-            loc: vec!["body", field],
+            loc: vec![part, field],
             msg: message.unwrap_or_else(|| code.clone()).into_owned(),
             kind: code.into_owned(),
         });

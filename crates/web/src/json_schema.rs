@@ -65,7 +65,18 @@ pub(crate) fn text_without_nul() -> ObjectBuilder {
     text(NO_NUL)
 }
 
-fn text(pattern: &str) -> ObjectBuilder {
+/// Returns the schema of one of several words.
+pub(crate) fn choice(words: &[&str]) -> ObjectBuilder {
+    Object::builder().schema_type(Type::String).enum_values(Some(words.to_vec()))
+}
+
+/// Returns the schema of an integer between two bounds, which are valid themselves.
+pub(crate) fn integer(minimum: u32, maximum: u32) -> ObjectBuilder {
+    Object::builder().schema_type(Type::Integer).minimum(Some(minimum)).maximum(Some(maximum))
+}
+
+/// Returns the schema of a text that matches a pattern.
+pub(crate) fn text(pattern: &str) -> ObjectBuilder {
     Object::builder().schema_type(Type::String).pattern(Some(pattern))
 }
 
@@ -80,11 +91,6 @@ fn secret(text: ObjectBuilder) -> ObjectBuilder {
 /// Returns a required parameter of a path.
 pub(crate) fn path_parameter(name: &str, description: &str, schema: impl Into<Schema>) -> Parameter {
     parameter(name, description, schema).parameter_in(ParameterIn::Path).required(Required::True).build()
-}
-
-/// Returns an optional parameter of a query.
-pub(crate) fn query_parameter(name: &str, description: &str, schema: impl Into<Schema>) -> Parameter {
-    parameter(name, description, schema).parameter_in(ParameterIn::Query).required(Required::False).build()
 }
 
 fn parameter(name: &str, description: &str, schema: impl Into<Schema>) -> ParameterBuilder {

@@ -236,7 +236,11 @@ async fn a_search_that_waits_for_its_own_owner_does_not_delay_those_of_others() 
 #[tokio::test]
 async fn lists_that_may_read_all_tasks_are_searches() {
     let filtered = |completed, search: Option<&str>| TaskQuery {
-        filter: TaskFilter { completed, search: search.map(|text| SearchText::parse(text).unwrap()) },
+        filter: TaskFilter {
+            completed,
+            search: search.map(|text| SearchText::parse(text).unwrap()),
+            ..TaskFilter::default()
+        },
         ..TaskQuery::default()
     };
     let from = |start| TaskQuery { start, ..TaskQuery::default() };

@@ -12,7 +12,7 @@ use taskbridge_adapters::database::{SeaTaskRepo, Store, StoreConfig};
 use taskbridge_domain::ports::{Clock, TaskRepo};
 use taskbridge_domain::services::{TaskError, TaskService, TotalCount};
 use taskbridge_domain::tasks::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPatch, TaskQuery, Title};
-use taskbridge_domain::testing::fixtures::owner;
+use taskbridge_domain::testing::fixtures::{self, owner};
 use taskbridge_domain::testing::in_memory::InMemoryTaskRepo;
 use taskbridge_domain::{Owner, Timestamp};
 use taskbridge_migrations::{MigrateError, Migrations, Users};
@@ -54,6 +54,7 @@ fn new_task() -> impl Strategy<Value = NewTask> {
         title,
         description,
         completed,
+        ..fixtures::new_task()
     })
 }
 
@@ -63,6 +64,7 @@ fn patch() -> impl Strategy<Value = TaskPatch> {
         title,
         description,
         completed,
+        ..TaskPatch::default()
     })
 }
 
@@ -155,9 +157,7 @@ async fn obeys_the_model(
             Operation::Add(new) => {
                 let added = service.create(owner, new.clone()).await.unwrap();
                 prop_assert!(model.ever.insert(added.id), "an id was given again");
-                let NewTask { title, description, completed } = new;
-                let (id, owner) = (added.id, owner.id().clone());
-                let task = Task { id, owner, title, description, completed, created_at: now, updated_at: now };
+                let task = Task::new(added.id, owner.id().clone(), new, now);
                 prop_assert_eq!(&added, &task);
                 model.tasks.insert(added.id, task);
             }
@@ -167,19 +167,10 @@ async fn obeys_the_model(
             }
             Operation::Change(which, patch) => {
                 let id = model.id(&which);
-                let TaskPatch { title, description, completed } = patch.clone();
-                let expected = if title.is_none() && description == FieldUpdate::Keep && completed.is_none() {
+                let expected = if patch.is_empty() {
                     model.owned(owner, id).cloned()
                 } else {
-                    model.change(owner, id, now, |task| {
-                        task.title = title.unwrap_or_else(|| task.title.clone());
-                        task.description = match description {
-                            FieldUpdate::Keep => task.description.take(),
-                            FieldUpdate::Clear => None,
-                            FieldUpdate::Set(description) => Some(description),
-                        };
-                        task.completed = completed.unwrap_or(task.completed);
-                    })
+                    model.change(owner, id, now, |task| patch.clone().apply(task))
                 };
                 prop_assert_eq!(found(service.update(owner, id, patch).await), expected);
             }

@@ -83,7 +83,8 @@ mod tests {
             (None, "MÄRKT", false),
             (None, "milk at", false),
         ] {
-            let filter = TaskFilter { completed, search: Some(SearchText::parse(search).unwrap()) };
+            let search = Some(SearchText::parse(search).unwrap());
+            let filter = TaskFilter { completed, search, ..TaskFilter::default() };
             assert_eq!(filter.matches(&task), expected, "{filter:?}");
         }
         task.description = None;

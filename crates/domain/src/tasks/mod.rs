@@ -5,7 +5,7 @@ mod order;
 mod query;
 mod task;
 
-pub use filter::{SearchText, TaskFilter};
-pub use order::{Cursor, PreciseTimestamp, SortDirection, SortKey, SortValue, TaskOrder, TitlePrefix};
-pub use query::{PageSize, PageStart, TaskPage, TaskQuery};
-pub use task::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPatch, Title};
+pub use self::filter::*;
+pub use self::order::*;
+pub use self::query::*;
+pub use self::task::*;

@@ -71,9 +71,8 @@ impl TaskQuery {
     /// offset is counted task by task.
     #[must_use]
     pub fn reads_only_its_page(&self) -> bool {
-        let TaskFilter { completed, search } = &self.filter;
         let skips_none = matches!(self.start, PageStart::Offset(_, 0) | PageStart::After(_));
-        skips_none && completed.is_none() && search.is_none()
+        skips_none && self.filter == TaskFilter::default()
     }
 
     /// Returns the page of this query. `tasks` are all tasks of the owner, in any order. Used by stores without a query

@@ -13,7 +13,7 @@ use crate::ports::{
 };
 use crate::random_id::RandomId;
 use crate::sessions::{ClientInfo, Session, SessionToken};
-use crate::tasks::{Description, NewTask, Task, TaskId, Title};
+use crate::tasks::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPatch, Title};
 use crate::time::Timestamp;
 use crate::users::{Email, HashAlgorithm, PasswordHash, Restrictions, User, UserId, UserImage, UserName};
 
@@ -100,7 +100,7 @@ pub async fn owner(id: &str) -> Owner {
     principal(id).await.owner_of(&user_id(id)).unwrap()
 }
 
-/// Returns the fields of a new task, with characters that are special in SQL.
+/// Returns the fields of a new task, none of which has its default, with characters that are special in SQL.
 #[must_use]
 pub fn new_task() -> NewTask {
     NewTask {
@@ -113,15 +113,16 @@ pub fn new_task() -> NewTask {
 /// Returns the task that a store creates from [`new_task`].
 #[must_use]
 pub fn task(owner: &str, id: i64) -> Task {
-    let NewTask { title, description, completed } = new_task();
-    Task {
-        id: TaskId::new(id),
-        owner: user_id(owner),
-        title,
-        description,
-        completed,
-        created_at: moment(),
-        updated_at: moment(),
+    Task::new(TaskId::new(id), user_id(owner), new_task(), moment())
+}
+
+/// Returns a patch that changes every field of a task that was created from [`new_task`].
+#[must_use]
+pub fn patch_of_all_fields() -> TaskPatch {
+    TaskPatch {
+        title: Some(Title::parse("another title").unwrap()),
+        description: FieldUpdate::Set(Description::parse("another description").unwrap()),
+        completed: Some(false),
     }
 }
 

@@ -61,12 +61,10 @@ impl TaskRepo for InMemoryTaskRepo {
     }
 
     async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateTaskError> {
-        let NewTask { title, description, completed } = task;
         let mut tasks = self.lock();
         tasks.last_id += 1;
         let id = TaskId::new(tasks.last_id);
-        let owner = owner.id().clone();
-        let task = Task { id, owner, title, description, completed, created_at: now, updated_at: now };
+        let task = Task::new(id, owner.id().clone(), task, now);
         tasks.by_id.insert(id, task.clone());
         Ok(task)
     }

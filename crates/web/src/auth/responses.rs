@@ -8,7 +8,7 @@ use utoipa::openapi::{RefOr, Response};
 
 use super::error::{AuthApiError, AuthErrorBody, CALLBACK};
 use super::extract::body::invalid_fields;
-use crate::extract::field::{RequestBody, parse_fields};
+use crate::extract::field::{RequestFields, parse_fields};
 use crate::refusal_cause::RefusalCause;
 use crate::responses::of;
 
@@ -67,7 +67,7 @@ pub(crate) fn body_errors() -> [AuthApiError; 7] {
 
 /// Returns an example of a validation error: the error for an empty object or, if no field is required, the error for a
 /// body that is not an object.
-pub(crate) fn validation_error<T: RequestBody>() -> [AuthApiError; 1] {
+pub(crate) fn validation_error<T: RequestFields>() -> [AuthApiError; 1] {
     let not_an_object = || AuthApiError::Validation("[body] Invalid input: expected object, received null".into());
     [parse_fields::<T>(Map::new()).map_or_else(invalid_fields, |_valid| not_an_object())]
 }

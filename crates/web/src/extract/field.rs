@@ -1,5 +1,5 @@
-//! Fields of request bodies. One struct describes a body: its field types parse the values, `validator` collects their
-//! errors, and utoipa documents the fields.
+//! Fields of request bodies, and parameters of URL queries. One struct describes all of them: the types of its members
+//! parse the values, `validator` collects their errors, and utoipa documents them.
 
 use serde::de::value::Error as DeserializeError;
 use serde::de::{DeserializeOwned, Error, Visitor};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, forward_to_deseria
 use serde_json::{Map, Value};
 use validator::{Validate, ValidationError};
 
-/// A field of a request body. Deserializing it never fails: a `Field` holds either its value or its error, so that all
+/// A field of a request. Deserializing it never fails: a `Field` holds either its value or its error, so that all
 /// errors of a body can be reported at once.
 #[derive(Debug)]
 pub(crate) struct Field<T>(Result<T, ValidationError>);
@@ -36,6 +36,13 @@ impl<T> Field<T> {
     }
 }
 
+impl<T> Field<Option<T>> {
+    /// Returns the value if the field is valid and not absent.
+    pub(crate) fn given(&self) -> Option<&T> {
+        self.0.as_ref().ok()?.as_ref()
+    }
+}
+
 impl<'de, T: FieldValue> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // `Value::deserialize` fails only if the field is absent, because a `Value` can hold any JSON.
@@ -51,9 +58,9 @@ impl<T> Serialize for Field<T> {
     }
 }
 
-/// A request body, all of whose members are [`Field`]s.
-pub(crate) trait RequestBody: DeserializeOwned + Validate + 'static {
-    /// The type that a valid body is converted to.
+/// A request body or a URL query, all of whose members are [`Field`]s.
+pub(crate) trait RequestFields: DeserializeOwned + Validate + 'static {
+    /// The type that valid fields are converted to.
     type Value;
 
     /// Returns the value to use if the request has no body, or `None` if the body is required.
@@ -61,34 +68,46 @@ pub(crate) trait RequestBody: DeserializeOwned + Validate + 'static {
         None
     }
 
-    /// Converts the body to its value, or returns `None` if a field is invalid.
+    /// Returns the valid fields that contradict others, with an error for each.
+    fn conflicts(&self) -> Vec<InvalidField> {
+        Vec::new()
+    }
+
+    /// Converts the fields to their value, or returns `None` if one is invalid.
     fn into_value(self) -> Option<Self::Value>;
 }
 
-/// An invalid field: its name in the body, and its error.
+/// An invalid field: its name in the request, and its error.
 pub(crate) type InvalidField = (&'static str, ValidationError);
+
+/// The cause of an internal error: a field is invalid, and no error says so.
+pub(crate) const UNCHECKED_FIELD: &str = "an invalid field lacks #[validate(custom(function = Field::check))]";
 
 /// Parses the members of a JSON object as the fields of `T`. Unknown members are ignored.
 ///
 /// # Errors
-/// Returns every invalid field, in the order in which `T` declares them.
-pub(crate) fn parse_fields<T: RequestBody>(object: Map<String, Value>) -> Result<T::Value, Vec<InvalidField>> {
+/// Returns every invalid field, in the order in which `T` declares them. The list is empty if an invalid member of `T` lacks
+/// the attribute `#[validate(custom(function = Field::check))]`.
+pub(crate) fn parse_fields<T: RequestFields>(object: Map<String, Value>) -> Result<T::Value, Vec<InvalidField>> {
     let body: T = serde_json::from_value(Value::Object(object)).map_err(|_unreachable| Vec::new())?;
-    let errors = body.validate().err().unwrap_or_default();
-    body.into_value().ok_or_else(|| {
+    let (errors, conflicts) = (body.validate().err().unwrap_or_default(), body.conflicts());
+    let value = body.into_value().filter(|_| conflicts.is_empty());
+    value.ok_or_else(|| {
         // `validator` reports the fields by their Rust names and in no particular order, so they are matched with the
         // names in JSON here.
         let errors = errors.field_errors();
         let invalid = field_names::<T>().iter().filter_map(|name| {
-            let (_, errors) = errors.iter().find(|(field, _)| is_same_name(name, field))?;
-            Some((*name, errors.first()?.clone()))
+            let of_field = errors.iter().find(|(field, _)| is_same_name(name, field));
+            let of_field = of_field.and_then(|(_, errors)| errors.first());
+            let conflict = conflicts.iter().find(|(field, _)| field == name).map(|(_, error)| error);
+            Some((*name, of_field.or(conflict)?.clone()))
         });
         invalid.collect()
     })
 }
 
 /// Returns the names that the members of `T` have in JSON, in the order of their declaration.
-fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
+pub(crate) fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
     struct Names<'a>(&'a mut &'static [&'static str]);
 
     impl<'de> Deserializer<'de> for Names<'_> {
@@ -151,7 +170,7 @@ mod tests {
         a: Field<Option<Secret>>,
     }
 
-    impl RequestBody for Body {
+    impl RequestFields for Body {
         type Value = ();
 
         fn into_value(self) -> Option<()> {

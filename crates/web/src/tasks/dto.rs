@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
 use super::compatibility::Compatibility;
-use crate::extract::field::{Field, FieldValue, RequestBody};
+use crate::extract::field::{Field, FieldValue, RequestFields};
 use crate::json_schema;
 
 /// A task.
@@ -99,7 +99,7 @@ pub(crate) struct CreateTask {
     completed: Field<Option<Completed>>,
 }
 
-impl RequestBody for CreateTask {
+impl RequestFields for CreateTask {
     type Value = NewTask;
 
     fn into_value(self) -> Option<NewTask> {
@@ -129,7 +129,7 @@ pub(crate) struct UpdateTask {
     completed: Field<Option<Completed>>,
 }
 
-impl RequestBody for UpdateTask {
+impl RequestFields for UpdateTask {
     type Value = TaskPatch;
 
     fn into_value(self) -> Option<TaskPatch> {
@@ -151,7 +151,7 @@ pub(crate) struct CompleteTask {
     completed: Field<Option<Completed>>,
 }
 
-impl RequestBody for CompleteTask {
+impl RequestFields for CompleteTask {
     type Value = Option<bool>;
 
     fn absent() -> Option<Option<bool>> {
@@ -210,6 +210,6 @@ fn invalid_text(error: InvalidText) -> ValidationError {
 }
 
 /// Returns an error that has `kind` as its `type` and `message` as its `msg` in FastAPI's format.
-fn invalid(kind: &'static str, message: impl Into<Cow<'static, str>>) -> ValidationError {
+pub(super) fn invalid(kind: &'static str, message: impl Into<Cow<'static, str>>) -> ValidationError {
     ValidationError::new(kind).with_message(message.into())
 }

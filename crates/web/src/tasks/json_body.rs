@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::compatibility::Compatibility;
 use crate::error::ApiError;
 use crate::extract::body::{ReadError, media_type, read};
-use crate::extract::field::{RequestBody, parse_fields};
+use crate::extract::field::{RequestFields, parse_fields};
 
 /// The value of a request body, which is a JSON object. If the body is optional, it may be absent; `null` and `""` then
 /// count as absent, because some HTTP libraries send them when there is no body.
@@ -19,9 +19,9 @@ use crate::extract::field::{RequestBody, parse_fields};
 /// # Errors
 /// Returns a 400, 408 or 413 if the body cannot be read, a 415 if it is not JSON, and a 422 if it is invalid, in this
 /// order.
-pub(super) struct JsonBody<T: RequestBody>(pub(super) T::Value);
+pub(super) struct JsonBody<T: RequestFields>(pub(super) T::Value);
 
-impl<T: RequestBody> FromRequest for JsonBody<T> {
+impl<T: RequestFields> FromRequest for JsonBody<T> {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
@@ -58,14 +58,14 @@ async fn read_json(request: &HttpRequest, mut payload: Payload) -> Result<Option
     serde_json::from_slice(&body).map(Some).map_err(|error| invalid_json(&error.to_string()))
 }
 
-fn parse<T: RequestBody>(request: &HttpRequest, value: Value) -> Result<T::Value, ApiError> {
+fn parse<T: RequestFields>(request: &HttpRequest, value: Value) -> Result<T::Value, ApiError> {
     let Value::Object(mut object) = value else {
         return Err(ApiError::invalid(vec!["body"], "dict_type", "Input should be a JSON object"));
     };
     if let Some(compatibility) = request.app_data::<Data<Compatibility>>() {
         compatibility.translate(&mut object);
     }
-    parse_fields::<T>(object).map_err(ApiError::invalid_body)
+    parse_fields::<T>(object).map_err(|invalid| ApiError::invalid_fields("body", invalid))
 }
 
 /// Returns the error for a body that is not JSON. `reason` may be a message of serde: it contains a line and a column,

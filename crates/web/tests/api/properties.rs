@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use taskbridge_domain::Owner;
 use taskbridge_domain::ports::MockTaskRepo;
 use taskbridge_domain::tasks::{NewTask, Task};
-use taskbridge_domain::testing::fixtures::{new_task, task};
+use taskbridge_domain::testing::fixtures::{moment, new_task, task};
 
 use crate::support::{Answer, BODY_LIMIT, Ports, alice, alice_sends, anonymous, page};
 
@@ -32,10 +32,8 @@ fn everybodys_tasks() -> MockTaskRepo {
     let mut repo = MockTaskRepo::new();
     repo.expect_list().returning(move |owner, _| Ok(page(vec![some(owner)])));
     repo.expect_find().returning(move |owner, _| Ok(Some(some(owner))));
-    repo.expect_create().returning(move |owner, new, _| {
-        let NewTask { title, description, completed } = new;
-        Ok(Task { title, description, completed, ..some(owner) })
-    });
+    repo.expect_create()
+        .returning(move |owner, new, _| Ok(Task::new(some(owner).id, owner.id().clone(), new, moment())));
     repo.expect_update().returning(move |owner, _, patch, _| {
         let mut task = some(owner);
         patch.apply(&mut task);
@@ -208,7 +206,7 @@ proptest! {
         let answer = answer(alice_sends(method, "/api/alice/tasks/7", body.as_str()));
         if refused(&answer, &body, &faults(&fields, false))? { return Ok(()); }
         prop_assert_eq!(answer.status.as_u16(), 200);
-        let NewTask { title, description, completed } = new_task();
+        let NewTask { title, description, completed, .. } = new_task();
         let description = description.unwrap();
         let before = json!({ "title": title.as_str(), "description": description.as_str(), "completed": completed });
         let after = answer.json();

@@ -9,7 +9,7 @@ use crate::support::{BODY_LIMIT, Ports, alice, alice_sends, page};
 
 /// Returns the JSON in which the API shows alice's task 7, the task that most mocked stores return.
 pub(crate) fn on_the_wire() -> Value {
-    let NewTask { title, description, completed } = new_task();
+    let NewTask { title, description, completed, .. } = new_task();
     json!({
         "id": 7,
         "user_id": "alice",
@@ -49,7 +49,7 @@ async fn a_task_is_created_from_the_fields_it_may_have() {
         let mut repo = MockTaskRepo::new();
         repo.expect_create()
             .withf(move |owner, new, _| {
-                let NewTask { title: new_title, description: new_description, completed: done } = new;
+                let NewTask { title: new_title, description: new_description, completed: done, .. } = new;
                 owner.id().as_str() == "alice"
                     && new_title.as_str() == title
                     && new_description.as_ref().map(|text| text.as_str().to_owned()) == description.map(str::to_owned)

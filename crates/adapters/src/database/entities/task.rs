@@ -4,7 +4,8 @@
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::IdenStatic;
 use sea_orm::entity::prelude::*;
-use taskbridge_domain::tasks::{Description, NewTask, Task, TaskId, Title};
+use sea_orm::sea_query::Expr;
+use taskbridge_domain::tasks::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPatch, Title};
 use taskbridge_domain::{Owner, Timestamp};
 use tokio_postgres::Row;
 
@@ -80,6 +81,22 @@ impl Model {
             updated_at: Timestamp::new(updated_at.0),
         })
     }
+}
+
+/// Returns the columns that a patch changes, and their new values.
+pub(crate) fn changes(patch: &TaskPatch) -> impl Iterator<Item = (Column, Expr)> {
+    let TaskPatch { title, description, completed } = patch;
+    let description = match description {
+        FieldUpdate::Keep => None,
+        FieldUpdate::Clear => Some(None),
+        FieldUpdate::Set(description) => Some(Some(description.as_str())),
+    };
+    let changes = [
+        title.as_ref().map(|title| (Column::Title, title.as_str().into())),
+        description.map(|description| (Column::Description, description.into())),
+        completed.map(|completed| (Column::Completed, completed.into())),
+    ];
+    changes.into_iter().flatten()
 }
 
 /// Returns the row of a new task, whose id the database generates.

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use crate::ports::TaskRepo;
 use crate::tasks::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPage, TaskPatch, TaskQuery, Title};
-use crate::testing::fixtures::{moment, new_task, owner, user_id};
+use crate::testing::fixtures::{moment, new_task, owner, patch_of_all_fields, user_id};
 use crate::time::Timestamp;
 
 pub use self::durability::changes_survive_a_restart;
@@ -96,16 +96,7 @@ pub async fn a_created_task_is_stored_as_given(repo: &dyn TaskRepo) {
     for (index, description) in [new_task().description, None].into_iter().enumerate() {
         let given = NewTask { description, completed: index == 0, ..new_task() };
         let created = create(repo, "alice", given.clone(), moment()).await;
-        let NewTask { title, description, completed } = given;
-        let expected = Task {
-            id: created.id,
-            owner: user_id("alice"),
-            title,
-            description,
-            completed,
-            created_at: moment(),
-            updated_at: moment(),
-        };
+        let expected = Task::new(created.id, user_id("alice"), given, moment());
         assert_eq!(created, expected);
         assert_eq!(repo.find(&alice, created.id).await.unwrap(), Some(expected.clone()));
         assert!(repo.list(&alice, &TaskQuery::default()).await.unwrap().tasks.contains(&expected));
@@ -147,14 +138,19 @@ pub async fn an_update_changes_only_the_given_fields(repo: &dyn TaskRepo) {
     let alice = owner("alice").await;
     let other_task = create(repo, "alice", new_task(), moment()).await;
     let mut expected = create(repo, "alice", new_task(), moment()).await;
-    let title = || Title::parse("another title").unwrap();
-    let description = || Description::parse("another description").unwrap();
+    let TaskPatch { title, description, completed, .. } = patch_of_all_fields();
     let patches = [
-        TaskPatch { title: Some(title()), ..TaskPatch::default() },
-        TaskPatch { completed: Some(false), ..TaskPatch::default() },
+        TaskPatch { title, ..TaskPatch::default() },
+        TaskPatch { completed, ..TaskPatch::default() },
         TaskPatch { description: FieldUpdate::Clear, ..TaskPatch::default() },
-        TaskPatch { description: FieldUpdate::Set(description()), ..TaskPatch::default() },
-        TaskPatch { title: Some(new_task().title), description: FieldUpdate::Clear, completed: Some(true) },
+        TaskPatch { description, ..TaskPatch::default() },
+        TaskPatch {
+            title: Some(new_task().title),
+            description: FieldUpdate::Clear,
+            completed: Some(true),
+            ..patch_of_all_fields()
+        },
+        patch_of_all_fields(),
     ];
     for (patch, at) in patches.into_iter().zip((1..).map(later)) {
         patch.clone().apply(&mut expected);
@@ -258,14 +254,9 @@ pub async fn reading_a_task_of_another_owner_finds_nothing(repo: &dyn TaskRepo) 
 /// Changing or deleting a task of another owner has the same result as if the task did not exist.
 pub async fn writing_a_task_of_another_owner_changes_nothing(repo: &dyn TaskRepo) {
     let created = create(repo, "alice", new_task(), moment()).await;
-    let patch = TaskPatch {
-        title: Some(Title::parse("taken").unwrap()),
-        description: FieldUpdate::Clear,
-        completed: Some(false),
-    };
     for other_owner in ["bob", "nobody"] {
         let other_owner = owner(other_owner).await;
-        assert_eq!(repo.update(&other_owner, created.id, patch.clone(), later(1)).await.unwrap(), None);
+        assert_eq!(repo.update(&other_owner, created.id, patch_of_all_fields(), later(1)).await.unwrap(), None);
         assert_eq!(repo.toggle(&other_owner, created.id, later(1)).await.unwrap(), None);
         assert!(!repo.delete(&other_owner, created.id).await.unwrap());
     }

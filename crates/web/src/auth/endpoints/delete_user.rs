@@ -15,7 +15,7 @@ use crate::auth::extract::body::WithSession;
 use crate::auth::extract::session::CurrentSession;
 use crate::auth::responses::{body_errors, error_responses, session_errors, validation_error};
 use crate::extract::client_address::ClientAddress;
-use crate::extract::field::{Field, RequestBody};
+use crate::extract::field::{Field, RequestFields};
 use crate::json_schema;
 
 /// The confirmation of a deletion.
@@ -34,7 +34,7 @@ pub(crate) struct DeleteUserRequest {
     token: Field<Option<String>>,
 }
 
-impl RequestBody for DeleteUserRequest {
+impl RequestFields for DeleteUserRequest {
     type Value = (Option<String>, Option<String>);
 
     fn into_value(self) -> Option<Self::Value> {

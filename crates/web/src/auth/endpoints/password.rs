@@ -18,7 +18,7 @@ use crate::auth::extract::session::CurrentSession;
 use crate::auth::responses::{body_errors, error_responses, session_errors, validation_error};
 use crate::auth::session_response::issue_session;
 use crate::extract::client_address::ClientAddress;
-use crate::extract::field::{Field, RequestBody};
+use crate::extract::field::{Field, RequestFields};
 use crate::json_schema;
 
 /// The new and the current password.
@@ -38,7 +38,7 @@ pub(crate) struct ChangePasswordRequest {
     revoke_other_sessions: Field<Option<bool>>,
 }
 
-impl RequestBody for ChangePasswordRequest {
+impl RequestFields for ChangePasswordRequest {
     type Value = (String, String, bool);
 
     fn into_value(self) -> Option<Self::Value> {
@@ -109,7 +109,7 @@ pub(crate) struct VerifyPasswordRequest {
     password: Field<String>,
 }
 
-impl RequestBody for VerifyPasswordRequest {
+impl RequestFields for VerifyPasswordRequest {
     type Value = String;
 
     fn into_value(self) -> Option<String> {

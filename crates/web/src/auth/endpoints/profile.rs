@@ -17,7 +17,7 @@ use crate::auth::extract::session::CurrentSession;
 use crate::auth::fields::Nullable;
 use crate::auth::responses::{body_errors, error_responses, session_errors, validation_error};
 use crate::auth::session_response::issue_session;
-use crate::extract::field::{Field, RequestBody, parse_fields};
+use crate::extract::field::{Field, RequestFields, parse_fields};
 use crate::json_schema;
 use crate::refusal_cause::RefusalCause;
 
@@ -33,7 +33,7 @@ struct UpdateUserRequest {
     image: Field<Option<Nullable<UserImage>>>,
 }
 
-impl RequestBody for UpdateUserRequest {
+impl RequestFields for UpdateUserRequest {
     type Value = ProfileUpdate;
 
     fn into_value(self) -> Option<ProfileUpdate> {

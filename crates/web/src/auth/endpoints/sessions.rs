@@ -14,7 +14,7 @@ use crate::auth::error::AuthApiError;
 use crate::auth::extract::body::{Ignored, WithSession};
 use crate::auth::extract::session::CurrentSession;
 use crate::auth::responses::{body_errors, error_responses, session_errors, validation_error};
-use crate::extract::field::{Field, RequestBody};
+use crate::extract::field::{Field, RequestFields};
 
 error_responses!(ListErrors: session_errors(), [AuthApiError::NotFresh]);
 
@@ -45,7 +45,7 @@ pub(crate) struct RevokeSessionRequest {
     token: Field<String>,
 }
 
-impl RequestBody for RevokeSessionRequest {
+impl RequestFields for RevokeSessionRequest {
     type Value = SessionToken;
 
     fn into_value(self) -> Option<SessionToken> {

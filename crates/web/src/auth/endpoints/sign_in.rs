@@ -19,7 +19,7 @@ use crate::auth::known_device::is_known_device;
 use crate::auth::responses::{body_errors, error_responses, validation_error};
 use crate::auth::session_response::NewSession;
 use crate::extract::client_address::ClientAddress;
-use crate::extract::field::{Field, RequestBody};
+use crate::extract::field::{Field, RequestFields};
 use crate::json_schema;
 
 /// The credentials of a user.
@@ -44,7 +44,7 @@ struct SignInRequest {
     remember_me: Field<Option<bool>>,
 }
 
-impl RequestBody for SignInRequest {
+impl RequestFields for SignInRequest {
     type Value = (String, String, Option<String>, bool);
 
     fn into_value(self) -> Option<Self::Value> {

@@ -19,7 +19,7 @@ use crate::auth::fields::NonEmpty;
 use crate::auth::responses::{body_errors, error_responses, validation_error};
 use crate::auth::session_response::NewSession;
 use crate::extract::client_address::ClientAddress;
-use crate::extract::field::{Field, RequestBody};
+use crate::extract::field::{Field, RequestFields};
 use crate::json_schema;
 
 /// A new user.
@@ -49,7 +49,7 @@ struct SignUpRequest {
     remember_me: Field<Option<bool>>,
 }
 
-impl RequestBody for SignUpRequest {
+impl RequestFields for SignUpRequest {
     type Value = (UserName, Email, String, Option<UserImage>, bool);
 
     fn into_value(self) -> Option<Self::Value> {

@@ -12,7 +12,7 @@ use crate::auth::csrf::check_origin;
 use crate::auth::error::{AuthApiError, invalid_field};
 use crate::auth::fields::wrong_type;
 use crate::extract::body::{media_type, read};
-use crate::extract::field::{InvalidField, RequestBody, parse_fields};
+use crate::extract::field::{InvalidField, RequestFields, UNCHECKED_FIELD, parse_fields};
 
 /// Maximum number of characters of the media type that an error message contains. The message is also logged.
 const MAX_SHOWN_CHARS: usize = 100;
@@ -47,13 +47,16 @@ impl AuthBody {
     /// # Errors
     /// Returns a validation error if the body is not an object or if fields are invalid. The error names every invalid
     /// field.
-    pub(crate) fn parse<T: RequestBody>(self, expected: &[&str]) -> Result<T::Value, AuthApiError> {
+    pub(crate) fn parse<T: RequestFields>(self, expected: &[&str]) -> Result<T::Value, AuthApiError> {
         parse_fields::<T>(self.into_object(expected)?).map_err(invalid_fields)
     }
 }
 
 /// Returns one validation error for all invalid fields.
 pub(crate) fn invalid_fields(fields: Vec<InvalidField>) -> AuthApiError {
+    if fields.is_empty() {
+        return AuthApiError::Internal(UNCHECKED_FIELD.into());
+    }
     let messages = fields.into_iter().map(|(field, error)| invalid_field(field, &error.message.unwrap_or_default()));
     AuthApiError::Validation(messages.collect::<Vec<_>>().join("; "))
 }
@@ -136,7 +139,7 @@ pub(crate) trait SessionRequest: 'static {
     fn parse(body: AuthBody) -> Result<Self::Value, AuthApiError>;
 }
 
-impl<T: RequestBody> SessionRequest for T {
+impl<T: RequestFields> SessionRequest for T {
     type Value = T::Value;
 
     fn parse(body: AuthBody) -> Result<T::Value, AuthApiError> {

@@ -15,8 +15,8 @@ use sea_orm::{
 };
 use taskbridge_domain::ports::{CreateTaskError, StoreError, TaskRepo};
 use taskbridge_domain::tasks::{
-    Cursor, FieldUpdate, NewTask, PageSize, PreciseTimestamp, SortKey, SortValue, Task, TaskFilter, TaskId, TaskOrder,
-    TaskPage, TaskPatch, TaskQuery, Title, TitlePrefix,
+    Cursor, NewTask, PageSize, PreciseTimestamp, SortKey, SortValue, Task, TaskFilter, TaskId, TaskOrder, TaskPage,
+    TaskPatch, TaskQuery, TitlePrefix,
 };
 use taskbridge_domain::{Owner, Timestamp};
 
@@ -195,16 +195,7 @@ impl TaskRepo for SeaTaskRepo {
             Insertion::UnknownOwner => return Err(CreateTaskError::UnknownOwner),
             Insertion::NoRoom => return Err(CreateTaskError::LimitReached),
         };
-        let NewTask { title, description, completed } = task;
-        Ok(Task {
-            id: TaskId::new(id),
-            owner: owner.id().clone(),
-            title,
-            description,
-            completed,
-            created_at: now,
-            updated_at: now,
-        })
+        Ok(Task::new(TaskId::new(id), owner.id().clone(), task, now))
     }
 
     async fn update(
@@ -214,21 +205,8 @@ impl TaskRepo for SeaTaskRepo {
         patch: TaskPatch,
         now: Timestamp,
     ) -> Result<Option<Task>, StoreError> {
-        let TaskPatch { title, description, completed } = patch;
-        let description = match &description {
-            FieldUpdate::Keep => None,
-            FieldUpdate::Clear => Some(None),
-            FieldUpdate::Set(description) => Some(Some(description.as_str())),
-        };
-        let changes = [
-            title.as_ref().map(|title| (Column::Title, Title::as_str(title).into())),
-            description.map(|description| (Column::Description, description.into())),
-            completed.map(|completed| (Column::Completed, completed.into())),
-        ];
-        let mut update = statements::update(self.dialect(), owner, id, now);
-        for (column, value) in changes.into_iter().flatten() {
-            update = update.col_expr(column, value);
-        }
+        let update = statements::update(self.dialect(), owner, id, now);
+        let update = task::changes(&patch).fold(update, |update, (column, value)| update.col_expr(column, value));
         self.change(owner, update).await
     }
 

@@ -54,7 +54,7 @@ fn cases(backend: DbBackend, owner: &Owner) -> Vec<Case> {
     let mut cases = Vec::new();
     for search in [None, Some(SearchText::parse("nowhere").unwrap())] {
         for completed in [None, Some(true)] {
-            let filter = TaskFilter { completed, search: search.clone() };
+            let filter = TaskFilter { completed, search: search.clone(), ..TaskFilter::default() };
             cases.push(Case::count(backend, owner, &filter));
             let queries = starts().map(|start| TaskQuery { filter: filter.clone(), start, ..TaskQuery::default() });
             cases.extend(queries.map(|query| Case::list(backend, owner, &query)));

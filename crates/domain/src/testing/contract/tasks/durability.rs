@@ -4,8 +4,8 @@ use std::ops::Deref;
 
 use super::{create, later, titled};
 use crate::ports::TaskRepo;
-use crate::tasks::{FieldUpdate, Task, TaskFilter, TaskId, TaskPatch, TaskQuery, Title};
-use crate::testing::fixtures::{moment, new_task, owner};
+use crate::tasks::{Task, TaskFilter, TaskId, TaskQuery};
+use crate::testing::fixtures::{moment, new_task, owner, patch_of_all_fields};
 
 /// The tasks that a store must contain after a restart.
 struct Saved {
@@ -35,12 +35,7 @@ async fn save(repo: &dyn TaskRepo) -> Saved {
     let toggled = create(repo, "alice", titled("toggled"), later(2)).await;
     let updated = create(repo, "alice", titled("updated"), later(3)).await;
     let deleted = create(repo, "alice", titled("deleted"), later(4)).await.id;
-    let patch = TaskPatch {
-        title: Some(Title::parse("a new title").unwrap()),
-        description: FieldUpdate::Clear,
-        completed: Some(!updated.completed),
-    };
-    let updated = repo.update(&alice, updated.id, patch, later(5)).await.unwrap().unwrap();
+    let updated = repo.update(&alice, updated.id, patch_of_all_fields(), later(5)).await.unwrap().unwrap();
     let toggled = repo.toggle(&alice, toggled.id, later(6)).await.unwrap().unwrap();
     assert!(repo.delete(&alice, deleted).await.unwrap());
     Saved { alice: vec![updated, toggled, unchanged], bob, deleted }

@@ -83,7 +83,8 @@ pub async fn a_list_contains_the_tasks_that_match_the_filter(repo: &dyn TaskRepo
     ];
     for completed in [None, Some(true), Some(false)] {
         for search in searches.map(Some).into_iter().chain([None]) {
-            let filter = TaskFilter { completed, search: search.map(|text| SearchText::parse(text).unwrap()) };
+            let search = search.map(|text| SearchText::parse(text).unwrap());
+            let filter = TaskFilter { completed, search, ..TaskFilter::default() };
             let expected: Vec<_> = everything.iter().filter(|task| filter.matches(task)).cloned().collect();
             let found = all(repo, &TaskQuery { filter: filter.clone(), ..TaskQuery::default() }).await;
             assert_eq!(found, expected, "{filter:?}");
@@ -181,7 +182,7 @@ pub async fn the_pages_of_long_titles_add_up_to_the_list(repo: &dyn TaskRepo) {
     let ids = create_long_titles(repo).await;
     for search in [None, Some(SearchText::parse("é漢").unwrap())] {
         for direction in [SortDirection::Ascending, SortDirection::Descending] {
-            let filter = TaskFilter { search: search.clone(), completed: Some(true) };
+            let filter = TaskFilter { search: search.clone(), ..TaskFilter::default() };
             let whole = assert_pages_add_up(repo, &filter, TaskOrder { key: SortKey::Title, direction }).await;
             assert_eq!(whole.len(), ids.len() - usize::from(search.is_some()));
         }
