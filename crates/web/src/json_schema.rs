@@ -6,7 +6,7 @@ use taskbridge_domain::tasks::{Description, Title};
 use taskbridge_domain::users::{Email, NewPassword, Password, UserImage, UserName};
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
-use utoipa::openapi::{Required, Schema};
+use utoipa::openapi::{RefOr, Required, Schema};
 
 const NO_NUL: &str = r"^[^\u0000]*$";
 
@@ -65,6 +65,10 @@ pub(crate) fn text_without_nul() -> ObjectBuilder {
     text(NO_NUL)
 }
 
+pub(crate) fn boolean() -> ObjectBuilder {
+    Object::builder().schema_type(Type::Boolean)
+}
+
 /// Returns the schema of one of several words.
 pub(crate) fn choice(words: &[&str]) -> ObjectBuilder {
     Object::builder().schema_type(Type::String).enum_values(Some(words.to_vec()))
@@ -91,6 +95,14 @@ fn secret(text: ObjectBuilder) -> ObjectBuilder {
 /// Returns a required parameter of a path.
 pub(crate) fn path_parameter(name: &str, description: &str, schema: impl Into<Schema>) -> Parameter {
     parameter(name, description, schema).parameter_in(ParameterIn::Path).required(Required::True).build()
+}
+
+/// Moves the description of the parameter's schema to the parameter.
+pub(crate) fn described(mut parameter: Parameter) -> Parameter {
+    if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema {
+        parameter.description = schema.description.take();
+    }
+    parameter
 }
 
 fn parameter(name: &str, description: &str, schema: impl Into<Schema>) -> ParameterBuilder {

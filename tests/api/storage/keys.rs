@@ -20,7 +20,7 @@ fn header(token: &str) -> Value {
 /// Returns the key ids in the published key set.
 async fn published(server: &Server) -> BTreeSet<String> {
     let answer = Client::new().get(server.url("/api/auth/jwks")).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.status(), StatusCode::OK, "{}", server.log.text());
     assert_eq!(answer.headers()["content-type"], "application/json");
     let set: Value = answer.json().await.unwrap();
     assert!(!set.to_string().contains("\"d\""), "{set}");

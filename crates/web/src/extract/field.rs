@@ -149,6 +149,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::error::ApiError;
 
     struct Secret;
 
@@ -193,6 +194,26 @@ mod tests {
             assert_eq!(invalid.iter().map(|(name, _)| *name).collect::<Vec<_>>(), expected, "{body}");
         }
         assert!(parse(&json!({ "lastFirst": "right", "callbackURL": "right" })).is_ok());
+    }
+
+    #[derive(Deserialize, Validate)]
+    struct Unchecked {
+        secret: Field<Secret>,
+    }
+
+    impl RequestFields for Unchecked {
+        type Value = Secret;
+
+        fn into_value(self) -> Option<Secret> {
+            self.secret.valid()
+        }
+    }
+
+    /// A 422 without errors would not tell anyone what is wrong.
+    #[test]
+    fn a_field_whose_errors_nobody_collects_is_a_fault_of_the_server() {
+        let invalid = parse_fields::<Unchecked>(Map::new()).err().unwrap();
+        assert!(matches!(ApiError::invalid_fields("body", invalid), ApiError::Internal(_)));
     }
 
     #[test]

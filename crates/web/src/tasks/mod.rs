@@ -5,6 +5,7 @@ mod cursor;
 pub(crate) mod dto;
 mod handlers;
 mod json_body;
+mod list_parameters;
 mod path;
 mod query;
 

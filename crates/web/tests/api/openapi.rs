@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use taskbridge_web::DocsConfig;
 
-use crate::support::{Answer, Ports, anonymous, mounted_routes};
+use crate::support::{Answer, Ports, alice, alice_sends, anonymous, mounted_routes};
 
 /// Method and path of the mounted routes that are intentionally absent from the OpenAPI document.
 const UNDOCUMENTED: [(&str, &str); 4] =
@@ -49,11 +49,14 @@ async fn the_document_has_every_route_that_is_mounted_and_no_other() {
 }
 
 #[actix_web::test]
-async fn every_operation_says_who_has_access() {
+async fn every_operation_says_who_has_access_and_describes_its_parameters() {
     let document = document().await;
     assert_eq!(document["openapi"], "3.1.0");
     for (method, path, operation) in operations(&document) {
         assert!(operation["description"].as_str().unwrap().contains("**Access:**"), "{method} {path}");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["description"].is_string(), "{method} {path}: {parameter}");
+        }
         let is_for_owners = path.starts_with("/api/{user_id}");
         assert_eq!(operation["security"] == serde_json::json!([{ "jwt": [] }]), is_for_owners, "{method} {path}");
         for status in ["401", "403"].into_iter().filter(|_| is_for_owners) {
@@ -84,6 +87,41 @@ async fn required_fields_are_those_of_the_bodies_and_have_no_defaults() {
         let fields = schemas[schema]["properties"].as_object().unwrap();
         assert!(fields.values().all(|field| field.get("default").is_none()), "{schema}");
     }
+}
+
+/// Each documented parameter of a query and each field of a body is read: if its value is invalid, an error names it.
+#[actix_web::test]
+async fn every_documented_field_is_read() {
+    let document = document().await;
+    let (mut parameters, mut fields) = (0, 0);
+    for (method, path, operation) in operations(&document) {
+        let url = path.replace("{user_id}", "alice").replace("{task_id}", "7");
+        let in_query = operation["parameters"].as_array().into_iter().flatten().filter(|known| known["in"] == "query");
+        for name in in_query.map(|known| &known["name"]).filter(|_| url.starts_with("/api/alice")) {
+            let answer = Ports::new().answer(alice(&method, &format!("{url}?{}=%00", name.as_str().unwrap()))).await;
+            assert_eq!(answer.status, 422, "{method} {url}: {name}");
+            assert_eq!(answer.json()["detail"][0]["loc"], json!(["query", name]), "{method} {url}");
+            parameters += 1;
+        }
+        for name in fields_of_body(&document, operation).filter(|_| url.starts_with("/api/alice")) {
+            let body = json!({ name: { "in": "valid" } }).to_string();
+            let answer = Ports::new().answer(alice_sends(&method, &url, body)).await;
+            assert_eq!(answer.status, 422, "{method} {url}: {name}");
+            let answer = answer.json();
+            let errors = answer["detail"].as_array().unwrap();
+            assert!(errors.iter().any(|error| error["loc"] == json!(["body", name])), "{method} {url}: {name}");
+            fields += 1;
+        }
+    }
+    assert!(parameters >= 9 && fields >= 9, "{parameters} and {fields}");
+}
+
+/// Returns the names of the fields of a request body.
+fn fields_of_body<'a>(document: &'a Value, operation: &'a Value) -> impl Iterator<Item = &'a String> {
+    let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+    let alternatives = schema["oneOf"].as_array().into_iter().flatten().chain([schema]);
+    let named = alternatives.filter_map(|schema| schema["$ref"].as_str()?.rsplit('/').next());
+    named.flat_map(|name| document["components"]["schemas"][name]["properties"].as_object().unwrap().keys())
 }
 
 /// The examples in the OpenAPI document contain no tokens, cookies or passwords, not even invalid ones.
