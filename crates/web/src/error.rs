@@ -3,6 +3,8 @@
 //! The `Display` text of an error is the message in the response. The sources of the error are only written to the
 //! access log; the client does not see them.
 
+use std::future::ready;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError, Route, web};
@@ -103,7 +105,7 @@ pub enum ApiError {
     SignInElsewhere,
     /// A 405. Holds the methods that the path supports, for the header `Allow`.
     #[error("Method not allowed")]
-    MethodNotAllowed(&'static str),
+    MethodNotAllowed(String),
     /// A 400 for a malformed body. It is unknown where such a body ends, so the connection is closed.
     #[error("The request body is malformed or incomplete")]
     BodyMalformed,
@@ -223,7 +225,7 @@ impl ResponseError for ApiError {
                 response.insert_header((WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#))
             }
             Self::BodyMalformed => response.force_close(),
-            Self::MethodNotAllowed(allowed) => response.insert_header((ALLOW, *allowed)),
+            Self::MethodNotAllowed(allowed) => response.insert_header((ALLOW, allowed.as_str())),
             Self::Unavailable(..) | Self::OutcomeUnknown(..) => {
                 response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS))
             }
@@ -286,6 +288,7 @@ impl From<CreateTaskError> for ApiError {
 }
 
 /// Returns the route that answers the unsupported methods of a path with a 405. `methods` lists the supported methods.
-pub(crate) fn not_allowed(methods: &'static str) -> Route {
-    web::to(move || async move { Err::<HttpResponse, _>(ApiError::MethodNotAllowed(methods)) })
+pub(crate) fn not_allowed(methods: impl Into<String>) -> Route {
+    let methods = methods.into();
+    web::to(move || ready(Err::<HttpResponse, _>(ApiError::MethodNotAllowed(methods.clone()))))
 }

@@ -9,6 +9,7 @@
 //! | `extract/` | extractors: guards, request bodies, the IP address of the client |
 //! | `tasks/` | the tasks API |
 //! | `auth/` | the auth server, with one file for each group of `endpoints/` |
+//! | `owned_routes.rs` | mounts the operations on a resource that belongs to a user |
 //! | `responses.rs`, `openapi.rs` | error responses that operations share, and the OpenAPI document |
 //!
 //! # Guards are extractors
@@ -47,9 +48,10 @@
 //!    [`utoipa::ToSchema`] whose members are fields that the domain's types parse. No other code describes the body.
 //! 2. Add a handler of at most 15 lines with its `#[utoipa::path]`. It extracts path, query and body with
 //!    [`guard::Guarded`], so that they are read only after the guard has passed.
-//! 3. Add the route and the operation to the `mod.rs` of the folder.
-//! 4. Add the route to one of the tables of `tests/api/routes_are_guarded.rs`, which fails for a route that is in no
-//!    table, and add tests of the responses.
+//! 3. Add the route and the operation to the `mod.rs` of the folder. The order of the routes makes no difference. A test
+//!    fails if one of the two is missing.
+//! 4. Add tests of the responses. That the operation is only for owners needs no test of its own: the tests of access
+//!    control take all routes, with a body and the expected status, from the OpenAPI document.
 //!
 //! [`Owner`]: taskbridge_domain::Owner
 
@@ -65,6 +67,7 @@ mod json_schema;
 mod log_text;
 mod middleware;
 mod openapi;
+mod owned_routes;
 mod refusal_cause;
 mod responses;
 mod tasks;

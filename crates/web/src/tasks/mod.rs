@@ -9,12 +9,13 @@ mod list_parameters;
 mod path;
 mod query;
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::http::Method;
+use actix_web::web::ServiceConfig;
 use utoipa::OpenApi;
 
 use self::handlers::{complete, create, delete, get, list, update};
-use crate::error::not_allowed;
 use crate::extract::guard::OwnerFrom;
+use crate::owned_routes::OwnedRoutes;
 
 /// The paths of the tasks API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,24 +29,22 @@ pub struct TasksMount {
 impl TasksMount {
     pub(crate) fn routes(self, config: &mut ServiceConfig) {
         let Self { prefix, without_user_id } = self;
-        mount(config, &format!("{prefix}/{{user_id}}/tasks"), OwnerFrom::Path);
+        operations().mount(config, &format!("{prefix}/{{user_id}}/tasks"), OwnerFrom::Path);
         if without_user_id {
-            mount(config, &format!("{prefix}/tasks"), OwnerFrom::Token);
+            operations().mount(config, &format!("{prefix}/tasks"), OwnerFrom::Token);
         }
     }
 }
 
-/// Mounts the operations below `base`. Each path is served with and without a trailing slash: a redirect would not be
-/// enough, because many clients omit the body when they follow a redirect.
-fn mount(config: &mut ServiceConfig, base: &str, owner: OwnerFrom) {
-    let resource = |path: &str| web::resource([format!("{base}{path}"), format!("{base}{path}/")]).app_data(owner);
-    let list_resource = resource("").get(list).head(list).post(create);
-    let task_resource = resource("/{task_id}").get(get).head(get).put(update).patch(update).delete(delete);
-    let complete_resource = resource("/{task_id}/complete").patch(complete).post(complete);
-    config
-        .service(list_resource.default_service(not_allowed("GET, HEAD, POST")))
-        .service(task_resource.default_service(not_allowed("GET, HEAD, PUT, PATCH, DELETE")))
-        .service(complete_resource.default_service(not_allowed("PATCH, POST")));
+/// Returns the operations, with the paths after `/{user_id}/tasks`. [`Operations`] documents the same.
+fn operations() -> OwnedRoutes {
+    OwnedRoutes::default()
+        .on([Method::GET], "", list)
+        .on([Method::POST], "", create)
+        .on([Method::GET], "/{task_id}", get)
+        .on([Method::PUT, Method::PATCH], "/{task_id}", update)
+        .on([Method::DELETE], "/{task_id}", delete)
+        .on([Method::PATCH, Method::POST], "/{task_id}/complete", complete)
 }
 
 #[derive(OpenApi)]

@@ -1,73 +1,32 @@
 //! Access control: every route of the tasks API is called without a token, with an invalid token, with the token of
 //! another user, and with the owner's token.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::test::TestRequest;
 use taskbridge_domain::ports::MockTaskRepo;
 use taskbridge_domain::testing::fixtures::task;
 
-use crate::support::{Ports, TestAuth, anonymous, mounted_routes, page};
+use crate::support::{Documented, Ports, TestAuth, anonymous, documented_routes, mounted_routes, page};
 
-/// The routes of the tasks API: the method, the path after `/api/{user_id}/tasks`, a body, and the status of the
-/// response to the owner.
-const ROUTES: [(&str, &str, &str, u16); 10] = [
-    ("GET", "", "", 200),
-    ("HEAD", "", "", 200),
-    ("HEAD", "/7", "", 200),
-    ("POST", "", r#"{"title":"x"}"#, 201),
-    ("GET", "/7", "", 200),
-    ("PUT", "/7", r#"{"title":"x"}"#, 200),
-    ("PATCH", "/7", r#"{"title":"x"}"#, 200),
-    ("PATCH", "/7/complete", "", 200),
-    ("POST", "/7/complete", "", 200),
-    ("DELETE", "/7", "", 204),
-];
-
-/// Method and path of the routes that need no access token, because they are public or need a session instead.
-const OTHERS: [(&str, &str); 26] = [
-    ("GET", "/api/auth/ok"),
-    ("GET", "/api/auth/error"),
-    ("POST", "/api/auth/sign-up/email"),
-    ("POST", "/api/auth/sign-in/email"),
-    ("POST", "/api/auth/sign-out"),
-    ("GET", "/api/auth/get-session"),
-    ("POST", "/api/auth/get-session"),
-    ("GET", "/api/auth/list-sessions"),
-    ("POST", "/api/auth/revoke-session"),
-    ("POST", "/api/auth/revoke-sessions"),
-    ("POST", "/api/auth/revoke-other-sessions"),
-    ("POST", "/api/auth/update-session"),
-    ("POST", "/api/auth/update-user"),
-    ("POST", "/api/auth/change-password"),
-    ("POST", "/api/auth/verify-password"),
-    ("POST", "/api/auth/delete-user"),
-    ("GET", "/api/auth/list-accounts"),
-    ("GET", "/api/auth/jwks"),
-    ("GET", "/api/auth/token"),
-    ("GET", "/health/live"),
-    ("HEAD", "/health/live"),
-    ("GET", "/health/ready"),
-    ("HEAD", "/health/ready"),
-    ("GET", "/openapi.json"),
-    ("GET", "/docs"),
-    ("GET", "/docs/{file:[^/]*}"),
-];
-
-/// Returns every route of [`ROUTES`] with the complete path for `owner`, once without and once with a trailing slash.
-fn routes(owner: &str) -> impl Iterator<Item = (&'static str, String, &'static str, u16)> {
-    ROUTES.into_iter().flat_map(move |(method, path, body, status)| {
-        ["", "/"].map(|slash| (method, format!("/api/{owner}/tasks{path}{slash}"), body, status))
-    })
-}
-
-/// Fails if a new route has not been added to `ROUTES` or `OTHERS`, so that no route escapes the tests of this file.
-#[actix_web::test]
-async fn every_mounted_route_is_in_a_table() {
-    let guarded = routes("{user_id}").map(|(method, path, ..)| (method.to_owned(), path.replace('7', "{task_id}")));
-    let others = OTHERS.map(|(method, path)| (method.to_owned(), path.to_owned()));
-    let known: BTreeSet<_> = guarded.chain(others).collect();
-    assert_eq!(known, mounted_routes().await);
+/// Returns every documented route for owners, with the path for `owner` and the task 7, once without and once with a
+/// trailing slash. Another test compares the document with the routes that are mounted.
+async fn routes(owner: &str) -> Vec<Documented> {
+    let for_owners = documented_routes().await.into_iter().filter(|route| route.is_for_owner);
+    let routes: Vec<_> = for_owners
+        .flat_map(|Documented { method, path, body, status, is_for_owner }| {
+            let path = path.replace("{user_id}", owner).replace("{task_id}", "7");
+            ["", "/"].map(|slash| Documented {
+                method: method.clone(),
+                path: format!("{path}{slash}"),
+                body: body.clone(),
+                status,
+                is_for_owner,
+            })
+        })
+        .collect();
+    assert!(routes.len() >= 20, "{}", routes.len());
+    routes
 }
 
 /// A handler that accepts every method would not be in the list of mounted routes, so each path is called with every
@@ -101,6 +60,7 @@ fn request(method: &str, path: &str, body: &str, token: Option<&str>) -> TestReq
 fn alices_store() -> MockTaskRepo {
     let mut repo = MockTaskRepo::new();
     repo.expect_list().returning(|_, _| Ok(page(vec![task("alice", 7)])));
+    repo.expect_count().returning(|_, _| Ok(1));
     repo.expect_find().returning(|_, _| Ok(Some(task("alice", 7))));
     repo.expect_create().returning(|_, _, _| Ok(task("alice", 7)));
     repo.expect_update().returning(|_, _, _, _| Ok(Some(task("alice", 7))));
@@ -111,9 +71,9 @@ fn alices_store() -> MockTaskRepo {
 
 #[actix_web::test]
 async fn without_a_good_token_every_route_is_401_and_the_store_is_not_asked() {
-    for (method, path, body, _) in routes("alice") {
+    for Documented { method, path, body, .. } in routes("alice").await {
         for (token, challenge) in [(None, "Bearer"), (Some("forged"), r#"Bearer error="invalid_token""#)] {
-            let answer = Ports::new().answer(request(method, &path, body, token)).await;
+            let answer = Ports::new().answer(request(&method, &path, &body, token)).await;
             assert_eq!(answer.verdict(), (401, "UNAUTHORIZED".into()), "{method} {path} with {token:?}");
             assert_eq!(answer.header("www-authenticate"), Some(challenge));
             assert!(answer.json()["detail"].as_str().unwrap().contains("token"));
@@ -124,8 +84,8 @@ async fn without_a_good_token_every_route_is_401_and_the_store_is_not_asked() {
 
 #[actix_web::test]
 async fn on_another_users_path_every_route_is_403_and_the_store_is_not_asked() {
-    for (method, path, body, _) in routes("alice") {
-        let answer = Ports::new().answer(request(method, &path, body, Some("bob-token"))).await;
+    for Documented { method, path, body, .. } in routes("alice").await {
+        let answer = Ports::new().answer(request(&method, &path, &body, Some("bob-token"))).await;
         assert_eq!(answer.verdict(), (403, "FORBIDDEN".into()), "{method} {path}");
         assert!(!answer.body.contains("token"), "{}", answer.body);
     }
@@ -133,8 +93,9 @@ async fn on_another_users_path_every_route_is_403_and_the_store_is_not_asked() {
 
 #[actix_web::test]
 async fn the_owner_has_access() {
-    for (method, path, body, status) in routes("alice") {
-        let answer = Ports::with_tasks(alices_store()).answer(request(method, &path, body, Some("alice-token"))).await;
+    for Documented { method, path, body, status, .. } in routes("alice").await {
+        let answer =
+            Ports::with_tasks(alices_store()).answer(request(&method, &path, &body, Some("alice-token"))).await;
         assert_eq!(answer.status.as_u16(), status, "{method} {path}: {}", answer.body);
     }
 }
@@ -171,8 +132,8 @@ async fn other_callers_learn_nothing_about_path_query_and_body() {
 #[actix_web::test]
 async fn all_refusals_have_the_same_response() {
     let mut bodies = Vec::new();
-    for (method, path, body, _) in routes("alice") {
-        bodies.push(Ports::new().answer(request(method, &path, body, Some("forged"))).await.body);
+    for Documented { method, path, body, .. } in routes("alice").await {
+        bodies.push(Ports::new().answer(request(&method, &path, &body, Some("forged"))).await.body);
     }
     bodies.dedup();
     assert_eq!(bodies.len(), 1);
@@ -182,8 +143,8 @@ async fn all_refusals_have_the_same_response() {
 /// token may be valid.
 #[actix_web::test]
 async fn a_token_that_cannot_be_verified_now_is_503() {
-    for (method, path, body, _) in routes("keyless") {
-        let answer = Ports::new().answer(request(method, &path, body, Some("keyless-token"))).await;
+    for Documented { method, path, body, .. } in routes("keyless").await {
+        let answer = Ports::new().answer(request(&method, &path, &body, Some("keyless-token"))).await;
         assert_eq!(answer.verdict(), (503, "SERVICE_UNAVAILABLE".into()));
         assert_eq!(answer.header("retry-after"), Some("1"));
         assert!(!answer.body.contains("secret detail"));
@@ -213,17 +174,17 @@ async fn paths_that_resemble_routes_are_not_served() {
 
 #[actix_web::test]
 async fn other_methods_are_405_with_the_methods_there_are() {
-    for (path, allowed) in [
-        ("/api/alice/tasks", "GET, HEAD, POST"),
-        ("/api/alice/tasks/7", "GET, HEAD, PUT, PATCH, DELETE"),
-        ("/api/alice/tasks/7/complete", "PATCH, POST"),
-        ("/health/live", "GET, HEAD"),
-        ("/health/ready", "GET, HEAD"),
-    ] {
+    let mut methods: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (method, path) in mounted_routes().await {
+        methods.entry(path).or_default().insert(method);
+    }
+    for (path, expected) in methods.iter().filter(|(path, _)| !path.starts_with("/api/auth/")) {
+        let path = path.replace("{user_id}", "alice").replace("{task_id}", "7").replace("{file:[^/]*}", "");
         for method in ["TRACE", "PROPFIND", "FOO", "get", "CONNECT"] {
-            let answer = Ports::new().answer(request(method, path, "", Some("alice-token"))).await;
+            let answer = Ports::new().answer(request(method, &path, "", Some("alice-token"))).await;
             assert_eq!(answer.verdict(), (405, "METHOD_NOT_ALLOWED".into()), "{method} {path}");
-            assert_eq!(answer.header("allow"), Some(allowed));
+            let allowed = answer.header("allow").unwrap().split(", ").map(str::to_owned);
+            assert_eq!(allowed.collect::<BTreeSet<_>>(), *expected, "{path}");
         }
     }
 }

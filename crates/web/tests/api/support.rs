@@ -16,7 +16,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpResponse};
 use async_trait::async_trait;
 use flate2::read::GzDecoder;
-use serde_json::Value;
+use serde_json::{Value, json};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::{
     AuthError, AuthPort, Claims, MockIdentityRepo, MockPasswordHasher, MockRateLimiter, MockSessionRepo,
@@ -239,6 +239,59 @@ pub(crate) async fn mounted_routes() -> BTreeSet<(String, String)> {
         methods.into_iter().map(move |method| (method, item.full_path.clone()))
     });
     routes.collect()
+}
+
+/// A route of the OpenAPI document.
+pub(crate) struct Documented {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// A valid body, with every field; empty if the operation has no body.
+    pub(crate) body: String,
+    /// The status of the response to a valid request.
+    pub(crate) status: u16,
+    /// Is `true` if only the owner in the path has access, with an access token.
+    pub(crate) is_for_owner: bool,
+}
+
+/// Returns the routes of the OpenAPI document, and for each with the method GET another with HEAD.
+pub(crate) async fn documented_routes() -> Vec<Documented> {
+    let document = Ports::new().answer(anonymous("GET", "/openapi.json")).await.json();
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let statuses = operation["responses"].as_object().unwrap().keys();
+            let status = statuses.map(|status| status.parse().unwrap()).min().unwrap();
+            let body = body(&document, operation).map(|body| body.to_string()).unwrap_or_default();
+            let methods = [Some(method.to_uppercase()), (method == "get").then(|| "HEAD".to_owned())];
+            routes.extend(methods.into_iter().flatten().map(|method| Documented {
+                method,
+                path: path.clone(),
+                body: body.clone(),
+                status,
+                is_for_owner: operation["security"] == json!([{ "jwt": [] }]),
+            }));
+        }
+    }
+    routes
+}
+
+/// Returns the schema of the body of an operation.
+pub(crate) fn body_schema<'a>(document: &'a Value, operation: &'a Value) -> Option<&'a Value> {
+    let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+    // The schema of an optional body has alternatives, such as `null`.
+    let alternatives = schema["oneOf"].as_array().into_iter().flatten().chain([schema]);
+    let name = alternatives.filter_map(|schema| schema["$ref"].as_str()?.rsplit('/').next()).next()?;
+    Some(&document["components"]["schemas"][name])
+}
+
+fn body(document: &Value, operation: &Value) -> Option<Value> {
+    let properties = body_schema(document, operation)?["properties"].as_object().unwrap();
+    let value = |schema: &Value| match &schema["examples"][0] {
+        Value::Null if schema["type"] == "boolean" => true.into(),
+        Value::Null => "an example".into(),
+        example => example.clone(),
+    };
+    Some(properties.iter().map(|(name, schema)| (name.clone(), value(schema))).collect())
 }
 
 pub(crate) fn secret() -> SharedSecret {
