@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use support::forge::{encode, sign};
 use support::postgres::DATABASE_PASSWORD;
 use support::raw::{Answer, request, send, send_unfinished};
+use support::routes::task_routes;
 use support::server::SECRET;
-use support::user::task_routes;
 use support::{Forge, Server};
 
 /// Number of bytes of a secret that must not be logged either.
@@ -230,7 +230,7 @@ impl Run<'_> {
             self.secret("a body that is too large ").repeat(4000),
         ];
         bodies.push(format!("{}\u{1b}[31m\n2026-01-01T00:00:00Z  INFO forged", bodies[0]));
-        for (method, rest, body) in task_routes("1") {
+        for (method, rest, body, _) in task_routes("1") {
             self.ask(&format!("{method} {path}{rest}"), &[&good, JSON], body).await;
             if method != "GET" {
                 for body in &bodies {
@@ -240,7 +240,7 @@ impl Run<'_> {
             }
         }
         let refused = self.refused_credentials(of);
-        for (method, rest, body) in task_routes("1") {
+        for (method, rest, body, _) in task_routes("1") {
             for headers in &refused {
                 let headers: Vec<_> = headers.iter().map(String::as_str).chain([JSON]).collect();
                 let answer = self.ask(&format!("{method} {path}{rest}"), &headers, body).await;

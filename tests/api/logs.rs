@@ -6,7 +6,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use support::postgres::{Cluster, fresh_database, psql};
 use support::raw::{Answer, request, send_unfinished};
-use support::user::{PASSWORD, task_routes};
+use support::routes::task_routes;
+use support::user::PASSWORD;
 use support::{Server, User};
 
 use crate::everything::Everything;
@@ -149,7 +150,7 @@ async fn database_errors_are_logged_without_values_and_not_told() {
     let ask = async || {
         let mut answers = Vec::new();
         let authorization = format!("Authorization: Bearer {}", ann.token);
-        for (method, rest, _) in task_routes("1") {
+        for (method, rest, _, _) in task_routes("1") {
             let body = json!({ "title": title, "description": "a private description" }).to_string();
             let line = format!("{method} {} HTTP/1.1", ann.tasks(&rest));
             let body = if method == "GET" { "" } else { &body };

@@ -17,6 +17,7 @@ pub mod peer;
 pub mod postgres;
 pub mod proxy;
 pub mod raw;
+pub mod routes;
 pub mod server;
 pub mod signer;
 pub mod user;

@@ -12,23 +12,6 @@ pub const PASSWORD: &str = "correct horse battery";
 /// The body of every 401 of the tasks API.
 pub const REFUSAL: &str = r#"{"detail":"A valid bearer token is required","code":"UNAUTHORIZED","message":"A valid bearer token is required"}"#;
 
-/// Returns every route of the tasks API: the method, the path after `/api/{user_id}/tasks` for the task `id`, and a
-/// valid body.
-#[must_use]
-pub fn task_routes(id: &str) -> Vec<(&'static str, String, &'static str)> {
-    let patterns = [
-        ("GET", "", ""),
-        ("POST", "", r#"{"title":"new"}"#),
-        ("GET", "/{id}", ""),
-        ("PUT", "/{id}", r#"{"title":"changed"}"#),
-        ("PATCH", "/{id}", r#"{"completed":true}"#),
-        ("DELETE", "/{id}", ""),
-        ("PATCH", "/{id}/complete", ""),
-        ("POST", "/{id}/complete", r#"{"completed":true}"#),
-    ];
-    patterns.iter().map(|(method, rest, body)| (*method, rest.replace("{id}", id), *body)).collect()
-}
-
 /// A user who has signed up.
 #[derive(Debug, Clone)]
 pub struct User {

@@ -18,8 +18,10 @@
 //!
 //! # To add an adapter
 //!
-//! 1. Write a module that implements the port; `testing/in_memory.rs` of the domain crate is a small example.
-//! 2. Run the port's contract suite on it: three lines in `tests/contract/main.rs`.
+//! 1. Write a module that implements the port; `testing/in_memory.rs` of the domain crate is a small example. An adapter
+//!    without a query language gets the page of a list from `TaskQuery::page_of`.
+//! 2. Run the port's contract suite on it: a few lines in `tests/contract/main.rs`. The suite of tasks also closes the store
+//!    and opens it again. The documentation of the suites says what a crate outside of this workspace needs for it.
 //! 3. Construct it in the server's `compose` module.
 
 pub mod clock;

@@ -33,10 +33,12 @@
 //!
 //! # Adding a field to `Task`
 //!
-//! 1. Add it to [`tasks::Task`] and, if callers set it, to [`tasks::NewTask`] and [`tasks::TaskPatch`].
-//! 2. In `testing/fixtures.rs`, give it a value other than its default, so that the contract suite covers it.
-//! 3. Fix the compiler errors in the database entity, the API types and the tests. Every mapping between them
-//!    destructures all fields, so that the compiler finds each place that lacks the new one.
+//! 1. In `tasks/task.rs`, add it to [`tasks::Task`] and, if callers set it, to [`tasks::NewTask`] and [`tasks::TaskPatch`]. If
+//!    lists can be filtered by it, add it to [`tasks::TaskFilter`].
+//! 2. In `testing/fixtures.rs`, give it a value other than its default, and a second value in the patch of all fields, so
+//!    that the contract suite covers it.
+//! 3. Fix the compiler errors in the database entity and the API types. Each of them destructures all fields, so that the
+//!    compiler finds each place that lacks the new one.
 //! 4. Write a migration that adds the column.
 //!
 //! # Adding a use case

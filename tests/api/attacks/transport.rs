@@ -3,7 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use support::raw::{Answer, request, send, send_unfinished, timeless};
-use support::user::{PASSWORD, REFUSAL, task_routes};
+use support::routes::task_routes;
+use support::user::{PASSWORD, REFUSAL};
 use support::{Forge, Server, User};
 
 const BARE: Option<&str> = Some("Bearer");
@@ -42,7 +43,7 @@ async fn every_task_route_wants_a_good_token() {
     let expired = forge.signed(&json!({ "sub": ann.id, "exp": 1, "iss": server.origin, "aud": server.origin }));
     let forged = format!("{}x", ann.token);
     let before = ann.list().await;
-    for (method, rest, body) in task_routes("1") {
+    for (method, rest, body, _) in task_routes("1") {
         for slash in ["", "/"] {
             for (token, challenge) in [(None, BARE), (Some(&expired), INVALID), (Some(&forged), INVALID)] {
                 let authorization = token.map(|token| format!("Authorization: Bearer {token}"));
@@ -327,7 +328,7 @@ async fn cookies_alone_change_no_task() {
     let (server, ann, _) = two_users().await;
     let before = ann.list().await;
     let cookie = format!("Cookie: {}", ann.cookie);
-    for (method, rest, body) in task_routes(&before[0]["id"].to_string()) {
+    for (method, rest, body, _) in task_routes(&before[0]["id"].to_string()) {
         for media_type in ["application/json", "text/plain", "application/x-www-form-urlencoded"] {
             let line = format!("{method} {} HTTP/1.1", ann.tasks(&rest));
             let headers = ["Origin: https://evil.example.test", &cookie, &format!("Content-Type: {media_type}")];

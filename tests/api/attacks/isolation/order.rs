@@ -2,7 +2,7 @@
 
 use support::User;
 use support::raw::{request, send_unfinished, timeless};
-use support::user::task_routes;
+use support::routes::task_routes;
 
 use crate::site::{NEVER_USED, TwoUsers};
 
@@ -73,7 +73,7 @@ async fn path_query_and_body_never_decide_before_the_guard() {
         let plain = request(&format!("GET {} HTTP/1.1", site.bob.tasks("")), &token, b"");
         let reference = send_unfinished(&site.server, &plain).await;
         assert_eq!(reference.status, status);
-        for (method, rest, _) in task_routes(&site.id).into_iter().chain(task_routes("x")) {
+        for (method, rest, _, _) in task_routes(&site.id).into_iter().chain(task_routes("x")) {
             for query in ["", "?limit=x", "?limit=1&limit=0", "?%ff", "?limit=%00"] {
                 let line = format!("{method} {}{query} HTTP/1.1", site.bob.tasks(&rest));
                 let answer = send_unfinished(&site.server, &request(&line, &token, b"")).await;

@@ -1,0 +1,78 @@
+//! The routes of the tasks API, as the OpenAPI document describes them.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use crate::server::Server;
+
+/// The part of a path before that of a route.
+const BASE: &str = "/api/{user_id}/tasks";
+
+/// The order of the routes of a path. A deletion is the last of all routes.
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+struct Route {
+    method: String,
+    /// The path after [`BASE`].
+    path: String,
+    body: String,
+    status: u16,
+}
+
+static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    let document = document();
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let Some(path) = path.strip_prefix(BASE) else { continue };
+        for method in METHODS {
+            let Some(operation) = item.get(method) else { continue };
+            let statuses = operation["responses"].as_object().unwrap().keys();
+            routes.push(Route {
+                method: method.to_uppercase(),
+                path: path.to_owned(),
+                body: body(&document, operation).map(|body| body.to_string()).unwrap_or_default(),
+                status: statuses.map(|status| status.parse().unwrap()).min().unwrap(),
+            });
+        }
+    }
+    assert!(routes.len() >= 8, "{}", routes.len());
+    routes.sort_by_key(|route| route.method == "DELETE");
+    routes
+});
+
+/// Returns every route of the tasks API: the method, the path after `/api/{user_id}/tasks` for the task `id`, a valid body
+/// with every field, and the status of the response to the owner. The deletion is the last route.
+#[must_use]
+pub fn task_routes(id: &str) -> Vec<(&'static str, String, &'static str, u16)> {
+    let one = |route: &'static Route| {
+        (route.method.as_str(), route.path.replace("{task_id}", id), route.body.as_str(), route.status)
+    };
+    ROUTES.iter().map(one).collect()
+}
+
+/// Returns the OpenAPI document of a server that is started for this purpose.
+fn document() -> Value {
+    let server = Server::start_with(&[("DATABASE_URL", "sqlite://openapi.db")]);
+    let mut connection = TcpStream::connect(&server.address).unwrap();
+    connection.write_all(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut response = String::new();
+    connection.read_to_string(&mut response).unwrap();
+    serde_json::from_str(response.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+fn body(document: &Value, operation: &Value) -> Option<Value> {
+    let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+    // The schema of an optional body has alternatives, such as `null`.
+    let alternatives = schema["oneOf"].as_array().into_iter().flatten().chain([schema]);
+    let name = alternatives.filter_map(|schema| schema["$ref"].as_str()?.rsplit('/').next()).next()?;
+    let value = |schema: &Value| match &schema["examples"][0] {
+        Value::Null if schema["type"] == "boolean" => true.into(),
+        Value::Null => "an example".into(),
+        example => example.clone(),
+    };
+    let properties = document["components"]["schemas"][name]["properties"].as_object().unwrap();
+    Some(properties.iter().map(|(name, schema)| (name.clone(), value(schema))).collect())
+}
