@@ -130,7 +130,7 @@ fn count() -> ObjectBuilder {
     ))
 }
 
-/// The value of `completed` that a status stands for; `None` for all tasks.
+/// The value of `completed` that a status selects; `None` for all tasks.
 #[derive(Debug)]
 struct Status(Option<bool>);
 

@@ -1,4 +1,4 @@
-//! What a store contains after a restart.
+//! The contents of a store after a restart.
 
 use std::ops::Deref;
 
