@@ -66,8 +66,8 @@ fn document() -> Value {
 fn body(document: &Value, operation: &Value) -> Option<Value> {
     let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
     // The schema of an optional body has alternatives, such as `null`.
-    let alternatives = schema["oneOf"].as_array().into_iter().flatten().chain([schema]);
-    let name = alternatives.filter_map(|schema| schema["$ref"].as_str()?.rsplit('/').next()).next()?;
+    let mut alternatives = schema["oneOf"].as_array().into_iter().flatten().chain([schema]);
+    let name = alternatives.find_map(|schema| schema["$ref"].as_str()?.rsplit('/').next())?;
     let value = |schema: &Value| match &schema["examples"][0] {
         Value::Null if schema["type"] == "boolean" => true.into(),
         Value::Null => "an example".into(),

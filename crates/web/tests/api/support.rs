@@ -279,8 +279,8 @@ pub(crate) async fn documented_routes() -> Vec<Documented> {
 pub(crate) fn body_schema<'a>(document: &'a Value, operation: &'a Value) -> Option<&'a Value> {
     let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
     // The schema of an optional body has alternatives, such as `null`.
-    let alternatives = schema["oneOf"].as_array().into_iter().flatten().chain([schema]);
-    let name = alternatives.filter_map(|schema| schema["$ref"].as_str()?.rsplit('/').next()).next()?;
+    let mut alternatives = schema["oneOf"].as_array().into_iter().flatten().chain([schema]);
+    let name = alternatives.find_map(|schema| schema["$ref"].as_str()?.rsplit('/').next())?;
     Some(&document["components"]["schemas"][name])
 }
 
