@@ -9,36 +9,11 @@ use actix_web::{FromRequest, Handler, Responder, Route};
 use crate::error::not_allowed;
 use crate::extract::guard::OwnerFrom;
 
-/// The operations on an owned resource. The order in which they are added makes no difference: a fixed segment of a path
-/// precedes a parameter, so that `/summary` is found although `/{task_id}` would match it, too.
+/// The operations on an owned resource, by their paths after the base. The order in which they are added makes no
+/// difference: `{` sorts after letters, digits and hyphens, so that `/summary` is found although `/{task_id}` would match it,
+/// too.
 #[derive(Default)]
-pub(crate) struct OwnedRoutes(BTreeMap<Path, Vec<(Method, Route)>>);
-
-/// The part of a path after the base, as segments. A fixed segment sorts before a parameter.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Path(Vec<Segment>);
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Segment {
-    Fixed(&'static str),
-    Parameter(&'static str),
-}
-
-impl Path {
-    fn new(text: &'static str) -> Self {
-        let segment =
-            |text: &'static str| if text.starts_with('{') { Segment::Parameter(text) } else { Segment::Fixed(text) };
-        Self(text.split('/').skip(1).map(segment).collect())
-    }
-
-    fn pattern(&self, base: &str) -> String {
-        let mut pattern = base.to_owned();
-        for Segment::Fixed(text) | Segment::Parameter(text) in &self.0 {
-            pattern.extend(["/", text]);
-        }
-        pattern
-    }
-}
+pub(crate) struct OwnedRoutes(BTreeMap<&'static str, Vec<(Method, Route)>>);
 
 impl OwnedRoutes {
     /// Adds an operation. `path` follows the base: it is empty, or has segments that each begin with a slash. An operation
@@ -55,7 +30,7 @@ impl OwnedRoutes {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        let routes = self.0.entry(Path::new(path)).or_default();
+        let routes = self.0.entry(path).or_default();
         for method in methods {
             let head = (method == Method::GET).then_some(Method::HEAD);
             for method in [method].into_iter().chain(head) {
@@ -69,7 +44,7 @@ impl OwnedRoutes {
     /// enough, because many clients omit the body when they follow a redirect. Other methods are answered with a 405.
     pub(crate) fn mount(self, config: &mut ServiceConfig, base: &str, owner: OwnerFrom) {
         for (path, routes) in self.0 {
-            let pattern = path.pattern(base);
+            let pattern = format!("{base}{path}");
             let allowed: Vec<_> = routes.iter().map(|(method, _)| method.as_str()).collect();
             let resource = web::resource([pattern.clone(), format!("{pattern}/")]).app_data(owner);
             let resource = resource.default_service(not_allowed(allowed.join(", ")));

@@ -83,7 +83,7 @@ pub struct Task {
     pub title: Title,
     /// The description.
     pub description: Option<Description>,
-    /// Whether the task is done.
+    /// `true` if the task is done.
     pub completed: bool,
     /// Time of the creation.
     pub created_at: Timestamp,
@@ -107,7 +107,7 @@ pub struct NewTask {
     pub title: Title,
     /// The description.
     pub description: Option<Description>,
-    /// Whether the task is done already.
+    /// `true` if the task is done already.
     pub completed: bool,
 }
 

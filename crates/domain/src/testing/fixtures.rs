@@ -47,7 +47,7 @@ pub fn counting_ids() -> MockIdGenerator {
     ids
 }
 
-/// Returns a mock that hands out the ids `user-1`, `account-1` and `session-1`, then `user-2` and so on, and expects no
+/// Returns a mock that provides the ids `user-1`, `account-1` and `session-1`, then `user-2` and so on, and expects no
 /// other calls.
 #[must_use]
 pub fn identity_repo() -> MockIdentityRepo {
@@ -64,7 +64,7 @@ pub fn identity_repo() -> MockIdentityRepo {
     identity
 }
 
-/// Returns a mock that hands out the ids `session-1`, `session-2` and so on, and expects no other calls.
+/// Returns a mock that provides the ids `session-1`, `session-2` and so on, and expects no other calls.
 #[must_use]
 pub fn session_repo() -> MockSessionRepo {
     let count = AtomicUsize::new(1);

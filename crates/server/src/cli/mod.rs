@@ -141,7 +141,7 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Keys(command) => keys::run(&command, settings, mode).await?,
         Command::Users(args) => return users::run(args, settings, mode).await,
         Command::Token(command) => return token::run(command, settings, mode).await,
-        // Handled above: the server has a log of its own, the doctor and the health check also run with an invalid
+        // Handled above: the server has a separate log, the doctor and the health check also run with an invalid
         // configuration, and the completions depend on none.
         Command::Serve | Command::Doctor(_) | Command::Health(_) | Command::Completions(_) => {}
     }
