@@ -118,8 +118,9 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
         sessions: Arc::new(sessions),
         cookies: Arc::new(cookies),
     };
-    let docs = Docs::new(DocsConfig { openapi: true, page: true }, Some(&auth), &mount, compatibility).unwrap();
+    let docs = Docs::new(DocsConfig { openapi: true, page: true }, Some(&auth), &mount, compatibility, &[]).unwrap();
     Services {
+        resources: Vec::new(),
         authenticator: Arc::new(Authenticator::new(Arc::new(tokens))),
         tasks: Arc::new(TaskService::new(tasks, clock())),
         user_rate_limit: None,

@@ -51,7 +51,7 @@ fn only_tasks_of(caller: &str, json: &Value) {
 fn everybodys_tasks() -> MockTaskRepo {
     let some = |owner: &Owner| -> Option<Task> { Some(task(owner.id().as_str(), 7)) };
     let mut repo = MockTaskRepo::new();
-    repo.expect_list().returning(move |owner, _| Ok(TaskPage { tasks: some(owner).into_iter().collect(), next: None }));
+    repo.expect_list().returning(move |owner, _| Ok(TaskPage { items: some(owner).into_iter().collect(), next: None }));
     repo.expect_count().returning(|_, _| Ok(1));
     repo.expect_find().returning(move |owner, _| Ok(some(owner)));
     repo.expect_create().returning(|owner, _, _| Ok(task(owner.id().as_str(), 7)));

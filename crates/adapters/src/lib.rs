@@ -4,11 +4,11 @@
 //! | --- | --- |
 //! | `AuthPort` | [`jwt::JwtVerifier`] |
 //! | `TokenIssuer` | [`jwt::JwtIssuer`] |
-//! | `TaskRepo` | [`database::SeaTaskRepo`], behind [`task_concurrency::ConcurrencyLimitedTaskRepo`] |
+//! | `TaskRepo` | [`database::SeaTaskRepo`], behind [`concurrency::ConcurrencyLimitedRepo`] |
 //! | `IdentityRepo` | [`database::SeaIdentityRepo`] |
 //! | `SessionRepo` | [`database::SeaSessionRepo`] |
 //! | `StoreProbe` | [`database::Store`] |
-//! | `RateLimiter` | [`rate_limiter::InMemoryRateLimiter`], [`database::SeaRateLimiter`], [`task_concurrency::SerialRateLimiter`] |
+//! | `RateLimiter` | [`rate_limiter::InMemoryRateLimiter`], [`database::SeaRateLimiter`], [`concurrency::SerialRateLimiter`] |
 //! | `PasswordHasher` | [`passwords::ThreadedPasswordHasher`] |
 //! | `Clock` | [`clock::SystemClock`] |
 //! | `IdGenerator` | [`ids::SecureIds`] |
@@ -25,10 +25,10 @@
 //! 3. Construct it in the server's `compose` module.
 
 pub mod clock;
+pub mod concurrency;
 pub mod database;
 pub mod ids;
 pub mod jwt;
 pub mod passwords;
 pub mod rate_limiter;
 mod statement_permit;
-pub mod task_concurrency;

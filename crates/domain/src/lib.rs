@@ -3,7 +3,7 @@
 //! This crate performs no I/O and depends on no framework, ORM or wire format. It reaches databases, signing keys and
 //! the clock through the traits in [`ports`], which the adapters implement. The [`services`] are concrete structs that
 //! use these traits. Inside the crate, dependencies point in one direction:
-//! `services → ports, access → tasks, sessions → users → text, time`.
+//! `services → ports, access → tasks, sessions → owned → users → text, time`.
 //!
 //! # Access to tasks requires an `Owner`
 //!
@@ -56,6 +56,7 @@
 
 pub mod access;
 pub mod client_network;
+pub mod owned;
 pub mod ports;
 pub mod random_id;
 pub mod rate_limit;

@@ -109,6 +109,40 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// A stored time with microsecond precision.
+///
+/// Other programs may store times more precisely than a [`Timestamp`]. A cursor with a time in
+/// milliseconds could not distinguish rows whose times differ by less than a millisecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PreciseTimestamp(DateTime<Utc>);
+
+impl PreciseTimestamp {
+    /// Wraps a time from the store.
+    #[must_use]
+    pub fn new(time: DateTime<Utc>) -> Self {
+        Self(time)
+    }
+
+    /// Converts a number of microseconds since 1970-01-01T00:00:00Z. Returns `None` outside the years 1 to 9999, the
+    /// range that every supported database can compare.
+    #[must_use]
+    pub fn from_unix_micros(micros: i64) -> Option<Self> {
+        DateTime::from_timestamp_micros(micros).filter(|time| (1..=9999).contains(&time.year())).map(Self)
+    }
+
+    /// Returns the number of microseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn unix_micros(self) -> i64 {
+        self.0.timestamp_micros()
+    }
+
+    /// Returns the time as a value of `chrono`.
+    #[must_use]
+    pub fn datetime(self) -> DateTime<Utc> {
+        self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,5 +178,15 @@ mod tests {
         let start = Timestamp::from_unix_seconds(0).unwrap();
         let later = start.after(Duration::from_millis(1));
         assert_eq!((later.since(start), start.since(later)), (Duration::from_millis(1), Duration::ZERO));
+    }
+
+    #[test]
+    fn a_precise_timestamp_lies_within_the_range_of_every_database() {
+        let micros = 1_795_225_503_596_999;
+        assert_eq!(PreciseTimestamp::from_unix_micros(micros).unwrap().unix_micros(), micros);
+        assert!(PreciseTimestamp::from_unix_micros(-62_135_596_800_000_000).is_some());
+        for beyond in [i64::MIN, -62_135_596_800_000_001, 253_402_300_800_000_000, i64::MAX] {
+            assert_eq!(PreciseTimestamp::from_unix_micros(beyond), None);
+        }
     }
 }

@@ -24,7 +24,7 @@ mod verdict;
 
 pub use affinity::{Affinity, affinity};
 pub use id::{Generated, IdKind};
-pub use map::{ColumnMap, SchemaMap, TableMap, quoted};
+pub use map::{ColumnMap, OWNER, SchemaMap, TASKS, TableMap, quoted};
 pub use names::{SECOND_FACTOR_TABLES, column_setting, plain, setting, snake};
 pub use overrides::{Overrides, QualifiedName};
 pub use plan::{Plan, Purpose};

@@ -5,6 +5,12 @@ use std::collections::BTreeMap;
 use crate::id::IdKind;
 use crate::table::AuthTable;
 
+/// The table of the tasks.
+pub const TASKS: &str = "tasks";
+
+/// The column with the owner of a row, in each table whose rows belong to users.
+pub const OWNER: &str = "user_id";
+
 /// How a database names Better Auth's tables and columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaMap {
@@ -15,6 +21,7 @@ pub struct SchemaMap {
     jwks: TableMap,
     rate_limit: TableMap,
     owners: IdKind,
+    owned_tables: Vec<&'static str>,
 }
 
 /// How a database names one of Better Auth's tables, and its columns.
@@ -55,6 +62,7 @@ impl SchemaMap {
         let user = take(AuthTable::User);
         Self {
             owners: user.id,
+            owned_tables: vec![TASKS],
             user,
             session: take(AuthTable::Session),
             account: take(AuthTable::Account),
@@ -75,6 +83,19 @@ impl SchemaMap {
     #[must_use]
     pub fn owners(&self) -> IdKind {
         self.owners
+    }
+
+    /// Returns the same map for a database in which the rows of these tables belong to users.
+    #[must_use]
+    pub fn with_owned_tables(self, tables: Vec<&'static str>) -> Self {
+        Self { owned_tables: tables, ..self }
+    }
+
+    /// Returns the tables whose rows belong to users, in the column [`OWNER`]: `tasks`, unless
+    /// [`with_owned_tables`](Self::with_owned_tables) says otherwise. The rows of a user are deleted with the user.
+    #[must_use]
+    pub fn owned_tables(&self) -> &[&'static str] {
+        &self.owned_tables
     }
 
     /// Returns how the database names a table.

@@ -23,7 +23,8 @@ use crate::middleware::metrics::HttpMetrics;
 use crate::middleware::request_limits::{RequestTimeout, request_limits};
 use crate::middleware::security_headers::security_headers;
 use crate::middleware::unsent_responses::UnsentResponses;
-use crate::tasks::TasksMount;
+use crate::owned_routes::{OwnedApi, TasksMount};
+use crate::tasks;
 use crate::tasks::compatibility::Compatibility;
 use crate::trusted_origins::TrustedOrigins;
 
@@ -34,6 +35,8 @@ pub struct Services {
     pub authenticator: Arc<Authenticator>,
     /// Reads and changes tasks.
     pub tasks: Arc<TaskService>,
+    /// The operations on further resources of users.
+    pub resources: Vec<OwnedApi>,
     /// The auth server, or `None` in bridge mode, where nothing below `/api/auth` is served.
     pub auth: Option<AuthServer>,
     /// The rate limit of requests for tasks, or `None` if there is no limit.
@@ -50,7 +53,7 @@ pub struct Services {
     pub trusted_origins: Arc<TrustedOrigins>,
     /// The reverse proxies that report the IP address of the client.
     pub trusted_proxies: Arc<TrustedProxies>,
-    /// The paths of the tasks API.
+    /// The paths of the tasks API and of further resources.
     pub tasks_mount: TasksMount,
     /// Settings that let clients written for another backend work unchanged.
     pub compatibility: Compatibility,
@@ -116,7 +119,6 @@ pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
         }
         config
             .app_data(Data::from(services.authenticator))
-            .app_data(Data::from(services.tasks))
             .app_data(Data::new(health::Readiness { store: services.store, stopping: services.stopping }))
             .app_data(services.body_limit)
             .app_data(services.request_timeout)
@@ -126,7 +128,10 @@ pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
             .app_data(Data::new(services.compatibility))
             .app_data(Data::from(services.metrics))
             .configure(auth::routes(services.auth))
-            .configure(|config| services.tasks_mount.routes(config))
+            .configure(|config| {
+                let resources = [tasks::api(services.tasks)].into_iter().chain(services.resources);
+                resources.for_each(|resource| resource.mount(config, &services.tasks_mount));
+            })
             .configure(health::routes)
             .configure(|config| services.docs.routes(config))
             .default_service(actix_web::web::to(docs::no_such_route));

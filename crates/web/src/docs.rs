@@ -12,7 +12,7 @@ use utoipa_swagger_ui::Config;
 use crate::auth::AuthServer;
 use crate::error::{ApiError, not_allowed};
 use crate::openapi;
-use crate::tasks::TasksMount;
+use crate::owned_routes::{OwnedApi, TasksMount};
 use crate::tasks::compatibility::Compatibility;
 
 /// The settings that say which documentation is served.
@@ -32,7 +32,8 @@ pub struct Docs {
 }
 
 impl Docs {
-    /// Assembles the OpenAPI document. If there is an auth server (`server`), the document includes its operations.
+    /// Assembles the OpenAPI document of the tasks API and of further `resources`. If there is an auth server (`server`), the
+    /// document includes its operations.
     ///
     /// # Errors
     /// Returns an error if the document cannot be serialized.
@@ -41,10 +42,12 @@ impl Docs {
         server: Option<&AuthServer>,
         mount: &TasksMount,
         compatibility: Compatibility,
+        resources: &[OwnedApi],
     ) -> serde_json::Result<Self> {
         let DocsConfig { openapi, page } = config;
-        let document =
-            openapi.then(|| serde_json::to_vec(&openapi::document(server, mount, compatibility))).transpose()?;
+        let document = openapi
+            .then(|| serde_json::to_vec(&openapi::document(server, mount, compatibility, resources)))
+            .transpose()?;
         Ok(Self { document: document.map(Bytes::from), page })
     }
 

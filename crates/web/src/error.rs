@@ -3,15 +3,17 @@
 //! The `Display` text of an error is the message in the response. The sources of the error are only written to the
 //! access log; the client does not see them.
 
+use std::borrow::Cow;
 use std::future::ready;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError, Route, web};
 use serde::Serialize;
-use taskbridge_domain::ports::{AuthError, CreateTaskError, StoreError};
-use taskbridge_domain::services::TaskError;
-use taskbridge_domain::{AccessError, Cause};
+use taskbridge_domain::Cause;
+use taskbridge_domain::owned::ResourceName;
+use taskbridge_domain::ports::{AuthError, CreateError, StoreError};
+use taskbridge_domain::services::ResourceError;
 use thiserror::Error;
 use utoipa::ToSchema;
 use validator::ValidationError;
@@ -66,7 +68,8 @@ pub(crate) struct ErrorBody {
     /// A description of the error.
     detail: String,
     /// A stable code.
-    code: &'static str,
+    #[schema(value_type = String)]
+    code: Cow<'static, str>,
     /// The same as `detail`.
     message: String,
 }
@@ -78,7 +81,8 @@ pub(crate) struct InvalidBody<'a> {
     /// Every invalid field.
     detail: &'a [FieldError],
     /// `VALIDATION_ERROR`.
-    code: &'static str,
+    #[schema(value_type = String)]
+    code: Cow<'static, str>,
     /// All errors in one sentence.
     message: String,
 }
@@ -92,11 +96,11 @@ pub enum ApiError {
     Unauthenticated(#[source] Challenge),
     /// A 403 for a path with the id of another user. The message must not contain "unauthorized", because some clients
     /// take any error with this word for a 401.
-    #[error("You may only use your own tasks")]
-    Forbidden,
-    /// A 404 for a task that does not exist or that belongs to another user.
-    #[error("Task not found")]
-    TaskNotFound,
+    #[error("You may only use your own {}", .0.many)]
+    Forbidden(ResourceName),
+    /// A 404 for a resource that does not exist or that belongs to another user.
+    #[error("{} not found", capitalized(.0.one))]
+    NotFound(ResourceName),
     /// A 404 for an unknown path.
     #[error("Not found")]
     RouteNotFound,
@@ -112,9 +116,9 @@ pub enum ApiError {
     /// A 408 for a body that has not arrived completely by the deadline.
     #[error("The request body did not arrive in time")]
     BodyLate,
-    /// A 409 for a new task of a user who has the maximum number of tasks.
-    #[error("You have the maximum number of tasks: delete some before you add others")]
-    TaskLimitReached,
+    /// A 409 for a new resource of a user who has the maximum number of these resources.
+    #[error("You have the maximum number of {}: delete some before you add others", .0.many)]
+    LimitReached(ResourceName),
     /// A 413 for a body that exceeds the limit.
     #[error("The request body is too large")]
     BodyTooLarge,
@@ -177,17 +181,21 @@ impl ApiError {
     }
 
     /// Returns the status and the code of the response.
-    fn status_and_code(&self) -> (ErrorStatus, &'static str) {
-        match self {
+    fn status_and_code(&self) -> (ErrorStatus, Cow<'static, str>) {
+        let (status, code) = match self {
+            Self::NotFound(name) => {
+                return (StatusCode::NOT_FOUND.into(), code_of(*name, "NOT_FOUND"));
+            }
+            Self::LimitReached(name) => {
+                return (RefusalCause::TaskLimitReached.into(), code_of(*name, "LIMIT_REACHED"));
+            }
             Self::BodyMalformed => (StatusCode::BAD_REQUEST.into(), "BAD_REQUEST"),
             Self::Unauthenticated(Challenge::NoToken) => (RefusalCause::NoToken.into(), "UNAUTHORIZED"),
             Self::Unauthenticated(Challenge::Invalid(cause, _)) => ((*cause).into(), "UNAUTHORIZED"),
-            Self::Forbidden => (RefusalCause::OtherUser.into(), "FORBIDDEN"),
-            Self::TaskNotFound => (StatusCode::NOT_FOUND.into(), "TASK_NOT_FOUND"),
+            Self::Forbidden(_) => (RefusalCause::OtherUser.into(), "FORBIDDEN"),
             Self::RouteNotFound | Self::SignInElsewhere => (StatusCode::NOT_FOUND.into(), "NOT_FOUND"),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED.into(), "METHOD_NOT_ALLOWED"),
             Self::BodyLate => (StatusCode::REQUEST_TIMEOUT.into(), "REQUEST_TIMEOUT"),
-            Self::TaskLimitReached => (RefusalCause::TaskLimitReached.into(), "TASK_LIMIT_REACHED"),
             Self::BodyTooLarge => (RefusalCause::BodyTooLarge.into(), "PAYLOAD_TOO_LARGE"),
             Self::NotJson | Self::BodyEncoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE.into(), "UNSUPPORTED_MEDIA_TYPE"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY.into(), "VALIDATION_ERROR"),
@@ -198,8 +206,20 @@ impl ApiError {
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR.into(), "INTERNAL_SERVER_ERROR"),
             Self::Unavailable(cause, _) => ((*cause).into(), "SERVICE_UNAVAILABLE"),
             Self::OutcomeUnknown(cause, _) => ((*cause).into(), "OUTCOME_UNKNOWN"),
-        }
+        };
+        (status, code.into())
     }
+}
+
+/// Returns the code of an error that names the resource, such as `TASK_NOT_FOUND`.
+fn code_of(name: ResourceName, error: &str) -> Cow<'static, str> {
+    format!("{}_{error}", name.one.to_ascii_uppercase()).into()
+}
+
+/// Returns the word with a capital letter.
+fn capitalized(word: &str) -> String {
+    let (first, rest) = word.split_at(word.len().min(1));
+    first.to_ascii_uppercase() + rest
 }
 
 /// Returns one message that lists all errors.
@@ -248,12 +268,6 @@ impl From<AuthError> for ApiError {
     }
 }
 
-impl From<AccessError> for ApiError {
-    fn from(_: AccessError) -> Self {
-        Self::Forbidden
-    }
-}
-
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
@@ -265,24 +279,24 @@ impl From<StoreError> for ApiError {
     }
 }
 
-impl From<TaskError> for ApiError {
-    fn from(error: TaskError) -> Self {
+impl From<ResourceError> for ApiError {
+    fn from(error: ResourceError) -> Self {
         match error {
-            TaskError::NotFound => Self::TaskNotFound,
-            TaskError::Store(error) => error.into(),
+            ResourceError::NotFound(name) => Self::NotFound(name),
+            ResourceError::Store(error) => error.into(),
         }
     }
 }
 
-impl From<CreateTaskError> for ApiError {
-    fn from(error: CreateTaskError) -> Self {
+impl From<CreateError> for ApiError {
+    fn from(error: CreateError) -> Self {
         match error {
             // The user was deleted after the access token was issued, so the token is no longer valid.
-            CreateTaskError::UnknownOwner => {
+            CreateError::UnknownOwner => {
                 Self::Unauthenticated(Challenge::Invalid(RefusalCause::UnknownUser, Box::new(error)))
             }
-            CreateTaskError::LimitReached => Self::TaskLimitReached,
-            CreateTaskError::Store(error) => error.into(),
+            CreateError::LimitReached(name) => Self::LimitReached(name),
+            CreateError::Store(error) => error.into(),
         }
     }
 }

@@ -11,9 +11,11 @@ use crate::auth::error::AuthErrorBody;
 use crate::auth::{self, AuthServer};
 use crate::error::{ErrorBody, InvalidBody};
 use crate::health;
+use crate::openapi_paths::{operations, without_user_id};
+use crate::owned_routes::{OwnedApi, TasksMount};
+use crate::tasks;
 use crate::tasks::compatibility::Compatibility;
 use crate::tasks::dto::{Message, TaskList};
-use crate::tasks::{self, TasksMount};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -44,13 +46,22 @@ struct Frame;
 
 /// Returns the OpenAPI document of all mounted operations, including those of the auth server (`server`), if there is
 /// one.
-pub(crate) fn document(server: Option<&AuthServer>, mount: &TasksMount, compatibility: Compatibility) -> OpenApi {
+pub(crate) fn document(
+    server: Option<&AuthServer>,
+    mount: &TasksMount,
+    compatibility: Compatibility,
+    resources: &[OwnedApi],
+) -> OpenApi {
     let mut tasks = tasks::Operations::openapi();
     describe(compatibility, &mut tasks);
-    if mount.without_user_id {
-        mount_without_user_id(&mut tasks.paths.paths);
+    let mut document = Frame::openapi();
+    for mut resource in [tasks].into_iter().chain(resources.iter().map(OwnedApi::document)) {
+        if mount.without_user_id {
+            mount_without_user_id(&mut resource.paths.paths);
+        }
+        document = document.nest(&mount.prefix, resource);
     }
-    let mut document = Frame::openapi().nest(&mount.prefix, tasks).merge_from(health::Operations::openapi());
+    document = document.merge_from(health::Operations::openapi());
     if let Some(server) = server {
         document = document.nest("/api/auth", auth::operations(server));
     }
@@ -79,13 +90,6 @@ fn bearer(description: &str, format: &str) -> SecurityScheme {
     SecurityScheme::Http(scheme.build())
 }
 
-/// Returns the operations of a path, each with its method.
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
-    let PathItem { get, put, post, delete, patch, .. } = item;
-    let all = [("get", get), ("put", put), ("post", post), ("delete", delete), ("patch", patch)];
-    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
-}
-
 /// Adds each operation a second time at its path without `{user_id}`. At that path, it uses the tasks of the caller.
 fn mount_without_user_id(paths: &mut PathsMap<String, PathItem>) {
     for (path, mut item) in paths.clone() {
@@ -99,7 +103,7 @@ fn mount_without_user_id(paths: &mut PathsMap<String, PathItem>) {
             });
             operation.responses.responses.remove(StatusCode::FORBIDDEN.as_str());
         }
-        paths.insert(path.replace("/{user_id}", ""), item);
+        paths.insert(without_user_id(&path), item);
     }
 }
 

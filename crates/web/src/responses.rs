@@ -1,11 +1,15 @@
-//! Responses that several operations of the OpenAPI document share.
+//! Parts of responses that several operations share, and their descriptions in the OpenAPI document.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
 use actix_web::ResponseError;
 use actix_web::body::MessageBody;
 use actix_web::http::header::CONTENT_TYPE;
+use serde::Serializer;
 use serde_json::Value;
+use taskbridge_domain::Timestamp;
+use taskbridge_domain::owned::OwnedResource;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::extensions::Extensions;
@@ -16,12 +20,20 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::error::{ApiError, Challenge, ErrorBody, InvalidBody};
 use crate::refusal_cause::RefusalCause;
 
+/// Serializes a time as text: `#[serde(serialize_with = "timestamp")]`.
+///
+/// # Errors
+/// Returns the errors of the serializer.
+pub fn timestamp<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(moment)
+}
+
 const JSON: &str = "application/json";
 
-/// The error responses of every operation on tasks.
-pub(crate) struct OwnerErrors;
+/// The error responses of every operation on resources `R` of users.
+pub struct OwnerErrors<R>(PhantomData<R>);
 
-impl IntoResponses for OwnerErrors {
+impl<R: OwnedResource> IntoResponses for OwnerErrors<R> {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let unauthenticated =
             [Challenge::NoToken, Challenge::Invalid(RefusalCause::Expired, "".into())].map(ApiError::unauthenticated);
@@ -29,7 +41,7 @@ impl IntoResponses for OwnerErrors {
         of::<_, ErrorBody>([
             none,
             invalid,
-            ApiError::Forbidden,
+            ApiError::Forbidden(R::NAME),
             ApiError::TooManyRequests { retry_after_seconds: 60 },
             unavailable(),
             ApiError::OutcomeUnknown(RefusalCause::WriteOutcomeUnknown, "".into()),
@@ -47,26 +59,26 @@ impl IntoResponses for ReadinessErrors {
     }
 }
 
-/// The response if the task does not exist.
-pub(crate) struct NoTask;
+/// The response if the resource does not exist.
+pub struct NotFound<R>(PhantomData<R>);
 
-impl IntoResponses for NoTask {
+impl<R: OwnedResource> IntoResponses for NotFound<R> {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        of::<_, ErrorBody>([ApiError::TaskNotFound])
+        of::<_, ErrorBody>([ApiError::NotFound(R::NAME)])
     }
 }
 
-/// The response if the owner has the maximum number of tasks.
-pub(crate) struct TaskLimit;
+/// The response if the owner has the maximum number of resources.
+pub struct LimitError<R>(PhantomData<R>);
 
-impl IntoResponses for TaskLimit {
+impl<R: OwnedResource> IntoResponses for LimitError<R> {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        of::<_, ErrorBody>([ApiError::TaskLimitReached])
+        of::<_, ErrorBody>([ApiError::LimitReached(R::NAME)])
     }
 }
 
 /// The response to an invalid query.
-pub(crate) struct QueryErrors;
+pub struct QueryErrors;
 
 impl IntoResponses for QueryErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
@@ -76,7 +88,7 @@ impl IntoResponses for QueryErrors {
 }
 
 /// The responses to an invalid body.
-pub(crate) struct BodyErrors;
+pub struct BodyErrors;
 
 impl IntoResponses for BodyErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {

@@ -20,6 +20,7 @@ mod email_case;
 mod entities;
 mod error;
 mod new_rows;
+pub mod owned;
 mod postgres;
 mod problem;
 mod repositories;
@@ -31,6 +32,7 @@ pub use config::StoreConfig;
 pub use connect::{OpenError, Store};
 pub use diagnostics::{ConnectionLimits, ExposedPath, Inspection, PostgresFacts, SqliteFacts, inspect};
 pub use email_case::CapitalizedEmails;
+pub use entities::task::Entity as TaskEntity;
 pub use problem::DatabaseProblem;
 pub use repositories::{
     SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, SeaSigningKeyRepo, SeaTaskRepo, SeaUserAdminRepo,

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store};
-use taskbridge_domain::ports::{IdentityRepo, SessionRepo, TaskRepo};
+use taskbridge_domain::ports::{IdentityRepo, OwnedRepo, SessionRepo};
 use taskbridge_domain::sessions::SessionToken;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 use taskbridge_domain::users::Email;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo};
-use taskbridge_domain::ports::{IdentityRepo, SessionRepo, TaskRepo};
+use taskbridge_domain::ports::{IdentityRepo, OwnedRepo, SessionRepo, TaskRepo};
 use taskbridge_domain::tasks::{FieldUpdate, PageStart, SortKey, TaskOrder, TaskPatch, TaskQuery};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 use taskbridge_domain::users::Email;
@@ -126,7 +126,7 @@ async fn the_repositories_work_on_tables_of_other_types(postgres: Backend) {
     for key in [SortKey::CreatedAt, SortKey::UpdatedAt] {
         let start = PageStart::Offset(TaskOrder::by(key), 0);
         let list = tasks.list(&owner, &TaskQuery { start, ..TaskQuery::default() }).await.unwrap();
-        assert_eq!(list.tasks, std::slice::from_ref(&toggled));
+        assert_eq!(list.items, std::slice::from_ref(&toggled));
     }
     assert_eq!(tasks.count(&owner, &TaskQuery::default().filter).await.unwrap(), 1);
     assert!(tasks.delete(&owner, added.id).await.unwrap());

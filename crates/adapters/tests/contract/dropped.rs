@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use futures_util::future::{Either, select};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use taskbridge_adapters::concurrency::{ConcurrencyLimitedRepo, StatementLimits, StatementPermits};
 use taskbridge_adapters::database::{SeaTaskRepo, Store, StoreConfig};
-use taskbridge_adapters::task_concurrency::{ConcurrencyLimitedTaskRepo, TaskConcurrency};
-use taskbridge_domain::ports::TaskRepo;
+use taskbridge_domain::ports::OwnedRepo;
 use taskbridge_domain::tasks::TaskQuery;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner};
 use taskbridge_migrations::Users;
@@ -63,8 +63,8 @@ async fn a_dropped_statement_counts_until_the_database_has_ended_it(backend: Bac
     let config = StoreConfig { acquire_timeout: HANG, statement_timeout: HANG, ..config(&url) };
     let store = Store::open(&config).await.unwrap();
     migrate(&store, Users::Elsewhere).await;
-    let limits = TaskConcurrency { max_per_owner: 1, max_searches: 1, wait: HANG };
-    let repo = Arc::new(ConcurrencyLimitedTaskRepo::new(SeaTaskRepo::new(store.clone()), limits));
+    let limits = StatementLimits { max_per_owner: 1, max_searches: 1, wait: HANG };
+    let repo = Arc::new(ConcurrencyLimitedRepo::new(SeaTaskRepo::new(store.clone()), StatementPermits::new(limits)));
     let (alice, bob, query) = (owner("alice").await, owner("bob").await, TaskQuery::default());
 
     // SQLite does not wait longer than a moment for the lock. If the machine is busy, the dropped insertion may end before

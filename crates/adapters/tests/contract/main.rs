@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use taskbridge_adapters::clock::SystemClock;
+use taskbridge_adapters::concurrency::{ConcurrencyLimitedRepo, StatementLimits, StatementPermits};
 use taskbridge_adapters::database::{
     SeaIdentityRepo, SeaRateLimiter, SeaSessionRepo, SeaSigningKeyRepo, SeaTaskRepo, SeaUserAdminRepo, Store,
 };
@@ -39,7 +40,6 @@ use taskbridge_adapters::jwt::{
 };
 use taskbridge_adapters::passwords::{ThreadedPasswordHasher, ThreadedPasswordHasherConfig};
 use taskbridge_adapters::rate_limiter::InMemoryRateLimiter;
-use taskbridge_adapters::task_concurrency::{ConcurrencyLimitedTaskRepo, TaskConcurrency};
 use taskbridge_domain::client_network::ClientNetwork;
 use taskbridge_domain::ports::{IdentityRepo, PasswordHasher};
 use taskbridge_domain::secret::SharedSecret;
@@ -61,8 +61,8 @@ mod one_statement_of_each_owner_at_a_time {
     use super::*;
     taskbridge_domain::task_repo_contract!(
         async {
-            let limit = TaskConcurrency { max_per_owner: 1, max_searches: 1, wait: Duration::from_mins(1) };
-            Box::new(ConcurrencyLimitedTaskRepo::new(InMemoryTaskRepo::default(), limit))
+            let limit = StatementLimits { max_per_owner: 1, max_searches: 1, wait: Duration::from_mins(1) };
+            Box::new(ConcurrencyLimitedRepo::new(InMemoryTaskRepo::default(), StatementPermits::new(limit)))
         },
         async |repo| repo
     );

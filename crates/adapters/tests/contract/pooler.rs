@@ -3,7 +3,7 @@
 
 use futures_util::future::join_all;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store, StoreConfig};
-use taskbridge_domain::ports::{IdentityRepo, SessionRepo, StoreProbe, TaskRepo};
+use taskbridge_domain::ports::{IdentityRepo, OwnedRepo, SessionRepo, StoreProbe, TaskRepo};
 use taskbridge_domain::tasks::{NewTask, TaskPatch, TaskQuery, Title};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 use taskbridge_migrations::Users;
@@ -31,7 +31,7 @@ async fn work(store: &Store, name: &str) {
         expected = repo.update(&owner, expected.id, patch, moment()).await.unwrap().unwrap();
         assert_eq!(expected.title.as_str(), format!("{name} {round}"));
         expected = repo.toggle(&owner, expected.id, moment()).await.unwrap().unwrap();
-        let list = repo.list(&owner, &TaskQuery::default()).await.unwrap().tasks;
+        let list = repo.list(&owner, &TaskQuery::default()).await.unwrap().items;
         assert_eq!(list, std::slice::from_ref(&expected));
         let opened = given.session.as_ref().unwrap();
         let (session, user) = sessions.find(&opened.token).await.unwrap().unwrap();

@@ -2,8 +2,9 @@
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::SeaTaskRepo;
-use taskbridge_domain::ports::TaskRepo;
-use taskbridge_domain::tasks::{PageSize, PageStart, SortDirection, SortKey, TaskOrder, TaskPage, TaskQuery};
+use taskbridge_domain::owned::PageSize;
+use taskbridge_domain::ports::OwnedRepo;
+use taskbridge_domain::tasks::{PageStart, SortDirection, SortKey, TaskOrder, TaskPage, TaskQuery};
 use taskbridge_domain::testing::fixtures::owner;
 
 use crate::databases::{Backend, test_on};
@@ -28,7 +29,7 @@ async fn pages_tell_microseconds_apart(postgres: Backend) {
             let mut start = Some(PageStart::Offset(TaskOrder { key, direction }, 0));
             while let Some(from) = start.take() {
                 let query = TaskQuery { start: from, limit: PageSize::new(2).unwrap(), ..TaskQuery::default() };
-                let TaskPage { tasks, next } = repo.list(&alice, &query).await.unwrap();
+                let TaskPage { items: tasks, next } = repo.list(&alice, &query).await.unwrap();
                 read.extend(tasks.into_iter().map(|task| task.id.number()));
                 start = next.map(PageStart::After);
             }

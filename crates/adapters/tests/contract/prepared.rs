@@ -2,7 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::SeaTaskRepo;
-use taskbridge_domain::ports::TaskRepo;
+use taskbridge_domain::ports::{OwnedRepo, TaskRepo};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner};
 
 use crate::databases::{Backend, test_on};

@@ -2,7 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaTaskRepo, Store};
-use taskbridge_domain::ports::{CreateTaskError, IdentityRepo, StoreError, TaskRepo};
+use taskbridge_domain::ports::{CreateError, IdentityRepo, OwnedRepo, StoreError, TaskRepo};
 use taskbridge_domain::tasks::TaskFilter;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 
@@ -66,9 +66,9 @@ async fn a_write_is_repeated_only_if_it_certainly_had_no_effect(postgres: Backen
         fail(&store, "tasks", state, times).await;
         let found = match tasks.create(&ann, new_task(), moment()).await {
             Ok(_) => Outcome::Inserted,
-            Err(CreateTaskError::Store(StoreError::Unavailable(_))) => Outcome::Unavailable,
-            Err(CreateTaskError::Store(StoreError::OutcomeUnknown(_))) => Outcome::Unknown,
-            Err(CreateTaskError::Store(StoreError::Corrupt(_))) => Outcome::Corrupt,
+            Err(CreateError::Store(StoreError::Unavailable(_))) => Outcome::Unavailable,
+            Err(CreateError::Store(StoreError::OutcomeUnknown(_))) => Outcome::Unknown,
+            Err(CreateError::Store(StoreError::Corrupt(_))) => Outcome::Corrupt,
             Err(error) => panic!("{error}"),
         };
         assert_eq!(found, outcome, "{state}");

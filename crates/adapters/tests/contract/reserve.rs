@@ -5,7 +5,7 @@ use std::pin::pin;
 use futures_util::future::{Either, select};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use taskbridge_adapters::database::{SeaTaskRepo, Store, StoreConfig};
-use taskbridge_domain::ports::{StoreError, StoreProbe, TaskRepo};
+use taskbridge_domain::ports::{OwnedRepo, StoreError, StoreProbe};
 use taskbridge_domain::tasks::TaskQuery;
 use taskbridge_domain::testing::fixtures::owner;
 use taskbridge_migrations::Users;

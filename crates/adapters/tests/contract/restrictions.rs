@@ -6,7 +6,7 @@ use taskbridge_adapters::database::{
     IgnoredColumn, RestrictionReport, SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store,
 };
 use taskbridge_domain::Timestamp;
-use taskbridge_domain::ports::{CreateTaskError, IdentityRepo, Registration, SessionRepo, TaskRepo};
+use taskbridge_domain::ports::{CreateError, IdentityRepo, OwnedRepo, Registration, SessionRepo, TaskRepo};
 use taskbridge_domain::tasks::TaskQuery;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration, session, user};
 use taskbridge_domain::users::{Ban, Restrictions, User};
@@ -213,7 +213,7 @@ async fn no_task_is_created_for_a_deleted_user() {
     for gone in ["ann", "eve"] {
         execute(&store, r#"delete from "better_auth.user""#).await;
         let added = tasks.create(&owner(gone).await, new_task(), moment()).await;
-        assert!(matches!(added, Err(CreateTaskError::UnknownOwner)), "{added:?}");
+        assert!(matches!(added, Err(CreateError::UnknownOwner)), "{added:?}");
     }
     // In bridge mode, a table `user` may belong to another program, so it is ignored.
     assert!(SeaTaskRepo::new(store.clone()).create(&ann, new_task(), moment()).await.is_ok());
@@ -237,6 +237,6 @@ create table "tasks" ("id" integer not null primary key autoincrement, "user_id"
     assert_eq!(tasks.find(&alice, hers.id).await.unwrap(), None);
     assert_eq!(tasks.toggle(&alice, hers.id, moment()).await.unwrap(), None);
     assert!(!tasks.delete(&alice, hers.id).await.unwrap());
-    assert_eq!(tasks.list(&alice, &TaskQuery::default()).await.unwrap().tasks, []);
+    assert_eq!(tasks.list(&alice, &TaskQuery::default()).await.unwrap().items, []);
     assert_eq!(tasks.find(&other, hers.id).await.unwrap(), Some(hers));
 }

@@ -8,7 +8,7 @@ use taskbridge_adapters::database::{
 use taskbridge_adapters::jwt::SigningKeyRepo;
 use taskbridge_domain::UserId;
 use taskbridge_domain::ports::{
-    CreateTaskError, IdentityRepo, PasswordChange, RateLimiter, RegisterError, Registration, RegistrationIds,
+    CreateError, IdentityRepo, OwnedRepo, PasswordChange, RateLimiter, RegisterError, Registration, RegistrationIds,
     SessionRepo, StoreError, TaskRepo,
 };
 use taskbridge_domain::rate_limit::{Decision, RateLimit, WindowStart};
@@ -74,14 +74,14 @@ async fn are_unknown(store: &Store, registered: &Registration, ids: &[String]) {
     for id in ids {
         for tasks in [SeaTaskRepo::new(store.clone()), SeaTaskRepo::new(store.clone()).with_max_per_owner(5)] {
             let owner = owner(id).await;
-            assert_eq!(tasks.list(&owner, &TaskQuery::default()).await.unwrap().tasks, [], "{id}");
+            assert_eq!(tasks.list(&owner, &TaskQuery::default()).await.unwrap().items, [], "{id}");
             assert_eq!(tasks.count(&owner, &TaskFilter::default()).await.unwrap(), 0, "{id}");
             assert_eq!(tasks.find(&owner, task.id).await.unwrap(), None, "{id}");
             assert_eq!(tasks.update(&owner, task.id, TaskPatch::default(), moment()).await.unwrap(), None, "{id}");
             assert_eq!(tasks.toggle(&owner, task.id, moment()).await.unwrap(), None, "{id}");
             assert!(!tasks.delete(&owner, task.id).await.unwrap(), "{id}");
             let created = tasks.create(&owner, new_task(), moment()).await;
-            assert!(matches!(created, Err(CreateTaskError::UnknownOwner)), "{id}: {created:?}");
+            assert!(matches!(created, Err(CreateError::UnknownOwner)), "{id}: {created:?}");
         }
         let user = user_id(id);
         let rename = ProfileUpdate { name: Some(UserName::parse("Eve").unwrap()), image: None };
@@ -107,7 +107,7 @@ async fn are_unknown(store: &Store, registered: &Registration, ids: &[String]) {
     assert_eq!(sessions.find(&session.token).await.unwrap(), Some((session, registered.user.clone())));
     assert_eq!(identity.find_password(&registered.user.id).await.unwrap().as_ref(), Some(&registered.password));
     let owner = owner(registered.user.id.as_str()).await;
-    assert_eq!(own_tasks.list(&owner, &TaskQuery::default()).await.unwrap().tasks, [task]);
+    assert_eq!(own_tasks.list(&owner, &TaskQuery::default()).await.unwrap().items, [task]);
 }
 
 async fn a_text_that_is_not_an_id_is_an_unknown_user(backend: Backend) {

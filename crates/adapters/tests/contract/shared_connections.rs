@@ -7,7 +7,7 @@ use futures_util::future::{join, join_all, poll_immediate};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store, StoreConfig};
 use taskbridge_domain::Owner;
-use taskbridge_domain::ports::{IdentityRepo, SessionRepo, TaskRepo};
+use taskbridge_domain::ports::{IdentityRepo, OwnedRepo, SessionRepo};
 use taskbridge_domain::sessions::SessionToken;
 use taskbridge_domain::tasks::Task;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};

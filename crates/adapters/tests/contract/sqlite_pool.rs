@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaTaskRepo, Store, StoreConfig};
-use taskbridge_domain::ports::{CreateTaskError, IdentityRepo, RegisterError, StoreError, TaskRepo};
+use taskbridge_domain::ports::{CreateError, IdentityRepo, OwnedRepo, RegisterError, StoreError, TaskRepo};
 use taskbridge_domain::tasks::{NewTask, TaskFilter, Title};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 use taskbridge_migrations::Users;
@@ -66,7 +66,7 @@ impl Opened {
         SeaIdentityRepo(self.store.clone()).register(&registration(id)).await
     }
 
-    async fn add(&self, title: &str) -> Result<(), CreateTaskError> {
+    async fn add(&self, title: &str) -> Result<(), CreateError> {
         let task = NewTask { title: Title::parse(title).unwrap(), ..new_task() };
         SeaTaskRepo::new(self.store.clone()).create(&owner("ann").await, task, moment()).await.map(drop)
     }
@@ -95,7 +95,7 @@ async fn a_statement_that_does_not_end_is_interrupted_and_has_no_effect() {
     let opened = Opened::with(1, BRIEF).await;
     for _ in 0..3 {
         let added = timeout(HANG, opened.add("slow")).await.unwrap();
-        assert!(matches!(added, Err(CreateTaskError::Store(StoreError::Unavailable(_)))), "{added:?}");
+        assert!(matches!(added, Err(CreateError::Store(StoreError::Unavailable(_)))), "{added:?}");
     }
     assert_eq!(opened.count().await, 0);
     opened.add("quick").await.unwrap();
@@ -209,7 +209,7 @@ async fn a_write_waits_for_another_process_for_at_most_the_acquire_timeout() {
     let lock = opened.lock().await;
     for _ in 0..3 {
         let added = timeout(HANG, opened.add("quick")).await.unwrap();
-        assert!(matches!(added, Err(CreateTaskError::Store(StoreError::Unavailable(_)))), "{added:?}");
+        assert!(matches!(added, Err(CreateError::Store(StoreError::Unavailable(_)))), "{added:?}");
     }
     drop(lock);
     opened.add("quick").await.unwrap();
@@ -233,6 +233,6 @@ async fn closing_a_store_removes_wal_and_shm_and_rejects_later_requests() {
     assert_eq!(files(), 1);
     assert_eq!(opened.store.connections(), (0, 0));
     let refused = opened.add("late").await;
-    assert!(matches!(refused, Err(CreateTaskError::Store(StoreError::Unavailable(_)))), "{refused:?}");
+    assert!(matches!(refused, Err(CreateError::Store(StoreError::Unavailable(_)))), "{refused:?}");
     assert_eq!(files(), 1);
 }

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use taskbridge_adapters::database::{SeaIdentityRepo, SeaTaskRepo, Store};
-use taskbridge_domain::ports::{CreateTaskError, IdentityRepo, TaskRepo};
+use taskbridge_domain::ports::{CreateError, IdentityRepo, OwnedRepo, TaskRepo};
 use taskbridge_domain::tasks::TaskFilter;
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner, registration};
 
@@ -40,7 +40,7 @@ async fn an_owner_with_the_maximum_number_of_tasks_may_add_one_only_after_deleti
     }
     for _ in 0..2 {
         let refused = repo.create(&alice, new_task(), moment()).await;
-        assert!(matches!(refused, Err(CreateTaskError::LimitReached)), "{refused:?}");
+        assert!(matches!(refused, Err(CreateError::LimitReached(_))), "{refused:?}");
     }
     let of_bob = repo.create(&bob, new_task(), moment()).await.unwrap();
     assert_eq!(repo.find(&bob, of_bob.id).await.unwrap(), Some(of_bob));
@@ -67,7 +67,7 @@ async fn concurrent_creations_at_several_processes_do_not_exceed_the_maximum(bac
     for result in join_all(creations).await {
         match result {
             Ok(_) => created += 1,
-            Err(error) => assert!(matches!(error, CreateTaskError::LimitReached), "{error:?}"),
+            Err(error) => assert!(matches!(error, CreateError::LimitReached(_)), "{error:?}"),
         }
     }
     assert_eq!(created, MAX);
@@ -80,7 +80,7 @@ async fn a_task_for_an_unknown_user_is_rejected_with_a_maximum(backend: Backend)
     let (repo, nobody) = (repo(&store), owner("nobody").await);
     for _ in 0..=MAX {
         let rejected = repo.create(&nobody, new_task(), moment()).await;
-        assert!(matches!(rejected, Err(CreateTaskError::UnknownOwner)), "{rejected:?}");
+        assert!(matches!(rejected, Err(CreateError::UnknownOwner)), "{rejected:?}");
     }
     assert!(repo.create(&owner("alice").await, new_task(), moment()).await.is_ok());
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use taskbridge_adapters::jwt::{SigningKeyRepo, StoredKey};
 use taskbridge_domain::ports::{
-    BanError, CreateTaskError, Credential, IdentityRepo, NewBan, PasswordChange, PasswordReset, RegisterError,
+    BanError, CreateError, Credential, IdentityRepo, NewBan, OwnedRepo, PasswordChange, PasswordReset, RegisterError,
     Registration, RegistrationIds, SessionRepo, StoreError, TaskRepo, UserAdminRepo, UserTotals,
 };
 use taskbridge_domain::sessions::{Session, SessionToken};
@@ -200,14 +200,10 @@ impl<R: SessionRepo> SessionRepo for Translated<R> {
 }
 
 #[async_trait]
-impl<R: TaskRepo> TaskRepo for Translated<R> {
+impl<R: TaskRepo> OwnedRepo<Task> for Translated<R> {
     async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<TaskPage, StoreError> {
         let page = self.repo.list(&self.ids.owner(owner).await, query).await?;
-        Ok(TaskPage { tasks: page.tasks.into_iter().map(|task| self.ids.task(task)).collect(), next: page.next })
-    }
-
-    async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError> {
-        self.repo.count(&self.ids.owner(owner).await, filter).await
+        Ok(TaskPage { items: page.items.into_iter().map(|task| self.ids.task(task)).collect(), next: page.next })
     }
 
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {
@@ -215,7 +211,7 @@ impl<R: TaskRepo> TaskRepo for Translated<R> {
         Ok(found.map(|task| self.ids.task(task)))
     }
 
-    async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateTaskError> {
+    async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateError> {
         let created = self.repo.create(&self.ids.owner(owner).await, task, now).await?;
         Ok(self.ids.task(created))
     }
@@ -231,13 +227,20 @@ impl<R: TaskRepo> TaskRepo for Translated<R> {
         Ok(updated.map(|task| self.ids.task(task)))
     }
 
+    async fn delete(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
+        self.repo.delete(&self.ids.owner(owner).await, id).await
+    }
+}
+
+#[async_trait]
+impl<R: TaskRepo> TaskRepo for Translated<R> {
+    async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError> {
+        self.repo.count(&self.ids.owner(owner).await, filter).await
+    }
+
     async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError> {
         let toggled = self.repo.toggle(&self.ids.owner(owner).await, id, now).await?;
         Ok(toggled.map(|task| self.ids.task(task)))
-    }
-
-    async fn delete(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
-        self.repo.delete(&self.ids.owner(owner).await, id).await
     }
 }
 

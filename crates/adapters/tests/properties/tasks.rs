@@ -9,8 +9,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use taskbridge_adapters::database::{SeaTaskRepo, Store, StoreConfig};
+use taskbridge_domain::owned::OwnedResource as _;
 use taskbridge_domain::ports::{Clock, TaskRepo};
-use taskbridge_domain::services::{TaskError, TaskService, TotalCount};
+use taskbridge_domain::services::{ResourceError, TaskService, TotalCount};
 use taskbridge_domain::tasks::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPatch, TaskQuery, Title};
 use taskbridge_domain::testing::fixtures::{self, owner};
 use taskbridge_domain::testing::in_memory::InMemoryTaskRepo;
@@ -131,11 +132,11 @@ impl Model {
     }
 }
 
-fn found(answer: Result<Task, TaskError>) -> Option<Task> {
+fn found(answer: Result<Task, ResourceError>) -> Option<Task> {
     match answer {
         Ok(task) => Some(task),
-        Err(TaskError::NotFound) => None,
-        Err(error @ TaskError::Store(_)) => panic!("{error:?}"),
+        Err(ResourceError::NotFound(_)) => None,
+        Err(error @ ResourceError::Store(_)) => panic!("{error:?}"),
     }
 }
 
@@ -167,7 +168,7 @@ async fn obeys_the_model(
             }
             Operation::Change(which, patch) => {
                 let id = model.id(&which);
-                let expected = if patch.is_empty() {
+                let expected = if patch == TaskPatch::default() {
                     model.owned(owner, id).cloned()
                 } else {
                     model.change(owner, id, now, |task| patch.clone().apply(task))
@@ -185,8 +186,8 @@ async fn obeys_the_model(
                 let expected = model.owned(owner, id).is_some() && model.tasks.remove(&id).is_some();
                 match service.delete(owner, id).await {
                     Ok(()) => prop_assert!(expected),
-                    Err(TaskError::NotFound) => prop_assert!(!expected),
-                    Err(error @ TaskError::Store(_)) => panic!("{error:?}"),
+                    Err(ResourceError::NotFound(_)) => prop_assert!(!expected),
+                    Err(error @ ResourceError::Store(_)) => panic!("{error:?}"),
                 }
             }
             Operation::List => {

@@ -7,6 +7,7 @@ mod auth;
 mod clock;
 mod identity;
 mod ids;
+mod owned;
 mod passwords;
 mod rate_limiter;
 mod sessions;
@@ -18,11 +19,12 @@ pub use auth::{AuthError, AuthPort, Claims, PublicKey, RejectionKind, SigningErr
 pub use clock::Clock;
 pub use identity::{Credential, IdentityRepo, PasswordChange, RegisterError, Registration, RegistrationIds};
 pub use ids::IdGenerator;
+pub use owned::{CreateError, OwnedRepo};
 pub use passwords::{HashError, PasswordHasher};
 pub use rate_limiter::RateLimiter;
 pub use sessions::SessionRepo;
 pub use store::{StoreError, StoreProbe};
-pub use tasks::{CreateTaskError, TaskRepo};
+pub use tasks::TaskRepo;
 pub use user_admin::{BanError, NewBan, PasswordReset, UserAdminRepo, UserTotals};
 
 #[cfg(any(test, feature = "testing"))]
@@ -31,6 +33,7 @@ pub use {
     clock::MockClock,
     identity::MockIdentityRepo,
     ids::MockIdGenerator,
+    owned::MockOwnedRepo,
     passwords::MockPasswordHasher,
     rate_limiter::MockRateLimiter,
     sessions::MockSessionRepo,

@@ -2,6 +2,7 @@
 
 mod account;
 mod active_session;
+mod owned;
 mod profile;
 mod sessions;
 mod sign_in;
@@ -13,9 +14,10 @@ mod user_admin;
 
 pub use account::{AccountContext, AccountPolicy, WRONG_PASSWORD_LIMIT};
 pub use active_session::ActiveSession;
+pub use owned::{OwnedService, ResourceError};
 pub use profile::{ChangePassword, DeleteUser, DeleteUserError, PasswordError, ProfileService};
 pub use sessions::{ListSessionsError, Renewal, ResumeError, SessionService};
 pub use sign_in::{SignIn, SignInError, SignInRestriction, SignInService};
 pub use sign_up::{SignUp, SignUpError, SignUpOutcome, SignUpService};
-pub use tasks::{TaskError, TaskListing, TaskService, TotalCount};
+pub use tasks::{TaskListing, TaskService, TotalCount};
 pub use user_admin::{CreateUser, UserAdminError, UserAdminService, UserDetails};

@@ -3,6 +3,7 @@
 mod filter;
 mod order;
 mod query;
+mod resource;
 mod task;
 
 pub use self::filter::*;

@@ -3,6 +3,7 @@
 use super::filter::TaskFilter;
 use super::order::{Cursor, SortDirection, SortValue, TaskOrder};
 use super::task::{Task, TaskId};
+use crate::owned::{ListQuery, Page, PageSize};
 
 /// The start of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,33 +17,6 @@ pub enum PageStart {
 impl Default for PageStart {
     fn default() -> Self {
         Self::Offset(TaskOrder::default(), 0)
-    }
-}
-
-/// Maximum number of tasks on a page: 1 to 1,000; the default is 500.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageSize(u16);
-
-impl PageSize {
-    /// The largest page size.
-    pub const MAX: u16 = 1000;
-
-    /// Creates a page size. Returns `None` if `count` is not between 1 and [`Self::MAX`].
-    #[must_use]
-    pub fn new(count: u16) -> Option<Self> {
-        (1..=Self::MAX).contains(&count).then_some(Self(count))
-    }
-
-    /// Returns the maximum number of tasks on the page.
-    #[must_use]
-    pub fn count(self) -> u16 {
-        self.0
-    }
-}
-
-impl Default for PageSize {
-    fn default() -> Self {
-        Self(500)
     }
 }
 
@@ -65,14 +39,6 @@ impl TaskQuery {
             PageStart::Offset(order, _) => *order,
             PageStart::After(cursor) => cursor.order(),
         }
-    }
-
-    /// Returns `true` if a store reads only the tasks on the page, by an index. The filters have no indices, and an
-    /// offset is counted task by task.
-    #[must_use]
-    pub fn reads_only_its_page(&self) -> bool {
-        let skips_none = matches!(self.start, PageStart::Offset(_, 0) | PageStart::After(_));
-        skips_none && self.filter == TaskFilter::default()
     }
 
     /// Returns the page of this query. `tasks` are all tasks of the owner, in any order. Used by stores without a query
@@ -98,32 +64,35 @@ impl TaskQuery {
         let page: Vec<_> = rest.by_ref().take(self.limit.count().into()).collect();
         let last = page.last().filter(|_| rest.next().is_some());
         let next = last.map(|((value, id), _)| Cursor { value: value.clone(), id: *id, direction });
-        TaskPage { tasks: page.into_iter().map(|(_, task)| task).collect(), next }
+        TaskPage { items: page.into_iter().map(|(_, task)| task).collect(), next }
+    }
+}
+
+impl ListQuery for TaskQuery {
+    type Cursor = Cursor;
+
+    fn page(start: Option<Cursor>, limit: PageSize) -> Self {
+        Self { start: start.map_or_else(PageStart::default, PageStart::After), limit, filter: TaskFilter::default() }
+    }
+
+    fn limit(&self) -> PageSize {
+        self.limit
+    }
+
+    /// The filters have no indices, and an offset is counted task by task.
+    fn reads_only_its_page(&self) -> bool {
+        let skips_none = matches!(self.start, PageStart::Offset(_, 0) | PageStart::After(_));
+        skips_none && self.filter == TaskFilter::default()
     }
 }
 
 /// A page of a list of tasks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaskPage {
-    /// The tasks, in the order of the query.
-    pub tasks: Vec<Task>,
-    /// The position at which the next page starts; `None` if this is the last page.
-    pub next: Option<Cursor>,
-}
+pub type TaskPage = Page<Task, Cursor>;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tasks::{SortDirection, SortKey, SortValue, TaskId, TitlePrefix};
-
-    #[test]
-    fn a_page_has_one_to_a_thousand_tasks() {
-        assert_eq!(PageSize::new(0), None);
-        assert_eq!(PageSize::new(1).unwrap().count(), 1);
-        assert_eq!(PageSize::new(1000).unwrap().count(), 1000);
-        assert_eq!(PageSize::new(1001), None);
-        assert_eq!(PageSize::default().count(), 500);
-    }
 
     #[test]
     fn a_page_after_a_cursor_has_the_order_of_the_cursor() {

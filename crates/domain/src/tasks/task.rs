@@ -1,42 +1,12 @@
 //! Tasks, and the rules for their fields.
 
-use std::fmt;
-
+use crate::owned::Id;
 use crate::text::{InvalidText, bounded, bounded_text};
 use crate::time::Timestamp;
 use crate::users::UserId;
 
-/// The id of a task, unique among the tasks of all users.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskId(i64);
-
-impl TaskId {
-    /// Creates an id. Every 64-bit integer is valid, whether or not a task has it.
-    #[must_use]
-    pub fn new(number: i64) -> Self {
-        Self(number)
-    }
-
-    /// Parses the decimal form. Returns `None` for any text that [`fmt::Display`] would write differently, such as one
-    /// with a sign `+`, leading zeros, spaces, an exponent or non-ASCII digits.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let id = Self(text.parse().ok()?);
-        (id.to_string() == text).then_some(id)
-    }
-
-    /// Returns the id as a number.
-    #[must_use]
-    pub fn number(self) -> i64 {
-        self.0
-    }
-}
-
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+/// The id of a task.
+pub type TaskId = Id<Task>;
 
 bounded_text! {
     /// The title of a task. It has at least one visible character, and neither starts nor ends with white space.
@@ -91,15 +61,6 @@ pub struct Task {
     pub updated_at: Timestamp,
 }
 
-impl Task {
-    /// Returns the task that a store creates from `new` for the user `owner`.
-    #[must_use]
-    pub fn new(id: TaskId, owner: UserId, new: NewTask, now: Timestamp) -> Self {
-        let NewTask { title, description, completed } = new;
-        Self { id, owner, title, description, completed, created_at: now, updated_at: now }
-    }
-}
-
 /// The fields of a new task that the caller sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTask {
@@ -135,12 +96,6 @@ pub struct TaskPatch {
 }
 
 impl TaskPatch {
-    /// Returns `true` if the patch changes nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// Applies the patch to a task in memory. Does not change `updated_at`.
     pub fn apply(self, task: &mut Task) {
         let Self { title, description, completed } = self;
@@ -161,35 +116,6 @@ impl TaskPatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_task_id_has_one_decimal_form() {
-        for good in ["0", "-1", "7", "9223372036854775807", "-9223372036854775808"] {
-            assert_eq!(TaskId::parse(good).unwrap().to_string(), good);
-        }
-        for bad in [
-            "",
-            " 1",
-            "1 ",
-            "+1",
-            "01",
-            "-0",
-            "1e3",
-            "1.0",
-            "0x10",
-            "1_000",
-            "９",
-            "9223372036854775808",
-            "true",
-            "null",
-            "NaN",
-            "1 OR 1=1",
-            "--1",
-        ] {
-            assert_eq!(TaskId::parse(bad), None, "{bad:?}");
-        }
-        assert_eq!(TaskId::parse(&"1".repeat(1000)), None);
-    }
 
     #[test]
     fn a_title_is_trimmed_and_its_length_counted_in_characters() {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::ports::{CreateTaskError, StoreError, TaskRepo};
+use crate::owned::OwnedResource as _;
+use crate::ports::{CreateError, OwnedRepo, StoreError, TaskRepo};
 use crate::tasks::{NewTask, Task, TaskFilter, TaskId, TaskPage, TaskPatch, TaskQuery};
 use crate::{Owner, Timestamp};
 use async_trait::async_trait;
@@ -47,20 +48,16 @@ impl InMemoryTaskRepo {
 }
 
 #[async_trait]
-impl TaskRepo for InMemoryTaskRepo {
+impl OwnedRepo<Task> for InMemoryTaskRepo {
     async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<TaskPage, StoreError> {
         Ok(query.page_of(self.lock().all_owned(owner).cloned()))
-    }
-
-    async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError> {
-        Ok(self.lock().all_owned(owner).filter(|task| filter.matches(task)).count() as u64)
     }
 
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {
         Ok(self.lock().owned(owner, id).cloned())
     }
 
-    async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateTaskError> {
+    async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateError> {
         let mut tasks = self.lock();
         tasks.last_id += 1;
         let id = TaskId::new(tasks.last_id);
@@ -79,12 +76,19 @@ impl TaskRepo for InMemoryTaskRepo {
         Ok(self.lock().change(owner, id, now, |task| patch.apply(task)))
     }
 
-    async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError> {
-        Ok(self.lock().change(owner, id, now, |task| task.completed = !task.completed))
-    }
-
     async fn delete(&self, owner: &Owner, id: TaskId) -> Result<bool, StoreError> {
         let mut tasks = self.lock();
         Ok(tasks.owned(owner, id).is_some() && tasks.by_id.remove(&id).is_some())
+    }
+}
+
+#[async_trait]
+impl TaskRepo for InMemoryTaskRepo {
+    async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError> {
+        Ok(self.lock().all_owned(owner).filter(|task| filter.matches(task)).count() as u64)
+    }
+
+    async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError> {
+        Ok(self.lock().change(owner, id, now, |task| task.completed = !task.completed))
     }
 }

@@ -9,9 +9,9 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use taskbridge_adapters::concurrency::StatementLoad;
 use taskbridge_adapters::database::Store;
 use taskbridge_adapters::passwords::HashingLoad;
-use taskbridge_adapters::task_concurrency::TaskLoad;
 use taskbridge_domain::Timestamp;
 use taskbridge_web::{HttpMetrics, UnsentResponses};
 
@@ -40,7 +40,7 @@ pub(super) fn registry(started: Timestamp, http: &HttpMetrics, current: CurrentV
 pub(super) struct CurrentValues {
     /// `None` in bridge mode, which hashes no passwords.
     pub(super) hashing: Option<Arc<HashingLoad>>,
-    pub(super) task_load: Arc<TaskLoad>,
+    pub(super) task_load: Arc<StatementLoad>,
     pub(super) store: Store,
     pub(super) unsent: Arc<UnsentResponses>,
     /// `None` if log lines do not wait in a queue.

@@ -96,13 +96,14 @@ pub(crate) async fn compose(
         delete_message: tasks.delete_message.is_on(),
     };
     let docs = DocsConfig { openapi: settings.docs.openapi.is_on(), page: settings.docs.page.is_on() };
-    let docs =
-        Docs::new(docs, auth.as_ref(), &tasks_mount, compatibility).context("cannot generate the OpenAPI document")?;
+    let docs = Docs::new(docs, auth.as_ref(), &tasks_mount, compatibility, &[])
+        .context("cannot generate the OpenAPI document")?;
     let requires_issuer = settings.jwt.requires_issuer(mode.name());
     let verifier = verifier(mode, &settings.jwt, origin, keys.map(|keys| keys as _), requires_issuer);
     let services = Services {
         authenticator: Arc::new(Authenticator::new(Arc::new(verifier))),
         tasks: Arc::new(TaskService::new(task_repo, clock)),
+        resources: Vec::new(),
         user_rate_limit,
         auth,
         store: Arc::new(store.clone()),

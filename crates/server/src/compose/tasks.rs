@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use taskbridge_adapters::concurrency::{
+    ConcurrencyLimitedRepo, SerialRateLimiter, StatementLimits, StatementLoad, StatementPermits,
+};
 use taskbridge_adapters::database::{SeaRateLimiter, SeaTaskRepo, Store};
 use taskbridge_adapters::rate_limiter::InMemoryRateLimiter;
-use taskbridge_adapters::task_concurrency::{ConcurrencyLimitedTaskRepo, SerialRateLimiter, TaskConcurrency, TaskLoad};
 use taskbridge_domain::ports::{Clock, RateLimiter, TaskRepo};
 use taskbridge_domain::rate_limit::{RateLimit, WindowStart};
 use taskbridge_web::UserRateLimit;
@@ -22,19 +24,19 @@ const NO_TABLE: &str = "tasks.requests_per_minute with rate_limit.storage = \"da
 pub(super) async fn task_repo(
     settings: &Settings,
     store: &Store,
-) -> anyhow::Result<(Arc<dyn TaskRepo>, Arc<TaskLoad>)> {
+) -> anyhow::Result<(Arc<dyn TaskRepo>, Arc<StatementLoad>)> {
     let Settings { tasks, database, .. } = settings;
     let has_users = store.has_better_auth_users().await.context("cannot read the columns of the table user")?;
     let repo = SeaTaskRepo::new(store.without_reserve()).with_max_per_owner(tasks.max_per_user.get());
     let repo = if has_users { repo.requiring_known_owners() } else { repo };
-    let limits = TaskConcurrency {
+    let limits = StatementLimits {
         max_per_owner: tasks.concurrent_per_user().unwrap_or(usize::MAX),
         max_searches: tasks.concurrent_searches(&store_config(database)),
         wait: database.acquire_seconds.get(),
     };
-    let repo = ConcurrencyLimitedTaskRepo::new(repo, limits);
-    let load = repo.load();
-    Ok((Arc::new(repo), load))
+    let permits = StatementPermits::new(limits);
+    let load = permits.load();
+    Ok((Arc::new(ConcurrencyLimitedRepo::new(repo, permits)), load))
 }
 
 /// Returns the rate limit of the requests of each user for tasks, and the limiter in which it counts them. `None` if

@@ -1,20 +1,27 @@
 //! Fields of request bodies, and parameters of URL queries. One struct describes all of them: the types of its members
 //! parse the values, `validator` collects their errors, and utoipa documents them.
 
+use std::borrow::Cow;
+
+use actix_web::HttpRequest;
 use serde::de::value::Error as DeserializeError;
 use serde::de::{DeserializeOwned, Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, forward_to_deserialize_any};
 use serde_json::{Map, Value};
+use taskbridge_domain::text::InvalidText;
 use validator::{Validate, ValidationError};
 
 /// A field of a request. Deserializing it never fails: a `Field` holds either its value or its error, so that all
 /// errors of a body can be reported at once.
 #[derive(Debug)]
-pub(crate) struct Field<T>(Result<T, ValidationError>);
+pub struct Field<T>(Result<T, ValidationError>);
 
 /// A type that a field can have.
-pub(crate) trait FieldValue: Sized {
+pub trait FieldValue: Sized {
     /// Parses the value of a field, which is `None` if the field is absent.
+    ///
+    /// # Errors
+    /// Returns an error for the client; see [`invalid`].
     fn parse(value: Option<Value>) -> Result<Self, ValidationError>;
 }
 
@@ -26,19 +33,24 @@ impl<T: FieldValue> FieldValue for Option<T> {
 
 impl<T> Field<T> {
     /// Returns the error if the field is invalid, in the form that the crate `validator` expects.
-    pub(crate) fn check(&self) -> Result<(), ValidationError> {
+    ///
+    /// # Errors
+    /// Returns the error of [`FieldValue::parse`].
+    pub fn check(&self) -> Result<(), ValidationError> {
         self.0.as_ref().map(drop).map_err(Clone::clone)
     }
 
     /// Returns the value, or `None` if the field is invalid.
-    pub(crate) fn valid(self) -> Option<T> {
+    #[must_use]
+    pub fn valid(self) -> Option<T> {
         self.0.ok()
     }
 }
 
 impl<T> Field<Option<T>> {
     /// Returns the value if the field is valid and not absent.
-    pub(crate) fn given(&self) -> Option<&T> {
+    #[must_use]
+    pub fn given(&self) -> Option<&T> {
         self.0.as_ref().ok()?.as_ref()
     }
 }
@@ -59,7 +71,7 @@ impl<T> Serialize for Field<T> {
 }
 
 /// A request body or a URL query, all of whose members are [`Field`]s.
-pub(crate) trait RequestFields: DeserializeOwned + Validate + 'static {
+pub trait RequestFields: DeserializeOwned + Validate + 'static {
     /// The type that valid fields are converted to.
     type Value;
 
@@ -67,6 +79,9 @@ pub(crate) trait RequestFields: DeserializeOwned + Validate + 'static {
     fn absent() -> Option<Self::Value> {
         None
     }
+
+    /// Changes the members of a JSON body before they are parsed. By default, changes nothing.
+    fn translate(_request: &HttpRequest, _members: &mut Map<String, Value>) {}
 
     /// Returns the valid fields that contradict others, with an error for each.
     fn conflicts(&self) -> Vec<InvalidField> {
@@ -78,7 +93,7 @@ pub(crate) trait RequestFields: DeserializeOwned + Validate + 'static {
 }
 
 /// An invalid field: its name in the request, and its error.
-pub(crate) type InvalidField = (&'static str, ValidationError);
+pub type InvalidField = (&'static str, ValidationError);
 
 /// The cause of an internal error: a field is invalid, and no error says so.
 pub(crate) const UNCHECKED_FIELD: &str = "an invalid field lacks #[validate(custom(function = Field::check))]";
@@ -137,6 +152,23 @@ pub(crate) fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
     // The result is always an error, which is ignored: the call is only needed to fill `names`.
     let _ = T::deserialize(Names(&mut names));
     names
+}
+
+/// Returns the error for a text that breaks a rule.
+#[must_use]
+pub fn invalid_text(error: InvalidText) -> ValidationError {
+    let kind = match error {
+        InvalidText::Empty => "string_too_short",
+        InvalidText::TooLong { .. } => "string_too_long",
+        InvalidText::Nul => "string_nul",
+    };
+    invalid(kind, error.to_string())
+}
+
+/// Returns an error that has `kind` as its `type` and `message` as its `msg` in FastAPI's format.
+#[must_use]
+pub fn invalid(kind: &'static str, message: impl Into<Cow<'static, str>>) -> ValidationError {
+    ValidationError::new(kind).with_message(message.into())
 }
 
 /// Returns `true` if the JSON name and the Rust name are of the same field, such as `callbackURL` and `callback_url`.

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use taskbridge_domain::owned::ResourceName;
 use taskbridge_domain::{Authenticator, Owner, Principal, UserId};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -56,7 +57,10 @@ pub(crate) enum OwnerFrom {
     Token,
 }
 
-/// The caller as the owner of tasks. If the path has a `{user_id}`, it has been found to be the id of the caller. The
+/// The name of the resources of a route that does not say which ones it has.
+const RESOURCE: ResourceName = ResourceName { one: "resource", many: "resources" };
+
+/// The caller as the owner of resources. If the path has a `{user_id}`, it has been found to be the id of the caller. The
 /// request has then been counted by the [`UserRateLimit`] of the app, if it has one.
 ///
 /// # Errors
@@ -72,12 +76,13 @@ impl FromRequest for PathOwner {
         let caller = AuthenticatedUser::from_request(request, payload);
         let by_token = request.app_data() == Some(&OwnerFrom::Token);
         let requested = requested_user(request);
+        let resource = request.app_data().copied().unwrap_or(RESOURCE);
         let limit = request.app_data::<Data<UserRateLimit>>().cloned();
         Box::pin(async move {
             let AuthenticatedUser(principal) = caller.await?;
             let requested = if by_token { Some(principal.id().clone()) } else { requested };
-            let requested = requested.ok_or(ApiError::Forbidden)?;
-            let owner = principal.owner_of(&requested)?;
+            let owner = requested.and_then(|requested| principal.owner_of(&requested).ok());
+            let owner = owner.ok_or(ApiError::Forbidden(resource))?;
             if let Some(limit) = limit {
                 limit.admit(&owner).await?;
             }

@@ -6,4 +6,8 @@ pub(crate) mod client_address;
 pub(crate) mod field;
 pub(crate) mod forwarded;
 pub mod guard;
+pub(crate) mod json_body;
+pub(crate) mod parameter;
+pub(crate) mod path_id;
+pub(crate) mod query;
 pub(crate) mod user_rate_limit;

@@ -4,7 +4,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use taskbridge_domain::tasks::{Cursor, PreciseTimestamp, SortDirection, SortKey, SortValue, TaskId, TitlePrefix};
+use taskbridge_domain::tasks::{Cursor, SortDirection, SortKey, SortValue, TaskId, TitlePrefix};
+use taskbridge_domain::time::PreciseTimestamp;
 
 /// Maximum length of a cursor, in characters: enough for a title of 200 characters with 4 bytes each, encoded as JSON
 /// in base64url.

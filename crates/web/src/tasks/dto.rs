@@ -1,18 +1,18 @@
 //! Tasks in requests and responses.
 
-use std::borrow::Cow;
-
-use serde::{Deserialize, Serialize, Serializer};
-use serde_json::Value;
+use actix_web::HttpRequest;
+use actix_web::web::Data;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use taskbridge_domain::Timestamp;
 use taskbridge_domain::tasks::{Description, FieldUpdate, NewTask, Task, TaskPatch, Title};
-use taskbridge_domain::text::InvalidText;
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
 use super::compatibility::Compatibility;
-use crate::extract::field::{Field, FieldValue, RequestFields};
+use crate::extract::field::{Field, FieldValue, RequestFields, invalid, invalid_text};
 use crate::json_schema;
+use crate::responses::timestamp;
 
 /// A task.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,17 +33,13 @@ pub(crate) struct TaskResponse<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     is_completed: Option<bool>,
     /// A time in UTC.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "timestamp")]
     #[schema(value_type = String, format = DateTime, example = "2026-11-21T03:47:14.585Z")]
     created_at: Timestamp,
     /// A time in UTC. Every change increases it.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "timestamp")]
     #[schema(value_type = String, format = DateTime, example = "2026-11-21T03:47:14.585Z")]
     updated_at: Timestamp,
-}
-
-fn as_text<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(moment)
 }
 
 impl<'a> TaskResponse<'a> {
@@ -102,6 +98,10 @@ pub(crate) struct CreateTask {
 impl RequestFields for CreateTask {
     type Value = NewTask;
 
+    fn translate(request: &HttpRequest, members: &mut Map<String, Value>) {
+        translate(request, members);
+    }
+
     fn into_value(self) -> Option<NewTask> {
         let Self { title, description, completed } = self;
         Some(NewTask {
@@ -132,6 +132,10 @@ pub(crate) struct UpdateTask {
 impl RequestFields for UpdateTask {
     type Value = TaskPatch;
 
+    fn translate(request: &HttpRequest, members: &mut Map<String, Value>) {
+        translate(request, members);
+    }
+
     fn into_value(self) -> Option<TaskPatch> {
         let Self { title, description, completed } = self;
         Some(TaskPatch {
@@ -154,6 +158,10 @@ pub(crate) struct CompleteTask {
 impl RequestFields for CompleteTask {
     type Value = Option<bool>;
 
+    fn translate(request: &HttpRequest, members: &mut Map<String, Value>) {
+        translate(request, members);
+    }
+
     fn absent() -> Option<Option<bool>> {
         Some(None)
     }
@@ -161,6 +169,13 @@ impl RequestFields for CompleteTask {
     fn into_value(self) -> Option<Option<bool>> {
         let completed = self.completed.valid()?;
         Some(completed.map(|Completed(completed)| completed))
+    }
+}
+
+/// Renames a field that clients written for another backend send.
+fn translate(request: &HttpRequest, members: &mut Map<String, Value>) {
+    if let Some(compatibility) = request.app_data::<Data<Compatibility>>() {
+        compatibility.translate(members);
     }
 }
 
@@ -198,18 +213,4 @@ impl FieldValue for FieldUpdate<Description> {
         };
         Description::parse(&text).map(Self::Set).map_err(invalid_text)
     }
-}
-
-fn invalid_text(error: InvalidText) -> ValidationError {
-    let kind = match error {
-        InvalidText::Empty => "string_too_short",
-        InvalidText::TooLong { .. } => "string_too_long",
-        InvalidText::Nul => "string_nul",
-    };
-    invalid(kind, error.to_string())
-}
-
-/// Returns an error that has `kind` as its `type` and `message` as its `msg` in FastAPI's format.
-pub(super) fn invalid(kind: &'static str, message: impl Into<Cow<'static, str>>) -> ValidationError {
-    ValidationError::new(kind).with_message(message.into())
 }

@@ -5,15 +5,24 @@ use actix_web::http::header::{ContentType, LINK};
 use actix_web::web::Data;
 use serde::Serialize;
 use taskbridge_domain::services::{TaskListing, TaskService, TotalCount};
+use taskbridge_domain::tasks::Task;
 
 use super::compatibility::Compatibility;
+use super::cursor;
 use super::dto::{CompleteTask, CreateTask, Message, TaskList, TaskResponse, UpdateTask};
-use super::json_body::JsonBody;
-use super::path::PathTask;
-use super::query::ListQuery;
+use super::list_parameters::ListParameters;
 use crate::error::ApiError;
 use crate::extract::guard::{Guarded, PathOwner};
-use crate::responses::{BodyErrors, NoTask, OwnerErrors, QueryErrors, TaskLimit};
+use crate::extract::json_body::JsonBody;
+use crate::extract::path_id::PathId;
+use crate::extract::query::ListQuery;
+use crate::responses::{BodyErrors, LimitError, NotFound, OwnerErrors, QueryErrors};
+
+type TaskQuery = ListQuery<ListParameters>;
+type PathTask = PathId<Task>;
+type NoTask = NotFound<Task>;
+type TaskLimit = LimitError<Task>;
+type AccessErrors = OwnerErrors<Task>;
 
 /// The header with the number of tasks that match the filters, on all pages.
 const X_TOTAL_COUNT: &str = "X-Total-Count";
@@ -24,7 +33,7 @@ const X_TOTAL_COUNT: &str = "X-Total-Count";
 /// another page, the header `Link` contains its URL.
 #[utoipa::path(
     get, path = "/{user_id}/tasks", operation_id = "list_tasks", tag = "tasks", security(("jwt" = [])),
-    params(PathOwner, ListQuery),
+    params(PathOwner, TaskQuery),
     responses(
         (status = 200, description = "The tasks.", body = Vec<TaskResponse>, headers(
             ("Link" = String, description = "A link to the next page, relative to the URL of the request (RFC 8288)."),
@@ -34,11 +43,11 @@ const X_TOTAL_COUNT: &str = "X-Total-Count";
                     counted: see the parameter `count`."
             ),
         )),
-        OwnerErrors, QueryErrors
+        AccessErrors, QueryErrors
     )
 )]
 pub(super) async fn list(
-    Guarded(PathOwner(owner), ListQuery(parameters, request)): Guarded<PathOwner, ListQuery>,
+    Guarded(PathOwner(owner), ListQuery(parameters, request)): Guarded<PathOwner, TaskQuery>,
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
@@ -46,7 +55,7 @@ pub(super) async fn list(
     let TaskListing { tasks, next, total } = tasks.list(&owner, &request.query, total).await?;
     let mut response = HttpResponse::Ok();
     if let Some(next) = next {
-        response.insert_header((LINK, parameters.link_to(&next)));
+        response.insert_header((LINK, parameters.link_to(&cursor::encode(&next))));
     }
     if let Some(total) = total {
         response.insert_header((X_TOTAL_COUNT, total.to_string()));
@@ -78,7 +87,7 @@ fn json(estimated_size: usize, value: &impl Serialize) -> Result<Vec<u8>, ApiErr
     post, path = "/{user_id}/tasks", operation_id = "create_task", tag = "tasks", security(("jwt" = [])),
     params(PathOwner), request_body = CreateTask,
     responses(
-        (status = 201, description = "The task has been created.", body = TaskResponse), OwnerErrors, BodyErrors,
+        (status = 201, description = "The task has been created.", body = TaskResponse), AccessErrors, BodyErrors,
         TaskLimit
     )
 )]
@@ -97,10 +106,10 @@ pub(super) async fn create(
 #[utoipa::path(
     get, path = "/{user_id}/tasks/{task_id}", operation_id = "get_task", tag = "tasks", security(("jwt" = [])),
     params(PathOwner, PathTask),
-    responses((status = 200, description = "The task.", body = TaskResponse), OwnerErrors, NoTask)
+    responses((status = 200, description = "The task.", body = TaskResponse), AccessErrors, NoTask)
 )]
 pub(super) async fn get(
-    Guarded(PathOwner(owner), PathTask(id)): Guarded<PathOwner, PathTask>,
+    Guarded(PathOwner(owner), PathId(id)): Guarded<PathOwner, PathTask>,
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {
@@ -114,10 +123,10 @@ pub(super) async fn get(
 #[utoipa::path(
     method(put, patch), path = "/{user_id}/tasks/{task_id}", operation_id = "update_task", tag = "tasks",
     security(("jwt" = [])), params(PathOwner, PathTask), request_body = UpdateTask,
-    responses((status = 200, description = "The updated task.", body = TaskResponse), OwnerErrors, NoTask, BodyErrors)
+    responses((status = 200, description = "The updated task.", body = TaskResponse), AccessErrors, NoTask, BodyErrors)
 )]
 pub(super) async fn update(
-    Guarded(PathOwner(owner), Guarded(PathTask(id), JsonBody(patch))): Guarded<
+    Guarded(PathOwner(owner), Guarded(PathId(id), JsonBody(patch))): Guarded<
         PathOwner,
         Guarded<PathTask, JsonBody<UpdateTask>>,
     >,
@@ -135,10 +144,10 @@ pub(super) async fn update(
 #[utoipa::path(
     method(patch, post), path = "/{user_id}/tasks/{task_id}/complete", operation_id = "complete_task", tag = "tasks",
     security(("jwt" = [])), params(PathOwner, PathTask), request_body = Option<CompleteTask>,
-    responses((status = 200, description = "The updated task.", body = TaskResponse), OwnerErrors, NoTask, BodyErrors)
+    responses((status = 200, description = "The updated task.", body = TaskResponse), AccessErrors, NoTask, BodyErrors)
 )]
 pub(super) async fn complete(
-    Guarded(PathOwner(owner), Guarded(PathTask(id), JsonBody(completed))): Guarded<
+    Guarded(PathOwner(owner), Guarded(PathId(id), JsonBody(completed))): Guarded<
         PathOwner,
         Guarded<PathTask, JsonBody<CompleteTask>>,
     >,
@@ -155,10 +164,10 @@ pub(super) async fn complete(
 #[utoipa::path(
     delete, path = "/{user_id}/tasks/{task_id}", operation_id = "delete_task", tag = "tasks", security(("jwt" = [])),
     params(PathOwner, PathTask),
-    responses((status = 204, description = "The task has been deleted."), OwnerErrors, NoTask)
+    responses((status = 204, description = "The task has been deleted."), AccessErrors, NoTask)
 )]
 pub(super) async fn delete(
-    Guarded(PathOwner(owner), PathTask(id)): Guarded<PathOwner, PathTask>,
+    Guarded(PathOwner(owner), PathId(id)): Guarded<PathOwner, PathTask>,
     tasks: Data<TaskService>,
     compatibility: Data<Compatibility>,
 ) -> Result<HttpResponse, ApiError> {

@@ -3,22 +3,24 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use taskbridge_domain::owned::PageSize;
 use taskbridge_domain::services::TotalCount;
 use taskbridge_domain::tasks::{
-    Cursor, PageSize, PageStart, SearchText, SortDirection, SortKey, TaskFilter, TaskOrder, TaskQuery,
+    Cursor, PageStart, SearchText, SortDirection, SortKey, TaskFilter, TaskOrder, TaskQuery,
 };
 use utoipa::IntoParams;
 use utoipa::openapi::schema::ObjectBuilder;
 use validator::{Validate, ValidationError};
 
 use super::cursor::{self, direction_of, key_of};
-use super::dto::invalid;
-use crate::extract::field::{Field, FieldValue, InvalidField, RequestFields};
-use crate::json_schema::{self, boolean, choice, integer, text_without_nul};
+use crate::extract::field::{Field, FieldValue, InvalidField, RequestFields, invalid};
+use crate::extract::parameter::{page_size, parse, text};
+use crate::json_schema::{boolean, choice, integer, text_without_nul};
+use crate::newest_first::cursor_text;
 
 /// A parsed request that lists tasks: which tasks to return, and whether to count all that match.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct ListRequest {
+pub(crate) struct ListRequest {
     pub(super) query: TaskQuery,
     pub(super) total: TotalCount,
 }
@@ -26,7 +28,7 @@ pub(super) struct ListRequest {
 /// The parameters of a list, in the order in which their errors are reported.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct ListParameters {
+pub(crate) struct ListParameters {
     #[validate(custom(function = Field::check))]
     #[param(required = false, schema_with = completed)]
     completed: Field<Option<Flag>>,
@@ -43,7 +45,7 @@ pub(super) struct ListParameters {
     #[param(required = false, schema_with = sort_direction)]
     order: Field<Option<SortDirection>>,
     #[validate(custom(function = Field::check))]
-    #[param(required = false, schema_with = page_size)]
+    #[param(required = false, schema_with = page_size_of_tasks)]
     limit: Field<Option<PageSize>>,
     #[validate(custom(function = Field::check))]
     #[param(required = false, schema_with = offset)]
@@ -188,15 +190,8 @@ fn sort_direction() -> ObjectBuilder {
     schema.description(Some("The sort direction. The default is `desc` for times and `asc` for titles."))
 }
 
-impl FieldValue for PageSize {
-    fn parse(value: Option<Value>) -> Result<Self, ValidationError> {
-        parse(value.as_ref(), "int_range", "must be a number from 1 to 1000", |text| Self::new(text.parse().ok()?))
-    }
-}
-
-fn page_size() -> ObjectBuilder {
-    let schema = integer(1, PageSize::MAX.into()).default(Some(PageSize::default().count().into()));
-    schema.description(Some("The maximum number of tasks to return."))
+fn page_size_of_tasks() -> ObjectBuilder {
+    page_size("The maximum number of tasks to return.")
 }
 
 /// A number of tasks to skip.
@@ -218,24 +213,4 @@ impl FieldValue for Cursor {
     fn parse(value: Option<Value>) -> Result<Self, ValidationError> {
         parse(value.as_ref(), "cursor", "is none of ours; take it from the header Link", cursor::decode)
     }
-}
-
-fn cursor_text() -> ObjectBuilder {
-    let schema = json_schema::text("^[A-Za-z0-9_-]*$");
-    schema.description(Some("The start of the page: the value of `cursor` in the header `Link` of the previous page."))
-}
-
-/// Parses the value of a parameter. If it is invalid, returns an error that has `kind` as its `type` and `expected` as its
-/// `msg`.
-fn parse<T>(
-    value: Option<&Value>,
-    kind: &'static str,
-    expected: &'static str,
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<T, ValidationError> {
-    parse(text(value)).ok_or_else(|| invalid(kind, expected))
-}
-
-fn text(value: Option<&Value>) -> &str {
-    value.and_then(Value::as_str).unwrap_or_default()
 }

@@ -4,47 +4,31 @@ pub(crate) mod compatibility;
 mod cursor;
 pub(crate) mod dto;
 mod handlers;
-mod json_body;
 mod list_parameters;
-mod path;
-mod query;
 
-use actix_web::http::Method;
-use actix_web::web::ServiceConfig;
+use std::sync::Arc;
+
+use taskbridge_domain::services::TaskService;
+use taskbridge_domain::tasks::Task;
 use utoipa::OpenApi;
 
 use self::handlers::{complete, create, delete, get, list, update};
-use crate::extract::guard::OwnerFrom;
-use crate::owned_routes::OwnedRoutes;
+use crate::owned_routes::{OwnedApi, OwnedRoutes};
 
-/// The paths of the tasks API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TasksMount {
-    /// The path before `/{user_id}/tasks`: empty, or segments that each begin with a slash.
-    pub prefix: String,
-    /// Whether the tasks of the caller are also available at `<prefix>/tasks`.
-    pub without_user_id: bool,
+/// Returns the tasks API.
+pub(crate) fn api(tasks: Arc<TaskService>) -> OwnedApi {
+    OwnedApi::new::<Task, _>(tasks, Operations::openapi(), routes)
 }
 
-impl TasksMount {
-    pub(crate) fn routes(self, config: &mut ServiceConfig) {
-        let Self { prefix, without_user_id } = self;
-        operations().mount(config, &format!("{prefix}/{{user_id}}/tasks"), OwnerFrom::Path);
-        if without_user_id {
-            operations().mount(config, &format!("{prefix}/tasks"), OwnerFrom::Token);
-        }
-    }
-}
-
-/// Returns the operations, with the paths after `/{user_id}/tasks`. [`Operations`] documents the same.
-fn operations() -> OwnedRoutes {
-    OwnedRoutes::default()
-        .on([Method::GET], "", list)
-        .on([Method::POST], "", create)
-        .on([Method::GET], "/{task_id}", get)
-        .on([Method::PUT, Method::PATCH], "/{task_id}", update)
-        .on([Method::DELETE], "/{task_id}", delete)
-        .on([Method::PATCH, Method::POST], "/{task_id}/complete", complete)
+/// Adds the handlers of the [`Operations`].
+fn routes(routes: OwnedRoutes) -> OwnedRoutes {
+    routes
+        .on("list_tasks", list)
+        .on("create_task", create)
+        .on("get_task", get)
+        .on("update_task", update)
+        .on("complete_task", complete)
+        .on("delete_task", delete)
 }
 
 #[derive(OpenApi)]

@@ -29,7 +29,7 @@ async fn a_list_can_have_an_envelope_with_its_total() {
     };
     for (next, total) in [(None, 1), (Some(next), 42)] {
         let mut repo = MockTaskRepo::new();
-        let page = TaskPage { tasks: vec![task("alice", 7)], next };
+        let page = TaskPage { items: vec![task("alice", 7)], next };
         repo.expect_list().returning(move |_, _| Ok(page.clone()));
         repo.expect_count().returning(|_, _| Ok(42));
         let answer = ports(repo, envelope).answer(alice("GET", "/api/alice/tasks")).await;

@@ -1,12 +1,14 @@
 //! Lists of tasks: filters, order, pages, and the total number of tasks.
 
 use serde_json::{Value, json};
+use taskbridge_domain::owned::PageSize;
 use taskbridge_domain::ports::MockTaskRepo;
 use taskbridge_domain::tasks::{
-    Cursor, PageSize, PageStart, PreciseTimestamp, SearchText, SortDirection, SortKey, SortValue, TaskFilter, TaskId,
-    TaskOrder, TaskPage, TaskQuery, TitlePrefix,
+    Cursor, PageStart, SearchText, SortDirection, SortKey, SortValue, TaskFilter, TaskId, TaskOrder, TaskPage,
+    TaskQuery, TitlePrefix,
 };
 use taskbridge_domain::testing::fixtures::task;
+use taskbridge_domain::time::PreciseTimestamp;
 
 use crate::support::{Answer, Ports, alice, page};
 use crate::tasks::on_the_wire;
@@ -16,7 +18,7 @@ use crate::tasks::on_the_wire;
 async fn asked(query: &str, expected: TaskQuery, next: Option<Cursor>) -> Answer {
     let mut repo = MockTaskRepo::new();
     let shown = query.to_owned();
-    let page = TaskPage { tasks: vec![task("alice", 7)], next };
+    let page = TaskPage { items: vec![task("alice", 7)], next };
     repo.expect_list()
         .withf(move |owner, asked| {
             assert_eq!(*asked, expected, "{shown}");

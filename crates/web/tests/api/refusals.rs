@@ -10,8 +10,9 @@ use actix_web::test::TestRequest;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
+use taskbridge_domain::owned::OwnedResource as _;
 use taskbridge_domain::ports::{
-    CreateTaskError, Credential, HashError, MockRateLimiter, MockTaskRepo, RejectionKind, StoreError,
+    CreateError, Credential, HashError, MockRateLimiter, MockTaskRepo, RejectionKind, StoreError,
 };
 use taskbridge_domain::rate_limit::Decision;
 use taskbridge_domain::sessions::Session;
@@ -129,7 +130,7 @@ fn authorized(header: &'static str) -> TestRequest {
 
 /// Requests for tasks with a valid token.
 fn tasks() -> Vec<Case> {
-    let failing = |error: fn() -> CreateTaskError| {
+    let failing = |error: fn() -> CreateError| {
         let mut repo = MockTaskRepo::new();
         repo.expect_create().return_once(move |_, _, _| Err(error()));
         Ports::with_tasks(repo)
@@ -143,8 +144,8 @@ fn tasks() -> Vec<Case> {
     let limited = Ports { task_limiter: Some(refusing()), ..Ports::new() };
     let new = || alice_sends("POST", TASKS, TITLE);
     vec![
-        (RefusalCause::UnknownUser, failing(|| CreateTaskError::UnknownOwner), new()),
-        (RefusalCause::TaskLimitReached, failing(|| CreateTaskError::LimitReached), new()),
+        (RefusalCause::UnknownUser, failing(|| CreateError::UnknownOwner), new()),
+        (RefusalCause::TaskLimitReached, failing(|| CreateError::LimitReached(Task::NAME)), new()),
         (RefusalCause::TooManyStatements, failing(|| StoreError::Busy.into()), new()),
         (RefusalCause::DatabaseUnavailable, failing(|| StoreError::Unavailable("down".into()).into()), new()),
         (RefusalCause::WriteOutcomeUnknown, failing(|| StoreError::OutcomeUnknown("lost".into()).into()), new()),

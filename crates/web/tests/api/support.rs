@@ -190,7 +190,7 @@ impl Ports {
         });
         let mut trusted_origins = TrustedOrigins::default();
         trusted_origins.add("https://app.example.test").unwrap();
-        let docs = Docs::new(docs, auth_server.as_ref(), &mount, compatibility).unwrap();
+        let docs = Docs::new(docs, auth_server.as_ref(), &mount, compatibility, &[]).unwrap();
         Services {
             authenticator: Arc::new(Authenticator::new(Arc::new(auth))),
             tasks: Arc::new(TaskService::new(Arc::new(tasks), clock())),
@@ -199,6 +199,7 @@ impl Ports {
             }),
             auth: auth_server,
             store: Arc::new(store),
+            resources: Vec::new(),
             body_limit: BodyLimit(BODY_LIMIT),
             tasks_mount: mount,
             compatibility,
@@ -342,7 +343,7 @@ impl Answer {
 
 /// Returns the page `tasks`, which is the last one of its list.
 pub(crate) fn page(tasks: Vec<Task>) -> TaskPage {
-    TaskPage { tasks, next: None }
+    TaskPage { items: tasks, next: None }
 }
 
 /// Returns a request with alice's access token.

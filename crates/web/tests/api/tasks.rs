@@ -1,8 +1,9 @@
 //! The tasks API: the status and the body of each response.
 
 use serde_json::{Value, json};
-use taskbridge_domain::ports::{CreateTaskError, MockTaskRepo, StoreError};
-use taskbridge_domain::tasks::{FieldUpdate, NewTask, TaskId, TaskPatch};
+use taskbridge_domain::owned::OwnedResource as _;
+use taskbridge_domain::ports::{CreateError, MockTaskRepo, StoreError};
+use taskbridge_domain::tasks::{FieldUpdate, NewTask, Task, TaskId, TaskPatch};
 use taskbridge_domain::testing::fixtures::{new_task, task};
 
 use crate::support::{BODY_LIMIT, Ports, alice, alice_sends, page};
@@ -328,7 +329,7 @@ async fn the_reason_of_a_store_error_is_not_in_the_response() {
 #[actix_web::test]
 async fn a_task_beyond_the_maximum_is_409() {
     let mut repo = MockTaskRepo::new();
-    repo.expect_create().return_once(|_, _, _| Err(CreateTaskError::LimitReached));
+    repo.expect_create().return_once(|_, _, _| Err(CreateError::LimitReached(Task::NAME)));
     let answer = Ports::with_tasks(repo).answer(alice_sends("POST", "/api/alice/tasks", r#"{"title":"x"}"#)).await;
     assert_eq!(answer.verdict(), (409, "TASK_LIMIT_REACHED".into()));
     assert_eq!(answer.header("retry-after"), None);
@@ -339,7 +340,7 @@ async fn a_task_beyond_the_maximum_is_409() {
 #[actix_web::test]
 async fn a_write_for_a_user_who_is_gone_is_401() {
     let mut repo = MockTaskRepo::new();
-    repo.expect_create().return_once(|_, _, _| Err(CreateTaskError::UnknownOwner));
+    repo.expect_create().return_once(|_, _, _| Err(CreateError::UnknownOwner));
     let answer = Ports::with_tasks(repo).answer(alice_sends("POST", "/api/alice/tasks", r#"{"title":"x"}"#)).await;
     assert_eq!(answer.verdict(), (401, "UNAUTHORIZED".into()));
 }

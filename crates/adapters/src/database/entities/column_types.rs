@@ -9,15 +9,15 @@ use sea_orm::{ColIdx, DbErr, QueryResult, TryGetError, TryGetable};
 
 /// A time: `timestamptz` or `timestamp` on PostgreSQL, text on SQLite. A time without a zone is UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Time(pub(crate) DateTime<Utc>);
+pub struct Time(pub DateTime<Utc>);
 
 /// A boolean, which SQLite stores as an integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Flag(pub(crate) bool);
+pub struct Flag(pub bool);
 
 /// An id: text, a UUID in its text form, or an integer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RowId(pub(crate) String);
+pub struct RowId(pub String);
 
 /// Formats of times without a time zone, as other programs write them to SQLite.
 const WITHOUT_ZONE: [&str; 2] = ["%F %T%.f", "%FT%T%.f"];

@@ -6,16 +6,15 @@ use sea_orm::IdenStatic;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
 use taskbridge_domain::tasks::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPatch, Title};
-use taskbridge_domain::{Owner, Timestamp};
+use taskbridge_domain::{Owner, Timestamp, UserId};
 use tokio_postgres::Row;
 
 use super::column_types::{Flag, RowId, Time};
-use crate::database::error::Inconsistency;
 use crate::database::postgres::{Integer, ValueError};
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tasks")]
-pub(crate) struct Model {
+pub struct Model {
     #[sea_orm(primary_key)]
     pub(crate) id: i64,
     pub(crate) user_id: RowId,
@@ -27,7 +26,7 @@ pub(crate) struct Model {
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
-pub(crate) enum Relation {}
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
@@ -62,24 +61,17 @@ impl Model {
     }
 
     /// Converts the row to a task of this owner.
-    ///
-    /// # Errors
-    /// [`Inconsistency`] if the row belongs to another user. Every query filters by owner, but a database may treat
-    /// different ids as equal, for example because of a collation.
-    pub(crate) fn task_of(self, owner: &Owner) -> Result<Task, Inconsistency> {
-        let Self { id, user_id, title, description, completed, created_at, updated_at } = self;
-        if user_id.0 != owner.id().as_str() {
-            return Err(Inconsistency { table: "tasks", column: "user_id" });
-        }
-        Ok(Task {
+    pub(crate) fn task_of(self, owner: UserId) -> Task {
+        let Self { id, user_id: _, title, description, completed, created_at, updated_at } = self;
+        Task {
             id: TaskId::new(id),
-            owner: owner.id().clone(),
+            owner,
             title: Title::from_stored(title),
             description: description.map(Description::from_stored),
             completed: completed.0,
             created_at: Timestamp::new(created_at.0),
             updated_at: Timestamp::new(updated_at.0),
-        })
+        }
     }
 }
 

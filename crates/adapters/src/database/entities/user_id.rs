@@ -1,7 +1,6 @@
 //! Conditions on columns that contain the ids of users.
 
-use sea_orm::ColumnTrait;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef};
 use taskbridge_domain::UserId;
 use taskbridge_schema::IdKind;
 
@@ -9,8 +8,8 @@ use taskbridge_schema::IdKind;
 ///
 /// An id of another kind is not sent to the database, and matches no row: PostgreSQL cannot read such a text, or would
 /// read it as the id of another user.
-pub(crate) fn is_user(column: impl ColumnTrait, kind: IdKind, user: &UserId) -> Expr {
-    if kind.accepts(user.as_str()) { column.eq(user.as_str()) } else { no_row() }
+pub(crate) fn is_user(column: impl IntoColumnRef, kind: IdKind, user: &UserId) -> Expr {
+    if kind.accepts(user.as_str()) { Expr::col(column).eq(user.as_str()) } else { no_row() }
 }
 
 /// Returns the condition that matches no row.

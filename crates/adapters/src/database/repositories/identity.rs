@@ -3,20 +3,23 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Alias, Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait as _, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
 use taskbridge_domain::ports::{
     Credential, IdentityRepo, PasswordChange, RegisterError, Registration, RegistrationIds, StoreError,
 };
 use taskbridge_domain::sessions::Session;
 use taskbridge_domain::users::{Account, Email, PasswordHash, ProfileUpdate, UserImage};
 use taskbridge_domain::{Timestamp, UserId};
-use taskbridge_schema::{AuthTable, IdKind};
+use taskbridge_schema::{AuthTable, IdKind, OWNER};
 
 use crate::database::Store;
 use crate::database::connection_pool::{Transaction, TransactionBody};
 use crate::database::entities::column_types::Time;
 use crate::database::entities::user_id::is_user;
-use crate::database::entities::{account, session, task, user};
+use crate::database::entities::{account, session, user};
 use crate::database::error::{Inconsistency, Violation, store_error, violation};
 use crate::database::new_rows::insert;
 use crate::database::restrictions::RestrictionColumns;
@@ -171,7 +174,11 @@ struct Removal<'a>(&'a UserId);
 impl TransactionBody for Removal<'_> {
     async fn run(&self, transaction: &Transaction) -> Result<bool, DbErr> {
         let (user, ids) = (self.0, transaction.id_kind(AuthTable::User));
-        task::Entity::delete_many().filter(is_user(task::Column::UserId, ids, user)).exec(transaction).await?;
+        for table in transaction.rewriter.map().owned_tables() {
+            let is_owner = is_user(Alias::new(OWNER), ids, user);
+            let delete = Query::delete().from_table(Alias::new(*table)).and_where(is_owner).to_owned();
+            transaction.execute(&delete).await?;
+        }
         account::Entity::delete_many().filter(is_user(account::Column::UserId, ids, user)).exec(transaction).await?;
         session::Entity::delete_many().filter(is_user(session::Column::UserId, ids, user)).exec(transaction).await?;
         user::Entity::delete_many().filter(is_user(user::Column::Id, ids, user)).exec(transaction).await?;

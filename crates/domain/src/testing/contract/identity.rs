@@ -273,8 +273,8 @@ pub async fn deleting_a_user_deletes_all_their_data_and_nothing_else<I: Identity
     assert_eq!(sessions.find(&session("ann").token).await.unwrap(), None);
     assert_eq!(repo.list_accounts(&user_id("ann"), 10).await.unwrap(), []);
     repo.register(&ann).await.unwrap();
-    assert_eq!(tasks.list(&owner("ann").await, &everything).await.unwrap().tasks, []);
+    assert_eq!(tasks.list(&owner("ann").await, &everything).await.unwrap().items, []);
     assert_eq!(sessions.find(&session("bob").token).await.unwrap(), Some((session("bob"), bob.user)));
-    assert_eq!(tasks.list(&owner("bob").await, &everything).await.unwrap().tasks.len(), 1);
+    assert_eq!(tasks.list(&owner("bob").await, &everything).await.unwrap().items.len(), 1);
     repo.delete(&user_id("nobody")).await.unwrap();
 }

@@ -5,7 +5,7 @@
 //! a future whose output dereferences to the adapter. The output can also own what the adapter needs, such as a
 //! database.
 //!
-//! The suite of [`TaskRepo`](crate::ports::TaskRepo) also needs an asynchronous closure that closes the store and opens it again:
+//! The suites of resources also need an asynchronous closure that closes the store and opens it again:
 //!
 //! ```text
 //! mod in_a_file {
@@ -24,6 +24,7 @@
 
 pub mod identity;
 pub mod ids;
+pub mod owned;
 pub mod passwords;
 pub mod rate_limiter;
 pub mod sessions;

@@ -6,14 +6,17 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryTrait, Statement};
 use taskbridge_domain::Owner;
 use taskbridge_domain::tasks::{
-    Cursor, PageStart, PreciseTimestamp, SearchText, SortDirection, SortKey, SortValue, TaskFilter, TaskId, TaskOrder,
-    TaskQuery, TitlePrefix,
+    Cursor, PageStart, SearchText, SortDirection, SortKey, SortValue, TaskFilter, TaskId, TaskOrder, TaskQuery,
+    TitlePrefix,
 };
 use taskbridge_domain::testing::fixtures::{moment, owner};
+use taskbridge_domain::time::PreciseTimestamp;
 use taskbridge_migrations::{MigrateError, Migrations, Users};
 use taskbridge_schema::IdKind;
 
-use super::statements::{Dialect, count, list};
+use super::statements::count;
+use crate::database::entities::task::Entity;
+use crate::database::owned::{Dialect, list};
 use crate::database::{Store, StoreConfig};
 
 const BY_CREATION: &str = "tasks_user_id_created_at_id_idx";
@@ -45,7 +48,11 @@ impl Case {
             SortKey::Title if query.filter.search.is_none() => Some(BY_TITLE),
             SortKey::Title | SortKey::UpdatedAt => None,
         };
-        Self { name: format!("{query:?}"), statement: list(dialect(backend), owner, query).build(backend), in_order_of }
+        Self {
+            name: format!("{query:?}"),
+            statement: list::<Entity>(dialect(backend), owner, query).build(backend),
+            in_order_of,
+        }
     }
 }
 

@@ -6,7 +6,10 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use taskbridge_domain::ports::RateLimiter;
 use taskbridge_domain::rate_limit::{Decision, RateLimit, WindowStart};
-use taskbridge_domain::tasks::{Cursor, PageStart, SearchText, SortDirection, SortValue, TaskOrder, TitlePrefix};
+use taskbridge_domain::tasks::{
+    Cursor, NewTask, PageStart, SearchText, SortDirection, SortValue, TaskOrder, TaskPage, TaskPatch, TaskQuery,
+    TitlePrefix,
+};
 use taskbridge_domain::testing::fixtures::{moment, new_task, owner};
 use taskbridge_domain::testing::in_memory::InMemoryTaskRepo;
 use tokio::sync::Semaphore;
@@ -50,14 +53,9 @@ impl Gate {
 }
 
 #[async_trait]
-impl TaskRepo for Gated {
+impl OwnedRepo<Task> for Gated {
     async fn list(&self, owner: &Owner, query: &TaskQuery) -> Result<TaskPage, StoreError> {
         self.tasks.list(owner, query).await
-    }
-
-    async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError> {
-        self.gate.pass(format!("search of {}", owner.id().as_str())).await;
-        self.tasks.count(owner, filter).await
     }
 
     async fn find(&self, owner: &Owner, id: TaskId) -> Result<Option<Task>, StoreError> {
@@ -65,7 +63,7 @@ impl TaskRepo for Gated {
         self.tasks.find(owner, id).await
     }
 
-    async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateTaskError> {
+    async fn create(&self, owner: &Owner, task: NewTask, now: Timestamp) -> Result<Task, CreateError> {
         self.tasks.create(owner, task, now).await
     }
 
@@ -79,13 +77,21 @@ impl TaskRepo for Gated {
         self.tasks.update(owner, id, patch, now).await
     }
 
-    async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError> {
-        self.tasks.toggle(owner, id, now).await
-    }
-
     async fn delete(&self, _: &Owner, _: TaskId) -> Result<bool, StoreError> {
         self.abandoned.lock().unwrap().extend(StatementPermit::current());
         Ok(false)
+    }
+}
+
+#[async_trait]
+impl TaskRepo for Gated {
+    async fn count(&self, owner: &Owner, filter: &TaskFilter) -> Result<u64, StoreError> {
+        self.gate.pass(format!("search of {}", owner.id().as_str())).await;
+        self.tasks.count(owner, filter).await
+    }
+
+    async fn toggle(&self, owner: &Owner, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError> {
+        self.tasks.toggle(owner, id, now).await
     }
 }
 
@@ -103,11 +109,11 @@ impl RateLimiter for Gate {
     }
 }
 
-type Limited = Arc<ConcurrencyLimitedTaskRepo<Gated>>;
+type Limited = Arc<ConcurrencyLimitedRepo<Gated>>;
 
 fn limited_to(max_per_owner: usize, max_searches: usize) -> Limited {
-    let config = TaskConcurrency { max_per_owner, max_searches, wait: WAIT };
-    Arc::new(ConcurrencyLimitedTaskRepo::new(Gated::default(), config))
+    let permits = StatementPermits::new(StatementLimits { max_per_owner, max_searches, wait: WAIT });
+    Arc::new(ConcurrencyLimitedRepo::new(Gated::default(), permits))
 }
 
 /// Starts to find a task of the owner `alice`.
@@ -128,7 +134,7 @@ async fn assert_counted(repo: &Limited, statements: usize) {
     for _ in 0..100 {
         yield_now().await;
     }
-    assert_eq!(repo.limits.count(), statements);
+    assert_eq!(repo.permits.0.count(), statements);
 }
 
 fn inside(repo: &Limited) -> usize {
@@ -142,14 +148,14 @@ fn finished(repo: &Limited) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn the_statements_of_one_owner_beyond_the_limit_wait_and_those_of_others_do_not() {
     let repo = limited_to(2, 1);
-    let load = repo.load();
+    let load = repo.permits.load();
     let started: Vec<_> = (0..7).map(|id| find(&repo, id)).collect();
     assert_counted(&repo, 7).await;
     assert_eq!((inside(&repo), load.waiting()), (2, 5));
 
     let bob = owner("bob").await;
     repo.create(&bob, new_task(), moment()).await.unwrap();
-    assert_eq!(repo.list(&bob, &TaskQuery::default()).await.unwrap().tasks.len(), 1);
+    assert_eq!(repo.list(&bob, &TaskQuery::default()).await.unwrap().items.len(), 1);
     assert_eq!((inside(&repo), load.waiting()), (2, 5));
 
     for left in (0..7_usize).rev() {
@@ -208,7 +214,7 @@ async fn searches_that_wait_do_not_delay_other_statements_of_their_owner() {
     let mut list = repo.list(&alice, &query);
     assert!(list.as_mut().now_or_never().is_none());
     repo.repo.gate.permits.add_permits(6);
-    assert!(list.await.unwrap().tasks.is_empty());
+    assert!(list.await.unwrap().items.is_empty());
     found.await.unwrap().unwrap();
     for searched in join_all(searches).await {
         searched.unwrap().unwrap();
@@ -225,7 +231,7 @@ async fn a_search_that_waits_for_its_own_owner_does_not_delay_those_of_others() 
     assert_counted(&repo, 2).await;
     let searched = search(&repo, "bob");
     assert_counted(&repo, 3).await;
-    assert_eq!((inside(&repo), repo.load().waiting()), (2, 1));
+    assert_eq!((inside(&repo), repo.permits.load().waiting()), (2, 1));
     repo.repo.gate.permits.add_permits(3);
     found.await.unwrap().unwrap();
     for search in [waiting, searched] {
@@ -273,12 +279,12 @@ async fn a_statement_that_waits_for_too_long_fails() {
     assert!(matches!(read, Err(StoreError::Busy)), "{read:?}");
     assert_eq!(begin.elapsed(), WAIT);
     let written = repo.create(&alice, new_task(), moment()).await;
-    assert!(matches!(written, Err(CreateTaskError::Store(StoreError::Busy))), "{written:?}");
-    assert_eq!((repo.load().waiting(), repo.load().refused()), (0, 2));
+    assert!(matches!(written, Err(CreateError::Store(StoreError::Busy))), "{written:?}");
+    assert_eq!((repo.permits.load().waiting(), repo.permits.load().refused()), (0, 2));
 
     repo.repo.gate.permits.add_permits(1);
     running.await.unwrap().unwrap();
-    assert!(repo.list(&alice, &TaskQuery::default()).await.unwrap().tasks.is_empty());
+    assert!(repo.list(&alice, &TaskQuery::default()).await.unwrap().items.is_empty());
 }
 
 /// The state of an owner takes memory only while a statement of this owner runs or waits.
@@ -295,11 +301,11 @@ async fn dropped_statements_leave_no_state_behind() {
         search.abort();
         assert!(search.await.unwrap_err().is_cancelled());
     }
-    assert_eq!((repo.limits.count(), repo.load().waiting()), (0, 0));
+    assert_eq!((repo.permits.0.count(), repo.permits.load().waiting()), (0, 0));
     assert!(repo.list(&alice, &TaskQuery::default()).await.is_ok());
     repo.repo.gate.permits.add_permits(1);
     assert!(repo.count(&owner("bob").await, &TaskFilter::default()).await.is_ok());
-    assert_eq!(repo.limits.count(), 0);
+    assert_eq!(repo.permits.0.count(), 0);
 }
 
 /// A client that aborts its requests does not get more than the limit.
@@ -314,7 +320,7 @@ async fn a_statement_counts_until_its_connection_is_free() {
     assert!(repo.list(&owner("bob").await, &query).await.is_ok());
     repo.repo.abandoned.lock().unwrap().clear();
     assert!(list.await.is_ok());
-    assert_eq!(repo.limits.count(), 0);
+    assert_eq!(repo.permits.0.count(), 0);
 }
 
 #[tokio::test(start_paused = true)]

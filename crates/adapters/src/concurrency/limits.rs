@@ -1,4 +1,4 @@
-//! The permits to execute statements on the tasks of each owner.
+//! The permits to execute statements on the resources of each owner.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -13,9 +13,9 @@ use tokio::time::timeout;
 
 use crate::statement_permit::StatementPermit;
 
-/// Configuration of a [`ConcurrencyLimitedTaskRepo`](super::ConcurrencyLimitedTaskRepo).
+/// Configuration of a [`ConcurrencyLimitedRepo`](super::ConcurrencyLimitedRepo).
 #[derive(Debug, Clone, Copy)]
-pub struct TaskConcurrency {
+pub struct StatementLimits {
     /// Maximum number of statements that run at the same time for each owner.
     pub max_per_owner: usize,
     /// Maximum number of searches that run at the same time for all owners together.
@@ -24,14 +24,14 @@ pub struct TaskConcurrency {
     pub wait: Duration,
 }
 
-/// The numbers of statements on tasks that wait for a permit, and that were refused.
+/// The numbers of statements that wait for a permit, and that were refused.
 #[derive(Debug, Default)]
-pub struct TaskLoad {
+pub struct StatementLoad {
     waiting: AtomicUsize,
     refused: AtomicU64,
 }
 
-impl TaskLoad {
+impl StatementLoad {
     /// Returns the number of statements that wait for a permit.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -46,10 +46,10 @@ impl TaskLoad {
 }
 
 /// Counts a statement as waiting until it is dropped.
-struct Waiting<'a>(&'a TaskLoad);
+struct Waiting<'a>(&'a StatementLoad);
 
 impl<'a> Waiting<'a> {
-    fn begin(load: &'a TaskLoad) -> Self {
+    fn begin(load: &'a StatementLoad) -> Self {
         load.waiting.fetch_add(1, Ordering::Relaxed);
         Self(load)
     }
@@ -61,22 +61,22 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// The number of tasks that a statement reads or writes.
+/// The number of resources that a statement reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// At most one page of tasks.
+    /// At most one page of resources.
     Page,
-    /// Possibly all tasks of the owner. Such a statement is a search.
+    /// Possibly all resources of the owner. Such a statement is a search.
     All,
 }
 
 /// The limits, and the owners whose statements run or wait.
 pub(super) struct Limits {
-    config: TaskConcurrency,
+    config: StatementLimits,
     searches: Arc<Semaphore>,
     /// The states by the owners' ids.
     owners: Mutex<HashMap<String, OwnerState>>,
-    pub(super) load: Arc<TaskLoad>,
+    pub(super) load: Arc<StatementLoad>,
 }
 
 /// The permits of one owner. The state is removed with the owner's last statement.
@@ -108,7 +108,7 @@ impl Drop for Counted {
 }
 
 impl Limits {
-    pub(super) fn new(config: TaskConcurrency) -> Self {
+    pub(super) fn new(config: StatementLimits) -> Self {
         let searches = Arc::new(Semaphore::new(config.max_searches));
         Self { config, searches, owners: Mutex::default(), load: Arc::default() }
     }

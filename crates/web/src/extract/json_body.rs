@@ -1,14 +1,12 @@
-//! JSON bodies of the tasks API.
+//! JSON bodies.
 
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use serde_json::Value;
 
-use super::compatibility::Compatibility;
 use crate::error::ApiError;
 use crate::extract::body::{ReadError, media_type, read};
 use crate::extract::field::{RequestFields, parse_fields};
@@ -19,7 +17,7 @@ use crate::extract::field::{RequestFields, parse_fields};
 /// # Errors
 /// Returns a 400, 408 or 413 if the body cannot be read, a 415 if it is not JSON, and a 422 if it is invalid, in this
 /// order.
-pub(super) struct JsonBody<T: RequestFields>(pub(super) T::Value);
+pub struct JsonBody<T: RequestFields>(pub T::Value);
 
 impl<T: RequestFields> FromRequest for JsonBody<T> {
     type Error = ApiError;
@@ -62,9 +60,7 @@ fn parse<T: RequestFields>(request: &HttpRequest, value: Value) -> Result<T::Val
     let Value::Object(mut object) = value else {
         return Err(ApiError::invalid(vec!["body"], "dict_type", "Input should be a JSON object"));
     };
-    if let Some(compatibility) = request.app_data::<Data<Compatibility>>() {
-        compatibility.translate(&mut object);
-    }
+    T::translate(request, &mut object);
     parse_fields::<T>(object).map_err(|invalid| ApiError::invalid_fields("body", invalid))
 }
 

@@ -1,22 +1,24 @@
-//! Checks whether an owner may have another task.
+//! Checks whether an owner may have another row.
 
 use std::num::NonZeroU32;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use taskbridge_domain::Owner;
 
-use super::statements::{self, Dialect};
+use super::dialect::Dialect;
+use super::entity::OwnedEntity;
+use super::statements;
 use crate::database::connection_pool::Transaction;
 
 /// The first key of the advisory locks on owners: the letters `task`. The second key is a hash of the owner.
 const LOCK: i32 = i32::from_be_bytes(*b"task");
 
-/// Returns `true` if `owner` has fewer than `max` tasks. Until the transaction ends, no other transaction that calls
+/// Returns `true` if `owner` has fewer than `max` rows. Until the transaction ends, no other transaction that calls
 /// this function for the same owner continues.
 ///
 /// A condition in the `insert` would not suffice: on PostgreSQL, a statement does not see the rows that concurrent
 /// transactions insert. On SQLite, a transaction already excludes all others that write.
-pub(super) async fn has_room(
+pub(super) async fn has_room<E: OwnedEntity>(
     transaction: &Transaction,
     dialect: Dialect,
     owner: &Owner,
@@ -29,6 +31,6 @@ pub(super) async fn has_room(
         transaction.execute_raw(Statement::from_sql_and_values(backend, lock, values)).await?;
     }
     // A statement that begins after the lock was acquired sees what its previous holder has committed.
-    let last_allowed = transaction.query_one_raw(statements::nth(dialect, owner, max)).await?;
+    let last_allowed = transaction.query_one_raw(statements::nth::<E>(dialect, owner, max)).await?;
     Ok(last_allowed.is_none())
 }

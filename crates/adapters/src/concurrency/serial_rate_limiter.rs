@@ -10,7 +10,7 @@ use taskbridge_domain::Timestamp;
 use taskbridge_domain::ports::{RateLimiter, StoreError};
 use taskbridge_domain::rate_limit::{Decision, RateLimit};
 
-use super::limits::{Extent, Limits, TaskConcurrency};
+use super::limits::{Extent, Limits, StatementLimits};
 
 /// A [`RateLimiter`] that counts the requests for each key one after the other. Concurrent requests for one key would
 /// otherwise occupy many database connections, on which they wait for the same row.
@@ -30,7 +30,7 @@ impl<L: RateLimiter> SerialRateLimiter<L> {
 
     /// Limits the statements of `limiter`. A request that waits for longer than `wait` fails with [`StoreError::Busy`].
     pub fn new(limiter: L, wait: Duration) -> Self {
-        let config = TaskConcurrency { max_per_owner: 1, max_searches: 1, wait };
+        let config = StatementLimits { max_per_owner: 1, max_searches: 1, wait };
         let size = |key: &String, _: &Timestamp| u32::try_from(key.len()).unwrap_or(u32::MAX).max(64);
         let refused = Cache::builder().max_capacity(Self::MAX_REFUSED).weigher(size).build();
         Self { limiter, limits: Arc::new(Limits::new(config)), refused }
