@@ -1,7 +1,7 @@
 //! Assigns tasks that no user sees.
 
-use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
-use taskbridge_schema::{AuthTable, TableMap, quoted};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
+use taskbridge_schema::{AuthTable, OWNER, TASKS, TableMap, quoted};
 
 use crate::adopt::tasks;
 use crate::error::{MigrateError, refused};
@@ -9,9 +9,18 @@ use crate::migrations::Migrations;
 use crate::transaction::Transaction;
 use crate::{catalog, owner_ids};
 
+/// The rows of a table that have been assigned to a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assigned {
+    /// The name of the table.
+    pub table: &'static str,
+    /// Number of rows.
+    pub rows: u64,
+}
+
 impl Migrations {
-    /// Assigns all tasks without an owner to the user `user_id`, or, if `of` is set, all tasks of that former owner.
-    /// Returns the number of assigned tasks.
+    /// Assigns all tasks without an owner to the user `user_id`, or, if `of` is set, the tasks and all other resources of that
+    /// former owner.
     ///
     /// # Errors
     /// [`MigrateError::Refused`] if an id is empty, the table `tasks` does not exist, or the table of users exists but does
@@ -21,13 +30,13 @@ impl Migrations {
         db: &DatabaseConnection,
         user_id: &str,
         of: Option<&str>,
-    ) -> Result<u64, MigrateError> {
+    ) -> Result<Vec<Assigned>, MigrateError> {
         let transaction = Transaction::begin_exclusive(db).await?;
         let assigned = self.assign(transaction.connection(), user_id, of).await;
         transaction.end(assigned).await
     }
 
-    async fn assign(&self, db: &impl ConnectionTrait, user_id: &str, of: Option<&str>) -> Result<u64, DbErr> {
+    async fn assign(&self, db: &impl ConnectionTrait, user_id: &str, of: Option<&str>) -> Result<Vec<Assigned>, DbErr> {
         if user_id.is_empty() || of.is_some_and(str::is_empty) {
             return Err(refused("tasks", "the user id must not be empty"));
         }
@@ -49,13 +58,29 @@ impl Migrations {
                 return Err(refused("user", &line));
             }
         }
-        match of {
-            None => tasks::assign(db, &tasks, user_id).await,
-            // The database would return an error for a text that cannot be an id.
-            Some(of) if !owner_ids::kind(db).await?.accepts(of) => Ok(0),
-            Some(of) => tasks::assign_of(db, user_id, of).await,
+        let Some(of) = of else {
+            return Ok(vec![Assigned { table: TASKS, rows: tasks::assign(db, &tasks, user_id).await? }]);
+        };
+        // The database would return an error for a text that cannot be an id.
+        let can_have_rows = owner_ids::kind(db).await?.accepts(of);
+        let mut assigned = Vec::new();
+        for table in self.context.owned_tables.iter().copied() {
+            let rows = if can_have_rows { assign_of(db, table, user_id, of).await? } else { 0 };
+            assigned.push(Assigned { table, rows });
         }
+        Ok(assigned)
     }
+}
+
+/// Assigns all rows of the owner `of` in a table to the user `user_id`, and returns their number. There are none if the table
+/// does not exist yet.
+async fn assign_of(db: &impl ConnectionTrait, table: &str, user_id: &str, of: &str) -> Result<u64, DbErr> {
+    if catalog::table(db, table).await?.is_none() {
+        return Ok(0);
+    }
+    let update = format!(r#"update {} set "{OWNER}" = $1 where "{OWNER}" = $2"#, quoted(table));
+    let update = Statement::from_sql_and_values(db.get_database_backend(), update, [user_id.into(), of.into()]);
+    Ok(db.execute_raw(update).await?.rows_affected())
 }
 
 /// Returns `true` if there is a user with this id.

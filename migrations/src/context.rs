@@ -1,4 +1,4 @@
-//! The settings that migrations depend on.
+//! What migrations depend on.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
 use taskbridge_schema::{Overrides, Plan, Purpose};
@@ -6,12 +6,14 @@ use taskbridge_schema::{Overrides, Plan, Purpose};
 use crate::users::Users;
 use crate::{other_tables, owner_ids};
 
-/// The settings that migrations depend on.
+/// What migrations depend on: settings, and the other migrations.
 #[derive(Debug, Clone)]
-pub(crate) struct Context {
+pub struct Context {
     pub(crate) users: Users,
     /// The names that the operator gives for Better Auth's tables and columns.
     pub(crate) overrides: Overrides,
+    /// The tables whose rows belong to users.
+    pub(crate) owned_tables: Vec<&'static str>,
 }
 
 impl Context {
@@ -27,6 +29,7 @@ impl Context {
             // The ids of users are those in the tokens. A table of users in this database may belong to another app.
             plan.map = plan.map.with_owners(owner_ids::kind(db).await?);
         }
+        plan.map = plan.map.with_owned_tables(self.owned_tables.clone());
         plan.notices.extend(other_tables::notices(db).await?);
         Ok(plan)
     }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod add_column;
 mod adopt;
 mod assign;
 mod catalog;
@@ -15,6 +16,7 @@ mod migrate;
 mod migration;
 mod migrations;
 mod other_tables;
+mod owned_table;
 mod owner_ids;
 mod privileges;
 mod sqlite_dates;
@@ -23,12 +25,17 @@ mod task_fields;
 mod transaction;
 mod users;
 
+pub use add_column::AddColumn;
 pub use adopt::tasks::UnknownOwners;
+pub use assign::Assigned;
 pub use check::Readiness;
+pub use context::Context;
 pub use error::{IMPORT_TASKS, MigrateError, import_advice, import_resolves};
 pub use hidden_tasks::HiddenTasks;
 pub use import::{ImportReport, ImportedId, Left, NewIds, TaskImport, imported_ids};
 pub use migrate::MigrationReport;
+pub use migration::{Execution, Migration, Requirement, Table};
 pub use migrations::{MigrationStatus, Migrations};
+pub use owned_table::{CreateOwnedTable, NewColumn};
 pub use task_fields::TaskField;
 pub use users::Users;

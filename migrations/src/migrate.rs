@@ -154,7 +154,8 @@ impl Migrations {
             db.execute_unprepared("set local lock_timeout = '5s'").await?;
         }
         let applied = self.applied(db).await?;
-        let known = Self::of(Users::Here).up_to(self.names().last().unwrap_or(&"")).names();
+        let mut known = Self::of(Users::Here).up_to(self.names().last().unwrap_or(&"")).names();
+        known.extend(self.names());
         if let Some(newer) = applied.iter().find(|name| !known.contains(&name.as_str())) {
             let line = format!(
                 "the migration \"{newer}\" was applied by a newer version of Taskbridge; revert it with that version first"

@@ -11,7 +11,7 @@ use crate::users::Users;
 /// No method has a default, so that each migration states all of its parts. A migration must also work on a database
 /// that already contains some or all of its changes, because a run can be interrupted and tables can be adopted.
 #[async_trait::async_trait]
-pub(crate) trait Migration: Sync {
+pub trait Migration: Sync {
     /// Returns the name that databases record when the migration has been applied. It never changes.
     fn name(&self) -> &'static str;
 
@@ -23,6 +23,10 @@ pub(crate) trait Migration: Sync {
 
     /// Returns the tables that the migration creates if they do not exist.
     fn tables(&self) -> Vec<&'static str>;
+
+    /// Returns those of its tables whose rows belong to users, in the column `user_id`. The rows of a user are deleted with
+    /// the user.
+    fn owned_tables(&self) -> Vec<&'static str>;
 
     /// Returns the privileges on existing tables that `up` requires. Reads the catalogue only.
     async fn requirements(&self, db: &DatabaseConnection, context: &Context) -> Result<Vec<Requirement>, DbErr>;
@@ -49,7 +53,7 @@ pub(crate) trait Migration: Sync {
 
 /// A privilege that a migration requires on an existing table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Requirement {
+pub enum Requirement {
     /// The role must own the table, because the migration alters it.
     Ownership(Table),
     /// The role must have the privilege `references` on the table, because the migration adds a foreign key to it.
@@ -58,7 +62,7 @@ pub(crate) enum Requirement {
 
 /// A table on which a migration requires privileges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Table {
+pub enum Table {
     /// A table of Taskbridge, in the current schema.
     Ours(&'static str),
     /// A table of Better Auth, under the name that it has in the database.
@@ -67,7 +71,7 @@ pub(crate) enum Table {
 
 /// How a migration is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Execution {
+pub enum Execution {
     /// In one transaction with the migrations before and after it.
     InTransaction,
     /// Outside of a transaction, in one process at a time. Only on PostgreSQL.

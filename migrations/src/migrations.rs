@@ -30,8 +30,19 @@ impl Migrations {
     /// Returns all migrations of a database with these users.
     #[must_use]
     pub fn of(users: Users) -> Self {
-        let context = Context { users, overrides: Overrides::default() };
-        Self { context, list: steps::ALL.iter().copied().filter(|migration| migration.is_for(users)).collect() }
+        let context = Context { users, overrides: Overrides::default(), owned_tables: Vec::new() };
+        Self { context, list: Vec::new() }.with(steps::ALL)
+    }
+
+    /// Returns these migrations and, after them, those of further resources.
+    #[must_use]
+    pub fn with(mut self, further: &[&'static dyn Migration]) -> Self {
+        let users = self.context.users;
+        for migration in further.iter().filter(|migration| migration.is_for(users)) {
+            self.list.push(*migration);
+            self.context.owned_tables.extend(migration.owned_tables());
+        }
+        self
     }
 
     /// Returns the same migrations for a database in which Better Auth's tables and columns have these names.

@@ -197,8 +197,9 @@ fn wanted(migrations: &Migrations, plan: &Plan, is_behind: bool) -> Vec<Wanted> 
         used,
     };
     let is_server = migrations.context.users == Users::Here;
-    let mut wanted =
-        vec![ours("tasks", ALL), ours(LEDGER, if is_behind { &["select", "insert"] } else { &["select"] })];
+    let owned = migrations.context.owned_tables.iter().map(|table| ours(table, ALL));
+    let ledger = ours(LEDGER, if is_behind { &["select", "insert"] } else { &["select"] });
+    let mut wanted: Vec<_> = owned.chain([ledger]).collect();
     for (table, map) in plan.map.tables() {
         let used: &[&str] = match table {
             AuthTable::Verification => &[],

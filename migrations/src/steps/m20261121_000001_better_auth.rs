@@ -30,6 +30,10 @@ impl Migration for BetterAuth {
         better_auth::tables()
     }
 
+    fn owned_tables(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Returns nothing: the requirements of the plan are checked at each start.
     async fn requirements(&self, _db: &DatabaseConnection, _context: &Context) -> Result<Vec<Requirement>, DbErr> {
         Ok(Vec::new())
@@ -46,9 +50,11 @@ impl Migration for BetterAuth {
 
     async fn up(&self, db: &DatabaseConnection, context: &Context, _execution: Execution) -> Result<(), DbErr> {
         better_auth::add(db, &better_auth::adoptable_plan(db, context).await?).await?;
-        // If the users were elsewhere until now, the table `tasks` already exists and may lack its foreign key.
+        // If the users were elsewhere until now, the tables of resources already exist and may lack their foreign keys.
         if ledger::contains(db, TASKS).await? {
-            tasks::refer_to_users(db, context).await?;
+            for table in &context.owned_tables {
+                tasks::refer_to_users(db, context, table).await?;
+            }
         }
         Ok(())
     }

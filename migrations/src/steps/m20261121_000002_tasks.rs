@@ -31,6 +31,10 @@ impl Migration for Tasks {
         vec!["tasks"]
     }
 
+    fn owned_tables(&self) -> Vec<&'static str> {
+        vec!["tasks"]
+    }
+
     async fn requirements(&self, _db: &DatabaseConnection, context: &Context) -> Result<Vec<Requirement>, DbErr> {
         let mut requirements = vec![Requirement::Ownership(Table::Ours("tasks"))];
         if context.users == Users::Here {

@@ -46,6 +46,10 @@ impl Migration for TaskIndices {
         Vec::new()
     }
 
+    fn owned_tables(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     async fn requirements(&self, db: &DatabaseConnection, _context: &Context) -> Result<Vec<Requirement>, DbErr> {
         index::requirements(db, &INDICES).await
     }

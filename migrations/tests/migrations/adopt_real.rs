@@ -1,7 +1,7 @@
 //! Tables of Better Auth as apps really have them: made by older versions and by other tools, with other names and ids.
 
 use sea_orm_migration::sea_orm::ConnectionTrait;
-use taskbridge_migrations::{MigrateError, MigrationReport, Migrations, Users};
+use taskbridge_migrations::{Assigned, MigrateError, MigrationReport, Migrations, Users};
 use taskbridge_schema::{AuthTable, IdKind, Overrides, QualifiedName};
 
 use crate::databases::{Database, TABLES, migrate, open, test_on};
@@ -228,7 +228,8 @@ async fn ids_of_other_types_are_adopted(database: Database) {
         let hidden = migrations.hidden_tasks(&database.connection).await.unwrap();
         assert_eq!((hidden.unknown_owners.tasks, hidden.unknown_owners.examples), (1, vec![former.to_owned()]));
         for (of, assigned) in [("ann", 0), (former, 1)] {
-            assert_eq!(migrations.assign_tasks(&database.connection, &user, Some(of)).await.unwrap(), assigned);
+            let expected = vec![Assigned { table: "tasks", rows: assigned }];
+            assert_eq!(migrations.assign_tasks(&database.connection, &user, Some(of)).await.unwrap(), expected);
         }
         let unfit = database.another().await;
         unfit.run(&script).await;

@@ -11,6 +11,7 @@ mod databases;
 mod down;
 mod each;
 mod fresh;
+mod further;
 mod import;
 mod indices;
 mod obstacles;

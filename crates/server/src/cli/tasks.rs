@@ -1,7 +1,7 @@
 //! `taskbridge tasks`.
 
 use clap::Subcommand;
-use taskbridge_migrations::Users;
+use taskbridge_migrations::{Assigned, Users};
 
 use super::import::{self, ImportArgs};
 use super::output::{print, print_duration, with_progress};
@@ -53,7 +53,8 @@ async fn assign(user_id: &str, of: Option<&str>, settings: &Settings, users: Use
     let assign = with_store(&settings.database, async |store| {
         Ok(migrations.assign_tasks(&store.dedicated().await?, user_id, of).await?)
     });
-    let count = with_progress(assign, print_duration("assigning tasks")).await?;
-    print(&format!("{count} tasks assigned"))?;
+    for Assigned { table, rows } in with_progress(assign, print_duration("assigning tasks")).await? {
+        print(&format!("{rows} {table} assigned"))?;
+    }
     Ok(())
 }

@@ -13,7 +13,7 @@ mod sqlite;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 use taskbridge_schema::{Plan, Refusal};
 
-use self::owners::Owners;
+pub(crate) use self::owners::Owners;
 use crate::catalog::{self, Column, Table};
 use crate::context::Context;
 use crate::error::{accept, refused, refused_column};
@@ -71,7 +71,7 @@ pub(crate) async fn create_or_adopt(db: &DatabaseConnection, context: &Context) 
         sqlite::adopt(db, &table).await?;
     }
     index::create_all(db, &[BY_CREATION], Execution::InTransaction).await?;
-    refer_to_users(db, context).await
+    refer_to_users(db, context, "tasks").await
 }
 
 /// Returns all reasons for which the table `tasks` cannot be adopted. There are none if it does not exist.
@@ -84,14 +84,18 @@ pub(crate) async fn refusals(db: &DatabaseConnection, context: &Context) -> Resu
     obstacles::refusals(db, &table, &Owners::read(db, context).await?).await
 }
 
-/// Adds the foreign key that deletes the tasks of a deleted user, if `tasks` has none and there is a table of users. Does
-/// nothing on SQLite, which cannot add a foreign key to an existing table.
-pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, context: &Context) -> Result<(), DbErr> {
+/// Adds the foreign key that deletes the rows of a deleted user, if the table exists and has none, and there is a table of
+/// users. Does nothing on SQLite, which cannot add a foreign key to an existing table.
+pub(crate) async fn refer_to_users(db: &impl ConnectionTrait, context: &Context, table: &str) -> Result<(), DbErr> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
     let owners = Owners::read(db, context).await?;
-    let references = catalog::references(db, "tasks", "user_id").await?;
+    let found = catalog::table(db, table).await?;
+    let fits = found.is_some_and(|found| found.column("user_id").is_some_and(|column| owners.fit(column)));
     let reference = owners.reference();
-    if db.get_database_backend() == DbBackend::Postgres && references.is_empty() && !reference.is_empty() {
-        db.execute_unprepared(&postgres::add_reference(&reference)).await?;
+    if fits && !reference.is_empty() && catalog::references(db, table, "user_id").await?.is_empty() {
+        db.execute_unprepared(&postgres::add_reference(table, &reference)).await?;
     }
     Ok(())
 }
@@ -192,12 +196,5 @@ pub(crate) async fn assign(db: &impl ConnectionTrait, table: &Table, user_id: &s
     let backend = db.get_database_backend();
     let update = format!(r#"update "tasks" set "user_id" = $1 where {}"#, without_owner(backend, table));
     let update = Statement::from_sql_and_values(backend, update, [user_id.into()]);
-    Ok(db.execute_raw(update).await?.rows_affected())
-}
-
-/// Assigns all tasks of the owner `of` to the user `user_id`, and returns the number of assigned tasks.
-pub(crate) async fn assign_of(db: &impl ConnectionTrait, user_id: &str, of: &str) -> Result<u64, DbErr> {
-    let update = r#"update "tasks" set "user_id" = $1 where "user_id" = $2"#;
-    let update = Statement::from_sql_and_values(db.get_database_backend(), update, [user_id.into(), of.into()]);
     Ok(db.execute_raw(update).await?.rows_affected())
 }

@@ -10,7 +10,7 @@ use crate::users::Users;
 
 /// The table of the users, and the type of their ids.
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
-pub(super) struct Owners {
+pub(crate) struct Owners {
     users: TableMap,
     /// `true` if the table exists, so that tasks can refer to it.
     exists: bool,
@@ -41,7 +41,7 @@ fn is_known(plan: &Plan) -> bool {
 }
 
 impl Owners {
-    pub(super) async fn read(db: &impl ConnectionTrait, context: &Context) -> Result<Self, DbErr> {
+    pub(crate) async fn read(db: &impl ConnectionTrait, context: &Context) -> Result<Self, DbErr> {
         let owners = Self::of(&context.plan(db).await?, context);
         let is_free = !owners.is_required && db.get_database_backend() == DbBackend::Postgres;
         let may_refer = !is_free || catalog::rows(db, CANNOT_REFER, []).await?.is_empty();
@@ -59,7 +59,7 @@ impl Owners {
     }
 
     /// Returns the type of the column `user_id` in a new table. In bridge mode, tokens can contain any text as the id.
-    pub(super) fn data_type(&self) -> &str {
+    pub(crate) fn data_type(&self) -> &str {
         let id = self.users.columns.get("id").map_or("", |column| column.data_type.as_str());
         if self.users.id == IdKind::Text || !self.is_required || id.is_empty() { "text" } else { id }
     }
@@ -68,7 +68,7 @@ impl Owners {
     ///
     /// In bridge mode, tasks refer only to a table that has the name of Better Auth, in the current schema, because the
     /// users may be in another database.
-    pub(super) fn reference(&self) -> String {
+    pub(crate) fn reference(&self) -> String {
         let id = self.users.columns.get("id").map_or("id", |column| column.name.as_str());
         let is_canonical = self.users.schema.is_none() && self.users.name == AuthTable::User.name();
         let can_refer =
@@ -78,7 +78,7 @@ impl Owners {
     }
 
     /// Returns `true` if the column can contain the ids of the users.
-    fn fit(&self, column: &Column) -> bool {
+    pub(crate) fn fit(&self, column: &Column) -> bool {
         match column.data_type.as_str() {
             "uuid" => self.users.id == IdKind::Uuid,
             "smallint" | "integer" | "bigint" => matches!(self.users.id, IdKind::Integer { .. }),

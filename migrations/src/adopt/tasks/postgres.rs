@@ -11,8 +11,9 @@ use crate::task_fields::TaskField;
 
 /// Returns the statement that adds the foreign key. Because of `not valid`, it accepts existing tasks whose user does not
 /// exist.
-pub(super) fn add_reference(reference: &str) -> String {
-    format!(r#"alter table "tasks" add constraint "tasks_user_id_fkey" foreign key ("user_id"){reference} not valid"#)
+pub(super) fn add_reference(table: &str, reference: &str) -> String {
+    let (table, name) = (quoted(table), quoted(&format!("{table}_user_id_fkey")));
+    format!(r#"alter table {table} add constraint {name} foreign key ("user_id"){reference} not valid"#)
 }
 
 /// The SQL expression for the current time, truncated to milliseconds, like all times that Taskbridge stores.
