@@ -53,7 +53,7 @@ matrix: ## Move users of real apps to Taskbridge and back: many releases of bett
 snapshots: ## Write the schema after each migration, and the list of migrations, into migrations/, and the generated parts of docs/
 	UPDATE_SNAPSHOTS=1 scripts/with-postgres.sh cargo test --locked --workspace --test migrations -- it_creates readme
 	UPDATE_SNAPSHOTS=1 cargo test --locked --workspace --test matrix -- page
-	UPDATE_SNAPSHOTS=1 cargo test --locked --package taskbridge-server --bins -- page
+	UPDATE_SNAPSHOTS=1 cargo test --locked --package taskbridge-server --lib -- page
 
 upgrade: ## Test a rolling upgrade from the previous release and back; builds that release once
 	@scripts/upgrade.sh

@@ -8,6 +8,7 @@ pub mod compatibility;
 pub mod database;
 pub mod forge;
 pub mod impostor;
+pub mod isolation;
 pub mod issuer;
 pub mod log;
 pub mod metrics;

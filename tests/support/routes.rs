@@ -1,4 +1,4 @@
-//! The routes of the tasks API, as the OpenAPI document describes them.
+//! The routes of resources that belong to users, as the OpenAPI document describes them.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,25 +8,46 @@ use serde_json::Value;
 
 use crate::server::Server;
 
-/// The part of a path before that of a route.
-const BASE: &str = "/api/{user_id}/tasks";
-
 /// The order of the routes of a path. A deletion is the last of all routes.
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-struct Route {
-    method: String,
-    /// The path after [`BASE`].
-    path: String,
-    body: String,
-    status: u16,
+/// A route.
+#[derive(Debug)]
+pub struct Route {
+    /// The method, in capital letters.
+    pub method: String,
+    /// The path after `/api/{user_id}`.
+    pub path: String,
+    /// A valid body with every field; empty if there is none.
+    pub body: String,
+    /// The status of the response to the owner.
+    pub status: u16,
 }
 
-static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
-    let document = document();
+static OF_TASKS: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    let routes = routes(&Server::start_with(&[("DATABASE_URL", "sqlite://openapi.db")]));
+    assert!(routes.len() >= 8, "{}", routes.len());
+    routes
+});
+
+/// Returns every route of the tasks API: the method, the path after `/api/{user_id}/tasks` for the task `id`, a valid body
+/// with every field, and the status of the response to the owner. The deletion is the last route.
+#[must_use]
+pub fn task_routes(id: &str) -> Vec<(&'static str, String, &'static str, u16)> {
+    let one = |route: &'static Route| {
+        let path = route.path.replace("{task_id}", id);
+        (route.method.as_str(), path["/tasks".len()..].to_owned(), route.body.as_str(), route.status)
+    };
+    OF_TASKS.iter().map(one).collect()
+}
+
+/// Returns every route of a server whose path has a `{user_id}`. Deletions are the last ones.
+#[must_use]
+pub fn routes(server: &Server) -> Vec<Route> {
+    let document = document(server);
     let mut routes = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let Some(path) = path.strip_prefix(BASE) else { continue };
+        let Some(path) = path.strip_prefix("/api/{user_id}") else { continue };
         for method in METHODS {
             let Some(operation) = item.get(method) else { continue };
             let statuses = operation["responses"].as_object().unwrap().keys();
@@ -38,24 +59,12 @@ static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
             });
         }
     }
-    assert!(routes.len() >= 8, "{}", routes.len());
     routes.sort_by_key(|route| route.method == "DELETE");
     routes
-});
-
-/// Returns every route of the tasks API: the method, the path after `/api/{user_id}/tasks` for the task `id`, a valid body
-/// with every field, and the status of the response to the owner. The deletion is the last route.
-#[must_use]
-pub fn task_routes(id: &str) -> Vec<(&'static str, String, &'static str, u16)> {
-    let one = |route: &'static Route| {
-        (route.method.as_str(), route.path.replace("{task_id}", id), route.body.as_str(), route.status)
-    };
-    ROUTES.iter().map(one).collect()
 }
 
-/// Returns the OpenAPI document of a server that is started for this purpose.
-fn document() -> Value {
-    let server = Server::start_with(&[("DATABASE_URL", "sqlite://openapi.db")]);
+/// Returns the OpenAPI document of a server.
+fn document(server: &Server) -> Value {
     let mut connection = TcpStream::connect(&server.address).unwrap();
     connection.write_all(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
     let mut response = String::new();

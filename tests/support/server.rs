@@ -318,7 +318,18 @@ pub fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (bo
 /// Does the same, but returns the exit code, and accepts a `serve` that ends by itself.
 #[must_use]
 pub fn outcome(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
-    let mut command = Command::new(binary());
+    outcome_of(binary(), folder, arguments, variables)
+}
+
+/// Does the same with another program.
+#[must_use]
+pub fn outcome_of(
+    program: &Path,
+    folder: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> (Option<i32>, String) {
+    let mut command = Command::new(program);
     command.args(arguments);
     let output = with_environment(command, folder, &[]).envs(variables.iter().copied()).stdout(Stdio::piped()).output();
     let output = output.unwrap();

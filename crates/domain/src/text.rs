@@ -20,7 +20,10 @@ pub enum InvalidText {
 }
 
 /// Returns `text` if it has at most `max_chars` characters and no NUL among them.
-pub(crate) fn bounded(text: String, max_chars: usize) -> Result<String, InvalidText> {
+///
+/// # Errors
+/// Returns an [`InvalidText`] that says which of the two is wrong.
+pub fn bounded(text: String, max_chars: usize) -> Result<String, InvalidText> {
     if text.contains('\0') {
         Err(InvalidText::Nul)
     } else if text.chars().count() > max_chars {
@@ -31,6 +34,7 @@ pub(crate) fn bounded(text: String, max_chars: usize) -> Result<String, InvalidT
 }
 
 /// Defines a text type with a maximum length. Its `parse` is written separately, because each type has its own rules.
+#[macro_export]
 macro_rules! bounded_text {
     ($(#[$doc:meta])* $name:ident, $max_chars:literal) => {
         $(#[$doc])*
@@ -55,4 +59,4 @@ macro_rules! bounded_text {
         }
     };
 }
-pub(crate) use bounded_text;
+pub use bounded_text;

@@ -32,9 +32,10 @@ pub(crate) use self::users::{is_unknown_user, user_admin};
 
 use self::metrics::CurrentValues;
 use self::sign_in::sign_in;
-use self::tasks::{task_repo, user_rate_limit};
+use self::tasks::{repositories, user_rate_limit};
 use crate::cleanup::Cleanup;
 use crate::connection_table::ConnectionTable;
+use crate::resources;
 use crate::settings::{AuthMode, Settings};
 use crate::telemetry::LogQueue;
 
@@ -68,7 +69,9 @@ pub(crate) async fn compose(
         }
         _ => (None, None, None),
     };
-    let (task_repo, task_load) = task_repo(settings, &store).await?;
+    let (task_repo, repositories) = repositories(settings, &store, &clock).await?;
+    let resources: Vec<_> =
+        resources::further().iter().map(|resource| (resource.api)(&repositories)).collect::<Result<_, _>>()?;
     let user_rate_limit = user_rate_limit(settings, &store, &clock).await?.map(|(limit, limiter)| {
         if let Some(cleanup) = &mut cleanup {
             cleanup.limiters.push(limiter);
@@ -82,7 +85,7 @@ pub(crate) async fn compose(
     }));
     let current = CurrentValues {
         hashing,
-        task_load,
+        task_load: repositories.permits.load(),
         store: store.clone(),
         unsent: Arc::clone(&unsent),
         log: log.cloned(),
@@ -96,14 +99,14 @@ pub(crate) async fn compose(
         delete_message: tasks.delete_message.is_on(),
     };
     let docs = DocsConfig { openapi: settings.docs.openapi.is_on(), page: settings.docs.page.is_on() };
-    let docs = Docs::new(docs, auth.as_ref(), &tasks_mount, compatibility, &[])
+    let docs = Docs::new(docs, auth.as_ref(), &tasks_mount, compatibility, &resources)
         .context("cannot generate the OpenAPI document")?;
     let requires_issuer = settings.jwt.requires_issuer(mode.name());
     let verifier = verifier(mode, &settings.jwt, origin, keys.map(|keys| keys as _), requires_issuer);
     let services = Services {
         authenticator: Arc::new(Authenticator::new(Arc::new(verifier))),
         tasks: Arc::new(TaskService::new(task_repo, clock)),
-        resources: Vec::new(),
+        resources,
         user_rate_limit,
         auth,
         store: Arc::new(store.clone()),

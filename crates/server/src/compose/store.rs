@@ -8,6 +8,7 @@ use taskbridge_migrations::{MigrateError, MigrationReport, Migrations, Readiness
 use taskbridge_schema::{Notice, Refusal, SchemaMap};
 use tokio::time::timeout;
 
+use crate::resources;
 use crate::settings::{DatabaseSettings, Settings};
 
 /// Timeout for opening a database connection that is only used to read, and for acquiring it from the pool.
@@ -33,9 +34,9 @@ pub(crate) fn store_config(settings: &DatabaseSettings) -> StoreConfig {
     }
 }
 
-/// Returns the migrations of the database, with the configured names of Better Auth's tables and columns.
+/// Returns the migrations of the database and of all resources, with the configured names of Better Auth's tables and columns.
 pub(crate) fn migrations(settings: &Settings, users: Users) -> Migrations {
-    Migrations::of(users).with_overrides(settings.auth.overrides())
+    Migrations::of(users).with(&resources::migrations()).with_overrides(settings.auth.overrides())
 }
 
 /// Opens the store for the server. If `database.migrate` is on, applies pending migrations; otherwise, checks that none

@@ -25,6 +25,19 @@ pub trait FieldValue: Sized {
     fn parse(value: Option<Value>) -> Result<Self, ValidationError>;
 }
 
+/// A field that is `true` or `false`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Boolean(pub bool);
+
+impl FieldValue for Boolean {
+    fn parse(value: Option<Value>) -> Result<Self, ValidationError> {
+        match value {
+            Some(Value::Bool(value)) => Ok(Self(value)),
+            _ => Err(invalid("bool_type", "Input should be a valid boolean")),
+        }
+    }
+}
+
 impl<T: FieldValue> FieldValue for Option<T> {
     fn parse(value: Option<Value>) -> Result<Self, ValidationError> {
         value.map(|value| T::parse(Some(value))).transpose()

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
 use super::compatibility::Compatibility;
-use crate::extract::field::{Field, FieldValue, RequestFields, invalid, invalid_text};
+use crate::extract::field::{Boolean, Field, FieldValue, RequestFields, invalid, invalid_text};
 use crate::json_schema;
 use crate::responses::timestamp;
 
@@ -92,7 +92,7 @@ pub(crate) struct CreateTask {
     description: Field<FieldUpdate<Description>>,
     #[validate(custom(function = Field::check))]
     #[schema(value_type = bool, required = false)]
-    completed: Field<Option<Completed>>,
+    completed: Field<Option<Boolean>>,
 }
 
 impl RequestFields for CreateTask {
@@ -110,7 +110,7 @@ impl RequestFields for CreateTask {
                 FieldUpdate::Set(description) => Some(description),
                 FieldUpdate::Keep | FieldUpdate::Clear => None,
             },
-            completed: completed.valid()?.is_some_and(|Completed(completed)| completed),
+            completed: completed.valid()?.unwrap_or_default().0,
         })
     }
 }
@@ -126,7 +126,7 @@ pub(crate) struct UpdateTask {
     description: Field<FieldUpdate<Description>>,
     #[validate(custom(function = Field::check))]
     #[schema(value_type = bool, required = false)]
-    completed: Field<Option<Completed>>,
+    completed: Field<Option<Boolean>>,
 }
 
 impl RequestFields for UpdateTask {
@@ -141,7 +141,7 @@ impl RequestFields for UpdateTask {
         Some(TaskPatch {
             title: title.valid()?,
             description: description.valid()?,
-            completed: completed.valid()?.map(|Completed(completed)| completed),
+            completed: completed.valid()?.map(|Boolean(completed)| completed),
         })
     }
 }
@@ -152,7 +152,7 @@ impl RequestFields for UpdateTask {
 pub(crate) struct CompleteTask {
     #[validate(custom(function = Field::check))]
     #[schema(value_type = bool, required = false)]
-    completed: Field<Option<Completed>>,
+    completed: Field<Option<Boolean>>,
 }
 
 impl RequestFields for CompleteTask {
@@ -167,8 +167,7 @@ impl RequestFields for CompleteTask {
     }
 
     fn into_value(self) -> Option<Option<bool>> {
-        let completed = self.completed.valid()?;
-        Some(completed.map(|Completed(completed)| completed))
+        Some(self.completed.valid()?.map(|Boolean(completed)| completed))
     }
 }
 
@@ -176,19 +175,6 @@ impl RequestFields for CompleteTask {
 fn translate(request: &HttpRequest, members: &mut Map<String, Value>) {
     if let Some(compatibility) = request.app_data::<Data<Compatibility>>() {
         compatibility.translate(members);
-    }
-}
-
-/// The value of the field `completed`.
-#[derive(Debug)]
-struct Completed(bool);
-
-impl FieldValue for Completed {
-    fn parse(value: Option<Value>) -> Result<Self, ValidationError> {
-        match value {
-            Some(Value::Bool(completed)) => Ok(Self(completed)),
-            _ => Err(invalid("bool_type", "Input should be a valid boolean")),
-        }
     }
 }
 
