@@ -78,7 +78,8 @@ async fn add(user: &User, resource: &Resource) -> Value {
 /// deletes the resources of a deleted user.
 pub async fn prove(program: &Path, database_url: &str, expected: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
-    let bridge = [("DATABASE_URL", database_url), ("AUTH_MODE", "bridge"), ("JWKS_URL", "off")];
+    let app = ("BETTER_AUTH_URL", "https://app.example.test");
+    let bridge = [("DATABASE_URL", database_url), ("AUTH_MODE", "bridge"), ("JWKS_URL", "off"), app];
     let (code, message) = outcome_of(program, folder.path(), &["migrate", "up"], &bridge);
     assert_eq!(code, Some(0), "{message}");
     let server = Server::start_program(program, &[("DATABASE_URL", database_url)]);
