@@ -11,7 +11,6 @@ use futures_util::FutureExt;
 use proptest::collection::{SizeRange, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
-use taskbridge_domain::owned::OwnedResource as _;
 use taskbridge_domain::ports::{AuthError, AuthPort, Claims, RejectionKind};
 use taskbridge_domain::tasks::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPatch, Title};
 use taskbridge_domain::testing::fixtures::new_task;

@@ -22,11 +22,14 @@ pub struct TasksMount {
     pub without_user_id: bool,
 }
 
+/// Mounts the operations of a resource.
+type Mount = dyn Fn(&mut ServiceConfig, &TasksMount) + Send + Sync;
+
 /// The operations on a resource that belongs to users, with their documentation and the service that they use.
 #[derive(Clone)]
 pub struct OwnedApi {
     document: OpenApi,
-    mount: Arc<dyn Fn(&mut ServiceConfig, &TasksMount) + Send + Sync>,
+    mount: Arc<Mount>,
 }
 
 impl OwnedApi {
@@ -78,6 +81,7 @@ impl OwnedRoutes {
     /// Adds the handler of the operation with this id. If the document has no such operation, the handler is not mounted.
     /// An operation with the method GET also answers HEAD.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "handlers are passed as actix-web takes them")]
     pub fn on<F, Args>(mut self, operation_id: &str, handler: F) -> Self
     where
         F: Handler<Args>,

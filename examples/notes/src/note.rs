@@ -48,7 +48,7 @@ impl OwnedResource for Note {
     type Patch = NotePatch;
     type Query = NewestFirst;
 
-    fn new(id: Id<Self>, owner: UserId, new: NewNote, now: Timestamp) -> Self {
+    fn create(id: Id<Self>, owner: UserId, new: NewNote, now: Timestamp) -> Self {
         let NewNote { text } = new;
         Self { id, owner, text, created_at: now, updated_at: now }
     }

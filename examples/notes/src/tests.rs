@@ -1,5 +1,4 @@
 //! The contract of the store, on SQLite.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::ops::Deref;
 use std::time::Duration;

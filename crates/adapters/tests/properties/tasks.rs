@@ -9,7 +9,6 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use taskbridge_adapters::database::{SeaTaskRepo, Store, StoreConfig};
-use taskbridge_domain::owned::OwnedResource as _;
 use taskbridge_domain::ports::{Clock, TaskRepo};
 use taskbridge_domain::services::{ResourceError, TaskService, TotalCount};
 use taskbridge_domain::tasks::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPatch, TaskQuery, Title};

@@ -30,7 +30,7 @@ pub trait OwnedResource: Debug + Clone + PartialEq + Send + Sync + Sized + 'stat
     type Query: ListQuery;
 
     /// Returns the resource that a store creates from `new` for the user `owner`.
-    fn new(id: Id<Self>, owner: UserId, new: Self::New, now: Timestamp) -> Self;
+    fn create(id: Id<Self>, owner: UserId, new: Self::New, now: Timestamp) -> Self;
 
     /// Returns the id.
     fn id(&self) -> Id<Self>;

@@ -13,9 +13,8 @@ impl OwnedResource for Task {
     type Patch = TaskPatch;
     type Query = TaskQuery;
 
-    fn new(id: TaskId, owner: UserId, new: NewTask, now: Timestamp) -> Self {
-        let NewTask { title, description, completed } = new;
-        Self { id, owner, title, description, completed, created_at: now, updated_at: now }
+    fn create(id: TaskId, owner: UserId, new: NewTask, now: Timestamp) -> Self {
+        Self::new(id, owner, new, now)
     }
 
     fn id(&self) -> TaskId {

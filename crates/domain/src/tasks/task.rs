@@ -61,6 +61,15 @@ pub struct Task {
     pub updated_at: Timestamp,
 }
 
+impl Task {
+    /// Returns the task that a store creates from `new` for the user `owner`.
+    #[must_use]
+    pub fn new(id: TaskId, owner: UserId, new: NewTask, now: Timestamp) -> Self {
+        let NewTask { title, description, completed } = new;
+        Self { id, owner, title, description, completed, created_at: now, updated_at: now }
+    }
+}
+
 /// The fields of a new task that the caller sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTask {

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::access::{Authenticator, Owner, Principal};
-use crate::owned::OwnedResource as _;
 use crate::ports::{
     Claims, MockAuthPort, MockClock, MockIdGenerator, MockIdentityRepo, MockPasswordHasher, MockSessionRepo,
     Registration, RegistrationIds,

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::owned::OwnedResource as _;
 use crate::ports::{CreateError, OwnedRepo, StoreError, TaskRepo};
 use crate::tasks::{NewTask, Task, TaskFilter, TaskId, TaskPage, TaskPatch, TaskQuery};
 use crate::{Owner, Timestamp};

@@ -89,6 +89,7 @@ pub trait RequestFields: DeserializeOwned + Validate + 'static {
     type Value;
 
     /// Returns the value to use if the request has no body, or `None` if the body is required.
+    #[must_use]
     fn absent() -> Option<Self::Value> {
         None
     }

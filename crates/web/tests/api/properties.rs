@@ -10,7 +10,6 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 use taskbridge_domain::Owner;
-use taskbridge_domain::owned::OwnedResource as _;
 use taskbridge_domain::ports::MockTaskRepo;
 use taskbridge_domain::tasks::{NewTask, Task};
 use taskbridge_domain::testing::fixtures::{moment, new_task, task};

@@ -49,6 +49,7 @@ pub trait OwnedEntity:
     fn cursor(row: &Self::Model, query: &<Self::Resource as OwnedResource>::Query) -> CursorOf<Self::Resource>;
 
     /// Reads rows. A short read has at most one page, which an index finds.
+    #[must_use]
     fn read(
         store: &Store,
         rows: Select<Self>,

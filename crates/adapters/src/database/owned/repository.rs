@@ -186,7 +186,7 @@ impl<E: OwnedEntity> OwnedRepo<E::Resource> for SeaOwnedRepo<E> {
             _ => CreateError::Store(store_error(error)),
         })?;
         match inserted {
-            Insertion::Done(id) => Ok(E::Resource::new(Id::new(id), owner.id().clone(), new, now)),
+            Insertion::Done(id) => Ok(E::Resource::create(Id::new(id), owner.id().clone(), new, now)),
             Insertion::UnknownOwner => Err(CreateError::UnknownOwner),
             Insertion::NoRoom => Err(CreateError::LimitReached(E::Resource::NAME)),
         }

@@ -99,7 +99,7 @@ async fn all<R: Sample>(repo: &impl OwnedRepo<R>, owner_name: &str) -> Vec<R> {
 /// All fields are returned as given, by `create`, `find` and `list`.
 pub async fn a_created_resource_is_stored_as_given<R: Sample>(repo: &impl OwnedRepo<R>) {
     let created = create(repo, "alice", moment()).await;
-    assert_eq!(created, R::new(created.id(), user_id("alice"), R::sample(), moment()));
+    assert_eq!(created, R::create(created.id(), user_id("alice"), R::sample(), moment()));
     assert_eq!(stored(repo, &created).await.as_ref(), Some(&created));
     assert_eq!(all(repo, "alice").await, [created]);
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::owned::Sample;
-use crate::owned::OwnedResource as _;
 use crate::ports::TaskRepo;
 use crate::tasks::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPage, TaskPatch, TaskQuery, Title};
 use crate::testing::fixtures::{moment, new_task, owner, patch_of_all_fields, user_id};
