@@ -31,7 +31,7 @@ async fn asked(query: &str, expected: TaskQuery, next: Option<Cursor>) -> Answer
 
 fn filtered(completed: Option<bool>, search: Option<&str>) -> TaskQuery {
     let search = search.map(|text| SearchText::parse(text).unwrap());
-    TaskQuery { filter: TaskFilter { completed, search }, ..TaskQuery::default() }
+    TaskQuery { filter: TaskFilter { completed, search, ..TaskFilter::default() }, ..TaskQuery::default() }
 }
 
 fn sorted(key: SortKey, direction: SortDirection) -> TaskQuery {
