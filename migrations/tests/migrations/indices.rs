@@ -6,6 +6,9 @@ use tokio::task::JoinHandle;
 
 use crate::databases::{Database, migrate, open, test_on};
 
+/// The migration that creates the indices.
+const INDICES: &str = "m20261130_000003_task_indices";
+
 test_on!(
     [Sqlite, Postgres],
     [titles_that_are_too_long_for_an_index_are_kept, an_index_of_another_table_is_not_taken_for_its_own]
@@ -163,11 +166,12 @@ async fn an_index_of_another_table_is_not_taken_for_its_own(database: Database) 
 
 async fn an_index_of_another_schema_is_kept(database: Database) {
     let name = database.text("select current_database()::text").await;
-    database.up(Users::Elsewhere).await.unwrap();
+    database.apply(&Migrations::of(Users::Elsewhere).up_to(INDICES)).await.unwrap();
     database.run(&format!("create schema app; alter database {name} set search_path = app, public")).await;
     let database = database.reopened().await;
-    database.up(Users::Elsewhere).await.unwrap();
-    Migrations::of(Users::Elsewhere).down(&database.connection, 1).await.unwrap();
+    let migrations = Migrations::of(Users::Elsewhere).up_to(INDICES);
+    database.apply(&migrations).await.unwrap();
+    migrations.down(&database.connection, 1).await.unwrap();
     let indices = "select schemaname::text from pg_indexes where indexname = 'tasks_user_id_title_id_idx'";
     assert_eq!(database.texts(indices).await, ["public"]);
 }

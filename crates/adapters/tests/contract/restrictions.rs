@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use taskbridge_adapters::database::{
     IgnoredColumn, RestrictionReport, SeaIdentityRepo, SeaSessionRepo, SeaTaskRepo, Store,
 };
@@ -228,9 +229,13 @@ async fn owners_are_compared_byte_for_byte_whatever_the_column() {
     for given in [registration("alice"), other] {
         SeaIdentityRepo(store.clone()).register(&given).await.unwrap();
     }
-    let recreate = r#"drop table "tasks";
-create table "tasks" ("id" integer not null primary key autoincrement, "user_id" text not null collate nocase, "title" text not null, "description" text, "completed" integer not null, "created_at" date not null, "updated_at" date not null)"#;
-    execute(&store, recreate).await;
+    let create = "select sql from sqlite_schema where name = 'tasks'";
+    let create = Statement::from_string(DbBackend::Sqlite, create);
+    let create = store.dedicated().await.unwrap().query_one_raw(create).await.unwrap().unwrap();
+    let create: String = create.try_get("", "sql").unwrap();
+    let create = create.replace(r#""user_id" text not null"#, r#""user_id" text not null collate nocase"#);
+    assert!(create.contains("nocase"));
+    execute(&store, &format!(r#"drop table "tasks"; {create}"#)).await;
     let tasks = SeaTaskRepo::new(store.clone());
     let (alice, other) = (owner("alice").await, owner("Alice").await);
     let hers = tasks.create(&other, new_task(), moment()).await.unwrap();
