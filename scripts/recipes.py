@@ -3,9 +3,13 @@
 
     recipes.py [--docs] [name...]
 
-Each file tests/recipes/NAME.patch is the change that a recipe describes. For each of them, in a copy of the last commit:
-the change is applied, and the tests must pass. Then one part of it after the other is removed, and something must fail: the
-compiler, with warnings as errors as in clippy, or a test. `--docs` writes the result into docs/extending.md.
+Each file tests/recipes/NAME.patch is the change that a recipe describes; the change of the recipe `resource` is
+examples/notes. For each of them, in a copy of the last commit: the change is applied, and the tests must pass. Then one part
+of it after the other is removed, and something must fail: the compiler, with warnings as errors as in clippy, or a test.
+`--docs` writes the result into docs/extending.md.
+
+A part is a run of changed lines. New files are removed as a whole; if there is a file NAME.lines, each of its lines is removed
+from them, too.
 """
 
 import argparse
@@ -28,6 +32,7 @@ TEST = ["cargo", "test", "--quiet", "--no-fail-fast", "--workspace", "--lib", "-
 TEST += ["--test", "properties", "--test", "web_api", "--", "--skip", "on_postgres", "--skip", "behind_a_pooler"]
 SNAPSHOTS = ["cargo", "test", "--quiet", "--workspace", "--test", "migrations", "--", "it_creates", "readme"]
 OUTSIDE = ["cargo", "test", "--quiet", "--offline"]
+NOTES = ["scripts/with-postgres.sh", "cargo", "test", "--quiet", "--package", "taskbridge-notes"]
 
 
 def git(*arguments, **options):
@@ -43,16 +48,34 @@ def run(command, folder=None, **variables):
     return done.returncode == 0 and not re.search(r"^warning", done.stdout, re.M), done.stdout
 
 
-def verdict(outside):
-    """Returns what fails in the copy, with its output, or `None`."""
-    if outside:
-        passed, output = run(OUTSIDE, COPY / "source" / outside)
-        return None if passed else ("compiler or test", output)
-    for name, command in (("compiler", CHECK), ("test", TEST)):
-        passed, output = run(command)
+def verdict(folder):
+    """Returns what fails in the copy, and its output; `None` if nothing does. `folder` is that of a package of its own."""
+    commands = [("compiler", CHECK), ("test", TEST)]
+    if folder == "examples/notes":
+        commands = [("compiler", [*CHECK[:3], "--package", "taskbridge-notes", "--all-targets"]), ("test", NOTES)]
+    elif folder:
+        commands = [("compiler", [*CHECK[:3], "--offline", "--all-targets"]), ("test", OUTSIDE)]
+    for name, command in commands:
+        passed, output = run(command, COPY / "source" / folder if folder == "outside" else None)
         if not passed:
             return name, output
     return None
+
+
+def without_lines(recipe, files):
+    """Yields a name for each line that NAME.lines says, and a function that removes it from the new files."""
+    lines = recipe.with_suffix(".lines")
+    for wanted in lines.read_text().splitlines() if lines.exists() else []:
+        places = [
+            (file, number)
+            for file in files
+            for number, line in enumerate((COPY / "source" / file).read_text().splitlines())
+            if line.strip() == wanted.strip()
+        ]
+        if not places:
+            sys.exit(f"{lines}: no file has the line {wanted!r}")
+        for file, number in places:
+            yield f"{file}:{number + 1}: {wanted.strip()}", file, number
 
 
 def parts(patch):
@@ -71,41 +94,49 @@ def parts(patch):
                 yield f"{path}: {next(line for line in changed if line and not line.startswith('//'))}", head + hunk
 
 
+def remove_line(file, number):
+    path = COPY / "source" / file
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:number] + lines[number + 1 :]))
+
+
 def try_recipe(path):
     """Returns the row of a recipe and the parts whose absence nothing notices."""
     git("reset", "--quiet", "--hard")
     git("clean", "-qfdx")
-    text = path.read_text()
-    git("apply", "--index", str(path))
-    made = re.findall(r"^\+\+\+ b/(\S+)", text, re.M)
-    files = [file for file in made if not GENERATED.search(file)]
-    manifest = next((file for file in made if file.endswith("Cargo.toml") and not file.startswith(("crates/", "examples/"))), None)
-    outside = os.path.dirname(manifest) if manifest else None
+    if path.suffix == ".patch":
+        git("apply", "--index", str(path))
+        made = git("diff", "--cached", "--name-only").split()
+        folder = "outside" if any(file.startswith("outside/") for file in made) else None
+    else:
+        folder = "examples/notes"
+        made = git("ls-files", folder).split()
     if any(file.startswith("migrations/src/steps/") for file in made):
         passed, output = run(["scripts/with-postgres.sh", *SNAPSHOTS], UPDATE_SNAPSHOTS="1")
         if not passed:
             sys.exit(f"{path.stem}: the snapshots cannot be written\n{output}")
     git("add", "--all")
-    failure = verdict(outside)
+    failure = verdict(folder)
     if failure:
         sys.exit(f"{path.stem}: with the whole change, the {failure[0]} fails\n{failure[1]}")
-    all_parts = list(parts(git("diff", "--cached", "--unified=0")))
-    lines = sum(len(re.findall(r"^\+(?!\+\+)", file, re.M)) for file in re.split(r"(?=^diff --git )", text, flags=re.M)
-                if not GENERATED.search(file.split("\n")[0]))
-    silent, by = [], {}
-    for name, part in all_parts:
-        git("apply", "--reverse", "--unidiff-zero", "-", input=part)
-        failure = verdict(outside)
+    files = [file for file in made if not GENERATED.search(file)]
+    diff = git("diff", "--cached", "--unified=0", "--", *files) if path.suffix == ".patch" else ""
+    lines = len(re.findall(r"^\+(?!\+\+)", diff, re.M)) or sum(len((COPY / "source" / file).read_text().splitlines()) for file in files)
+    all_parts = [(name, lambda part=part: git("apply", "--reverse", "--unidiff-zero", "-", input=part)) for name, part in parts(diff)]
+    removable = [file for file in files if file.endswith(".rs") and not TESTS.search(file)]
+    all_parts += [(name, lambda file=file, number=number: remove_line(file, number)) for name, file, number in without_lines(path, removable)]
+    silent, by = [], {"compiler": 0, "test": 0}
+    for name, remove in all_parts:
+        remove()
+        failure = verdict(folder)
         git("checkout", "--quiet", "--", ".")
-        git("clean", "-qfd")
-        kind = failure[0] if failure else "nothing"
-        by[kind] = by.get(kind, 0) + 1
-        print(f"  {kind:9} notices: {name}", flush=True)
-        if not failure:
+        print(f"  {failure[0] if failure else 'NOTHING':8} notices: {name}", flush=True)
+        if failure:
+            by[failure[0]] += 1
+        else:
             silent.append(name)
     print(f"{path.stem}: {len(files)} files, {lines} lines, {len(all_parts)} parts, {len(silent)} silent", flush=True)
-    noticed = by.get("compiler", 0), by.get("test", 0) + by.get("compiler or test", 0)
-    return f"| {path.stem} | {len(files)} | {lines} | {len(all_parts)} | {noticed[0]} | {noticed[1]} | {len(silent)} |", silent
+    return f"| {path.stem} | {len(files)} | {lines} | {len(all_parts)} | {by['compiler']} | {by['test']} | {len(silent)} |", silent
 
 
 def main():
@@ -116,7 +147,8 @@ def main():
     COPY.mkdir(parents=True, exist_ok=True)
     subprocess.run(["rm", "-rf", str(COPY / "source")], check=True)
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(COPY / "source")], check=True)
-    recipes = sorted((ROOT / "tests" / "recipes").glob("*.patch"))
+    folder = ROOT / "tests" / "recipes"
+    recipes = sorted([*folder.glob("*.patch"), folder / "resource.lines"])
     recipes = [path for path in recipes if not arguments.names or path.stem in arguments.names]
     rows, silent = [], []
     for path in recipes:

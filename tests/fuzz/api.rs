@@ -23,7 +23,7 @@ use taskbridge_domain::testing::fixtures::{
 use taskbridge_domain::users::PasswordHash;
 use taskbridge_web::{
     AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, RequestTimeout, Services, SessionCookies,
-    Stopping, TasksMount, UnsentLimits, UnsentResponses, api,
+    Stopping, TasksApi, TasksMount, UnsentLimits, UnsentResponses, api,
 };
 
 /// The callers' user ids; their tokens are `caller-0` and `caller-1`.
@@ -122,7 +122,7 @@ fn services(tasks: Arc<dyn TaskRepo>) -> Services {
     Services {
         resources: Vec::new(),
         authenticator: Arc::new(Authenticator::new(Arc::new(tokens))),
-        tasks: Arc::new(TaskService::new(tasks, clock())),
+        tasks: TasksApi::new(Arc::new(TaskService::new(tasks, clock()))).unwrap(),
         user_rate_limit: None,
         auth: Some(auth),
         store: Arc::new(store),

@@ -1,9 +1,10 @@
-//! The proof that only the owner of a resource has access to it, for every resource of a program.
+//! The proof that only the owner of a resource has access to it, and that requests are checked, for every resource of a
+//! program.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use reqwest::Method;
+use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
 use crate::forge::{Forge, sign};
@@ -59,6 +60,30 @@ async fn ask(user: &User, token: Option<&str>, path_user: &str, route: &Route, p
     }
     let response = request.send().await.unwrap();
     (response.status().as_u16(), response.text().await.unwrap())
+}
+
+/// Sends an invalid value for each field of the body and each parameter of the query, and asserts that the response names it.
+async fn prove_that_fields_are_checked(user: &User, route: &Route, path: &str) {
+    let url = format!("/api/{}{path}", user.id);
+    let method: Method = route.method.parse().unwrap();
+    let valid: Value = serde_json::from_str(&route.body).unwrap_or_default();
+    for field in valid.as_object().into_iter().flat_map(|fields| fields.keys()) {
+        let mut body = valid.clone();
+        body[field] = json!({ "no field has": "an object" });
+        let response = user.request(method.clone(), &url).json(&body).send().await.unwrap();
+        assert_names(response, &json!(["body", field]), &format!("{method} {path}")).await;
+    }
+    for parameter in &route.parameters {
+        // No value contains a NUL.
+        let response = user.request(method.clone(), &format!("{url}?{parameter}=%00")).send().await.unwrap();
+        assert_names(response, &json!(["query", parameter]), &format!("{method} {path}")).await;
+    }
+}
+
+async fn assert_names(response: Response, place: &Value, name: &str) {
+    let status = response.status();
+    let body: Value = response.json().await.unwrap();
+    assert_eq!((status.as_u16(), &body["detail"][0]["loc"]), (422, place), "{name} with an invalid {place}: {body}");
 }
 
 async fn list(user: &User, resource: &Resource) -> Value {
@@ -124,6 +149,9 @@ async fn prove_for(resource: &Resource, server: &Server, ann: &User, bob: &User)
             let (_, of_nobody) = ask(bob, Some(&bob.token), &bob.id, route, &unassigned).await;
             assert_eq!((status, &of_ann), (404, &of_nobody), "{name} with the id of another user's resource");
         }
+    }
+    for (route, path) in resource.paths(id) {
+        prove_that_fields_are_checked(ann, route, &path).await;
     }
     assert_eq!(list(ann, resource).await, json!([before]), "{} after the attacks", resource.base);
     assert_eq!(list(bob, resource).await, json!([]), "{} of the attacker", resource.base);

@@ -20,6 +20,8 @@ pub struct Route {
     pub path: String,
     /// A valid body with every field; empty if there is none.
     pub body: String,
+    /// The names of the parameters of the URL query.
+    pub parameters: Vec<String>,
     /// The status of the response to the owner.
     pub status: u16,
 }
@@ -55,6 +57,7 @@ pub fn routes(server: &Server) -> Vec<Route> {
                 method: method.to_uppercase(),
                 path: path.to_owned(),
                 body: body(&document, operation).map(|body| body.to_string()).unwrap_or_default(),
+                parameters: parameters(operation),
                 status: statuses.map(|status| status.parse().unwrap()).min().unwrap(),
             });
         }
@@ -70,6 +73,12 @@ fn document(server: &Server) -> Value {
     let mut response = String::new();
     connection.read_to_string(&mut response).unwrap();
     serde_json::from_str(response.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+fn parameters(operation: &Value) -> Vec<String> {
+    let all = operation["parameters"].as_array().into_iter().flatten();
+    let of_query = all.filter(|parameter| parameter["in"] == "query");
+    of_query.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
 }
 
 fn body(document: &Value, operation: &Value) -> Option<Value> {

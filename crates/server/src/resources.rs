@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use taskbridge_adapters::concurrency::{ConcurrencyLimitedRepo, StatementPermits};
 use taskbridge_adapters::database::Store;
 use taskbridge_adapters::database::owned::{OwnedEntity, SeaOwnedRepo, UnknownTable};
+use taskbridge_domain::Cause;
 use taskbridge_domain::ports::Clock;
 use taskbridge_domain::services::OwnedService;
 use taskbridge_migrations::Migration;
@@ -14,8 +15,8 @@ use taskbridge_web::OwnedApi;
 pub struct Resource {
     /// The migrations of its table, in order. Databases also record them.
     pub migrations: &'static [&'static dyn Migration],
-    /// Returns its operations.
-    pub api: fn(&Repositories) -> Result<OwnedApi, UnknownTable>,
+    /// Returns its operations. An error ends the server.
+    pub api: fn(&Repositories) -> Result<OwnedApi, Cause>,
 }
 
 /// What the further resources of a program are: set once, before anything reads it.

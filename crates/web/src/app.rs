@@ -9,7 +9,6 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, Error};
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::StoreProbe;
-use taskbridge_domain::services::TaskService;
 
 use crate::auth::{self, AuthServer};
 use crate::docs::{self, Docs};
@@ -24,7 +23,7 @@ use crate::middleware::request_limits::{RequestTimeout, request_limits};
 use crate::middleware::security_headers::security_headers;
 use crate::middleware::unsent_responses::UnsentResponses;
 use crate::owned_routes::{OwnedApi, TasksMount};
-use crate::tasks;
+use crate::tasks::TasksApi;
 use crate::tasks::compatibility::Compatibility;
 use crate::trusted_origins::TrustedOrigins;
 
@@ -33,8 +32,8 @@ use crate::trusted_origins::TrustedOrigins;
 pub struct Services {
     /// Authenticates callers.
     pub authenticator: Arc<Authenticator>,
-    /// Reads and changes tasks.
-    pub tasks: Arc<TaskService>,
+    /// The operations on tasks.
+    pub tasks: TasksApi,
     /// The operations on further resources of users.
     pub resources: Vec<OwnedApi>,
     /// The auth server, or `None` in bridge mode, where nothing below `/api/auth` is served.
@@ -129,7 +128,7 @@ pub fn api(services: Services) -> impl FnOnce(&mut ServiceConfig) {
             .app_data(Data::from(services.metrics))
             .configure(auth::routes(services.auth))
             .configure(|config| {
-                let resources = [tasks::api(services.tasks)].into_iter().chain(services.resources);
+                let resources = [services.tasks.0].into_iter().chain(services.resources);
                 resources.for_each(|resource| resource.mount(config, &services.tasks_mount));
             })
             .configure(health::routes)

@@ -1,12 +1,13 @@
 //! Mounts the operations on a resource that belongs to users.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, Handler, Responder, Route};
 use taskbridge_domain::owned::{OwnedResource, ResourceName};
+use thiserror::Error;
 use utoipa::openapi::OpenApi;
 
 use crate::error::not_allowed;
@@ -35,11 +36,16 @@ pub struct OwnedApi {
 impl OwnedApi {
     /// Returns the operations on a resource `R`. `document` has their paths, which begin with `/{user_id}`. `handlers` adds a
     /// handler for each of them. The handlers extract the service as `Data<S>`.
+    ///
+    /// # Errors
+    /// Returns a [`RouteMismatch`] if an operation has no handler, or a handler is added for an operation that `document` does
+    /// not have.
     pub fn new<R: OwnedResource, S: Send + Sync + 'static>(
         service: Arc<S>,
         document: OpenApi,
         handlers: fn(OwnedRoutes) -> OwnedRoutes,
-    ) -> Self {
+    ) -> Result<Self, RouteMismatch> {
+        handlers(OwnedRoutes::documented_by(&document)).check()?;
         let documented = document.clone();
         let mount = move |config: &mut ServiceConfig, mount: &TasksMount| {
             config.app_data(Data::from(Arc::clone(&service)));
@@ -48,7 +54,7 @@ impl OwnedApi {
             };
             [OwnerFrom::Path].into_iter().chain(mount.without_user_id.then_some(OwnerFrom::Token)).for_each(routes);
         };
-        Self { document, mount: Arc::new(mount) }
+        Ok(Self { document, mount: Arc::new(mount) })
     }
 
     /// Returns the documentation of the operations, with paths that begin with `/{user_id}`.
@@ -61,6 +67,17 @@ impl OwnedApi {
     }
 }
 
+/// An error from operations and handlers that do not match.
+#[derive(Debug, PartialEq, Eq, Error)]
+pub enum RouteMismatch {
+    /// The OpenAPI document has no operation with this id.
+    #[error("the handler of the operation {0} cannot be mounted: the OpenAPI document has no such operation")]
+    Undocumented(String),
+    /// No handler was added for the operation with this id.
+    #[error("the operation {0} of the OpenAPI document has no handler")]
+    Unhandled(String),
+}
+
 /// Handlers, by the operations that the OpenAPI document describes.
 ///
 /// The document is the only table of routes: it has the path and the methods of each operation. The order in which handlers
@@ -71,15 +88,16 @@ pub struct OwnedRoutes {
     documented: BTreeMap<String, (String, Vec<Method>)>,
     /// The methods and routes of each path.
     routes: BTreeMap<String, Vec<(Method, Route)>>,
+    /// The ids with which handlers were added.
+    added: BTreeSet<String>,
 }
 
 impl OwnedRoutes {
     fn documented_by(document: &OpenApi) -> Self {
-        Self { documented: paths_by_operation(document), routes: BTreeMap::new() }
+        Self { documented: paths_by_operation(document), routes: BTreeMap::new(), added: BTreeSet::new() }
     }
 
-    /// Adds the handler of the operation with this id. If the document has no such operation, the handler is not mounted.
-    /// An operation with the method GET also answers HEAD.
+    /// Adds the handler of the operation with this id. An operation with the method GET also answers HEAD.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "handlers are passed as actix-web takes them")]
     pub fn on<F, Args>(mut self, operation_id: &str, handler: F) -> Self
@@ -88,6 +106,7 @@ impl OwnedRoutes {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
+        self.added.insert(operation_id.to_owned());
         let Some((path, methods)) = self.documented.get(operation_id) else { return self };
         let routes = self.routes.entry(path.clone()).or_default();
         for method in methods {
@@ -97,6 +116,16 @@ impl OwnedRoutes {
             }
         }
         self
+    }
+
+    fn check(&self) -> Result<(), RouteMismatch> {
+        let undocumented = self.added.iter().find(|id| !self.documented.contains_key(*id));
+        let unhandled = self.documented.keys().find(|id| !self.added.contains(*id));
+        match (undocumented, unhandled) {
+            (Some(id), _) => Err(RouteMismatch::Undocumented(id.clone())),
+            (None, Some(id)) => Err(RouteMismatch::Unhandled(id.clone())),
+            (None, None) => Ok(()),
+        }
     }
 
     /// Mounts the operations below `prefix`. Each path is served with and without a trailing slash: a redirect would not be
@@ -150,11 +179,21 @@ mod tests {
     #[openapi(paths(fixed, any, parts, part))]
     struct Operations;
 
+    #[test]
+    fn operations_and_handlers_match() {
+        let error = |handlers| OwnedApi::new::<Task, _>(Arc::new(()), Operations::openapi(), handlers).err().unwrap();
+        let unhandled = error(|routes| routes.on("part", part).on("any", any).on("parts", parts));
+        assert_eq!(unhandled, RouteMismatch::Unhandled("summary".into()));
+        let undocumented = error(|routes| routes.on("unknown", any));
+        assert_eq!(undocumented, RouteMismatch::Undocumented("unknown".into()));
+    }
+
     #[actix_web::test]
     async fn a_fixed_segment_precedes_a_parameter_whatever_the_order() {
         let api = OwnedApi::new::<Task, _>(Arc::new(()), Operations::openapi(), |routes| {
-            routes.on("part", part).on("any", any).on("parts", parts).on("summary", fixed).on("unknown", any)
-        });
+            routes.on("part", part).on("any", any).on("parts", parts).on("summary", fixed)
+        })
+        .unwrap();
         let mount = TasksMount { prefix: "/api".into(), without_user_id: true };
         let app = init_service(App::new().configure(|config| api.mount(config, &mount))).await;
         for (method, path, status, allowed) in [

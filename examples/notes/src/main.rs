@@ -21,7 +21,7 @@ static NOTES: [Resource; 1] = [Resource {
     migrations: &[&table::CREATE],
     api: |repositories| {
         let notes = repositories.service::<table::Entity>()?;
-        Ok(OwnedApi::new::<Note, _>(notes, api::Operations::openapi(), api::routes))
+        Ok(OwnedApi::new::<Note, _>(notes, api::Operations::openapi(), api::routes)?)
     },
 }];
 

@@ -9,14 +9,14 @@ mod users;
 
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use prometheus_client::registry::Registry;
 use taskbridge_adapters::database::Store;
 use taskbridge_domain::Authenticator;
 use taskbridge_domain::ports::Clock;
 use taskbridge_domain::services::TaskService;
 use taskbridge_web::{
-    BodyLimit, Compatibility, Docs, DocsConfig, HttpMetrics, RequestTimeout, Services, Stopping, TasksMount,
+    BodyLimit, Compatibility, Docs, DocsConfig, HttpMetrics, RequestTimeout, Services, Stopping, TasksApi, TasksMount,
     TrustedOrigins, TrustedProxies, UnsentLimits, UnsentResponses,
 };
 
@@ -70,8 +70,12 @@ pub(crate) async fn compose(
         _ => (None, None, None),
     };
     let (task_repo, repositories) = repositories(settings, &store, &clock).await?;
-    let resources: Vec<_> =
-        resources::further().iter().map(|resource| (resource.api)(&repositories)).collect::<Result<_, _>>()?;
+    let resources: Vec<_> = resources::further()
+        .iter()
+        .map(|resource| (resource.api)(&repositories))
+        .collect::<Result<_, _>>()
+        .map_err(|cause| anyhow!(cause))
+        .context("cannot serve a resource of the program")?;
     let user_rate_limit = user_rate_limit(settings, &store, &clock).await?.map(|(limit, limiter)| {
         if let Some(cleanup) = &mut cleanup {
             cleanup.limiters.push(limiter);
@@ -105,7 +109,7 @@ pub(crate) async fn compose(
     let verifier = verifier(mode, &settings.jwt, origin, keys.map(|keys| keys as _), requires_issuer);
     let services = Services {
         authenticator: Arc::new(Authenticator::new(Arc::new(verifier))),
-        tasks: Arc::new(TaskService::new(task_repo, clock)),
+        tasks: TasksApi::new(Arc::new(TaskService::new(task_repo, clock)))?,
         resources,
         user_rate_limit,
         auth,

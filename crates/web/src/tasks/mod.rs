@@ -13,11 +13,20 @@ use taskbridge_domain::tasks::Task;
 use utoipa::OpenApi;
 
 use self::handlers::{complete, create, delete, get, list, update};
-use crate::owned_routes::{OwnedApi, OwnedRoutes};
+use crate::owned_routes::{OwnedApi, OwnedRoutes, RouteMismatch};
 
-/// Returns the tasks API.
-pub(crate) fn api(tasks: Arc<TaskService>) -> OwnedApi {
-    OwnedApi::new::<Task, _>(tasks, Operations::openapi(), routes)
+/// The tasks API.
+#[derive(Clone)]
+pub struct TasksApi(pub(crate) OwnedApi);
+
+impl TasksApi {
+    /// Returns the tasks API with this service.
+    ///
+    /// # Errors
+    /// Returns a [`RouteMismatch`] if an operation has no handler, or a handler no operation.
+    pub fn new(tasks: Arc<TaskService>) -> Result<Self, RouteMismatch> {
+        OwnedApi::new::<Task, _>(tasks, Operations::openapi(), routes).map(Self)
+    }
 }
 
 /// Adds the handlers of the [`Operations`].

@@ -33,8 +33,8 @@ use taskbridge_domain::testing::fixtures::{
 };
 use taskbridge_web::{
     AuthServer, BodyLimit, Compatibility, CookieConfig, Docs, DocsConfig, HttpMetrics, RateLimits, RequestTimeout,
-    Services, SessionCookies, Stopping, TasksMount, TrustedOrigins, TrustedProxies, UnsentLimits, UnsentResponses,
-    UserRateLimit, api, app,
+    Services, SessionCookies, Stopping, TasksApi, TasksMount, TrustedOrigins, TrustedProxies, UnsentLimits,
+    UnsentResponses, UserRateLimit, api, app,
 };
 
 pub(crate) const BODY_LIMIT: usize = 4096;
@@ -193,7 +193,7 @@ impl Ports {
         let docs = Docs::new(docs, auth_server.as_ref(), &mount, compatibility, &[]).unwrap();
         Services {
             authenticator: Arc::new(Authenticator::new(Arc::new(auth))),
-            tasks: Arc::new(TaskService::new(Arc::new(tasks), clock())),
+            tasks: TasksApi::new(Arc::new(TaskService::new(Arc::new(tasks), clock()))).unwrap(),
             user_rate_limit: task_limiter.map(|limiter| {
                 Arc::new(UserRateLimit::new(Arc::new(limiter), clock(), NonZeroU32::new(PER_MINUTE).unwrap()))
             }),
