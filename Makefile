@@ -1,5 +1,5 @@
 # `make help` lists the targets. All of them can be called with a CARGO_TARGET_DIR.
-.PHONY: help run install dist reproducible demo check domain adapters web test fastapi matrix snapshots upgrade proxies drills deployment containers e2e fuzz deny advisories bench microbench
+.PHONY: help run install dist reproducible demo check domain adapters web test fastapi matrix snapshots upgrade proxies drills deployment containers recipes e2e fuzz deny advisories bench microbench
 .DEFAULT_GOAL := run
 # Most tests spend their time waiting: for a connection to close, or for a timeout.
 export RUST_TEST_THREADS ?= 6
@@ -72,6 +72,9 @@ deployment: ## Check the systemd unit and compose.yaml in deploy/, and the syste
 
 containers: ## Build the images of Taskbridge and of the Next.js example, and run them with podman, as root; RELEASE=1 optimizes as a release does
 	@scripts/containers.sh
+
+recipes: ## Try the recipes of docs/extending.md: apply each, then remove its parts, and write the result; takes about an hour
+	@scripts/recipes.py --docs
 
 fuzz: ## Run each fuzz target for FUZZ_SECONDS, 60 by default
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)

@@ -16,7 +16,7 @@ use crate::users::Users;
 pub struct AddColumn {
     /// The name of the migration, such as `m20261201_000001_priority`.
     pub migration: &'static str,
-    /// What the migration does, in one line.
+    /// A description of the change, in one line.
     pub summary: &'static str,
     /// The name of the table.
     pub table: &'static str,

@@ -35,7 +35,7 @@ impl NewColumn {
 pub struct CreateOwnedTable {
     /// The name of the migration, such as `m20261201_000001_notes`.
     pub migration: &'static str,
-    /// What the migration does, in one line.
+    /// A description of the change, in one line.
     pub summary: &'static str,
     /// The name of the table.
     pub table: &'static str,

@@ -96,7 +96,7 @@ async fn add(user: &User, resource: &Resource) -> Value {
     serde_json::from_str(&body).unwrap()
 }
 
-/// Attacks every route of the program as somebody else than the owner, then uses it as the owner, and deletes the owner.
+/// Attacks every route of the program as a user other than the owner, then uses it as the owner, and deletes the owner.
 /// `expected` are the names of the resources that the program has at least.
 ///
 /// The tables are created before the users, as if these had been in another database, so that no foreign key of SQLite
@@ -122,7 +122,7 @@ pub async fn prove(program: &Path, database_url: &str, expected: &[&str]) {
     let deleted = server.run_with_input(&["users", "delete", &ann.id, "--yes"], &[], "");
     assert_eq!(deleted.code, Some(0), "{}", deleted.stderr);
     for resource in &resources {
-        // The access token is still valid, and would show what was left.
+        // The access token is still valid. With it, the user would see resources that have not been deleted.
         assert_eq!(list(&ann, resource).await, json!([]), "{} of a deleted user", resource.base);
         assert_ne!(list(&bob, resource).await, json!([]), "{} of another user", resource.base);
         let (status, body) = ask(&ann, Some(&ann.token), &ann.id, resource.create(), &resource.base).await;

@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `AuthPort` | [`jwt::JwtVerifier`] |
 //! | `TokenIssuer` | [`jwt::JwtIssuer`] |
-//! | `TaskRepo` | [`database::SeaTaskRepo`], behind [`concurrency::ConcurrencyLimitedRepo`] |
+//! | `OwnedRepo` | [`database::owned::SeaOwnedRepo`], behind [`concurrency::ConcurrencyLimitedRepo`] |
+//! | `TaskRepo` | [`database::SeaTaskRepo`], the same for tasks |
 //! | `IdentityRepo` | [`database::SeaIdentityRepo`] |
 //! | `SessionRepo` | [`database::SeaSessionRepo`] |
 //! | `StoreProbe` | [`database::Store`] |
@@ -23,6 +24,12 @@
 //! 2. Run the port's contract suite on it: a few lines in `tests/contract/main.rs`. The suite of tasks also closes the store
 //!    and opens it again. The documentation of the suites says what a crate outside of this workspace needs for it.
 //! 3. Construct it in the server's `compose` module.
+//!
+//! # To add a column of a table
+//!
+//! Add it to the entity in `database/entities`, which destructures all fields, so that the compiler leads to each place. The
+//! table of another resource is an entity that implements [`database::owned::OwnedEntity`]. `docs/extending.md` has the complete
+//! recipes.
 
 pub mod clock;
 pub mod concurrency;

@@ -31,28 +31,20 @@
 //! }
 //! ```
 //!
-//! # Adding a field to `Task`
+//! # Extending the crate
 //!
-//! 1. In `tasks/task.rs`, add it to [`tasks::Task`] and, if callers set it, to [`tasks::NewTask`] and [`tasks::TaskPatch`]. If
-//!    lists can be filtered by it, add it to [`tasks::TaskFilter`].
-//! 2. In `testing/fixtures.rs`, give it a value other than its default, and a second value in the patch of all fields, so
-//!    that the contract suite covers it.
-//! 3. Fix the compiler errors in the database entity and the API types. Each of them destructures all fields, so that the
-//!    compiler finds each place that lacks the new one.
-//! 4. Write a migration that adds the column.
+//! `docs/extending.md` has the complete recipes. In this crate:
 //!
-//! # Adding a use case
-//!
-//! 1. Add a method to a service in [`services`], with unit tests that use the mocks of the ports.
-//! 2. If the method needs something that no port offers, add a method to a port, test the documented behavior in the
-//!    port's contract suite (`testing/contract`), and implement the method in every adapter.
-//!
-//! # Adding a port
-//!
-//! 1. Add a trait to `ports/`: `Send + Sync`, methods that take `&self`, no constructor, `#[async_trait]` if it does
-//!    I/O, and `mockall::automock` with the feature `testing`. The documentation of the trait is a contract: each
-//!    sentence about behavior has an assertion in the contract suite.
-//! 2. Add a contract suite to `testing/contract/`, and run it for every adapter.
+//! - A field of tasks: [`tasks::Task`], [`tasks::NewTask`] and [`tasks::TaskPatch`] in `tasks/task.rs`; for a filter of lists
+//!   also [`tasks::TaskFilter`]; and in `testing/fixtures.rs` a value other than its default, and a second one in the patch of
+//!   all fields, so that the contract suite covers it. The compiler leads to every other place.
+//! - A use case: a method of a service in [`services`], with unit tests that use the mocks of the ports.
+//! - A port: a trait in `ports/`, `Send + Sync`, with methods that take `&self`, no constructor, `#[async_trait]` if it does
+//!   I/O, and `mockall::automock` with the feature `testing`. Each sentence of its documentation has an assertion in a suite in
+//!   `testing/contract/`, which every adapter passes.
+//! - Another resource that belongs to users: it implements [`owned::OwnedResource`]. [`ports::OwnedRepo`],
+//!   [`services::OwnedService`] and the contract suite [`owned_repo_contract`] then exist for it. Tasks are such a resource, with
+//!   operations of their own in [`ports::TaskRepo`] and [`services::TaskService`].
 
 pub mod access;
 pub mod client_network;

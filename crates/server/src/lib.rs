@@ -4,7 +4,7 @@
 //! it, and `http_server` serves the API.
 //!
 //! The program `taskbridge` is [`run`] without further resources. Another program can add its own [`Resource`]s: they are
-//! served beside the tasks, with the same users, databases, limits and commands.
+//! served in addition to the tasks, with the same users, databases, limits and commands.
 
 mod cleanup;
 mod cli;
@@ -31,7 +31,7 @@ pub use resources::{Repositories, Resource};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Runs the command that the command line names, with the resources of the program beside the tasks. Called once.
+/// Runs the command that the command line names, with the resources of the program in addition to the tasks. Called once.
 #[must_use]
 pub fn run(further: &'static [Resource]) -> ExitCode {
     resources::set(further);

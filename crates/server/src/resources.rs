@@ -1,4 +1,4 @@
-//! The resources of the program beside the tasks.
+//! The resources of the program other than tasks.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,7 +11,7 @@ use taskbridge_domain::services::OwnedService;
 use taskbridge_migrations::Migration;
 use taskbridge_web::OwnedApi;
 
-/// A resource that belongs to users and is served beside the tasks.
+/// A resource that belongs to users and is served in addition to the tasks.
 pub struct Resource {
     /// The migrations of its table, in order. Databases also record them.
     pub migrations: &'static [&'static dyn Migration],
@@ -19,19 +19,19 @@ pub struct Resource {
     pub api: fn(&Repositories) -> Result<OwnedApi, Cause>,
 }
 
-/// What the further resources of a program are: set once, before anything reads it.
+/// The resources of the program other than tasks. They are set once, before the first use.
 static RESOURCES: OnceLock<&'static [Resource]> = OnceLock::new();
 
 pub(crate) fn set(further: &'static [Resource]) {
     let _ = RESOURCES.set(further);
 }
 
-/// Returns the resources beside the tasks.
+/// Returns the resources other than tasks.
 pub(crate) fn further() -> &'static [Resource] {
     RESOURCES.get().copied().unwrap_or_default()
 }
 
-/// Returns the migrations of the resources beside the tasks.
+/// Returns the migrations of the resources other than tasks.
 pub(crate) fn migrations() -> Vec<&'static dyn Migration> {
     further().iter().flat_map(|resource| resource.migrations.iter().copied()).collect()
 }

@@ -9,7 +9,8 @@
 //! | `extract/` | extractors: guards, request bodies, the IP address of the client |
 //! | `tasks/` | the tasks API |
 //! | `auth/` | the auth server, with one file for each group of `endpoints/` |
-//! | `owned_routes.rs` | mounts the operations on a resource that belongs to a user |
+//! | `owned_routes.rs` | mounts the operations on a resource that belongs to users |
+//! | `resource.rs` | extractors, errors and fields for the operations on further resources |
 //! | `responses.rs`, `openapi.rs` | error responses that operations share, and the OpenAPI document |
 //!
 //! # Guards are extractors
@@ -48,10 +49,13 @@
 //!    [`utoipa::ToSchema`] whose members are fields that the domain's types parse. No other code describes the body.
 //! 2. Add a handler of at most 15 lines with its `#[utoipa::path]`. It extracts path, query and body with
 //!    [`guard::Guarded`], so that they are read only after the guard has passed.
-//! 3. Add the route and the operation to the `mod.rs` of the folder. The order of the routes makes no difference. A test
-//!    fails if one of the two is missing.
+//! 3. Add the operation and its handler to the `mod.rs` of the folder: `paths(…)` and `.on("operation_id", handler)`. The order
+//!    makes no difference. The server does not start if one of the two is missing.
 //! 4. Add tests of the responses. That the operation is only for owners needs no test of its own: the tests of access
 //!    control take all routes, with a body and the expected status, from the OpenAPI document.
+//!
+//! A field of requests is a member of such a struct, in `tasks/dto.rs` or `tasks/list_parameters.rs`, with the attribute
+//! `#[validate(custom(function = Field::check))]`. `docs/extending.md` has the complete recipes.
 //!
 //! [`Owner`]: taskbridge_domain::Owner
 

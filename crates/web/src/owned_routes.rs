@@ -17,9 +17,9 @@ use crate::openapi_paths::{paths_by_operation, without_user_id};
 /// The paths of the resources of users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TasksMount {
-    /// The path before `/{user_id}/tasks`: empty, or segments that each begin with a slash.
+    /// The path before `/{user_id}`: empty, or segments that each begin with a slash.
     pub prefix: String,
-    /// Whether the tasks of the caller are also available at `<prefix>/tasks`.
+    /// `true` if the resources of the caller are also available without the user id, such as the tasks at `<prefix>/tasks`.
     pub without_user_id: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the operations on a further resource of users are made of. [`OwnedApi`] mounts them.
+//! Extractors, errors and fields for the operations on a further resource of users. [`OwnedApi`] mounts them.
 //!
 //! A handler takes a [`Guarded`], with a [`PathOwner`] before what it reads of the request. The
 //! OpenAPI document describes its responses with [`OwnerErrors`], [`NotFound`] and [`BodyErrors`].

@@ -1,7 +1,8 @@
 //! Stores users, sessions, signing keys, rate limits and tasks in SQLite or PostgreSQL, through sea-orm.
 //!
 //! - `url` parses a [`DatabaseUrl`]; `config` and `connect` open it as a [`Store`], which owns the connection pool.
-//! - `repositories` implement the ports, once for both databases, with the rows in `entities`.
+//! - `repositories` implement the ports, once for both databases, with the rows in `entities`. [`owned`] has what the
+//!   repositories of resources that belong to users have in common: the condition on the owner, in one place.
 //! - `connection_pool` executes statements and transactions, with the names of the schema map. Below it, `sqlite` uses
 //!   sqlx, and `postgres` tokio-postgres. `dedicated` gives a single connection to the migrator.
 //! - `catalog` reads which columns a table has; `restrictions` finds those that mark a user as restricted, and

@@ -1,4 +1,4 @@
-//! What all resources that belong to a user have in common: ids, pages of lists, and the types of their operations.
+//! Resources that belong to users: their ids, the pages of their lists, and the types of their operations.
 
 mod id;
 mod newest_first;

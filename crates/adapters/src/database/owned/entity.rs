@@ -1,4 +1,4 @@
-//! What a repository needs to know about a table.
+//! The description of a table, for its repository.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, IntoActiveModel, PrimaryKeyTrait, Select};

@@ -146,7 +146,7 @@ pub async fn a_page_has_at_most_as_many_resources_as_the_query_says<R: Sample>(r
 }
 
 /// A page that starts at a cursor does not change if the resource of the cursor is deleted and others are created. If
-/// another owner uses the cursor, they find none of these resources.
+/// another owner uses the cursor, the page is empty.
 pub async fn a_cursor_outlives_its_resource<R: Sample>(repo: &impl OwnedRepo<R>) {
     let oldest = create(repo, "alice", later(0)).await;
     let newest = create(repo, "alice", later(1)).await;

@@ -64,7 +64,7 @@ impl OwnedEntity for Entity {
         Cursor { value, id: TaskId::new(row.id), direction }
     }
 
-    /// Does not convert the rows of PostgreSQL to sea-orm's form, because of [`Model::read`].
+    /// Does not convert the rows of PostgreSQL to sea-orm's form, because of `Model::read`.
     async fn read(store: &Store, tasks: Select<Self>, is_short: bool) -> Result<Vec<Model>, DbErr> {
         let Driver::Postgres(postgres) = &store.pool.driver else { return tasks.all(&store.pool).await };
         // The statement has no markers to replace, because `tasks` is not a table of Better Auth.
