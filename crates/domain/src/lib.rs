@@ -43,7 +43,7 @@
 //!   I/O, and `mockall::automock` with the feature `testing`. Each sentence of its documentation has an assertion in a suite in
 //!   `testing/contract/`, which every adapter passes.
 //! - Another resource that belongs to users: it implements [`owned::OwnedResource`]. [`ports::OwnedRepo`],
-//!   [`services::OwnedService`] and the contract suite [`owned_repo_contract`] then exist for it. Tasks are such a resource, with
+//!   [`services::OwnedService`] and the contract suite `owned_repo_contract!` then exist for it. Tasks are such a resource, with
 //!   operations of their own in [`ports::TaskRepo`] and [`services::TaskService`].
 
 pub mod access;

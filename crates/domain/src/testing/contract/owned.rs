@@ -23,7 +23,7 @@ pub trait Sample: OwnedResource {
 /// The tests of an [`OwnedRepo`] of the resource `$resource`, which is a [`Sample`]; see
 /// [`contract`](crate::testing::contract).
 ///
-/// `$reopen` is an asynchronous closure. Its argument is what `$open` returned. It closes the store, opens it again, as a
+/// `$reopen` is an asynchronous closure, which is called several times. Its argument is what `$open` returned. It closes the store, opens it again, as a
 /// restart of the server does, and returns the new adapter.
 #[macro_export]
 macro_rules! owned_repo_contract {
@@ -256,9 +256,9 @@ pub async fn writing_a_resource_of_another_owner_changes_nothing<R: Sample>(repo
     assert_eq!(stored(repo, &created).await, Some(created));
 }
 
-/// The store contains the same resources after it has been closed and opened again, and does not assign the id of a
-/// deleted one.
-pub async fn changes_survive_a_restart<R: Sample, S>(open: impl Future<Output = S>, reopen: impl AsyncFnOnce(S) -> S)
+/// The store contains the same resources after it has been closed and opened again, whichever change was the last one
+/// before. It does not assign the id of a deleted resource again.
+pub async fn changes_survive_a_restart<R: Sample, S>(open: impl Future<Output = S>, reopen: impl AsyncFn(S) -> S)
 where
     S: Deref<Target: OwnedRepo<R> + Sized>,
 {
@@ -267,14 +267,19 @@ where
     let of_bob = create(&*subject, "bob", moment()).await;
     let unchanged = create(&*subject, "alice", later(1)).await;
     let updated = create(&*subject, "alice", later(2)).await;
-    let updated = subject.update(&alice, updated.id(), R::sample_patch(), later(3)).await.unwrap().unwrap();
-    let deleted = create(&*subject, "alice", later(4)).await.id();
-    assert!(subject.delete(&alice, deleted).await.unwrap());
+    let deleted = create(&*subject, "alice", later(3)).await;
 
     let subject = reopen(subject).await;
-    assert_eq!(all(&*subject, "alice").await, [updated.clone(), unchanged]);
+    assert_eq!(all(&*subject, "alice").await, [deleted.clone(), updated.clone(), unchanged.clone()], "after creations");
+    let updated = subject.update(&alice, updated.id(), R::sample_patch(), later(4)).await.unwrap().unwrap();
+
+    let subject = reopen(subject).await;
+    assert_eq!(stored(&*subject, &updated).await.as_ref(), Some(&updated), "after an update");
+    assert!(subject.delete(&alice, deleted.id()).await.unwrap());
+
+    let subject = reopen(subject).await;
+    assert_no_resource(&*subject, deleted.id()).await;
+    assert_eq!(all(&*subject, "alice").await, [updated, unchanged], "after a deletion");
     assert_eq!(all(&*subject, "bob").await, [of_bob]);
-    assert_eq!(stored(&*subject, &updated).await, Some(updated));
-    assert_no_resource(&*subject, deleted).await;
-    assert!(create(&*subject, "alice", moment()).await.id() > deleted);
+    assert!(create(&*subject, "alice", moment()).await.id() > deleted.id());
 }

@@ -2,6 +2,7 @@
 
 mod lists;
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -24,6 +25,11 @@ pub use self::lists::{
 macro_rules! task_repo_contract {
     ($open:expr, $reopen:expr $(,)?) => {
         $crate::owned_repo_contract!($crate::tasks::Task, $open, $reopen);
+
+        #[tokio::test]
+        async fn a_toggle_survives_a_restart() {
+            $crate::testing::contract::tasks::a_toggle_survives_a_restart($open, $reopen).await;
+        }
 
         $crate::contract_tests!(
             tasks,
@@ -161,6 +167,18 @@ pub async fn a_toggle_advances_updated_at(repo: &dyn TaskRepo) {
         let toggled = repo.toggle(&alice, created.id, now).await.unwrap().unwrap();
         assert_eq!((toggled.created_at, toggled.updated_at), (later(10), expected));
     }
+}
+
+/// The store contains the toggled task after it has been closed and opened again.
+pub async fn a_toggle_survives_a_restart<S>(open: impl Future<Output = S>, reopen: impl AsyncFn(S) -> S)
+where
+    S: Deref<Target: TaskRepo + Sized>,
+{
+    let subject = open.await;
+    let created = create(&*subject, "alice", new_task(), moment()).await;
+    let toggled = subject.toggle(&owner("alice").await, created.id, later(1)).await.unwrap();
+    let subject = reopen(subject).await;
+    assert_eq!(stored(&*subject, &created).await, toggled);
 }
 
 /// The number of toggles is odd, so they invert `completed` if each of them takes effect.
