@@ -25,7 +25,7 @@ PAGE = ROOT / "docs" / "extending.md"
 BEGIN, END = "<!-- `make recipes` writes this table. -->\n", "\n<!-- The end of the table. -->"
 # Files that a command writes. They do not count, and are no parts.
 GENERATED = re.compile(r"migrations/tests/snapshots/|migrations/README\.md|Cargo\.lock|examples/nextjs/lib/schema\.d\.ts")
-# Tests are what notices that a part is missing, so they are no parts.
+# Tests notice that a part is missing. They are no parts themselves.
 TESTS = re.compile(r"(^|/)tests/|/tests\.rs$")
 CHECK = ["cargo", "check", "--quiet", "--workspace", "--all-targets"]
 TEST = ["cargo", "test", "--quiet", "--no-fail-fast", "--workspace", "--lib", "--bins", "--test", "contract", "--test", "migrations"]
@@ -90,8 +90,9 @@ def parts(patch):
             continue
         for hunk in hunks:
             changed = [line[1:].strip() for line in hunk.splitlines()[1:] if line[:1] in "+-"]
-            if any(line and not line.startswith("//") for line in changed):
-                yield f"{path}: {next(line for line in changed if line and not line.startswith('//'))}", head + hunk
+            code = [line for line in changed if line and not line.startswith("//")]
+            if code and not re.match(r"#\[(tokio::)?test\]", code[0]):
+                yield f"{path}: {code[0]}", head + hunk
 
 
 def remove_line(file, number):
