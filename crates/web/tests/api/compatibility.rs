@@ -33,7 +33,7 @@ async fn a_list_can_have_an_envelope_with_its_total() {
         repo.expect_list().returning(move |_, _| Ok(page.clone()));
         repo.expect_count().returning(|_, _| Ok(42));
         let answer = ports(repo, envelope).answer(alice("GET", "/api/alice/tasks")).await;
-        assert_eq!(answer.json(), json!({ "tasks": [on_the_wire()], "total": total, "count": 1 }));
+        assert_eq!(answer.json(), json!({ "tasks": [on_the_wire().await], "total": total, "count": 1 }));
     }
 }
 
@@ -43,7 +43,7 @@ async fn is_completed_can_be_used_like_completed() {
     let mut repo = MockTaskRepo::new();
     repo.expect_list().return_once(|_, _| Ok(page(vec![task("alice", 7)])));
     let answer = ports(repo, on).answer(alice("GET", "/api/alice/tasks")).await;
-    assert_eq!(answer.json(), json!([with_is_completed(on_the_wire())]));
+    assert_eq!(answer.json(), json!([with_is_completed(on_the_wire().await)]));
 
     for (compatibility, body, completed) in [
         (on, r#"{"is_completed":true}"#, Some(true)),
@@ -62,7 +62,7 @@ async fn is_completed_can_be_used_like_completed() {
     repo.expect_create().withf(|_, new, _| new.completed).return_once(|_, _, _| Ok(task("alice", 7)));
     let body = r#"{"title":"x","is_completed":true}"#;
     let answer = ports(repo, on).answer(alice_sends("POST", "/api/alice/tasks", body)).await;
-    assert_eq!(answer.json(), with_is_completed(on_the_wire()));
+    assert_eq!(answer.json(), with_is_completed(on_the_wire().await));
     let answer = ports(MockTaskRepo::new(), on)
         .answer(alice_sends("PATCH", "/api/alice/tasks/7/complete", r#"{"is_completed":"yes"}"#))
         .await;

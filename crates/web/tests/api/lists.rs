@@ -83,7 +83,7 @@ async fn parameters_determine_the_list() {
         ("?_t=1795225503&timestamp=x&page=2&skip=4&user_id=bob", everything()),
     ] {
         let answer = asked(query, expected, None).await;
-        assert_eq!((answer.status.as_u16(), answer.json()), (200, json!([on_the_wire()])), "{query}");
+        assert_eq!((answer.status.as_u16(), answer.json()), (200, json!([on_the_wire().await])), "{query}");
     }
 }
 
