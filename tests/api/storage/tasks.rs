@@ -24,8 +24,6 @@ async fn a_task_is_kept_as_it_was_given() {
     ] {
         let (status, task) = site.ask(Method::POST, "", Some(&body)).await;
         assert_eq!(status, 201, "{body}");
-        let keys = ["completed", "created_at", "description", "id", "title", "updated_at", "user_id"];
-        assert_eq!(task.as_object().unwrap().keys().collect::<Vec<_>>(), keys, "{body}");
         assert_eq!((&task["title"], &task["description"], &task["completed"]), (&title, &description, &completed));
         assert!(task["id"].as_i64().is_some_and(|id| id > 0), "{task}");
         assert_eq!(task["user_id"], json!(site.ann.id));
