@@ -23,8 +23,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 COPY = ROOT / "target" / "recipes"
 PAGE = ROOT / "docs" / "extending.md"
 BEGIN, END = "<!-- `make recipes` writes this table. -->\n", "\n<!-- The end of the table. -->"
-# Files that a command writes. They do not count, and are no parts.
-GENERATED = re.compile(r"migrations/tests/snapshots/|migrations/README\.md|Cargo\.lock|examples/nextjs/lib/schema\.d\.ts")
+# Files that a command writes, and the page of the example. They do not count, and are no parts.
+GENERATED = re.compile(r"examples/notes/README\.md|migrations/tests/snapshots/|migrations/README\.md|Cargo\.lock|examples/nextjs/lib/schema\.d\.ts")
 # Tests notice that a part is missing. They are no parts themselves.
 TESTS = re.compile(r"(^|/)tests/|/tests\.rs$")
 CHECK = ["cargo", "check", "--quiet", "--workspace", "--all-targets"]

@@ -22,6 +22,8 @@ mod settings;
 mod side_server;
 mod signals;
 mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod workers;
 
 use std::process::ExitCode;

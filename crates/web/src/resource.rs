@@ -6,7 +6,9 @@
 //! [`OwnedApi`]: crate::OwnedApi
 
 pub use crate::error::ApiError;
-pub use crate::extract::field::{Boolean, Field, FieldValue, InvalidField, RequestFields, invalid, invalid_text};
+pub use crate::extract::field::{
+    Boolean, Field, FieldValue, InvalidField, RequestFields, invalid, invalid_text, required_text,
+};
 pub use crate::extract::guard::{Guarded, PathOwner};
 pub use crate::extract::json_body::JsonBody;
 pub use crate::extract::parameter::{parse, text};

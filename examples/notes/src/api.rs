@@ -10,7 +10,7 @@ use taskbridge_domain::services::OwnedService;
 use taskbridge_web::OwnedRoutes;
 use taskbridge_web::resource::{
     ApiError, BodyErrors, Field, FieldValue, Guarded, JsonBody, ListQuery, NotFound, OwnerErrors, PageQuery, PathId,
-    PathOwner, QueryErrors, RequestFields, invalid, invalid_text, timestamp,
+    PathOwner, QueryErrors, RequestFields, invalid_text, required_text, timestamp,
 };
 use utoipa::{OpenApi, ToSchema};
 use validator::{Validate, ValidationError};
@@ -21,6 +21,7 @@ type Notes = Data<OwnedService<Note>>;
 type PathNote = PathId<Note>;
 type AccessErrors = OwnerErrors<Note>;
 type NoNote = NotFound<Note>;
+type NoteUpdate = Guarded<PathNote, JsonBody<UpdateNote>>;
 
 #[derive(OpenApi)]
 #[openapi(paths(list, create, get, update, delete), tags((name = "notes", description = "Notes of a user.")))]
@@ -62,11 +63,7 @@ impl<'a> NoteResponse<'a> {
 
 impl FieldValue for NoteText {
     fn parse(value: Option<Value>) -> Result<Self, ValidationError> {
-        match value {
-            Some(Value::String(text)) => Self::parse(text).map_err(invalid_text),
-            Some(_) => Err(invalid("string_type", "Input should be a valid string")),
-            None => Err(invalid("missing", "Field required")),
-        }
+        Self::parse(required_text(value)?).map_err(invalid_text)
     }
 }
 
@@ -148,10 +145,7 @@ async fn get(
     responses((status = 200, description = "The updated note.", body = NoteResponse), AccessErrors, NoNote, BodyErrors)
 )]
 async fn update(
-    Guarded(PathOwner(owner), Guarded(PathId(id), JsonBody(patch))): Guarded<
-        PathOwner,
-        Guarded<PathNote, JsonBody<UpdateNote>>,
-    >,
+    Guarded(PathOwner(owner), Guarded(PathId(id), JsonBody(patch))): Guarded<PathOwner, NoteUpdate>,
     notes: Notes,
 ) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().json(NoteResponse::new(&notes.update(&owner, id, patch).await?)))

@@ -11,9 +11,6 @@ bounded_text! {
 
 impl NoteText {
     /// Checks that the text is neither empty nor too long and has no NUL character.
-    ///
-    /// # Errors
-    /// Returns an [`InvalidText`] that says which rule the text breaks.
     pub fn parse(text: String) -> Result<Self, InvalidText> {
         if text.is_empty() { Err(InvalidText::Empty) } else { bounded(text, Self::MAX_CHARS).map(Self) }
     }

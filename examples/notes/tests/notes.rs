@@ -1,17 +1,10 @@
 //! The program, attacked by another user.
 
-use std::path::Path;
-
 use support::{Database, isolation};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_taskbridge-notes");
-
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_owner_has_access_on_sqlite() {
-    isolation::prove(Path::new(PROGRAM), &Database::sqlite().url, &["tasks", "notes"]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn only_the_owner_has_access_on_postgres() {
-    isolation::prove(Path::new(PROGRAM), &Database::postgres().url, &["tasks", "notes"]).await;
+async fn only_the_owner_has_access() {
+    for database in Database::of_each_kind() {
+        isolation::prove(env!("CARGO_BIN_EXE_taskbridge-notes").as_ref(), &database.url, &["tasks", "notes"]).await;
+    }
 }

@@ -168,6 +168,18 @@ pub(crate) fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
     names
 }
 
+/// Returns the text in a field that must be present.
+///
+/// # Errors
+/// Returns an error for the client if the field is absent or has another type.
+pub fn required_text(value: Option<Value>) -> Result<String, ValidationError> {
+    match value {
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(invalid("string_type", "Input should be a valid string")),
+        None => Err(invalid("missing", "Field required")),
+    }
+}
+
 /// Returns the error for a text that breaks a rule.
 #[must_use]
 pub fn invalid_text(error: InvalidText) -> ValidationError {

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
 use super::compatibility::Compatibility;
-use crate::extract::field::{Boolean, Field, FieldValue, RequestFields, invalid, invalid_text};
+use crate::extract::field::{Boolean, Field, FieldValue, RequestFields, invalid, invalid_text, required_text};
 use crate::json_schema;
 use crate::responses::timestamp;
 
@@ -180,12 +180,7 @@ fn translate(request: &HttpRequest, members: &mut Map<String, Value>) {
 
 impl FieldValue for Title {
     fn parse(value: Option<Value>) -> Result<Self, ValidationError> {
-        let text = match value {
-            Some(Value::String(text)) => text,
-            Some(_) => return Err(invalid("string_type", "Input should be a valid string")),
-            None => return Err(invalid("missing", "Field required")),
-        };
-        Self::parse(&text).map_err(invalid_text)
+        Self::parse(&required_text(value)?).map_err(invalid_text)
     }
 }
 
