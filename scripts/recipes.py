@@ -140,6 +140,15 @@ def try_recipe(path):
     return f"| {path.stem} | {len(files)} | {lines} | {len(all_parts)} | {by['compiler']} | {by['test']} | {len(silent)} |", silent
 
 
+def write(rows):
+    """Writes the rows into the page, where they replace those of the same recipes."""
+    head = "| recipe | files | lines | parts | the compiler notices | a test notices | silent |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+    page = PAGE.read_text()
+    begin, end = page.index(BEGIN) + len(BEGIN), page.index(END)
+    by_name = {row.split(" ")[1]: row for row in [*page[begin:end].splitlines()[2:], *rows] if row}
+    PAGE.write_text(page[:begin] + head + "\n".join(by_name[name] for name in sorted(by_name)) + page[end:])
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--docs", action="store_true")
@@ -157,10 +166,7 @@ def main():
         rows.append(row)
         silent += [f"{path.stem}: {name}" for name in unnoticed]
     if arguments.docs:
-        head = "| recipe | files | lines | parts | the compiler notices | a test notices | silent |\n| --- | --- | --- | --- | --- | --- | --- |\n"
-        page = PAGE.read_text()
-        begin, end = page.index(BEGIN) + len(BEGIN), page.index(END)
-        PAGE.write_text(page[:begin] + head + "\n".join(rows) + page[end:])
+        write(rows)
     if silent:
         sys.exit("nothing fails without these parts:\n" + "\n".join(silent))
 
