@@ -9,7 +9,7 @@ use utoipa::openapi::path::{Operation, PathItem};
 /// Returns the operations of a path, each with its method.
 pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let PathItem { get, put, post, delete, patch, .. } = item;
-    let all = [("get", get), ("put", put), ("post", post), ("delete", delete), ("patch", patch)];
+    let all = [("get", get), ("put", put), ("patch", patch), ("post", post), ("delete", delete)];
     all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
