@@ -158,6 +158,11 @@ async fn prove_for(resource: &Resource, server: &Server, ann: &User, bob: &User)
     for (route, path) in resource.paths(id) {
         let (status, body) = ask(ann, Some(&ann.token), &ann.id, route, &path).await;
         assert_eq!(status, route.status, "{} {path} of the owner: {body}", route.method);
+        let (given, answer): (Value, Value) =
+            (serde_json::from_str(&route.body).unwrap_or_default(), serde_json::from_str(&body).unwrap_or_default());
+        for (field, value) in given.as_object().into_iter().flatten() {
+            assert_eq!(answer[field], *value, "{} {path}: the field {field} is lost", route.method);
+        }
     }
     add(bob, resource).await;
 }

@@ -13,7 +13,7 @@ use crate::ports::{
 };
 use crate::random_id::RandomId;
 use crate::sessions::{ClientInfo, Session, SessionToken};
-use crate::tasks::{Description, FieldUpdate, NewTask, Task, TaskId, TaskPatch, Title};
+use crate::tasks::{Description, FieldUpdate, NewTask, SearchText, Task, TaskFilter, TaskId, TaskPatch, Title};
 use crate::time::Timestamp;
 use crate::users::{Email, HashAlgorithm, PasswordHash, Restrictions, User, UserId, UserImage, UserName};
 
@@ -124,6 +124,15 @@ pub fn patch_of_all_fields() -> TaskPatch {
         description: FieldUpdate::Set(Description::parse("another description").unwrap()),
         completed: Some(false),
     }
+}
+
+/// Returns a filter for each condition. The task of [`new_task`] meets all of them, and the task that
+/// [`patch_of_all_fields`] changes it to meets none.
+#[must_use]
+pub fn filters() -> Vec<TaskFilter> {
+    let all = TaskFilter { completed: Some(true), search: Some(SearchText::parse("milk").unwrap()) };
+    let TaskFilter { completed, search } = all;
+    vec![TaskFilter { completed, ..TaskFilter::default() }, TaskFilter { search, ..TaskFilter::default() }]
 }
 
 /// Returns a user with this id and the address `<id>@example.test`.

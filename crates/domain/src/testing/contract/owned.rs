@@ -87,6 +87,7 @@ async fn list<R: Sample>(repo: &impl OwnedRepo<R>, owner_name: &str, size: u16) 
         assert!(page.items.len() <= usize::from(size));
         assert!(page.items.len() == usize::from(size) || page.next.is_none());
         items.extend(page.items);
+        assert!(items.len() < 100, "the cursor leads to the same page again");
         let Some(next) = page.next else { return items };
         start = Some(next);
     }

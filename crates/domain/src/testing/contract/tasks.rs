@@ -15,8 +15,8 @@ use crate::time::Timestamp;
 
 pub use self::lists::{
     a_list_contains_the_tasks_that_match_the_filter, a_list_is_sorted_by_every_key_and_direction,
-    the_pages_of_every_list_add_up_to_the_list, the_pages_of_long_titles_add_up_to_the_list,
-    titles_are_sorted_by_their_first_characters,
+    each_condition_of_a_filter_counts, the_pages_of_every_list_add_up_to_the_list,
+    the_pages_of_long_titles_add_up_to_the_list, titles_are_sorted_by_their_first_characters,
 };
 
 /// The tests of a [`TaskRepo`]; see [`contract`](crate::testing::contract). They include those of every
@@ -40,6 +40,7 @@ macro_rules! task_repo_contract {
                 a_list_is_sorted_by_every_key_and_direction,
                 titles_are_sorted_by_their_first_characters,
                 a_list_contains_the_tasks_that_match_the_filter,
+                each_condition_of_a_filter_counts,
                 the_pages_of_every_list_add_up_to_the_list,
                 the_pages_of_long_titles_add_up_to_the_list,
                 an_update_changes_only_the_given_fields,

@@ -7,7 +7,7 @@ use crate::tasks::{
     Description, NewTask, PageStart, SearchText, SortDirection, SortKey, Task, TaskFilter, TaskId, TaskOrder, TaskPage,
     TaskQuery, Title,
 };
-use crate::testing::fixtures::{moment, new_task, owner};
+use crate::testing::fixtures::{filters, moment, new_task, owner, patch_of_all_fields};
 
 /// Titles are sorted by code point, not by the rules of a language. Upper case precedes lower case.
 pub async fn a_list_is_sorted_by_every_key_and_direction(repo: &dyn TaskRepo) {
@@ -77,6 +77,18 @@ pub async fn a_list_contains_the_tasks_that_match_the_filter(repo: &dyn TaskRepo
             let count = repo.count(&owner("alice").await, &filter).await.unwrap();
             assert_eq!(count, expected.len() as u64, "{filter:?}");
         }
+    }
+}
+
+/// Each condition of a filter selects one of two tasks, in lists and in counts.
+pub async fn each_condition_of_a_filter_counts(repo: &dyn TaskRepo) {
+    let matching = create(repo, "alice", new_task(), later(0)).await;
+    let other = create(repo, "alice", new_task(), later(1)).await;
+    repo.update(&owner("alice").await, other.id, patch_of_all_fields(), later(2)).await.unwrap().unwrap();
+    for filter in filters() {
+        let found = all(repo, &TaskQuery { filter: filter.clone(), ..TaskQuery::default() }).await;
+        assert_eq!(found, std::slice::from_ref(&matching), "{filter:?}");
+        assert_eq!(repo.count(&owner("alice").await, &filter).await.unwrap(), 1, "{filter:?}");
     }
 }
 
