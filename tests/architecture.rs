@@ -190,7 +190,7 @@ fn only_the_server_knows_web_and_adapters() {
         dependencies.contains("taskbridge-web") && dependencies.contains("taskbridge-adapters")
     };
     let dependencies = direct_dependencies();
-    let knowing: Vec<_> = dependencies.iter().filter(|(_, all)| both(all)).map(|(name, all)| (name, all)).collect();
+    let knowing: Vec<_> = dependencies.iter().filter(|(_, all)| both(all)).collect();
     for (name, all) in &knowing {
         let is_program = all.contains("taskbridge-server");
         assert!(*name == "taskbridge-server" || is_program, "{name} knows web and adapters");
